@@ -20,6 +20,7 @@ from tests.support.factories import (
     make_user,
     make_video,
 )
+from tests.support.pages import html_of
 from vodplatform.accounts.models import Role
 from vodplatform.base.web import signing
 
@@ -35,7 +36,7 @@ def test_a_program_gets_json_even_when_it_accepts_anything(client, db):
 def test_a_person_gets_a_page_with_a_way_to_sign_in(client, db):
     answer = client.get("/", headers=PERSON)
     assert answer.status_code == 200
-    assert "/login" in answer.content.decode()
+    assert "/login" in html_of(answer)
 
 
 @pytest.fixture
@@ -48,11 +49,11 @@ def person(client, db):
 @pytest.fixture
 def page(client, person):
     """The text of the page as it is then."""
-    return lambda query="": client.get(f"/{query}", headers=PERSON).content.decode()
+    return lambda query="": html_of(client.get(f"/{query}", headers=PERSON))
 
 
 def test_who_is_not_signed_in_sees_a_picture_of_each_system(client, db):
-    page = client.get("/", headers=PERSON).content.decode()
+    page = html_of(client.get("/", headers=PERSON))
     pictures = re.findall(r'<img src="/static/(img/front/[^"]+)"', page)
     assert len(pictures) == 5
     assert all(finders.find(name) for name in pictures)
@@ -162,7 +163,7 @@ def test_the_demo_opens_its_newest_comparison_signed_in(client, demo):
 def test_under_the_demo_home_is_home_once_one_is_signed_in(client, demo):
     client.get("/", headers=PERSON, follow=True)
     answer = client.get("/", headers=PERSON)
-    assert "<h1>Home</h1>" in answer.content.decode()
+    assert "<h1>Home</h1>" in html_of(answer)
 
 
 def test_the_demo_signs_nobody_in_from_another_machine(client, demo):

@@ -11,6 +11,7 @@ from media_app.catalogue.models import VideoReport
 from media_app.videos.models import Place, Video
 from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.support.factories import make_challenge, make_user, make_video
+from tests.support.pages import html_of
 from vodplatform.accounts.models import Role, User
 from vodplatform.base.models import AuditEntry
 
@@ -56,7 +57,7 @@ def decide(client: Client, thing: Video | Challenge, act: str, reason: str = "")
 
 
 def text_of(client: Client, query: str = "") -> str:
-    return client.get(f"{PAGE}{query}").content.decode()
+    return html_of(client.get(f"{PAGE}{query}"))
 
 
 def outcomes(model: Any) -> list[str]:
@@ -105,7 +106,7 @@ def test_all_reports_of_a_video_are_decided_at_once(
     client: Client, moderator: User, video: Video, act: str, reason: str, outcome: str, is_hidden: bool
 ) -> None:
     report(video, "anna", "juno")
-    page = decide(client, video, act, reason).content.decode()
+    page = html_of(decide(client, video, act, reason))
     assert "“LAN final”." in page
     assert "0 open" in page
     video.refresh_from_db()
@@ -123,7 +124,7 @@ def test_a_challenge_is_taken_down_and_shown_again(client: Client, challenge: Ch
     challenge.refresh_from_db()
     assert challenge.withheld_at is not None
     assert outcomes(ChallengeReport) == ["Taken down: Insults"]
-    page = decide(client, challenge, "restore", "It was a joke").content.decode()
+    page = html_of(decide(client, challenge, "restore", "It was a joke"))
     assert "Shown again" in page
     challenge.refresh_from_db()
     assert challenge.withheld_at is None
@@ -135,7 +136,7 @@ def test_a_challenge_is_taken_down_and_shown_again(client: Client, challenge: Ch
 @pytest.mark.parametrize("act", ["settle", "take_down"])
 def test_a_decision_needs_its_reason(client: Client, video: Video, act: str) -> None:
     report(video, "anna")
-    page = decide(client, video, act, "   ").content.decode()
+    page = html_of(decide(client, video, act, "   "))
     assert "Nothing was done: say why" in page
     assert outcomes(VideoReport) == []
     video.refresh_from_db()
@@ -146,7 +147,7 @@ def test_a_decision_needs_its_reason(client: Client, video: Video, act: str) -> 
 def test_of_two_moderators_the_first_decides(client: Client, video: Video) -> None:
     report(video, "anna")
     decide(client, video, "dismiss")
-    page = decide(client, video, "take_down", "No good").content.decode()
+    page = html_of(decide(client, video, "take_down", "No good"))
     assert "Somebody else has settled “LAN final” meanwhile." in page
     video.refresh_from_db()
     assert not video.is_hidden
@@ -182,7 +183,7 @@ def test_who_is_no_moderator_finds_no_such_page(client: Client, video: Video) ->
 
 @pytest.mark.usefixtures("moderator")
 def test_how_many_wait_stands_at_home_and_in_the_administration(client: Client, video: Video) -> None:
-    assert "/moderation" not in client.get("/", headers={"Accept": "text/html"}).content.decode().split("menu-box")[0]
+    assert "/moderation" not in html_of(client.get("/", headers={"Accept": "text/html"})).split("menu-box")[0]
     report(video, "anna", "juno")
-    assert "A report waits" in client.get("/", headers={"Accept": "text/html"}).content.decode()
-    assert 'href="/moderation"' in client.get("/admin/").content.decode()
+    assert "A report waits" in html_of(client.get("/", headers={"Accept": "text/html"}))
+    assert 'href="/moderation"' in html_of(client.get("/admin/"))

@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 
 from tests.support.factories import PASSWORD
+from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,7 @@ def test_too_many_attempts_to_sign_in_are_told_how_long_to_wait(client: Client, 
     assert client.post("/login", form).status_code == 200
     response = client.post("/login", form | {"password": PASSWORD})
     assert response.status_code == 429
-    page = response.content.decode()
+    page = html_of(response)
     assert "Too many requests." in page
     assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
     assert 'value="owner-of-throttles"' in page
@@ -35,7 +36,7 @@ def test_too_many_attempts_to_sign_up_too(client: Client, throttled: None) -> No
     assert client.post("/signup", form).status_code == 200
     response = client.post("/signup", form)
     assert response.status_code == 429
-    page = response.content.decode()
+    page = html_of(response)
     assert "Too many requests." in page
     assert f'Try again in <span class="mono nowrap">{response["Retry-After"]} s</span>' in page
 
@@ -44,15 +45,15 @@ def test_what_is_not_there_or_not_ones_own_has_the_same_words(client: Client, ow
     client.force_login(owner)
     response = client.get("/nowhere", headers=PERSON)
     assert response.status_code == 404
-    assert "Page not found" in response.content.decode()
-    assert "/compare" in response.content.decode()
+    assert "Page not found" in html_of(response)
+    assert "/compare" in html_of(response)
 
 
 def test_a_form_without_its_token_says_what_to_do(owner: User) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post("/login", {"username": "owner", "password": PASSWORD}, headers=PERSON)
     assert response.status_code == 403
-    assert "reload the page and try again" in response.content.decode().lower()
+    assert "reload the page and try again" in html_of(response).lower()
 
 
 @pytest.mark.parametrize("template", ["403.html", "404.html", "429.html", "500.html"])

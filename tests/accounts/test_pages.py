@@ -12,6 +12,7 @@ from django.test import Client
 
 from tests.support.api import Api, refused
 from tests.support.factories import PASSWORD, make_key, make_user, make_video
+from tests.support.pages import html_of
 from vodplatform.accounts import jwt, services
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.base.models import AuditEntry
@@ -191,7 +192,7 @@ class TestSigningUp:
             response = Client().post("/signup", {**NEW, "username": name})
         assert response.status_code == 429
         assert 60 < int(response["Retry-After"]) <= 3601
-        assert "Too many accounts were made from your network. Try again in" in response.content.decode()
+        assert "Too many accounts were made from your network. Try again in" in html_of(response)
         assert set(User.objects.values_list("username", flat=True)) == {"ada", "ben"}
 
     def test_of_two_who_take_one_name_at_once_the_second_is_told(
@@ -232,19 +233,19 @@ class TestPassword:
         key, access = make_key(owner), Api()
         access.headers = {"Authorization": f"Bearer {jwt.issue(owner, ['read']).access}"}
         page = browser.post("/account/password", self.FORM, follow=True)
-        assert "Other browsers are signed out. One API token still works." in page.content.decode()
+        assert "Other browsers are signed out. One API token still works." in html_of(page)
         assert elsewhere.get("/api/v1/me").status_code == 401
         assert access.get("/api/v1/me").status_code == 401
         assert Api(key).get("/api/v1/me").status_code == 200
         again = {**self.FORM, "old_password": self.FORM["new_password1"], "revoke_tokens": "on"}
         page = browser.post("/account/password", again, follow=True)
-        assert "Other browsers are signed out." in page.content.decode()
-        assert "still work" not in page.content.decode()
+        assert "Other browsers are signed out." in html_of(page)
+        assert "still work" not in html_of(page)
         assert Api(key).get("/api/v1/me").status_code == 401
 
     def test_the_page_offers_it_ticked(self, browser: Client, owner: User) -> None:
         browser.force_login(owner)
-        assert b'name="revoke_tokens" checked' in browser.get("/account/password").content
+        assert 'name="revoke_tokens" checked' in html_of(browser.get("/account/password"))
 
     @pytest.mark.parametrize("fields", [{"old_password": "wrong"}, {"new_password2": "x"}], ids=str)
     def test_a_bad_one_is_refused_on_the_page(self, browser: Client, owner: User, fields: dict[str, str]) -> None:
@@ -288,7 +289,7 @@ class TestAccountPage:
             make_key(owner)
         with django_assert_max_num_queries(11):
             response = browser.get("/account")
-        assert len(re.findall(r"<tr", response.content.decode())) >= 30
+        assert len(re.findall(r"<tr", html_of(response))) >= 30
 
     def test_it_only_shows(self, browser: Client, owner: User) -> None:
         browser.force_login(owner)

@@ -15,6 +15,7 @@ from sessions_app.comparison.models import ComparisonSession
 from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_session, make_share
+from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,7 @@ def test_the_page_shows_a_picture_of_each(owner: User, other: User) -> None:
     poster = {"kind": RenditionKind.POSTER, "folder": f"renditions/{video.pk}/", "files": {"image": "poster.jpg"}}
     row = Rendition.objects.create(video=video, mime_type="image/jpeg", size=1, **poster)
     for user, grant in ((owner, ""), (other, f"?grant=share.{share.pk}")):
-        page = browser(user).get("/compare").content.decode()
+        page = html_of(browser(user).get("/compare"))
         found = re.findall(r'<img src="([^"]+)"', page)
         assert len(found) == 1
         assert found[0].endswith(f"/{row.pk}/poster.jpg{grant}")

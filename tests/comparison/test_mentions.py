@@ -10,6 +10,7 @@ from sessions_app.comparison.mentions import named_in
 from sessions_app.comparison.models import ComparisonSession, Mention
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_link, make_session, make_share, make_user
+from tests.support.pages import html_of
 from tests.support.sockets import Socket, ask, connected, next_message
 from tests.support.visitors import visitor
 from vodplatform.accounts.models import User
@@ -162,4 +163,4 @@ def test_the_page_of_all_comparisons_shows_it(api: Api, other: User, url: str) -
     comment(api, url, "@other")
     page = Api()
     page.client.force_login(other)
-    assert "mentions you" in page.client.get("/compare").content.decode()
+    assert "mentions you" in html_of(page.client.get("/compare"))

@@ -15,6 +15,7 @@ from jobs_app.kinds import icon_of, label_of, registry
 from jobs_app.models import Job, JobStatus
 from jobs_app.pages import GROUPS, PER_PAGE, STATUSES
 from tests.support.factories import make_alignment, make_job, make_session
+from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 from vodplatform.settings.variables import PROJECT_ROOT
 
@@ -30,7 +31,7 @@ def browser(client: Client, owner: User) -> Client:
 def shown(client: Client, address: str = "/jobs") -> str:
     response = client.get(address)
     assert response.status_code == 200
-    return str(response.content.decode())
+    return html_of(response)
 
 
 def ids(page: str) -> list[str]:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from media_app.videos.models import Place, Video, VideoStatus
 from tests.support.factories import make_analysis, make_session, make_user, make_video
+from tests.support.pages import html_of
 from vodplatform.accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +36,7 @@ def browser(user: User | None = None) -> Client:
 def facts(client: Client, video: Video) -> dict[str, Any]:
     response = client.get(f"/watch/{video.pk}")
     assert response.status_code == 200
-    found = re.search(r'<script id="facts" type="application/json">(.*?)</script>', response.content.decode())
+    found = re.search(r'<script id="facts" type="application/json">(.*?)</script>', html_of(response))
     assert found
     told: dict[str, Any] = json.loads(found[1])
     return told
@@ -68,7 +69,7 @@ def test_a_private_video_is_nobody_elses(owner: User) -> None:
 
 def test_anybody_gets_what_the_catalogue_shows(owner: User) -> None:
     video = make_video(owner, **PUBLIC, category="Finals", view_count=3)
-    page = browser().get(f"/watch/{video.pk}").content.decode()
+    page = html_of(browser().get(f"/watch/{video.pk}"))
     for words in ("The final", "3 views", "/catalogue?category=Finals"):
         assert words in page
     told = facts(browser(), video)
@@ -89,7 +90,7 @@ def test_moderators_are_led_to_where_it_is_edited(owner: User, role: Role) -> No
     client = browser(make_user("mira", role=role))
     told = facts(client, video)
     assert (told["may_change"], told["may_edit"]) == (False, True)
-    assert f'href="/catalogue/{video.pk}/edit"' in client.get(f"/watch/{video.pk}").content.decode()
+    assert f'href="/catalogue/{video.pk}/edit"' in html_of(client.get(f"/watch/{video.pk}"))
 
 
 @pytest.mark.parametrize("fields", WITHHELD)
@@ -116,7 +117,7 @@ def test_without_a_public_catalogue_one_has_to_sign_in(owner: User, settings: An
 
 def test_the_navigation_marks_the_shelf_that_the_video_stands_on(owner: User) -> None:
     def marked(client: Client, video: Video) -> list[str]:
-        page = client.get(f"/watch/{video.pk}").content.decode()
+        page = html_of(client.get(f"/watch/{video.pk}"))
         return re.findall(r'<a href="([^"]+)" aria-current="page">', page)
 
     assert set(marked(browser(owner), make_video(owner))) == {"/library"}
@@ -130,8 +131,8 @@ def test_what_uses_it_is_linked_as_far_as_the_viewer_may_see_it(owner: User, oth
     mine = make_session(owner, videos=[video, make_video(owner)], name="Mine")
     theirs = make_session(other, videos=[video, make_video(other)], name="Theirs")
     analysis = make_analysis(owner, video=video)
-    page = browser(owner).get(f"/watch/{video.pk}").content.decode()
+    page = html_of(browser(owner).get(f"/watch/{video.pk}"))
     assert f'href="/compare/{mine.pk}"' in page
     assert f'href="/analysis/{analysis.pk}"' in page
     assert str(theirs.pk) not in page
-    assert "Used in" not in browser(make_user()).get(f"/watch/{video.pk}").content.decode()
+    assert "Used in" not in html_of(browser(make_user()).get(f"/watch/{video.pk}"))

@@ -125,7 +125,7 @@ async function reload() {
 function tell() {
   tellTimes(list);
   for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (list.querySelectorAll("time[data-ago]"))) {
-    time.title = time.textContent ?? "";
+    time.title = (time.textContent ?? "").replace(/\s+/g, " ");
     time.textContent = relative(new Date(time.dateTime));
   }
   const fresh = /** @type {HTMLElement|null} */ (made.querySelector("[data-made]"))?.dataset.made;

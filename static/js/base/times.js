@@ -5,7 +5,7 @@ import { when } from "./format.js";
 /** @param {ParentNode} [root] */
 export function tellTimes(root = document) {
   for (const element of /** @type {NodeListOf<HTMLTimeElement>} */ (root.querySelectorAll("time[data-when]"))) {
-    if (!element.title) element.title = element.textContent ?? "";
+    if (!element.title) element.title = (element.textContent ?? "").replace(/\s+/g, " ");
     element.textContent = when(new Date(element.dateTime));
   }
 }

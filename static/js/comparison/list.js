@@ -18,7 +18,7 @@ for (const button of document.querySelectorAll("[data-comparison-menu]")) {
       /** @type {HTMLElement} */ (button),
       {
         id: row.dataset.session ?? "",
-        name: link.textContent ?? "",
+        name: (link.textContent ?? "").trim(),
         archived: "archived" in row.dataset,
         role: row.dataset.role ?? "owner",
       },

@@ -296,7 +296,7 @@ class Page {
       segments: JSON.stringify(wanted.segments),
       audio_ref_ids: JSON.stringify(wanted.refs),
       options: JSON.stringify(this.#options()),
-      name: need("h1").textContent ?? "",
+      name: (need("h1").textContent ?? "").trim(),
     };
     const form = new FormData();
     for (const [name, text] of Object.entries(texts)) form.append(name, text);
