@@ -91,8 +91,16 @@ mutations: $(VENV)/.dev ## Change the code at random; its tests have to notice (
 durations: $(VENV)/.dev ## Where the last run's minutes went, into docs/test-durations.md
 	@$(PY) -m tests.support.durations
 
-lint: $(VENV)/.dev ## Style, types, layers, migrations, the committed OpenAPI document
+lint: $(VENV)/.dev ## Style, types, layers, migrations, references, generated files: all that fails, at once
 	@scripts/lint
+
+format: $(VENV)/.dev ## Format Python, templates and, where npm is, the pages' modules
+	@$(VENV)/bin/ruff check --quiet --select I --fix .
+	@$(VENV)/bin/ruff format --quiet .
+	@$(VENV)/bin/djangofmt --quiet templates
+	@command -v npm >/dev/null || { echo "JavaScript was not formatted: npm is missing (make tools)."; exit 0; }; \
+		packages=$$($(PY) -c 'from tests.support.node import packages; print(packages())') \
+		&& $$packages/node_modules/.bin/biome check --write .
 
 schema: $(VENV)/.dev ## Write what is made from the code anew: docs/openapi.yaml and .d.ts, errors, metrics, settings
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py settings > docs/settings.md
@@ -134,4 +142,4 @@ lock: ## Pin requirements/*.in anew
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint schema examples torture guards bench lock clean
+.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint format schema examples torture guards bench lock clean
