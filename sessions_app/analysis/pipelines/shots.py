@@ -79,7 +79,7 @@ def find_edges(
     """Return the edges of a video between two moments (seconds), by decoding every frame there.
 
     Raises :class:`media_app.av.container.MediaError`.
-    on_progress: is told how far it has come, in seconds of the video.
+    on_progress: called with the seconds of the video that have been decoded.
     """
     found: list[Edge] = []
     for times, pictures in _blocks(path, start, end, threads):

@@ -21,7 +21,7 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "me
 
 
 def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
-    """Whether it can be done, before an hour is spent. Raises ``CommandError``."""
+    """Raise ``CommandError`` if the clips cannot be merged, before an hour is spent."""
     if not MIN_CLIPS <= len(clips) <= MAX_CLIPS:
         usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:

@@ -88,8 +88,10 @@ def check() -> None:
 
 
 def begin_process() -> None:
-    """:func:`register_process` for a process that starts: a wrong installation ends it with the sentence. Where the
-    database or the store does not answer, or there are no tables yet, it goes on, and :func:`watch` asks again.
+    """Register a process that starts, and end it with the sentence if the installation is wrong.
+
+    If the database or the store does not answer, or there are no tables yet, it continues, and :func:`watch` checks
+    again.
     """
     try:
         # The web server imports us in its event loop, where Django asks no database.
