@@ -1,44 +1,7 @@
 #!/usr/bin/env python
-"""Entry point of every management command; ``--data-dir`` is taken here, before the settings are read."""
+"""Entry point of every management command: see vodplatform/__main__.py."""
 
-import os
-import sys
-
-
-def take_data_dir(argv: list[str]) -> list[str]:
-    """Move ``--data-dir DIR`` (or ``--data-dir=DIR``) from ``argv`` into VOD_DATA_DIR and return the rest."""
-    rest: list[str] = []
-    words = iter(argv)
-    for word in words:
-        if word == "--":
-            return [*rest, word, *words]
-        if word == "--data-dir":
-            value = next(words, None)
-            if value is None:
-                sys.exit("--data-dir needs a folder")
-            os.environ["VOD_DATA_DIR"] = value
-        elif word.startswith("--data-dir="):
-            os.environ["VOD_DATA_DIR"] = word.partition("=")[2]
-        else:
-            rest.append(word)
-    return rest
-
-
-def main() -> None:
-    """Run one command; a wrong setting ends it with its sentence, not with a traceback."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
-    argv = take_data_dir(sys.argv)
-    try:
-        from django.core.management import execute_from_command_line
-    except ImportError:
-        sys.exit("Django is not installed in this Python: run `make` to see how to set the project up.")
-    from vodplatform.settings.environment import SettingsError
-
-    try:
-        execute_from_command_line(argv)
-    except SettingsError as exc:
-        sys.exit(f"manage.py: {exc}")
-
+from vodplatform.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -72,6 +72,7 @@ MEMORY_TOTAL = define("gauge", "vod_host_memory_total_bytes", "Memory of the mac
 DISK_FREE = define("gauge", "vod_disk_free_bytes", "What may still be written to the data folder's disk.")
 DISK_TOTAL = define("gauge", "vod_disk_total_bytes", "Size of the data folder's disk.")
 HOST_TIME = define("gauge", "vod_host_time_seconds", "The machine's clock, in seconds since 1970.")
+BUILD_INFO = define("gauge", "vod_build_info", "1, with the program's version and commit.", "version", "commit")
 PROCESS_MEMORY = define("gauge", "vod_process_memory_bytes", "Resident memory of the web process that was asked.")
 PROCESS_START = define("gauge", "vod_process_start_seconds", "When that process started, in seconds since 1970.")
 
@@ -172,7 +173,11 @@ def read_machine() -> Values:
 
 def read_process() -> Values:
     process = psutil.Process()
-    return [(PROCESS_MEMORY, (), process.memory_info().rss), (PROCESS_START, (), process.create_time())]
+    return [
+        (BUILD_INFO, (settings.VERSION, settings.COMMIT), 1),
+        (PROCESS_MEMORY, (), process.memory_info().rss),
+        (PROCESS_START, (), process.create_time()),
+    ]
 
 
 COLLECTORS = [
@@ -185,7 +190,7 @@ COLLECTORS = [
     Collector("backup", (BACKUP_AGE,), read_backup),
     Collector("accounts", (ACCOUNTS,), read_accounts),
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL, HOST_TIME), read_machine, False),
-    Collector("process", (PROCESS_MEMORY, PROCESS_START), read_process, False),
+    Collector("process", (BUILD_INFO, PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
 # Of the machine that is asked alone; the rest is the same on each.
 OF_HOST = [collector for collector in COLLECTORS if not collector.asks_database]

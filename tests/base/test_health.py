@@ -89,14 +89,15 @@ def part(api: Api, name: str) -> str:
     return str(ask(api)[1][name])
 
 
-def test_it_names_the_parts_and_the_version(anonymous: Api, settings: Any) -> None:
+def test_it_names_the_parts_the_version_and_the_commit(anonymous: Api, settings: Any) -> None:
+    settings.COMMIT = "0123456789ab"
     status, body, _ = ask(anonymous)
     assert status == 200
-    assert set(body) == {"status", "version", *PARTS}
+    assert set(body) == {"status", "version", "commit", *PARTS}
     assert (body["database"], body["storage"]) == ("up", "up")
     assert {body[name] for name in PARTS} <= {"up", "down"}
     assert (body["status"] == "healthy") == ("down" not in body.values())
-    assert body["version"] == settings.VERSION
+    assert (body["version"], body["commit"]) == (settings.VERSION, "0123456789ab")
     assert settings.VERSION.count(".") == 2
 
 
@@ -278,7 +279,7 @@ class TestReady:
 
 class TestScanner:
     def test_it_is_named_where_one_is_set(self, anonymous: Api, scanned: Clamd) -> None:
-        assert set(ask(anonymous)[1]) == {"status", "version", "scanner", *PARTS}
+        assert set(ask(anonymous)[1]) == {"status", "version", "commit", "scanner", *PARTS}
         assert part(anonymous, "scanner") == "up"
 
     def test_one_that_is_down_degrades_and_heals(self, anonymous: Api, scanned: Clamd) -> None:

@@ -24,7 +24,7 @@ from vodplatform.asgi import application
 from vodplatform.base import logs
 
 pytestmark = pytest.mark.django_db
-FIELDS = {"at", "level", "logger", "event", "request_id", "user", "job"}
+FIELDS = {"at", "level", "logger", "event", "request_id", "user", "job", "host"}
 
 
 class Lines(io.StringIO):
@@ -58,6 +58,7 @@ class TestLines:
         logging.getLogger("anybody").warning("a message\nof two lines \u2028 or three")
         for line in lines.all():
             assert set(line) >= FIELDS
+            assert (line["version"], line["commit"]) == (django_settings.VERSION, django_settings.COMMIT)
         assert len(lines.all()) == lines.getvalue().count("\n") == len(lines.getvalue().splitlines())
         [line] = lines.of("request")
         assert (line["request_id"], line["user"], line["job"]) == ("number-7", str(owner.pk), "")

@@ -147,6 +147,10 @@ class TestDocument:
             for sample in family.samples:
                 assert set(sample.labels) - {"le"} == set(DEFINITIONS[name].labels), name
 
+    def test_a_scrape_says_which_program_answers(self, scraper: Api, settings: Any) -> None:
+        settings.COMMIT = "0123456789ab"
+        assert value(samples_of(scraper), "vod_build_info", version=settings.VERSION, commit="0123456789ab") == 1
+
     def test_a_name_is_defined_once(self) -> None:
         with pytest.raises(ValueError, match="vod_jobs"):
             define("gauge", "vod_jobs", "Again.")

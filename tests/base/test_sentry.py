@@ -18,6 +18,7 @@ import pytest
 from tests.support.waiting import wait_until
 from vodplatform.settings.environment import Environment, SettingsError
 from vodplatform.settings.variables import PROJECT_ROOT
+from vodplatform.version import release
 
 pytestmark = pytest.mark.pure
 PROGRAM = """
@@ -109,7 +110,7 @@ def test_a_fault_arrives_with_its_request_and_without_its_secrets(tmp_path: Path
     assert event["exception"]["values"][-1]["type"] == "RuntimeError"
     assert event["exception"]["values"][-1]["stacktrace"]["frames"][-1]["function"] == "broken"
     assert event["transaction"] == "/broken/{number}"
-    assert event["release"]
+    assert event["release"] == release()
     assert set(event["request"]) <= {"method"}
     assert "hunter2" not in b"".join(receiver.bodies).decode()
 

@@ -67,10 +67,12 @@ def test_health_is_degraded_while_jobs_wait_that_nobody_takes(owner: User, anony
     assert asked() == "down"
 
 
-def test_admins_see_the_processes_of_all_hosts(admin_person: User) -> None:
+def test_admins_see_the_processes_of_all_hosts(admin_person: User, settings: Any) -> None:
     client = Client()
     client.force_login(admin_person)
+    settings.COMMIT = "0123456789ab"
     running.tell(ProcessKind.WORKER, queues=["align"], max_jobs=4, jobs=1)
     page = client.get("/admin/base/runningprocess/").content.decode()
+    assert "0123456789ab" in page
     assert "1 of 4" in page
     assert "running" in page

@@ -111,9 +111,10 @@ class RunningProcessAdmin(ReadOnlyMixin, ModelAdmin):
     """The web and worker processes of all hosts; those that were not heard of any more stay for a day."""
 
     list_display = [
-        "shown_state", "kind", "host", "pid", "version", "shown_queues", "shown_jobs", "started_at", "seen_at",
+        "shown_state", "kind", "host", "pid", "version", "commit", "shown_queues", "shown_jobs", "started_at",
+        "seen_at",
     ]  # fmt: skip
-    list_filter = ["kind", "host", "version"]
+    list_filter = ["kind", "host", "version", "commit"]
     ordering = ["host", "kind", "pid"]
     actions = None
 

@@ -31,17 +31,17 @@ class ContextFilter(logging.Filter):
 class JsonFormatter(BaseJsonFormatter):
     """One JSON object a line: when, level, logger, event, ids, host, and ``data`` where given; no secrets in any of it.
 
-    version: of the program that logs.
+    version, commit: of the program that logs.
     """
 
-    def __init__(self, version: str = "") -> None:
+    def __init__(self, version: str = "", commit: str = "") -> None:
         super().__init__(
             "{asctime}{levelname}{name}{message}{request_id}{user}{job}",
             style="{",
             rename_fields={"asctime": "at", "levelname": "level", "name": "logger", "message": "event"},
             # Django puts the request itself on some records: as text it is the address with its query.
             reserved_attrs=[*RESERVED_ATTRS, "request", "status_code"],
-            static_fields={"host": socket.gethostname(), "version": version},
+            static_fields={"host": socket.gethostname(), "version": version, "commit": commit},
         )
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:

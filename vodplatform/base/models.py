@@ -152,7 +152,8 @@ class ProcessKind(models.TextChoices):
 class RunningProcess(models.Model):
     """A web or worker process of some host, as it last told of itself; :mod:`vodplatform.base.records.running`.
 
-    queues: that a worker takes jobs from. max_jobs: at once, beside the first of each queue.
+    commit: of its program; empty if unknown. queues: that a worker takes jobs from. max_jobs: at once, beside the first
+    of each queue.
     jobs: that run in it now. seen_at: by the database's
     clock, as all its instants.
     """
@@ -162,6 +163,7 @@ class RunningProcess(models.Model):
     host = models.CharField(max_length=255)
     pid = models.PositiveIntegerField()
     version = models.CharField(max_length=32)
+    commit = models.CharField(max_length=64, blank=True, db_default="")
     queues = models.JSONField(default=list)
     max_jobs = models.PositiveIntegerField(db_default=0)
     jobs = models.PositiveIntegerField(db_default=0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
+from vodplatform import version
 from vodplatform.base import logs
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def start() -> None:
 
     sentry_sdk.init(
         settings.SENTRY_DSN,
-        release=settings.VERSION,
+        release=version.release(),
         send_default_pii=False,
         # Values of variables and bodies may be somebody's password; breadcrumbs repeat what others have sent.
         include_local_variables=False,

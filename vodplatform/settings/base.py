@@ -3,7 +3,6 @@
 import gc
 import hashlib
 import logging
-import tomllib
 import warnings
 from collections.abc import Callable
 from datetime import timedelta
@@ -13,19 +12,23 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.urls import reverse_lazy
 
+from vodplatform import version
+
 from .environment import Environment, message_prefix
-from .variables import PROJECT_ROOT
+from .variables import RESOURCES
 
 # To look through all that is being loaded for what could go is an eighth of the time of a start; base/apps.py has the
 # end of it.
 gc.disable()
 
 env = Environment()
-BASE_DIR = PROJECT_ROOT
+BASE_DIR = RESOURCES
 DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
-VERSION: str = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text())["project"]["version"]
+VERSION = version.VERSION
+# Read at the start: a checkout that is updated later does not change what this process runs.
+COMMIT = version.commit()
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
 
@@ -82,7 +85,7 @@ CSRF_FAILURE_VIEW = "vodplatform.base.web.views.csrf_failure"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [PROJECT_ROOT / "templates"],
+        "DIRS": [RESOURCES / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -126,7 +129,7 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
-STATICFILES_DIRS = [PROJECT_ROOT / "static"]
+STATICFILES_DIRS = [RESOURCES / "static"]
 WHITENOISE_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "media"
 _s3 = env.s3()
@@ -420,7 +423,7 @@ SENTRY_DSN = env.sentry_dsn()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "vodplatform.base.logs.JsonFormatter", "version": VERSION}},
+    "formatters": {"json": {"()": "vodplatform.base.logs.JsonFormatter", "version": VERSION, "commit": COMMIT}},
     "filters": {"context": {"()": "vodplatform.base.logs.ContextFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["context"]}},
     "root": {

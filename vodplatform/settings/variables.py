@@ -13,6 +13,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+# `pip install` puts templates, static files and the API's document into the package: see setup.py.
+_SHARE = PROJECT_ROOT / "vodplatform" / "share"
+IS_INSTALLED = _SHARE.is_dir()
+RESOURCES = _SHARE if IS_INSTALLED else PROJECT_ROOT
+DATA_DIR = Path("~/.local/share/vodplatform") if IS_INSTALLED else PROJECT_ROOT / "data"
+CACHE_DIR = Path("~/.cache/vodplatform").expanduser() if IS_INSTALLED else PROJECT_ROOT / ".cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +173,9 @@ VARIABLES: list[Variable] = [
         shown="a private Redis started by `up`",
     ),
     Variable(
-        "VOD_DATA_DIR", PROJECT_ROOT / "data", Path, "a folder",
-        "Database, sockets, logs and made files.", "`data/` in the project",
+        "VOD_DATA_DIR", DATA_DIR, Path, "a folder",
+        "Database, sockets, logs and made files.",
+        "`data/` in the project; after `pip install`, `~/.local/share/vodplatform`",
     ),
     _text(
         "VOD_LIBRARY_ROOTS",

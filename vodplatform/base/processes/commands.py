@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -11,12 +12,26 @@ from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand
 
+from vodplatform.settings.variables import PROJECT_ROOT
+from vodplatform.version import sentence
+
 
 class Command(BaseCommand):
     """Base of our commands. ``--data-dir`` is consumed by manage.py before the settings are read."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data-dir", help="where database and made files are; default VOD_DATA_DIR or data/")
+
+    def get_version(self) -> str:
+        """Return the program's version for ``COMMAND --version``, not Django's."""
+        return sentence()
+
+
+def manage_argv(*words: str) -> list[str]:
+    """Return the command line of ``manage.py WORDS`` for a child process; after `pip install` there is no manage.py."""
+    script = PROJECT_ROOT / "manage.py"
+    program = [str(script)] if script.exists() else ["-P", "-m", "vodplatform"]
+    return [sys.executable, *program, *words]
 
 
 @contextlib.contextmanager

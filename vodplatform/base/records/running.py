@@ -25,7 +25,7 @@ def tell(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, 
     """This process is there; parameters as the columns of :class:`RunningProcess`. Raises ``DatabaseError``."""
     row = RunningProcess(
         id=own_id(), kind=kind, host=socket.gethostname(), pid=os.getpid(), version=settings.VERSION,
-        queues=sorted(queues), max_jobs=max_jobs, jobs=jobs, started_at=Now(), seen_at=Now(),
+        commit=settings.COMMIT, queues=sorted(queues), max_jobs=max_jobs, jobs=jobs, started_at=Now(), seen_at=Now(),
     )  # fmt: skip
     changing = ["queues", "max_jobs", "jobs", "seen_at"]
     RunningProcess.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=changing)

@@ -240,11 +240,12 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 @read_only
 def health(request: HttpRequest) -> HttpResponse:
-    """Database, storage, queue, realtime and what is added, each ``up`` or ``down``; 503 only without the database."""
+    """Answer which program this is, and whether each part is ``up`` or ``down``; 503 only without the database."""
     found = check_all()
     body: dict[str, Any] = {
         "status": "healthy" if all(found.values()) else "degraded",
         "version": settings.VERSION,
+        "commit": settings.COMMIT,
         **{name: "up" if up else "down" for name, up in found.items()},
     }
     if not found["database"]:

@@ -29,8 +29,9 @@ from sessions_app.comparison.messages import placement_of
 from sessions_app.comparison.timeline import Placement
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.commands import manage_argv
 from vodplatform.base.processes.process import SHIM
-from vodplatform.settings.variables import PROJECT_ROOT
+from vodplatform.settings.variables import CACHE_DIR, PROJECT_ROOT
 
 ACCOUNT = "demo"
 START_SECONDS = 90
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
         # The true offsets stand outside of the data folder and of every library root: no worker reads there.
-        truth_file = PROJECT_ROOT / ".cache" / "demo" / f"truth-{options['seed']}.json"
+        truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
         render(recordings, truth_file, options["seed"])
         truth = json.loads(truth_file.read_text())["recordings"]
         call_command("migrate", interactive=False, verbosity=0)
@@ -129,7 +130,7 @@ def running_program(recordings: Path, port: int) -> Any:
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
-            [*shim, sys.executable, str(PROJECT_ROOT / "manage.py"), "up", "--port", str(port)],
+            [*shim, *manage_argv("up", "--port", str(port))],
             stdout=subprocess.PIPE, stderr=errors, env=environment, text=True,
         )  # fmt: skip
     try:

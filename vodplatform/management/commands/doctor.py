@@ -35,6 +35,7 @@ from vodplatform.base.redis_server import NoRedisServer, find_redis_server
 from vodplatform.base.web.health import ask_storage
 from vodplatform.management.commands.up import check_database
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
+from vodplatform.version import sentence
 
 # A file that need not be there: a browser asks before it knows.
 NAMELESS, CORS_SECONDS = "doctor", 10
@@ -59,6 +60,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["fix"]:
             self._mend(is_sure=options["yes"])
+        self.stdout.write(f"     {sentence()}")
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("data folder", data_folder),
             ("database", database),

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +23,7 @@ from vodplatform.base.files import installation
 from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.base.processes.commands import manage_argv
 from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.redis_server import NoRedisServer, find_redis_server
@@ -187,8 +187,8 @@ def open_log(data_dir: Path, name: str) -> IO[bytes]:
 
 def web_child(host: str, port: int) -> Child:
     """HTTP, WebSockets and bytes on one port."""
-    argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--host", host, "--port", str(port)]
-    argv += ["--trusted-proxies", ""]  # whatever the shell says
+    # Without proxies, whatever the shell says.
+    argv = manage_argv("web", "--host", host, "--port", str(port), "--trusted-proxies", "")
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def is_ready() -> bool:

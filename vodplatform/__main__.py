@@ -1,0 +1,55 @@
+"""Entry point of every command, as ``manage.py``, ``python -m vodplatform`` and ``vodplatform``.
+
+``--data-dir`` is taken here, before the settings are read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from vodplatform.version import sentence
+
+
+def take_data_dir(argv: list[str]) -> list[str]:
+    """Move ``--data-dir DIR`` (or ``--data-dir=DIR``) from ``argv`` into VOD_DATA_DIR and return the rest."""
+    rest: list[str] = []
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            return [*rest, word, *words]
+        if word == "--data-dir":
+            value = next(words, None)
+            if value is None:
+                sys.exit("--data-dir needs a folder")
+            os.environ["VOD_DATA_DIR"] = value
+        elif word.startswith("--data-dir="):
+            os.environ["VOD_DATA_DIR"] = word.partition("=")[2]
+        else:
+            rest.append(word)
+    return rest
+
+
+def main() -> None:
+    """Run one command; a wrong setting ends it with its sentence, not with a traceback."""
+    if sys.argv[1:] in (["--version"], ["version"]):
+        print(sentence())  # noqa: T201
+        return
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
+    argv = take_data_dir(sys.argv)
+    if argv[0].endswith("__main__.py"):
+        argv[0] = "python -m vodplatform"  # the name in help texts
+    try:
+        from django.core.management import execute_from_command_line
+    except ImportError:
+        sys.exit("Django is not installed in this Python: run `make` to see how to set the project up.")
+    from vodplatform.settings.environment import SettingsError
+
+    try:
+        execute_from_command_line(argv)
+    except SettingsError as exc:
+        sys.exit(f"manage.py: {exc}")
+
+
+if __name__ == "__main__":
+    main()

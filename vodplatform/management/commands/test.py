@@ -1,0 +1,33 @@
+"""`manage.py test`: the project's tests are pytest's."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from vodplatform.settings.variables import PROJECT_ROOT
+
+
+class Command(BaseCommand):
+    help = "Run pytest in place of this process; every argument goes to it."
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Hand over every argument, which Django would parse itself."""
+        try:
+            self.handle(*argv[2:])
+        except CommandError as exc:
+            sys.exit(f"{exc}")
+
+    def handle(self, *args: str, **options: Any) -> None:
+        if not (PROJECT_ROOT / "tests").is_dir():
+            raise CommandError("The tests are not installed: run them in the project's source tree.")
+        if importlib.util.find_spec("pytest") is None:
+            raise CommandError("pytest is not installed in this Python: run `make develop`, or `make test`.")
+        # The tests have settings of their own, which this variable would replace.
+        environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+        os.chdir(PROJECT_ROOT)
+        os.execve(sys.executable, [sys.executable, "-m", "pytest", *args], environment)

@@ -1,0 +1,54 @@
+"""The version and the commit of the program, without Django. ``scripts/release`` writes ``VERSION``."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+VERSION = "0.1.0"
+COMMIT_LETTERS = 12
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def commit() -> str:
+    """Return the first :data:`COMMIT_LETTERS` letters of the commit, or an empty text where it is unknown.
+
+    ``git archive``, ``pip install`` and the image write it into ``commit.txt``. A checkout reads git's own files: the
+    git command refuses a repository of another user, which a deployment often is.
+    """
+    try:
+        found = (PACKAGE / "commit.txt").read_text().strip()
+        if not COMMIT.fullmatch(found):
+            found = commit_of_checkout(PACKAGE.parent / ".git")
+    except (OSError, ValueError):
+        return ""
+    return found[:COMMIT_LETTERS] if COMMIT.fullmatch(found) else ""
+
+
+def commit_of_checkout(git: Path) -> str:
+    """Return the commit that HEAD names in this ``.git``. Raise ``OSError`` where there is none."""
+    if git.is_file():  # a worktree: the file names its folder
+        git = git.parent / git.read_text().removeprefix("gitdir:").strip()
+    head = (git / "HEAD").read_text().strip()
+    if not head.startswith("ref: "):
+        return head
+    name = head.removeprefix("ref: ")
+    shared = git / (git / "commondir").read_text().strip() if (git / "commondir").exists() else git
+    for folder in (git, shared):
+        if (folder / name).is_file():
+            return (folder / name).read_text().strip()
+    packed = re.search(rf"^([0-9a-f]+) {re.escape(name)}$", (shared / "packed-refs").read_text(), re.MULTILINE)
+    return packed[1] if packed else ""
+
+
+def release() -> str:
+    """Return version and commit as one word: ``1.0.0+0123456789ab``, or the version alone."""
+    return f"{VERSION}+{commit()}" if commit() else VERSION
+
+
+def sentence() -> str:
+    """Return what ``--version`` prints."""
+    return f"VOD Sync {VERSION}" + (f" (commit {commit()})" if commit() else "")
