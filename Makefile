@@ -139,7 +139,10 @@ lock: ## Pin requirements/*.in anew
 		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --no-deps \
 			--torch-backend cpu requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
+release: $(VENV)/.dev ## Check, write the version, commit and tag (VERSION=1.2.0)
+	@$(PY) scripts/release $(VERSION)
+
 clean: ## Remove what was made: environment, caches, the data folder's demo
 	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache data/demo bench/.cache
 
-.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint format schema examples torture guards bench lock clean
+.PHONY: help install develop easyocr demo up tools test test-services test-all test-fast coverage cluster cluster-check mutations durations lint format schema examples torture guards bench release lock clean
