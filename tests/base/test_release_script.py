@@ -1,4 +1,4 @@
-"""What scripts/release checks, writes, commits and tags, in a small repository of its own."""
+"""scripts/release, run in a small repository: its checks, the files it writes, its commit and its tag."""
 
 import re
 import shutil
