@@ -15,6 +15,7 @@ from django.conf import settings
 
 from tests.support.program import PROJECT_ROOT, clean_environment
 from vodplatform.settings.variables import BY_NAME
+from vodplatform.version import commit
 
 DEPLOY = PROJECT_ROOT / "deploy"
 # What Django, uvicorn and the library of /metrics read themselves.
@@ -81,9 +82,33 @@ def test_the_image_holds_what_the_program_needs(tmp_path: Path) -> None:
             else:
                 target.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
+    assert (root / "vodplatform" / "settings" / "production.py").is_file()
+    run_in(root, tmp_path)
+
+
+@pytest.mark.full
+def test_a_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
+    root = tmp_path / "site-packages"
+    build = ["setup.py", "-q", "egg_info", "--egg-base", str(tmp_path), "build_py", "--build-lib", str(root)]
+    subprocess.run([sys.executable, *build], cwd=PROJECT_ROOT, capture_output=True, check=True)
+    assert (root / "vodplatform" / "commit.txt").read_text() == f"{commit()}\n"
+    assert not (root / "tests").exists()
+    said = run_in(
+        root, tmp_path,
+        "from vodplatform.base.processes.commands import manage_argv\n"
+        "from vodplatform.schema_view import written\n"
+        "from vodplatform.settings.variables import BY_NAME\n"
+        "written('yaml')\n"
+        "print(BY_NAME['VOD_DATA_DIR'].default, *manage_argv('check')[1:])\n",
+    )  # fmt: skip
+    assert said.splitlines()[-1] == "~/.local/share/vodplatform -P -m vodplatform check"
+
+
+def run_in(root: Path, folder: Path, more: str = "") -> str:
+    """Import and check the program that lies in ``root``, run ``more`` too, and return what that prints."""
     # Production's settings are read alone: its database would be waited for.
     environment = clean_environment({
-        "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded", "VOD_DATA_DIR": str(tmp_path / "data"),
+        "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded", "VOD_DATA_DIR": str(folder / "data"),
         "PYTHONPATH": str(root),
     })  # fmt: skip
     script = (
@@ -96,9 +121,9 @@ def test_the_image_holds_what_the_program_needs(tmp_path: Path) -> None:
         "assert find('js/comparison/page.js')\n"
         f"assert vodplatform.__file__.startswith({str(root)!r})\n"
     )
-    assert (root / "vodplatform" / "settings" / "production.py").is_file()
     done = subprocess.run(
-        [sys.executable, "-c", script], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120,
-        check=False,
+        [sys.executable, "-c", script + more], env=environment, cwd=folder, capture_output=True, text=True,
+        timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    return done.stdout
