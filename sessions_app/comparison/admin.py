@@ -34,7 +34,7 @@ NOT_SHOWN_OF_VOD = {
 class VodInline(ReadOnlyMixin, TabularInline):
     model = ComparisonVod
     extra = 0
-    fields = column_names(ComparisonVod, NOT_SHOWN_OF_VOD)
+    fields = [*column_names(ComparisonVod, NOT_SHOWN_OF_VOD)]
 
 
 class OffsetChangeInline(ReadOnlyMixin, TabularInline):

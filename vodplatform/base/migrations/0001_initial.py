@@ -146,6 +146,7 @@ class Migration(migrations.Migration):
                 ("host", models.CharField(max_length=255)),
                 ("pid", models.PositiveIntegerField()),
                 ("version", models.CharField(max_length=32)),
+                ("commit", models.CharField(blank=True, db_default="", max_length=64)),
                 ("queues", models.JSONField(default=list)),
                 ("max_jobs", models.PositiveIntegerField(db_default=0)),
                 ("jobs", models.PositiveIntegerField(db_default=0)),
