@@ -12,6 +12,8 @@ from tests.browser.conftest import ACCOUNT
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture
 def admin_page(chromium: Browser, program: Program, backstage: Backstage) -> Iterator[Page]:
@@ -34,11 +36,16 @@ def part(page: Page, job: str, name: str) -> Locator:
     return page.locator(f'[data-job="{job}"][data-part="{name}"]')
 
 
-def test_progress_and_status_move_without_a_reload(admin_page: Page, backstage: Backstage) -> None:
-    job = backstage.make(owner=ACCOUNT, status="processing", progress=10)
+def test_the_list_of_jobs_moves_and_actions_change_what_is_ticked(
+    admin_page: Page, backstage: Backstage, program: Program
+) -> None:
+    job, queued, first, other = (
+        backstage.make(owner=ACCOUNT, status=status, progress=10 if status == "processing" else 0)
+        for status in ("processing", "queued", "queued", "queued")
+    )
     admin_page.goto("/admin/jobs/job/")
     expect(part(admin_page, job, "status")).to_have_text("processing")
-    # The socket may open after this page is there; the change is told again until it is heard.
+    # The socket may open after this page is there; the change is sent again until it is received.
     wait_until(
         lambda: (
             backstage.progress(job=job, percent=60, message="Reading the timer")
@@ -50,32 +57,24 @@ def test_progress_and_status_move_without_a_reload(admin_page: Page, backstage: 
     backstage.complete(job=job)
     expect(part(admin_page, job, "status")).to_have_text("completed")
 
-
-@pytest.mark.parametrize(
-    ("action", "before", "after"), [("cancel_jobs", "queued", "cancelled"), ("put_first", "queued", "queued")]
-)
-def test_an_action_changes_what_is_ticked(
-    admin_page: Page, backstage: Backstage, program: Program, action: str, before: str, after: str
-) -> None:
-    job, other = (backstage.make(owner=ACCOUNT, status=before) for _ in range(2))
-    admin_page.goto("/admin/jobs/job/")
-    admin_page.locator(f'input[name="_selected_action"][value="{job}"]').check()
-    admin_page.locator('select[name="action"]').select_option(action)
-    admin_page.get_by_role("button", name="Run").click()
-    expect(admin_page.get_by_text("1 jobs")).to_be_visible()
-    found = {number: program.call("GET", f"/api/v1/jobs/{number}") for number in (job, other)}
-    assert (found[job]["status"], found[other]["status"]) == (after, before)
-    if action == "put_first":
-        assert (found[job]["priority"], found[other]["priority"]) == (10, 0)
+    for action, ticked in (("cancel_jobs", queued), ("put_first", first)):
+        admin_page.goto("/admin/jobs/job/")
+        admin_page.locator(f'input[name="_selected_action"][value="{ticked}"]').check()
+        admin_page.locator('select[name="action"]').select_option(action)
+        admin_page.get_by_role("button", name="Run").click()
+        expect(admin_page.get_by_text("1 jobs")).to_be_visible()
+    found = [program.call("GET", f"/api/v1/jobs/{number}") for number in (queued, first, other)]
+    assert [(row["status"], row["priority"]) for row in found] == [("cancelled", 0), ("queued", 10), ("queued", 0)]
 
 
-@pytest.mark.parametrize("address", ["/admin/", "/"])
-def test_nothing_moves_for_people_who_want_that(admin_page: Page, address: str) -> None:
+def test_nothing_moves_for_people_who_want_that(admin_page: Page) -> None:
     moving = (
         "[...document.querySelectorAll('a, button, [x-transition]')]"
         ".some((one) => getComputedStyle(one).transitionDuration.split(', ').some((time) => parseFloat(time) > 0.01))"
     )
-    admin_page.goto(address)
-    assert admin_page.evaluate(moving)
-    admin_page.emulate_media(reduced_motion="reduce")
-    assert not admin_page.evaluate(moving)
+    for address in ("/admin/", "/"):
+        admin_page.emulate_media(reduced_motion="no-preference")
+        admin_page.goto(address)
+        assert admin_page.evaluate(moving), address
+        admin_page.emulate_media(reduced_motion="reduce")
+        assert not admin_page.evaluate(moving), address

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
 from tests.browser.test_accessibility import axe_findings
 
 
@@ -28,20 +29,17 @@ def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Back
     expect(attention.get_by_role("link", name="See what to do: Failed: Align Round 7")).to_be_visible()
 
 
-def test_a_new_account_finds_its_first_steps_also_on_a_phone(open_page: OpenPage, backstage: Backstage) -> None:
+@pytest.mark.services
+def test_a_new_account_finds_its_first_steps_and_the_bar_of_a_phone_leads_everywhere(
+    open_page: OpenPage, backstage: Backstage
+) -> None:
     session = backstage.person_session(name="newcomer")
-    for size in (None, PHONE):
-        page = open_page("/", session=session, **({"size": size} if size else {}))
+    for size in (DESK, PHONE):
+        page = open_page("/", session=session, size=size)
         expect(page.get_by_role("heading", name="Welcome, newcomer")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert axe_findings(page) == []
     assert page.evaluate(shelf.TOO_SMALL, "main a.btn, .tabbar > *") == []
-    page.get_by_role("link", name="Upload videos").click()
-    page.wait_for_url("**/upload")
-
-
-def test_the_bar_of_a_phone_leads_everywhere(open_page: OpenPage) -> None:
-    page = open_page("/", size=PHONE)
     bar = page.get_by_role("navigation", name="Main, phone")
     expect(bar.get_by_role("link", name="Home")).to_have_attribute("aria-current", "page")
     names = ["Home", "Library", "Upload", "Compare"]
@@ -55,3 +53,6 @@ def test_the_bar_of_a_phone_leads_everywhere(open_page: OpenPage) -> None:
     bar.get_by_text("More").click()
     bar.get_by_role("link", name="Pro").click()
     page.wait_for_url("**/pro")
+    page.goto("/")
+    page.get_by_role("link", name="Upload videos").click()
+    page.wait_for_url("**/upload")

@@ -66,6 +66,7 @@ def test_a_moderator_works_through_the_queue_by_keys(
     wait_until(lambda: not is_hidden(backstage, videos["LAN final"]))
 
 
+@pytest.mark.services
 def test_on_a_phone_one_case_is_opened_decided_and_left(
     open_page: OpenPage, backstage: Backstage, videos: dict[str, str]
 ) -> None:
@@ -79,8 +80,3 @@ def test_on_a_phone_one_case_is_opened_decided_and_left(
     page.get_by_role("link", name="LAN final").click()
     page.get_by_role("button", name="Dismiss").click()
     expect(page.get_by_text("Dismissed: “LAN final”.")).to_be_visible()
-
-
-def test_who_is_no_moderator_has_no_way_there(open_page: OpenPage) -> None:
-    page = open_page("/library")
-    expect(page.locator('a[href="/moderation"]')).to_have_count(0)
