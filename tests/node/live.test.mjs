@@ -69,3 +69,43 @@ test("an answer that comes after a message takes nothing back", async () => {
   assert.deepEqual(heard, ["newer"]);
   channel.close();
 });
+
+test("a socket that is closed at once is opened again after pauses that double up to ten seconds", (t) => {
+  t.mock.method(Math, "random", () => 0.5);
+  const ignore = () => {};
+  const channel = new LiveChannel("/ws/jobs/", { onMessage: ignore, snapshot: async () => ({}), onSnapshot: ignore });
+  for (const pause of [500, 1000, 2000, 4000, 8000, 10_000, 10_000]) {
+    const opened = sockets.length;
+    sockets.at(-1).onclose({ code: 1006 });
+    mock.timers.tick(pause - 1);
+    assert.equal(sockets.length, opened);
+    mock.timers.tick(1);
+    assert.equal(sockets.length, opened + 1);
+  }
+  // Its first message makes it a connection: the next loss begins with the shortest pause.
+  sockets.at(-1).onmessage({ data: "{}" });
+  const opened = sockets.length;
+  sockets.at(-1).onclose({ code: 1006 });
+  mock.timers.tick(500);
+  assert.equal(sockets.length, opened + 1);
+  channel.close();
+});
+
+test("a channel that was closed because the session ended is opened again when somebody signs in", () => {
+  const states = [];
+  const ignore = () => {};
+  const channel = new LiveChannel("/ws/jobs/", {
+    onMessage: ignore,
+    snapshot: async () => ({}),
+    onSnapshot: ignore,
+    onState: (state) => states.push(state),
+  });
+  const opened = sockets.length;
+  sockets.at(-1).onclose({ code: 4401 });
+  mock.timers.tick(LONG);
+  assert.equal(sockets.length, opened);
+  window.dispatchEvent(new Event("signedin"));
+  assert.equal(sockets.length, opened + 1);
+  assert.deepEqual(states, ["connecting", "closed", "connecting"]);
+  channel.close();
+});
