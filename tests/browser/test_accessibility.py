@@ -1,6 +1,6 @@
 """Every page through axe-core, in both themes and at both widths; nothing may reach beyond the window.
 
-A page is loaded once for each width, since a phone has other pointers too, and shows both themes in that load.
+A page is loaded once: it is judged on a desk, with text of twice the size, and with the width and touch of a phone.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
+from pytest_check import check
 
 from jobs_app.models import JobStatus
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
+from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
 from tests.support.program import Program
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
@@ -45,7 +46,15 @@ PAGES = {
     "catalogue": ("/catalogue", False),
     "analyses": ("/analysis", False),
 }
-STATUSES = JobStatus.values
+# Pages that `make test` checks; `make test-services` checks the others.
+FEW = ("sign-in", "home", "jobs", "comparison")
+# Pages whose targets are measured here, with their least width in CSS pixels on a phone.
+LEAST_WIDTHS = {"jobs": 36, "comparison": 24}
+TOO_SMALL = """(width) => [...document.querySelectorAll(
+        'button, a.btn, a.pill, summary, select, .segmented > a, input:not([type=range]):not([type=checkbox])')]
+    .filter((e) => e.offsetParent && getComputedStyle(e).visibility !== 'hidden')
+    .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
+    .filter(([, r]) => r.width && (r.height < 36 || r.width < width)).map(([html]) => html)"""
 ERROR = {"type": "timeout", "message": "It took too long."}
 
 
@@ -90,22 +99,23 @@ def axe_findings(page: Page) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in FEW else pytest.mark.services) for name in PAGES]
+)
 def test_no_page_has_a_finding_or_is_wider_than_the_window(
-    open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any], video: str, name: str, size: tuple[int, int],
-) -> None:  # fmt: skip
+    open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any], video: str, name: str
+) -> None:
     address, anonymous = PAGES[name]
     failed = fill_library(backstage, video) if name in ("library", "failed video") else ""
     if name == "jobs":
-        for status in STATUSES:
+        for status in JobStatus.values:
             backstage.make(owner=ACCOUNT, status=status, name="a_very_long_name_" * 10, error=ERROR, progress=30)
     if name == "account":
         for ends_in in (-3, 3, 300, None):
             backstage.token(owner=ACCOUNT, name="a_very_long_name_" * 5, ends_in=ends_in)
     # A page that is not there is an error in the console too.
     address = address.format(id=comparison["session_id"], video=video, failed=failed)
-    page = open_page(address, size=size, anonymous=anonymous, quiet=name != "not found")
+    page = open_page(address, anonymous=anonymous, quiet=name != "not found")
     if name == "jobs":
         expect(page.locator("[data-live-word]")).to_be_visible()
     if name == "challenges":
@@ -123,12 +133,30 @@ def test_no_page_has_a_finding_or_is_wider_than_the_window(
         expect(page.get_by_role("navigation", name="Jump to a time").get_by_role("link")).to_have_count(10)
     if name == "failed video":
         expect(page.get_by_role("alert")).to_be_visible()
-    assert axe_findings(page) == []
-    assert wider_than_the_window(page) == []
-    if size == DESK:
-        # Text of twice the size (WCAG 2.2, 1.4.4).
+    judge(page, "desk")
+    with check("text of twice the size (WCAG 2.2, 1.4.4)"):
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         assert wider_than_the_window(page) == []
+    page.evaluate("document.documentElement.style.fontSize = ''")
+    hold_as_phone(page)
+    judge(page, "phone")
+    if name in LEAST_WIDTHS:
+        assert page.evaluate(TOO_SMALL, LEAST_WIDTHS[name]) == []
+
+
+def judge(page: Page, where: str) -> None:
+    with check(f"{where}: axe"):
+        assert axe_findings(page) == []
+    with check(f"{where}: width"):
+        assert wider_than_the_window(page) == []
+
+
+def hold_as_phone(page: Page) -> None:
+    """Give the page the width and the pointer of a phone."""
+    session = page.context.new_cdp_session(page)
+    session.send("Emulation.setTouchEmulationEnabled", {"enabled": True, "maxTouchPoints": 5})
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    page.wait_for_function("(width) => innerWidth === width && matchMedia('(pointer: coarse)').matches", arg=PHONE[0])
 
 
 def wider_than_the_window(page: Page) -> list[str]:
@@ -143,17 +171,8 @@ def wider_than_the_window(page: Page) -> list[str]:
     )
 
 
-@pytest.mark.parametrize("key", ["?", "w", "d"])
-def test_dialogs_and_modes_have_no_finding(open_page: OpenPage, comparison: dict[str, Any], key: str) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
-    page.keyboard.press(key)
-    assert axe_findings(page) == []
-
-
-def test_what_opens_in_the_library_and_beside_the_player_has_no_finding(
-    open_page: OpenPage, backstage: Backstage, video: str
-) -> None:
+@pytest.mark.services
+def test_what_opens_in_the_library_has_no_finding(open_page: OpenPage, backstage: Backstage, video: str) -> None:
     backstage.no_videos(keep=video)
     page = open_page("/library")
     page.get_by_role("button", name="More for Round 7").click()
@@ -164,69 +183,3 @@ def test_what_opens_in_the_library_and_beside_the_player_has_no_finding(
     page.get_by_label("Search your videos").fill("nothing like it")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
     assert axe_findings(page) == []
-    page.goto(f"/watch/{video}")
-    page.locator("[data-act=qualities]").click()
-    assert axe_findings(page) == []
-    page.keyboard.press("Escape")
-    page.keyboard.press("?")
-    assert axe_findings(page) == []
-
-
-def test_uploads_in_every_state_have_no_finding(
-    open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path
-) -> None:
-    notes, large = tmp_path / "notes.mp4", shelf.padded(recordings[1].path, tmp_path / "large.mp4", 2**24)
-    notes.write_text("No video.")
-    page = open_page("/upload", quiet=False)
-    shelf.throttle(page, 2**20)
-    page.locator("#files").set_input_files([str(notes), str(recordings[0].path), str(large)])
-    for state in ("refused", "sending"):
-        page.locator(f".file[data-state={state}]").first.wait_for()
-    page.get_by_role("button", name="Pause large").click()
-    page.locator(".file[data-state=ready]").wait_for(timeout=shelf.TAKEN_IN)
-    assert axe_findings(page) == []
-    page.get_by_role("button", name="Cancel large").click()
-    assert axe_findings(page) == []
-    page.get_by_role("button", name="Stop and delete").click()
-    # What another test has left unfinished may be in the list too.
-    expect(page.locator(".file", has_text="large")).to_have_count(0)
-    for name in ("notes", "alpha"):
-        expect(page.locator(".file", has_text=name).first).to_be_visible()
-
-
-def test_what_opens_on_the_account_page_has_no_finding(open_page: OpenPage, backstage: Backstage) -> None:
-    page = open_page("/account")
-    page.get_by_role("button", name="New token").click()
-    assert axe_findings(page) == []
-    page.locator("#token-name").fill("obs-uploader")
-    page.get_by_role("button", name="Make the token").click()
-    expect(page.get_by_label("The new token")).to_be_visible()
-    assert axe_findings(page) == []
-    page.get_by_role("button", name="Revoke obs-uploader").click()
-    assert axe_findings(page) == []
-
-
-def test_signing_in_again_has_no_finding(open_page: OpenPage, backstage: Backstage) -> None:
-    page = open_page("/jobs")
-    page.evaluate("window.dispatchEvent(new Event('signedout'))")
-    page.locator("[data-signed-out]").get_by_role("button", name="Sign in").click()
-    expect(page.get_by_label("Password")).to_be_focused()
-    assert axe_findings(page) == []
-
-
-def test_the_transport_is_on_screen_on_a_small_laptop(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}", size=(1280, 700))
-    box: Any = page.locator("[data-timeline]").bounding_box()
-    assert box["y"] + box["height"] <= 700
-    expect(page.get_by_role("button", name="Play")).to_be_in_viewport()
-
-
-def test_on_a_phone_what_is_pressed_is_large_enough(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}", size=PHONE)
-    small = page.evaluate(
-        """() => [...document.querySelectorAll('button, a.btn, summary, input:not([type=range]):not([type=checkbox])')]
-            .filter((e) => e.offsetParent && getComputedStyle(e).visibility !== 'hidden')
-            .map((e) => [e.outerHTML.slice(0, 90), e.getBoundingClientRect()])
-            .filter(([, r]) => r.width && (r.height < 36 || r.width < 24)).map(([html]) => html)"""
-    )
-    assert small == []
