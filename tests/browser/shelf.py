@@ -82,14 +82,27 @@ def original(program: Program, video: dict[str, Any]) -> str:
 
 
 def throttle(page: Page, bytes_a_second: int) -> CDPSession:
-    """Let the page send no faster."""
+    """Let the page send no faster; :func:`set_rate` changes it later."""
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
+    set_rate(session, bytes_a_second)
+    return session
+
+
+def set_rate(session: CDPSession, bytes_a_second: int) -> None:
+    """Change the rate that :func:`throttle` set. bytes_a_second: -1 for no limit."""
     session.send(
         "Network.emulateNetworkConditions",
         {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second},
     )
-    return session
+
+
+def drop(page: Page, *paths: Path) -> None:
+    """Drop files and folders of this machine, as a person does."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
 
 
 def is_sending(page: Page, name: str, at_least: int = 1) -> None:

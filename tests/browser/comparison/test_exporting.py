@@ -14,6 +14,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from vodplatform.demo.barcode import decode_barcode
 
+pytestmark = pytest.mark.services
 START, SECONDS, FPS = 12.0, 2.0, 60
 SEEK = """([address, timestamp]) => fetch(`/api/sessions/multi-vod/${address.split("/").at(-1)}/global-seek`, {
     method: "PUT", body: JSON.stringify({timestamp}),
@@ -37,10 +38,20 @@ def ask_for(page: Page, layout: str) -> Any:
     return dialog
 
 
-def test_every_tenth_frame_is_the_one_that_the_page_shows(open_page: OpenPage, address: str, tmp_path: Path) -> None:
-    page = open_page(address)
+def test_what_cannot_be_exported_is_said_and_every_tenth_frame_is_the_one_that_the_page_shows(
+    open_page: OpenPage, address: str, tmp_path: Path
+) -> None:
+    page = open_page(address, quiet=False)
     wait_until_standing(page)
-    dialog = ask_for(page, "Side by side")
+    dialog = ask_for(page, "Wipe")
+    dialog.get_by_label("To", exact=True).fill("1:00:00")
+    dialog.get_by_role("button", name="Export", exact=True).click()
+    expect(dialog.get_by_text("The last VOD ends at")).to_be_visible()
+    dialog.get_by_label("To", exact=True).fill("soon")
+    dialog.get_by_role("button", name="Export", exact=True).click()
+    expect(dialog.get_by_text("Enter two times")).to_be_visible()
+    dialog.get_by_label("To", exact=True).fill(str(START + SECONDS))
+    dialog.get_by_text("Side by side", exact=True).click()
     dialog.get_by_label("Names").uncheck()
     dialog.get_by_label("Height").select_option("360")
     dialog.get_by_role("button", name="Export", exact=True).click()
@@ -64,14 +75,3 @@ def test_every_tenth_frame_is_the_one_that_the_page_shows(open_page: OpenPage, a
         wait_until_standing(page)
         found = [decode_barcode(pictures[number][b.y : b.y + b.height, b.x : b.x + b.width]) for b in boxes]
         assert found == list(frames_on_screen(page).values()), number
-
-
-def test_what_cannot_be_exported_is_said(open_page: OpenPage, address: str) -> None:
-    page = open_page(address, quiet=False)
-    dialog = ask_for(page, "Wipe")
-    dialog.get_by_label("To", exact=True).fill("1:00:00")
-    dialog.get_by_role("button", name="Export", exact=True).click()
-    expect(dialog.get_by_text("The last VOD ends at")).to_be_visible()
-    dialog.get_by_label("To", exact=True).fill("soon")
-    dialog.get_by_role("button", name="Export", exact=True).click()
-    expect(dialog.get_by_text("Enter two times")).to_be_visible()

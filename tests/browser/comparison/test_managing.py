@@ -5,58 +5,71 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, session_of
 from tests.support.program import BASE, CallFailed, Program
 
+pytestmark = pytest.mark.services
 
-def test_it_is_renamed_in_the_list(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
-    page = open_page("/compare")
-    row = page.locator(f"tr[data-session='{comparison['session_id']}']")
-    row.get_by_role("button").click()
-    page.get_by_role("menuitem", name="Rename").click()
-    name = page.get_by_label("Name", exact=True)
+
+def choose_action(page: Page, session_id: str, action: str) -> None:
+    """Press an entry of the menu of a row in the list."""
+    page.locator(f"tr[data-session='{session_id}']").get_by_role("button").click()
+    page.get_by_role("menuitem", name=action).click()
+
+
+def test_it_is_renamed_copied_found_by_name_and_deleted_in_the_list(
+    open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
+    session_id = comparison["session_id"]
+    page = open_page("/compare", quiet=False)
+    row, dialog = page.locator(f"tr[data-session='{session_id}']"), page.get_by_role("dialog")
+    name, save = page.get_by_label("Name", exact=True), page.get_by_role("button", name="Save")
+    choose_action(page, session_id, "Rename")
+    page.route("**/api/sessions/multi-vod/*", lambda route: route.abort())
+    name.fill("Never saved")
+    save.click()
+    expect(dialog).to_contain_text("It was not saved.")
+    expect(name).to_have_value("Never saved")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.unroute("**/api/sessions/multi-vod/*")
+    choose_action(page, session_id, "Rename")
     expect(name).to_be_focused()
     name.fill("  ")
-    page.get_by_role("button", name="Save").click()
+    save.click()
     expect(page.get_by_text("A name is needed.")).to_be_visible()
     name.fill("Grand <final>")
     name.press("Enter")
     expect(row.get_by_role("link")).to_have_text("Grand <final>")
     expect(row.get_by_role("button", name="Actions for Grand <final>")).to_be_focused()
-    assert session_of(program, comparison["session_id"])["name"] == "Grand <final>"
+    assert session_of(program, session_id)["name"] == "Grand <final>"
 
+    choose_action(page, session_id, "Duplicate")
+    page.wait_for_url("**/compare/comp-*")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Grand <final> (copy)")
+    page.goto("/compare")
+    search = page.get_by_label("Search your comparisons")
+    search.fill("(copy)")
+    search.press("Enter")
+    expect(page.locator("tr[data-session]")).to_have_count(1)
+    search.fill("nowhere")
+    search.press("Enter")
+    expect(page.get_by_role("heading", name="No comparison has “nowhere” in its name")).to_be_visible()
+    page.get_by_role("link", name="Show all").click()
+    expect(row).to_be_visible()
 
-def test_a_name_that_is_not_taken_says_so_and_stays_typed(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page("/compare", quiet=False)
-    page.locator(f"tr[data-session='{comparison['session_id']}']").get_by_role("button").click()
-    page.get_by_role("menuitem", name="Rename").click()
-    page.route("**/api/sessions/multi-vod/*", lambda route: route.abort())
-    page.get_by_label("Name", exact=True).fill("Never saved")
-    page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("dialog")).to_contain_text("It was not saved.")
-    expect(page.get_by_label("Name", exact=True)).to_have_value("Never saved")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
-
-
-def test_it_is_deleted_in_the_list_after_a_question(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
-    page = open_page("/compare")
-    row = page.locator(f"tr[data-session='{comparison['session_id']}']")
     for answer in ("Keep it", "Delete"):
-        row.get_by_role("button").click()
-        page.get_by_role("menuitem", name="Delete").click()
+        choose_action(page, session_id, "Delete")
         page.get_by_role("alertdialog").get_by_role("button", name=answer).click()
         expect(page.get_by_role("alertdialog")).to_have_count(0)
     expect(row).to_have_count(0)
     with pytest.raises(CallFailed):
-        session_of(program, comparison["session_id"])
+        session_of(program, session_id)
 
 
-def test_both_can_be_done_on_its_own_page(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+def test_it_is_renamed_and_deleted_on_its_own_page(open_page: OpenPage, comparison: dict[str, Any]) -> None:
     page = open_page(f"/compare/{comparison['session_id']}")
     other = open_page(f"/compare/{comparison['session_id']}")
     manage = page.get_by_role("button", name="Actions for this comparison")
@@ -75,12 +88,11 @@ def test_both_can_be_done_on_its_own_page(open_page: OpenPage, comparison: dict[
     page.wait_for_url("**/compare")
 
 
-def test_it_is_archived_and_put_back(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
+def test_it_is_archived_played_and_put_back(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
     watching = open_page(f"/compare/{comparison['session_id']}")
     page = open_page("/compare")
     row = page.locator(f"tr[data-session='{comparison['session_id']}']")
-    row.get_by_role("button").click()
-    page.get_by_role("menuitem", name="Archive").click()
+    choose_action(page, comparison["session_id"], "Archive")
     expect(row).to_have_count(0)
     note = watching.get_by_text("This comparison is archived")
     expect(note).to_be_visible()
@@ -89,40 +101,17 @@ def test_it_is_archived_and_put_back(open_page: OpenPage, program: Program, comp
     row.get_by_role("button").click()
     expect(page.get_by_role("menuitem", name="Rename")).to_have_count(0)
     page.keyboard.press("Escape")
+    # Here alone it can still be played.
+    watching.get_by_role("button", name="Play (K or Space)").click()
+    expect(watching.locator("[data-sync-word]")).to_have_text("in step")
+    watching.get_by_role("button", name="Pause (K or Space)").click()
+    expect(watching.locator("[data-toasts] .note")).to_have_count(0)
+    assert session_of(program, comparison["session_id"])["global_playback_state"] == "paused"
     watching.get_by_role("button", name="Put back").click()
     expect(note).to_be_hidden()
     page.reload()
     expect(page.get_by_text("Nothing is archived")).to_be_visible()
     assert session_of(program, comparison["session_id"])["archived"] is False
-
-
-def test_an_archived_one_is_played_here_alone(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
-    program.call("POST", f"/api/sessions/multi-vod/{comparison['session_id']}/archive", {})
-    page = open_page(f"/compare/{comparison['session_id']}")
-    page.get_by_role("button", name="Play (K or Space)").click()
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
-    page.get_by_role("button", name="Pause (K or Space)").click()
-    expect(page.locator("[data-toasts] .note")).to_have_count(0)
-    assert session_of(program, comparison["session_id"])["global_playback_state"] == "paused"
-
-
-def test_a_copy_opens_and_is_found_by_its_name(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page("/compare")
-    page.locator(f"tr[data-session='{comparison['session_id']}']").get_by_role("button").click()
-    page.get_by_role("menuitem", name="Duplicate").click()
-    page.wait_for_url("**/compare/comp-*")
-    expect(page.get_by_role("heading", level=1)).to_contain_text(f"{comparison['name']} (copy)")
-    page.goto("/compare")
-    page.get_by_label("Search your comparisons").fill("(copy)")
-    page.keyboard.press("Enter")
-    expect(page.locator("tr[data-session]")).to_have_count(1)
-    page.get_by_label("Search your comparisons").fill("nowhere")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="No comparison has “nowhere” in its name")).to_be_visible()
-    page.get_by_role("link", name="Show all").click()
-    expect(page.locator(f"tr[data-session='{comparison['session_id']}']")).to_be_visible()
 
 
 def test_several_are_archived_and_deleted_at_once(
