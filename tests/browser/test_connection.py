@@ -1,4 +1,4 @@
-"""What is shown and done when network, server or a video fail."""
+"""Pages whose network, server or video fails: the message and the way to continue."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_video_or_a_list_that_cannot_be_loaded_can_be_tried_again(page: Page, 
     page.route(f"**{gone}*", refuse)
     page.goto(f"/compare/{comparison['session_id']}")
     note = page.locator("[data-pane=B] [data-note]")
-    # The page retries once by itself, with a fresh address.
+    # The page retries once, with a fresh address.
     wait_until(lambda: page.evaluate("true") and len(refused) > 1, 20, "the page's own second try")
     expect(note).to_contain_text("B cannot be played")
     wait_until_standing(page)

@@ -55,6 +55,7 @@ def test_a_token_is_made_shown_once_and_revoked_and_the_profile_is_saved(
     page.get_by_role("button", name="Copy").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == key
+    assert axe_findings(page) == []
     page.get_by_role("button", name="I have it").click()
     expect(page.get_by_role("button", name="New token")).to_be_focused()
     assert key not in page.content()
@@ -69,6 +70,7 @@ def test_a_token_is_made_shown_once_and_revoked_and_the_profile_is_saved(
 
     page.get_by_role("button", name="Revoke obs-uploader").click()
     dialog = page.get_by_role("alertdialog", name="Revoke “obs-uploader”?")
+    assert axe_findings(page) == []
     dialog.get_by_role("button", name="Keep it").click()
     expect(dialog).to_be_hidden()
     assert status_with(program, key) == 200
@@ -99,6 +101,7 @@ def test_a_token_that_cannot_be_made_says_why_and_one_that_ended_is_removed_with
     page.get_by_role("button", name="New token").press("Enter")
     expect(name).to_be_focused()
     expect(page.get_by_label("admin", exact=True)).to_have_count(0)
+    assert axe_findings(page) == []
     name.fill("   ")
     make.click()
     expect(error).to_contain_text("Give it a name")

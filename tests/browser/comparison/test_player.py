@@ -1,4 +1,4 @@
-"""The comparison page: offsets, sound, layouts, keys."""
+"""The comparison page: offsets, sound, layouts, keys, and going back."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, session_of
-from tests.browser.pixels import wait_until_standing
-from tests.support.program import Program
+from tests.browser.pixels import frames_on_screen, wait_until_standing
+from tests.browser.test_accessibility import axe_findings
+from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
+
+FRAME = 1001 / 30000  # seconds of one frame of B
 
 
 @pytest.fixture
 def page(open_page: OpenPage, comparison: dict[str, Any]) -> Page:
     page = open_page(f"/compare/{comparison['session_id']}")
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    wait_until_standing(page)
     return page
 
 
@@ -25,40 +28,45 @@ def pane(page: Page, letter: str) -> Locator:
     return page.locator(f"[data-pane={letter}]")
 
 
-def offset_of(program: Program, comparison: dict[str, Any], letter: str) -> float:
-    """The offset as the server has it, seconds."""
-    vods = session_of(program, comparison["session_id"])["vods"]
-    found: float = next(vod["offset"] for vod in vods if vod["vod_id"] == letter)
-    return found
+class Offsets:
+    """The offsets of a comparison in seconds, as the server has them."""
+
+    def __init__(self, program: Program, comparison: dict[str, Any]) -> None:
+        self._program, self._session = program, comparison["session_id"]
+
+    def vod(self, letter: str) -> dict[str, Any]:
+        vods = session_of(self._program, self._session)["vods"]
+        return next(vod for vod in vods if vod["vod_id"] == letter)
+
+    def of(self, letter: str) -> float:
+        return float(self.vod(letter)["offset"])
+
+    def set(self, letter: str, seconds: float) -> None:
+        body = {"offsets": {letter: seconds}, "source": "manual"}
+        self._program.call("PUT", f"{BASE}/{self._session}/offsets", body)
+
+    def wait_for(self, letter: str, seconds: float, within: float = 1e-5) -> None:
+        wait_until(lambda: self.of(letter) == pytest.approx(seconds, abs=within))
 
 
-def test_a_nudge_moves_the_offset_by_one_frame_of_that_video_and_is_in_the_history(
-    page: Page, program: Program, comparison: dict[str, Any]
+@pytest.fixture
+def offsets(program: Program, comparison: dict[str, Any]) -> Offsets:
+    return Offsets(program, comparison)
+
+
+def test_offsets_are_nudged_typed_and_undone_and_the_layout_is_kept(
+    page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]
 ) -> None:
-    before = offset_of(program, comparison, "B")
-    frame = 1001 / 30000
+    before = offsets.of("B")
     page.get_by_role("button", name="B one frame later").click()
-    wait_until(lambda: offset_of(program, comparison, "B") == pytest.approx(before + frame, abs=1e-5))
+    offsets.wait_for("B", before + FRAME)
     page.keyboard.press("{")
-    wait_until(lambda: offset_of(program, comparison, "B") == pytest.approx(before - 9 * frame, abs=1e-5))
+    offsets.wait_for("B", before - 9 * FRAME)
     page.get_by_role("tab", name="History").click()
     expect(page.locator("[data-history] li").first).to_contain_text("by hand")
     expect(page.locator("[data-history] li").first).to_contain_text("watcher")
-
-
-def test_several_quick_nudges_are_one_change(page: Page, program: Program, comparison: dict[str, Any]) -> None:
-    before = session_of(program, comparison["session_id"])
-    later = page.get_by_role("button", name="C one frame later")
-    later.evaluate("(button) => { for (let n = 0; n < 5; n += 1) button.click(); }")
-    after = pytest.approx(before["vods"][2]["offset"] + 5 / 30, abs=1e-5)
-    wait_until(lambda: offset_of(program, comparison, "C") == after)
-    history = session_of(program, comparison["session_id"])["vods"][2]["offset_history"]
-    assert len(history) <= len(before["vods"][2]["offset_history"]) + 2
-
-
-def test_an_offset_can_be_typed_and_nonsense_is_marked_and_not_sent(
-    page: Page, program: Program, comparison: dict[str, Any]
-) -> None:
+    page.keyboard.press("Control+z")
+    offsets.wait_for("B", before + FRAME)
     field = page.get_by_label("Offset of C in seconds")
     field.fill("one second")
     field.press("Enter")
@@ -66,70 +74,8 @@ def test_an_offset_can_be_typed_and_nonsense_is_marked_and_not_sent(
     field.fill("−1,25")
     field.press("Enter")
     expect(field).to_have_value("−1.250 s")
-    wait_until(lambda: offset_of(program, comparison, "C") == -1.25)
+    offsets.wait_for("C", -1.25)
 
-
-def test_somebody_elses_change_leaves_what_is_being_typed(
-    page: Page, program: Program, comparison: dict[str, Any]
-) -> None:
-    field, other = page.get_by_label("Offset of C in seconds"), page.get_by_label("Offset of B in seconds")
-    for typed in ("12.", "nonsense"):
-        field.fill(typed)
-        if typed == "nonsense":
-            field.press("Enter")
-        wanted = round(offset_of(program, comparison, "B") + 0.5, 3)
-        program.call(
-            "PUT",
-            f"/api/sessions/multi-vod/{comparison['session_id']}/offsets",
-            {"offsets": {"B": wanted}, "source": "manual"},
-        )
-        expect(other).to_have_value(re.compile(re.escape(f"{abs(wanted):.3f}")))
-        expect(field).to_have_value(typed)
-    expect(field).to_have_attribute("aria-invalid", "true")
-
-
-def test_an_offset_that_the_server_refuses_is_put_back_and_said(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}", quiet=False)
-    field = page.get_by_label("Offset of C in seconds")
-    before = field.input_value()
-    field.fill("90000")
-    field.press("Enter")
-    expect(page.locator("[data-toasts]")).to_contain_text("longer than the longest")
-    expect(field).to_have_value(before)
-
-
-def test_this_moment_is_that_moment(page: Page, program: Program, comparison: dict[str, Any]) -> None:
-    page.locator("[data-lanes]").press("Shift+ArrowRight")
-    wait_until_standing(page)
-    pane(page, "B").get_by_role("button", name="Move B alone").click()
-    before = pane(page, "A").locator("[data-frame]").inner_text()
-    for _ in range(3):
-        frame = pane(page, "B").locator("[data-frame]").inner_text()
-        pane(page, "B").get_by_role("button", name="B one frame forward").click()
-        expect(pane(page, "B").locator("[data-frame]")).not_to_have_text(frame)
-    assert pane(page, "A").locator("[data-frame]").inner_text() == before
-    old = offset_of(program, comparison, "B")
-    pane(page, "B").get_by_role("button", name="Align here").click()
-    wait_until(lambda: abs(offset_of(program, comparison, "B") - (old - 3 * 1001 / 30000)) <= 0.5 * 1001 / 30000)
-    expect(pane(page, "B").locator("[data-free]")).to_be_hidden()
-
-
-def test_one_video_is_heard_and_the_keys_choose_which(page: Page) -> None:
-    muted = "[...document.querySelectorAll('[data-pane] video')].map((v) => v.muted)"
-    assert page.evaluate(muted) == [False, True, True]
-    page.keyboard.press("2")
-    assert page.evaluate(muted) == [True, False, True]
-    page.keyboard.press("0")
-    assert page.evaluate(muted) == [True, True, True]
-    page.get_by_role("button", name="Sound on").click()
-    assert page.evaluate(muted) == [True, False, True]
-
-
-def test_layouts_and_modes_change_by_button_and_key_and_are_kept(
-    page: Page, program: Program, comparison: dict[str, Any]
-) -> None:
     stage = page.locator("[data-stage]")
     page.get_by_role("button", name="In a row").click()
     expect(stage).to_have_attribute("data-layout", "row")
@@ -141,28 +87,125 @@ def test_layouts_and_modes_change_by_button_and_key_and_are_kept(
     page.reload()
     expect(stage).to_have_attribute("data-layout", "row")
     expect(page.locator(".vod.is-main")).to_have_attribute("data-pane", "C")
+    expect(field).to_have_value("−1.250 s")
 
 
-def test_keys_are_off_while_typing_and_can_be_switched_off(page: Page) -> None:
+@pytest.mark.services
+def test_nudges_are_one_change_that_can_be_undone_and_history_leads_back_to_each_place(
+    page: Page, offsets: Offsets
+) -> None:
+    before = offsets.vod("B")
+    later = page.get_by_role("button", name="B one frame later")
+    later.evaluate("(button) => { for (let n = 0; n < 3; n += 1) button.click(); }")
+    # At once: what has not been sent yet is the last change all the same.
+    page.keyboard.press("Control+z")
+    expect(page.locator("[data-toasts]")).to_contain_text("Undone: moved B.")
+    assert offsets.of("B") == pytest.approx(before["offset"], abs=1e-6)
+    shown = re.compile(re.escape(f"{before['offset']:.3f}".lstrip("-")))
+    expect(page.get_by_label("Offset of B in seconds")).to_have_value(shown)
+    page.get_by_role("button", name="Redo").click()
+    offsets.wait_for("B", before["offset"] + 3 * FRAME)
+    page.get_by_role("button", name="Undo").click()
+    offsets.wait_for("B", before["offset"], 1e-6)
+
+    history, begun = offsets.vod("C")["offset_history"], offsets.of("C")
+    many = page.get_by_role("button", name="C one frame later")
+    many.evaluate("(button) => { for (let n = 0; n < 5; n += 1) button.click(); }")
+    offsets.wait_for("C", begun + 5 / 30)
+    assert len(offsets.vod("C")["offset_history"]) <= len(history) + 2
+    field = page.get_by_label("Offset of C in seconds")
+    for seconds in (12, 14):
+        field.fill(str(seconds))
+        field.press("Enter")
+        offsets.wait_for("C", seconds)
+    page.get_by_role("tab", name="History").click()
+    rows = page.locator("[data-history] li")
+    expect(rows.first).to_contain_text("+14.000")
+    # The first row is the current place.
+    expect(rows.first.get_by_role("button")).to_have_count(0)
+    rows.nth(1).get_by_role("button", name="Go back to +12.000").click()
+    offsets.wait_for("C", 12)
+    expect(rows.first).to_contain_text("+12.000")
+    page.keyboard.press("Control+z")
+    offsets.wait_for("C", 14)
+
+
+@pytest.mark.services
+def test_what_is_typed_stays_over_the_changes_of_others_and_is_put_back_when_it_is_refused(
+    open_page: OpenPage, comparison: dict[str, Any], offsets: Offsets
+) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}", quiet=False)
+    wait_until_standing(page)
+    field, other = page.get_by_label("Offset of C in seconds"), page.get_by_label("Offset of B in seconds")
+    before = field.input_value()
+    field.fill("90000")
+    field.press("Enter")
+    expect(page.locator("[data-toasts]")).to_contain_text("longer than the longest")
+    expect(field).to_have_value(before)
+    for typed in ("12.", "nonsense"):
+        field.fill(typed)
+        if typed == "nonsense":
+            field.press("Enter")
+        wanted = round(offsets.of("B") + 0.5, 3)
+        offsets.set("B", wanted)
+        expect(other).to_have_value(re.compile(re.escape(f"{abs(wanted):.3f}")))
+        expect(field).to_have_value(typed)
+    expect(field).to_have_attribute("aria-invalid", "true")
+
+
+@pytest.mark.services
+def test_a_video_that_moves_alone_is_aligned_where_it_is_put(
+    page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]
+) -> None:
+    page.locator("[data-lanes]").press("Shift+ArrowRight")
+    wait_until_standing(page)
+    pane(page, "B").get_by_role("button", name="Move B alone").click()
+    before = pane(page, "A").locator("[data-frame]").inner_text()
+    for _ in range(3):
+        frame = pane(page, "B").locator("[data-frame]").inner_text()
+        pane(page, "B").get_by_role("button", name="B one frame forward").click()
+        expect(pane(page, "B").locator("[data-frame]")).not_to_have_text(frame)
+    assert pane(page, "A").locator("[data-frame]").inner_text() == before
+    old = offsets.of("B")
+    pane(page, "B").get_by_role("button", name="Align here").click()
+    offsets.wait_for("B", old - 3 * FRAME, 0.5 * FRAME)
+    expect(pane(page, "B").locator("[data-free]")).to_be_hidden()
+
+    # Where all have begun.
+    program.call("PUT", f"{BASE}/{comparison['session_id']}/global-seek", {"timestamp": 20})
+    page.goto(f"/compare/{comparison['session_id']}?alone=B")
+    expect(page.locator("[data-sync-word]")).to_have_text("one unlinked")
+    expect(page.get_by_text("B moves alone")).to_be_visible()
+    old, frames = offsets.of("B"), frames_on_screen(page)
+    page.get_by_role("button", name="B one frame forward").click()
+    wait_until(lambda: frames_on_screen(page)["B"] == frames["B"] + 1)
+    page.get_by_role("button", name="Align here").click()
+    offsets.wait_for("B", old - FRAME, 0.018)
+
+
+@pytest.mark.services
+def test_keys_are_in_the_help_and_the_names_of_buttons_and_can_be_switched_off(page: Page) -> None:
+    stage = page.locator("[data-stage]")
     page.get_by_label("Offset of A in seconds").press("w")
-    expect(page.locator("[data-stage]")).to_have_attribute("data-mode", "grid")
+    expect(stage).to_have_attribute("data-mode", "grid")
     page.get_by_label("Offset of A in seconds").press("Escape")
     page.get_by_role("button", name="Keys and help").click()
     expect(page.get_by_role("dialog")).to_contain_text("Wipe, overlay, difference")
+    assert axe_findings(page) == []
     page.get_by_label("Single keys work on this device").uncheck()
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_be_hidden()
     expect(page.get_by_role("button", name="Keys and help")).to_be_focused()
     page.keyboard.press("w")
-    expect(page.locator("[data-stage]")).to_have_attribute("data-mode", "grid")
+    expect(stage).to_have_attribute("data-mode", "grid")
     page.keyboard.press("?")
     page.get_by_label("Single keys work on this device").check()
     page.keyboard.press("Escape")
-    page.keyboard.press("w")
-    expect(page.locator("[data-stage]")).to_have_attribute("data-mode", "wipe")
+    for key, mode in (("w", "wipe"), ("d", "difference")):
+        page.keyboard.press(key)
+        expect(stage).to_have_attribute("data-mode", mode)
+        assert axe_findings(page) == []
 
-
-def test_every_key_in_the_help_is_in_the_name_of_a_button_or_field(page: Page) -> None:
     shown = page.evaluate("[...document.querySelectorAll('[data-keys] kbd')].map((k) => k.textContent)")
     assert set("KJLMCENP,.[]IO\\0123GWBDFS?") | {"Space", "Home", "End", "Ctrl", "Z"} <= set(shown)
     named = page.evaluate(
@@ -176,12 +219,39 @@ def test_every_key_in_the_help_is_in_the_name_of_a_button_or_field(page: Page) -
     assert set(shown) <= keys | {part for key in keys for part in key.replace(",", " ").split()}
 
 
-def test_a_loop_turns_back_at_its_end(page: Page) -> None:
-    page.locator("[data-lanes]").press("Shift+ArrowRight")
+@pytest.mark.services
+def test_sound_position_loop_and_pictures_obey_keys_and_buttons(page: Page) -> None:
+    muted = "[...document.querySelectorAll('[data-pane] video')].map((v) => v.muted)"
+    assert page.evaluate(muted) == [False, True, True]
+    for key, expected in (("2", [True, False, True]), ("0", [True, True, True])):
+        page.keyboard.press(key)
+        assert page.evaluate(muted) == expected
+    page.get_by_role("button", name="Sound on").click()
+    assert page.evaluate(muted) == [True, False, True]
+
+    slider = page.get_by_role("slider", name="Position of all videos")
+    slider.press("Home")
+    expect(pane(page, "B").locator("[data-note]")).to_contain_text("B begins in")
+    slider.press("PageUp")
+    expect(slider).to_have_attribute("aria-valuetext", "00:00:10.000")
+    slider.press("Control+ArrowLeft")
+    expect(slider).to_have_attribute("aria-valuetext", "00:00:09.900")
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuenow", slider.get_attribute("aria-valuemax") or "")
+    expect(pane(page, "A").locator("[data-note]")).to_contain_text("A has ended")
+
+    slider.press("Home")
+    slider.press("Shift+ArrowRight")
     page.keyboard.press("i")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("o")
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    wait_until_standing(page)
+    names: list[str] = []
+    page.on("download", lambda download: names.append(download.suggested_filename))
+    page.keyboard.press("s")
+    expect(page.locator("[data-toasts]")).to_contain_text("3 pictures saved.")
+    wait_until(lambda: page.evaluate("1") and len(names) == 3)
+    assert sorted(name.split("_")[-3] for name in names) == ["A", "B", "C"]
     page.keyboard.press("ArrowLeft")
     page.keyboard.press("k")
     page.wait_for_function(
@@ -191,30 +261,3 @@ def test_a_loop_turns_back_at_its_end(page: Page) -> None:
     assert page.evaluate("window.__top") < 6.5
     page.get_by_role("button", name="No loop").click()
     expect(page.locator("[data-loop]")).to_be_hidden()
-
-
-def test_frames_are_saved_as_pictures_at_the_videos_own_size(page: Page) -> None:
-    names = []
-    page.on("download", lambda download: names.append(download.suggested_filename))
-    page.keyboard.press("s")
-    expect(page.locator("[data-toasts]")).to_contain_text("3 pictures saved.")
-    wait_until(lambda: page.evaluate("1") and len(names) == 3)
-    assert sorted(name.split("_")[-3] for name in names) == ["A", "B", "C"]
-
-
-def test_the_slider_says_where_it_is_and_obeys_the_keys(page: Page) -> None:
-    slider = page.get_by_role("slider", name="Position of all videos")
-    slider.press("Home")
-    slider.press("PageUp")
-    expect(slider).to_have_attribute("aria-valuetext", "00:00:10.000")
-    slider.press("Control+ArrowLeft")
-    expect(slider).to_have_attribute("aria-valuetext", "00:00:09.900")
-    slider.press("End")
-    expect(slider).to_have_attribute("aria-valuenow", slider.get_attribute("aria-valuemax") or "")
-
-
-def test_a_video_that_has_not_begun_waits_for_its_moment(page: Page) -> None:
-    page.locator("[data-lanes]").press("Home")
-    expect(pane(page, "B").locator("[data-note]")).to_contain_text("B begins in")
-    page.locator("[data-lanes]").press("End")
-    expect(pane(page, "A").locator("[data-note]")).to_contain_text("A has ended")

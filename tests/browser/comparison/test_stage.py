@@ -1,4 +1,4 @@
-"""The stage of the comparison: how much of the window the videos have, zoom and wipe on the pictures, going back."""
+"""The stage of the comparison: how much of the window the videos have, zoom and wipe on the pictures."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PHONE, OpenPage, session_of
-from tests.browser.pixels import frames_on_screen, wait_until_standing
-from tests.support.program import BASE, Program
+from tests.browser.conftest import DESK, PHONE, OpenPage, session_of
+from tests.browser.pixels import wait_until_standing
+from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.services
 SIDEWAYS = (844, 390)
 
 
@@ -36,24 +37,25 @@ def zoom(page: Page) -> float:
     return float(page.locator("[data-stage]").evaluate("(stage) => stage.style.getPropertyValue('--zoom')"))
 
 
-def offset_of(program: Program, comparison: dict[str, Any], letter: str) -> float:
-    vods = session_of(program, comparison["session_id"])["vods"]
-    return float(next(vod["offset"] for vod in vods if vod["vod_id"] == letter))
-
-
-# How much of the window the videos have
-
-
-def test_nothing_lies_over_the_pictures_of_a_grid(page: Page) -> None:
+def test_the_pictures_have_most_of_the_window_and_the_side_panel_stays_as_it_was_left(page: Page) -> None:
     expect(page.locator("[data-pane=A] h2 [data-position]")).to_be_visible()
     covered = page.locator("[data-pic]").evaluate_all(
         "(pics) => pics.flatMap((pic) => [...pic.children].filter((e) => e.tagName !== 'VIDEO' && e.checkVisibility()))"
         ".map((e) => e.className)"
     )
     assert [name for name in covered if name not in ("drawing", "on-frame", "pane-note")] == []
+    page.get_by_role("button", name="In a row").click()
+    stage: Any = page.locator("[data-stage]").bounding_box()
+    for letter in "ABC":
+        card: Any = page.locator(f"[data-pane={letter}]").bounding_box()
+        assert card["height"] > 0.95 * (stage["height"] - 16)
+    page.get_by_role("button", name="One large, the others small").click()
+    page.set_viewport_size({"width": 1280, "height": 700})
+    timeline: Any = page.locator("[data-timeline]").bounding_box()
+    assert timeline["y"] + timeline["height"] <= 700
+    expect(page.get_by_role("button", name="Play")).to_be_in_viewport()
+    page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
 
-
-def test_the_side_panel_folds_away_and_stays_so(page: Page) -> None:
     before = picture(page, "A")["width"]
     page.get_by_role("button", name="Side panel").click()
     expect(page.locator(".side")).to_be_hidden()
@@ -67,8 +69,6 @@ def test_the_side_panel_folds_away_and_stays_so(page: Page) -> None:
     page.get_by_role("button", name="Draw timer box on A").click()
     expect(page.locator(".side")).to_be_visible()
 
-
-def test_in_full_screen_the_videos_have_it_all_and_the_bars_hide_while_they_play(page: Page) -> None:
     page.get_by_role("button", name="Full screen").click()
     expect(page.locator("body")).to_have_attribute("data-immersive", "")
     expect(page.locator(".side")).to_be_hidden()
@@ -85,7 +85,7 @@ def test_in_full_screen_the_videos_have_it_all_and_the_bars_hide_while_they_play
     expect(page.locator(".side")).to_be_visible()
 
 
-def test_a_phone_held_sideways_gives_the_pictures_three_quarters_of_the_height(
+def test_a_phone_held_sideways_gives_the_pictures_most_of_its_height_and_a_way_out_of_everything(
     open_page: OpenPage, comparison: dict[str, Any]
 ) -> None:
     page = open_page(f"/compare/{comparison['session_id']}", size=SIDEWAYS)
@@ -106,10 +106,6 @@ def test_a_phone_held_sideways_gives_the_pictures_three_quarters_of_the_height(
         session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
         expect(page.locator(".transport")).to_have_css("opacity", shown, timeout=10_000)
 
-
-def test_a_phone_held_sideways_has_a_way_out_of_everything(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}", size=SIDEWAYS)
-    wait_until_standing(page)
     expect(page.get_by_role("link", name="All comparisons")).to_have_attribute("href", "/compare")
     page.locator(".top .menu > summary").tap()
     page.get_by_role("button", name="Sign out").scroll_into_view_if_needed()
@@ -168,19 +164,7 @@ def test_a_phone_held_upright_shows_all_pictures_until_they_are_moved_against_ea
     expect(earlier).to_be_visible()
 
 
-def test_in_a_row_the_pictures_have_the_whole_height(page: Page) -> None:
-    page.get_by_role("button", name="In a row").click()
-    stage: Any = page.locator("[data-stage]").bounding_box()
-    for letter in "ABC":
-        card: Any = page.locator(f"[data-pane={letter}]").bounding_box()
-        assert card["height"] > 0.95 * (stage["height"] - 16)
-    page.get_by_role("button", name="One large, the others small").click()
-
-
-# On the pictures
-
-
-def test_the_edge_of_the_wipe_is_dragged_on_the_picture(
+def test_the_wipe_is_dragged_and_wheel_and_fingers_zoom_on_the_picture(
     page: Page, program: Program, comparison: dict[str, Any]
 ) -> None:
     page.keyboard.press("w")
@@ -193,9 +177,8 @@ def test_the_edge_of_the_wipe_is_dragged_on_the_picture(
     assert blend(page) == pytest.approx(0.8, abs=0.01)
     wait_until(lambda: session_of(program, comparison["session_id"])["ui_state"].get("blend", 0) > 0.7)
     page.keyboard.press("w")
+    expect(page.locator("[data-stage]")).to_have_attribute("data-mode", "grid")
 
-
-def test_the_wheel_zooms_all_pictures_and_keeps_what_is_under_it(page: Page) -> None:
     box = picture(page, "A")
     at = (box["x"] + 0.25 * box["width"], box["y"] + 0.25 * box["height"])
     page.mouse.move(*at)
@@ -215,9 +198,6 @@ def test_the_wheel_zooms_all_pictures_and_keeps_what_is_under_it(page: Page) -> 
     wait_until(lambda: zoom(page) == 1)
     expect(page.locator("[data-pane=A] [data-zoom=fit]")).to_have_attribute("aria-pressed", "true")
 
-
-def test_two_fingers_zoom(page: Page) -> None:
-    box = picture(page, "A")
     middle = [box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]
     session = page.context.new_cdp_session(page)
 
@@ -232,58 +212,3 @@ def test_two_fingers_zoom(page: Page) -> None:
     assert zoom(page) == pytest.approx(3, rel=0.1)
     page.keyboard.press("=")
     assert zoom(page) == 1
-
-
-# Going back
-
-
-def test_a_nudge_can_be_taken_back_and_done_again(page: Page, program: Program, comparison: dict[str, Any]) -> None:
-    before = offset_of(program, comparison, "B")
-    later = page.get_by_role("button", name="B one frame later")
-    later.evaluate("(button) => { for (let n = 0; n < 3; n += 1) button.click(); }")
-    # At once: what has not been sent yet is the last change all the same.
-    page.keyboard.press("Control+z")
-    expect(page.locator("[data-toasts]")).to_contain_text("Undone: moved B.")
-    assert offset_of(program, comparison, "B") == pytest.approx(before, abs=1e-6)
-    expect(page.get_by_label("Offset of B in seconds")).to_have_value(
-        re.compile(re.escape(f"{before:.3f}".lstrip("-")))
-    )
-    page.get_by_role("button", name="Redo").click()
-    after = pytest.approx(before + 3 * 1001 / 30000, abs=1e-5)
-    wait_until(lambda: offset_of(program, comparison, "B") == after)
-    page.get_by_role("button", name="Undo").click()
-    wait_until(lambda: offset_of(program, comparison, "B") == pytest.approx(before, abs=1e-6))
-
-
-def test_the_history_leads_back_to_each_place(page: Page, program: Program, comparison: dict[str, Any]) -> None:
-    field = page.get_by_label("Offset of C in seconds")
-    for seconds in ("12", "14"):
-        field.fill(seconds)
-        field.press("Enter")
-        wait_until(lambda wanted=float(seconds): offset_of(program, comparison, "C") == wanted)
-    page.get_by_role("tab", name="History").click()
-    rows = page.locator("[data-history] li")
-    expect(rows.first).to_contain_text("+14.000")
-    # Where it lies now is nothing to go back to.
-    expect(rows.first.get_by_role("button")).to_have_count(0)
-    rows.nth(1).get_by_role("button", name="Go back to +12.000").click()
-    wait_until(lambda: offset_of(program, comparison, "C") == 12)
-    expect(rows.first).to_contain_text("+12.000")
-    page.keyboard.press("Control+z")
-    wait_until(lambda: offset_of(program, comparison, "C") == 14)
-
-
-def test_a_video_is_placed_by_hand_with_two_presses(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
-    # Where all have begun.
-    program.call("PUT", f"{BASE}/{comparison['session_id']}/global-seek", {"timestamp": 20})
-    page = open_page(f"/compare/{comparison['session_id']}?alone=B")
-    expect(page.locator("[data-sync-word]")).to_have_text("one unlinked")
-    expect(page.get_by_text("B moves alone")).to_be_visible()
-    before = offset_of(program, comparison, "B")
-    frames = frames_on_screen(page)
-    page.get_by_role("button", name="B one frame forward").click()
-    wait_until(lambda: frames_on_screen(page)["B"] == frames["B"] + 1)
-    page.get_by_role("button", name="Align here").click()
-    wait_until(lambda: offset_of(program, comparison, "B") == pytest.approx(before - 1001 / 30000, abs=0.018))

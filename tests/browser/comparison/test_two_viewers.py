@@ -11,15 +11,18 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage, session_of
-from tests.support.program import Program
+from tests.browser.pixels import wait_until_standing
+from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.services
 
 
 @pytest.fixture
 def viewers(open_page: OpenPage, comparison: dict[str, Any]) -> tuple[Page, Page]:
     pages = tuple(open_page(f"/compare/{comparison['session_id']}") for _ in range(2))
     for page in pages:
-        expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+        wait_until_standing(page)
     return pages  # type: ignore[return-value]
 
 
@@ -27,58 +30,58 @@ def time_of(page: Page) -> float:
     return float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or "nan")
 
 
-def soon(page: Page, condition: Callable[[], bool]) -> None:
-    """Wait for a condition that is looked at in the page's own time."""
+def wait_in(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait for a condition while the page's events are handled."""
     wait_until(lambda: page.evaluate("new Promise((r) => requestAnimationFrame(r))") is not False and condition())
 
 
-def test_a_seek_moves_the_other_viewer_too(viewers: tuple[Page, Page]) -> None:
-    here, there = viewers
-    here.locator("[data-lanes]").press("PageUp")
-    soon(there, lambda: time_of(there) == 10)
-    there.locator("[data-lanes]").press("ArrowLeft")
-    soon(here, lambda: time_of(here) == 9)
-
-
-@pytest.mark.parametrize("has_moved", [False, True], ids=["not moved here", "moved here before"])
-def test_a_seek_counts_that_comes_just_before_another_change_made_here(
-    has_moved: bool, viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
-) -> None:
-    here, there = viewers
-    if has_moved:
-        here.locator("[data-lanes]").press("PageUp")
-        soon(there, lambda: time_of(there) == 10)
-    url = f"/api/sessions/multi-vod/{comparison['session_id']}"
-
-    def after_a_seek(route: Route) -> None:
-        if route.request.method == "PATCH":
-            program.call("PUT", f"{url}/global-seek", {"timestamp": 7})
-        route.continue_()
-
-    here.route(f"**{url}", after_a_seek)
-    with here.expect_response(lambda answer: answer.request.method == "PATCH"):
-        here.get_by_role("button", name="In a row").click()
-    for page in viewers:
-        expect(page.locator("[data-lanes]")).to_have_attribute(
-            "aria-valuenow", re.compile(r"^7(\.0+)?$"), timeout=10_000
-        )
-
-
-def test_playing_speed_and_pausing_are_shared(
+def test_seeks_speed_pauses_and_offsets_are_shared(
     viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
 ) -> None:
     here, there = viewers
-    here.keyboard.press("k")
+    here.locator("[data-lanes]").press("PageUp")
+    wait_in(there, lambda: time_of(there) == 10)
+    there.locator("[data-lanes]").press("ArrowLeft")
+    wait_in(here, lambda: time_of(here) == 9)
+    here.get_by_label("Offset of C in seconds").fill("+2.5")
+    here.get_by_label("Offset of C in seconds").press("Enter")
+    expect(there.get_by_label("Offset of C in seconds")).to_have_value("+2.500 s")
+
+    here.locator("[data-lanes]").press("k")
     expect(there.get_by_role("button", name="Pause")).to_be_visible()
-    soon(there, lambda: time_of(there) > 1)
+    wait_in(there, lambda: time_of(there) > 10)
     there.get_by_role("button", name="0.5", exact=True).click()
     expect(here.get_by_role("button", name="0.5", exact=True)).to_have_attribute("aria-pressed", "true")
     wait_until(lambda: session_of(program, comparison["session_id"])["rate"] == 0.5)
     there.keyboard.press("k")
     expect(here.get_by_role("button", name="Play")).to_be_visible()
     for page in viewers:
-        expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+        wait_until_standing(page)
     assert time_of(here) == pytest.approx(time_of(there), abs=0.011)
+
+
+def test_a_seek_counts_that_comes_just_before_another_change_made_here(
+    viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
+) -> None:
+    here, there = viewers
+    url, seconds = f"{BASE}/{comparison['session_id']}", 0
+
+    def after_a_seek(route: Route) -> None:
+        if route.request.method == "PATCH":
+            program.call("PUT", f"{url}/global-seek", {"timestamp": seconds})
+        route.continue_()
+
+    here.route(f"**{url}", after_a_seek)
+    # Before and after something was moved here.
+    for layout, seconds in (("In a row", 7), ("One large, the others small", 3)):
+        with here.expect_response(lambda answer: answer.request.method == "PATCH"):
+            here.get_by_role("button", name=layout).click()
+        for page in viewers:
+            expect(page.locator("[data-lanes]")).to_have_attribute(
+                "aria-valuenow", re.compile(rf"^{seconds}(\.0+)?$"), timeout=10_000
+            )
+        here.locator("[data-lanes]").press("PageUp")
+        wait_in(there, lambda moved=seconds + 10: time_of(there) == moved)  # type: ignore[misc]
 
 
 def test_scrubbing_does_not_fight_its_own_echo_and_the_last_position_wins(
@@ -98,26 +101,18 @@ def test_scrubbing_does_not_fight_its_own_echo_and_the_last_position_wins(
     seconds = time.monotonic() - began
     last = time_of(here)
     assert last > 5
-    soon(there, lambda: abs(time_of(there) - last) < 0.011)
+    wait_in(there, lambda: abs(time_of(there) - last) < 0.011)
     assert session_of(program, comparison["session_id"])["global_time"] == pytest.approx(last, abs=0.011)
     assert time_of(here) == last
     assert len(sent) <= 10 * seconds + 2
 
 
-def test_an_offset_set_by_one_is_shown_to_the_other(viewers: tuple[Page, Page]) -> None:
-    here, there = viewers
-    here.get_by_label("Offset of C in seconds").fill("+2.5")
-    here.get_by_label("Offset of C in seconds").press("Enter")
-    expect(there.get_by_label("Offset of C in seconds")).to_have_value("+2.500 s")
-
-
 def test_who_comes_later_joins_where_it_plays(
     open_page: OpenPage, program: Program, comparison: dict[str, Any]
 ) -> None:
-    session = f"/api/sessions/multi-vod/{comparison['session_id']}"
-    program.call("PUT", f"{session}/playback", {"state": "playing", "at": 8.0})
+    program.call("PUT", f"{BASE}/{comparison['session_id']}/playback", {"state": "playing", "at": 8.0})
     page = open_page(f"/compare/{comparison['session_id']}")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     expect(page.locator("[data-sync-word]")).to_have_text("in step")
-    soon(page, lambda: abs(time_of(page) - session_of(program, comparison["session_id"])["global_time"]) < 0.5)
+    wait_in(page, lambda: abs(time_of(page) - session_of(program, comparison["session_id"])["global_time"]) < 0.5)
     assert time_of(page) > 8

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
@@ -21,7 +21,7 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 SECONDS = 40.0
-JOB = {"kind": "ingest", "params": {"video_id": "00000000-0000-4000-8000-000000000000"}}
+CAPTIONS = "WEBVTT\n\n00:01.000 --> 00:02.000\nZdaj\n"
 
 
 @pytest.fixture(scope="module")
@@ -39,19 +39,15 @@ def page(open_page: OpenPage, video: dict[str, Any]) -> Page:
 
 def watch(open_page: OpenPage, video: dict[str, Any], **options: Any) -> Page:
     page = open_page(f"/watch/{video['id']}", **options)
-    is_loaded(page)
+    wait_loaded(page)
     return page
 
 
-def is_loaded(page: Page) -> None:
+def wait_loaded(page: Page) -> None:
     page.wait_for_function("() => document.querySelector('video')?.readyState >= 2", timeout=shelf.TAKEN_IN)
 
 
-def time_of(page: Page) -> float:
-    return float(page.evaluate("document.querySelector('video').currentTime"))
-
-
-def stands_at(page: Page, seconds: float, within: float = 0.01) -> None:
+def expect_time(page: Page, seconds: float, within: float = 0.01) -> None:
     page.wait_for_function(
         """([at, within]) => { const v = document.querySelector('video');
             return !v.seeking && Math.abs(v.currentTime - at) <= within; }""",
@@ -59,22 +55,36 @@ def stands_at(page: Page, seconds: float, within: float = 0.01) -> None:
     )
 
 
+def go_by_key(page: Page, key: str, seconds: float, within: float = 0.01) -> None:
+    """Press a key and wait until the video is at ``seconds``."""
+    page.keyboard.press(key)
+    expect_time(page, seconds, within)
+
+
+def of_video(page: Page, name: str) -> Any:
+    """Return a property of the video element."""
+    return page.evaluate(f"document.querySelector('video').{name}")
+
+
 def is_playing(page: Page) -> bool:
-    return bool(page.evaluate("!document.querySelector('video').paused"))
+    return not of_video(page, "paused")
 
 
-def seek_bar(page: Page) -> Locator:
-    return page.get_by_role("slider", name="Position")
+def choose_action(page: Page, name: str) -> None:
+    """Press an entry of the menu More."""
+    page.get_by_role("button", name="More").click()
+    page.get_by_role("menuitem", name=name).click()
 
 
-def shown_frame(page: Page, number: int) -> None:
+def expect_frame(page: Page, number: int) -> None:
     expect(page.locator("[data-frame]")).to_have_text(re.compile(rf"^f {number}$"))
 
 
-# Playing
-
-
-def test_space_plays_and_pauses_and_so_do_k_the_button_and_a_press_on_the_picture(page: Page) -> None:
+def test_it_is_played_stepped_and_sought_by_keys_and_found_again_where_it_was_left(
+    open_page: OpenPage, video: dict[str, Any]
+) -> None:
+    page = open_page(f"/watch/{video['id']}")
+    wait_loaded(page)
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').currentTime > 0.3")
     expect(page.get_by_role("button", name="Pause (Space)")).to_be_visible()
@@ -86,57 +96,60 @@ def test_space_plays_and_pauses_and_so_do_k_the_button_and_a_press_on_the_pictur
     expect(page.get_by_role("button", name="Play (Space)")).to_be_visible()
     assert not is_playing(page)
 
-
-def test_keys_jump_by_seconds_tenths_and_to_both_ends(page: Page) -> None:
-    page.keyboard.press("5")
-    stands_at(page, SECONDS / 2)
-    page.keyboard.press("l")
-    stands_at(page, 30)
-    page.keyboard.press("j")
-    stands_at(page, 20)
-    page.keyboard.press("ArrowRight")
-    stands_at(page, 25)
-    page.keyboard.press("Shift+ArrowLeft")
-    stands_at(page, 24)
-    page.keyboard.press("Home")
-    stands_at(page, 0)
-    page.keyboard.press("ArrowLeft")
-    stands_at(page, 0)
-    page.keyboard.press("End")
-    stands_at(page, SECONDS, 0.05)
-
-
-def test_comma_and_full_stop_step_by_one_frame(page: Page) -> None:
-    page.keyboard.press("3")
-    stands_at(page, 12)
-    page.keyboard.press(".")
-    shown_frame(page, 721)
-    page.keyboard.press(".")
-    shown_frame(page, 722)
-    page.keyboard.press(",")
-    page.keyboard.press(",")
-    page.keyboard.press(",")
-    shown_frame(page, 719)
+    for key, seconds in (
+        ("5", SECONDS / 2), ("l", 30), ("j", 20), ("ArrowRight", 25), ("Shift+ArrowLeft", 24), ("Home", 0),
+        ("ArrowLeft", 0), ("3", 12),
+    ):  # fmt: skip
+        go_by_key(page, key, seconds)
+    for keys, frame in ((".", 721), (".", 722), (",,,", 719)):
+        for key in keys:
+            page.keyboard.press(key)
+        expect_frame(page, frame)
     page.get_by_role("button", name="One frame forward (.)").click()
-    shown_frame(page, 720)
+    expect_frame(page, 720)
+    go_by_key(page, "End", SECONDS, 0.05)
 
-
-def test_sound_and_speed_by_keys_and_buttons(page: Page) -> None:
     page.keyboard.press("m")
-    assert page.evaluate("document.querySelector('video').muted") is True
+    assert of_video(page, "muted") is True
     page.get_by_role("button", name="Sound on (M)").click()
-    assert page.evaluate("document.querySelector('video').muted") is False
+    assert of_video(page, "muted") is False
     for _ in range(4):
         page.keyboard.press("ArrowDown")
-    assert page.evaluate("document.querySelector('video').volume") == pytest.approx(0.8)
+    assert of_video(page, "volume") == pytest.approx(0.8)
     page.get_by_role("button", name="0.5", exact=True).click()
-    assert page.evaluate("document.querySelector('video').playbackRate") == 0.5
+    assert of_video(page, "playbackRate") == 0.5
     page.keyboard.press(">")
-    assert page.evaluate("document.querySelector('video').playbackRate") == 1
+    assert of_video(page, "playbackRate") == 1
     expect(page.get_by_role("button", name="1×", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("m")
+
+    go_by_key(page, "5", 20)
+    page.reload()
+    expect(page.locator("[data-toasts]")).to_contain_text("Continuing at 0:20")
+    wait_loaded(page)
+    expect_time(page, 20)
+    assert of_video(page, "muted") is True
+    assert of_video(page, "volume") == pytest.approx(0.8)
+    go_by_key(page, "Home", 0)
+    page.reload()
+    wait_loaded(page)
+    expect_time(page, 0)
 
 
-def test_f_fills_the_screen_and_gives_it_back(page: Page) -> None:
+@pytest.mark.services
+def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_pointer(page: Page) -> None:
+    page.wait_for_function("() => document.querySelectorAll('[data-strip] a').length === 10")
+    seen: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(shelf.FOCUSED).strip())
+    for name in (
+        "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume", "0.5",
+        "Original, 360p: quality and speed", "Keys (?)", "Full screen (F)", "0:04", "Compare with…",
+        "More: rename, download, delete", "ascent", "Tag",
+    ):  # fmt: skip
+        assert name in seen, f"{name} is not reached: {seen}"
+    page.evaluate("document.activeElement.blur()")
     page.keyboard.press("f")
     page.wait_for_function("() => document.fullscreenElement?.matches('.player')")
     page.locator("[data-act=qualities]").click()
@@ -145,71 +158,22 @@ def test_f_fills_the_screen_and_gives_it_back(page: Page) -> None:
     page.keyboard.press("f")
     page.wait_for_function("() => document.fullscreenElement === null")
 
-
-def test_a_question_mark_shows_the_keys_which_can_be_switched_off(page: Page) -> None:
     page.keyboard.press("?")
     dialog = page.get_by_role("dialog", name="Keys")
     expect(dialog).to_contain_text("One frame back, forward")
+    assert axe_findings(page) == []
     dialog.get_by_label("Single keys work on this device").uncheck()
     page.keyboard.press("Escape")
     page.keyboard.press("5")
     page.keyboard.press("?")
     dialog.get_by_label("Single keys work on this device").check()
     page.keyboard.press("Escape")
-    assert time_of(page) == 0
+    assert of_video(page, "currentTime") == 0
 
-
-def test_an_address_may_name_a_time(open_page: OpenPage, video: dict[str, Any]) -> None:
-    page = open_page(f"/watch/{video['id']}#t=12")
-    is_loaded(page)
-    stands_at(page, 12)
-    page.evaluate("location.hash = '#t=21.5'")
-    stands_at(page, 21.5)
-
-
-def test_the_link_to_a_moment_can_be_copied_and_leads_there(open_page: OpenPage, video: dict[str, Any]) -> None:
-    page = watch(open_page, video)
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.keyboard.press("5")
-    stands_at(page, 20)
-    page.keyboard.press("Shift+ArrowRight")
-    stands_at(page, 21)
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Copy the link to 0:21").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("The link to 0:21 is copied.")
-    address = page.evaluate("navigator.clipboard.readText()")
-    assert address.endswith(f"/watch/{video['id']}#t=21")
-    page.goto("/compare")
-    page.goto(address)
-    is_loaded(page)
-    stands_at(page, 21)
-
-
-def test_where_it_was_left_and_how_loud_are_remembered(open_page: OpenPage, video: dict[str, Any]) -> None:
-    page = watch(open_page, video)
-    for _ in range(4):
-        page.keyboard.press("ArrowDown")
-    page.keyboard.press("m")
-    page.keyboard.press("5")
-    stands_at(page, 20)
-    page.reload()
-    expect(page.locator("[data-toasts]")).to_contain_text("Continuing at 0:20")
-    is_loaded(page)
-    stands_at(page, 20)
-    assert page.evaluate("document.querySelector('video').muted") is True
-    assert page.evaluate("document.querySelector('video').volume") == pytest.approx(0.8)
-    page.keyboard.press("Home")
-    stands_at(page, 0)
-    page.reload()
-    is_loaded(page)
-    stands_at(page, 0)
-
-
-def test_the_volume_is_set_by_a_pointer(page: Page) -> None:
     volume = page.get_by_role("slider", name="Volume")
     box: Any = volume.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    assert page.evaluate("document.querySelector('video').volume") == pytest.approx(0.5, abs=0.06)
+    assert of_video(page, "volume") == pytest.approx(0.5, abs=0.06)
     volume.press("Home")
     expect(page.get_by_role("button", name="Sound on (M)")).to_be_visible()
     page.get_by_role("button", name="Sound on (M)").focus()
@@ -218,72 +182,60 @@ def test_the_volume_is_set_by_a_pointer(page: Page) -> None:
     expect(page.get_by_role("button", name="Mute (M)")).to_be_visible()
 
 
+@pytest.mark.services
+def test_an_address_may_name_a_time_and_the_link_to_a_moment_leads_there(
+    open_page: OpenPage, video: dict[str, Any]
+) -> None:
+    page = open_page(f"/watch/{video['id']}#t=12")
+    wait_loaded(page)
+    expect_time(page, 12)
+    page.evaluate("location.hash = '#t=21.5'")
+    expect_time(page, 21.5)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    go_by_key(page, "5", 20)
+    go_by_key(page, "Shift+ArrowRight", 21)
+    choose_action(page, "Copy the link to 0:21")
+    expect(page.locator("[data-toasts]")).to_contain_text("The link to 0:21 is copied.")
+    address = page.evaluate("navigator.clipboard.readText()")
+    assert address.endswith(f"/watch/{video['id']}#t=21")
+    page.goto("/compare")
+    page.goto(address)
+    wait_loaded(page)
+    expect_time(page, 21)
+
+
 # The bar, the pictures, the sound
 
 
-def test_the_bar_tells_where_it_is_in_words_and_moves_by_its_own_keys(page: Page) -> None:
-    bar = seek_bar(page)
+@pytest.mark.services
+def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_show_it(page: Page) -> None:
+    bar = page.get_by_role("slider", name="Position")
     bar.focus()
-    page.keyboard.press("ArrowUp")
-    stands_at(page, 5)
-    page.keyboard.press("PageUp")
-    stands_at(page, 35)
+    go_by_key(page, "ArrowUp", 5)
+    go_by_key(page, "PageUp", 35)
     expect(bar).to_have_attribute("aria-valuetext", "35 seconds of 40 seconds")
     expect(bar).to_have_attribute("aria-valuenow", re.compile(r"^35\.0"))
     # A slider has its keys also where single keys are switched off.
     page.evaluate("localStorage.setItem('vod-keys', 'off')")
-    page.keyboard.press("ArrowLeft")
-    stands_at(page, 30)
-    page.keyboard.press("Shift+ArrowRight")
-    stands_at(page, 31)
-    page.keyboard.press("Home")
-    stands_at(page, 0)
-    page.keyboard.press("End")
-    stands_at(page, SECONDS, 0.05)
+    go_by_key(page, "ArrowLeft", 30)
+    go_by_key(page, "Shift+ArrowRight", 31)
+    go_by_key(page, "Home", 0)
+    go_by_key(page, "End", SECONDS, 0.05)
     page.evaluate("localStorage.removeItem('vod-keys')")
     page.keyboard.press("Home")
     page.keyboard.press("Space")
     page.wait_for_function("() => !document.querySelector('video').paused")
+    page.keyboard.press("Space")
 
-
-def test_the_picture_of_a_place_is_shown_where_the_pointer_or_a_key_is(page: Page) -> None:
-    preview = page.locator("[data-preview]")
-    page.wait_for_function("() => document.querySelectorAll('[data-strip] a').length === 10")
-    expect(preview).to_be_hidden()
-    box: Any = seek_bar(page).bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
-    expect(preview).to_be_visible()
-    expect(preview).to_contain_text("0:20")
-    assert preview.locator("canvas").evaluate("(c) => c.width") == 160
-    page.mouse.down()
-    stands_at(page, 20, 0.2)
-    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 10)
-    expect(preview).to_contain_text(re.compile("0:(09|10)"))
-    stands_at(page, 10, 0.2)
-    page.mouse.up()
-    page.mouse.move(0, 0)
-    expect(preview).to_be_hidden()
-    page.keyboard.press("Tab")
-    seek_bar(page).focus()
-    page.keyboard.press("ArrowRight")
-    expect(preview).to_be_visible()
-    page.keyboard.press("Tab")
-    expect(preview).to_be_hidden()
-
-
-def test_ten_pictures_lead_to_their_times(page: Page) -> None:
     strip = page.get_by_role("navigation", name="Jump to a time")
     expect(strip.get_by_role("link")).to_have_count(10)
     strip.get_by_role("link", name="0:16").click()
-    stands_at(page, 16)
+    expect_time(page, 16)
     expect(strip.get_by_role("link", name="0:16")).to_have_attribute("aria-current", "true")
     strip.get_by_role("link", name="0:28").focus()
-    page.keyboard.press("Enter")
-    stands_at(page, 28)
+    go_by_key(page, "Enter", 28)
     expect(strip.locator("[aria-current]")).to_have_count(1)
 
-
-def test_the_outline_of_the_sound_has_a_sentence_and_leads_to_a_time(page: Page) -> None:
     lane = page.locator("[data-wave]")
     expect(lane).to_be_visible()
     expect(page.locator("[data-wave-words]")).to_have_text(
@@ -291,22 +243,46 @@ def test_the_outline_of_the_sound_has_a_sentence_and_leads_to_a_time(page: Page)
     )
     box: Any = lane.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + 10)
-    stands_at(page, 30, 0.2)
+    expect_time(page, 30, 0.2)
+
+    preview = page.locator("[data-preview]")
+    page.mouse.move(0, 0)
+    expect(preview).to_be_hidden()
+    box = bar.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 10)
+    expect(preview).to_be_visible()
+    expect(preview).to_contain_text("0:20")
+    assert preview.locator("canvas").evaluate("(c) => c.width") == 160
+    page.mouse.down()
+    expect_time(page, 20, 0.2)
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 10)
+    expect(preview).to_contain_text(re.compile("0:(09|10)"))
+    expect_time(page, 10, 0.2)
+    page.mouse.up()
+    page.mouse.move(0, 0)
+    expect(preview).to_be_hidden()
+    page.keyboard.press("Tab")
+    bar.focus()
+    page.keyboard.press("ArrowRight")
+    expect(preview).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(preview).to_be_hidden()
 
 
 # Qualities
 
 
+@pytest.mark.services
 def test_the_original_is_played_first_and_hls_when_it_is_chosen(page: Page) -> None:
     gear = page.locator("[data-act=qualities]")
     expect(gear).to_contain_text("Original, 360p")
-    page.keyboard.press("5")
-    stands_at(page, 20)
+    go_by_key(page, "5", 20)
     gear.click()
     expect(page.get_by_role("menuitemradio", name="Original")).to_have_attribute("aria-checked", "true")
+    assert axe_findings(page) == []
     page.get_by_role("menuitemradio", name="Auto").click()
     page.wait_for_function("() => document.querySelector('video').src.startsWith('blob:')")
-    stands_at(page, 20, 0.1)
+    expect_time(page, 20, 0.1)
     expect(gear).to_contain_text("Auto, 360p")
     expect(gear).to_be_focused()
     page.keyboard.press("k")
@@ -318,6 +294,7 @@ def test_the_original_is_played_first_and_hls_when_it_is_chosen(page: Page) -> N
     assert is_playing(page)
 
 
+@pytest.mark.services
 def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can_is_made(
     open_page: OpenPage, program: Program, tmp_path: Path
 ) -> None:
@@ -332,7 +309,7 @@ def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can
     page.route("**/hls.light*", hold)
     page.goto(f"/watch/{old['id']}")
     expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=60_000)
-    is_loaded(page)  # the sound of the original, until the other form takes its place
+    wait_loaded(page)  # the sound of the original, until the other form takes its place
     page.keyboard.press("Space")
     page.wait_for_function("() => !document.querySelector('video').paused")
     held[0].continue_()
@@ -342,6 +319,7 @@ def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can
     )
 
 
+@pytest.mark.services
 def test_a_playable_form_is_asked_for_though_the_browser_refuses_the_original_after_the_last_news(
     open_page: OpenPage, program: Program, tmp_path: Path
 ) -> None:
@@ -376,7 +354,10 @@ def test_a_playable_form_is_asked_for_though_the_browser_refuses_the_original_af
     expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=20_000)
 
 
-def test_an_address_that_has_run_out_is_renewed_without_a_word(open_page: OpenPage, video: dict[str, Any]) -> None:
+@pytest.mark.services
+def test_an_expired_address_is_renewed_silently_and_a_lost_network_is_shown_until_it_is_back(
+    open_page: OpenPage, video: dict[str, Any]
+) -> None:
     refused: list[str] = []
 
     def run_out(route: Route) -> None:
@@ -394,15 +375,26 @@ def test_an_address_that_has_run_out_is_renewed_without_a_word(open_page: OpenPa
         ),
     )
     page.goto(f"/watch/{video['id']}")
-    is_loaded(page)
+    wait_loaded(page)
     assert refused
     expect(page.locator("[data-trouble]")).to_be_hidden()
+    page.unroute("**/api/v1/media/stream/*")
+
+    page.route("**/api/v1/media/stream/*", lambda route: route.abort())
+    page.context.set_offline(True)
+    page.evaluate("document.querySelector('video').load()")
+    expect(page.locator("[data-trouble]")).to_contain_text("No connection")
+    page.unroute("**/api/v1/media/stream/*")
+    page.context.set_offline(False)
+    expect(page.locator("[data-trouble]")).to_be_hidden()
+    wait_loaded(page)
 
 
 # What is known of it, and changing it
 
 
-def test_its_details_are_those_of_the_file(page: Page, recordings: list[Recording]) -> None:
+@pytest.mark.services
+def test_its_details_are_those_of_the_file_and_it_can_be_compared(page: Page, recordings: list[Recording]) -> None:
     details = page.locator("[data-details]")
     for words in (
         "0:40.000",
@@ -423,16 +415,20 @@ def test_its_details_are_those_of_the_file(page: Page, recordings: list[Recordin
         page.get_by_role("menuitem", name="Download").click()
     assert download.value.suggested_filename == "Round 7 – Ascent.mp4"
     assert shelf.digest(download.value.path()) == shelf.digest(recordings[0].path)
+    page.keyboard.press("Escape")
+    page.get_by_role("link", name="Compare with…").click()
+    page.wait_for_url("**/library?select=*")
+    expect(page.get_by_role("region", name="Selection")).to_contain_text("1 selected")
 
 
-def test_it_is_renamed_described_and_tagged_and_playing_goes_on(
+@pytest.mark.services
+def test_it_is_renamed_described_tagged_copied_for_stepping_and_deleted_while_it_plays(
     open_page: OpenPage, program: Program, tmp_path: Path
 ) -> None:
     mine = shelf.taken_in(program, render_clip(tmp_path / "clip.mp4", seconds=20))
-    page = watch(open_page, mine)
+    page = watch(open_page, mine, quiet=False)
     page.keyboard.press("Space")
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Rename").click()
+    choose_action(page, "Rename")
     page.get_by_label("Name", exact=True).fill("תחילת המשחק")
     page.get_by_label("Description", exact=True).fill("First line\nSecond line")
     page.get_by_label("Tags", exact=True).fill("ascent")
@@ -451,85 +447,93 @@ def test_it_is_renamed_described_and_tagged_and_playing_goes_on(
     expect(page.get_by_role("link", name="scrim")).to_be_visible()
     expect(page.get_by_role("button", name="Tag")).to_be_focused()
 
-
-def test_compare_with_leads_to_the_library_with_it_selected(page: Page) -> None:
-    page.get_by_role("link", name="Compare with…").click()
-    page.wait_for_url("**/library?select=*")
-    expect(page.get_by_role("region", name="Selection")).to_contain_text("1 selected")
-
-
-def test_deleted_it_leads_to_the_library(open_page: OpenPage, backstage: Backstage) -> None:
-    page = open_page(f"/watch/{backstage.video(owner=ACCOUNT, title='Not needed')}", quiet=False)
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Delete").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    page.wait_for_url("**/library")
-    expect(page.get_by_text("Not needed")).to_have_count(0)
-
-
-def test_a_copy_for_stepping_is_made_on_demand(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
-    mine = shelf.taken_in(program, render_clip(tmp_path / "clip.mp4", seconds=4))
-    page = watch(open_page, mine)
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Make a copy for stepping").click()
+    address = "**/renditions"
+    page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
+    choose_action(page, "Make a copy for stepping")
+    note = page.get_by_role("alert").filter(has_text="The copy was not begun.")
+    expect(note).to_be_visible()
+    page.unroute(address)
+    note.get_by_role("button", name="Try again").click()
+    expect(note).to_have_count(0)
     expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=shelf.TAKEN_IN)
     page.locator("[data-act=qualities]").click()
     page.get_by_role("menuitemradio", name="For stepping").click()
     expect(page.locator("[data-quality]")).to_contain_text("For stepping")
-    is_loaded(page)
+    wait_loaded(page)
+
+    choose_action(page, "Delete")
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/library")
+    expect(page.get_by_text("תחילת המשחק")).to_have_count(0)
 
 
 # Not there, not yet, not at all
 
 
-def test_what_is_not_there_or_not_ones_own_has_the_same_page(open_page: OpenPage) -> None:
-    page = open_page("/watch/00000000-0000-4000-8000-000000000000", quiet=False)
-    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
-    page.goto("/watch/nothing")
-    expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
-    page.get_by_role("link", name="To the library").click()
-    page.wait_for_url("**/library")
-
-
-def test_what_is_being_taken_in_shows_how_far_it_is_and_its_end(open_page: OpenPage, backstage: Backstage) -> None:
-    job = backstage.make(owner=ACCOUNT, status="processing", **JOB)
-    mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", job=job, duration=0, width=0)
+@pytest.mark.services
+def test_what_is_being_taken_in_shows_how_far_it_is_keeps_the_focus_and_says_when_it_is_deleted(
+    open_page: OpenPage, backstage: Backstage, program: Program
+) -> None:
+    mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0, tags=["scrim"])
+    job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
+    backstage.change_video(video=mine, job=job)
     page = open_page(f"/watch/{mine}", quiet=False)
-    expect(page.locator("[data-state]")).to_contain_text("Processing the video")
+    expect(page.locator("[data-state]")).to_contain_text("Being looked at")
     backstage.progress(job=job, percent=15, message="Reading the file")
     expect(page.locator("[data-state]")).to_contain_text("Reading the file, 15 %")
     expect(page.locator("[data-status]")).to_have_text("Processing")
+    page.get_by_role("link", name="scrim").focus()
     backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
     backstage.progress(job=job, percent=62, message="Making pictures of it")
     expect(page.locator("[data-status]")).to_have_text("Pictures being made, 62 %")
     expect(page.locator("[data-details]")).to_contain_text("1280 × 720")
     expect(page.locator("[data-state]")).to_be_empty()
+    expect(page.get_by_role("link", name="scrim")).to_be_focused()
+    backstage.change_video(video=mine, tags=["ascent", "scrim"])
     backstage.complete(job=job)
     expect(page.locator("[data-status]")).to_have_text("Ready")
+    expect(page.get_by_role("link", name="ascent")).to_be_visible()
+    expect(page.get_by_role("link", name="scrim")).to_be_focused()
+
+    gone = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0)
+    job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": gone})
+    backstage.change_video(video=gone, job=job)
+    page.goto(f"/watch/{gone}")
+    expect(page.locator("[data-state]")).to_contain_text("Being looked at")
+    program.call("DELETE", f"{shelf.LIBRARY}/{gone}")
+    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
+    for address in ("/watch/00000000-0000-4000-8000-000000000000", "/watch/nothing"):
+        page.goto(address)
+        expect(page.get_by_role("heading", name="Page not found")).to_be_visible()
+    page.get_by_role("link", name="To the library").click()
+    page.wait_for_url("**/library")
 
 
+@pytest.mark.services
 def test_a_real_upload_becomes_playable_while_one_looks(
     open_page: OpenPage, program: Program, recordings: list[Recording]
 ) -> None:
     mine = shelf.put(program, recordings[2].path, title="Just sent")
     page = open_page(f"/watch/{mine['id']}", quiet=False)
-    is_loaded(page)
+    wait_loaded(page)
     expect(page.locator("[data-status]")).to_have_text("Ready", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("navigation", name="Jump to a time").get_by_role("link")).to_have_count(10)
     shown = page.locator("[data-frame]")
-    page.keyboard.press("5")
-    stands_at(page, 20)
+    go_by_key(page, "5", 20)
     page.keyboard.press(".")
     expect(shown).to_have_text(f"f {int(20 * Fraction(30)) + 1}")
 
 
-def test_what_failed_says_why_and_what_to_do(open_page: OpenPage, backstage: Backstage) -> None:
+@pytest.mark.services
+def test_what_failed_says_why_and_is_tried_again_where_the_reason_may_be_over(
+    open_page: OpenPage, backstage: Backstage
+) -> None:
     mine = backstage.video(
         owner=ACCOUNT, title="capture_0412", status="failed", error_type="vod_unreadable", error_message="No picture."
     )
     job = backstage.make(owner=ACCOUNT, status="failed", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)
-    page = open_page(f"/watch/{mine}")
+    page = open_page(f"/watch/{mine}", quiet=False)
     expect(page.get_by_role("alert")).to_contain_text("No picture.")
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     expect(page.get_by_role("alert")).to_contain_text("Check that the file plays on your own machine")
@@ -539,13 +543,11 @@ def test_what_failed_says_why_and_what_to_do(open_page: OpenPage, backstage: Bac
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Delete")).to_be_visible()
 
-
-def test_what_failed_for_a_reason_that_may_be_over_is_tried_again(open_page: OpenPage, backstage: Backstage) -> None:
     mine = backstage.video(owner=ACCOUNT, title="capture_0412", status="processing", duration=0, width=0)
     error = {"type": "storage_unavailable", "message": "The storage did not answer."}
     job = backstage.make(owner=ACCOUNT, status="failed", kind="ingest", params={"video_id": mine}, error=error)
     backstage.change_video(video=mine, job=job)
-    page = open_page(f"/watch/{mine}", quiet=False)
+    page.goto(f"/watch/{mine}")
     expect(page.get_by_role("alert")).to_contain_text("The storage did not answer.")
     expect(page.get_by_role("alert")).to_contain_text("you do not need to upload it again")
     page.get_by_role("button", name="Try again").click()
@@ -555,52 +557,6 @@ def test_what_failed_for_a_reason_that_may_be_over_is_tried_again(open_page: Ope
     backstage.change(job=job, status="completed", admitted=False)
     expect(page.locator("[data-status]")).to_have_text("Ready")
     expect(page.locator("[data-state]")).to_be_empty()
-
-
-def test_a_copy_that_was_not_begun_says_so_until_it_is(
-    open_page: OpenPage, backstage: Backstage, video: dict[str, Any]
-) -> None:
-    backstage.no_copies()
-    page = watch(open_page, video, quiet=False)
-    address = "**/renditions"
-    page.route(address, lambda route: route.fulfill(status=503, json={"error": "Busy.", "type": "unavailable"}))
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Make a copy for stepping").click()
-    note = page.get_by_role("alert").filter(has_text="The copy was not begun.")
-    expect(note).to_be_visible()
-    page.unroute(address)
-    note.get_by_role("button", name="Try again").click()
-    expect(note).to_have_count(0)
-    expect(page.locator("[data-details]")).to_contain_text("for stepping", timeout=shelf.TAKEN_IN)
-
-
-def test_what_has_the_focus_keeps_it_while_the_work_goes_on(open_page: OpenPage, backstage: Backstage) -> None:
-    job = backstage.make(owner=ACCOUNT, status="processing", **JOB)
-    mine = backstage.video(
-        owner=ACCOUNT, title="Warm-up", status="processing", job=job, duration=0, width=0, tags=["scrim"]
-    )
-    page = open_page(f"/watch/{mine}", quiet=False)
-    page.get_by_role("link", name="scrim").focus()
-    backstage.change_video(video=mine, status="ready", duration=130, width=1280, height=720)
-    backstage.progress(job=job, percent=62, message="Making pictures of it")
-    expect(page.locator("[data-details]")).to_contain_text("1280 × 720")
-    expect(page.get_by_role("link", name="scrim")).to_be_focused()
-    backstage.change_video(video=mine, tags=["ascent", "scrim"])
-    backstage.complete(job=job)
-    expect(page.get_by_role("link", name="ascent")).to_be_visible()
-    expect(page.get_by_role("link", name="scrim")).to_be_focused()
-
-
-def test_one_that_is_deleted_elsewhere_says_so_at_the_next_word_of_its_job(
-    open_page: OpenPage, backstage: Backstage, program: Program
-) -> None:
-    mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0)
-    job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
-    backstage.change_video(video=mine, job=job)
-    page = open_page(f"/watch/{mine}", quiet=False)
-    expect(page.locator("[data-state]")).to_contain_text("Being looked at")
-    program.call("DELETE", f"{shelf.LIBRARY}/{mine}")
-    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
 
 
 # Of the catalogue
@@ -613,6 +569,7 @@ def published(program: Program, backstage: Backstage, clip: Path, **fields: Any)
     return str(taken["id"])
 
 
+@pytest.mark.services
 def test_anybody_watches_what_the_catalogue_shows(
     open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path
 ) -> None:
@@ -635,33 +592,50 @@ def test_anybody_watches_what_the_catalogue_shows(
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').paused")
     page.get_by_role("button", name="More").click()
-    words = f"Copy the link to 0:{int(time_of(page)):02d}"
+    words = f"Copy the link to 0:{int(of_video(page, 'currentTime')):02d}"
     assert page.get_by_role("menuitem").all_inner_texts() == [words, "Download"]
     with page.expect_download() as download:
         page.get_by_role("menuitem", name="Download").click()
     assert shelf.digest(download.value.path()) == shelf.digest(clip)
 
 
-def test_a_catalogue_video_shows_what_becomes_of_it(open_page: OpenPage, backstage: Backstage) -> None:
+@pytest.mark.services
+def test_a_catalogue_video_shows_what_becomes_of_it_to_users_and_moderators(
+    open_page: OpenPage, backstage: Backstage, program: Program
+) -> None:
     shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20)
     page = open_page(f"/watch/{shown}", quiet=False)
     expect(page.locator("[data-views]")).to_have_text("no views yet")
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Report")).to_have_attribute("href", f"/catalogue?report={shown}")
     page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Edit")).to_have_count(0)
     backstage.edit_catalogue(by=ACCOUNT, video=shown, title="The semi-final")
+    expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
+    page.get_by_role("link", name="Compare with…").click()
+    expect(page.get_by_role("region", name="Selection")).to_contain_text("The semi-final")
+    page.goto(f"/watch/{shown}")
     expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
     backstage.change_catalogue(video=shown, is_hidden=True)
     expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
     expect(page.get_by_role("link", name="To the catalogue")).to_be_visible()
 
+    key = backstage.person_session(name="mira", role="moderator")
+    page = open_page(f"/watch/{shown}", session=key, quiet=False)
+    expect(page.get_by_role("link", name="Edit")).to_have_attribute("href", f"/catalogue/{shown}/edit")
+    expect(page.locator("[data-marks]")).to_have_text("Hidden")
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("menuitem", name="Copy the link")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
 
-def test_an_admin_who_watches_what_is_deleted_is_told_and_gets_it_back_when_it_is_restored(
+
+@pytest.mark.services
+def test_an_admin_sees_that_it_is_deleted_and_restored_and_an_answer_that_comes_late_takes_nothing_back(
     open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
 ) -> None:
     shown = published(program, backstage, render_clip(tmp_path / "clip.mp4", seconds=20))
     page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
-    is_loaded(page)
+    wait_loaded(page)
     page.keyboard.press("Space")
     wait_until(lambda: is_playing(page), 10, "playing")
     backstage.delete_catalogue(by="boss", video=shown)
@@ -671,13 +645,6 @@ def test_an_admin_who_watches_what_is_deleted_is_told_and_gets_it_back_when_it_i
     backstage.change_catalogue(video=shown, deleted_at=None)
     expect(page.locator("[data-player]")).to_be_visible()
 
-
-def test_an_answer_that_comes_after_newer_news_takes_nothing_back(
-    open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
-) -> None:
-    shown = published(program, backstage, render_clip(tmp_path / "clip.mp4", seconds=20))
-    page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
-    is_loaded(page)
     held: list[Route] = []
     asked: list[str] = []
 
@@ -703,27 +670,14 @@ def test_an_answer_that_comes_after_newer_news_takes_nothing_back(
     expect(page.locator("[data-player]")).to_be_hidden()
 
 
-def test_a_moderator_is_led_to_where_it_is_edited(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
-    shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20, is_hidden=True)
-    page = open_page("/login", anonymous=True, quiet=False)
-    key = backstage.person_session(name="mira", role="moderator")
-    page.context.add_cookies([{"name": "sessionid", "value": key, "url": program.address}])
-    page.goto(f"/watch/{shown}")
-    expect(page.get_by_role("link", name="Edit")).to_have_attribute("href", f"/catalogue/{shown}/edit")
-    expect(page.locator("[data-marks]")).to_have_text("Hidden")
-    page.get_by_role("button", name="More").click()
-    expect(page.get_by_role("menuitem", name="Copy the link")).to_be_visible()
-    expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
-
-
+@pytest.mark.services
 def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
     open_page: OpenPage, video: dict[str, Any], program: Program
 ) -> None:
     page = watch(open_page, video, quiet=False)
     player = page.get_by_role("region", name="Player, Round 7 – Ascent")
     expect(page.get_by_role("heading", name="Chapters")).to_be_hidden()
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Captions and chapters…").click()
+    choose_action(page, "Captions and chapters…")
     dialog = page.get_by_role("dialog", name="Captions and chapters")
     file = "".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},900\nLine {n}: café\n\n" for n in range(1, 39))
     chosen = dialog.get_by_label("WebVTT or SRT file")
@@ -758,14 +712,14 @@ def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
     shown = "() => [...document.querySelector('video').textTracks].filter((t) => t.mode === 'showing').length"
     assert page.evaluate(shown) == 1
     page.get_by_role("button", name="0:12 First & <second> half").click()
-    stands_at(page, 12.5)
+    expect_time(page, 12.5)
     # The forms of the video are changed, and its words stay.
     page.locator("[data-act=qualities]").click()
     page.get_by_role("menuitemradio", name="Auto").click()
     page.wait_for_function("() => document.querySelector('video').src.startsWith('blob:')")
-    stands_at(page, 12.5, 0.1)
+    expect_time(page, 12.5, 0.1)
     page.get_by_role("button", name="0:20 Line 20: café").click()
-    stands_at(page, 20)
+    expect_time(page, 20)
     expect(page.locator("[data-transcript] [aria-current]")).to_have_text("0:20Line 20: café")
     expect(page.locator("[data-chapters] [aria-current]")).to_contain_text("half")
     # The browser's own reckoning of what is said now comes a moment after the picture.
@@ -779,14 +733,13 @@ def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
     page.get_by_role("slider", name="Position").hover(position={"x": 2, "y": 5})
     expect(page.locator("[data-preview-time]")).to_have_text("0:00 · Warm-up")
     page.reload()
-    is_loaded(page)
+    wait_loaded(page)
     expect(player.get_by_role("button", name="Captions off (C)")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the captions").click()
     assert download.value.suggested_filename == "round-7-ascent.en.vtt"
     assert "Line 1: café" in Path(download.value.path()).read_text()
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Captions and chapters…").click()
+    choose_action(page, "Captions and chapters…")
     for name in ("English", "Chapters, English"):
         dialog.get_by_role("button", name=f"Delete {name}").click()
         page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
@@ -797,38 +750,30 @@ def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
     expect(page.locator("[data-act=captions]")).to_be_hidden()
 
 
+@pytest.mark.services
 def test_the_frame_that_is_shown_becomes_the_picture_of_ones_own_video(page: Page, video: dict[str, Any]) -> None:
     of_it = lambda: page.request.get(f"/api/v1/library/{video['id']}").json()["thumbnail_path"]  # noqa: E731
     before = of_it()
-    page.keyboard.press("5")
-    stands_at(page, 20)
+    go_by_key(page, "5", 20)
     page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("menuitem", name="Publish")).to_have_count(0)
     page.get_by_role("menuitem", name="Make this frame its picture").click()
     expect(page.locator("[data-toasts]")).to_contain_text("This frame becomes its picture.")
     wait_until(lambda: of_it() not in (before, None), shelf.INGEST_SECONDS, "the picture of that frame")
 
 
-def test_a_moderator_publishes_a_video_of_the_library(
+@pytest.mark.services
+def test_a_moderator_publishes_a_video_of_the_library_with_its_captions(
     open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
 ) -> None:
-    key = backstage.person_session(name="mira", role="moderator")
-    page = open_page("/library", session=key)
-    token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
-    headers = {"X-CSRFToken": token, "Accept": "application/json", "Referer": page.url}
-    form: Any = {
-        "title": "The final", "tags": "lan",
-        "file": {"name": "a.mp4", "mimeType": "video/mp4", "buffer": recordings[0].path.read_bytes()},
-    }  # fmt: skip
-    own = page.request.post("/api/v1/library", multipart=form, headers=headers).json()["id"]
-    is_ready = lambda: page.request.get(f"/api/v1/library/{own}").json()["status"] == "ready"  # noqa: E731
-    wait_until(is_ready, shelf.INGEST_SECONDS, "the video taken in")
-    words = "WEBVTT\n\n00:01.000 --> 00:02.000\nZdaj\n"
-    captions = {"video_id": own, "kind": "captions", "language": "sl", "content": words}
-    assert page.request.post("/api/v1/text-tracks", data=captions, headers=headers).ok
+    own = shelf.taken_in(program, recordings[0].path, title="The final", tags='["lan"]')["id"]
+    captions = {"video_id": own, "kind": "captions", "language": "sl", "content": CAPTIONS}
+    program.call("POST", "/api/v1/text-tracks", captions)
+    page = open_page("/library", session=backstage.person_session(name="mira", role="moderator"))
+    backstage.change_video(video=own, owner_id=page.request.get("/api/v1/me").json()["id"])
     page.goto(f"/watch/{own}")
-    is_loaded(page)
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Publish to the catalogue…").click()
+    wait_loaded(page)
+    choose_action(page, "Publish to the catalogue…")
     dialog = page.get_by_role("dialog", name="Publish “The final”?")
     assert axe_findings(page) == []
     dialog.get_by_role("button", name="Publish").click()
@@ -839,37 +784,17 @@ def test_a_moderator_publishes_a_video_of_the_library(
     assert (track["language"], track["cue_count"]) == ("sl", 1)
     assert "Zdaj" in page.request.get(track["url"]).text()
     assert page.request.get(f"/api/v1/library/{own}").ok
-    assert page.request.delete(f"/api/v1/library/{own}", headers=headers).ok
 
 
-def test_who_is_no_moderator_is_not_offered_to_publish(open_page: OpenPage, video: dict[str, Any]) -> None:
-    page = watch(open_page, video)
-    page.get_by_role("button", name="More").click()
-    expect(page.get_by_role("menuitem", name="Download")).to_be_visible()
-    expect(page.get_by_role("menuitem", name="Publish")).to_have_count(0)
-
-
+@pytest.mark.services
 def test_a_moderator_makes_the_frame_that_is_shown_its_picture(
-    open_page: OpenPage, backstage: Backstage, recordings: list[Recording]
+    open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording]
 ) -> None:
-    key = backstage.person_session(name="mira", role="moderator")
-    page = open_page("/catalogue", session=key)
-    token = next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "csrftoken")
-    headers = {"X-CSRFToken": token, "Accept": "application/json", "Referer": page.url}
-    made = page.request.post("/api/v1/videos", data={"title": "The final"}, headers=headers).json()["id"]
-    file = {"name": "a.mp4", "mimeType": "video/mp4", "buffer": recordings[0].path.read_bytes()}
-    assert page.request.post(f"/api/v1/videos/{made}/file", multipart={"video": file}, headers=headers).ok
-    is_ready = lambda: page.request.get(f"/api/v1/videos/{made}").json()["status"] == "ready"  # noqa: E731
-    wait_until(is_ready, shelf.INGEST_SECONDS, "the catalogue's video taken in")
-    page.goto(f"/watch/{made}")
-    is_loaded(page)
+    made = published(program, backstage, recordings[0].path, title="The final")
+    page = watch(open_page, {"id": made}, session=backstage.person_session(name="mira", role="moderator"))
     before = page.request.get(f"/api/v1/videos/{made}").json()["thumbnail_url"]
-    page.evaluate("document.querySelector('video').currentTime = 10")
-    page.wait_for_function(
-        "() => { const v = document.querySelector('video'); return !v.seeking && v.currentTime === 10 }"
-    )
-    page.get_by_role("button", name="More").click()
-    page.get_by_role("menuitem", name="Make this frame its picture").click()
+    go_by_key(page, "2", 8)
+    choose_action(page, "Make this frame its picture")
     expect(page.locator("[data-toasts]")).to_contain_text("This frame is its picture now.")
     after = page.request.get(f"/api/v1/videos/{made}").json()["thumbnail_url"]
     assert after
@@ -893,68 +818,18 @@ def test_a_moderator_makes_the_frame_that_is_shown_its_picture(
     assert difference < 8
 
 
-def test_one_of_the_catalogue_is_compared_with_ones_own(
-    open_page: OpenPage, backstage: Backstage, program: Program
+# On a small laptop, on a phone
+
+
+@pytest.mark.services
+def test_on_a_small_laptop_and_a_phone_everything_is_on_screen_and_large_enough(
+    open_page: OpenPage, video: dict[str, Any], program: Program, tmp_path: Path
 ) -> None:
-    shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20)
-    page = open_page(f"/watch/{shown}", quiet=False)
-    page.get_by_role("link", name="Compare with…").click()
-    expect(page.get_by_role("region", name="Selection")).to_contain_text("The final")
-
-
-def test_without_a_network_it_says_so_and_plays_on_when_that_is_back(
-    open_page: OpenPage, video: dict[str, Any]
-) -> None:
-    page = watch(open_page, video, quiet=False)
-    page.route("**/api/v1/media/stream/*", lambda route: route.abort())
-    page.context.set_offline(True)
-    page.evaluate("document.querySelector('video').load()")
-    expect(page.locator("[data-trouble]")).to_contain_text("No connection")
-    page.unroute("**/api/v1/media/stream/*")
-    page.context.set_offline(False)
-    expect(page.locator("[data-trouble]")).to_be_hidden()
-    is_loaded(page)
-
-
-# By keys, on a small laptop, on a phone
-
-
-def test_all_of_it_is_reached_by_keys_alone(page: Page) -> None:
-    page.wait_for_function("() => document.querySelectorAll('[data-strip] a').length === 10")
-    seen: list[str] = []
-    for _ in range(40):
-        page.keyboard.press("Tab")
-        seen.append(page.evaluate(shelf.FOCUSED).strip())
-    for name in (
-        "Position", "One frame back (,)", "Play (Space)", "One frame forward (.)", "Mute (M)", "Volume", "0.5",
-        "Original, 360p: quality and speed", "Keys (?)", "Full screen (F)", "0:04", "Compare with…",
-        "More: rename, download, delete", "ascent", "Tag",
-    ):  # fmt: skip
-        assert name in seen, f"{name} is not reached: {seen}"
-
-
-def test_the_controls_are_on_screen_on_a_small_laptop(open_page: OpenPage, video: dict[str, Any]) -> None:
     page = watch(open_page, video, size=(1280, 700))
     expect(page.get_by_role("button", name="Play (Space)")).to_be_in_viewport(ratio=1)
     box: Any = page.locator(".player-controls").bounding_box()
     assert box["y"] + box["height"] <= 700
 
-
-def test_a_portrait_clip_is_large_on_a_phone(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
-    upright = convert(
-        None, tmp_path / "upright.mp4", "-f", "lavfi", "-i", "testsrc2=s=180x320:r=25:d=2", "-c:v", "libx264",
-        "-preset", "ultrafast", "-pix_fmt", "yuv420p",
-    )  # fmt: skip
-    made = shelf.taken_in(program, upright, title="Upright")
-    page = watch(open_page, made, size=PHONE)
-    stage: Any = page.locator(".stage").bounding_box()
-    assert stage["height"] >= 0.65 * PHONE[1]
-    program.call("DELETE", f"{shelf.LIBRARY}/{made['id']}")
-
-
-def test_on_a_phone_what_is_pressed_is_large_enough_and_nothing_is_out_of_reach(
-    open_page: OpenPage, video: dict[str, Any]
-) -> None:
     page = watch(open_page, video, size=PHONE)
     small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main .pill, main .strip a, main .seek")
     assert small == []
@@ -964,3 +839,14 @@ def test_on_a_phone_what_is_pressed_is_large_enough_and_nothing_is_out_of_reach(
         expect(page.get_by_role("menuitemradio", name=name)).to_be_visible()
     page.get_by_role("menuitem", name="Sound off").tap()
     wait_until(lambda: page.evaluate("document.querySelector('video').muted"), 5, "the sound off")
+
+    upright = convert(
+        None, tmp_path / "upright.mp4", "-f", "lavfi", "-i", "testsrc2=s=180x320:r=25:d=2", "-c:v", "libx264",
+        "-preset", "ultrafast", "-pix_fmt", "yuv420p",
+    )  # fmt: skip
+    made = shelf.taken_in(program, upright, title="Upright")
+    page.goto(f"/watch/{made['id']}")
+    wait_loaded(page)
+    stage: Any = page.locator(".stage").bounding_box()
+    assert stage["height"] >= 0.65 * PHONE[1]
+    program.call("DELETE", f"{shelf.LIBRARY}/{made['id']}")
