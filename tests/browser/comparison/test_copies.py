@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import OpenPage, Recording, make_comparison
 from tests.support.program import Program
 
+pytestmark = pytest.mark.services
 ORIGINAL, COPY = re.compile("/stream/"), re.compile("/renditions/")
 
 

@@ -20,6 +20,7 @@ from vodplatform.demo.clips import small_spec
 from vodplatform.demo.encode import render
 from vodplatform.demo.match import round_match
 
+pytestmark = pytest.mark.services
 FPS, SECONDS = 30, 20.0
 
 
