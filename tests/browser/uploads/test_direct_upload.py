@@ -13,12 +13,13 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser import shelf
 from tests.browser.conftest import ACCOUNT, ANSWER_SECONDS, DESK, PASSWORD, Recording, sign_in
-from tests.browser.uploads.test_upload_page import choose, is_ready, row, video_of
+from tests.browser.uploads.test_upload_page import choose, row, video_of, wait_ready
 from tests.support.clips import render_clip
 from tests.support.places import Place, prepared
 from tests.support.program import Program
 from tests.support.s3 import Bucket, fresh_bucket
 
+pytestmark = pytest.mark.services
 MIB = 2**20
 PIECE = 16 * MIB
 SIZE = 2 * PIECE + 5 * MIB
@@ -82,7 +83,7 @@ def test_a_file_goes_past_the_program_and_is_played_past_it(
     bucket.faults.cut(after_bytes=PIECE + 2 * MIB, times=1)
     choose(page, file)
     expect(row(page, "match_7")).to_have_attribute("data-state", re.compile("offline|sending"))
-    is_ready(page, "match_7")
+    wait_ready(page, "match_7")
     video = video_of(page, on_s3, "match_7")
     assert (video["title"], video["tags"], video["file_size"]) == ("match_7", ["scrim"], SIZE)
     assert not [line for line in heard.here if line.startswith("PATCH") or "/tus" in line]
@@ -115,7 +116,7 @@ def test_what_was_left_is_gone_on_with_and_what_is_cancelled_leaves_nothing(
     expect(row(page, "match_8")).to_have_attribute("data-state", "unfinished")
     heard = Heard(page, bucket)
     choose(page, file)
-    is_ready(page, "match_8")
+    wait_ready(page, "match_8")
     # The first piece was there already.
     assert len([line for line in heard.there if line.startswith("PUT")]) == 2
     assert shelf.original(on_s3, video_of(page, on_s3, "match_8")) == shelf.digest(file)
@@ -139,7 +140,7 @@ def test_where_a_network_hides_the_bucket_the_file_goes_through_the_site(
     page.goto("/upload")
     heard = Heard(page, bucket)
     choose(page, file)
-    is_ready(page, "match_10")
+    wait_ready(page, "match_10")
     assert shelf.original(on_s3, video_of(page, on_s3, "match_10")) == shelf.digest(file)
     assert len([line for line in heard.there if line.startswith("PUT")]) == 3
     assert [line for line in heard.here if line.startswith("DELETE /api/v1/uploads/")]

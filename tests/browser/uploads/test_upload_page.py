@@ -1,4 +1,4 @@
-"""The upload page in the browser: files sent by tus, paused, cut off, gone on with, and refused with the reason."""
+"""The upload page in the browser: files sent by tus, paused, cut off, resumed, and refused with the reason."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import APIResponse, Dialog, Locator, Page, Request, Route, expect
+from playwright.sync_api import APIResponse, CDPSession, Dialog, Locator, Page, Request, Route, expect
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage, Recording
+from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -51,14 +52,6 @@ def choose(page: Page, *files: Path) -> None:
     page.locator("#files").set_input_files([str(file) for file in files])
 
 
-def drop(page: Page, *paths: Path) -> None:
-    """Drop files and folders of this machine, as a person does."""
-    session = page.context.new_cdp_session(page)
-    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
-
-
 def pause(page: Page, name: str) -> None:
     page.get_by_role("button", name=f"Pause {name}").click()
     expect(page.get_by_role("button", name=f"Resume, {name}")).to_be_visible()
@@ -68,7 +61,7 @@ def row(page: Page, name: str) -> Locator:
     return page.locator(".file", has_text=name)
 
 
-def is_ready(page: Page, name: str) -> None:
+def wait_ready(page: Page, name: str) -> None:
     expect(row(page, name)).to_have_attribute("data-state", "ready", timeout=shelf.TAKEN_IN)
 
 
@@ -76,6 +69,29 @@ def video_of(page: Page, program: Program, name: str) -> dict[str, Any]:
     href = row(page, name).get_by_role("link", name=re.compile("^Watch")).get_attribute("href")
     assert href
     return shelf.get(program, href.rsplit("/", 1)[-1])
+
+
+def send_some(page: Page, file: Path, percent: int, rate: int = RATE) -> CDPSession:
+    """Choose the file and wait until so much of it has been sent, at a rate that can be set."""
+    network = shelf.throttle(page, rate)
+    choose(page, file)
+    shelf.is_sending(page, "match_2041", percent)
+    return network
+
+
+def stop_and_delete(page: Page, name: str) -> None:
+    page.get_by_role("button", name=f"Cancel {name}").click()
+    page.get_by_role("button", name="Stop and delete").click()
+
+
+def statuses(backstage: Backstage) -> list[str]:
+    return [upload["status"] for upload in backstage.uploads(owner=ACCOUNT)]
+
+
+def expect_whole(page: Page, program: Program, name: str, file: Path) -> None:
+    """Wait until the file is a video of the library; what arrived must be what was sent."""
+    wait_ready(page, name)
+    assert shelf.original(program, video_of(page, program, name)) == shelf.digest(file)
 
 
 # The whole way
@@ -89,7 +105,7 @@ def test_a_chosen_file_is_sent_taken_in_and_can_be_watched(
     expect(page.get_by_text("Up to 512 MiB each on Free")).to_be_visible()
     page.get_by_label("Tags for all of them").fill("ascent, scrim")
     choose(page, recordings[0].path)
-    is_ready(page, "alpha")
+    wait_ready(page, "alpha")
     video = video_of(page, program, "alpha")
     assert (video["title"], video["tags"]) == ("alpha", ["ascent", "scrim"])
     assert shelf.original(program, video) == shelf.digest(recordings[0].path)
@@ -101,9 +117,8 @@ def test_a_chosen_file_is_sent_taken_in_and_can_be_watched(
     page.wait_for_url("**/watch/*")
 
 
-def test_dropped_files_are_sent_three_at_once_and_the_others_wait(
-    open_page: OpenPage, recordings: list[Recording]
-) -> None:
+@pytest.mark.services
+def test_dropped_files_are_sent_three_at_once_and_the_others_wait(open_page: OpenPage) -> None:
     page = open_page("/upload")
     held: list[Route] = []
     page.route(TUS, lambda route: held.append(route) if route.request.method == "PATCH" else route.fallback())
@@ -128,7 +143,8 @@ def test_dropped_files_are_sent_three_at_once_and_the_others_wait(
     page.close(run_before_unload=False)
 
 
-def test_a_dropped_folder_is_walked_also_where_the_browser_gives_no_handles(
+@pytest.mark.services
+def test_a_dropped_folder_is_walked_without_handles_too_and_two_that_are_ready_can_be_compared(
     open_page: OpenPage, recordings: list[Recording], tmp_path: Path
 ) -> None:
     inner = tmp_path / "scrim" / "day 2"
@@ -138,56 +154,74 @@ def test_a_dropped_folder_is_walked_also_where_the_browser_gives_no_handles(
     shutil.copy(recordings[1].path, tmp_path / "scrim" / "bravo.mp4")
     page = open_page("/upload")
     page.evaluate("delete DataTransferItem.prototype.getAsFileSystemHandle")
-    drop(page, tmp_path / "scrim")
-    is_ready(page, "alpha")
-    is_ready(page, "bravo")
+    shelf.drop(page, tmp_path / "scrim")
+    wait_ready(page, "alpha")
+    wait_ready(page, "bravo")
     expect(page.locator(".file")).to_have_count(2)
-
-
-def test_two_that_are_ready_can_be_compared_at_once(open_page: OpenPage, recordings: list[Recording]) -> None:
-    page = open_page("/upload")
-    choose(page, recordings[1].path, recordings[2].path)
-    is_ready(page, "bravo")
-    is_ready(page, "charlie")
     page.get_by_role("link", name="Compare 2 videos").click()
     page.wait_for_url("**/compare?new&video=*")
     expect(page.locator("[data-tray] .slot")).to_have_count(2)
 
 
-def test_the_same_file_twice_is_in_the_list_once(open_page: OpenPage, large: Path) -> None:
-    page = open_page("/upload")
-    shelf.throttle(page, MIB)
-    choose(page, large)
+# Stopped and continued
+
+
+@pytest.mark.services
+def test_whatever_interrupts_an_upload_it_continues_where_it_was(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    sent, refusals = listen(page), [503, 502]
+
+    def refuse(route: Route) -> None:
+        if route.request.method != "HEAD" or not refusals:
+            return route.fallback()
+        return route.fulfill(status=refusals.pop())
+
+    network = send_some(page, large, 5, 2 * MIB)
     choose(page, large)
     expect(page.locator("[data-toasts]")).to_contain_text("is in the list already")
     expect(page.locator(".file")).to_have_count(1)
-
-
-# Stopped and gone on with
-
-
-def test_paused_it_stands_and_resumed_it_goes_on_where_it_was(
-    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
-) -> None:
-    page = open_page("/upload")
-    sent = listen(page)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
     page.get_by_role("button", name="Pause match_2041").click()
     expect(row(page, "match_2041")).to_contain_text("Paused by you")
     expect(row(page, "match_2041")).to_contain_text("Resume before tomorrow")
     arrived = wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["offset"], 20, "some of it arrived")
     before = len(sent)
+    # After a temporary error the page retries, and the upload keeps its offset.
+    page.route(TUS, refuse)
     page.get_by_role("button", name="Resume, match_2041").click()
-    is_ready(page, "match_2041")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    shelf.is_sending(page, "match_2041", 25)
     assert sent[before] >= arrived
-    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
+    assert refusals == []
+
+    page.context.set_offline(True)
+    expect(row(page, "match_2041")).to_contain_text("No connection")
+    expect(row(page, "match_2041")).to_contain_text("What arrived is kept. Goes on when the network is back")
+    page.context.set_offline(False)
+    shelf.is_sending(page, "match_2041", 40)
+    page.context.clear_cookies(name="sessionid")
+    expect(row(page, "match_2041")).to_contain_text("Signed out")
+    sign_in_again(page)
+    shelf.is_sending(page, "match_2041", 60)
+    pause(page, "match_2041")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_role("button", name="Resume, match_2041").click()
+    expect(row(page, "match_2041")).to_contain_text("Signed out")
+    sign_in_again(page)
+    shelf.set_rate(network, -1)
+    expect_whole(page, program, "match_2041", large)
+    assert sent.count(0) == 1
+    assert statuses(backstage) == ["completed"]
+
+
+def sign_in_again(page: Page) -> None:
+    page.locator("[data-signed-out]").get_by_role("button", name="Sign in").click()
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
 
 
 def hold_the_beginning(page: Page) -> tuple[list[str], Callable[[], None]]:
-    """The requests that begin an upload reach the server, and no answer comes back until it is let go."""
+    """Requests that begin an upload reach the server; their answers are held until the second function is called."""
     begun: list[str] = []
     held: list[tuple[Route, APIResponse]] = []
 
@@ -199,31 +233,17 @@ def hold_the_beginning(page: Page) -> tuple[list[str], Callable[[], None]]:
 
     def let_go() -> None:
         wait_until(lambda: page.evaluate("true") and held, 20, "the request that begins the upload")
-        for route, answer in held:
+        while held:
+            route, answer = held.pop()
             route.fulfill(response=answer)
 
     page.route(TUS, hold)
     return begun, let_go
 
 
-def test_paused_and_resumed_while_it_begins_it_is_one_upload(
+@pytest.mark.services
+def test_cancelled_while_it_begins_nothing_is_left_and_paused_and_resumed_then_it_is_one_upload(
     open_page: OpenPage, backstage: Backstage, program: Program, large: Path
-) -> None:
-    page = open_page("/upload")
-    begun, let_go = hold_the_beginning(page)
-    choose(page, large)
-    pause(page, "match_2041")
-    page.get_by_role("button", name="Resume, match_2041").click()
-    let_go()
-    is_ready(page, "match_2041")
-    assert len(begun) == 1
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
-    expect(page.locator(".file")).to_have_count(1)
-    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
-
-
-def test_cancelled_while_it_begins_nothing_of_it_is_left(
-    open_page: OpenPage, backstage: Backstage, large: Path
 ) -> None:
     page = open_page("/upload")
     begun, let_go = hold_the_beginning(page)
@@ -232,9 +252,19 @@ def test_cancelled_while_it_begins_nothing_of_it_is_left(
     let_go()
     expect(page.locator(".file")).to_have_count(0)
     assert len(begun) == 1
-    wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled", 20, "the upload's end")
+    wait_until(lambda: statuses(backstage) == ["cancelled"], 20, "the upload's end")
+
+    choose(page, large)
+    pause(page, "match_2041")
+    page.get_by_role("button", name="Resume, match_2041").click()
+    let_go()
+    expect_whole(page, program, "match_2041", large)
+    assert len(begun) == 2
+    assert statuses(backstage) == ["cancelled", "completed"]
+    expect(page.locator(".file")).to_have_count(1)
 
 
+@pytest.mark.services
 def test_all_are_paused_and_resumed_by_one_button(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(large.read_bytes()[: 8 * MIB])
@@ -246,40 +276,6 @@ def test_all_are_paused_and_resumed_by_one_button(open_page: OpenPage, large: Pa
     expect(page.locator(".file[data-state=paused]")).to_have_count(2)
     page.get_by_role("button", name="Resume all").click()
     expect(page.locator(".file[data-state=sending]")).to_have_count(2)
-
-
-def test_a_lost_network_is_said_and_it_goes_on_by_itself_when_it_is_back(
-    open_page: OpenPage, program: Program, large: Path
-) -> None:
-    page = open_page("/upload", quiet=False)
-    sent = listen(page)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 30)
-    page.context.set_offline(True)
-    expect(row(page, "match_2041")).to_contain_text("No connection")
-    expect(row(page, "match_2041")).to_contain_text("What arrived is kept. Goes on when the network is back")
-    before = len(sent)
-    page.context.set_offline(False)
-    is_ready(page, "match_2041")
-    assert sent[before] > 0
-    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
-
-
-def test_a_server_that_does_not_answer_is_asked_again_after_a_pause_that_is_shown(
-    open_page: OpenPage, recordings: list[Recording]
-) -> None:
-    page = open_page("/upload", quiet=False)
-    broken = "**/api/v1/uploads/tus/**"
-    page.route(broken, lambda route: route.abort() if route.request.method == "PATCH" else route.fallback())
-    choose(page, recordings[0].path)
-    expect(row(page, "alpha")).to_contain_text("No connection")
-    expect(row(page, "alpha")).to_contain_text(re.compile(r"Tries again in \d+ s"))
-    # Long enough that the button is not gone before it is pressed.
-    expect(row(page, "alpha")).to_contain_text(re.compile(r"Tries again in ([6-9]|\d\d) s"))
-    page.unroute(broken)
-    page.get_by_role("button", name="Try now, alpha").click()
-    is_ready(page, "alpha")
 
 
 def lose_the_last(page: Page, size: int) -> list[str]:
@@ -299,29 +295,59 @@ def lose_the_last(page: Page, size: int) -> list[str]:
     return lost
 
 
-def test_a_last_answer_that_is_lost_costs_nothing(
+@pytest.mark.services
+def test_what_is_not_answered_is_sent_again_after_a_pause_and_a_lost_last_answer_costs_nothing(
     open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
 ) -> None:
     page = open_page("/upload", quiet=False)
+    page.route(TUS, lambda route: route.abort() if route.request.method == "PATCH" else route.fallback())
+    choose(page, recordings[0].path)
+    expect(row(page, "alpha")).to_contain_text("No connection")
+    # Long enough that the button is not gone before it is pressed.
+    expect(row(page, "alpha")).to_contain_text(re.compile(r"Tries again in ([6-9]|\d\d) s"))
+    page.unroute(TUS)
     sent = listen(page)
     lost = lose_the_last(page, recordings[0].path.stat().st_size)
-    choose(page, recordings[0].path)
-    is_ready(page, "alpha")
+    page.get_by_role("button", name="Try now, alpha").click()
+    expect_whole(page, program, "alpha", recordings[0].path)
     assert len(lost) == 1
     assert len(sent) == len(set(sent))
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
-    assert shelf.original(program, video_of(page, program, "alpha")) == shelf.digest(recordings[0].path)
+
+    # Stopped too late it shows what it has become.
+    page.unroute(TUS)
+    page.route(TUS, lambda route: route.abort() if route.request.method == "HEAD" else route.fallback())
+    lost = lose_the_last(page, recordings[1].path.stat().st_size)
+    choose(page, recordings[1].path)
+    expect(row(page, "bravo")).to_contain_text("No connection", timeout=30_000)
+    assert lost
+    stop_and_delete(page, "bravo")
+    wait_ready(page, "bravo")
+    assert statuses(backstage) == ["completed", "completed"]
 
 
-def test_after_a_reload_it_is_listed_and_goes_on_when_its_file_is_chosen_again(
+@pytest.mark.services
+def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chosen_again(
     open_page: OpenPage, backstage: Backstage, program: Program, large: Path, tmp_path: Path
-) -> None:  # fmt: skip
+) -> None:
     page = open_page("/upload")
-    page.on("dialog", Dialog.accept)
-    shelf.throttle(page, RATE)
-    choose(page, large)
+    asked: list[str] = []
+
+    def answer(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        if len(asked) == 1:
+            dialog.dismiss()
+        else:
+            dialog.accept()
+
+    page.on("dialog", answer)
+    network = send_some(page, large, 5, MIB)
+    page.get_by_role("link", name="Go to the library").click()
+    wait_until(lambda: page.evaluate("1") and asked, 10, "the question")
+    assert asked == ["beforeunload"]
+    assert page.url.endswith("/upload")
     shelf.is_sending(page, "match_2041", 30)
     page.reload()
+    assert len(asked) == 2
     sent = listen(page)
     expect(row(page, "match_2041")).to_contain_text("Not finished")
     expect(row(page, "match_2041")).to_contain_text("Choose the file again to go on.")
@@ -334,10 +360,18 @@ def test_after_a_reload_it_is_listed_and_goes_on_when_its_file_is_chosen_again(
     chooser.value.set_files(str(wrong))
     expect(row(page, "match_2041")).to_contain_text("That is another file: “another.mp4”, 7 B.")
     choose(page, large)
-    is_ready(page, "match_2041")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    shelf.is_sending(page, "match_2041", 40)
+    pause(page, "match_2041")
+    page.get_by_role("link", name="Go to the library").click()
+    page.wait_for_url("**/library")
+    assert len(asked) == 2
+    page.goto("/upload")
+    expect(row(page, "match_2041")).to_contain_text("Not finished")
+    shelf.set_rate(network, -1)
+    choose(page, large)
+    expect_whole(page, program, "match_2041", large)
+    assert statuses(backstage) == ["completed"]
     assert min(sent) > 0
-    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
 
 
 # A file of the browser's own disk, given by a handle as the picker of Chromium gives them: a video, and a box of
@@ -361,6 +395,7 @@ DIGEST_ON_OWN_DISK = """async () => {
 }"""
 
 
+@pytest.mark.services
 def test_where_the_browser_may_open_the_file_again_it_goes_on_by_itself(
     open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
 ) -> None:
@@ -374,124 +409,42 @@ def test_where_the_browser_may_open_the_file_again_it_goes_on_by_itself(
     page.get_by_text("Choose files").click()
     shelf.is_sending(page, "own.mp4", 30)
     page.reload()
-    is_ready(page, "own")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    wait_ready(page, "own")
+    assert statuses(backstage) == ["completed"]
     assert shelf.original(program, video_of(page, program, "own")) == page.evaluate(DIGEST_ON_OWN_DISK)
 
 
-def test_leaving_while_something_goes_is_asked(open_page: OpenPage, large: Path) -> None:
-    page = open_page("/upload")
-    shelf.throttle(page, MIB)
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    page.on("dialog", stay)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041")
-    page.get_by_role("link", name="Go to the library").click()
-    wait_until(lambda: page.evaluate("1") and asked, 10, "the question")
-    assert asked == ["beforeunload"]
-    assert page.url.endswith("/upload")
-    page.get_by_role("button", name="Pause match_2041").click()
-    page.get_by_role("link", name="Go to the library").click()
-    page.wait_for_url("**/library")
-    assert asked == ["beforeunload"]
-
-
-def test_stopping_is_asked_and_deletes_what_has_arrived(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
-    page = open_page("/upload")
-    shelf.throttle(page, MIB)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 8)
-    page.get_by_role("button", name="Cancel match_2041").click()
+@pytest.mark.services
+def test_stopping_is_asked_and_what_could_not_be_deleted_stays_and_can_be_stopped_again(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
+    page = open_page("/upload", quiet=False)
+    send_some(page, large, 8, MIB)
+    cancel = page.get_by_role("button", name="Cancel match_2041")
+    cancel.click()
     expect(page.get_by_role("alertdialog")).to_contain_text("of it arrived and will be deleted")
+    assert axe_findings(page) == []
     page.get_by_role("button", name="Keep it").click()
-    expect(page.get_by_role("button", name="Cancel match_2041")).to_be_focused()
+    expect(cancel).to_be_focused()
+    page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Stop and delete").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("is not deleted.")
+    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    assert statuses(backstage) == ["uploading"]
+    page.unroute(TUS)
+    stop_and_delete(page, "match_2041")
     expect(page.locator(".file")).to_have_count(0)
-    wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled", 20, "the upload's end")
+    wait_until(lambda: statuses(backstage) == ["cancelled"], 20, "the upload's end")
 
 
-def sign_in_again(page: Page) -> None:
-    page.locator("[data-signed-out]").get_by_role("button", name="Sign in").click()
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("dialog").get_by_role("button", name="Sign in").click()
-
-
-@pytest.mark.parametrize("status", [503, 502])
-def test_a_question_that_the_server_refuses_for_now_is_asked_again_and_nothing_begins_anew(
-    open_page: OpenPage, backstage: Backstage, program: Program, large: Path, status: int
-) -> None:
-    page = open_page("/upload", quiet=False)
-    sent = listen(page)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
-    pause(page, "match_2041")
-    refused: list[str] = []
-
-    def refuse_once(route: Route) -> None:
-        if route.request.method != "HEAD" or refused:
-            return route.fallback()
-        refused.append(route.request.url)
-        return route.fulfill(status=status)
-
-    page.route(TUS, refuse_once)
-    page.get_by_role("button", name="Resume, match_2041").click()
-    is_ready(page, "match_2041")
-    assert len(refused) == 1
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
-    assert sent.count(0) == 1
-    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
-
-
-def test_a_session_that_ended_while_it_was_paused_costs_nothing(
+@pytest.mark.services
+def test_an_upload_that_was_cancelled_elsewhere_or_failed_says_so_and_begins_again_only_when_asked(
     open_page: OpenPage, backstage: Backstage, large: Path
 ) -> None:
     page = open_page("/upload", quiet=False)
     sent = listen(page)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
-    pause(page, "match_2041")
-    page.context.clear_cookies(name="sessionid")
-    page.get_by_role("button", name="Resume, match_2041").click()
-    expect(row(page, "match_2041")).to_contain_text("Signed out")
-    sign_in_again(page)
-    is_ready(page, "match_2041")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
-    assert sent.count(0) == 1
-
-
-def test_an_upload_that_failed_on_the_server_is_over_and_says_why(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
-    page = open_page("/upload", quiet=False)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
-    pause(page, "match_2041")
-    (upload,) = backstage.uploads(owner=ACCOUNT)
-    fields = {"status": "failed", "error_type": "upload_lost", "error_message": "The bytes are gone."}
-    backstage.change_upload(upload=upload["id"], **fields)
-    page.get_by_role("button", name="Resume, match_2041").click()
-    expect(row(page, "match_2041")).to_have_attribute("data-state", "refused")
-    expect(row(page, "match_2041")).to_contain_text("The bytes are gone.")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
-
-
-def test_an_upload_that_was_cancelled_elsewhere_is_begun_again_only_when_asked(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
-    page = open_page("/upload", quiet=False)
-    sent = listen(page)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
+    send_some(page, large, 20)
     pause(page, "match_2041")
     (upload,) = backstage.uploads(owner=ACCOUNT)
     backstage.change_upload(upload=upload["id"], status="cancelled")
@@ -500,17 +453,23 @@ def test_an_upload_that_was_cancelled_elsewhere_is_begun_again_only_when_asked(
     assert len(backstage.uploads(owner=ACCOUNT)) == 1
     assert sent.count(0) == 1
     row(page, "match_2041").get_by_role("button", name="Send it again").click()
-    is_ready(page, "match_2041")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 2
+    shelf.is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+    _, upload = backstage.uploads(owner=ACCOUNT)
+    fields = {"status": "failed", "error_type": "upload_lost", "error_message": "The bytes are gone."}
+    backstage.change_upload(upload=upload["id"], **fields)
+    page.get_by_role("button", name="Resume, match_2041").click()
+    expect(row(page, "match_2041")).to_have_attribute("data-state", "refused")
+    expect(row(page, "match_2041")).to_contain_text("The bytes are gone.")
+    assert statuses(backstage) == ["cancelled", "failed"]
 
 
+@pytest.mark.services
 def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
     open_page: OpenPage, backstage: Backstage, program: Program, large: Path, recordings: list[Recording]
 ) -> None:
     page = open_page("/upload", quiet=False)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
+    send_some(page, large, 20)
     pause(page, "match_2041")
     session = {"name": "sessionid", "value": backstage.admin_session(), "url": program.address}
     page.context.add_cookies([session])
@@ -524,107 +483,45 @@ def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
     assert backstage.uploads(owner="chief") == []
 
 
-def test_what_could_not_be_deleted_stays_and_can_be_stopped_again(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
-    page = open_page("/upload", quiet=False)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 8)
-    page.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
-    page.get_by_role("button", name="Cancel match_2041").click()
-    page.get_by_role("button", name="Stop and delete").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("is not deleted.")
-    expect(row(page, "match_2041")).to_contain_text("Paused by you")
-    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "uploading"
-    page.unroute(TUS)
-    page.get_by_role("button", name="Cancel match_2041").click()
-    page.get_by_role("button", name="Stop and delete").click()
-    expect(page.locator(".file")).to_have_count(0)
-    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled"
-
-
-def test_stopped_too_late_it_shows_what_it_has_become(
-    open_page: OpenPage, backstage: Backstage, recordings: list[Recording]
-) -> None:
-    page = open_page("/upload", quiet=False)
-    page.route(TUS, lambda route: route.abort() if route.request.method == "HEAD" else route.fallback())
-    lost = lose_the_last(page, recordings[0].path.stat().st_size)
-    choose(page, recordings[0].path)
-    expect(row(page, "alpha")).to_contain_text("No connection", timeout=30_000)
-    assert lost
-    page.get_by_role("button", name="Cancel alpha").click()
-    page.get_by_role("button", name="Stop and delete").click()
-    is_ready(page, "alpha")
-    assert [upload["status"] for upload in backstage.uploads(owner=ACCOUNT)] == ["completed"]
-
-
-def test_a_session_that_ended_is_begun_again_and_it_goes_on(
-    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
-) -> None:
-    page = open_page("/upload", quiet=False)
-    sent = listen(page)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 10)
-    page.context.clear_cookies(name="sessionid")
-    expect(row(page, "match_2041")).to_contain_text("Signed out")
-    sign_in_again(page)
-    is_ready(page, "match_2041")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
-    assert sent.count(0) == 1
-    assert shelf.original(program, video_of(page, program, "match_2041")) == shelf.digest(large)
-
-
 # Refused
 
 
-def test_a_file_over_the_plans_limit_is_refused_before_anything_is_sent(
+@pytest.mark.services
+def test_what_is_too_large_empty_or_no_video_is_refused_with_the_reason(
     open_page: OpenPage, backstage: Backstage, tmp_path: Path
 ) -> None:
-    huge = tmp_path / "finals_full_day.mov"
+    huge, empty, notes, many = (tmp_path / name for name in ("huge.mov", "empty.mp4", "notes.mp4", "many.mp4"))
     with huge.open("wb") as file:
         file.truncate(513 * MIB)
-    page = open_page("/upload")
-    choose(page, huge)
-    expect(row(page, "finals_full_day")).to_contain_text("Too large, nothing was sent")
-    expect(row(page, "finals_full_day")).to_contain_text("Your plan takes files up to 512 MiB.")
-    expect(row(page, "finals_full_day").get_by_role("link", name="See plans")).to_be_visible()
+    empty.touch()
+    page = open_page("/upload", quiet=False)
+    choose(page, huge, empty)
+    expect(row(page, "huge")).to_contain_text("Too large, nothing was sent")
+    expect(row(page, "huge")).to_contain_text("Your plan takes files up to 512 MiB.")
+    expect(row(page, "huge").get_by_role("link", name="See plans")).to_be_visible()
+    expect(row(page, "empty")).to_contain_text("Nothing in it")
     assert backstage.uploads(owner=ACCOUNT) == []
-    row(page, "finals_full_day").get_by_role("button", name="Remove").click()
+    row(page, "empty").get_by_role("button", name="Remove").click()
+    row(page, "huge").get_by_role("button", name="Remove").click()
     expect(page.locator(".file")).to_have_count(0)
     expect(page.locator("#files")).to_be_focused()
 
-
-def test_what_is_no_video_is_refused_with_the_reason(open_page: OpenPage, tmp_path: Path) -> None:
-    notes = tmp_path / "round_notes.mp4"
     notes.write_text("These are notes, not a video.\n" * 200)
-    page = open_page("/upload", quiet=False)
     choose(page, notes)
-    expect(row(page, "round_notes")).to_contain_text("Not a video")
-    expect(row(page, "round_notes")).to_contain_text("Choose the recording itself.")
+    expect(row(page, "notes")).to_contain_text("Not a video")
+    expect(row(page, "notes")).to_contain_text("Choose the recording itself.")
     expect(page.locator("[data-summary]")).to_have_text("1 needs you")
-
-
-def test_much_of_what_is_no_video_is_not_sent(open_page: OpenPage, tmp_path: Path) -> None:
-    notes = tmp_path / "round_notes.mp4"
-    notes.write_bytes(b"These are notes.\n" * 2_000_000)
-    page = open_page("/upload", quiet=False)
+    # The rest of a large one is not sent.
+    many.write_bytes(b"These are notes.\n" * 2_000_000)
     sent = listen(page)
-    choose(page, notes)
-    expect(row(page, "round_notes")).to_contain_text("Not a video")
+    choose(page, many)
+    expect(row(page, "many")).to_contain_text("Not a video")
     assert sent == [0]
 
 
-def test_an_empty_file_is_refused_at_once(open_page: OpenPage, tmp_path: Path) -> None:
-    (tmp_path / "empty.mp4").touch()
-    page = open_page("/upload")
-    choose(page, tmp_path / "empty.mp4")
-    expect(row(page, "empty")).to_contain_text("Nothing in it")
-
-
-def test_a_full_storage_is_said_and_it_can_be_tried_again_when_there_is_room(
-    open_page: OpenPage, backstage: Backstage, recordings: list[Recording]
+@pytest.mark.services
+def test_a_full_storage_can_be_tried_again_and_what_cannot_be_read_fails_with_the_reason(
+    open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path
 ) -> None:
     backstage.video(owner=ACCOUNT, title="The large one", file_size=5 * 2**30 - 1000)
     page = open_page("/upload", quiet=False)
@@ -633,16 +530,11 @@ def test_a_full_storage_is_said_and_it_can_be_tried_again_when_there_is_room(
     expect(row(page, "alpha")).to_contain_text("1000 B of 5 GiB are free.")
     backstage.no_videos()
     row(page, "alpha").get_by_role("button", name="Try again").click()
-    is_ready(page, "alpha")
+    wait_ready(page, "alpha")
 
-
-def test_a_file_that_came_and_cannot_be_read_fails_with_the_reason(
-    open_page: OpenPage, recordings: list[Recording], tmp_path: Path
-) -> None:
     cut = tmp_path / "cut_short.mp4"
     content = recordings[0].path.read_bytes()
     cut.write_bytes(content[: len(content) // 2])
-    page = open_page("/upload", quiet=False)
     choose(page, cut)
     expect(row(page, "cut_short")).to_have_attribute("data-state", "failed", timeout=shelf.TAKEN_IN)
     expect(row(page, "cut_short")).to_contain_text("It cannot be used")
@@ -654,11 +546,12 @@ def test_a_file_that_came_and_cannot_be_read_fails_with_the_reason(
 # Another tab
 
 
-def test_the_library_in_another_tab_shows_it_and_can_pause_it(open_page: OpenPage, large: Path) -> None:
+@pytest.mark.services
+def test_other_tabs_show_an_upload_pause_it_and_cancel_it(
+    open_page: OpenPage, backstage: Backstage, large: Path
+) -> None:
     page = open_page("/upload")
-    shelf.throttle(page, MIB)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 5)
+    send_some(page, large, 5, MIB)
     other = page.context.new_page()
     other.goto("/library")
     panel = other.get_by_role("region", name="Uploading")
@@ -668,41 +561,24 @@ def test_the_library_in_another_tab_shows_it_and_can_pause_it(open_page: OpenPag
     panel.get_by_role("button", name="Pause match_2041").click()
     expect(panel).to_contain_text("Paused by you")
     expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    other.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
+    stop_and_delete(other, "match_2041")
+    expect(other.locator("[data-toasts]")).to_contain_text("The server cannot be reached.")
+    expect(row(page, "match_2041")).to_contain_text("Paused by you")
+    assert statuses(backstage) == ["uploading"]
+    other.unroute(TUS)
     deletions: list[str] = []
     for tab in (page, other):
         tab.on("request", lambda request: deletions.append(request.url) if request.method == "DELETE" else None)
-    panel.get_by_role("button", name="Cancel match_2041").click()
-    other.get_by_role("button", name="Stop and delete").click()
+    stop_and_delete(other, "match_2041")
     expect(panel).to_be_hidden()
     expect(page.locator(".file")).to_have_count(0)
-    # The second of two would be told that there is no such upload.
+    # The second of two would be answered that there is no such upload.
     assert len(deletions) == 1
 
-
-def test_what_the_other_tab_could_not_delete_stays_paused(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
-    page = open_page("/upload")
-    shelf.throttle(page, MIB)
+    # A second upload page leaves it to the tab that sends.
     choose(page, large)
     shelf.is_sending(page, "match_2041", 5)
-    other = page.context.new_page()
-    other.goto("/library")
-    other.route(TUS, lambda route: route.abort() if route.request.method == "DELETE" else route.fallback())
-    panel = other.get_by_role("region", name="Uploading")
-    panel.get_by_role("button", name="Cancel match_2041").click()
-    other.get_by_role("button", name="Stop and delete").click()
-    expect(other.locator("[data-toasts]")).to_contain_text("The server cannot be reached.")
-    expect(row(page, "match_2041")).to_contain_text("Paused by you")
-    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "uploading"
-
-
-def test_a_second_upload_page_leaves_it_to_the_tab_that_sends(open_page: OpenPage, large: Path) -> None:
-    page = open_page("/upload")
-    shelf.throttle(page, MIB)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 5)
-    other = page.context.new_page()
     other.goto("/upload")
     expect(row(other, "match_2041")).to_contain_text("Going in another tab")
     pause(page, "match_2041")
@@ -711,26 +587,25 @@ def test_a_second_upload_page_leaves_it_to_the_tab_that_sends(open_page: OpenPag
     expect(row(other, "match_2041")).to_contain_text("Not finished", timeout=15_000)
 
 
+@pytest.mark.services
 def test_a_tab_of_which_nothing_is_heard_is_told_that_its_upload_is_cancelled(
     open_page: OpenPage, backstage: Backstage, large: Path
 ) -> None:
     page = open_page("/upload", quiet=False)
     page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
-    shelf.throttle(page, MIB)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 5)
+    send_some(page, large, 5, MIB)
     pause(page, "match_2041")
     other = page.context.new_page()
     other.goto("/library")
     panel = other.get_by_role("region", name="Uploading")
     expect(panel).to_contain_text("Not being sent; what arrived is kept")
-    panel.get_by_role("button", name="Cancel match_2041").click()
-    other.get_by_role("button", name="Stop and delete").click()
+    stop_and_delete(other, "match_2041")
     expect(panel).to_be_hidden()
     expect(page.locator(".file")).to_have_count(0)
-    assert [upload["status"] for upload in backstage.uploads(owner=ACCOUNT)] == ["cancelled"]
+    assert statuses(backstage) == ["cancelled"]
 
 
+@pytest.mark.services
 def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
     open_page: OpenPage, backstage: Backstage, large: Path
 ) -> None:
@@ -738,9 +613,7 @@ def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
     # As of a tab that has long been hidden.
     page.add_init_script("window.setInterval = () => 0")
     page.goto("/upload")
-    shelf.throttle(page, MIB)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 5)
+    send_some(page, large, 5, MIB)
     pause(page, "match_2041")
     other = page.context.new_page()
     other.add_init_script("""
@@ -756,14 +629,13 @@ def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
     expect(panel).to_contain_text("Paused by you")
 
 
+@pytest.mark.services
 def test_an_upload_that_nobody_sends_is_offered_in_the_library(
     open_page: OpenPage, backstage: Backstage, large: Path
 ) -> None:
     page = open_page("/upload", quiet=False)
     page.on("dialog", Dialog.accept)
-    shelf.throttle(page, RATE)
-    choose(page, large)
-    shelf.is_sending(page, "match_2041", 20)
+    send_some(page, large, 20)
     page.goto("/library")
     panel = page.get_by_role("region", name="Uploading")
     expect(panel).to_contain_text("Not being sent; what arrived is kept")
@@ -774,19 +646,19 @@ def test_an_upload_that_nobody_sends_is_offered_in_the_library(
     backstage.change_upload(upload=upload["id"], purpose="library")
     page.reload()
     expect(panel.get_by_role("link", name="Go on with match_2041")).to_have_attribute("href", "/upload")
-    panel.get_by_role("button", name="Cancel match_2041").click()
-    page.get_by_role("button", name="Stop and delete").click()
+    stop_and_delete(page, "match_2041")
     expect(panel).to_be_hidden()
-    assert backstage.uploads(owner=ACCOUNT)[0]["status"] == "cancelled"
+    assert statuses(backstage) == ["cancelled"]
     # The browser remembers where it was; there is nothing left to go on with, and it begins again.
     page.goto("/upload")
     choose(page, large)
-    is_ready(page, "match_2041")
+    wait_ready(page, "match_2041")
 
 
 # By keys, and on a phone
 
 
+@pytest.mark.services
 def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
     page = open_page("/upload")
     page.on("filechooser", lambda chooser: chooser.set_files(str(large)))
@@ -807,14 +679,23 @@ def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
     expect(page.get_by_role("button", name="Pause match_2041")).to_be_focused()
 
 
-def test_on_a_phone_what_is_pressed_is_large_enough(open_page: OpenPage, tmp_path: Path, large: Path) -> None:
+@pytest.mark.services
+def test_on_a_phone_what_is_pressed_is_large_enough_and_no_state_has_a_finding(
+    open_page: OpenPage, tmp_path: Path, large: Path, recordings: list[Recording]
+) -> None:
     long = tmp_path / f"{'x' * 200}.mp4"
     long.write_text("No video.")
     page = open_page("/upload", size=PHONE, quiet=False)
-    shelf.throttle(page, MIB)
+    network = shelf.throttle(page, MIB)
     choose(page, long, large)
     expect(row(page, "xxx")).to_contain_text("Not a video")
     shelf.is_sending(page, "match_2041")
     small = page.evaluate(shelf.TOO_SMALL, "main button, main .btn, main input.in")
     assert small == []
+    assert axe_findings(page) == []
+    pause(page, "match_2041")
+    choose(page, recordings[0].path)
+    shelf.set_rate(network, -1)
+    wait_ready(page, "alpha")
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

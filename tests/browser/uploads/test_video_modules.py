@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.browser.conftest import OpenPage, evaluate_module
+
+pytestmark = pytest.mark.services
 
 
 def test_pictures_of_files_are_drawn_one_after_the_other(open_page: OpenPage) -> None:

@@ -18,6 +18,7 @@ from tests.support import s3
 from tests.support.places import prepared
 from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment
 
+pytestmark = pytest.mark.services
 # Plays an address in a new <video>: what came of it, at once or after a jump to each of the moments.
 PLAY = """async ([address, moments]) => {
   const video = document.createElement('video');
@@ -62,7 +63,7 @@ def play(page: Page, address: str, moments: list[float] = MOMENTS) -> dict[str, 
     return found
 
 
-def seeks(found: dict[str, Any]) -> None:
+def expect_seeks(found: dict[str, Any]) -> None:
     """Fail unless it was played and every moment was reached."""
     assert found.get("error") is None
     assert found["duration"] == pytest.approx(SECONDS, abs=0.1)
@@ -75,14 +76,14 @@ def test_a_video_element_seeks_by_the_signed_address(open_page: OpenPage, compar
     page = open_page("/compare")
     ranges: list[str] = []
     page.on("response", lambda answer: ranges.append(answer.headers.get("content-range", "")))
-    seeks(play(page, comparison["vods"][0]["stream_url"]))
+    expect_seeks(play(page, comparison["vods"][0]["stream_url"]))
     assert any(text.startswith("bytes ") for text in ranges)
 
 
 def test_nobody_can_without_it(open_page: OpenPage, comparison: dict[str, Any]) -> None:
     page = open_page("/login", anonymous=True, quiet=False)
     signed = comparison["vods"][0]["stream_url"]
-    seeks(play(page, signed))
+    expect_seeks(play(page, signed))
     last = "A" if signed[-1] != "A" else "B"
     for address in (
         signed.partition("?")[0],
@@ -126,10 +127,10 @@ def test_a_video_element_follows_to_the_bucket(
         page = context.new_page()
         sign_in(page, program)
         page.on("response", heard)
-        seeks(play(page, signed))
+        expect_seeks(play(page, signed))
         assert {answer.status for answer in answers if answer.url.startswith(program.address + signed)} == {302}
         assert any(answer.url.startswith(s3.faults.url) and answer.status == 206 for answer in answers)
         answers.clear()
-        seeks(play(page, signed + "&proxy=1"))
+        expect_seeks(play(page, signed + "&proxy=1"))
         assert {answer.status for answer in answers} == {206}
         assert play(page, signed.partition("?")[0]).get("error") is None  # signed in
