@@ -1,4 +1,4 @@
-"""Events on the comparison page: marked, named, moved, drawn, talked about, taken back, and told to the others."""
+"""Events on the comparison page: marked, named, moved, drawn, talked about, undone, and shown to the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def address(comparison: dict[str, Any]) -> str:
 @pytest.fixture
 def page(open_page: OpenPage, address: str) -> Page:
     page = open_page(address)
-    expect(page.locator("[data-sync-word]")).to_have_text("on the frame")
+    wait_until_standing(page)
     return page
 
 
@@ -53,6 +53,11 @@ class Events:
         [found] = self.all()
         return found
 
+    def wait_for(self, **values: Any) -> None:
+        """Wait until there is one event, with these values."""
+        expected = {name: pytest.approx(value) if isinstance(value, float) else value for name, value in values.items()}
+        wait_until(lambda: {name: self.one()[name] for name in values} == expected)
+
 
 @pytest.fixture
 def events(program: Program, comparison: dict[str, Any]) -> Events:
@@ -67,8 +72,11 @@ def details(page: Page) -> Locator:
     return page.get_by_role("region", name="The chosen event")
 
 
-def test_m_marks_the_moment_and_what_is_typed_names_it(page: Page, events: Events) -> None:
-    expect(page.get_by_text("No events yet")).to_be_visible()
+def test_a_moment_is_marked_named_changed_deleted_and_undone_and_others_see_it_at_once(
+    page: Page, open_page: OpenPage, address: str, events: Events
+) -> None:
+    there = open_page(address)
+    expect(there.get_by_text("No events yet")).to_be_visible()
     page.locator("[data-lanes]").press("PageUp")
     wait_until_standing(page)
     page.keyboard.press("m")
@@ -86,17 +94,67 @@ def test_m_marks_the_moment_and_what_is_typed_names_it(page: Page, events: Event
     page.keyboard.press("Escape")
     page.keyboard.press("k")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    page.keyboard.press("k")
     assert len(events.all()) == 1
 
+    expect(rows(there)).to_contain_text("Mark kills")
+    rows(there).click()
+    for field, value, changed in (
+        (details(there).get_by_label("Name", exact=True), "New", {"label": "New"}),
+        (details(there).get_by_label("Kind"), "Smoke grenade", {"kind": "smoke_grenade"}),
+    ):
+        field.fill(value)
+        field.press("Enter")
+        events.wait_for(**changed)
+    end = details(there).get_by_label(re.compile("End on the shared clock"))
+    end.fill("1:00:00")
+    end.press("Enter")
+    wait_until(lambda: events.one()["end"] is not None)
+    expect(rows(page)).to_contain_text("New")
+    details(there).get_by_role("button", name="Delete").click()
+    for each in (page, there):
+        expect(rows(each)).to_have_count(0)
+    assert events.all() == []
+    there.keyboard.press("Control+z")
+    expect(rows(there)).to_contain_text("New")
+    assert events.one()["kind"] == "smoke_grenade"
+    page.reload()
+    expect(rows(page)).to_contain_text("New")
 
-def test_a_mark_is_kept_when_one_goes_on_without_enter(page: Page, events: Events) -> None:
-    page.keyboard.press("m")
+
+@pytest.mark.services
+def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: Program, events: Events) -> None:
+    page.keyboard.press("c")
+    page.keyboard.type("Why is nobody here?")
+    page.keyboard.press("Enter")
+    expect(rows(page)).to_contain_text("open")
+    reply = details(page).get_by_label("Reply")
+    reply.fill("I was reloading.")
+    reply.press("Enter")
+    expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
+    details(page).get_by_role("button", name="Mark as done").click()
+    wait_until(lambda: events.one()["resolved"])
+    details(page).get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(rows(page)).to_have_count(0)
+
+    page.locator("[data-lanes]").press("m")
     page.keyboard.type("unfinished")
     page.locator("[data-lanes]").click(position={"x": 300, "y": 30})
     wait_until(lambda: [event["label"] for event in events.all()] == ["unfinished"])
+    rows(page).click()
+    note = details(page).get_by_label("Note")
+    note.fill("My own")
+    theirs = {"body": "Theirs", "label": "Theirs"}
+    program.call("PATCH", f"{events.path}/events/{events.one()['event_id']}", theirs)
+    expect(details(page).get_by_label("Name", exact=True)).to_have_value("Theirs")
+    expect(note).to_have_value("My own")
 
 
-def test_a_click_and_n_and_p_lead_to_the_frame_of_an_event(page: Page, events: Events) -> None:
+@pytest.mark.services
+def test_a_click_and_n_and_p_lead_to_the_frame_of_an_event_and_an_offset_parts_what_is_joined(
+    page: Page, events: Events
+) -> None:
     for vod, time in (("A", 14.0), ("B", 16.0), ("C", 18.0)):
         events.make(vod_id=vod, time=time, label=f"of {vod}")
     expect(rows(page)).to_have_count(3)
@@ -115,21 +173,19 @@ def test_a_click_and_n_and_p_lead_to_the_frame_of_an_event(page: Page, events: E
     wait_until_standing(page)
     assert float(page.locator("[data-lanes]").get_attribute("aria-valuenow") or "nan") < here
 
-
-def test_what_two_videos_show_is_one_until_an_offset_parts_it(page: Page, events: Events) -> None:
-    at = events.make(vod_id="A", time=5.0)["global_time"]
+    at = events.make(vod_id="A", time=30.0)["global_time"]
     offset = page.get_by_label("Offset of B in seconds")
     own = json.loads(page.locator("#session").text_content() or "")["vods"][1]["offset"]
     events.make(vod_id="B", time=at - own + 0.1)
-    expect(rows(page)).to_have_count(1)
-    expect(rows(page).locator(".letter-badge")).to_have_text(["A", "B"])
-    expect(page.locator("[data-event-layer] .marker")).to_have_count(3)  # of all, and of each
-    offset.fill(f"{own + 1:+.3f}")
+    expect(rows(page)).to_have_count(4)
+    expect(rows(page).last.locator(".letter-badge")).to_have_text(["A", "B"])
+    expect(page.locator("[data-event-layer] .marker")).to_have_count(6)  # three, and one of all and of each
+    offset.fill(f"{own + 2:+.3f}")
     offset.press("Enter")
-    expect(rows(page)).to_have_count(2)
+    expect(rows(page)).to_have_count(5)
     offset.fill(f"{own:+.3f}")
     offset.press("Enter")
-    expect(rows(page)).to_have_count(1)
+    expect(rows(page)).to_have_count(4)
 
 
 def box_of(locator: Locator) -> dict[str, float]:
@@ -138,6 +194,7 @@ def box_of(locator: Locator) -> dict[str, float]:
     return dict(box)
 
 
+@pytest.mark.services
 def test_a_marker_is_dragged_and_a_span_made_longer(page: Page, events: Events) -> None:
     event = events.make(vod_id="A", time=4.0, end=9.0, label="Span")
     marker = page.locator("[data-event-layer] .marker")
@@ -158,62 +215,14 @@ def test_a_marker_is_dragged_and_a_span_made_longer(page: Page, events: Events) 
     wait_until(lambda: events.one()["end"] > moved["end"])
     assert events.one()["time"] == moved["time"]
     page.keyboard.press("Control+z")
-    wait_until(lambda: events.one()["end"] == pytest.approx(moved["end"]))
+    events.wait_for(end=moved["end"])
     page.keyboard.press("Control+z")
-    wait_until(lambda: events.one()["time"] == pytest.approx(4.0))
+    events.wait_for(time=4.0)
     page.keyboard.press("Control+Shift+z")
-    wait_until(lambda: events.one()["time"] == pytest.approx(moved["time"]))
+    events.wait_for(time=moved["time"])
 
 
-def test_details_are_saved_when_left_and_deletion_is_taken_back(page: Page, events: Events) -> None:
-    events.make(vod_id="A", time=4.0, label="Old")
-    rows(page).click()
-    name = details(page).get_by_label("Name", exact=True)
-    name.fill("New")
-    name.press("Enter")
-    wait_until(lambda: events.one()["label"] == "New")
-    kind = details(page).get_by_label("Kind")
-    kind.fill("Smoke grenade")
-    kind.press("Enter")
-    wait_until(lambda: events.one()["kind"] == "smoke_grenade")
-    end = details(page).get_by_label(re.compile("End on the shared clock"))
-    end.fill("1:00:00")
-    end.press("Enter")
-    wait_until(lambda: events.one()["end"] is not None)
-    details(page).get_by_role("button", name="Delete").click()
-    expect(rows(page)).to_have_count(0)
-    assert events.all() == []
-    page.keyboard.press("Control+z")
-    expect(rows(page)).to_contain_text("New")
-    assert events.one()["kind"] == "smoke_grenade"
-
-
-def test_what_is_typed_is_not_written_over_by_others(page: Page, program: Program, events: Events) -> None:
-    made = events.make(vod_id="A", time=4.0, label="Old", body="Before")
-    rows(page).click()
-    note = details(page).get_by_label("Note")
-    note.fill("My own")
-    program.call("PATCH", f"{events.path}/events/{made['event_id']}", {"body": "Theirs", "label": "Theirs"})
-    expect(details(page).get_by_label("Name", exact=True)).to_have_value("Theirs")
-    expect(note).to_have_value("My own")
-
-
-def test_a_comment_has_a_thread(page: Page, events: Events) -> None:
-    page.keyboard.press("c")
-    page.keyboard.type("Why is nobody here?")
-    page.keyboard.press("Enter")
-    expect(rows(page)).to_contain_text("open")
-    reply = details(page).get_by_label("Reply")
-    reply.fill("I was reloading.")
-    reply.press("Enter")
-    expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
-    details(page).get_by_role("button", name="Mark as done").click()
-    wait_until(lambda: events.one()["resolved"])
-    details(page).get_by_role("button", name="Delete").click()
-    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    expect(rows(page)).to_have_count(0)
-
-
+@pytest.mark.services
 def test_a_drawing_is_made_on_the_frame_and_shown_for_its_span(page: Page, events: Events) -> None:
     page.locator("[data-lanes]").press("PageUp")
     wait_until_standing(page)
@@ -245,20 +254,9 @@ def test_a_drawing_is_made_on_the_frame_and_shown_for_its_span(page: Page, event
     expect(shown).to_have_count(0)
 
 
-def test_others_see_at_once_what_is_marked_and_drawn(page: Page, open_page: OpenPage, address: str) -> None:
-    there = open_page(address)
-    expect(there.get_by_text("No events yet")).to_be_visible()
-    page.keyboard.press("m")
-    page.keyboard.type("Here")
-    page.keyboard.press("Enter")
-    expect(rows(there)).to_contain_text("Here")
-    rows(there).click()
-    details(there).get_by_role("button", name="Delete").click()
-    expect(rows(page)).to_have_count(0)
-
-
-def test_filters_narrow_list_and_lanes(page: Page, events: Events) -> None:
-    events.make(vod_id="A", time=4.0)
+@pytest.mark.services
+def test_the_list_is_filtered_saved_as_a_file_and_read_again(page: Page, events: Events, tmp_path: Path) -> None:
+    events.make(vod_id="A", time=4.0, label="Out")
     events.make(vod_id="B", time=14.0, kind="round")
     page.get_by_role("button", name="Kill, 1").click()
     expect(rows(page)).to_have_count(1)
@@ -270,10 +268,6 @@ def test_filters_narrow_list_and_lanes(page: Page, events: Events) -> None:
     page.get_by_role("button", name="Show all events").click()
     expect(rows(page)).to_have_count(2)
 
-
-def test_files_go_out_and_come_in(page: Page, events: Events, tmp_path: Path) -> None:
-    events.make(vod_id="A", time=4.0, label="Out")
-    expect(rows(page)).to_have_count(1)
     page.get_by_role("button", name="Find events, events as files").click()
     with page.expect_download() as downloading:
         page.get_by_role("menuitem", name="Save as CSV").click()
@@ -281,29 +275,24 @@ def test_files_go_out_and_come_in(page: Page, events: Events, tmp_path: Path) ->
     downloading.value.save_as(file)
     assert "Out" in file.read_text()
     page.get_by_label("A file of events").set_input_files(file)
-    expect(page.get_by_text("1 event added.")).to_be_visible()
-    assert len(events.all()) == 2
+    expect(page.get_by_text("2 events added.")).to_be_visible()
+    assert len(events.all()) == 4
 
 
-def test_five_hundred_events_are_rows_in_view_and_markers_apart(page: Page, program: Program, events: Events) -> None:
-    rows_of = [{"global_time": n / 20, "kind": "kill", "label": f"n {n}"} for n in range(500)]
-    program.call("POST", f"{events.path}/events/import", rows_of)
+@pytest.mark.services
+def test_a_long_list_is_one_stop_for_the_keys_and_draws_only_what_is_in_view(
+    page: Page, program: Program, events: Events
+) -> None:
+    marks = [{"global_time": n / 20, "kind": "kill", "label": f"n {n}"} for n in range(500)]
+    program.call("POST", f"{events.path}/events/import", marks)
     expect(page.locator("[data-event-count]")).to_have_text("500")
     assert 5 < rows(page).count() < 60
     assert 5 < page.locator("[data-event-layer] .marker").count() < 150
-    page.locator("[data-event-list]").evaluate("(list) => list.scrollTo(0, list.scrollHeight)")
-    expect(rows(page).last).to_contain_text("n 499")
-
-
-def test_the_list_is_one_stop_for_the_keys(page: Page, program: Program, events: Events) -> None:
-    marks = [{"global_time": float(n), "kind": "kill", "label": f"n {n}"} for n in range(40)]
-    program.call("POST", f"{events.path}/events/import", marks)
-    expect(page.locator("[data-event-count]")).to_have_text("40")
     expect(page.locator("[data-event-list] .event-row[tabindex='0']")).to_have_count(1)
     page.get_by_role("button", name="Find events, events as files").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("End")
-    expect(page.locator(":focus")).to_contain_text("n 39")
+    expect(page.locator(":focus")).to_contain_text("n 499")
     page.keyboard.press("Home")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
@@ -318,6 +307,7 @@ def test_the_list_is_one_stop_for_the_keys(page: Page, program: Program, events:
     expect(page.locator(":focus")).to_have_attribute("data-event", re.compile("-"))
 
 
+@pytest.mark.services
 def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, events: Events) -> None:
     events.make(vod_id="A", time=4.0, label="On a phone", drawing={"strokes": [STROKE]})
     page = open_page(address, size=PHONE)
@@ -326,8 +316,8 @@ def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, ev
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_program_finds_events_by_itself(open_page: OpenPage, address: str, events: Events) -> None:
-    page = open_page(address)
+@pytest.mark.services
+def test_the_program_finds_events_and_a_reel_of_one_kind_is_asked_for(page: Page, events: Events) -> None:
     page.get_by_role("button", name="Find events, events as files").click()
     page.get_by_role("menuitem", name="Find events in the videos").click()
     dialog = page.get_by_role("dialog", name="Find events")
@@ -344,7 +334,21 @@ def test_the_program_finds_events_by_itself(open_page: OpenPage, address: str, e
     rows(page).first.click()
     expect(details(page)).to_contain_text("found in the sound")
 
+    events.make(vod_id="A", time=10.0)
+    expect(rows(page)).to_have_count(len(found) + 1)
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export a video")
+    expect(dialog.get_by_label("Seconds before each moment")).to_be_hidden()
+    dialog.get_by_label("Show").select_option(label="Only the moments of Kill (1)")
+    dialog.get_by_label("Seconds before each moment").fill("1.5")
+    with page.expect_request("**/export") as asked:
+        dialog.get_by_role("button", name="Export", exact=True).click()
+    assert asked.value.post_data_json["reel"] == {"kind": "kill", "before": 1.5, "after": 3}
+    link = dialog.locator("[data-export-link]")
+    expect(link).to_contain_text("0:05")
 
+
+@pytest.mark.services
 def test_events_are_printed_with_the_frames_of_their_moment(
     page: Page, events: Events, recordings: list[Recording]
 ) -> None:
@@ -380,18 +384,3 @@ def test_events_are_printed_with_the_frames_of_their_moment(
     expect(page.get_by_role("button", name="Print")).to_be_hidden()
     expect(page.get_by_text("Plain")).to_be_visible()
     page.emulate_media(media="screen")
-
-
-def test_a_reel_of_one_kind_is_asked_for(page: Page, events: Events) -> None:
-    events.make(vod_id="A", time=10.0)
-    expect(rows(page)).to_have_count(1)
-    page.get_by_role("button", name="Export").click()
-    dialog = page.get_by_role("dialog", name="Export a video")
-    expect(dialog.get_by_label("Seconds before each moment")).to_be_hidden()
-    dialog.get_by_label("Show").select_option(label="Only the moments of Kill (1)")
-    dialog.get_by_label("Seconds before each moment").fill("1.5")
-    with page.expect_request("**/export") as asked:
-        dialog.get_by_role("button", name="Export", exact=True).click()
-    assert asked.value.post_data_json["reel"] == {"kind": "kill", "before": 1.5, "after": 3}
-    link = dialog.locator("[data-export-link]")
-    expect(link).to_contain_text("0:05")

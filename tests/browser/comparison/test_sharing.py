@@ -13,6 +13,8 @@ from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture
 def guest(backstage: Backstage) -> str:
@@ -27,6 +29,12 @@ def address(guest: str, comparison: dict[str, Any]) -> str:
     return f"/compare/{comparison['session_id']}"
 
 
+def expect_ended(page: Page) -> None:
+    """Wait until the page says that it is over; no video may be left in it."""
+    expect(page.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
+    assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
+
+
 def invite(page: Page, rights: str) -> None:
     """By the dialog, as the owner does it."""
     page.get_by_role("button", name="Share").click()
@@ -38,7 +46,9 @@ def invite(page: Page, rights: str) -> None:
     dialog.get_by_role("button", name="Close").click()
 
 
-def test_a_guest_finds_it_watches_it_and_comments(open_page: OpenPage, guest: str, address: str) -> None:
+def test_a_guest_finds_it_watches_comments_and_is_led_to_where_they_are_mentioned(
+    open_page: OpenPage, guest: str, address: str
+) -> None:
     host = open_page(address)
     invite(host, "Watch and comment")
     there = open_page("/compare", session=guest)
@@ -60,34 +70,40 @@ def test_a_guest_finds_it_watches_it_and_comments(open_page: OpenPage, guest: st
     wait_until(lambda: frames_on_screen(there)["A"] == 0)
     assert frames_on_screen(host)["A"] == 600
 
+    host.locator("[data-lanes]").press("c")
+    host.keyboard.type("Why so late, @gu")
+    offers = host.get_by_role("listbox", name="Who can be named")
+    expect(offers.get_by_role("option")).to_have_text(["guest"])
+    host.keyboard.press("Enter")
+    expect(offers).to_be_hidden()
+    host.keyboard.type("?")
+    host.keyboard.press("Enter")
+    expect(there.locator("[data-toasts]")).to_contain_text("watcher mentions you.")
+    button = there.get_by_role("button", name="@ 1 event mentions you")
+    button.click()
+    expect(there.get_by_role("region", name="The chosen event").get_by_label("Note")).to_have_value(
+        "Why so late, @guest ?"
+    )
+    expect(button).to_be_hidden()
+    # Answered by the field below, with a name that is chosen by the mouse; the first one's own name is no news.
+    reply = there.get_by_label("Reply", exact=True)
+    reply.type("Ask @")
+    there.get_by_role("option", name="watcher").click()
+    reply.press("Enter")
+    expect(there.locator(".thread .mention")).to_have_text("@watcher")
+    expect(host.locator(".thread .mention")).to_have_text("@watcher")
+    away = open_page("/compare", session=guest)
+    expect(away.get_by_text("mentions you")).to_have_count(0)
+    host.goto("/compare")
+    expect(host.get_by_text("mentions you")).to_have_count(0)
 
-def test_on_a_phone_one_sees_whom_one_invites(open_page: OpenPage, address: str) -> None:
-    page = open_page(address, size=PHONE)
-    page.get_by_role("button", name="Share").click()
-    box = page.get_by_label("User name").bounding_box()
-    assert box
-    assert box["width"] >= 150
 
-
-def test_what_is_withdrawn_ends_on_the_page(open_page: OpenPage, guest: str, address: str) -> None:
-    host = open_page(address)
-    invite(host, "Edit")
-    there = open_page(address, session=guest, quiet=False)
-    wait_until_standing(there)
-    host.get_by_role("button", name="Share").click()
-    host.get_by_role("button", name="Remove guest").click()
-    expect(there.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
-    assert there.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
-    there.reload()
-    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
-
-
-def test_what_one_may_changes_while_one_watches(
+def test_what_one_may_changes_while_one_watches_and_what_is_withdrawn_ends_on_the_page(
     open_page: OpenPage, program: Program, guest: str, address: str
 ) -> None:
     shares = f"{BASE}/{address.rsplit('/', 1)[1]}/shares"
     made = program.call("POST", shares, {"username": "guest", "role": "viewer"})["share"]
-    there = open_page(address, session=guest)
+    there = open_page(address, session=guest, quiet=False)
     expect(there.get_by_text("you may watch")).to_be_visible()
     there.keyboard.press("c")
     expect(there.get_by_text("Nothing can be changed here.")).to_be_visible()
@@ -95,6 +111,13 @@ def test_what_one_may_changes_while_one_watches(
     expect(there.get_by_text("you may edit")).to_be_visible()
     there.get_by_role("button", name="B one frame later").click()
     expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
+
+    host = open_page(address)
+    host.get_by_role("button", name="Share").click()
+    host.get_by_role("button", name="Remove guest").click()
+    expect_ended(there)
+    there.reload()
+    expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
 def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Program, guest: str, address: str) -> None:
@@ -160,40 +183,14 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     assert not [headers for headers in asked if "/r/" in headers.get("referer", "")]
     host.get_by_role("button", name="Share").click()
     host.get_by_role("button", name="Withdraw the link").click()
-    expect(there.get_by_text("This comparison is gone, or no longer yours.")).to_be_visible()
-    assert there.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
+    expect_ended(there)
     there.goto(link)
     expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
 
 
-def test_who_is_named_with_an_at_is_told_and_led_there(open_page: OpenPage, guest: str, address: str) -> None:
-    host = open_page(address)
-    invite(host, "Watch and comment")
-    there = open_page(address, session=guest)
-    wait_until_standing(there)
-    host.keyboard.press("c")
-    host.keyboard.type("Why so late, @gu")
-    offers = host.get_by_role("listbox", name="Who can be named")
-    expect(offers.get_by_role("option")).to_have_text(["guest"])
-    host.keyboard.press("Enter")
-    expect(offers).to_be_hidden()
-    host.keyboard.type("?")
-    host.keyboard.press("Enter")
-    expect(there.locator("[data-toasts]")).to_contain_text("watcher mentions you.")
-    button = there.get_by_role("button", name="@ 1 event mentions you")
-    button.click()
-    expect(there.get_by_role("region", name="The chosen event").get_by_label("Note")).to_have_value(
-        "Why so late, @guest ?"
-    )
-    expect(button).to_be_hidden()
-    # Answered by the field below, with a name that is chosen by the mouse; the first one's own name is no news.
-    reply = there.get_by_label("Reply", exact=True)
-    reply.type("Ask @")
-    there.get_by_role("option", name="watcher").click()
-    reply.press("Enter")
-    expect(there.locator(".thread .mention")).to_have_text("@watcher")
-    expect(host.locator(".thread .mention")).to_have_text("@watcher")
-    away = open_page("/compare", session=guest)
-    expect(away.get_by_text("mentions you")).to_have_count(0)
-    host.goto("/compare")
-    expect(host.get_by_text("mentions you")).to_have_count(0)
+def test_on_a_phone_one_sees_whom_one_invites(open_page: OpenPage, address: str) -> None:
+    page = open_page(address, size=PHONE)
+    page.get_by_role("button", name="Share").click()
+    box = page.get_by_label("User name").bounding_box()
+    assert box
+    assert box["width"] >= 150
