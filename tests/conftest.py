@@ -79,7 +79,6 @@ MARKS_BY_PLACE = {
     "prosync/test_provider_job.py": ["full"],  # waits for its provider
     "prosync/test_process.py": ["full"],
     # Each of these takes five seconds and more.
-    "base/test_child.py": ["full"],
     "base/test_health.py": ["full"],
     "base/test_process.py": ["full"],
     "base/test_protocol.py": ["full"],

@@ -28,7 +28,7 @@ from vodplatform.base.models import Heartbeat
 from vodplatform.base.web import drain, health
 from vodplatform.base.web.server import Server
 
-pytestmark = [pytest.mark.both, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 LONGEST_SECONDS = 2.0 * PATIENCE
 PARTS = {"database", "storage", "queue", "realtime"}
 
@@ -109,6 +109,8 @@ def test_live_asks_nothing(anonymous: Api, django_assert_num_queries: Any, monke
 
 
 class TestDatabase:
+    pytestmark = pytest.mark.both
+
     def test_a_missing_one_is_503_and_says_no_address(
         self, anonymous: Api, database_at: Any, tmp_path: Path, silent: SilentServer
     ) -> None:
@@ -145,64 +147,50 @@ class TestDatabase:
 
 
 class TestStorage:
-    def test_a_folder_that_takes_nothing_is_down(self, anonymous: Api, settings: Any, tmp_path: Path) -> None:
+    def test_a_folder_that_takes_nothing_is_down_and_nothing_is_left_in_one_that_does(
+        self, anonymous: Api, settings: Any, tmp_path: Path
+    ) -> None:
         blocked = tmp_path / "media"
         blocked.write_text("not a folder")
         settings.MEDIA_ROOT = blocked
-        settings.STORAGES = {
-            **settings.STORAGES,
-            "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(blocked)}},
-        }
+        storage = {**settings.STORAGES["default"], "OPTIONS": {"location": str(blocked)}}
+        settings.STORAGES = {**settings.STORAGES, "default": storage}
         status, body, _ = ask(anonymous)
         assert (status, body["status"], body["storage"], body["database"]) == (200, "degraded", "down", "up")
         blocked.unlink()
         assert part(anonymous, "storage") == "up"
+        assert list(blocked.iterdir()) == []
 
     def test_a_full_disk_is_down(self, anonymous: Api) -> None:
-        with full_disk():
+        """Only around one call: pytest's own report may go to a file, too."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+        try:
             found = part(anonymous, "storage")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         assert found == "down"
 
-    def test_a_bucket_that_answers_is_up_and_one_that_is_not_there_is_down(
+    @pytest.mark.services
+    def test_a_bucket_that_answers_is_up_and_one_that_hangs_or_is_not_there_is_down(
         self, anonymous: Api, s3_storage: Bucket, settings: Any
     ) -> None:
-        # Who is slow to answer is down for the moment, as on a machine that is busy.
+        # A bucket that is slow to answer is down for the moment, as on a busy machine.
         assert wait_until(lambda: part(anonymous, "storage") == "up", 60)
         assert s3_storage.keys() == []
         s3_storage.faults.answer_503()
         assert part(anonymous, "storage") == "down"
         s3_storage.faults.heal()
         assert wait_until(lambda: part(anonymous, "storage") == "up", 60)
-        environment = {**s3_storage.environment, "AWS_STORAGE_BUCKET_NAME": "nobodys-bucket"}
-        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
-        assert part(anonymous, "storage") == "down"
-
-    def test_s3_that_hangs_hangs_nobody(self, anonymous: Api, s3_storage: Bucket) -> None:
         s3_storage.faults.hang()
         status, body, seconds = ask(anonymous)
         assert (status, body["storage"]) == (200, "down")
         assert seconds < LONGEST_SECONDS
         s3_storage.faults.heal()
         assert wait_until(lambda: part(anonymous, "storage") == "up", 60)
-
-    def test_it_leaves_nothing_behind(self, anonymous: Api, settings: Any, tmp_path: Path) -> None:
-        settings.STORAGES = {
-            **settings.STORAGES,
-            "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path / "media")}},
-        }
-        assert part(anonymous, "storage") == "up"
-        assert list((tmp_path / "media").iterdir()) == []
-
-
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file may grow at all. Only around one call: pytest's own report may go to a file, too."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        environment = {**s3_storage.environment, "AWS_STORAGE_BUCKET_NAME": "nobodys-bucket"}
+        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+        assert part(anonymous, "storage") == "down"
 
 
 class TestQueueAndRealtime:
@@ -213,46 +201,31 @@ class TestQueueAndRealtime:
         assert (status, body["status"], body["queue"]) == (200, "degraded", "down")
         assert seconds < LONGEST_SECONDS
 
-    def test_realtime_is_asked_for_itself(self, anonymous: Api, settings: Any, silent: SilentServer) -> None:
-        silent.close()
-        settings.CHANNEL_LAYERS = layers(silent.port)
-        assert part(anonymous, "realtime") == "down"
-
-    def test_realtime_that_is_silent_hangs_nobody(self, anonymous: Api, settings: Any, silent: SilentServer) -> None:
-        settings.CHANNEL_LAYERS = layers(silent.port)
+    def test_realtime_that_is_silent_or_away_hangs_nobody(
+        self, anonymous: Api, settings: Any, silent: SilentServer
+    ) -> None:
+        backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+        hosts = [f"redis://127.0.0.1:{silent.port}/0"]
+        settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": hosts, "prefix": "vod"}}}
         status, body, seconds = ask(anonymous)
         assert silent.seen
         assert (status, body["realtime"]) == (200, "down")
         assert seconds < LONGEST_SECONDS
         silent.close()
-
-
-def layers(port: int) -> dict[str, Any]:
-    return {
-        "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [f"redis://127.0.0.1:{port}/0"], "prefix": "vod"},
-        }
-    }
-
-
-@pytest.fixture
-def scanned(settings: Any, clamd: Clamd) -> Clamd:
-    """A clamd that the settings name."""
-    settings.HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"}
-    return clamd
+        assert part(anonymous, "realtime") == "down"
 
 
 class TestReady:
-    def test_load_balancers_ask_by_address(self, anonymous: Api, settings: Any) -> None:
+    def test_load_balancers_ask_by_address(
+        self, anonymous: Api, settings: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         settings.ALLOWED_HOSTS = ["vod.example"]
-        assert anonymous.get("/health/ready", headers={"Host": "10.1.2.3"}).json() == {"status": "ready"}
-        assert anonymous.get("/health/live", headers={"Host": "10.1.2.3"}).json() == {"status": "healthy"}
-        assert anonymous.get("/health", headers={"Host": "10.1.2.3"}, fails=True).status_code == 400
-
-    def test_without_a_database_it_is_not(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        headers = {"Host": "10.1.2.3"}
+        assert anonymous.get("/health/ready", headers=headers).json() == {"status": "ready"}
+        assert anonymous.get("/health/live", headers=headers).json() == {"status": "healthy"}
+        assert anonymous.get("/health", headers=headers, fails=True).status_code == 400
         monkeypatch.setattr(health, "database_is_up", lambda: False)
-        refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")
+        refused(anonymous.get("/health/ready", headers=headers, fails=True), 503, "unavailable")
 
     def test_before_its_migrations_have_run_it_is_not(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(health, "_is_current", False)
@@ -278,23 +251,26 @@ class TestReady:
 
 
 class TestScanner:
-    def test_it_is_named_where_one_is_set(self, anonymous: Api, scanned: Clamd) -> None:
-        assert set(ask(anonymous)[1]) == {"status", "version", "commit", "scanner", *PARTS}
-        assert part(anonymous, "scanner") == "up"
+    @pytest.fixture(autouse=True)
+    def _named(self, settings: Any) -> None:
+        settings.HEALTH_PARTS = {"scanner": "media_app.uploads.scan.ping"}
 
-    def test_one_that_is_down_degrades_and_heals(self, anonymous: Api, scanned: Clamd) -> None:
-        scanned.stop()
+    @pytest.mark.services
+    def test_one_that_is_down_degrades_and_heals(self, anonymous: Api, clamd: Clamd) -> None:
+        assert part(anonymous, "scanner") == "up"
+        clamd.stop()
         status, body, _ = ask(anonymous)
         assert (status, body["status"], body["scanner"]) == (200, "degraded", "down")
-        scanned.start()
+        clamd.start()
         assert part(anonymous, "scanner") == "up"
 
-    def test_one_that_is_silent_hangs_nobody(
-        self, anonymous: Api, scanned: Clamd, settings: Any, silent: SilentServer
+    def test_it_is_named_where_one_is_set_and_hangs_nobody_while_it_is_silent(
+        self, anonymous: Api, settings: Any, silent: SilentServer
     ) -> None:
         settings.CLAMD = ("127.0.0.1", silent.port)
         status, body, seconds = ask(anonymous)
         assert silent.seen
+        assert set(body) == {"status", "version", "commit", "scanner", *PARTS}
         assert (status, body["scanner"]) == (200, "down")
         assert seconds < LONGEST_SECONDS
 
@@ -327,6 +303,8 @@ def test_many_at_once_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestLocked:
     """Reading goes on while nobody can write."""
+
+    pytestmark = pytest.mark.both
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -70,51 +70,40 @@ class TestAccess:
             refused(response, 401, "unauthenticated")
             assert response["WWW-Authenticate"] == "Bearer"
 
-    def test_users_and_moderators_may_not(self, api: Api, moderator_api: Api) -> None:
-        for client in (api, moderator_api):
+    def test_users_and_moderators_may_not_by_key_or_browser(
+        self, api: Api, moderator_api: Api, anonymous: Api, owner: User, admin_person: User
+    ) -> None:
+        anonymous.client.force_login(owner)
+        for client in (api, moderator_api, anonymous):
             refused(client.get("/metrics"), 403, "forbidden")
+        anonymous.client.force_login(admin_person)
+        assert anonymous.get("/metrics").status_code == 200
 
     def test_an_admins_token_needs_the_scope(self, admin_person: User) -> None:
         small = Api(make_key(admin_person, scopes=["read", "write"]))
         assert refused(small.get("/metrics"), 403, "scope_required")["scope"] == "admin"
         assert Api(make_key(admin_person, scopes=["admin"])).get("/metrics").status_code == 200
 
-    def test_an_admins_browser_may(self, anonymous: Api, admin_person: User) -> None:
-        anonymous.client.force_login(admin_person)
-        assert anonymous.get("/metrics").status_code == 200
-
-    def test_a_users_browser_may_not(self, anonymous: Api, owner: User) -> None:
-        anonymous.client.force_login(owner)
-        refused(anonymous.get("/metrics"), 403, "forbidden")
-
-    @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
-    def test_the_metrics_token_may(self, scraper: Api, scheme: str) -> None:
-        assert scraper.get("/metrics", headers={"Authorization": f"{scheme} {SECRET}"}).status_code == 200
+    @pytest.mark.parametrize(
+        ("scheme", "accept"),
+        [("Bearer", "text/plain"), ("bearer", "application/openmetrics-text;version=1.0.0"), ("Bearer", "a/b")],
+    )
+    def test_the_metrics_token_may_and_gets_the_one_format(self, scraper: Api, scheme: str, accept: str) -> None:
+        response = scraper.get("/metrics", headers={"Authorization": f"{scheme} {SECRET}", "Accept": accept})
+        assert response.status_code == 200
+        assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
     @pytest.mark.parametrize(
         "header", [f"Token {SECRET}", "Bearer", "Bearer ", f"Bearer {SECRET}x", f"Bearer {SECRET[:-1]}", "Bearer \xff"]
     )
-    def test_anything_else_is_401(self, scraper: Api, header: str) -> None:
+    @pytest.mark.parametrize("token", [SECRET, ""])
+    def test_anything_else_is_401(self, scraper: Api, settings: Any, header: str, token: str) -> None:
+        settings.METRICS_TOKEN = token
         assert scraper.get("/metrics", headers={"Authorization": header}).status_code == 401
-
-    def test_without_a_metrics_token_an_empty_one_is_not_it(self, anonymous: Api, settings: Any) -> None:
-        settings.METRICS_TOKEN = ""
-        for header in ("Bearer", "Bearer ", "Bearer  "):
-            assert anonymous.get("/metrics", headers={"Authorization": header}).status_code == 401
 
     def test_the_metrics_token_opens_nothing_else(self, scraper: Api) -> None:
         for path in ("/api/v1/me", "/api/v1/jobs", f"{BASE}/list"):
             assert scraper.get(path).status_code == 401
-
-    def test_other_methods_are_405(self, scraper: Api) -> None:
-        for method in ("POST", "PUT", "DELETE"):
-            refused(scraper.send(method, "/metrics"), 405, "method_not_allowed")
-
-    @pytest.mark.parametrize("accept", ["text/plain", "application/openmetrics-text;version=1.0.0", "text/html", "a/b"])
-    def test_whatever_is_accepted_the_format_is_the_one(self, scraper: Api, accept: str) -> None:
-        response = scraper.get("/metrics", headers={"Accept": accept})
-        assert response.status_code == 200
-        assert response["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
 
     @pytest.mark.parametrize("given", ["short", "with a space in the middle", "ümlaut-ümlaut-ümlaut"])
     def test_a_token_that_can_be_guessed_stops_the_start(self, given: str) -> None:
@@ -131,16 +120,13 @@ class TestDocument:
     def test_the_committed_page_is_the_definitions(self) -> None:
         assert Path(PROJECT_ROOT, "docs/metrics.md").read_text() == self.page()
 
-    def test_a_scrape_holds_exactly_what_the_page_names(self, scraper: Api) -> None:
+    def test_a_scrape_holds_exactly_what_the_page_names(self, scraper: Api, owner: User) -> None:
         named = re.findall(r"^\| `(\w+)` \| (\w+) \|", self.page(), re.MULTILINE)
-        text = scraper.get("/metrics").content.decode()
-        assert sorted(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)) == sorted(named)
-        assert len(named) == len(DEFINITIONS) > 20
-
-    def test_every_metric_has_the_labels_and_the_help_of_the_page(self, scraper: Api, owner: User) -> None:
         make_job(owner, finished_at=Now(), started_at=Now(), status=JobStatus.COMPLETED)
         scraper.get("/health/live")
         text = scraper.get("/metrics").content.decode()
+        assert sorted(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE)) == sorted(named)
+        assert len(named) == len(DEFINITIONS) > 20
         for family in text_string_to_metric_families(text):
             name = family.name + ("_total" if family.type == "counter" else "")
             assert family.documentation == DEFINITIONS[name].help
@@ -173,33 +159,26 @@ class TestRows:
         assert value(samples, "vod_jobs", kind="comparison.align", status="paused") is None
 
     def test_the_queue_is_as_deep_and_as_old_as_it_is(self, scraper: Api, owner: User) -> None:
+        names = ("vod_queue_depth", "vod_queue_admitted", "vod_queue_oldest_seconds")
+        samples = samples_of(scraper)
+        assert [value(samples, name, lane="align") for name in names] == [0, 0, 0]
         for admitted, age in ((True, 90), (False, 500), (False, 30)):  # what may not run yet waits by design
             job = make_job(owner, admitted=admitted)
             Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(seconds=age))
         make_job(owner, JobStatus.PROCESSING)
         samples = samples_of(scraper)
-        assert value(samples, "vod_queue_depth", lane="align") == 3
-        assert value(samples, "vod_queue_admitted", lane="align") == 1
-        oldest = value(samples, "vod_queue_oldest_seconds", lane="align")
-        assert oldest is not None
+        depth, runnable, oldest = (value(samples, name, lane="align") or 0 for name in names)
+        assert (depth, runnable) == (3, 1)
         assert 90 <= oldest < 120
+        assert not {"vod_job_mean_seconds", "vod_job_success_ratio"} & {name for name, _ in samples}
 
     def test_a_backup_is_as_old_as_it_is(self, scraper: Api) -> None:
         adopt()
         assert value(samples_of(scraper), "vod_backup_age_seconds") is None
         Installation.objects.update(backed_up_at=Now() - timedelta(days=3))
-        found = value(samples_of(scraper), "vod_backup_age_seconds")
-        assert found is not None
-        assert 3 * 86_400 <= found < 3 * 86_400 + 60
+        assert 0 <= (value(samples_of(scraper), "vod_backup_age_seconds") or 0) - 3 * 86_400 < 60
         call_command("installation", "--backed-up", stdout=io.StringIO())
-        noted = value(samples_of(scraper), "vod_backup_age_seconds")
-        assert noted is not None
-        assert noted < 60
-
-    def test_an_empty_lane_is_empty(self, scraper: Api) -> None:
-        samples = samples_of(scraper)
-        for name in ("vod_queue_depth", "vod_queue_admitted", "vod_queue_oldest_seconds"):
-            assert value(samples, name, lane="align") == 0
+        assert 0 <= value(samples_of(scraper), "vod_backup_age_seconds") < 60  # type: ignore[operator]
 
     def test_the_last_hour_is_the_last_hour(self, scraper: Api, owner: User) -> None:
         def ended(status: JobStatus, minutes_ago: int, seconds: float) -> None:
@@ -216,12 +195,6 @@ class TestRows:
         assert mean == pytest.approx(20, abs=0.1)
         ratio = value(samples, "vod_job_success_ratio", kind="comparison.align")
         assert ratio == pytest.approx(2 / 3)
-
-    def test_a_kind_that_did_nothing_has_no_rate(self, scraper: Api, owner: User) -> None:
-        make_job(owner)
-        assert not [
-            name for name, _ in samples_of(scraper) if name in ("vod_job_mean_seconds", "vod_job_success_ratio")
-        ]
 
     def test_sessions_are_active_while_they_change(self, scraper: Api, owner: User) -> None:
         make_session(owner)
@@ -272,25 +245,15 @@ class TestRequests:
         act()
         return self.count(samples_of(scraper), **labels) - before
 
-    def test_each_is_counted_under_its_template(self, scraper: Api, api: Api, owner: User) -> None:
-        session = make_session(owner)
+    def test_no_path_becomes_a_label(self, scraper: Api, api: Api) -> None:
+        paths = ("/no-x", "/api/v1/jobs/no-x", f"{BASE}/comp-x", f"{BASE}/comp-x/", "/static/no-x", "/a?ticket=x")
 
         def act() -> None:
-            assert api.get(f"{BASE}/{session.session_id}").status_code == 200
-            assert api.get(f"{BASE}/{session.session_id}/").status_code == 200
+            for path in paths:
+                api.client.get(path.replace("x", "nonesuch"), headers=api.headers)
 
-        route = "api/sessions/multi-vod/<str:session_id>"
-        assert self.grown(scraper, act, method="GET", route=route, status="2xx") == 2
-
-    def test_no_path_becomes_a_label(self, scraper: Api, api: Api) -> None:
-        for path in (
-            "/none-nonesuch",
-            "/api/v1/jobs/none-nonesuch",
-            f"{BASE}/comp-nonesuch",
-            "/static/none-nonesuch",
-            "/a?ticket=nonesuch",
-        ):
-            api.client.get(path, headers=api.headers)
+        labels = {"method": "GET", "route": "api/sessions/multi-vod/<str:session_id>", "status": "4xx"}
+        assert self.grown(scraper, act, **labels) == 2
         assert "nonesuch" not in scraper.get("/metrics").content.decode()
 
     @pytest.mark.parametrize(
@@ -345,12 +308,6 @@ async def test_sockets_are_counted_while_they_are_open(settings: Any) -> None:
 
 
 class TestBadDays:
-    @pytest.fixture
-    def errors(self, scraper: Api) -> Callable[[], Samples]:
-        return lambda: {
-            key: number for key, number in samples_of(scraper).items() if key[0] == "vod_scrape_errors_total"
-        }
-
     def test_one_part_that_breaks_leaves_the_others(
         self, scraper: Api, owner: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -384,11 +341,8 @@ class TestBadDays:
     ) -> None:
         monkeypatch.setattr("vodplatform.metrics.DATABASE_SECONDS", DATABASE_SECONDS)
         make_video(owner, file_size=5, source="stored")
-        parameters = {
-            k: v
-            for k, v in connection.get_connection_params().items()
-            if k in ("dbname", "user", "host", "port", "password")
-        }
+        names = ("dbname", "user", "host", "port", "password")
+        parameters = {name: found for name, found in connection.get_connection_params().items() if name in names}
         done = threading.Event()
         with closing(psycopg.connect(**parameters)) as other:
             other.execute("LOCK TABLE catalog_video IN ACCESS EXCLUSIVE MODE")

@@ -187,11 +187,6 @@ class TestAddresses:
             send("GET", f"http://{host}/")
         assert tried == []
 
-    @pytest.mark.parametrize("host", ["127.0.0.1", "2130706433", "0x7f000001", "0177.1", "127.1", "[::1]"])
-    def test_the_spellings_that_the_system_understands_are_refused_for_where_they_lead(self, host: str) -> None:
-        with pytest.raises(Refused, match="private address"):
-            send("GET", f"http://{host}:9/")
-
     @pytest.mark.parametrize(
         "url",
         [
@@ -218,20 +213,14 @@ class TestAddresses:
 
 
 class TestLookups:
-    def test_a_name_is_looked_up_once_and_what_was_checked_is_connected_to(
+    def test_each_request_looks_a_name_up_once_and_connects_to_what_was_checked(
         self, monkeypatch: pytest.MonkeyPatch, tried: list[Any]
     ) -> None:
         names = Names(monkeypatch, rebind_example=[[PUBLIC], ["127.0.0.1"]])
         with pytest.raises(Unreachable):
             send("GET", "http://rebind.example/")
         assert names.asked.count("rebind.example") == 1
-        assert tried == [(PUBLIC, 80)]
-
-    def test_each_request_is_checked_anew(self, monkeypatch: pytest.MonkeyPatch, tried: list[Any]) -> None:
-        Names(monkeypatch, rebind_example=[[PUBLIC], ["127.0.0.1"]])
-        with pytest.raises(Unreachable):
-            send("GET", "http://rebind.example/")
-        with pytest.raises(Refused):
+        with pytest.raises(Refused, match="private address"):
             send("GET", "http://rebind.example/")
         assert tried == [(PUBLIC, 80)]
 
@@ -269,28 +258,22 @@ class TestLookups:
         assert time.monotonic() - began < LATE_SECONDS
 
 
+def reset(connection: socket.socket) -> None:
+    """End the connection with a reset."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
 class TestRequests:
     def test_what_was_asked_arrives_and_what_was_answered_comes_back(self, serve: Callable[..., Server]) -> None:
-        server = serve(reply(b'{"a": 1}', "201 Created", X_Thing="yes"))
+        server = serve(reply(b'{"a": 1}', "503 Busy", X_Thing="yes"))
         url = f"{server.url}/v1/things?x=1#part"
         answer = send("POST", url, headers={"X-Key": "k"}, content=b"body", rules=HERE)
-        assert (answer.status, answer.body, answer.headers["x-thing"]) == (201, b'{"a": 1}', "yes")
+        assert (answer.status, answer.body, answer.headers["x-thing"]) == (503, b'{"a": 1}', "yes")
         (request,) = server.asked
         assert request.startswith(b"POST /v1/things?x=1 HTTP/1.1\r\n")
         assert f"Host: 127.0.0.1:{server.port}\r\n".encode() in request
         assert b"x-key: k\r\n" in request.lower()
         assert b"content-length: 4\r\n" in request.lower()
-
-    def test_the_host_stays_the_one_of_the_address(
-        self, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        server = serve(reply())
-        Names(monkeypatch, model_example=[["127.0.0.1"]])
-        send("GET", f"http://model.example:{server.port}/", rules=HERE)
-        assert f"Host: model.example:{server.port}\r\n".encode() in server.asked[0]
-
-    def test_any_status_is_an_answer(self, serve: Callable[..., Server]) -> None:
-        assert send("GET", serve(reply(status="503 Busy")).url, rules=HERE).status == 503
 
     def test_the_body_may_go_into_a_file(self, serve: Callable[..., Server], tmp_path: Path) -> None:
         with (tmp_path / "made").open("wb") as file:
@@ -321,18 +304,13 @@ class TestRequests:
             send("GET", f"http://127.0.0.1:{port}/", rules=HERE)
 
     @pytest.mark.parametrize(
-        "bytes_said", [b"", b"HTTP/1.1 200", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"]
+        "say", [b"", b"HTTP/1.1 200", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", reset]
     )
-    def test_half_an_answer_is_none(self, bytes_said: bytes, serve: Callable[..., Server]) -> None:
+    def test_half_an_answer_is_none(
+        self, say: bytes | Callable[[socket.socket], None], serve: Callable[..., Server]
+    ) -> None:
         with pytest.raises(Unreachable):
-            send("GET", serve(bytes_said).url, rules=HERE)
-
-    def test_a_reset_is_unreachable(self, serve: Callable[..., Server]) -> None:
-        def reset(connection: socket.socket) -> None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-
-        with pytest.raises(Unreachable):
-            send("GET", serve(reset).url, rules=HERE)
+            send("GET", serve(say).url, rules=HERE)
 
 
 class TestRedirects:
@@ -411,12 +389,9 @@ class TestLimits:
     SMALL = Rules(allow_private=True, seconds=20, max_bytes=100_000)
 
     def test_an_announced_size_is_believed_at_once(self, serve: Callable[..., Server]) -> None:
-        server = serve(b"HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n")
-        with pytest.raises(TooBig):
-            send("GET", server.url, rules=self.SMALL)
-
-    def test_what_is_just_as_large_as_allowed_passes(self, serve: Callable[..., Server]) -> None:
         assert len(send("GET", serve(reply(b"x" * 100_000)).url, rules=self.SMALL).body) == 100_000
+        with pytest.raises(TooBig):
+            send("GET", serve(b"HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n").url, rules=self.SMALL)
 
     @pytest.mark.parametrize(
         ("piece", "head"),
@@ -426,8 +401,11 @@ class TestLimits:
         ],
     )
     def test_one_without_an_end_is_cut_off(self, piece: bytes, head: bytes, serve: Callable[..., Server]) -> None:
-        with pytest.raises(TooBig):
-            send("GET", serve(endlessly(piece, head)).url, rules=self.SMALL)
+        file = io.BytesIO()
+        for into in (None, file):
+            with pytest.raises(TooBig):
+                send("GET", serve(endlessly(piece, head)).url, rules=self.SMALL, into=into)
+        assert len(file.getvalue()) <= 100_000
 
     def test_headers_without_an_end_are_cut_off(self, serve: Callable[..., Server]) -> None:
         with pytest.raises(Unreachable):
@@ -596,10 +574,3 @@ class TestEncryption:
 def test_it_needs_no_django() -> None:
     code = "import sys, vodplatform.base.web.outbound; print([n for n in sys.modules if n.split('.')[0] == 'django'])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
-
-
-def test_the_body_of_a_file_stays_within_the_limit(serve: Callable[..., Server]) -> None:
-    into = io.BytesIO()
-    with pytest.raises(TooBig):
-        send("GET", serve(endlessly(b"x" * 999, b"HTTP/1.1 200 OK\r\n\r\n")).url, rules=TestLimits.SMALL, into=into)
-    assert len(into.getvalue()) <= 100_000

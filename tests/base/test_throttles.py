@@ -29,7 +29,7 @@ from vodplatform.asgi import application
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web import throttles
 
-pytestmark = [pytest.mark.both, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 LIMITS = {"sign_in_name": 3, "sign_in_address": 5, "write": 3, "read": 4, "clock": 6}
 ME = "/api/v1/jobs"
 
@@ -92,26 +92,18 @@ class TestRequests:
         wait_of(Api(make_key(owner)).get(ME))
         wait_of(browser.get(ME))
 
-    def test_who_is_not_signed_in_counts_by_address(self, clock: Clock) -> None:
-        def ask(address: str) -> Any:
+    def test_who_is_not_signed_in_counts_by_the_address_of_the_connection(self, clock: Clock) -> None:
+        def ask(address: str, claimed: str = "") -> Any:
             client = Api()
             client.client.defaults["REMOTE_ADDR"] = address
-            return client.get("/api/schema", headers={"Accept": "*/*"})
+            return client.get("/api/schema", headers={"X-Forwarded-For": claimed, "Accept": "*/*"})
 
-        for _ in range(LIMITS["read"]):
-            assert ask("192.0.2.1").status_code == 200
-        wait_of(ask("192.0.2.1"))
-        assert ask("192.0.2.2").status_code == 200
-
-    def test_a_forged_forwarding_header_changes_nothing(self, clock: Clock) -> None:
         for number in range(LIMITS["read"]):
-            headers = {"X-Forwarded-For": f"192.0.2.{number}", "Accept": "*/*"}
-            assert Api().get("/api/schema", headers=headers).status_code == 200
-        wait_of(Api().get("/api/schema", headers={"X-Forwarded-For": "192.0.2.99", "Accept": "*/*"}))
-
-    def test_the_address_does_not_limit_who_is_signed_in(self, clock: Clock) -> None:
-        for _ in range(LIMITS["read"] * 2):
+            assert ask("192.0.2.1", f"192.0.2.{number}").status_code == 200
             assert Api(make_key(make_user())).get(ME).status_code == 200
+        wait_of(ask("192.0.2.1", "192.0.2.99"))
+        assert ask("192.0.2.2").status_code == 200
+        assert Api(make_key(make_user())).get(ME).status_code == 200
 
     @pytest.mark.parametrize("name", ["global-seek", "vods/vod-1/seek", "playback"])
     def test_moving_the_clock_has_a_wider_limit(self, api: Api, owner: User, clock: Clock, name: str) -> None:
@@ -126,42 +118,32 @@ class TestRequests:
         from vodplatform.settings import base
 
         assert base.THROTTLES["clock"] >= 10 * 60
-        assert base.THROTTLES == {
-            **base.THROTTLES,
-            "sign_in_name": 10,
-            "sign_in_address": 60,
-            "write": 120,
-            "read": 1200,
-        }
+        limits = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200}
+        assert {**base.THROTTLES, **limits} == base.THROTTLES
         assert base.THROTTLES_ON
 
-    def test_a_view_may_be_left_out(self, api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("jobs_app.api.JobViewSet.throttle_scope", None)
-        for _ in range(LIMITS["read"] * 3):
-            assert api.get(ME).status_code == 200
-
-    def test_switched_off_nothing_is_counted(self, api: Api, settings: Any) -> None:
-        settings.THROTTLES_ON = False
+    @pytest.mark.parametrize("off", ["view", "all"])
+    def test_nothing_is_counted_where_it_is_switched_off(
+        self, api: Api, settings: Any, monkeypatch: pytest.MonkeyPatch, off: str
+    ) -> None:
+        if off == "view":
+            monkeypatch.setattr("jobs_app.api.JobViewSet.throttle_scope", None)
+        settings.THROTTLES_ON = off == "view"
         for _ in range(LIMITS["read"] * 3):
             assert api.get(ME).status_code == 200
 
 
 class TestRetryAfter:
-    def test_after_so_many_seconds_one_more_is_allowed(self, api: Api, clock: Clock) -> None:
+    def test_after_so_many_seconds_one_more_is_allowed_however_often_one_was_refused(
+        self, api: Api, clock: Clock
+    ) -> None:
         for _ in range(LIMITS["read"]):
             api.get(ME)
-        wait = wait_of(api.get(ME))
+        [wait] = {wait_of(api.get(ME)) for _ in range(20)}
         clock.now += wait - 1
         wait_of(api.get(ME))
         clock.now += 1
         assert api.get(ME).status_code == 200
-
-    def test_a_refused_request_does_not_prolong_it(self, api: Api, clock: Clock) -> None:
-        for _ in range(LIMITS["read"]):
-            api.get(ME)
-        wait = wait_of(api.get(ME))
-        for _ in range(20):
-            assert wait_of(api.get(ME)) == wait
 
     @given(
         limit=st.integers(1, 50),
@@ -176,7 +158,8 @@ class TestRetryAfter:
             patch.setattr("limits.storage.memory.time", clock)
             # The storage tidies up from a thread of its own; here time stands still.
             patch.setattr(
-                "limits.storage.memory.threading.Timer", lambda *given: SimpleNamespace(start=_nothing, is_alive=_yes)
+                "limits.storage.memory.threading.Timer",
+                lambda *given: SimpleNamespace(start=lambda: None, is_alive=lambda: True),
             )
             counter = throttles.Counter(MemoryStorage())
             item = RateLimitItemPerMinute(limit)
@@ -187,9 +170,10 @@ class TestRetryAfter:
                     wait = throttles._hit(counter, item, "x")
                 if wait:
                     assert 1 <= wait <= 61
-                    clock.now += wait - 1
+                    # The ends of windows are rounded to a few ten-millionths of a second.
+                    clock.now += wait - 1.00001
                     assert wait == 1 or not counter.test(item, "x")
-                    clock.now += 1
+                    clock.now += 1.00002
                     assert counter.test(item, "x")
 
     def test_the_arithmetic(self) -> None:
@@ -199,6 +183,7 @@ class TestRetryAfter:
         assert throttles.seconds_to_wait(10, 60.0, (30, 40.0, 5, 100.0)) == 31
         # Somebody has just made room.
         assert throttles.seconds_to_wait(10, 60.0, (0, 0.0, 3, 80.0)) == 1
+        assert isinstance(throttles.seconds_to_wait(1, 60.0, (0, 0.0, 1, math.nextafter(120.0, 0))), int)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -215,14 +200,6 @@ async def test_ranges_are_not_limited(owner: User, library: Library, clock: Cloc
                 assert answer.status_code == 206
 
 
-def _nothing() -> None:
-    return None
-
-
-def _yes() -> bool:
-    return True
-
-
 def refusal(name: str, address: str = "192.0.2.1") -> int:
     """Seconds to wait before the next attempt; 0 when this one is let through."""
     try:
@@ -234,38 +211,23 @@ def refusal(name: str, address: str = "192.0.2.1") -> int:
 
 
 class TestSigningIn:
-    def test_attempts_at_a_name_are_limited_wherever_they_come_from(self, clock: Clock) -> None:
+    @pytest.mark.parametrize("spelling", ["anna", "ANNA", " anna ", "ａｎｎａ"])
+    def test_attempts_at_a_name_are_limited_wherever_they_come_from(self, clock: Clock, spelling: str) -> None:
         for number in range(LIMITS["sign_in_name"]):
             assert not refusal("anna", f"192.0.2.{number}")
-        assert refusal("anna", "192.0.2.99")
+        wait = refusal(spelling, "192.0.2.99")
+        assert wait
         assert not refusal("ben", "192.0.2.99")
+        clock.now += wait - 1
+        assert refusal(spelling, "192.0.2.98")
+        clock.now += 1
+        assert not refusal(spelling, "192.0.2.98")
 
-    def test_attempts_from_an_address_are_limited_whatever_the_name(self, clock: Clock) -> None:
+    def test_attempts_from_an_address_are_limited_whatever_the_name_and_lock_no_name(self, clock: Clock) -> None:
         for number in range(LIMITS["sign_in_address"]):
             assert not refusal(f"user-{number}")
-        assert refusal("anna")
-        assert not refusal("anna", "192.0.2.2")
-
-    @pytest.mark.parametrize("spelling", ["ANNA", " anna ", "ａｎｎａ", "Anna"])
-    def test_other_spellings_are_the_same_name(self, clock: Clock, spelling: str) -> None:
-        for _ in range(LIMITS["sign_in_name"]):
-            refusal("anna", "192.0.2.2")
-        assert refusal(spelling, "192.0.2.3")
-
-    def test_an_address_that_had_its_attempts_does_not_lock_a_name(self, clock: Clock) -> None:
-        for number in range(LIMITS["sign_in_address"]):
-            refusal(f"user-{number}")
         for _ in range(10):
             assert refusal("anna")
-        assert not refusal("anna", "192.0.2.2")
-
-    def test_after_the_wait_one_may_try_again(self, clock: Clock) -> None:
-        for _ in range(LIMITS["sign_in_name"]):
-            refusal("anna")
-        wait = refusal("anna")
-        clock.now += wait - 1
-        assert refusal("anna", "192.0.2.2")
-        clock.now += 1
         assert not refusal("anna", "192.0.2.2")
 
     @pytest.mark.parametrize(
@@ -318,9 +280,12 @@ class TestWithoutRedis:
         assert lines() == 2
 
     def test_a_redis_that_fails_is_left_alone_for_a_while(self, clock: Clock) -> None:
+        def asked(*args: Any) -> None:
+            raise RuntimeError("asked again")
+
         counters = throttles._counters("redis", django_settings.REDIS_URL)
         throttles.hit("read", "x")
-        counters.shared = SimpleNamespace(hit=_asked)  # type: ignore[assignment]
+        counters.shared = SimpleNamespace(hit=asked)  # type: ignore[assignment]
         throttles.hit("read", "x")
         counters.apart_until = 0.0
         with pytest.raises(RuntimeError, match="asked again"):
@@ -337,10 +302,6 @@ class TestWithoutRedis:
             for _ in range(50):
                 throttles.hit("clock", "x")
             assert time.monotonic() - begun < 3 * throttles.REDIS_SECONDS + 0.5
-
-
-def _asked(*args: Any) -> None:
-    raise RuntimeError("asked again")
 
 
 @pytest.fixture
@@ -364,11 +325,6 @@ class TestWithRedis:
         throttles.forget()
         assert 1 <= throttles.hit("read", "anna") <= 61
         assert not throttles.hit("read", "ben")
-
-    def test_an_answer_of_the_api_says_how_long(self, private_redis: PrivateRedis, api: Api) -> None:
-        for _ in range(LIMITS["read"]):
-            assert api.get(ME).status_code == 200
-        assert wait_of(api.get(ME)) <= 61
 
     def test_threads_at_once_are_let_through_as_often_as_the_limit_says(self, private_redis: PrivateRedis) -> None:
         waits: list[int] = []
@@ -417,7 +373,3 @@ def test_every_limit_that_a_view_names_is_in_the_settings() -> None:
     }
     assert "clock" in named
     assert named - {None, throttles.BY_METHOD} <= set(LIMITS)
-
-
-def test_waiting_is_in_whole_seconds() -> None:
-    assert isinstance(throttles.seconds_to_wait(1, 60.0, (0, 0.0, 1, math.nextafter(120.0, 0))), int)
