@@ -30,7 +30,7 @@ from vodplatform.base.records.append_only import unprotected_tables
 from vodplatform.base.records.database import delete_in_batches
 from vodplatform.base.web.middleware import RequestContextMiddleware
 
-pytestmark = [pytest.mark.both, pytest.mark.django_db]
+pytestmark = pytest.mark.django_db
 LIST = "/admin/base/auditentry/"
 
 
@@ -38,6 +38,7 @@ def entry() -> AuditEntry:
     return AuditEntry.objects.get()
 
 
+@pytest.mark.both
 def test_old_entries_go_so_many_at_a_time(django_assert_num_queries: Any) -> None:
     AuditEntry.objects.bulk_create(AuditEntry(action="old", at=timezone.now() - timedelta(days=2)) for _ in range(7))
     audit.record("new", actor=None)
@@ -53,6 +54,12 @@ class TestEntries:
         assert (found.actor_id, found.actor_name) == (str(owner.pk), "owner")
         assert (found.target_type, found.target_id, found.target_name) == ("accounts.user", str(other.pk), "other")
         assert (found.action, found.data) == ("role.changed", {"old": "user", "new": "moderator"})
+        assert (found.request_id, found.address) == ("", "")
+        token = ApiToken(user=owner, name="n" * 5000)
+        for nobody in (None, AnonymousUser()):
+            made = audit.record("odd", actor=nobody, target=token, id=owner.pk, at=owner.date_joined, set={"a"})
+            assert (made.actor_id, made.actor_name, len(made.target_name)) == ("", "", 200)
+        assert AuditEntry.objects.filter(data__id=str(owner.pk), data__set=["a"]).count() == 2
 
     def test_it_says_where_from_and_in_which_request(self, owner: User) -> None:
         def view(request: HttpRequest) -> HttpResponse:
@@ -64,36 +71,19 @@ class TestEntries:
         assert (entry().request_id, entry().address) == ("number-7", "203.0.113.9")
         assert (logs.request_id.get(), logs.address.get()) == ("", "")
 
-    def test_outside_of_a_request_there_is_neither(self, owner: User) -> None:
-        audit.record("sign_in", actor=owner)
-        assert (entry().request_id, entry().address) == ("", "")
-
-    @pytest.mark.parametrize("nobody", [None, AnonymousUser()], ids=["none", "anonymous"])
-    def test_nobody_may_have_done_it(self, nobody: Any) -> None:
-        audit.record("sign_in.failed", actor=nobody, username="anna")
-        assert (entry().actor_id, entry().actor_name, entry().data) == ("", "", {"username": "anna"})
-
+    @pytest.mark.both
     def test_when_is_by_the_database_s_clock(self, owner: User) -> None:
         audit.record("sign_in", actor=owner)
         job = make_job(owner)
         assert abs(Job.objects.get(pk=job.pk).created_at - entry().at) < timedelta(seconds=5)
 
+    @pytest.mark.both
     def test_what_a_stranger_typed_does_no_harm(self) -> None:
         audit.record("sign_in.failed", actor=None, username="a\x00\ud800" + "x" * 100_000, more=[{"\x00": "\x00"}])
         name = entry().data["username"]
         assert name.startswith("a\ufffd?xxx")
         assert len(name) == audit.MAX_TEXT
         assert entry().data["more"] == [{"\ufffd": "\ufffd"}]
-
-    def test_long_names_are_cut(self, owner: User) -> None:
-        token = ApiToken(user=owner, name="n" * 5000)
-        audit.record("token.made", actor=owner, target=token)
-        assert len(entry().target_name) == 200
-
-    def test_data_may_hold_what_json_does_not_know(self, owner: User) -> None:
-        audit.record("sign_in", actor=owner, id=owner.pk, at=owner.date_joined, set={"a"})
-        assert entry().data["id"] == str(owner.pk)
-        assert entry().data["set"] == ["a"]
 
     def test_it_falls_with_the_change_it_is_about(self, owner: User) -> None:
         with pytest.raises(RuntimeError), transaction.atomic():
@@ -108,11 +98,10 @@ class TestEntries:
         assert (entry().actor_name, entry().target_name) == ("owner", "other")
 
 
+@pytest.mark.both
 class TestNeverChanged:
-    def test_the_trigger_stands(self) -> None:
-        assert "audit_entry" not in unprotected_tables()
-
     def test_an_entry_cannot_be_changed(self, owner: User) -> None:
+        assert "audit_entry" not in unprotected_tables()
         audit.record("sign_in", actor=owner)
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
             AuditEntry.objects.update(action="nothing")
@@ -153,29 +142,32 @@ class TestReading:
         assert "moderator" in page.content.decode()
         assert 'name="_save"' not in page.content.decode()
 
+    @pytest.mark.both
     def test_it_can_be_searched_and_filtered(self, admin_person: User, owner: User, other: User) -> None:
-        audit.record("role.changed", actor=owner, target=other)
+        year = audit.record("role.changed", actor=owner, target=other).at.year
         audit.record("token.revoked", actor=other)
         client = signed_in(admin_person)
         for query, there, gone in (
-            ("?q=owner", "role.changed</", "token.revoked</"),
-            ("?action=token.revoked", "token.revoked</", "role.changed</"),
-            ("?target_type=accounts.user", "role.changed</", "token.revoked</"),
+            ("?q=owner", "role.changed", "token.revoked"),
+            ("?action=token.revoked", "token.revoked", "role.changed"),
+            ("?target_type=accounts.user", "role.changed", "token.revoked"),
         ):
             rows = client.get(LIST + query).content.decode().split('id="result_list"')[-1]
-            assert there.rstrip("</") in rows, query
-            assert f">{gone}" not in rows, query
-        year = entry_year()
+            assert there in rows, query
+            assert f">{gone}</" not in rows, query
         assert client.get(f"{LIST}?at__year={year}").status_code == 200
 
-    @pytest.mark.parametrize("action", ["add/", "{}/delete/"])
-    def test_nothing_can_be_added_or_deleted(self, admin_person: User, action: str) -> None:
+    def test_nothing_can_be_added_changed_or_deleted(self, admin_person: User) -> None:
         made = audit.record("sign_in", actor=admin_person)
-        assert signed_in(admin_person).get(LIST + action.format(made.pk)).status_code == 403
-
-    def test_an_entry_cannot_be_posted_to(self, admin_person: User) -> None:
-        made = audit.record("sign_in", actor=admin_person)
-        assert signed_in(admin_person).post(f"{LIST}{made.pk}/change/", {"action": "x"}).status_code == 403
+        client = signed_in(admin_person)
+        answers = [client.get(f"{LIST}add/"), client.get(f"{LIST}{made.pk}/delete/")]
+        answers.append(client.post(f"{LIST}{made.pk}/change/", {"action": "x"}))
+        assert [answer.status_code for answer in answers] == [403] * 3
+        view, request = AuditEntryAdmin(AuditEntry, admin.site), RequestFactory().get("/")
+        request.user = admin_person
+        assert view.has_view_permission(request)
+        for allowed in (view.has_add_permission, view.has_change_permission, view.has_delete_permission):
+            assert not allowed(request)
 
     def test_moderators_do_not_see_it(self, moderator: User) -> None:
         made = audit.record("sign_in", actor=moderator)
@@ -192,22 +184,6 @@ class TestReading:
         client = signed_in(admin_person)
         with django_assert_max_num_queries(15):
             assert client.get(LIST).status_code == 200
-
-    def test_it_is_read_only_by_its_class_too(self) -> None:
-        view = AuditEntryAdmin(AuditEntry, admin.site)
-        request = RequestFactory().get("/")
-        request.user = make_user(role="admin")
-        assert view.has_view_permission(request)
-        assert not any(
-            allowed(request)
-            for allowed in (view.has_add_permission, view.has_change_permission, view.has_delete_permission)
-        )
-
-
-def entry_year() -> int:
-    found = AuditEntry.objects.first()
-    assert found
-    return found.at.year
 
 
 class GroupChanges(AuditedModelAdmin):
@@ -242,32 +218,23 @@ class TestAdminChanges:
         assert (found.action, found.actor_name, found.target_name) == ("group.added", "admin", "crew")
         assert LogEntry.objects.count() == 1
 
-    def test_a_change_names_its_fields(self, admin_person: User) -> None:
+    def test_a_change_names_its_fields_and_saving_without_one_is_none(self, admin_person: User) -> None:
         group = Group.objects.create(name="crew")
+        self.save(admin_person, "crew", group)
+        assert not AuditEntry.objects.exists()
         self.save(admin_person, "band", group)
         assert (entry().action, entry().data["fields"]) == ("group.changed", ["name"])
         assert "band" not in json.dumps(entry().data)
 
-    def test_saving_without_a_change_is_none(self, admin_person: User) -> None:
-        group = Group.objects.create(name="crew")
-        self.save(admin_person, "crew", group)
-        assert not AuditEntry.objects.exists()
-
-    def test_a_deletion_is_written_down(self, admin_person: User) -> None:
-        group = Group.objects.create(name="crew")
-        request = self.request(admin_person, {"post": "yes"})
-        assert GroupChanges(Group, admin.site).delete_view(request, str(group.pk)).status_code == 302
-        assert not Group.objects.exists()
-        assert (entry().action, entry().target_id, entry().target_name) == ("group.deleted", str(group.pk), "crew")
-
-    def test_several_deleted_from_the_list_are_each_written_down(self, admin_person: User) -> None:
-        names = ["crew", "band"]
-        groups = [Group.objects.create(name=name) for name in names]
+    def test_deletions_are_each_written_down_one_by_one_or_several_from_the_list(self, admin_person: User) -> None:
+        crew, *groups = [Group.objects.create(name=name) for name in ("crew", "band", "club")]
+        view, number = GroupChanges(Group, admin.site), str(crew.pk)
+        assert view.delete_view(self.request(admin_person, {"post": "yes"}), number).status_code == 302
+        assert (entry().action, entry().target_id, entry().target_name) == ("group.deleted", number, "crew")
         data = {"action": "delete_selected", "_selected_action": [str(group.pk) for group in groups], "post": "yes"}
-        view = GroupChanges(Group, admin.site)
         assert view.changelist_view(self.request(admin_person, data)).status_code == 302
         assert not Group.objects.exists()
-        assert sorted(AuditEntry.objects.values_list("target_name", flat=True)) == sorted(names)
+        assert sorted(AuditEntry.objects.values_list("target_name", flat=True)) == ["band", "club", "crew"]
 
     def test_an_action_may_say_it_in_its_own_words(self, admin_person: User) -> None:
         group = Group.objects.create(name="crew")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -35,19 +36,12 @@ def pem_of(key: Any, passphrase: bytes = b"") -> bytes:
 
 class TestLibraryRoots:
     def test_each_is_a_path_for_staff_or_for_groups(self, tmp_path: Path) -> None:
-        found = Environment({"VOD_LIBRARY_ROOTS": f"{tmp_path}/a:{tmp_path}/b=crew:{tmp_path}/c=x+y:"}).library_roots()
-        assert found == [
-            (tmp_path / "a", frozenset()),
-            (tmp_path / "b", frozenset({"crew"})),
-            (tmp_path / "c", frozenset({"x", "y"})),
-        ]
-
-    def test_symlinks_are_resolved(self, tmp_path: Path) -> None:
-        (tmp_path / "real").mkdir()
-        (tmp_path / "link").symlink_to(tmp_path / "real")
-        assert Environment({"VOD_LIBRARY_ROOTS": f"{tmp_path}/link"}).library_roots()[0][0] == tmp_path / "real"
-
-    def test_none_are_none(self) -> None:
+        (tmp_path / "a").mkdir()
+        (tmp_path / "link").symlink_to(tmp_path / "a")
+        given = f"{tmp_path}/link:{tmp_path}/b=crew:{tmp_path}/c=x+y:"
+        people: list[set[str]] = [set(), {"crew"}, {"x", "y"}]
+        roots = [(tmp_path / name, frozenset(groups)) for name, groups in zip("abc", people, strict=True)]
+        assert Environment({"VOD_LIBRARY_ROOTS": given}).library_roots() == roots
         assert Environment({}).library_roots() == []
 
     @pytest.mark.parametrize("value", ["relative/folder", "a=crew", "/", "/tmp/..", "=crew"])
@@ -56,11 +50,30 @@ class TestLibraryRoots:
             Environment({"VOD_LIBRARY_ROOTS": value}).library_roots()
 
 
+# Prints how each wrong value ends the reading of the settings.
+READ_SETTINGS = """
+import json, os, sys
+from vodplatform.settings.environment import SettingsError
+said = []
+for name, value in json.loads(sys.argv[1]):
+    kept = dict(os.environ)
+    os.environ[name] = value
+    for module in [name for name in sys.modules if name.startswith("vodplatform.settings.") and "env" not in name]:
+        del sys.modules[module]
+    try:
+        import vodplatform.settings.embedded
+        said.append("")
+    except SettingsError as exc:
+        said.append(str(exc))
+    os.environ.clear()
+    os.environ.update(kept)
+print(json.dumps(said))
+"""
+
+
 class TestValues:
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            ("VOD_MULTI_VOD_ENABLED", "maybe"), ("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", "many"),
+    WRONG = (
+        ("VOD_MULTI_VOD_ENABLED", "maybe"), ("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", "many"),
             ("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", "-1"), ("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", "nan"),
             ("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", "0"), ("VOD_TIMER_READER", "tesseract"),
             ("VOD_ALIGN_CONCURRENCY", "0"), ("VOD_ALIGN_CONCURRENCY", "2.5"), ("VOD_SIGNED_URL_SECONDS", "5"),
@@ -70,32 +83,36 @@ class TestValues:
             ("VOD_CLAMD", "127.0.0.1:99999"), ("AWS_STORAGE_BUCKET_NAME", "s3://videos"),
             ("AWS_S3_ENDPOINT_URL", "minio:9000"), ("CDN_BASE_URL", "https://cdn.example"),
             ("CDN_PRIVATE_KEY_PATH", "/none/key.pem"), ("VOD_EASYOCR_MODELS", "models"),
-        ],
     )  # fmt: skip
-    def test_a_wrong_one_stops_the_start_with_a_sentence(self, tmp_path: Path, name: str, value: str) -> None:
-        environment = {"PATH": os.environ["PATH"], "VOD_DATA_DIR": str(tmp_path), name: value}
-        argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "check"]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
+
+    def test_a_wrong_one_stops_the_start_with_a_sentence(self, tmp_path: Path) -> None:
+        environment = {"PATH": os.environ["PATH"], "VOD_DATA_DIR": str(tmp_path)}
+        manage = [sys.executable, str(PROJECT_ROOT / "manage.py"), "check"]
+        name, value = self.WRONG[0]
+        done = subprocess.run(manage, env={**environment, name: value}, capture_output=True, text=True, check=False)
         assert done.returncode != 0
         assert "Traceback" not in done.stderr
         assert name in done.stderr
+        given = json.dumps(self.WRONG)
+        done = subprocess.run(
+            [sys.executable, "-c", READ_SETTINGS, given], env=environment, cwd=PROJECT_ROOT, capture_output=True,
+            text=True, check=True,
+        )  # fmt: skip
+        sentences = json.loads(done.stdout)
+        assert [pair for pair, said in zip(self.WRONG, sentences, strict=True) if pair[0] not in said] == []
 
-    def test_an_empty_one_is_the_default(self) -> None:
+    def test_an_empty_one_is_the_default_and_one_that_is_not_in_the_list_cannot_be_read(self) -> None:
         assert Environment({"VOD_ALIGN_CONCURRENCY": " "}).integer("VOD_ALIGN_CONCURRENCY") == 2
+        with pytest.raises(SettingsError):
+            Environment({}).text("VOD_SECRET_SWITCH")
+        names = [variable.name for variable in VARIABLES]
+        assert len(names) == len(set(names))
 
     @pytest.mark.parametrize(
         ("value", "is_on"), [("1", True), ("on", True), ("TRUE", True), ("0", False), ("No", False)]
     )
     def test_a_switch_has_several_words(self, value: str, is_on: bool) -> None:
         assert Environment({"VOD_MULTI_VOD_ENABLED": value}).flag("VOD_MULTI_VOD_ENABLED") is is_on
-
-    def test_a_variable_that_is_not_in_the_list_cannot_be_read(self) -> None:
-        with pytest.raises(SettingsError):
-            Environment({}).text("VOD_SECRET_SWITCH")
-
-    def test_the_list_names_each_once(self) -> None:
-        names = [variable.name for variable in VARIABLES]
-        assert len(names) == len(set(names))
 
 
 class TestSecrets:
@@ -105,11 +122,9 @@ class TestSecrets:
         assert len(first) >= 48
         assert stat.S_IMODE((tmp_path / "secret.key").stat().st_mode) == 0o600
 
-    def test_the_data_folder_is_the_owners_alone(self, tmp_path: Path) -> None:
-        folder = Environment({"VOD_DATA_DIR": str(tmp_path / "new")}).data_dir()
-        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-
     def test_one_that_was_made_for_others_too_is_closed_with_what_is_secret_in_it(self, tmp_path: Path) -> None:
+        new = Environment({"VOD_DATA_DIR": str(tmp_path / "new")}).data_dir()
+        assert stat.S_IMODE(new.stat().st_mode) == 0o700
         secret = [tmp_path / name for name in PRIVATE_FILES]
         for path in secret:
             path.touch(0o644)
@@ -161,9 +176,6 @@ class TestClamd:
 class TestS3:
     NAMES = {"AWS_STORAGE_BUCKET_NAME": "videos", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
 
-    def test_without_a_bucket_files_stay_here(self) -> None:
-        assert Environment({"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}).s3() is None
-
     def test_urls_are_signed_nothing_is_public_and_nothing_is_waited_for_long(self) -> None:
         options = Environment(self.NAMES).s3()
         assert options is not None
@@ -174,29 +186,22 @@ class TestS3:
         assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) <= 30
 
     def test_buckets_of_another_server_go_by_path(self) -> None:
-        assert Environment(self.NAMES).s3()["client_config"].s3["addressing_style"] == "auto"  # type: ignore[index]
+        assert Environment({**self.NAMES, "AWS_STORAGE_BUCKET_NAME": ""}).s3() is None
+        # Without credentials the host's own are used.
+        options = Environment({"AWS_STORAGE_BUCKET_NAME": "videos"}).s3()
+        assert options is not None
+        assert options["client_config"].s3["addressing_style"] == "auto"
+        assert (options["access_key"], options["secret_key"]) == (None, None)
         options = Environment({**self.NAMES, "AWS_S3_ENDPOINT_URL": "https://minio.example:9000/"}).s3()
         assert options is not None
         assert options["endpoint_url"] == "https://minio.example:9000"
         assert options["client_config"].s3["addressing_style"] == "path"
-
-    def test_without_credentials_the_host_s_own_are_used(self) -> None:
-        options = Environment({"AWS_STORAGE_BUCKET_NAME": "videos"}).s3()
-        assert options is not None
-        assert (options["access_key"], options["secret_key"]) == (None, None)
 
     @pytest.mark.parametrize("left_out", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
     def test_half_of_the_credentials_stops_the_start(self, left_out: str) -> None:
         values = {name: value for name, value in self.NAMES.items() if name != left_out}
         with pytest.raises(SettingsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
             Environment(values).s3()
-
-    def test_the_storage_is_s3_where_a_bucket_is_named(self, tmp_path: Path) -> None:
-        environment = {"PATH": os.environ["PATH"], "VOD_DATA_DIR": str(tmp_path), **self.NAMES}
-        code = "from vodplatform.settings import embedded; print(embedded.STORAGES['default']['BACKEND'])"
-        argv = [sys.executable, "-c", code]
-        done = subprocess.run(argv, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
-        assert done.stdout.strip() == "media_app.store.bucket.SharedS3Storage"
 
 
 class TestCdn:
@@ -209,15 +214,11 @@ class TestCdn:
         path.write_bytes(pem_of(rsa.generate_private_key(65537, 2048)))
         return dict(zip(self.NAMES, ("https://cdn.example/", "K2JCJMDEHXQW5F", str(path)), strict=True))
 
-    def test_none_is_none(self) -> None:
-        assert Environment({}).cdn() is None
-
     def test_all_three_are_one_setting(self, values: dict[str, str], tmp_path: Path) -> None:
-        assert Environment(values).cdn() == {
-            "base_url": "https://cdn.example",
-            "key_pair_id": "K2JCJMDEHXQW5F",
-            "private_key": (tmp_path / "key.pem").read_text(),
-        }
+        key = (tmp_path / "key.pem").read_text()
+        found = {"base_url": "https://cdn.example", "key_pair_id": "K2JCJMDEHXQW5F", "private_key": key}
+        assert Environment(values).cdn() == found
+        assert Environment({}).cdn() is None
 
     @pytest.mark.parametrize("left_out", NAMES)
     def test_one_that_is_left_out_stops_the_start(self, values: dict[str, str], left_out: str) -> None:
@@ -264,6 +265,12 @@ class TestDataDirOption:
         environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "VOD_DATA_DIR": str(tmp_path / "wrong")}
         given = [word.format(tmp_path / "right") for word in words]
         argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "check", *given]
-        subprocess.run(argv, env=environment, check=True, capture_output=True)
+        bucket = {"AWS_STORAGE_BUCKET_NAME": "videos"} if len(words) == 1 else {}
+        code = "import sys, manage; sys.argv[0] = 'manage.py'; manage.main(); from django.conf import settings as s; "
+        argv = [sys.executable, "-c", f"{code}print(s.STORAGES['default']['BACKEND'])", "check", *given]
+        done = subprocess.run(
+            argv, env=environment | bucket, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True
+        )
+        assert done.stdout.endswith("media_app.store.bucket.SharedS3Storage\n") is bool(bucket)
         assert (tmp_path / "right" / "secret.key").exists()
         assert not (tmp_path / "wrong").exists()

@@ -74,21 +74,14 @@ def test_every_code_of_the_probe_stands_in_the_registry() -> None:
     assert codes <= set(ERROR_TYPES)
 
 
-@pytest.mark.parametrize("name", list(ERROR_TYPES))
-def test_a_type_is_a_stable_name_with_a_sentence_to_act_on(name: str) -> None:
-    kind = ERROR_TYPES[name]
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
-    assert kind.name == name
-    assert kind.status in STATUSES
-    assert kind.sentence[0].isupper()
-    assert kind.next_step.endswith((".", "`."))
-
-
-def test_the_sentence_of_the_contract_is_kept() -> None:
+def test_a_type_is_a_stable_name_with_a_sentence_to_act_on() -> None:
+    for name, kind in ERROR_TYPES.items():
+        assert re.fullmatch(r"[a-z]+(_[a-z]+)*", name)
+        assert kind.name == name
+        assert kind.status in STATUSES, name
+        assert kind.sentence[0].isupper(), name
+        assert kind.next_step.endswith((".", "`.")), name
     assert ERROR_TYPES["session_not_found"].sentence == "Session not found"
-
-
-def test_an_unknown_type_is_a_fault_of_the_program() -> None:
     with pytest.raises(KeyError):
         DomainError("no_such_type")
 

@@ -25,7 +25,7 @@ from vodplatform.base.models import AuditEntry, Installation, Unreferenced
 from vodplatform.base.records.unreferenced import seen_again
 from vodplatform.base.web import health
 
-pytestmark = [pytest.mark.django_db, pytest.mark.both, pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 KEY = "another-key-that-is-long-enough-for-a-host"
 
 
@@ -59,11 +59,18 @@ def marked(number: str) -> None:
     default_storage.save(installation.MARK, ContentFile(json.dumps({"installation": number}).encode()))
 
 
+def raise_unavailable() -> None:
+    raise StoreUnavailable("it hangs")
+
+
+@pytest.mark.both
 def test_the_first_process_writes_the_row_and_the_mark_and_the_next_finds_them(row: Installation, media: Path) -> None:
     assert json.loads((media / installation.MARK).read_text()) == {"installation": str(row.pk)}
     installation.register_process()
     installation.check()
     assert Installation.objects.get() == row
+    # On SQLite a data folder may move with all that is in it.
+    assert (row.database == "") is (connection.vendor == "sqlite")
 
 
 def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, media: Path) -> None:
@@ -71,13 +78,6 @@ def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, 
     Installation.objects.update(is_marked=False)
     installation.check()
     assert (media / installation.MARK).is_file()
-
-
-def test_the_mark_is_kept_in_a_bucket_too(s3_storage: Bucket) -> None:
-    installation.register_process()
-    installation.check()
-    assert default_storage.exists(installation.MARK)
-    assert Installation.objects.get().store == f"the S3 bucket {s3_storage.name}"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,6 @@ def test_who_has_another_database_or_store_is_refused(
         case "another's store":
             marked("5e1f")
         case _:
-            marked("")
             default_storage.delete(installation.MARK)
             default_storage.save(installation.MARK, ContentFile(b"[]"))
     for ask in (installation.check, installation.register_process):
@@ -117,6 +116,7 @@ def test_a_fresh_database_is_refused_beside_a_store_of_others(row: Installation)
         installation.register_process()
 
 
+@pytest.mark.both
 def test_another_host_does_not_mark_a_second_store_while_the_first_is_being_marked(
     settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,8 +162,13 @@ def test_one_that_is_taken_over_belongs_here_and_to_nobody_else(row: Installatio
         installation.check()
 
 
-def test_a_copy_of_a_database_that_uses_a_bucket_has_another_number(s3_storage: Bucket) -> None:
+@pytest.mark.both
+@pytest.mark.services
+def test_in_a_bucket_the_mark_is_kept_too_and_a_copy_of_the_database_has_another_number(s3_storage: Bucket) -> None:
     installation.register_process()
+    installation.check()
+    assert default_storage.exists(installation.MARK)
+    assert Installation.objects.get().store == f"the S3 bucket {s3_storage.name}"
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             expected = str(os.stat(connection.settings_dict["NAME"]).st_ino)
@@ -175,17 +180,6 @@ def test_a_copy_of_a_database_that_uses_a_bucket_has_another_number(s3_storage: 
     assert Installation.objects.get().database == expected
 
 
-def test_on_sqlite_a_data_folder_may_move_with_all_that_is_in_it(row: Installation, settings: Any) -> None:
-    assert (row.database == "") is (connection.vendor == "sqlite")
-
-
-def test_a_storage_that_is_away_is_no_stranger(row: Installation, s3_storage: Bucket) -> None:
-    Installation.objects.update(store=f"the S3 bucket {s3_storage.name}", database=installation._database())
-    s3_storage.faults.answer_503()
-    with pytest.raises(StoreUnavailable):
-        installation.check()
-
-
 class TestProcesses:
     @pytest.fixture
     def signals(self, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -194,20 +188,17 @@ class TestProcesses:
         return sent
 
     def test_one_that_is_refused_twice_in_a_row_ends(self, row: Installation, signals: list[int]) -> None:
-        copied_database()
-        installation.watch()
-        assert signals == []
-        installation.watch()
-        assert signals == [signal.SIGTERM]
-
-    def test_one_refusal_alone_is_forgotten(self, row: Installation, signals: list[int]) -> None:
         right = row.database
         for _ in range(3):
             copied_database()
             installation.watch()
             Installation.objects.update(database=right)
             installation.watch()
+        copied_database()
+        installation.watch()
         assert signals == []
+        installation.watch()
+        assert signals == [signal.SIGTERM]
 
     def test_the_storage_of_others_is_down_for_health(self, row: Installation, api: Api, signals: list[int]) -> None:
         health.ask_own_storage()
@@ -217,11 +208,15 @@ class TestProcesses:
             health.ask_own_storage()
 
     @pytest.mark.django_db(transaction=True)
-    def test_one_that_cannot_know_goes_on(self, s3_storage: Bucket, signals: list[int]) -> None:
-        s3_storage.faults.answer_503()
+    def test_one_whose_storage_is_away_is_no_stranger(
+        self, row: Installation, signals: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(installation, "_read_mark", raise_unavailable)
+        with pytest.raises(StoreUnavailable):
+            installation.check()
         installation.begin_process()
-        installation.watch()
-        installation.watch()
+        for _ in range(2):
+            installation.watch()
         assert signals == []
 
 
@@ -246,32 +241,25 @@ class TestCommands:
     def test_expire_touches_no_file_while_nobody_can_tell_whose_they_are(
         self, row: Installation, poster: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def away() -> None:
-            raise StoreUnavailable("it hangs")
-
-        monkeypatch.setattr(installation, "check", away)
-        with pytest.raises(CommandError, match="storage does not answer"):
-            call_command("expire")
+        with monkeypatch.context() as patch:
+            patch.setattr(installation, "check", raise_unavailable)
+            with pytest.raises(CommandError, match="storage does not answer"):
+                call_command("expire")
         assert poster.exists()
-
-    def test_the_same_in_the_original_delete(self, row: Installation, poster: Path) -> None:
         call_command("expire")
         assert not poster.exists()
 
-    def test_installation_says_which_it_is_and_takes_over(self, row: Installation, capsys: Any) -> None:
+    def test_installation_and_doctor_say_which_it_is_and_it_takes_over(self, row: Installation, capsys: Any) -> None:
         call_command("installation")
         assert str(row.pk) in capsys.readouterr().out
         copied_database()
         with pytest.raises(CommandError, match="is a copy"):
             call_command("installation")
-        call_command("installation", "--adopt")
-        assert str(Installation.objects.get().pk) in capsys.readouterr().out
-
-    def test_doctor_tells_of_it(self, row: Installation, capsys: Any) -> None:
-        copied_database()
         with pytest.raises(SystemExit):
             call_command("doctor")
         assert "BAD  installation: This database is a copy" in capsys.readouterr().out
+        call_command("installation", "--adopt")
+        assert str(Installation.objects.get().pk) in capsys.readouterr().out
 
 
 class TestUnreferenced:

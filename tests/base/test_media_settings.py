@@ -14,8 +14,6 @@ class TestFormerKeys:
     @pytest.mark.parametrize(("given", "keys"), [("", []), (KEY, [KEY]), (f" {KEY} , {KEY}2 ,", [KEY, f"{KEY}2"])])
     def test_they_are_separated_by_commas(self, given: str, keys: list[str]) -> None:
         assert Environment({"SECRET_KEY_FALLBACKS": given}).former_keys() == keys
-
-    def test_a_short_one_stops_the_start(self) -> None:
         with pytest.raises(SettingsError, match="SECRET_KEY_FALLBACKS"):
             Environment({"SECRET_KEY_FALLBACKS": f"{KEY},short"}).former_keys()
 

@@ -91,15 +91,11 @@ def servers(tmp_path: Path) -> Iterator[Servers]:
         yield made
 
 
-@pytest.mark.full
+@pytest.mark.services
 def test_all_that_uses_redis_goes_on_at_the_new_master(servers: Servers, settings: Any) -> None:
     settings.THROTTLE_STORAGE = "redis"
-    layers = {
-        "default": {
-            "BACKEND": "vodplatform.base.web.layers.ShortChannelLayer",
-            "CONFIG": {"hosts": [servers.url], "prefix": "vod-test"},
-        }
-    }
+    config = {"hosts": [servers.url], "prefix": "vod-test"}
+    layers = {"default": {"BACKEND": "vodplatform.base.web.layers.ShortChannelLayer", "CONFIG": config}}
     before = dramatiq.get_broker()
     throttles.forget()
     try:
@@ -176,7 +172,7 @@ def test_one_redis_has_one_prefix_of_messages_however_it_is_written() -> None:
     assert message_prefix("key", "redis+sentinel://a:1/vod/1", "rows") == message_prefix("key", "redis://a:1/1", "rows")
 
 
-@pytest.mark.full
+@pytest.mark.services
 def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers: Servers) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = servers.url.replace("@", f"@127.0.0.1:{silent.getsockname()[1]},")

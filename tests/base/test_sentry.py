@@ -115,10 +115,10 @@ def test_a_fault_arrives_with_its_request_and_without_its_secrets(tmp_path: Path
     assert "hunter2" not in b"".join(receiver.bodies).decode()
 
 
-def test_nothing_is_sent_or_even_imported_without_a_dsn(tmp_path: Path, receiver: Receiver) -> None:
+def test_nothing_is_even_imported_without_a_dsn(tmp_path: Path) -> None:
+    assert Environment({}).sentry_dsn() == ""
     code = "import sys, django; django.setup(); print('sentry_sdk' in sys.modules)"
     assert run(code, tmp_path).stdout == "False\n"
-    assert run(code, tmp_path, SENTRY_DSN=receiver.dsn).stdout == "True\n"
 
 
 def test_a_missing_package_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
@@ -144,7 +144,3 @@ def test_a_missing_package_stops_the_start_with_a_sentence(tmp_path: Path) -> No
 def test_an_address_that_cannot_be_one_stops_the_start(given: str) -> None:
     with pytest.raises(SettingsError, match="SENTRY_DSN"):
         Environment({"SENTRY_DSN": given}).sentry_dsn()
-
-
-def test_without_one_there_is_none() -> None:
-    assert Environment({}).sentry_dsn() == ""

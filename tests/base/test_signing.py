@@ -52,16 +52,14 @@ def test_a_later_expiry_cannot_be_written_into_it() -> None:
         verify(f"{int(head, 16) + 3600:x}.{mac}", "stream", "a", now=NOW)
 
 
-def test_another_key_makes_it_worthless(settings: Any) -> None:
-    token = sign("stream", "a", seconds=60, now=NOW)
+def test_only_the_present_and_former_keys_open_what_was_signed_with_them(settings: Any) -> None:
+    token, former = sign("stream", "a", seconds=60, now=NOW), settings.SECRET_KEY
+    name = pseudonym("203.0.113.9", now=NOW)
     settings.SECRET_KEY = "another key that is long enough for this"
+    assert pseudonym("203.0.113.9", now=NOW) != name
     with pytest.raises(BadSignature):
         verify(token, "stream", "a", now=NOW)
-
-
-def test_a_former_key_still_opens_what_was_signed_with_it(settings: Any) -> None:
-    token, former = sign("stream", "a", seconds=60, now=NOW), settings.SECRET_KEY
-    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another key that is long enough for this", [former]
+    settings.SECRET_KEY_FALLBACKS = [former]
     assert verify(token, "stream", "a", now=NOW) > NOW
     assert sign("stream", "a", seconds=60, now=NOW) != token
     with pytest.raises(BadSignature):
@@ -90,15 +88,13 @@ def test_each_day_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verify(across, "stream", "a", now=midnight + 60) == ends(across)
 
 
-@pytest.mark.parametrize(
-    "token",
-    ["", ".", "x", "7", "7.", ".mac", "zz.mac", "-1.mac", "0x7.mac", "7.\u00e9", "7.mac.more", "f" * 5000 + ".mac",
-     "\ud800.mac", "7.\ud800", " 7.mac", "7_7.mac", "٧.mac", "7" * 100_000],
-    ids=lambda token: ascii(token)[:20],
-)  # fmt: skip
-def test_garbage_is_a_bad_signature_and_nothing_worse(token: str) -> None:
-    with pytest.raises(BadSignature):
-        verify(token, "stream", "a", now=NOW)
+def test_garbage_is_a_bad_signature_and_nothing_worse() -> None:
+    for token in (
+        "", ".", "x", "7", "7.", ".mac", "zz.mac", "-1.mac", "0x7.mac", "7.\u00e9", "7.mac.more", "f" * 5000 + ".mac",
+        "\ud800.mac", "7.\ud800", " 7.mac", "7_7.mac", "٧.mac", "7" * 100_000,
+    ):  # fmt: skip
+        with pytest.raises(BadSignature):
+            verify(token, "stream", "a", now=NOW)
 
 
 @given(st.text(max_size=60), st.text(max_size=20))
@@ -114,9 +110,3 @@ def test_a_pseudonym_is_one_names_on_one_day(name: str, other: str, now: float) 
     assert (found == pseudonym(other, now=now)) == (name == other)
     assert found == pseudonym(name, now=now // KEY_SECONDS * KEY_SECONDS)
     assert found != pseudonym(name, now=now + KEY_SECONDS)
-
-
-def test_a_pseudonym_is_nobodys_to_make_without_the_key(settings: Any) -> None:
-    found = pseudonym("203.0.113.9", now=NOW)
-    settings.SECRET_KEY = "another key that is long enough for this"
-    assert pseudonym("203.0.113.9", now=NOW) != found

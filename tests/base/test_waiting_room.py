@@ -12,8 +12,6 @@ from vodplatform.base.processes import waiting_room
 from vodplatform.base.processes.process import ChildError, Limits
 from vodplatform.base.processes.waiting_room import WaitingRoom, caller_gone
 
-pytestmark = pytest.mark.both
-
 SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
 LIMITS = Limits(wall_seconds=60)
 
@@ -80,31 +78,20 @@ def test_who_waits_too_long_for_a_turn_is_told(monkeypatch):
     assert caught.value.type.name == "unavailable"
 
 
-def test_one_caller_gets_one_seat_and_leaves_the_others_free(running):
+def test_one_caller_gets_one_of_so_many_seats_and_leaves_the_others_free(running):
     inside, let_go = running
-    room = WaitingRoom(4)
+    room = WaitingRoom(2)
     threads = [start(room, "ann", f"ann-{number}".encode())[0] for number in range(6)]
     wait_until(lambda: len(inside) == 1)
     threads.append(start(room, "ben", b"ben")[0])
     wait_until(lambda: b"ben" in inside)
+    threads.append(start(room, "cid", b"cid")[0])
+    wait_until(lambda: len(room._callers) == 3)
     assert len(inside) == 2
     let_go.set()
     for thread in threads:
         thread.join(10)
-    assert room._callers == {}
-
-
-def test_there_are_only_so_many_seats(running):
-    inside, let_go = running
-    room = WaitingRoom(2)
-    threads = [start(room, f"caller-{number}", str(number).encode())[0] for number in range(5)]
-    wait_until(lambda: len(inside) == 2)
-    wait_until(lambda: len(room._callers) == 5)
-    assert len(inside) == 2
-    let_go.set()
-    for thread in threads:
-        thread.join(10)
-    assert inside == []
+    assert (inside, room._callers) == ([], {})
 
 
 def test_who_waits_too_long_is_told(running, monkeypatch):
@@ -189,34 +176,30 @@ def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
     assert len(room._line) == 0
 
 
-def test_one_caller_has_only_so_many_waiting(running):
-    room = WaitingRoom(1)
+def refuse_one_more(room, running, callers, last, is_full):
+    """Once as many wait as may, another request of ``last`` is refused. All that wait are served."""
     threads = [start(room, "ann", b"first")]
     wait_until(lambda: running[0])
-    threads += [start(room, "ann", b"more") for _ in range(waiting_room.MAX_WAITING_OF_ONE)]
-    wait_until(lambda: room._callers["ann"][1] == waiting_room.MAX_WAITING_OF_ONE + 1)
+    threads += [start(room, caller, b"more") for caller in callers]
+    wait_until(is_full)
     with pytest.raises(ChildError) as refused:
-        room.run_child(SLEEPER, caller="ann", limits=LIMITS, stdin=b"one too many")
+        room.run_child(SLEEPER, caller=last, limits=LIMITS, stdin=b"one too many")
     assert refused.value.kind == ChildError.BUSY
     running[1].set()
     for thread, errors in threads:
         thread.join(10)
         assert errors == []
+
+
+def test_one_caller_has_only_so_many_waiting(running):
+    room, most = WaitingRoom(1), waiting_room.MAX_WAITING_OF_ONE
+    refuse_one_more(room, running, ["ann"] * most, "ann", lambda: room._callers["ann"][1] == most + 1)
 
 
 def test_all_callers_together_have_only_so_many_waiting(running):
-    room = WaitingRoom(1)
-    threads = [start(room, "ann", b"first")]
-    wait_until(lambda: running[0])
-    threads += [start(room, f"caller {number}", b"more") for number in range(waiting_room.MAX_WAITING)]
-    wait_until(lambda: len(room._line) == waiting_room.MAX_WAITING)
-    with pytest.raises(ChildError) as refused:
-        room.run_child(SLEEPER, caller="ben", limits=LIMITS, stdin=b"one too many")
-    assert refused.value.kind == ChildError.BUSY
-    running[1].set()
-    for thread, errors in threads:
-        thread.join(10)
-        assert errors == []
+    room, most = WaitingRoom(1), waiting_room.MAX_WAITING
+    callers = [f"caller {number}" for number in range(most)]
+    refuse_one_more(room, running, callers, "ben", lambda: len(room._line) == most)
 
 
 @pytest.mark.postgresql
