@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,6 @@ from tests.support.factories import PASSWORD, make_key, make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import ApiToken, Role, User, username_key
 from vodplatform.accounts.services import issue_token
-from vodplatform.base.api.parsers import MAX_PARTS
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import without_secrets
 from vodplatform.base.models import AuditEntry
@@ -53,22 +53,15 @@ class TestNames:
         for name in ("a\nb", "a\u202eb", "a\x7fb", "a\x9bb"):
             refused(api.post("/api/auth/tokens", {"name": name}), 400, "invalid")
 
-    @pytest.mark.parametrize("url", ["https://a\u202eb.example/x.png", "javascript:alert(1)", "https://x y/"])
-    def test_a_picture_s_address_is_plain(self, api: Api, url: str) -> None:
-        refused(api.patch("/api/v1/me", {"avatar_url": url}), 400, "invalid")
-
 
 def test_cutting_secrets_out_of_a_line_takes_no_more_than_its_length() -> None:
     assert without_secrets("eyJ-" * 100_000 + " token eyJhbGciOiJIUzI1NiJ9.e30.c2ln").endswith(" token ***")
 
 
-def test_a_body_of_nothing_but_brackets_is_refused_before_it_is_built(api: Api) -> None:
-    raw = "[" + "[]," * (MAX_PARTS // 2) + "[]]"
-    refused(api.post(BASE, raw=raw), 413, "too_large")
-
-
 class TestPassword:
-    def test_the_old_password_cannot_be_found_by_trying(self, owner: User, settings: Any) -> None:
+    def test_the_old_password_cannot_be_found_by_trying(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        # All in one moment: on a busy machine a minute ends meanwhile.
+        monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: 1_800_000_000.0))
         settings.THROTTLES_ON = True
         api = signed_in(make_user("tried"))
         api.client.handler.enforce_csrf_checks = False
@@ -81,36 +74,28 @@ class TestPassword:
 
 class TestAnswers:
     @pytest.mark.parametrize("charset", ["hex", "zlib", "rot13", "undefined", "idna", "utf-16", "latin-1"])
-    def test_a_charset_that_is_not_ours_is_refused(self, charset: str) -> None:
-        response = Api().send(
-            "POST", "/login", raw=b"a=b", content_type=f"multipart/form-data; charset={charset}; boundary=x"
-        )
-        refused(response, 400, "bad_request")
-
-    def test_utf_8_may_be_named(self, api: Api) -> None:
+    def test_a_charset_that_is_not_utf_8_is_refused(self, api: Api, charset: str) -> None:
+        kind = f"multipart/form-data; charset={charset}; boundary=x"
+        refused(Api().send("POST", "/login", raw=b"a=b", content_type=kind), 400, "bad_request")
         response = api.send("PATCH", "/api/v1/me", {"full_name": "Ä"}, content_type="application/json; charset=UTF-8")
         assert response.json()["full_name"] == "Ä"
 
-    @pytest.mark.parametrize("path", ["/api/v1/me", "/api/v1/jobs", "/api/auth/tokens", BASE + "/list"])
-    def test_what_is_private_is_kept_by_nobody(self, api: Api, path: str) -> None:
-        assert "private" in api.get(path)["Cache-Control"]
-
-    @pytest.mark.parametrize("path", ["/account", "/compare", "/account/password"])
-    def test_private_pages_neither(self, owner: User, path: str) -> None:
+    @pytest.mark.parametrize(
+        "path",
+        ["/api/v1/me", "/api/v1/jobs", "/api/auth/tokens", BASE + "/list", "/account", "/compare", "/account/password"],
+    )
+    def test_what_is_private_is_kept_by_nobody(self, owner: User, path: str) -> None:
         response = signed_in(owner).client.get(path)
         assert response.status_code == 200
         assert "private" in response["Cache-Control"]
 
-    @pytest.mark.parametrize(
-        "address",
-        ["/admin/accounts/user/?created_at__year=-1", "/admin/jobs/job/?created_at__year=" + "9" * 40,
-         "/admin/jobs/job/?owner__id__exact=x"],
-    )  # fmt: skip
-    def test_odd_addresses_of_the_admin_are_the_caller_s_fault(self, admin_person: User, address: str) -> None:
-        assert signed_in(admin_person).client.get(address).status_code in (200, 302, 400)
-
-    def test_an_odd_choice_in_an_admin_action_too(self, admin_person: User) -> None:
+    def test_odd_addresses_and_choices_of_the_admin_are_the_caller_s_fault(self, admin_person: User) -> None:
         api = signed_in(admin_person)
+        for address in (
+            "/admin/accounts/user/?created_at__year=-1", "/admin/jobs/job/?created_at__year=" + "9" * 40,
+            "/admin/jobs/job/?owner__id__exact=x",
+        ):  # fmt: skip
+            assert api.client.get(address).status_code in (200, 302, 400)
         api.client.handler.enforce_csrf_checks = False
         response = api.client.post("/admin/jobs/job/", {"action": "cancel_jobs", "_selected_action": "x"})
         assert response.status_code in (302, 400)

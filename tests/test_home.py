@@ -33,10 +33,14 @@ def test_a_program_gets_json_even_when_it_accepts_anything(client, db):
         assert answer.json()["service"] == "vodplatform"
 
 
-def test_a_person_gets_a_page_with_a_way_to_sign_in(client, db):
+def test_a_person_gets_a_page_with_a_way_to_sign_in_and_a_picture_of_each_system(client, db):
     answer = client.get("/", headers=PERSON)
     assert answer.status_code == 200
-    assert "/login" in html_of(answer)
+    page = html_of(answer)
+    assert "/login" in page
+    pictures = re.findall(r'<img src="/static/(img/front/[^"]+)"', page)
+    assert len(pictures) == 5
+    assert all(finders.find(name) for name in pictures)
 
 
 @pytest.fixture
@@ -50,13 +54,6 @@ def person(client, db):
 def page(client, person):
     """The text of the page as it is then."""
     return lambda query="": html_of(client.get(f"/{query}", headers=PERSON))
-
-
-def test_who_is_not_signed_in_sees_a_picture_of_each_system(client, db):
-    page = html_of(client.get("/", headers=PERSON))
-    pictures = re.findall(r'<img src="/static/(img/front/[^"]+)"', page)
-    assert len(pictures) == 5
-    assert all(finders.find(name) for name in pictures)
 
 
 def test_a_new_account_is_shown_its_first_steps(page):
@@ -154,33 +151,19 @@ def demo(db, settings):
     return make_session(make_user("demo"))
 
 
-def test_the_demo_opens_its_newest_comparison_signed_in(client, demo):
+def test_the_demo_opens_its_newest_comparison_signed_in_and_then_home_is_home(client, demo):
     answer = client.get("/", headers=PERSON, follow=True)
     assert answer.redirect_chain[0][0] == f"/compare/{demo.session_id}"
     assert answer.status_code == 200
+    assert "<h1>Home</h1>" in html_of(client.get("/", headers=PERSON))
 
 
-def test_under_the_demo_home_is_home_once_one_is_signed_in(client, demo):
-    client.get("/", headers=PERSON, follow=True)
-    answer = client.get("/", headers=PERSON)
-    assert "<h1>Home</h1>" in html_of(answer)
-
-
-def test_the_demo_signs_nobody_in_from_another_machine(client, demo):
-    client.get("/", headers=PERSON, REMOTE_ADDR="192.0.2.7")
-    assert "_auth_user_id" not in client.session
-
-
-def test_without_the_setting_nobody_is_signed_in(client, demo, settings):
-    settings.DEMO_ACCOUNT = ""
-    client.get("/", headers=PERSON)
-    assert "_auth_user_id" not in client.session
-
-
-def test_the_demo_never_signs_in_as_staff(client, demo):
-    demo.owner.role = Role.ADMIN
+@pytest.mark.parametrize("what", ["another machine", "no demo", "staff"])
+def test_the_demo_signs_nobody_in_from_another_machine_without_its_setting_or_as_staff(client, demo, settings, what):
+    settings.DEMO_ACCOUNT = "" if what == "no demo" else "demo"
+    demo.owner.role = Role.ADMIN if what == "staff" else Role.USER
     demo.owner.save()
-    client.get("/", headers=PERSON)
+    client.get("/", headers=PERSON, REMOTE_ADDR="192.0.2.7" if what == "another machine" else "127.0.0.1")
     assert "_auth_user_id" not in client.session
 
 

@@ -51,6 +51,7 @@ def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
     assert alive.exists()
 
 
+@pytest.mark.services
 @pytest.mark.full
 def test_a_host_that_only_serves_cleans_its_own_too(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:

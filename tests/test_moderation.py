@@ -118,12 +118,14 @@ def test_all_reports_of_a_video_are_decided_at_once(
 
 
 @pytest.mark.usefixtures("moderator")
-def test_a_challenge_is_taken_down_and_shown_again(client: Client, challenge: Challenge) -> None:
-    report(challenge, "anna")
-    decide(client, challenge, "take_down", "Insults")
+def test_a_challenge_is_taken_down_and_shown_again(client: Client, video: Video, challenge: Challenge) -> None:
+    report(challenge, "anna", "juno")
+    report(video, "anna")
+    answer = decide(client, challenge, "take_down", "Insults")
+    assert answer.redirect_chain == [(f"/moderation?item=video%3A{video.pk}", 302)]  # the next of the queue
     challenge.refresh_from_db()
     assert challenge.withheld_at is not None
-    assert outcomes(ChallengeReport) == ["Taken down: Insults"]
+    assert outcomes(ChallengeReport) == ["Taken down: Insults"] * 2
     page = html_of(decide(client, challenge, "restore", "It was a joke"))
     assert "Shown again" in page
     challenge.refresh_from_db()
@@ -151,14 +153,6 @@ def test_of_two_moderators_the_first_decides(client: Client, video: Video) -> No
     assert "Somebody else has settled “LAN final” meanwhile." in page
     video.refresh_from_db()
     assert not video.is_hidden
-
-
-@pytest.mark.usefixtures("moderator")
-def test_the_next_of_the_queue_follows(client: Client, video: Video, challenge: Challenge) -> None:
-    report(challenge, "anna", "juno")
-    report(video, "anna")
-    answer = decide(client, challenge, "dismiss")
-    assert answer.redirect_chain == [(f"/moderation?item=video%3A{video.pk}", 302)]
 
 
 @pytest.mark.usefixtures("moderator")

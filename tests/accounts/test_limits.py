@@ -41,46 +41,29 @@ def test_a_user_of_many_has_the_limits_of_its_own_tier(django_assert_num_queries
     assert found == {user.pk: django_settings.TIER_LIMITS[tier] for tier, user in people.items()}
 
 
-def test_somebody_elses_subscription_does_not_count(owner: User) -> None:
-    make_user(tier="enterprise")
-    assert tiers_of_many([owner.pk]) == {owner.pk: "free"}
-
-
-def test_of_nobody_there_are_no_limits() -> None:
-    assert limits_of_many([]) == {}
-
-
 def test_changing_the_limits_of_one_does_not_change_the_tier() -> None:
     user = make_user()
     limits_of(user)["max_concurrent_jobs"] = 99
     assert limits_of(user)["max_concurrent_jobs"] == 2
+    assert limits_of_many([]) == {}
 
 
 class TestPlan:
-    def test_without_a_subscription_it_is_free_and_stays(self, owner: User) -> None:
+    def test_without_a_present_subscription_it_is_free_and_without_an_end_it_has_no_next(self, owner: User) -> None:
+        period(make_user(), "pro", 1, None)
+        make_user(tier="enterprise")
+        assert tiers_of_many([owner.pk]) == {owner.pk: "free"}
         assert plan_of(owner) == {"tier": "free", "valid_until": None, "next_tier": None}
-
-    def test_a_subscription_without_end_has_no_next(self, owner: User) -> None:
+        row = period(owner, "pro", 1, None)
+        assert plan_of(owner)["tier"] == "free"
+        row.delete()
         services.grant(owner, "pro", None, None)
         assert plan_of(owner) == {"tier": "pro", "valid_until": None, "next_tier": None}
 
-    def test_after_the_last_subscription_comes_free(self, owner: User) -> None:
+    @pytest.mark.parametrize(("gap", "following"), [(None, "free"), (0, "enterprise"), (1, "free")])
+    def test_what_begins_as_it_ends_is_next_or_free(self, owner: User, gap: int | None, following: str) -> None:
         until = services.database_now(owner) + 30 * DAY
         services.grant(owner, "pro", until, None)
-        assert plan_of(owner) == {"tier": "pro", "valid_until": until, "next_tier": "free"}
-
-    def test_what_begins_as_it_ends_is_next(self, owner: User) -> None:
-        until = services.database_now(owner) + 30 * DAY
-        services.grant(owner, "pro", until, None)
-        services.grant(owner, "enterprise", None, None, begins=until)
-        assert plan_of(owner) == {"tier": "pro", "valid_until": until, "next_tier": "enterprise"}
-
-    def test_with_a_gap_between_comes_free_first(self, owner: User) -> None:
-        until = services.database_now(owner) + 30 * DAY
-        services.grant(owner, "pro", until, None)
-        services.grant(owner, "enterprise", None, None, begins=until + DAY)
-        assert plan_of(owner)["next_tier"] == "free"
-
-    def test_what_has_not_begun_is_not_the_plan(self, owner: User) -> None:
-        period(owner, "pro", 1, None)
-        assert plan_of(owner)["tier"] == "free"
+        if gap is not None:
+            services.grant(owner, "enterprise", None, None, begins=until + gap * DAY)
+        assert plan_of(owner) == {"tier": "pro", "valid_until": until, "next_tier": following}

@@ -19,9 +19,9 @@ from django.utils import timezone
 from jobs_app.models import JobStatus
 from media_app.uploads.models import Upload
 from media_app.uploads.services import begin
-from tests.support.api import BAD_BODIES, Api, error_of, refused
+from tests.support.api import Api, error_of, refused
 from tests.support.factories import PASSWORD, make_job, make_key, make_user, make_video
-from vodplatform.accounts.models import ProfilePicture, Role, Subscription, User
+from vodplatform.accounts.models import ProfilePicture, Subscription, User
 
 pytestmark = pytest.mark.django_db
 GIB = 1024**3
@@ -40,25 +40,11 @@ def me(user: User) -> dict:
     return Api(make_key(user)).get("/api/v1/me").json()
 
 
-def test_it_says_who_is_signed_in(owner: User) -> None:
-    owner.full_name = "Ada Lovelace"
-    owner.save()
-    body = me(owner)
-    assert (body["id"], body["username"], body["full_name"]) == (str(owner.pk), "owner", "Ada Lovelace")
-    assert body["role"] == "user"
-
-
-@pytest.mark.parametrize("tier", ["free", "pro", "enterprise"])
-def test_the_tier_sets_the_limits(tier: str) -> None:
-    body = me(make_user(tier="" if tier == "free" else tier))
-    assert body["tier"] == tier
+@pytest.mark.parametrize(("tier", "role"), [("free", "admin"), ("pro", "user"), ("enterprise", "moderator")])
+def test_the_tier_sets_the_limits_of_every_role(tier: str, role: str) -> None:
+    body = me(make_user(tier="" if tier == "free" else tier, role=role))
+    assert (body["role"], body["tier"]) == (role, tier)
     assert tuple(body["limits"][name] for name in NAMES) == LIMITS[tier]
-
-
-@pytest.mark.parametrize("role", Role.values)
-def test_the_tier_binds_every_role(role: str) -> None:
-    body = me(make_user(role=role))
-    assert (body["role"], body["tier"]) == (role, "free")
 
 
 def test_a_period_cannot_end_before_it_begins(owner: User) -> None:
@@ -67,21 +53,17 @@ def test_a_period_cannot_end_before_it_begins(owner: User) -> None:
         Subscription.objects.create(user=owner, tier="pro", valid_from=now, valid_until=now - timedelta(days=1))
 
 
-def test_it_needs_a_sign_in(anonymous: Api) -> None:
-    refused(anonymous.get("/api/v1/me"), 401, "unauthenticated")
-
-
-def test_it_has_exactly_the_fields_of_the_contract(owner: User) -> None:
+def test_it_has_exactly_the_fields_of_the_contract(owner: User, anonymous: Api) -> None:
+    owner.full_name = "Ada Lovelace"
+    owner.save()
     body = me(owner)
     assert set(body) == {"id", "username", "full_name", "avatar_url", "role", "tier", "limits", "usage"}
+    assert (body["id"], body["username"], body["full_name"]) == (str(owner.pk), "owner", "Ada Lovelace")
+    assert (body["role"], body["avatar_url"]) == ("user", None)
     assert set(body["limits"]) == set(NAMES)
-    assert body["usage"] == {"storage_bytes": 0, "jobs_active": 0, "uploads_today": 0}
-    assert body["avatar_url"] is None
-
-
-def test_an_answer_to_a_sign_in_shows_the_same_without_the_use(anonymous: Api, owner: User) -> None:
-    shown = anonymous.post("/api/auth/token", {"username": "owner", "password": PASSWORD}).json()["user"]
-    assert shown == {name: value for name, value in me(owner).items() if name != "usage"}
+    assert body.pop("usage") == {"storage_bytes": 0, "jobs_active": 0, "uploads_today": 0}
+    # What answers a sign-in shows the same without the use.
+    assert anonymous.post("/api/auth/token", {"username": "owner", "password": PASSWORD}).json()["user"] == body
 
 
 class TestUsage:
@@ -143,8 +125,8 @@ class TestChanging:
     @pytest.mark.parametrize(
         "fields",
         [
-            {"full_name": None}, {"full_name": 7}, {"full_name": ["Ada"]}, {"full_name": "x" * 151},
-            {"full_name": True}, {"full_name": "a\nb"}, {"full_name": "a\u202eb"}, {"full_name": "\u0007"},
+            {"full_name": None}, {"full_name": 7}, {"full_name": "x" * 151}, {"full_name": "a\nb"},
+            {"full_name": "a\u202eb"}, {"full_name": "\u0007"},
             {"avatar_url": 7}, {"avatar_url": "x"}, {"avatar_url": "javascript:alert(1)"}, {"avatar_url": []},
             {"avatar_url": "data:image/png;base64,AA"}, {"avatar_url": "//a.example"}, {"avatar_url": "https://"},
             {"avatar_url": "ftp://a.example/b"}, {"avatar_url": "https://a.example/" + "x" * 500},
@@ -201,13 +183,6 @@ class TestChanging:
         assert me(owner)["avatar_url"] == "https://a.example/b"
         assert not ProfilePicture.objects.filter(user=owner).exists()
 
-    @pytest.mark.parametrize("name", list(BAD_BODIES))
-    def test_a_malformed_body_is_refused(self, api: Api, name: str) -> None:
-        assert api.patch("/api/v1/me", raw=BAD_BODIES[name]).status_code == 400
-
-    def test_a_token_that_only_reads_may_not(self, owner: User) -> None:
-        refused(Api(make_key(owner, scopes=["read"])).patch("/api/v1/me", {"full_name": "x"}), 403, "scope_required")
-
     def test_two_who_change_different_fields_both_win(self, api: Api, owner: User) -> None:
         stale = User.objects.get(pk=owner.pk)
         api.patch("/api/v1/me", {"full_name": "Ada"})
@@ -254,33 +229,17 @@ class TestRoles:
         for role, flags in (("admin", (True, True, True)), ("moderator", (True, False, False)), ("user", (False,) * 3)):
             user = make_user(role=role)
             assert (user.is_staff, user.is_superuser, user.is_admin) == flags
-
-    def test_who_is_no_admin_any_more_is_no_superuser(self) -> None:
-        user = make_user(role="admin")
-        user.role = "user"
-        user.save()
-        assert (user.is_superuser, user.is_admin) == (False, False)
-
-    def test_who_has_no_staff_role_any_more_is_no_staff(self) -> None:
-        user = make_user(role="moderator")
-        user.role = "user"
-        user.save()
-        user.refresh_from_db()
-        assert user.is_staff is False
-
-    def test_an_inactive_admin_is_none(self) -> None:
         assert make_user(role="admin", is_active=False).is_admin is False
+        assert User.objects.create_superuser("root", password="secret words here").is_admin
 
-    def test_a_role_saved_alone_takes_its_flags_along(self) -> None:
-        user = make_user(role="admin")
+    @pytest.mark.parametrize("former", ["admin", "moderator"])
+    def test_a_role_saved_alone_takes_its_flags_along(self, former: str) -> None:
+        user = make_user(role=former)
         user.role = "user"
         user.save(update_fields=["role"])
         user.refresh_from_db()
-        assert (user.is_staff, user.is_superuser) == (False, False)
+        assert (user.is_staff, user.is_superuser, user.is_admin) == (False, False, False)
 
     def test_the_database_knows_the_roles(self, owner: User) -> None:
         with pytest.raises(DatabaseError), transaction.atomic():
             User.objects.update(role="king")
-
-    def test_createsuperuser_makes_an_admin(self) -> None:
-        assert User.objects.create_superuser("root", password="secret words here").is_admin

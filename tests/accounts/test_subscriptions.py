@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
-from django.db import connections
 from hypothesis import given
 from hypothesis.extra.django import TestCase
 
 from tests.support.factories import make_user
+from tests.support.together import at_once
 from vodplatform.accounts import services
 from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import Subscription, User
@@ -34,33 +33,28 @@ def periods(user: User) -> list[tuple[str, datetime, datetime | None]]:
 
 
 class TestGranting:
-    def test_it_holds_at_once(self, owner: User, admin_person: User) -> None:
-        services.grant(owner, "pro", None, admin_person)
-        assert tier_of(owner) == "pro"
-
-    def test_it_ends_the_present_one_and_keeps_it_as_history(self, owner: User, now: datetime) -> None:
-        first = services.grant(owner, "enterprise", None, None)
+    def test_it_ends_the_present_one_and_keeps_it_as_history(
+        self, owner: User, other: User, admin_person: User, now: datetime
+    ) -> None:
+        services.grant(other, "pro", None, None)
+        first = services.grant(owner, "enterprise", None, admin_person)
+        entry = AuditEntry.objects.get(action="subscription.granted", target_id=str(owner.pk))
+        assert (entry.actor_name, entry.data["tier"]) == ("admin", "enterprise")
         second = services.grant(owner, "pro", now + 30 * DAY, None)
         first.refresh_from_db()
         assert first.valid_until == second.valid_from
-        assert tier_of(owner) == "pro"
+        assert (tier_of(owner), tier_of(other)) == ("pro", "pro")
         assert [tier for tier, _, _ in periods(owner)] == ["enterprise", "pro"]
 
-    def test_it_cuts_the_beginning_of_one_that_goes_on_longer(self, owner: User, now: datetime) -> None:
-        later = services.grant(owner, "pro", now + 30 * DAY, None, begins=now + 10 * DAY)
-        services.grant(owner, "enterprise", now + 20 * DAY, None)
-        later.refresh_from_db()
-        assert (later.valid_from, later.valid_until) == (now + 20 * DAY, now + 30 * DAY)
-
-    def test_one_that_it_covers_whole_goes(self, owner: User, now: datetime) -> None:
+    @pytest.mark.parametrize(("ends", "left"), [(10, (10, 30)), (20, (20, 30)), (40, None)])
+    def test_one_that_goes_on_longer_begins_as_it_ends(
+        self, owner: User, now: datetime, ends: int, left: tuple[int, int] | None
+    ) -> None:
         services.grant(owner, "pro", now + 30 * DAY, None, begins=now + 10 * DAY)
-        services.grant(owner, "enterprise", now + 40 * DAY, None)
-        assert [tier for tier, _, _ in periods(owner)] == ["enterprise"]
-
-    def test_one_that_begins_as_it_ends_is_left_alone(self, owner: User, now: datetime) -> None:
-        services.grant(owner, "pro", None, None, begins=now + 10 * DAY)
-        services.grant(owner, "enterprise", now + 10 * DAY, None)
-        assert [(tier, until) for tier, _, until in periods(owner)] == [("enterprise", now + 10 * DAY), ("pro", None)]
+        services.grant(owner, "enterprise", now + ends * DAY, None)
+        rest = [("pro", now + left[0] * DAY, now + left[1] * DAY)] if left else []
+        first, *others = periods(owner)
+        assert (first[0], first[2], others) == ("enterprise", now + ends * DAY, rest)
 
     @pytest.mark.parametrize("days", [0, -1])
     def test_one_that_would_end_before_it_begins_is_refused(self, owner: User, now: datetime, days: int) -> None:
@@ -69,35 +63,23 @@ class TestGranting:
             services.grant(owner, "enterprise", now + days * DAY, None)
         assert tier_of(owner) == "pro"
 
-    def test_somebody_elses_are_left_alone(self, owner: User, other: User) -> None:
-        services.grant(other, "pro", None, None)
-        services.grant(owner, "enterprise", None, None)
-        assert tier_of(other) == "pro"
-
-    def test_it_is_in_the_audit_log(self, owner: User, admin_person: User) -> None:
-        services.grant(owner, "pro", None, admin_person)
-        entry = AuditEntry.objects.get(action="subscription.granted")
-        assert (entry.actor_name, entry.target_id, entry.data["tier"]) == ("admin", str(owner.pk), "pro")
-
 
 class TestExtending:
-    def test_it_moves_the_end(self, owner: User, now: datetime) -> None:
-        row = services.grant(owner, "pro", now + 5 * DAY, None)
-        assert services.extend(row, 30 * DAY, None).valid_until == now + 35 * DAY
-        assert AuditEntry.objects.filter(action="subscription.extended").exists()
-
-    def test_the_next_one_begins_later(self, owner: User, now: datetime) -> None:
+    def test_it_moves_the_end_and_the_next_one_begins_later(self, owner: User, now: datetime) -> None:
         row = services.grant(owner, "pro", now + 5 * DAY, None)
         following = services.grant(owner, "enterprise", None, None, begins=now + 5 * DAY)
-        services.extend(row, 30 * DAY, None)
+        assert services.extend(row, 30 * DAY, None).valid_until == now + 35 * DAY
         following.refresh_from_db()
         assert following.valid_from == now + 35 * DAY
+        assert AuditEntry.objects.filter(action="subscription.extended").exists()
 
     def test_one_that_is_over_or_has_no_end_is_refused(self, owner: User, other: User, now: datetime) -> None:
         over = Subscription.objects.create(user=owner, tier="pro", valid_from=now - 9 * DAY, valid_until=now - DAY)
         for row in (over, services.grant(other, "pro", None, None)):
             with pytest.raises(DomainError, match="ended"):
                 services.extend(row, DAY, None)
+        with pytest.raises(DomainError, match="ended"):
+            services.revoke(over, None)
 
 
 class TestRevoking:
@@ -109,18 +91,11 @@ class TestRevoking:
         assert row.valid_until is not None
         assert AuditEntry.objects.filter(action="subscription.revoked", target_id=str(owner.pk)).exists()
 
-    def test_one_granted_a_moment_ago_ends_too(self, owner: User) -> None:
-        services.revoke(services.grant(owner, "pro", None, None), None)
-        assert tier_of(owner) == "free"
-
-    def test_one_that_has_not_begun_goes(self, owner: User, now: datetime) -> None:
+    def test_one_that_has_not_begun_goes_and_one_granted_a_moment_ago_ends(self, owner: User, now: datetime) -> None:
         services.revoke(services.grant(owner, "pro", None, None, begins=now + DAY), None)
         assert periods(owner) == []
-
-    def test_one_that_is_over_is_refused(self, owner: User, now: datetime) -> None:
-        row = Subscription.objects.create(user=owner, tier="pro", valid_from=now - 9 * DAY, valid_until=now - DAY)
-        with pytest.raises(DomainError, match="ended"):
-            services.revoke(row, None)
+        services.revoke(services.grant(owner, "pro", None, None), None)
+        assert tier_of(owner) == "free"
 
 
 class TestAnyOrder(TestCase):
@@ -148,15 +123,5 @@ class TestAnyOrder(TestCase):
 
 @pytest.mark.django_db(transaction=True)
 def test_grants_at_once_leave_one_present_period(owner: User) -> None:
-    def grant(tier: str) -> None:
-        try:
-            services.grant(owner, tier, None, None)
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=grant, args=[tier]) for tier in ("pro", "enterprise") * 4]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*(lambda tier=tier: services.grant(owner, tier, None, None) for tier in ("pro", "enterprise") * 4))  # type: ignore[misc]
     assert Subscription.objects.current().filter(user=owner).count() == 1

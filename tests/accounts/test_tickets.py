@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.test import Client
@@ -19,13 +18,14 @@ from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import Api, refused
 from tests.support.factories import PASSWORD, make_key, make_session
 from tests.support.sockets import ask, connected, first_close, next_message, socket
+from tests.support.together import at_once
 from tests.support.waiting import wait_until
 from vodplatform.accounts import jwt, realtime, services, tickets
 from vodplatform.accounts.credentials import Credential
 from vodplatform.accounts.models import ApiToken, User, WsTicket
 from vodplatform.base.web.publish import publish
 
-pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
+pytestmark = pytest.mark.django_db(transaction=True)
 TICKET = "/api/auth/ws-ticket"
 
 
@@ -65,6 +65,7 @@ MAKERS: dict[str, Callable[[User], Api]] = {
 }  # fmt: skip
 
 
+@pytest.mark.both
 class TestGiving:
     @pytest.mark.parametrize("kind", list(MAKERS))
     def test_whoever_is_signed_in_gets_one_for_a_minute(self, owner: User, kind: str) -> None:
@@ -76,21 +77,18 @@ class TestGiving:
         left = datetime.fromisoformat(body["expires_at"]) - services.database_now(owner)
         assert timedelta(seconds=50) < left <= timedelta(seconds=60)
 
-    def test_only_its_hash_is_kept(self, api: Api) -> None:
+    def test_only_its_hash_is_kept_and_a_token_that_may_not_even_read_gets_none(self, api: Api, owner: User) -> None:
         text = ticket_of(api)
         assert WsTicket.objects.get().digest == ApiToken.digest_of(text)
         assert text not in str(WsTicket.objects.values().get())
-
-    def test_nobody_gets_none(self, anonymous: Api) -> None:
-        refused(anonymous.post(TICKET), 401, "unauthenticated")
-
-    def test_a_token_that_may_not_even_read_gets_none(self, owner: User) -> None:
         refused(Api(make_key(owner, scopes=[])).post(TICKET), 403, "scope_required")
-
-    def test_a_browser_needs_its_csrf_token(self, owner: User) -> None:
-        api = browser_of(owner)
-        api.headers = {}
-        refused(api.post(TICKET), 403, "csrf_failed")
+        refused(Api().post(TICKET), 401, "unauthenticated")
+        browser = browser_of(owner)
+        browser.headers = {}
+        refused(browser.post(TICKET), 403, "csrf_failed")
+        # It opens no call of the API.
+        assert Api().get(f"/api/v1/me?ticket={text}").status_code == 401
+        assert WsTicket.objects.count() == 1
 
     def test_old_ones_go(self, api: Api, owner: User) -> None:
         ticket_of(api)
@@ -103,13 +101,8 @@ class TestGiving:
 
 class TestOpening:
     @pytest.mark.parametrize("kind", list(MAKERS))
-    async def test_it_lets_in(self, path: str, owner: User, kind: str) -> None:
+    async def test_it_lets_in_from_any_origin(self, path: str, owner: User, kind: str) -> None:
         text = await ask(lambda: ticket_of(MAKERS[kind](owner)))
-        async with connected(f"{path}?ticket={text}") as communicator:
-            assert (await next_message(communicator))["type"] == "session"
-
-    async def test_it_needs_no_origin(self, path: str, api: Api) -> None:
-        text = await ask(lambda: ticket_of(api))
         async with connected(f"{path}?ticket={text}", headers={"origin": "https://app.example"}) as communicator:
             assert (await next_message(communicator))["type"] == "session"
 
@@ -119,24 +112,23 @@ class TestOpening:
             await next_message(communicator)
             assert await first_close(socket(f"{path}?ticket={text}")) == 4401
 
-    async def test_it_is_used_up_even_where_the_thing_is_not_yours(self, path: str, other_api: Api) -> None:
-        text = await ask(lambda: ticket_of(other_api))
-        assert await first_close(socket(f"{path}?ticket={text}")) == 4404
-        assert await ask(WsTicket.objects.count) == 0
-
     async def test_a_late_one_is_closed_with_4401(self, path: str, api: Api) -> None:
         text = await ask(lambda: ticket_of(api))
         await ask(lambda: WsTicket.objects.update(expires_at=Now() - timedelta(milliseconds=1)))
         assert await first_close(socket(f"{path}?ticket={text}")) == 4401
 
-    @pytest.mark.parametrize("text", ["x", "%00", "%ff", "", "a&ticket=b", "x" * 3000])
-    async def test_a_wrong_one_is_closed_with_4401(self, path: str, text: str) -> None:
-        assert await first_close(socket(f"{path}?ticket={text}")) == 4401
-
-    async def test_a_wrong_one_is_not_helped_by_a_cookie(self, path: str, owner: User) -> None:
+    async def test_a_wrong_one_is_closed_with_4401_also_beside_a_cookie(
+        self, path: str, owner: User, other_api: Api
+    ) -> None:
         cookie = await ask(lambda: browser_of(owner).client.cookies["sessionid"].value)
         headers = {"cookie": f"sessionid={cookie}", "origin": "http://vod.example", "host": "vod.example"}
         assert await first_close(socket(f"{path}?ticket=wrong", headers=headers)) == 4401
+        for text in ("x", "%00", "%ff", "", "a&ticket=b", "x" * 3000):
+            assert await first_close(socket(f"{path}?ticket={text}")) == 4401
+        # Of somebody who may not see the thing it is used up all the same.
+        text = await ask(lambda: ticket_of(other_api))
+        assert await first_close(socket(f"{path}?ticket={text}")) == 4404
+        assert await ask(WsTicket.objects.count) == 0
 
     async def test_of_a_token_without_the_admin_scope_it_stays_without(self, path: str, admin_person: User) -> None:
         small = await ask(lambda: ticket_of(Api(make_key(admin_person, scopes=["write"]))))
@@ -145,13 +137,8 @@ class TestOpening:
         async with connected(f"{path}?ticket={whole}") as communicator:
             await next_message(communicator)
 
-    async def test_it_opens_no_api_call_and_no_byte_door(self, api: Api) -> None:
-        text = await ask(lambda: ticket_of(api))
-        response = await ask(lambda: Api().get(f"/api/v1/me?ticket={text}"))
-        assert response.status_code == 401
-        assert await ask(WsTicket.objects.count) == 1
 
-
+@pytest.mark.both
 def test_of_two_who_show_it_at_once_one_gets_in(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     delete, all_have_read = QuerySet.delete, threading.Barrier(8, timeout=10)
 
@@ -163,19 +150,7 @@ def test_of_two_who_show_it_at_once_one_gets_in(owner: User, monkeypatch: pytest
     credential = Credential("token", str(ApiToken.issue(owner)[0].pk))
     text, _ = tickets.issue(owner, credential)
     monkeypatch.setattr(QuerySet, "delete", delete_together)
-    found: list[Credential | None] = []
-
-    def redeem() -> None:
-        try:
-            found.append(tickets.redeem(text))
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=redeem) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    found = at_once(*[lambda: tickets.redeem(text)] * 8)
     assert [each for each in found if each] == [credential]
     assert len(found) == 8
 
@@ -197,29 +172,28 @@ class TestEnding:
             assert event["type"] == "websocket.close", event
             return int(event["code"])
 
-    async def test_a_revoked_token_ends_it(self, path: str, owner: User) -> None:
-        revoke = lambda: ApiToken.objects.update(revoked_at=Now())  # noqa: E731
-        assert await self.closes(path, MAKERS["token"], owner, revoke) == 4401
+    @pytest.mark.parametrize(
+        ("kind", "what"),
+        [
+            ("token", "revoked"), ("token", "expired"), ("session", "sign-out"), ("jwt", "password"),
+            ("session", "password"), *((kind, "deactivated") for kind in MAKERS),
+        ],
+    )  # fmt: skip
+    async def test_what_ends_the_sign_in_ends_it(self, path: str, owner: User, kind: str, what: str) -> None:
+        api = await ask(MAKERS[kind], owner)
 
-    async def test_an_expired_token_ends_it(self, path: str, owner: User) -> None:
-        expire = lambda: ApiToken.objects.update(expires_at=Now())  # noqa: E731
-        assert await self.closes(path, MAKERS["token"], owner, expire) == 4401
-
-    async def test_a_sign_out_ends_it(self, path: str, owner: User) -> None:
-        api = await ask(browser_of, owner)
-        assert await self.closes(path, lambda user: api, owner, api.client.logout) == 4401
-
-    @pytest.mark.parametrize("kind", ["jwt", "session"])
-    async def test_a_changed_password_ends_it(self, path: str, owner: User, kind: str) -> None:
-        def change() -> None:
+        def change_password() -> None:
             owner.set_password("another good password")
             owner.save()
 
-        assert await self.closes(path, MAKERS[kind], owner, change) == 4401
-
-    @pytest.mark.parametrize("kind", list(MAKERS))
-    async def test_a_deactivated_account_ends_it(self, path: str, owner: User, kind: str) -> None:
-        assert await self.closes(path, MAKERS[kind], owner, lambda: User.objects.update(is_active=False)) == 4401
+        change: Callable[[], Any] = {
+            "revoked": lambda: ApiToken.objects.update(revoked_at=Now()),
+            "expired": lambda: ApiToken.objects.update(expires_at=Now()),
+            "sign-out": api.client.logout,
+            "password": change_password,
+            "deactivated": lambda: User.objects.update(is_active=False),
+        }[what]
+        assert await self.closes(path, lambda user: api, owner, change) == 4401
 
     async def test_the_end_of_the_jwt_ends_it(self, path: str, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(jwt._Access, "lifetime", timedelta(seconds=3))
@@ -285,19 +259,14 @@ class TestHosts:
 
 
 class TestHeaders:
-    async def test_a_jwt_in_the_header_lets_in(self, path: str, owner: User) -> None:
-        access = (await ask(lambda: jwt.issue(owner, ["read"]))).access
-        async with connected(path, headers={"authorization": f"Bearer {access}"}) as communicator:
+    async def test_a_jwt_in_the_header_lets_in_and_what_does_not_sign_in_is_closed_with_4401(
+        self, path: str, owner: User
+    ) -> None:
+        pair = await ask(lambda: jwt.issue(owner, ["read"]))
+        async with connected(path, headers={"authorization": f"Bearer {pair.access}"}) as communicator:
             assert (await next_message(communicator))["type"] == "session"
-
-    async def test_a_refresh_token_is_closed_with_4401(self, path: str, owner: User) -> None:
-        refresh = (await ask(lambda: jwt.issue(owner, ["read"]))).refresh
-        assert await first_close(socket(path, headers={"authorization": f"Bearer {refresh}"})) == 4401
-
-    async def test_a_token_that_may_not_read_is_closed_with_4401(self, path: str, owner: User) -> None:
+        assert await first_close(socket(path, headers={"authorization": f"Bearer {pair.refresh}"})) == 4401
         assert await first_close(socket(path, key=await ask(lambda: make_key(owner, scopes=[])))) == 4401
-
-    async def test_an_expired_token_is_closed_with_4401(self, path: str, owner: User) -> None:
         key = await ask(make_key, owner)
         await ask(lambda: ApiToken.objects.update(expires_at=Now() - timedelta(seconds=1)))
         assert await first_close(socket(path, key=key)) == 4401

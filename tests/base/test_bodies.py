@@ -135,14 +135,7 @@ async def test_a_refusal_has_the_headers_of_every_answer():
         assert headers[name]
 
 
-@pytest.mark.parametrize("announced", [b"", b"-1", b"abc", b"9" * 5000, b"1e9"])
-async def test_a_length_that_is_no_number_is_not_believed(announced):
-    status, _, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)
-    assert status == 413
-
-
-async def test_the_program_s_own_app_has_the_limit(db):
-    from vodplatform.asgi import http
-
-    status, _, given = await call(http, [b"x"], announced=str(400 * 1024 * 1024).encode())
-    assert (status, given) == (413, [])
+async def test_a_length_that_is_no_number_is_not_believed():
+    for announced in (b"", b"-1", b"abc", b"9" * 5000, b"1e9"):
+        status, _, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)
+        assert status == 413

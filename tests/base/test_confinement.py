@@ -78,17 +78,17 @@ class TestFiles:
         assert tried("os.truncate(sys.argv[1], 0)", secret, access=access) == "PermissionError"
         assert secret.read_text()
 
-    def test_its_folder_is_for_whatever_it_makes(self, folder: Path) -> None:
+    def test_its_folder_is_for_whatever_it_makes_and_for_temporary_files(self, folder: Path) -> None:
         act = (
             "[os.mkdir(sys.argv[1] + '/in'), open(sys.argv[1] + '/in/a', 'w').write('made'),"
             " os.rename(sys.argv[1] + '/in/a', sys.argv[1] + '/b'), os.rmdir(sys.argv[1] + '/in')]"
         )
-        assert tried(act, folder, access=Access(writes=[folder])) == "done"
+        access = Access(writes=[folder])
+        assert tried(act, folder, access=access) == "done"
         assert {path.name: path.read_text() for path in folder.iterdir()} == {"b": "made"}
-
-    def test_temporary_files_go_there(self, folder: Path) -> None:
-        act = "__import__('tempfile').mkdtemp(prefix='own-')"
-        assert Path(tried(act, access=Access(writes=[folder]))).parent == folder
+        assert tried("open(sys.argv[1] + '/b', 'w').close()", folder, access=access) == "done"
+        assert not (folder / "b").read_text()
+        assert Path(tried("__import__('tempfile').mkdtemp(prefix='own-')", access=access)).parent == folder
 
     def test_what_it_makes_there_is_no_program(self, folder: Path) -> None:
         (folder / "program").write_text("#!/bin/sh\necho '{}'\n")
@@ -133,12 +133,6 @@ class TestFilesOfOthers:
         assert tried(by_descriptor, secret, access=Access(reads=[secret])) == "PermissionError"
         assert errno_of(f"syscall({OPENAT2}, -100, {str(secret).encode()!r}, 0, 0)") == errno.ENOSYS
         assert secret.read_text()
-
-    def test_its_own_may_be_emptied(self, folder: Path) -> None:
-        (folder / "own").write_text("words")
-        act = "open(os.path.join(sys.argv[1], 'own'), 'w').close()"
-        assert tried(act, folder, access=Access(writes=[folder])) == "done"
-        assert not (folder / "own").read_text()
 
 
 class TestOthers:

@@ -158,18 +158,11 @@ class TestDatabases:
         assert private_redis_socket(deep) != private_redis_socket(tmp_path / ("y" * 90))
 
 
-class TestClamd:
-    @pytest.mark.parametrize(
-        ("value", "means"),
-        [
-            ("/run/clamav/clamd.ctl", "/run/clamav/clamd.ctl"),
-            ("127.0.0.1:3310", ("127.0.0.1", 3310)),
-            ("scanner.example:3310", ("scanner.example", 3310)),
-            ("[::1]:3310", ("::1", 3310)),
-            ("", None),
-        ],
-    )
-    def test_it_is_a_socket_s_path_or_host_and_port(self, value: str, means: object) -> None:
+def test_clamd_is_a_socket_s_path_or_host_and_port() -> None:
+    for value, means in {
+        "/run/clamav/clamd.ctl": "/run/clamav/clamd.ctl", "127.0.0.1:3310": ("127.0.0.1", 3310), "": None,
+        "scanner.example:3310": ("scanner.example", 3310), "[::1]:3310": ("::1", 3310),
+    }.items():  # fmt: skip
         assert Environment({"VOD_CLAMD": value}).value("VOD_CLAMD") == means
 
 
@@ -184,6 +177,9 @@ class TestS3:
         config = options["client_config"]
         assert config.signature_version == "s3v4"
         assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) <= 30
+        for left_out in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            with pytest.raises(SettingsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
+                Environment({**self.NAMES, left_out: ""}).s3()
 
     def test_buckets_of_another_server_go_by_path(self) -> None:
         assert Environment({**self.NAMES, "AWS_STORAGE_BUCKET_NAME": ""}).s3() is None
@@ -196,12 +192,6 @@ class TestS3:
         assert options is not None
         assert options["endpoint_url"] == "https://minio.example:9000"
         assert options["client_config"].s3["addressing_style"] == "path"
-
-    @pytest.mark.parametrize("left_out", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
-    def test_half_of_the_credentials_stops_the_start(self, left_out: str) -> None:
-        values = {name: value for name, value in self.NAMES.items() if name != left_out}
-        with pytest.raises(SettingsError, match="AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"):
-            Environment(values).s3()
 
 
 class TestCdn:
@@ -219,12 +209,12 @@ class TestCdn:
         found = {"base_url": "https://cdn.example", "key_pair_id": "K2JCJMDEHXQW5F", "private_key": key}
         assert Environment(values).cdn() == found
         assert Environment({}).cdn() is None
-
-    @pytest.mark.parametrize("left_out", NAMES)
-    def test_one_that_is_left_out_stops_the_start(self, values: dict[str, str], left_out: str) -> None:
-        del values[left_out]
-        with pytest.raises(SettingsError, match=f"{left_out} must be set, too"):
-            Environment(values).cdn()
+        for left_out in self.NAMES:
+            with pytest.raises(SettingsError, match=f"{left_out} must be set, too"):
+                Environment({name: value for name, value in values.items() if name != left_out}).cdn()
+        for address in ("cdn.example", "ftp://cdn.example", "https://", "https://cdn.example/?a=b"):
+            with pytest.raises(SettingsError, match="CDN_BASE_URL"):
+                Environment({**values, "CDN_BASE_URL": address}).cdn()
 
     @pytest.mark.parametrize(
         "content",
@@ -244,11 +234,6 @@ class TestCdn:
         (tmp_path / "key.pem").write_bytes(content)
         with pytest.raises(SettingsError, match=r"CDN_PRIVATE_KEY_PATH.*RSA"):
             Environment(values).cdn()
-
-    @pytest.mark.parametrize("address", ["cdn.example", "ftp://cdn.example", "https://", "https://cdn.example/?a=b"])
-    def test_the_address_is_one(self, values: dict[str, str], address: str) -> None:
-        with pytest.raises(SettingsError, match="CDN_BASE_URL"):
-            Environment({**values, "CDN_BASE_URL": address}).cdn()
 
 
 def test_installations_on_one_redis_hear_only_their_own() -> None:

@@ -117,8 +117,10 @@ class TestDocument:
         call_command("metrics", stdout=out)
         return out.getvalue()
 
-    def test_the_committed_page_is_the_definitions(self) -> None:
+    def test_the_committed_page_is_the_definitions_and_a_name_is_defined_once(self) -> None:
         assert Path(PROJECT_ROOT, "docs/metrics.md").read_text() == self.page()
+        with pytest.raises(ValueError, match="vod_jobs"):
+            define("gauge", "vod_jobs", "Again.")
 
     def test_a_scrape_holds_exactly_what_the_page_names(self, scraper: Api, owner: User) -> None:
         named = re.findall(r"^\| `(\w+)` \| (\w+) \|", self.page(), re.MULTILINE)
@@ -136,15 +138,6 @@ class TestDocument:
     def test_a_scrape_says_which_program_answers(self, scraper: Api, settings: Any) -> None:
         settings.COMMIT = "0123456789ab"
         assert value(samples_of(scraper), "vod_build_info", version=settings.VERSION, commit="0123456789ab") == 1
-
-    def test_a_name_is_defined_once(self) -> None:
-        with pytest.raises(ValueError, match="vod_jobs"):
-            define("gauge", "vod_jobs", "Again.")
-
-    def test_every_collector_names_what_it_reads(self) -> None:
-        names = [definition.name for collector in metrics.COLLECTORS for definition in collector.definitions]
-        assert len(names) == len(set(names))
-        assert set(names) <= set(DEFINITIONS)
 
 
 class TestRows:
@@ -196,22 +189,16 @@ class TestRows:
         ratio = value(samples, "vod_job_success_ratio", kind="comparison.align")
         assert ratio == pytest.approx(2 / 3)
 
-    def test_sessions_are_active_while_they_change(self, scraper: Api, owner: User) -> None:
-        make_session(owner)
-        old = make_session(owner)
-        ComparisonSession.objects.filter(pk=old.pk).update(updated_at=Now() - timedelta(minutes=61))
-        assert value(samples_of(scraper), "vod_sessions_active", kind="comparison") == 1
-
-    def test_storage_is_what_is_stored_and_not_what_is_referenced(self, scraper: Api, owner: User) -> None:
+    def test_sessions_storage_and_accounts_are_counted_as_defined(self, scraper: Api) -> None:
         assert value(samples_of(scraper), "vod_storage_used_bytes") == 0
-        make_video(owner, file_size=700, source="stored")
-        make_video(owner, file_size=50, source="stored")
-        make_video(owner, file_size=9000)
-        assert value(samples_of(scraper), "vod_storage_used_bytes") == 750
-
-    def test_accounts_are_those_that_may_sign_in(self, scraper: Api) -> None:
-        make_user(), make_user(), make_user(is_active=False), make_user(role=Role.MODERATOR)
+        owner, _, _, _ = make_user(), make_user(), make_user(is_active=False), make_user(role=Role.MODERATOR)
+        for size, source in ((700, "stored"), (50, "stored"), (9000, "reference")):
+            make_video(owner, file_size=size, source=source)
+        _, old = make_session(owner), make_session(owner)
+        ComparisonSession.objects.filter(pk=old.pk).update(updated_at=Now() - timedelta(minutes=61))
         samples = samples_of(scraper)
+        assert value(samples, "vod_sessions_active", kind="comparison") == 1
+        assert value(samples, "vod_storage_used_bytes") == 750
         assert value(samples, "vod_accounts", role="user") == 2
         assert value(samples, "vod_accounts", role="moderator") == 1
 

@@ -287,10 +287,7 @@ def test_a_client_that_takes_nothing_of_its_answer_is_ended_unless_it_plays(path
         for _ in range(400):
             await send({"type": "http.response.body", "body": b"a" * 65_536, "more_body": True})
 
-    with (
-        serving(tell, http=Hasty) as (port, server),
-        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
-    ):
+    with serving(tell, http=Hasty) as (port, server), socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
         wire.sendall(head(path))
         wait_until(lambda: server.server_state.connections, 10)
         if is_ended:
@@ -305,10 +302,7 @@ def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8000000")]})
         await send({"type": "http.response.body", "body": b"a" * 8_000_000})
 
-    with (
-        serving(tell, http=Hasty) as (port, _),
-        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
-    ):
+    with serving(tell, http=Hasty) as (port, _), socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
         wire.sendall(head("/api/v1/videos"))
         got = 0
         while got < 8_000_000:

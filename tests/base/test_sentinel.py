@@ -166,10 +166,13 @@ def test_addresses_of_sentinels_are_read(url: str, found: dict[str, Any] | None)
     assert sentinels(url) == found
 
 
-def test_one_redis_has_one_prefix_of_messages_however_it_is_written() -> None:
+def test_one_redis_has_one_prefix_of_messages_however_it_is_written(tmp_path: Path) -> None:
     urls = ["redis+sentinel://a:1/vod", "redis+sentinel://:a[b]@a:1/vod/0", "redis://a:1/0", "redis://a:1"]
     assert len({message_prefix("key", url, "rows") for url in urls}) == 1
     assert message_prefix("key", "redis+sentinel://a:1/vod/1", "rows") == message_prefix("key", "redis://a:1/1", "rows")
+    for url in ("redis+sentinel://a/vod", "redis+sentinel://a:1", "redis+sentinel://a:1,/vod"):
+        with pytest.raises(SettingsError, match=r"redis\+sentinel://host:port"):
+            Environment({"REDIS_URL": url}).redis_url(tmp_path)
 
 
 @pytest.mark.services
@@ -188,12 +191,6 @@ def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers:
     with pytest.raises(MasterNotFoundError) as caught, connect(url, 1.0) as client:
         client.ping()
     assert reason(caught.value) == "no sentinel names a master"
-
-
-@pytest.mark.parametrize("url", ["redis+sentinel://a/vod", "redis+sentinel://a:1", "redis+sentinel://a:1,/vod"])
-def test_wrong_addresses_of_sentinels_are_refused(url: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"redis\+sentinel://host:port"):
-        Environment({"REDIS_URL": url}).redis_url(tmp_path)
 
 
 class Told:

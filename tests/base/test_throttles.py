@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +23,7 @@ from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user, make_video
 from tests.support.private_redis import PrivateRedis
 from tests.support.sockets import ask
+from tests.support.together import at_once
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 from vodplatform.base.errors import DomainError
@@ -145,10 +145,7 @@ class TestRetryAfter:
         clock.now += 1
         assert api.get(ME).status_code == 200
 
-    @given(
-        limit=st.integers(1, 50),
-        steps=st.lists(st.tuples(st.floats(0, 70), st.integers(1, 60)), max_size=8),
-    )
+    @given(limit=st.integers(1, 50), steps=st.lists(st.tuples(st.floats(0, 70), st.integers(1, 60)), max_size=8))
     def test_it_is_the_first_second_at_which_one_is_allowed(self, limit: int, steps: list[tuple[float, int]]) -> None:
         from limits import RateLimitItemPerMinute
         from limits.storage import MemoryStorage
@@ -327,12 +324,7 @@ class TestWithRedis:
         assert not throttles.hit("read", "ben")
 
     def test_threads_at_once_are_let_through_as_often_as_the_limit_says(self, private_redis: PrivateRedis) -> None:
-        waits: list[int] = []
-        threads = [threading.Thread(target=lambda: waits.append(throttles.hit("clock", "x"))) for _ in range(30)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
+        waits = at_once(*[lambda: throttles.hit("clock", "x")] * 30)
         assert waits.count(0) == LIMITS["clock"]
 
     def test_every_key_goes_by_itself(self, private_redis: PrivateRedis) -> None:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
 from typing import Any
+
+from django.db import connections
 
 from jobs_app import services
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks
 from jobs_app.models import Job
+from jobs_app.runner import run_queue
 from vodplatform.base.processes.process import Limits
 
 started = threading.Event()
@@ -111,6 +117,26 @@ DIES = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 @job_actor("test.pausable_child", queue="test", pausable=True)
 def pausable_child(context: JobContext) -> dict[str, Any]:
     return child.handler(context)
+
+
+@contextmanager
+def running_lane() -> Iterator[Thread]:
+    """Run the lane ``test`` in a thread, as a worker does; wait for the thread at the end."""
+
+    def run() -> None:
+        try:
+            run_queue("test")
+        finally:
+            connections.close_all()
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        go_on.set()
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 NAMES = (

@@ -14,7 +14,7 @@ from tests.support.factories import lease_of, make_job, make_user
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("kinds", "other_host")]
 
 
 @pytest.fixture(params=[-1, 1], ids=["an hour behind", "an hour ahead"])
@@ -26,7 +26,6 @@ def other_host(request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: real() + shift.total_seconds())
 
 
-@pytest.mark.usefixtures("other_host")
 def test_a_job_claimed_there_is_not_taken_away_here_nor_kept_for_ever(owner: User) -> None:
     services.enqueue("test.echo", owner, {})
     job = leases.claim("test", "there")
@@ -36,22 +35,13 @@ def test_a_job_claimed_there_is_not_taken_away_here_nor_kept_for_ever(owner: Use
     assert abs(lease_of(job).rows().get().lease_until - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-@pytest.mark.usefixtures("other_host")
-def test_a_wait_is_as_long_as_it_says(owner: User) -> None:
+def test_waits_and_plans_are_as_long_and_old_jobs_as_old_as_the_database_says(owner: User, settings: Any) -> None:
     job = make_job(owner, "processing", kind="test.ask", lane="test")
     assert leases.wait(lease_of(job), {}, 600, deadline_seconds=1200, message="w")
     job.refresh_from_db()
     assert abs(job.run_at - datetime.now(UTC) - timedelta(seconds=600)) < timedelta(minutes=1)
     assert upkeep.wake_due() == 0
-
-
-@pytest.mark.usefixtures("other_host")
-def test_old_jobs_are_as_old_as_the_database_says(owner: User, settings: Any) -> None:
     settings.JOB_RETENTION_DAYS = 0.02  # half an hour
     make_job(owner, "completed")
     assert upkeep.purge() == 0
-
-
-@pytest.mark.usefixtures("other_host")
-def test_a_plan_begins_and_ends_when_the_database_says() -> None:
     assert limits_of(make_user(tier="pro"))["max_concurrent_jobs"] == 4

@@ -50,6 +50,8 @@ def giving(*jobs: Job) -> list[Job]:
 
 
 class TestShare:
+    pytestmark = pytest.mark.both
+
     @pytest.fixture(autouse=True)
     def _four_places(self, kinds: None, settings: Any) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 4}
@@ -62,18 +64,16 @@ class TestShare:
         claimed = [leases.claim("test", "w") for _ in range(4)]
         assert [job and job.owner_id for job in claimed] == [pro.pk, pro.pk, *(job.owner_id for job in theirs)]
 
-    def test_alone_it_has_the_whole(self) -> None:
-        pro = make_user("pro", tier="enterprise")
-        for _ in range(4):
-            services.enqueue("test.echo", pro, {})
-        assert all(leases.claim("test", "w") for _ in range(4))
-
-    def test_also_beside_somebody_who_may_run_no_more(self, owner: User, settings: Any) -> None:
+    @pytest.mark.parametrize("is_alone", [True, False])
+    def test_it_has_the_whole_alone_or_beside_somebody_who_may_run_no_more(
+        self, owner: User, settings: Any, is_alone: bool
+    ) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "align": 4}
         pro = make_user("pro", tier="enterprise")
-        for _ in range(2):
-            make_job(owner, JobStatus.PROCESSING, lane="align")
-        wait_in_line(owner)
+        if not is_alone:
+            for _ in range(2):
+                make_job(owner, JobStatus.PROCESSING, lane="align")
+            wait_in_line(owner)
         for _ in range(4):
             services.enqueue("test.echo", pro, {})
         assert [job.owner_id for _ in range(4) if (job := leases.claim("test", "w"))] == [pro.pk] * 4
@@ -82,33 +82,32 @@ class TestShare:
 class TestWho:
     """The lane ``test`` has two places."""
 
-    def test_one_of_an_account_that_has_the_whole_lane(self, owner: User, other: User, at_work: Running) -> None:
+    pytestmark = pytest.mark.both
+
+    def test_one_of_an_account_that_has_the_whole_lane(
+        self, owner: User, other: User, at_work: Running, settings: Any
+    ) -> None:
         older, newer = at_work(owner, minutes=3), at_work(owner)
         assert giving(older, newer) == []
-        wait_in_line(other)
+        wait_in_line(owner)
+        assert giving(older, newer) == []
+        waiting = wait_in_line(other, priority=Priority.LOW)
+        assert giving(older, newer) == []
+        Job.objects.filter(pk=waiting.pk).update(priority=Priority.NORMAL)
         assert giving(older, newer) == [older]
+        # Another process is told of its own alone.
+        assert giving(newer) == []
+        settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}  # a place is free
+        assert giving(older, newer) == []
 
     def test_not_before_its_slice_is_over(self, owner: User, other: User, at_work: Running) -> None:
         wait_in_line(other)
         assert giving(at_work(owner, minutes=0.5), at_work(owner, minutes=0.5)) == []
 
-    def test_not_while_a_place_is_free(self, owner: User, other: User, at_work: Running, settings: Any) -> None:
-        settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}
-        wait_in_line(other)
-        assert giving(at_work(owner), at_work(owner)) == []
-
-    def test_not_to_ones_own(self, owner: User, at_work: Running) -> None:
-        wait_in_line(owner)
-        assert giving(at_work(owner), at_work(owner)) == []
-
     def test_not_to_who_may_not_run(self, owner: User, other: User, at_work: Running) -> None:
         for _ in range(2):
             make_job(other, JobStatus.PROCESSING, lane="align")
         wait_in_line(other)
-        assert giving(at_work(owner), at_work(owner)) == []
-
-    def test_not_to_what_is_less_urgent(self, owner: User, other: User, at_work: Running) -> None:
-        wait_in_line(other, priority=Priority.LOW)
         assert giving(at_work(owner), at_work(owner)) == []
 
     def test_not_one_that_keeps_nothing(self, owner: User, other: User, at_work: Running) -> None:
@@ -131,11 +130,6 @@ class TestWho:
         job = at_work(owner)
         assert giving(job) == [job]
 
-    def test_another_process_is_told_of_its_own_alone(self, owner: User, other: User, at_work: Running) -> None:
-        at_work(owner, minutes=9)
-        wait_in_line(other)
-        assert giving(at_work(owner)) == []
-
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("running_keeper")
@@ -145,31 +139,22 @@ class TestHow:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
         settings.JOB_SLICE_SECONDS = 0.0
 
-    def run_until_it_gives_way(self, job: Job) -> None:
+    def run_next(self, job: Job) -> None:
+        """Claim the next job, which must be this one, and run it until it ends or gives way."""
         claimed = leases.claim("test", "w")
         assert claimed is not None
         assert claimed.pk == job.pk
         run_job(claimed)
         job.refresh_from_db()
+
+    def run_until_it_gives_way(self, job: Job) -> None:
+        self.run_next(job)
         assert (job.status, job.attempt, job.admitted, job.lease_token) == ("queued", 0, True, None)
         assert [event.name for event in JobEvent.objects.filter(job=job)][-1] == "gave_way"
 
     def test_it_ends_at_its_checkpoint_and_goes_on_there_after_the_other(self, owner: User, other: User) -> None:
-        job = services.enqueue("test.steps", owner, {})
-        services.enqueue("test.echo", other, {})
-        self.run_until_it_gives_way_at_its_second_step(job)
-        following = leases.claim("test", "w")
-        assert following is not None
-        assert following.owner_id == other.pk
-        run_job(following)
-        again = leases.claim("test", "w")
-        assert again is not None
-        assert again.pk == job.pk
-        run_job(again)
-        job.refresh_from_db()
-        assert (job.status, job.result) == ("completed", {"done": [1, 1, 1]})
+        job, following = services.enqueue("test.steps", owner, {}), services.enqueue("test.echo", other, {})
 
-    def run_until_it_gives_way_at_its_second_step(self, job: Job) -> None:
         def let_it_go_on() -> None:
             assert kinds.started.wait(20)
             [context] = wait_until(lambda: list(keeper._contexts.values()), 10, "it runs")
@@ -181,6 +166,9 @@ class TestHow:
         self.run_until_it_gives_way(job)
         helper.join()
         assert len((job.checkpoint or {})["done"]) == 2
+        self.run_next(following)
+        self.run_next(job)
+        assert (job.status, job.result) == ("completed", {"done": [1, 1, 1]})
 
     def test_a_child_is_ended_when_it_has_said_a_checkpoint(self, owner: User, other: User) -> None:
         code = (

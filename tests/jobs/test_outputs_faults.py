@@ -1,15 +1,17 @@
-"""What jobs store, on an S3 that is away: rows change all the same, jobs are tried again, and leftovers are swept."""
+"""What jobs store, on a storage that is away: rows change all the same, jobs wait, and leftovers are swept."""
 
 from __future__ import annotations
 
 import errno
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
@@ -22,24 +24,43 @@ from tests.comparison.test_timer_preview import ECHO
 from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import lease_of, make_job, make_session, make_video
-from tests.support.s3 import Bucket, storage_of
+from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 from vodplatform.base import logs
 from vodplatform.base.files.storage import StoreFull, StoreUnavailable
 from vodplatform.management.commands import expire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
-PATIENCE = 3.0  # seconds that the impatient store waits
+
+
+class Files:
+    """The store of a test: a folder, which can be away."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.folder, self.is_away = folder, False
+        for name in ("_open", "_save", "delete", "exists", "listdir"):
+            patch.setattr(FileSystemStorage, name, self.unless_away(getattr(FileSystemStorage, name)))
+        patch.setattr("jobs_app.outage.ask_storage", self.check)
+
+    def check(self) -> None:
+        if self.is_away:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def unless_away(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def ask(storage: FileSystemStorage, *given: Any, **named: Any) -> Any:
+            if Path(storage.location) == self.folder:
+                self.check()
+            return call(storage, *given, **named)
+
+        return ask
+
+    def keys(self) -> list[str]:
+        return [path.relative_to(self.folder).as_posix() for path in self.folder.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
-def bucket(s3: Bucket, settings: Any) -> Bucket:
-    """The storage, which waits three seconds where the settings' own waits ten, and asks once."""
-    storage = storage_of(
-        s3.environment, connect_timeout=PATIENCE, read_timeout=PATIENCE, retries={"total_max_attempts": 1}
-    )
-    settings.STORAGES = {**settings.STORAGES, "default": storage}
-    return s3
+def files(media: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    return Files(media, monkeypatch)
 
 
 @pytest.fixture
@@ -62,30 +83,26 @@ def put(job: Job) -> str:
 
 class TestDeleting:
     def test_a_job_is_deleted_and_its_files_are_swept_later(
-        self, api: Api, owner: User, bucket: Bucket, events: list[tuple[str, dict[str, Any]]]
+        self, api: Api, owner: User, files: Files, events: list[tuple[str, dict[str, Any]]]
     ) -> None:
         job = make_job(owner, "completed")
         key = put(job)
-        bucket.faults.answer_503()
+        files.is_away = True
         assert api.delete(f"/api/v1/jobs/{job.pk}").status_code == 204
         assert not Job.objects.filter(pk=job.pk).exists()
         (left,) = [data for name, data in events if name == "outputs.left"]
         assert left["folder"] == f"jobs/{job.pk}"
-        assert bucket.keys() == [key]
-        bucket.faults.heal()
-        assert (outputs.sweep(), bucket.keys()) == (1, [])
+        with pytest.raises(CommandError, match="storage does not answer"):
+            call_command("expire")
+        assert "cleanup.left" in [name for name, _ in events]
+        assert files.keys() == [key]
+        files.is_away = False
+        assert (outputs.sweep(), files.keys()) == (1, [])
 
-    def test_so_is_one_that_is_deleted_with_its_session(self, owner: User, bucket: Bucket) -> None:
-        job = make_job(owner, "failed")
-        put(job)
-        bucket.faults.hang()
-        services.delete(job)
-        assert not Job.objects.exists()
-
-    def test_what_asks_the_storage_itself_says_that_it_is_away(self, bucket: Bucket) -> None:
+    def test_what_asks_the_storage_itself_says_that_it_is_away(self, files: Files) -> None:
         job = Job(pk=uuid.uuid4())
         put(job)
-        bucket.faults.answer_503()
+        files.is_away = True
         for call in (
             lambda: outputs.delete_folder("previews/comp-1"), lambda: outputs.keep("previews/comp-1/a", b"a"),
             lambda: outputs.sweep_job(job.pk), outputs.sweep, lambda: put(job),
@@ -102,43 +119,38 @@ class TestRunning:
     def queue(self, owner: User, kind: str) -> Job:
         return make_job(owner, kind=kind, lane="test", params={})
 
-    def test_a_kind_that_stores_waits_until_the_storage_is_back(self, owner: User, bucket: Bucket) -> None:
+    def test_a_kind_that_stores_waits_until_the_storage_is_back(self, owner: User, files: Files) -> None:
         job = self.queue(owner, "test.store")
-        bucket.faults.answer_503()
+        files.is_away = True
         run_queue("test")
         job.refresh_from_db()
         assert (job.status, job.attempt, job.retries, job.crashes) == ("waiting", 0, 0, 0)
         assert job.away_since is not None
-        bucket.faults.heal()
-        self.go_on(job)
-        assert (job.status, bucket.keys()) == ("completed", [job.result["key"]])
+        files.is_away = False
+        Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
+        services.queue_due(job.pk)
+        run_queue("test")
+        job.refresh_from_db()
+        assert (job.status, files.keys()) == ("completed", [job.result["key"]])
 
-    def test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself(self, owner: User, bucket: Bucket) -> None:
+    def test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself(self, owner: User, files: Files) -> None:
         jobs = [self.queue(owner, "test.store") for _ in range(3)]
-        bucket.faults.answer_503()
+        files.is_away = True
         for _ in range(2):
             run_queue("test")
         statuses = sorted(Job.objects.values_list("status", "attempt"))
         assert statuses == [("queued", 0), ("queued", 0), ("waiting", 0)]
-        bucket.faults.heal()
+        files.is_away = False
         assert run_queue("test") == 2
         Job.objects.filter(status="waiting").update(run_at=jobs[0].created_at)
         Sweep()()
         run_queue("test")
         assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
 
-    def go_on(self, job: Job) -> None:
-        Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
-        services.queue_due(job.pk)
-        run_queue("test")
-        job.refresh_from_db()
-
     @pytest.mark.parametrize(
         ("hours", "minutes", "status"), [(23, 1, "waiting"), (25, 1, "failed"), (25, 11, "waiting")]
     )
-    def test_after_a_day_of_it_the_job_says_why(
-        self, owner: User, bucket: Bucket, hours: int, minutes: int, status: str
-    ) -> None:
+    def test_after_a_day_of_it_the_job_says_why(self, owner: User, hours: int, minutes: int, status: str) -> None:
         """Unless its last attempt went on for a while before the storage went away again."""
         job = self.queue(owner, "test.store")
         lease = lease_of(leases.claim("test", "w"))
@@ -162,7 +174,7 @@ class TestRunning:
         assert (job.status, job.error["type"]) == ("failed", "disk_full")
 
     def test_what_a_failed_attempt_stored_may_stay_for_a_while(
-        self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch, events: list[tuple[str, dict[str, Any]]]
+        self, owner: User, files: Files, monkeypatch: pytest.MonkeyPatch, events: list[tuple[str, dict[str, Any]]]
     ) -> None:
         """The storage goes away between what the attempt stored and its end."""
         job = self.queue(owner, "test.half")
@@ -170,7 +182,7 @@ class TestRunning:
 
         def keep_and_lose(key: str, content: bytes) -> str:
             found = keep(key, content)
-            bucket.faults.answer_503()
+            files.is_away = True
             return found
 
         monkeypatch.setattr(outputs, "keep", keep_and_lose)
@@ -178,14 +190,15 @@ class TestRunning:
         job.refresh_from_db()
         assert (job.status, job.error["type"]) == ("failed", "no_timer")
         assert [name for name, _ in events].count("outputs.left") == 1
-        assert len(bucket.keys()) == 1
+        assert len(files.keys()) == 1
 
 
+@pytest.mark.services
 class TestExpire:
-    def test_old_previews_go_from_a_bucket_too(self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_old_previews_go_from_a_bucket_too(self, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         outputs.keep("previews/comp-1/x/a.jpg", b"old")
         call_command("expire")
-        assert bucket.keys("previews/") == ["previews/comp-1/x/a.jpg"]
+        assert s3_storage.keys("previews/") == ["previews/comp-1/x/a.jpg"]
 
         class Later(datetime):
             @classmethod
@@ -194,23 +207,16 @@ class TestExpire:
 
         monkeypatch.setattr(expire, "datetime", Later)
         call_command("expire")
-        assert bucket.keys("previews/") == []
-
-    def test_a_storage_that_is_away_is_named(self, bucket: Bucket, events: list[tuple[str, dict[str, Any]]]) -> None:
-        outputs.keep("previews/comp-1/x/a.jpg", b"old")
-        bucket.faults.answer_503()
-        with pytest.raises(CommandError, match="storage does not answer"):
-            call_command("expire")
-        assert "cleanup.left" in [name for name, _ in events]
+        assert s3_storage.keys("previews/") == []
 
 
 def test_a_timer_preview_on_a_storage_that_is_away_is_503(
-    api: Api, owner: User, library: Library, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    api: Api, owner: User, library: Library, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stand_in(monkeypatch, ECHO)
     videos = [make_video(owner, duration=5, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
     session = make_session(owner, videos=videos)
-    bucket.faults.answer_503()
+    files.is_away = True
     path = f"{BASE}/{session.session_id}/timer-preview"
     refused(api.send("POST", path, {"roi": BOX}, fails=True), 503, "unavailable")
     assert api.delete(f"{BASE}/{session.session_id}").status_code == 200

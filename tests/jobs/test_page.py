@@ -43,22 +43,23 @@ def actions(page: str, job: Job) -> set[str]:
     return set(re.findall(r'data-act="(\w+)"', row))
 
 
-def test_a_stranger_is_sent_to_the_sign_in(client: Client) -> None:
+def test_a_stranger_is_sent_to_the_sign_in_and_refused_a_piece_without_a_redirect(client: Client) -> None:
     response = client.get("/jobs")
     assert (response.status_code, response["Location"]) == (302, "/login?next=/jobs")
-
-
-@pytest.mark.parametrize("part", ["list", "rows", "other"])
-def test_a_piece_is_refused_to_a_stranger_without_a_redirect(client: Client, part: str) -> None:
-    response = client.get(f"/jobs?part={part}")
-    assert (response.status_code, response.json()["type"]) == (401, "unauthenticated")
+    for part in ("list", "rows", "other"):
+        response = client.get(f"/jobs?part={part}")
+        assert (response.status_code, response.json()["type"]) == (401, "unauthenticated")
 
 
 def test_jobs_come_newest_first_and_only_ones_own(browser: Client, owner: User, other: User) -> None:
     old = make_job(owner, created_at=Now() - timedelta(hours=1))
     new = make_job(owner)
-    make_job(other)
+    foreign = make_job(other)
     assert ids(shown(browser)) == [str(new.pk), str(old.pk)]
+    assert ids(shown(browser, f"/jobs?part=rows&id={old.pk}&id={foreign.pk}")) == [str(old.pk)]
+    response = browser.get("/jobs?part=rows&id=7")
+    assert (response.status_code, response.json()["type"]) == (400, "bad_request")
+    assert browser.post("/jobs").status_code == 405
 
 
 def test_an_admin_sees_everybodys_with_their_owners(client: Client, admin_person: User, owner: User) -> None:
@@ -69,17 +70,7 @@ def test_an_admin_sees_everybodys_with_their_owners(client: Client, admin_person
     assert "of owner," in page
 
 
-def test_a_row_of_somebody_else_is_left_out_of_the_rows_asked_for(browser: Client, owner: User, other: User) -> None:
-    own, foreign = make_job(owner), make_job(other)
-    assert ids(shown(browser, f"/jobs?part=rows&id={own.pk}&id={foreign.pk}")) == [str(own.pk)]
-
-
-def test_an_id_that_is_none_is_a_bad_request(browser: Client) -> None:
-    response = browser.get("/jobs?part=rows&id=7")
-    assert (response.status_code, response.json()["type"]) == (400, "bad_request")
-
-
-def test_every_status_has_a_word_an_icon_that_exists_and_one_group() -> None:
+def test_every_status_and_every_kind_has_a_word_and_an_icon_that_exists() -> None:
     icons = (PROJECT_ROOT / "static" / "icons.svg").read_text()
     assert set(STATUSES) == set(JobStatus.values)
     for icon, word, _ in STATUSES.values():
@@ -87,48 +78,30 @@ def test_every_status_has_a_word_an_icon_that_exists_and_one_group() -> None:
         assert word
     groups = [statuses for name, (_, statuses) in GROUPS.items() if name]
     assert sorted(status for statuses in groups for status in statuses) == sorted(JobStatus.values)
-
-
-def test_every_kind_of_the_program_has_a_label_and_an_icon_that_exists() -> None:
-    icons = (PROJECT_ROOT / "static" / "icons.svg").read_text()
     for name in registry():
         assert label_of(name) != name, f"{name} has no label"
         assert f'id="i-{icon_of(name)}"' in icons
 
 
-@pytest.mark.parametrize(("show", "count"), [("", 8), ("live", 4), ("failed", 1), ("finished", 3), ("nonsense", 8)])
-def test_it_can_be_narrowed_by_status(browser: Client, owner: User, show: str, count: int) -> None:
+def test_it_can_be_narrowed_by_status_and_kind(browser: Client, owner: User, kinds: None) -> None:
     for status in JobStatus.values:
         make_job(owner, status)
-    assert len(ids(shown(browser, f"/jobs?show={show}"))) == count
-
-
-def test_it_can_be_narrowed_by_kind(browser: Client, owner: User, kinds: None) -> None:
-    make_job(owner)
+    for show, count in {"": 8, "live": 4, "failed": 1, "finished": 3, "nonsense": 8}.items():
+        assert len(ids(shown(browser, f"/jobs?show={show}"))) == count
     echo = make_job(owner, kind="test.echo")
     assert ids(shown(browser, "/jobs?kind=test.echo")) == [str(echo.pk)]
 
 
-@pytest.mark.parametrize(
-    ("status", "can"),
-    [
-        ("queued", {"cancel"}), ("processing", {"cancel"}), ("waiting", {"cancel"}), ("paused", {"resume", "cancel"}),
-        ("completed", {"delete"}), ("failed", {"retry", "delete"}), ("cancelled", {"retry", "delete"}),
-        ("expired", {"delete"}),
-    ],
-)  # fmt: skip
-def test_each_status_offers_what_it_can_be_asked_for(browser: Client, owner: User, status: str, can: set[str]) -> None:
-    job = make_job(owner, status)
-    assert actions(shown(browser), job) == can
-
-
-@pytest.mark.parametrize("status", ["queued", "processing", "waiting"])
-def test_only_a_kind_with_checkpoints_offers_a_pause(browser: Client, owner: User, kinds: None, status: str) -> None:
-    pausable = next(name for name, kind in registry().items() if kind.pausable and name.startswith("test."))
-    job, plain = make_job(owner, status, kind=pausable), make_job(owner, status, kind="test.echo")
-    page = shown(browser)
-    assert "pause" in actions(page, job)
-    assert "pause" not in actions(page, plain)
+def test_each_status_offers_what_it_can_be_asked_for(browser: Client, owner: User, kinds: None) -> None:
+    offered = {
+        "queued": {"cancel"}, "processing": {"cancel"}, "waiting": {"cancel"}, "paused": {"resume", "cancel"},
+        "completed": {"delete"}, "failed": {"retry", "delete"}, "cancelled": {"retry", "delete"}, "expired": {"delete"},
+    }  # fmt: skip
+    for status, can in offered.items():
+        plain, pausable = make_job(owner, status), make_job(owner, status, kind="test.steps")
+        page = shown(browser)
+        assert actions(page, plain) == can
+        assert ("pause" in actions(page, pausable)) is (status in ("queued", "processing", "waiting"))
 
 
 def test_a_job_that_a_session_shows_has_a_link_and_is_not_deleted_alone(browser: Client, owner: User) -> None:
@@ -148,14 +121,14 @@ def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None
     assert f"job {job.pk}" in page
 
 
-def test_a_job_beyond_the_limit_is_said_to_take_turns(browser: Client, owner: User) -> None:
-    make_job(owner, "queued", admitted=False)
-    assert "Queued: all job places" in shown(browser)
-
-
-def test_a_queued_job_takes_turns_too_while_the_tiers_limit_runs(browser: Client, owner: User) -> None:
-    make_job(owner, "queued")
+def test_a_queued_job_takes_turns_while_the_tiers_limit_runs_or_before_it_is_admitted(
+    browser: Client, owner: User
+) -> None:
+    job = make_job(owner)
     assert "Queued: all job places" not in shown(browser)
+    Job.objects.filter(pk=job.pk).update(admitted=False)
+    assert "Queued: all job places" in shown(browser)
+    Job.objects.filter(pk=job.pk).update(admitted=True)
     for _ in range(2):
         make_job(owner, "processing")
     page = shown(browser)
@@ -164,15 +137,9 @@ def test_a_queued_job_takes_turns_too_while_the_tiers_limit_runs(browser: Client
     assert "2 running" in page
 
 
-def test_a_page_past_the_end_is_the_last_one(browser: Client, owner: User) -> None:
-    for _ in range(PER_PAGE + 1):
-        make_job(owner)
-    assert len(ids(shown(browser))) == PER_PAGE
-    assert len(ids(shown(browser, "/jobs?page=2"))) == 1
-    assert ids(shown(browser, "/jobs?page=99")) == ids(shown(browser, "/jobs?page=2"))
-
-
-def test_fifty_jobs_take_as_many_queries_as_one(browser: Client, owner: User) -> None:
+def test_a_page_past_the_end_is_the_last_one_and_a_full_one_takes_as_many_queries_as_one_of_one(
+    browser: Client, owner: User
+) -> None:
     make_alignment(make_session(owner))
     with CaptureQueriesContext(connection) as one:
         shown(browser)
@@ -181,7 +148,7 @@ def test_fifty_jobs_take_as_many_queries_as_one(browser: Client, owner: User) ->
     with CaptureQueriesContext(connection) as fifty:
         assert len(ids(shown(browser))) == PER_PAGE
     assert len(fifty) == len(one)
-
-
-def test_nothing_but_reading_is_allowed(browser: Client) -> None:
-    assert browser.post("/jobs").status_code == 405
+    make_job(owner)
+    assert len(ids(shown(browser))) == PER_PAGE
+    assert len(ids(shown(browser, "/jobs?page=2"))) == 1
+    assert ids(shown(browser, "/jobs?page=99")) == ids(shown(browser, "/jobs?page=2"))

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import Thread
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from jobs_app import leases, services
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_queue
 from tests.jobs import kinds
+from tests.jobs.kinds import running_lane
 from tests.support.api import Api, refused
 from tests.support.factories import lease_of, make_job
 from tests.support.waiting import wait_until
@@ -24,26 +21,6 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 def make(owner: User, status: str = "queued", **fields: Any) -> Job:
     return make_job(owner, status, **{"kind": "test.steps", "lane": "test", "params": {}, **fields})
-
-
-@contextmanager
-def running_lane() -> Iterator[Thread]:
-    """A worker's thread on the lane; waited for at the end."""
-
-    def work() -> None:
-        try:
-            run_queue("test")
-        finally:
-            connections.close_all()
-
-    thread = Thread(target=work)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        kinds.go_on.set()
-        thread.join(20)
-        assert not thread.is_alive()
 
 
 def again(job: Job) -> Job:
@@ -79,26 +56,19 @@ def test_its_child_is_killed_and_what_the_child_had_saved_is_kept(owner: User, s
 
 
 @pytest.mark.parametrize("status", ["queued", "waiting", "processing"])
-def test_any_live_job_of_a_kind_with_checkpoints_can_be_paused(api: Api, owner: User, status: str) -> None:
+def test_any_live_job_of_a_kind_with_checkpoints_is_paused_and_resumed_once(api: Api, owner: User, status: str) -> None:
     job = make(owner, status)
     response = api.post(f"/api/v1/jobs/{job.pk}/pause")
     assert (response.status_code, response.json()["status"], response.json()["pausable"]) == (200, "paused", True)
     assert api.post(f"/api/v1/jobs/{job.pk}/pause").json() == response.json()
     assert (again(job).lease_token, job.run_at, job.admitted) == (None, None, False)
-
-
-def test_resuming_queues_it_and_again_changes_nothing(api: Api, owner: User) -> None:
-    job = services.pause(make(owner))
+    refused(api.delete(f"/api/v1/jobs/{job.pk}"), 409, "job_live")
     response = api.post(f"/api/v1/jobs/{job.pk}/resume")
     assert (response.status_code, response.json()["status"]) == (200, "queued")
     assert api.post(f"/api/v1/jobs/{job.pk}/resume").json() == response.json()
     assert leases.claim("test", "w").pk == job.pk
-
-
-@pytest.mark.parametrize("action", ["pause", "resume"])
-@pytest.mark.parametrize("status", ["completed", "failed", "cancelled", "expired"])
-def test_a_finished_one_is_a_conflict(api: Api, owner: User, action: str, status: str) -> None:
-    refused(api.post(f"/api/v1/jobs/{make(owner, status).pk}/{action}"), 409, "job_finished")
+    services.pause(again(job))
+    assert api.post(f"/api/v1/jobs/{job.pk}/cancel").json()["status"] == "cancelled"
 
 
 def test_a_paused_job_holds_no_place(owner: User) -> None:
@@ -110,12 +80,6 @@ def test_a_paused_job_holds_no_place(owner: User) -> None:
     assert again(third).admitted
 
 
-def test_a_paused_job_can_be_cancelled_and_not_deleted(api: Api, owner: User) -> None:
-    job = services.pause(make(owner))
-    refused(api.delete(f"/api/v1/jobs/{job.pk}"), 409, "job_live")
-    assert api.post(f"/api/v1/jobs/{job.pk}/cancel").json()["status"] == "cancelled"
-
-
 def test_who_lost_the_lease_to_a_pause_saves_no_checkpoint(owner: User) -> None:
     job = make(owner, "processing")
     lease = lease_of(job)
@@ -124,18 +88,13 @@ def test_who_lost_the_lease_to_a_pause_saves_no_checkpoint(owner: User) -> None:
     assert again(job).checkpoint is None
 
 
-def test_a_crash_goes_on_from_the_checkpoint_too(owner: User) -> None:
+def test_a_crash_goes_on_from_the_checkpoint_too_and_a_retry_from_the_beginning(owner: User) -> None:
     job = make(owner, "processing")
     assert leases.save_checkpoint(lease_of(job), {"done": [1, 1]})
     leases.record_crash(lease_of(job), "gone")
+    failed = make(owner, "failed", checkpoint={"done": [1, 1]})
+    services.retry(failed)
     kinds.go_on.set()
     run_queue("test")
     assert again(job).result == {"done": [1, 1, 2]}
-
-
-def test_retrying_begins_from_the_beginning(owner: User) -> None:
-    job = make(owner, "failed", checkpoint={"done": [1, 1]})
-    services.retry(job)
-    kinds.go_on.set()
-    run_queue("test")
-    assert again(job).result == {"done": [1, 1, 1]}
+    assert again(failed).result == {"done": [1, 1, 1]}

@@ -33,27 +33,20 @@ def former(settings: Any, kinds: None) -> Iterator[None]:
 @pytest.mark.usefixtures("former")
 class TestTheFormer:
     def test_a_job_of_a_new_kind_waits_for_who_knows_it(self, owner: User) -> None:
-        job = make_job(owner, kind="test.echo", lane="test", admitted=True)
+        job = make_job(owner, kind="test.echo", lane="test", admitted=True, priority=9)
+        elsewhere = make_job(owner, kind="test.store", lane="next", admitted=True)
         assert not leases.may_claim("test")
         assert leases.claim("test", "w") is None
-        assert run_queue("test") == 0
+        assert run_queue("test") == run_queue("next") == 0
         Sweep()()
-        job.refresh_from_db()
-        assert (job.status, job.attempt) == ("queued", 0)
-
-    def test_one_behind_it_is_taken(self, owner: User) -> None:
-        make_job(owner, kind="test.echo", lane="test", admitted=True, priority=9)
-        known = services.enqueue("test.store", owner, {})
+        for waiting in (job, elsewhere):
+            waiting.refresh_from_db()
+            assert (waiting.status, waiting.attempt) == ("queued", 0)
+        elsewhere.delete()
+        known = services.enqueue("test.store", owner, {})  # behind it
         assert run_queue("test") == 1
         known.refresh_from_db()
         assert known.status == "completed"
-
-    def test_a_job_in_a_new_lane_waits_for_who_has_it(self, owner: User) -> None:
-        job = make_job(owner, kind="test.store", lane="next", admitted=True)
-        assert run_queue("next") == 0
-        Sweep()()
-        job.refresh_from_db()
-        assert job.status == "queued"
 
     def test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it(self, owner: User) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test")

@@ -36,7 +36,7 @@ from vodplatform.base.models import ProcessKind, RunningProcess
 from vodplatform.base.records import running
 from vodplatform.base.web import publish
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 SURROGATE = "a\udc80b"
 
 
@@ -90,18 +90,18 @@ class TestTurns:
 
     def test_an_idle_moment_gives_nobody_all_the_turns(self) -> None:
         anna, ben = make_user("anna"), make_user("ben")
-        for _ in range(20):
-            services.enqueue("test.echo", anna, {})
         for _ in range(10):
+            services.enqueue("test.echo", anna, {})
+        for _ in range(4):
             leases.complete(lease_of(leases.claim("test", "w")), {})
-        for _ in range(8):
+        for _ in range(6):
             services.enqueue("test.echo", ben, {})
         order = []
-        for _ in range(8):
+        for _ in range(6):
             job = leases.claim("test", "w")
             order.append(job.owner.username)
             leases.complete(lease_of(job), {})
-        assert 3 <= order.count("anna") <= 5, order
+        assert 2 <= order.count("anna") <= 4, order
 
 
 class TestPlaces:
@@ -217,14 +217,15 @@ class TestLimits:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
         client = Client()
         client.force_login(admin_person)
+        for lane, limit in (("test", "0"), ("elsewhere", "1")):
+            client.post("/admin/jobs/lanelimit/add/", {"lane": lane, "limit": limit})
+            assert not LaneLimit.objects.exists()
         client.post("/admin/jobs/lanelimit/add/", {"lane": "test", "limit": "1"})
         assert self.claimed() == 1
         client.post("/admin/jobs/lanelimit/test/change/", {"limit": "3"})
         assert self.claimed() == 2
         assert lanes.limit_of("test") == 3
-
-    def test_one_that_is_empty_leaves_it_to_the_workers(self) -> None:
-        LaneLimit.objects.create(lane="test", limit=None)
+        LaneLimit.objects.update(limit=None)  # left to the workers
         assert self.claimed() == 5
 
     def test_a_share_is_of_what_the_workers_take(self) -> None:
@@ -251,13 +252,6 @@ class TestLimits:
         LaneLimit.objects.all().delete()
         assert lanes.limit_of("test") == 2
 
-    def test_none_is_nought(self, admin_person: User) -> None:
-        client = Client()
-        client.force_login(admin_person)
-        client.post("/admin/jobs/lanelimit/add/", {"lane": "test", "limit": "0"})
-        client.post("/admin/jobs/lanelimit/add/", {"lane": "elsewhere", "limit": "1"})
-        assert not LaneLimit.objects.exists()
-
 
 class TestRoom:
     def test_long_jobs_of_one_lane_never_keep_another_waiting(self) -> None:
@@ -283,27 +277,26 @@ class TestEnds:
         run_queue("test")
         return again(job)
 
-    def test_a_result_that_is_no_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        job = self.run(owner, monkeypatch, lambda context: {"id": uuid.uuid4()})
-        assert (job.status, job.error["type"]) == ("failed", "server_error")
-
-    def test_a_state_that_is_no_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_result_or_a_state_that_is_no_json_fails_the_job(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         def wait(context: JobContext) -> None:
             context.wait({"id": uuid.uuid4()}, seconds=1, deadline_seconds=9, message="w")
 
-        assert self.run(owner, monkeypatch, wait).status == "failed"
+        for handler in (wait, lambda context: {"id": uuid.uuid4()}):
+            job = self.run(owner, monkeypatch, handler)
+            assert (job.status, job.error["type"]) == ("failed", "server_error")
 
     @pytest.mark.parametrize("text", ["a\x00b", SURROGATE, "x" * 100_000])
-    def test_any_text_can_be_the_reason(self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    def test_any_text_can_be_the_progress_and_the_reason(
+        self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str
+    ) -> None:
         def refuse(context: JobContext) -> None:
+            context.progress(3, text)
             raise JobFailed("no_timer", text)
 
         job = self.run(owner, monkeypatch, refuse)
         assert (job.status, job.error["type"], job.crashes) == ("failed", "no_timer", 0)
-
-    @pytest.mark.parametrize("text", ["a\x00b", SURROGATE])
-    def test_any_text_can_be_the_progress(self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-        assert self.run(owner, monkeypatch, lambda c: c.progress(3, text) or {}).status == "completed"
 
     def test_what_a_new_attempt_stores_is_not_swept_with_the_old(
         self, owner: User, monkeypatch: pytest.MonkeyPatch

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import stat
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,8 +11,7 @@ from typing import Any
 import psutil
 import pytest
 from django.core.files.storage import default_storage
-from django.db import OperationalError, connections
-from django.db.models.functions import Now
+from django.db import OperationalError
 
 from jobs_app import chores, leases, messages, runner, services
 from jobs_app.broker import broker
@@ -25,6 +21,7 @@ from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_job, run_queue
 from jobs_app.sweeping import Sweep
 from tests.jobs import kinds
+from tests.jobs.kinds import running_lane
 from tests.support.factories import make_job
 from tests.support.waiting import wait_until, within
 from vodplatform.accounts.models import User
@@ -43,54 +40,40 @@ def ended(job: Job) -> Job:
     return job
 
 
-@contextmanager
-def running_lane() -> Iterator[threading.Thread]:
-    """`run_queue` in a thread of its own, as a worker has it."""
-
-    def run() -> None:
-        try:
-            run_queue("test")
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        kinds.go_on.set()
-        thread.join(20)
-        assert not thread.is_alive()
-
-
 def test_a_lane_runs_until_it_is_empty(owner: User) -> None:
     jobs = [queue(owner, "test.echo", params={"n": number}) for number in range(3)]
     assert run_queue("test") == 3
     assert [ended(job).result for job in jobs] == [{"params": {"n": n}, "attempt": 1} for n in range(3)]
+    for job in jobs:
+        events = JobEvent.objects.filter(job=job).values_list("name", "attempt")
+        assert list(events) == [("processing", 1), ("completed", 1)]
     assert run_queue("test") == 0
 
 
-def test_the_events_tell_the_story(owner: User) -> None:
-    job = queue(owner, "test.echo")
+DIES = {"code": kinds.DIES}
+RAISES = {"code": "raise RuntimeError('not for users')"}
+SLEEPS = {"code": "import time; time.sleep(60)", "seconds": 0.3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "error", "attempts", "text"),
+    [
+        ("test.refuse", {}, "no_timer", 1, "There is no timer."),
+        ("test.break", {}, "server_error", 1, ""),
+        ("test.child", RAISES, "server_error", 1, ""),
+        ("test.child", SLEEPS, "timeout", 1, ""),
+        ("test.child", DIES, "job_crashed", 3, "SIGKILL"),  # a crash, which runs again
+    ],
+    ids=["handler's word", "fault of ours", "child's fault", "child too slow", "child killed"],
+)
+def test_a_job_that_fails_says_why_and_nothing_of_our_faults(
+    owner: User, kind: str, params: dict[str, Any], error: str, attempts: int, text: str
+) -> None:
+    job = queue(owner, kind, params=params)
     run_queue("test")
-    assert list(JobEvent.objects.filter(job=job).values_list("name", "attempt")) == [
-        ("processing", 1),
-        ("completed", 1),
-    ]
-
-
-def test_the_handlers_own_word_ends_the_job(owner: User) -> None:
-    job = queue(owner, "test.refuse")
-    run_queue("test")
-    assert (ended(job).status, job.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
-    assert job.attempt == 1
-
-
-def test_a_fault_of_ours_fails_the_job_without_telling_its_text(owner: User) -> None:
-    job = queue(owner, "test.break")
-    run_queue("test")
-    assert (ended(job).status, job.error["type"]) == ("failed", "server_error")
-    assert "not for users' eyes" not in str(job.error)
+    assert (ended(job).status, job.error["type"], job.attempt) == ("failed", error, attempts)
+    assert text in job.error["message"]
+    assert "not for users" not in str(job.error)
 
 
 def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
@@ -138,40 +121,22 @@ def test_a_childs_progress_is_the_jobs(owner: User) -> None:
     assert list(shown) == ["processing", "completed"]
 
 
-def test_a_killed_child_is_a_crash_and_runs_again(owner: User) -> None:
-    job = queue(owner, "test.child", params={"code": kinds.DIES})
-    run_queue("test")
-    assert (ended(job).status, job.error["type"], job.attempt) == ("failed", "job_crashed", 3)
-    assert "SIGKILL" in job.error["message"]
-
-
-def test_a_child_that_ends_badly_by_itself_is_a_fault_of_ours(owner: User) -> None:
-    job = queue(owner, "test.child", params={"code": "raise RuntimeError('secret')"})
-    run_queue("test")
-    assert (ended(job).status, job.error["type"], job.attempt) == ("failed", "server_error", 1)
-    assert "secret" not in str(job.error)
-
-
-def test_a_child_that_takes_too_long_fails_the_job(owner: User) -> None:
-    job = queue(owner, "test.child", params={"code": "import time; time.sleep(60)", "seconds": 0.3})
-    run_queue("test")
-    assert (ended(job).status, job.error["type"]) == ("failed", "timeout")
-
-
 @pytest.mark.usefixtures("kinds", "running_keeper")
 class TestCancelling:
-    def test_the_child_is_killed_within_a_second(self, owner: User, settings: Any) -> None:
+    @pytest.mark.parametrize("end", ["cancelled", "deleted"])
+    def test_the_child_is_killed_within_a_second(self, owner: User, settings: Any, end: str) -> None:
         settings.JOB_CONTROL_SECONDS = 0.5  # as in the program
         job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
         with running_lane() as thread:
             pid = int(wait_until(lambda: ended(job).message))
             assert psutil.pid_exists(pid)
             began = time.monotonic()
-            services.cancel(job)
+            services.cancel(job) if end == "cancelled" else Job.objects.filter(pk=job.pk).delete()
             wait_until(lambda: not psutil.pid_exists(pid))
             assert time.monotonic() - began < within(1 + LATE_SECONDS)
             thread.join(10)
-        assert (ended(job).status, job.result) == ("cancelled", None)
+        found = list(Job.objects.values_list("status", "result"))
+        assert found == ([("cancelled", None)] if end == "cancelled" else [])
 
     def test_a_handler_that_notices_late_writes_nothing(self, owner: User) -> None:
         job = queue(owner, "test.wait")
@@ -181,16 +146,8 @@ class TestCancelling:
             kinds.go_on.set()
         assert (ended(job).status, job.result, job.progress) == ("cancelled", None, 0)
 
-    def test_a_deleted_job_stops_too(self, owner: User) -> None:
-        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
-        with running_lane() as thread:
-            pid = int(wait_until(lambda: ended(job).message))
-            Job.objects.filter(pk=job.pk).delete()
-            wait_until(lambda: not psutil.pid_exists(pid))
-            thread.join(10)
-        assert not Job.objects.exists()
 
-
+@pytest.mark.both
 @pytest.mark.usefixtures("kinds", "running_keeper")
 class TestKeeping:
     def test_a_running_jobs_lease_is_renewed(self, owner: User) -> None:
@@ -250,33 +207,19 @@ class TestKeeping:
         run_job(claimed)
         assert ended(job).status == ("processing" if is_database_stable else "queued")
 
-    def test_the_sweep_takes_over_what_a_dead_worker_left(self, owner: User) -> None:
-        job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now())
-        wait_until(lambda: ended(job).status == "queued")
-        assert job.crashes == 1
-
-
-def test_the_sweep_sends_again_for_jobs_whose_message_was_lost(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[Job] = []
-    chores.take("expire", 3600)
-    monkeypatch.setattr(messages, "send", sent.append)
-    sweep = Sweep()
-    sweep()
-    assert sent == []
-    job = queue(owner, "test.echo")
-    sweep()
-    assert sent == [job]
-
 
 def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Job] = []
     chores.take("expire", 3600)
     monkeypatch.setattr(messages, "send", sent.append)
+    sweep = Sweep()
+    sweep()
     job = queue(owner, "test.echo")
     Sweep({"align", "merge"})()
     assert sent == []
     Sweep({"align", "test"})()
-    assert sent == [job]
+    sweep()
+    assert sent == [job, job]
 
 
 def test_a_message_reaches_the_broker_and_a_worker_runs_the_job(owner: User) -> None:

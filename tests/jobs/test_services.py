@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -16,7 +17,8 @@ from django.db.models.functions import Now
 from jobs_app import leases, messages, services, upkeep
 from jobs_app.broker import broker
 from jobs_app.models import Job, JobEvent, JobStatus, Priority
-from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
+from tests.support.factories import lease_of, make_job, make_user
+from tests.support.together import at_once
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -41,10 +43,6 @@ class TestEnqueue:
         assert (job.attempt, job.progress, job.priority) == (0, 0, 0)
         assert names(job) == ["queued"]
 
-    def test_an_unknown_kind_is_a_fault_of_the_program(self, owner: User) -> None:
-        with pytest.raises(LookupError):
-            services.enqueue("none", owner, {})
-
     @pytest.mark.django_db(transaction=True)
     def test_a_worker_is_woken_only_once_it_is_committed(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         woken: list[tuple[str, bool]] = []
@@ -68,8 +66,14 @@ class TestEnqueue:
         assert Job.objects.filter(pk=job.pk).exists()
 
 
+@pytest.mark.both
 class TestClaim:
-    def test_the_claimed_row_is_under_a_lease(self, owner: User) -> None:
+    def test_there_may_be_none(self, owner: User) -> None:
+        assert leases.claim("test", "w") is None
+        make(owner, "completed")
+        make(owner, kind="comparison.align", lane="align")
+        make(owner, admitted=False)
+        assert leases.claim("test", "w") is None
         make(owner)
         job = leases.claim("test", "worker-1")
         assert job is not None
@@ -77,13 +81,6 @@ class TestClaim:
         assert job.lease_token is not None
         assert job.lease_until > job.started_at
         assert names(job) == ["processing"]
-
-    def test_there_may_be_none(self, owner: User) -> None:
-        assert leases.claim("test", "w") is None
-        make(owner, "completed")
-        make(owner, kind="comparison.align", lane="align")
-        make(owner, admitted=False)
-        assert leases.claim("test", "w") is None
 
     def test_the_order_is_priority_then_age(self, owner: User) -> None:
         low, old, high = (make(owner, priority=p) for p in (Priority.LOW, Priority.NORMAL, Priority.HIGH))
@@ -107,47 +104,36 @@ class TestClaim:
 
     @pytest.mark.django_db(transaction=True)
     def test_eight_workers_never_run_more_than_the_lane_allows(self) -> None:
-        count, workers = 40, 8
+        count, workers = 24, 8
         for _ in range(count):
             make(make_user())
-        lock, start = threading.Lock(), threading.Barrier(workers)
+        lock = threading.Lock()
         running: set[uuid.UUID] = set()
-        most, done, faults = 0, [], []
+        done: list[uuid.UUID] = []
+        most: list[int] = []
 
         def work() -> None:
-            nonlocal most
-            try:
-                start.wait()
-                while len(done) < count:
-                    # The look before would hide what the lock is for: it makes the race rare, not impossible.
-                    job = leases.claim("test", threading.current_thread().name, look_first=False)
-                    if job is None:
-                        continue
-                    with lock:
-                        assert job.pk not in running
-                        running.add(job.pk)
-                        most = max(most, len(running), Job.objects.filter(status="processing").count())
-                    lease = lease_of(job)
-                    with lock:
-                        # Out of the set first: the slot is free the moment that the row says so.
-                        running.discard(job.pk)
-                        done.append(job.pk)
-                    assert leases.complete(lease, {})
-            except BaseException as exc:
-                faults.append(exc)
-                done.extend([job.pk] * count)
-            finally:
-                connections.close_all()
+            while len(done) < count:
+                # The look before would hide what the lock is for: it makes the race rare, not impossible.
+                job = leases.claim("test", threading.current_thread().name, look_first=False)
+                if job is None:
+                    time.sleep(0.01)  # SQLite gives its lock to whoever asks first, not to whoever waits longest
+                    continue
+                with lock:
+                    assert job.pk not in running
+                    running.add(job.pk)
+                    most.append(max(len(running), Job.objects.filter(status="processing").count()))
+                lease = lease_of(job)
+                with lock:
+                    # Out of the set first: the slot is free the moment that the row says so.
+                    running.discard(job.pk)
+                    done.append(job.pk)
+                assert leases.complete(lease, {})
 
-        threads = [threading.Thread(target=work) for _ in range(workers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
-        assert faults == []
+        at_once(*[work] * workers)
         assert sorted(done) == sorted(Job.objects.filter(status="completed").values_list("pk", flat=True))
         assert len(done) == len(set(done)) == count
-        assert most <= 2
+        assert max(most) <= 2
 
     @pytest.mark.django_db(transaction=True)
     def test_nobody_claims_between_another_ones_count_and_claim(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +168,7 @@ class TestClaim:
         assert Job.objects.filter(status="processing").count() == 2
 
 
+@pytest.mark.both
 class TestLease:
     def test_progress_is_written_and_never_goes_back(self, owner: User) -> None:
         job = make(owner, "processing")
@@ -190,10 +177,7 @@ class TestLease:
             assert leases.report_progress(lease, given, f"at {given}")
             job.refresh_from_db()
             assert (job.progress, job.message) == (shown, f"at {given}")
-
-    def test_a_long_message_is_cut(self, owner: User) -> None:
-        job = make(owner, "processing")
-        assert leases.report_progress(lease_of(job), 1, "x" * 10_000)
+        assert leases.report_progress(lease, 1, "x" * 10_000)
         job.refresh_from_db()
         assert len(job.message) == 500
 
@@ -228,19 +212,16 @@ class TestLease:
         assert Job.objects.filter(pk=job.pk, lease_until__gt=Now() + timedelta(seconds=10)).exists()
         assert leases.held_tokens([token, uuid.uuid4()]) == {token}
 
-    def test_an_end_well_frees_the_row(self, owner: User) -> None:
-        job = make(owner, "processing", progress=30.0)
+    def test_an_end_frees_the_row_and_keeps_its_result_or_reason(self, owner: User) -> None:
+        job, failed = make(owner, "processing", progress=30.0), make(owner, "processing")
         assert leases.complete(lease_of(job), {"answer": 42})
+        assert leases.fail(lease_of(failed), "no_timer", "There is no timer.")
         job.refresh_from_db()
         assert (job.status, job.result, job.progress, job.lease_token) == ("completed", {"answer": 42}, 100, None)
         assert job.finished_at is not None
         assert names(job) == ["completed"]
-
-    def test_a_failure_keeps_its_reason(self, owner: User) -> None:
-        job = make(owner, "processing")
-        assert leases.fail(lease_of(job), "no_timer", "There is no timer.")
-        job.refresh_from_db()
-        assert (job.status, job.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
+        failed.refresh_from_db()
+        assert (failed.status, failed.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
 
     def test_giving_back_costs_no_attempt(self, owner: User) -> None:
         make(owner)
@@ -265,24 +246,24 @@ class TestLease:
             JobEvent.objects.filter(job=job).update(name="other")
 
 
+@pytest.mark.both
 class TestCrashes:
-    def test_a_crash_counts_and_the_job_runs_again(self, owner: User) -> None:
-        make(owner)
-        job = leases.claim("test", "w")
-        assert leases.record_crash(lease_of(job), "signal SIGSEGV")
-        job.refresh_from_db()
-        assert (job.status, job.attempt, job.crashes, job.lease_token) == ("queued", 1, 1, None)
-        assert names(job) == ["processing", "crashed"]
-
-    def test_after_as_many_attempts_as_it_has_it_fails_with_the_reason(self, owner: User) -> None:
+    @pytest.mark.parametrize("how", ["crash", "worker gone"])
+    def test_after_as_many_attempts_as_it_has_it_fails_with_the_reason(self, owner: User, how: str) -> None:
         make(owner, max_attempts=3)
-        for _ in range(3):
+        for number in (1, 2, 3):
             job = leases.claim("test", "w")
-            assert leases.record_crash(lease_of(job), "signal SIGSEGV")
-        job.refresh_from_db()
-        assert (job.status, job.attempt) == ("failed", 3)
+            if how == "crash":
+                assert leases.record_crash(lease_of(job), "signal SIGSEGV")
+            else:
+                Job.objects.filter(pk=job.pk).update(lease_until=EXPIRED)
+                assert upkeep.take_over_expired() == 1
+            job.refresh_from_db()
+            status = "failed" if number == 3 else "queued"
+            assert (job.status, job.attempt, job.crashes, job.lease_token) == (status, number, number, None)
         assert job.error["type"] == "job_crashed"
-        assert "SIGSEGV" in job.error["message"]
+        assert how != "crash" or "SIGSEGV" in job.error["message"]
+        assert names(job)[:2] == ["processing", "crashed"]
         assert leases.claim("test", "w") is None
 
     def test_a_dead_workers_job_is_taken_over(self, owner: User) -> None:
@@ -295,16 +276,8 @@ class TestCrashes:
             assert job.status == status
         assert (dead.crashes, dead.lease_token) == (1, None)
 
-    def test_a_job_that_takes_its_workers_down_fails_in_the_end(self, owner: User) -> None:
-        make(owner, max_attempts=3)
-        for _ in range(3):
-            job = leases.claim("test", "w")
-            Job.objects.filter(pk=job.pk).update(lease_until=EXPIRED)
-            assert upkeep.take_over_expired() == 1
-        job.refresh_from_db()
-        assert (job.status, job.error["type"]) == ("failed", "job_crashed")
 
-
+@pytest.mark.both
 def test_the_next_job_is_known_of_each_queue_with_a_free_slot(owner: User) -> None:
     assert upkeep.jobs_to_run() == []
     make(owner, admitted=False)
@@ -328,15 +301,6 @@ class TestCancel:
         assert job.finished_at is not None
         assert names(job) == ["cancelled"]
 
-    @pytest.mark.parametrize("status", ["completed", "failed", "expired"])
-    def test_one_that_has_ended_is_a_conflict(self, owner: User, status: str) -> None:
-        job = make(owner, status)
-        with pytest.raises(DomainError) as caught:
-            services.cancel(job)
-        assert (caught.value.type.name, caught.value.extra) == ("job_finished", {"status": status})
-        job.refresh_from_db()
-        assert job.status == status
-
 
 class TestRetry:
     @pytest.mark.parametrize("status", ["failed", "cancelled"])
@@ -352,20 +316,14 @@ class TestRetry:
         claimed.refresh_from_db()
         assert claimed.status == "queued"
 
-    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused", "completed", "expired"])
-    def test_others_are_not_retryable(self, owner: User, status: str) -> None:
-        with pytest.raises(DomainError) as caught:
-            services.retry(make(owner, status))
-        assert caught.value.type.name == "not_retryable"
-
-    def test_a_job_whose_inputs_are_gone_is_not_retryable(self, owner: User) -> None:
+    def test_a_job_whose_inputs_or_kind_are_gone_is_not_retryable(self, owner: User) -> None:
+        with pytest.raises(LookupError):
+            services.enqueue("gone", owner, {})
         job = make(owner, "failed", params={"inputs_gone": True})
         with pytest.raises(DomainError, match="inputs"):
             services.retry(job)
         job.refresh_from_db()
         assert job.status == "failed"
-
-    def test_a_job_of_a_kind_that_is_gone_is_not_retryable(self, owner: User) -> None:
         with pytest.raises(DomainError):
             services.retry(make(owner, "failed", kind="gone"))
 
@@ -381,17 +339,3 @@ class TestDelete:
         assert list(Job.objects.all()) == [other]
         assert not default_storage.exists(key)
         assert default_storage.exists(kept)
-
-    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
-    def test_a_live_one_is_a_conflict(self, owner: User, status: str) -> None:
-        with pytest.raises(DomainError) as caught:
-            services.delete(make(owner, status))
-        assert caught.value.type.name == "job_live"
-        assert Job.objects.exists()
-
-    def test_one_that_a_session_shows_is_a_conflict(self, owner: User) -> None:
-        job = make_alignment(make_session(owner)).job
-        with pytest.raises(DomainError) as caught:
-            services.delete(job)
-        assert caught.value.type.name == "job_in_use"
-        assert Job.objects.filter(pk=job.pk).exists()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app import admission, leases, services
 from jobs_app.models import Job, JobStatus, Priority
 from tests.support.factories import lease_of, make_user
+from tests.support.together import at_once
 from vodplatform.accounts.models import Subscription, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
+pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
 
 
 @pytest.fixture
@@ -30,13 +30,11 @@ def queue(owner: User, count: int = 1, **options: Any) -> list[Job]:
     return [services.enqueue("test.echo", owner, {}, **options) for _ in range(count)]
 
 
-def claim_all(lane: str = "test", *, finish: bool = False) -> list[str]:
+def claim_all(lane: str = "test") -> list[str]:
     """The owners of everything that can be claimed, in order."""
     owners = []
     while job := leases.claim(lane, "w"):
         owners.append(job.owner.username)
-        if finish:
-            leases.complete(lease_of(job), {})
     return owners
 
 
@@ -51,10 +49,6 @@ class TestPlaces:
         assert waiting.count() == 3
         assert not waiting.filter(admitted=True).exists()
         assert jobs[0].admitted
-
-    def test_one_that_ends_lets_the_next_in(self, owner: User) -> None:
-        queue(owner, 5)
-        assert len(claim_all(finish=True)) == 5
 
     @pytest.mark.parametrize("how", ["completed", "failed", "cancelled", "paused", "waiting", "deleted retry"])
     def test_however_it_leaves(self, owner: User, how: str) -> None:
@@ -125,14 +119,6 @@ class TestTurns:
             queue(user, 3)
         assert claim_all() == ["anna", "ben", "cleo"] * 3
 
-    def test_who_comes_late_is_next_and_not_last(self) -> None:
-        anna, ben = make_user("anna", tier="enterprise"), make_user("ben")
-        queue(anna, 8)
-        assert [leases.claim("test", "w").owner.username for _ in range(4)] == ["anna"] * 4
-        queue(ben, 2)
-        assert leases.claim("test", "w").owner.username in ("anna", "ben")
-        assert "ben" in claim_all()[:2]
-
     def test_who_was_away_has_no_right_to_a_whole_row_of_turns(self) -> None:
         anna, ben = make_user("anna", tier="enterprise"), make_user("ben", tier="enterprise")
         queue(anna, 8)
@@ -140,12 +126,14 @@ class TestTurns:
             leases.claim("test", "w")
         queue(ben, 3)
         # The turns of what runs are ben's start: the two alternate from here on.
-        assert sorted(claim_all()[:4]) == ["anna", "anna", "ben", "ben"]
+        order = claim_all()
+        assert "ben" in order[:2]
+        assert sorted(order[:4]) == ["anna", "anna", "ben", "ben"]
 
-    def test_a_hundred_thousand_of_one_do_not_hide_the_one_of_another(self, owner: User, other: User) -> None:
+    def test_thousands_of_one_do_not_hide_the_one_of_another(self, owner: User, other: User) -> None:
         queue(owner, 2)
         Job.objects.bulk_create(
-            (Job(kind="test.echo", lane="test", owner=owner, admitted=False) for _ in range(20_000)), batch_size=2_000
+            (Job(kind="test.echo", lane="test", owner=owner, admitted=False) for _ in range(2_000)), batch_size=2_000
         )
         with CaptureQueriesContext(connection) as queries:
             queue(other)
@@ -170,28 +158,16 @@ def test_claims_in_two_lanes_at_once_never_exceed_the_owners_limit(owner: User) 
     for _ in range(8):
         queue(owner)
         services.enqueue("comparison.align", owner, {})
-    start, lock, most, done, faults = threading.Barrier(4), threading.Lock(), [0], [0], []
+    most: list[int] = []
 
     def work(lane: str) -> None:
-        try:
-            start.wait()
-            deadline = time.monotonic() + 60
-            while done[0] < 16 and time.monotonic() < deadline:
-                if job := leases.claim(lane, "w"):
-                    most[0] = max(most[0], Job.objects.filter(status=JobStatus.PROCESSING).count())
-                    assert leases.complete(lease_of(job), {})
-                    with lock:
-                        done[0] += 1
-        except BaseException as exc:
-            faults.append(exc)
-        finally:
-            connections.close_all()
+        deadline = time.monotonic() + 50
+        while len(most) < 16 and time.monotonic() < deadline:
+            if job := leases.claim(lane, "w"):
+                running = Job.objects.filter(status=JobStatus.PROCESSING).count()
+                assert leases.complete(lease_of(job), {})
+                most.append(running)
 
-    threads = [threading.Thread(target=work, args=(lane,)) for lane in ("test", "align") * 2]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(90)
-    assert faults == []
-    assert most[0] <= 2
+    at_once(*[lambda: work("test"), lambda: work("align")] * 2)
+    assert max(most) <= 2
     assert Job.objects.filter(status=JobStatus.COMPLETED).count() == 16

@@ -15,8 +15,8 @@ from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db.models.functions import Now
 
-from jobs_app import chores, leases, outputs, scratch, services, upkeep
-from jobs_app.models import Chore, Job, JobEvent, JobQuerySet
+from jobs_app import leases, outputs, scratch, services, upkeep
+from jobs_app.models import Job, JobEvent, JobQuerySet
 from jobs_app.runner import run_queue
 from tests.support.factories import lease_of, make_alignment, make_job, make_session
 from vodplatform.accounts.models import User
@@ -34,6 +34,7 @@ def put(job_id: object, name: str, attempt: uuid.UUID | None = None) -> str:
     return default_storage.save(f"jobs/{job_id}/{(attempt or uuid.uuid4()).hex}/{name}", ContentFile(b"made"))
 
 
+@pytest.mark.both
 class TestReaping:
     def test_who_had_to_wait_for_the_database_lets_the_living_go_first(self, owner: User, settings: Any) -> None:
         job = make_job(owner, "processing", lease_until=Now() - timedelta(seconds=1))
@@ -55,28 +56,23 @@ class TestReaping:
 
 
 class TestOutputs:
-    def test_what_an_ended_job_does_not_point_at_goes(self, owner: User) -> None:
+    @pytest.mark.parametrize("by", ["sweep", "command"])
+    def test_what_no_ended_job_points_at_goes(self, owner: User, by: str) -> None:
         job = make_job(owner, "completed")
         kept, lost, second = put(job.pk, "a.jpg"), put(job.pk, "a.jpg"), put(job.pk, "b.jpg")
         Job.objects.filter(pk=job.pk).update(result={"list": [{"deep": kept}]})
-        assert outputs.sweep() == 2
-        assert [default_storage.exists(key) for key in (kept, lost, second)] == [True, False, False]
+        gone = [lost, second, put(uuid.uuid4(), "a.jpg")]
+        gone += [put(make_job(owner, status).pk, "half.jpg") for status in ("failed", "cancelled")]
+        if by == "sweep":
+            assert outputs.sweep() == 5
+        else:
+            call_command("expire", verbosity=0)
+        assert [default_storage.exists(key) for key in (kept, *gone)] == [True] + [False] * 5
 
-    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
-    def test_a_live_jobs_outputs_are_left_alone(self, owner: User, status: str) -> None:
-        key = put(make_job(owner, status).pk, "half.jpg")
+    def test_a_live_jobs_outputs_are_left_alone(self, owner: User) -> None:
+        keys = [put(make_job(owner, status).pk, "a") for status in ("queued", "processing", "waiting", "paused")]
         assert outputs.sweep() == 0
-        assert default_storage.exists(key)
-
-    @pytest.mark.parametrize("status", ["failed", "cancelled"])
-    def test_a_failed_job_keeps_none(self, owner: User, status: str) -> None:
-        put(make_job(owner, status).pk, "half.jpg")
-        assert outputs.sweep() == 1
-
-    def test_those_of_a_job_that_is_gone_go(self, owner: User) -> None:
-        key = put(uuid.uuid4(), "a.jpg")
-        assert outputs.sweep() == 1
-        assert not default_storage.exists(key)
+        assert all(default_storage.exists(key) for key in keys)
 
     def test_what_is_no_jobs_folder_is_left_alone(self) -> None:
         key = default_storage.save("jobs/notes/readme.txt", ContentFile(b"mine"))
@@ -92,12 +88,8 @@ class TestOutputs:
         assert job.status == "failed"
         assert list(outputs._files(f"jobs/{job.pk}")) == []
 
-    def test_the_command_does_it_too(self, owner: User) -> None:
-        key = put(make_job(owner, "failed").pk, "half.jpg")
-        call_command("expire", verbosity=0)
-        assert not default_storage.exists(key)
 
-
+@pytest.mark.both
 class TestPurge:
     def old(self, job: Job, days: float) -> Job:
         Job.objects.filter(pk=job.pk).update(finished_at=Now() - timedelta(days=days))
@@ -114,13 +106,6 @@ class TestPurge:
         assert set(Job.objects.values_list("pk", flat=True)) == {young.pk, live.pk}
         assert not JobEvent.objects.exists()
         assert not default_storage.exists(key)
-
-    def test_one_that_a_session_shows_stays(self, owner: User) -> None:
-        job = self.old(make_alignment(make_session(owner)).job, 400)
-        other = self.old(make_job(owner, "failed"), 400)
-        assert upkeep.purge() == 1
-        assert Job.objects.filter(pk=job.pk).exists()
-        assert not Job.objects.filter(pk=other.pk).exists()
 
     def test_those_that_sessions_show_keep_it_from_no_other(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = make_alignment(make_session(owner)).job
@@ -147,11 +132,3 @@ class TestScratch:
         young, foreign = self.folder(f"job-{uuid.uuid4().hex}-b", 5), self.folder("notes")
         assert scratch.sweep() == 1
         assert [path.exists() for path in (running, dead, young, foreign)] == [True, False, True, True]
-
-
-class TestChores:
-    def test_one_process_does_it_until_it_is_due_again(self) -> None:
-        assert [chores.take("sweep", 3600) for _ in range(3)] == [True, False, False]
-        assert chores.take("other", 3600)
-        Chore.objects.filter(name="sweep").update(due_at=Now() - timedelta(seconds=1))
-        assert [chores.take("sweep", 3600) for _ in range(2)] == [True, False]

@@ -47,18 +47,17 @@ def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
     return next(message for message in consumer if message is not None)
 
 
-def test_who_waits_is_told_of_a_message(wakes: NotifyingRedisBroker) -> None:
-    consumer = wakes.consume("align", timeout=LONG)
-    with ThreadPoolExecutor(1) as threads:
-        message = threads.submit(taken, consumer)
+@pytest.mark.parametrize("is_before", [False, True])
+def test_who_waits_is_told_of_a_message_and_one_that_came_before_is_there(
+    wakes: NotifyingRedisBroker, is_before: bool
+) -> None:
+    if is_before:
         wakes.enqueue(MESSAGE)
-        assert message.result(SECONDS).message_id == MESSAGE.message_id
-
-
-def test_a_message_that_came_before_is_there_at_once(wakes: NotifyingRedisBroker) -> None:
-    wakes.enqueue(MESSAGE)
     with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(taken, wakes.consume("align", timeout=LONG)).result(SECONDS)
+        message = threads.submit(taken, wakes.consume("align", timeout=LONG))
+        if not is_before:
+            wakes.enqueue(MESSAGE)
+        assert message.result(SECONDS).message_id == MESSAGE.message_id
 
 
 def test_a_message_that_nobody_was_told_of_is_found(wakes: NotifyingRedisBroker) -> None:

@@ -47,13 +47,6 @@ async def test_then_comes_every_change_up_to_the_end(job: Job, key: str) -> None
         assert (last["status"], last["progress"], last["result"]) == ("completed", 100, {"answer": 42})
 
 
-async def test_a_cancel_over_the_api_is_seen(job: Job, key: str) -> None:
-    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
-        await next_message(communicator)
-        await ask(lambda: Api(key).post(f"/api/v1/jobs/{job.pk}/cancel"))
-        assert (await next_message(communicator))["job"]["status"] == "cancelled"
-
-
 async def test_a_change_that_was_rolled_back_is_not_seen(job: Job, key: str) -> None:
     from django.db import transaction
 
@@ -82,20 +75,14 @@ async def test_a_deleted_job_closes_its_viewers(job: Job, key: str) -> None:
         assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
 
-async def test_an_admin_may_watch(job: Job, admin_person: User) -> None:
-    async with connected(f"/ws/jobs/{job.pk}/", key=await ask(make_key, admin_person)) as communicator:
-        assert (await next_message(communicator))["type"] == "job"
-
-
-async def test_somebody_else_is_closed_with_4404(job: Job, other: User, moderator: User) -> None:
+async def test_an_unknown_job_and_somebody_elses_is_closed_with_4404(
+    job: Job, key: str, other: User, moderator: User, admin_person: User
+) -> None:
+    for name in (str(uuid.UUID(int=1)), "none", "7", "🎮"):
+        assert await first_close(socket(f"/ws/jobs/{name}/", key=key)) == 4404
+    path = f"/ws/jobs/{job.pk}/"
     for user in (other, moderator):
-        assert await first_close(socket(f"/ws/jobs/{job.pk}/", key=await ask(make_key, user))) == 4404
-
-
-@pytest.mark.parametrize("name", [str(uuid.UUID(int=1)), "none", "7", "🎮"])
-async def test_an_unknown_job_is_closed_with_4404(key: str, name: str) -> None:
-    assert await first_close(socket(f"/ws/jobs/{name}/", key=key)) == 4404
-
-
-async def test_without_a_sign_in_it_is_closed_with_4401(job: Job) -> None:
-    assert await first_close(socket(f"/ws/jobs/{job.pk}/")) == 4401
+        assert await first_close(socket(path, key=await ask(make_key, user))) == 4404
+    assert await first_close(socket(path)) == 4401
+    async with connected(path, key=await ask(make_key, admin_person)) as communicator:
+        assert (await next_message(communicator))["type"] == "job"

@@ -42,20 +42,18 @@ def test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow(
     assert argv == dramatiq_argv(1)
 
 
-def test_it_takes_the_queues_that_are_named(started: list[tuple[Any, ...]], settings: Any) -> None:
-    settings.JOB_LANES = {"merge": 4, "align": 2, "render": 1}
+def test_it_takes_the_queues_that_are_named_and_no_more_jobs_than_its_memory_has_room_for(
+    started: list[tuple[Any, ...]], settings: Any
+) -> None:
+    settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8, "render": 1}, 2048 * 1024**2
     call_command("worker", "--queues", "render, align,align", "--threads", "3", "--processes", "2")
-    [(_, argv, _)] = started
-    assert argv[argv.index("--queues") + 1 :] == ["align", "render"]
-    # Two more than jobs: for the first of the other queue, and for wake-ups in vain.
-    assert (option(argv, "--threads"), option(argv, "--processes")) == ("5", "2")
-
-
-def test_it_takes_no_more_jobs_than_its_memory_has_room_for(started: list[tuple[Any, ...]], settings: Any) -> None:
-    settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8}, 2048 * 1024**2
     call_command("worker", "--memory", "16384", "--processes", "2")
     call_command("worker", "--memory", "100", "--threads", "3")
-    assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 2), str(1 + 2)]
+    argv = started[0][1]
+    assert argv[argv.index("--queues") + 1 :] == ["align", "render"]
+    assert option(argv, "--processes") == "2"
+    # Two more than jobs: for the first of the other queue, and for wake-ups in vain.
+    assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 2), str(3 + 2), str(1 + 2)]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ def folder(settings: Any, tmp_path: Path) -> Path:
     return place
 
 
-@pytest.fixture(params=["folder", "s3_storage", "swift"])
+@pytest.fixture(
+    params=["folder", *(pytest.param(name, marks=pytest.mark.services) for name in ("s3_storage", "swift"))]
+)
 def place(request: pytest.FixtureRequest) -> Path | Bucket:
     """Both forms of the store, one after the other: the folder, or the bucket of moto's server or of Swift."""
     found: Path | Bucket = request.getfixturevalue(request.param)
