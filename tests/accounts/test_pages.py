@@ -56,8 +56,8 @@ def is_signed_in(client: Client) -> bool:
 
 class TestSigningIn:
     def test_it_leads_on_never_elsewhere_and_is_kept(self, browser: Client, owner: User) -> None:
-        for address in ("", *ELSEWHERE):
-            response = browser.post("/login", {"username": "owner", "password": PASSWORD, "next": address})
+        for client, address in ((browser, ""), *((Client(headers=HTML), address) for address in ELSEWHERE)):
+            response = client.post("/login", {"username": "owner", "password": PASSWORD, "next": address})
             assert (response.status_code, response["Location"]) == (302, "/")
         assert actions() == [("sign_in", "owner")] * (1 + len(ELSEWHERE))
         assert AuditEntry.objects.order_by("id").first().data == {"by": "session"}  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis.extra.django import TestCase
 
 from tests.support.factories import make_user
@@ -101,6 +101,7 @@ class TestRevoking:
 class TestAnyOrder(TestCase):
     """Whatever is granted in whatever order, periods never overlap and the last grant holds where it reaches."""
 
+    @settings(max_examples=40)
     @given(
         st.lists(
             st.tuples(st.sampled_from(["pro", "enterprise"]), st.integers(0, 20), st.none() | st.integers(1, 20)),

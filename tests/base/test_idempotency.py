@@ -196,9 +196,17 @@ class TestFingerprint:
         assert file.data["video"].read() == b"abc" * 100_000
         assert (fields.data, form.data["a"]) == ({"a": 1}, "1")
 
-    def test_the_order_and_spacing_of_json_do_not_count(self) -> None:
+    def test_the_order_and_spacing_of_json_and_fields_do_not_count(self) -> None:
         bodies = (b'{"method":"auto","game":"auto"}', b'{ "game" : "auto", "method" : "auto" }')
         assert self.same(*(request_of(body, "application/json") for body in bodies))
+        assert self.same(request_of(b"a=1&b=2", self.FORM), request_of(b"b=2&a=1", self.FORM))
+        assert not self.same(request_of(b"a=1&a=2", self.FORM), request_of(b"a=2&a=1", self.FORM))
+        # Nor does a parameter of the content type, and query, kind and content do not run into each other.
+        first, second = (request_of(b"{}", kind) for kind in ("application/json", "application/JSON; charset=utf-8"))
+        assert self.same(first, second)
+        assert not self.same(first, request_of(b"{}", "text/plain"))
+        first = request_of(b'"b"', "application/json", "/x?a")
+        assert not self.same(first, request_of(b'"ab"', "application/json", "/x?"))
 
     def test_the_boundary_between_parts_does_not_count(self) -> None:
         bodies = [
@@ -211,24 +219,11 @@ class TestFingerprint:
         )
         assert self.same(first, second)
 
-    def test_forms_count_by_their_fields(self) -> None:
-        assert self.same(request_of(b"a=1&b=2", self.FORM), request_of(b"b=2&a=1", self.FORM))
-        assert not self.same(request_of(b"a=1&a=2", self.FORM), request_of(b"a=2&a=1", self.FORM))
-
-    def test_a_parameter_of_the_content_type_does_not_count(self) -> None:
-        first, second = (request_of(b"{}", kind) for kind in ("application/json", "application/JSON; charset=utf-8"))
-        assert self.same(first, second)
-        assert not self.same(first, request_of(b"{}", "text/plain"))
-
     @pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 100_000, b"9" * 5000, b'"\\ud800"', b"NaN"])
     def test_what_is_no_json_counts_by_its_bytes(self, raw: bytes) -> None:
         first, second, other = (request_of(content, "application/json") for content in (raw, raw, raw + b" x"))
         assert self.same(first, second)
         assert not self.same(first, other)
-
-    def test_query_kind_and_content_do_not_run_into_each_other(self) -> None:
-        first = request_of(b'"b"', "application/json", "/x?a")
-        assert not self.same(first, request_of(b'"ab"', "application/json", "/x?"))
 
 
 class TestRefusals:

@@ -53,19 +53,17 @@ class TestUnknownPaths:
                 response = client.client.generic(method, path, headers=client.headers)
                 assert (response.status_code, response["Content-Type"]) == (404, "application/json")
 
-    def test_the_api_never_answers_html(self, anonymous: Api) -> None:
+    def test_the_api_never_answers_html_and_people_get_a_page(self, anonymous: Api, api: Api) -> None:
         headers = {"Accept": "text/html,application/xhtml+xml"}
         for path in ("/api/none", "/api/v1/me", f"{BASE}/list", "/api/v1/jobs"):
             response = anonymous.get(path, headers=headers)
             assert response["Content-Type"].startswith("application/json"), path
-
-    def test_people_get_a_page(self) -> None:
+        for accept in ("application/xml", "image/png", "text/html"):
+            refused(api.get("/api/v1/me", headers={"Accept": accept}), 406, "not_acceptable")
         response = Client().get("/none", headers={"Accept": "text/html"})
         assert (response.status_code, response["Content-Type"]) == (404, "text/html; charset=utf-8")
-
-    @pytest.mark.parametrize("path", ["/api/v1/%00", "/%00", "/api/v1/jobs/%00", "/api/v1/me?a=%00", f"{BASE}/a%00b"])
-    def test_a_nul_in_an_address_is_refused(self, api: Api, path: str) -> None:
-        refused(api.get(path), 400, "bad_request")
+        for path in ("/api/v1/%00", "/%00", "/api/v1/jobs/%00", "/api/v1/me?a=%00", f"{BASE}/a%00b"):
+            refused(api.get(path), 400, "bad_request")
 
 
 class TestParameters:
@@ -135,17 +133,15 @@ class TestHeaders:
         refused(response, 400, "bad_request")
         assert response["X-Frame-Options"] == "DENY"
 
-    @pytest.mark.parametrize("accept", ["application/xml", "image/png", "text/html"])
-    def test_what_is_not_spoken_here_is_refused_in_json(self, api: Api, accept: str) -> None:
-        refused(api.get("/api/v1/me", headers={"Accept": accept}), 406, "not_acceptable")
-
 
 class TestDocuments:
-    def test_schema_and_docs_need_no_sign_in(self, anonymous: Api) -> None:
+    def test_schema_and_docs_need_no_sign_in_and_have_no_other_methods(self, anonymous: Api) -> None:
         assert anonymous.client.get("/api/schema").status_code == 200
         page = anonymous.client.get("/api/docs")
         assert page.status_code == 200
         assert b"https://" not in page.content.replace(b"https://www.w3.org", b"")
+        for method, accept in (("OPTIONS", "*/*"), ("POST", "text/html"), ("PATCH", "*/*")):
+            refused(anonymous.send(method, "/api/docs", headers={"Accept": accept}), 405, "method_not_allowed")
 
     def test_the_schema_is_the_committed_one_and_is_not_made_anew(
         self, anonymous: Api, monkeypatch: pytest.MonkeyPatch
@@ -162,11 +158,6 @@ class TestDocuments:
             again = anonymous.client.get("/api/schema", headers={**asked, "If-None-Match": whole["ETag"]})
             assert (again.status_code, again.content, again["ETag"]) == (304, b"", whole["ETag"])
         assert answer["ETag"] != as_json["ETag"]
-
-    @pytest.mark.parametrize("accept", ["*/*", "text/html"])
-    def test_the_docs_have_no_other_methods(self, anonymous: Api, accept: str) -> None:
-        for method in ("OPTIONS", "POST", "PATCH"):
-            refused(anonymous.send(method, "/api/docs", headers={"Accept": accept}), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(

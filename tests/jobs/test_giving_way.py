@@ -100,20 +100,21 @@ class TestWho:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}  # a place is free
         assert giving(older, newer) == []
 
-    def test_not_before_its_slice_is_over(self, owner: User, other: User, at_work: Running) -> None:
+    def test_not_before_its_slice_is_over_nor_one_that_keeps_nothing(
+        self, owner: User, other: User, at_work: Running
+    ) -> None:
         wait_in_line(other)
-        assert giving(at_work(owner, minutes=0.5), at_work(owner, minutes=0.5)) == []
+        first, second = at_work(owner, minutes=0.5), at_work(owner, minutes=0.5)
+        assert giving(first, second) == []
+        Job.objects.filter(pk=second.pk).update(started_at=Now() - timedelta(minutes=2))
+        Job.objects.filter(pk=first.pk).update(started_at=Now() - timedelta(minutes=9), kind="test.wait")
+        assert giving(first, second) == [second]
 
     def test_not_to_who_may_not_run(self, owner: User, other: User, at_work: Running) -> None:
         for _ in range(2):
             make_job(other, JobStatus.PROCESSING, lane="align")
         wait_in_line(other)
         assert giving(at_work(owner), at_work(owner)) == []
-
-    def test_not_one_that_keeps_nothing(self, owner: User, other: User, at_work: Running) -> None:
-        wait_in_line(other)
-        keeping = at_work(owner)
-        assert giving(at_work(owner, minutes=9, kind="test.wait"), keeping) == [keeping]
 
     def test_of_two_accounts_the_older_after_a_longer_while(self, owner: User, other: User, at_work: Running) -> None:
         wait_in_line(make_user("third"))

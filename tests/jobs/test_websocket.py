@@ -26,17 +26,14 @@ def key(owner: User) -> str:
     return make_key(owner)
 
 
-async def test_the_present_state_comes_first_as_the_api_shows_it(job: Job, key: str) -> None:
-    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
-        message = await next_message(communicator)
-    assert (message["type"], message["revision"]) == ("job", job.revision)
-    assert message["job"] == await ask(lambda: Api(key).get(f"/api/v1/jobs/{job.pk}").json())
-
-
-async def test_then_comes_every_change_up_to_the_end(job: Job, key: str) -> None:
+async def test_the_present_state_comes_first_as_the_api_shows_it_and_then_every_change_up_to_the_end(
+    job: Job, key: str
+) -> None:
     lease = await ask(lease_of, job)
     async with connected(f"/ws/jobs/{job.pk}", key=key) as communicator:
         first = await next_message(communicator)
+        assert (first["type"], first["revision"]) == ("job", job.revision)
+        assert first["job"] == await ask(lambda: Api(key).get(f"/api/v1/jobs/{job.pk}").json())
         for percent in (20, 60):
             assert await ask(leases.report_progress, lease, percent, f"{percent} of 100")
             message = await next_message(communicator)
