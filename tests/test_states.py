@@ -19,7 +19,7 @@ PERSON = {"Accept": "text/html"}
 
 @pytest.fixture
 def throttled(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One attempt for each name, nothing counted yet, all in one moment."""
+    """Allow one attempt for each name, with no attempt counted yet and a clock that stands still."""
     monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: 1_800_000_000.0))
     throttles.forget()
     settings.THROTTLES_ON = True  # type: ignore[attr-defined]

@@ -76,7 +76,7 @@ def test_one_is_ended_and_the_others_stay_until_all_others_are_ended_at_once(
     assert "That browser was signed out already." in page.content.decode()
     here.post("/account/sessions")
     assert [is_in(client) for client in (here, third, foreign)] == [True, False, True]
-    # One that is over is not listed. A browser that was signed out meanwhile comes back to the account.
+    # An expired session is not listed. A browser that is signed out is sent to the sign-in, and from there back.
     late = signed_in(owner, SAFARI)
     assert "Safari" in browsers(here)
     BrowserSession.objects.filter(pk=late.session.session_key).update(expire_date=timezone.now() - timedelta(days=1))

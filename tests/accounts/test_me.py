@@ -62,7 +62,7 @@ def test_it_has_exactly_the_fields_of_the_contract(owner: User, anonymous: Api) 
     assert (body["role"], body["avatar_url"]) == ("user", None)
     assert set(body["limits"]) == set(NAMES)
     assert body.pop("usage") == {"storage_bytes": 0, "jobs_active": 0, "uploads_today": 0}
-    # What answers a sign-in shows the same without the use.
+    # The answer to a sign-in shows the same fields except the usage.
     assert anonymous.post("/api/auth/token", {"username": "owner", "password": PASSWORD}).json()["user"] == body
 
 

@@ -125,7 +125,7 @@ class TestOpening:
         assert await first_close(socket(f"{path}?ticket=wrong", headers=headers)) == 4401
         for text in ("x", "%00", "%ff", "", "a&ticket=b", "x" * 3000):
             assert await first_close(socket(f"{path}?ticket={text}")) == 4401
-        # Of somebody who may not see the thing it is used up all the same.
+        # A ticket is used up even if its user may not see the session.
         text = await ask(lambda: ticket_of(other_api))
         assert await first_close(socket(f"{path}?ticket={text}")) == 4404
         assert await ask(WsTicket.objects.count) == 0

@@ -1,4 +1,4 @@
-"""What jobs store, on a storage that is away: rows change all the same, jobs wait, and leftovers are swept."""
+"""Outputs of jobs while the storage is unavailable: rows change, jobs wait, and leftovers are swept later."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 
 class Files:
-    """The store of a test: a folder, which can be away."""
+    """The storage of a test: a folder that raises while ``is_away``."""
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
         self.folder, self.is_away = folder, False

@@ -117,7 +117,7 @@ class TestClaim:
                 # The look before would hide what the lock is for: it makes the race rare, not impossible.
                 job = leases.claim("test", threading.current_thread().name, look_first=False)
                 if job is None:
-                    time.sleep(0.01)  # SQLite gives its lock to whoever asks first, not to whoever waits longest
+                    time.sleep(0.01)  # SQLite's lock goes to the first caller, not to the one that has waited longest
                     continue
                 with lock:
                     assert job.pk not in running

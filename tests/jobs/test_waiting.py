@@ -128,9 +128,7 @@ class TestRetries:
         assert 3.7 <= delays[0] <= 6.3
         assert 15 <= delays[1] <= 25
 
-    def test_after_its_last_retry_it_fails_with_the_reason_and_by_hand_it_has_all_of_them_again(
-        self, owner: User
-    ) -> None:
+    def test_after_its_last_retry_it_fails_with_the_reason(self, owner: User) -> None:
         job = queue(owner, "test.stumble", faults=99)
         for _ in range(3):
             run_queue("test")

@@ -52,7 +52,7 @@ def test_it_takes_the_queues_that_are_named_and_no_more_jobs_than_its_memory_has
     argv = started[0][1]
     assert argv[argv.index("--queues") + 1 :] == ["align", "render"]
     assert option(argv, "--processes") == "2"
-    # Two more than jobs: for the first of the other queue, and for wake-ups in vain.
+    # Two more threads than jobs: one for the first job of the other queue, one for needless wake-ups.
     assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 2), str(3 + 2), str(1 + 2)]
 
 

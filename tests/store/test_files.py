@@ -60,7 +60,7 @@ class TestPuttingFiles:
         assert (store.free_bytes() is None) is isinstance(place, Bucket)
         if isinstance(place, Bucket):
             assert place.client().head_object(Bucket=place.name, Key=KEY)["ContentType"] == "video/mp4"
-        # What Django's own storage has kept is there too.
+        # Files that Django's own storage has saved can be read, too.
         assert b"".join(store.read(default_storage.save("jobs/a/b/c.jpg", io.BytesIO(content)))) == content
 
     def test_many_parts_are_one_file(self, place: Place, new_file: NewFile) -> None:

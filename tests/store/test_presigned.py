@@ -46,7 +46,7 @@ def signature_for(url: str, secret: str = SECRET, method: str = "GET") -> str:
 
 @pytest.fixture
 def unanswered(settings: Any) -> None:
-    """A bucket whose server does not answer: who makes an address asks nobody."""
+    """A bucket whose server does not answer: making an address needs no request."""
     settings.STORAGES = {**settings.STORAGES, "default": storage_of({
         "AWS_STORAGE_BUCKET_NAME": "vods", "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_S3_REGION_NAME": REGION,
         "AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET,
