@@ -45,8 +45,9 @@ def test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow(
 def test_it_takes_the_queues_that_are_named_and_no_more_jobs_than_its_memory_has_room_for(
     started: list[tuple[Any, ...]], settings: Any
 ) -> None:
-    settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8, "render": 1}, 2048 * 1024**2
+    settings.JOB_LANES = {"merge": 4, "align": 2, "render": 1}
     call_command("worker", "--queues", "render, align,align", "--threads", "3", "--processes", "2")
+    settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8}, 2048 * 1024**2
     call_command("worker", "--memory", "16384", "--processes", "2")
     call_command("worker", "--memory", "100", "--threads", "3")
     argv = started[0][1]
