@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sessions_app.comparison.models import ComparisonSession
+from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import PASSWORD, make_session
 from vodplatform.accounts.models import User
@@ -66,3 +67,11 @@ def test_a_changed_password_or_a_closed_account_ends_the_session(browser: Api, o
     owner.is_active = change == "password"
     owner.save()
     refused(browser.get("/api/v1/me"), 401, "unauthenticated")
+
+
+def test_a_browser_may_send_a_key_along(browser: Api, library: Library) -> None:
+    headers = {"X-CSRFToken": csrf_token(browser), "Idempotency-Key": "from-a-page"}
+    vods = [{"vod_id": name, "path": str(library.crew / f"{name}.mp4")} for name in ("plain", "other")]
+    first, second = (browser.post(BASE, {"vods": vods}, headers=headers) for _ in range(2))
+    assert (first.status_code, second.json()) == (201, first.json())
+    refused(browser.post(BASE, {"vods": vods[:1]}, headers=headers), 409, "idempotency_mismatch")
