@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
+from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
+from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
-LIVE = ".grid[data-live]"
 API = "/api/v1/videos"
+FIT = "document.documentElement.scrollWidth <= innerWidth"
 
 
 @pytest.fixture(autouse=True)
@@ -58,185 +59,208 @@ def titles(page: Page) -> list[str]:
     return page.locator(".card h2").all_inner_texts()
 
 
-def until_live(page: Page) -> Page:
-    page.locator(LIVE).wait_for(state="attached")
+def expect_cards(page: Page, count: int) -> None:
+    expect(page.locator(".card")).to_have_count(count)
+
+
+def wait_live(page: Page) -> Page:
+    page.locator(".grid[data-live]").wait_for(state="attached")
     return page
+
+
+def begin_video(page: Page, title: str) -> Locator:
+    """Name a new video. Returns the dialog, which asks for its file."""
+    page.locator("[data-new]").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill(title)
+    dialog.get_by_role("button", name="Next: the file").click()
+    return dialog
+
+
+def open_menu(page: Page, title: str) -> None:
+    page.get_by_role("button", name=f"More for {title}").click()
 
 
 # Who finds what
 
 
-def test_an_empty_catalogue_says_what_it_is_for(open_page: OpenPage, moderator: str) -> None:
-    page = open_page("/catalogue", anonymous=True)
-    expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
-    expect(page.get_by_role("button", name="New video")).to_have_count(0)
-    page = open_page("/catalogue", session=moderator)
+def test_a_moderator_makes_a_video_from_a_file_and_others_see_it_come(
+    open_page: OpenPage, moderator: str, recordings: list[Recording], program: Program, tmp_path: Path
+) -> None:
+    notes, empty, picture = tmp_path / "notes.txt", tmp_path / "nothing.mp4", tmp_path / "thumb.png"
+    notes.write_text("No video.")
+    empty.touch()
+    page = wait_live(open_page("/catalogue", session=moderator))
     expect(page.locator(".empty").get_by_role("button", name="New video")).to_be_visible()
+    picture.write_bytes(page.locator("h1").screenshot())
+    watcher = wait_live(open_page("/catalogue", anonymous=True))
+    expect(watcher.get_by_role("heading", name="No videos yet")).to_be_visible()
+    expect(watcher.get_by_role("button", name="New video")).to_have_count(0)
+    page.locator("[data-new]").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Next: the file").click()
+    expect(dialog).to_contain_text("A video needs a title.")
+    dialog.get_by_label("Title").fill("Round 7")
+    dialog.get_by_label("Category").fill("Matches")
+    dialog.get_by_role("button", name="Next: the file").click()
+    expect(dialog.get_by_role("button", name="Upload")).to_have_attribute("aria-disabled", "true")
+    for file, words in ((notes, "is no video of a kind that is taken here"), (empty, "is empty.")):
+        with check(file.name):
+            dialog.locator("#file-video").set_input_files(str(file))
+            expect(dialog.get_by_role("alert")).to_contain_text(f"“{file.name}” {words}")
+    dialog.locator("#file-video").set_input_files(str(recordings[0].path))
+    dialog.locator("#file-thumbnail").set_input_files(str(picture))
+    dialog.get_by_role("button", name="Upload").click()
+    expect(dialog).to_have_count(0)
+    expect(watcher.locator(".card")).to_have_count(1, timeout=shelf.TAKEN_IN)
+    expect(card(page, "Round 7")).not_to_contain_text("Processing", timeout=shelf.TAKEN_IN)
+    for shown in (page, watcher):
+        expect(card(shown, "Round 7")).to_contain_text("0:40")
+        shown.wait_for_function("() => document.querySelector('.card img')?.naturalWidth > 0")
+        shown.reload()
+        expect(card(shown, "Round 7")).to_contain_text("Matches")
+    (found,) = program.call("GET", API)["videos"]
+    assert found["title"] == "Round 7"
+    assert "thumbnails/" in found["thumbnail_path"]
 
 
-def test_anybody_sees_what_is_shown_with_what_is_known_of_it(open_page: OpenPage, put: Callable[..., str]) -> None:
-    put("The older one", minutes=5, duration=754.2, category="Training", tags=["mma"], view_count=18_234)
-    put("The newer one", is_featured=True, view_count=1)
+@pytest.mark.services
+def test_anybody_reads_searches_and_narrows_what_is_shown(open_page: OpenPage, put: Callable[..., str]) -> None:
+    put("The older one", minutes=5, duration=754.2, category="Maps", tags=["mma"], view_count=18_234)
+    put("The newer one", minutes=3, category="Maps", is_featured=True, view_count=1)
+    put("Café round", category="كرة القدم", tags=["דו־קרב", "mma"], is_featured=True)
     put("Nobody's", is_hidden=True)
     put("Without a file", status="uploading")
     page = open_page("/", anonymous=True)
     page.get_by_role("link", name="Look at the catalogue").click()
-    expect(page.locator("[data-total]")).to_have_text("2 videos")
-    assert titles(page) == ["The newer one", "The older one"]
-    for words in ("12:34", "Training", "mma", "18.2K views"):
+    expect(page.locator("[data-total]")).to_have_text("3 videos")
+    assert titles(page) == ["Café round", "The newer one", "The older one"]
+    for words in ("12:34", "Maps", "mma", "18.2K views"):
         expect(card(page, "The older one")).to_contain_text(words)
-    expect(card(page, "The newer one")).to_contain_text("Featured")
-    expect(card(page, "The newer one")).to_contain_text("1 view")
-    expect(card(page, "The newer one").get_by_role("link")).to_have_count(1)
-    expect(card(page, "The newer one").get_by_role("button")).to_have_count(0)
+    newer = card(page, "The newer one")
+    for words in ("Featured", "1 view"):
+        expect(newer).to_contain_text(words)
+    expect(newer.get_by_role("link")).to_have_count(1)
+    expect(newer.get_by_role("button")).to_have_count(0)
+    with check("words that run from right to left turn nothing around but themselves"):
+        # What parts the facts stands between them, in the direction of the page.
+        facts = card(page, "Café round").locator(".meta [dir=auto]")
+        expect(facts).to_have_count(3)
+        ways = facts.evaluate_all("(all) => all.map((one) => [one.textContent, getComputedStyle(one).direction])")
+        assert ways == [["كرة القدم", "rtl"], ["דו־קרב", "rtl"], ["mma", "ltr"]]
 
-
-def test_words_that_run_from_right_to_left_turn_nothing_around_but_themselves(
-    open_page: OpenPage, put: Callable[..., str]
-) -> None:
-    put("The final", category="كرة القدم", tags=["דו־קרב", "mma"])
-    page = open_page("/catalogue", anonymous=True)
-    # What parts the facts stands between them, in the direction of the page.
-    facts = card(page, "The final").locator(".meta [dir=auto]")
-    expect(facts).to_have_count(3)
-    ways = facts.evaluate_all("(all) => all.map((one) => [one.textContent, getComputedStyle(one).direction])")
-    assert ways == [["كرة القدم", "rtl"], ["דו־קרב", "rtl"], ["mma", "ltr"]]
-
-
-def test_moderators_see_the_rest_with_its_state_and_may_edit_it(
-    open_page: OpenPage, put: Callable[..., str], moderator: str
-) -> None:
-    put("Away", is_hidden=True)
-    put("Empty", status="uploading")
-    put("Broken", status="failed", error_type="vod_unreadable", error_message="No picture could be read.")
-    page = open_page("/catalogue", session=moderator)
-    expect(card(page, "Away")).to_contain_text("Hidden")
-    expect(card(page, "Empty")).to_contain_text("No file yet")
-    expect(card(page, "Broken")).to_contain_text("Failed")
-    expect(card(page, "Broken")).to_contain_text("No picture could be read.")
-    page.get_by_label("Status").select_option("Hidden")
-    expect(page.locator(".card")).to_have_count(1)
-    page.get_by_role("link", name="Edit Away").click()
-    page.wait_for_url("**/edit")
-    expect(page.get_by_role("heading", name="Away", level=1)).to_be_visible()
-
-
-def test_it_is_narrowed_by_search_category_and_the_featured_mark(open_page: OpenPage, put: Callable[..., str]) -> None:
-    put("Ascent", category="Maps", is_featured=True)
-    put("Haven", category="Maps")
-    put("Café round", category="Talk")
-    page = open_page("/catalogue", anonymous=True)
-    expect(page.locator(".card")).to_have_count(3)
-    page.get_by_label("Category").select_option("Maps")
-    expect(page.locator(".card")).to_have_count(2)
+    category, find = page.get_by_label("Category"), page.get_by_label("Search the catalogue")
+    category.select_option("Maps")
+    expect_cards(page, 2)
     page.get_by_role("button", name="Featured").click()
-    expect(page.locator(".card")).to_have_count(1)
+    expect_cards(page, 1)
     assert "featured=true" in page.url
     assert "category=Maps" in page.url
     page.reload()
-    expect(page.locator(".card")).to_have_count(1)
+    expect_cards(page, 1)
     expect(page.get_by_role("button", name="Featured")).to_have_attribute("aria-pressed", "true")
     page.go_back()
-    expect(page.locator(".card")).to_have_count(2)
-    page.get_by_label("Category").select_option("")
-    page.get_by_label("Search the catalogue").fill("cafe")
-    expect(page.locator(".card")).to_have_count(1)
-    page.get_by_label("Search the catalogue").fill("nothing like it")
+    expect_cards(page, 2)
+    category.select_option("")
+    find.fill("cafe")
+    expect_cards(page, 1)
+    find.fill("nothing like it")
     expect(page.get_by_role("heading", name="Nothing matches")).to_be_visible()
     page.get_by_role("button", name="Clear the search").click()
-    expect(page.locator(".card")).to_have_count(3)
+    expect_cards(page, 3)
+    with check("letters that are typed while the list is narrowed stay"):
+        page.evaluate("""() => {
+            const find = document.querySelector('#find');
+            find.value = 'new';
+            find.dispatchEvent(new Event('input'));
+            document.querySelector('[data-featured]').click();
+        }""")
+        expect_cards(page, 1)
+        expect(find).to_have_value("new")
+        assert titles(page) == ["The newer one"]
 
 
-def test_letters_stay_that_are_typed_while_the_list_is_narrowed(open_page: OpenPage, put: Callable[..., str]) -> None:
-    put("Ascent", is_featured=True)
-    put("Haven", is_featured=True)
-    page = open_page("/catalogue", anonymous=True)
-    expect(page.locator(".card")).to_have_count(2)
-    page.evaluate("""() => {
-        const find = document.querySelector('#find');
-        find.value = 'asc';
-        find.dispatchEvent(new Event('input'));
-        document.querySelector('[data-featured]').click();
-    }""")
-    expect(page.locator(".card")).to_have_count(1)
-    expect(page.locator("#find")).to_have_value("asc")
-    assert titles(page) == ["Ascent"]
-
-
-def test_the_list_goes_on_by_itself(open_page: OpenPage, put: Callable[..., str]) -> None:
-    for number in range(30):
-        put(f"Number {number:02}", minutes=number)
-    page = open_page("/catalogue", anonymous=True)
+@pytest.mark.services
+def test_a_long_list_is_read_on_and_fits_a_phone(open_page: OpenPage, put: Callable[..., str], moderator: str) -> None:
+    names = [f"{'a_very_long_name_' * 10}{number:02}" for number in range(30)]
+    for number, name in enumerate(names):
+        put(name, minutes=number)
+    page = open_page("/catalogue", session=moderator, size=PHONE)
     expect(page.locator(".card").nth(23)).to_be_attached()
-    page.mouse.wheel(0, 20_000)
-    expect(page.locator(".card")).to_have_count(30)
-    assert titles(page) == [f"Number {number:02}" for number in range(30)]
+
+    def has_read_on() -> bool:
+        page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+        return page.locator(".card").count() == 30
+
+    wait_until(has_read_on, 30, "all 30")
+    assert titles(page) == names
+    small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main select, main input[type=search], .tabbar > *")
+    assert small == []
+    page.evaluate("document.documentElement.dir = 'rtl'")
+    assert page.evaluate(FIT)
 
 
 # Live
 
 
-def test_a_change_is_drawn_in_its_card_and_what_had_the_focus_keeps_it(
+@pytest.mark.services
+def test_what_comes_changes_and_goes_is_drawn_live_and_moves_nothing(
     open_page: OpenPage, put: Callable[..., str], backstage: Backstage
 ) -> None:
-    video = put("Before")
-    page = until_live(open_page("/catalogue"))
+    page = wait_live(open_page("/catalogue"))
+    expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
     page.evaluate("window.stayed = true")
-    page.get_by_role("link", name="Before").focus()
-    backstage.edit_catalogue(by="mod", video=video, title="After", category="Fresh")
-    expect(card(page, "After")).to_contain_text("Fresh")
-    expect(page.get_by_role("link", name="After")).to_be_focused()
-    expect(page.get_by_label("Category").locator("option")).to_have_text(["Any category", "Fresh"])
-    assert page.evaluate("window.stayed")
+    video = put("The first", minutes=5)
+    expect(card(page, "The first")).to_be_visible()
+    backstage.edit_catalogue(by="mod", video=video, is_hidden=True)
+    expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
+    backstage.edit_catalogue(by="mod", video=video, is_hidden=False)
+    page.get_by_role("link", name="The first").focus()
+    backstage.edit_catalogue(by="mod", video=video, title="Old", category="Maps")
+    expect(card(page, "Old")).to_contain_text("Maps")
+    expect(page.get_by_role("link", name="Old")).to_be_focused()
+    expect(page.get_by_label("Category").locator("option")).to_have_text(["Any category", "Maps"])
 
-
-def test_what_comes_is_offered_and_moves_nothing_by_itself(
-    open_page: OpenPage, put: Callable[..., str], backstage: Backstage
-) -> None:
-    put("Old", minutes=5)
-    page = until_live(open_page("/catalogue", anonymous=True))
+    news = page.get_by_role("button", name="1 new")
     put("Not for everybody", is_hidden=True)
-    video = put("New")
-    page.get_by_role("button", name="1 new").wait_for()
+    video = put("New", minutes=3)
+    news.wait_for()
     assert titles(page) == ["Old"]
-    page.get_by_role("button", name="1 new").click()
+    news.click()
     expect(page.get_by_role("link", name="New", exact=True)).to_be_focused()
     assert titles(page) == ["New", "Old"]
     backstage.edit_catalogue(by="mod", video=video, is_hidden=True)
     expect(card(page, "New")).to_have_count(0)
     expect(page.locator("[data-total]")).to_have_text("1 video")
     backstage.edit_catalogue(by="mod", video=video, is_hidden=False)
-    page.get_by_role("button", name="1 new").wait_for()
+    news.wait_for()
     backstage.delete_catalogue(by="mod", video=video)
     expect(page.locator("[data-news]")).to_be_hidden()
+    with check("what does not fit what was asked for is not offered"):
+        page.get_by_label("Category").select_option("Maps")
+        page.wait_for_url("**/catalogue?category=Maps")
+        expect_cards(page, 1)
+        put("Elsewhere", category="Talk")
+        put("Here too", category="Maps")
+        expect(news).to_be_visible()
+    assert page.evaluate("window.stayed")
 
 
-def test_what_does_not_fit_what_was_asked_for_is_not_offered(
-    open_page: OpenPage, put: Callable[..., str], backstage: Backstage
-) -> None:
-    put("Here", category="Maps")
-    page = until_live(open_page("/catalogue?category=Maps", anonymous=True))
-    put("Elsewhere", category="Talk")
-    put("Here too", category="Maps")
-    expect(page.get_by_role("button", name="1 new")).to_be_visible()
-
-
-def test_the_first_video_comes_by_itself_and_a_hidden_one_goes(
-    open_page: OpenPage, put: Callable[..., str], backstage: Backstage
-) -> None:
-    page = until_live(open_page("/catalogue", anonymous=True))
-    expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
-    video = put("The first")
-    expect(card(page, "The first")).to_be_visible()
-    backstage.edit_catalogue(by="mod", video=video, is_hidden=True)
-    expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
-
-
-def test_what_happened_without_a_network_is_there_when_it_is_back(
+@pytest.mark.services
+def test_a_list_is_loaded_again_after_an_error_and_after_the_network_was_gone(
     open_page: OpenPage, put: Callable[..., str], backstage: Backstage
 ) -> None:
     changed, gone = put("Stays"), put("Goes", minutes=1)
-    page = until_live(open_page("/catalogue", quiet=False))
+    page = open_page("/account", quiet=False)
+    body = {"ok": False, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}
+    page.route(f"**{API}?*", lambda route: route.fulfill(status=500, json=body))
+    page.goto("/catalogue")
+    note = page.get_by_role("alert")
+    expect(note).to_contain_text("request 7f3a")
+    page.unroute(f"**{API}?*")
+    note.get_by_role("button", name="Try again").click()
+    expect_cards(wait_live(page), 2)
+    expect(note).to_have_count(0)
     page.context.set_offline(True)
     expect(page.locator("[data-offline]")).to_be_visible()
     backstage.edit_catalogue(by="mod", video=changed, title="Stays, renamed")
@@ -249,11 +273,12 @@ def test_what_happened_without_a_network_is_there_when_it_is_back(
     expect(page.get_by_role("button", name="1 new")).to_be_visible()
 
 
-def test_an_answer_older_than_what_is_shown_takes_nothing_away(
+@pytest.mark.services
+def test_a_late_answer_takes_nothing_away_that_was_made_meanwhile(
     open_page: OpenPage, put: Callable[..., str], moderator: str
 ) -> None:
     put("The older one", minutes=5)
-    page = until_live(open_page("/catalogue", session=moderator))
+    page = wait_live(open_page("/catalogue", session=moderator))
     held: list[tuple[Route, str]] = []
 
     def hold(route: Route) -> None:
@@ -261,133 +286,51 @@ def test_an_answer_older_than_what_is_shown_takes_nothing_away(
             return route.fallback()
         return held.append((route, route.fetch().text()))
 
+    def wait_held() -> tuple[Route, str]:
+        wait_until(lambda: page.evaluate("1") and held, 20, "the list to be asked for")
+        return held[0]
+
     page.route(f"**{API}?*", hold)
+    with check("the first answer"):
+        page.reload()
+        route, answer = wait_held()
+        begin_video(page, "Round 7").get_by_role("button", name="Later").click()
+        expect(card(page, "Round 7")).to_be_visible()
+        route.fulfill(content_type="application/json", body=answer)
+        expect(page.locator("[data-grid]")).to_have_attribute("aria-busy", "false")
+        expect(card(page, "The older one")).to_be_visible()
+        expect(card(page, "Round 7")).to_contain_text("No file yet")
+        expect(page.locator("[data-total]")).to_have_text("2 videos")
+    wait_live(page)
+    held.clear()
     page.evaluate("window.dispatchEvent(new Event('online'))")
-    wait_until(lambda: page.evaluate("true") and held, 10, "the question")
-    page.locator("[data-new]").click()
-    page.get_by_label("Title").fill("The newer one")
-    page.get_by_role("button", name="Next: the file").click()
-    page.get_by_role("button", name="Later").click()
+    route, answer = wait_held()
+    begin_video(page, "The newer one").get_by_role("button", name="Later").click()
     expect(card(page, "The newer one")).to_be_visible()
-    route, told = held[0]
-    told = re.sub(r'"updated_at":\s*"[^"]*"', '"updated_at": "2100-01-01T00:00:00Z"', told)
-    route.fulfill(content_type="application/json", body=told.replace("The older one", "Told late"))
+    answer = re.sub(r'"updated_at":\s*"[^"]*"', '"updated_at": "2100-01-01T00:00:00Z"', answer)
+    route.fulfill(content_type="application/json", body=answer.replace("The older one", "Told late"))
     expect(card(page, "Told late")).to_be_visible()
     expect(card(page, "The newer one")).to_be_visible()
 
 
-# Reports
+# What people and moderators do
 
 
-def test_who_has_signed_in_reports_a_video(open_page: OpenPage, put: Callable[..., str], backstage: Backstage) -> None:
-    video = put("Not good")
-    page = open_page("/catalogue")
-    page.get_by_role("button", name="More for Not good").click()
-    page.get_by_role("menuitem", name="Report…").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Send the report").click()
-    expect(dialog).to_contain_text("Choose what is wrong with it.")
-    dialog.get_by_label("Spam").check()
-    dialog.get_by_label("What a moderator should know").fill("It sells watches.")
-    dialog.get_by_role("button", name="Send the report").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("A moderator will look at it.")
-    assert backstage.reports(video=video) == [[ACCOUNT, "spam", "It sells watches."]]
-    expect(page.get_by_role("button", name="More for Not good")).to_be_focused()
-
-
-# What moderators do
-
-
-def test_a_new_video_is_named_then_given_its_file_and_becomes_ready(
-    open_page: OpenPage, moderator: str, recordings: list[Recording], program: Program, tmp_path: Path
-) -> None:
-    picture = tmp_path / "thumb.png"
-    page = until_live(open_page("/catalogue", session=moderator))
-    picture.write_bytes(page.locator("h1").screenshot())
-    watcher = until_live(open_page("/catalogue", anonymous=True))
-    page.locator("[data-new]").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Next: the file").click()
-    expect(dialog).to_contain_text("A video needs a title.")
-    dialog.get_by_label("Title").fill("Round 7")
-    dialog.get_by_label("Category").fill("Matches")
-    dialog.get_by_role("button", name="Next: the file").click()
-    expect(dialog.get_by_role("button", name="Upload")).to_have_attribute("aria-disabled", "true")
-    dialog.locator("#file-video").set_input_files(str(recordings[0].path))
-    dialog.locator("#file-thumbnail").set_input_files(str(picture))
-    dialog.get_by_role("button", name="Upload").click()
-    expect(dialog).to_have_count(0)
-    expect(watcher.locator(".card")).to_have_count(1, timeout=shelf.TAKEN_IN)
-    expect(card(page, "Round 7")).not_to_contain_text("Processing", timeout=shelf.TAKEN_IN)
-    expect(card(watcher, "Round 7")).to_contain_text("0:40")
-    watcher.wait_for_function("() => document.querySelector('.card img')?.naturalWidth > 0")
-    found = program.call("GET", API)["videos"]
-    assert [video["title"] for video in found] == ["Round 7"]
-    assert "thumbnails/" in found[0]["thumbnail_path"]
-
-
-def test_what_cannot_be_taken_is_said_before_it_is_sent(open_page: OpenPage, moderator: str, tmp_path: Path) -> None:
-    notes, empty = tmp_path / "notes.txt", tmp_path / "nothing.mp4"
-    notes.write_text("No video.")
-    empty.touch()
-    page = open_page("/catalogue", session=moderator)
-    page.locator("[data-new]").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Title").fill("Round 7")
-    dialog.get_by_role("button", name="Next: the file").click()
-    dialog.locator("#file-video").set_input_files(str(notes))
-    expect(dialog.get_by_role("alert")).to_contain_text("“notes.txt” is no video of a kind that is taken here")
-    dialog.locator("#file-video").set_input_files(str(empty))
-    expect(dialog.get_by_role("alert")).to_contain_text("“nothing.mp4” is empty.")
-    dialog.get_by_role("button", name="Later").click()
-    expect(card(page, "Round 7")).to_contain_text("No file yet")
-
-
-def test_one_made_while_the_list_is_still_on_its_way_stays(open_page: OpenPage, moderator: str) -> None:
-    page = open_page("/catalogue", session=moderator)
-    held: list[Route] = []
-    page.route(f"**{API}?*", lambda route: route.continue_() if held else held.append(route))
-    page.reload()
-    wait_until(lambda: page.evaluate("1") and held, 20, "the list to be asked for")
-    without_it = held[0].fetch()
-    page.locator("[data-new]").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Title").fill("Round 7")
-    dialog.get_by_role("button", name="Next: the file").click()
-    dialog.get_by_role("button", name="Later").click()
-    expect(card(page, "Round 7")).to_be_visible()
-    held[0].fulfill(response=without_it)
-    expect(page.locator("[data-grid]")).to_have_attribute("aria-busy", "false")
-    expect(card(page, "Round 7")).to_be_visible()
-    expect(page.locator("[data-total]")).to_have_text("1 video")
-
-
-def test_a_file_that_is_no_video_is_refused_beside_its_field(
-    open_page: OpenPage, moderator: str, recordings: list[Recording]
-) -> None:
-    page = open_page("/catalogue", session=moderator, quiet=False)
-    page.locator("[data-new]").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Title").fill("Notes")
-    dialog.get_by_role("button", name="Next: the file").click()
-    dialog.locator("#file-video").set_input_files(str(recordings[0].path.parent / "notes.mp4"))
-    dialog.get_by_role("button", name="Upload").click()
-    expect(dialog.get_by_role("alert").filter(visible=True)).to_contain_text("none of MP4, WebM, OGG, AVI and MOV")
-    expect(dialog.get_by_role("button", name="Upload")).to_have_attribute("aria-disabled", "false")
-
-
-def test_an_upload_shows_how_far_it_is_and_can_be_stopped(
+@pytest.mark.services
+def test_a_file_is_refused_beside_its_field_and_an_upload_can_be_stopped(
     open_page: OpenPage, moderator: str, recordings: list[Recording], tmp_path: Path
 ) -> None:
     large = shelf.padded(recordings[0].path, tmp_path / "large.mp4", 2**24)
     page = open_page("/catalogue", session=moderator, quiet=False)
+    dialog = begin_video(page, "Large")
+    upload = dialog.get_by_role("button", name="Upload", exact=True)
+    dialog.locator("#file-video").set_input_files(str(recordings[0].path.parent / "notes.mp4"))
+    upload.click()
+    expect(dialog.get_by_role("alert").filter(visible=True)).to_contain_text("none of MP4, WebM, OGG, AVI and MOV")
+    expect(upload).to_have_attribute("aria-disabled", "false")
     shelf.throttle(page, 2**20)
-    page.locator("[data-new]").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Title").fill("Large")
-    dialog.get_by_role("button", name="Next: the file").click()
     dialog.locator("#file-video").set_input_files(str(large))
-    dialog.get_by_role("button", name="Upload").click()
+    upload.click()
     bar = dialog.get_by_role("progressbar")
     expect(bar).to_have_accessible_name(re.compile(r"^Sent: \d+ percent$"))
     page.wait_for_function("() => document.querySelector('dialog progress').value > 0")
@@ -398,13 +341,46 @@ def test_an_upload_shows_how_far_it_is_and_can_be_stopped(
     expect(card(page, "Large")).to_contain_text("No file yet")
 
 
-def test_moderators_hide_and_admins_delete_and_restore(
-    open_page: OpenPage, put: Callable[..., str], moderator: str, admin: str, backstage: Backstage
+@pytest.mark.services
+def test_people_report_a_video_and_moderators_see_and_hide_it_by_keys_too(
+    open_page: OpenPage, put: Callable[..., str], moderator: str, backstage: Backstage
 ) -> None:
-    video = put("One")
-    put("Two", minutes=1)
+    video = put("One", category="Maps")
+    put("Away", minutes=1, is_hidden=True)
+    put("Empty", minutes=2, status="uploading")
+    put("Broken", minutes=3, status="failed", error_type="vod_unreadable", error_message="No picture could be read.")
+    page = open_page("/catalogue")
+    open_menu(page, "One")
+    page.get_by_role("menuitem", name="Report…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Send the report").click()
+    expect(dialog).to_contain_text("Choose what is wrong with it.")
+    dialog.get_by_label("Spam").check()
+    dialog.get_by_label("What a moderator should know").fill("It sells watches.")
+    dialog.get_by_role("button", name="Send the report").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("A moderator will look at it.")
+    assert backstage.reports(video=video) == [[ACCOUNT, "spam", "It sells watches."]]
+    expect(page.get_by_role("button", name="More for One")).to_be_focused()
+
     page = open_page("/catalogue", session=moderator)
-    page.get_by_role("button", name="More for One").click()
+    for title, words in (("Away", "Hidden"), ("Empty", "No file yet"), ("Broken", "No picture could be read.")):
+        expect(card(page, title)).to_contain_text(words)
+    expect(card(page, "Broken")).to_contain_text("Failed")
+    with check("keys alone"):
+        page.keyboard.press("/")
+        expect(page.get_by_label("Search the catalogue")).to_be_focused()
+        seen: list[str] = []
+        for _ in range(8):
+            page.keyboard.press("Tab")
+            seen.append(page.evaluate(shelf.FOCUSED))
+        for name in ("Any category", "Any status", "Featured", "New video", "One", "Edit One", "More for One"):
+            assert name in "\n".join(seen), f"{name} is not reached: {seen}"
+        page.get_by_role("button", name="More for One").press("Enter")
+        page.get_by_role("menuitem", name="Report…").press("Enter")
+        expect(page.get_by_label("Spam")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("button", name="More for One")).to_be_focused()
+    open_menu(page, "One")
     expect(page.get_by_role("menuitem", name="Delete…")).to_have_count(0)
     page.get_by_role("menuitem", name="Hide…").click()
     page.get_by_role("alertdialog").get_by_label("Why").fill("Reported.")
@@ -412,8 +388,20 @@ def test_moderators_hide_and_admins_delete_and_restore(
     expect(card(page, "One")).to_contain_text("Hidden")
     assert backstage.catalogue_row(video=video)["is_hidden"]
     assert backstage.last_audit(video=video) == ["video.change", "mod", "Reported."]
+    page.get_by_label("Status").select_option("Hidden")
+    expect_cards(page, 2)
+    page.get_by_role("link", name="Edit Away").click()
+    expect(page.get_by_role("heading", name="Away", level=1)).to_be_visible()
+
+
+@pytest.mark.services
+def test_admins_delete_and_restore_a_video(
+    open_page: OpenPage, put: Callable[..., str], admin: str, backstage: Backstage
+) -> None:
+    video = put("One")
+    put("Two", minutes=1)
     page = open_page("/catalogue", session=admin)
-    page.get_by_role("button", name="More for One").click()
+    open_menu(page, "One")
     page.get_by_role("menuitem", name="Delete…").click()
     page.get_by_role("alertdialog").get_by_label("Why").fill("Nobody may show this.")
     page.get_by_role("button", name="Delete", exact=True).click()
@@ -423,69 +411,25 @@ def test_moderators_hide_and_admins_delete_and_restore(
     assert backstage.last_audit(video=video) == ["video.soft_delete", "boss", "Nobody may show this."]
     page.get_by_label("Status").select_option("Deleted")
     expect(card(page, "One")).to_contain_text("Deleted")
-    page.get_by_role("button", name="More for One").click()
+    open_menu(page, "One")
     page.get_by_role("menuitem", name="Restore").click()
     expect(card(page, "One")).to_have_count(0)
     wait_until(lambda: not backstage.catalogue_row(video=video)["deleted_at"], 10, "restored")
 
 
-# When something fails
-
-
-def test_a_list_that_cannot_be_loaded_says_so_and_can_be_tried_again(
-    open_page: OpenPage, put: Callable[..., str]
-) -> None:
-    put("There")
-    page = open_page("/compare", quiet=False)
-    body = '{"ok": false, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}'
-    broken = f"**{API}?*"
-    page.route(broken, lambda route: route.fulfill(status=500, content_type="application/json", body=body))
-    page.goto("/catalogue")
-    note = page.get_by_role("alert")
-    expect(note).to_contain_text("request 7f3a")
-    page.unroute(broken)
-    note.get_by_role("button", name="Try again").click()
-    expect(card(page, "There")).to_be_visible()
-    expect(note).to_have_count(0)
-
-
-# By keys, on a phone, from right to left, for screen readers
-
-
-def test_all_of_it_is_reached_by_keys_alone(open_page: OpenPage, put: Callable[..., str], moderator: str) -> None:
-    put("One", category="Maps")
-    page = open_page("/catalogue", session=moderator)
-    expect(page.locator(".card")).to_have_count(1)
-    page.keyboard.press("/")
-    expect(page.get_by_label("Search the catalogue")).to_be_focused()
-    seen: list[str] = []
-    for _ in range(8):
-        page.keyboard.press("Tab")
-        seen.append(page.evaluate(shelf.FOCUSED))
-    text = "\n".join(seen)
-    for name in ("Any category", "Any status", "Featured", "New video", "One", "Edit One", "More for One"):
-        assert name in text, f"{name} is not reached: {seen}"
-    page.get_by_role("button", name="More for One").focus()
-    page.keyboard.press("Enter")
-    page.get_by_role("menuitem", name="Report…").focus()
-    page.keyboard.press("Enter")
-    expect(page.get_by_label("Spam")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="More for One")).to_be_focused()
-
-
-@pytest.mark.parametrize("size", [(1440, 900), PHONE], ids=["desk", "phone"])
+@pytest.mark.services
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_nothing_with_its_dialogs_open(
     open_page: OpenPage, put: Callable[..., str], admin: str, size: tuple[int, int]
 ) -> None:
-    put("תחילת המשחק", category="Maps", tags=["a tag"] * 1, is_featured=True)
+    put("תחילת המשחק", category="Maps", tags=["a tag"], is_featured=True)
     put("a_very_long_name_" * 10, status="failed", error_type="timeout", error_message="It took too long.")
     put("Away", is_hidden=True)
     page = open_page("/catalogue", session=admin, size=size)
-    expect(page.locator(".card")).to_have_count(3)
+    expect_cards(page, 3)
     assert axe_findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    page.get_by_role("button", name="More for Away").click()
+    assert page.evaluate(FIT)
+    open_menu(page, "Away")
     assert axe_findings(page) == []
     page.get_by_role("menuitem", name="Report…").click()
     assert axe_findings(page) == []
@@ -496,16 +440,4 @@ def test_axe_finds_nothing_with_its_dialogs_open(
     page.get_by_role("button", name="Next: the file").click()
     expect(page.locator("#file-video")).to_be_attached()
     assert axe_findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-
-
-def test_on_a_phone_what_is_pressed_is_large_enough(
-    open_page: OpenPage, put: Callable[..., str], moderator: str
-) -> None:
-    put("a_very_long_name_" * 10)
-    page = open_page("/catalogue", session=moderator, size=PHONE)
-    expect(page.locator(".card")).to_have_count(1)
-    small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main select, main input[type=search], .tabbar > *")
-    assert small == []
-    page.evaluate("document.documentElement.dir = 'rtl'")
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(FIT)
