@@ -14,12 +14,12 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
+from tests.browser.expecting import BROKEN, expect_fine, expect_fits, expect_texts
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 API = "/api/v1/videos"
-FIT = "document.documentElement.scrollWidth <= innerWidth"
 
 
 @pytest.fixture(autouse=True)
@@ -81,9 +81,6 @@ def open_menu(page: Page, title: str) -> None:
     page.get_by_role("button", name=f"More for {title}").click()
 
 
-# Who finds what
-
-
 def test_a_moderator_makes_a_video_from_a_file_and_others_see_it_come(
     open_page: OpenPage, moderator: str, recordings: list[Recording], program: Program, tmp_path: Path
 ) -> None:
@@ -135,15 +132,13 @@ def test_anybody_reads_searches_and_narrows_what_is_shown(open_page: OpenPage, p
     page.get_by_role("link", name="Look at the catalogue").click()
     expect(page.locator("[data-total]")).to_have_text("3 videos")
     assert titles(page) == ["Café round", "The newer one", "The older one"]
-    for words in ("12:34", "Maps", "mma", "18.2K views"):
-        expect(card(page, "The older one")).to_contain_text(words)
+    expect_texts(card(page, "The older one"), "12:34", "Maps", "mma", "18.2K views")
     newer = card(page, "The newer one")
-    for words in ("Featured", "1 view"):
-        expect(newer).to_contain_text(words)
+    expect_texts(newer, "Featured", "1 view")
     expect(newer.get_by_role("link")).to_have_count(1)
     expect(newer.get_by_role("button")).to_have_count(0)
     with check("words that run from right to left turn nothing around but themselves"):
-        # What parts the facts stands between them, in the direction of the page.
+        # The separators between the facts follow the direction of the page.
         facts = card(page, "Café round").locator(".meta [dir=auto]")
         expect(facts).to_have_count(3)
         ways = facts.evaluate_all("(all) => all.map((one) => [one.textContent, getComputedStyle(one).direction])")
@@ -197,16 +192,11 @@ def test_a_long_list_is_read_on_and_fits_a_phone(open_page: OpenPage, put: Calla
     small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main select, main input[type=search], .tabbar > *")
     assert small == []
     page.evaluate("document.documentElement.dir = 'rtl'")
-    assert page.evaluate(FIT)
-
-
-# Live
+    expect_fits(page)
 
 
 @pytest.mark.services
-def test_what_comes_changes_and_goes_is_drawn_live_and_moves_nothing(
-    open_page: OpenPage, put: Callable[..., str], backstage: Backstage
-) -> None:
+def test_what_comes_and_goes_is_drawn_live(open_page: OpenPage, put: Callable[..., str], backstage: Backstage) -> None:
     page = wait_live(open_page("/catalogue"))
     expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
     page.evaluate("window.stayed = true")
@@ -247,13 +237,10 @@ def test_what_comes_changes_and_goes_is_drawn_live_and_moves_nothing(
 
 
 @pytest.mark.services
-def test_a_list_is_loaded_again_after_an_error_and_after_the_network_was_gone(
-    open_page: OpenPage, put: Callable[..., str], backstage: Backstage
-) -> None:
+def test_a_list_is_loaded_after_an_error(open_page: OpenPage, put: Callable[..., str], backstage: Backstage) -> None:
     changed, gone = put("Stays"), put("Goes", minutes=1)
     page = open_page("/account", quiet=False)
-    body = {"ok": False, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}
-    page.route(f"**{API}?*", lambda route: route.fulfill(status=500, json=body))
+    page.route(f"**{API}?*", lambda route: route.fulfill(status=500, json=BROKEN))
     page.goto("/catalogue")
     note = page.get_by_role("alert")
     expect(note).to_contain_text("request 7f3a")
@@ -274,9 +261,7 @@ def test_a_list_is_loaded_again_after_an_error_and_after_the_network_was_gone(
 
 
 @pytest.mark.services
-def test_a_late_answer_takes_nothing_away_that_was_made_meanwhile(
-    open_page: OpenPage, put: Callable[..., str], moderator: str
-) -> None:
+def test_a_late_answer_takes_nothing_away(open_page: OpenPage, put: Callable[..., str], moderator: str) -> None:
     put("The older one", minutes=5)
     page = wait_live(open_page("/catalogue", session=moderator))
     held: list[tuple[Route, str]] = []
@@ -311,9 +296,6 @@ def test_a_late_answer_takes_nothing_away_that_was_made_meanwhile(
     route.fulfill(content_type="application/json", body=answer.replace("The older one", "Told late"))
     expect(card(page, "Told late")).to_be_visible()
     expect(card(page, "The newer one")).to_be_visible()
-
-
-# What people and moderators do
 
 
 @pytest.mark.services
@@ -419,16 +401,13 @@ def test_admins_delete_and_restore_a_video(
 
 @pytest.mark.services
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_axe_finds_nothing_with_its_dialogs_open(
-    open_page: OpenPage, put: Callable[..., str], admin: str, size: tuple[int, int]
-) -> None:
+def test_axe_finds_nothing(open_page: OpenPage, put: Callable[..., str], admin: str, size: tuple[int, int]) -> None:
     put("תחילת המשחק", category="Maps", tags=["a tag"], is_featured=True)
     put("a_very_long_name_" * 10, status="failed", error_type="timeout", error_message="It took too long.")
     put("Away", is_hidden=True)
     page = open_page("/catalogue", session=admin, size=size)
     expect_cards(page, 3)
-    assert axe_findings(page) == []
-    assert page.evaluate(FIT)
+    expect_fine(page)
     open_menu(page, "Away")
     assert axe_findings(page) == []
     page.get_by_role("menuitem", name="Report…").click()
@@ -439,5 +418,4 @@ def test_axe_finds_nothing_with_its_dialogs_open(
     page.get_by_role("dialog").get_by_label("Title").fill("Another")
     page.get_by_role("button", name="Next: the file").click()
     expect(page.locator("#file-video")).to_be_attached()
-    assert axe_findings(page) == []
-    assert page.evaluate(FIT)
+    expect_fine(page)

@@ -13,6 +13,7 @@ from tests.browser.conftest import OpenPage
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.services
 SECONDS = 60
 BEGIN = """async ({videoId, actor}) => {
     const { SyncClient } = await import("/static/js/catalogue/sync-client.js");
@@ -60,8 +61,8 @@ def edit(page: Page, field: str, value: Any) -> None:
     page.evaluate("([field, value]) => client.edit(field, value)", [field, value])
 
 
-def agreed(*pages: Page) -> list[dict[str, Any]]:
-    """All of them when each has sent its own and heard of the others'."""
+def wait_agreed(*pages: Page) -> list[dict[str, Any]]:
+    """Wait until each page has sent its own edits and heard of the others'. Returns what each holds."""
 
     def done() -> list[dict[str, Any]]:
         for page in pages:
@@ -78,11 +79,9 @@ def bytes_of(video: dict[str, Any]) -> str:
     return json.dumps({name: value for name, value in video.items() if name != "updated_at" and "_url" not in name})
 
 
-def test_three_browsers_go_offline_and_come_back_equal(
-    open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage
-) -> None:
+def test_three_offline_end_equal(open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage) -> None:
     pages = [begin(open_page("/login", session=session, quiet=False), video) for session in people.values()]
-    agreed(*pages)
+    wait_agreed(*pages)
     for page in pages:
         page.context.set_offline(True)
     for number, page in enumerate(pages):
@@ -94,7 +93,7 @@ def test_three_browsers_go_offline_and_come_back_equal(
     wait_until(lambda: all(look(page)["state"] == "offline" for page in pages), SECONDS, "all to notice")
     for page in reversed(pages):
         page.context.set_offline(False)
-    found = agreed(*pages)
+    found = wait_agreed(*pages)
     assert len({bytes_of(one["video"]) for one in found}) == 1
     row = backstage.catalogue_row(video=video)
     for one in found:
@@ -111,27 +110,8 @@ def test_three_browsers_go_offline_and_come_back_equal(
     assert row["version"] == 1 + len(operations)
 
 
-def test_what_was_unsent_when_the_page_closed_is_sent_by_the_next(
-    open_page: OpenPage, people: dict[str, str], video: str
-) -> None:
-    first = begin(open_page("/login", session=people["mod"], quiet=False), video)
-    agreed(first)
-    actor = look(first)["actor"]
-    first.context.set_offline(True)
-    edit(first, "title", "Kept")
-    context = first.context
-    first.close()
-    context.set_offline(False)
-    second = context.new_page()
-    second.goto("/login")
-    begin(second, video)
-    found = agreed(second)[0]
-    assert (found["values"]["title"], found["actor"]) == ("Kept", actor)
-    assert found["video"]["vector_clock"] == {actor: 1}
-
-
-def test_two_tabs_are_two_replicas_and_share_no_counter(
-    open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage
+def test_two_tabs_are_two_replicas_and_go_on_where_the_sites_data_are_cleared(
+    open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage, program: Program
 ) -> None:
     one = begin(open_page("/login", session=people["mod"]), video)
     other = one.context.new_page()
@@ -140,21 +120,27 @@ def test_two_tabs_are_two_replicas_and_share_no_counter(
     for number in range(3):
         edit(one, "title", f"One {number}")
         edit(other, "title", f"Other {number}")
-    found = agreed(one, other)
+    found = wait_agreed(one, other)
     assert found[0]["actor"] != found[1]["actor"]
     assert sorted(found[0]["video"]["vector_clock"].values()) == [3, 3]
     assert len(backstage.catalogue_row(video=video)["operations"]) == 6
+    other.close()
+    cleared = {"origin": program.address, "storageTypes": "indexeddb"}
+    one.context.new_cdp_session(one).send("Storage.clearDataForOrigin", cleared)
+    edit(one, "title", "Afterwards")
+    assert wait_agreed(one)[0]["video"]["title"] == "Afterwards"
+    one.reload()
+    begin(one, video)
+    assert wait_agreed(one)[0]["values"]["title"] == "Afterwards"
 
 
-def test_without_locks_each_tab_is_a_replica_and_nothing_is_lost(
-    open_page: OpenPage, people: dict[str, str], video: str, program: Program
-) -> None:
+def test_without_locks_each_tab_is_a_replica(open_page: OpenPage, people: dict[str, str], video: str) -> None:
     """As on plain http from another machine."""
     page = open_page("/login", session=people["mod"], quiet=False)
     page.add_init_script("Object.defineProperty(Navigator.prototype, 'locks', { value: undefined })")
     page.reload()
     begin(page, video)
-    agreed(page)
+    wait_agreed(page)
     first = look(page)["actor"]
     page.context.set_offline(True)
     edit(page, "title", "Left behind")
@@ -163,17 +149,18 @@ def test_without_locks_each_tab_is_a_replica_and_nothing_is_lost(
     page.reload()
     begin(page, video)
     edit(page, "category", "Next")
-    found = agreed(page)[0]
+    found = wait_agreed(page)[0]
     assert found["actor"] != first
     assert (found["values"]["title"], found["values"]["category"]) == ("Left behind", "Next")
     assert found["video"]["vector_clock"] == {first: 1, found["actor"]: 1}
 
 
-def test_what_one_account_left_unsent_no_other_sees_or_sends(
+def test_what_one_account_left_unsent_is_sent_by_its_next_page_and_seen_by_no_other_account(
     open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage, program: Program
 ) -> None:
     first = begin(open_page("/login", session=people["mod"], quiet=False), video)
-    agreed(first)
+    wait_agreed(first)
+    actor = look(first)["actor"]
     first.context.set_offline(True)
     edit(first, "title", "Of mod alone")
     context = first.context
@@ -193,19 +180,6 @@ def test_what_one_account_left_unsent_no_other_sees_or_sends(
     second.close()
     third = sign_in("mod")
     third.goto("/login")
-    begin(third, video)
-    assert agreed(third)[0]["values"]["title"] == "Of mod alone"
-
-
-def test_a_page_goes_on_where_the_sites_data_are_cleared(
-    open_page: OpenPage, people: dict[str, str], video: str, program: Program
-) -> None:
-    page = begin(open_page("/login", session=people["mod"]), video)
-    agreed(page)
-    told = {"origin": program.address, "storageTypes": "indexeddb"}
-    page.context.new_cdp_session(page).send("Storage.clearDataForOrigin", told)
-    edit(page, "title", "Afterwards")
-    assert agreed(page)[0]["video"]["title"] == "Afterwards"
-    page.reload()
-    begin(page, video)
-    assert agreed(page)[0]["values"]["title"] == "Afterwards"
+    found = wait_agreed(begin(third, video))[0]
+    assert (found["values"]["title"], found["actor"]) == ("Of mod alone", actor)
+    assert found["video"]["vector_clock"] == {actor: 1}

@@ -1,0 +1,44 @@
+"""Steps and expectations that the stories of several pages share."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.test_accessibility import axe_findings
+
+# The body of an answer with status 500.
+BROKEN = {"ok": False, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def click(place: Page | Locator, *names: str) -> None:
+    """Click the buttons with these names, one after the other."""
+    for name in names:
+        place.get_by_role("button", name=name).click()
+
+
+def expect_texts(place: Locator, *texts: str) -> None:
+    """Wait until the place contains each of the texts."""
+    for text in texts:
+        expect(place).to_contain_text(text)
+
+
+def expect_shown(place: Page | Locator, *texts: str) -> None:
+    """Wait until each of the texts is visible in the place."""
+    for text in texts:
+        expect(place.get_by_text(text)).to_be_visible()
+
+
+def expect_fits(page: Page) -> None:
+    """Check that nothing is wider than the window."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def expect_fine(page: Page) -> None:
+    """Check that axe finds nothing and nothing is wider than the window."""
+    assert axe_findings(page) == []
+    expect_fits(page)
