@@ -1,4 +1,4 @@
-"""The page of the pro segments: files chosen, segments made, mended and moved, sent, followed, and compared."""
+"""The page of Pro lip-sync: files are chosen, segments made and moved, and runs sent, followed and compared."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import APIResponse, Browser, Locator, Page, Route, expect
+from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, CHROMIUM, DESK, FLAGS, PHONE, OpenPage
+from tests.browser.conftest import ACCOUNT, CHROMIUM, FLAGS, PHONE, OpenPage
+from tests.browser.expecting import expect_fine, expect_texts, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.footage import convert
 from tests.support.program import Program
@@ -25,7 +27,7 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A video of eight seconds with sound, and two sounds."""
+    """Videos and sounds, and files that are neither."""
     folder = tmp_path_factory.mktemp("pro")
     video = convert(
         None, folder / "trailer_take4.mp4", "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=8", "-f", "lavfi", "-i",
@@ -64,7 +66,7 @@ def clear(program: Program) -> None:
 
 
 def begin(open_page: OpenPage, files: dict[str, Path], *sounds: str, **options: Any) -> Page:
-    """The page with the video and these sounds in it."""
+    """Open the page and choose the video and these sounds."""
     page = open_page("/pro", **options)
     page.locator("[data-choose-video]").set_input_files(files["video"])
     expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
@@ -102,8 +104,16 @@ def make_segments(page: Page, *starts: float, length: float = 1) -> None:
         type_into(page, "end", str(start + length))
 
 
+def drag(page: Page, *points: tuple[float, float], steps: int = 1) -> None:
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=steps)
+    page.mouse.up()
+
+
 def process(page: Page) -> str:
-    """Send it, and wait for the result; the id of the run."""
+    """Send the segments and wait for the result. Returns the id of the run."""
     page.locator("[data-process]").click()
     expect(page.locator("[data-state-words]")).to_have_text("Ready", timeout=1000 * READY_SECONDS)
     return page.url.partition("?job=")[2]
@@ -111,7 +121,7 @@ def process(page: Page) -> str:
 
 @pytest.fixture
 def run(open_page: OpenPage, files: dict[str, Path]) -> str:
-    """The id of a run that is ready, of two segments."""
+    """Make a run of two segments. Returns its id once it is ready."""
     page = begin(open_page, files, "line")
     make_segments(page, 1, 5)
     found = process(page)
@@ -128,121 +138,7 @@ def page_with_microphone(chromium: Browser, program: Program, signed_in: Any) ->
     browser.close()
 
 
-def test_a_run_is_edited_and_run_again_with_all_that_it_had(open_page: OpenPage, run: str, program: Program) -> None:
-    page = open_page(f"/pro?job={run}")
-    page.locator("[data-edit]").click()
-    expect(page.locator("[data-process]")).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
-    expect(segments(page)).to_have_count(2)
-    assert page.url.endswith("/pro")
-    segments(page).nth(1).click()
-    type_into(page, "end", "0:06.500")
-    field(page, "label").fill("Longer now")
-    page.locator("[data-option=sync_mode]").select_option("loop")
-    again = process(page)
-    first, second = (program.call("GET", f"{SYNC}/pro-job/{one}/status") for one in (run, again))
-    assert again != run
-    assert [one["endTime"] for one in second["segments_data"]] == [2.0, 6.5]
-    assert second["segments_data"][1]["label"] == "Longer now"
-    assert second["options"]["sync_mode"] == "loop"
-    assert [sound["filename"] for sound in second["sounds"]] == [sound["filename"] for sound in first["sounds"]]
-    assert second["sounds"][0]["duration"] == pytest.approx(first["sounds"][0]["duration"], abs=0.001)
-    assert second["source"]["duration"] == first["source"]["duration"]
-    # Both runs are of the same file: one is shown beside the other, from where it is.
-    against = page.get_by_label("What it is compared with")
-    expect(against.get_by_role("option")).to_have_count(2)
-    go_to(page, 5)
-    page.locator("[data-view=beside]").click()
-    against.select_option(run)
-    expect(page.locator("[data-before-label]")).to_contain_text("Run of")
-    of_first = f"() => document.querySelector('[data-before]').src.includes({first['result_url'].split('?')[0]!r})"
-    page.wait_for_function(of_first)
-    page.wait_for_function("() => document.querySelector('[data-before]').currentTime === 5")
-    assert axe_findings(page) == []
-    against.select_option("")
-    expect(page.locator("[data-before-label]")).to_have_text("Before")
-
-
-def test_what_can_no_longer_be_fetched_leaves_the_run_as_it_is(open_page: OpenPage, run: str) -> None:
-    page = open_page(f"/pro?job={run}", quiet=False)
-    expect(page.locator("[data-edit]")).to_be_visible()
-    page.route("**/media/renditions/**", lambda route: route.abort())
-    page.locator("[data-edit]").click()
-    expect(page.get_by_role("alert")).to_contain_text("The run cannot be edited now.")
-    expect(page.locator("[data-download]")).to_be_visible()
-    page.unroute("**/media/renditions/**")
-    page.route("**/media/stream/**", lambda route: route.fulfill(body="no video", content_type="video/mp4"))
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("alert")).to_contain_text("This browser cannot play the run's video.")
-    expect(page.locator("[data-download]")).to_be_visible()
-    page.unroute("**/media/stream/**")
-    page.get_by_role("button", name="Edit and run again").click()
-    expect(page.locator("[data-process]")).to_be_visible()
-
-
-def test_what_is_given_up_is_not_taken_from_the_library(
-    open_page: OpenPage, files: dict[str, Path], program: Program
-) -> None:
-    video = shelf.taken_in(program, files["video"], title="Trailer of the library")
-    page = begin(open_page, files, quiet=False)
-    page.locator("[data-library-sound]").click()
-    dialog = page.get_by_role("dialog", name="The sound of a video of your library")
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/media/stream/**", hold)
-    dialog.get_by_role("button", name="Trailer of the library").click()
-    wait_until(lambda: page.evaluate("true") and held, 20, "the file asked for")
-    dialog.get_by_role("button", name="Cancel").click()
-    held[0].abort()
-    expect(dialog).to_have_count(0)
-    expect(page.locator("[data-sound-list] li")).to_have_count(0)
-    program.call("DELETE", f"{shelf.LIBRARY}/{video['id']}")
-
-
-def test_video_and_sound_come_from_the_library_and_a_line_from_the_microphone(
-    page_with_microphone: Page, files: dict[str, Path], program: Program
-) -> None:
-    page = page_with_microphone
-    video = shelf.taken_in(program, files["video"], title="Trailer of the library")
-    silent = shelf.taken_in(program, files["short"], title="Without a sound")
-    page.goto("/pro")
-    page.locator("[data-library-video]").click()
-    dialog = page.get_by_role("dialog", name="A video of your library")
-    for title in ("Trailer of the library", "Without a sound"):
-        expect(dialog.get_by_role("listitem").filter(has_text=title)).to_have_count(1)
-    assert axe_findings(page) == []
-    dialog.get_by_role("searchbox").fill("trailer of the library")
-    expect(dialog.get_by_role("listitem")).to_have_count(1)
-    dialog.get_by_role("button", name="Trailer of the library").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Trailer of the library")
-    page.locator("[data-library-sound]").click()
-    sounds = page.get_by_role("dialog", name="The sound of a video of your library")
-    # The library may hold what other tests have left.
-    expect(sounds.get_by_role("listitem").filter(has_text="Trailer of the library")).to_have_count(1)
-    expect(sounds.get_by_role("listitem").filter(has_text="Without a sound")).to_have_count(0)
-    sounds.get_by_role("button", name="Trailer of the library").click()
-    expect(page.locator("[data-sound-list] li")).to_have_count(1)
-    line = page.locator("[data-record-line]")
-    line.click()
-    expect(line).to_have_text("Stop, 0:01", timeout=20_000)
-    line.click()
-    expect(page.locator("[data-sound-list] li")).to_have_count(2)
-    expect(page.locator("[data-sound-list] li").nth(1)).to_contain_text("line 1.wav")
-    expect(page.locator("[data-sound-list] li").nth(1).locator("[data-length]")).to_contain_text(" s")
-    make_segments(page, 1, 5)
-    field(page, "sound").select_option(index=2)
-    job = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")
-    assert [sound["filename"] for sound in job["sounds"]] == ["Trailer of the library.wav", "line 1.wav"]
-    assert job["sounds"][0]["duration"] == pytest.approx(8, abs=0.1)
-    assert job["sounds"][1]["duration"] > 0.5
-    for one in (video, silent):
-        program.call("DELETE", f"{shelf.LIBRARY}/{one['id']}")
-
-
-def test_a_video_is_dubbed_and_compared(open_page: OpenPage, files: dict[str, Path], program: Program) -> None:
+def test_a_video_is_dubbed_compared_and_kept(open_page: OpenPage, files: dict[str, Path], program: Program) -> None:
     page = begin(open_page, files, "line", "note")
     page.keyboard.press("s")
     expect(segments(page)).to_have_count(1)
@@ -264,23 +160,34 @@ def test_a_video_is_dubbed_and_compared(open_page: OpenPage, files: dict[str, Pa
     with page.expect_download() as got:
         page.get_by_role("link", name="Download").click()
     assert got.value.suggested_filename.endswith(".mp4")
-    # Both pictures are at the same moment, wherever it is gone to.
+    # Both players go to the same moment.
     page.keyboard.press("]")
     at = "[...document.querySelectorAll('[data-picture] video')].map((video) => video.currentTime)"
     page.wait_for_function(f"() => {{ const [a, b] = {at}; return a === 1 && Math.abs(a - b) < 0.01; }}")
     page.keyboard.press("b")
     expect(page.locator("[data-after]")).to_be_hidden()
+    page.locator("[data-view=beside]").click()
+    picture, before, after = (page.locator(f"[data-{one}]").bounding_box() for one in ("picture", "before", "after"))
+    assert picture and before and after
+    assert before["x"] + before["width"] == pytest.approx(after["x"], abs=1)
+    assert after["width"] == pytest.approx(picture["width"] / 2, abs=1)
+    expect(page.get_by_text("After, run of")).to_be_visible()
+    page.keyboard.press("w")
+    expect(page.locator("[data-view=wipe]")).to_have_attribute("aria-pressed", "true")
     page.reload()
     expect(segments(page)).to_have_count(1)
     expect(page.locator("[data-view=after]")).to_be_enabled()
     expect(page.locator("[data-run-list] li")).to_have_count(1)
 
 
+@pytest.mark.services
 def test_what_is_wrong_is_said_beside_it_and_mended(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line")
-    page.locator("[data-add-segment]").click()
-    page.locator("[data-add-segment]").click()
+    page = begin(open_page, files, "line", "note")
+    for _ in range(2):
+        page.locator("[data-add-segment]").click()
     expect(segments(page)).to_have_count(2)
+    type_into(page, "start", "3")
+    expect_fine(page)
     type_into(page, "start", "3.6")
     expect(page.locator("#says-start")).to_contain_text("Begins 0.4 s before segment 1 ends.")
     expect(field(page, "start")).to_have_attribute("aria-invalid", "true")
@@ -293,179 +200,202 @@ def test_what_is_wrong_is_said_beside_it_and_mended(open_page: OpenPage, files: 
     expect(page.locator("#says-start")).to_contain_text("The video ends at 0:08.000.")
     page.get_by_role("button", name="Move the end to 0:08.000").click()
     type_into(page, "to", "3.5")
-    expect(page.locator("#says-from")).to_contain_text("The sound ends at 0:03.000.")
+    expect(page.locator("#says-from")).to_contain_text("The sound ends at 0:01.000.")
     page.get_by_role("button", name="Use the whole sound").click()
     type_into(page, "start", "soon")
     expect(page.locator("#says-start")).to_contain_text("A time such as 0:38.600")
 
 
-def test_a_segment_is_dragged_and_never_over_another(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line")
+@pytest.mark.services
+def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = begin(open_page, files, "line", "note")
     page.locator("[data-add-segment]").click()
     type_into(page, "end", "2")
-    page.locator("[data-timeline] [data-ruler]").click(position={"x": 1, "y": 4})
     lane = page.locator("[data-segments]").bounding_box()
-    assert lane is not None
+    assert lane
     second = lane["width"] / 8
     page.mouse.click(lane["x"] + 5 * second, lane["y"] + 60)
     page.keyboard.press("s")
     expect(segments(page)).to_have_count(2)
-    block = segments(page).nth(1).bounding_box()
-    assert block is not None
-    page.mouse.move(block["x"] + block["width"] / 2, block["y"] + 40)
-    page.mouse.down()
-    page.mouse.move(lane["x"] + 0.2 * second, block["y"] + 40, steps=6)
-    page.mouse.up()
-    expect(field(page, "start")).to_have_value("0:02.000")
-    segments(page).nth(1).focus()
-    page.keyboard.press("ArrowRight")
-    expect(field(page, "start")).to_have_value("0:02.100")
-    page.keyboard.press("Delete")
+    start, block = field(page, "start"), segments(page).nth(1).bounding_box()
+    assert block
+    y = block["y"] + 40
+    drag(page, (block["x"] + block["width"] / 2, y), (lane["x"] + 0.2 * second, y), steps=6)
+    expect(start).to_have_value("0:02.000")
+    segments(page).nth(1).press("ArrowRight")
+    expect(start).to_have_value("0:02.100")
+    with check("a pointer that leaves the lane"):
+        type_into(page, "start", "5")
+        type_into(page, "end", "6")
+        x = lane["x"] + 5 * second + 30
+        drag(page, (x, y), (x + second, y), (x + second, y - 300), (x + 0.5 * second, y - 300))
+        expect(start).to_have_value(re.compile(r"0:05\.(49|50)\d"))
+    segments(page).nth(1).press("Delete")
     expect(segments(page)).to_have_count(1)
     page.get_by_role("button", name="Bring it back").click()
     expect(segments(page)).to_have_count(2)
-
-
-def test_the_plan_has_its_number_of_segments(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line")
-    for count in range(1, 6):
-        page.locator("[data-add-segment]").click()
-        type_into(page, "end", str(count))
-        page.evaluate(
-            f"document.querySelectorAll('[data-picture] video').forEach((one) => (one.currentTime = {count}))"
-        )
-    expect(segments(page)).to_have_count(5)
+    with check("keys"):
+        segments(page).first.click()
+        type_into(page, "start", "1")
+        segments(page).first.focus()
+        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "Control+Shift+ArrowRight"):
+            page.keyboard.press(key)
+        expect(segments(page).first).to_have_attribute("aria-label", re.compile("from 0:01.300 to 0:03.300"))
+        expect(segments(page).first).to_be_focused()
+        page.get_by_role("button", name="Play note.flac").focus()
+        page.evaluate("document.querySelector('[data-loop]').click(), document.querySelector('.segment-block').click()")
+        expect(page.get_by_role("button", name="Play note.flac")).to_be_focused()
+        page.get_by_role("button", name="Remove mira_line.wav").click()
+        expect(page.get_by_role("button", name="Remove note.flac")).to_be_focused()
+    make_segments(page, 0, 6.5, 7.2, length=0.5)
     expect(page.locator("[data-meter-words]")).to_have_text("5 of 5 segments on Pro")
     expect(page.locator("[data-add-segment]")).to_be_disabled()
-
-
-def test_who_has_no_such_plan_is_told_what_it_would_be(open_page: OpenPage, backstage: Backstage) -> None:
-    session = backstage.person_session(name="freda")
-    page = open_page("/pro", session=session)
-    expect(page.get_by_role("heading", name="Not in your plan")).to_be_visible()
-    expect(page.locator("[data-choose-video]")).to_have_count(0)
-
-
-def test_a_run_that_is_gone_is_said_to_be(open_page: OpenPage) -> None:
-    page = open_page(f"/pro?job={NOWHERE}", quiet=False)
-    expect(page.get_by_role("alert")).to_contain_text("This run cannot be shown.")
-    expect(page.get_by_role("alert")).to_contain_text("no longer exists, or you do not have access")
-
-
-def test_who_has_no_plan_gets_no_workspace_for_a_run_that_is_gone(open_page: OpenPage, backstage: Backstage) -> None:
-    page = open_page(f"/pro?job={NOWHERE}", session=backstage.person_session(name="freda"))
-    expect(page.get_by_role("heading", name="Not in your plan")).to_be_visible()
-
-
-def test_keys_move_a_segment_again_and_again(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line", "note")
-    make_segments(page, 1, 5)
-    segments(page).first.focus()
-    for _ in range(3):
-        page.keyboard.press("ArrowRight")
-    page.keyboard.press("Control+Shift+ArrowRight")
-    expect(segments(page).first).to_have_attribute("aria-label", re.compile("from 0:01.300 to 0:03.300"))
-    expect(segments(page).first).to_be_focused()
-    page.get_by_role("button", name="Play note.flac").focus()
-    page.evaluate("document.querySelector('[data-loop]').click(), document.querySelector('.segment-block').click()")
-    expect(page.get_by_role("button", name="Play note.flac")).to_be_focused()
-    page.get_by_role("button", name="Remove mira_line.wav").click()
-    expect(page.get_by_role("button", name="Remove note.flac")).to_be_focused()
-
-
-def test_a_segment_follows_a_pointer_that_leaves_its_lane(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line")
-    make_segments(page, 1, 5)
-    lane, block = page.locator("[data-segments]").bounding_box(), segments(page).nth(1).bounding_box()
-    assert lane is not None
-    assert block is not None
-    x, y, second = block["x"] + 30, block["y"] + 40, lane["width"] / 8
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + second, y)
-    page.mouse.move(x + second, y - 300)
-    page.mouse.move(x + 0.5 * second, y - 300)
-    page.mouse.up()
-    expect(field(page, "start")).to_have_value(re.compile(r"0:05\.(49|50)\d"))
-
-
-def test_no_more_segments_come_back_than_the_plan_allows(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line")
-    make_segments(page, 0, 1, 2, 3, 4)
     page.locator("[data-delete-segment]").click()
-    make_segments(page, 6)
+    make_segments(page, 4, length=0.5)
     page.get_by_role("button", name="Bring it back").click()
     expect(page.locator("[data-toasts]")).to_contain_text("Your plan allows 5 segments.")
     expect(segments(page)).to_have_count(5)
 
 
-def test_another_video_keeps_what_was_made_and_one_that_is_none_changes_nothing(
-    open_page: OpenPage, files: dict[str, Path]
-) -> None:
-    page = begin(open_page, files, "line")
-    make_segments(page, 1, 5)
-    other = page.locator("[data-other-video]")
-    other.set_input_files(files["broken"])
-    expect(page.get_by_role("alert")).to_contain_text("This video cannot be taken.")
-    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
-    expect(page.locator("[data-process]")).to_have_attribute("aria-disabled", "false")
-    other.set_input_files(files["short"])
-    expect(page.get_by_role("heading", level=1)).to_have_text("pickup")
-    expect(page.get_by_role("alert")).to_have_count(0)
-    expect(segments(page)).to_have_count(2)
-    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
-
-
-def test_a_recording_that_does_not_say_how_long_it_is_is_taken(open_page: OpenPage, tmp_path: Path) -> None:
+@pytest.mark.services
+def test_another_video_keeps_what_was_made(open_page: OpenPage, files: dict[str, Path], tmp_path: Path) -> None:
     recorded = convert(
         None, tmp_path / "recorded.webm", "-f", "lavfi", "-i", "testsrc2=s=160x90:r=25:d=2", "-c:v", "libvpx",
         "-live", "1",
     )  # fmt: skip
     page = open_page("/pro")
+    heading, other = page.get_by_role("heading", level=1), page.locator("[data-other-video]")
     page.locator("[data-choose-video]").set_input_files(recorded)
-    expect(page.get_by_role("heading", level=1)).to_have_text("recorded")
+    expect(heading).to_have_text("recorded")
     page.locator("[data-add-segment]").click()
     expect(segments(page)).to_have_count(1)
     start, end = (field(page, name).input_value() for name in ("start", "end"))
     assert start < end <= "0:02.1"
     marks = page.locator("[data-ruler] span").all_text_contents()
-    assert marks[:3] == ["0:00.0", "0:00.2", "0:00.4"] and len(set(marks)) == len(marks)
+    assert marks[:3] == ["0:00.0", "0:00.2", "0:00.4"]
+    assert len(set(marks)) == len(marks)
+
+    other.set_input_files(files["video"])
+    expect(heading).to_have_text("trailer_take4")
+    expect(page.locator("[data-add-segment]")).to_be_enabled()
+    make_segments(page, 5)
+    other.set_input_files(files["broken"])
+    expect(page.get_by_role("alert")).to_contain_text("This video cannot be taken.")
+    expect(heading).to_have_text("trailer_take4")
+    other.set_input_files(files["short"])
+    expect(heading).to_have_text("pickup")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    expect(segments(page)).to_have_count(2)
+    expect(page.locator("[data-process]")).to_have_attribute("title", re.compile("to mend$"))
+    with check("a segment at the end of the video is looped"):
+        page.locator("[data-delete-segment]").click()
+        expect(segments(page)).to_have_count(1)
+        make_segments(page, 2)
+        page.locator("[data-loop]").click()
+        go_to(page, 2.5)
+        page.locator("[data-play]").click()
+        video = "document.querySelector('[data-before]')"
+        page.wait_for_function(f"() => {video}.currentTime > 2.7")
+        page.wait_for_function(f"() => !{video}.paused && {video}.currentTime < 2.5")
 
 
-@pytest.mark.parametrize("sound", ["zip", "garbled"])
-def test_a_file_that_is_no_sound_is_named_once(open_page: OpenPage, files: dict[str, Path], sound: str) -> None:
-    page = begin(open_page, files, sound, quiet=False)
-    expect(page.locator("[data-sound-list]")).to_contain_text("not readable here")
-    make_segments(page, 1)
-    page.locator("[data-process]").click()
-    expect(page.get_by_role("alert")).to_contain_text(f"{files[sound].name}: ")
-    assert (page.get_by_role("alert").text_content() or "").count(files[sound].name) == 1
+@pytest.mark.services
+def test_a_phone_has_room_and_says_why_it_cannot_be_sent(open_page: OpenPage, files: dict[str, Path]) -> None:
+    page = open_page("/account", size=PHONE)
+    page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
+    page.wait_for_url("**/pro")
+    expect(page.get_by_role("heading", name="New run")).to_be_visible()
+    page.locator("[data-choose-video]").set_input_files(files["long"])
+    expect(page.get_by_role("heading", level=1)).to_have_attribute("title", files["long"].stem)
+    expect(page.locator("[data-add-segment]")).to_be_enabled()
+    expect_fine(page)
+    page.locator("[data-add-sounds]").set_input_files([files["line"], files["note"]])
+    expect(page.locator("[data-sound-list] li")).to_have_count(2)
+    page.locator("[data-process]").click(force=True)
+    expect(page.locator("[data-toasts]")).to_contain_text("Add a segment first.")
+    make_segments(page, 0.6, 2, length=0.8)
+    segments(page).first.click()
+    type_into(page, "end", "0.5")
+    segments(page).nth(1).click()
+    page.locator("[data-process]").click(force=True)
+    expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
+    expect(page.locator("#says-start")).to_contain_text("It ends before it begins.")
+    expect_fine(page)
 
 
-def test_what_was_changed_is_asked_under_another_key(open_page: OpenPage, files: dict[str, Path]) -> None:
+@pytest.mark.services
+def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[str, Path], program: Program) -> None:
+    page = page_with_microphone
+    video = shelf.taken_in(program, files["video"], title="Trailer of the library")
+    silent = shelf.taken_in(program, files["short"], title="Without a sound")
+    page.goto("/pro")
+    page.locator("[data-library-video]").click()
+    dialog = page.get_by_role("dialog", name="A video of your library")
+    for title in ("Trailer of the library", "Without a sound"):
+        expect(dialog.get_by_role("listitem").filter(has_text=title)).to_have_count(1)
+    assert axe_findings(page) == []
+    dialog.get_by_role("searchbox").fill("trailer of the library")
+    expect(dialog.get_by_role("listitem")).to_have_count(1)
+    dialog.get_by_role("button", name="Trailer of the library").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Trailer of the library")
+    page.locator("[data-library-sound]").click()
+    sounds = page.get_by_role("dialog", name="The sound of a video of your library")
+    # The library may hold what other tests have left.
+    expect(sounds.get_by_role("listitem").filter(has_text="Trailer of the library")).to_have_count(1)
+    expect(sounds.get_by_role("listitem").filter(has_text="Without a sound")).to_have_count(0)
+    with check("what is given up is not taken"):
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route("**/media/stream/**", hold)
+        sounds.get_by_role("button", name="Trailer of the library").click()
+        wait_until(lambda: page.evaluate("true") and held, 20, "the file asked for")
+        sounds.get_by_role("button", name="Cancel").click()
+        held[0].abort()
+        page.unroute("**/media/stream/**")
+        expect(sounds).to_have_count(0)
+        expect(page.locator("[data-sound-list] li")).to_have_count(0)
+    page.locator("[data-library-sound]").click()
+    sounds.get_by_role("button", name="Trailer of the library").click()
+    expect(page.locator("[data-sound-list] li")).to_have_count(1)
+    line = page.locator("[data-record-line]")
+    line.click()
+    expect(line).to_have_text("Stop, 0:01", timeout=20_000)
+    line.click()
+    expect(page.locator("[data-sound-list] li")).to_have_count(2)
+    expect(page.locator("[data-sound-list] li").nth(1)).to_contain_text("line 1.wav")
+    expect(page.locator("[data-sound-list] li").nth(1).locator("[data-length]")).to_contain_text(" s")
+    make_segments(page, 1, 5)
+    field(page, "sound").select_option(index=2)
+    job = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")
+    assert [sound["filename"] for sound in job["sounds"]] == ["Trailer of the library.wav", "line 1.wav"]
+    assert job["sounds"][0]["duration"] == pytest.approx(8, abs=0.1)
+    assert job["sounds"][1]["duration"] > 0.5
+    for one in (video, silent):
+        program.call("DELETE", f"{shelf.LIBRARY}/{one['id']}")
+
+
+@pytest.mark.services
+def test_sending_is_repeated_stopped_and_refused(open_page: OpenPage, files: dict[str, Path]) -> None:
     page = begin(open_page, files, "line", quiet=False)
     make_segments(page, 1)
+    process, note = page.locator("[data-process]"), page.get_by_role("alert")
     keys: list[str] = []
     page.on("request", lambda one: keys.append(one.headers["idempotency-key"]) if one.method == "POST" else None)
     page.context.set_offline(True)
-    for _ in range(2):
-        page.locator("[data-process]").click()
-        expect(page.get_by_role("alert")).to_contain_text("Check the network")
-    page.locator("[data-option=sync_mode]").select_option("loop")
-    page.locator("[data-process]").click()
-    expect(page.get_by_role("alert")).to_contain_text("Check the network")
+    for mode in ("", "", "loop"):
+        if mode:
+            page.locator("[data-option=sync_mode]").select_option(mode)
+        process.click()
+        expect(note).to_contain_text("Check the network")
     first, again, changed = keys
     assert first == again != changed
+    page.context.set_offline(False)
 
-
-def test_sending_is_stopped_and_the_focus_stays_where_one_goes_on(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line")
-    make_segments(page, 1)
-    network = page.context.new_cdp_session(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 20_000}
-    network.send("Network.enable")
-    network.send("Network.emulateNetworkConditions", slow)
-    page.locator("[data-process]").click()
+    network = shelf.throttle(page, 20_000)
+    process.click()
     cancel = page.get_by_role("button", name="Cancel")
     expect(cancel).to_be_focused()
     expect(page.locator("[data-state-words]")).to_have_text("Sending")
@@ -475,14 +405,98 @@ def test_sending_is_stopped_and_the_focus_stays_where_one_goes_on(open_page: Ope
     expect(page.get_by_role("button", name="Process 1 segment")).to_be_focused()
     expect(segments(page)).to_have_count(1)
     assert "job=" not in page.url
+    network.detach()
+    for sound in ("zip", "garbled"):
+        with check(sound):
+            page.locator("[data-sound-list] li").get_by_role("button", name="Remove").click()
+            page.locator("[data-add-sounds]").set_input_files([files[sound]])
+            expect(page.locator("[data-sound-list]")).to_contain_text("not readable here")
+            segments(page).first.click()
+            field(page, "sound").select_option(index=1)
+            process.click()
+            expect(note).to_contain_text(f"{files[sound].name}: ")
+            assert (note.text_content() or "").count(files[sound].name) == 1
 
 
-def test_another_run_is_shown_with_its_own_video(open_page: OpenPage, files: dict[str, Path], run: str) -> None:
-    page = begin(open_page, files, "line")
-    page.locator("[data-other-video]").set_input_files(files["short"])
+@pytest.mark.services
+def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: Program) -> None:
+    page = open_page(f"/pro?job={run}", quiet=False)
+    edit, note = page.locator("[data-edit]"), page.get_by_role("alert")
+    expect(edit).to_be_visible()
+    page.route("**/media/renditions/**", lambda route: route.abort())
+    edit.click()
+    expect(note).to_contain_text("The run cannot be edited now.")
+    expect(page.locator("[data-download]")).to_be_visible()
+    page.unroute("**/media/renditions/**")
+    page.route("**/media/stream/**", lambda route: route.fulfill(body="no video", content_type="video/mp4"))
+    page.get_by_role("button", name="Try again").click()
+    expect(note).to_contain_text("This browser cannot play the run's video.")
+    expect(page.locator("[data-download]")).to_be_visible()
+    page.unroute("**/media/stream/**")
+    edit.click()
+    expect(page.locator("[data-process]")).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
+    expect(segments(page)).to_have_count(2)
+    assert page.url.endswith("/pro")
+    segments(page).nth(1).click()
+    type_into(page, "end", "0:06.500")
+    field(page, "label").fill("Longer now")
+    page.locator("[data-option=sync_mode]").select_option("loop")
+    again = process(page)
+    first, second = (program.call("GET", f"{SYNC}/pro-job/{one}/status") for one in (run, again))
+    assert again != run
+    assert [one["endTime"] for one in second["segments_data"]] == [2.0, 6.5]
+    assert second["segments_data"][1]["label"] == "Longer now"
+    assert second["options"]["sync_mode"] == "loop"
+    assert [sound["filename"] for sound in second["sounds"]] == [sound["filename"] for sound in first["sounds"]]
+    assert second["sounds"][0]["duration"] == pytest.approx(first["sounds"][0]["duration"], abs=0.001)
+    assert second["source"]["duration"] == first["source"]["duration"]
+    # Both runs are of the same file, so they are compared at the current moment.
+    against = page.get_by_label("What it is compared with")
+    expect(against.get_by_role("option")).to_have_count(2)
+    go_to(page, 5)
+    page.locator("[data-view=beside]").click()
+    against.select_option(run)
+    expect(page.locator("[data-before-label]")).to_contain_text("Run of")
+    of_first = f"() => document.querySelector('[data-before]').src.includes({first['result_url'].split('?')[0]!r})"
+    page.wait_for_function(of_first)
+    page.wait_for_function("() => document.querySelector('[data-before]').currentTime === 5")
+    assert axe_findings(page) == []
+    against.select_option("")
+    expect(page.locator("[data-before-label]")).to_have_text("Before")
+
+
+@pytest.mark.services
+def test_text_is_removed_and_another_run_is_shown_with_its_own_video(
+    open_page: OpenPage, files: dict[str, Path], run: str, program: Program
+) -> None:
+    page = open_page(f"/pro?job={NOWHERE}", quiet=False)
+    expect_texts(page.get_by_role("alert"), "This run cannot be shown.", "no longer exists, or you do not have access")
+    page.goto("/pro")
+    page.locator("[data-choose-video]").set_input_files(files["short"])
     expect(page.get_by_role("heading", level=1)).to_have_text("pickup")
+    page.locator("[data-add-sounds]").set_input_files([files["line"]])
     make_segments(page, 0, 1.5)
-    process(page)
+    page.get_by_label("Remove text from the picture").check()
+    page.get_by_role("button", name="Only in an area").click()
+    expect(page.locator(".roi-box")).to_be_focused()
+    press(page, "ArrowUp", "Shift+ArrowLeft")
+    page.get_by_label("Text from", exact=True).fill("2")
+    page.locator("#r-end").fill("1")
+    page.locator("#r-end").press("Tab")
+    expect(page.locator("#says-removal")).to_have_text("It ends before it begins.")
+    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
+    page.locator("#r-end").fill("2.5")
+    page.locator("#r-end").press("Tab")
+    assert axe_findings(page) == []
+    asked = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")["options"]["remove_text"]
+    assert (asked["start"], asked["end"]) == (2, 2.5)
+    assert asked["regions"] == [pytest.approx({"x": 0.2, "y": 0.795, "width": 0.595, "height": 0.14})]
+    page.reload()
+    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed from \d+ place"))
+    expect(page.locator("#r-start")).to_have_value("0:02.000")
+    expect(page.locator("[data-places] li")).to_have_count(1)
+    expect(page.locator(".roi-box")).to_have_count(0)
     page.locator("[data-run-list]").get_by_role("link", name="trailer_take4").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("trailer_take4")
     expect(page).to_have_url(re.compile(run))
@@ -491,164 +505,63 @@ def test_another_run_is_shown_with_its_own_video(open_page: OpenPage, files: dic
     expect(page.locator("[data-filename]")).to_have_text("")
 
 
-def test_a_run_is_followed_segment_by_segment_until_it_is_gone(
-    open_page: OpenPage, backstage: Backstage, program: Program, run: str
-) -> None:
-    given = program.call("GET", f"{SYNC}/pro-job/{run}/status")["segments_data"]
-    queued, processing = ([{**one, "status": status} for one in given] for status in ("queued", "processing"))
+@pytest.mark.services
+def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage, program: Program, run: str) -> None:
+    status = f"{SYNC}/pro-job/{run}/status"
+    shown = program.call("GET", status)
+    queued, processing = (
+        [{**one, "status": status} for one in shown["segments_data"]] for status in ("queued", "processing")
+    )
     backstage.change(job=run, status="queued", lane="nowhere", finished_at=None, progress=0, segments_data=queued)
     page = open_page(f"/pro?job={run}", quiet=False)
-    expect(page.locator("[data-state-words]")).to_have_text("Waiting for its turn")
-    expect(page.locator("[data-segment-state]")).to_have_text("waiting")
+    words, segment = page.locator("[data-state-words]"), page.locator("[data-segment-state]")
+    expect(words).to_have_text("Waiting for its turn")
+    expect(segment).to_have_text("waiting")
     lease = {"lease_token": NOWHERE, "lease_until": "2100-01-01T00:00:00Z", "status": "processing"}
     backstage.change(job=run, **lease, progress=20, message="Looking at the video")
-    expect(page.locator("[data-state-words]")).to_have_text("Looking at the video")
-    expect(page.locator("[data-segment-state]")).to_have_text("waiting")
-    backstage.change(job=run, segments_data=processing, progress=50, message="Replacing the sound")
-    expect(page.locator("[data-segment-state]")).to_have_text("being made")
-    expect(segments(page).nth(1)).to_have_attribute("aria-label", re.compile("being made$"))
-    expect(page.locator("[data-percent]")).to_have_text("50 %")
-    assert axe_findings(page) == []
-    program.call("DELETE", f"{SYNC}/pro-job/{run}")
-    expect(page.locator("[data-state-words]")).to_have_text("It is not here any more.")
-    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
-    expect(page.get_by_role("button", name="Delete", exact=True)).to_be_hidden()
-
-
-def test_the_segments_are_read_again_after_an_older_answer_and_after_none(
-    open_page: OpenPage, backstage: Backstage, program: Program, run: str
-) -> None:
-    given = program.call("GET", f"{SYNC}/pro-job/{run}/status")["segments_data"]
-    queued, processing = ([{**one, "status": status} for one in given] for status in ("queued", "processing"))
-    lease = {"lease_token": NOWHERE, "lease_until": "2100-01-01T00:00:00Z"}
-    backstage.change(job=run, status="processing", **lease, finished_at=None, message="Looking", segments_data=queued)
-    page = open_page(f"/pro?job={run}", quiet=False)
-    words, segment = page.locator("[data-state-words]"), page.locator("[data-segment-state]")
+    expect(words).to_have_text("Looking at the video")
     expect(segment).to_have_text("waiting")
-    answers = f"**{SYNC}/pro-job/{run}/status"
     held: list[tuple[Route, APIResponse]] = []
-    page.route(answers, lambda route: held.append((route, route.fetch())), times=1)
+    page.route(f"**{status}", lambda route: held.append((route, route.fetch())), times=1)
     backstage.change(job=run, message="Listening")
     wait_until(lambda: page.evaluate("1") and held, 10, "the question")
-    backstage.change(job=run, segments_data=processing, message="Replacing the sound")
+    backstage.change(job=run, segments_data=processing, progress=50, message="Replacing the sound")
     expect(words).to_have_text("Replacing the sound")
     route, older = held[0]
     route.fulfill(response=older)
     expect(segment).to_have_text("being made")
-    page.route(answers, lambda route: route.fulfill(status=503, body=""), times=1)
+    expect(segments(page).nth(1)).to_have_attribute("aria-label", re.compile("being made$"))
+    expect(page.locator("[data-percent]")).to_have_text("50 %")
+    assert axe_findings(page) == []
+    page.route(f"**{status}", lambda route: route.fulfill(status=503, body=""), times=1)
     backstage.change(job=run, segments_data=queued, message="Once more")
     expect(words).to_have_text("Once more")
     expect(segment).to_have_text("waiting", timeout=20_000)
 
-
-def test_a_run_whose_video_was_not_read_offers_no_place_for_another(
-    open_page: OpenPage, backstage: Backstage, program: Program, run: str
-) -> None:
-    shown = program.call("GET", f"{SYNC}/pro-job/{run}/status")
     (video,) = re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", shown["source"]["stream_url"])
     backstage.change_video(video=video, status="failed")
+    ended = {"lease_token": None, "lease_until": None, "admitted": False, "finished_at": "2026-01-01T00:00:00Z"}
     error = {"type": "timeout", "message": "It took longer than it may."}
-    backstage.change(job=run, status="failed", error=error)
-    page = open_page(f"/pro?job={run}")
-    expect(page.locator("[data-state-words]")).to_have_text("It took longer than it may.")
-    expect(page.get_by_text("There is no picture")).to_be_visible()
-    expect(page.get_by_text("Choose a video")).to_be_hidden()
-    widths = segments(page).evaluate_all("(all) => all.map((one) => one.offsetWidth)")
-    assert min(widths) > 100
-    expect(page.locator("[data-segment-state]")).to_have_text("not made")
-    expect(page.locator("[data-meter]")).to_be_hidden()
-    assert axe_findings(page) == []
-
-
-def test_before_and_after_are_shown_side_by_side(open_page: OpenPage, run: str) -> None:
-    page = open_page(f"/pro?job={run}")
-    page.locator("[data-view=beside]").click()
-    picture = page.locator("[data-picture]").bounding_box()
-    before, after = (page.locator(f"[data-{name}]").bounding_box() for name in ("before", "after"))
-    assert picture is not None
-    assert before is not None
-    assert after is not None
-    assert before["x"] + before["width"] == pytest.approx(after["x"], abs=1)
-    assert after["width"] == pytest.approx(picture["width"] / 2, abs=1)
-    expect(page.get_by_text("After, run of")).to_be_visible()
-    page.keyboard.press("w")
-    expect(page.locator("[data-view=wipe]")).to_have_attribute("aria-pressed", "true")
-
-
-def test_text_is_removed_in_places_and_from_a_moment_to_another(
-    open_page: OpenPage, files: dict[str, Path], program: Program
-) -> None:
-    page = begin(open_page, files, "line")
-    make_segments(page, 1)
-    page.get_by_label("Remove text from the picture").check()
-    page.get_by_role("button", name="Only in an area").click()
-    expect(page.locator(".roi-box")).to_be_focused()
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("Shift+ArrowLeft")
-    page.get_by_label("Text from", exact=True).fill("3")
-    page.locator("#r-end").fill("2")
-    page.locator("#r-end").press("Tab")
-    expect(page.locator("#says-removal")).to_have_text("It ends before it begins.")
-    expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
-    page.locator("#r-end").fill("3.5")
-    page.locator("#r-end").press("Tab")
-    assert axe_findings(page) == []
-    run = process(page)
-    asked = program.call("GET", f"{SYNC}/pro-job/{run}/status")["options"]["remove_text"]
-    assert (asked["start"], asked["end"]) == (3, 3.5)
-    assert asked["regions"] == [pytest.approx({"x": 0.2, "y": 0.795, "width": 0.595, "height": 0.14})]
+    backstage.change(job=run, status="failed", error=error, segments_data=shown["segments_data"], **ended)
     page.reload()
-    expect(page.locator("[data-told]")).to_have_text(re.compile(r"No text was found\.|Text removed from \d+ place"))
-    expect(page.locator("#r-start")).to_have_value("0:03.000")
-    expect(page.locator("[data-places] li")).to_have_count(1)
-    expect(page.locator(".roi-box")).to_have_count(0)
+    with check("a run whose video was not read offers no place for another"):
+        expect(words).to_have_text("It took longer than it may.")
+        expect(page.get_by_text("There is no picture")).to_be_visible()
+        expect(page.get_by_text("Choose a video")).to_be_hidden()
+        assert min(segments(page).evaluate_all("(all) => all.map((one) => one.offsetWidth)")) > 100
+        expect(segment).to_have_text("not made")
+        expect(page.locator("[data-meter]")).to_be_hidden()
+        assert axe_findings(page) == []
+    program.call("DELETE", f"{SYNC}/pro-job/{run}")
+    expect(words).to_have_text("It is not here any more.")
+    for name in ("Cancel", "Delete"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_hidden()
 
 
-def test_a_segment_at_the_end_of_the_video_is_looped(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = open_page("/pro")
-    page.locator("[data-choose-video]").set_input_files(files["short"])
-    make_segments(page, 2)
-    page.locator("[data-loop]").click()
-    go_to(page, 2.5)
-    page.locator("[data-play]").click()
-    video = "document.querySelector('[data-before]')"
-    page.wait_for_function(f"() => {video}.currentTime > 2.7")
-    page.wait_for_function(f"() => !{video}.paused && {video}.currentTime < 2.5")
-
-
-def test_long_names_do_not_widen_a_phone(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = open_page("/pro", size=PHONE)
-    page.locator("[data-choose-video]").set_input_files(files["long"])
-    expect(page.get_by_role("heading", level=1)).to_have_attribute("title", files["long"].stem)
-    expect(page.locator("[data-add-segment]")).to_be_enabled()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert axe_findings(page) == []
-
-
-def test_why_it_cannot_be_sent_is_told_to_who_presses(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = begin(open_page, files, "line", size=PHONE)
-    page.locator("[data-process]").click(force=True)
-    expect(page.locator("[data-toasts]")).to_contain_text("Add a segment first.")
-    make_segments(page, 1, 5)
-    segments(page).first.click()
-    type_into(page, "end", "0.5")
-    segments(page).nth(1).click()
-    page.locator("[data-process]").click(force=True)
-    expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
-    expect(page.locator("#says-start")).to_contain_text("It ends before it begins.")
-
-
-def test_the_account_leads_here_on_a_phone_too(open_page: OpenPage) -> None:
-    page = open_page("/account", size=PHONE)
-    page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
-    expect(page.get_by_role("heading", name="New run")).to_be_visible()
-
-
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-def test_axe_finds_nothing_in_it(open_page: OpenPage, files: dict[str, Path], size: Any) -> None:
-    page = begin(open_page, files, "line", "note", size=size)
-    page.locator("[data-add-segment]").click()
-    page.locator("[data-add-segment]").click()
-    type_into(page, "start", "3")
-    assert axe_findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+@pytest.mark.services
+def test_who_has_no_such_plan_is_told_so_and_gets_no_workspace(open_page: OpenPage, backstage: Backstage) -> None:
+    page = open_page("/pro", session=backstage.person_session(name="freda"))
+    for _ in range(2):
+        expect(page.get_by_role("heading", name="Not in your plan")).to_be_visible()
+        expect(page.locator("[data-choose-video]")).to_have_count(0)
+        page.goto(f"/pro?job={NOWHERE}")
