@@ -552,6 +552,10 @@ def test_a_run_is_followed_to_its_end(open_page: OpenPage, backstage: Backstage,
         expect(segment).to_have_text("not made")
         expect(page.locator("[data-meter]")).to_be_hidden()
         assert axe_findings(page) == []
+    backstage.change_video(video=video, status="ready")
+    backstage.change(job=run, **lease, finished_at=None, error=None, message="Begun again")
+    page.reload()
+    expect(words).to_have_text("Begun again")
     program.call("DELETE", f"{SYNC}/pro-job/{run}")
     expect(words).to_have_text("It is not here any more.")
     for name in ("Cancel", "Delete"):
