@@ -10,6 +10,13 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
 from jobs_app.kinds import registry
+from vodplatform.accounts.models import User
+
+
+@pytest.fixture
+def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
+    """Somebody of each role."""
+    return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
 
 
 @pytest.fixture

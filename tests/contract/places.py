@@ -156,9 +156,14 @@ def chunked_upload(owner: User, *, is_whole: bool = False) -> Upload:
     return upload
 
 
+def names_in(path: str) -> list[str]:
+    """The names of a path's places."""
+    return re.findall(r"\{(\w+)\}", path)
+
+
 def places(path: str, owner: User) -> dict[str, str]:
     """A thing of the owner's for each place in a path; a new kind of place has to be taught here."""
-    names = re.findall(r"\{(\w+)\}", path)
+    names = names_in(path)
     found: dict[str, object] = {}
     if is_of_analysis(path):
         found = {"session_id": analysis(owner, path).pk}
@@ -293,6 +298,11 @@ WAYS: dict[str, Callable[[User], Api]] = {
     "session": with_session(csrf=True),
     "session without CSRF": with_session(csrf=False),
 }
+
+
+def is_admins(way: str) -> bool:
+    """Whether an administrator who has signed in this way has an administrator's powers."""
+    return way.endswith(" admin") or way.startswith("session")
 
 
 def browser(user: User | None) -> Client:

@@ -133,61 +133,55 @@ def moderators_may(name: str, *actions: str) -> bool:
     return any(f"{app}.{action}_{model}" in settings.MODERATOR_PERMISSIONS for action in actions)
 
 
-@pytest.mark.parametrize("name", MODELS)
-class TestModels:
-    def test_each_role_gets_the_pages_that_are_theirs(
-        self, name: str, owner: User, other: User, moderator: User, admin_person: User
-    ) -> None:
-        make_row, may = MODELS[name]
-        row = make_row(owner)
-        for page, permissions in PAGES.items():
-            url = address(name, page, row)
-            with check(f"admin {page}"):
-                response = browser(admin_person).get(url)
-                assert response.status_code == (200 if {"view", *may} & set(permissions) else 403)
-                if page not in ("add", "history"):
-                    assert response.status_code == 403 or MARK in response.content.decode().lower()
-            with check(f"moderator {page}"):
-                response = browser(moderator).get(url)
-                if not moderators_may(name, *permissions):
-                    # Where they see no row, its history is told to be not there, as that of a row that nobody has.
-                    assert response.status_code == 403 or (page, response["Location"]) == ("history", "/admin/")
-                    assert MARK not in response.content.decode().lower()
-                else:
-                    assert name in THEIRS
-                    assert response.status_code == 200
-                    assert page in ("add", "history") or MARK in response.content.decode().lower()
-            for user in (other, None):
-                client = browser(user)
-                for response in (client.get(url), client.post(url, {"post": "yes"})):
-                    with check(f"{user} {page}"):
-                        assert (response.status_code, response["Location"].partition("?")[0]) == (302, "/admin/login/")
+FORM = {
+    "post": "yes", "username": "taken over", "role": "admin", "is_active": "on", "name": "taken over",
+    "tier": "enterprise", "title": "taken over", "message": "taken over", "subscriptions-TOTAL_FORMS": 0,
+    "subscriptions-INITIAL_FORMS": 0,
+}  # fmt: skip
 
-    def test_who_may_not_changes_nothing(
-        self, name: str, owner: User, moderator: User, other: User, admin_person: User
-    ) -> None:
-        row = MODELS[name][0](owner)
-        rows = type(row)._default_manager.order_by("pk")
-        form = {
-            "post": "yes", "username": "taken over", "role": "admin", "is_active": "on", "name": "taken over",
-            "tier": "enterprise", "title": "taken over", "user": str(moderator.pk), "message": "taken over",
-            "subscriptions-TOTAL_FORMS": 0, "subscriptions-INITIAL_FORMS": 0, "_selected_action": [str(row.pk)],
-        }  # fmt: skip
-        actions = [*(admin.site._registry[type(row)].actions or []), "delete_selected"]
-        clients = {user: browser(user) for user in (None, other, moderator, admin_person)}
-        before = list(rows.values())
-        for page in PAGES:
-            is_theirs = name in THEIRS and page in ("changelist", "change")
-            is_theirs = is_theirs or (page == "add" and moderators_may(name, "add"))
-            people = [None, other, *([] if is_theirs else [moderator])]
-            if page not in MODELS[name][1] and page != "changelist":
-                people.append(admin_person)
-            for user in people:
-                for action in actions if page == "changelist" else [""]:
-                    words = {**form, "action": str(getattr(action, "__name__", action))}
-                    clients[user].post(address(name, page, row), words)
-                with check(f"{user} {page}"):
-                    assert list(rows.values()) == before
+
+@pytest.mark.parametrize("name", MODELS)
+def test_each_role_gets_the_pages_that_are_theirs_and_changes_nothing_else(
+    name: str, owner: User, other: User, moderator: User, admin_person: User
+) -> None:
+    make_row, may = MODELS[name]
+    row = make_row(owner)
+    rows = type(row)._default_manager.order_by("pk")
+    form = {**FORM, "user": str(moderator.pk), "_selected_action": [str(row.pk)]}
+    actions = [*(admin.site._registry[type(row)].actions or []), "delete_selected"]
+    clients = {user: browser(user) for user in (None, other, moderator, admin_person)}
+    before = list(rows.values())
+    for page, permissions in PAGES.items():
+        url = address(name, page, row)
+        is_admins = bool({"view", *may} & set(permissions))
+        is_moderators = moderators_may(name, *permissions)
+        with check(f"admin {page}"):
+            response = clients[admin_person].get(url)
+            assert response.status_code == (200 if is_admins else 403)
+            if page not in ("add", "history"):
+                assert response.status_code == 403 or MARK in response.content.decode().lower()
+        with check(f"moderator {page}"):
+            response = clients[moderator].get(url)
+            if not is_moderators:
+                # Where they see no row, its history is told to be not there, as that of a row that nobody has.
+                assert response.status_code == 403 or (page, response["Location"]) == ("history", "/admin/")
+                assert MARK not in response.content.decode().lower()
+            else:
+                assert name in THEIRS
+                assert response.status_code == 200
+                assert page in ("add", "history") or MARK in response.content.decode().lower()
+        may_not = [None, other]
+        if not (name in THEIRS and page in ("changelist", "change")) and not (page == "add" and is_moderators):
+            may_not.append(moderator)
+        if page not in may and page != "changelist":
+            may_not.append(admin_person)
+        for user in may_not:
+            for action in actions if page == "changelist" else [""]:
+                response = clients[user].post(url, {**form, "action": str(getattr(action, "__name__", action))})
+            with check(f"{user} {page}"):
+                assert list(rows.values()) == before
+                for answer in (response, clients[user].get(url)) if user in (None, other) else ():
+                    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/admin/login/")
 
 
 # What is there whichever models there are.

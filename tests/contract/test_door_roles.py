@@ -1,31 +1,31 @@
-"""The addresses that give bytes rather than calls or pages × every role × every way to sign in."""
+"""The addresses that give or take bytes rather than calls or pages × every role × every way to sign in."""
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from pytest_check import check
 
 from media_app.delivery import addresses
-from tests.contract.places import WAYS, stored_video
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload
+from tests.contract.places import WAYS, chunked_upload, is_admins, stored_video
+from tests.contract.test_roles import EVERY_WAY, rows
 from tests.contract.wire import Answer, Headers, ask
 from tests.support.factories import make_rendition
+from tests.uploads.conftest import video_of
+from tests.uploads.forms import FORM, form_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import ERROR_TYPES
 from vodplatform.base.web import signing
 
-# The door of streams asks the database in threads of its own.
+# The doors ask the database in threads of their own.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("one_connection")]
 BYTES = b"some bytes"
-
-
-@pytest.fixture
-def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
-    return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
 
 
 def headers_of(way: str, user: User) -> Headers:
@@ -49,37 +49,38 @@ def refused(answer: Answer, *types: str) -> None:
     assert answer.headers["content-type"] == "application/json"
 
 
-class TestStream:
+def each(people: dict[str, User], *roles: str) -> Iterator[tuple[str, str, Headers]]:
+    """(role, way, headers) of the ways in which somebody of these roles can sign in."""
+    for role in roles:
+        for way in EVERY_WAY[role]:
+            yield role, way, headers_of(way, people[role])
+
+
+def refuse_other_methods(url: str) -> None:
+    for method in ("POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"):
+        with check(f"{method} {url}"):
+            answer = ask(method, url)
+            refused(answer, "method_not_allowed")
+            assert answer.headers["allow"] == "GET, HEAD"
+
+
+def test_a_stream_is_its_owners_and_admins(owner: User, people: dict[str, User]) -> None:
     """``/api/v1/media/stream/{id}``: whose library it is, admins, and whoever has a signature."""
-
-    @pytest.mark.parametrize("way", WAYS)
-    @pytest.mark.parametrize("role", ["owner", "other", "moderator", "admin"])
-    def test_who_is_given_it(self, role: str, way: str, owner: User, people: dict[str, User]) -> None:
-        video, headers = stored_video(owner), headers_of(way, people[role])
-        theirs, nobodys = (f"{addresses.STREAM_PREFIX}{pk}" for pk in (video.pk, uuid.uuid4()))
-        is_admin = role == "admin" and (way.endswith(" admin") or way.startswith("session"))
+    video = stored_video(owner)
+    theirs, nobodys = (f"{addresses.STREAM_PREFIX}{pk}" for pk in (video.pk, uuid.uuid4()))
+    for role, way, headers in each(people, "owner", "other", "moderator", "admin"):
         for method in ("GET", "HEAD"):
-            answer = ask(method, theirs, headers)
-            if way == "token without scopes":
-                assert answer.status == 403
-            elif role == "owner" or is_admin:
-                assert (answer.status, answer.body) == (200, BYTES if method == "GET" else b"")
-                continue
-            else:
-                assert answer.status == 404
-            # Not a byte tells somebody else's from one that nobody has.
-            assert said(answer) == said(ask(method, nobodys, headers))
-
-    def test_nobody_is_asked_to_sign_in(self, owner: User) -> None:
-        theirs, nobodys = (f"{addresses.STREAM_PREFIX}{pk}" for pk in (stored_video(owner).pk, uuid.uuid4()))
-        refused(ask("GET", theirs), "unauthenticated")
-        assert said(ask("GET", theirs)) == said(ask("GET", nobodys))
-
-    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"])
-    def test_it_only_gives(self, method: str, owner: User) -> None:
-        answer = ask(method, addresses.stream_url(stored_video(owner)))
-        refused(answer, "method_not_allowed")
-        assert answer.headers["allow"] == "GET, HEAD"
+            with check(f"{role} {way} {method}"):
+                answer = ask(method, theirs, headers)
+                if way != "token without scopes" and (role == "owner" or (role == "admin" and is_admins(way))):
+                    assert (answer.status, answer.body) == (200, BYTES if method == "GET" else b"")
+                else:
+                    assert answer.status == (403 if way == "token without scopes" else 404)
+                    # Not a byte tells somebody else's from one that nobody has.
+                    assert said(answer) == said(ask(method, nobodys, headers))
+    refused(ask("GET", theirs), "unauthenticated")
+    assert said(ask("GET", theirs)) == said(ask("GET", nobodys))
+    refuse_other_methods(addresses.stream_url(video))
 
 
 # A signature for something, made by somebody who may; what it opens is that and nothing else.
@@ -95,110 +96,160 @@ SIGNATURES: dict[str, tuple[Callable[[str], str], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", SIGNATURES)
-def test_a_signature_opens_one_stream(kind: str, owner: User) -> None:
-    make, refusal = SIGNATURES[kind]
+def test_a_signature_opens_one_stream(owner: User) -> None:
     video = stored_video(owner)
-    answer = ask("GET", f"{addresses.STREAM_PREFIX}{video.pk}?sig={make(str(video.pk))}")
-    if refusal:
-        refused(answer, refusal)
-    else:
-        assert (answer.status, answer.body) == (200, BYTES)
+    for kind, (make, refusal) in SIGNATURES.items():
+        with check(kind):
+            answer = ask("GET", f"{addresses.STREAM_PREFIX}{video.pk}?sig={make(str(video.pk))}")
+            if refusal:
+                refused(answer, refusal)
+            else:
+                assert (answer.status, answer.body) == (200, BYTES)
 
 
-class TestMade:
-    """``/api/v1/media/made/{key}``: the signature alone; to have signed in opens nothing, to be an admin neither."""
-
-    @pytest.fixture
-    def key(self) -> str:
-        return default_storage.save("jobs/contract/crop.jpg", ContentFile(BYTES))
-
-    @pytest.mark.parametrize("way", WAYS)
-    @pytest.mark.parametrize("role", ["owner", "admin"])
-    def test_nobody_is_given_it_without(self, role: str, way: str, key: str, people: dict[str, User]) -> None:
-        headers = headers_of(way, people[role])
+def test_what_a_job_has_made_is_for_its_signature_alone(people: dict[str, User]) -> None:
+    """``/api/v1/media/made/{key}``: to have signed in opens nothing, to be an admin neither."""
+    key, nobodys = default_storage.save("jobs/contract/crop.jpg", ContentFile(BYTES)), "jobs/contract/none.jpg"
+    for role, way, headers in each(people, "owner", "admin"):
         for sig in ("", "?sig=", f"?sig={signing.sign(addresses.MADE, 'jobs/contract/other.jpg')}"):
-            theirs, nobodys = (f"{addresses.MADE_PREFIX}{name}{sig}" for name in (key, "jobs/contract/none.jpg"))
-            refused(ask("GET", theirs, headers), "not_found")
-            assert said(ask("GET", theirs, headers)) == said(ask("GET", nobodys, headers))
-
-    def test_anybody_is_given_it_with(self, key: str) -> None:
-        answer = ask("GET", addresses.made_url(key))
-        assert (answer.status, answer.body, answer.headers["content-type"]) == (200, BYTES, "image/jpeg")
-
-    @pytest.mark.parametrize("name", ["../db.sqlite3", "/etc/passwd", "jobs/contract/../../secret_key", "%2e%2e/x.jpg"])
-    def test_a_signature_leads_out_of_nowhere(self, name: str) -> None:
-        assert ask("GET", f"{addresses.MADE_PREFIX}{name}?sig={signing.sign(addresses.MADE, name)}").status in (
-            400,
-            404,
-        )
-
-
-class TestLadderAndRenditions:
-    """``/api/v1/media/hls/…`` and ``/api/v1/media/renditions/…``: the signature in the path alone, for anybody."""
-
-    @pytest.fixture
-    def signed_addresses(self, owner: User) -> dict[str, str]:
-        """What each address is without its token: ``{}`` stands for it; the purpose and the name signed are its key."""
-        video = stored_video(owner)
-        rung, poster = make_rendition(video, "hls", "source"), make_rendition(video, "poster")
-        for row, name in ((rung, "index.m3u8"), (rung, "media.mp4"), (poster, "poster.jpg")):
-            default_storage.save(f"{row.folder}{name}", ContentFile(BYTES))
-        return {
-            f"{addresses.HLS_PREFIX}{{}}/{video.pk}/master.m3u8": signing.sign(addresses.HLS, str(video.pk)),
-            f"{addresses.HLS_PREFIX}{{}}/{video.pk}/source/index.m3u8": signing.sign(addresses.HLS, str(video.pk)),
-            f"{addresses.HLS_PREFIX}{{}}/{video.pk}/source/media.mp4": signing.sign(addresses.HLS, str(video.pk)),
-            f"{addresses.RENDITION_PREFIX}{{}}/{poster.pk}/poster.jpg": signing.sign(
-                addresses.RENDITION, str(poster.pk)
-            ),
-        }
-
-    @pytest.mark.parametrize("way", ["token admin", "jwt admin", "session"])
-    @pytest.mark.parametrize("role", ["owner", "admin"])
-    def test_nobody_is_given_them_without(
-        self, role: str, way: str, signed_addresses: dict[str, str], people: dict[str, User]
-    ) -> None:
-        headers = headers_of(way, people[role])
-        other = signing.sign(addresses.HLS, str(uuid.uuid4()))
-        for address in signed_addresses:
-            for token in ("-", other, signing.sign(addresses.STREAM, str(uuid.uuid4()))):
-                answer = ask("GET", address.format(token), headers)
+            with check(f"{role} {way} {sig}"):
+                answer = ask("GET", f"{addresses.MADE_PREFIX}{key}{sig}", headers)
                 refused(answer, "not_found")
-                nobodys = re.sub(r"/[0-9a-f-]{36}/", f"/{uuid.uuid4()}/", address)
-                assert said(answer) == said(ask("GET", nobodys.format(token), headers))
+                assert said(answer) == said(ask("GET", f"{addresses.MADE_PREFIX}{nobodys}{sig}", headers))
+    answer = ask("GET", addresses.made_url(key))
+    assert (answer.status, answer.body, answer.headers["content-type"]) == (200, BYTES, "image/jpeg")
 
-    def test_anybody_is_given_them_with(self, signed_addresses: dict[str, str]) -> None:
-        for address, token in signed_addresses.items():
-            answer = ask("GET", address.format(token))
+
+@pytest.mark.parametrize("name", ["../db.sqlite3", "/etc/passwd", "jobs/contract/../../secret_key", "%2e%2e/x.jpg"])
+def test_a_signature_leads_out_of_nowhere(name: str) -> None:
+    url = f"{addresses.MADE_PREFIX}{name}?sig={signing.sign(addresses.MADE, name)}"
+    assert ask("GET", url).status in (400, 404)
+
+
+def test_ladders_and_renditions_are_for_the_signature_in_their_path(owner: User, people: dict[str, User]) -> None:
+    """``/api/v1/media/hls/…`` and ``/api/v1/media/renditions/…``: for anybody, and to have signed in opens nothing."""
+    video = stored_video(owner)
+    rung, poster = make_rendition(video, "hls", "source"), make_rendition(video, "poster")
+    for row, name in ((rung, "index.m3u8"), (rung, "media.mp4"), (poster, "poster.jpg")):
+        default_storage.save(f"{row.folder}{name}", ContentFile(BYTES))
+    found = [(addresses.HLS_PREFIX, addresses.HLS, video.pk, name)
+             for name in ("master.m3u8", "source/index.m3u8", "source/media.mp4")]  # fmt: skip
+    for prefix, purpose, pk, name in [
+        *found,
+        (addresses.RENDITION_PREFIX, addresses.RENDITION, poster.pk, "poster.jpg"),
+    ]:
+        wrong = ("-", *(signing.sign(kind, str(uuid.uuid4())) for kind in (addresses.HLS, addresses.STREAM)))
+        for role in ("owner", "admin"):
+            for way in ("token admin", "jwt admin", "session"):
+                headers = headers_of(way, people[role])
+                for token in wrong:
+                    with check(f"{name} {role} {way} {token}"):
+                        answer = ask("GET", f"{prefix}{token}/{pk}/{name}", headers)
+                        refused(answer, "not_found")
+                        assert said(answer) == said(ask("GET", f"{prefix}{token}/{uuid.uuid4()}/{name}", headers))
+        with check(name):
+            answer = ask("GET", f"{prefix}{signing.sign(purpose, str(pk))}/{pk}/{name}")
             assert answer.status == 200
             assert answer.headers["x-content-type-options"] == "nosniff"
-
-    def test_an_end_is_an_end(self, signed_addresses: dict[str, str]) -> None:
-        for address in signed_addresses:
-            purpose = addresses.HLS if address.startswith(addresses.HLS_PREFIX) else addresses.RENDITION
-            pk = address.split("/{}/")[1].partition("/")[0]
-            refused(ask("GET", address.format(signing.sign(purpose, pk, now=0.0))), "gone")
-
-    @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "BREW"])
-    def test_they_only_give(self, method: str, signed_addresses: dict[str, str]) -> None:
-        for address, token in signed_addresses.items():
-            answer = ask(method, address.format(token))
-            refused(answer, "method_not_allowed")
-            assert answer.headers["allow"] == "GET, HEAD"
+            refused(ask("GET", f"{prefix}{signing.sign(purpose, str(pk), now=0.0)}/{pk}/{name}"), "gone")
+        refuse_other_methods(f"{prefix}{signing.sign(purpose, str(pk))}/{pk}/{name}")
 
 
-class TestMetrics:
-    """``/metrics``: admins with an admin's powers; the token of its own has its tests in tests/base."""
+def test_metrics_are_for_admins_with_their_powers(people: dict[str, User]) -> None:
+    """``/metrics``; the token of its own has its tests in tests/base."""
+    for role, way, headers in each(people, "owner", "moderator", "admin"):
+        with check(f"{role} {way}"):
+            answer = ask("GET", "/metrics", headers)
+            if role == "admin" and is_admins(way):
+                assert answer.status == 200
+                assert b"vod_accounts" in answer.body
+            else:
+                refused(answer, "forbidden", "scope_required")
+    refused(ask("GET", "/metrics"), "unauthenticated")
 
-    @pytest.mark.parametrize("way", WAYS)
-    @pytest.mark.parametrize("role", ["owner", "moderator", "admin"])
-    def test_who_is_given_them(self, role: str, way: str, people: dict[str, User]) -> None:
-        answer = ask("GET", "/metrics", headers_of(way, people[role]))
-        if role == "admin" and (way.endswith(" admin") or way.startswith("session")):
-            assert answer.status == 200
-            assert b"vod_accounts" in answer.body
-        else:
-            refused(answer, "forbidden", "scope_required")
 
-    def test_nobody_is_asked_to_sign_in(self) -> None:
-        refused(ask("GET", "/metrics"), "unauthenticated")
+SIZE = 5000
+VIDEO = video_of(SIZE)
+TUS = "/api/v1/uploads/tus/"
+SPEAKS = [(b"tus-resumable", b"1.0.0")]
+BYTES_HEADERS = [*SPEAKS, (b"content-type", b"application/offset+octet-stream"), (b"upload-offset", b"0")]
+FORM_HEADERS = [(name.lower().encode(), value.encode()) for name, value in FORM.items()]
+CHUNK = form_of([("chunk_number", "0"), ("chunk", b"some bytes", "a")])
+# What may be done to an upload of the owner's: how, and what the owner is answered.
+CALLS: dict[str, tuple[Callable[[str, Headers], Answer], int]] = {
+    "HEAD": (lambda pk, who: ask("HEAD", TUS + pk, [*SPEAKS, *who]), 200),
+    "PATCH": (lambda pk, who: ask("PATCH", TUS + pk, [*BYTES_HEADERS, *who], VIDEO), 204),
+    "DELETE": (lambda pk, who: ask("DELETE", TUS + pk, [*SPEAKS, *who]), 204),
+}
+
+
+def tus_upload(owner: User) -> str:
+    return str(uploads.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE).pk)
+
+
+def lacks(way: str, method: str) -> str:
+    """With what a way to sign in is refused before anybody looks whose the upload is."""
+    if way == "token without scopes" or way.endswith(" read"):
+        return "scope_required"
+    return "csrf_failed" if way == "session without CSRF" and method != "HEAD" else ""
+
+
+@pytest.mark.usefixtures("media")
+def test_an_upload_by_tus_is_its_owners_alone(owner: User, people: dict[str, User]) -> None:
+    for role, way, who in each(people, "owner", "other", "moderator", "admin"):
+        for method, (call, good) in CALLS.items():
+            theirs = tus_upload(owner)
+            before = rows()
+            with check(f"{role} {way} {method}"):
+                answer = call(theirs, who)
+                type = lacks(way, method)
+                if role == "owner" and not type:
+                    assert answer.status == good, answer
+                    continue
+                assert answer.status == (403 if type else 404)
+                assert not type or not answer.type or answer.type == type
+                # Not a byte tells somebody else's from one that nobody has, and nothing has happened.
+                assert said(answer) == said(call(str(uuid.uuid4()), who))
+                assert rows() == before
+        Upload.objects.all().delete()
+    upload = tus_upload(owner)
+    for method, (call, _) in CALLS.items():
+        with check(f"anonymous {method}"):
+            answer = call(upload, [])
+            assert answer.status == 401
+            assert answer.headers["www-authenticate"]
+            assert said(answer) == said(call(str(uuid.uuid4()), []))
+
+
+@pytest.mark.usefixtures("media")
+def test_a_chunk_is_taken_of_the_uploads_owner_alone(owner: User, people: dict[str, User]) -> None:
+    for base in ("/api/v1/uploads", "/api/v1/challenge-videos/upload"):
+        for role, way, headers in each(people, "owner", "other", "admin"):
+            upload = chunked_upload(owner).pk
+            with check(f"{base} {role} {way}"):
+                theirs, nobodys = (
+                    ask("POST", f"{base}/{pk}/chunk", [*FORM_HEADERS, *headers], CHUNK) for pk in (upload, uuid.uuid4())
+                )
+                type = lacks(way, "POST")
+                if role == "owner" and not type:
+                    refused(theirs, "not_a_video")  # whoever may send one is told that it is none
+                else:
+                    refused(theirs, type or "upload_not_found")
+                    assert said(theirs) == said(nobodys)
+        refused(ask("POST", f"{base}/{upload}/chunk", FORM_HEADERS, CHUNK), "unauthenticated")
+
+
+@pytest.mark.usefixtures("media")
+def test_whoever_may_write_begins_uploads_of_their_own(people: dict[str, User]) -> None:
+    for _, way, who in [*each(people, "other"), ("", "", [])]:
+        with check(way):
+            by_tus = ask("POST", TUS, [*SPEAKS, (b"upload-length", b"5000"), *who])
+            by_form = ask("POST", "/api/v1/library", [*FORM_HEADERS, *who], form_of([("file", VIDEO, "a.mp4")]))
+            if type := lacks(way, "POST") if way else "unauthenticated":
+                refused(by_tus, type)
+                refused(by_form, type)
+                assert not Upload.objects.exists()
+            else:
+                assert (by_tus.status, by_form.status) == (201, 201)
+                assert set(Upload.objects.values_list("owner", flat=True)) == {people["other"].pk}
+        Upload.objects.all().delete()

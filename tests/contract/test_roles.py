@@ -1,11 +1,12 @@
-"""Every route × every role × every way to sign in, on an owner's object: 401, 403, 404 or let in.
+"""Every route × every role, on an owner's object: 401, 403, 404 or let in; of who is not let in nothing changes.
 
-Walks the OpenAPI document; its companions are test_socket_roles.py, test_page_roles.py and test_door_roles.py. Methods
-that there are not and bodies that are none are sent by test_bad_requests.py.
+Walks the OpenAPI document; its companions are test_socket_roles.py, test_page_roles.py and test_door_roles.py. `make
+test` tries each role by one way to sign in, and each way at one operation of each kind; `make test-all` tries all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,29 +35,33 @@ from sessions_app.comparison.models import (
 from tests.contract.places import (
     METHODS,
     WAYS,
-    address,
     body,
     filled,
-    is_of_catalogue,
+    is_admins,
+    methods_of,
+    names_in,
+    one_of_each_kind,
     operations,
     owned_operations,
     places,
     unknown,
 )
 from tests.support.api import BASE, Api, error_of
-from tests.support.factories import make_key, make_link, make_share
+from tests.support.factories import make_link, make_share
 from tests.support.visitors import visitor
-from vodplatform.accounts.models import ApiToken, Subscription, Tier, User
+from vodplatform.accounts.models import ApiToken, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
+Ways = dict[str, list[str]]
 # The ways to sign in that can come out differently: an owner's differ in their scopes, of those who do not see the
 # object each is sent one key and one cookie, an administrator's may come with an administrator's powers or without.
-WAYS_OF = {
-    "owner": list(WAYS),
-    "other": ["token admin", "session"],
-    "moderator": ["token admin", "session"],
+EVERY_WAY: Ways = {
+    "owner": [*(way for way in WAYS if way != "token write"), "token write"],
+    "other": ["token write", "token admin", "session"],
+    "moderator": ["session", "token admin"],
     "admin": ["token write", "token admin", "jwt write", "jwt admin", "session"],
 }
+ONE_WAY: Ways = {role: ways[-1:] for role, ways in EVERY_WAY.items()} | {"admin": ["jwt write", "token admin"]}
 OPEN = {
     ("post", "/api/auth/token"), ("post", "/api/auth/jwt"), ("post", "/api/auth/jwt/refresh"),
     ("post", "/api/v1/sync/webhooks/syncso"),
@@ -80,23 +85,10 @@ NOT_CARRIED_OUT = {
     ("post", "/guesses"): "own_challenge challenge_unpublished",
     ("post", "/{challenge_id}/reports"): "own_challenge challenge_unpublished",
 }
-# These take no body, or a form.
-NO_JSON = (
-    "/archive", "/unarchive", "/import", "/seen",
-    "/cancel", "/retry", "/pause", "/resume", "/ws-ticket", "/complete", "/chunk", "/restore", "/file",
-    "/cancel/{session_id}", "/initiate", "publish", "/webhooks/syncso",
-)  # fmt: skip
-every_operation = pytest.mark.parametrize(("method", "path"), operations(), ids=lambda part: part)
-owned = pytest.mark.parametrize(("method", "path"), owned_operations(), ids=lambda part: part)
 
 
 def test_the_document_has_operations() -> None:
     assert len(operations()) > 30
-
-
-@pytest.fixture
-def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
-    return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
 
 
 def refusal(method: str, path: str, way: str) -> tuple[int, str] | None:
@@ -113,8 +105,7 @@ def is_visible(path: str, role: str, way: str) -> bool:
     """Whether the owner's object is there for a role that has signed in this way."""
     if "{" not in path or role == "owner":
         return True
-    is_admins = not any(name in path for name in PERSONAL)
-    return role == "admin" and is_admins and (way.endswith(" admin") or way.startswith("session"))
+    return role == "admin" and not any(name in path for name in PERSONAL) and is_admins(way)
 
 
 def send(api: Api, method: str, url: str, content: dict[str, Any] | None) -> HttpResponse:
@@ -128,6 +119,14 @@ def send(api: Api, method: str, url: str, content: dict[str, Any] | None) -> Htt
     return response
 
 
+def send_in_vain(api: Api, method: str, url: str, content: dict[str, Any] | None) -> HttpResponse:
+    """The answer to a call that changes nothing: here nothing is undone."""
+    before = rows()
+    response = api.send(method.upper(), url, content)
+    assert rows() == before
+    return response
+
+
 def said(response: HttpResponse, ids: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
     """An answer without what differs from one request to the next, and without the ids that were asked for."""
     headers = {name: value for name, value in response.headers.items() if name != "X-Request-ID"}
@@ -137,25 +136,64 @@ def said(response: HttpResponse, ids: dict[str, str]) -> tuple[int, dict[str, st
     return response.status_code, headers, content
 
 
-@pytest.mark.both
-@owned
+@pytest.mark.parametrize(("method", "path"), owned_operations(), ids=lambda part: part)
 def test_an_owners_object_is_for_the_owner_and_admins(
     method: str, path: str, owner: User, people: dict[str, User]
 ) -> None:
-    url = address(path, owner)
+    """Where it is there for nobody else, not a byte tells it from one that nobody has."""
+    walk(method, path, people, EVERY_WAY if (method, path) in one_of_each_kind() else ONE_WAY)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.both
+@pytest.mark.parametrize(("method", "path"), owned_operations(), ids=lambda part: part)
+def test_an_owners_object_is_for_the_owner_and_admins_by_every_way(
+    method: str, path: str, owner: User, people: dict[str, User]
+) -> None:
+    walk(method, path, people, EVERY_WAY, other_methods=METHODS)
+
+
+def walk(
+    method: str, path: str, people: dict[str, User], ways_of: Ways, other_methods: set[str] | tuple[str, ...] = ()
+) -> None:
+    """Call an operation as each role. other_methods: sent too where the object is not there."""
+    owner, is_first = people["owner"], method == min(methods_of(path))
+    ids = places(path, owner)
+    url, content = filled(path, ids), body(method, path, owner)
     with check("anonymous"):
-        response = send(Api(), method, url, body(method, path, owner))
         if (method, path) in OPEN:
-            assert error_of(response)["code"] == (401 if "webhooks" in path else 400)
+            assert error_of(send(Api(), method, url, content))["code"] == (401 if "webhooks" in path else 400)
         else:
+            response = send_in_vain(Api(), method, url, content)
             assert (response.status_code, error_of(response)["type"]) == (401, "unauthenticated")
             assert response["WWW-Authenticate"]
-    for role, ways in WAYS_OF.items():
+    for role, ways in ways_of.items():
         person = people[role]
-        content = body(method, path, person if "{" not in path else owner)
         for way in ways:
+            api = WAYS[way](person)
+            if "{" not in path:
+                content = body(method, path, person)
+            is_let_in = is_visible(path, role, way) and not refusal(method, path, way)
             with check(f"{role} {way}"):
-                assert_answer(method, path, role, way, send(WAYS[way](person), method, url, content))
+                assert_answer(method, path, role, way, (send if is_let_in else send_in_vain)(api, method, url, content))
+            if not is_visible(path, role, way):
+                for verb in {method, *other_methods, *(("head", "options") if is_first else ())}:
+                    for theirs, nobodys in pairs_of(ids, person):
+                        with check(f"{role} {way} {verb}"):
+                            first, second = (
+                                said(send(api, verb, filled(path, found), content), found)
+                                for found in (theirs, nobodys)
+                            )
+                            assert first == second
+
+
+def pairs_of(ids: dict[str, str], person: User) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
+    """Ids of the owner's, and as many that nobody has."""
+    yield ids, unknown(ids)
+    if {"session_id", "job_id"} <= set(ids):
+        # One's own session, with another's alignment.
+        own = {"session_id": places("/{session_id}", person)["session_id"]}
+        yield ids | own, unknown(ids) | own
 
 
 def assert_answer(method: str, path: str, role: str, way: str, response: HttpResponse) -> None:
@@ -180,36 +218,11 @@ def assert_answer(method: str, path: str, role: str, way: str, response: HttpRes
 OWNERS_ALONE = ("/archive", "/unarchive", "/shares", "/{share_id}", "/links", "/{link_id}")
 COMMENTING = {("post", "/replies"), ("get", "/people")}
 WATCHING = {("post", "/seen")}
-of_comparison = pytest.mark.parametrize(
-    ("method", "path"),
-    [(method, path) for method, path in owned_operations() if path.startswith(f"{BASE}/{{session_id}}")],
-    ids=lambda part: part,
-)
 SHARES = {
     "editor": (SessionRole.EDITOR, False),
     "commenter": (SessionRole.VIEWER, True),
     "viewer": (SessionRole.VIEWER, False),
 }
-
-
-@pytest.mark.both
-@of_comparison
-def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
-    method: str, path: str, owner: User, other: User, people: dict[str, User]
-) -> None:
-    ids = places(path, owner)
-    for name, (role, can_comment) in SHARES.items():
-        share = make_share(
-            ComparisonSession.objects.get(pk=ids["session_id"]), other, role=role, can_comment=can_comment
-        )
-        for way in WAYS_OF["other"]:
-            with check(f"{name} {way}"):
-                content = body(method, path, owner)
-                response = send(WAYS[way](other), method, filled(path, ids), content)
-                assert_shared_answer(method, path, name, response)
-        share.delete()
-
-
 # By what a browser has opened: the rights that it has, or "" for none.
 LINKS: dict[str, tuple[str, dict[str, Any], bool]] = {
     "to watch": ("viewer", {}, True),
@@ -220,15 +233,30 @@ LINKS: dict[str, tuple[str, dict[str, Any], bool]] = {
 }
 
 
-@pytest.mark.both
-@of_comparison
-def test_a_comparison_is_for_whom_a_link_lets_in_as_far_as_that_goes(method: str, path: str, owner: User) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [(method, path) for method, path in owned_operations() if path.startswith(f"{BASE}/{{session_id}}")],
+    ids=lambda part: part,
+)
+def test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes(
+    method: str, path: str, owner: User, other: User
+) -> None:
     ids = places(path, owner)
-    session = ComparisonSession.objects.get(pk=ids["session_id"])
+    session, url, content = (
+        ComparisonSession.objects.get(pk=ids["session_id"]),
+        filled(path, ids),
+        body(method, path, owner),
+    )
+    for name, (role, can_comment) in SHARES.items():
+        share = make_share(session, other, role=role, can_comment=can_comment)
+        for way in ("token write", "session"):
+            with check(f"{name} {way}"):
+                assert_shared_answer(method, path, name, send(WAYS[way](other), method, url, content))
+        share.delete()
     for name, (rights, fields, is_unlocked) in LINKS.items():
         with check(name):
             browser = visitor(make_link(session, **fields), is_unlocked=is_unlocked)
-            response = send(browser, method, filled(path, ids), body(method, path, owner))
+            response = send(browser, method, url, content)
             if rights and path.endswith("/people"):  # names are told to accounts alone
                 assert (response.status_code, error_of(response)["type"]) == (403, "forbidden")
             elif rights:
@@ -256,108 +284,33 @@ def assert_shared_answer(method: str, path: str, name: str, response: HttpRespon
         assert_answer(method, path, "owner", "token admin", response)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("path", sorted({path for _, path in owned_operations() if "{" in path}))
-def test_somebody_elses_is_answered_like_one_that_nobody_has(path: str, owner: User, people: dict[str, User]) -> None:
-    """Byte by byte, with every method; for admins, with a key that makes them none."""
-    theirs = places(path, owner)
-    for role, ways in {
-        "other": ["token write", "session"],
-        "moderator": ["token admin"],
-        "admin": ["jwt write"],
-    }.items():
-        pairs = [(theirs, unknown(theirs))]
-        if {"session_id", "job_id"} <= set(theirs):
-            # One's own session, with another's alignment.
-            own = {"session_id": places("/{session_id}", people[role])["session_id"]}
-            pairs.append((theirs | own, unknown(theirs) | own))
-        for way in ways:
-            assert not is_visible(path, role, way)
-            api = WAYS[way](people[role])
-            for method in [*sorted(METHODS), "head", "options"]:
-                content = body(method, path, owner)
-                for pair in pairs:
-                    with check(f"{role} {way} {method}"):
-                        first, second = (said(send(api, method, filled(path, ids), content), ids) for ids in pair)
-                        assert first == second
-
-
-@pytest.mark.both
-@pytest.mark.parametrize("path", sorted({path for _, path in operations() if "{" not in path}))
-def test_lists_hold_nothing_of_somebody_elses(path: str, owner: User, people: dict[str, User]) -> None:
-    sessions = [places(f"/{{{name}}}", owner)[name] for name in ("session_id", "job_id", "token_id")]
-    for role in ("other", "moderator", "admin"):
-        for way in WAYS_OF[role]:
-            if role == "admin" and is_visible("/{session_id}", role, way) and "tokens" not in path:
-                continue
-            response = WAYS[way](people[role]).send("GET", f"{path}?limit=100")
-            for text in (*sessions, owner.username, str(owner.pk)):
-                with check(f"{role} {way} {text}"):
-                    assert text not in response.content.decode()
-
-
-@pytest.mark.full
-@owned
-def test_who_may_not_changes_nothing(method: str, path: str, owner: User, people: dict[str, User]) -> None:
-    """Here nothing is rolled back."""
-    url = address(path, owner)
-    content = body(method, path, owner)
-    before = rows()
-    for way, sign_in in WAYS.items():
-        if refusal(method, path, way):
-            sign_in(owner).send(method.upper(), url, content)
-    for role in ("other", "moderator", "admin"):
-        for way in WAYS_OF[role]:
-            if not is_visible(path, role, way):
-                WAYS[way](people[role]).send(method.upper(), url, content)
-    if (method, path) not in OPEN:
-        Api().send(method.upper(), url, content)
-    assert rows() == before
+def test_lists_hold_nothing_of_somebody_elses(owner: User, people: dict[str, User]) -> None:
+    ids = [places(f"/{{{name}}}", owner)[name] for name in ("session_id", "job_id", "token_id")]
+    for method, path in operations():
+        if method != "get" or "{" in path:
+            continue
+        for role in ("other", "moderator", "admin"):
+            for way in EVERY_WAY[role]:
+                if is_visible("/{session_id}", role, way) and "tokens" not in path:
+                    continue
+                shown = WAYS[way](people[role]).get(f"{path}?limit=100").content.decode()
+                with check(f"{path} {role} {way}"):
+                    assert [text for text in (*ids, owner.username, str(owner.pk)) if text in shown] == []
 
 
 def rows() -> list[list[dict[str, Any]]]:
     """Everything that calls of the API change, without the tokens that a test signs in with."""
     tokens = ApiToken.objects.filter(Q(revoked_at__isnull=False) | Q(name="another"))
-    models = (
-        AnalysisSession,
-        MergeSession,
-        Challenge,
-        Guess,
-        ChallengeReport,
-        ComparisonSession,
-        ComparisonVod,
-        SessionEvent,
-        EventReply,
-        SessionShare,
-        ShareLink,
-        Alignment,
-        Job,
-        Video,
-        Upload,
-        UploadChunk,
-    )
+    models = [AnalysisSession, MergeSession, Challenge, Guess, ChallengeReport, ComparisonSession, ComparisonVod]
+    models += [SessionEvent, EventReply, SessionShare, ShareLink, Alignment, Job, Video, Upload, UploadChunk]
     found = [model.objects.order_by("pk").values() for model in models]
     return [list(part) for part in (*found, OffsetChange.objects.values(), tokens.values("pk"))]
 
 
-@every_operation
-def test_a_slash_at_the_end_changes_nothing(method: str, path: str, owner: User, other: User, api: Api) -> None:
-    for client in (Api(), Api(make_key(other))):
-        url = address(path, owner)
+def test_a_slash_at_the_end_changes_nothing(anonymous: Api) -> None:
+    for method, path in operations():
+        url = filled(path, unknown(dict.fromkeys(names_in(path), "")))
         content: dict[str, Any] | None = {} if method in ("post", "put", "patch") else None
-        first, second = (client.send(method.upper(), url + end, content) for end in ("", "/"))
-        assert (first.status_code, first.get("Location")) == (second.status_code, None)
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [pair for pair in operations() if pair[0] in ("post", "put", "patch") and not pair[1].endswith(NO_JSON)],
-)
-def test_a_body_of_another_kind_is_refused(method: str, path: str, owner: User, api: Api, moderator_api: Api) -> None:
-    Subscription.objects.create(user=owner, tier=Tier.PRO)
-    api = moderator_api if is_of_catalogue(path) else api
-    url = address(path, owner)
-    response = api.send(method.upper(), url, raw=b"a=b", content_type="application/x-www-form-urlencoded")
-    assert (response.status_code, error_of(response)["type"]) == (415, "unsupported_media_type")
-    response = api.send(method.upper(), url, raw=b"{" + b" " * (2 * 1024 * 1024) + b"}")
-    assert (response.status_code, error_of(response)["type"]) == (413, "too_large")
+        first, second = (anonymous.send(method.upper(), url + end, content) for end in ("", "/"))
+        with check(f"{method} {path}"):
+            assert (first.status_code, first.get("Location")) == (second.status_code, None)

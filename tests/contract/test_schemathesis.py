@@ -1,9 +1,9 @@
-"""schemathesis over the whole OpenAPI document, as nobody, as a user and as an administrator.
+"""schemathesis over the whole OpenAPI document.
 
-Every operation gets the edges of its schema (the coverage phase) and random requests (fuzzing), valid and not, from
-somebody who may call it, and each eighth of them from the others too: who may do what is test_roles.py's. Each case
-begins with the same rows: what it does is rolled back. The same cases in every run, unless HYPOTHESIS_PROFILE=search
-looks further.
+Every operation gets random requests (fuzzing), valid and not, from somebody who may call it; in `make test-all` more of
+them, the edges of its schema (the coverage phase), and each eighth from the other roles too: who may do what is
+test_roles.py's. Each case begins with the same rows: what it does is rolled back. The same cases in every run, unless
+HYPOTHESIS_PROFILE=search looks further.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import copy
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,7 +69,6 @@ from vodplatform.base.errors import ERROR_TYPES
 
 SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
 
-pytestmark = pytest.mark.full
 ROLES = ["anonymous", "user", "admin"]
 OTHERS_EACH = 1 if SEARCHES else 8
 
@@ -260,10 +259,10 @@ def link_sessions(paths: dict[str, Any]) -> None:
     }
 
 
-def loaded() -> Any:
+def loaded(examples: int, *, has_edges: bool) -> Any:
     """The schema as schemathesis tries it, against the program behind WSGI."""
-    generation = {"max-examples": 300 if SEARCHES else 8, "allow-x00": False}
-    phases = {"coverage": {"generate-duplicate-query-parameters": True}}
+    generation = {"max-examples": 300 if SEARCHES else examples, "allow-x00": False}
+    phases = {"coverage": {"enabled": has_edges, "generate-duplicate-query-parameters": True}}
     seed = {} if SEARCHES else {"seed": 1}
     config = schemathesis.Config.from_dict({"generation": generation, "phases": phases, **seed})
     found = schemathesis.openapi.from_dict(taught(), config=config)
@@ -271,7 +270,7 @@ def loaded() -> Any:
     return found.exclude(operation_id=[*BY_A_DOOR, *TABLES])
 
 
-schema = loaded()
+few, many = loaded(4, has_edges=False), loaded(8, has_edges=True)
 
 
 @pytest.fixture(scope="module")
@@ -460,14 +459,26 @@ def fill_in(case: Case) -> None:
         case.body = {"title": "Others", "texts": ["a", "b", "c"], "lie_statement_index": 0}
 
 
-@schema.parametrize()
+@few.parametrize()
 @hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck))
 def test_every_operation(case: Case, headers: dict[str, dict[str, str]], so_far: Sent) -> None:
+    call(case, headers, so_far)
+
+
+@pytest.mark.exhaustive
+@many.parametrize()
+@hypothesis.settings(suppress_health_check=list(hypothesis.HealthCheck))
+def test_every_operation_at_its_edges(case: Case, headers: dict[str, dict[str, str]], so_far: Sent) -> None:
+    call(case, headers, so_far, ROLES if so_far.cases % OTHERS_EACH == OTHERS_EACH - 1 else ())
+
+
+def call(case: Case, headers: dict[str, dict[str, str]], so_far: Sent, others: Sequence[str] = ()) -> None:
+    """Call an operation as somebody who may, or as each of ``others``."""
     who_may = "admin" if is_of_catalogue(case.operation.path) else "user"
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     is_filled_in = is_valid and not so_far.statuses & {200, 201}
     so_far.cases += 1
-    for role in ROLES if so_far.cases % OTHERS_EACH == 0 else [who_may]:
+    for role in others or [who_may]:
         sent = {"headers": headers[role]}
         with undone():
             if is_filled_in:
@@ -478,12 +489,12 @@ def test_every_operation(case: Case, headers: dict[str, dict[str, str]], so_far:
             check(case, response, sent)
 
 
-@pytest.mark.parametrize("role", ["user", "admin"])
+@pytest.mark.parametrize("role", ["user", pytest.param("admin", marks=pytest.mark.exhaustive)])
 def test_calls_in_a_row(role: str, headers: dict[str, dict[str, str]]) -> None:
     """Each takes what one before it has answered: what is made is there, what is deleted is gone."""
     trails = []
 
-    class Calls(schema.as_state_machine()):  # type: ignore[misc]
+    class Calls(many.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
             self.trail: list[str] = []
             self.block = undone()
