@@ -104,7 +104,7 @@ def _said(response: HttpResponse, video: Video) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize("names", [{"look", "edit", "delete"}, pytest.param(set(), marks=pytest.mark.exhaustive)])
 def test_a_ways_scopes_hold(names: set[str], owner: User, people: dict[str, User | None]) -> None:
-    """What is refused before anybody looks who asks; and an admin without that scope is a moderator. names: of calls."""
+    """What is refused before anybody looks who asks; and an admin without that scope is a moderator."""
     video = video_in("shown", owner)
     for role, way in ((role, way) for role in ("moderator", "admin") for way in WAYS):
         user = people[role]

@@ -39,8 +39,8 @@ from vodplatform.base.errors import MAX_ERRORS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection", "steps_kind")]
 SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
-# One of each kind, and one whose query is read, with places in its address and without.
-KINDS = [*one_of_each_kind(), ("get", f"{BASE}/list"), ("get", f"{BASE}/{{session_id}}/events")]
+# One of each kind, and one whose query is read, with places in its address.
+KINDS = [*one_of_each_kind(), ("get", f"{BASE}/{{session_id}}/events")]
 
 
 def or_exhaustive(found: Sequence[Any], chosen: Container[Any]) -> list[Any]:
@@ -165,7 +165,7 @@ def test_odd_headers(operation: tuple[str, str], owner: User, key: tuple[bytes, 
         with check(name):
             tried(method.upper(), url, [*odd, JSON, *signed_in], b"{}")
     for kind in CONTENT_TYPES:
-        for body in (b"{}", b"--a\r\n\r\n\xff"):
+        for body in (b"{}", b"--a\r\n\r\n\xff")[: 1 if method == "get" else 2]:
             with check(f"{kind[:60]!r} {body!r}"):
                 tried(method.upper(), url, [key, (b"content-type", kind)], body)
     if set(document()["paths"][path][method].get("requestBody", {}).get("content", ())) == {"application/json"}:
@@ -298,7 +298,8 @@ def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> A
     with transaction.atomic():
         answer = ask(method, url, headers, body)
         transaction.set_rollback(True)
-    assert answer.status < 500, answer
+    # Of a busy machine, too, it may be said that it is not well.
+    assert answer.status < 500 or (b"/health" in os.fsencode(url) and answer.status == 503), answer
     for name in PROTECTIVE:
         assert answer.headers.get(name), (name, answer)
     if "html" in answer.headers.get("content-type", ""):
@@ -308,8 +309,7 @@ def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> A
 
 
 # What reads a request before them is the same for all.
-OTHER_KINDS = ("/", "/health", "/api/docs", "/login", "/compare", "/admin/jobs/job/", "/api/v1/media/made/a.jpg",
-               "/static/none")  # fmt: skip
+OTHER_KINDS = ("/", "/health", "/api/docs", "/login", "/compare", "/static/none")
 TAKE_FORMS = {
     "/login", "/logout", "/signup", "/account", "/account/password", "/account/sessions", "/admin/login/",
     "/admin/logout/", "/admin/password_change/", "/admin/jobs/job/", "/admin/accounts/user/add/",

@@ -132,12 +132,10 @@ def test_ladders_and_renditions_are_for_the_signature_in_their_path(owner: User,
     rung, poster = make_rendition(video, "hls", "source"), make_rendition(video, "poster")
     for row, name in ((rung, "index.m3u8"), (rung, "media.mp4"), (poster, "poster.jpg")):
         default_storage.save(f"{row.folder}{name}", ContentFile(BYTES))
-    found = [(addresses.HLS_PREFIX, addresses.HLS, video.pk, name)
-             for name in ("master.m3u8", "source/index.m3u8", "source/media.mp4")]  # fmt: skip
-    for prefix, purpose, pk, name in [
-        *found,
-        (addresses.RENDITION_PREFIX, addresses.RENDITION, poster.pk, "poster.jpg"),
-    ]:
+    names = ("master.m3u8", "source/index.m3u8", "source/media.mp4")
+    found = [(addresses.HLS_PREFIX, addresses.HLS, video.pk, name) for name in names]
+    found.append((addresses.RENDITION_PREFIX, addresses.RENDITION, poster.pk, "poster.jpg"))
+    for prefix, purpose, pk, name in found:
         wrong = ("-", *(signing.sign(kind, str(uuid.uuid4())) for kind in (addresses.HLS, addresses.STREAM)))
         for role in ("owner", "admin"):
             for way in ("token admin", "jwt admin", "session"):
