@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,28 +10,23 @@ import psutil
 import pytest
 
 from tests.av.statements import Statement
-from tests.crash.test_uploads_survive import frozen_child
 from tests.support.merges import (
     ENDS_SECONDS,
-    begin,
     judge,
     make_alike,
     make_unlike,
     merges,
     nothing_is_left_over,
-    paths_of,
     phone_of,
     sent,
 )
-from tests.support.phone import CHUNK_BYTES
+from tests.support.phone import CHUNK_BYTES, HALF, UNHEARD, UNSENT
 from tests.support.program import Program, is_alive, manage
 from tests.support.waiting import wait_until
 
-MERGING = ["-m", "media_app.av.merge"]
-AT_WORK_SECONDS = 60
+pytestmark = pytest.mark.services
+
 RUNS_AGAIN_SECONDS = 30  # goals.md R1
-KILLS = (0.25, 0.6)  # of what is to be sent
-MANY_CHUNKS = 30  # more of each clip: the last has not arrived by the time that everything is killed
 # So many files that deleting them can be cut off, and how often that may be missed.
 VERY_MANY_CHUNKS, TRIES = 80, 5
 
@@ -58,70 +51,12 @@ def padded(clips: Sequence[Statement], folder: Path, chunks: int) -> list[Statem
     return found
 
 
-def kill_everything(program: Program) -> None:
-    """kill −9 of the program and of all that it has started: who would start another goes first."""
-    assert program.process is not None
-    for process in [psutil.Process(program.pid), *program.descendants()]:
-        with suppress(psutil.Error):
-            process.kill()
-    program.process.wait(10)
-    wait_until(lambda: not program.survivors(), 10, "the end of the whole program")
+def is_encoding(program: Program) -> bool:
+    rows = program.place.query("SELECT message FROM video_jobs WHERE status = 'processing'")
+    return any("Encoding" in message for (message,) in rows)
 
 
-def merging(program: Program) -> list[psutil.Process]:
-    """The children that merge."""
-    found = []
-    for process in program.descendants():
-        with suppress(psutil.Error):
-            if process.cmdline()[1:3] == MERGING:
-                found.append(process)
-    return found
-
-
-def frozen_merge(program: Program) -> psutil.Process:
-    """The merging child, stopped while it encodes."""
-
-    def caught() -> psutil.Process | None:
-        rows = program.place.query("SELECT message FROM video_jobs WHERE status = 'processing'")
-        if not any("Encoding" in message for (message,) in rows):
-            return None
-        for process in merging(program):
-            process.suspend()
-            return process
-        return None
-
-    process = wait_until(caught, AT_WORK_SECONDS, "a merge that encodes")
-    assert process is not None
-    return process
-
-
-def test_the_whole_program_is_killed_twice_while_a_phone_sends(
-    program: Program, alike: list[Statement], tmp_path: Path
-) -> None:
-    phone, clips = phone_of(program), padded(alike, tmp_path, MANY_CHUNKS)
-    before = merges(program.place)
-    begun = begin(phone, clips)
-    total = sum(one["total_chunks"] for one in begun["upload_sessions"])
-
-    def there() -> int:
-        return sum(len(numbers) for numbers in list(phone.kept.values()))
-
-    with ThreadPoolExecutor(1) as pool, closing(phone):
-        sending = pool.submit(phone.send, begun, paths_of(clips), times=2)
-        for share in KILLS:
-            wait_until(lambda share=share: sending.done() or there() >= share * total, ENDS_SECONDS)  # type: ignore[misc]
-            kill_everything(program)
-            assert not sending.done(), sending.result()
-            assert there() < total
-            program.start()
-        sending.result(ENDS_SECONDS)
-        phone.complete(begun)
-        judge(phone, program, begun, clips, tmp_path)
-    assert merges(program.place) - before == 1
-    nothing_is_left_over(program.place)
-
-
-@pytest.mark.parametrize("victim", ["worker", "everything"])
+@pytest.mark.parametrize("victim", ["worker", pytest.param("everything", marks=pytest.mark.exhaustive)])
 def test_what_is_killed_while_it_merges_makes_one_video_after_all(
     program: Program, alike: list[Statement], unlike: list[Statement], tmp_path: Path, victim: str
 ) -> None:
@@ -129,18 +64,12 @@ def test_what_is_killed_while_it_merges_makes_one_video_after_all(
     phone, place = phone_of(program), program.place
     before = merges(place)
     begun = [sent(phone, alike)]
-    poster = frozen_child(program)
+    program.freeze_child("media_app.av.ingest")
     begun.append(sent(phone, unlike))
-    encoding, worker = frozen_merge(program), program.worker()
+    program.freeze_child("media_app.av.merge", lambda: is_encoding(program))
     states = [phone.status(one["merge_session_id"]) for one in begun]
     assert [state["overall_status"] for state in states] == ["processing", "processing"]
-    assert worker is not None
-    if victim == "worker":
-        worker.kill()
-        wait_until(lambda: not is_alive(encoding) and not is_alive(poster), 5, "the end of its children")
-    else:
-        kill_everything(program)
-        program.start()
+    program.kill(victim)
     jobs = [state["job_id"] for state in states]
     wait_until(
         lambda: all(place.events(job).count("processing") == 2 for job in jobs), RUNS_AGAIN_SECONDS, "the second starts"
@@ -151,6 +80,12 @@ def test_what_is_killed_while_it_merges_makes_one_video_after_all(
         assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
         assert place.job(job)["crashes"] == 1
     assert merges(place) - before == 2
+    assert [phone.status(one["merge_session_id"])["merged_video"]["compression_applied"] for one in begun] == [
+        False,
+        True,
+    ]
+    # The line was as bad as it was meant to be.
+    assert set(phone.dropped) == {UNSENT, HALF, UNHEARD}
     nothing_is_left_over(place)
 
 

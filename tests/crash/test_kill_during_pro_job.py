@@ -13,10 +13,12 @@ import pytest
 from tests.crash.conftest import QUICK_LEASES
 from tests.prosync.conftest import make_footage
 from tests.support.lip_sync_provider import KEY, Fault, Provider, provider_process
-from tests.support.pro_jobs import dubs, give_a_plan, kill, send
+from tests.support.pro_jobs import dubs, give_a_plan, send
 from tests.support.program import Place, Program, manage
 from tests.support.shared import Prepare
 from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.services
 
 ENDS_SECONDS = 120
 AT_WORK_SECONDS = 60
@@ -75,7 +77,7 @@ def sent(lips: Lips, program: Program, folder: Path) -> str:
     return send(program, folder)
 
 
-@pytest.mark.parametrize("victim", ["worker", "everything"])
+@pytest.mark.parametrize("victim", ["worker", pytest.param("everything", marks=pytest.mark.exhaustive)])
 def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, sent: str, victim: str) -> None:
     rows, files = dubs(program.place)
 
@@ -90,12 +92,12 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
     # It has been made, and nobody was told.
     wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
     assert (state(), known()) == ("processing", "")
-    kill(program, victim)
+    program.kill(victim)
     generation = lips.generations[0]["id"]
     wait_until(lambda: known() == generation, ENDS_SECONDS, "that the same one is found again")
 
     wait_until(lambda: state() == "waiting", AT_WORK_SECONDS, "a wait between two looks")
-    kill(program, victim)
+    program.kill(victim)
     looks = len(lips.asked("get"))
     wait_until(lambda: len(lips.asked("get")) > looks, ENDS_SECONDS, "that it looks again")
 
@@ -103,7 +105,7 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
     lips.finish(generation)
     wait_until(lambda: len(lips.asked("output")) == 1, AT_WORK_SECONDS, "that it is fetched")
     assert state() == "processing"
-    kill(program, victim)
+    program.kill(victim)
     wait_until(lambda: state() in ("completed", "failed"), ENDS_SECONDS, "the end")
 
     assert (state(), len(lips.generations)) == ("completed", 1)
@@ -114,12 +116,12 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
     assert dubs(program.place) == (rows + 1, files + 1)
 
 
-@pytest.mark.parametrize("how", ["delete", "command"])
+@pytest.mark.parametrize("how", [pytest.param("delete", marks=pytest.mark.exhaustive), "command"])
 def test_one_that_is_left_is_stopped_though_its_worker_never_told_of_it(
     lips: Lips, program: Program, sent: str, how: str
 ) -> None:
     wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
-    kill(program, "worker")
+    program.kill("worker")
     if how == "delete":
         program.call("DELETE", f"/api/v1/sync/pro-job/{sent}")
     else:

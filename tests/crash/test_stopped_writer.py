@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 from vodplatform.management.commands.up import free_port, web_child
 from vodplatform.supervisor import Supervisor
 
-pytestmark = pytest.mark.both
+pytestmark = pytest.mark.services
 
 MIB = 1024**2
 SIZE = 40 * MIB + 321

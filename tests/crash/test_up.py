@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import socket
 from urllib.parse import urlsplit
+
+import pytest
 
 from tests.support.places import SHARED_REDIS
 from tests.support.program import Place, Program, Truth, is_alive, manage
 from tests.support.sentences import one_sentence
 from tests.support.waiting import wait_until
 from vodplatform.settings.environment import private_redis_socket
+
+pytestmark = pytest.mark.services
 
 
 def accepts(address: str) -> bool:
@@ -21,7 +24,7 @@ def accepts(address: str) -> bool:
         return probe.connect_ex((str(found.hostname), int(found.port or 0))) == 0
 
 
-def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program, truth: Truth) -> None:
+def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(program: Program) -> None:
     wait_until(program.worker, 15, "the worker")
     before = {process.pid for process in program.descendants()}
     place = program.place
@@ -30,9 +33,7 @@ def test_second_up_on_the_same_data_folder_is_refused_and_the_first_goes_on(prog
     assert f"process {program.pid}" in one_sentence(second.stderr)
     assert "ready" not in second.stdout
     assert {process.pid for process in program.descendants()} == before
-    session = program.compare(truth)
-    job_id = program.align(session)
-    wait_until(lambda: place.job(job_id)["status"] == "completed", 40, "an alignment by the first one")
+    assert program.lives()
 
 
 def test_killed_up_leaves_no_process_behind(program: Program, truth: Truth) -> None:
@@ -54,10 +55,12 @@ def test_killed_up_leaves_no_process_behind(program: Program, truth: Truth) -> N
 def test_deploy_during_an_alignment_costs_no_attempt(program: Program, truth: Truth) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
-    child = program.frozen_aligner()
+    child, address = program.frozen_aligner(), program.address
     assert program.interrupt(signal.SIGTERM) == 0
     wait_until(lambda: not program.survivors(), 2, "the end of every process")
     assert not is_alive(child)
+    assert not accepts(address)
+    assert not private_redis_socket(program.place.data_dir).exists()
     place = program.place
     assert place.events(job_id) == ["queued", "processing", "given_back"]
     assert place.job(job_id) == {"status": "queued", "attempt": 0, "crashes": 0, "lease_token": None}
@@ -77,24 +80,3 @@ def test_port_in_use_is_one_sentence(place: Place) -> None:
         ended = manage("up", "--port", str(port), "--data-dir", str(place.data_dir), environment=place.environment)
     assert ended.returncode != 0
     assert f"Port {port} of 127.0.0.1" in one_sentence(ended.stderr)
-
-
-def test_children_write_logs_that_say_what_happened(program: Program, truth: Truth) -> None:
-    job_id = program.align(program.compare(truth))
-    wait_until(lambda: program.place.job(job_id)["status"] == "completed", 40, "the end of the job")
-
-    def noted() -> set[str]:
-        lines = [json.loads(line) for line in program.log.read_text().splitlines() if line.startswith("{")]
-        return {line["event"] for line in lines if line.get("job") == job_id or line.get("job_id") == job_id}
-
-    wait_until(lambda: {"processing.start", "processing.complete"} <= noted(), 5, "both events in the log")
-
-
-def test_interrupt_stops_everything_and_leaves_no_socket(program: Program, truth: Truth) -> None:
-    program.align(program.compare(truth))
-    program.frozen_aligner().resume()
-    address = program.address
-    assert program.interrupt(signal.SIGINT) == 0
-    wait_until(lambda: not program.survivors(), 2, "the end of every process")
-    assert not accepts(address)
-    assert not private_redis_socket(program.place.data_dir).exists()

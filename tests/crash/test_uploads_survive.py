@@ -1,7 +1,5 @@
 """kill −9 of the web process during uploads by every door that can be gone on with, and of the worker after them.
 
-Of the worker also between a catalogue file's answer and its taking in, and in the middle of that.
-
 UPLOAD_TEST_MB says how large the files are, in megabytes: 60 by default, so that the suite stays quick.
 """
 
@@ -18,36 +16,37 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
-import psutil
 import pytest
 from tusclient.client import TusClient
 
 from tests.support import nginx, node
-from tests.support.clips import render_clip
 from tests.support.faults import faulty
 from tests.support.program import Place, Program, is_alive, manage
 from tests.support.program_files import orphans, stored
 from tests.support.senders import TUS, Sender, long_video, patch_headers, sha256_of
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.services
+
 MIB = 1024**2
 SIZE = int(os.environ.get("UPLOAD_TEST_MB", "60")) * 10**6
 CHUNK = max(MIB, SIZE // 24)
 AT_ONCE = 4
 # When the web process is killed: somewhere in each of these shares of what is to be sent.
-KILLS = ((0.05, 0.3), (0.35, 0.6), (0.65, 0.8))
+ONE_KILL = ((0.35, 0.6),)
+KILLS = ((0.05, 0.3), *ONE_KILL, (0.65, 0.8))
+Shares = tuple[tuple[float, float], ...]
 # The head of a request, and what a form puts around a chunk.
 AROUND_BYTES = 1500
 SEND_SECONDS = 240.0
 START_SECONDS = 30.0
 TAKE_IN_SECONDS = 60.0
 RUNS_AGAIN_SECONDS = 30  # goals.md R1
-INGEST = ["-m", "media_app.av.ingest"]
+INGEST = "media_app.av.ingest"
 # Enough for the joining to be seen while it lasts, and how often it may be missed.
 JOINED_BYTES, JOINED_CHUNK, TRIES = 96 * MIB, 16 * MIB, 5
 
@@ -169,10 +168,10 @@ class Chunks(Client):
         return set(sender_of(program).status(self.upload)["uploaded_chunks"])
 
 
-def survives(client: Client, program: Program, source: Path, rng: random.Random) -> None:
-    """Send the file while the web process is killed three times, and judge what has come of it."""
+def survives(client: Client, program: Program, source: Path, rng: random.Random, kills: Shares) -> None:
+    """Send the file while the web process is killed, and judge what has come of it."""
     program.start()
-    shares = [rng.uniform(*share) for share in KILLS]
+    shares = [rng.uniform(*share) for share in kills]
     with faulty(program.address) as proxy, ThreadPoolExecutor(1) as pool:
         sending = pool.submit(client.send, program, proxy.url, source)
         for share in shares:
@@ -192,15 +191,16 @@ def survives(client: Client, program: Program, source: Path, rng: random.Random)
     print(
         f"{type(client).__name__}: killed at {at}; {again} bytes beside those of the file, {client.at_stake} at stake"
     )
-    assert again <= len(KILLS) * client.at_stake + AROUND_BYTES * len(proxy.requests)
+    assert again <= len(kills) * client.at_stake + AROUND_BYTES * len(proxy.requests)
     assert taken_in(program, video) == sha256_of(source)
     assert program.place.query("SELECT count(*) FROM catalog_video") == [(1,)]
     assert '"level": "ERROR"' not in program.log.read_text()
     program.end()
 
 
-def test_uploads_by_every_client_survive_three_kills_of_the_web_process(
-    new_place: Callable[[], Place], new_program: Callable[..., Program], source: Path
+@pytest.mark.parametrize("kills", [ONE_KILL, pytest.param(KILLS, marks=pytest.mark.exhaustive)], ids=["once", "thrice"])
+def test_uploads_by_every_client_survive_kills_of_the_web_process(
+    new_place: Callable[[], Place], new_program: Callable[..., Program], source: Path, kills: Shares
 ) -> None:
     seed = secrets.randbelow(100_000)
     print(f"seed {seed}")
@@ -209,16 +209,11 @@ def test_uploads_by_every_client_survive_three_kills_of_the_web_process(
     # Side by side: after each kill the lock of who was killed has to run out.
     with ThreadPoolExecutor(len(clients)) as pool:
         stories = [
-            pool.submit(survives, client, program, source, random.Random(f"{seed} {number}"))
+            pool.submit(survives, client, program, source, random.Random(f"{seed} {number}"), kills)
             for number, (client, program) in enumerate(zip(clients, programs, strict=True))
         ]
     for story in stories:
         story.result()
-
-
-def web_process(program: Program) -> psutil.Process:
-    """The one that serves."""
-    return next(process for process in program.descendants() if process.cmdline()[2:3] == ["web"])
 
 
 def reset(line: socket.socket) -> None:
@@ -236,7 +231,8 @@ def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, s
 
     def stop_serving(line: socket.socket) -> None:
         """A web process that is restarted, as by a deploy."""
-        web = web_process(program)
+        web = program.web()
+        assert web is not None
         web.terminate()
         web.wait(20)
         line.close()
@@ -260,30 +256,6 @@ def test_patch_that_is_cut_keeps_every_byte_that_had_arrived(program: Program, s
     answer = sender.patch(upload, arrived, content[arrived:])
     assert (answer.status_code, answer.headers["upload-offset"]) == (204, str(len(content)))
     assert stored(program.place, key).read_bytes() == content
-
-
-def ingest_children(program: Program) -> list[psutil.Process]:
-    """The children that make pictures and renditions."""
-    found = []
-    for process in program.descendants():
-        with suppress(psutil.Error):
-            if process.cmdline()[1:3] == INGEST:
-                found.append(process)
-    return found
-
-
-def frozen_child(program: Program) -> psutil.Process:
-    """The child that makes the first picture, stopped in the middle of it."""
-
-    def caught() -> psutil.Process | None:
-        for process in ingest_children(program):
-            process.suspend()
-            return process
-        return None
-
-    process = wait_until(caught, 30, "a child at work")
-    assert process is not None
-    return process
 
 
 def frozen_joining(program: Program, source: Path) -> str:
@@ -320,11 +292,9 @@ def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(progr
     wait_until(program.worker, START_SECONDS)
     answer = sender.patch(sender.begin_tus(MIB), 0, short.read_bytes())
     rendered = answer.headers["x-resource-id"]
-    child, worker = frozen_child(program), program.worker()
+    program.freeze_child(INGEST)
     joined = frozen_joining(program, long)
-    assert worker is not None
-    worker.kill()
-    wait_until(lambda: not is_alive(child), 5, "the end of the worker's child")
+    program.kill_worker()
     for video, content in ((rendered, short), (joined, long)):
         job = job_of(program, video)
         wait_until(lambda job=job: place.events(job).count("processing") == 2, RUNS_AGAIN_SECONDS, "the second start")  # type: ignore[misc]
@@ -340,48 +310,3 @@ def test_taking_in_runs_again_and_leaves_nothing_when_its_worker_is_killed(progr
     ended = manage("expire", "--data-dir", str(place.data_dir), environment=place.environment)
     assert ended.returncode == 0, ended.stderr
     assert orphans(place) == set()
-
-
-def moderator(program: Program) -> httpx.Client:
-    """A client of a new moderator's."""
-    environment, where = program.place.environment, ("--data-dir", str(program.place.data_dir))
-    made = manage("create_account", "mod", "--role", "moderator", *where, environment=environment)
-    assert made.returncode == 0, made.stderr
-    key = manage("create_token", "mod", *where, environment=environment).stdout.strip()
-    return httpx.Client(base_url=program.address, headers={"Authorization": f"Token {key}"}, timeout=60)
-
-
-def send_form(client: httpx.Client, video: str, path: Path) -> dict[str, Any]:
-    """The video as it is once the form with its file has been answered."""
-    answer = client.post(f"/api/v1/videos/{video}/file", files={"video": (path.name, path.read_bytes(), "video/mp4")})
-    assert answer.status_code in (200, 201), answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-def test_a_file_that_was_answered_is_taken_in_whatever_happens_to_the_worker(program: Program, tmp_path: Path) -> None:
-    first, second = (render_clip(tmp_path / f"{name}.mp4", seconds=name) for name in (3, 5))
-    place = program.place
-    worker = wait_until(program.worker, START_SECONDS)
-    assert worker is not None
-    with moderator(program) as client:
-        video = client.post("/api/v1/videos", json={"title": "Grand final"}).json()["id"]
-        # Nobody takes it in before it is killed.
-        place.stop_between_writes(worker)
-        body = send_form(client, video, first)
-        worker.kill()
-        assert taken_in(program, video) == sha256_of(first)
-        wait_until(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
-        # Killed in the middle of what is made of the file that takes the first one's place.
-        body = send_form(client, video, second)
-        child, worker = frozen_child(program), program.worker()
-        assert worker is not None
-        worker.kill()
-        wait_until(lambda: not child.is_running(), 5, "the end of the worker's child")
-        wait_until(lambda: place.job(body["job_id"])["status"] == "completed", TAKE_IN_SECONDS, "the end of the job")
-        assert taken_in(program, video) == sha256_of(second)
-        shown = client.get(f"/api/v1/videos/{video}").json()
-        assert (shown["status"], shown["duration"], shown["file_path"]) == ("ready", 5, body["file_path"])
-        files = [path.name for path in stored(place, f"videos/{video}").iterdir()]
-        assert files == [Path(body["file_path"]).name]
-        assert not {key for key in orphans(place) if key.startswith(("videos/", "uploads/"))}

@@ -17,6 +17,8 @@ from tests.support.shared import Prepare
 from tests.support.waiting import wait_until
 from tests.support.watching import next_message, watch
 
+pytestmark = pytest.mark.services
+
 TOKEN = "metrics-token-of-this-test"
 
 

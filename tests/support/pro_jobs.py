@@ -1,22 +1,20 @@
-"""Pro jobs of a running program, and kill −9 of what works on them; judges nothing."""
+"""Pro jobs of a running program; judges nothing."""
 
 from __future__ import annotations
 
 import secrets
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
-import psutil
 
 from tests.prosync.conftest import URL, segment
 from tests.support.program import Place, Program, manage
 
 
-def give_a_plan(place: Place) -> None:
+def give_a_plan(place: Place, tier: str = "pro") -> None:
     """Let the place's key be that of a new account that has the plan."""
     name, environment = f"pia-{secrets.token_hex(4)}", {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
-    made = manage("create_account", name, "--tier", "pro", environment=environment)
+    made = manage("create_account", name, "--tier", tier, environment=environment)
     assert made.returncode == 0, made.stderr
     place.key = manage("create_token", name, environment=environment).stdout.strip()
 
@@ -30,22 +28,6 @@ def send(program: Program, folder: Path) -> str:
     )  # fmt: skip
     assert answer.status_code == 202, answer.text
     return str(answer.json()["job_id"])
-
-
-def kill(program: Program, victim: str) -> None:
-    """kill −9 of the worker with all that it has started, or of everything, which is started again."""
-    assert program.process is not None
-    if victim == "worker":
-        for process in (program.master(), program.worker()):
-            if process is not None:
-                with suppress(psutil.Error):
-                    process.kill()
-        return
-    for process in [psutil.Process(program.pid), *program.descendants()]:
-        with suppress(psutil.Error):
-            process.kill()
-    program.process.wait(10)
-    program.start()
 
 
 def dubs(place: Place) -> tuple[int, int]:

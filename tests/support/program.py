@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ START_SECONDS = 120.0
 STOP_SECONDS = 120.0
 STANDS_SECONDS = 20.0
 MOMENT_SECONDS = 0.5
+AT_WORK_SECONDS = 60.0
 ALIGNER = "sessions_app.comparison.alignment"
 BASE = "/api/sessions/multi-vod"
 
@@ -240,14 +241,58 @@ class Program:
                     return process
         return None
 
-    def aligners(self) -> list[psutil.Process]:
-        """The aligner's children at work (the shim, once it has become one)."""
+    def children(self, module: str) -> list[psutil.Process]:
+        """The children at work that run a module (the shim, once it has become one)."""
         found = []
         for process in self.descendants():
             with suppress(psutil.Error):
-                if process.cmdline()[1:3] == ["-m", ALIGNER]:
+                if process.cmdline()[1:3] == ["-m", module]:
                     found.append(process)
         return found
+
+    def aligners(self) -> list[psutil.Process]:
+        return self.children(ALIGNER)
+
+    def freeze_child(self, module: str, is_due: Callable[[], bool] = lambda: True) -> psutil.Process:
+        """A child that runs a module, stopped in the middle of its work, so that what is killed is killed during it.
+
+        is_due: whether it is far enough to be stopped.
+        """
+
+        def caught() -> psutil.Process | None:
+            for process in self.children(module) if is_due() else ():
+                process.suspend()
+                return process
+            return None
+
+        process = wait_until(caught, AT_WORK_SECONDS, f"{module} at work")
+        assert process is not None
+        return process
+
+    def frozen_aligner(self) -> psutil.Process:
+        return self.freeze_child(ALIGNER)
+
+    def kill_worker(self) -> None:
+        """kill −9 of the worker process, and wait until its children have ended with it."""
+        worker = self.worker()
+        assert worker is not None
+        children = worker.children(recursive=True)
+        worker.kill()
+        wait_until(lambda: not any(map(is_alive, [worker, *children])), 5, "the end of the worker and its children")
+
+    def kill(self, victim: str) -> None:
+        """kill −9 of the ``worker``, or of ``everything``, which is started again."""
+        if victim == "worker":
+            self.kill_worker()
+            return
+        assert self.process is not None
+        # Who would start another one goes first.
+        for process in [psutil.Process(self.pid), *self.descendants()]:
+            with suppress(psutil.Error):
+                process.kill()
+        self.process.wait(10)
+        wait_until(lambda: not self.survivors(), 10, "the end of the whole program")
+        self.start()
 
     def survivors(self) -> list[psutil.Process]:
         """Processes it ever had that still run."""
@@ -303,20 +348,6 @@ class Program:
         """Start an alignment; returns the job's id."""
         job_id: str = self.call("POST", f"{session}/align", {"method": method})["job_id"]
         return job_id
-
-    def frozen_aligner(self, others: Sequence[psutil.Process] = ()) -> psutil.Process:
-        """The aligner's child, stopped in the middle of its work, so that what is killed is killed during it."""
-
-        def caught() -> psutil.Process | None:
-            for process in self.aligners():
-                if process not in others:
-                    process.suspend()
-                    return process
-            return None
-
-        process = wait_until(caught, 60, "an aligner at work")
-        assert process is not None
-        return process
 
 
 def is_alive(process: psutil.Process) -> bool:

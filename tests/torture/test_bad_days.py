@@ -21,6 +21,8 @@ from tests.support.waiting import wait_until
 from tests.torture import story
 from vodplatform.settings.environment import private_redis_socket
 
+pytestmark = pytest.mark.services
+
 QUICK = {"in_thread": True, "steps": 2, "seconds": 0.05}
 LEASE_SECONDS = 4.0
 LOCKED_SECONDS = 8.0
@@ -75,8 +77,8 @@ def sleepers() -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.both
 class TestWorkers:
+    @pytest.mark.both
     def test_a_worker_stopped_past_its_lease_finds_the_job_in_other_hands(
         self, place: Place, new_program: Callable[..., Program]
     ) -> None:
@@ -96,18 +98,6 @@ class TestWorkers:
         assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
         assert job_of(place, job)["crashes"] == 1
         story.check_effects(place)
-
-    def test_a_deploy_costs_no_attempt(self, place: Place, new_program: Callable[..., Program]) -> None:
-        program = new_program(place).start()
-        job = story.enqueue(place, [{"steps": 120, "seconds": 0.1}])[0]
-        wait_until(lambda: place.query("SELECT progress FROM video_jobs")[0][0] > 7, 30)
-        program.interrupt()
-        assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
-        new_program(place).start()
-        all_ended(place)
-        assert place.events(job) == ["queued", "processing", "given_back", "processing", "completed"]
-        # It went on from its checkpoint: the second time it did not begin at step 1.
-        assert job_of(place, job)["attempt"] == 1
 
     def test_a_handler_that_hears_nothing_has_its_worker_started_again(
         self, place: Place, new_program: Callable[..., Program]
@@ -134,14 +124,18 @@ class TestWorkers:
         assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
         assert place.events(job) == ["queued", "processing", "given_back"]
 
-    def test_what_a_killed_workers_child_has_left_is_ended_by_the_next(
-        self, place: Place, new_program: Callable[..., Program]
-    ) -> None:
+    def leave_sleepers(self, place: Place, new_program: Callable[..., Program]) -> tuple[Program, str]:
+        """A program whose worker was killed while a child of its job had started others; and the job."""
         program = new_program(place).start()
         job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "forks": 3, "fork_name": FORK_NAME}])[0]
         wait_until(lambda: len(sleepers()) >= 3, 30)
-        worker = wait_until(program.worker, 30)
-        worker.kill()
+        wait_until(program.worker, 30).kill()
+        return program, job
+
+    def test_what_a_killed_workers_child_has_left_is_ended_by_the_next(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
+        program, job = self.leave_sleepers(place, new_program)
         wait_until(lambda: "crashed" in place.events(job), 60)
         program.call("POST", f"/api/v1/jobs/{job}/cancel")
         wait_until(lambda: sleepers() == [], 90, "what is left to be ended")
@@ -149,23 +143,16 @@ class TestWorkers:
     def test_what_a_killed_workers_child_has_left_ends_with_the_program(
         self, place: Place, new_program: Callable[..., Program]
     ) -> None:
-        program = new_program(place).start()
-        story.enqueue(place, [{"steps": 40, "seconds": 0.2, "forks": 3, "fork_name": FORK_NAME}])
-        wait_until(lambda: len(sleepers()) >= 3, 30)
-        worker = wait_until(program.worker, 30)
-        worker.kill()
+        program, _ = self.leave_sleepers(place, new_program)
         program.interrupt()
         assert sleepers() == []
 
-    @pytest.mark.parametrize("share", [0.9, 1.5])
-    def test_an_outage_is_nobodys_crash(self, place: Place, new_program: Callable[..., Program], share: float) -> None:
-        """Within a lease the handlers go on; past it they stop, since somebody else may have begun, and begin again."""
+    def test_within_a_lease_an_outage_of_the_database_costs_nothing(
+        self, place: Place, new_program: Callable[..., Program]
+    ) -> None:
         new_program(place).start("--workers", "3")
         jobs = story.enqueue(place, [{"in_thread": True, "steps": 150, "seconds": 0.1} for _ in range(2)])
-        wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
-        release = hold_the_database(place)
-        threading.Event().wait(LEASE_SECONDS * share)
-        release()
+        hold_the_database_during(place, jobs, LEASE_SECONDS * 0.9)
         all_ended(place)
         assert [job_of(place, job)["crashes"] for job in jobs] == [0, 0]
 
@@ -201,26 +188,19 @@ class TestGreed:
         assert worker.memory_info().rss - before < 100 << 20
 
 
-@pytest.mark.both
 class TestBroker:
-    def test_lost_wake_ups_are_made_up_for(self, program: Program) -> None:
-        place = program.place
+    def test_lost_doubled_and_foreign_wake_ups_change_nothing(self, program: Program) -> None:
+        place, name = program.place, b"vod-jobs:wake"
         jobs = []
-        for _ in range(3):
-            jobs += story.enqueue(place, [QUICK] * 5)
-            broker(place).flushdb()
-        all_completed_once(place, jobs)
-
-    def test_doubled_and_foreign_wake_ups_change_nothing(self, program: Program) -> None:
-        place = program.place
         with broker(place) as client:
-            jobs = story.enqueue(place, [QUICK] * 5)
+            for _ in range(2):
+                jobs += story.enqueue(place, [QUICK] * 5)
+                client.flushdb()
+            jobs += story.enqueue(place, [QUICK] * 5)
             # Whatever waits in the queue is put there again, in another order.
-            name = b"vod-jobs:wake"
             for number in client.lrange(name, 0, -1):
                 client.lpush(name, number, number)
             client.lpush(name, "no-such-message")
-        assert len(jobs) == 5
         all_completed_once(place, jobs)
         assert program.lives()
 
@@ -246,18 +226,24 @@ class TestBroker:
 
 
 @pytest.mark.both
-class TestDatabase:
-    def test_a_database_locked_past_every_lease_loses_nothing(self, program: Program) -> None:
-        place = program.place
-        # Long enough that both still run when they are first looked for.
-        jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
-        wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
-        release = hold_the_database(place)
-        threading.Event().wait(LOCKED_SECONDS)
-        release()
-        all_completed_once(place, jobs)
-        story.check_effects(place)
-        assert program.lives()
+def test_a_database_locked_past_every_lease_loses_nothing(program: Program) -> None:
+    """Handlers stop, since somebody else may have begun, and begin again: nobody has crashed."""
+    place = program.place
+    # Long enough that both still run when they are first looked for.
+    jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
+    hold_the_database_during(place, jobs, LOCKED_SECONDS)
+    all_completed_once(place, jobs)
+    assert [job_of(place, job)["crashes"] for job in jobs] == [0, 0]
+    story.check_effects(place)
+    assert program.lives()
+
+
+def hold_the_database_during(place: Place, jobs: list[str], seconds: float) -> None:
+    """Keep every write waiting for so long, once these jobs run."""
+    wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
+    release = hold_the_database(place)
+    threading.Event().wait(seconds)
+    release()
 
 
 def hold_the_database(place: Place) -> Callable[[], None]:

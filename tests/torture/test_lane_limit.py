@@ -1,4 +1,4 @@
-"""Eight worker processes, 200 jobs, a lane for two: never more than two at once, by the event rows."""
+"""Four worker processes, 100 jobs, a lane for two: never more than two at once, by the event rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tests.support.program import Place, Program
 from tests.support.waiting import wait_until
 from tests.torture import story
 
-WORKERS = 8
-JOBS = 200
+pytestmark = [pytest.mark.services, pytest.mark.postgresql]
+WORKERS = 4
+JOBS = 100
 
 
-@pytest.mark.both
-def test_eight_workers_never_run_more_than_the_lane_allows(place: Place, new_program: Callable[..., Program]) -> None:
+def test_several_workers_never_run_more_than_the_lane_allows(place: Place, new_program: Callable[..., Program]) -> None:
     story.enqueue(place, [{"in_thread": True, "steps": 2, "seconds": 0.01} for _ in range(JOBS)])
     program = new_program(place).start("--workers", str(WORKERS))
     wait_until(lambda: story.left(place) == 0, 300, "all jobs to end")

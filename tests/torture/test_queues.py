@@ -16,7 +16,7 @@ from tests.support.program import PROJECT_ROOT, Place, clean_environment
 from tests.support.waiting import wait_until
 from tests.torture import story
 
-pytestmark = pytest.mark.both
+pytestmark = pytest.mark.services
 
 
 @pytest.fixture

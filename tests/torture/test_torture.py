@@ -27,6 +27,8 @@ from tests.support.s3 import Bucket
 from tests.support.waiting import wait_until
 from tests.torture import story
 
+pytestmark = [pytest.mark.exhaustive, pytest.mark.both]
+
 # Each takes half a minute of both cores; `make torture` and every other run of the suite try others.
 ROUNDS = int(os.environ.get("ROUNDS") or (2 if ON_POSTGRESQL else 1))
 SEED = int(os.environ.get("TORTURE_SEED") or random.SystemRandom().randrange(10**6))
@@ -155,7 +157,6 @@ def failed_otherwise(place: Place) -> list[tuple[Any, ...]]:
     return [row for row in rows if "fails" not in (json.loads(row[1]) if isinstance(row[1], str) else row[1])]
 
 
-@pytest.mark.both
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_every_job_ends_once_whatever_dies(
     number: int, place: Place, new_program: Callable[..., Program], s3: Bucket

@@ -1,4 +1,4 @@
-"""kill −9 and SIGSTOP of everything at random moments while speech is replaced: each job has one whole result."""
+"""kill −9 and SIGSTOP of everything at random moments while clips are merged and speech is replaced: one result."""
 
 from __future__ import annotations
 
@@ -9,41 +9,70 @@ from pathlib import Path
 
 import httpx
 import numpy as np
+import pytest
 
 from tests.prosync.conftest import URL, make_footage, segment
 from tests.prosync.test_local_job import RATE, lag_of, sound_of
-from tests.support.program import Place, Program, manage
+from tests.support import merges
+from tests.support.pro_jobs import give_a_plan
+from tests.support.program import Place, Program
 from tests.support.waiting import wait_until
 from tests.torture import story
 from tests.torture.test_torture import CALM_SECONDS, SEED, Torturer
 
+pytestmark = pytest.mark.exhaustive
 JOBS = 4
 MADE = sorted(["dub", "peaks", "poster", "sound", "sprite"] * JOBS)
+
+
+def survive(program: Program, kind: str, count: int, judge_all: Callable[[], None]) -> None:
+    """Hit the program at random, and judge what has come of its jobs."""
+    torturer = Torturer(program, random.Random(f"{SEED}-{kind}"))
+    torturer.rage()
+    try:
+        wait_until(program.lives, 60, "the program to answer again")
+        wait_until(lambda: story.left(program.place) == 0, CALM_SECONDS, "all jobs to end")
+        assert story.check_each_ended_once(program.place) == {"completed": count}
+        judge_all()
+    except AssertionError as exc:
+        exc.add_note(f"TORTURE_SEED={SEED}: {torturer.blows}")
+        raise
+
+
+@pytest.mark.both
+def test_every_merge_makes_one_video_whatever_dies(
+    place: Place, new_program: Callable[..., Program], tmp_path: Path
+) -> None:
+    program = new_program(place).start("--workers", "2")
+    phone = merges.phone_of(program, seed=SEED)
+    sets = [merges.make_alike(tmp_path), merges.make_unlike(tmp_path)] * 2
+    begun = [merges.sent(phone, clips) for clips in sets]
+
+    def judge_all() -> None:
+        for one, clips in zip(begun, sets, strict=True):
+            merges.judge(phone, program, one, clips, tmp_path)
+        story.sweep_up(place)
+        assert merges.merges(place) == len(sets)
+        merges.nothing_is_left_over(place)
+
+    survive(program, "merges", len(sets), judge_all)
 
 
 def test_every_dub_has_one_result_whatever_dies(
     place: Place, new_program: Callable[..., Program], tmp_path: Path
 ) -> None:
-    rng = random.Random(f"{SEED}-dubs")
-    environment = {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
     program = new_program(place).start("--workers", "2")
-    assert manage("create_account", "pia", "--tier", "enterprise", environment=environment).returncode == 0
-    place.key = manage("create_token", "pia", environment=environment).stdout.strip()
+    give_a_plan(place, "enterprise")
     footage = make_footage(tmp_path)
     jobs = [sent(program, footage) for _ in range(JOBS)]
-    torturer = Torturer(program, rng)
-    torturer.rage()
-    try:
-        wait_until(program.lives, 60, "the program to answer again")
-        wait_until(lambda: story.left(place) == 0, CALM_SECONDS, "all jobs to end")
-        assert story.check_each_ended_once(place) == {"completed": JOBS}
+
+    def judge_all() -> None:
         for job in jobs:
             judge(program, job, footage)
         story.sweep_up(place)
         assert sorted(kind for (kind,) in place.query("SELECT kind FROM catalog_rendition")) == MADE
-    except AssertionError as exc:
-        exc.add_note(f"TORTURE_SEED={SEED}: {torturer.blows}")
-        raise
+
+    survive(program, "dubs", JOBS, judge_all)
 
 
 def sent(program: Program, footage: Path) -> str:
