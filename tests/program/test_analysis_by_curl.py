@@ -1,11 +1,9 @@
-"""The way of docs/analysis.md with curl, against the running program: the calls of the second seed."""
+"""The way of docs/analysis.md with curl, against the running program."""
 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +16,19 @@ from tests.support.waiting import wait_until
 BASE = "/api/v1/video"
 ENDS_SECONDS = 120
 
-Curl = Callable[..., tuple[int, Any]]
+pytestmark = pytest.mark.services
 
 
-@pytest.fixture(scope="module")
-def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render_clip(tmp_path_factory.mktemp("sent") / "match.mp4", seconds=30.0)
-
-
-@pytest.fixture
-def curl(program: Program) -> Curl:
-    """Run curl with these words and a path; status and body."""
-    found = shutil.which("curl")
-    assert found, "curl is missing"
-
-    def run(path: str, *words: str) -> tuple[int, Any]:
-        argv = [
-            found, "-sS", "-w", "\\n%{http_code}", "-H", f"Authorization: Token {program.place.key}", *words,
-            program.address + path,
-        ]  # fmt: skip
+def test_upload_poll_results_cancel_and_cleanup(program: Program, tmp_path: Path) -> None:
+    def curl(path: str, *words: str) -> tuple[int, Any]:
+        """Status and body of what curl gets with these words and a path."""
+        head = ["-H", f"Authorization: Token {program.place.key}"]
+        argv = ["curl", "-sS", "-w", "\\n%{http_code}", *head, *words, program.address + path]
         done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=True)
         body, _, status = done.stdout.rpartition("\n")
         return int(status), json.loads(body) if body.startswith(("{", "[")) else body
 
-    return run
-
-
-def test_upload_poll_results_cancel_and_cleanup(curl: Curl, video: Path) -> None:
+    video = render_clip(tmp_path / "match.mp4", seconds=30.0)
     form = ["-F", f"video=@{video}", "-F", "analysis_type=highlights", "-F", 'params={"segment_length": 5}']
     status, started = curl(f"{BASE}/upload", *form)
     assert (status, started["status"], started["warnings"]) == (202, "queued", [])
@@ -78,18 +62,3 @@ def test_upload_poll_results_cancel_and_cleanup(curl: Curl, video: Path) -> None
     assert (status, answer["status"]) == (200, "cancelled")
     status, answer = curl(f"{BASE}/results/{started['sessionId']}")
     assert (status, answer["error"], answer["code"]) == (400, "Results not ready", 400)
-
-
-@pytest.mark.parametrize(("kind", "field"), [("highlights", "segment_length=5"), ("workout", "min_repetitions=3")])
-def test_the_calls_that_wait_answer_the_same(curl: Curl, video: Path, kind: str, field: str) -> None:
-    status, data = curl(f"/analyze/{kind}", "-F", f"video=@{video}", "-F", field)
-    assert status == 200, data
-    assert data["duration"] == pytest.approx(30.0, abs=0.2)
-    assert {"summary", "segments" if kind == "highlights" else "exercises"} <= set(data)
-
-
-def test_what_is_no_video_is_told_at_once(curl: Curl, tmp_path: Path) -> None:
-    wrong = tmp_path / "match.mp4"
-    wrong.write_bytes(b"GIF89a" + bytes(5000))
-    status, answer = curl("/analyze/highlights", "-F", f"video=@{wrong}")
-    assert (status, answer["type"]) == (415, "not_a_video")

@@ -16,6 +16,7 @@ from tests.prosync.conftest import make_footage
 from tests.support.program import PROJECT_ROOT, Program, clean_environment, manage
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.services
 PAGE = PROJECT_ROOT / "docs" / "pro-api-testing.md"
 ANYTHING = "…"
 ENDS_SECONDS = 120

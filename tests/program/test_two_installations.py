@@ -18,7 +18,7 @@ from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
 from tests.support.s3 import Bucket
 from vodplatform.management.commands.up import free_port, web_child, worker_child
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 POSTER = "renditions/11111111-1111-4111-8111-111111111111/22222222222242228222222222222222/poster/p.jpg"
 HOST = "127.0.0.1"
 

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from vodplatform.management.commands.up import free_port, web_child, worker_child
 from vodplatform.supervisor import Child, Supervisor
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 MIB = 1024**2
 HOST = "127.0.0.1"
 TAKE_IN_SECONDS = 60.0

@@ -16,7 +16,7 @@ from tests.support.s3 import Bucket
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 PREVIOUS_RELEASE = "211dce2932f417c39ab090e6fc6f06cd43a84501"  # moves on with each release
 JOB_SECONDS = 90.0
 
