@@ -28,8 +28,6 @@ from vodplatform.base.processes.process import Access
 from vodplatform.base.records.database import connect_apart
 from vodplatform.management.commands.doctor import clock, converter, idle_limit, pages_at_the_bucket, reader
 
-pytestmark = pytest.mark.both
-
 
 def doctor(capsys, *words: str) -> tuple[int, str]:
     try:
@@ -40,13 +38,13 @@ def doctor(capsys, *words: str) -> tuple[int, str]:
     return code, capsys.readouterr().out
 
 
+@pytest.mark.both
 def test_doctor_is_content_with_a_fresh_program(db, capsys):
     code, output = doctor(capsys)
     assert code == 0, output
     assert "BAD" not in output
 
 
-@pytest.mark.full
 def test_doctor_says_that_the_database_is_away_and_looks_at_all_else(tmp_path):
     away = {"DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing", "VOD_DATA_DIR": str(tmp_path)}
     done = manage("doctor", environment=away)
@@ -114,9 +112,7 @@ def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, 
 def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, said):
     """The server of the tests lets everybody in; this one answers by rules, as buckets do."""
     with answering_cors(allowed) as address:
-        environment = {"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_S3_ENDPOINT_URL": address}
-        environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+        use_bucket(settings, address)
         assert pages_at_the_bucket() is None
         settings.S3_CORS = True
         assert "VOD_PUBLIC_URL is not set" in pages_at_the_bucket()
@@ -129,16 +125,17 @@ def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, sai
 def test_doctor_asks_the_cdn_by_a_signed_address(settings):
     """CloudFront refuses the others."""
     with answering_cors(["*"]) as bucket, answering_cors(["*"], wants="Signature=") as edge:
-        environment = {"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_S3_ENDPOINT_URL": bucket}
-        environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
-        settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
+        use_bucket(settings, bucket)
         settings.S3_CORS, settings.PUBLIC_URL = True, "https://vod.example.org"
-        settings.CDN = {
-            "base_url": edge,
-            "key_pair_id": "K1",
-            "private_key": pem_of(generate_private_key(65_537, 2048)),
-        }
+        key = pem_of(generate_private_key(65_537, 2048))
+        settings.CDN = {"base_url": edge, "key_pair_id": "K1", "private_key": key}
         assert pages_at_the_bucket() is None
+
+
+def use_bucket(settings, address):
+    environment = {"AWS_STORAGE_BUCKET_NAME": "clips", "AWS_S3_ENDPOINT_URL": address}
+    environment |= {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+    settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
 
 
 @contextmanager
@@ -171,15 +168,30 @@ def answering_cors(allowed, wants=""):
         thread.join()
 
 
-def test_doctor_names_a_folder_that_is_gone_and_a_video_without_its_file(db, capsys, settings, tmp_path):
-    settings.LIBRARY_ROOTS = [(tmp_path / "gone", frozenset())]
-    make_video(make_user(), location="/nowhere/at-all.mp4")
-    code, output = doctor(capsys)
-    assert code == 1
-    assert str(tmp_path / "gone") in output
-    assert "/nowhere/at-all.mp4" in output
+def test_doctor_tells_folders_that_are_away_from_files_that_are_gone(db, capsys, settings, tmp_path):
+    (tmp_path / "disk").mkdir()
+    owner = make_user()
+    for folder, location, said, unsaid in (
+        ("gone", "/nowhere/at-all.mp4", f"{tmp_path}/gone", "lie in library folders that are away"),
+        (
+            "disk",
+            f"{tmp_path}/disk/a.mp4",
+            "1 videos lie in library folders that are away, the first is",
+            "have no file any more",
+        ),
+        ("x" * 300, f"{tmp_path}/{'x' * 300}/a.mp4", "do not exist, or cannot be read", "have no file any more"),
+    ):
+        settings.LIBRARY_ROOTS = [(tmp_path / folder, frozenset())]
+        video = make_video(owner, location=location)
+        code, output = doctor(capsys)
+        assert code == 1
+        assert said in output
+        assert unsaid not in output
+        assert location in output or folder.startswith("x")
+        video.delete()
 
 
+@pytest.mark.services
 def test_doctor_names_a_virus_scanner_that_is_down_or_lets_files_pass_unread(db, capsys, clamd):
     assert doctor(capsys)[0] == 0
     clamd.stop()
@@ -200,25 +212,6 @@ def test_doctor_names_a_converter_that_is_missing_or_can_do_too_little(tmp_path)
     assert "lacks libx264, aresample, bwdif, drawtext, fps, overlay, tonemap, tpad, xstack, zscale;" in told
 
 
-def test_doctor_tells_a_disk_that_is_away_from_files_that_are_gone(db, capsys, settings, tmp_path):
-    (tmp_path / "disk").mkdir()
-    settings.LIBRARY_ROOTS = [(tmp_path / "disk", frozenset())]
-    make_video(make_user(), location=str(tmp_path / "disk/a.mp4"))
-    code, output = doctor(capsys)
-    assert code == 1
-    assert f"1 videos lie in library folders that are away, the first is {tmp_path}/disk/a.mp4" in output
-    assert "have no file any more" not in output
-
-
-def test_doctor_survives_a_library_folder_that_cannot_be_asked(db, capsys, settings, tmp_path):
-    settings.LIBRARY_ROOTS = [(tmp_path / ("x" * 300), frozenset())]
-    make_video(make_user(), location=str(tmp_path / ("x" * 300) / "a.mp4"))
-    code, output = doctor(capsys)
-    assert code == 1
-    assert "do not exist, or cannot be read" in output
-    assert "have no file any more" not in output
-
-
 def stored(media, name, age=2 * 3600):
     """A file in the store, last written to so many seconds ago."""
     path = media / name
@@ -228,6 +221,7 @@ def stored(media, name, age=2 * 3600):
     return path
 
 
+@pytest.mark.both
 def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db, capsys, media):
     owner = make_user()
     kept, gone = (
@@ -289,6 +283,7 @@ def test_doctor_fix_touches_nothing_where_rows_and_store_are_strangers(db, capsy
     assert left.exists()
 
 
+@pytest.mark.services
 def test_doctor_names_a_storage_that_cannot_be_used(db, capsys, media, s3_storage):
     assert doctor(capsys)[0] == 0
     s3_storage.faults.answer_503()
@@ -299,6 +294,7 @@ def test_doctor_names_a_storage_that_cannot_be_used(db, capsys, media, s3_storag
         doctor(capsys, "--fix")
 
 
+@pytest.mark.both
 @pytest.mark.django_db(transaction=True)
 def test_doctor_finds_an_append_only_table_that_lost_its_trigger_and_creates_it(capsys):
     event = JobEvent.objects.create(job=make_job(make_user("anna")), name="queued")
@@ -333,6 +329,7 @@ def test_expire_removes_old_previews_and_keeps_fresh_ones(db, media, settings, t
     assert "1 files that nothing points at, 1 old folders" in capsys.readouterr().out
 
 
+@pytest.mark.both
 @pytest.mark.django_db(transaction=True)
 def test_expire_ends_uploads_whose_time_is_over_and_sweeps_renditions(capsys, media):
     owner = make_user()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sessions_app.prosync.management.commands.dub import Command
+from tests.commands.conftest import Run
 from tests.prosync.conftest import make_footage
 from tests.prosync.test_local_job import RATE, lag_of, pictures_of, sound_of
 from tests.support.footage import convert
 
-pytestmark = pytest.mark.full
+COMMAND = "dub"
 
 
 @pytest.fixture(scope="module")
@@ -24,19 +22,7 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_footage(tmp_path_factory.mktemp("dub"))
 
 
-def run(*words: str | Path) -> tuple[int, str, str]:
-    """Exit code and both outputs, in this process: starting another one takes longer than most of the work."""
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            Command().run_from_argv(["manage.py", "dub", *map(str, words)])
-        except SystemExit as exc:
-            code = int(exc.code or 0)
-    return code, out.getvalue(), err.getvalue()
-
-
-def test_sounds_are_heard_in_their_parts_and_all_else_is_as_it_was(footage: Path, tmp_path: Path) -> None:
+def test_sounds_are_heard_in_their_parts_and_all_else_is_as_it_was(run: Run, footage: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     same_name = tmp_path / "other" / "line.wav"
     same_name.write_bytes((footage / "note.flac").read_bytes())
@@ -60,7 +46,7 @@ def test_sounds_are_heard_in_their_parts_and_all_else_is_as_it_was(footage: Path
     assert sorted(one.name for one in tmp_path.iterdir()) == ["other", "out.mp4"]
 
 
-def test_json_is_what_the_child_answers(footage: Path, tmp_path: Path) -> None:
+def test_json_is_what_the_child_answers(run: Run, footage: Path, tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     code, out, err = run(footage / "talk.mp4", f"1-3={footage / 'line.wav'}", "-o", path, "--json", "--mode", "loop")
     assert code == 0, err
@@ -69,7 +55,7 @@ def test_json_is_what_the_child_answers(footage: Path, tmp_path: Path) -> None:
     assert [one["mode"] for one in told["segments"]] == ["loop"]
 
 
-def test_where_there_is_no_text_nothing_is_written(tmp_path: Path) -> None:
+def test_where_there_is_no_text_nothing_is_written(run: Run, tmp_path: Path) -> None:
     convert(None, tmp_path / "plain.mp4", "-f", "lavfi", "-i", "color=teal:s=320x180:r=25:d=2", "-c:v", "libx264")
     code, _, err = run(tmp_path / "plain.mp4", "--remove-text", "-o", tmp_path / "out.mp4")
     assert (code, "No text was found" in err) == (3, True), err
@@ -95,7 +81,13 @@ def test_where_there_is_no_text_nothing_is_written(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_answered_by_a_sentence(
-    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], exit_code: int, sentence: str
+    run: Run,
+    footage: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: Sequence[str],
+    exit_code: int,
+    sentence: str,
 ) -> None:
     for name in ("talk.mp4", "line.wav"):
         (tmp_path / name).write_bytes((footage / name).read_bytes())

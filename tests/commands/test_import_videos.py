@@ -146,29 +146,20 @@ class TestCopies:
         assert {path.name for path in folder.iterdir()} == {"plain.mp4", "vp9.webm"}
         assert files_of(media.parent / "tmp") == []
 
-    def test_a_second_run_copies_nothing_again(self, owner: User, library: Library, run: Run, media: Path) -> None:
-        folder = some(library, "plain.mp4", "other.mp4")
-        run(folder, owner="owner", copy=True)
-        before = files_of(media)
-        assert run(folder, owner="owner", copy=True)[2] == {"imported": 0, "there": 2, "failed": 0}
-        assert files_of(media) == before
-
-    def test_what_was_deleted_since_comes_again(self, owner: User, library: Library, run: Run, media: Path) -> None:
-        folder = some(library, "plain.mp4")
-        run(folder, owner="owner", copy=True)
-        Video.objects.all().delete()
-        assert run(folder, owner="owner", copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
-
-    def test_each_owner_has_a_copy_of_their_own(
+    def test_each_owner_has_one_copy_until_it_is_deleted(
         self, owner: User, other: User, library: Library, run: Run, media: Path
     ) -> None:
         folder = some(library, "plain.mp4")
-        for name in ("owner", "other"):
-            assert run(folder, owner=name, copy=True)[2]["imported"] == 1
+        run(folder, owner="owner", copy=True)
+        before = files_of(media)
+        assert run(folder, owner="owner", copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
+        assert files_of(media) == before
+        assert run(folder, owner="other", copy=True)[2]["imported"] == 1
         assert len({video.location for video in Video.objects.all()}) == 2
-
-    def test_any_folder_will_do(self, owner: User, library: Library, run: Run, media: Path) -> None:
-        assert run(library.outside, owner="owner", copy=True)[2]["imported"] == 2
+        Video.objects.all().delete()
+        assert run(folder, owner="owner", copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
+        # Any folder will do.
+        assert run(library.outside, owner="other", copy=True)[2]["imported"] == 2
 
     def test_what_is_no_video_is_not_copied(self, owner: User, library: Library, run: Run, media: Path) -> None:
         folder = some(library, "text.mp4", "empty.mp4")
@@ -177,6 +168,7 @@ class TestCopies:
         assert {line["error"]["type"] for line in lines} == {"not_a_video"}
         assert files_of(media) == []
 
+    @pytest.mark.services
     def test_on_s3_they_are_sent_without_a_copy_here(
         self, owner: User, library: Library, run: Run, media: Path, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -187,6 +179,7 @@ class TestCopies:
         assert s3_storage.keys() == [video.location]
         assert s3_storage.content(video.location) == (folder / "plain.mp4").read_bytes()
 
+    @pytest.mark.services
     def test_s3_that_is_away_ends_it_with_a_sentence(
         self, owner: User, library: Library, media: Path, s3_storage: Bucket, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -237,23 +230,22 @@ class TestLimits:
     def limit(self, settings: Any, **limits: int) -> None:
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": {**settings.TIER_LIMITS["free"], **limits}}
 
-    def test_the_plan_binds_each_file(self, owner: User, folder: Path, run: Run, settings: Any) -> None:
-        self.limit(settings, max_upload_bytes=(folder / "other.mp4").stat().st_size)
+    @pytest.mark.parametrize(
+        ("limit", "more", "type"), [("max_upload_bytes", 0, "too_large"), ("max_storage_bytes", 10, "storage_full")]
+    )
+    def test_the_plan_binds_each_file_and_all_together(
+        self, owner: User, folder: Path, run: Run, settings: Any, limit: str, more: int, type: str
+    ) -> None:
+        self.limit(settings, **{limit: (folder / "other.mp4").stat().st_size + more})
         code, lines, sums = run(folder, owner="owner", copy=True)
-        assert (code, sums["imported"], lines[1]["error"]["type"]) == (1, 1, "too_large")
+        assert (code, sums["imported"], lines[1]["error"]["type"]) == (1, 1, type)
 
-    def test_the_plan_binds_all_together(self, owner: User, folder: Path, run: Run, settings: Any) -> None:
-        self.limit(settings, max_storage_bytes=(folder / "other.mp4").stat().st_size + 10)
-        code, lines, sums = run(folder, owner="owner", copy=True)
-        assert (code, sums["imported"], lines[1]["error"]["type"]) == (1, 1, "storage_full")
-
-    def test_an_operator_may_go_past_it(self, owner: User, folder: Path, run: Run, settings: Any) -> None:
+    @pytest.mark.parametrize("options", [{"copy": True, "no_limits": True}, {}], ids=["told so", "by reference"])
+    def test_an_operator_may_go_past_it_and_references_take_no_room(
+        self, owner: User, folder: Path, run: Run, settings: Any, options: dict[str, bool]
+    ) -> None:
         self.limit(settings, max_upload_bytes=1, max_storage_bytes=1)
-        assert run(folder, owner="owner", copy=True, no_limits=True)[2]["imported"] == 2
-
-    def test_references_take_no_room(self, owner: User, folder: Path, run: Run, settings: Any) -> None:
-        self.limit(settings, max_upload_bytes=1, max_storage_bytes=1)
-        assert run(folder, owner="owner")[2]["imported"] == 2
+        assert run(folder, owner="owner", **options)[2]["imported"] == 2
 
     def test_a_full_disk_ends_it_with_a_sentence(self, owner: User, folder: Path, settings: Any) -> None:
         settings.DISK_RESERVE_BYTES = 1 << 60
@@ -274,12 +266,13 @@ class TestWalking:
 
     def test_all_below_in_name_order_however_deep(self, tmp_path: Path) -> None:
         deep = "/".join("abcdefghijklmnop") + "/z.mkv"
-        self.make(tmp_path, "b.MP4", "a.webm", "notes.txt", "noext", deep, "b/c.mov")
-        assert self.paths(tmp_path) == ["a.webm", "b.MP4", deep, "b/c.mov"]
-
-    def test_what_is_hidden_is_left_out(self, tmp_path: Path) -> None:
-        self.make(tmp_path, ".a.mp4", ".git/b.mp4", "c/.d/e.mp4", "f.mp4")
-        assert self.paths(tmp_path) == ["f.mp4"]
+        self.make(tmp_path, "b.MP4", "a.webm", "notes.txt", "noext", deep, "b/c.mov", "über.mp4")
+        # Nothing hidden, regular files alone, and no name that is no text.
+        self.make(tmp_path, ".a.mp4", ".git/b.mp4", "c/.d/e.mp4")
+        os.mkfifo(tmp_path / "pipe.mp4")
+        (tmp_path / "folder.mp4").mkdir()
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).touch()
+        assert self.paths(tmp_path) == ["a.webm", "b.MP4", deep, "b/c.mov", "über.mp4"]
 
     def test_links_that_lead_out_are_left_out_and_others_are_the_file(self, tmp_path: Path) -> None:
         inside, outside = tmp_path / "inside", tmp_path / "outside"
@@ -291,16 +284,6 @@ class TestWalking:
         (inside / "loop").symlink_to(inside)
         (inside / "again.mp4").symlink_to(inside / "a.mp4")
         assert self.paths(inside) == ["a.mp4", "sub/b.mp4"]
-
-    def test_only_regular_files(self, tmp_path: Path) -> None:
-        os.mkfifo(tmp_path / "pipe.mp4")
-        (tmp_path / "folder.mp4").mkdir()
-        assert self.paths(tmp_path) == []
-
-    def test_names_that_are_no_text_are_left_out(self, tmp_path: Path) -> None:
-        (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4"))).touch()
-        self.make(tmp_path, "über.mp4")
-        assert self.paths(tmp_path) == ["über.mp4"]
 
     def test_a_folder_that_cannot_be_read_is_told(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         scan = os.scandir
@@ -326,13 +309,13 @@ class TestOwner:
         assert run(some(library, "plain.mp4"))[2]["imported"] == 1
         assert Video.objects.get().owner == admin_person
 
-    @pytest.mark.parametrize("admins", [0, 2])
-    def test_none_or_several_do(self, db: None, tmp_path: Path, admins: int) -> None:
-        for _ in range(admins):
-            make_user(role=Role.ADMIN)
+    def test_none_or_several_do(self, db: None, tmp_path: Path) -> None:
         make_user(role=Role.ADMIN, is_active=False)
-        with pytest.raises(CommandError, match="--owner"):
-            call_command("import_videos", str(tmp_path))
+        for _ in range(2):
+            with pytest.raises(CommandError, match="--owner"):
+                call_command("import_videos", str(tmp_path))
+            for _ in range(2):
+                make_user(role=Role.ADMIN)
 
     def test_a_folder_that_is_not_there_is_named(self, owner: User, tmp_path: Path) -> None:
         with pytest.raises(CommandError, match="There is no folder"):
@@ -373,7 +356,7 @@ class TestWords:
         assert capsys.readouterr().out.startswith("1 imported")
 
 
-@pytest.mark.crash
+@pytest.mark.services
 def test_killed_in_the_middle_it_leaves_nothing_half_and_goes_on(clips: Path, tmp_path: Path) -> None:
     """kill −9 while the first file is being copied, then while the second is; the third run comes to its end."""
     data, folder = tmp_path / "data", tmp_path / "videos"

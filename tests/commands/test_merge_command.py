@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
 import os
 import signal
@@ -16,32 +15,20 @@ import psutil
 import pytest
 
 from media_app.av.probe import probe
-from sessions_app.challenges.management.commands.merge import Command
 from tests.av.statements import statement
+from tests.commands.conftest import Run
 from tests.support.waiting import wait_until
 from vodplatform.settings.variables import PROJECT_ROOT
 
-pytestmark = pytest.mark.full
+COMMAND = "merge"
 BUSY_SECONDS = 60
-
-
-def run(*words: str | Path) -> tuple[int, str, str]:
-    """Exit code and both outputs, in this process: starting another one takes longer than most of the work."""
-    out, err = io.StringIO(), io.StringIO()
-    code = 0
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            Command().run_from_argv(["manage.py", "merge", *map(str, words)])
-        except SystemExit as exc:
-            code = int(exc.code or 0)
-    return code, out.getvalue(), err.getvalue()
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_table_says_where_each_clip_stands(tmp_path: Path) -> None:
+def test_a_table_says_where_each_clip_stands(run: Run, tmp_path: Path) -> None:
     clips = [statement(tmp_path, n).path for n in (1, 2)]
     code, out, err = run(*clips, "-o", tmp_path / "out.mp4")
     assert code == 0, err
@@ -56,7 +43,7 @@ def test_a_table_says_where_each_clip_stands(tmp_path: Path) -> None:
     assert names(tmp_path) == ["clip-1.mp4", "clip-2.mp4", "out.mp4"]
 
 
-def test_json_is_what_the_child_answers_and_why_it_encoded(tmp_path: Path) -> None:
+def test_json_is_what_the_child_answers_and_why_it_encoded(run: Run, tmp_path: Path) -> None:
     clips = [statement(tmp_path, 1).path, statement(tmp_path, 2, fps=30, sound=None).path]
     code, out, err = run(*clips, "-o", tmp_path / "out.mp4", "--json", "--level")
     assert code == 0, err
@@ -66,7 +53,7 @@ def test_json_is_what_the_child_answers_and_why_it_encoded(tmp_path: Path) -> No
     assert "Clip 2" in answer["why"]
 
 
-def test_a_clip_that_cannot_be_used_is_named_and_exits_with_3(tmp_path: Path) -> None:
+def test_a_clip_that_cannot_be_used_is_named_and_exits_with_3(run: Run, tmp_path: Path) -> None:
     clip = statement(tmp_path, 1).path
     (tmp_path / "list.mp4").write_text("milk, bread")
     (tmp_path / "out.mp4").write_text("an older one")
@@ -78,7 +65,7 @@ def test_a_clip_that_cannot_be_used_is_named_and_exits_with_3(tmp_path: Path) ->
     assert names(tmp_path) == ["clip-1.mp4", "list.mp4", "out.mp4"]
 
 
-def test_an_output_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
+def test_an_output_that_is_there_is_replaced_only_by_force(run: Run, tmp_path: Path) -> None:
     clips = [statement(tmp_path, n).path for n in (1, 2)]
     output = tmp_path / "out.mp4"
     output.write_text("an older one")
@@ -102,7 +89,7 @@ def test_an_output_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> No
     ],
 )
 def test_wrong_words_are_answered_by_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], sentence: str
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], sentence: str
 ) -> None:
     (tmp_path / "clip-1.mp4").write_bytes(b"x")
     monkeypatch.chdir(tmp_path)
