@@ -90,14 +90,6 @@ def good(handler: Handler) -> None:
     says(GOOD)(handler)
 
 
-def without_format(handler: Handler) -> None:
-    """An endpoint that does not know ``response_format``."""
-    if "response_format" in handler.server.vision.asked[-1].body:
-        fails(400, "Unknown field: response_format")(handler)
-    else:
-        good(handler)
-
-
 def with_one_picture(handler: Handler) -> None:
     """vLLM as it is started without ``--limit-mm-per-prompt``."""
     if len(handler.server.vision.asked[-1].pictures) > 1:

@@ -30,11 +30,7 @@ class Caller:
         self.asked += 1
         if not self.pieces:
             await asyncio.Event().wait()
-        return {
-            "type": "http.request",
-            "body": self.pieces.pop(0),
-            "more_body": bool(self.pieces) or not self.ends,
-        }
+        return {"type": "http.request", "body": self.pieces.pop(0), "more_body": bool(self.pieces) or not self.ends}
 
     async def send(self, message: Any) -> None:
         self.sent.append(message)

@@ -38,6 +38,7 @@ def file(tmp_path: Path) -> Callable[[bytes], Path]:
     return make
 
 
+@pytest.mark.services
 class TestFinding:
     def test_what_carries_the_test_string_is_named(self, either: str, file: Any) -> None:
         assert scan.scan(file(EICAR)) == FINDING
@@ -68,6 +69,7 @@ class TestFinding:
             scan.scan(tmp_path / "none.mp4")
 
 
+@pytest.mark.services
 class TestLimits:
     def test_over_a_unix_socket_the_limit_of_streams_does_not_bind(self, clamd: Clamd, file: Any) -> None:
         assert scan.scan(file(os.urandom(2 * STREAM_BYTES) + EICAR)) == FINDING
@@ -97,6 +99,7 @@ class TestLimits:
         assert scan.lets_large_files_pass()
 
 
+@pytest.mark.services
 class TestDown:
     def test_ping_is_content_with_one_that_answers(self, either: str) -> None:
         scan.ping()

@@ -31,7 +31,7 @@ from tests.uploads.conftest import content_of, fill_up, until, video_of
 from tests.uploads.tus import BYTES, Client, id_of, row_of
 from vodplatform.base.files.storage import StoreFull
 
-pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 300_000
 VIDEO = video_of(SIZE)
 
@@ -51,17 +51,6 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestCuts:
-    async def test_a_patch_that_is_cut_in_the_middle_keeps_what_arrived(self, client: Client, media: Path) -> None:
-        address = await client.created(SIZE)
-        request = client.patching(address, 0, SIZE)
-        await request.give(VIDEO[:100_000])
-        await request.give(VIDEO[100_000:123_456])
-        await request.gone()
-        assert not request.has_answered
-        assert await client.offset(address) == 123_456
-        assert (await client.patch(address, 123_456, VIDEO[123_456:])).status == 204
-        assert content_of(media, await row_of(address)) == VIDEO
-
     async def test_as_often_as_it_is_cut(self, client: Client, media: Path) -> None:
         address, chance, offset = await client.created(SIZE), random.Random(7), 0
         while offset < SIZE:
@@ -69,6 +58,7 @@ class TestCuts:
             stop = min(SIZE, offset + chance.randrange(1, 60_000))
             await request.give(VIDEO[offset:stop])
             await request.gone()
+            assert stop == SIZE or not request.has_answered
             offset = await client.offset(address)
             assert offset == stop
         upload = await row_of(address)
@@ -110,6 +100,7 @@ class TestCuts:
         assert await client.offset(address) == 1000
 
 
+@pytest.mark.both
 class TestTwoAtOnce:
     async def test_the_second_patch_asks_the_first_to_let_go(
         self, client: Client, media: Path, short_waits: None
@@ -188,6 +179,7 @@ class TestTwoAtOnce:
         assert not any(path.is_file() for path in media.rglob("*"))
 
 
+@pytest.mark.both
 class TestStopped:
     async def test_who_lost_the_lock_is_told_so_and_moves_nothing(
         self, client: Client, media: Path, short_waits: None
@@ -351,9 +343,7 @@ class TestChecksum:
         await request.give(VIDEO[:200_000])
         await request.gone()
         assert await client.offset(address) == 0
-
-    async def test_nor_when_the_server_stops(self, client: Client) -> None:
-        address = await client.created(SIZE)
+        # Nor when the server stops.
         request = client.patching(address, 0, SIZE, self.of(VIDEO))
         await request.give(VIDEO[:200_000])
         request.task.cancel()
@@ -374,6 +364,7 @@ class TestChecksum:
         assert (upload.status, upload.offset) == ("initiated", 0)
 
 
+@pytest.mark.both
 class TestTrouble:
     async def test_a_full_disk_is_503_and_what_fitted_stays(
         self, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch

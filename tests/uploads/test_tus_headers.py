@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import uuid
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -15,9 +14,9 @@ import pytest
 from media_app.uploads import services, sweep
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
-from tests.support.factories import PASSWORD, make_key
+from tests.support.factories import PASSWORD
 from tests.support.sockets import ask as ask_rows
-from tests.support.streams import Answer, Request, ask
+from tests.support.streams import Request, ask
 from tests.uploads.conftest import content_of, video_of
 from tests.uploads.tus import BASE, BYTES, SPEAKS, Client, id_of, row_of
 from vodplatform.accounts.models import User
@@ -49,17 +48,15 @@ class TestOptions:
 
 
 class TestVersion:
-    @pytest.mark.parametrize("version", [None, "", "0.2.2", "1.0", "1.0.0, 1.0.0", "2.0.0"])
-    @pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "DELETE"])
-    async def test_another_version_or_none_is_412(self, client: Client, method: str, version: str | None) -> None:
-        address = BASE if method == "POST" else await client.created(SIZE)
-        headers = {name: value for name, value in BYTES.items() if name != "Tus-Resumable"}
-        headers |= {"Upload-Length": "5", "Upload-Offset": "0"} | (
-            {} if version is None else {"Tus-Resumable": version}
-        )
-        answer = await ask(method, address, headers, b"bytes", key=client.key)
-        answer.refused(412, "precondition_failed")
-        assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
+    async def test_another_version_or_none_is_412(self, client: Client) -> None:
+        address = await client.created(SIZE)
+        cases = [(method, None) for method in ("POST", "HEAD", "PATCH", "DELETE")]
+        for method, version in [*cases, *(("PATCH", one) for one in ("", "0.2.2", "1.0", "1.0.0, 1.0.0", "2.0.0"))]:
+            headers = {"Content-Type": BYTES["Content-Type"], "Upload-Length": "5", "Upload-Offset": "0"}
+            headers |= {} if version is None else {"Tus-Resumable": version}
+            answer = await ask(method, BASE if method == "POST" else address, headers, b"bytes", key=client.key)
+            answer.refused(412, "precondition_failed")
+            assert answer.headers["tus-version"] == answer.headers["tus-resumable"] == "1.0.0"
 
     async def test_every_answer_says_which_version_it_speaks(self, client: Client) -> None:
         address = await client.created(SIZE)
@@ -423,40 +420,6 @@ class TestExpiration:
 
 
 class TestWhoMay:
-    @pytest.mark.parametrize("method", ["HEAD", "PATCH", "DELETE"])
-    async def test_somebody_elses_is_answered_as_one_that_nobody_has(
-        self, client: Client, other_key: str, method: str
-    ) -> None:
-        address = await client.created(SIZE)
-        headers = {**BYTES, "Upload-Offset": "0"}
-        answers = [
-            await ask(method, where, headers, b"", key=other_key)
-            for where in (address, f"{BASE}{uuid.uuid4()}", f"{BASE}nothing", f"{BASE}%00", f"{BASE}..")
-        ]
-        assert [answer.status for answer in answers] == [404] * len(answers)
-        assert len({said(answer) for answer in answers}) == 1
-
-    async def test_an_admin_does_not_see_it_either(self, client: Client, admin_person: User) -> None:
-        address = await client.created(SIZE)
-        assert (await Client(await ask_rows(make_key, admin_person)).head(address)).status == 404
-
-    @pytest.mark.parametrize("method", ["POST", "HEAD", "PATCH", "DELETE"])
-    async def test_nobody_is_asked_to_sign_in(self, client: Client, method: str) -> None:
-        address = await client.created(SIZE)
-        headers = {**BYTES, "Upload-Offset": "0", "Upload-Length": "5"}
-        where = BASE if method == "POST" else address
-        answer = await ask(method, where, headers, b"")
-        answer.refused(401, "unauthenticated")
-        assert answer.headers["www-authenticate"]
-        for authorization in ("Token wrong", "Bearer wrong", "Token", "token a b"):
-            answer = await ask(method, where, {**headers, "Authorization": authorization}, b"")
-            answer.refused(401, "token_invalid")
-
-    @pytest.mark.parametrize("scopes", [[], ["read"]])
-    async def test_a_token_needs_the_scope_to_write(self, owner: User, scopes: list[str]) -> None:
-        reader = Client(await ask_rows(lambda: make_key(owner, scopes=scopes)))
-        assert (await reader.create(SIZE)).refused(403, "scope_required")["scope"] == "write"
-
     async def test_a_browser_needs_its_protection_token(self, owner: User) -> None:
         cookie = await ask_rows(session_cookie, owner)
         token = "c" * 32
@@ -495,7 +458,7 @@ class TestWhoMay:
         assert answer.status == 401
 
 
-@pytest.mark.parametrize("method", ["GET", "PUT", "BREW", "TRACE"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "BREW", "", "A" * 5000, "\u00dc"])
 async def test_other_methods_are_405(client: Client, method: str) -> None:
     address = await client.created(SIZE)
     answer = await ask(method, address, SPEAKS, key=client.key)
@@ -534,13 +497,6 @@ async def test_a_body_that_is_refused_is_read_for_a_while_and_the_connection_end
     answer = await request.answer()
     answer.refused(404, "upload_not_found")
     assert answer.headers["connection"] == "close"
-
-
-def said(answer: Answer) -> str:
-    """An answer without what differs from one request to the next."""
-    headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
-    body = answer.json() | {"request_id": ""} if answer.content else {}
-    return json.dumps([answer.status, headers, body])
 
 
 def session_cookie(user: User) -> str:
