@@ -49,7 +49,7 @@ def filled(text: str, video: Video, user: User | None) -> str:
 def answer(
     api: Api, call: Call, url: str, more: dict[str, Any], video: Video, user: User | None, *, is_kept: bool = False
 ) -> HttpResponse:
-    """What a call is answered. is_kept: what it has done is not undone."""
+    """Return the answer to a call, and undo its changes unless ``is_kept``."""
     body = None if call.body is None else json.loads(filled(json.dumps({**call.body, **more}), video, user))
     with transaction.atomic():
         response = api.send(call.method, filled(url, video, user), body)
@@ -64,7 +64,7 @@ def video_in(state: str, owner: User) -> Video:
 
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 def test_every_cell(call: Call, owner: User, people: dict[str, User | None], settings: Any) -> None:
-    """What one may not see is answered, byte by byte, like what is not there; who may not changes nothing."""
+    """A hidden video is answered, byte by byte, like a missing one. A refused call changes nothing."""
     videos = {state: video_in(state, owner) for state in FIELDS}
     gone = video_in("shown", owner)
     gone_id = gone.pk
@@ -82,7 +82,7 @@ def test_every_cell(call: Call, owner: User, people: dict[str, User | None], set
                 response = answer(api, call, url, more, video, user, is_kept=expected >= 400)
                 with check(f"{role} {state} {url}"):
                     if call.method == "PUT" and call.path.endswith("/ready") and (state, expected) == ("unready", 200):
-                        assert response.status_code in (200, 409)  # it has a file that nobody has looked at
+                        assert response.status_code in (200, 409)  # 409: the file has not been checked yet
                     else:
                         assert response.status_code == expected, response.content
                     if expected in (401, 403, 404):
@@ -104,7 +104,7 @@ def _said(response: HttpResponse, video: Video) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize("names", [{"look", "edit", "delete"}, pytest.param(set(), marks=pytest.mark.exhaustive)])
 def test_a_ways_scopes_hold(names: set[str], owner: User, people: dict[str, User | None]) -> None:
-    """What is refused before anybody looks who asks; and an admin without that scope is a moderator."""
+    """Missing scopes are refused first. An admin's token without the scope `admin` has a moderator's rights."""
     video = video_in("shown", owner)
     for role, way in ((role, way) for role in ("moderator", "admin") for way in WAYS):
         user = people[role]

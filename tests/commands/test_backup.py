@@ -147,7 +147,7 @@ def test_links_of_a_backup_that_was_killed_go_and_those_of_one_that_runs_stay(tr
 
 
 def refused(path: Path, content: bytes) -> str:
-    """What is said of a file that cannot be restored."""
+    """Return the message of a restore that fails."""
     path.write_bytes(content)
     with pytest.raises(CommandError) as said:
         call_command("restore", str(path))

@@ -15,7 +15,7 @@ from vodplatform.accounts.models import User
 
 @pytest.fixture
 def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
-    """Somebody of each role."""
+    """Return one user for each role."""
     return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
 
 

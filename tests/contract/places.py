@@ -301,7 +301,7 @@ WAYS: dict[str, Callable[[User], Api]] = {
 
 
 def is_admins(way: str) -> bool:
-    """Whether an administrator who has signed in this way has an administrator's powers."""
+    """Return whether this way to sign in gives an administrator the scope `admin`."""
     return way.endswith(" admin") or way.startswith("session")
 
 

@@ -163,7 +163,7 @@ def test_each_role_gets_the_pages_that_are_theirs_and_changes_nothing_else(
         with check(f"moderator {page}"):
             response = clients[moderator].get(url)
             if not is_moderators:
-                # Where they see no row, its history is told to be not there, as that of a row that nobody has.
+                # The history of a row that a moderator cannot see redirects, as that of a missing row does.
                 assert response.status_code == 403 or (page, response["Location"]) == ("history", "/admin/")
                 assert MARK not in response.content.decode().lower()
             else:

@@ -39,7 +39,7 @@ from vodplatform.base.errors import MAX_ERRORS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection", "steps_kind")]
 SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
-# One of each kind, and one whose query is read, with places in its address.
+# One operation of each kind, and one that reads its query and has ids in its address.
 KINDS = [*one_of_each_kind(), ("get", f"{BASE}/{{session_id}}/events")]
 
 
@@ -298,7 +298,7 @@ def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> A
     with transaction.atomic():
         answer = ask(method, url, headers, body)
         transaction.set_rollback(True)
-    # Of a busy machine, too, it may be said that it is not well.
+    # The health check of a busy machine may answer 503.
     assert answer.status < 500 or (b"/health" in os.fsencode(url) and answer.status == 503), answer
     for name in PROTECTIVE:
         assert answer.headers.get(name), (name, answer)
@@ -308,7 +308,7 @@ def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> A
     return answer
 
 
-# What reads a request before them is the same for all.
+# One address of each kind.
 OTHER_KINDS = ("/", "/health", "/api/docs", "/login", "/compare", "/static/none")
 TAKE_FORMS = {
     "/login", "/logout", "/signup", "/account", "/account/password", "/account/sessions", "/admin/login/",

@@ -50,7 +50,7 @@ def refused(answer: Answer, *types: str) -> None:
 
 
 def each(people: dict[str, User], *roles: str) -> Iterator[tuple[str, str, Headers]]:
-    """(role, way, headers) of the ways in which somebody of these roles can sign in."""
+    """Yield (role, way, headers) for each way in which users of these roles sign in."""
     for role in roles:
         for way in EVERY_WAY[role]:
             yield role, way, headers_of(way, people[role])
@@ -65,7 +65,7 @@ def refuse_other_methods(url: str) -> None:
 
 
 def test_a_stream_is_its_owners_and_admins(owner: User, people: dict[str, User]) -> None:
-    """``/api/v1/media/stream/{id}``: whose library it is, admins, and whoever has a signature."""
+    """``/api/v1/media/stream/{id}``: the owner, admins, and any client with a signature."""
     video = stored_video(owner)
     theirs, nobodys = (f"{addresses.STREAM_PREFIX}{pk}" for pk in (video.pk, uuid.uuid4()))
     for role, way, headers in each(people, "owner", "other", "moderator", "admin"):
@@ -76,7 +76,7 @@ def test_a_stream_is_its_owners_and_admins(owner: User, people: dict[str, User])
                     assert (answer.status, answer.body) == (200, BYTES if method == "GET" else b"")
                 else:
                     assert answer.status == (403 if way == "token without scopes" else 404)
-                    # Not a byte tells somebody else's from one that nobody has.
+                    # The answer is byte by byte that of a missing video.
                     assert said(answer) == said(ask(method, nobodys, headers))
     refused(ask("GET", theirs), "unauthenticated")
     assert said(ask("GET", theirs)) == said(ask("GET", nobodys))
@@ -127,7 +127,7 @@ def test_a_signature_leads_out_of_nowhere(name: str) -> None:
 
 
 def test_ladders_and_renditions_are_for_the_signature_in_their_path(owner: User, people: dict[str, User]) -> None:
-    """``/api/v1/media/hls/…`` and ``/api/v1/media/renditions/…``: for anybody, and to have signed in opens nothing."""
+    """``/api/v1/media/hls/…`` and ``/api/v1/media/renditions/…``: signing in does not help."""
     video = stored_video(owner)
     rung, poster = make_rendition(video, "hls", "source"), make_rendition(video, "poster")
     for row, name in ((rung, "index.m3u8"), (rung, "media.mp4"), (poster, "poster.jpg")):
@@ -186,7 +186,7 @@ def tus_upload(owner: User) -> str:
 
 
 def lacks(way: str, method: str) -> str:
-    """With what a way to sign in is refused before anybody looks whose the upload is."""
+    """Return the error type of a way to sign in that is refused before the owner is checked."""
     if way == "token without scopes" or way.endswith(" read"):
         return "scope_required"
     return "csrf_failed" if way == "session without CSRF" and method != "HEAD" else ""
@@ -206,7 +206,7 @@ def test_an_upload_by_tus_is_its_owners_alone(owner: User, people: dict[str, Use
                     continue
                 assert answer.status == (403 if type else 404)
                 assert not type or not answer.type or answer.type == type
-                # Not a byte tells somebody else's from one that nobody has, and nothing has happened.
+                # The answer is byte by byte that of a missing upload, and nothing has changed.
                 assert said(answer) == said(call(str(uuid.uuid4()), who))
                 assert rows() == before
         Upload.objects.all().delete()
@@ -230,7 +230,7 @@ def test_a_chunk_is_taken_of_the_uploads_owner_alone(owner: User, people: dict[s
                 )
                 type = lacks(way, "POST")
                 if role == "owner" and not type:
-                    refused(theirs, "not_a_video")  # whoever may send one is told that it is none
+                    refused(theirs, "not_a_video")  # the owner learns that the bytes are not a video
                 else:
                     refused(theirs, type or "upload_not_found")
                     assert said(theirs) == said(nobodys)

@@ -140,7 +140,7 @@ def said(response: HttpResponse, ids: dict[str, str]) -> tuple[int, dict[str, st
 def test_an_owners_object_is_for_the_owner_and_admins(
     method: str, path: str, owner: User, people: dict[str, User]
 ) -> None:
-    """Where it is there for nobody else, not a byte tells it from one that nobody has."""
+    """Other users get, byte by byte, the answer of a missing object."""
     walk(method, path, people, EVERY_WAY if (method, path) in one_of_each_kind() else ONE_WAY)
 
 
@@ -188,10 +188,10 @@ def walk(
 
 
 def pairs_of(ids: dict[str, str], person: User) -> Iterator[tuple[dict[str, str], dict[str, str]]]:
-    """Ids of the owner's, and as many that nobody has."""
+    """Yield the owner's ids, and as many unknown ones."""
     yield ids, unknown(ids)
     if {"session_id", "job_id"} <= set(ids):
-        # One's own session, with another's alignment.
+        # The person's own session with the owner's alignment.
         own = {"session_id": places("/{session_id}", person)["session_id"]}
         yield ids | own, unknown(ids) | own
 

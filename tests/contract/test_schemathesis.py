@@ -473,7 +473,7 @@ def test_every_operation_at_its_edges(case: Case, headers: dict[str, dict[str, s
 
 
 def call(case: Case, headers: dict[str, dict[str, str]], so_far: Sent, others: Sequence[str] = ()) -> None:
-    """Call an operation as somebody who may, or as each of ``others``."""
+    """Call an operation with a permitted role, or with each of ``others``."""
     who_may = "admin" if is_of_catalogue(case.operation.path) else "user"
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     is_filled_in = is_valid and not so_far.statuses & {200, 201}

@@ -227,7 +227,7 @@ async def test_whom_a_catalogues_viewer_listens_with(
         if not opening.valid:
             expected = Audience.PUBLIC if way in AS_A_STRANGER and is_public else NOT_SIGNED_IN
         assert (case, await audience("/ws/videos/", opening)) == (case, expected)
-        # What a way comes to is seen at one video; the rest is tried in the way that lets everybody in.
+        # One video shows what a way to sign in gives; all videos are tried with an admin's token.
         kinds = SEEN_BY if way == "token admin" else ["hidden"]
         seen = [(videos[kind].pk, expected in SEEN_BY[kind][1]) for kind in kinds]
         for pk, is_seen in [*seen, *((pk, False) for pk in of_nothing[: len(kinds) - 1])]:

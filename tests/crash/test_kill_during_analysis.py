@@ -60,7 +60,7 @@ def scratch_of(place: Place) -> list[Path]:
 
 
 def counts_of(place: Place) -> list[int]:
-    """How many videos, analyses and jobs there are."""
+    """Return the numbers of videos, analyses and jobs."""
     tables = ("catalog_video", "analysis_analysissession", "video_jobs")
     return [int(place.query(f"SELECT count(*) FROM {table}")[0][0]) for table in tables]
 

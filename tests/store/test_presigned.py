@@ -30,7 +30,7 @@ def bucket(s3_storage: Bucket) -> Bucket:
 
 @pytest.fixture
 def _nobody_to_ask(settings: Any) -> None:
-    """A bucket behind an address where nothing listens: to sign an address nobody is asked."""
+    """Use a bucket at an unreachable address: signing sends no request."""
     environment = {
         "AWS_STORAGE_BUCKET_NAME": "videos",
         "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:9",

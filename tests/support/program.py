@@ -286,7 +286,7 @@ class Program:
             self.kill_worker()
             return
         assert self.process is not None
-        # Who would start another one goes first.
+        # `up` goes first: it would restart the others.
         for process in [psutil.Process(self.pid), *self.descendants()]:
             with suppress(psutil.Error):
                 process.kill()

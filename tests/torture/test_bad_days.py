@@ -227,7 +227,7 @@ class TestBroker:
 
 @pytest.mark.both
 def test_a_database_locked_past_every_lease_loses_nothing(program: Program) -> None:
-    """Handlers stop, since somebody else may have begun, and begin again: nobody has crashed."""
+    """Handlers stop, since another worker may have claimed the job, and start again. This is not a crash."""
     place = program.place
     # Long enough that both still run when they are first looked for.
     jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
