@@ -272,7 +272,7 @@ class TestWalking:
         os.mkfifo(tmp_path / "pipe.mp4")
         (tmp_path / "folder.mp4").mkdir()
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).touch()
-        assert self.paths(tmp_path) == ["a.webm", "b.MP4", deep, "b/c.mov", "über.mp4"]
+        assert self.paths(tmp_path) == ["a.webm", "b.MP4", "über.mp4", deep, "b/c.mov"]
 
     def test_links_that_lead_out_are_left_out_and_others_are_the_file(self, tmp_path: Path) -> None:
         inside, outside = tmp_path / "inside", tmp_path / "outside"
