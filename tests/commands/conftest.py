@@ -17,11 +17,11 @@ Run = Callable[..., tuple[int, str, str]]
 def run(request: pytest.FixtureRequest) -> Run:
     """Runs the module's ``COMMAND`` with these words; its exit code and both of its outputs."""
     name: str = request.module.COMMAND
-    command = load_command_class(str(get_commands()[name]), name)
 
     def call(*words: str | Path) -> tuple[int, str, str]:
         out, err, code = io.StringIO(), io.StringIO(), 0
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            command = load_command_class(str(get_commands()[name]), name)  # keeps the outputs of now
             try:
                 command.run_from_argv(["manage.py", name, *map(str, words)])
             except SystemExit as exc:
