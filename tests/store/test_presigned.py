@@ -28,19 +28,6 @@ def bucket(s3_storage: Bucket) -> Bucket:
     return s3_storage
 
 
-@pytest.fixture
-def _nobody_to_ask(settings: Any) -> None:
-    """Use a bucket at an unreachable address: signing sends no request."""
-    environment = {
-        "AWS_STORAGE_BUCKET_NAME": "videos",
-        "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:9",
-        "AWS_S3_REGION_NAME": REGION,
-        "AWS_ACCESS_KEY_ID": KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": SECRET,
-    }
-    settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
-
-
 def query_of(url: str) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
 
