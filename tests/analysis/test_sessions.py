@@ -344,9 +344,7 @@ class TestList:
         self, api: Api, owner: User, make_analysis: MakeAnalysis
     ) -> None:
         def queries() -> int:
-            with CaptureQueriesContext(
-                connection,
-            ) as found:
+            with CaptureQueriesContext(connection) as found:
                 assert api.get(f"{BASE}/sessions").status_code == 200
             return len(found)
 

@@ -184,8 +184,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["plain.mp4", "mono.mp4", "b.mkv", "b.ts", "b.mov", "unedited.mp4", "late.mp4", "early.mp4", "hidden.mp4"],
+    "name", ["plain.mp4", "mono.mp4", "b.mkv", "b.ts", "b.mov", "unedited.mp4", "late.mp4", "early.mp4", "hidden.mp4"]
 )
 def test_the_new_sound_is_in_its_place_and_all_else_is_untouched(originals: Path, tmp_path: Path, name: str) -> None:
     source = tmp_path / name

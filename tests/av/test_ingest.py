@@ -418,8 +418,7 @@ class TestTheRunner:
             make_silent(tmp_path, swapped, Ffmpeg(FFMPEG, 1))
 
     @pytest.mark.parametrize(
-        ("script", "number"),
-        [("exit 228", errno.ENOSPC), ("kill -KILL $$", errno.EINTR), ("exit 229", errno.EFBIG)],
+        ("script", "number"), [("exit 228", errno.ENOSPC), ("kill -KILL $$", errno.EINTR), ("exit 229", errno.EFBIG)]
     )
     def test_the_systems_faults_are_told_apart(self, tmp_path: Path, script: str, number: int) -> None:
         with pytest.raises(OSError) as caught:

@@ -166,8 +166,7 @@ def test_thumbs_are_even_and_bounded(width: int, height: int) -> None:
 
 
 @given(
-    times=st.lists(st.floats(0, 1000), min_size=1, max_size=60, unique=True).map(sorted),
-    duration=st.floats(0.01, 1100),
+    times=st.lists(st.floats(0, 1000), min_size=1, max_size=60, unique=True).map(sorted), duration=st.floats(0.01, 1100)
 )
 def test_cues_cover_everything_once_whatever_the_times(times: list[float], duration: float) -> None:
     starts, kept = cue_starts(times, duration)

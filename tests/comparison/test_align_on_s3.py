@@ -22,12 +22,7 @@ BOX = {"vod_id": "vod-1", "time": 20, "x": 0.35, "y": 0, "width": 0.3, "height":
 
 
 @pytest.fixture
-def base(
-    owner: User,
-    s3_storage: Bucket,
-    match: tuple[Path, Path, float],
-    monkeypatch: pytest.MonkeyPatch,
-) -> str:
+def base(owner: User, s3_storage: Bucket, match: tuple[Path, Path, float], monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a comparison of two recordings in the bucket."""
     videos = []
     for path in match[:2]:
@@ -46,10 +41,7 @@ def size_of(match: tuple[Path, Path, float]) -> int:
 
 @pytest.mark.parametrize("method", ["timer_ocr", "auto"])
 def test_two_videos_of_a_bucket_are_aligned_where_they_lie(
-    api: Api,
-    base: str,
-    method: str,
-    match: tuple[Path, Path, float],
+    api: Api, base: str, method: str, match: tuple[Path, Path, float]
 ) -> None:
     job_id = api.post(f"{base}/align", {"method": method}).json()["job_id"]
     assert run_queue("align") == 1
@@ -59,10 +51,7 @@ def test_two_videos_of_a_bucket_are_aligned_where_they_lie(
 
 
 def test_a_preview_reads_a_little_of_each(
-    api: Api,
-    base: str,
-    s3_storage: Bucket,
-    match: tuple[Path, Path, float],
+    api: Api, base: str, s3_storage: Bucket, match: tuple[Path, Path, float]
 ) -> None:
     preview = api.post(f"{base}/timer-preview", {"roi": BOX, "times": [20]})
     assert preview.status_code == 200, preview.content

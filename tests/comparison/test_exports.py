@@ -300,13 +300,7 @@ class TestRunning:
         result = api.get(f"/api/v1/jobs/{job.pk}").json()["result"]
         address = result.pop("url")
         assert address.startswith("/api/v1/media/outputs/")
-        assert result == {
-            "session_id": shown.pk,
-            "duration": 4.5,
-            "width": 3840,
-            "height": 720,
-            "size": 7,
-        }
+        assert result == {"session_id": shown.pk, "duration": 4.5, "width": 3840, "height": 720, "size": 7}
         (request,) = [json.loads(line) for line in asked.read_text().splitlines()]
         assert [Path(video["path"]).name for video in request["videos"]] == ["one.mp4", "two.mp4"]
 

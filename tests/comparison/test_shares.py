@@ -119,11 +119,7 @@ CALLS = [
     ("e", "post", "/events/import", [{"global_time": 1, "kind": "comment"}]),
     ("", "delete", "", None),
 ]
-RIGHTS = {
-    "v": {"role": "viewer"},
-    "c": {"role": "viewer", "can_comment": True},
-    "e": {"role": "editor"},
-}
+RIGHTS = {"v": {"role": "viewer"}, "c": {"role": "viewer", "can_comment": True}, "e": {"role": "editor"}}
 
 
 class TestRights:
