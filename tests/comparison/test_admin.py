@@ -33,9 +33,7 @@ def address(page: str, session: ComparisonSession) -> str:
     return reverse(f"admin:comparison_comparisonsession_{page}", args=[session.pk])
 
 
-def test_it_is_renamed_for_whoever_watches_it_and_the_rest_stays(
-    desk: Client, owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_renamed_for_everyone_who_watches(desk: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, Any]] = []
     monkeypatch.setattr(services, "publish_on_commit", lambda group, message: told.append(message))
     session = make_session(owner, name="Quarter final")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
+from pytest_check import check
 
 from jobs_app.context import JobFailed
 from jobs_app.models import Job, JobStatus
@@ -17,7 +18,7 @@ from media_app.videos.models import Rendition, RenditionKind
 from sessions_app.comparison import actors, alignments
 from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
 from tests.conftest import Library
-from tests.support.api import BAD_BODIES, BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
+from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
 from tests.support.factories import make_session, make_video
 from tests.support.soundscapes import Take, scene, write
 from vodplatform.accounts.models import User
@@ -49,87 +50,48 @@ class TestAsking:
         job = Job.objects.get(pk=response.json()["job_id"])
         assert (job.status, job.owner, job.kind) == ("queued", owner, alignments.ALIGN_KIND)
         assert Alignment.objects.get(job=job).session == session
-
-    def test_box_and_game_are_handed_on(self, api: Api, url: str) -> None:
-        job_id = api.post(url, {"method": "timer_ocr", "roi": BOX, "game": "valorant"}).json()["job_id"]
-        params = Job.objects.get(pk=job_id).params
-        assert (params["roi"], params["game"]) == (BOX, "valorant")
-        assert [video["vod_id"] for video in params["videos"]] == ["vod-1", "vod-2", "vod-3"]
-
-    @pytest.mark.parametrize("game", ["auto", "apex", "valorant", "csgo", "speedrun"])
-    def test_every_game_of_the_contract_is_known(self, api: Api, url: str, game: str) -> None:
-        assert api.post(url, {"method": "timer_ocr", "game": game}).status_code == 202
-
-    def test_the_session_itself_does_not_change(self, api: Api, session: ComparisonSession, url: str) -> None:
-        api.post(url, {"method": "timer_ocr"})
         session.refresh_from_db()
         assert session.revision == 1
 
-    def test_a_null_box_is_none(self, api: Api, url: str) -> None:
-        assert api.post(url, {"method": "timer_ocr", "roi": None}).status_code == 202
+    def test_method_box_and_game_are_handed_on(self, api: Api, url: str) -> None:
+        whole = BOX | {"x": 0, "y": 0, "width": 1, "height": 1, "time": 0}
+        for method, roi, game in (
+            ("timer_ocr", BOX, "valorant"), ("timer_ocr", whole, "apex"), ("timer_ocr", None, "csgo"),
+            ("audio", None, "auto"), ("auto", None, "speedrun"),
+        ):  # fmt: skip
+            answer = api.post(url, {"method": method, "roi": roi, "game": game})
+            assert answer.status_code == 202, answer.content
+            params = Job.objects.get(pk=answer.json()["job_id"]).params
+            assert (params["method"], params["roi"], params["game"]) == (method, roi, game)
+            assert [video["vod_id"] for video in params["videos"]] == ["vod-1", "vod-2", "vod-3"]
+            assert Alignment.objects.get(job_id=answer.json()["job_id"]).method == method
 
-    def test_a_box_may_be_the_whole_frame(self, api: Api, url: str) -> None:
-        box = BOX | {"x": 0, "y": 0, "width": 1, "height": 1, "time": 0}
-        assert api.post(url, {"method": "timer_ocr", "roi": box}).status_code == 202
-
-    @pytest.mark.parametrize("method", ["audio", "auto"])
-    def test_by_sound_or_by_both_it_needs_no_box(self, api: Api, url: str, method: str) -> None:
-        job_id = api.post(url, {"method": method}).json()["job_id"]
-        assert Job.objects.get(pk=job_id).params["method"] == method
-        assert Alignment.objects.get(job_id=job_id).method == method
-
-    @pytest.mark.parametrize("method", [None, "", "ocr", 1, True, [], {}], ids=str)
-    def test_an_unknown_method_is_refused(self, api: Api, url: str, method: Any) -> None:
-        refused(api.post(url, {"method": method}), 400, "invalid")
+    def test_an_unknown_method_game_or_vod_is_refused(self, api: Api, url: str) -> None:
+        for bad in (None, "", "ocr", 1, True, [], {}):
+            refused(api.post(url, {"method": bad}), 400, "invalid")
+            refused(api.post(url, {"method": "timer_ocr", "game": bad}), 400, "invalid")
         refused(api.post(url, {}), 400, "invalid")
-        assert nothing_was_queued()
-
-    @pytest.mark.parametrize("game", [None, "", "chess", 1, True, [], {}], ids=str)
-    def test_an_unknown_game_is_refused(self, api: Api, url: str, game: Any) -> None:
-        refused(api.post(url, {"method": "timer_ocr", "game": game}), 400, "invalid")
-        assert nothing_was_queued()
-
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"x": -0.01}, {"y": 1.01}, {"x": 0.9}, {"width": 0.7}, {"height": 0.99}, {"width": 0}, {"height": 0},
-            {"width": -0.1}, {"x": 1}, {"time": -1}, {"time": 604_801}, {"time": 600.5}, {"vod_id": 7},
-            {"vod_id": None}, {"vod_id": ""},
-        ],
-        ids=str,
-    )  # fmt: skip
-    def test_a_box_outside_the_frame_or_the_video_is_refused(self, api: Api, url: str, change: dict[str, Any]) -> None:
-        refused(api.post(url, {"method": "timer_ocr", "roi": BOX | change}), 400, "invalid")
-        assert nothing_was_queued()
-
-    @pytest.mark.parametrize("name", list(BOX))
-    def test_a_box_needs_every_side(self, api: Api, url: str, name: str) -> None:
-        box = {key: value for key, value in BOX.items() if key != name}
-        refused(api.post(url, {"method": "timer_ocr", "roi": box}), 400, "invalid")
-
-    @pytest.mark.parametrize("name", ["time", "x", "y", "width", "height"])
-    @pytest.mark.parametrize("value", [*NOT_NUMBERS, *NOT_FINITE])
-    def test_a_side_that_is_no_number_is_refused(self, api: Api, url: str, name: str, value: str) -> None:
-        sides = ", ".join(f'"{key}": {value if key == name else json.dumps(side)}' for key, side in BOX.items())
-        response = api.post(url, raw=f'{{"method": "timer_ocr", "roi": {{{sides}}}}}')
-        assert response.status_code == 400
-        assert nothing_was_queued()
-
-    @pytest.mark.parametrize("roi", [[], "box", 7, True, {}], ids=str)
-    def test_a_box_must_be_an_object(self, api: Api, url: str, roi: Any) -> None:
-        refused(api.post(url, {"method": "timer_ocr", "roi": roi}), 400, "invalid")
-
-    def test_a_box_on_an_unknown_vod_is_refused(self, api: Api, url: str) -> None:
         refused(api.post(url, {"method": "timer_ocr", "roi": BOX | {"vod_id": "vod-9"}}), 400, "unknown_vod")
         assert nothing_was_queued()
 
-    @pytest.mark.parametrize("name", list(BAD_BODIES))
-    def test_a_malformed_body_is_refused(self, api: Api, url: str, name: str) -> None:
-        assert api.post(url, raw=BAD_BODIES[name]).status_code == 400
+    def test_a_box_outside_the_frame_or_the_video_is_refused(self, api: Api, url: str) -> None:
+        changes: list[dict[str, Any]] = [
+            {"x": -0.01}, {"y": 1.01}, {"x": 0.9}, {"width": 0.7}, {"height": 0.99}, {"width": 0}, {"height": 0},
+            {"width": -0.1}, {"x": 1}, {"time": -1}, {"time": 604_801}, {"time": 600.5}, {"vod_id": 7},
+            {"vod_id": None}, {"vod_id": ""},
+        ]  # fmt: skip
+        parts = [{key: side for key, side in BOX.items() if key != name} for name in BOX]
+        for roi in (*(BOX | change for change in changes), *parts, [], "box", 7, True, {}):
+            with check(str(roi)):
+                refused(api.post(url, {"method": "timer_ocr", "roi": roi}), 400, "invalid")
         assert nothing_was_queued()
 
-    def test_another_users_session_is_not_found(self, other_api: Api, url: str) -> None:
-        refused(other_api.post(url, {"method": "timer_ocr"}), 404, "session_not_found")
+    @pytest.mark.parametrize("name", ["time", "x", "y", "width", "height"])
+    def test_a_side_that_is_no_number_is_refused(self, api: Api, url: str, name: str) -> None:
+        for value in (*NOT_NUMBERS, *NOT_FINITE):
+            sides = ", ".join(f'"{key}": {value if key == name else json.dumps(side)}' for key, side in BOX.items())
+            with check(value[:20]):
+                assert api.post(url, raw=f'{{"method": "timer_ocr", "roi": {{{sides}}}}}').status_code == 400
         assert nothing_was_queued()
 
 
@@ -179,22 +141,20 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         picture = Api().get(found["evidence_urls"][0])
         assert (picture.status_code, picture.content, picture["Content-Type"]) == (200, b"picture", "image/jpeg")
 
-    def test_the_aligners_own_word_ends_the_job(
-        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    def test_an_aligner_that_gives_no_answer_fails_the_job(
+        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch, settings: Any
     ) -> None:
         stand_in(monkeypatch, 'print(json.dumps({"error": {"type": "x", "message": "vod-2 cannot be read."}}))')
         body = self.run(api, session)
-        assert body["status"] == "failed"
+        assert (body["status"], body["proposals"]) == ("failed", [])
         assert body["error"] == {"type": "vod_unreadable", "message": "vod-2 cannot be read."}
-        assert body["proposals"] == []
-
-    def test_a_file_that_went_away_is_named(
-        self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        (library.crew / "other.mp4").unlink()
+        stand_in(monkeypatch, "pass")
+        assert self.run(api, session)["error"]["type"] == "server_error"
+        settings.CHILD_SECONDS = 0.5
+        stand_in(monkeypatch, "import time; time.sleep(100)")
         body = self.run(api, session)
-        assert body["error"]["type"] == "vod_file_not_found"
-        assert "vod-2" in body["error"]["message"]
+        assert body["status"] == "failed"
+        assert "longer" in body["error"]["message"]
 
     def test_an_aligner_that_is_killed_is_started_again_and_fails_in_the_end(
         self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
@@ -205,19 +165,13 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         job = Job.objects.get()
         assert (job.attempt, job.max_attempts) == (3, 3)
 
-    def test_an_aligner_that_says_nothing_fails_the_job(
-        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    def test_a_file_that_went_away_is_named(
+        self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        stand_in(monkeypatch, "pass")
-        assert self.run(api, session)["error"]["type"] == "server_error"
-
-    def test_an_aligner_that_takes_too_long_is_ended(
-        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch, settings: Any
-    ) -> None:
-        settings.CHILD_SECONDS = 0.5
-        stand_in(monkeypatch, "import time; time.sleep(100)")
-        assert self.run(api, session)["status"] == "failed"
-        assert "longer" in Job.objects.get().error["message"]
+        (library.crew / "other.mp4").unlink()
+        body = self.run(api, session)
+        assert body["error"]["type"] == "vod_file_not_found"
+        assert "vod-2" in body["error"]["message"]
 
     def test_two_recordings_without_a_timer_are_refused(self, api: Api, session: ComparisonSession) -> None:
         body = self.run(api, session)
@@ -232,7 +186,7 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
 
 @pytest.mark.full
 @pytest.mark.django_db(transaction=True)
-def test_two_recordings_of_a_match_are_aligned_to_the_frame(
+def test_a_match_is_aligned_to_the_frame(
     api: Api, owner: User, library: Library, match: tuple[Path, Path, float]
 ) -> None:
     first, second, truth = match
@@ -287,26 +241,19 @@ def test_two_recordings_are_aligned_by_their_sound(
         raise JobFailed("not_found", "The file no longer exists.")
 
     monkeypatch.setattr(actors, "make_poster", gone)  # offsets are found without pictures all the same
-    game, takes = scene(11, 70), {"a": Take(5, 40), "b": Take(21.25, 40, noise_seed=2)}
-    for name, take in takes.items():
-        path = write(take, game, tmp_path / name, picture=True)
-        (library.crew / path.name).hardlink_to(path)
-    vods = [{"vod_id": name, "name": name, "path": str(library.crew / f"{name}.mp4")} for name in takes]
-    base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
+    game, takes = scene(11, 70), {"vod-1": Take(5, 40), "vod-2": Take(21.25, 40, noise_seed=2)}
+    paths = [write(take, game, library.crew / name, picture=True) for name, take in takes.items()]
+    session = make_session(owner, videos=[make_video(owner, duration=40, location=str(path)) for path in paths])
+    base = f"{BASE}/{session.session_id}"
     job_id = api.post(f"{base}/align", {"method": "audio"}).json()["job_id"]
     assert run_queue("align") == 1
     body = api.get(f"{base}/alignments/{job_id}").json()
     assert (body["status"], body["refused"], body["method"]) == ("completed", None, "audio")
     found = body["proposals"][0]
     assert found["offset"] == pytest.approx(16.25, abs=1e-3)
-    assert (found["vod_id"], found["method"], found["drift_ppm"]) == ("b", "audio", 0)
-    kinds = {item["kind"]: Api().get(item["url"]) for item in found["evidence"]}
-    assert {kind: answer["Content-Type"] for kind, answer in kinds.items()} == {
-        "outline": "image/png", "sample": "audio/wav",
-    }  # fmt: skip
-    assert kinds["outline"].content[:4] == b"\x89PNG"
-    vod = vod_of(session_of(api.post(f"{base}/alignments/{job_id}/apply", {})), "b")
-    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "audio")
+    assert (found["vod_id"], found["method"], found["drift_ppm"]) == ("vod-2", "audio", 0)
+    kinds = {item["kind"]: Api().get(item["url"])["Content-Type"] for item in found["evidence"]}
+    assert kinds == {"outline": "image/png", "sample": "audio/wav"}
 
 
 def test_a_session_keeps_so_many_alignments(

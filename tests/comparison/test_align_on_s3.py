@@ -17,7 +17,7 @@ from tests.support.factories import make_session, make_video
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.full, pytest.mark.services, pytest.mark.django_db(transaction=True)]
 BOX = {"vod_id": "vod-1", "time": 20, "x": 0.35, "y": 0, "width": 0.3, "height": 0.2}
 
 
@@ -40,9 +40,7 @@ def size_of(match: tuple[Path, Path, float]) -> int:
 
 
 @pytest.mark.parametrize("method", ["timer_ocr", "auto"])
-def test_two_videos_of_a_bucket_are_aligned_where_they_lie(
-    api: Api, base: str, method: str, match: tuple[Path, Path, float]
-) -> None:
+def test_videos_in_a_bucket_are_aligned(api: Api, base: str, method: str, match: tuple[Path, Path, float]) -> None:
     job_id = api.post(f"{base}/align", {"method": method}).json()["job_id"]
     assert run_queue("align") == 1
     body = api.get(f"{base}/alignments/{job_id}").json()
@@ -50,18 +48,14 @@ def test_two_videos_of_a_bucket_are_aligned_where_they_lie(
     assert abs(body["proposals"][0]["offset"] - match[2]) <= 1 / 30
 
 
-def test_a_preview_reads_a_little_of_each(
-    api: Api, base: str, s3_storage: Bucket, match: tuple[Path, Path, float]
-) -> None:
+def test_a_preview_reads_little(api: Api, base: str, s3_storage: Bucket, match: tuple[Path, Path, float]) -> None:
     preview = api.post(f"{base}/timer-preview", {"roi": BOX, "times": [20]})
     assert preview.status_code == 200, preview.content
     assert any(reading["value"] is not None for reading in preview.json()["readings"])
     assert 0 < s3_storage.faults.received < size_of(match) / 2
 
 
-def test_a_bucket_that_does_not_answer_is_not_the_videos_fault(
-    api: Api, base: str, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_outage_is_waited_out(api: Api, base: str, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
     job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
     run_aligner = actors.run_aligner
 

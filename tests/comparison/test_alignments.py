@@ -39,16 +39,22 @@ class TestReading:
         assert (third["vod_id"], third["offset"], third["confidence"]) == ("vod-3", 37.0, 0.81)
         assert second["readings"][0]["value"] == 83.0
         assert second["evidence_urls"][0].startswith("/api/v1/media/made/")
+        base = f"{BASE}/{session.session_id}"
+        session_of(api.put(f"{base}/offsets", {"offsets": {"vod-1": 10}, "source": "manual"}))
+        body = api.get(url(session, alignment.job_id)).json()
+        assert [found["offset"] for found in body["proposals"]] == [-40.0, 47.0]
 
     @pytest.mark.parametrize("status", [s for s in JobStatus.values if s not in ("completed", "expired")])
-    def test_one_that_has_not_completed_has_no_proposals(
-        self, api: Api, session: ComparisonSession, status: str
-    ) -> None:
+    def test_an_incomplete_one_has_no_proposals(self, api: Api, session: ComparisonSession, status: str) -> None:
         alignment = make_alignment(session, status)
         Job.objects.filter(pk=alignment.job_id).update(progress=41.25, message="Reading vod-2")
         body = api.get(url(session, alignment.job_id)).json()
         assert (body["status"], body["proposals"], body["refused"]) == (status, [], None)
         assert body["progress"] == pytest.approx(41.25, abs=0.1)
+        answer = api.post(f"{url(session, alignment.job_id)}/apply", {})
+        assert refused(answer, 409, "nothing_to_apply")["status"] == status
+        session.refresh_from_db()
+        assert session.revision == 1
 
     def test_a_refusal_is_a_completed_job_without_a_proposal(self, api: Api, session: ComparisonSession) -> None:
         alignment = make_alignment(session, proposals=[proposal("vod-2", 4.0)], refused=[REFUSAL])
@@ -59,33 +65,13 @@ class TestReading:
         assert (refusal["reason"], refusal["vod_ids"]) == ("no_timer", ["vod-3"])
         assert refusal["message"] == "vod-3 shows no timer."
 
-    def test_offsets_are_on_the_sessions_clock(self, api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session)
-        base = f"{BASE}/{session.session_id}"
-        session_of(api.put(f"{base}/offsets", {"offsets": {"vod-1": 10}, "source": "manual"}))
-        body = api.get(url(session, alignment.job_id)).json()
-        assert [found["offset"] for found in body["proposals"]] == [-40.0, 47.0]
-
-    def test_an_alignment_of_another_session_is_not_found(
-        self, api: Api, owner: User, session: ComparisonSession
-    ) -> None:
-        elsewhere = make_alignment(make_session(owner))
-        refused(api.get(url(session, elsewhere.job_id)), 404, "alignment_not_found")
-        refused(api.post(f"{url(session, elsewhere.job_id)}/apply", {}), 404, "alignment_not_found")
-
-    def test_a_job_that_is_no_alignment_is_not_found(self, api: Api, owner: User, session: ComparisonSession) -> None:
-        for job_id in (make_job(owner).pk, uuid.uuid4()):
+    def test_another_sessions_alignment_is_not_found(self, api: Api, owner: User, session: ComparisonSession) -> None:
+        for job_id in (make_alignment(make_session(owner)).job_id, make_job(owner).pk, uuid.uuid4()):
             refused(api.get(url(session, job_id)), 404, "alignment_not_found")
-
-    @pytest.mark.parametrize("job_id", ["none", "7", "00000000"])
-    def test_what_is_no_job_id_is_not_found(self, api: Api, session: ComparisonSession, job_id: str) -> None:
-        assert api.get(url(session, job_id)).status_code == 404
-        assert api.post(f"{url(session, job_id)}/apply", {}).status_code == 404
-
-    def test_another_users_session_is_not_found(self, other_api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session)
-        refused(other_api.get(url(session, alignment.job_id)), 404, "session_not_found")
-        refused(other_api.post(f"{url(session, alignment.job_id)}/apply", {}), 404, "session_not_found")
+            refused(api.post(f"{url(session, job_id)}/apply", {}), 404, "alignment_not_found")
+        for job_id in ("none", "7", "00000000"):
+            assert api.get(url(session, job_id)).status_code == 404
+            assert api.post(f"{url(session, job_id)}/apply", {}).status_code == 404
 
 
 class TestDrift:
@@ -128,9 +114,7 @@ class TestApplying:
     def apply(self, api: Api, session: ComparisonSession, job_id: object, body: Any = None, **options: Any) -> Any:
         return api.post(f"{url(session, job_id)}/apply", {} if body is None else body, **options)
 
-    def test_every_proposal_is_written_with_source_and_confidence(
-        self, api: Api, owner: User, session: ComparisonSession
-    ) -> None:
+    def test_proposals_have_source_and_confidence(self, api: Api, owner: User, session: ComparisonSession) -> None:
         alignment = make_alignment(session)
         api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 150})
         shown = session_of(self.apply(api, session, alignment.job_id))
@@ -140,66 +124,33 @@ class TestApplying:
         assert (second["offset_source"], second["offset_confidence"]) == ("timer_ocr", 0.93)
         assert vod_of(shown, "vod-3")["offset_confidence"] == 0.81
         rows = OffsetChange.objects.order_by("vod__vod_id")
-        assert [(row.new_offset, row.source, row.confidence) for row in rows] == [
-            (-50.0, "timer_ocr", 0.93),
-            (37.0, "timer_ocr", 0.81),
-        ]
+        found = [(row.new_offset, row.source, row.confidence) for row in rows]
+        assert found == [(-50.0, "timer_ocr", 0.93), (37.0, "timer_ocr", 0.81)]
         result = shown["auto_sync_result"]
         assert (result["job_id"], result["method"]) == (str(alignment.job_id), "timer_ocr")
         assert result["offsets"] == {"vod-2": -50.0, "vod-3": 37.0}
         assert session_of(api.get(f"{BASE}/{session.session_id}"))["auto_sync_result"] == result
 
-    def test_an_empty_body_means_all(self, api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session)
-        assert session_of(self.apply(api, session, alignment.job_id, raw=b""))["vods"][1]["offset"] == -50
-
-    def test_a_user_may_choose_some(self, api: Api, session: ComparisonSession) -> None:
+    def test_a_user_may_choose_some_and_an_empty_body_means_all(self, api: Api, session: ComparisonSession) -> None:
         alignment = make_alignment(session)
         shown = session_of(self.apply(api, session, alignment.job_id, {"vod_ids": ["vod-3"]}))
         assert [vod["offset"] for vod in shown["vods"]] == [0, 0, 37]
         assert shown["auto_sync_result"]["offsets"] == {"vod-3": 37.0}
-
-    def test_applying_twice_changes_nothing_more(self, api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session)
         for _ in range(2):
-            session_of(self.apply(api, session, alignment.job_id))
+            assert session_of(self.apply(api, session, alignment.job_id, raw=b""))["vods"][1]["offset"] == -50
         assert OffsetChange.objects.count() == 2
 
-    @pytest.mark.parametrize("status", [s for s in JobStatus.values if s not in ("completed", "expired")])
-    def test_one_that_has_not_completed_is_a_conflict(self, api: Api, session: ComparisonSession, status: str) -> None:
-        alignment = make_alignment(session, status)
-        assert refused(self.apply(api, session, alignment.job_id), 409, "nothing_to_apply")["status"] == status
-        session.refresh_from_db()
-        assert session.revision == 1
-
-    def test_one_without_a_proposal_is_a_conflict(self, api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session, proposals=[], refused=[REFUSAL])
-        refused(self.apply(api, session, alignment.job_id), 409, "nothing_to_apply")
-
-    def test_a_vod_that_was_refused_is_a_conflict_and_spoils_the_other(
-        self, api: Api, session: ComparisonSession
-    ) -> None:
+    def test_what_cannot_be_applied_changes_nothing(self, api: Api, session: ComparisonSession) -> None:
+        without = make_alignment(session, proposals=[], refused=[REFUSAL])
+        refused(self.apply(api, session, without.job_id), 409, "nothing_to_apply")
         alignment = make_alignment(session, proposals=[proposal("vod-2", 4.0)], refused=[REFUSAL])
-        body = {"vod_ids": ["vod-2", "vod-3"]}
+        body: Any = {"vod_ids": ["vod-2", "vod-3"]}
         refused(self.apply(api, session, alignment.job_id, body), 409, "nothing_to_apply")
+        refused(self.apply(api, session, alignment.job_id, {"vod_ids": ["vod-2", "vod-9"]}), 400, "unknown_vod")
+        for choice in ([], "vod-2", [2], [None], {}, ["vod-2"] * 4):
+            refused(self.apply(api, session, alignment.job_id, {"vod_ids": choice}), 400, "invalid")
+        for body in ([], [1], "text", 0, False):
+            refused(self.apply(api, session, alignment.job_id, body), 400, "invalid")
         session.refresh_from_db()
         assert session.revision == 1
         assert not OffsetChange.objects.exists()
-
-    def test_an_unknown_vod_is_refused(self, api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session)
-        refused(self.apply(api, session, alignment.job_id, {"vod_ids": ["vod-2", "vod-9"]}), 400, "unknown_vod")
-        assert not OffsetChange.objects.exists()
-
-    @pytest.mark.parametrize(
-        "body", [{"vod_ids": []}, {"vod_ids": "vod-2"}, {"vod_ids": [2]}, {"vod_ids": [None]}, {"vod_ids": {}},
-                 {"vod_ids": ["vod-2"] * 4}, [], [1], "text", 0, False], ids=str,
-    )  # fmt: skip
-    def test_a_bad_choice_is_refused(self, api: Api, session: ComparisonSession, body: Any) -> None:
-        alignment = make_alignment(session)
-        refused(api.post(f"{url(session, alignment.job_id)}/apply", body), 400, "invalid")
-        assert not OffsetChange.objects.exists()
-
-    def test_an_admin_may_apply_for_the_owner(self, admin_api: Api, session: ComparisonSession) -> None:
-        alignment = make_alignment(session)
-        assert self.apply(admin_api, session, alignment.job_id).status_code == 200

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import tracemalloc
-import uuid
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from pytest_check import check
 
 from sessions_app.comparison import events as service
 from sessions_app.comparison import vod_cache
@@ -36,16 +36,14 @@ def url(session: ComparisonSession) -> str:
 def mark(api: Api, url: str, **body: Any) -> dict[str, Any]:
     response = api.post(url, {"kind": "kill", **body})
     assert response.status_code == 201, response.content
-    found: dict[str, Any] = response.json()["event"]
-    return found
+    return response.json()["event"]
 
 
 def listed(api: Api, url: str, query: str = "") -> list[dict[str, Any]]:
     body = api.get(f"{url}?{query}").json()
     assert body["ok"] is True
     assert body["total"] >= len(body["events"])
-    found: list[dict[str, Any]] = body["events"]
-    return found
+    return body["events"]
 
 
 class TestMarking:
@@ -67,24 +65,19 @@ class TestMarking:
         assert event["sources"] == [source]
         assert listed(api, url) == [event]
 
-    def test_without_a_vod_it_stands_on_the_clock(self, api: Api, url: str, session: ComparisonSession) -> None:
+    def test_an_event_follows_its_vod_or_the_clock(self, api: Api, url: str, session: ComparisonSession) -> None:
         event = mark(api, url, global_time=120.0, end=130.0)
         assert (event["vod_id"], event["time"], event["global_time"]) == (None, 120.0, 120.0)
-        api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-1": 9.0}, "source": "manual"})
-        assert listed(api, url)[0]["global_time"] == 120.0
-
-    def test_with_a_vod_it_follows_offset_and_drift(self, api: Api, url: str, session: ComparisonSession) -> None:
         mark(api, url, vod_id="vod-2", time=100.0)
-        change = {"offsets": {"vod-2": -10.0}, "drifts": {"vod-2": 500.0}, "source": "manual"}
+        change = {"offsets": {"vod-1": 9.0, "vod-2": -10.0}, "drifts": {"vod-2": 500.0}, "source": "manual"}
         assert api.put(f"{BASE}/{session.pk}/offsets", change).status_code == 200
-        [event] = listed(api, url)
+        moved, stands = listed(api, url)
+        assert (moved["time"], stands["global_time"]) == (100.0, 120.0)
         vod = session.vods.get(vod_id="vod-2")
-        assert event["time"] == 100.0
-        assert vod.placement.time_at(event["global_time"]) == pytest.approx(100.0, abs=1e-9)
+        assert vod.placement.time_at(moved["global_time"]) == pytest.approx(100.0, abs=1e-9)
 
-    @pytest.mark.parametrize(
-        ("body", "field"),
-        [
+    def test_what_is_no_event_is_refused(self, api: Api, url: str) -> None:
+        bad: list[tuple[dict[str, Any], str]] = [
             ({}, "global_time"), ({"vod_id": "vod-1"}, "time"), ({"time": 1}, "global_time"),
             ({"vod_id": "vod-1", "time": 1, "global_time": 1}, "global_time"),
             ({"vod_id": "vod-1", "time": -1}, "time"), ({"vod_id": "vod-1", "time": 601}, "time"),
@@ -92,49 +85,40 @@ class TestMarking:
             ({"vod_id": "vod-1", "time": 5, "end": 5}, "end"), ({"global_time": 5, "end": 4}, "end"),
             ({"global_time": 1e9}, "global_time"), ({"global_time": 1, "kind": "Kill"}, "kind"),
             ({"global_time": 1, "kind": "a" * 41}, "kind"), ({"global_time": 1, "kind": "kill\n"}, "kind"),
+            ({"global_time": 1, "kind": 5}, "kind"), ({"global_time": 1, "kind": True}, "kind"),
             ({"global_time": 1, "label": "x" * 201}, "label"), ({"global_time": 1, "body": "x" * 10_001}, "body"),
             ({"global_time": 1, "color": "red"}, "color"), ({"global_time": 1, "color": "#12345"}, "color"),
-        ],
-    )  # fmt: skip
-    def test_what_is_no_event_is_refused(self, api: Api, url: str, body: dict[str, Any], field: str) -> None:
-        assert set(refused(api.post(url, {"kind": "kill", **body}), 400, "invalid")["errors"]) == {field}
+            ({"global_time": 1, "color": 123456}, "color"),
+        ]  # fmt: skip
+        drawings = [
+            [], "x", {}, {"strokes": {}}, {"strokes": [7]}, *({"strokes": [{**STROKE, **change}]} for change in (
+                {"tool": "rocket"}, {"points": []}, {"points": [[0, 2]]}, {"points": [[0.1]]}, {"points": [["a", 0]]},
+                {"points": [[True, 0]]}, {"color": "red"}, {"color": 7}, {"width": -1}, {"width": 10**400},
+                {"tool": "text"}, {"tool": "text", "text": 5},
+            )),
+        ]  # fmt: skip
+        for body, field in (*bad, *(({"global_time": 1, "drawing": drawing}, "drawing") for drawing in drawings)):
+            with check(str(body)[:80]):
+                assert set(refused(api.post(url, {"kind": "kill", **body}), 400, "invalid")["errors"]) == {field}
         assert not SessionEvent.objects.exists()
-
-    @pytest.mark.parametrize(
-        "drawing",
-        [
-            [], "x", {}, {"strokes": {}}, {"strokes": [7]}, {"strokes": [{**STROKE, "tool": "rocket"}]},
-            {"strokes": [{**STROKE, "points": []}]}, {"strokes": [{**STROKE, "points": [[0, 2]]}]},
-            {"strokes": [{**STROKE, "points": [[0.1]]}]}, {"strokes": [{**STROKE, "points": [["a", 0]]}]},
-            {"strokes": [{**STROKE, "points": [[True, 0]]}]}, {"strokes": [{**STROKE, "color": "red"}]},
-            {"strokes": [{**STROKE, "color": 7}]}, {"strokes": [{**STROKE, "width": -1}]},
-            {"strokes": [{**STROKE, "width": 10**400}]},
-            {"strokes": [{**STROKE, "tool": "text"}]}, {"strokes": [{**STROKE, "tool": "text", "text": 5}]},
-        ],
-    )  # fmt: skip
-    def test_what_is_no_drawing_is_refused(self, api: Api, url: str, drawing: Any) -> None:
-        body = refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": drawing}), 400, "invalid")
-        assert set(body["errors"]) == {"drawing"}
 
     def test_a_drawing_has_64_kilobytes_at_most(self, api: Api, url: str) -> None:
         strokes = [{**STROKE, "points": [[0.5, 0.5]] * 9_000}]
         refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": {"strokes": strokes}}), 413, "too_large")
 
-    def test_an_unknown_vod_is_400(self, api: Api, url: str) -> None:
+    def test_a_session_has_so_many_events_and_one_key_makes_one(self, api: Api, url: str) -> None:
         refused(api.post(url, {"kind": "kill", "vod_id": "none", "time": 1}), 400, "unknown_vod")
         refused(api.get(f"{url}?vod_id=none"), 400, "unknown_vod")
+        headers = {"Idempotency-Key": "one"}
+        first, again = (api.post(url, {"kind": "kill", "global_time": 1}, headers=headers) for _ in range(2))
+        assert first.json()["event"] == again.json()["event"]
+        assert SessionEvent.objects.count() == 1
 
     def test_a_session_has_so_many(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(service, "MAX_EVENTS", 2)
         mark(api, url, global_time=1)
         mark(api, url, global_time=2)
         assert refused(api.post(url, {"kind": "kill", "global_time": 3}), 409, "too_many_events")["limit"] == 2
-
-    def test_sent_twice_with_one_key_it_is_one(self, api: Api, url: str) -> None:
-        headers = {"Idempotency-Key": "one"}
-        first, again = (api.post(url, {"kind": "kill", "global_time": 1}, headers=headers) for _ in range(2))
-        assert first.json()["event"] == again.json()["event"]
-        assert SessionEvent.objects.count() == 1
 
 
 class TestReading:
@@ -181,13 +165,15 @@ class TestReading:
         api.delete(f"{url}/{made[2]['event_id']}")
         assert of_vods() == [[], [short[0], {**short[1], "time": 10.0, "end": 11.0}], []]
 
-    @pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "from=x", "to=1e9", "origin=x", "from=nan"])
-    def test_odd_questions_are_refused(self, api: Api, url: str, query: str) -> None:
-        refused(api.get(f"{url}?{query}"), 400, "invalid")
+    def test_odd_questions_and_moments_beyond_the_clock_are_refused(self, api: Api, url: str) -> None:
+        for query in ("limit=0", "limit=x", "offset=-1", "from=x", "to=1e9", "origin=x", "from=nan"):
+            refused(api.get(f"{url}?{query}"), 400, "invalid")
+        event = mark(api, url, global_time=5.0, end=6.0)
+        for given, field in ((-1.0, "global_time"), (604_800.0, "end")):
+            body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
+            assert set(body["errors"]) == {field}
 
-    def test_what_several_vods_show_is_one_until_an_offset_parts_it(
-        self, api: Api, url: str, session: ComparisonSession
-    ) -> None:
+    def test_events_of_several_vods_are_joined(self, api: Api, url: str, session: ComparisonSession) -> None:
         first = mark(api, url, vod_id="vod-1", time=60.0)
         second = mark(api, url, vod_id="vod-2", time=110.1)
         [event] = listed(api, url)
@@ -198,23 +184,19 @@ class TestReading:
         assert len(listed(api, url, "joined=false")) == 2
         api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-2": -49.0}, "source": "manual"})
         assert [one["global_time"] for one in listed(api, url)] == pytest.approx([60.0, 61.1])
-
-    def test_what_somebody_wrote_is_never_behind_another_event(self, api: Api, url: str) -> None:
-        mark(api, url, vod_id="vod-1", time=60.0)
-        mark(api, url, vod_id="vod-2", time=110.0, body="Why?")
-        mark(api, url, vod_id="vod-3", time=23.0, drawing={"strokes": [STROKE]})
-        assert len(listed(api, url)) == 3
+        # What somebody wrote is never behind another event.
+        mark(api, url, vod_id="vod-2", time=109.0, body="Why?")
+        mark(api, url, vod_id="vod-3", time=97.0, drawing={"strokes": [STROKE]})
+        assert len(listed(api, url)) == 4
 
 
 class TestChanging:
-    def test_what_is_left_out_stays(self, api: Api, url: str) -> None:
+    def test_what_is_left_out_stays_and_a_span_is_moved_whole(self, api: Api, url: str) -> None:
         event = mark(api, url, vod_id="vod-2", time=100.0, end=103.0, label="Ace", body="Look.")
         changed = api.patch(f"{url}/{event['event_id']}", {"label": "Clutch", "resolved": True}).json()["event"]
         assert changed["updated_at"] > event["updated_at"]
         assert changed == {**event, "label": "Clutch", "resolved": True, "updated_at": changed["updated_at"]}
         assert listed(api, url) == [changed]
-
-    def test_a_span_is_moved_whole(self, api: Api, url: str) -> None:
         event = mark(api, url, vod_id="vod-2", time=100.0, end=103.0)
         path = f"{url}/{event['event_id']}"
         moved = api.patch(path, {"global_time": 60.0}).json()["event"]
@@ -224,28 +206,7 @@ class TestChanging:
         assert api.patch(path, {"end": None}).json()["event"]["end"] is None
         refused(api.patch(path, {"global_time": 600.0}), 400, "invalid")
 
-    @pytest.mark.parametrize(("given", "field"), [(-1.0, "global_time"), (604_800.0, "end")])
-    def test_what_is_of_no_vod_stays_on_the_clock(self, given: float, field: str, api: Api, url: str) -> None:
-        event = mark(api, url, global_time=5.0, end=6.0)
-        body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
-        assert set(body["errors"]) == {field}
-
-    @pytest.mark.parametrize("fields", [{"kind": 5}, {"color": 123456}, {"kind": True}])
-    def test_numbers_are_no_text(self, fields: dict[str, Any], api: Api, url: str) -> None:
-        event = mark(api, url, global_time=5.0)
-        refused(api.patch(f"{url}/{event['event_id']}", fields), 400, "invalid")
-        refused(api.post(url, {"kind": "kill", "global_time": 5.0, **fields}), 400, "invalid")
-
-    def test_an_unknown_one_is_404(self, api: Api, url: str, owner: User) -> None:
-        elsewhere = make_session(owner)
-        other = mark(api, f"{BASE}/{elsewhere.pk}/events", global_time=1)
-        for event_id in (uuid.uuid4(), other["event_id"]):
-            refused(api.patch(f"{url}/{event_id}", {"label": "x"}), 404, "event_not_found")
-            refused(api.delete(f"{url}/{event_id}"), 404, "event_not_found")
-            refused(api.post(f"{url}/{event_id}/replies", {"body": "x"}), 404, "event_not_found")
-        assert SessionEvent.objects.count() == 1
-
-    def test_replies_make_a_thread(self, api: Api, url: str, owner: User) -> None:
+    def test_replies_make_a_thread_that_goes_with_its_event(self, api: Api, url: str, owner: User) -> None:
         event = mark(api, url, global_time=1, kind="comment", body="Why?")
         path = f"{url}/{event['event_id']}/replies"
         first = api.post(path, {"body": "Because."})
@@ -259,18 +220,9 @@ class TestChanging:
         refused(api.delete(f"{path}/{reply_id}"), 404, "event_not_found")
         for body in ({}, {"body": ""}, {"body": "x" * 10_001}, {"body": 5}):
             refused(api.post(path, body), 400, "invalid")
-
-    def test_deleting_takes_the_thread_along(self, api: Api, url: str) -> None:
-        event = mark(api, url, global_time=1)
-        api.post(f"{url}/{event['event_id']}/replies", {"body": "Because."})
         assert api.delete(f"{url}/{event['event_id']}").json() == {"ok": True}
         assert listed(api, url) == []
         assert not EventReply.objects.exists()
-
-    def test_a_session_that_goes_takes_its_events_along(self, api: Api, url: str, session: ComparisonSession) -> None:
-        mark(api, url, vod_id="vod-1", time=1)
-        assert api.delete(f"{BASE}/{session.pk}").status_code == 200
-        assert not SessionEvent.objects.exists()
 
 
 class TestFiles:
@@ -293,6 +245,8 @@ class TestFiles:
         copy = f"{BASE}/{make_session(owner, offsets=(0, -50, 37)).pk}/events"
         assert self.bring(api, copy, "events.json", raw) == 1
         assert self.plain(listed(api, copy)[0]) == self.plain(listed(api, url)[0])
+        assert api.delete(copy.removesuffix("/events")).status_code == 200
+        assert SessionEvent.objects.count() == 1
 
     def plain(self, event: dict[str, Any]) -> dict[str, Any]:
         names = ("kind", "label", "body", "color", "drawing", "vod_id", "time", "end", "global_time")
@@ -301,8 +255,7 @@ class TestFiles:
     def bring(self, api: Api, url: str, name: str, raw: bytes) -> int:
         response = self.send(api, url, name, raw)
         assert response.status_code == 201, response.content
-        created: int = response.json()["created"]
-        return created
+        return response.json()["created"]
 
     def send(self, api: Api, url: str, name: str, raw: bytes) -> Any:
         return api.client.post(f"{url}/import", {"file": SimpleUploadedFile(name, raw)}, headers=api.headers)

@@ -28,8 +28,7 @@ def session(owner: User, video: Video) -> ComparisonSession:
 
 
 def shown(api: Api, session: ComparisonSession) -> dict[str, Any]:
-    found: dict[str, Any] = api.get(f"{BASE}/{session.pk}").json()["session"]
-    return found
+    return api.get(f"{BASE}/{session.pk}").json()["session"]
 
 
 def test_whose_video_it_is_may_delete_it_and_the_session_of_others_keeps_its_clock(
@@ -68,27 +67,17 @@ def test_an_admin_is_not_stopped_by_a_session_of_his_own(
     assert Video.objects.filter(**services.DELETED_VIDEO).count() == 2
 
 
-def test_what_cannot_be_read_any_more_says_so(
-    other_api: Api, api: Api, session: ComparisonSession, video: Video
+def test_a_gap_says_so_and_goes_with_its_session(
+    other_api: Api, api: Api, session: ComparisonSession, video: Video, owner: User, client: Any
 ) -> None:
     other_api.delete(f"/api/v1/library/{video.pk}")
     vod = shown(api, session)["vods"][0]["vod_id"]
     body = {"roi": {"x": 0.1, "y": 0.1, "width": 0.5, "height": 0.2, "time": 1.0, "vod_id": vod}, "times": [1.0]}
     answer = refused(api.post(f"{BASE}/{session.pk}/timer-preview", body), 400, "vod_file_not_found")
     assert answer["error"].startswith(f"{vod}: the file no longer exists")
-
-
-def test_a_gap_goes_with_its_session(other_api: Api, api: Api, session: ComparisonSession, video: Video) -> None:
-    other_api.delete(f"/api/v1/library/{video.pk}")
-    assert Video.objects.filter(**services.DELETED_VIDEO).count() == 1
-    assert api.delete(f"{BASE}/{session.pk}").status_code == 200
-    assert not Video.objects.filter(**services.DELETED_VIDEO).exists()
-
-
-def test_the_page_says_that_it_has_been_deleted(
-    other_api: Api, api: Api, owner: User, session: ComparisonSession, video: Video, client: Any
-) -> None:
-    other_api.delete(f"/api/v1/library/{video.pk}")
     client.force_login(owner)
     page = client.get(f"/compare/{session.pk}").content.decode()
     assert page.count(" data-gone") == 1
+    assert Video.objects.filter(**services.DELETED_VIDEO).count() == 1
+    assert api.delete(f"{BASE}/{session.pk}").status_code == 200
+    assert not Video.objects.filter(**services.DELETED_VIDEO).exists()

@@ -22,28 +22,20 @@ def keys(found: list[Mark]) -> list[str]:
     return ["".join(mark.key for mark in one.marks) for one in join(found)]
 
 
-def test_what_two_vods_show_within_a_quarter_of_a_second_is_one() -> None:
+def test_two_within_a_quarter_of_a_second_are_one_and_three_have_the_median() -> None:
     [one] = join(marks(("a", 10.0), ("b", 10.25)))
     assert (one.key, one.global_time) == ("0", 10.125)
     assert keys(marks(("a", 10.0), ("b", 10.2501))) == ["0", "1"]
-
-
-def test_three_have_the_median_and_the_first_that_was_made_at_the_head() -> None:
     [one] = join(marks(("c", 10.2), ("a", 10.0), ("b", 10.05)))
     assert [mark.key for mark in one.marks] == ["0", "1", "2"]
     assert one.global_time == 10.05
 
 
-def test_all_of_one_are_near_each_other_not_only_neighbours() -> None:
+def test_an_event_joins_what_is_near_all_of_it_of_other_vods_and_of_its_kind() -> None:
     assert keys(marks(("a", 10.0), ("b", 10.2), ("c", 10.4))) == ["01", "2"]
-
-
-def test_two_of_one_vod_are_two() -> None:
     assert keys(marks(("a", 10.0), ("a", 10.1), ("b", 10.15))) == ["0", "12"]
-
-
-def test_other_kinds_stay_apart() -> None:
     assert keys([*marks(("a", 10.0)), *marks(("b", 10.0), kind="death")]) == ["0", "0"]
+    assert keys(marks(("a", 10.0), ("b", 10.9), frame=1.0)) == ["01"]
 
 
 def test_what_belongs_to_no_vod_or_was_written_by_people_stays_by_itself() -> None:
@@ -52,10 +44,6 @@ def test_what_belongs_to_no_vod_or_was_written_by_people_stays_by_itself() -> No
     assert keys(alone) == ["x", "y"]
     between = [*marks(("a", 10.0), ("b", 10.1)), Mark("x", 2, "kill", "c", 10.05, is_alone=True)]
     assert keys(between) == ["01", "x"]
-
-
-def test_a_frame_of_the_slower_vod_may_be_longer() -> None:
-    assert keys(marks(("a", 10.0), ("b", 10.9), frame=1.0)) == ["01"]
 
 
 placed = st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.floats(0, 20, allow_nan=False)), max_size=30)

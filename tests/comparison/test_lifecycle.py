@@ -92,17 +92,15 @@ class TestCopying:
         assert api.delete(url).status_code == 200
         assert api.get(f"{BASE}/{copy['session_id']}/events").json()["total"] == 2
 
-    def test_it_has_the_name_that_is_given(self, api: Api, owner: User, url: str) -> None:
+    def test_a_copy_has_a_given_name_and_counts(self, api: Api, owner: User, url: str, settings: Any) -> None:
         assert session_of(api.post(f"{url}/duplicate", {"name": "Again"}), 201)["name"] == "Again"
         refused(api.post(f"{url}/duplicate", {"name": "x" * 201}), 400, "invalid")
         long = make_session(owner, name="x" * 200)
         assert len(session_of(api.post(f"{BASE}/{long.pk}/duplicate"), 201)["name"]) == 200
-
-    def test_it_counts_as_one_more(self, api: Api, url: str, settings: Any) -> None:
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": {**settings.TIER_LIMITS["free"], "max_sessions": 1}}
         refused(api.post(f"{url}/duplicate"), 409, "session_limit")
 
-    def test_a_deleted_videos_place_stays_empty_and_goes_with_the_copy(
+    def test_a_gap_is_copied_and_deleted_with_the_copy(
         self, api: Api, other_api: Api, owner: User, other: User
     ) -> None:
         video = make_video(other, duration=90.0)

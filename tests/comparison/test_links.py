@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db.models.functions import Now
 from django.http import HttpResponse
@@ -42,14 +43,12 @@ def url(session: ComparisonSession) -> str:
 def make_link(api: Api, url: str, **body: Any) -> dict[str, Any]:
     response = api.post(f"{url}/links", body)
     assert response.status_code == 201, response.content
-    made: dict[str, Any] = response.json()["link"]
-    return made
+    return response.json()["link"]
 
 
 def path_of(link: dict[str, Any]) -> str:
     """The address of a link within the site."""
-    path: str = link["url"].removeprefix("http://testserver")
-    return path
+    return link["url"].removeprefix("http://testserver")
 
 
 def opened(link: dict[str, Any], *, by: Api | None = None) -> Api:
@@ -65,10 +64,8 @@ def opened(link: dict[str, Any], *, by: Api | None = None) -> Api:
 
 def post_form(visitor: Api, path: str, **fields: str) -> HttpResponse:
     """Send a page's form."""
-    response: HttpResponse = visitor.client.post(
-        path, {**fields, "csrfmiddlewaretoken": visitor.client.cookies["csrftoken"].value}, **HTML
-    )
-    return response
+    token = visitor.client.cookies["csrftoken"].value
+    return visitor.client.post(path, {**fields, "csrfmiddlewaretoken": token}, **HTML)
 
 
 class TestMaking:
@@ -80,29 +77,28 @@ class TestMaking:
         assert made["expires_at"] - made["created_at"] == pytest.approx(604_800, abs=2)
         assert (made["can_comment"], made["has_password"]) == (True, True)
         assert api.get(f"{url}/links").json() == {"ok": True, "links": [made]}
+        with override_settings(PUBLIC_URL="https://vod.example.org"):
+            assert make_link(api, url)["url"].startswith("https://vod.example.org/r/")
 
-    def test_neither_its_secret_nor_its_password_is_kept(self, api: Api, url: str) -> None:
+    def test_neither_secret_nor_password_nor_expired_links_are_kept(self, api: Api, url: str) -> None:
         token = make_link(api, url, password="hunter2-hunter2")["url"].rsplit("/", 1)[1]
         row = ShareLink.objects.get()
         kept = f"{vars(row)} {list(AuditEntry.objects.values())}"
         assert token not in kept
         assert "hunter2" not in kept
         assert list(AuditEntry.objects.values_list("action", flat=True)) == ["link.made"]
+        ShareLink.objects.update(expires_at=Now())
+        assert api.get(f"{url}/links").json()["links"] == []
+        assert links.purge() == 1
 
-    @override_settings(PUBLIC_URL="https://vod.example.org")
-    def test_its_address_is_that_of_the_program_for_others(self, api: Api, url: str) -> None:
-        assert make_link(api, url)["url"].startswith("https://vod.example.org/r/")
-
-    @pytest.mark.parametrize(
-        "body",
-        [{"expires_in": 3599}, {"expires_in": 2_592_001}, {"expires_in": "soon"}, {"password": ""}, {"password": 7},
-         {"password": "x" * 201}, {"can_comment": "perhaps"}],
-    )  # fmt: skip
-    def test_what_is_no_link_is_refused(self, api: Api, url: str, body: dict[str, Any]) -> None:
-        refused(api.post(f"{url}/links", body), 400, "invalid")
+    def test_bad_links_and_too_many_are_refused(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for body in (
+            {"expires_in": 3599}, {"expires_in": 2_592_001}, {"expires_in": "soon"}, {"password": ""}, {"password": 7},
+            {"password": "x" * 201}, {"can_comment": "perhaps"},
+        ):  # fmt: skip
+            with check(str(body)[:40]):
+                refused(api.post(f"{url}/links", body), 400, "invalid")
         assert not ShareLink.objects.exists()
-
-    def test_there_are_so_many_at_most(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(links, "MAX_LINKS", 1)
         make_link(api, url)
         assert refused(api.post(f"{url}/links", {}), 409, "too_many_links")["limit"] == 1
@@ -118,15 +114,9 @@ class TestMaking:
         refused(api.delete(one), 404, "link_not_found")
         assert AuditEntry.objects.filter(action="link.withdrawn").exists()
 
-    def test_those_that_are_over_are_neither_listed_nor_kept(self, api: Api, url: str) -> None:
-        make_link(api, url)
-        ShareLink.objects.update(expires_at=Now())
-        assert api.get(f"{url}/links").json()["links"] == []
-        assert links.purge() == 1
-
 
 class TestOpening:
-    def test_it_leads_to_the_comparison_whose_address_has_no_secret(self, api: Api, url: str) -> None:
+    def test_it_leads_to_the_comparison_whose_address_has_no_secret(self, api: Api, url: str, settings: Any) -> None:
         link = make_link(api, url)
         visitor = Api()
         answer = visitor.client.get(path_of(link))
@@ -135,25 +125,25 @@ class TestOpening:
         assert "noindex" in answer["X-Robots-Tag"]
         assert "no-store" in answer["Cache-Control"]
         (cookie,) = answer.cookies.values()
-        assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
+        assert (cookie["httponly"], cookie["samesite"], cookie["secure"]) == (True, "Lax", "")
         assert link["url"].rsplit("/", 1)[1] not in cookie.value
         page = visitor.client.get(answer["Location"], **HTML)
         assert page.status_code == 200
         assert "noindex" in page["X-Robots-Tag"]
         assert "&amp;grant=link." in page.content.decode()
-
-    @override_settings(SESSION_COOKIE_SECURE=True)
-    def test_where_sessions_are_for_https_alone_so_is_the_link(self, api: Api, url: str) -> None:
-        (cookie,) = Api().client.get(path_of(make_link(api, url))).cookies.values()
+        settings.SESSION_COOKIE_SECURE = True
+        (cookie,) = Api().client.get(path_of(link)).cookies.values()
         assert cookie["secure"]
 
-    def test_without_it_the_page_asks_to_sign_in(self, session: ComparisonSession) -> None:
+    def test_without_a_link_nothing_is_opened(self, session: ComparisonSession) -> None:
         answer = Api().client.get(f"/compare/{session.pk}", **HTML)
         assert (answer.status_code, answer["Location"]) == (302, f"/login?next=/compare/{session.pk}")
-
-    @pytest.mark.parametrize("token", ["x", "", "é" * 40, "A" * 43])
-    def test_what_is_no_link_opens_nothing(self, token: str) -> None:
-        assert Api().client.get(f"/r/{token}", **HTML).status_code == 404
+        for token in ("x", "", "é" * 40, "A" * 43):
+            assert Api().client.get(f"/r/{token}", **HTML).status_code == 404
+        visitor = Api()
+        visitor.client.get("/login", **HTML)
+        for form in ("password", "name"):
+            assert post_form(visitor, f"/compare/{session.pk}/{form}", password="x").status_code == 404
 
     @pytest.mark.parametrize("end", ["withdrawn", "over", "owner left"])
     def test_what_has_ended_opens_nothing_and_closes_what_was_open(
@@ -197,7 +187,7 @@ class TestOpening:
 
     def test_a_network_opens_so_many_a_minute(self, api: Api, url: str, throttled: None) -> None:
         path = path_of(make_link(api, url))
-        with override_settings(THROTTLES={**throttle_settings(), "link_open": 2}):
+        with override_settings(THROTTLES={**settings.THROTTLES, "link_open": 2}):
             assert [Api().client.get(path, **HTML).status_code for _ in range(3)] == [302, 302, 429]
 
     def test_a_browser_keeps_so_many_links(self, api: Api, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,12 +197,6 @@ class TestOpening:
             opened(make_link(api, f"{BASE}/{make_session(owner).pk}"), by=visitor)
         kept = [one for one in visitor.client.cookies.values() if one.key.startswith(links.COOKIE) and one.value]
         assert len(kept) == 2
-
-
-def throttle_settings() -> dict[str, int]:
-    from django.conf import settings
-
-    return dict(settings.THROTTLES)
 
 
 @pytest.fixture
@@ -233,18 +217,12 @@ class TestPassword:
         wrong = post_form(visitor, f"{location}/password", password="two words")
         assert wrong.status_code == 403
         assert "not the password" in wrong.content.decode()
+        post_form(visitor, f"{location}/name", name="Ann")
         refused(visitor.get(url), 401, "unauthenticated")
         right = post_form(visitor, f"{location}/password", password=" two words ")
         assert (right.status_code, right["Location"]) == (302, location)
         assert visitor.get(url).status_code == 200
         assert AuditEntry.objects.filter(action="link.password_wrong").count() == 1
-
-    def test_giving_a_name_does_not_unlock_it(self, api: Api, url: str) -> None:
-        visitor = Api()
-        location = visitor.client.get(path_of(make_link(api, url, password="x")))["Location"]
-        visitor.client.get(location, **HTML)
-        post_form(visitor, f"{location}/name", name="Ann")
-        refused(visitor.get(url), 401, "unauthenticated")
 
     def test_the_password_of_one_link_opens_no_other(self, api: Api, url: str) -> None:
         first, second = (make_link(api, url, password=word) for word in ("first", "second"))
@@ -261,23 +239,15 @@ class TestPassword:
         visitor = Api()
         location = visitor.client.get(path_of(make_link(api, url, password="right")))["Location"]
         visitor.client.get(location, **HTML)
-        with override_settings(THROTTLES={**throttle_settings(), name: 2}):
+        with override_settings(THROTTLES={**settings.THROTTLES, name: 2}):
             answers = [post_form(visitor, f"{location}/password", password=word) for word in ("a", "b", "right")]
         assert [answer.status_code for answer in answers] == [403, 403, 429]
         assert int(answers[-1]["Retry-After"]) > 0
         refused(visitor.get(url), 401, "unauthenticated")
 
-    def test_without_an_opened_link_there_is_nothing_to_unlock(self, session: ComparisonSession) -> None:
-        visitor = Api()
-        visitor.client.get("/login", **HTML)
-        for form in ("password", "name"):
-            assert post_form(visitor, f"/compare/{session.pk}/{form}", password="x").status_code == 404
-
 
 class TestVisiting:
-    def test_a_visitor_sees_the_comparison_and_nothing_else_of_its_owner(
-        self, api: Api, url: str, session: ComparisonSession, owner: User
-    ) -> None:
+    def test_a_visitor_sees_nothing_else(self, api: Api, url: str, session: ComparisonSession, owner: User) -> None:
         session.vods.update(path="/srv/recordings/of the owner.mp4")
         visitor = opened(make_link(api, url))
         shown = visitor.get(url).json()["session"]
@@ -313,6 +283,20 @@ class TestVisiting:
         visitor.headers = {}
         refused(visitor.post(f"{url}/events", COMMENT), 403, "csrf_failed")
         assert not SessionEvent.objects.exists()
+        # A visitor's name can look like no account.
+        for name in ("", "owner"):
+            named = LinkVisitor(uuid.uuid4(), "comp-x", uuid.uuid4(), name).username
+            with pytest.raises(ValidationError, match="username"):
+                make_user(named).full_clean()
+
+    def test_all_visitors_together_write_so_much_at_most(
+        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
+        link = make_link(api, url, can_comment=True)
+        assert opened(link).post(f"{url}/events", COMMENT).status_code == 201
+        refused(opened(link).post(f"{url}/events", COMMENT), 409, "too_many_events")
+        assert api.post(f"{url}/events", COMMENT).status_code == 201
 
     def test_what_a_visitor_writes_is_theirs_and_under_their_name(self, api: Api, url: str) -> None:
         link = make_link(api, url, can_comment=True)
@@ -335,34 +319,15 @@ class TestVisiting:
         copied = api.get(f"{BASE}/{copy}/events").json()["events"]
         assert {one["created_by"] for one in copied} == {one["created_by"] for one in made}
 
-    def test_a_visitors_name_can_look_like_no_account(self) -> None:
-        for name in ("", "owner"):
-            named = LinkVisitor(uuid.uuid4(), "comp-x", uuid.uuid4(), name).username
-            with pytest.raises(ValidationError, match="username"):
-                make_user(named).full_clean()
-
-    def test_all_visitors_together_write_so_much_at_most(
-        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
+    def test_an_account_without_access_is_a_visitor(self, api: Api, url: str, owner: User, other: User) -> None:
         link = make_link(api, url, can_comment=True)
-        assert opened(link).post(f"{url}/events", COMMENT).status_code == 201
-        refused(opened(link).post(f"{url}/events", COMMENT), 409, "too_many_events")
-        assert api.post(f"{url}/events", COMMENT).status_code == 201
-
-    def test_who_may_see_it_by_themselves_stays_who_they_are(self, api: Api, url: str, owner: User) -> None:
-        browser = Api()
-        browser.client.force_login(owner)
-        opened(make_link(api, url), by=browser)
-        assert browser.get(f"{url}/links").status_code == 200
-        assert browser.post(f"{url}/events", COMMENT).json()["event"]["created_by"] == str(owner.pk)
-
-    def test_an_account_that_it_is_not_shared_with_is_a_visitor(self, api: Api, url: str, other: User) -> None:
-        browser = Api()
-        browser.client.force_login(other)
-        opened(make_link(api, url, can_comment=True), by=browser)
-        event = browser.post(f"{url}/events", COMMENT).json()["event"]
-        assert event["created_by"] != str(other.pk)
+        for user in (owner, other):
+            browser = Api()
+            browser.client.force_login(user)
+            opened(link, by=browser)
+            assert browser.get(f"{url}/links").status_code == (200 if user == owner else 403)
+            event = browser.post(f"{url}/events", COMMENT).json()["event"]
+            assert (event["created_by"] == str(user.pk)) is (user == owner)
         refused(browser.put(f"{url}/global-seek", {"timestamp": 1}), 403, "forbidden")
 
     def test_a_cookie_that_is_not_ours_opens_nothing(self, api: Api, url: str, owner: User) -> None:

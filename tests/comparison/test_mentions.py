@@ -10,7 +10,6 @@ from sessions_app.comparison.mentions import named_in
 from sessions_app.comparison.models import ComparisonSession, Mention
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_link, make_session, make_share, make_user
-from tests.support.pages import html_of
 from tests.support.sockets import Socket, ask, connected, next_message
 from tests.support.visitors import visitor
 from vodplatform.accounts.models import User
@@ -33,8 +32,7 @@ def url(session: ComparisonSession) -> str:
 def comment(api: Api, url: str, body: str) -> str:
     answer = api.post(f"{url}/events", {"kind": "comment", "global_time": 1.0, "body": body})
     assert answer.status_code == 201, answer.content
-    found: str = answer.json()["event"]["event_id"]
-    return found
+    return answer.json()["event"]["event_id"]
 
 
 def mentions(api: Api) -> list[int]:
@@ -55,10 +53,12 @@ def test_a_name_is_a_word_behind_an_at(text: str, found: list[str]) -> None:
     assert [user.username for user in named_in(text, people)] == found
 
 
-def test_who_is_named_is_told_until_they_look(api: Api, other_api: Api, url: str) -> None:
+def test_who_is_named_is_told_until_they_look(api: Api, other_api: Api, url: str, other: User) -> None:
     first, second = comment(api, url, "@other, why?"), comment(api, url, "And @Other here.")
     comment(api, url, "Nobody.")
     assert (mentions(other_api), mentions(api)) == ([2], [0])
+    assert set(other_api.get(f"{url}/events").json()["unseen"]) == {first, second}
+    assert api.get(f"{url}/events").json()["unseen"] == []
     api.post(f"{url}/events/{first}/replies", {"body": "@other?"})
     assert mentions(other_api) == [2]
     assert other_api.post(f"{url}/events/{first}/seen").json() == {"ok": True}
@@ -68,9 +68,13 @@ def test_who_is_named_is_told_until_they_look(api: Api, other_api: Api, url: str
     assert mentions(other_api) == [2]
     api.delete(f"{url}/events/{second}")
     assert mentions(other_api) == [1]
+    refused(other_api.post(f"{url}/events/{uuid.uuid4()}/seen"), 404, "event_not_found")
+    page = Api()
+    page.client.force_login(other)
+    assert "mentions you" in page.client.get("/compare").content.decode()
 
 
-def test_only_a_name_that_is_new_in_a_note_is_told(api: Api, other_api: Api, url: str) -> None:
+def test_only_a_name_that_is_new_is_told_and_what_is_taken_back_no_more(api: Api, other_api: Api, url: str) -> None:
     event = comment(api, url, "Why?")
     api.patch(f"{url}/events/{event}", {"body": "Why, @other?"})
     assert mentions(other_api) == [1]
@@ -78,22 +82,12 @@ def test_only_a_name_that_is_new_in_a_note_is_told(api: Api, other_api: Api, url
     api.patch(f"{url}/events/{event}", {"body": "Why so late, @other?"})
     api.patch(f"{url}/events/{event}", {"label": "Late"})
     assert mentions(other_api) == [0]
-
-
-def test_what_is_taken_back_is_told_no_more(api: Api, other_api: Api, url: str) -> None:
     event = comment(api, url, "@other?")
     answer = api.post(f"{url}/events/{event}/replies", {"body": "@other!"}).json()
     api.patch(f"{url}/events/{event}", {"body": "Nobody?"})
     assert mentions(other_api) == [1]
     api.delete(f"{url}/events/{event}/replies/{answer['event']['replies'][0]['reply_id']}")
     assert mentions(other_api) == [0]
-
-
-def test_the_list_of_events_says_which(api: Api, other_api: Api, url: str) -> None:
-    event = comment(api, url, "@other")
-    comment(api, url, "Nobody.")
-    assert other_api.get(f"{url}/events").json()["unseen"] == [event]
-    assert api.get(f"{url}/events").json()["unseen"] == []
 
 
 @pytest.mark.both
@@ -105,8 +99,7 @@ async def test_who_is_named_is_told_and_nobody_else(owner: User, other: User) ->
     url = f"{BASE}/{session.pk}"
 
     async def named(socket: Socket) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = (await next_message(socket, "events"))["named"]
-        return found
+        return (await next_message(socket, "events"))["named"]
 
     path = f"/ws/sessions/{session.pk}/"
     async with connected(path, key=key) as here, connected(path, key=other_key) as there:
@@ -135,13 +128,7 @@ def test_what_a_file_brings_names_nobody_anew(api: Api, other_api: Api, url: str
     assert mentions(other_api) == [0]
 
 
-def test_an_unknown_event_is_not_seen(api: Api, url: str) -> None:
-    refused(api.post(f"{url}/events/{uuid.uuid4()}/seen"), 404, "event_not_found")
-
-
-def test_who_may_comment_is_told_whom_they_can_name(
-    api: Api, other_api: Api, url: str, session: ComparisonSession
-) -> None:
+def test_commenters_learn_whom_they_can_name(api: Api, other_api: Api, url: str, session: ComparisonSession) -> None:
     make_share(session, make_user("silent", is_active=False))
     watcher = make_user("watcher")
     make_share(session, watcher)
@@ -157,10 +144,3 @@ def test_a_visitor_names_people_and_learns_no_names(api: Api, url: str, session:
     assert mentions(api) == [1]
     assert guest.post(f"{url}/events/{event}/seen").status_code == 200
     assert mentions(api) == [1]
-
-
-def test_the_page_of_all_comparisons_shows_it(api: Api, other: User, url: str) -> None:
-    comment(api, url, "@other")
-    page = Api()
-    page.client.force_login(other)
-    assert "mentions you" in html_of(page.client.get("/compare"))

@@ -9,6 +9,7 @@ import opentimelineio as otio
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from opentimelineio.opentime import RationalTime, TimeRange
+from pytest_check import check
 
 from sessions_app.comparison.models import ComparisonSession, SessionEvent
 from tests.support.api import BASE, Api, refused
@@ -51,7 +52,7 @@ def fields(event: dict[str, Any]) -> dict[str, Any]:
     return {name: event[name] for name in names}
 
 
-def test_the_vods_are_tracks_at_their_offsets(api: Api, url: str) -> None:
+def test_the_vods_are_tracks_at_their_offsets_and_a_faster_clock_is_a_time_warp(api: Api, url: str) -> None:
     timeline = timeline_of(api, url)
     begins = {}
     for clip in timeline.find_clips():
@@ -59,9 +60,6 @@ def test_the_vods_are_tracks_at_their_offsets(api: Api, url: str) -> None:
         begins[clip.name] = (span.start_time.to_seconds(), clip.source_range.start_time.to_seconds())
     # From where the clock begins: the second is 50 s ahead, the third begins 37 s later.
     assert list(begins.values()) == [pytest.approx((0, 0)), pytest.approx((0, 50)), pytest.approx((37, 0))]
-
-
-def test_a_clock_that_runs_faster_is_a_time_warp(api: Api, url: str) -> None:
     api.put(f"{url}/offsets", {"drifts": {"vod-2": 500.0}, "source": "manual"})
     [warp] = [effect for clip in timeline_of(api, url).find_clips() for effect in clip.effects]
     assert warp.time_scalar == pytest.approx(1.0005)
@@ -81,11 +79,8 @@ def test_what_goes_out_comes_in_as_it_was(api: Api, url: str) -> None:
     assert send(api, url, timeline).json() == {"ok": True, "created": 3}
     after = [fields(event) for event in api.get(f"{url}/events?joined=false").json()["events"]]
     for one, other in zip(before, after, strict=True):
-        assert other == {
-            **one,
-            "time": pytest.approx(one["time"], abs=1e-8),
-            "end": one["end"] and pytest.approx(one["end"]),
-        }
+        times = {"time": pytest.approx(one["time"], abs=1e-8), "end": one["end"] and pytest.approx(one["end"])}
+        assert other == {**one, **times}
     assert {event.origin for event in SessionEvent.objects.all()} == {"import"}
 
 
@@ -119,9 +114,8 @@ def test_markers_of_another_program_stand_where_it_has_them(api: Api, url: str, 
     assert (found["of all"]["vod_id"], found["of all"]["time"], found["of all"]["kind"]) == (None, 1.0, "mark")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_is_no_timeline_is_refused(api: Api, url: str) -> None:
+    for text in (
         '{"OTIO_SCHEMA": "Timeline.1", "tracks": null}',
         # A stack that holds itself.
         '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "OTIO_REF_ID": "S", "children": '
@@ -130,31 +124,29 @@ def test_markers_of_another_program_stand_where_it_has_them(api: Api, url: str, 
         '{"OTIO_SCHEMA": "Timeline.1", "tracks": {"OTIO_SCHEMA": "Stack.1", "children": [[], 7]}}',
         "{", "{}", '{"OTIO_SCHEMA": "Nothing.1"}', '{"OTIO_SCHEMA": "Timeline.1", "tracks": 5}',
         '{"OTIO_SCHEMA": "Clip.2"}', '{"a": ' * 60_000,
-    ],
-    ids=["no tracks", "itself", "marker", "children", "half", "empty", "unknown", "broken", "no timeline", "deep"],
-)  # fmt: skip
-def test_what_is_no_timeline_is_refused(api: Api, url: str, text: str) -> None:
-    refused(send(api, url, text), 400, "invalid")
+    ):  # fmt: skip
+        with check(text[:100]):
+            refused(send(api, url, text), 400, "invalid")
+    for value, rate in ((5, 0), (-5, 24), (1e300, 1)):  # a marker at no time
+        refused(send(api, url, marked(value, rate)), 400, "invalid")
+    assert not SessionEvent.objects.exists()
+
+
+def marked(value: float, rate: float) -> Any:
+    """Return a timeline with one marker at `value` of `rate`."""
+    timeline = otio.schema.Timeline("cut")
+    span = TimeRange(RationalTime(value, rate), RationalTime(0, rate))
+    timeline.tracks.markers.append(otio.schema.Marker(name="x", marked_range=span))
+    return timeline
 
 
 @pytest.mark.parametrize("depth", [200, 900, 60_000])
 def test_a_timeline_that_is_nested_too_deeply_is_refused(api: Api, url: str, depth: int) -> None:
-    timeline = otio.schema.Timeline("deep")
-    span = TimeRange(RationalTime(1, 1), RationalTime(0, 1))
-    timeline.tracks.markers.append(otio.schema.Marker(name="x", marked_range=span))
+    timeline = marked(1, 1)
     assert send(api, url, timeline).status_code == 201
     text = otio.adapters.write_to_string(timeline, "otio_json")
     deep = text.replace('"metadata": {}', '"metadata": {"a": ' + "[" * depth + "]" * depth + "}", 1)
     refused(send(api, url, deep), 400, "invalid")
-
-
-@pytest.mark.parametrize(("value", "rate"), [(5, 0), (-5, 24), (1e300, 1)])
-def test_a_marker_at_no_time_is_refused(api: Api, url: str, value: float, rate: float) -> None:
-    timeline = otio.schema.Timeline("cut")
-    span = TimeRange(RationalTime(value, rate), RationalTime(0, rate))
-    timeline.tracks.markers.append(otio.schema.Marker(name="x", marked_range=span))
-    refused(send(api, url, timeline), 400, "invalid")
-    assert not SessionEvent.objects.exists()
 
 
 @pytest.mark.full

@@ -40,8 +40,7 @@ def url(session: ComparisonSession) -> str:
 def share(api: Api, url: str, username: str = "other", role: str = "viewer", **more: Any) -> dict[str, Any]:
     response = api.post(f"{url}/shares", {"username": username, "role": role, **more})
     assert response.status_code == 201, response.content
-    found: dict[str, Any] = response.json()["share"]
-    return found
+    return response.json()["share"]
 
 
 class TestInviting:
@@ -51,52 +50,42 @@ class TestInviting:
         assert made["created_at"] > 1e9
         assert api.get(f"{url}/shares").json() == {"ok": True, "shares": [made]}
 
-    def test_an_editor_always_may_comment(self, api: Api, url: str, other: User) -> None:
+    def test_inviting_again_and_too_many(
+        self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         assert share(api, url, role="editor")["can_comment"] is True
-
-    def test_inviting_again_changes_what_one_may(self, api: Api, url: str, other: User) -> None:
         first, second = share(api, url), share(api, url, role="editor")
         assert (second["share_id"], second["role"]) == (first["share_id"], "editor")
         assert SessionShare.objects.count() == 1
+        monkeypatch.setattr(sharing, "MAX_SHARES", 1)
+        make_user("third")
+        body = {"username": "third", "role": "viewer"}
+        assert refused(api.post(f"{url}/shares", body), 409, "too_many_shares")["limit"] == 1
 
-    def test_what_is_changed_and_withdrawn(self, api: Api, url: str, other: User) -> None:
+    def test_what_is_changed_and_withdrawn(self, api: Api, url: str, other: User, owner: User) -> None:
         one = f"{url}/shares/{share(api, url)['share_id']}"
         assert api.patch(one, {"can_comment": True}).json()["share"]["can_comment"] is True
         assert api.patch(one, {"role": "editor"}).json()["share"]["role"] == "editor"
         assert api.delete(one).json() == {"ok": True}
         refused(api.delete(one), 404, "share_not_found")
         refused(api.patch(one, {"role": "viewer"}), 404, "share_not_found")
-
-    @pytest.mark.parametrize("name", ["nobody", "Other", "owner", "gone"])
-    def test_who_is_no_other_account_is_unknown(self, api: Api, url: str, other: User, name: str) -> None:
-        make_user("gone", is_active=False)
-        refused(api.post(f"{url}/shares", {"username": name, "role": "viewer"}), 400, "unknown_user")
-
-    @pytest.mark.parametrize(
-        "body",
-        [{}, {"username": "other"}, {"username": "other", "role": "owner"}, {"username": 7, "role": "viewer"},
-         {"username": "other", "role": "viewer", "can_comment": "perhaps"}],
-    )  # fmt: skip
-    def test_what_is_no_share_is_refused(self, api: Api, url: str, other: User, body: dict[str, Any]) -> None:
-        refused(api.post(f"{url}/shares", body), 400, "invalid")
-        assert not SessionShare.objects.exists()
-
-    def test_there_are_so_many_at_most(self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sharing, "MAX_SHARES", 1)
-        share(api, url)
-        make_user("third")
-        body = {"username": "third", "role": "viewer"}
-        assert refused(api.post(f"{url}/shares", body), 409, "too_many_shares")["limit"] == 1
-
-    def test_of_an_archived_comparison_it_can_be_withdrawn_and_no_more(self, api: Api, url: str, other: User) -> None:
+        elsewhere = share(api, f"{BASE}/{make_session(owner).pk}")
+        refused(api.delete(f"{url}/shares/{elsewhere['share_id']}"), 404, "share_not_found")
         one = f"{url}/shares/{share(api, url)['share_id']}"
         api.post(f"{url}/archive")
         refused(api.patch(one, {"role": "editor"}), 409, "archived")
         assert api.delete(one).status_code == 200
 
-    def test_a_share_of_another_comparison_is_unknown(self, api: Api, url: str, owner: User, other: User) -> None:
-        elsewhere = share(api, f"{BASE}/{make_session(owner).pk}")
-        refused(api.delete(f"{url}/shares/{elsewhere['share_id']}"), 404, "share_not_found")
+    def test_what_is_no_share_is_refused(self, api: Api, url: str, other: User) -> None:
+        make_user("gone", is_active=False)
+        for name in ("nobody", "Other", "owner", "gone"):
+            refused(api.post(f"{url}/shares", {"username": name, "role": "viewer"}), 400, "unknown_user")
+        for body in (
+            {}, {"username": "other"}, {"username": "other", "role": "owner"}, {"username": 7, "role": "viewer"},
+            {"username": "other", "role": "viewer", "can_comment": "perhaps"},
+        ):  # fmt: skip
+            refused(api.post(f"{url}/shares", body), 400, "invalid")
+        assert not SessionShare.objects.exists()
 
 
 # Calls that change something, with who may make them: v viewer, c viewer who may comment, e editor.
@@ -127,17 +116,12 @@ class TestRights:
     def test_each_may_what_the_contract_says(self, api: Api, other_api: Api, url: str, who: str) -> None:
         share(api, url, **RIGHTS[who])
         for may, method, path, body in CALLS:
-            send = getattr(other_api, method)
-            answer = send(f"{url}{path}") if body is None else send(f"{url}{path}", body)
+            answer = other_api.send(method.upper(), f"{url}{path}", body)
             with check(f"{method} {path} {body} by {who}"):
                 if who in may:
                     assert answer.status_code < 400, answer.content
                 else:
                     assert answer.json()["type"] == "forbidden"
-
-    def test_who_is_not_invited_sees_nothing(self, other_api: Api, url: str) -> None:
-        for path in ("", "/events", "/shares"):
-            refused(other_api.get(f"{url}{path}"), 404, "session_not_found")
 
     def test_it_is_in_the_list_with_what_one_may(self, api: Api, other_api: Api, url: str, owner: User) -> None:
         share(api, url, role="editor")
@@ -162,14 +146,12 @@ class TestRights:
         assert other_api.delete(f"{url}/events/{theirs}/replies/{mine}").status_code == 200
         assert other_api.delete(f"{url}/events/{own}").status_code == 200
 
-    def test_who_may_comment_no_more_leaves_even_their_own(self, api: Api, other_api: Api, url: str) -> None:
+    def test_without_comment_rights_even_ones_own_comment_stays(self, api: Api, other_api: Api, url: str) -> None:
         one = f"{url}/shares/{share(api, url, can_comment=True)['share_id']}"
         event = other_api.post(f"{url}/events", {"global_time": 1, "kind": "comment"}).json()["event"]["event_id"]
         api.patch(one, {"can_comment": False})
         refused(other_api.delete(f"{url}/events/{event}"), 403, "forbidden")
         refused(other_api.post(f"{url}/events/{event}/replies", {"body": "x"}), 403, "forbidden")
-
-    def test_a_copy_needs_videos_that_one_may_see_by_oneself(self, api: Api, other_api: Api, url: str) -> None:
         share(api, url, role="editor")
         refused(other_api.post(f"{url}/duplicate", {}), 400, "video_not_found")
 
@@ -202,9 +184,7 @@ class TestRights:
         assert other_api.post(f"{url}/events/{event}/replies", {"body": "123456"}).status_code == 201
         refused(other_api.post(f"{url}/events/{event}/replies", {"body": "12345"}), 409, "too_many_events")
 
-    def test_who_only_watches_sees_no_evidence(
-        self, api: Api, other_api: Api, url: str, session: ComparisonSession
-    ) -> None:
+    def test_viewers_see_no_evidence(self, api: Api, other_api: Api, url: str, session: ComparisonSession) -> None:
         """Its addresses do not end with the share."""
         alignment = make_alignment(session)
         made = share(api, url)
@@ -288,9 +268,7 @@ class TestPresence:
         message = await next_message(communicator, "presence")
         return {one["name"]: (one["role"], one["following"]) for one in message["people"]}
 
-    async def test_each_is_told_who_else_is_there(
-        self, api: Api, url: str, session: ComparisonSession, other: User
-    ) -> None:
+    async def test_presence_is_broadcast(self, api: Api, url: str, session: ComparisonSession, other: User) -> None:
         await ask(share, api, url)
         path = f"/ws/sessions/{session.pk}/"
         both = {"owner": ("owner", True), "other": ("viewer", True)}
@@ -299,23 +277,15 @@ class TestPresence:
             async with connected(path, key=await ask(make_key, other)) as guest:
                 assert await self.people(guest) == both
                 assert await self.people(host) == both
-                for nonsense in (
-                    "{",
-                    "[]",
-                    "7",
-                    '{"type": "following", "following": 1}',
-                    '{"type": "session"}',
-                    "[" * 50_000,
-                ):
+                following = '{"type": "following", "following": 1}'
+                for nonsense in ("{", "[]", "7", following, '{"type": "session"}', "[" * 50_000):
                     await guest.say(nonsense)
                 await guest.say('{"type": "following", "following": false}')
                 assert await self.people(host) == {**both, "other": ("viewer", False)}
             assert await self.people(host) == {"owner": ("owner", True)}
         assert not presence._rooms
 
-    async def test_thirty_who_watch_know_of_each_other_and_are_told_of_a_change(
-        self, api: Api, url: str, session: ComparisonSession
-    ) -> None:
+    async def test_thirty_viewers_are_told_of_each_other(self, api: Api, url: str, session: ComparisonSession) -> None:
         def invite() -> list[str]:
             guests = [make_user(f"guest-{number:02}") for number in range(29)]
             for guest in guests:
@@ -368,7 +338,7 @@ class TestPresence:
                 # Nobody is told that they are alone.
                 assert await one.receive_nothing(0.6)
 
-    async def test_what_another_process_says_counts_until_it_is_silent_for_long(
+    async def test_silent_processes_are_dropped(
         self, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         said = {"process": "another", "people": [{"name": "far", "role": "viewer", "following": True}], "asks": True}

@@ -14,28 +14,22 @@ from vodplatform.accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-class TestSwitchedOff:
-    @pytest.fixture(autouse=True)
-    def off(self, settings: Any) -> None:
-        settings.MULTI_VOD_ENABLED = False
-
-    def test_every_address_says_so(self, api: Api, owner: User) -> None:
-        session = make_session(owner)
-        base = f"{BASE}/{session.session_id}"
-        alignment = f"{base}/alignments/{make_alignment(session).job_id}"
-        calls = [
-            ("POST", BASE), ("GET", f"{BASE}/list"), ("GET", base), ("PATCH", base), ("DELETE", base),
-            ("PUT", f"{base}/global-seek"), ("PUT", f"{base}/vods/vod-1/seek"), ("PUT", f"{base}/playback"),
-            ("PUT", f"{base}/offsets"), ("GET", f"{base}/offset-history"), ("POST", f"{base}/align"),
-            ("GET", alignment), ("POST", f"{alignment}/apply"), ("POST", f"{base}/timer-preview"),
-        ]  # fmt: skip
-        for method, path in calls:
-            refused(api.send(method, path, {}), 404, "feature_disabled")
-        session.refresh_from_db()
-        assert session.revision == 1
-
-    def test_who_is_not_signed_in_is_told_that_first(self, anonymous: Api) -> None:
-        refused(anonymous.get(f"{BASE}/list"), 401, "unauthenticated")
+def test_switched_off_every_address_says_so(api: Api, anonymous: Api, owner: User, settings: Any) -> None:
+    settings.MULTI_VOD_ENABLED = False
+    refused(anonymous.get(f"{BASE}/list"), 401, "unauthenticated")
+    session = make_session(owner)
+    base = f"{BASE}/{session.session_id}"
+    alignment = f"{base}/alignments/{make_alignment(session).job_id}"
+    calls = [
+        ("POST", BASE), ("GET", f"{BASE}/list"), ("GET", base), ("PATCH", base), ("DELETE", base),
+        ("PUT", f"{base}/global-seek"), ("PUT", f"{base}/vods/vod-1/seek"), ("PUT", f"{base}/playback"),
+        ("PUT", f"{base}/offsets"), ("GET", f"{base}/offset-history"), ("POST", f"{base}/align"),
+        ("GET", alignment), ("POST", f"{alignment}/apply"), ("POST", f"{base}/timer-preview"),
+    ]  # fmt: skip
+    for method, path in calls:
+        refused(api.send(method, path, {}), 404, "feature_disabled")
+    session.refresh_from_db()
+    assert session.revision == 1
 
 
 @pytest.mark.parametrize("size", [0, 1, 20])

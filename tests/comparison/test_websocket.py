@@ -79,42 +79,24 @@ class TestHowMany:
 
 
 class TestSigningIn:
-    async def test_a_token_in_the_header_lets_in(self, path: str, key: str) -> None:
-        async with connected(path, key=key) as communicator:
-            assert (await next_message(communicator))["type"] == "session"
-
     async def test_the_address_needs_no_trailing_slash(self, path: str, key: str) -> None:
         async with connected(path.rstrip("/"), key=key) as communicator:
             assert (await next_message(communicator))["type"] == "session"
 
-    async def test_an_admin_may_watch(self, path: str, admin_person: User) -> None:
-        async with connected(path, key=await ask(make_key, admin_person)) as communicator:
-            assert (await next_message(communicator))["type"] == "session"
-
-    async def test_without_a_sign_in_it_is_closed_with_4401(self, path: str) -> None:
+    async def test_without_a_token_that_is_valid_it_is_closed_with_4401(self, path: str, key: str) -> None:
         assert await first_close(socket(path)) == 4401
-
-    @pytest.mark.parametrize("header", ["Token wrong", "Token", "Token ", "Bearer x", "Basic eDp5", "\xff\xfe"])
-    async def test_a_wrong_token_is_closed_with_4401(self, path: str, header: str) -> None:
-        assert await first_close(socket(path, headers={"authorization": header})) == 4401
-
-    async def test_a_revoked_token_is_closed_with_4401(self, path: str, key: str) -> None:
+        for header in ("Token wrong", "Token", "Token ", "Bearer x", "Basic eDp5", "\xff\xfe"):
+            assert await first_close(socket(path, headers={"authorization": header})) == 4401
         await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
         assert await first_close(socket(path, key=key)) == 4401
 
-    async def test_somebody_elses_session_is_closed_with_4404(self, path: str, other: User, moderator: User) -> None:
+    async def test_hidden_is_4404(self, path: str, key: str, other: User, moderator: User, settings: Any) -> None:
         for user in (other, moderator):
             assert await first_close(socket(path, key=await ask(make_key, user))) == 4404
-
-    @pytest.mark.parametrize("name", ["comp-none", "%00", "x" * 300, "🎮"])
-    async def test_an_unknown_session_is_closed_with_4404(self, key: str, name: str) -> None:
-        assert await first_close(socket(f"/ws/sessions/{name}/", key=key)) == 4404
-
-    @pytest.mark.parametrize("address", ["/ws/", "/ws/none/", "/ws/sessions/", "/", "/ws/sessions/a/b/"])
-    async def test_an_unknown_address_is_closed_with_4404(self, key: str, address: str) -> None:
-        assert await first_close(socket(address, key=key)) == 4404
-
-    async def test_a_switched_off_feature_is_closed_with_4404(self, path: str, key: str, settings: Any) -> None:
+        for name in ("comp-none", "%00", "x" * 300, "🎮"):
+            assert await first_close(socket(f"/ws/sessions/{name}/", key=key)) == 4404
+        for address in ("/ws/", "/ws/none/", "/ws/sessions/", "/", "/ws/sessions/a/b/"):
+            assert await first_close(socket(address, key=key)) == 4404
         settings.MULTI_VOD_ENABLED = False
         assert await first_close(socket(path, key=key)) == 4404
 
@@ -126,26 +108,18 @@ class TestSessionCookie:
         assert client.login(username=owner.username, password=PASSWORD)
         return f"sessionid={client.cookies['sessionid'].value}"
 
-    async def test_it_lets_in_from_a_page_of_this_host(self, path: str, cookie: str) -> None:
+    async def test_it_does_not_from_another_sites_page(self, path: str, cookie: str) -> None:
         headers = {"cookie": cookie, "origin": "https://vod.example:8000", "host": "vod.example:8000"}
         async with connected(path, headers=headers) as communicator:
             assert (await next_message(communicator))["type"] == "session"
-
-    @pytest.mark.parametrize(
-        "origin",
-        [None, "", "null", "https://evil.example", "https://vod.example", "https://vod.example:8000.evil.example",
-         "https://evil.example/vod.example:8000", "http://[", "vod.example:8000"],
-    )  # fmt: skip
-    async def test_it_does_not_from_another_sites_page(self, path: str, cookie: str, origin: str | None) -> None:
-        headers = {"cookie": cookie, "host": "vod.example:8000"}
-        if origin is not None:
-            headers["origin"] = origin
-        assert await first_close(socket(path, headers=headers)) == 4401
-
-    @pytest.mark.parametrize("cookie", ["sessionid=none", "sessionid=", "garbage", "a=b; \xff=c", "sessionid=%00"])
-    async def test_a_wrong_cookie_is_closed_with_4401(self, path: str, cookie: str) -> None:
-        headers = {"cookie": cookie, "origin": "http://vod.example", "host": "vod.example"}
-        assert await first_close(socket(path, headers=headers)) == 4401
+        assert await first_close(socket(path, headers={"cookie": cookie, "host": "vod.example:8000"})) == 4401
+        for origin in (
+            "", "null", "https://evil.example", "https://vod.example", "https://vod.example:8000.evil.example",
+            "https://evil.example/vod.example:8000", "http://[", "vod.example:8000",
+        ):  # fmt: skip
+            assert await first_close(socket(path, headers=headers | {"origin": origin})) == 4401, origin
+        for wrong in ("sessionid=none", "sessionid=", "garbage", "a=b; \xff=c", "sessionid=%00"):
+            assert await first_close(socket(path, headers=headers | {"cookie": wrong})) == 4401, wrong
 
     async def test_a_token_needs_no_origin(self, path: str, key: str) -> None:
         async with connected(path, key=key, headers={"origin": "https://evil.example", "host": "a"}) as communicator:
@@ -166,9 +140,7 @@ class TestWatching:
                 vod.pop("stream_url")
         assert message["session"] == shown
 
-    async def test_every_change_reaches_every_viewer(
-        self, path: str, key: str, session: ComparisonSession, admin_person: User
-    ) -> None:
+    async def test_changes_are_sent(self, path: str, key: str, session: ComparisonSession, admin_person: User) -> None:
         admin_key = await ask(make_key, admin_person)
         base = f"{BASE}/{session.session_id}"
         alignment = await ask(make_alignment, session)
@@ -190,26 +162,7 @@ class TestWatching:
                 for communicator in (first, second):
                     message = await message_of(communicator, lambda m: m["type"] == "session")
                     assert (message["revision"], message["by"]) == (number, "admin")
-                    assert json.dumps(message["session"], sort_keys=True) == json.dumps(
-                        response.json()["session"], sort_keys=True
-                    )
-
-    async def test_a_refused_change_sends_nothing(self, path: str, key: str, session: ComparisonSession) -> None:
-        async with connected(path, key=key) as communicator:
-            await next_message(communicator)
-            bad = {"offsets": {"vod-1": 1, "vod-9": 1}, "source": "manual"}
-            await ask(lambda: Api(key).put(f"{BASE}/{session.session_id}/offsets", bad))
-            await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Good"}))
-            message = await next_message(communicator)
-            assert (message["revision"], message["session"]["name"]) == (2, "Good")
-
-    async def test_a_viewer_hears_only_of_its_own_session(self, path: str, key: str, owner: User) -> None:
-        elsewhere = await ask(make_session, owner)
-        async with connected(path, key=key) as communicator:
-            own = await next_message(communicator)
-            await ask(lambda: Api(key).patch(f"{BASE}/{elsewhere.session_id}", {"name": "Elsewhere"}))
-            await ask(lambda: Api(key).patch(f"{BASE}/{own['session']['session_id']}", {"name": "Here"}))
-            assert (await next_message(communicator))["session"]["name"] == "Here"
+                    assert message["session"] == response.json()["session"]
 
     async def test_a_deleted_session_closes_its_viewers(self, path: str, key: str, session: ComparisonSession) -> None:
         async with connected(path, key=key) as communicator:
@@ -218,16 +171,19 @@ class TestWatching:
             event = await communicator.receive_output(5)
             assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
-    @pytest.mark.parametrize("said", ["not json", "[]", "{}", '{"type": "clock"}', "\x00", "x" * 100_000])
-    async def test_what_a_viewer_says_is_ignored(
-        self, path: str, key: str, session: ComparisonSession, said: str
-    ) -> None:
+    async def test_noise_sends_nothing(self, path: str, key: str, owner: User, session: ComparisonSession) -> None:
+        elsewhere = await ask(make_session, owner)
         async with connected(path, key=key) as communicator:
             await next_message(communicator)
-            await communicator.say(said)
+            for said in ("not json", "[]", "{}", '{"type": "clock"}', "\x00", "x" * 100_000):
+                await communicator.say(said)
             await communicator.say(data=b"\xff\x00")
-            await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Still here"}))
-            assert (await next_message(communicator))["session"]["name"] == "Still here"
+            bad = {"offsets": {"vod-1": 1, "vod-9": 1}, "source": "manual"}
+            await ask(lambda: Api(key).put(f"{BASE}/{session.session_id}/offsets", bad))
+            await ask(lambda: Api(key).patch(f"{BASE}/{elsewhere.session_id}", {"name": "Elsewhere"}))
+            await ask(lambda: Api(key).patch(f"{BASE}/{session.session_id}", {"name": "Good"}))
+            message = await next_message(communicator)
+            assert (message["revision"], message["session"]["name"]) == (2, "Good")
 
 
 class TestLookingAgain:
@@ -237,21 +193,18 @@ class TestLookingAgain:
     def at_once(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(realtime, "RECHECK_SECONDS", 0.1)
 
-    async def test_a_revoked_token_ends_the_watching(self, path: str, key: str) -> None:
-        async with connected(path, key=key) as communicator:
-            await next_message(communicator)
-            await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
-            event = await communicator.receive_output(10)
-            assert (event["type"], event["code"]) == ("websocket.close", 4401)
-
-    async def test_a_session_that_changed_hands_is_seen_no_more(
-        self, path: str, key: str, other: User, session: ComparisonSession
+    @pytest.mark.parametrize("code", [4401, 4404], ids=["a revoked token", "another owner"])
+    async def test_who_may_not_watch_any_longer_is_disconnected(
+        self, path: str, key: str, other: User, session: ComparisonSession, code: int
     ) -> None:
         async with connected(path, key=key) as communicator:
             await next_message(communicator)
-            await ask(lambda: ComparisonSession.objects.update(owner=other))
+            if code == 4401:
+                await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
+            else:
+                await ask(lambda: ComparisonSession.objects.update(owner=other))
             event = await communicator.receive_output(10)
-            assert (event["type"], event["code"]) == ("websocket.close", 4404)
+            assert (event["type"], event["code"]) == ("websocket.close", code)
 
     async def test_what_a_dead_broker_lost_arrives_then(
         self, path: str, key: str, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
@@ -276,9 +229,7 @@ class TestClock:
             assert response.status_code == 200
             yield communicator
 
-    async def test_it_ticks_each_half_second_while_playing(
-        self, path: str, key: str, session: ComparisonSession
-    ) -> None:
+    async def test_it_ticks_twice_a_second_while_playing(self, path: str, key: str, session: ComparisonSession) -> None:
         async with self.playing(path, key, session, at=100, rate=2) as communicator:
             clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(4)]
         for clock in clocks:
@@ -328,67 +279,37 @@ class TestClock:
         assert other is not first
         assert json.loads(other) == json.loads(first) == message
 
-    async def test_the_clock_agrees_with_what_a_read_shows(
-        self, path: str, key: str, session: ComparisonSession
-    ) -> None:
-        async with self.playing(path, key, session, at=20, rate=4) as communicator:
-            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(2)]
-            shown = await ask(lambda: Api(key).get(f"{BASE}/{session.session_id}").json()["session"])
-        behind = shown["global_time"] - clocks[-1]["global_time"]
-        assert -0.5 <= behind < 8
-        for seen, read in zip(clocks[-1]["session"]["vods"], shown["vods"], strict=True):
-            assert read["current_time"] - seen["current_time"] == pytest.approx(behind, abs=0.5) or (
-                seen["current_time"] == 0
-            )
-
-    async def test_an_independent_vod_at_its_beginning_ticks_on(
-        self, path: str, key: str, session: ComparisonSession
-    ) -> None:
-        base = f"{BASE}/{session.session_id}"
-        await ask(lambda: Api(key).patch(base, {"sync_mode": "independent"}))
-        await ask(lambda: Api(key).put(f"{base}/vods/vod-3/seek", {"timestamp": 0}))
-        async with self.playing(path, key, session) as communicator:
-            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(3)]
-            times = [vod["current_time"] for vod in clocks[-1]["session"]["vods"]]
-        assert times[2] == pytest.approx(times[0])
-        assert times[2] > 0.3
-
-    async def test_the_clock_tells_of_each_vod_that_is_moved_by_itself(
-        self, path: str, key: str, session: ComparisonSession
-    ) -> None:
+    async def test_the_clock_has_every_vod_of_its_own(self, path: str, key: str, session: ComparisonSession) -> None:
         base = f"{BASE}/{session.session_id}"
         await ask(lambda: Api(key).patch(base, {"sync_mode": "independent"}))
         async with connected(path, key=key) as communicator:
             await next_message(communicator)
             await ask(lambda: Api(key).put(f"{base}/vods/vod-2/playback", {"state": "playing", "rate": 2, "at": 9}))
             clock = await message_of(communicator, lambda m: m["type"] == "clock" and m["vods"][1]["time"] > 9.5)
-        assert [(vod["vod_id"], vod["playing"], vod["rate"]) for vod in clock["vods"]] == [
-            ("vod-1", False, 1),
-            ("vod-2", True, 2),
-            ("vod-3", False, 1),
-        ]
+        assert [(vod["playing"], vod["rate"]) for vod in clock["vods"]] == [(False, 1), (True, 2), (False, 1)]
         assert (clock["playing"], clock["global_time"]) == (False, 0)
+        # One that stands at its beginning plays on from there.
+        await ask(lambda: Api(key).put(f"{base}/vods/vod-3/seek", {"timestamp": 0}))
+        async with self.playing(path, key, session) as communicator:
+            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(3)]
+        assert clocks[-1]["session"]["vods"][2]["current_time"] > 0.3
 
-    async def test_it_is_silent_while_paused(self, path: str, key: str, session: ComparisonSession) -> None:
+    async def test_it_stops_when_paused_and_reaches_joiners(
+        self, path: str, key: str, session: ComparisonSession
+    ) -> None:
         base = f"{BASE}/{session.session_id}"
         async with self.playing(path, key, session) as communicator:
             await message_of(communicator, lambda m: m["type"] == "clock")
             await ask(lambda: Api(key).put(f"{base}/playback", {"state": "paused"}))
             await message_of(communicator, lambda m: m["type"] == "session" and m["revision"] == 3)
             assert await communicator.receive_nothing(0.8)
-
-    async def test_whoever_comes_while_it_plays_hears_the_clock(
-        self, path: str, key: str, session: ComparisonSession
-    ) -> None:
-        await ask(lambda: Api(key).put(f"{BASE}/{session.session_id}/playback", {"state": "playing", "at": 5}))
-        async with connected(path, key=key) as communicator:
-            first = await next_message(communicator)
+        await ask(lambda: Api(key).put(f"{base}/playback", {"state": "playing", "at": 5}))
+        async with connected(path, key=key) as late:
+            first = await next_message(late)
             assert (first["type"], first["session"]["global_playback_state"]) == ("session", "playing")
-            assert (await next_message(communicator))["type"] == "clock"
+            assert (await next_message(late))["type"] == "clock"
 
-    async def test_a_playing_position_is_saved_now_and_then(
-        self, path: str, key: str, session: ComparisonSession, settings: Any
-    ) -> None:
+    async def test_the_position_is_saved(self, path: str, key: str, session: ComparisonSession, settings: Any) -> None:
         settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = 0.1
 
         def saved() -> float:

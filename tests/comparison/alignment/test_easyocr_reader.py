@@ -53,19 +53,14 @@ class TestWhatIsMissing:
         with pytest.raises(ReaderUnavailable, match="make easyocr"):
             EasyOcrReader(tmp_path)
 
-    def test_the_setting(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_setting_and_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setattr(importlib, "import_module", lambda name: FakePackage())
         with pytest.raises(ReaderUnavailable, match=r"VOD_EASYOCR_MODELS does not say .* model hub"):
             EasyOcrReader(None)
-
-    def test_the_file(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-        monkeypatch.setattr(importlib, "import_module", lambda name: FakePackage())
         with pytest.raises(ReaderUnavailable, match=rf"{tmp_path}.* has no english_g2\.pth: .* model hub"):
             EasyOcrReader(tmp_path)
 
-    def test_a_damaged_file_is_named_and_nothing_is_downloaded(
-        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_a_damaged_file_and_nothing_is_downloaded(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         (tmp_path / "english_g2.pth").write_bytes(b"cut")
         package = FakePackage(FileNotFoundError("MD5 mismatch and downloads disabled"))
         monkeypatch.setattr(importlib, "import_module", lambda name: package)
@@ -99,14 +94,12 @@ class TestDecoding:
     def test_repeated_characters_are_one_unless_a_blank_is_between(self) -> None:
         text, least = decode(steps({"1": 0.9}, {"1": 0.9}, {}, {"1": 0.7}, {"2": 0.8}), CHARACTERS)
         assert (text, least) == ("112", pytest.approx(0.7))
+        assert decode(steps({}, {}), CHARACTERS) == ("", 0.0)
 
     def test_a_point_that_may_be_a_colon_is_one(self) -> None:
         unsure, sure = {".": 0.99, ":": 0.001}, {".": 0.999}
         assert decode(steps({"1": 1.0}, unsure, {"2": 1.0}, {"3": 1.0}), CHARACTERS)[0] == "1:23"
         assert decode(steps({"1": 1.0}, sure, {"2": 1.0}), CHARACTERS)[0] == "1.2"
-
-    def test_nothing_is_read_of_blanks(self) -> None:
-        assert decode(steps({}, {}), CHARACTERS) == ("", 0.0)
 
     def test_confidence_grows_with_the_least_sure_character_and_stays_below_one(self) -> None:
         values = [calibrated(least) for least in (0.0, 0.1, 0.5, 0.9, 1.0)]

@@ -24,9 +24,7 @@ def running(times: Sequence[float], constant: float, slope: int) -> list[Sample]
 
 @settings(deadline=None, max_examples=60)
 @given(st.floats(200, 900), st.sampled_from([-1, 1]), st.integers(0, 10_000), st.integers(0, 6))
-def test_one_clock_is_one_segment_whose_bounds_hold_the_truth(
-    constant: float, slope: int, seed: int, misread: int
-) -> None:
+def test_one_clock_is_one_segment_around_the_truth(constant: float, slope: int, seed: int, misread: int) -> None:
     rng = np.random.default_rng(seed)
     samples = running(np.sort(rng.uniform(0, 190, 40)).tolist(), constant, slope)
     for number in rng.choice(np.arange(2, 38), misread, replace=False):
@@ -37,14 +35,11 @@ def test_one_clock_is_one_segment_whose_bounds_hold_the_truth(
     assert len(segments[0].samples) >= 40 - misread - 2
 
 
-def test_a_pause_splits_the_clock_and_is_a_segment_itself() -> None:
+def test_pauses_and_rounds_become_a_segment_each() -> None:
     match = Imagined((Piece(0, 100, 1), Piece(60, 160, 0), Piece(100, 160, 1)), 200)
     clock = Recording(match, 0, 200, np.random.default_rng(1), Noise(0, 0, 1.0)).clock("a")
     assert [s.slope for s in clock.segments] == [1, 0, 1]
     assert clock.segments[2].constant - clock.segments[0].constant == pytest.approx(-40, abs=1)
-
-
-def test_rounds_become_a_segment_each() -> None:
     match = Imagined((Piece(0, 100, -1), Piece(70.4, 100, -1), Piece(131.9, 100, -1)), 200)
     clock = Recording(match, 0, 200, np.random.default_rng(1), Noise(0, 0, 1.0)).clock("a")
     assert [round(s.constant) for s in clock.segments] == [100, 170, 232]
@@ -57,29 +52,14 @@ def test_two_clocks_less_than_a_second_apart_are_not_taken_for_one() -> None:
     assert [(s.low, s.high) for s in segments] == [(100, 101), (101, 102)]
 
 
-def test_values_that_jump_about_are_no_clock() -> None:
+def test_what_is_no_clock_is_not_fitted() -> None:
     rng = np.random.default_rng(3)
     assert not any(s.runs for s in fit_segments([sample(2.0 * k, float(rng.integers(0, 600))) for k in range(30)]))
-
-
-def test_a_clock_that_runs_at_another_speed_is_no_clock() -> None:
     assert not any(s.runs for s in fit_segments([sample(5.0 * k, float(20 * k)) for k in range(30)]))
-
-
-def test_two_values_are_not_enough() -> None:
     assert not any(s.runs for s in fit_segments(running([0.0, 0.3, 1.2, 1.5], 100.5, -1)))
-
-
-def test_unsure_readings_do_not_count() -> None:
     assert fit_segments([sample(s.time, s.value, 1.0, 0.1) for s in running([0, 5, 10, 15], 100, -1)]) == []
-
-
-def test_only_allowed_directions_are_fitted() -> None:
     samples = running([0, 5, 10, 15, 20], 100, 1)
     assert fit_segments(samples, (-1,)) == []
-
-
-def test_nothing_read_is_nothing_fitted() -> None:
     assert fit_segments([]) == []
 
 

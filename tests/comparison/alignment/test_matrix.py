@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,6 @@ pytestmark = [pytest.mark.pure, pytest.mark.full]
 SEED = int(os.environ.get("TIMER_MATRIX_SEED", "20240"))
 SHARED, AFTER = 18.0, 4.0  # seconds that both recordings of a pair show, and that the second goes on after the first
 LONG = {"pause": 36, "two_pauses": 36, "jumping": 36, "clock_against_jumps": 50}  # what these are about happens once
-
-
 LOOP = 3.0  # seconds of the scene behind a timer, which then come again
 
 
@@ -56,10 +55,16 @@ def align() -> Align:
 
 
 def render(pair: Pair, folder: Path) -> None:
+    """Written here so that a change of this file renders the pairs again."""
     render_pair(pair, folder)
 
 
-@pytest.mark.parametrize("name", RIGHT)
+def in_short(pairs: dict[str, Pair], *names: str) -> list[Any]:
+    """Return the names of `pairs` as parameters, of which all but `names` run in the exhaustive tier alone."""
+    return [pytest.param(name, marks=[] if name in names else pytest.mark.exhaustive) for name in pairs]
+
+
+@pytest.mark.parametrize("name", in_short(RIGHT, "sixty_ntsc", "pause", "tenths", "vfr"))
 def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) -> None:
     pair = RIGHT[name]
     result = align(pair)
@@ -75,7 +80,7 @@ def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) ->
     assert proposal.confidence >= 0.5
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", in_short(REFUSED, "identical_rounds", "jumping"))
 def test_what_no_timer_can_tell_is_refused(align: Align, name: str) -> None:
     result = align(REFUSED[name])
     assert result.proposals == ()

@@ -25,14 +25,11 @@ def test_it_reads_timers_of_different_widths_in_one_call(rapid: RapidReader) -> 
     assert min(r.confidence for r in readings) > 0.8
 
 
-def test_noise_and_blank_crops_have_no_value(rapid: RapidReader) -> None:
+def test_noise_blank_and_tiny_crops_have_no_value(rapid: RapidReader) -> None:
     rng = np.random.default_rng(0)
     crops = [rng.integers(0, 255, (30, 90, 3), dtype=np.uint8), np.zeros((20, 60, 3), np.uint8)]
     assert [r.value for r in rapid.read(crops)] == [None, None]
     assert rapid.read([]) == []
-
-
-def test_crops_of_one_pixel_are_survived(rapid: RapidReader) -> None:
     assert rapid.read([np.zeros((2, 2, 3), np.uint8)])[0].value is None
 
 
@@ -47,12 +44,9 @@ def test_the_finder_boxes_text_where_it_is() -> None:
     assert abs((box.x0 + box.x1) / 2 - (150 + crop.shape[1] / 2)) < 12
 
 
-def test_an_unknown_reader_is_named() -> None:
+def test_an_unknown_reader_is_named_and_a_missing_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ReaderUnavailable, match="'tesseract'"):
         load_reader("tesseract")
-
-
-def test_a_missing_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(ReaderUnavailable, match=r"requirements/base\.txt"):
         load_reader("rapidocr")

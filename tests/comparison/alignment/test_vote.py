@@ -46,23 +46,17 @@ def test_swapping_the_videos_turns_the_sign(seed: int) -> None:
         assert any(abs(-backward[0].offset - offset) < 1e-6 for offset in top)
 
 
-def test_rounds_of_equal_length_are_ambiguous() -> None:
+def test_clocks_that_have_no_moment_in_common_are_refused() -> None:
     match = Imagined(tuple(Piece(60.0 * k, 60, -1) for k in range(10)), 600)
     answer = compare(*clocks(match, match, ((10, 400), (100, 500))), Inline())
     assert isinstance(answer, Disagreement)
     assert answer.reason == "ambiguous_rounds"
     assert "rounds of the same length" in answer.message
-
-
-def test_a_clock_without_a_common_moment_is_refused() -> None:
     match = Imagined((Piece(0, 1000, -1),), 900)
     answer = compare(*clocks(match, match, ((0, 200), (400, 600))), Inline())
     assert isinstance(answer, Disagreement)
     assert answer.reason == "no_overlap"
     assert "from 13:20 to 16:40 in a" in answer.message
-
-
-def test_opposite_directions_are_refused() -> None:
     up, down = Imagined((Piece(0, 100, 1),), 300), Imagined((Piece(0, 500, -1),), 300)
     answer = compare(*clocks(up, down, ((0, 200), (0, 200))), Inline())
     assert isinstance(answer, Disagreement)

@@ -65,13 +65,8 @@ def export(videos: dict[str, Path], tmp_path: Path) -> Export:
     ) -> Path:
         request = {
             "videos": [
-                {
-                    "path": str(among[name]),
-                    "offset": place.offset,
-                    "drift_ppm": place.drift_ppm,
-                    "drift_anchor": place.anchor,
-                    "duration": probe(among[name]).duration,
-                }
+                {"path": str(among[name]), "offset": place.offset, "drift_ppm": place.drift_ppm,
+                 "drift_anchor": place.anchor, "duration": probe(among[name]).duration}
                 for name, place in places.items()
             ],
             "panes": list(range(len(places))), "sounds": [], "layout": "side_by_side", "start": start, "end": end,
