@@ -57,20 +57,17 @@ def test_a_dub_is_answered_with_what_was_done(video: Path, tmp_path: Path) -> No
     assert Source.open(tmp_path / "dubbed.mp4").facts.duration == pytest.approx(3.0, abs=0.03)
 
 
-def test_the_sound_that_is_at_fault_is_named(video: Path, tmp_path: Path) -> None:
+def test_who_or_what_is_at_fault_is_named(video: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.wav").write_text("bread, milk" * 500)
-    error = asked(request(video, tmp_path, line(given(tmp_path, 5, 1.0)), line(tmp_path / "bad.wav", 2.0, 2.5)))[-1][
-        "error"
-    ]
+    sound = given(tmp_path, 5, 1.0)
+    error = asked(request(video, tmp_path, line(sound), line(tmp_path / "bad.wav", 2.0, 2.5)))[-1]["error"]
     assert (error["type"], error["line"]) == ("sound_unsupported", 1)
     assert "/" not in error["message"]
     assert {path.name for path in tmp_path.iterdir()} == {"bad.wav", "given-5.wav"}
-
-
-def test_a_video_that_is_none_is_said(tmp_path: Path) -> None:
-    sound = given(tmp_path, 5, 1.0)
     error = asked(request(sound, tmp_path, line(sound)))[-1]["error"]
     assert (error["type"], error.get("line")) == ("vod_unreadable", None)
+    assert asked([])[-1]["error"]["type"] == "bad_request"
+    assert run_child(CHILD, stdin=b"{").messages[-1]["error"]["type"] == "bad_request"
 
 
 @pytest.mark.parametrize(
@@ -87,18 +84,10 @@ def test_a_bad_request_is_said(video: Path, tmp_path: Path, lines: Any) -> None:
         serve({**request(video, tmp_path), "lines": lines}, NOBODY)
 
 
-def test_what_is_no_request_is_answered_too() -> None:
-    assert asked([])[-1]["error"]["type"] == "bad_request"
-    assert run_child(CHILD, stdin=b"{").messages[-1]["error"]["type"] == "bad_request"
-
-
-def test_a_full_disk_is_no_fault_of_the_sound(video: Path, tmp_path: Path) -> None:
+def test_a_full_disk_and_a_missing_folder_are_no_fault_of_the_sound(video: Path, tmp_path: Path) -> None:
     body = json.dumps(request(video, tmp_path, line(given(tmp_path, 5, 1.0)))).encode()
     lines = run_child(["bash", "-c", f"ulimit -f 20; exec {' '.join(CHILD)}"], stdin=body).messages
     assert lines[-1]["error"]["type"] == "disk_full"
     assert {path.name for path in tmp_path.iterdir()} == {"given-5.wav"}
-
-
-def test_a_folder_that_is_not_there_is_said(video: Path, tmp_path: Path) -> None:
     body = request(video, tmp_path / "nowhere", line(given(tmp_path, 5, 1.0)))
     assert asked(body)[-1]["error"]["type"] == "unavailable"

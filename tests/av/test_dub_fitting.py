@@ -60,17 +60,13 @@ def test_a_longer_sound_is_cut_and_a_shorter_one_is_followed_by_silence(tmp_path
     assert shorter.silence == RATE
 
 
-def test_a_loop_begins_again_from_its_beginning(tmp_path: Path) -> None:
+def test_a_loop_begins_again_from_its_beginning_and_a_bounce_goes_backwards_and_forwards(tmp_path: Path) -> None:
     sound = noise(1000)
     found = fitted(tmp_path, sound, 3500, "loop")
     for repeat in range(3):
         assert close(whole(found)[1000 * repeat + 150 : 1000 * repeat + 850], sound[150:850])
     assert close(whole(found)[3150:], sound[150:500])
     assert (found.repeats, found.silence) == (3.5, 0)
-
-
-def test_a_bounce_goes_backwards_and_forwards(tmp_path: Path) -> None:
-    sound = noise(1000)
     found = fitted(tmp_path, sound, 3500, "bounce")
     assert close(whole(found), np.concatenate([sound, sound[::-1], sound, sound[::-1]])[:3500])
 
@@ -100,7 +96,7 @@ def test_a_crop_is_exact_to_the_sample(tmp_path: Path) -> None:
     assert found.own == 12_000
 
 
-@pytest.mark.parametrize("ratio", [0.3, 0.5, 0.8, 1.25, 2.0, 3.0])
+@pytest.mark.parametrize("ratio", [0.3, 1.25, 3.0])
 def test_a_stretched_sound_keeps_its_pitch_and_the_place_of_all_that_is_in_it(tmp_path: Path, ratio: float) -> None:
     times = np.arange(3 * RATE) / RATE
     moments = np.arange(0.25, 2.8, 0.5)
@@ -161,13 +157,10 @@ def test_outside_the_segments_no_sample_changes_and_the_fades_are_of_equal_power
         (720, 720, False), (720, 0, True), (240, 0, False),
     ]  # fmt: skip
     original = noise(RATE)[None].astype(np.float32)
+    sounds = [stored(tmp_path, np.full((1, RATE), value)) for value in (0.0, 1.0)]
     silent, loud = (
-        [
-            Voice(place, Fitted(stored(tmp_path, np.full((1, RATE), value)), "cut_off", place.count, RATE), 1.0)
-            for place in places
-        ]
-        for value in (0.0, 1.0)
-    )  # fmt: skip
+        [Voice(place, Fitted(sound, "cut_off", place.count, RATE), 1.0) for place in places] for sound in sounds
+    )
     untouched = np.ones(RATE, bool)
     for first, end in ((4800, 24_000), (33_600, 34_080)):
         untouched[first:end] = False
@@ -207,9 +200,8 @@ def test_a_sound_is_told_by_its_content_and_its_length_by_its_samples(tmp_path: 
     found = json.loads((tmp_path / "peaks.json").read_text())
     assert (found["version"], found["sample_rate"], found["bits"]) == (2, RATE, 8)
     assert found["length"] * 2 == len(found["data"])
-    assert found["length"] * found["samples_per_pixel"] == pytest.approx(
-        samples.shape[1], abs=found["samples_per_pixel"]
-    )
+    pixel = found["samples_per_pixel"]
+    assert found["length"] * pixel == pytest.approx(samples.shape[1], abs=pixel)
     lowest, highest = np.array(found["data"]).reshape(-1, 2)[5:-5].T
     assert (np.abs(highest - 62) < 6).all()
     assert (np.abs(lowest + 63) < 6).all()
@@ -243,21 +235,16 @@ def test_what_is_no_sound_is_refused_in_a_sentence(tmp_path: Path) -> None:
         probe_sound(tmp_path)
 
 
-def test_a_damaged_sound_is_refused_and_a_short_loss_is_not(tmp_path: Path) -> None:
+def test_a_damaged_sound_and_one_beyond_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wav = write_sound(tmp_path / "given.wav", noise(5 * RATE))
     path = convert(wav, tmp_path / "sound.flac", "-c:a", "flac")
     content = bytearray(path.read_bytes())
     content[len(content) // 4 :] = bytes(len(content) - len(content) // 4)
     path.write_bytes(content)
-    facts_or_error: object
     try:
-        facts_or_error = probe_sound(path).duration
+        assert probe_sound(path).duration < 1.5
     except SoundFailed as exc:
-        facts_or_error = exc.type
-    assert facts_or_error == SoundFailed.UNREADABLE or float(str(facts_or_error)) < 1.5
-
-
-def test_a_sound_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert exc.type == SoundFailed.UNREADABLE
     monkeypatch.setattr(sounds, "MAX_SECONDS", 2.0)
     path = write_sound(tmp_path / "long.wav", noise(round(2.2 * RATE)))
     with pytest.raises(SoundFailed) as failed:

@@ -87,10 +87,12 @@ def test_a_mouth_moves_in_its_segment_alone(speaker: Path, tmp_path: Path) -> No
     assert mouth["encoded"][1] == pytest.approx(SPOKEN[1], abs=0.16)
 
 
-def test_without_mouths_no_picture_is_touched(speaker: Path, tmp_path: Path) -> None:
+def test_without_mouths_or_text_no_picture_is_touched(speaker: Path, tmp_path: Path) -> None:
     made, said = dubbed(speaker, tmp_path / "sound", [line(speaker.parent)], mouths=False)
     assert (said["picture"], "mouth" in said["segments"][0]) == ("copied", False)
     assert changed(speaker, made) == []
+    made, said = dubbed(speaker, tmp_path / "none", [], remove_text={"start": 1.0, "end": 2.0})
+    assert (made.exists(), said["text"]["found"], said["text"]["why"]) == (False, [], "No text was found.")
 
 
 def test_where_nobody_is_it_is_said_and_no_picture_is_touched(speaker: Path, tmp_path: Path) -> None:
@@ -135,8 +137,3 @@ def test_text_goes_with_the_mouths_or_alone(speaker: Path, tmp_path: Path) -> No
     times = changed(written, both)
     assert times[0] == pytest.approx(1.0, abs=0.13)
     assert times[-1] == pytest.approx(4.0, abs=0.2)
-
-
-def test_where_there_is_no_text_nothing_is_written(speaker: Path, tmp_path: Path) -> None:
-    made, said = dubbed(speaker, tmp_path / "none", [], remove_text={"start": 1.0, "end": 2.0})
-    assert (made.exists(), said["text"]["found"], said["text"]["why"]) == (False, [], "No text was found.")

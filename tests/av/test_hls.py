@@ -24,7 +24,6 @@ from media_app.av.hls import (
     make_source,
     peak_bit_rate,
     read_playlist,
-    why_not_source,
 )
 from media_app.av.probe import VideoFacts, probe
 from media_app.av.rungs import HEIGHTS, fitted, ladder, rung_of
@@ -46,6 +45,13 @@ def long_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy_of(path: Path, folder: Path) -> HlsRendition:
     folder.mkdir(exist_ok=True)
     return make_source(folder, Source.open(path), PROGRAM)
+
+
+@pytest.fixture(scope="module")
+def copied(long_clip: Path) -> tuple[Path, HlsRendition]:
+    """The folder of a copy of the long clip, and what was said of it."""
+    folder = long_clip.parent / "copied"
+    return folder, copy_of(long_clip, folder)
 
 
 def refusal_of(path: Path, folder: Path) -> str:
@@ -78,57 +84,45 @@ def sound_samples(path: Path) -> np.ndarray:
         return np.concatenate([f.to_ndarray().mean(axis=0) for f in container.decode(audio=0)])
 
 
-def test_the_picture_is_copied_byte_for_byte_into_ranges_that_tile_the_file(long_clip: Path, tmp_path: Path) -> None:
-    made = copy_of(long_clip, tmp_path)
-    header, segments = ranges(tmp_path)
-    at = header
+def test_the_picture_is_copied_into_ranges_without_gaps(long_clip: Path, copied: tuple[Path, HlsRendition]) -> None:
+    folder, made = copied
+    header, segments = ranges(folder)
+    content, at, frames = (folder / MEDIA).read_bytes(), header, 0
     for size, start in segments:
         assert start == at
         at += size
-    assert at == (tmp_path / MEDIA).stat().st_size
-    assert len(segments) == 4
-    assert video_packets(tmp_path / MEDIA) == video_packets(long_clip)
-    assert made.size == sum((tmp_path / name).stat().st_size for name in (PLAYLIST, MEDIA))
+        # Every segment can be played alone.
+        frames += len(times_of(io.BytesIO(content[:header] + content[start : start + size])))
+    assert (at, len(segments), frames) == (len(content), 4, 600)
+    assert video_packets(folder / MEDIA) == video_packets(long_clip)
+    assert made.size == sum((folder / name).stat().st_size for name in (PLAYLIST, MEDIA))
     assert (made.width, made.height) == (320, 180)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [PLAYLIST, MEDIA]
+    assert sorted(path.name for path in folder.iterdir()) == [PLAYLIST, MEDIA]
+    shift = times_of(folder / MEDIA)[0] - times_of(long_clip)[0]
+    # Priming samples of AAC come out in front where no edit list hides them.
+    priming = times_of(long_clip, "audio")[0] - times_of(folder / MEDIA, "audio")[0] + shift
+    assert 0 <= priming < 0.05
 
 
-def test_every_segment_can_be_played_alone(long_clip: Path, tmp_path: Path) -> None:
-    copy_of(long_clip, tmp_path)
-    header, segments = ranges(tmp_path)
-    content = (tmp_path / MEDIA).read_bytes()
-    frames = 0
-    for size, at in segments:
-        frames += len(times_of(io.BytesIO(content[:header] + content[at : at + size])))
-    assert frames == 600
+def test_codecs_and_bit_rate_are_those_of_the_file(long_clip: Path, copied: tuple[Path, HlsRendition]) -> None:
+    folder, made = copied
+    with av.open(str(long_clip)) as container:
+        profile = bytes(container.streams.video[0].codec_context.extradata)[1:4].hex()
+    assert made.codecs == f"avc1.{profile},mp4a.40.2"
+    mean = (folder / MEDIA).stat().st_size * 8 / 20
+    assert mean * 0.98 <= made.bit_rate < 2 * mean
 
 
-def test_a_playlist_names_nothing_but_its_own_file(long_clip: Path, tmp_path: Path) -> None:
-    copy_of(long_clip, tmp_path)
-    text = (tmp_path / PLAYLIST).read_text()
+def test_a_playlist_names_nothing_but_its_own_file(copied: tuple[Path, HlsRendition]) -> None:
+    text = (copied[0] / PLAYLIST).read_text()
     lines = text.splitlines()
-    assert lines[0] == "#EXTM3U"
-    assert lines[-1] == "#EXT-X-ENDLIST"
+    assert (lines[0], lines[-1]) == ("#EXTM3U", "#EXT-X-ENDLIST")
     assert "#EXT-X-PLAYLIST-TYPE:VOD" in lines
     assert {line for line in lines if not line.startswith("#")} == {MEDIA}
     assert "/" not in text
     for strange in (text.replace(MEDIA, "../other.mp4", 1), text + "http://example.org/a.mp4\n", "#EXTM3U\n"):
         with pytest.raises(ConversionFailed):
             read_playlist(strange)
-
-
-def test_picture_and_sound_stay_together(long_clip: Path, tmp_path: Path) -> None:
-    copy_of(long_clip, tmp_path)
-    shift = times_of(tmp_path / MEDIA)[0] - times_of(long_clip)[0]
-    # Priming samples of AAC come out in front where no edit list hides them.
-    priming = times_of(long_clip, "audio")[0] - times_of(tmp_path / MEDIA, "audio")[0] + shift
-    assert 0 <= priming < 0.05
-
-
-def test_codecs_have_their_names_for_the_master_playlist(long_clip: Path, tmp_path: Path) -> None:
-    with av.open(str(long_clip)) as container:
-        profile = bytes(container.streams.video[0].codec_context.extradata)[1:4].hex()
-    assert copy_of(long_clip, tmp_path).codecs == f"avc1.{profile},mp4a.40.2"
 
 
 def test_peaks_of_bit_rates() -> None:
@@ -139,19 +133,17 @@ def test_peaks_of_bit_rates() -> None:
     assert peak_bit_rate([(0.0, 1000)] * 5000, 0) > 0
 
 
-def test_a_bit_rate_is_that_of_the_file(long_clip: Path, tmp_path: Path) -> None:
-    made = copy_of(long_clip, tmp_path)
-    mean = (tmp_path / MEDIA).stat().st_size * 8 / 20
-    assert mean * 0.98 <= made.bit_rate < 2 * mean
-
-
-def test_a_video_without_sound_is_copied(tmp_path: Path) -> None:
-    made = copy_of(render_clip(tmp_path / "v.mp4", sound=False), tmp_path / "out")
+def test_a_video_without_sound_and_a_transport_stream_are_copied(tmp_path: Path) -> None:
+    made = copy_of(render_clip(tmp_path / "v.mp4", sound=False), tmp_path / "silent")
     assert made.codecs.startswith("avc1.")
     assert "," not in made.codecs
+    whole = render_clip(tmp_path / "whole.mp4", seconds=2.0)
+    made = copy_of(convert(whole, tmp_path / "v.ts", "-c", "copy"), tmp_path / "out")
+    assert made.codecs.endswith(",mp4a.40.2")
+    assert len(times_of(tmp_path / "out" / MEDIA)) == 60
 
 
-@pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libmp3lame"), ("mkv", "libopus"), ("mov", "pcm_s16le")])
+@pytest.mark.parametrize(("suffix", "codec"), [("mkv", "libopus"), ("mov", "pcm_s16le")])
 def test_other_sounds_become_aac_beside_the_copied_picture(tmp_path: Path, suffix: str, codec: str) -> None:
     whole = render_clip(tmp_path / "whole.mp4", seconds=4.0)
     source = convert(whole, tmp_path / f"v.{suffix}", "-c:v", "copy", "-c:a", codec)
@@ -163,25 +155,17 @@ def test_other_sounds_become_aac_beside_the_copied_picture(tmp_path: Path, suffi
     assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
 
 
-def test_a_transport_stream_is_copied(tmp_path: Path) -> None:
-    whole = render_clip(tmp_path / "whole.mp4", seconds=4.0)
-    source = convert(whole, tmp_path / "v.ts", "-c", "copy")
-    made = copy_of(source, tmp_path / "out")
-    assert made.codecs.endswith(",mp4a.40.2")
-    assert len(times_of(tmp_path / "out" / MEDIA)) == 120
-
-
-@pytest.mark.parametrize(
-    ("name", "words"), [("hevc.mp4", "hevc"), ("av1.mp4", "av1"), ("vp9.webm", "vp9"), ("rotated.mp4", "turned")]
-)
-def test_what_not_every_browser_plays_is_left_to_the_rungs(clips: Path, tmp_path: Path, name: str, words: str) -> None:
-    assert words in refusal_of(clips / name, tmp_path / "out")
-
-
-@pytest.mark.parametrize("pixel_format", ["yuv444p", "yuv422p", "yuv420p10le"])
-def test_pixels_that_browsers_do_not_play_are_left_to_the_rungs(tmp_path: Path, pixel_format: str) -> None:
-    path = write_pictures(tmp_path / "v.mp4", [noise(1)] * 5, pixel_format=pixel_format)
-    assert pixel_format in refusal_of(path, tmp_path / "out")
+def test_what_not_every_browser_plays_is_left_to_the_rungs(clips: Path, tmp_path: Path) -> None:
+    names = {"hevc.mp4": "hevc", "av1.mp4": "av1", "vp9.webm": "vp9", "rotated.mp4": "turned"}
+    for name, words in names.items():
+        assert words in refusal_of(clips / name, tmp_path / "out")
+    for pixels in ("yuv444p", "yuv422p", "yuv420p10le"):
+        path = write_pictures(tmp_path / "v.mp4", [noise(1)] * 5, pixel_format=pixels)
+        assert pixels in refusal_of(path, tmp_path / "out")
+    colours = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
+    whole = write_pictures(tmp_path / "w.mp4", [noise(1)] * 10)
+    path = convert(whole, tmp_path / "v.mp4", "-vf", colours, "-c:v", "libx264", "-pix_fmt", "yuv420p")
+    assert "HDR" in refusal_of(path, tmp_path / "out")
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "ts"])
@@ -195,13 +179,9 @@ def test_keyframes_too_far_apart_are_left_to_the_rungs(tmp_path: Path, suffix: s
     assert Source.open(bad).keyframe_gap == (20 if suffix == "mp4" else None)
 
 
-def test_the_keyframes_of_a_usual_film_are_near_enough(tmp_path: Path) -> None:
+def test_the_keyframes_of_a_usual_film_are_near_enough() -> None:
     """x264 puts one every 250 frames when nobody says otherwise."""
     assert 250 / Fraction(24_000, 1001) < MAX_KEYFRAME_GAP
-    path = write_pictures(
-        tmp_path / "v.mp4", [noise(number % 5, 64, 48) for number in range(520)], fps=Fraction(24_000, 1001), gop=250
-    )
-    assert why_not_source(Source.open(path)) is None
 
 
 def test_a_cut_that_only_hides_pictures_is_left_to_the_rungs(tmp_path: Path) -> None:
@@ -223,14 +203,8 @@ def test_pictures_without_times_of_their_own_are_left_to_the_rungs(tmp_path: Pat
 
 def test_tags_of_the_recording_do_not_come_along(tmp_path: Path) -> None:
     whole = render_clip(tmp_path / "whole.mp4", seconds=2.0)
-    tags = (
-        "-metadata",
-        "location=+48.8577+002.295/",
-        "-metadata",
-        "title=A secret",
-        "-metadata:s:v",
-        "handler_name=Me",
-    )
+    place = ("-metadata", "location=+48.8577+002.295/")
+    tags = (*place, "-metadata", "title=A secret", "-metadata:s:v", "handler_name=Me")
     tagged = convert(whole, tmp_path / "v.mp4", "-c", "copy", "-movflags", "use_metadata_tags", *tags)
     assert b"A secret" in tagged.read_bytes()
     copy_of(tagged, tmp_path / "out")
@@ -263,7 +237,7 @@ def test_rungs_have_their_keyframes_at_the_same_two_seconds(tmp_path: Path) -> N
     assert found[0] == pytest.approx([GOP_SECONDS * number for number in range(7)], abs=0.04)
 
 
-@pytest.mark.parametrize("name", ["rotated.mp4", "vfr.mp4", "vp9.webm", "hevc.mp4"])
+@pytest.mark.parametrize("name", ["rotated.mp4", "vfr.mp4", pytest.param("vp9.webm", marks=pytest.mark.exhaustive)])
 def test_rungs_show_every_picture_upright_and_in_time(clips: Path, tmp_path: Path, name: str) -> None:
     source = Source.open(clips / name)
     made = make_rung(tmp_path, source, rung_of(source.facts, 90), PROGRAM)
@@ -284,19 +258,16 @@ def test_a_rung_is_never_larger_than_the_video(clips: Path, tmp_path: Path) -> N
     assert make_rung(tmp_path, source, rung_of(source.facts, 180), PROGRAM).height == 180
 
 
-def test_odd_sizes_become_even(tmp_path: Path) -> None:
+def test_odd_sizes_become_even_and_many_frames_a_second_sixty(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [noise(1, 161, 91)] * 5, pixel_format="yuv444p")
     source = Source.open(path)
     [rung] = ladder(source.facts, with_source=False)
     assert (rung.name, rung.width, rung.height) == ("90", 160, 90)
     assert make_rung(tmp_path, source, rung, PROGRAM).width == 160
-
-
-def test_many_frames_a_second_become_sixty(tmp_path: Path) -> None:
-    path = write_pictures(tmp_path / "v.mp4", [noise(n % 2, 64, 48) for n in range(240)], fps=Fraction(120), gop=60)
+    path = write_pictures(tmp_path / "f.mp4", [noise(n % 2, 64, 48) for n in range(120)], fps=Fraction(120), gop=60)
     source = Source.open(path)
     make_rung(tmp_path, source, rung_of(source.facts, 48), PROGRAM)
-    assert len(times_of(tmp_path / MEDIA)) == pytest.approx(120, abs=2)
+    assert len(times_of(tmp_path / MEDIA)) == pytest.approx(60, abs=2)
 
 
 def facts_of(width: int, height: int, fps: int = 30) -> VideoFacts:
@@ -310,7 +281,6 @@ def facts_of(width: int, height: int, fps: int = 30) -> VideoFacts:
 @pytest.mark.parametrize(
     ("size", "with_source", "expected"),
     [
-        ((1920, 1080), True, [(1280, 720), (854, 480), (640, 360)]),
         ((1920, 1080), False, [(1920, 1080), (1280, 720), (854, 480), (640, 360)]),
         ((1080, 1920), True, [(720, 1280), (480, 854), (360, 640)]),
         ((3840, 2160), True, [(1920, 1080), (1280, 720), (854, 480), (640, 360)]),
@@ -330,9 +300,7 @@ def test_the_ladder(size: tuple[int, int], with_source: bool, expected: list[tup
 @given(
     width=st.integers(16, 8192), height=st.integers(16, 8192), with_source=st.booleans(), fps=st.sampled_from((25, 60))
 )
-def test_every_ladder_is_even_falling_and_within_the_video(
-    width: int, height: int, with_source: bool, fps: int
-) -> None:
+def test_every_ladder_is_even_and_within_the_video(width: int, height: int, with_source: bool, fps: int) -> None:
     rungs = ladder(facts_of(width, height, fps), with_source=with_source)
     assert with_source or rungs
     assert [rung.bits for rung in rungs] == sorted((rung.bits for rung in rungs), reverse=True)
@@ -387,22 +355,12 @@ class TestOneClock:
         heard = found["soun"].starts[0] - CLOCK_START
         assert heard >= -0.001
         assert heard == pytest.approx(sound, abs=2 * 1024 / 44_100)
-
-    @pytest.mark.parametrize("kind", ["source", "rung"])
-    def test_in_every_segment_the_sound_begins_with_the_picture(
-        self, sources: dict[str, Path], tmp_path: Path, kind: str
-    ) -> None:
-        """Players that begin in the middle take the earlier of the two for the segment's beginning."""
-        source = Source.open(sources["whole"])
-        if kind == "source":
-            make_source(tmp_path, source, PROGRAM)
-        else:
-            make_rung(tmp_path, source, rung_of(source.facts, 64), PROGRAM)
-        found = track_times(tmp_path / MEDIA)
-        assert found["vide"].starts == pytest.approx([1.0, 7.0, 13.0], abs=0.001)
-        ahead = np.array(found["soun"].starts) - np.array(found["vide"].starts)
-        assert (ahead >= -0.001).all(), ahead
-        assert (ahead <= 2 * 1024 / 48_000).all(), ahead
+        if name == "whole":
+            # Players that begin in the middle take the earlier of the two for the segment's beginning.
+            assert found["vide"].starts == pytest.approx([1.0, 7.0, 13.0], abs=0.001)
+            ahead = np.array(found["soun"].starts) - np.array(found["vide"].starts)
+            assert (ahead >= -0.001).all(), ahead
+            assert (ahead <= 2 * 1024 / 48_000).all(), ahead
 
     def test_what_is_heard_is_heard_at_its_picture(self, tmp_path: Path) -> None:
         """A tone that begins at 2 s, measured in the samples."""
@@ -487,10 +445,3 @@ def test_hdr_becomes_what_every_screen_shows(tmp_path: Path, transfer: str, numb
     assert (frame.format.name, frame.color_trc, frame.color_primaries, frame.colorspace) == ("yuv420p", 1, 1, 1)
     light = frame.to_ndarray(format="gray")
     assert light.std() > 40  # neither grey nor flat
-
-
-def test_hdr_in_h264_is_not_copied(tmp_path: Path) -> None:
-    colours = "setparams=color_primaries=bt2020:color_trc=smpte2084:colorspace=bt2020nc"
-    whole = write_pictures(tmp_path / "w.mp4", [noise(1)] * 10)
-    path = convert(whole, tmp_path / "v.mp4", "-vf", colours, "-c:v", "libx264", "-pix_fmt", "yuv420p")
-    assert "HDR" in refusal_of(path, tmp_path / "out")

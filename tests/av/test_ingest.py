@@ -61,9 +61,8 @@ def reasons_of(lines: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def error_of(lines: list[dict[str, Any]]) -> dict[str, str]:
-    error: dict[str, str] = lines[-1]["error"]
-    assert error["message"].endswith(".")
-    return error
+    assert lines[-1]["error"]["message"].endswith(".")
+    return lines[-1]["error"]
 
 
 class TestWhatItSays:
@@ -77,33 +76,20 @@ class TestWhatItSays:
             files = {path.name: path for path in (tmp_path / "out" / folder).iterdir()}
             assert sorted(item["files"].values()) == sorted(files)
             assert item["size"] == sum(path.stat().st_size for path in files.values()) > 0
-        assert {folder: item["files"] for folder, item in made.items()} == {
-            "poster": {"image": "poster.jpg"},
-            "sprite": {"vtt": "sprite.vtt", "image": "sprite.jpg"},
-            "peaks": {"json": "peaks.json"},
-            "hls-source": {"playlist": "index.m3u8", "media": "media.mp4"},
-            "hls-90": {"playlist": "index.m3u8", "media": "media.mp4"},
-            "proxy": {"video": "proxy.mp4"},
-            "silent": {"video": "silent.mp4"},
+        hls = ({"playlist": "index.m3u8", "media": "media.mp4"}, "application/vnd.apple.mpegurl")
+        assert {folder: (item["files"], item["mime_type"]) for folder, item in made.items()} == {
+            "poster": ({"image": "poster.jpg"}, "image/jpeg"),
+            "sprite": ({"vtt": "sprite.vtt", "image": "sprite.jpg"}, "image/jpeg"),
+            "peaks": ({"json": "peaks.json"}, "application/json"),
+            "hls-source": hls,
+            "hls-90": hls,
+            "proxy": ({"video": "proxy.mp4"}, "video/mp4"),
+            "silent": ({"video": "silent.mp4"}, "video/mp4"),
         }
-        assert {folder: item["mime_type"] for folder, item in made.items()} == {
-            "poster": "image/jpeg",
-            "sprite": "image/jpeg",
-            "peaks": "application/json",
-            "hls-source": "application/vnd.apple.mpegurl",
-            "hls-90": "application/vnd.apple.mpegurl",
-            "proxy": "video/mp4",
-            "silent": "video/mp4",
-        }
-
-    def test_progress_never_goes_back_and_says_what_is_done(self, clips: Path, tmp_path: Path) -> None:
-        lines = ingest(clips / "plain.mp4", tmp_path / "out")
         percents = [line["progress"] for line in lines if "progress" in line]
         assert percents == sorted(percents)
-        assert percents[0] == 0
-        assert percents[-1] == 100
-        said = list(dict.fromkeys(line["message"] for line in lines if "progress" in line))
-        assert said == [
+        assert (percents[0], percents[-1]) == (0, 100)
+        assert list(dict.fromkeys(line["message"] for line in lines if "progress" in line)) == [
             "Looking at the video", "Making the poster", "Making the preview pictures", "Drawing the sound",
             "Preparing the stream", "Encoding 90 lines", "Making the proxy", "Taking the sound away", "Done",
         ]  # fmt: skip
@@ -129,17 +115,14 @@ class TestWhatItSays:
         assert not any((tmp_path / "out" / folder).exists() for folder in reasons)
 
     @pytest.mark.parametrize(
-        "tasks",
-        [
-            [{"do": "dance"}], [{}], ["poster"], [{"do": "hls", "rung": "big"}], [{"do": "hls", "rung": 0}],
-            [{"do": "hls", "rung": -720}], [{"do": "hls", "rung": "../x"}], [{"do": "hls", "rung": 10**9}], None,
-        ],
+        "tasks", [[{"do": "dance"}], ["poster"], [{"do": "hls", "rung": "../x"}], [{"do": "hls", "rung": 0}],
+                  [{"do": "hls", "rung": 10**9}], None],
     )  # fmt: skip
     def test_tasks_that_do_not_exist_are_refused(self, clips: Path, tmp_path: Path, tasks: Any) -> None:
         stdin = json.dumps({"source": str(clips / "plain.mp4"), "folder": str(tmp_path), "tasks": tasks}).encode()
         assert error_of(run_child(CHILD, stdin=stdin).messages)["type"] == "bad_request"
 
-    @pytest.mark.parametrize("stdin", [b"", b"no", b"[]", b'{"tasks": []}', b'{"tasks": [], "source": 3, "folder": 4}'])
+    @pytest.mark.parametrize("stdin", [b"no", b"[]", b'{"tasks": [], "source": 3, "folder": 4}'])
     def test_nonsense_is_refused(self, stdin: bytes) -> None:
         assert error_of(run_child(CHILD, stdin=stdin).messages)["type"] == "bad_request"
 
@@ -149,23 +132,21 @@ class TestWhatItSays:
 
 
 class TestBadMedia:
-    @pytest.mark.parametrize("name", ["truncated.mp4", "empty.mp4", "text.mp4", "missing.mp4"])
+    @pytest.mark.parametrize("name", ["truncated.mp4", "missing.mp4"])
     def test_what_cannot_be_read_is_an_error_and_makes_nothing(self, clips: Path, tmp_path: Path, name: str) -> None:
         assert error_of(ingest(clips / name, tmp_path / "out"))["type"] == "vod_unreadable"
         assert not (tmp_path / "out").exists()
 
     def test_a_file_that_ends_early_is_made_as_far_as_it_goes(self, tmp_path: Path) -> None:
-        whole = convert(
-            render_clip(tmp_path / "w.mp4", seconds=6.0), tmp_path / "v.mp4", "-c", "copy", "-movflags", "+faststart"
-        )
+        clip = render_clip(tmp_path / "w.mp4", seconds=6.0)
+        whole = convert(clip, tmp_path / "v.mp4", "-c", "copy", "-movflags", "+faststart")
         content = whole.read_bytes()
         whole.write_bytes(content[: len(content) * 2 // 3])
         made = made_of(ingest(whole, tmp_path / "out"))
         assert set(made) >= {"poster", "sprite", "peaks", "proxy"}
 
-    @pytest.mark.parametrize("seconds", [0.03, 3.0])
-    def test_one_frame_and_three_seconds_have_everything(self, tmp_path: Path, seconds: float) -> None:
-        made = made_of(ingest(render_clip(tmp_path / "v.mp4", seconds=seconds), tmp_path / "out"))
+    def test_one_frame_has_everything(self, tmp_path: Path) -> None:
+        made = made_of(ingest(render_clip(tmp_path / "v.mp4", seconds=0.03), tmp_path / "out"))
         assert list(made) == FOLDERS
 
     def test_a_cover_picture_is_not_the_video(self, clips: Path, tmp_path: Path) -> None:
@@ -181,10 +162,9 @@ class TestBadMedia:
         assert (made["poster"]["width"], made["poster"]["height"]) == (320, 180)
 
     def test_several_sounds_are_one(self, clips: Path, tmp_path: Path) -> None:
-        path = convert(
-            clips / "plain.mp4", tmp_path / "v.mkv", "-map", "0:a", "-map", "0:v", "-map", "0:a", "-c", "copy"
-        )
-        made = made_of(ingest(path, tmp_path / "out"))
+        maps = ("-map", "0:a", "-map", "0:v", "-map", "0:a")
+        path = convert(clips / "plain.mp4", tmp_path / "v.mkv", *maps, "-c", "copy")
+        made = made_of(ingest(path, tmp_path / "out", [{"do": "hls", "rung": "source"}]))
         assert made["hls-source"]["codecs"].count("mp4a") == 1
 
     def test_a_side_of_a_hundred_thousand_pixels_is_refused(self, clips: Path, tmp_path: Path) -> None:
@@ -210,19 +190,17 @@ class TestBadMedia:
         assert finished.peak_memory_bytes < 400 * 1024**2
         assert made_of(finished.messages)["poster"]["height"] == 180
 
-    def test_a_picture_bomb_in_an_mp4_is_refused_at_once(self, tmp_path: Path) -> None:
-        """A quarter of a megabyte that decodes to a thousand times as much: opening it was enough to do so."""
+    def test_opening_a_picture_bomb_takes_no_memory(self, tmp_path: Path) -> None:
+        """A quarter of a megabyte that decodes to a thousand times as much.
+
+        FFmpeg decodes a picture while it opens the file, before anybody can look at its size.
+        """
         cv2.imwrite(str(tmp_path / "bomb.png"), np.zeros((16_000, 16_000), np.uint8))
         path = convert(tmp_path / "bomb.png", tmp_path / "v.mp4", "-c", "copy")
         assert path.stat().st_size < 1_000_000
         finished = run_child(CHILD, stdin=request(path, tmp_path / "out", EVERY_TASK), limits=LIMITS)
         assert error_of(finished.messages)["type"] == "vod_unreadable"
         assert finished.peak_memory_bytes < 300 * 1024**2
-
-    def test_opening_a_picture_bomb_takes_no_memory(self, tmp_path: Path) -> None:
-        """FFmpeg decodes a picture while it opens the file, before anybody can look at its size."""
-        cv2.imwrite(str(tmp_path / "bomb.png"), np.zeros((16_000, 16_000), np.uint8))
-        path = convert(tmp_path / "bomb.png", tmp_path / "v.mp4", "-c", "copy")
         code = (
             "import json, sys\nfrom media_app.av.container import open_media\n"
             # Not ru_maxrss: that begins with what the process was forked from.
@@ -244,33 +222,27 @@ class TestFilesThatNameOthers:
     """What a playlist names is a pipe here: whoever opened it would wait for ever, and the child would not end."""
 
     @pytest.mark.parametrize(
-        "script",
+        ("name", "script"),
         [
-            "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n",
-            "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile:{folder}/secret.ts\n#EXT-X-ENDLIST\n",
-            "ffconcat version 1.0\nfile secret.ts\n",
-            "ffconcat version 1.0\nfile 'file:{folder}/secret.ts'\n",
-            '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
-            '<Representation id="1" mimeType="video/mp4"><BaseURL>secret.ts</BaseURL></Representation>'
-            "</AdaptationSet></Period></MPD>",
+            ("list.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n"),
+            ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile:{folder}/secret.ts\n#EXT-X-ENDLIST\n"),
+            ("list.mp4", "ffconcat version 1.0\nfile secret.ts\n"),
+            ("list.ffconcat", "ffconcat version 1.0\nfile 'file:{folder}/secret.ts'\n"),
+            (
+                "list.mpd",
+                '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
+                '<Representation id="1" mimeType="video/mp4"><BaseURL>secret.ts</BaseURL></Representation>'
+                "</AdaptationSet></Period></MPD>",
+            ),
         ],
     )
-    @pytest.mark.parametrize("name", ["list.mp4", "list.m3u8", "list.ffconcat", "list.mpd"])
-    def test_they_are_refused_and_what_they_name_is_not_opened(self, tmp_path: Path, script: str, name: str) -> None:
+    def test_they_are_refused_and_what_they_name_is_not_opened(self, tmp_path: Path, name: str, script: str) -> None:
         os.mkfifo(tmp_path / "secret.ts")
         (tmp_path / name).write_text(script.format(folder=tmp_path))
         finished = run_child(
             CHILD, stdin=request(tmp_path / name, tmp_path / "out", EVERY_TASK), limits=Limits(wall_seconds=20)
         )
         assert error_of(finished.messages)["type"] == "vod_unreadable"
-
-    def test_ffmpeg_refuses_them_by_itself(self, clips: Path, tmp_path: Path) -> None:
-        """Should a file ever be swapped between the probe and the conversion."""
-        os.mkfifo(tmp_path / "secret.ts")
-        (tmp_path / "list.ffconcat").write_text("ffconcat version 1.0\nfile secret.ts\n")
-        swapped = replace(Source.open(clips / "plain.mp4"), path=tmp_path / "list.ffconcat")
-        with pytest.raises(ConversionFailed):
-            make_silent(tmp_path, swapped, Ffmpeg(FFMPEG, 1))
 
     def test_ffmpeg_does_not_play_what_a_script_names(self, clips: Path, tmp_path: Path) -> None:
         """The file that it names is there and good: nothing but the list of formats keeps it from being opened."""
@@ -295,7 +267,6 @@ class TestDiskTrouble:
             ({"do": "sprite"}, "sprite/sprite.vtt"),
             ({"do": "peaks"}, "peaks/peaks.json"),
             ({"do": "hls"}, "hls-source/media.mp4"),
-            ({"do": "hls", "rung": 90}, "hls-90/media.mp4"),
             ({"do": "proxy"}, "proxy/proxy.mp4"),
             ({"do": "silent"}, "silent/silent.mp4"),
         ],
@@ -328,12 +299,10 @@ class TestDiskTrouble:
             make_source(tmp_path, Source.open(clips / "plain.mp4"), Ffmpeg(str(program), 1))
         assert caught.value.errno == errno.ENOSPC
 
-    def test_a_folder_that_cannot_be_made_is_an_error(self, clips: Path, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_made_and_a_missing_ffmpeg_are_errors(self, clips: Path, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
         lines = ingest(clips / "plain.mp4", tmp_path / "file" / "out", [{"do": "poster"}])
         assert error_of(lines)["type"] == "unavailable"
-
-    def test_a_missing_ffmpeg_is_an_error(self, clips: Path, tmp_path: Path) -> None:
         asked = json.loads(request(clips / "plain.mp4", tmp_path / "out", [{"do": "silent"}]))
         asked["ffmpeg"] = str(tmp_path / "nowhere")
         assert error_of(run_child(CHILD, stdin=json.dumps(asked).encode()).messages)["type"] == "unavailable"
@@ -412,22 +381,18 @@ class TestTheRunner:
     def test_shim_and_mark_are_the_workers(self) -> None:
         assert (door.SHIM, door.MARK) == (SHIM, MARK)
 
-    def test_a_file_that_is_no_media_is_the_medias_fault(self, clips: Path, tmp_path: Path) -> None:
+    def test_faults_of_the_system_and_of_the_media_are_told_apart(self, clips: Path, tmp_path: Path) -> None:
+        for script, number in (
+            ("exit 228", errno.ENOSPC), ("kill -KILL $$", errno.EINTR), ("exit 229", errno.EFBIG),
+        ):  # fmt: skip
+            with pytest.raises(OSError) as caught:
+                door.run(["bash", "-c", script], folder=tmp_path, seconds=1.0)
+            assert caught.value.errno == number
+        with pytest.raises(ConversionFailed, match="broke down"):
+            door.run(["bash", "-c", "kill -SEGV $$"], folder=tmp_path, seconds=1.0)
         swapped = replace(Source.open(clips / "plain.mp4"), path=clips / "text.mp4")
         with pytest.raises(ConversionFailed, match="damaged"):
             make_silent(tmp_path, swapped, Ffmpeg(FFMPEG, 1))
-
-    @pytest.mark.parametrize(
-        ("script", "number"), [("exit 228", errno.ENOSPC), ("kill -KILL $$", errno.EINTR), ("exit 229", errno.EFBIG)]
-    )
-    def test_the_systems_faults_are_told_apart(self, tmp_path: Path, script: str, number: int) -> None:
-        with pytest.raises(OSError) as caught:
-            door.run(["bash", "-c", script], folder=tmp_path, seconds=1.0)
-        assert caught.value.errno == number
-
-    def test_a_crash_of_ffmpeg_is_the_medias_fault(self, tmp_path: Path) -> None:
-        with pytest.raises(ConversionFailed, match="broke down"):
-            door.run(["bash", "-c", "kill -SEGV $$"], folder=tmp_path, seconds=1.0)
 
     def test_one_that_stands_still_is_ended(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(door, "STILL_SECONDS", 1.5)
@@ -444,6 +409,7 @@ class TestTheRunner:
         assert shares == [0.0, 0.0, 0.25, 0.5, 1.0]
 
 
+@pytest.mark.exhaustive
 def test_a_long_sound_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
     """Half an hour, 170 MB of samples: they are never all there at once."""
     picture = write_pictures(tmp_path / "p.mp4", [noise(number, 64, 48) for number in range(10)])

@@ -162,7 +162,7 @@ class TestSpeaking:
         assert np.percentile(says, 10) < 0.04
         assert np.percentile(says, 90) > 0.09
 
-    def test_nothing_but_the_lower_face_is_covered(self, frames: Frames) -> None:
+    def test_nothing_but_the_lower_face_is_covered_and_it_sets_in_and_ends_softly(self, frames: Frames) -> None:
         before, after, covered = frames
         for number, cover in enumerate(covered):
             x, y = swaying(number)
@@ -170,9 +170,6 @@ class TestSpeaking:
             assert y + 175 <= rows[0] and rows[-1] <= y + SIDE  # below the nostrils
             assert x + 65 <= columns[0] and columns[-1] <= x + 255  # between the ears
         np.testing.assert_array_equal(before[covered == 0], after[covered == 0])
-
-    def test_it_sets_in_and_ends_softly(self, frames: Frames) -> None:
-        before, after, _ = frames
         changed = np.abs(before.astype(int) - after).mean((1, 2, 3))
         assert changed[0] < 0.5 * changed.max()
         assert changed[-1] < 0.5 * changed.max()
@@ -213,9 +210,8 @@ def test_the_skin_is_what_lies_around_the_mouth() -> None:
     assert skin_colour(image, mouth).tolist() == [90, 120, 180]
 
 
-class TestBounds:
-    @pytest.mark.parametrize("seed", range(30))
-    def test_whatever_the_mouth_a_patch_lies_inside_the_picture(self, seed: int) -> None:
+def test_whatever_the_mouth_a_patch_lies_inside_the_picture() -> None:
+    for seed in range(30):
         random = np.random.default_rng(seed)
         angle, arch = random.uniform(-1.5, 1.5), 1 - NODES**2
         turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
@@ -262,19 +258,17 @@ class TestLeftAlone:
             mouth_painter(source, 0.0, 1.0, syllables(1.0), SOUND_RATE, faces=faces)
         return str(caught.value)
 
-    def test_nobody(self, faces: Faces, tmp_path: Path) -> None:
-        source = film(tmp_path / "nobody.mp4", [np.full((180, 320, 3), GROUND, np.uint8)] * 25)
-        assert self.refusal(source, faces) == "No face was found in this part."
-
-    def test_a_face_that_is_too_small(self, faces: Faces, tmp_path: Path) -> None:
-        source = film(tmp_path / "small.mp4", [placed(drawn_face(0.2, size=96), 250, 130)] * 25)
-        assert self.refusal(source, faces) == "The face is too small."
-
-    def test_two_of_the_same_size(self, faces: Faces, tmp_path: Path) -> None:
-        picture = placed(drawn_face(0.2), 0, 20)
-        picture[20:340, 320:] = drawn_face(0.4, mirrored=True)
-        source = film(tmp_path / "two.mp4", [picture] * 25)
-        assert "Several people" in self.refusal(source, faces)
+    def test_nobody_and_faces_that_cannot_be_followed(self, faces: Faces, tmp_path: Path) -> None:
+        two = placed(drawn_face(0.2), 0, 20)
+        two[20:340, 320:] = drawn_face(0.4, mirrored=True)
+        face, ground = placed(drawn_face(0.3), 150, 20), np.full((360, 640, 3), GROUND, np.uint8)
+        small = placed(drawn_face(0.2, size=96), 250, 130)
+        for number, (pictures, why) in enumerate((
+            ([ground[:180, :320]] * 25, "No face was found in this part."), ([small] * 25, "The face is too small."),
+            ([two] * 25, "Several people"),
+            ([face] * 8 + [ground] * 17, "The face cannot be followed through this part."),
+        )):  # fmt: skip
+            assert why in self.refusal(film(tmp_path / f"{number}.mp4", pictures), faces)
 
     def test_a_face_that_is_turned_away(self, faces: Faces) -> None:
         found = faces.points(placed(drawn_face(0.2), 150, 20))
@@ -286,15 +280,7 @@ class TestLeftAlone:
         with pytest.raises(FaceNotUsable, match="turned away"):
             judged(Track(np.arange(20) / RATE, points), 0)
 
-    def test_a_part_without_pictures(self, speaker: Source, faces: Faces) -> None:
-        with pytest.raises(FaceNotUsable, match="no picture"):
-            mouth_painter(speaker, 50.0, 51.0, syllables(1.0), SOUND_RATE, faces=faces)
-
-    def test_a_part_of_a_few_frames(self, speaker: Source, faces: Faces) -> None:
-        with pytest.raises(FaceNotUsable, match="too short"):
-            mouth_painter(speaker, 1.0, 1.2, syllables(0.2), SOUND_RATE, faces=faces)
-
-    def test_a_face_that_is_hardly_ever_there(self, faces: Faces, tmp_path: Path) -> None:
-        face, ground = placed(drawn_face(0.3), 150, 20), np.full((360, 640, 3), GROUND, np.uint8)
-        source = film(tmp_path / "rare.mp4", [face] * 8 + [ground] * 17)
-        assert self.refusal(source, faces) == "The face cannot be followed through this part."
+    @pytest.mark.parametrize(("start", "end", "why"), [(50.0, 51.0, "no picture"), (1.0, 1.2, "too short")])
+    def test_a_part_too_short(self, speaker: Source, faces: Faces, start: float, end: float, why: str) -> None:
+        with pytest.raises(FaceNotUsable, match=why):
+            mouth_painter(speaker, start, end, syllables(end - start), SOUND_RATE, faces=faces)

@@ -42,11 +42,12 @@ def middle(samples: np.ndarray, begin: float, length: float) -> tuple[float, flo
 
 
 class TestOpening:
-    def test_silence_leaves_the_mouth_closed(self) -> None:
+    def test_silence_and_noise_leave_it_closed_and_nothing_is_no_error(self) -> None:
         assert drive(np.zeros(RATE, np.float32), RATE).opening.max() < 0.01
-
-    def test_noise_that_is_no_speech_leaves_it_closed(self) -> None:
         assert drive(pause(2.0), RATE).opening.max() < 0.05
+        found = drive(vowel(AH, 1.0), RATE)
+        assert found.at(-0.1) == found.at(1.2) == (0.0, 0.0)
+        assert found.at(0.5)[0] > 0.6
 
     def test_a_vowel_opens_it_and_a_pause_closes_it(self) -> None:
         samples = np.concatenate([pause(0.5), vowel(AH, 0.5), pause(0.5), vowel(AH, 0.5), pause(0.5)])
@@ -72,31 +73,20 @@ class TestOpening:
         for moment in (0.2, 0.75, 1.3):
             assert drive(samples, rate).at(moment)[0] == pytest.approx(usual.at(moment)[0], abs=0.15)
 
-    def test_it_is_closed_before_and_behind_the_sound(self) -> None:
-        found = drive(vowel(AH, 1.0), RATE)
-        assert found.at(-0.1) == found.at(1.2) == (0.0, 0.0)
-        assert found.at(0.5)[0] > 0.6
-
     @pytest.mark.parametrize("count", [0, 1, 100])
     def test_almost_no_sound_is_no_error(self, count: int) -> None:
         assert drive(np.zeros(count, np.float32), RATE).at(0.0) == (0.0, 0.0)
 
 
-class TestSorts:
-    def test_the_jaw_is_lower_in_ah_than_in_ee(self) -> None:
-        samples = np.concatenate([vowel(AH, 0.5), vowel(EE, 0.5)])
-        assert middle(samples, 0, 0.5)[0] > 1.4 * middle(samples, 0.5, 0.5)[0]
-
-    def test_ee_spreads_the_lips_and_oo_rounds_them(self) -> None:
-        samples = np.concatenate([vowel(EE, 0.5), vowel(OO, 0.5)])
-        assert middle(samples, 0, 0.5)[1] > 0.3
-        assert middle(samples, 0.5, 0.5)[1] < -0.3
-
-    def test_hiss_brings_the_teeth_together(self) -> None:
-        samples = np.concatenate([vowel(AH, 0.5), hiss(0.5), vowel(AH, 0.5)])
-        assert middle(samples, 0.5, 0.5)[0] == pytest.approx(HISS_OPENING, abs=0.08)
-
-    def test_a_hum_closes_the_lips(self) -> None:
-        humming = middle(np.concatenate([vowel(AH, 0.5), hum(0.5), vowel(AH, 0.5)]), 0.5, 0.5)[0]
-        voiced = middle(np.concatenate([vowel(AH, 0.5), hum(0.5, nose=0.0), vowel(AH, 0.5)]), 0.5, 0.5)[0]
-        assert humming < 0.7 * voiced
+def test_the_sort_of_sound_decides_how_far_it_opens_and_how_wide_it_is() -> None:
+    samples = np.concatenate([vowel(AH, 0.5), vowel(EE, 0.5), vowel(OO, 0.5)])
+    (ah, _), (ee, spread), (_, rounded) = (middle(samples, begin, 0.5) for begin in (0, 0.5, 1.0))
+    assert ah > 1.4 * ee
+    assert spread > 0.3
+    assert rounded < -0.3
+    # Hiss brings the teeth together, a hum closes the lips.
+    samples = np.concatenate([vowel(AH, 0.5), hiss(0.5), vowel(AH, 0.5)])
+    assert middle(samples, 0.5, 0.5)[0] == pytest.approx(HISS_OPENING, abs=0.08)
+    humming = middle(np.concatenate([vowel(AH, 0.5), hum(0.5), vowel(AH, 0.5)]), 0.5, 0.5)[0]
+    voiced = middle(np.concatenate([vowel(AH, 0.5), hum(0.5, nose=0.0), vowel(AH, 0.5)]), 0.5, 0.5)[0]
+    assert humming < 0.7 * voiced

@@ -117,18 +117,14 @@ class Shown:
 def shown(path: Path) -> list[Shown]:
     """Every frame that a player shows, and when, by the file's own clock."""
     with av.open(str(path)) as container:
-        return [
-            Shown(frame.pts * Fraction(frame.time_base), frame) for frame in container.decode(video=0)
-        ]  # fmt: skip
+        return [Shown(frame.pts * Fraction(frame.time_base), frame) for frame in container.decode(video=0)]
 
 
 def heard(path: Path, track: int = 0) -> list[tuple[Fraction, bytes]]:
     """The packets of a sound, and when each begins."""
     with av.open(str(path)) as container:
-        return [
-            (packet.pts * Fraction(packet.time_base), bytes(packet))
-            for packet in container.demux(audio=track) if packet.size
-        ]  # fmt: skip
+        packets = [packet for packet in container.demux(audio=track) if packet.size]
+        return [(packet.pts * Fraction(packet.time_base), bytes(packet)) for packet in packets]
 
 
 def samples(path: Path) -> np.ndarray:
@@ -176,10 +172,7 @@ def test_a_run_is_painted_and_everything_else_is_bit_exact(h264: Path, tmp_path:
     assert [path.name for path in tmp_path.iterdir()] == ["patched.mp4"]
     content = result.read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
-
-
-def test_outside_the_run_the_packets_are_the_originals(h264: Path, tmp_path: Path) -> None:
-    result, told = patched(h264, tmp_path, Run(2.6, 4.5, Square()))
+    # Outside of the run the packets are the original's.
     with av.open(str(h264)) as old, av.open(str(result)) as new:
         packets = [[bytes(packet) for packet in file.demux(video=0) if packet.size] for file in (old, new)]
         record = Avcc.parse(bytes(new.streams.video[0].codec_context.extradata))
@@ -189,7 +182,7 @@ def test_outside_the_run_the_packets_are_the_originals(h264: Path, tmp_path: Pat
     assert len(record.sps) == len(record.pps) == 2
 
 
-def test_a_run_that_must_be_whole_leaves_no_frame_out(h264: Path, tmp_path: Path) -> None:
+def test_a_whole_run_leaves_no_frame_out_and_others_end_at_keyframes(h264: Path, tmp_path: Path) -> None:
     square = Square()
     result, told = patched(h264, tmp_path, Run(2.68, 5.92, square, whole=True))
     [placed] = told.placed
@@ -201,9 +194,6 @@ def test_a_run_that_must_be_whole_leaves_no_frame_out(h264: Path, tmp_path: Path
     begin = round(placed.encoded_start * RATE)
     assert 67 - begin <= 3
     assert same(before, after) == [number < begin or number >= 150 for number in range(200)]
-
-
-def test_a_run_ends_at_a_keyframe_just_before_its_end(h264: Path, tmp_path: Path) -> None:
     [placed] = patched(h264, tmp_path, Run(3.0, 4.1, Square()))[1].placed
     assert placed.last == pytest.approx(3.96)
     assert placed.encoded_end == pytest.approx(4.0)
@@ -250,7 +240,7 @@ def test_a_variable_rate_keeps_the_time_of_every_frame(tmp_path: Path) -> None:
     assert told.placed[0].changed > 20
 
 
-@pytest.mark.parametrize("name", ["hevc", "vp9"])
+@pytest.mark.parametrize("name", ["hevc", pytest.param("vp9", marks=pytest.mark.exhaustive)])
 def test_what_cannot_be_copied_is_encoded_as_a_whole_and_says_so(raw: Path, tmp_path: Path, name: str) -> None:
     sound = ("-c:a", "libopus") if name == "vp9" else ("-c:a", "aac")
     path = convert(raw, tmp_path / ("a.webm" if name == "vp9" else "a.mp4"), *ENCODERS[name], *sound)
@@ -262,9 +252,8 @@ def test_what_cannot_be_copied_is_encoded_as_a_whole_and_says_so(raw: Path, tmp_
     assert [is_green(one.bgr) for one in after] == [65 <= number < 113 for number in range(200)]
     assert all(psnr(a.planes, b.planes) > 38 for a, b in zip(before[:60], after[:60], strict=True))
     assert [content for _, content in heard(result)] == [content for _, content in heard(path)]
-    assert np.array([float(time) for time, _ in heard(result)]) == pytest.approx(
-        [float(time) for time, _ in heard(path)], abs=0.002
-    )
+    now, was = ([float(time) for time, _ in heard(one)] for one in (result, path))
+    assert now == pytest.approx(was, abs=0.002)
 
 
 def numbered(parameters: bytes, number: int) -> bytes:
@@ -370,7 +359,7 @@ def test_a_picture_and_a_sound_that_begin_late_stay_late(h264: Path, tmp_path: P
 
 
 def test_the_painter_sees_a_turned_picture_upright(tmp_path: Path) -> None:
-    for rotation in (90, 180, 270):
+    for rotation in (90, 180):
         path = render_clip(tmp_path / f"{rotation}.mp4", rotation=rotation, seconds=1.0)
         square = Square(x=20, y=60)
         result, told = patched(path, tmp_path, Run(0.5, 0.9, square))
@@ -437,36 +426,18 @@ def test_damage_within_a_run_costs_no_other_frame_its_time(h264: Path, tmp_path:
     assert len(shown(result)) == told.frames >= 195
 
 
-def test_progress_is_told_and_never_goes_back(raw: Path, h264: Path, tmp_path: Path) -> None:
-    hevc = convert(raw, tmp_path / "hevc.mp4", *ENCODERS["hevc"], "-t", "2")
-    for path in (h264, hevc):
-        told: list[float] = []
-        patch(
-            Source.open(path), tmp_path / "patched.mp4", [Run(1.0, 1.5, Square())], program=PROGRAM, folder=tmp_path,
-            on_progress=told.append,
-        )  # fmt: skip
-        assert told == sorted(told)
-        assert told[-1] == 1.0
-        assert len(told) > 20
-
-
-def test_what_a_painter_raises_leaves_nothing_behind(h264: Path, tmp_path: Path) -> None:
+def test_what_fails_is_said_and_leaves_nothing_behind(h264: Path, tmp_path: Path) -> None:
     class Broken:
         def paint(self, image: Image, seconds: float) -> Sequence[Patch]:
             raise RuntimeError("no model")
 
     with pytest.raises(RuntimeError, match="no model"):
         patched(h264, tmp_path, Run(1.0, 2.0, Broken()))
-    assert not list(tmp_path.iterdir())
-
-
-def test_no_file_and_no_room_are_said(h264: Path, tmp_path: Path) -> None:
+    runs = [Run(1, 2, Square())]
     with pytest.raises(OSError):
-        patch(
-            Source.open(h264), tmp_path / "nowhere" / "a.mp4", [Run(1, 2, Square())], program=PROGRAM, folder=tmp_path
-        )
+        patch(Source.open(h264), tmp_path / "nowhere" / "a.mp4", runs, program=PROGRAM, folder=tmp_path)
     source = Source.open(convert(h264, tmp_path / "gone.mp4", "-c", "copy"))
     source.path.unlink()
     with pytest.raises(MediaError):
-        patch(source, tmp_path / "a.mp4", [Run(1, 2, Square())], program=PROGRAM, folder=tmp_path)
+        patch(source, tmp_path / "a.mp4", runs, program=PROGRAM, folder=tmp_path)
     assert not list(tmp_path.iterdir())

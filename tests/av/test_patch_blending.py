@@ -44,9 +44,7 @@ def plain(x: int, y: int, width: int, height: int, colour: tuple[int, int, int],
     ("matrix", "full", "red"),
     [(1, False, (63, 102, 240)), (6, False, (81, 90, 240)), (5, True, (76, 85, 255)), (9, False, (74, 97, 240))],
 )
-def test_a_colour_is_written_in_the_matrix_and_range_of_the_stream(
-    matrix: int, full: bool, red: tuple[int, int, int]
-) -> None:
+def test_a_colour_has_the_streams_matrix_and_range(matrix: int, full: bool, red: tuple[int, int, int]) -> None:
     frame, blender = frame_of(), blender_of(matrix=matrix, full=full)
     blender.blend(frame, blender.stored(frame), [plain(8, 8, 16, 16, (0, 0, 255))])
     luma, blue, red_difference = planes_of(frame)
@@ -114,16 +112,13 @@ def test_pixels_that_are_what_they_were_stay_as_decoded() -> None:
     assert (after[1] != before[1]).sum() <= 25
 
 
-def test_half_covered_is_half_way() -> None:
+def test_half_covered_is_half_way_and_a_later_patch_lies_over_an_earlier_one() -> None:
     frame, blender = frame_of(), blender_of()
     before = planes_of(frame)
     blender.blend(frame, blender.stored(frame), [plain(0, 0, 32, 32, (0, 0, 255), alpha=0.5)])
     for was, now, level, side in zip(before, planes_of(frame), (63, 102, 240), (32, 16, 16), strict=True):
         middle = (was[:side, :side].astype(float) + level) / 2
         assert np.abs(now[:side, :side] - middle).max() <= 1
-
-
-def test_a_later_patch_lies_over_an_earlier_one() -> None:
     frame, blender = frame_of(), blender_of()
     blender.blend(
         frame, blender.stored(frame), [plain(8, 8, 16, 16, (0, 0, 255)), plain(8, 8, 16, 16, (255, 255, 255))]
@@ -141,9 +136,6 @@ def test_wide_pixels_are_shown_wide_and_patched_narrow() -> None:
     assert (luma[8:24, 16:32] == 63).all()
     luma[8:24, 16:32] = before[8:24, 16:32]
     assert np.array_equal(luma, before)
-
-
-def test_a_patch_of_two_sizes_is_refused() -> None:
     frame, blender = frame_of(), blender_of()
     patch = Patch(0, 0, np.zeros((4, 4, 3), np.uint8), np.ones((4, 5), np.float32))
     with pytest.raises(ValueError, match="differ in their size"):

@@ -48,9 +48,7 @@ TIMES = st.tuples(st.floats(0, 8), st.floats(0.01, 3), st.booleans()).map(lambda
 
 
 @given(GROUPS, st.lists(TIMES, max_size=5))
-def test_pieces_can_be_replaced_and_hold_what_is_painted(
-    groups: list[list[int]], runs: list[tuple[float, float, bool]]
-) -> None:
+def test_pieces_hold_what_is_painted(groups: list[list[int]], runs: list[tuple[float, float, bool]]) -> None:
     pictures = pictures_of(groups)
     count = len(pictures.decoded)
     pieces, stretches = planned(pictures, *runs)
@@ -83,15 +81,12 @@ def test_pieces_can_be_replaced_and_hold_what_is_painted(
             assert piece.first == min(one.first for one in stretches if one.piece is piece)
 
 
-def test_a_run_waits_for_the_frames_before_it() -> None:
+def test_a_run_waits_for_the_frames_before_it_and_changes_nothing_where_it_is_over_before() -> None:
     pictures = pictures_of([[4, 4, 4, 4]])
     assert pictures.joints == [0, 1, 5, 9, 13, 17]
     [piece], [stretch] = planned(pictures, (6 / RATE, 11 / RATE, False))
     assert (piece.first, piece.behind) == (9, 17)
     assert (stretch.first, stretch.behind, stretch.late) == (9, 11, 3)
-
-
-def test_a_run_that_is_over_before_it_can_begin_changes_nothing() -> None:
     pieces, [stretch] = planned(pictures_of([[4, 4]]), (6 / RATE, 8 / RATE, False))
     assert pieces == []
     assert (stretch.late, stretch.piece) == (2, None)

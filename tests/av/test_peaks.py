@@ -76,22 +76,25 @@ def test_loud_and_quiet_parts_are_where_they_are(tmp_path: Path) -> None:
     assert edge == pytest.approx(at(found, 1.0), abs=1)
 
 
-def test_a_single_loud_sample_is_seen(tmp_path: Path) -> None:
+def test_a_single_loud_sample_is_seen_and_channels_are_mixed(tmp_path: Path) -> None:
     samples = np.zeros(4 * RATE)
     samples[int(2.201 * RATE)] = 0.8
     found, _, highest = peaks_of(with_picture(write_sound(tmp_path / "s.wav", samples), tmp_path / "v.mkv"))
     assert np.flatnonzero(highest > 0.5).tolist() == [at(found, 2.201)]
+    left = np.stack([np.full(4 * RATE, 0.8), np.zeros(4 * RATE)], axis=1)
+    opposite = np.stack([np.full(4 * RATE, 0.8), np.full(4 * RATE, -0.8)], axis=1)
+    _, _, highest = peaks_of(with_picture(write_sound(tmp_path / "l.wav", left), tmp_path / "l.mkv"))
+    assert np.median(highest) == pytest.approx(0.4, abs=0.02)
+    _, _, highest = peaks_of(with_picture(write_sound(tmp_path / "o.wav", opposite), tmp_path / "o.mkv"))
+    assert np.median(highest) == pytest.approx(0.0, abs=0.02)
 
 
-def test_sound_that_ends_early_is_followed_by_silence(tmp_path: Path) -> None:
+def test_sound_that_ends_early_or_starts_late_is_surrounded_by_silence(tmp_path: Path) -> None:
     tone = np.full(RATE, 0.5)
     found, _, highest = peaks_of(with_picture(write_sound(tmp_path / "s.wav", tone), tmp_path / "v.mkv"))
     assert highest[: at(found, 0.99)].min() > 0.4
     assert highest[at(found, 1.01) + 1 :].max() == 0.0
     assert found["length"] * found["samples_per_pixel"] >= 4 * RATE
-
-
-def test_sound_that_starts_late_is_preceded_by_silence(tmp_path: Path) -> None:
     tone = write_sound(tmp_path / "s.wav", np.full(RATE, 0.5))
     whole = with_picture(tone, tmp_path / "whole.mkv")
     late = convert(
@@ -102,24 +105,11 @@ def test_sound_that_starts_late_is_preceded_by_silence(tmp_path: Path) -> None:
     assert highest[at(found, 2.1) : at(found, 2.9)].min() > 0.4
 
 
-def test_channels_are_mixed(tmp_path: Path) -> None:
-    left = np.stack([np.full(4 * RATE, 0.8), np.zeros(4 * RATE)], axis=1)
-    opposite = np.stack([np.full(4 * RATE, 0.8), np.full(4 * RATE, -0.8)], axis=1)
-    _, _, highest = peaks_of(with_picture(write_sound(tmp_path / "l.wav", left), tmp_path / "l.mkv"))
-    assert np.median(highest) == pytest.approx(0.4, abs=0.02)
-    _, _, highest = peaks_of(with_picture(write_sound(tmp_path / "o.wav", opposite), tmp_path / "o.mkv"))
-    assert np.median(highest) == pytest.approx(0.0, abs=0.02)
-
-
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("v.webm", ("-c:v", "libvpx-vp9", "-c:a", "libopus")),
-        ("v.ts", ("-c:a", "aac")),
-        ("v.flv", ("-c:a", "libmp3lame", "-ar", "44100")),
-        ("v.avi", ("-c:a", "pcm_u8",)),
-        ("float.mkv", ("-c:a", "pcm_f64le",)),
-        ("wide.mkv", ("-c:a", "pcm_s32le", "-ac", "6")),
+        ("v.webm", ("-c:v", "libvpx-vp9", "-c:a", "libopus")), ("v.flv", ("-c:a", "libmp3lame", "-ar", "44100")),
+        ("v.avi", ("-c:a", "pcm_u8")), ("wide.mkv", ("-c:a", "pcm_s32le", "-ac", "6")),
     ],
 )  # fmt: skip
 def test_every_usual_sound_is_read(tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
@@ -132,7 +122,7 @@ def test_every_usual_sound_is_read(tmp_path: Path, name: str, options: tuple[str
     assert highest[at(found, 2.2) :].max() < loud / 8
 
 
-def test_damaged_sound_is_outlined_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_damaged_sound_is_outlined_as_far_as_it_goes_and_none_is_refused(tmp_path: Path) -> None:
     path = render_clip(tmp_path / "v.mkv", seconds=4.0)
     content = bytearray(path.read_bytes())
     half = len(content) // 2
@@ -140,23 +130,17 @@ def test_damaged_sound_is_outlined_as_far_as_it_goes(tmp_path: Path) -> None:
     path.write_bytes(content)
     found, _, highest = peaks_of(path)
     assert highest[: at(found, 1.0)].max() > 0.15
-
-
-def test_sound_that_cannot_be_decoded_is_refused(tmp_path: Path) -> None:
-    video = with_picture(write_sound(tmp_path / "s.wav", np.zeros(0)), tmp_path / "v.mkv")
+    video = with_picture(write_sound(tmp_path / "s.wav", np.zeros(0)), tmp_path / "none.mkv")
     with pytest.raises(MediaError):
         peaks_of(video)
 
 
-def test_times_outside_the_video_are_left_out() -> None:
+def test_times_outside_are_left_out_and_blocks_of_any_cut_give_the_same_outline() -> None:
     outline = _Outline(pairs=10, samples_per_pixel=7)
     for start in (-(10**15), -3, 68, 70, 10**15):
         outline.add(start, np.full(5, 1000, np.int16))
     assert outline.highest.tolist() == [1000, 0, 0, 0, 0, 0, 0, 0, 0, 1000]
     assert outline.lowest.tolist() == [0] * 10
-
-
-def test_blocks_of_any_cut_give_the_same_outline() -> None:
     random = np.random.default_rng(1)
     samples = random.integers(-30_000, 30_000, BLOCK_SAMPLES + 777, np.int16)
     whole, pieces = (_Outline(-(-len(samples) // 321), 321) for _ in range(2))

@@ -66,12 +66,9 @@ def test_a_title_card_loses_to_a_scene(tmp_path: Path) -> None:
     assert made.time >= 6.0
 
 
-def test_a_black_video_has_a_black_poster(tmp_path: Path) -> None:
+def test_a_black_video_and_a_single_frame_have_their_posters(tmp_path: Path) -> None:
     _, image = poster_of(write_pictures(tmp_path / "v.mp4", [BLACK] * 20), tmp_path)
     assert image.mean() < 20
-
-
-def test_a_single_frame_is_its_own_poster(tmp_path: Path) -> None:
     made, image = poster_of(write_pictures(tmp_path / "v.mp4", [noise(7)]), tmp_path)
     assert made.time == 0.0
     assert image.std() > 20
@@ -99,16 +96,17 @@ def test_it_is_upright(tmp_path: Path, rotation: int) -> None:
     assert np.abs(image.astype(int) - shown.astype(int)).mean() < 12
 
 
-def test_its_pixels_are_square(tmp_path: Path) -> None:
+def test_its_pixels_are_square_and_odd_sizes_are_kept(tmp_path: Path) -> None:
     pictures = [noise(9, 144, 96)] * 10
     made, _ = poster_of(write_pictures(tmp_path / "v.mp4", pictures, ratio=Fraction(4, 3)), tmp_path)
     assert (made.width, made.height) == (192, 96)
+    pictures = [noise(11, 161, 91)] * 3
+    made, _ = poster_of(write_pictures(tmp_path / "v.mp4", pictures, pixel_format="yuv444p"), tmp_path)
+    assert (made.width, made.height) == (161, 91)
 
 
 @pytest.mark.parametrize(("size", "expected"), [((1920, 1080), (1280, 720)), ((1080, 1920), (720, 1280))])
-def test_a_large_picture_is_bounded_in_size_and_bytes(
-    tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]
-) -> None:
+def test_a_large_picture_is_scaled_down(tmp_path: Path, size: tuple[int, int], expected: tuple[int, int]) -> None:
     pictures = [noise(10, *size, low=0, high=255, grain=2)] * 2
     made, _ = poster_of(write_pictures(tmp_path / "v.mp4", pictures), tmp_path)
     assert (made.width, made.height) == expected
@@ -117,13 +115,7 @@ def test_a_large_picture_is_bounded_in_size_and_bytes(
     assert made.size <= MAX_BYTES
 
 
-def test_odd_sizes_are_kept(tmp_path: Path) -> None:
-    pictures = [noise(11, 161, 91)] * 3
-    made, _ = poster_of(write_pictures(tmp_path / "v.mp4", pictures, pixel_format="yuv444p"), tmp_path)
-    assert (made.width, made.height) == (161, 91)
-
-
-def test_what_cannot_be_decoded_is_passed_over(tmp_path: Path) -> None:
+def test_what_cannot_be_decoded_is_passed_over_and_a_video_without_any_frame_left_is_refused(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [noise(number) for number in range(100)])
     content = bytearray(path.read_bytes())
     third = len(content) // 3
@@ -132,9 +124,6 @@ def test_what_cannot_be_decoded_is_passed_over(tmp_path: Path) -> None:
     made, image = poster_of(path, tmp_path)
     assert made.size
     assert image.std() > 20
-
-
-def test_a_video_without_any_frame_left_is_refused(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [noise(number) for number in range(30)])
     content = path.read_bytes()
     index = content.index(b"moov") - 4
@@ -143,13 +132,10 @@ def test_a_video_without_any_frame_left_is_refused(tmp_path: Path) -> None:
         poster_of(path, tmp_path)
 
 
-def test_brightness_counts_from_neither_end() -> None:
+def test_brightness_counts_from_neither_end_and_sharpness_counts() -> None:
     looks = [Looks(brightness, 40, 100, 0.1) for brightness in (5, 60, 120, 200, 250)]
     scores = score(looks, [0.5] * 5)
     assert scores[2] == max(scores)
     assert scores[0] == scores[4] == 0
-
-
-def test_the_sharper_of_two_that_are_alike_is_worth_more() -> None:
     blurred, sharp = score([Looks(120, 40, detail, 0.1) for detail in (50, 200)], [0.5] * 2)
     assert blurred == pytest.approx(sharp / 2, rel=0.1)

@@ -19,7 +19,10 @@ from tests.support.footage import FFMPEG, convert, noise, write_pictures
 
 pytestmark = pytest.mark.pure
 PROGRAM = Ffmpeg(FFMPEG, threads=1)
-CLIPS = ("plain.mp4", "ntsc.mp4", "rotated.mp4", "hevc.mp4", "av1.mp4", "vp9.webm", "vfr.mp4", "silent.mp4")
+CLIPS = (
+    "ntsc.mp4", "rotated.mp4", "vfr.mp4", "vp9.webm",
+    *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("plain.mp4", "hevc.mp4", "av1.mp4", "silent.mp4")),
+)  # fmt: skip
 
 
 def times_of(path: Path) -> np.ndarray:
@@ -42,9 +45,8 @@ def silent_of(path: Path, folder: Path) -> Mp4Rendition:
 
 def packets_of(path: Path) -> list[tuple[float, bool, bytes]]:
     with av.open(str(path)) as container:
-        return [
-            (float(p.pts * p.time_base), p.is_keyframe, bytes(p)) for p in container.demux(video=0) if p.size
-        ]  # fmt: skip
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        return [(float(packet.pts * packet.time_base), packet.is_keyframe, bytes(packet)) for packet in packets]
 
 
 def assert_same_times(path: Path, made: Path) -> None:
@@ -53,41 +55,40 @@ def assert_same_times(path: Path, made: Path) -> None:
     assert np.abs(was - now).max() < 1e-5
 
 
-@pytest.mark.parametrize("name", CLIPS)
-def test_every_frame_of_a_proxy_has_its_own_time(clips: Path, tmp_path: Path, name: str) -> None:
-    proxy_of(clips / name, tmp_path)
-    assert_same_times(clips / name, tmp_path / "proxy.mp4")
+def assert_both_in_time(path: Path, folder: Path) -> None:
+    """Make a proxy and a silent rendition, whose frames have the times of the original's."""
+    proxy_of(path, folder)
+    assert_same_times(path, folder / "proxy.mp4")
+    silent_of(path, folder)
+    assert_same_times(path, folder / "silent.mp4")
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_every_frame_of_a_silent_rendition_is_the_same_at_the_same_time(clips: Path, tmp_path: Path, name: str) -> None:
-    silent_of(clips / name, tmp_path)
-    assert_same_times(clips / name, tmp_path / "silent.mp4")
-    assert [content for _, _, content in packets_of(tmp_path / "silent.mp4")] == [
-        content for _, _, content in packets_of(clips / name)
-    ]
-    assert probe(tmp_path / "silent.mp4").audio_tracks == ()
+def test_every_frame_of_both_has_its_own_time(clips: Path, tmp_path: Path, name: str) -> None:
+    assert_both_in_time(clips / name, tmp_path)
+    silent = tmp_path / "silent.mp4"
+    assert [packet[2] for packet in packets_of(silent)] == [packet[2] for packet in packets_of(clips / name)]
+    assert probe(silent).audio_tracks == ()
+    tracks = [(track.codec, track.channels) for track in probe(tmp_path / "proxy.mp4").audio_tracks]
+    assert tracks == ([("aac", 1)] if probe(clips / name).audio_tracks else [])
+    for made in (silent, tmp_path / "proxy.mp4"):
+        content = made.read_bytes()
+        assert content.index(b"moov") < content.index(b"mdat")
 
 
-@pytest.mark.parametrize("suffix", ["mkv", "ts", "flv", "mov"])
+@pytest.mark.parametrize("suffix", ["ts", "flv"])
 def test_times_survive_a_change_of_container(tmp_path: Path, suffix: str) -> None:
     """Transport streams and FLV do not start at zero, and B-frames are stored out of order."""
     options = ("-c:v", "libx264", "-preset", "ultrafast", "-bf", "3", "-r", "30000/1001")
     path = convert(render_clip(tmp_path / "whole.mp4", seconds=3.0), tmp_path / f"v.{suffix}", *options)
-    proxy_of(path, tmp_path)
-    assert_same_times(path, tmp_path / "proxy.mp4")
-    silent_of(path, tmp_path)
-    assert_same_times(path, tmp_path / "silent.mp4")
+    assert_both_in_time(path, tmp_path)
 
 
 def test_a_video_that_starts_late_starts_late_in_both(tmp_path: Path) -> None:
     whole = render_clip(tmp_path / "whole.mp4", seconds=2.0)
     late = convert(whole, tmp_path / "late.mp4", "-c", "copy", "-output_ts_offset", "0.7")
     assert times_of(late)[0] == pytest.approx(0.7, abs=0.001)
-    proxy_of(late, tmp_path)
-    assert_same_times(late, tmp_path / "proxy.mp4")
-    silent_of(late, tmp_path)
-    assert_same_times(late, tmp_path / "silent.mp4")
+    assert_both_in_time(late, tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
@@ -108,10 +109,7 @@ def test_what_an_edit_list_hides_stays_hidden(tmp_path: Path) -> None:
     whole = write_pictures(tmp_path / "whole.mp4", [noise(number) for number in range(100)], gop=50)
     cut = convert(None, tmp_path / "cut.mp4", "-ss", "3", "-i", str(whole), "-c", "copy")
     assert len(times_of(cut)) == 70
-    proxy_of(cut, tmp_path)
-    assert_same_times(cut, tmp_path / "proxy.mp4")
-    silent_of(cut, tmp_path)
-    assert_same_times(cut, tmp_path / "silent.mp4")
+    assert_both_in_time(cut, tmp_path)
 
 
 def test_proxies_show_the_same_pictures(tmp_path: Path) -> None:
@@ -123,10 +121,8 @@ def test_proxies_show_the_same_pictures(tmp_path: Path) -> None:
             assert np.abs(difference).mean() < 4
 
 
-@pytest.mark.parametrize("fps", [Fraction(10), Fraction(30_000, 1001), Fraction(60), Fraction(1)])
-def test_keyframes_are_a_quarter_of_a_second_apart_at_most_and_nothing_is_out_of_order(
-    tmp_path: Path, fps: Fraction
-) -> None:
+@pytest.mark.parametrize("fps", [Fraction(30_000, 1001), Fraction(60), Fraction(1)])
+def test_keyframes_are_a_quarter_of_a_second_apart_at_most_and_in_order(tmp_path: Path, fps: Fraction) -> None:
     pictures = [noise(number % 7, 64, 48) for number in range(int(4 * fps) + 1)]
     proxy_of(write_pictures(tmp_path / "v.mp4", pictures, fps=fps, gop=250), tmp_path)
     found = packets_of(tmp_path / "proxy.mp4")
@@ -135,6 +131,7 @@ def test_keyframes_are_a_quarter_of_a_second_apart_at_most_and_nothing_is_out_of
     keyframes = np.array([time for time, is_keyframe, _ in found if is_keyframe])
     assert np.diff(keyframes).max() <= max(0.25, 1 / fps) + 1e-6
     assert keyframes[0] == 0.0
+    assert gop_frames(probe(tmp_path / "v.mp4")) == {Fraction(30_000, 1001): 7, 60: 15, 1: 1}[fps]
 
 
 def test_a_variable_rate_has_as_many_keyframes(tmp_path: Path) -> None:
@@ -146,19 +143,6 @@ def test_a_variable_rate_has_as_many_keyframes(tmp_path: Path) -> None:
     assert_same_times(path, tmp_path / "proxy.mp4")
     keyframes = np.array([time for time, is_keyframe, _ in packets_of(tmp_path / "proxy.mp4") if is_keyframe])
     assert np.diff(keyframes).max() <= 0.3 + 1e-6  # to the first frame after 0.2 s
-
-
-def test_the_group_follows_the_true_rate(clips: Path) -> None:
-    assert gop_frames(probe(clips / "plain.mp4")) == 7
-    assert gop_frames(probe(clips / "ntsc.mp4")) == 7
-
-
-def test_both_begin_with_their_index(clips: Path, tmp_path: Path) -> None:
-    proxy_of(clips / "plain.mp4", tmp_path)
-    silent_of(clips / "plain.mp4", tmp_path)
-    for name in ("proxy.mp4", "silent.mp4"):
-        content = (tmp_path / name).read_bytes()
-        assert content.index(b"moov") < content.index(b"mdat")
 
 
 @pytest.mark.parametrize(("size", "expected"), [((1920, 1080), (1280, 720)), ((1080, 1920), (720, 1280))])
@@ -179,17 +163,13 @@ def test_rotation_and_pixel_shape_are_applied_to_the_proxy_and_kept_by_the_copy(
     assert (facts.width, facts.height, facts.rotation) == (96, 192, 90)
 
 
-def test_odd_sizes_become_even(tmp_path: Path) -> None:
-    path = write_pictures(tmp_path / "v.mp4", [noise(3, 161, 91)] * 5, pixel_format="yuv444p")
+def test_odd_sizes_become_even_and_a_single_frame_has_both(tmp_path: Path) -> None:
+    path = write_pictures(tmp_path / "v.mp4", [noise(3, 161, 91)], pixel_format="yuv444p")
     made = proxy_of(path, tmp_path)
     assert (made.width, made.height) == (160, 90)
+    assert made.codecs.startswith("avc1.64")
     assert probe(tmp_path / "proxy.mp4").pixel_format == "yuv420p"
-
-
-def test_a_single_frame_has_both(tmp_path: Path) -> None:
-    path = write_pictures(tmp_path / "v.mp4", [noise(4)])
-    assert proxy_of(path, tmp_path).codecs.startswith("avc1.64")
-    silent_of(path, tmp_path)
+    assert silent_of(path, tmp_path).size
     for name in ("proxy.mp4", "silent.mp4"):
         assert len(times_of(tmp_path / name)) == 1
 
@@ -232,9 +212,3 @@ def test_a_hole_in_the_sound_is_silence_and_what_follows_is_in_step(tmp_path: Pa
         samples = np.concatenate([f.to_ndarray()[0] for f in container.decode(audio=0)])
     # Counted in samples, as a player plays them: a hole that is only a jump of the times would be closed.
     assert np.flatnonzero(np.abs(samples) > 0.3)[0] / 48_000 == pytest.approx(2.5, abs=0.04)
-
-
-def test_one_channel_stays_one(clips: Path, tmp_path: Path) -> None:
-    proxy_of(clips / "plain.mp4", tmp_path)
-    [track] = probe(tmp_path / "proxy.mp4").audio_tracks
-    assert (track.codec, track.channels) == ("aac", 1)

@@ -84,7 +84,7 @@ def test_each_cue_shows_a_picture_of_its_own_time(tmp_path: Path, gop: int) -> N
         assert start - 0.3 <= shown <= end + 0.3
 
 
-def test_keyframes_alone_are_decoded_where_they_are_dense(tmp_path: Path) -> None:
+def test_dense_keyframes_are_decoded_alone_and_each_frame_is_given_once(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [grey(number) for number in range(200)], gop=8)
     with VideoFile(path) as file:
         moments = spread(file.duration, 20)
@@ -92,9 +92,6 @@ def test_keyframes_alone_are_decoded_where_they_are_dense(tmp_path: Path) -> Non
         assert len(chosen) == 20
         assert [picture.time for picture in sample(file, moments)] == pytest.approx(chosen)
         assert {round(time * 10) % 8 for time in chosen} == {0}
-
-
-def test_more_moments_than_frames_give_each_frame_once(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [grey(number * 20) for number in range(5)], gop=250)
     with VideoFile(path) as file:
         times = [picture.time for picture in sample(file, spread(file.duration, 40))]
@@ -102,14 +99,18 @@ def test_more_moments_than_frames_give_each_frame_once(tmp_path: Path) -> None:
     assert 3 <= len(times) <= 5
 
 
-def test_a_single_frame_and_three_seconds_have_their_sheets(tmp_path: Path) -> None:
+def test_a_single_frame_three_seconds_and_a_full_sheet(tmp_path: Path) -> None:
     made, _, _ = sprite_of(write_pictures(tmp_path / "one.mp4", [noise(1)]), tmp_path)
     assert (made.thumbs, made.width, made.height) == (1, 160, 90)
     made, _, _ = sprite_of(write_pictures(tmp_path / "three.mp4", [noise(1)] * 30), tmp_path)
     assert made.thumbs == 3
+    pictures = [grey(number % 200 + 20, 64, 36) for number in range(250)]
+    made, _, _ = sprite_of(write_pictures(tmp_path / "v.mp4", pictures, fps=Fraction(5), gop=3), tmp_path)
+    assert made.thumbs == 50
+    assert (made.width, made.height) == (COLUMNS * 160, 5 * 90)
 
 
-def test_an_upright_video_has_upright_thumbs(tmp_path: Path) -> None:
+def test_an_upright_video_has_upright_thumbs_and_odd_and_tiny_ones_fit_their_places(tmp_path: Path) -> None:
     marked = grey(100)
     marked[:90, :160] = (0, 0, 255)
     made, sheet, cues = sprite_of(write_pictures(tmp_path / "v.mp4", [marked] * 20, rotation=90), tmp_path)
@@ -117,9 +118,6 @@ def test_an_upright_video_has_upright_thumbs(tmp_path: Path) -> None:
     assert made.width == 180
     # Turned clockwise, the marked corner is at the top right.
     assert sheet[20, 70, 2] > 200 > sheet[20, 20, 2] + 50
-
-
-def test_odd_and_tiny_pictures_fit_their_places(tmp_path: Path) -> None:
     pictures = [noise(number, 33, 17) for number in range(30)]
     made, _, cues = sprite_of(write_pictures(tmp_path / "v.mp4", pictures, pixel_format="yuv444p"), tmp_path)
     assert made.thumbs == 3
@@ -154,8 +152,12 @@ def test_there_is_at_least_one_thumb_and_never_too_many(duration: float) -> None
     assert 1 <= count_thumbs(duration) <= MAX_THUMBS
 
 
-def test_the_interval_is_round_where_it_can_be() -> None:
+def test_the_interval_is_round_and_times_are_written_as_webvtt_wants_them() -> None:
     assert [count_thumbs(seconds) for seconds in (3, 60, 100, 120, 580, 3600, 10_800)] == [3, 60, 100, 60, 97, 80, 90]
+    assert timestamp(0) == "00:00:00.000"
+    assert timestamp(59.9996) == "00:01:00.000"
+    assert timestamp(3_661.25) == "01:01:01.250"
+    assert timestamp(360_000) == "100:00:00.000"
 
 
 @given(width=st.integers(16, 16_384), height=st.integers(16, 16_384))
@@ -178,20 +180,6 @@ def test_cues_cover_everything_once_whatever_the_times(times: list[float], durat
     cues = cues_of(web_vtt([*starts, duration], boxes))
     assert len(cues) == len(kept)
     assert all(earlier[1] == later[0] for earlier, later in pairwise(cues))
-
-
-def test_times_are_written_as_webvtt_wants_them() -> None:
-    assert timestamp(0) == "00:00:00.000"
-    assert timestamp(59.9996) == "00:01:00.000"
-    assert timestamp(3_661.25) == "01:01:01.250"
-    assert timestamp(360_000) == "100:00:00.000"
-
-
-def test_a_full_sheet_has_ten_columns(tmp_path: Path) -> None:
-    pictures = [grey(number % 200 + 20, 64, 36) for number in range(250)]
-    made, _, _ = sprite_of(write_pictures(tmp_path / "v.mp4", pictures, fps=Fraction(5), gop=3), tmp_path)
-    assert made.thumbs == 50
-    assert (made.width, made.height) == (COLUMNS * 160, 5 * 90)
 
 
 def test_a_video_that_breaks_off_before_the_middle_shows_what_came_before(tmp_path: Path) -> None:

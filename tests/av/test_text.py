@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 import pytest
 
-from media_app.av.container import MediaError
 from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.frames import WHOLE, Box, VideoFile
 from media_app.av.patch.patching import patch
@@ -122,14 +121,11 @@ def painted(clip: Clip, found: Found, numbers: Sequence[int]) -> list[Picture]:
     return made
 
 
-def test_a_caption_is_found_from_its_first_frame_to_its_last(found_still: Found) -> None:
+def test_a_caption_is_found_at_its_time_and_place(still: Clip, found_still: Found) -> None:
     (text,) = found_still.texts
     assert (text.start, text.end) == pytest.approx((FIRST / RATE, BEHIND / RATE), abs=1e-6)
     assert text.is_still and text.appears and text.vanishes
     assert found_still.spans == [(text.start, text.end)]
-
-
-def test_its_box_is_where_it_was_written(still: Clip, found_still: Found) -> None:
     rows, columns = np.nonzero(still.changed(FIRST))
     (line,) = found_still.as_json()
     box = line["box"]
@@ -137,24 +133,17 @@ def test_its_box_is_where_it_was_written(still: Clip, found_still: Found) -> Non
     assert box["x"] == pytest.approx(columns.min() / WIDTH, abs=0.04)
     assert box["x"] + box["width"] == pytest.approx((columns.max() + 1) / WIDTH, abs=0.04)
     assert box["y"] + box["height"] == pytest.approx((rows.max() + 1) / HEIGHT, abs=0.06)
-
-
-def test_strokes_are_masked_and_the_ground_between_them_is_not(still: Clip, found_still: Found) -> None:
-    (text,) = found_still.texts
+    # Strokes are masked, and the ground between them is not.
     mask = cv2.imdecode(np.frombuffer(text.mask, np.uint8), cv2.IMREAD_GRAYSCALE) > 0
     truth = still.changed(FIRST)[text.region.slices]
     assert (mask & truth).sum() > 0.99 * truth.sum()
     assert mask.sum() < 1.8 * truth.sum()
 
 
-def test_behind_a_caption_on_a_resting_ground_is_what_stood_there_before(still: Clip, found_still: Found) -> None:
-    numbers = [FIRST, 20, BEHIND - 1]
-    for number, picture in zip(numbers, painted(still, found_still, numbers), strict=True):
+def test_behind_a_caption_is_what_stood_there_before_and_all_else_stays(still: Clip, found_still: Found) -> None:
+    before, first, within, last, behind = painted(still, found_still, [FIRST - 1, FIRST, 20, BEHIND - 1, BEHIND])
+    for number, picture in ((FIRST, first), (20, within), (BEHIND - 1, last)):
         assert still.error(number, picture) > 30
-
-
-def test_frames_without_text_and_pixels_away_from_it_stay_as_they_are(still: Clip, found_still: Found) -> None:
-    before, within, behind = painted(still, found_still, [FIRST - 1, 20, BEHIND])
     with VideoFile(still.path) as video:
         frames = {round(picture.time * RATE): picture.crop(WHOLE) for picture in video.walk(0.0)}
     assert np.array_equal(before, frames[FIRST - 1])
@@ -219,10 +208,6 @@ def test_only_the_regions_and_the_seconds_asked_for_change(tmp_path: Path, detec
     assert clip.error(20, np.where(within == frames[20], clip.clean[20], within)) > 15
 
 
-def test_a_region_that_is_less_than_a_pixel_has_no_text(still: Clip, detector: TextDetector) -> None:
-    assert find_text(still.source, regions=[Box(0.5, 0.5, 0.0005, 0.0005)], detector=detector).texts == ()
-
-
 def test_a_picture_that_is_stored_turned_is_searched_as_it_is_shown(tmp_path: Path, detector: TextDetector) -> None:
     clip = render(tmp_path / "turned.mp4", caption, rotation=90)
     found = find_text(clip.source, detector=detector)
@@ -248,9 +233,8 @@ def test_the_painter_answers_in_the_colours_that_it_is_shown(still: Clip, found_
 
 
 def test_a_file_is_written_without_its_caption_from_the_first_frame_to_the_last(tmp_path: Path, still: Clip) -> None:
-    source = Source.open(
-        convert(still.path, tmp_path / "b.mp4", "-c:v", "libx264", "-bf", "3", "-crf", "14", "-g", "20")
-    )
+    options = ("-c:v", "libx264", "-bf", "3", "-crf", "14", "-g", "20")
+    source = Source.open(convert(still.path, tmp_path / "b.mp4", *options))
     found = find_text(source)
     with TextPainter(source, found) as painter:
         patch(source, tmp_path / "clean.mp4", painter.runs, program=Ffmpeg(FFMPEG, threads=1), folder=tmp_path)
@@ -269,18 +253,12 @@ def test_it_may_be_asked_from_the_beginning_again(still: Clip, found_still: Foun
         assert all(np.array_equal(a.image, b.image) for a, b in zip(one, other, strict=True))
 
 
-def test_a_video_without_text_has_none_and_a_picture_at_rest_is_searched_once(
-    tmp_path: Path, detector: TextDetector
-) -> None:
+def test_without_text_a_still_picture_is_searched_once(tmp_path: Path, still: Clip, detector: TextDetector) -> None:
     found = find_text(render(tmp_path / "none.mp4", lambda number, picture: picture).source, detector=detector)
     assert found.texts == () and found.spans == []
     assert found.looks == 1
-
-
-def test_what_is_no_video_is_told(tmp_path: Path) -> None:
-    (tmp_path / "list.mp4").write_text("bread, milk")
-    with pytest.raises(MediaError):
-        Source.open(tmp_path / "list.mp4")
+    # Neither has a region that is less than a pixel.
+    assert find_text(still.source, regions=[Box(0.5, 0.5, 0.0005, 0.0005)], detector=detector).texts == ()
 
 
 def test_strokes_of_a_line_are_told_by_their_colours_alone() -> None:
