@@ -30,16 +30,13 @@ def act(desk: Client, action: str, *sessions: AnalysisSession) -> HttpResponse:
     return desk.post(reverse(LIST), {"action": action, "_selected_action": keys, "index": 0}, follow=True)
 
 
-def test_the_list_says_what_and_how_far(desk: Client, owner: User, make_analysis: MakeAnalysis) -> None:
+def test_list_and_detail_show_progress_and_results(desk: Client, owner: User, make_analysis: MakeAnalysis) -> None:
     make_analysis(owner, name="The final", status=JobStatus.PROCESSING, progress=42, started_at=Now())
     text = desk.get(reverse(LIST), {"q": "final"}).content.decode()
     assert "The final" in text
     assert "Processing" in text
     assert "42 %" in text
     assert "The final" not in desk.get(reverse(LIST), {"q": "nothing"}).content.decode()
-
-
-def test_one_shows_what_was_found(desk: Client, owner: User, make_analysis: MakeAnalysis) -> None:
     session = make_analysis(owner, status=JobStatus.COMPLETED)
     AnalysisSession.objects.filter(pk=session.pk).update(data=DATA)
     text = desk.get(reverse("admin:analysis_analysissession_change", args=[session.pk])).content.decode()
@@ -47,9 +44,7 @@ def test_one_shows_what_was_found(desk: Client, owner: User, make_analysis: Make
     assert f"/analysis/{session.pk}" in text
 
 
-def test_chosen_ones_are_cancelled_and_the_others_are_named(
-    desk: Client, owner: User, make_analysis: MakeAnalysis
-) -> None:
+def test_selected_sessions_are_cancelled(desk: Client, owner: User, make_analysis: MakeAnalysis) -> None:
     waiting, over = make_analysis(owner), make_analysis(owner, name="Over", status=JobStatus.COMPLETED)
     text = act(desk, "cancel", waiting, over).content.decode()
     assert "1 cancelled." in text
@@ -57,9 +52,7 @@ def test_chosen_ones_are_cancelled_and_the_others_are_named(
     assert (again(waiting).status, again(over).status) == ("cancelled", "completed")
 
 
-def test_chosen_ones_are_deleted_with_their_files_and_the_log_says_by_whom(
-    desk: Client, owner: User, admin_person: User, make_analysis: MakeAnalysis
-) -> None:
+def test_deletions_are_logged(desk: Client, owner: User, admin_person: User, make_analysis: MakeAnalysis) -> None:
     session = make_analysis(owner)
     assert "1 deleted." in act(desk, "clean_up", session).content.decode()
     assert not AnalysisSession.objects.exists()

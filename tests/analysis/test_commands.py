@@ -18,6 +18,7 @@ import av
 import numpy as np
 import psutil
 import pytest
+from pytest_check import check
 
 from sessions_app.analysis.management import analysing
 from sessions_app.analysis.management.commands import highlights, workout
@@ -100,9 +101,7 @@ def sound_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.full
 class TestHighlights:
-    def test_json_holds_what_was_found_and_where_it_was_put(
-        self, eventful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_json_has_results_and_paths(self, eventful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         reel, pictures, temporary = tmp_path / "reel.mp4", tmp_path / "pictures", tmp_path / "tmp"
         pictures.mkdir()
         temporary.mkdir()
@@ -135,13 +134,13 @@ class TestHighlights:
         assert lines[-1] == f"The reel is {reel}"
         assert length(reel) > 1
 
-    def test_options_are_the_parameters(self, eventful: Path) -> None:
+    def test_options_are_parameters_and_without_highlights_there_is_no_reel(
+        self, eventful: Path, tmp_path: Path
+    ) -> None:
         done = run("highlights", eventful, "--json", "--segment-length", "20", "--min-score", "1")
         data = json.loads(done.stdout)
         assert len(data["segments"]) == 3
         assert (data["highlights"], data["reel_path"], data["thumbnail_paths"]) == ([], None, [])
-
-    def test_where_nothing_stands_out_no_reel_is_made_and_that_is_said(self, eventful: Path, tmp_path: Path) -> None:
         done = run("highlights", eventful, "--min-score", "1", "-o", tmp_path / "reel.mp4")
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines()[-1] == "There is nothing to show: no reel was made."
@@ -157,20 +156,9 @@ class TestHighlights:
         assert {asked.body["model"] for asked in server.asked} == {"m"}
         assert all(picture.startswith("data:image/jpeg;base64,/9j/") for picture in server.asked[0].pictures)
 
-    def test_a_model_at_a_private_address_is_not_asked_unless_that_is_allowed(
-        self, eventful: Path, settings: Any
-    ) -> None:
-        with running_vision_server() as server:
-            settings.VISION = server.config(allow_private=False)
-            done = run("highlights", eventful)
-        assert done.returncode == 0, done.stderr
-        assert "Note: The model was not asked: 127.0.0.1 leads to a private address" in done.stdout
-        assert server.asked == []
-
+    @pytest.mark.services
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-    def test_an_interrupt_ends_the_child_and_leaves_nothing(
-        self, number: signal.Signals, eventful: Path, tmp_path: Path
-    ) -> None:
+    def test_an_interrupt_leaves_nothing(self, number: signal.Signals, eventful: Path, tmp_path: Path) -> None:
         # A suite that runs in the background hands down that SIGINT is ignored.
         as_usual = ["env", "--default-signal=INT"]
         argv = [*as_usual, *MANAGE, "highlights", str(eventful), "-o", str(tmp_path / "reel.mp4")]
@@ -216,22 +204,15 @@ class TestWorkout:
         assert data["preview_path"] == str(preview)
         assert length(preview) == pytest.approx(24, abs=0.5)
 
-    def test_without_json_it_is_sentences_and_a_table(self, rising: Path) -> None:
+    def test_without_json_it_is_sentences_and_a_table(self, rising: Path, brief: Path) -> None:
         done = run("workout", rising)
         assert done.returncode == 0, done.stderr
         lines = done.stdout.splitlines()
         assert lines[0].endswith(".")
         assert lines[2].split() == ["When", "Exercise", "Repetitions", "Tempo", "Confidence"]
         assert "s each" in lines[3]
-
-    def test_options_are_the_parameters(self, rising: Path) -> None:
-        done = run("workout", rising, "--json", "--min-repetitions", "50")
-        assert done.returncode == 0, done.stderr
-        data = json.loads(done.stdout)
-        assert (data["exercises"], data["total_repetitions"]) == ([], 0)
-
-    def test_where_nothing_repeats_nothing_is_counted_and_that_is_said(self, brief: Path) -> None:
-        done = run("workout", brief)
+        # Where nothing repeats, nothing is counted.
+        done = run("workout", brief, "--min-repetitions", "50")
         assert done.returncode == 0, done.stderr
         assert "Repetitions" not in done.stdout
         assert done.stdout.splitlines()[0].endswith(".")
@@ -239,51 +220,41 @@ class TestWorkout:
 
 @pytest.mark.full
 @pytest.mark.parametrize("command", ["highlights", "workout"])
-class TestRefusals:
-    def test_a_file_without_a_picture_is_refused(self, command: str, sound_only: Path) -> None:
-        done = run(command, sound_only)
+def test_what_is_no_video_is_refused(command: str, sound_only: Path, brief: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("Not a video at all.\n" * 99)
+    (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{brief}\n#EXT-X-ENDLIST\n")
+    for path, words in (
+        (sound_only, "no picture"), (tmp_path / "text.mp4", "CommandError: "), (tmp_path / "list.m3u8", ""),
+    ):  # fmt: skip
+        done = run(command, path)
         assert (done.returncode, done.stdout) == (3, "")
-        assert "no picture" in done.stderr
+        assert words in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
 
-    def test_what_is_no_video_is_refused(self, command: str, tmp_path: Path) -> None:
-        (tmp_path / "text.mp4").write_text("Not a video at all.\n" * 99)
-        done = run(command, tmp_path / "text.mp4")
-        assert (done.returncode, done.stdout) == (3, "")
-        assert "CommandError: " in done.stderr.splitlines()[-1]
-        assert "Traceback" not in done.stderr
 
-    def test_a_list_of_other_files_is_no_video(self, command: str, brief: Path, tmp_path: Path) -> None:
-        (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{brief}\n#EXT-X-ENDLIST\n")
-        assert run(command, tmp_path / "list.m3u8").returncode == 3
-
-
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["highlights", "/no/such.mp4"], "There is no file /no/such.mp4."),
-        (["workout", "/no/such.mp4"], "There is no file /no/such.mp4."),
-        (["highlights", "/"], "There is no file /."),
-        (["highlights"], "the following arguments are required: FILE"),
-        (["highlights", __file__, "--min-score", "2"], "Must be from 0 to 1."),
-        (["highlights", __file__, "--min-score", "nan"], "Must be a number."),
-        (["highlights", __file__, "--segment-length", "0"], "Must be from 2 to 60."),
-        (["highlights", __file__, "--segment-length", "1e9"], "Must be from 2 to 60."),
-        (["highlights", __file__, "--target-duration", "long"], "'long' is no number"),
-        (["highlights", __file__, "--max-highlights", "1.5"], "Must be a whole number."),
-        (["highlights", __file__, "-o", "/no/such/reel.mp4"], "name a file in a folder that exists"),
-        (["highlights", __file__, "-o", "/"], "name a file in a folder that exists"),
-        (["highlights", __file__, "-o", __file__], "would replace a file that it is made of"),
-        (["highlights", __file__, "--thumbnails", "/no/such"], "There is no folder /no/such."),
-        (["workout", __file__, "--exercise", "chess"], "invalid choice"),
-        (["workout", __file__, "--min-repetitions", "1"], "Must be from 2 to 50."),
-    ],
-)
-def test_wrong_words_are_answered_by_a_sentence_and_exit_2(words: list[str], sentence: str) -> None:
-    done = run(*words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+def test_wrong_words_are_answered_by_a_sentence_and_exit_2() -> None:
+    for sentence, *words in (
+        ("There is no file /no/such.mp4.", "highlights", "/no/such.mp4"),
+        ("There is no file /no/such.mp4.", "workout", "/no/such.mp4"), ("There is no file /.", "highlights", "/"),
+        ("the following arguments are required: FILE", "highlights"),
+        ("Must be from 0 to 1.", "highlights", __file__, "--min-score", "2"),
+        ("Must be a number.", "highlights", __file__, "--min-score", "nan"),
+        ("Must be from 2 to 60.", "highlights", __file__, "--segment-length", "0"),
+        ("Must be from 2 to 60.", "highlights", __file__, "--segment-length", "1e9"),
+        ("'long' is no number", "highlights", __file__, "--target-duration", "long"),
+        ("Must be a whole number.", "highlights", __file__, "--max-highlights", "1.5"),
+        ("name a file in a folder that exists", "highlights", __file__, "-o", "/no/such/reel.mp4"),
+        ("name a file in a folder that exists", "highlights", __file__, "-o", "/"),
+        ("would replace a file that it is made of", "highlights", __file__, "-o", __file__),
+        ("There is no folder /no/such.", "highlights", __file__, "--thumbnails", "/no/such"),
+        ("invalid choice", "workout", __file__, "--exercise", "chess"),
+        ("Must be from 2 to 50.", "workout", __file__, "--min-repetitions", "1"),
+    ):  # fmt: skip
+        with check(" ".join(words)):
+            done = run(*words)
+            assert (done.returncode, done.stdout) == (2, "")
+            assert sentence in done.stderr
+            assert "Traceback" not in done.stderr
 
 
 def test_a_file_is_put_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

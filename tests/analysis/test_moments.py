@@ -63,26 +63,23 @@ def best(found: Survey) -> Interval:
     return stretches(measure(found, SECONDS), SECONDS)[0]
 
 
-def test_a_loud_stretch_is_found_where_it_is() -> None:
+def test_a_loud_stretch_is_found_where_it_is_and_the_louder_counts_more() -> None:
     one = best(surveyed(levels((100, 106, 20))))
     assert (one.start, one.end) == (pytest.approx(100, abs=1.2), pytest.approx(106, abs=1.2))
     assert one.score > 0.5
-
-
-def test_of_two_sounds_the_louder_counts_more() -> None:
     found = stretches(measure(surveyed(levels((50, 55, 14), (150, 155, 24))), SECONDS), SECONDS)
     assert [round(one.peak / 50) for one in found[:2]] == [3, 1]
-
-
-def test_what_comes_again_and_again_is_usual() -> None:
-    often = levels(*((at, at + 3.0, 15.0) for at in range(0, SECONDS, 8)))
-    assert measure(surveyed(often), SECONDS).score.max() < 0.2 < best(surveyed(levels((100, 103, 15)))).score
-
-
-def test_beats_are_one_sound() -> None:
     one = best(surveyed(levels(*((100 + 0.7 * n, 100.2 + 0.7 * n, 25.0) for n in range(9)))))
     assert one.start < 101
     assert one.end > 105
+
+
+def test_what_comes_again_and_again_and_noise_are_usual() -> None:
+    often = levels(*((at, at + 3.0, 15.0) for at in range(0, SECONDS, 8)))
+    assert measure(surveyed(often), SECONDS).score.max() < 0.2 < best(surveyed(levels((100, 103, 15)))).score
+    moments = measure(surveyed(levels()), SECONDS)
+    assert moments.score.max() < 0.2
+    assert choose(stretches(moments, SECONDS), 60, 10, 0.2, lambda moment: None) == []
 
 
 @pytest.mark.parametrize("dense", [False, True])
@@ -91,12 +88,6 @@ def test_motion_is_seen_in_packets_and_in_frames(dense: bool) -> None:
     busy[60 * RATE : 66 * RATE] = 5.0
     one = best(surveyed(sizes=1000 * (1 if dense else busy), changes=busy if dense else None))
     assert (one.start, one.end) == (pytest.approx(60, abs=1.6), pytest.approx(66, abs=1.6))
-
-
-def test_noise_is_no_event() -> None:
-    moments = measure(surveyed(levels()), SECONDS)
-    assert moments.score.max() < 0.2
-    assert choose(stretches(moments, SECONDS), 60, 10, 0.2, lambda moment: None) == []
 
 
 @pytest.mark.parametrize("seconds", [0.04, 0.5, 2.0])
@@ -115,7 +106,7 @@ def stretch(start: float, end: float, score: float) -> Interval:
     return Interval(start, end, score, (start + end) / 2)
 
 
-def test_the_best_are_chosen_within_the_budget_and_shown_in_order() -> None:
+def test_the_best_are_chosen_within_the_budget_and_what_looks_like_something_chosen_counts_less() -> None:
     candidates = [stretch(50, 58, 0.9), stretch(10, 15, 0.8), stretch(90, 99, 0.7), stretch(120, 125, 0.1)]
     chosen = choose(candidates, 17.0, 10, 0.2, lambda moment: None)
     assert [(one.start, one.end) for one in chosen[:2]] == [(10, 15), (50, 58)]
@@ -123,9 +114,6 @@ def test_the_best_are_chosen_within_the_budget_and_shown_in_order() -> None:
     assert chosen[2].start >= 90
     assert len(choose(candidates, 100.0, 2, 0.2, lambda moment: None)) == 2
     assert len(choose(candidates, 100.0, 10, 0.75, lambda moment: None)) == 2
-
-
-def test_what_looks_like_something_chosen_counts_less() -> None:
     one, other = np.zeros(48), np.zeros(48)
     one[[0, 16, 32]] = 1.0
     other[[9, 25, 41]] = 1.0
@@ -140,13 +128,10 @@ def flat(level: NDArray[np.float64] | None = None) -> Moments:
     return Moments(zeros, zeros, zeros if level is None else level, zeros)
 
 
-def test_ends_move_to_shot_edges_that_are_near() -> None:
+def test_ends_move_to_shot_edges_that_are_near_or_to_where_the_sound_rests() -> None:
     own = settled(stretch(20, 30, 0.5), [19.4, 20.9, 31.5, 28.7], flat(), SECONDS)
     assert (own.start, own.end) == (19.4, 28.7)
     assert settled(stretch(20, 30, 0.5), [10.0, 25.0], flat(), SECONDS) == stretch(20, 30, 0.5)
-
-
-def test_without_an_edge_an_end_moves_to_where_the_sound_rests() -> None:
     level = np.full(int(SECONDS / STEP), 10.0)
     level[int(30.25 / STEP)] = -10.0
     own = settled(stretch(20, 30, 0.5), [], flat(level), SECONDS)

@@ -32,28 +32,16 @@ def named(joints: Floats) -> tuple[str, float]:
     return name_of(facts_of(even.times, even.joints, one.set))
 
 
-def test_a_squat_is_a_squat() -> None:
+def test_exercises_are_named_and_other_movements_are_not() -> None:
     name, confidence = named(squatting(bends(5)))
     assert name == "squat"
     assert LEAST <= confidence <= MOST
-
-
-def test_a_curl_is_a_curl() -> None:
     assert named(curling(bends(5)))[0] == "biceps curl"
-
-
-def test_arms_that_go_up_are_no_curl_and_no_squat() -> None:
-    curve = bends(5)
-    name, _ = named(figure(np.zeros(len(curve)), np.zeros(len(curve)), curve))
-    assert name not in {"squat", "biceps curl", "push-up"}
-
-
-def test_who_bends_the_knees_lying_down_does_not_squat() -> None:
     assert named(lying(squatting(bends(5))))[0] != "squat"
-
-
-def test_a_small_movement_has_no_name() -> None:
     assert named(squatting(0.45 * bends(6))) == (UNNAMED, 0.0)
+    curve = bends(5)
+    arms_up = figure(np.zeros(len(curve)), np.zeros(len(curve)), curve)
+    assert named(arms_up)[0] not in {"squat", "biceps curl", "push-up"}
 
 
 def test_nobody_has_no_name() -> None:
@@ -64,9 +52,12 @@ def test_nobody_has_no_name() -> None:
     assert name_of(None) == (UNNAMED, 0.0)
 
 
-def test_conditions_are_soft_between_their_ends() -> None:
+def test_conditions_are_soft_between_their_ends_and_several_are_said_as_several() -> None:
     assert [above(value, 10, 20) for value in (5, 10, 15, 20, 30)] == [0, 0, 0.5, 1, 1]
     assert [below(value, 10, 20) for value in (5, 10, 15, 20, 30)] == [1, 1, 0.5, 0, 0]
+    assert [plural(name) for name in ("squat", "high knees", "shoulder press", UNNAMED)] == [
+        "squats", "high knees", "shoulder presses", "movements",
+    ]  # fmt: skip
 
 
 def test_every_exercise_has_signals_that_there_are() -> None:
@@ -74,9 +65,3 @@ def test_every_exercise_has_signals_that_there_are() -> None:
     for name, signals in SIGNALS.items():
         assert signals, name
         assert signals <= BODY_SIGNALS
-
-
-def test_several_are_said_as_several() -> None:
-    assert [plural(name) for name in ("squat", "high knees", "shoulder press", UNNAMED)] == [
-        "squats", "high knees", "shoulder presses", "movements",
-    ]  # fmt: skip

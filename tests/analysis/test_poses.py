@@ -65,7 +65,7 @@ def test_an_angle_is_that_of_the_picture() -> None:
     assert angle(places, 11, 13, 15) == pytest.approx([180, 90, 0], abs=0.01)
 
 
-def test_signals_follow_the_body_and_are_as_sure_as_its_joints() -> None:
+def test_signals_follow_the_body_and_nobody_at_all_has_none() -> None:
     curve = bends(3)
     joints = seen(squatting(curve)).joints.astype(float)
     joints[:, 15, 3] = 0.2
@@ -74,9 +74,6 @@ def test_signals_follow_the_body_and_are_as_sure_as_its_joints() -> None:
     assert np.corrcoef(found["both knees"].values, curve)[0, 1] < -0.95
     assert np.corrcoef(found["hips' height"].values, curve)[0, 1] > 0.95
     assert found["left elbow"].trust < 0.3 < found["right elbow"].trust
-
-
-def test_nobody_at_all_has_signals_that_say_nothing() -> None:
     found = signals(np.full((20, JOINTS, 4), np.nan))
     assert all(np.isnan(one.values).all() and one.trust in (0.0, 1.0) for one in found.values())
     assert not ways(np.full((20, JOINTS, 4), np.nan)).any()

@@ -66,11 +66,14 @@ def test_a_movement_unlike_the_others_of_its_set_is_named_and_makes_the_number_u
     assert counted.confidence <= 0.85
 
 
-def test_what_goes_on_the_same_way_is_one_set_and_one_more_or_less_is_in_doubt() -> None:
+def test_what_goes_on_the_same_way_is_one_set_and_none_begins_before_the_last_has_ended() -> None:
     [one] = joined([a_set(0, 4), a_set(9, 3)])
     assert len(one.repetitions) == len(one.amplitudes) == 7
     assert one.is_cut
     assert (one.start, one.end) == (0, 15)
+    first, second = joined([a_set(0, 4), replace(a_set(7.8, 3), signal="left elbow")])
+    assert first.end == second.start == 8.0
+    assert second.repetitions[0].turn == 8.8
 
 
 @pytest.mark.parametrize("later", [
@@ -79,12 +82,6 @@ def test_what_goes_on_the_same_way_is_one_set_and_one_more_or_less_is_in_doubt()
 ])  # fmt: skip
 def test_another_pause_signal_way_or_size_is_another_set(later: Set) -> None:
     assert len(joined([a_set(0, 4), later])) == 2
-
-
-def test_no_set_begins_before_the_last_has_ended() -> None:
-    first, second = joined([a_set(0, 4), replace(a_set(7.8, 3), signal="left elbow")])
-    assert first.end == second.start == 8.0
-    assert second.repetitions[0].turn == 8.8
 
 
 def test_windows_cover_everything_and_end_with_the_whole() -> None:

@@ -53,20 +53,25 @@ def faded(one: Pictures, other: Pictures, length: int, level: float, hold: int =
     return [*one[:-length], *out, *plain, *into, *other[length:]]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("rate", [25, 30, 60])
 def test_a_cut_is_at_the_first_frame_of_the_new_shot(seed: int, rate: int) -> None:
     [edge] = found_in([*scene(seed, 50), *scene(seed + 100, 60)], rate)
     assert (edge.kind, edge.start, edge.end) == (EdgeKind.CUT, pytest.approx(50 / rate), pytest.approx(50 / rate))
 
 
-def test_short_shots_are_told_apart() -> None:
+def test_short_shots_are_told_apart_and_black_bars_do_not_hide_a_dissolve() -> None:
     shots = [scene(seed, count) for seed, count in ((1, 40), (2, 12), (3, 12), (4, 40))]
     found = found_in([picture for shot in shots for picture in shot])
     assert [round(edge.middle * RATE) for edge in found] == [40, 52, 64]
+    pictures = dissolved(scene(5, 80), scene(6, 80), 20)
+    for picture in pictures:
+        picture[:, : SMALL[0] // 3] = picture[:, -SMALL[0] // 3 :] = 0
+    [edge] = found_in(pictures)
+    assert edge.kind == EdgeKind.DISSOLVE
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("length", [10, 20, 40])
 def test_a_dissolve_is_found_around_its_middle(seed: int, length: int) -> None:
     [edge] = found_in(dissolved(scene(seed, 80, drift=0.15), scene(seed + 50, 80, drift=0.15), length))
@@ -82,7 +87,7 @@ def test_a_fade_passes_through_black_or_white(level: float, hold: int) -> None:
     assert edge.middle * RATE == pytest.approx(70 + hold / 2, abs=4)
 
 
-@pytest.mark.parametrize("length", [1, 2, 4])
+@pytest.mark.parametrize("length", [1, 4])
 def test_a_flash_is_no_edge(length: int) -> None:
     pictures = scene(1, 120)
     for number in range(60, 60 + length):
@@ -90,7 +95,7 @@ def test_a_flash_is_no_edge(length: int) -> None:
     assert found_in(pictures) == []
 
 
-@pytest.mark.parametrize("length", [5, 9, 14])
+@pytest.mark.parametrize("length", [5, 14])
 def test_what_crosses_the_picture_is_no_edge(length: int) -> None:
     pictures = scene(2, 120)
     for number in range(length):
@@ -99,27 +104,16 @@ def test_what_crosses_the_picture_is_no_edge(length: int) -> None:
     assert found_in(pictures) == []
 
 
-def test_a_camera_that_pans_or_adjusts_to_the_light_makes_no_edge() -> None:
+def test_a_camera_that_pans_or_adjusts_and_still_or_too_few_pictures_make_no_edge() -> None:
     assert found_in(scene(3, 150, drift=0.6)) == []
     pictures = scene(4, 150)
     for number in range(60, 90):
         pictures[number] = pictures[number] * (1 - (number - 60) / 60)
     pictures[90:] = [picture * 0.5 for picture in pictures[90:]]
     assert found_in(pictures) == []
-
-
-def test_a_still_picture_and_too_few_frames_have_none() -> None:
     assert found_in([scene(1, 1)[0]] * 100) == []
     assert found_in(scene(1, 3)) == []
     assert edges(np.zeros(0), np.zeros((0, SMALL[1], SMALL[0], 3), np.uint8)) == []
-
-
-def test_black_bars_do_not_hide_a_dissolve() -> None:
-    pictures = dissolved(scene(5, 80), scene(6, 80), 20)
-    for picture in pictures:
-        picture[:, : SMALL[0] // 3] = picture[:, -SMALL[0] // 3 :] = 0
-    [edge] = found_in(pictures)
-    assert edge.kind == EdgeKind.DISSOLVE
 
 
 def test_of_a_file_all_of_it_or_a_part_is_looked_at(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_check import check
 
 from sessions_app.analysis.pipelines import vision
 from sessions_app.analysis.pipelines.said import (
@@ -54,9 +55,7 @@ def judge_of(server: VisionServer, pauses: list[float], call_seconds: float = 20
 
 
 class TestQuestion:
-    def test_it_is_a_chat_completion_with_pictures_and_a_form_to_fill_in(
-        self, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_it_is_a_chat_completion_with_pictures(self, server: VisionServer, pauses: list[float]) -> None:
         assert judge_of(server, pauses, key="sk-1").judge(WINDOW) == GOOD
         (asked,) = server.asked
         assert asked.path == "/v1/chat/completions"
@@ -76,40 +75,27 @@ class TestQuestion:
         assert all(picture.startswith(head) for picture in asked.pictures)
         assert tuple(base64.b64decode(picture.removeprefix(head)) for picture in asked.pictures) == WINDOW.pictures
 
-    @pytest.mark.parametrize("ending", ["", "/", "/chat/completions", "/chat/completions/"])
-    def test_the_address_may_be_written_with_or_without_its_end(
-        self, ending: str, server: VisionServer, pauses: list[float]
-    ) -> None:
-        assert judge_of(server, pauses, url=f"{server.url}{ending}").judge(WINDOW) == GOOD
-        assert server.asked[0].path == "/v1/chat/completions"
-
-    def test_the_query_of_an_address_stays(self, server: VisionServer, pauses: list[float]) -> None:
-        judge_of(server, pauses, url=f"{server.url}?api-version=1").judge(WINDOW)
-        assert server.asked[0].path == "/v1/chat/completions?api-version=1"
-
-    def test_without_a_key_none_is_sent(self, server: VisionServer, pauses: list[float]) -> None:
-        judge_of(server, pauses).judge(WINDOW)
-        assert "authorization" not in server.asked[0].headers
-
-    def test_without_pictures_nothing_is_asked(self, server: VisionServer, pauses: list[float]) -> None:
-        assert judge_of(server, pauses).judge(Window(0, 1, (), "")) == UNKNOWN
+    def test_the_address_may_omit_its_ending(self, server: VisionServer, pauses: list[float]) -> None:
+        assert judge_of(server, pauses).judge(Window(0, 1, (), "")) == UNKNOWN  # no pictures, no question
         assert server.asked == []
+        for ending in ("", "/", "/chat/completions", "/chat/completions/"):
+            assert judge_of(server, pauses, url=f"{server.url}{ending}").judge(WINDOW) == GOOD
+        assert {asked.path for asked in server.asked} == {"/v1/chat/completions"}
+        assert not any("authorization" in asked.headers for asked in server.asked)  # without a key none is sent
+        judge_of(server, pauses, url=f"{server.url}?api-version=1").judge(WINDOW)
+        assert server.asked[-1].path == "/v1/chat/completions?api-version=1"
 
 
 class TestManner:
-    @pytest.mark.parametrize("status", [400, 422, 501])
-    def test_who_does_not_know_the_form_is_asked_without_and_stays_so(
-        self, status: int, server: VisionServer, pauses: list[float]
-    ) -> None:
+    @pytest.mark.parametrize("status", [400, 501])
+    def test_an_unknown_form_is_not_sent_again(self, status: int, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(status, "response_format is not supported")]
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [GOOD, GOOD]
         assert ["response_format" in asked.body for asked in server.asked] == [True, False, False]
         assert judge.notes == []
 
-    def test_who_takes_one_picture_is_sent_the_middle_one_and_still_the_form(
-        self, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_one_picture_means_the_middle_one(self, server: VisionServer, pauses: list[float]) -> None:
         server.usual = served.with_one_picture
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [GOOD, GOOD]
@@ -117,19 +103,15 @@ class TestManner:
         assert base64.b64decode(server.asked[1].pictures[0].partition(",")[2]) == WINDOW.pictures[1]
         assert all("response_format" in asked.body for asked in server.asked)
 
-    def test_who_wants_the_newer_name_of_the_length_gets_it(self, server: VisionServer, pauses: list[float]) -> None:
-        server.usual = served.with_new_tokens
-        assert judge_of(server, pauses).judge(WINDOW) == GOOD
-        assert "max_completion_tokens" in server.asked[1].body
-
-    def test_too_large_a_question_is_asked_with_one_picture(self, server: VisionServer, pauses: list[float]) -> None:
+    def test_other_limits_are_followed(self, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(413)]
         assert judge_of(server, pauses).judge(WINDOW) == GOOD
         assert [len(asked.pictures) for asked in server.asked] == [3, 1]
+        server.usual = served.with_new_tokens
+        assert judge_of(server, pauses).judge(WINDOW) == GOOD
+        assert "max_completion_tokens" in server.asked[-1].body
 
-    def test_a_fault_of_one_window_does_not_take_the_form_from_the_others(
-        self, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_one_window_does_not_decide_for_the_others(self, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(400), fails(400)]
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
@@ -138,10 +120,8 @@ class TestManner:
 
 
 class TestPatience:
-    @pytest.mark.parametrize("fault", [fails(500), fails(503), fails(429), served.resets, served.breaks_off])
-    def test_who_is_busy_or_breaks_off_is_asked_again_a_little_later(
-        self, fault: served.Reply, server: VisionServer, pauses: list[float]
-    ) -> None:
+    @pytest.mark.parametrize("fault", [fails(503), fails(429), served.resets, served.breaks_off])
+    def test_busy_is_asked_again_later(self, fault: served.Reply, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fault, fault]
         judge = judge_of(server, pauses)
         assert judge.judge(WINDOW) == GOOD
@@ -149,24 +129,16 @@ class TestPatience:
         assert judge.notes == []
 
     def test_it_waits_as_long_as_it_is_asked_to(self, server: VisionServer, pauses: list[float]) -> None:
-        server.plan = [fails(429, Retry_After="7"), fails(503, Retry_After="0")]
-        assert judge_of(server, pauses).judge(WINDOW) == GOOD
-        assert pauses == [7.0, 0.0]
-
-    def test_a_date_to_wait_for_is_understood(self, server: VisionServer, pauses: list[float]) -> None:
-        server.plan = [fails(429, Retry_After=format_datetime(datetime.now(UTC) + timedelta(seconds=9), usegmt=True))]
-        assert judge_of(server, pauses).judge(WINDOW) == GOOD
-        assert 5 < pauses[0] <= 9
-
-    @pytest.mark.parametrize("nonsense", ["soon", "-5", "1e9", "nan", "٣"])
-    def test_nonsense_to_wait_for_is_not_waited_for(
-        self, nonsense: str, server: VisionServer, pauses: list[float]
-    ) -> None:
-        server.plan = [
-            lambda handler: handler.reply(429, b"{}", **{"Retry-After": nonsense.encode().decode("latin-1")})
-        ]
-        assert judge_of(server, pauses).judge(WINDOW) == GOOD
-        assert pauses == [1.0]
+        date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+        for said, waited in (
+            ("7", 7.0), ("0", 0.0), ("soon", 1.0), ("-5", 1.0), ("1e9", 1.0), ("nan", 1.0), ("٣", 1.0),
+            (date, pytest.approx(60, abs=30)),
+        ):  # fmt: skip
+            sent = said.encode().decode("latin-1")
+            server.plan = [lambda handler, sent=sent: handler.reply(429, b"{}", **{"Retry-After": sent})]
+            pauses.clear()
+            assert judge_of(server, pauses, seconds=600).judge(WINDOW) == GOOD
+            assert pauses == [waited], said
 
     def test_a_wait_beyond_the_budget_is_not_begun(self, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(429, Retry_After="3600")]
@@ -175,18 +147,14 @@ class TestPatience:
         assert (pauses, judge.is_spent, len(server.asked)) == ([], True, 1)
         assert judge.notes == ["The model's endpoint is busy or broken (429); the signals alone decided."]
 
-    def test_three_faults_are_enough_for_one_window_and_the_next_one_has_its_own(
-        self, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_each_window_has_three_attempts(self, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fails(500)] * 3
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
         assert len(server.asked) == 4
 
     @pytest.mark.parametrize("fault", [served.hangs, served.drips])
-    def test_who_takes_too_long_is_not_waited_for(
-        self, fault: served.Reply, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_slow_answers_are_abandoned(self, fault: served.Reply, server: VisionServer, pauses: list[float]) -> None:
         server.plan = [fault]
         judge = judge_of(server, pauses, call_seconds=SHORT)
         began = time.monotonic()
@@ -204,9 +172,7 @@ class TestPatience:
             (sends(b" " * 300_000), "more than is read"),
         ],
     )  # fmt: skip
-    def test_after_four_windows_without_an_answer_it_is_given_up(
-        self, fault: served.Reply, why: str, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_four_misses_end_it(self, fault: served.Reply, why: str, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fault
         judge = judge_of(server, pauses, call_seconds=SHORT)
         verdicts = []
@@ -233,9 +199,7 @@ class TestPatience:
         assert judge.notes[0].endswith("decided the rest.")
 
     @pytest.mark.parametrize("status", [301, 302, 401, 403, 404, 410, 418])
-    def test_what_asking_again_does_not_mend_is_asked_once(
-        self, status: int, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_permanent_errors_are_not_retried(self, status: int, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fails(status, Location="http://127.0.0.1:9/")
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, UNKNOWN]
@@ -254,13 +218,12 @@ class TestBudget:
         assert len(server.asked) == 4
         assert judge.notes == ["All that the model may be asked was used up; the signals alone decided the rest."]
 
-    def test_a_budget_that_ends_amid_a_window_leaves_it_unknown(
-        self, server: VisionServer, pauses: list[float]
-    ) -> None:
+    def test_without_budget_windows_stay_unknown(self, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fails(500)
-        judge = judge_of(server, pauses, calls=2)
-        assert judge.judge(WINDOW) == UNKNOWN
-        assert (len(server.asked), judge.is_spent) == (2, True)
+        for changes, calls in (({"calls": 2}, 2), ({"calls": 0}, 2), ({"seconds": 0}, 2)):
+            judge = judge_of(server, pauses, **changes)
+            assert judge.judge(WINDOW) == UNKNOWN
+            assert (len(server.asked), judge.is_spent) == (calls, True)
 
     def test_no_call_is_longer_than_what_is_left(self, server: VisionServer, pauses: list[float]) -> None:
         server.usual = served.hangs
@@ -275,15 +238,6 @@ class TestBudget:
         judge = judge_of(server, pauses)
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [GOOD, UNKNOWN]
         assert (pauses, judge.is_spent) == ([40.0], True)
-
-    @pytest.mark.parametrize("changes", [{"calls": 0}, {"seconds": 0}])
-    def test_without_a_budget_nobody_is_asked(
-        self, changes: dict[str, Any], server: VisionServer, pauses: list[float]
-    ) -> None:
-        judge = judge_of(server, pauses, **changes)
-        assert judge.is_spent
-        assert judge.judge(WINDOW) == UNKNOWN
-        assert server.asked == []
 
 
 class TestGuard:
@@ -304,17 +258,15 @@ class TestGuard:
         assert judge.is_spent
         assert "sk-1" not in judge.notes[0]
 
-    def test_the_key_is_not_in_what_is_said_of_it(self, server: VisionServer, pauses: list[float]) -> None:
-        server.usual = fails(401, "Wrong key sk-secret")
-        judge = judge_of(server, pauses, key="sk-secret")
-        judge.judge(WINDOW)
-        assert "sk-secret" not in repr(judge.notes)
-
-    def test_a_key_that_cannot_be_sent_is_a_note(self, server: VisionServer, pauses: list[float]) -> None:
+    def test_the_key_is_never_shown(self, server: VisionServer, pauses: list[float]) -> None:
         judge = judge_of(server, pauses, key="sk\r\nX-Other: 1")
         assert judge.judge(WINDOW) == UNKNOWN
         assert judge.notes
         assert server.asked == []
+        server.usual = fails(401, "Wrong key sk-secret")
+        judge = judge_of(server, pauses, key="sk-secret")
+        judge.judge(WINDOW)
+        assert "sk-secret" not in repr(judge.notes)
 
     def test_a_child_that_asks_nobody_does_not_import_the_way_out(self) -> None:
         code = "import sys, sessions_app.analysis.pipelines.vision; print('httpx' in sys.modules)"
@@ -322,7 +274,6 @@ class TestGuard:
         assert done.stdout == "False\n"
 
 
-KEYS = ["score", "description", "a"]
 FILLED = ModelAnswer(0.7, "A man jumps.")
 
 
@@ -376,19 +327,16 @@ class TestReading:
     def test_half_an_answer_none_or_a_double_one_is_unknown_and_not_0(self, text: str) -> None:
         assert read(text, is_whole=True) == NOTHING
 
-    def test_a_form_that_is_whole_counts_though_the_talk_after_it_was_cut(self) -> None:
+    def test_a_form_that_is_whole_counts_though_the_talk_after_it_was_cut_and_half_a_sentence_does_not(self) -> None:
         text = '{"score": 0.7, "description": "A man jumps."} And I would like to add that'
         assert read(text, is_whole=False) == FILLED
-
-    def test_a_sentence_that_was_cut_does_not(self) -> None:
         assert read("Score: 0.7\nDescription: A man", is_whole=False) == NOTHING
 
     @pytest.mark.parametrize("value", [-0.1, 1.01, 7, 85, -3, 250, float("nan"), float("inf"), 10**400, True, False])
     def test_a_score_outside_is_unknown_and_its_sentence_stays(self, value: Any) -> None:
         assert amount(value) is None
-        assert read(f'{{"score": {json.dumps(value)}, "description": "A man."}}', is_whole=True) == ModelAnswer(
-            None, "A man."
-        )
+        text = f'{{"score": {json.dumps(value)}, "description": "A man."}}'
+        assert read(text, is_whole=True) == ModelAnswer(None, "A man.")
 
     @pytest.mark.parametrize(
         ("value", "score"),
@@ -404,34 +352,27 @@ class TestReading:
         found = amount(value)
         assert found == (None if score is None else pytest.approx(score))
 
-    @pytest.mark.parametrize(
-        ("reply", "verdict"),
-        [
-            (says('{"score": 0.7, "description": "Ein Mann springt über den Zaun."}'),
-            (0.7, "Ein Mann springt über den Zaun.")),
-            (says('{"score": 0.7, "description": "一名球员进球"}'), (0.7, "一名球员进球")),
-            (says([{"type": "text", "text": '{"score": 0.7, '}, {"type": "text", "text": '"description": ""}'}]),
-            (0.7, "")),
-            (says('{"score": 0.7, "desc', "length"), (None, "")),
-            (says("Score: 0.7", "length"), (None, "")), (says("Score: 0.7", None), (None, "")),
-            (says('{"score": 0.7}', "stop", refusal="No."), (None, "")), (says(None), (None, "")), (says(""),
-            (None, "")),
-            (says("Je ne sais pas."), (None, "")), (says(served.HTML), (None, "")), (says(7), (None, "")),
-            (sends(served.HTML.encode(), "text/html"), (None, "")), (sends(b""), (None, "")), (sends(b"[]"),
-            (None, "")),
-            (sends(b'{"choices": []}'), (None, "")), (sends(b'{"choices": [{"message": "hi"}]}'), (None, "")),
-            (sends(b'{"choices": [{"message": {"content": {"score": 1}}}]}'), (None, "")), (sends(b"\xff\xfe"),
-            (None, "")),
-            (sends(b'{"error": "overloaded"}'), (None, "")), (sends(b"[" * 100_000), (None, "")),
-            (sends(b" " * 300_000), (None, "")), (sends(b'{"choices": [{"mess'), (None, "")),
-        ],
-    )  # fmt: skip
-    def test_whatever_an_endpoint_answers_is_a_verdict(
-        self, reply: served.Reply, verdict: tuple[float | None, str], server: VisionServer, pauses: list[float]
-    ) -> None:
-        server.plan = [reply]
-        assert judge_of(server, pauses).judge(WINDOW) == Verdict(*verdict)
-        assert len(server.asked) == 1
+    def test_whatever_an_endpoint_answers_is_a_verdict(self, server: VisionServer, pauses: list[float]) -> None:
+        parts = [{"type": "text", "text": '{"score": 0.7, '}, {"type": "text", "text": '"description": ""}'}]
+        jumps = "Ein Mann springt über den Zaun."
+        good = [
+            (says(f'{{"score": 0.7, "description": "{jumps}"}}'), jumps), (says(parts), ""),
+            (says('{"score": 0.7, "description": "一名球员进球"}'), "一名球员进球"),
+        ]  # fmt: skip
+        unknown = [
+            says('{"score": 0.7, "desc', "length"), says("Score: 0.7", "length"), says("Score: 0.7", None),
+            says('{"score": 0.7}', "stop", refusal="No."), says(None), says(""), says("Je ne sais pas."),
+            says(served.HTML), says(7), sends(served.HTML.encode(), "text/html"), sends(b""), sends(b"[]"),
+            sends(b'{"choices": []}'), sends(b'{"choices": [{"message": "hi"}]}'), sends(b"\xff\xfe"),
+            sends(b'{"choices": [{"message": {"content": {"score": 1}}}]}'), sends(b'{"error": "overloaded"}'),
+            sends(b"[" * 100_000), sends(b" " * 300_000), sends(b'{"choices": [{"mess'),
+        ]  # fmt: skip
+        expected = [*((reply, Verdict(0.7, said)) for reply, said in good), *((reply, UNKNOWN) for reply in unknown)]
+        for number, (reply, verdict) in enumerate(expected, 1):
+            server.plan = [reply]
+            with check(str(number)):
+                assert judge_of(server, pauses).judge(WINDOW) == verdict
+                assert len(server.asked) == number
 
     @given(st.binary(max_size=300))
     def test_no_bytes_raise(self, body: bytes) -> None:

@@ -61,7 +61,7 @@ def boxes(places: Floats) -> np.ndarray:
     return pictures
 
 
-@pytest.mark.parametrize("count", [2, 3, 5, 12])
+@pytest.mark.parametrize("count", [2, 5])
 def test_a_set_is_counted_named_and_timed(count: int) -> None:
     data = described(squatting(bends(count)))
     [one] = data["exercises"]
@@ -75,10 +75,6 @@ def test_a_set_is_counted_named_and_timed(count: int) -> None:
     assert 0.5 <= one["confidence"] <= 1
     assert data["method"] == "poses"
     assert data["summary"] == f"{count} squats."
-
-
-def test_a_curve_is_in_its_bounds_and_covers_the_set() -> None:
-    [one] = described(squatting(bends(4)))["exercises"]
     curve = one["curve"]
     assert 0 <= min(curve["values"]) < 0.2 < 0.8 < max(curve["values"]) <= 1
     assert len(curve["values"]) <= 1200
@@ -86,15 +82,12 @@ def test_a_curve_is_in_its_bounds_and_covers_the_set() -> None:
     assert (len(curve["values"]) - 1) * curve["step"] == pytest.approx(one["end_time"] - one["start_time"], abs=0.11)
 
 
-def test_two_exercises_are_told_apart() -> None:
+def test_two_exercises_are_told_apart_and_a_long_pause_ends_a_set() -> None:
     joints = np.concatenate([squatting(bends(4)), resting(3), curling(bends(6, length=1.6))])
     data = described(joints)
     assert [(one["name"], one["repetitions"]) for one in data["exercises"]] == [("squat", 4), ("biceps curl", 6)]
     assert data["summary"] == "10 repetitions: 4 squats and 6 biceps curls."
     assert all(one["end_time"] <= two["start_time"] for one, two in pairwise(data["exercises"]))
-
-
-def test_a_short_pause_is_a_pause_and_a_long_one_ends_the_set() -> None:
     short = described(np.concatenate([squatting(bends(3)), resting(0.5), squatting(bends(3))]))
     [one] = short["exercises"]
     assert one["repetitions"] == 6
@@ -105,7 +98,7 @@ def test_a_short_pause_is_a_pause_and_a_long_one_ends_the_set() -> None:
     assert long["summary"] == "7 squats in two sets."
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_who_moves_without_repeating_is_not_counted(seed: int) -> None:
     random = np.random.default_rng(seed)
     steps = np.convolve(np.cumsum(random.normal(0, 0.2, 420)), np.ones(9) / 9, "same")
@@ -119,21 +112,11 @@ def test_who_moves_without_repeating_is_not_counted(seed: int) -> None:
     assert data["total_repetitions"] <= 2
 
 
-def test_who_walks_away_is_not_counted() -> None:
+def test_who_walks_away_is_not_counted_and_who_leaves_the_picture_is_told_to_film_from_further_away() -> None:
     curve = bends(8, length=1.0, rest=0.0)
     joints = squatting(0.6 * curve)
     joints[:, :, 0] += np.linspace(0, 900, len(curve))[:, None]
     assert described(joints)["exercises"] == []
-
-
-def test_a_body_without_movement_says_so_and_nothing_else() -> None:
-    data = described(resting(20), noise=0.2)
-    assert data["exercises"] == []
-    assert data["total_repetitions"] == 0
-    assert data["summary"] == "Nothing repeats clearly enough to be counted."
-
-
-def test_who_leaves_the_picture_is_told_to_film_from_further_away() -> None:
     walls = np.random.default_rng(1).integers(0, 255, (1000, SMALL, SMALL)).astype(np.uint8)
     joints = np.concatenate([squatting(bends(5)), nobody(12)])
     data = described(joints, pictures=walls[: len(joints)])
@@ -145,15 +128,23 @@ def test_who_leaves_the_picture_is_told_to_film_from_further_away() -> None:
     assert data["summary"].endswith("s the program cannot tell.")
 
 
-def test_fewer_than_were_asked_for_are_not_counted_but_mentioned() -> None:
+def test_without_movement_or_with_too_few_pictures_it_says_so() -> None:
+    data = described(resting(20), noise=0.2)
+    assert data["exercises"] == []
+    assert data["total_repetitions"] == 0
+    assert data["summary"] == "Nothing repeats clearly enough to be counted."
+    for length in (0, 1, 5):
+        data = described(squatting(np.zeros(length)))
+        assert data["exercises"] == []
+        assert data["summary"] == "The video is too short for anything to repeat."
+
+
+def test_fewer_than_were_asked_for_are_mentioned_and_a_named_exercise_is_the_only_one_counted() -> None:
     data = described(squatting(bends(3)), {"min_repetitions": 4})
     assert data["exercises"] == []
     assert data["total_repetitions"] == 0
     [part] = data["not_counted"]
     assert part["reason"] == "Only 3 repetitions in a row; at least 4 were asked for."
-
-
-def test_an_exercise_that_is_named_is_the_only_one_counted() -> None:
     joints = np.concatenate([squatting(bends(4)), resting(3), curling(bends(5))])
     [one] = described(joints, {"exercise": "biceps curl"})["exercises"]
     assert (one["name"], one["repetitions"]) == ("biceps curl", 5)
@@ -171,7 +162,7 @@ def test_what_moves_in_the_picture_is_counted_where_nobody_is_found() -> None:
     assert data["method"] == "movement"
 
 
-def test_a_clock_in_the_picture_is_no_exercise() -> None:
+def test_a_clock_in_the_picture_is_no_exercise_and_a_still_picture_is_said_to_be_still() -> None:
     """Digits change as regularly as anything does; they are small."""
     pictures = np.full((600, SMALL, SMALL), 90, np.uint8)
     for number in range(len(pictures)):
@@ -179,15 +170,12 @@ def test_a_clock_in_the_picture_is_no_exercise() -> None:
     data = described(nobody(40), pictures=pictures)
     assert data["exercises"] == []
     assert data["total_repetitions"] == 0
-
-
-def test_a_still_picture_is_said_to_be_still() -> None:
     data = described(nobody(10), pictures=np.full((150, SMALL, SMALL), 90, np.uint8))
     assert data["summary"] == "The picture hardly changes: there is nothing to count."
     assert data["not_counted"] == []
 
 
-def test_depth_and_slowing_down_are_told_only_where_they_are() -> None:
+def test_depth_slowing_down_and_one_side_that_bends_less_are_told() -> None:
     steady = described(squatting(bends(7)))["exercises"][0]["feedback"]
     assert len(steady) == 1
     assert steady[0].startswith("Steady: lengths vary by ")
@@ -196,9 +184,6 @@ def test_depth_and_slowing_down_are_told_only_where_they_are() -> None:
     assert any(said.startswith("The sixth goes ") for said in shallow["feedback"])
     slow = np.concatenate([bends(5)[:-15], bends(2, length=3.4)[15:]])
     assert any("last two are slower" in said for said in described(squatting(slow))["exercises"][0]["feedback"])
-
-
-def test_one_side_that_bends_less_is_told() -> None:
     curve = bends(5)
     joints = curling(curve)
     joints[:, [11, 13, 15]] = curling(0.55 * curve)[:, [11, 13, 15]]
@@ -212,14 +197,7 @@ def test_one_side_that_bends_less_is_told() -> None:
     assert not any("left elbow" in said for said in one["feedback"])
 
 
-def test_too_short_is_said_to_be_too_short() -> None:
-    for length in (0, 1, 5):
-        data = described(squatting(np.zeros(length)))
-        assert data["exercises"] == []
-        assert data["summary"] == "The video is too short for anything to repeat."
-
-
-def test_joints_survive_being_packed_to_a_fraction_of_a_pixel() -> None:
+def test_joints_survive_being_packed_and_three_hours_of_them_are_less_than_a_megabyte() -> None:
     joints = seen(np.concatenate([squatting(bends(5)), nobody(2), curling(bends(2))])).joints
     again = unpacked(packed(joints))
     assert again.shape == joints.shape
@@ -227,9 +205,6 @@ def test_joints_survive_being_packed_to_a_fraction_of_a_pixel() -> None:
     assert np.array_equal(there, ~np.isnan(again[:, 0, 0]))
     difference = np.abs(again[there][:, list(KEPT)][:, :, [0, 1]] - joints[there][:, list(KEPT)][:, :, [0, 1]])
     assert difference.max() <= 0.126
-
-
-def test_three_hours_of_joints_are_less_than_a_megabyte() -> None:
     hours = np.tile(squatting(bends(20)), (80, 1, 1))[:54_000]
     saved = packed(seen(hours, noise=1.0).joints)
     assert len(saved["joints"]) <= MAX_SAVED
@@ -241,20 +216,14 @@ def test_a_checkpoint_that_cannot_be_read_counts_for_nothing(saved: dict[str, An
     assert len(unpacked(saved)) == 0
 
 
-def test_a_long_video_is_looked_at_less_often() -> None:
+def test_a_long_video_is_looked_at_less_often_and_the_counter_counts_what_is_done() -> None:
     assert rate_for(0) == rate_for(600) == RATE
     assert rate_for(3600) == MAX_LOOKS / 3600
     assert rate_for(3 * 3600) == MIN_RATE
-
-
-def test_the_counter_counts_what_is_done() -> None:
     labels = [(1.0, 5.0, "Squat", [3.0, 5.0]), (20.0, 24.0, "Movement", [22.0, 24.0])]
     assert [count_at(labels, at) for at in (0.5, 1.5, 3.0, 5.5, 10.0, 23.0)] == [
         "", "Squat 0 of 2", "Squat 1 of 2", "Squat 2 of 2", "", "Movement 1 of 2",
     ]  # fmt: skip
-
-
-def test_times_are_said_as_on_a_clock() -> None:
     assert [clock(seconds) for seconds in (0, 65.4, 3725)] == ["0:00", "1:05", "1:02:05"]
 
 
@@ -320,15 +289,6 @@ def test_it_goes_by_the_times_of_frames_not_by_their_number(tmp_path: Path) -> N
 
 
 @pytest.mark.full
-def test_nobody_in_it_is_said_and_nothing_is_drawn(tmp_path: Path) -> None:
-    path = render_clip(tmp_path / "v.mp4", seconds=3.0)
-    result = run(path, tmp_path / "out")
-    assert result.data["exercises"] == []
-    assert result.files == {}
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-@pytest.mark.full
 def test_the_sound_goes_into_the_preview_and_a_turned_video_stands_upright(tmp_path: Path) -> None:
     """Stored lying down, with a note to turn it; beside it a tone."""
     tone = ("-f", "lavfi", "-i", "sine=d=12:r=48000")
@@ -355,32 +315,24 @@ def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(tmp_path: Path) ->
 
 
 @pytest.mark.full
-def test_sound_without_a_picture_is_no_video(tmp_path: Path) -> None:
+def test_what_has_no_picture_nobody_or_a_single_frame_is_said(tmp_path: Path) -> None:
     path = convert(None, tmp_path / "a.m4a", "-f", "lavfi", "-i", "sine=d=1", "-c:a", "aac")
     with pytest.raises(AnalysisFailed) as caught:
         run(path, tmp_path / "out")
     assert caught.value.type == "no_video"
-
-
-@pytest.mark.full
-def test_a_single_frame_is_too_short(tmp_path: Path) -> None:
-    path = write_pictures(tmp_path / "v.mp4", [noise(4)])
-    result = run(path, tmp_path / "out")
+    (tmp_path / "text.mp4").write_text("a shopping list")
+    with pytest.raises(MediaError):
+        run(tmp_path / "text.mp4", tmp_path / "out")
+    result = run(write_pictures(tmp_path / "v.mp4", [noise(4)]), tmp_path / "out")
     assert result.data["summary"] == "The video is too short for anything to repeat."
     assert result.files == {}
-
-
-def test_what_is_no_media_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "v.mp4"
-    path.write_text("a shopping list")
-    with pytest.raises(MediaError):
-        run(path, tmp_path / "out")
+    result = run(render_clip(tmp_path / "nobody.mp4", seconds=3.0), tmp_path / "out")
+    assert (result.data["exercises"], result.files) == ([], {})
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 @pytest.mark.full
-def test_without_the_model_movement_alone_is_counted_and_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_the_model_movement_alone_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Poses:
         raise PosesUnavailable("The pose model is not installed: `make install` does it.")
 
