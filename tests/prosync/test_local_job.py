@@ -15,6 +15,7 @@ from jobs_app.runner import run_queue
 from jobs_app.services import retry
 from sessions_app.prosync.models import ProJob
 from tests.prosync.conftest import parts_of, post, segment, status_of
+from tests.support.footage import convert
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
 from vodplatform.accounts.models import User
@@ -61,9 +62,7 @@ def lag_of(found: NDArray[np.float32], given: NDArray[np.float32]) -> float:
 
 
 class TestTheResult:
-    async def test_each_sound_is_heard_in_its_segment_and_all_else_is_as_it_was(
-        self, key: str, footage: Path, tmp_path: Path
-    ) -> None:
+    async def test_each_sound_is_heard_in_its_segment_alone(self, key: str, footage: Path, tmp_path: Path) -> None:
         parts = parts_of(
             footage, segment(4, 5, "b"), segment(1, 3, "a"), sounds=("line.wav", "note.flac"), audio_ref_ids=["a", "b"]
         )
@@ -88,9 +87,7 @@ class TestTheResult:
         for name in ("poster_url", "peaks_url", "sprite_vtt_url"):
             assert (await ask("GET", source[name])).status == 200
 
-    async def test_a_plan_that_ends_meanwhile_lets_it_finish(
-        self, key: str, pro: User, footage: Path, tmp_path: Path
-    ) -> None:
+    async def test_it_finishes_after_the_plan_ends(self, key: str, pro: User, footage: Path, tmp_path: Path) -> None:
         answer = await post(key, parts_of(footage, segment()))
         await ask_rows(lambda: pro.subscriptions.all().delete())
         assert await ask_rows(lambda: run_queue("prosync")) == 1
@@ -99,7 +96,6 @@ class TestTheResult:
         (await post(key, parts_of(footage, segment()))).refused(403, "tier_required")
 
     async def test_a_video_without_sound_gets_one(self, key: str, footage: Path, tmp_path: Path) -> None:
-        from tests.support.footage import convert
 
         silent = convert(footage / "talk.mp4", tmp_path / "silent.mp4", "-an", "-c:v", "copy")
         parts = [("video", silent.read_bytes(), "s.mp4"), *parts_of(footage, segment())[1:]]
@@ -111,9 +107,7 @@ class TestTheResult:
 
 
 class TestFailures:
-    async def test_a_lost_sound_fails_the_job_and_a_retry_finds_it_again(
-        self, key: str, pro: User, footage: Path, media: Path
-    ) -> None:
+    async def test_a_lost_sound_fails_until_it_is_back(self, key: str, pro: User, footage: Path, media: Path) -> None:
         job_id = (await post(key, parts_of(footage, segment()))).json()["job_id"]
         (sound,) = media.glob("sounds/*/*/sound.wav")
         hidden = sound.rename(sound.with_suffix(".hidden"))

@@ -12,7 +12,7 @@ from tests.support.s3 import Bucket, get
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full, pytest.mark.services]
 
 
 async def test_it_goes_all_the_way_in_a_bucket(key: str, footage: Path, s3_storage: Bucket) -> None:

@@ -29,6 +29,7 @@ FIELDS = st.sampled_from(["startTime", "endTime", "audioInput", "refId", "label"
 FALSY = ['""', "0", "0.0", "false", "[]", "{}"]  # as JSON
 # A joiner within a word, and within a sign; a space that holds a line together, and a wide one; a mark of direction.
 WRITTEN = ["می\u200cخواهم", "👩\u200d💻", "Bonjour\u00a0!", "映像\u3000一", "\u200fשלום"]
+MOMENTS = st.floats(0, 100, allow_nan=False)
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS, inner),
@@ -51,13 +52,10 @@ class TestSegments:
         assert faults == []
         assert found == [Segment(1, 1.0, 3.0, "a", (0.5, 2.0), ""), Segment(0, 10.0, 12.0, "b", None, "")]
 
-    def test_snake_case_is_the_same(self) -> None:
+    def test_snake_case_is_the_same_and_what_was_read_is_kept_as_it_was_sent(self) -> None:
         given = {"start_time": 1, "end_time": 2, "audio_input": {"ref_id": "a", "start_time": 0, "end_time": 1}}
-        assert read_segments([given], SOUNDS, DURATION) == read_segments(
-            [one(1, 2, startTime=0, endTime=1)], SOUNDS, DURATION
-        )
-
-    def test_what_was_read_is_kept_as_it_was_sent(self) -> None:
+        same = one(1, 2, startTime=0, endTime=1)
+        assert read_segments([given], SOUNDS, DURATION) == read_segments([same], SOUNDS, DURATION)
         sent = {**one(1.0, 2.0, startTime=0.0, endTime=1.0), "label": "“Hello”"}
         (found,), _ = read_segments([sent], SOUNDS, DURATION)
         assert found.as_json() == sent
@@ -78,19 +76,10 @@ class TestSegments:
     def test_touching_is_fine_and_a_millisecond_more_is_not(self) -> None:
         assert faults_of(one(1, 3), one(3, 5)) == []
         assert faults_of(one(3, 5), one(1, 3.001)) == [(0, "startTime", "overlap")]
-
-    def test_one_within_another_overlaps_it_and_so_does_the_next(self) -> None:
-        assert faults_of(one(1, 20), one(2, 3), one(10, 11)) == [
-            (1, "startTime", "overlap"),
-            (2, "startTime", "overlap"),
-        ]
-
-    def test_a_millisecond_past_the_video_is_past_it(self) -> None:
+        assert faults_of(one(1, 20), one(2, 3), one(10, 11)) == [(n, "startTime", "overlap") for n in (1, 2)]
         assert faults_of(one(59, 60)) == []
         assert faults_of(one(59, 60.001)) == [(0, "endTime", "beyond_video")]
         assert faults_of(one(60, 61)) == [(0, "startTime", "beyond_video"), (0, "endTime", "beyond_video")]
-
-    def test_an_end_that_was_rounded_up_is_the_video_s_end(self) -> None:
         (found,), faults = read_segments([one(59, 59.9664)], SOUNDS, 59.96636)
         assert (found.end, faults) == (59.96636, [])
 
@@ -110,16 +99,12 @@ class TestSegments:
         assert faults_of(one(startTime=5, endTime=6)) == [(0, "audioInput.startTime", "crop_outside")]
         assert faults_of(one(startTime=2, endTime=2)) == [(0, "audioInput.endTime", "end_before_start")]
         assert faults_of(one(endTime=2)) == [(0, "audioInput.startTime", "crop_incomplete")]
+        assert faults_of(one(startTime=0, endTime=0.001), one(4, 5, startTime=4.999, endTime=5)) == []
+        assert faults_of(one(startTime=5, endTime=5.0004)) == [(0, "audioInput.startTime", "crop_outside")]
 
     @pytest.mark.parametrize(("begin", "end"), [(0, 1e-320), (1, 1.00002), (4.99999, 5), (1.0, math.nextafter(1, 2))])
     def test_a_part_of_a_sound_that_holds_nothing_is_refused(self, begin: float, end: float) -> None:
         assert faults_of(one(startTime=begin, endTime=end)) == [(0, "audioInput.endTime", "crop_too_short")]
-
-    def test_a_part_of_a_millisecond_is_taken(self) -> None:
-        assert faults_of(one(startTime=0, endTime=0.001), one(4, 5, startTime=4.999, endTime=5)) == []
-
-    def test_a_part_that_begins_where_the_sound_ends_is_outside_it(self) -> None:
-        assert faults_of(one(startTime=5, endTime=5.0004)) == [(0, "audioInput.startTime", "crop_outside")]
 
     @pytest.mark.parametrize("label", [7, 0, False, [], {}, "x" * 201, "two\nlines", "nul\0", "\ud800"])
     def test_a_label_is_a_line(self, label: Any) -> None:
@@ -134,11 +119,7 @@ class TestSegments:
     def test_a_label_stays_in_its_line_and_its_direction(self, sign: str) -> None:
         assert faults_of({**one(), "label": f"a{sign}b"}) == [(0, "label", "invalid")]
 
-    @given(
-        st.lists(
-            st.tuples(st.floats(0, 100, allow_nan=False), st.floats(0, 100, allow_nan=False)), min_size=1, max_size=10
-        )
-    )
+    @given(st.lists(st.tuples(MOMENTS, MOMENTS), min_size=1, max_size=10))
     def test_no_faults_means_that_none_overlaps_and_all_lie_within(self, times: list[tuple[float, float]]) -> None:
         found, faults = read_segments([one(start, end) for start, end in times], SOUNDS, DURATION)
         ordered = sorted(times)
@@ -163,7 +144,7 @@ class TestLists:
         assert values == []
         assert [(fault.index, fault.field, fault.type) for fault in faults] == [(None, "segments", "not_json")]
 
-    def test_a_number_that_is_none_does_not_hide_the_other_faults(self) -> None:
+    def test_a_list_may_come_as_it_is_and_a_bad_number_hides_no_other_fault(self) -> None:
         sound = '"audioInput": {"refId": "a", "startTime": -Infinity, "endTime": 1}'
         text = f'[{{"startTime": NaN, "endTime": 2, {sound}}}, {{"startTime": 5, "endTime": 4}}, Infinity]'
         values, faults = read_list(text, "segments")
@@ -172,22 +153,18 @@ class TestLists:
             (0, "startTime", "not_a_number"), (0, "audioInput.startTime", "not_a_number"),
             (1, "endTime", "end_before_start"), (1, "audioInput", "not_an_object"), (2, "segment", "not_an_object"),
         ]  # fmt: skip
-
-    def test_a_list_may_come_as_it_is(self) -> None:
         assert read_list([1], "segments") == ([1], [])
         assert read_list("{}", "segments")[1][0].type == "not_a_list"
 
 
 class TestRefs:
-    def test_without_names_they_are_numbered(self) -> None:
+    def test_names_are_those_given_in_the_order_of_the_parts_or_numbers(self) -> None:
         assert read_refs(None, 3) == (["audio-1", "audio-2", "audio-3"], [])
+        assert read_refs('["x", "y"]', 2) == (["x", "y"], [])
 
     @pytest.mark.parametrize("text", WRITTEN)
     def test_names_are_written_in_any_language(self, text: str) -> None:
         assert read_refs(json.dumps([text]), 1) == ([text], [])
-
-    def test_names_go_by_the_order_of_the_parts(self) -> None:
-        assert read_refs('["x", "y"]', 2) == (["x", "y"], [])
 
     @pytest.mark.parametrize(
         ("given", "kind"),
@@ -252,9 +229,8 @@ class TestTheTimeOfTheText:
     )
     def test_what_lies_behind_the_video_is_named(self, given: dict[str, float], names: list[str]) -> None:
         faults = removal_beyond(given, DURATION)
-        assert [(fault.field, fault.type) for fault in faults] == [
-            (f"options.remove_text.{name}", "beyond_video") for name in names
-        ]
+        expected = [(f"options.remove_text.{name}", "beyond_video") for name in names]
+        assert [(fault.field, fault.type) for fault in faults] == expected
 
     def test_nothing_is_said_where_none_is_removed_or_the_video_is_not_known(self) -> None:
         assert removal_beyond(None, DURATION) == removal_beyond({"start": 99.0}, None) == []
