@@ -29,7 +29,7 @@ def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clips, "demo_specs", short)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(5))
 def test_the_demo_overlaps_substantially_but_not_fully(seed: int) -> None:
     a, b, c = demo_specs(seed)
     assert [float(clip.spec.fps) for clip in (a, b, c)] == pytest.approx([60, 30, 29.97], abs=0.001)
@@ -40,22 +40,16 @@ def test_the_demo_overlaps_substantially_but_not_fully(seed: int) -> None:
         assert offset(other.spec, a.spec) == other.spec.start - a.spec.start > 3
 
 
-def test_pairs_to_be_aligned_know_their_offset_and_have_enough_in_common() -> None:
+def test_pairs_to_be_aligned_know_their_offset_and_those_to_be_refused_have_none() -> None:
     pairs = timer_pairs(500)
     assert len({pair.name for pair in pairs}) == len(pairs) >= 12
     for pair in pairs:
         assert pair.a.match is pair.b.match
         assert pair.offset == pair.b.spec.start - pair.a.spec.start
         assert overlap(pair) >= 15, pair.name
-
-
-def test_pairs_to_be_refused_have_no_offset() -> None:
     pairs = refusal_pairs(600)
     assert len({pair.name for pair in pairs}) == len(pairs) >= 6
     assert all(pair.offset is None for pair in pairs)
-
-
-def test_the_bench_pair_is_as_the_goal_says() -> None:
     pair = bench_pair_specs(1)
     sizes = [(clip.spec.width, clip.spec.height, float(clip.spec.fps), clip.spec.duration) for clip in (pair.a, pair.b)]
     assert sizes == [(1920, 1080, 60, 600.0), (1280, 720, 30, 600.0)]

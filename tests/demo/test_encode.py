@@ -43,14 +43,14 @@ def made(tmp_path: Path, match: Match = MATCH, **changes: Any) -> tuple[Recordin
 @pytest.mark.parametrize(
     "changes",
     [
-        {},
-        {"fps": Fraction(60)},
         {"fps": NTSC, "preset": "veryfast", "bframes": 2},
         {"fps": Fraction(25), "audio": True},
-        {"codec": "hevc"},
-        {"codec": "av1"},
         {"vfr": True},
         {"loop": 0.5},
+        *(
+            pytest.param(changes, marks=pytest.mark.exhaustive)
+            for changes in ({}, {"fps": Fraction(60)}, {"codec": "hevc"}, {"codec": "av1"})
+        ),
     ],
     ids=str,
 )
@@ -63,7 +63,7 @@ def test_every_frame_carries_its_number_at_its_time(tmp_path: Path, changes: dic
         assert abs(time - expected * time_base) <= Fraction(1, 10_000)
 
 
-@pytest.mark.parametrize("turn", [90, 180, 270])
+@pytest.mark.parametrize("turn", [90, 180])
 def test_a_rotated_file_is_upright_once_displayed(tmp_path: Path, turn: int) -> None:
     _, path = made(tmp_path, rotate=turn, frame_barcode=True, width=320, height=240)
     with av.open(str(path)) as container:
@@ -73,8 +73,17 @@ def test_a_rotated_file_is_upright_once_displayed(tmp_path: Path, turn: int) -> 
     assert [decode_barcode(np.ascontiguousarray(picture)) for _, picture in frames] == list(range(len(frames)))
 
 
-@pytest.mark.parametrize("style", ["tactical", "broadcast", "speedrun", "led"])
-@pytest.mark.parametrize("vfr", [False, True])
+@pytest.mark.parametrize(
+    ("style", "vfr"),
+    [
+        ("tactical", False),
+        ("speedrun", True),
+        *(
+            pytest.param(style, vfr, marks=pytest.mark.exhaustive)
+            for style, vfr in (("broadcast", True), ("led", False), ("tactical", True), ("speedrun", False))
+        ),
+    ],
+)
 def test_frame_n_shows_the_clock_at_start_plus_its_presentation_time(tmp_path: Path, style: str, vfr: bool) -> None:
     match = count_up_match(22, 60, "m:ss", clock=40.21)
     spec, path = made(tmp_path, match, style=style, vfr=vfr, width=640, height=360)
@@ -139,24 +148,19 @@ def test_keyframes_come_at_the_gop_and_the_index_is_up_front(tmp_path: Path) -> 
 
 def test_progress_runs_to_the_end_and_nothing_partial_is_left(tmp_path: Path) -> None:
     seen: list[tuple[int, int]] = []
-    render(
-        small_spec("a", 1.0, duration=1.0), MATCH, tmp_path / "a.mp4", lambda done, total: seen.append((done, total))
-    )
+    render(small_spec("a", 1.0, duration=1.0), MATCH, tmp_path / "a.mp4", lambda *told: seen.append(told))
     assert seen[-1] == (30, 30)
     assert all(before < after for before, after in pairwise(seen))
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def test_a_render_that_fails_leaves_no_file(tmp_path: Path) -> None:
+def test_a_render_that_fails_leaves_no_file_and_one_that_outlasts_its_match_is_refused(tmp_path: Path) -> None:
     def stop(done: int, total: int) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
         render(small_spec("a", 1.0, duration=1.0), MATCH, tmp_path / "a.mp4", stop)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_recording_that_outlasts_its_match_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="within the match"):
         render(small_spec("a", 58.0, duration=3.0), MATCH, tmp_path / "a.mp4")
 
