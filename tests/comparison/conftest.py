@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from sessions_app.comparison.models import ComparisonSession
+from tests.support.api import BASE
+from tests.support.factories import make_session
+from vodplatform.accounts.models import User
+
 
 @pytest.fixture(scope="session")
 def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
@@ -18,3 +23,15 @@ def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
     a, b = (replace(clip, spec=replace(clip.spec, audio=True)) for clip in (pair.a, pair.b))
     pair = replace(pair, name="heard", a=a, b=b)
     return *render_pair(pair, tmp_path_factory.mktemp("match")), pair.offset
+
+
+@pytest.fixture
+def session(owner: User) -> ComparisonSession:
+    """Three VODs of ten minutes; the second is 50 s ahead, the third begins 37 s later."""
+    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
+
+
+@pytest.fixture
+def url(session: ComparisonSession) -> str:
+    """The address of the session that the test file has."""
+    return f"{BASE}/{session.pk}"

@@ -241,19 +241,26 @@ def test_two_recordings_are_aligned_by_their_sound(
         raise JobFailed("not_found", "The file no longer exists.")
 
     monkeypatch.setattr(actors, "make_poster", gone)  # offsets are found without pictures all the same
-    game, takes = scene(11, 70), {"vod-1": Take(5, 40), "vod-2": Take(21.25, 40, noise_seed=2)}
-    paths = [write(take, game, library.crew / name, picture=True) for name, take in takes.items()]
-    session = make_session(owner, videos=[make_video(owner, duration=40, location=str(path)) for path in paths])
-    base = f"{BASE}/{session.session_id}"
+    game, takes = scene(11, 70), {"a": Take(5, 40), "b": Take(21.25, 40, noise_seed=2)}
+    for name, take in takes.items():
+        path = write(take, game, tmp_path / name, picture=True)
+        (library.crew / path.name).hardlink_to(path)
+    vods = [{"vod_id": name, "name": name, "path": str(library.crew / f"{name}.mp4")} for name in takes]
+    base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
     job_id = api.post(f"{base}/align", {"method": "audio"}).json()["job_id"]
     assert run_queue("align") == 1
     body = api.get(f"{base}/alignments/{job_id}").json()
     assert (body["status"], body["refused"], body["method"]) == ("completed", None, "audio")
     found = body["proposals"][0]
     assert found["offset"] == pytest.approx(16.25, abs=1e-3)
-    assert (found["vod_id"], found["method"], found["drift_ppm"]) == ("vod-2", "audio", 0)
-    kinds = {item["kind"]: Api().get(item["url"])["Content-Type"] for item in found["evidence"]}
-    assert kinds == {"outline": "image/png", "sample": "audio/wav"}
+    assert (found["vod_id"], found["method"], found["drift_ppm"]) == ("b", "audio", 0)
+    kinds = {item["kind"]: Api().get(item["url"]) for item in found["evidence"]}
+    assert {kind: answer["Content-Type"] for kind, answer in kinds.items()} == {
+        "outline": "image/png", "sample": "audio/wav",
+    }  # fmt: skip
+    assert kinds["outline"].content[:4] == b"\x89PNG"
+    vod = vod_of(session_of(api.post(f"{base}/alignments/{job_id}/apply", {})), "b")
+    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "audio")
 
 
 def test_a_session_keeps_so_many_alignments(

@@ -7,15 +7,8 @@ from pytest_check import check
 
 from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of
-from tests.support.factories import make_session
-from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
 
 
 @pytest.fixture

@@ -20,7 +20,9 @@ def names(api: Api, query: str = "limit=100") -> list[str]:
     return [file["name"] for file in response.json()["files"]]
 
 
-def test_it_lists_the_videos_of_the_callers_folders(api: Api, library: Library) -> None:
+def test_it_lists_the_videos_of_the_callers_folders(
+    api: Api, library: Library, other_api: Api, moderator_api: Api
+) -> None:
     (library.crew / "notes.txt").write_text("no video")
     (library.crew / ".hidden.mp4").write_text("no")
     (library.crew / "deeper").mkdir()
@@ -28,9 +30,6 @@ def test_it_lists_the_videos_of_the_callers_folders(api: Api, library: Library) 
     found = names(api)
     assert {"plain.mp4", "other.mp4", "vp9.webm", "inner.MP4"} <= set(found)
     assert not {"notes.txt", ".hidden.mp4"} & set(found)
-
-
-def test_who_may_use_no_folder_sees_none(other_api: Api, moderator_api: Api, library: Library) -> None:
     assert names(other_api) == []
     assert sorted(names(moderator_api)) == ["other.mp4", "plain.mp4"]
 

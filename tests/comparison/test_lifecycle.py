@@ -20,11 +20,6 @@ def session(owner: User) -> ComparisonSession:
     return make_session(owner, offsets=(0, -50, 37), name="Final")
 
 
-@pytest.fixture
-def url(session: ComparisonSession) -> str:
-    return f"{BASE}/{session.pk}"
-
-
 def names(api: Api, query: str = "") -> list[str]:
     return sorted(row["name"] for row in api.get(f"{BASE}/list?{query}").json()["sessions"])
 

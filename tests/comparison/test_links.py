@@ -35,11 +35,6 @@ def session(owner: User) -> ComparisonSession:
     return make_session(owner, durations=(600, 500, 400))
 
 
-@pytest.fixture
-def url(session: ComparisonSession) -> str:
-    return f"{BASE}/{session.pk}"
-
-
 def make_link(api: Api, url: str, **body: Any) -> dict[str, Any]:
     response = api.post(f"{url}/links", body)
     assert response.status_code == 201, response.content

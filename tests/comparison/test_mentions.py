@@ -24,11 +24,6 @@ def session(owner: User, other: User) -> ComparisonSession:
     return found
 
 
-@pytest.fixture
-def url(session: ComparisonSession) -> str:
-    return f"{BASE}/{session.pk}"
-
-
 def comment(api: Api, url: str, body: str) -> str:
     answer = api.post(f"{url}/events", {"kind": "comment", "global_time": 1.0, "body": body})
     assert answer.status_code == 201, answer.content

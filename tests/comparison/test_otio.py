@@ -12,7 +12,7 @@ from opentimelineio.opentime import RationalTime, TimeRange
 from pytest_check import check
 
 from sessions_app.comparison.models import ComparisonSession, SessionEvent
-from tests.support.api import BASE, Api, refused
+from tests.support.api import Api, refused
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
 
@@ -25,11 +25,6 @@ def session(owner: User) -> ComparisonSession:
     found = make_session(owner, durations=(600, 500, 400), offsets=(0, -50, 37))
     found.vods.update(path="/srv/recordings/secret.mp4")
     return found
-
-
-@pytest.fixture
-def url(session: ComparisonSession) -> str:
-    return f"{BASE}/{session.pk}"
 
 
 def timeline_of(api: Api, url: str) -> Any:

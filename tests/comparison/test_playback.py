@@ -11,8 +11,7 @@ from pytest_check import check
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from sessions_app.comparison.services import save_playing_position
 from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of
-from tests.support.factories import make_session, rewind_anchor
-from vodplatform.accounts.models import User
+from tests.support.factories import rewind_anchor
 
 pytestmark = pytest.mark.django_db
 _began = 0.0
@@ -22,11 +21,6 @@ _began = 0.0
 def _note_the_time(session: ComparisonSession) -> None:
     global _began
     _began = time.monotonic()
-
-
-@pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
 
 
 def play(api: Api, session: ComparisonSession, **body: Any) -> dict[str, Any]:

@@ -32,11 +32,6 @@ def session(owner: User) -> ComparisonSession:
     return make_session(owner, durations=(600, 500, 400))
 
 
-@pytest.fixture
-def url(session: ComparisonSession) -> str:
-    return f"{BASE}/{session.pk}"
-
-
 def share(api: Api, url: str, username: str = "other", role: str = "viewer", **more: Any) -> dict[str, Any]:
     response = api.post(f"{url}/shares", {"username": username, "role": role, **more})
     assert response.status_code == 201, response.content

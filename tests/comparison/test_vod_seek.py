@@ -15,11 +15,6 @@ from vodplatform.accounts.models import User
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
-
-
 def seek(api: Api, session: ComparisonSession, vod_id: str, value: float | str) -> object:
     return api.put(f"{BASE}/{session.session_id}/vods/{vod_id}/seek", raw=f'{{"timestamp": {value}}}')
 

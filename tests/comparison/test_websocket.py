@@ -29,11 +29,6 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner, durations=(600, 600, 600), offsets=(0, -50, 37))
-
-
-@pytest.fixture
 def path(session: ComparisonSession) -> str:
     return f"/ws/sessions/{session.session_id}/"
 

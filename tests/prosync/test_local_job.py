@@ -15,7 +15,6 @@ from jobs_app.runner import run_queue
 from jobs_app.services import retry
 from sessions_app.prosync.models import ProJob
 from tests.prosync.conftest import parts_of, post, segment, status_of
-from tests.support.footage import convert
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
 from vodplatform.accounts.models import User
@@ -94,16 +93,6 @@ class TestTheResult:
         body = (await status_of(key, answer.json()["job_id"])).json()
         assert body["status"] == "completed"
         (await post(key, parts_of(footage, segment()))).refused(403, "tier_required")
-
-    async def test_a_video_without_sound_gets_one(self, key: str, footage: Path, tmp_path: Path) -> None:
-
-        silent = convert(footage / "talk.mp4", tmp_path / "silent.mp4", "-an", "-c:v", "copy")
-        parts = [("video", silent.read_bytes(), "s.mp4"), *parts_of(footage, segment())[1:]]
-        _, path = await made(key, parts, tmp_path)
-        after = sound_of(path)
-        assert np.abs(after[: round(0.9 * RATE)]).max() < 1e-3
-        assert np.abs(after[RATE + 4800 : 2 * RATE]).max() > 0.05
-        assert pictures_of(path) == pictures_of(footage / "talk.mp4")
 
 
 class TestFailures:

@@ -167,12 +167,10 @@ class TestRefusals:
         body = await refused(key, media, [("segments", json.dumps([segment()]))], 400, "invalid")
         assert [field for _, field, _ in faults(body)][:2] == ["video", "audio_files"]
 
-    async def test_a_name_for_two_sounds_is_refused(self, key: str, footage: Path, media: Path) -> None:
+    async def test_faults_of_the_files_come_with_the_rest(self, key: str, footage: Path, media: Path) -> None:
         parts = parts_of(footage, segment(ref="x"), sounds=("line.wav", "note.flac"), audio_ref_ids=["x", "x"])
         body = await refused(key, media, parts, 400, "invalid")
         assert (None, "audio_ref_ids", "duplicate_ref") in faults(body)
-
-    async def test_what_is_wrong_with_the_files_comes_with_the_rest(self, key: str, footage: Path, media: Path) -> None:
         line = (footage / "line.wav").read_bytes()
         parts = [
             *parts_of(footage, segment(2, 7), segment(1, 3, "audio-2", startTime=0, endTime=9), sounds=("line.wav",)),
@@ -185,8 +183,6 @@ class TestRefusals:
             (None, "audio_files", "sound_unreadable"), (0, "endTime", "beyond_video"), (0, "startTime", "overlap"),
         ]  # fmt: skip
         assert [one["message"].partition(":")[0] for one in body["errors"][:3]] == ["one.mp3", "two.mp3", "b"]
-
-    async def test_a_video_that_is_none_does_not_hide_the_rest(self, key: str, footage: Path, media: Path) -> None:
         parts = [*parts_of(footage, segment(2, 1))[1:], ("video", packed(), "a.mp4")]
         body = await refused(key, media, parts, 415, "not_a_video")
         assert faults(body) == [(None, "video", "not_a_video"), (0, "endTime", "end_before_start")]
@@ -202,42 +198,40 @@ class TestRefusals:
             (None, "options.remove_text.start", "beyond_video"), (None, "options.remove_text.end", "beyond_video"),
         ]  # fmt: skip
 
-    async def test_a_video_is_no_sound_and_a_sound_no_video(self, key: str, footage: Path, media: Path) -> None:
+    async def test_what_is_no_sound_or_video_is_named(
+        self, key: str, footage: Path, media: Path, tmp_path: Path
+    ) -> None:
         video, sound = (footage / "talk.mp4").read_bytes(), (footage / "line.wav").read_bytes()
         parts = [*parts_of(footage, segment(), sounds=()), ("audio_files", video, "a.m4a")]
         await refused(key, media, parts, 415, "not_a_sound")
         swapped = [("video", sound, "a.mp4"), ("audio_files", sound, "a.wav"), ("segments", json.dumps([segment()]))]
         await refused(key, media, swapped, 415, "not_a_video")
-
-    async def test_a_sound_that_breaks_off_in_its_header_is_named(self, key: str, footage: Path, media: Path) -> None:
         broken = (footage / "note.flac").read_bytes()[:4200] + b"\0" * 50_000
         parts = [*parts_of(footage, segment(), sounds=()), ("audio_files", broken, "broken.flac")]
         body = await refused(key, media, parts, 422, "sound_unreadable")
         assert body["error"].startswith("broken.flac: ")
-
-    async def test_a_large_sound_is_refused(self, key: str, footage: Path, media: Path, settings: Any) -> None:
-        settings.PROSYNC_MAX_AUDIO_BYTES = 100_000
-        body = await refused(key, media, parts_of(footage, segment()), 413, "too_large")
-        assert body["limit"] == 100_000
-
-    async def test_too_much_work_is_refused(self, key: str, footage: Path, media: Path, settings: Any) -> None:
-        pro = settings.TIER_LIMITS["pro"] | {"max_video_gigapixels": 0}
-        settings.TIER_LIMITS = settings.TIER_LIMITS | {"pro": pro}
-        body = await refused(key, media, parts_of(footage, segment()), 403, "work_limit")
-        assert faults(body) == [(None, "video", "work_limit")]
-
-    async def test_a_video_that_cannot_be_read_is_refused(self, key: str, footage: Path, media: Path) -> None:
         whole = (footage / "talk.mp4").read_bytes()
         parts = [("video", whole[:3000], "cut.mp4"), *parts_of(footage, segment())[1:]]
         body = await refused(key, media, parts, 422, "dub_failed")
         assert faults(body) == [(None, "video", "dub_failed")]
-
-    async def test_a_truncated_video_is_refused(self, key: str, footage: Path, media: Path, tmp_path: Path) -> None:
+        # One without its end is refused before a child reads it.
         convert(footage / "talk.mp4", tmp_path / "fast.mp4", "-c", "copy", "-movflags", "+faststart")
         whole = (tmp_path / "fast.mp4").read_bytes()
         parts = [("video", whole[: len(whole) * 2 // 3], "cut.mp4"), *parts_of(footage, segment())[1:]]
         body = await refused(key, media, parts, 422, "dub_failed")
         assert "cut short" in body["error"]
+
+    async def test_too_large_a_sound_and_too_much_work_are_refused(
+        self, key: str, footage: Path, media: Path, settings: Any
+    ) -> None:
+        settings.PROSYNC_MAX_AUDIO_BYTES = 100_000
+        body = await refused(key, media, parts_of(footage, segment()), 413, "too_large")
+        assert body["limit"] == 100_000
+        settings.PROSYNC_MAX_AUDIO_BYTES = 10**9
+        pro = settings.TIER_LIMITS["pro"] | {"max_video_gigapixels": 0}
+        settings.TIER_LIMITS = settings.TIER_LIMITS | {"pro": pro}
+        body = await refused(key, media, parts_of(footage, segment()), 403, "work_limit")
+        assert faults(body) == [(None, "video", "work_limit")]
 
     @pytest.mark.parametrize("purpose", ["pro-video", "pro-sound"])
     async def test_its_files_come_in_its_form_alone(self, key: str, media: Path, purpose: str) -> None:
