@@ -70,7 +70,7 @@ def analysed(path: Path, folder: Path, **changes: Any) -> Result:
 
 @dataclass(frozen=True)
 class Found:
-    """What one analysis of the loud recording answered, wrote and told."""
+    """The result, folder, progress and checkpoints of one analysis of the loud recording."""
 
     result: Result
     folder: Path

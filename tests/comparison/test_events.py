@@ -184,7 +184,7 @@ class TestReading:
         assert len(listed(api, url, "joined=false")) == 2
         api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-2": -49.0}, "source": "manual"})
         assert [one["global_time"] for one in listed(api, url)] == pytest.approx([60.0, 61.1])
-        # What somebody wrote is never behind another event.
+        # Events with a note or a drawing are never joined.
         mark(api, url, vod_id="vod-2", time=109.0, body="Why?")
         mark(api, url, vod_id="vod-3", time=97.0, drawing={"strokes": [STROKE]})
         assert len(listed(api, url)) == 4

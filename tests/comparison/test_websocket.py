@@ -283,7 +283,7 @@ class TestClock:
             clock = await message_of(communicator, lambda m: m["type"] == "clock" and m["vods"][1]["time"] > 9.5)
         assert [(vod["playing"], vod["rate"]) for vod in clock["vods"]] == [(False, 1), (True, 2), (False, 1)]
         assert (clock["playing"], clock["global_time"]) == (False, 0)
-        # One that stands at its beginning plays on from there.
+        # A VOD at its beginning plays from there.
         await ask(lambda: Api(key).put(f"{base}/vods/vod-3/seek", {"timestamp": 0}))
         async with self.playing(path, key, session) as communicator:
             clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(3)]

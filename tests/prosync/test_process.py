@@ -214,7 +214,7 @@ class TestRefusals:
         parts = [("video", whole[:3000], "cut.mp4"), *parts_of(footage, segment())[1:]]
         body = await refused(key, media, parts, 422, "dub_failed")
         assert faults(body) == [(None, "video", "dub_failed")]
-        # One without its end is refused before a child reads it.
+        # A truncated video is refused before a child reads it.
         convert(footage / "talk.mp4", tmp_path / "fast.mp4", "-c", "copy", "-movflags", "+faststart")
         whole = (tmp_path / "fast.mp4").read_bytes()
         parts = [("video", whole[: len(whole) * 2 // 3], "cut.mp4"), *parts_of(footage, segment())[1:]]

@@ -109,7 +109,7 @@ class TestTheWay:
         lips.set(honours_keys=honours_keys)
         job_id = await begin()
         assert await step(job_id) == "waiting"
-        # As after a crash before the answer was written: what was asked stands there, the answer does not.
+        # A crash after the request and before the answer was written leaves the row like this.
         await ask_rows(lambda: ProJob.objects.update(generation_id=""))
         body = await to_the_end(key, job_id)
         assert (body["status"], len(lips.generations)) == ("completed", 1)

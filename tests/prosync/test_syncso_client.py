@@ -279,7 +279,7 @@ class TestMeaning:
             SyncSo(KEY, base_url="https://127.0.0.1").get("5c1b")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        with pytest.raises(RetryLater):  # nobody is there
+        with pytest.raises(RetryLater):  # no server listens on the port
             SyncSo(KEY, base_url=f"http://127.0.0.1:{port}", rules=HERE).get("5c1b")
 
 
