@@ -191,7 +191,7 @@ class TestBadMedia:
         assert made_of(finished.messages)["poster"]["height"] == 180
 
     def test_opening_a_picture_bomb_takes_no_memory(self, tmp_path: Path) -> None:
-        """FFmpeg decodes a picture while it opens the file: a quarter of a megabyte becomes a thousand times as much."""
+        """FFmpeg decodes a picture while it opens the file: 250 kB become a thousand times as much."""
         cv2.imwrite(str(tmp_path / "bomb.png"), np.zeros((16_000, 16_000), np.uint8))
         path = convert(tmp_path / "bomb.png", tmp_path / "v.mp4", "-c", "copy")
         assert path.stat().st_size < 1_000_000
