@@ -101,6 +101,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     monkeypatch.setattr(alignments, "ALIGNER", [sys.executable, "-c", program])
 
 
+@pytest.mark.usefixtures("running_keeper")
 @pytest.mark.django_db(transaction=True)
 class TestRunning:
     """What becomes of the job, by a stand-in for the aligner."""
@@ -185,6 +186,7 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
 
 
 @pytest.mark.full
+@pytest.mark.usefixtures("running_keeper")
 @pytest.mark.django_db(transaction=True)
 def test_a_match_is_aligned_to_the_frame(
     api: Api, owner: User, library: Library, match: tuple[Path, Path, float]
@@ -233,6 +235,7 @@ def test_a_match_is_aligned_to_the_frame(
     assert Job.objects.get(pk=job_id).status == JobStatus.COMPLETED
 
 
+@pytest.mark.usefixtures("running_keeper")
 @pytest.mark.django_db(transaction=True)
 def test_two_recordings_are_aligned_by_their_sound(
     api: Api, owner: User, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

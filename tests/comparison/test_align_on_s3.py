@@ -17,7 +17,12 @@ from tests.support.factories import make_session, make_video
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.full, pytest.mark.services, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.full,
+    pytest.mark.services,
+    pytest.mark.usefixtures("running_keeper"),
+    pytest.mark.django_db(transaction=True),
+]
 BOX = {"vod_id": "vod-1", "time": 20, "x": 0.35, "y": 0, "width": 0.3, "height": 0.2}
 
 

@@ -19,7 +19,11 @@ from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media"), pytest.mark.full]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("media", "running_keeper"),
+    pytest.mark.full,
+]
 RATE = 48_000
 
 
