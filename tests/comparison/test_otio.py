@@ -144,7 +144,7 @@ def test_a_timeline_that_is_nested_too_deeply_is_refused(api: Api, url: str, dep
     refused(send(api, url, deep), 400, "invalid")
 
 
-@pytest.mark.full
+@pytest.mark.exhaustive
 def test_all_events_that_there_can_be_come_back(api: Api, url: str, session: ComparisonSession) -> None:
     vod = session.vods.first()
     SessionEvent.objects.bulk_create(

@@ -280,6 +280,7 @@ class TestPresence:
             assert await self.people(host) == {"owner": ("owner", True)}
         assert not presence._rooms
 
+    @pytest.mark.exhaustive
     async def test_thirty_viewers_are_told_of_each_other(self, api: Api, url: str, session: ComparisonSession) -> None:
         def invite() -> list[str]:
             guests = [make_user(f"guest-{number:02}") for number in range(29)]

@@ -90,6 +90,7 @@ def test_what_no_timer_can_tell_is_refused(align: Align, name: str) -> None:
         assert refusal.message.endswith(".")
 
 
+@pytest.mark.exhaustive
 def test_unrelated_matches_are_never_sure(align: Align) -> None:
     result = align(UNRELATED)
     assert all(proposal.confidence < 0.9 and proposal.note for proposal in result.proposals)
