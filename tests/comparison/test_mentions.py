@@ -10,6 +10,7 @@ from sessions_app.comparison.mentions import named_in
 from sessions_app.comparison.models import ComparisonSession, Mention
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_link, make_session, make_share, make_user
+from tests.support.pages import html_of
 from tests.support.sockets import Socket, ask, connected, next_message
 from tests.support.visitors import visitor
 from vodplatform.accounts.models import User
@@ -66,7 +67,7 @@ def test_who_is_named_is_told_until_they_look(api: Api, other_api: Api, url: str
     refused(other_api.post(f"{url}/events/{uuid.uuid4()}/seen"), 404, "event_not_found")
     page = Api()
     page.client.force_login(other)
-    assert "mentions you" in page.client.get("/compare").content.decode()
+    assert "mentions you" in html_of(page.client.get("/compare"))
 
 
 def test_only_a_name_that_is_new_is_told_and_what_is_taken_back_no_more(api: Api, other_api: Api, url: str) -> None:
