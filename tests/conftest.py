@@ -54,7 +54,6 @@ MARKS_BY_PLACE = {
     "av/test_probe.py": ["pure"],
     "comparison/alignment": ["pure"],
     "demo": ["pure"],
-    "jobs": ["both"],  # locks, claims, leases, clocks
     "browser": ["browser"],
     "program": ["program", "services"],
     "crash": ["crash", "services"],
