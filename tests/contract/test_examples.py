@@ -1,7 +1,7 @@
 """The examples of the API's document: each is sent as it stands there, and is answered in the shape that stands there.
 
 What differs from one run to the next (ids, times, keys, signatures) has a value of its own in the examples.
-``VOD_WRITE_EXAMPLES=1 pytest -n 0 tests/contract/test_examples.py`` and ``make schema`` write them anew.
+``make examples`` writes them anew.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.http import HttpResponse
+from pytest_check import check
 
 from jobs_app.runner import run_queue
 from media_app.catalogue import services as catalogue
@@ -318,13 +319,17 @@ def test_addresses_at_the_bucket_are_answered_as_the_document_says(
     compare(written, ADDRESSES, made)
 
 
+OUTDATED = "docs/api-examples.json does not match the program: run `make examples` and look at the difference"
+
+
 def compare(written: dict[str, Any], name: str, made: dict[str, Any]) -> None:
-    """See that a call is answered as its example says, or make that anew where the run is told to."""
+    """Expect the call to be answered as its example says; write the example instead where the run is told to."""
     if os.environ.get("VOD_WRITE_EXAMPLES"):
         written[name] = made
-    example = written[name]
-    assert (made["status"], made.get("request")) == (example["status"], example.get("request"))
-    assert fits(shape(made.get("answer")), shape(example.get("answer"))), (made, example)
+    example = written.get(name)
+    assert example, f"{name} has no example. {OUTDATED}"
+    assert (made["status"], made.get("request")) == (example["status"], example.get("request")), OUTDATED
+    assert fits(shape(made.get("answer")), shape(example.get("answer"))), (OUTDATED, made, example)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -356,5 +361,12 @@ async def carried_out(call: Coroutine[Any, Any, Answer]) -> Answer:
     return await task
 
 
-def test_every_operation_has_an_example(written: dict[str, Any]) -> None:
-    assert set(written) == {identifier(path, method) for method, path in operations()}
+def test_every_operation_has_an_example_and_a_description(written: dict[str, Any]) -> None:
+    assert set(written) == {identifier(path, method) for method, path in operations()}, OUTDATED
+    for method, path in operations():
+        operation = places.document()["paths"][path][method]
+        with check(operation["operationId"]):
+            assert operation["summary"]
+            assert len(operation["description"].split()) > 2
+            if operation.get("requestBody"):
+                assert any("example" in body for body in operation["requestBody"]["content"].values())

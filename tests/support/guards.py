@@ -474,7 +474,7 @@ GUARDS = [
     Guard(
         "uploads are their owner's", "media_app/uploads/models.py",
         "return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)", "return self",
-        "tests/uploads/test_tus_headers.py::TestWhoMay::test_somebody_elses_is_answered_as_one_that_nobody_has",
+        "tests/contract/test_door_roles.py::test_an_upload_by_tus_is_its_owners_alone",
     ),
     Guard(
         "room is reserved by one upload of a user at a time", "media_app/uploads/room.py",
@@ -486,7 +486,7 @@ GUARDS = [
         "a token needs the scope to write at the byte doors", "vodplatform/accounts/authentication.py",
         "    if not includes(found[1].scopes, needed):\n        raise DomainError(",
         "    if False:\n        raise DomainError(",
-        "tests/uploads/test_tus_headers.py::TestWhoMay::test_a_token_needs_the_scope_to_write",
+        "tests/contract/test_door_roles.py::test_whoever_may_write_begins_uploads_of_their_own",
     ),
     Guard(
         "a browser needs its protection token at the byte doors", "vodplatform/accounts/authentication.py",
