@@ -123,7 +123,7 @@ cluster-check: $(VENV)/.dev ## Walk all of the product over such a cluster, and 
 
 torture: $(VENV)/.dev ## kill -9 and SIGSTOP of everything at random moments (ROUNDS=20, TORTURE_SEED=n)
 	@env $$($(PY) -m tests.support.services) ROUNDS=$(ROUNDS) $(PY) -m pytest -q -n 3 --dist load \
-		tests/torture/test_torture.py
+		tests/torture/test_torture.py tests/torture/test_results.py
 
 guards: $(VENV)/.dev ## Remove each guard in a copy of the tree; its test has to fail (ONLY="part of a name")
 	@$(PY) -m tests.support.guards $(ONLY)
