@@ -17,9 +17,7 @@ HEADINGS = {
     "moderator": "moderator",
     "admin": "admin",
 }
-EXPLAINED = {
-    200: "yes", 201: "yes", 400: "yes", 401: "401", 403: "403", 404: "404", 409: "409"
-}  # fmt: skip
+EXPLAINED = {200: "yes", 201: "yes", 400: "yes", 401: "401", 403: "403", 404: "404", 409: "409"}
 
 
 @dataclass(frozen=True, slots=True)

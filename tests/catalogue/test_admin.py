@@ -144,9 +144,7 @@ class TestList:
                 make_rendition(row, "poster")
                 reported(row, other)
             for url in (LIST, REPORTS):
-                with CaptureQueriesContext(
-                    connection,
-                ) as queries:
+                with CaptureQueriesContext(connection) as queries:
                     client.get(url)
                 counts.append(len(queries))
         assert counts[:2] == counts[2:]

@@ -144,9 +144,7 @@ class TestList:
 
     def test_as_many_queries_for_fifty_as_for_one(self, moderator_api: Api, moderator: User) -> None:
         def queries(query: str) -> int:
-            with CaptureQueriesContext(
-                connection,
-            ) as seen:
+            with CaptureQueriesContext(connection) as seen:
                 assert moderator_api.get(f"{URL}?{query}").status_code == 200
             return len(seen)
 

@@ -100,9 +100,7 @@ class TestAnswers:
         moderator_api.post(url, {"operations": [title(me, 1, "Earlier")]})
         later = {**title(str(admin_person.pk), 1, "Later"), "timestamp": THEN + 1}
         body = admin_api.post(url, {"operations": [later], "client_vector_clock": {}}).json()
-        assert (body["sync_type"], body["action"], body["conflicts_resolved"]) == (
-            "concurrent", "merged_concurrent", 1
-        )  # fmt: skip
+        assert (body["sync_type"], body["action"], body["conflicts_resolved"]) == ("concurrent", "merged_concurrent", 1)
         assert (body["merged_video"]["title"], body["merged_video"]["last_modified_by"]) == (
             "Later", str(admin_person.pk)
         )  # fmt: skip

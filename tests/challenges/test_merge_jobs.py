@@ -32,16 +32,7 @@ from media_app.videos import taking_in
 from media_app.videos.models import Place, Rendition, Video
 from sessions_app.challenges import actors, merges
 from sessions_app.challenges.models import MergeSession
-from tests.challenges.conftest import (
-    CHALLENGES,
-    MERGES,
-    deliver,
-    job_of,
-    merged,
-    session_of,
-    statements_of,
-    status_of,
-)
+from tests.challenges.conftest import CHALLENGES, MERGES, deliver, job_of, merged, session_of, statements_of, status_of
 from tests.contract.places import browser
 from tests.support.api import Api, refused
 from tests.support.clamav import Clamd, infect

@@ -24,11 +24,7 @@ from tests.uploads.forms import FORM, Part, form_of
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import User
 
-pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("running_keeper"),
-    pytest.mark.full,
-]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("running_keeper"), pytest.mark.full]
 Clips = dict[str, bytes]
 
 

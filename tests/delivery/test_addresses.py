@@ -69,9 +69,7 @@ class TestMediaOf:
     def test_a_list_asks_once_for_all(self, owner: User) -> None:
         for _ in range(5):
             make_rendition(make_video(owner), "poster")
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             for video in Video.objects.prefetch_related("renditions"):
                 assert addresses.media_of(video)["poster_url"]
         assert len(queries) == 2

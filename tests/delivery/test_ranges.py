@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.delivery.ranges import (
-    ByteRange,
-    Unsatisfiable,
-    begins_with_the_first_byte,
-    etag_matches,
-    parse_range,
-)
+from media_app.delivery.ranges import ByteRange, Unsatisfiable, begins_with_the_first_byte, etag_matches, parse_range
 
 pytestmark = pytest.mark.pure
 sizes = st.integers(0, 10**12)

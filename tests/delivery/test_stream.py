@@ -439,9 +439,7 @@ class Player:
 
     def __init__(self, address: str, hang_up_after: int) -> None:
         path, _, query = address.partition("?")
-        self.scope = {
-            "type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": [],
-        }  # fmt: skip
+        self.scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(), "headers": []}
         self.hang_up_after = hang_up_after
         self.chunks = 0
         self.received = 0

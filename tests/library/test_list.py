@@ -131,9 +131,7 @@ def test_by_status_which_is_what_its_job_says(api: Api, owner: User) -> None:
 
 def test_fifty_take_as_many_queries_as_one(api: Api, owner: User) -> None:
     def count() -> int:
-        with CaptureQueriesContext(
-            connection,
-        ) as queries:
+        with CaptureQueriesContext(connection) as queries:
             assert api.get(f"{URL}?limit=100").status_code == 200
         return len(queries)
 

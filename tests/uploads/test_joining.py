@@ -20,9 +20,7 @@ VIDEO = video_of(SIZE)
 @pytest.fixture
 def upload(owner: User, media: Path) -> Upload:
     """An upload whose chunks are there, the last one first."""
-    upload = services.begin(
-        owner, front="chunks", purpose="library", filename="a.mp4", size=SIZE, chunk_size=CHUNK
-    )  # fmt: skip
+    upload = services.begin(owner, front="chunks", purpose="library", filename="a.mp4", size=SIZE, chunk_size=CHUNK)
     for number in reversed(range(upload.total_chunks)):
         key = f"uploads/{upload.pk}/{number}"
         (media / key).parent.mkdir(parents=True, exist_ok=True)

@@ -16,17 +16,7 @@ from hypothesis import strategies as st
 
 from media_app.videos.crdt import Document, Operation
 from tests.support.node import modules, program
-from tests.videos.test_crdt import (
-    FIRST_TAGS,
-    MADE_WITH,
-    TAGS,
-    T,
-    histories,
-    inventions,
-    merged,
-    op,
-    text_of,
-)
+from tests.videos.test_crdt import FIRST_TAGS, MADE_WITH, TAGS, T, histories, inventions, merged, op, text_of
 
 pytestmark = pytest.mark.pure
 Merge = Callable[[dict[str, Any]], dict[str, Any]]

@@ -229,8 +229,7 @@ class TestLostRenditions:
         assert job.params == {"video_id": str(video.pk), "tasks": [{"do": "hls", "rung": 720}]}
 
     @pytest.mark.parametrize(
-        ("kind", "name", "task"),
-        [("poster", "", {"do": "poster"}), ("hls", "source", {"do": "hls", "rung": "source"})],
+        ("kind", "name", "task"), [("poster", "", {"do": "poster"}), ("hls", "source", {"do": "hls", "rung": "source"})]
     )
     def test_each_is_asked_for_by_its_name(self, owner: User, put: Any, kind: str, name: str, task: Any) -> None:
         make_rendition(make_stored(owner, put), kind, name)

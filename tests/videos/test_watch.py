@@ -19,11 +19,7 @@ from vodplatform.accounts.models import Role, User
 pytestmark = pytest.mark.django_db
 PUBLIC = {"place": Place.CATALOGUE, "title": "The final"}
 # Of the catalogue, and not shown to all.
-WITHHELD = [
-    {"is_hidden": True},
-    {"deleted_at": timezone.now()},
-    {"status": VideoStatus.PROCESSING},
-]
+WITHHELD = [{"is_hidden": True}, {"deleted_at": timezone.now()}, {"status": VideoStatus.PROCESSING}]
 
 
 def browser(user: User | None = None) -> Client:
