@@ -29,19 +29,14 @@ def upload(owner: User, media: Path) -> Upload:
     return services.complete(upload)
 
 
-def test_the_pieces_are_joined_in_order(upload: Upload, media: Path) -> None:
-    shares: list[float] = []
-    joining.join(upload, "videos/a/whole.mp4", media, shares.append)
-    assert (media / "videos/a/whole.mp4").read_bytes() == VIDEO
-    assert shares == sorted(shares)
-    assert shares[-1] == 1
-
-
-def test_joined_again_it_is_the_same(upload: Upload, media: Path) -> None:
+def test_the_pieces_are_joined_in_order_by_each_attempt(upload: Upload, media: Path) -> None:
     """An attempt that dies leaves its pieces; the next one has a key of its own."""
     for number in range(2):
-        joining.join(upload, f"videos/a/{number}.mp4", media, lambda share: None)
+        shares: list[float] = []
+        joining.join(upload, f"videos/a/{number}.mp4", media, shares.append)
         assert (media / f"videos/a/{number}.mp4").read_bytes() == VIDEO
+        assert shares == sorted(shares)
+        assert shares[-1] == 1
 
 
 @pytest.mark.parametrize("is_short", [True, False])

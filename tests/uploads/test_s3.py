@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import itertools
 import threading
 import time
 from datetime import timedelta
@@ -30,7 +31,7 @@ from tests.uploads.tus import Client, row_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
-pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.full, pytest.mark.services, pytest.mark.django_db(transaction=True)]
 MIB = 1 << 20
 PART = sinks.MIN_PART_BYTES
 SIZE = 2 * PART + 3 * MIB + 5
@@ -62,6 +63,35 @@ async def taken(client: Client, address: str, content: bytes, step: int) -> None
         assert answer.status == 204, answer
 
 
+def checksum_of(content: bytes) -> dict[str, str]:
+    return {"Upload-Checksum": f"sha256 {base64.b64encode(hashlib.sha256(content).digest()).decode()}"}
+
+
+async def concatenated(client: Client, *cuts: int) -> Upload:
+    """Return an upload of VIDEO that is concatenated from parts between these positions."""
+    addresses = []
+    for start, stop in itertools.pairwise((0, *cuts, SIZE)):
+        addresses.append(await client.created(stop - start, {"Upload-Concat": "partial"}))
+        await taken(client, addresses[-1], VIDEO[start:stop], 7 * MIB)
+    answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
+    return await row_of(answer.headers["location"])
+
+
+def opened(owner: User, **values: Any) -> tuple[Upload, Any]:
+    """Return a new upload by tus, whose row has these values, and the sink that writes it."""
+    upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+    if values:
+        Upload.objects.update(**values)
+        upload.refresh_from_db()
+    lock = sinks.acquire(upload.pk)
+    assert lock is not None
+    return upload, sinks.open_sink(upload, lock)
+
+
+def chunked_upload(owner: User, size: int, chunk_size: int) -> Upload:
+    return services.begin(owner, front="chunks", purpose="library", filename="a.mp4", size=size, chunk_size=chunk_size)
+
+
 class TestTus:
     async def test_one_patch_becomes_parts(self, client: Client, bucket: Bucket) -> None:
         address = await client.created(SIZE, filename="a.mp4")
@@ -72,6 +102,7 @@ class TestTus:
         assert await ask_rows(lambda: Video.objects.get().location) == upload.key
         assert bucket.keys() == [upload.key]
         assert bucket.unfinished() == []
+        assert bucket.client().head_object(Bucket=bucket.name, Key=upload.key)["ContentType"] == "video/mp4"
 
     @pytest.mark.parametrize("step", [5 * MIB + 1, PART, 3 * PART])
     async def test_what_is_too_little_for_a_part_waits_in_an_object(
@@ -95,11 +126,13 @@ class TestTus:
         assert (await client.patch(address, offset, VIDEO[offset:])).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
-    async def test_a_patch_that_is_cut_keeps_what_arrived(self, client: Client, bucket: Bucket) -> None:
+    async def test_a_patch_that_is_cut_keeps_what_arrived(self, client: Client, bucket: Bucket, tmp_path: Path) -> None:
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE)
         for start in range(0, PART + 3 * MIB, MIB):
             await request.give(VIDEO[start : start + MIB])
+        # What gathers on the disk has no name that a killed process could leave.
+        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
         await request.gone()
         assert await client.offset(address) == PART + 3 * MIB
         assert (await client.patch(address, PART + 3 * MIB, VIDEO[PART + 3 * MIB :])).status == 204
@@ -107,19 +140,17 @@ class TestTus:
 
     async def test_a_checksum_holds_for_all_or_nothing(self, client: Client, bucket: Bucket) -> None:
         address = await client.created(SIZE)
-        wrong = {"Upload-Checksum": f"sha256 {base64.b64encode(bytes(32)).decode()}"}
+        wrong = checksum_of(b"other")
         (await client.patch(address, 0, VIDEO, wrong)).refused(460, "upload_checksum_mismatch")
         assert await client.offset(address) == 0
-        right = {"Upload-Checksum": f"sha256 {base64.b64encode(hashlib.sha256(VIDEO).digest()).decode()}"}
-        assert (await client.patch(address, 0, VIDEO, right)).status == 204
+        assert (await client.patch(address, 0, VIDEO, checksum_of(VIDEO))).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
     async def test_with_a_checksum_parts_leave_before_the_last_byte_and_none_counts(
         self, client: Client, bucket: Bucket
     ) -> None:
         address = await client.created(SIZE)
-        right = {"Upload-Checksum": f"sha256 {base64.b64encode(hashlib.sha256(VIDEO).digest()).decode()}"}
-        request = client.patching(address, 0, SIZE, right)
+        request = client.patching(address, 0, SIZE, checksum_of(VIDEO))
         for start in range(0, SIZE - MIB, MIB):
             await request.give(VIDEO[start : start + MIB])
 
@@ -137,17 +168,9 @@ class TestTus:
         """The request ends with a whole part, and the file does not."""
         address = await client.created(SIZE)
         for start, stop in ((0, 2 * PART), (2 * PART, SIZE)):
-            digest = base64.b64encode(hashlib.sha256(VIDEO[start:stop]).digest()).decode()
-            answer = await client.patch(address, start, VIDEO[start:stop], {"Upload-Checksum": f"sha256 {digest}"})
+            answer = await client.patch(address, start, VIDEO[start:stop], checksum_of(VIDEO[start:stop]))
             assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
         assert await whole_of(bucket, await row_of(address)) == VIDEO
-
-    async def test_with_a_checksum_the_first_bytes_are_judged_at_the_end(self, client: Client, bucket: Bucket) -> None:
-        address, content = await client.created(SIZE), b"x" * SIZE
-        digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-        answer = await client.patch(address, 0, content, {"Upload-Checksum": f"sha256 {digest}"})
-        answer.refused(415, "not_a_video")
-        assert (bucket.keys(), bucket.unfinished()) == ([], [])
 
     async def test_a_full_disk_is_503_and_what_fitted_stays(
         self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
@@ -166,13 +189,6 @@ class TestTus:
         assert await client.offset(address) == 1_400_000
         assert (await client.patch(address, 1_400_000, VIDEO[1_400_000:])).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO
-
-    async def test_the_bucket_knows_the_type(self, client: Client, bucket: Bucket) -> None:
-        address = await client.created(SIZE)
-        await taken(client, address, VIDEO, 2 * PART)
-        upload = await row_of(address)
-        await whole_of(bucket, upload)
-        assert bucket.client().head_object(Bucket=bucket.name, Key=upload.key)["ContentType"] == "video/mp4"
 
     async def test_nobody_holds_a_connection_to_the_database_while_s3_takes_its_time(
         self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
@@ -199,25 +215,21 @@ class TestTus:
         }  # fmt: skip
         assert [name for name, is_held in held if is_held] == []
 
-    async def test_given_up_it_leaves_nothing(self, client: Client, bucket: Bucket) -> None:
-        address = await client.created(SIZE)
-        await client.patch(address, 0, VIDEO[: PART + 100])
-        assert len(bucket.unfinished()) == 1
-        assert (await client.delete(address)).status == 204
-        assert (bucket.keys(), bucket.unfinished()) == ([], [])
-
-    async def test_what_is_no_video_leaves_nothing(self, client: Client, bucket: Bucket) -> None:
-        address = await client.created(SIZE)
-        (await client.patch(address, 0, b"no video" * 2_000_000)).refused(415, "not_a_video")
-        assert (bucket.keys(), bucket.unfinished()) == ([], [])
-
-    async def test_a_video_that_is_deleted_before_it_was_taken_in_leaves_nothing(
-        self, client: Client, bucket: Bucket, owner: User
+    @pytest.mark.parametrize("end", ["given up", "no video", "deleted"])
+    async def test_what_never_becomes_a_video_leaves_nothing(
+        self, client: Client, bucket: Bucket, owner: User, end: str
     ) -> None:
         address = await client.created(SIZE)
-        assert (await client.patch(address, 0, VIDEO)).status == 204
-        assert len(bucket.unfinished()) == 1
-        await ask_rows(lambda: delete_video(Video.objects.get(), owner))
+        if end == "no video":
+            (await client.patch(address, 0, b"no video" * 2_000_000)).refused(415, "not_a_video")
+        else:
+            content = VIDEO if end == "deleted" else VIDEO[: PART + 100]
+            assert (await client.patch(address, 0, content)).status == 204
+            assert len(bucket.unfinished()) == 1
+            if end == "deleted":
+                await ask_rows(lambda: delete_video(Video.objects.get(), owner))
+            else:
+                assert (await client.delete(address)).status == 204
         assert (bucket.keys(), bucket.unfinished()) == ([], [])
 
     async def test_a_tail_that_is_gone_is_told(self, client: Client, bucket: Bucket) -> None:
@@ -230,13 +242,18 @@ class TestTus:
     async def test_parts_of_a_concatenation_are_joined_there(
         self, client: Client, bucket: Bucket, tmp_path: Path
     ) -> None:
-        addresses = []
-        for content in (VIDEO[: 6 * MIB], VIDEO[6 * MIB : 18 * MIB], VIDEO[18 * MIB :]):
-            addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
-            await taken(client, addresses[-1], content, 7 * MIB)
-        answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
-        upload = await row_of(answer.headers["location"])
+        upload = await concatenated(client, 6 * MIB, 18 * MIB)
         shares: list[float] = []
+
+        def stop(share: float) -> None:
+            raise ZeroDivisionError
+
+        def break_off() -> None:
+            with pytest.raises(ZeroDivisionError):
+                joining.join(upload, "videos/whole.mp4", tmp_path, stop)
+
+        await ask_rows(break_off)
+        assert bucket.unfinished() == []
         await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert bucket.content("videos/whole.mp4") == VIDEO
         assert shares[-1] == 1
@@ -248,12 +265,7 @@ class TestTus:
     ) -> None:
         """S3 copies 5 GiB at most by one call."""
         monkeypatch.setattr(joining, "MAX_COPY_BYTES", 6 * MIB)
-        addresses = []
-        for content in (VIDEO[: 17 * MIB], VIDEO[17 * MIB :]):
-            addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
-            await taken(client, addresses[-1], content, 20 * MIB)
-        answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
-        upload = await row_of(answer.headers["location"])
+        upload = await concatenated(client, 17 * MIB)
         shares: list[float] = []
         before = len(bucket.faults.requests)
         await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
@@ -263,45 +275,12 @@ class TestTus:
         assert len(shares) == 4
         assert shares == sorted(shares)
 
-    async def test_a_join_that_breaks_leaves_nothing_open(self, client: Client, bucket: Bucket, tmp_path: Path) -> None:
-        addresses = []
-        for content in (VIDEO[: 6 * MIB], VIDEO[6 * MIB :]):
-            addresses.append(await client.created(len(content), {"Upload-Concat": "partial"}))
-            await taken(client, addresses[-1], content, 20 * MIB)
-        answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
-        upload = await row_of(answer.headers["location"])
-
-        def stop(share: float) -> None:
-            raise ZeroDivisionError
-
-        def join() -> None:
-            with pytest.raises(ZeroDivisionError):
-                joining.join(upload, "videos/whole.mp4", tmp_path, stop)
-
-        await ask_rows(join)
-        assert bucket.unfinished() == []
-        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, lambda share: None))
-        assert bucket.content("videos/whole.mp4") == VIDEO
-
-    async def test_what_gathers_is_on_the_disk_and_gone_afterwards(
-        self, client: Client, bucket: Bucket, tmp_path: Path
-    ) -> None:
-        address = await client.created(SIZE)
-        request = client.patching(address, 0, SIZE)
-        await request.give(VIDEO[:MIB])
-        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []  # it has no name
-        await request.gone()
-        assert await client.offset(address) == MIB
-
 
 class TestTakenOver:
     def test_a_part_that_arrives_late_harms_nobody(
         self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        first = sinks.acquire(upload.pk)
-        assert first is not None
-        stopped = sinks.open_sink(upload, first)
+        upload, stopped = opened(owner)
         stopped.write(VIDEO[:PART])
         stopped.flush_due()
         stopped.write(bytes(PART))
@@ -331,42 +310,23 @@ class TestTakenOver:
         joining.finish_multipart_uploads(whole)
         assert bucket.content(whole.key) == VIDEO
 
-    def test_a_tail_that_nobody_noted_is_deleted(self, owner: User, bucket: Bucket) -> None:
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        lock = sinks.acquire(upload.pk)
-        assert lock is not None
-        sink = sinks.open_sink(upload, lock)
-        sink.write(VIDEO[:1000])
+    @pytest.mark.parametrize("size", [1000, PART])
+    def test_a_tail_or_a_part_that_nobody_noted_is_deleted(self, owner: User, bucket: Bucket, size: int) -> None:
+        _, sink = opened(owner)
+        sink.write(VIDEO[:size])
         Upload.objects.update(lock_token=None)
         with pytest.raises(sinks.LockLost):
             sink.sync()
         sink.close()
-        assert bucket.keys() == []
+        assert (bucket.keys(), bucket.unfinished()) == ([], [])
 
     def test_an_upload_that_has_used_up_its_numbers_is_lost(self, owner: User, bucket: Bucket) -> None:
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        Upload.objects.update(part_number=store.MAX_PARTS)
-        upload.refresh_from_db()
-        lock = sinks.acquire(upload.pk)
-        assert lock is not None
-        sink = sinks.open_sink(upload, lock)
+        _, sink = opened(owner, part_number=store.MAX_PARTS)
         sink.write(VIDEO[:PART])
         with pytest.raises(DomainError) as caught:
             sink.sync()
         sink.close()
         assert caught.value.type.name == "upload_lost"
-
-    def test_a_multipart_upload_that_nobody_noted_is_given_up(self, owner: User, bucket: Bucket) -> None:
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        lock = sinks.acquire(upload.pk)
-        assert lock is not None
-        sink = sinks.open_sink(upload, lock)
-        sink.write(VIDEO[:PART])
-        Upload.objects.update(lock_token=None)
-        with pytest.raises(sinks.LockLost):
-            sink.sync()
-        sink.close()
-        assert bucket.unfinished() == []
 
 
 class TestChunks:
@@ -374,11 +334,7 @@ class TestChunks:
         self, key: str, owner: User, bucket: Bucket, tmp_path: Path
     ) -> None:
         chunk = 6 * MIB
-        upload = await ask_rows(
-            lambda: services.begin(
-                owner, front="chunks", purpose="library", filename="a.mp4", size=SIZE, chunk_size=chunk
-            )
-        )
+        upload = await ask_rows(chunked_upload, owner, SIZE, chunk)
         numbers = [3, 0, 2, 1, 2, 0]
 
         async def send(number: int) -> int:
@@ -397,9 +353,7 @@ class TestChunks:
 
     async def test_small_ones_are_joined_here(self, owner: User, bucket: Bucket, tmp_path: Path) -> None:
         def fill() -> Upload:
-            upload = services.begin(
-                owner, front="chunks", purpose="library", filename="a.mp4", size=5 * MIB, chunk_size=MIB
-            )
+            upload = chunked_upload(owner, 5 * MIB, MIB)
             for number in range(5):
                 put_bytes(f"uploads/{upload.pk}/{number}", VIDEO[number * MIB : (number + 1) * MIB])
                 services.store_chunk_row(upload, number, MIB, "0" * 64, f"uploads/{upload.pk}/{number}")
@@ -415,19 +369,7 @@ class TestChunks:
     @pytest.fixture
     def chunked(self, owner: User, bucket: Bucket) -> Upload:
         """An upload in one chunk of 100 000 bytes."""
-        return services.begin(
-            owner, front="chunks", purpose="library", filename="a.mp4", size=100_000, chunk_size=100_000
-        )
-
-    async def test_what_arrives_has_no_name_that_a_killed_process_could_leave(
-        self, key: str, chunked: Upload, bucket: Bucket, tmp_path: Path
-    ) -> None:
-        body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:100_000], "blob")])
-        request = Request("POST", f"/api/v1/uploads/{chunked.pk}/chunk", FORM, key=key)
-        await request.give(body[:50_000])
-        assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
-        await request.give(body[50_000:], last=True)
-        assert (await request.answer()).status == 200
+        return chunked_upload(owner, 100_000, 100_000)
 
     async def test_one_that_is_on_its_way_when_the_server_stops_arrives(
         self, key: str, chunked: Upload, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
@@ -452,18 +394,15 @@ class TestChunks:
         assert bucket.content((await ask_rows(UploadChunk.objects.get)).key) == VIDEO[:100_000]
 
 
-async def test_a_form_becomes_parts_too(key: str, bucket: Bucket) -> None:
+async def test_a_form_becomes_parts_too_and_leaves_nothing_where_it_is_refused(key: str, bucket: Bucket) -> None:
+    body = form_of([("file", VIDEO, "a.mp4"), ("title", "x" * 300)])
+    (await ask("POST", "/api/v1/library", FORM, body, key=key)).refused(400, "invalid")
+    assert (bucket.keys(), bucket.unfinished()) == ([], [])
     answer = await ask("POST", "/api/v1/library", FORM, form_of([("file", VIDEO, "a.mp4")]), key=key)
     assert answer.status == 201
     upload = await ask_rows(Upload.objects.get)
     assert upload.sha256 == hashlib.sha256(VIDEO).hexdigest()
     assert await whole_of(bucket, upload) == VIDEO
-
-
-async def test_a_form_that_is_refused_leaves_nothing(key: str, bucket: Bucket) -> None:
-    body = form_of([("file", VIDEO, "a.mp4"), ("title", "x" * 300)])
-    (await ask("POST", "/api/v1/library", FORM, body, key=key)).refused(400, "invalid")
-    assert (bucket.keys(), bucket.unfinished()) == ([], [])
 
 
 class TestIll:
@@ -497,11 +436,7 @@ class TestIll:
         self, key: str, owner: User, hurried: Bucket, fault: str, tmp_path: Path
     ) -> None:
         size = 100_000
-        upload = await ask_rows(
-            lambda: services.begin(
-                owner, front="chunks", purpose="library", filename="a.mp4", size=size, chunk_size=size
-            )
-        )
+        upload = await ask_rows(chunked_upload, owner, size, size)
         body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:size], "blob")])
         getattr(hurried.faults, fault)()
         answer = await ask("POST", f"/api/v1/uploads/{upload.pk}/chunk", FORM, body, key=key)

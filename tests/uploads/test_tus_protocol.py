@@ -64,13 +64,6 @@ class TestNumbers:
         with pytest.raises(Malformed, match="Upload-Length: This header is required"):
             protocol.parse_number("Upload-Length", None)
 
-    @given(st.text(max_size=30))
-    def test_it_never_breaks(self, text: str) -> None:
-        try:
-            assert protocol.parse_number("Upload-Length", text) >= 0
-        except Malformed as exc:
-            assert exc.header == "Upload-Length"
-
 
 class TestMetadata:
     @given(PAIRS)
@@ -97,14 +90,6 @@ class TestMetadata:
     def test_what_is_malformed_is_refused(self, text: str) -> None:
         with pytest.raises(Malformed, match="Upload-Metadata"):
             protocol.parse_metadata(text)
-
-    @given(st.text(max_size=60))
-    def test_it_never_breaks(self, text: str) -> None:
-        try:
-            found = protocol.parse_metadata(text)
-        except Malformed:
-            return
-        assert all(key and "\0" not in value for key, value in found.items())
 
 
 class TestChecksum:
@@ -133,11 +118,6 @@ class TestChecksum:
         with pytest.raises(Malformed, match="Upload-Checksum"):
             protocol.parse_checksum(text)
 
-    @given(st.text(max_size=60))
-    def test_it_never_breaks(self, text: str) -> None:
-        with contextlib.suppress(Malformed):
-            assert protocol.parse_checksum(text).algorithm in protocol.ALGORITHMS
-
 
 class TestConcatenation:
     def test_a_partial_upload(self) -> None:
@@ -164,11 +144,6 @@ class TestConcatenation:
         with pytest.raises(Malformed, match="Upload-Concat"):
             protocol.parse_concat(text, PREFIX)
 
-    @given(st.text(max_size=60))
-    def test_it_never_breaks(self, text: str) -> None:
-        with contextlib.suppress(Malformed):
-            protocol.parse_concat(f"final;{text}", PREFIX)
-
 
 @pytest.mark.parametrize(
     ("method", "override", "meant"),
@@ -179,6 +154,19 @@ class TestConcatenation:
 )  # fmt: skip
 def test_only_a_post_can_mean_something_else(method: str, override: str | None, meant: str) -> None:
     assert protocol.method_of(method, override) == meant
+
+
+@given(st.text(max_size=60))
+def test_no_text_breaks_a_parser(text: str) -> None:
+    with contextlib.suppress(Malformed):
+        assert protocol.parse_number("Upload-Length", text) >= 0
+    with contextlib.suppress(Malformed):
+        found = protocol.parse_metadata(text)
+        assert all(key and "\0" not in value for key, value in found.items())
+    with contextlib.suppress(Malformed):
+        assert protocol.parse_checksum(text).algorithm in protocol.ALGORITHMS
+    with contextlib.suppress(Malformed):
+        protocol.parse_concat(f"final;{text}", PREFIX)
 
 
 def test_an_instant_is_shown_as_http_shows_dates() -> None:
