@@ -17,9 +17,7 @@ from media_app.videos import actors
 from media_app.videos.models import Video
 from tests.catalogue.sending import ALIASES, canonical, part_of, send
 from tests.support.api import NOT_FINITE, NOT_NUMBERS, Api, refused
-from tests.support.catalogue import make_catalogue_video
 from tests.support.clamav import Clamd
-from tests.support.factories import make_key
 from tests.support.sockets import ask as ask_rows
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
@@ -85,23 +83,22 @@ async def test_the_other_names_have_the_id_in_the_body(moderator_api: Api, sent:
     assert (body["id"], body["status"], body["duration_exact"]) == (str(sent.pk), "ready", 2.5)
 
 
-async def test_nothing_has_to_be_told(moderator_api: Api, ready: str, sent: Video) -> None:
-    assert (await put(moderator_api, ready, {})).json()["status"] == "ready"
-
-
-async def test_by_itself_it_becomes_ready_too(sent: Video) -> None:
-    await ask_rows(run_queue, "ingest")
-    assert (await ask_rows(lambda: Video.objects.get(pk=sent.pk))).status == "ready"
-
-
-async def test_without_a_file_it_does_not(moderator_api: Api, ready: str, bare: Video) -> None:
-    refused(await put(moderator_api, ready, {"duration": 1}), 409, "video_no_file")
-    refused(await put(moderator_api, ALIASES[0], {"videoId": str(bare.pk)}), 409, "video_no_file")
-
-
-async def test_nor_when_the_file_is_gone(moderator_api: Api, ready: str, sent: Video, media: Path) -> None:
-    (media / await ask_rows(lambda: Video.objects.get(pk=sent.pk).location)).unlink()
-    refused(await put(moderator_api, ready, {}), 409, "video_no_file")
+@pytest.mark.parametrize("state", ["no file", "gone", "cancelled", "in pieces"])
+async def test_without_its_whole_file_it_does_not(
+    moderator_api: Api, ready: str, sent: Video, media: Path, state: str
+) -> None:
+    video = Video.objects.filter(pk=sent.pk)
+    if state == "no file":
+        await ask_rows(lambda: video.update(status="uploading", location="", job=None))
+    elif state == "gone":
+        (media / (await ask_rows(video.get)).location).unlink()
+    elif state == "cancelled":
+        await ask_rows(lambda: cancel(Job.objects.get()))
+    else:
+        await ask_rows(lambda: video.update(location=f"uploads/{Upload.objects.get().pk}/"))
+    type = "video_no_file" if state in ("no file", "gone") else "video_not_ready"
+    refused(await put(moderator_api, ready, {"duration": 1}), 409, type)
+    refused(await put(moderator_api, ALIASES[0], {"videoId": str(sent.pk)}), 409, type)
 
 
 async def test_nor_when_the_file_could_not_be_taken_in(
@@ -112,17 +109,6 @@ async def test_nor_when_the_file_could_not_be_taken_in(
     body = refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
     assert "cut short" in body["error"] or "read" in body["error"]
     assert (await ask_rows(lambda: Video.objects.with_state().get(pk=bare.pk))).state == "failed"
-
-
-async def test_nor_when_that_was_cancelled(moderator_api: Api, ready: str, sent: Video) -> None:
-    await ask_rows(lambda: cancel(Job.objects.get()))
-    refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
-
-
-async def test_nor_while_its_pieces_lie_apart(moderator_api: Api, ready: str, sent: Video) -> None:
-    upload = await ask_rows(Upload.objects.get)
-    await ask_rows(lambda: Video.objects.filter(pk=sent.pk).update(location=f"uploads/{upload.pk}/"))
-    refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
 
 
 class TestScanned:
@@ -161,17 +147,6 @@ class TestRefused:
     async def test_no_video_named(self, moderator_api: Api, body: Any) -> None:
         response = await put(moderator_api, ALIASES[0], body)
         assert response.status_code == 400
-
-    async def test_who_may_not(
-        self, api: Api, anonymous: Api, moderator: User, ready: str, sent: Video, other_api: Api
-    ) -> None:
-        shown = await ask_rows(make_catalogue_video, moderator)
-        for client in (api, other_api):
-            refused(await put(client, ready, {}), 404, "not_found")
-            refused(await put(client, f"/api/v1/videos/{shown.pk}/ready", {}), 403, "forbidden")
-        refused(await put(anonymous, ready, {}), 401, "unauthenticated")
-        reader = Api(await ask_rows(lambda: make_key(moderator, scopes=["read"])))
-        refused(await put(reader, ready, {}), 403, "scope_required")
 
     async def test_unknown_and_deleted_ones(self, moderator_api: Api, admin_api: Api, ready: str, sent: Video) -> None:
         refused(await put(moderator_api, f"/api/v1/videos/{uuid.uuid4()}/ready", {}), 404, "not_found")

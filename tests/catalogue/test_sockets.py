@@ -379,13 +379,6 @@ class TestLookingAgain:
                     await ask(retitle, hidden, f"Hidden {number}", moderator)
             assert (await next_message(communicator))["new"]["id"] == str(hidden.pk)
 
-    async def test_a_hidden_video_lets_go_of_a_demoted_viewer(self, hidden: Video) -> None:
-        person = await ask(lambda: make_user(role=Role.MODERATOR))
-        async with connected(path_of(hidden), key=await ask(make_key, person)) as communicator:
-            await ask(lambda: User.objects.filter(pk=person.pk).update(role=Role.USER))
-            event = await communicator.receive_output(SECONDS)
-            assert (event["type"], event["code"]) == ("websocket.close", 4404)
-
     async def test_a_video_that_is_hidden_is_told_as_deleted_and_then_lets_go(
         self, video: Video, moderator: User
     ) -> None:
@@ -398,17 +391,24 @@ class TestLookingAgain:
                 event = await communicator.receive_output(SECONDS)
             assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
-    async def test_a_revoked_token_ends_the_watching_and_leaves_no_stranger(self, video: Video, owner: User) -> None:
-        async with connected(LIST, key=await ask(make_key, owner)) as communicator:
+    async def test_who_has_lost_a_token_a_role_or_an_open_catalogue_is_let_go(
+        self, video: Video, hidden: Video, owner: User, settings: Any
+    ) -> None:
+        person = await ask(lambda: make_user(role=Role.MODERATOR))
+        keys = [await ask(make_key, who) for who in (owner, person)]
+        async with connected(path_of(hidden), key=keys[1]) as demoted:
+            await ask(lambda: User.objects.filter(pk=person.pk).update(role=Role.USER))
+            await expect_close(demoted, 4404)
+        async with connected(LIST, key=keys[0]) as revoked, connected(LIST) as stranger:
             await ask(lambda: ApiToken.objects.update(revoked_at=Now()))
-            event = await communicator.receive_output(SECONDS)
-            assert (event["type"], event["code"]) == ("websocket.close", 4401)
-
-    async def test_a_catalogue_that_is_closed_lets_go_of_strangers(self, video: Video, settings: Any) -> None:
-        async with connected(LIST) as communicator:
+            await expect_close(revoked, 4401)
             settings.PUBLIC_CATALOG = False
-            event = await communicator.receive_output(SECONDS)
-            assert (event["type"], event["code"]) == ("websocket.close", 4401)
+            await expect_close(stranger, 4401)
+
+
+async def expect_close(communicator: Socket, code: int) -> None:
+    event = await communicator.receive_output(SECONDS)
+    assert (event["type"], event["code"]) == ("websocket.close", code)
 
 
 async def editors(communicator: Socket) -> list[str]:
@@ -478,9 +478,3 @@ def test_one_rows_rule_is_the_rule_of_lists(owner: User, moderator: User, admin_
             assert audience_of(member) == audience
             listed = set(Video.objects.in_catalogue(member).values_list("pk", flat=True))
             assert listed == {one.pk for one in videos if sees(audience, Video.objects.get(pk=one.pk))}
-
-
-def test_every_audience_has_groups_of_its_own() -> None:
-    one, other = uuid.uuid4(), uuid.uuid4()
-    groups = [group_of(audience, video) for audience in Audience for video in (None, one, other)]
-    assert len(set(groups)) == len(groups)

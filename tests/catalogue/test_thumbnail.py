@@ -64,14 +64,17 @@ class TestTaken:
             assert SECRET not in (media / key).read_bytes()
 
     async def test_the_next_one_takes_its_place_under_a_new_key(
-        self, moderator_key: str, bare: Video, media: Path
+        self, moderator: User, moderator_key: str, bare: Video, media: Path
     ) -> None:
         first = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
+        # A file without one leaves it.
+        assert (await send(moderator_key, canonical(bare), VIDEO)).json()["thumbnail_path"] == first["thumbnail_path"]
         second = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".png", picture(64, 48))))).json()
         assert second["thumbnail_path"] != first["thumbnail_path"]
         assert files_in(media, "thumbnails") == [second["thumbnail_path"]]
         assert (await ask("GET", first["thumbnail_url"])).status == 404
         assert (await ask("GET", second["thumbnail_url"])).status == 200
+        assert await ask_rows(room.storage_bytes, moderator.pk) == 0
 
     async def test_alone_it_changes_nothing_else_and_once_alone(
         self, moderator_key: str, bare: Video, media: Path, caplog: pytest.LogCaptureFixture
@@ -84,25 +87,9 @@ class TestTaken:
         assert [answer.status for answer in answers] == [200, 200]
         assert answers[1].json()["thumbnail_path"] == body["thumbnail_path"] != first["thumbnail_path"]
         assert (body["file_path"], body["status"]) == (first["file_path"], "processing")
+        assert body["version"] == first["version"]
         assert files_in(media) == sorted([body["thumbnail_path"], body["file_path"]])
         assert not [record for record in caplog.records if "not sealed" in record.getMessage()]
-
-    async def test_a_file_without_one_leaves_it(self, moderator_key: str, bare: Video) -> None:
-        first = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
-        second = (await send(moderator_key, canonical(bare), VIDEO)).json()
-        assert second["thumbnail_path"] == first["thumbnail_path"]
-
-    async def test_one_that_comes_alone_is_shown_and_leaves_the_file(
-        self, moderator_key: str, bare: Video, media: Path
-    ) -> None:
-        first = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
-        answer = await send(moderator_key, canonical(bare), part(encoded(".png", picture(64, 48))))
-        second = answer.json()
-        assert answer.status == 200
-        assert second["thumbnail_path"] != first["thumbnail_path"]
-        assert second["file_path"] == first["file_path"]
-        assert files_in(media) == sorted([second["thumbnail_path"], second["file_path"]])
-        assert second["version"] == first["version"]
 
     async def test_one_that_comes_alone_and_is_no_picture_leaves_nothing(
         self, moderator_key: str, bare: Video, media: Path
@@ -110,10 +97,6 @@ class TestTaken:
         answer = await send(moderator_key, canonical(bare), part(video_of(2_000)))
         assert answer.status == 415
         assert files_in(media) == []
-
-    async def test_it_takes_nobodys_room(self, moderator: User, moderator_key: str, bare: Video) -> None:
-        await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))
-        assert await ask_rows(room.storage_bytes, moderator.pk) == 0
 
     async def test_it_goes_with_its_video_alone(
         self, moderator_key: str, admin_person: User, bare: Video, media: Path

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import hashlib
 import re
 import uuid
@@ -20,7 +22,6 @@ from media_app.videos import actors
 from media_app.videos.models import Video, VideoStatus
 from tests.catalogue.conftest import NOT_TAKEN, TAKEN
 from tests.catalogue.sending import ALIASES, canonical, part_of, send
-from tests.support.catalogue import make_catalogue_video
 from tests.support.clamav import FINDING, Clamd, infect
 from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_video
@@ -30,7 +31,6 @@ from tests.support.stored import files_in
 from tests.support.streams import Request, ask
 from tests.uploads.conftest import video_of
 from tests.uploads.forms import FORM, form_of
-from tests.uploads.test_tus_headers import session_cookie
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 SIZE = 200_000
 VIDEO = ("video", video_of(SIZE), "match.mp4")
 KEY = r"videos/{}/[0-9]+\.{}"
+OTHERS = {"page": b"<html>" * 1000, "picture": b"\x89PNG\r\n\x1a\n" + bytes(9000), "list": b"#EXTM3U\n" * 900}
 
 
 @pytest.fixture
@@ -63,8 +64,12 @@ async def test_what_can_be_seen_to_be_of_no_use_is_refused_at_once(
 
 
 class TestTaken:
-    async def test_the_first_file_is_201_and_the_bare_video(self, moderator_key: str, bare: Video, media: Path) -> None:
-        answer = await send(moderator_key, canonical(bare), VIDEO)
+    async def test_the_first_file_is_201_and_the_bare_video(
+        self, moderator: User, moderator_key: str, bare: Video, media: Path, settings: Any
+    ) -> None:
+        small = {**settings.TIER_LIMITS["free"], "max_storage_bytes": 10}
+        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
+        answer = await send(moderator_key, f"{canonical(bare)}/", VIDEO)
         assert answer.status == 201, answer
         body = answer.json()
         assert (body["id"], body["status"], body["file_size"]) == (str(bare.pk), "processing", SIZE)
@@ -75,6 +80,10 @@ class TestTaken:
         job = await ask_rows(Job.objects.get)
         assert (job.kind, job.params["video_id"], body["job_id"]) == ("ingest", str(bare.pk), str(job.pk))
         assert "previous" not in job.params
+        assert await ask_rows(room.storage_bytes, moderator.pk) == 0  # it takes nothing of the private room
+        entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.file"))
+        assert (entry.actor_id, entry.target_id) == (str(moderator.pk), str(bare.pk))
+        assert (entry.data["key"], entry.data["filename"]) == (body["file_path"], "match.mp4")
 
     @pytest.mark.parametrize("url", ALIASES)
     @pytest.mark.parametrize("is_first", [True, False])
@@ -94,28 +103,6 @@ class TestTaken:
         assert answer.status == 201, answer
         assert re.fullmatch(KEY.format(bare.pk, name.partition(".")[2]), answer.json()["file_path"])
 
-    async def test_a_slash_at_the_end_and_no_length_change_nothing(self, moderator_key: str, bare: Video) -> None:
-        request = Request("POST", f"{canonical(bare)}/", FORM, key=moderator_key)
-        body = form_of([VIDEO])
-        for start in range(0, len(body), 60_001):
-            await request.give(body[start : start + 60_001])
-        await request.give(b"", last=True)
-        assert (await request.answer()).status == 201
-
-    async def test_it_takes_nothing_of_the_private_room(
-        self, moderator: User, moderator_key: str, bare: Video, settings: Any
-    ) -> None:
-        small = {**settings.TIER_LIMITS["free"], "max_storage_bytes": 10}
-        settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
-        assert (await send(moderator_key, canonical(bare), VIDEO)).status == 201
-        assert await ask_rows(room.storage_bytes, moderator.pk) == 0
-
-    async def test_a_browser_sends_its_protection_token(self, moderator: User, bare: Video) -> None:
-        cookie, token = await ask_rows(session_cookie, moderator), "c" * 32
-        headers = {"Cookie": f"{cookie}; csrftoken={token}"}
-        (await send("", canonical(bare), VIDEO, headers=headers)).refused(403, "csrf_failed")
-        assert (await send("", canonical(bare), VIDEO, headers={**headers, "X-CSRFToken": token})).status == 201
-
     async def test_logs_and_metrics_know_the_route_not_the_id(
         self, moderator_key: str, bare: Video, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -123,12 +110,6 @@ class TestTaken:
             (await send(moderator_key, canonical(bare), ("video", b"", "a.mp4"))).refused(400, "invalid")
         [line] = [record for record in caplog.records if record.getMessage() == "request"]
         assert line.data["route"] == "api/v1/videos/<uuid:video_id>/file"  # type: ignore[attr-defined]
-
-    async def test_it_is_in_the_audit_log(self, moderator: User, moderator_key: str, bare: Video) -> None:
-        body = (await send(moderator_key, canonical(bare), VIDEO)).json()
-        entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.file"))
-        assert (entry.actor_id, entry.target_id) == (str(moderator.pk), str(bare.pk))
-        assert (entry.data["key"], entry.data["filename"]) == (body["file_path"], "match.mp4")
 
     async def test_the_same_request_again_gets_the_first_answer(
         self, moderator_key: str, bare: Video, media: Path
@@ -161,18 +142,11 @@ class TestRefused:
         assert (video.status, video.location) == (VideoStatus.UPLOADING, "")
         assert await ask_rows(Job.objects.count) == 0
 
-    @pytest.mark.parametrize("name", NOT_TAKEN)
-    async def test_other_containers(self, moderator_key: str, bare: Video, kinds: Path, media: Path, name: str) -> None:
-        body = (await send(moderator_key, canonical(bare), part_of(kinds / name, filename="a.mp4"))).refused(
-            415, "not_a_video"
-        )
+    @pytest.mark.parametrize("name", [*NOT_TAKEN, *OTHERS])
+    async def test_other_kinds(self, moderator_key: str, bare: Video, kinds: Path, media: Path, name: str) -> None:
+        content = OTHERS[name] if name in OTHERS else (kinds / name).read_bytes()
+        body = (await send(moderator_key, canonical(bare), ("video", content, "a.mp4"))).refused(415, "not_a_video")
         assert "MP4" in body["error"]
-        await self.nothing_happened(bare, media)
-
-    @pytest.mark.parametrize("content", [b"<html>" * 1000, b"\x89PNG\r\n\x1a\n" + b"\0" * 9000, b"#EXTM3U\n" * 900])
-    async def test_what_is_no_video(self, moderator_key: str, bare: Video, media: Path, content: bytes) -> None:
-        answer = await send(moderator_key, canonical(bare), ("video", content, "a.mp4"))
-        answer.refused(415, "not_a_video")
         await self.nothing_happened(bare, media)
 
     async def test_a_file_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
@@ -198,23 +172,6 @@ class TestRefused:
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
         assert (await send(moderator_key, canonical(bare), VIDEO)).refused(413, "too_large")["limit"] == 1000
         await self.nothing_happened(bare, media)
-
-    async def test_users_before_a_byte_is_read(self, owner: User, moderator: User, bare: Video) -> None:
-        key = await ask_rows(make_key, owner)
-        shown = await ask_rows(make_catalogue_video, moderator)
-        for url, status, type in (
-            (canonical(shown), 403, "forbidden"), *((alias, 403, "forbidden") for alias in ALIASES),
-            (canonical(bare), 404, "not_found"), (canonical(uuid.uuid4()), 404, "not_found"),
-        ):  # fmt: skip
-            request = Request("POST", url, FORM, key=key, length=10**7)
-            request.hang_up()
-            (await request.answer()).refused(status, type)
-        (await send("", canonical(bare), VIDEO)).refused(401, "unauthenticated")
-        (await send(key, ALIASES[0], VIDEO, ("videoId", str(bare.pk)))).refused(403, "forbidden")
-
-    async def test_a_token_that_may_only_read(self, moderator: User, bare: Video) -> None:
-        key = await ask_rows(lambda: make_key(moderator, scopes=["read"]))
-        (await send(key, canonical(bare), VIDEO)).refused(403, "scope_required")
 
     async def test_a_video_that_is_not_there_or_not_of_the_catalogue(
         self, moderator: User, moderator_key: str, bare: Video, media: Path
@@ -266,9 +223,6 @@ class TestRefused:
         filled = [(name, str(bare.pk) if value == "ID" else value, *rest) for name, value, *rest in parts]
         answer = await send(moderator_key, ALIASES[0], *filled)  # type: ignore[arg-type]
         assert field in answer.refused(400, "invalid")["errors"]
-        await self.nothing_happened(bare, media)
-
-    async def test_two_ids_that_differ(self, moderator_key: str, bare: Video, media: Path) -> None:
         answer = await send(moderator_key, canonical(bare), VIDEO, ("videoId", str(uuid.uuid4())))
         assert "videoId" in answer.refused(400, "invalid")["errors"]
         await self.nothing_happened(bare, media)
@@ -298,19 +252,13 @@ class TestReplaced:
         await ask_rows(run_queue, "ingest")
         return str(answer.json()["file_path"])
 
-    async def test_a_file_is_taken_in_and_can_be_watched(
-        self, moderator_key: str, bare: Video, clips: Path, media: Path
-    ) -> None:
-        key = await self.taken(moderator_key, bare, clips / "plain.mp4")
-        video = await ask_rows(fresh, bare)
-        assert (video.state, video.location, round(video.duration)) == ("ready", key, 3)
-        assert video.sha256 == hashlib.sha256((clips / "plain.mp4").read_bytes()).hexdigest()
-        assert files_in(media) == [key]
-
     async def test_the_next_one_is_200_under_a_new_key_and_the_former_goes_once_it_is_in(
         self, moderator_key: str, bare: Video, clips: Path, media: Path
     ) -> None:
         first = await self.taken(moderator_key, bare, clips / "plain.mp4")
+        video = await ask_rows(fresh, bare)
+        assert (video.state, video.location, round(video.duration), files_in(media)) == ("ready", first, 3, [first])
+        assert video.sha256 == hashlib.sha256((clips / "plain.mp4").read_bytes()).hexdigest()
         answer = await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))
         body = answer.json()
         assert (answer.status, body["status"], body["duration"]) == (200, "processing", 0)
@@ -322,18 +270,6 @@ class TestReplaced:
         video = await ask_rows(fresh, bare)
         assert (video.state, video.location, round(video.duration)) == ("ready", body["file_path"], 2)
         assert files_in(media) == [body["file_path"]]
-
-    async def test_one_that_cannot_be_taken_in_leaves_the_former(
-        self, moderator_key: str, bare: Video, clips: Path, media: Path, tmp_path: Path
-    ) -> None:
-        first = await self.taken(moderator_key, bare, clips / "plain.mp4")
-        damaged = tmp_path / "damaged.mp4"
-        damaged.write_bytes(VIDEO[1])
-        second = await self.taken(moderator_key, bare, damaged)
-        video = await ask_rows(fresh, bare)
-        assert second != first
-        assert (video.state, video.location, round(video.duration)) == ("ready", first, 3)
-        assert (media / first).read_bytes() == (clips / "plain.mp4").read_bytes()
 
     async def test_a_third_before_the_second_is_in_goes_back_to_the_first(
         self, moderator_key: str, bare: Video, clips: Path
@@ -351,8 +287,6 @@ class TestReplaced:
     async def test_two_at_once_leave_one_of_them(
         self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path
     ) -> None:
-        import asyncio
-
         answers = await asyncio.gather(
             *(send(key, canonical(bare), part_of(clips / "plain.mp4")) for key in (moderator_key, admin_key))
         )
@@ -369,8 +303,6 @@ class TestTus:
 
     @staticmethod
     def metadata(**words: str) -> dict[str, str]:
-        import base64
-
         pairs = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
         return {"Tus-Resumable": "1.0.0", "Upload-Metadata": pairs}
 
@@ -383,8 +315,9 @@ class TestTus:
 
     @pytest.mark.usefixtures("lease_keeper", "no_pictures")
     async def test_the_whole_becomes_the_videos_file(
-        self, moderator_key: str, bare: Video, clips: Path, media: Path
+        self, moderator_key: str, bare: Video, clips: Path, media: Path, settings: Any
     ) -> None:
+        settings.MAX_VIDEO_SIZE = 1000  # its limit is the tier's
         content = (clips / "plain.mp4").read_bytes()
         answer = await self.send(
             moderator_key, content, purpose="catalogue", video_id=str(bare.pk), filename="match.avi"
@@ -398,27 +331,17 @@ class TestTus:
         video = await ask_rows(fresh, bare)
         assert (video.state, files_in(media)) == ("ready", [video.location])
 
-    async def test_its_limit_is_the_tiers(self, moderator_key: str, bare: Video, settings: Any) -> None:
-        settings.MAX_VIDEO_SIZE = 1000
-        answer = await self.send(moderator_key, video_of(SIZE), purpose="catalogue", video_id=str(bare.pk))
-        assert answer.status == 201
-
-    @pytest.mark.parametrize("words", [{}, {"video_id": "x"}, {"video_id": ""}])
-    async def test_it_has_to_name_its_video(self, moderator_key: str, bare: Video, words: dict[str, str]) -> None:
+    async def test_it_has_to_name_its_video_which_a_moderator_sends(
+        self, owner: User, moderator_key: str, bare: Video, kinds: Path, words: dict[str, str]
+    ) -> None:
         answer = await self.send(moderator_key, video_of(SIZE), purpose="catalogue", **words)
         assert "video_id" in answer.refused(400, "invalid")["errors"]
-
-    async def test_users_and_unknown_videos(self, owner: User, moderator_key: str, bare: Video) -> None:
-        words = {"purpose": "catalogue", "video_id": str(bare.pk)}
-        (await self.send(await ask_rows(make_key, owner), video_of(SIZE), **words)).refused(403, "forbidden")
-        words["video_id"] = str(uuid.uuid4())
-        (await self.send(moderator_key, video_of(SIZE), **words)).refused(404, "not_found")
+        named = {"purpose": "catalogue", "video_id": str(bare.pk)}
+        (await self.send(await ask_rows(make_key, owner), video_of(SIZE), **named)).refused(403, "forbidden")
+        unknown = named | {"video_id": str(uuid.uuid4())}
+        (await self.send(moderator_key, video_of(SIZE), **unknown)).refused(404, "not_found")
         assert await ask_rows(Upload.objects.count) == 0
-
-    async def test_what_is_none_of_the_five(self, moderator_key: str, bare: Video, kinds: Path) -> None:
-        content = (kinds / "v.mkv").read_bytes()
-        answer = await self.send(moderator_key, content, purpose="catalogue", video_id=str(bare.pk))
-        answer.refused(415, "not_a_video")
+        (await self.send(moderator_key, (kinds / "v.mkv").read_bytes(), **named)).refused(415, "not_a_video")
 
     async def test_a_thumbnail_does_not_come_this_way(self, moderator_key: str) -> None:
         answer = await self.send(moderator_key, b"x" * 100, purpose="thumbnail")

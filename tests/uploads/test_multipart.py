@@ -170,10 +170,10 @@ class TestLimits:
         request.hang_up()  # it is refused before anything is read
         body = (await request.answer()).refused(413, "too_large")
         assert (body["limit"], body["error"]) == (1 << 20, "The file is larger than your limit of 1 MiB.")
-        for _ in range(2):
-            assert (await post(key, ("file", video_of(1 << 20), "a.mp4"))).status == 201
-            body = (await post(key, ("file", video_of((1 << 20) + 1), "a.mp4"))).refused(413, "too_large")
-            assert body["error"] == "The file is larger than your limit of 1 MiB."
+        assert (await post(key, ("file", video_of(1 << 20), "a.mp4"))).status == 201
+        again = (await post(key, ("file", video_of((1 << 20) + 1), "a.mp4"))).refused(413, "too_large")
+        assert again["error"] == body["error"]
+        assert (await post(key, ("file", video_of(1 << 20), "a.mp4"))).status == 201
         (await post(key, FILE)).refused(413, "storage_full")
 
     async def test_what_announces_nothing_is_413_once_it_is_too_much(
