@@ -331,6 +331,7 @@ class TestTus:
         video = await ask_rows(fresh, bare)
         assert (video.state, files_in(media)) == ("ready", [video.location])
 
+    @pytest.mark.parametrize("words", [{}, {"video_id": "x"}, {"video_id": ""}])
     async def test_it_has_to_name_its_video_which_a_moderator_sends(
         self, owner: User, moderator_key: str, bare: Video, kinds: Path, words: dict[str, str]
     ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from media_app.videos.models import Video
 from sessions_app.challenges.models import MergeClip, MergeSession
 from tests.challenges.conftest import MERGES, status_of
 from tests.support.api import Api, refused
-from tests.support.factories import make_challenge, make_key, make_merge
+from tests.support.factories import make_challenge, make_merge
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
@@ -25,7 +24,6 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("
 committed = pytest.mark.django_db(transaction=True)
 LIST = f"{MERGES}/merge-sessions"
 TIMEOUT = {"type": "timeout", "message": "It took too long."}
-DAMAGED = {"type": "merge_failed", "message": 'Clip 2 ("b.mp4") cannot be converted.'}
 
 
 def path_of(merge: MergeSession, what: str = "") -> str:
@@ -66,17 +64,6 @@ class TestWhoMay:
         assert status_of(api, str(merge.pk))["overall_status"] == "failed"
         assert MergeSession.objects.count() == 1
 
-    def test_unknown_ones_and_nonsense_are_not_there(self, api: Api) -> None:
-        for name in (uuid.uuid4(), "nonsense", "1"):
-            assert api.get(f"{MERGES}/merge-session/{name}/status").status_code == 404
-
-    def test_a_token_that_only_reads_only_reads(self, owner: User) -> None:
-        merge = make_merge(owner, status="queued")
-        reader = Api(make_key(owner, scopes=["read"]))
-        assert reader.get(path_of(merge, "/status")).status_code == 200
-        refused(reader.post(path_of(merge, "/cancel")), 403, "scope_required")
-        refused(reader.delete(path_of(merge)), 403, "scope_required")
-
     def test_an_admin_may_end_it(self, owner: User, admin_api: Api, admin_person: User) -> None:
         merge = make_merge(owner, status="queued")
         assert admin_api.post(path_of(merge, "/cancel")).json()["overall_status"] == "cancelled"
@@ -112,11 +99,11 @@ class TestStates:
         assert (body["failed_at"] is not None) is (status == "failed")
         assert 0 <= body["progress"] <= 100
         assert body["message"]
-
-    def test_progress_of_the_merge_is_the_second_half(self, owner: User, api: Api) -> None:
-        merge = make_merge(owner, status="processing", progress=40.0, message="Joining")
-        body = status_of(api, str(merge.pk))
-        assert (body["progress"], body["message"]) == (70.0, "Joining")
+        if status == "failed":
+            assert (body["error_type"], body["error_message"]) == ("timeout", TIMEOUT["message"])
+            assert body["failed_at"].endswith("Z")
+        if "progress" in job:  # the merge is the second half
+            assert (body["progress"], body["message"]) == (70.0, "Joining")
 
     def test_the_merged_video_is_told_in_full(self, owner: User, api: Api) -> None:
         merge = make_merge(owner, status="completed")
@@ -177,11 +164,6 @@ class TestStates:
         assert (body["overall_status"], body["error_type"], body["progress"]) == ("queued", None, 50.0)
         assert Job.objects.get().priority == 10
         assert Upload.objects.filter(expires_at__gt=merge.created_at).count() == 3
-
-    def test_a_merge_that_failed_keeps_what_it_said(self, owner: User, api: Api) -> None:
-        body = status_of(api, str(make_merge(owner, status="failed", error=DAMAGED, finished_at=owner.date_joined).pk))
-        assert (body["error_type"], body["error_message"]) == ("merge_failed", DAMAGED["message"])
-        assert body["failed_at"].endswith("Z")
 
 
 @committed

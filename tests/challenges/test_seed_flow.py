@@ -169,6 +169,7 @@ async def test_on_the_file_system(app: App, player: App, media: Path, written: s
     assert [name.split("/")[0] for name in files_in(media)] == ["renditions", "videos"]
 
 
+@pytest.mark.services
 class TestOnS3:
     @pytest.fixture(autouse=True)
     def _bucket(self, s3_storage: Bucket) -> Iterator[None]:

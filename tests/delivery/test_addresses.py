@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from media_app.delivery import addresses
+from media_app.delivery import accel, addresses
 from media_app.videos.models import Video
+from tests.conftest import Library
 from tests.support.factories import make_rendition, make_video
 from vodplatform.accounts.models import User
 from vodplatform.base.web import signing
@@ -104,3 +107,24 @@ def test_no_two_things_have_one_address(owner: User) -> None:
         part for address in found for part in address.replace("=", "/").split("/") if "." in part and len(part) > 30
     }
     assert len(tokens) == len(found)
+
+
+class TestForNginx:
+    def test_an_address_is_percent_encoded(self, library: Library, settings: Any) -> None:
+        settings.X_ACCEL_PREFIX = "/_media/"
+        path = library.crew / "a b%\n?#ü.mp4"
+        path.write_bytes(b"")
+        assert accel.internal_address(path) == f"/_media{quote(str(library.crew))}/a%20b%25%0A%3F%23%C3%BC.mp4"
+
+    def test_a_moved_media_folder_keeps_its_name(self, tmp_path: Path, settings: Any) -> None:
+        """MEDIA_ROOT may be a link to another disk; nginx knows the name that the operator knows."""
+        (tmp_path / "disk").mkdir()
+        (tmp_path / "disk" / "a.mp4").write_bytes(b"")
+        (tmp_path / "media").symlink_to(tmp_path / "disk")
+        settings.X_ACCEL_PREFIX, settings.MEDIA_ROOT = "/_media/", tmp_path / "media"
+        assert accel.internal_address(tmp_path / "media" / "a.mp4") == f"/_media{tmp_path}/media/a.mp4"
+
+    def test_a_file_of_another_folder_has_no_address(self, library: Library, settings: Any) -> None:
+        settings.X_ACCEL_PREFIX = "/_media/"
+        with pytest.raises(FileNotFoundError):
+            accel.internal_address(library.outside / "plain.mp4")

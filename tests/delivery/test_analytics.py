@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.api import BAD_BODIES, NOT_FINITE, NOT_NUMBERS, Api, refused
+from tests.support.api import NOT_FINITE, NOT_NUMBERS, Api, refused
 from vodplatform.base import metrics
 
 pytestmark = pytest.mark.django_db
@@ -33,23 +33,12 @@ def test_it_is_counted_and_logged(api: Api, caplog: pytest.LogCaptureFixture) ->
 
 @pytest.mark.parametrize(
     ("network", "label"),
-    [
-        ("WIFI", "wifi"),
-        ("4g", "4g"),
-        ("", "unknown"),
-        (None, "unknown"),
-        ("carrier pigeon", "other"),
-        ("x" * 32, "other"),
-    ],
+    [("WIFI", "wifi"), ("4g", "4g"), ("", "unknown"), (None, "unknown"), ("pigeon", "other"), ("x" * 32, "other")],
 )
 def test_callers_make_no_new_series(api: Api, network: str | None, label: str) -> None:
     before = counted("vod_upload_reported_seconds_total", label)
     assert api.post(PATH, {**GOOD, "network": network}).status_code == 202
     assert counted("vod_upload_reported_seconds_total", label) == before + 2.5
-
-
-def test_the_network_may_be_left_out(api: Api) -> None:
-    assert api.post(PATH, {name: value for name, value in GOOD.items() if name != "network"}).status_code == 202
 
 
 def test_sent_again_under_its_key_it_counts_once(api: Api) -> None:
@@ -61,8 +50,8 @@ def test_sent_again_under_its_key_it_counts_once(api: Api) -> None:
 
 @pytest.mark.parametrize("missing", ["session_id", "bytes", "seconds"])
 def test_what_is_missing_is_named(api: Api, missing: str) -> None:
-    body = {name: value for name, value in GOOD.items() if name != missing}
-    assert missing in refused(api.post(PATH, body), 400, "invalid")["errors"]
+    body = {name: value for name, value in GOOD.items() if name not in (missing, "network")}
+    assert set(refused(api.post(PATH, body), 400, "invalid")["errors"]) == {missing}
 
 
 @pytest.mark.parametrize("field", ["bytes", "seconds"])
@@ -78,12 +67,3 @@ def test_what_is_no_number_is_refused(api: Api, field: str, text: str) -> None:
 )
 def test_texts_have_lengths(api: Api, change: dict[str, Any]) -> None:
     refused(api.post(PATH, {**GOOD, **change}), 400, "invalid")
-
-
-@pytest.mark.parametrize("kind", BAD_BODIES)
-def test_a_bad_body_is_refused(api: Api, kind: str) -> None:
-    assert api.post(PATH, raw=BAD_BODIES[kind]).status_code in (400, 413)
-
-
-def test_nobody_is_asked_to_sign_in(anonymous: Api) -> None:
-    refused(anonymous.post(PATH, GOOD), 401, "unauthenticated")

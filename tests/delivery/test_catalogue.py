@@ -81,26 +81,21 @@ class TestSigned:
         await to(video, deleted_at=None)
         assert await statuses(http, found) == {200}
 
+    @pytest.mark.parametrize("fields", [{"is_hidden": True}, {"status": VideoStatus.PROCESSING}])
     async def test_what_was_made_for_everybody_ends_when_it_is_hidden(
-        self, http: httpx.AsyncClient, video: Video
+        self, http: httpx.AsyncClient, video: Video, fields: dict[str, Any]
     ) -> None:
+        """While another file takes its place, too, only moderators see it."""
         found = await every_address(video)
-        hidden = await to(video, is_hidden=True)
+        job = await ask(lambda: make_job(video.owner, "processing"))
+        hidden = await to(video, **fields, job=job)
         assert await statuses(http, found) == {404}
         for_moderators = await every_address(hidden)
         assert not set(found) & set(for_moderators)
         assert await statuses(http, for_moderators) == {200}
         # Shown again, both open it: nobody is thrown out in the middle.
-        await to(video, is_hidden=False)
+        await to(video, is_hidden=False, status=VideoStatus.READY)
         assert await statuses(http, [*found, *for_moderators]) == {200}
-
-    async def test_so_it_does_when_it_is_not_ready_any_more(self, http: httpx.AsyncClient, video: Video) -> None:
-        """While another file takes its place only moderators see it."""
-        found = await every_address(video)
-        job = await ask(lambda: make_job(video.owner, "processing"))
-        changed = await to(video, status=VideoStatus.PROCESSING, job=job)
-        assert await statuses(http, found) == {404}
-        assert await statuses(http, await every_address(changed)) == {200}
 
     async def test_a_private_one_is_as_hidden_as_ever(self, http: httpx.AsyncClient, clip: Video) -> None:
         """The column means nothing there."""
@@ -150,6 +145,7 @@ class TestOpen:
     ) -> None:
         await to(video, **fields)
         refused(await http.get(address), 401, "unauthenticated")
+        refused(await http.get(address, headers={"Authorization": "Token wrong"}), 401, "token_invalid")
         refused(await http.get(address, headers=await key_of(other)), 404, "not_found")
 
     async def test_a_hidden_one_is_its_moderators(
@@ -159,11 +155,6 @@ class TestOpen:
         assert (await http.get(address, headers=await key_of(moderator))).status_code == 200
         # Who put it there is nobody special.
         refused(await http.get(address, headers=await key_of(owner)), 404, "not_found")
-
-    async def test_a_token_that_does_not_hold_is_refused_all_the_same(
-        self, http: httpx.AsyncClient, address: str
-    ) -> None:
-        refused(await http.get(address, headers={"Authorization": "Token wrong"}), 401, "token_invalid")
 
     async def test_device_choice_gives_it_too(
         self, http: httpx.AsyncClient, address: str, video: Video, other: User, moderator: User
@@ -176,10 +167,3 @@ class TestOpen:
         refused(await http.get(wanted, headers=await key_of(other)), 404, "not_found")
         body = (await http.get(wanted, headers=await key_of(moderator))).json()
         assert (await http.get(body["streaming_url"])).status_code == 200
-
-
-async def test_one_without_a_file_is_not_ready(http: httpx.AsyncClient, video: Video, moderator: User) -> None:
-    await to(video, status=VideoStatus.UPLOADING, location="")
-    headers = await key_of(moderator)
-    refused(await http.get(f"{addresses.STREAM_PREFIX}{video.pk}", headers=headers), 409, "video_not_ready")
-    refused(await http.get(f"/api/v1/media/optimized/{video.pk}", headers=headers), 409, "video_not_ready")

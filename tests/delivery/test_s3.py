@@ -89,6 +89,8 @@ class TestSentOn:
             assert abs(int(found["X-Amz-Expires"][0]) - (ends - time.time())) < 5
             assert found["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
             assert found["X-Amz-SignedHeaders"] == ["host"]
+        late = sources.address_elsewhere("videos/a.mp4", "video/mp4", time.time() - 5)
+        assert parse_qs(urlsplit(late).query)["X-Amz-Expires"] == ["60"]  # a minute at least
 
     async def test_who_has_signed_in_may_watch_it_to_the_end(
         self, http: httpx.AsyncClient, clip: Video, owner: User, settings: Any
@@ -115,13 +117,6 @@ class TestSentOn:
         _, found, body = await follow(response.headers["location"])
         assert (body, found["content-disposition"]) == (content, 'attachment; filename="A stored clip.mp4"')
 
-    async def test_nobody_without_a_signature_is(self, http: httpx.AsyncClient, clip: Video, other: User) -> None:
-        address = addresses.stream_url(clip)
-        refused(await http.get(address.partition("?")[0]), 401, "unauthenticated")
-        refused(await http.get(address[:-1] + ("A" if address[-1] != "A" else "B")), 404, "not_found")
-        headers = {"Authorization": f"Token {await ask(make_key, other)}"}
-        refused(await http.get(address.partition("?")[0], headers=headers), 404, "not_found")
-
     async def test_playlists_are_read_here_and_name_the_media_there(
         self, http: httpx.AsyncClient, clip: Video, made: Made
     ) -> None:
@@ -139,6 +134,8 @@ class TestSentOn:
         # Whoever knows the file's own address is sent there.
         assert (await http.get(urljoin(playlist, "media.mp4"))).status_code == 302
         assert (await http.get(f"{playlist}?proxy=1")).text == stored.replace("media.mp4", "media.mp4?proxy=1")
+        response = await http.get(urljoin(playlist, "media.mp4?proxy=1"), headers={"Range": "bytes=10-19"})
+        assert response.content == (made.folder / "hls-source" / "media.mp4").read_bytes()[10:20]
 
     async def test_what_pages_draw_comes_from_here(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
         for kind, name in (("poster", "poster.jpg"), ("sprite", "sprite.vtt"), ("peaks", "peaks.json")):
@@ -187,10 +184,10 @@ class TestThroughUs:
         self, http: httpx.AsyncClient, clip: Video, content: bytes, header: str, start: int, stop: int | None
     ) -> None:
         response = await http.get(addresses.stream_url(clip) + "&proxy=1", headers={"Range": header})
-        assert (response.status_code, response.content) == (206, content[start:stop])
 
-    async def test_a_range_outside_is_416(self, http: httpx.AsyncClient, clip: Video, content: bytes) -> None:
-        response = await http.get(addresses.stream_url(clip) + "&proxy=1", headers={"Range": f"bytes={len(content)}-"})
+        assert (response.status_code, response.content) == (206, content[start:stop])
+        outside = {"Range": f"bytes={len(content)}-"}
+        response = await http.get(addresses.stream_url(clip) + "&proxy=1", headers=outside)
         refused(response, 416, "range_not_satisfiable")
         assert response.headers["content-range"] == f"bytes */{len(content)}"
 
@@ -222,11 +219,6 @@ class TestThroughUs:
         token = signing.sign(addresses.STREAM, str(clip.pk), seconds=60)
         kept = (await http.get(f"{addresses.STREAM_PREFIX}{clip.pk}?sig={token}&proxy=1")).headers["cache-control"]
         assert int(kept.removeprefix("private, max-age=")) <= 60 + signing.ROUND_SECONDS
-
-    async def test_media_of_a_ladder(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
-        address = f"{addresses.hls_url(clip).removesuffix('master.m3u8')}source/media.mp4?proxy=1"
-        response = await http.get(address, headers={"Range": "bytes=10-19"})
-        assert response.content == (made.folder / "hls-source" / "media.mp4").read_bytes()[10:20]
 
     async def test_reading_stops_when_the_player_goes(self, clip: Video, bucket: s3.Bucket, tmp_path: Path) -> None:
         (tmp_path / "large").write_bytes(bytes(60_000_000))
@@ -322,8 +314,3 @@ class TestFaults:
 
         monkeypatch.setattr(sources.store, "stat", too_late)
         refused(await http.get(addresses.stream_url(clip) + "&proxy=1"), 404, "not_found")
-
-
-def test_a_way_on_lives_a_minute_at_least(bucket: s3.Bucket) -> None:
-    found = parse_qs(urlsplit(sources.address_elsewhere("videos/a.mp4", "video/mp4", time.time() - 5)).query)
-    assert found["X-Amz-Expires"] == ["60"]

@@ -45,6 +45,16 @@ async def never() -> dict[str, Any]:
     raise AssertionError
 
 
+class Received:
+    """A receiver that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    async def __call__(self, message: Any) -> None:
+        self.content += message.get("body", b"")
+
+
 @pytest.mark.django_db(transaction=True)
 class TestSlowReaders:
     @pytest.fixture
@@ -119,12 +129,8 @@ class TestSlowDisks:
 
         monkeypatch.setattr(sending, "_read_at_once", lambda *where: b"")
         monkeypatch.setattr(os, "pread", slow)
-        received = []
-
-        async def send(message: Any) -> None:
-            received.append(message.get("body", b""))
-
-        sent = asyncio.ensure_future(sending.send_file(file, ByteRange(0, 1000), never, send))
+        received = Received()
+        sent = asyncio.ensure_future(sending.send_file(file, ByteRange(0, 1000), never, received))
         for _ in range(20):
             await asyncio.sleep(0)
             went_on = True
@@ -132,20 +138,16 @@ class TestSlowDisks:
         assert not sent.done()
         gate.set()
         await asyncio.wait_for(sent, 10)
-        assert b"".join(received) == real(file.descriptor, 1000, 0)
+        assert received.content == real(file.descriptor, 1000, 0)
 
     async def test_what_is_in_memory_is_read_at_once(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse(*arguments: object) -> bytes:
             raise AssertionError("asked the disk")
 
         monkeypatch.setattr(os, "pread", refuse)
-        received = []
-
-        async def send(message: Any) -> None:
-            received.append(message.get("body", b""))
-
-        await sending.send_file(file, ByteRange(0, file.size), never, send)
-        assert len(b"".join(received)) == file.size
+        received = Received()
+        await sending.send_file(file, ByteRange(0, file.size), never, received)
+        assert len(received.content) == file.size
 
     async def test_where_half_is_in_memory_that_half_is_sent(
         self, file: OpenFile, monkeypatch: pytest.MonkeyPatch
@@ -156,13 +158,9 @@ class TestSlowDisks:
             return real(descriptor, [memoryview(buffers[0])[: len(buffers[0]) // 2]], position, flags)
 
         monkeypatch.setattr(os, "preadv", half)
-        received = []
-
-        async def send(message: Any) -> None:
-            received.append(message.get("body", b""))
-
-        await sending.send_file(file, ByteRange(5, file.size), never, send)
-        assert b"".join(received) == os.pread(file.descriptor, file.size, 5)
+        received = Received()
+        await sending.send_file(file, ByteRange(5, file.size), never, received)
+        assert received.content == os.pread(file.descriptor, file.size, 5)
 
     @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EOPNOTSUPP])
     async def test_what_cannot_be_read_at_once_is_read_all_the_same(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 import uuid
-from datetime import timedelta
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ import httpx
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db.models.functions import Now
 from django.test import Client
 
 from media_app.delivery.addresses import stream_url
@@ -26,7 +24,7 @@ from tests.conftest import Library
 from tests.delivery.answers import harmless, refused
 from tests.support.factories import PASSWORD, make_job, make_key, make_user, make_video
 from tests.support.sockets import ask
-from vodplatform.accounts.models import ApiToken, User
+from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 from vodplatform.base import logs
 from vodplatform.base.web import signing
@@ -123,12 +121,6 @@ class TestBytes:
         refused(response, 405, "method_not_allowed")
         assert response.headers["allow"] == "GET, HEAD"
 
-    async def test_a_trailing_slash_changes_nothing(
-        self, http: httpx.AsyncClient, url: str, signed: str, content: bytes
-    ) -> None:
-        query = signed.partition("?")[2]
-        assert (await http.get(f"{url}/?{query}")).content == content
-
 
 class TestCaching:
     async def test_what_is_known_is_not_sent_again(self, http: httpx.AsyncClient, signed: str) -> None:
@@ -138,16 +130,6 @@ class TestCaching:
             assert (response.status_code, response.content) == (304, b"")
             assert response.headers["etag"] == etag
         assert (await http.get(signed, headers={"If-None-Match": '"other"'})).status_code == 200
-
-    async def test_by_date_too(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
-        os.utime(path, (1_700_000_000.5, 1_700_000_000.5))
-        date = (await http.get(signed)).headers["last-modified"]
-        assert (await http.get(signed, headers={"If-Modified-Since": date})).status_code == 304
-        earlier = formatdate(1_699_999_999, usegmt=True)
-        assert (await http.get(signed, headers={"If-Modified-Since": earlier})).status_code == 200
-        # An ETag says more than a date.
-        both = {"If-Modified-Since": date, "If-None-Match": '"other"'}
-        assert (await http.get(signed, headers=both)).status_code == 200
 
     async def test_a_condition_that_does_not_hold_is_412(self, http: httpx.AsyncClient, signed: str) -> None:
         etag = (await http.get(signed)).headers["etag"]
@@ -172,12 +154,6 @@ class TestCaching:
         for unknown in ('"other"', f"W/{whole.headers['etag']}", stale, "nonsense"):
             response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": unknown})
             assert (response.status_code, response.content) == (200, content)
-
-    async def test_an_if_range_of_another_file_saves_from_416(
-        self, http: httpx.AsyncClient, signed: str, content: bytes
-    ) -> None:
-        response = await http.get(signed, headers={"Range": f"bytes={SIZE}-", "If-Range": '"other"'})
-        assert (response.status_code, response.content) == (200, content)
 
 
 class TestKeeping:
@@ -211,12 +187,20 @@ class TestSignature:
         token = signing.sign("stream", str(video.pk), seconds=60, now=time.time() - 100_000)
         refused(await http.get(f"{url}?sig={token}"), 410, "gone")
 
-    async def test_another_files_is_not_found(self, http: httpx.AsyncClient, url: str, owner: User) -> None:
+    async def test_another_ones_or_a_changed_one_is_not_found(
+        self, http: httpx.AsyncClient, url: str, signed: str, owner: User, video: Video
+    ) -> None:
         other = await ask(make_video, owner)
-        refused(await http.get(f"{url}?{stream_url(other).partition('?')[2]}"), 404, "not_found")
-
-    async def test_another_purposes_is_not_found(self, http: httpx.AsyncClient, url: str, video: Video) -> None:
-        refused(await http.get(f"{url}?sig={signing.sign('made', str(video.pk))}"), 404, "not_found")
+        last = "A" if signed[-1] != "A" else "B"
+        for address in (
+            f"{url}?{stream_url(other).partition('?')[2]}",
+            f"{url}?sig={signing.sign('made', str(video.pk))}",
+            signed[:-1] + last,
+        ):
+            refused(await http.get(address), 404, "not_found")
+        assert (await http.get(signed.replace("?", "/?"))).status_code == 200
+        await ask(video.delete)
+        refused(await http.get(signed), 404, "not_found")
 
     @pytest.mark.parametrize("sig", ["x", "%00", "%FF", "7.x", "f" * 6000 + ".x", "a.b.c", "%F0%9F%8E%AE"])
     async def test_a_wrong_one_is_not_found_even_for_the_owner(
@@ -224,14 +208,6 @@ class TestSignature:
     ) -> None:
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
         refused(await http.get(f"{url}?sig={sig}", headers=headers), 404, "not_found")
-
-    async def test_a_changed_one_is_not_found(self, http: httpx.AsyncClient, signed: str) -> None:
-        last = "A" if signed[-1] != "A" else "B"
-        refused(await http.get(signed[:-1] + last), 404, "not_found")
-
-    async def test_a_deleted_videos_is_not_found(self, http: httpx.AsyncClient, signed: str, video: Video) -> None:
-        await ask(video.delete)
-        refused(await http.get(signed), 404, "not_found")
 
 
 class TestSignIn:
@@ -244,14 +220,6 @@ class TestSignIn:
     @pytest.mark.parametrize("header", ["Token", "Token wrong", "Bearer x"])
     async def test_one_that_does_not_hold_says_so(self, http: httpx.AsyncClient, url: str, header: str) -> None:
         refused(await http.get(url, headers={"Authorization": header}), 401, "token_invalid")
-
-    async def test_one_that_has_expired_says_so(self, http: httpx.AsyncClient, url: str, owner: User) -> None:
-        def expired() -> str:
-            key = make_key(owner)
-            ApiToken.objects.filter(user=owner).update(expires_at=Now() - timedelta(seconds=1))
-            return key
-
-        refused(await http.get(url, headers={"Authorization": f"Token {await ask(expired)}"}), 401, "token_invalid")
 
     async def test_the_owner_and_admins_may_read_by_token(
         self, http: httpx.AsyncClient, url: str, owner: User, admin_person: User
@@ -316,21 +284,6 @@ class TestStates:
     async def to(self, video: Video, **fields: Any) -> None:
         await ask(lambda: Video.objects.filter(pk=video.pk).update(**fields))
 
-    async def test_one_that_is_being_looked_at_can_be_played(self, http: httpx.AsyncClient, stored: Video) -> None:
-        job = await ask(lambda: make_job(stored.owner, "processing"))
-        await self.to(stored, status=VideoStatus.PROCESSING, job=job)
-        assert (await http.get(stream_url(stored))).content == b"stored bytes"
-
-    async def test_one_that_waits_for_the_scanner_cannot(
-        self, http: httpx.AsyncClient, stored: Video, settings: Any
-    ) -> None:
-        settings.CLAMD = "/run/clamd"
-        job = await ask(lambda: make_job(stored.owner, "waiting"))
-        await self.to(stored, status=VideoStatus.PROCESSING, job=job)
-        refused(await http.get(stream_url(stored)), 409, "video_not_ready")
-        await self.to(stored, status=VideoStatus.READY)
-        assert (await http.get(stream_url(stored))).status_code == 200
-
     @pytest.mark.parametrize(
         "fields", [{"status": VideoStatus.UPLOADING}, {"status": VideoStatus.PROCESSING, "location": "uploads/1/"}]
     )
@@ -354,14 +307,6 @@ class TestStates:
             assert response.headers["content-type"] == "application/octet-stream"
             assert response.headers["content-disposition"] == 'attachment; filename="A title.mp4"'
 
-    async def test_one_in_which_something_was_found_is_not(
-        self, http: httpx.AsyncClient, stored: Video, headers: dict[str, str]
-    ) -> None:
-        job = await ask(lambda: make_job(stored.owner, "failed", error={"type": "malware_found", "message": "Eicar."}))
-        await self.to(stored, status=VideoStatus.PROCESSING, job=job)
-        refused(await http.get(stream_url(stored)), 404, "not_found")
-        refused(await http.get(f"/api/v1/media/stream/{stored.pk}", headers=headers), 404, "not_found")
-
 
 class TestDownload:
     async def test_it_is_saved_under_its_title(self, http: httpx.AsyncClient, signed: str, video: Video) -> None:
@@ -379,7 +324,13 @@ class TestDownload:
 
 
 class TestFiles:
-    async def test_a_file_that_is_gone_is_not_found(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
+    async def test_a_file_that_is_gone_or_in_no_library_folder_is_not_found(
+        self, http: httpx.AsyncClient, signed: str, path: Path, settings: Any
+    ) -> None:
+        roots, settings.LIBRARY_ROOTS = settings.LIBRARY_ROOTS, []
+        refused(await http.get(signed), 404, "not_found")
+        settings.LIBRARY_ROOTS = roots
+        assert (await http.get(signed)).status_code == 200
         path.unlink()
         refused(await http.get(signed), 404, "not_found")
 
@@ -411,12 +362,6 @@ class TestFiles:
         path.rmdir()
         os.mkfifo(path)
         refused(await asyncio.wait_for(http.get(signed), 5), 404, "not_found")
-
-    async def test_a_folder_that_is_no_library_any_more_is_closed(
-        self, http: httpx.AsyncClient, signed: str, settings: Any
-    ) -> None:
-        settings.LIBRARY_ROOTS = []
-        refused(await http.get(signed), 404, "not_found")
 
     async def test_names_and_types_put_nothing_into_the_headers(
         self, http: httpx.AsyncClient, owner: User, library: Library
@@ -481,44 +426,36 @@ class TestHangingUp:
         assert 3 <= player.chunks <= 5
         assert not is_open(path)
 
-    async def test_without_hanging_up_it_is_read_to_its_end(self, signed: str, path: Path, content: bytes) -> None:
+    async def test_without_hanging_up_it_is_read_to_its_end(self, signed: str, path: Path) -> None:
+        os.truncate(path, 40 * MAX_BYTES)
         player = Player(signed, hang_up_after=10**9)
         await player.play()
-        assert player.received == len(content)
+        assert player.received == 40 * MAX_BYTES
         assert not is_open(path)
         assert player.messages[-1].get("more_body", False) is False
+        assert max(len(message.get("body", b"")) for message in player.messages) <= MAX_BYTES
 
-    async def test_a_file_that_becomes_shorter_breaks_the_connection(self, signed: str, path: Path) -> None:
-        os.truncate(path, 50 * MAX_BYTES)
-        player = Player(signed, hang_up_after=10**9)
-        send = player.send
-
-        async def cut(message: dict[str, Any]) -> None:
-            if player.chunks == 1:
-                os.truncate(path, MAX_BYTES)
-            await send(message)
-
-        player.send = cut  # type: ignore[method-assign]
-        with pytest.raises(OSError, match="shorter"):
-            await player.play()
-        assert not is_open(path)
-        assert player.messages[-1]["more_body"] is True
-
-    async def test_a_file_that_is_written_over_breaks_the_connection(self, signed: str, path: Path) -> None:
+    @pytest.mark.parametrize("change", ["shorter", "changed"])
+    async def test_a_file_that_becomes_another_breaks_the_connection(
+        self, signed: str, path: Path, change: str
+    ) -> None:
         os.truncate(path, 50 * MAX_BYTES)
         player = Player(signed, hang_up_after=10**9)
         send = player.send
 
         async def write_over(message: dict[str, Any]) -> None:
-            if player.chunks == 1:
+            if player.chunks == 1 and change == "shorter":
+                os.truncate(path, MAX_BYTES)
+            elif player.chunks == 1:
                 with path.open("r+b") as file:
                     file.write(b"another recording")
             await send(message)
 
         player.send = write_over  # type: ignore[method-assign]
-        with pytest.raises(OSError, match="changed"):
+        with pytest.raises(OSError, match=change):
             await player.play()
         assert not is_open(path)
+        assert player.messages[-1]["more_body"] is True
         assert player.received < 10 * MAX_BYTES
 
     async def test_a_file_that_is_replaced_goes_on_as_it_was(self, signed: str, path: Path) -> None:
@@ -537,12 +474,6 @@ class TestHangingUp:
         player.send = replace  # type: ignore[method-assign]
         await player.play()
         assert b"".join(message.get("body", b"") for message in player.messages) == content
-
-    async def test_memory_stays_small(self, signed: str, path: Path) -> None:
-        os.truncate(path, 40 * MAX_BYTES)
-        player = Player(signed, hang_up_after=10**9)
-        await player.play()
-        assert max(len(message.get("body", b"")) for message in player.messages) <= MAX_BYTES
 
 
 @pytest.mark.parametrize(
