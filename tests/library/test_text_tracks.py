@@ -13,7 +13,7 @@ from media_app.videos import text_tracks
 from media_app.videos.models import Place, TextTrack, TrackKind, Video
 from tests.support.api import Api, error_of, refused
 from tests.support.factories import make_key, make_user, make_video
-from vodplatform.accounts.models import Role, User
+from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/text-tracks"
@@ -179,8 +179,3 @@ def test_the_library_is_searched_by_what_is_said(api: Api, owner: User) -> None:
     assert found("round") == [str(other.pk), str(said.pk)]
     said.delete()
     assert TextTrack.objects.filter(video__owner=owner).count() == 0
-
-
-def test_a_moderator_without_a_library_right_changes_nothing_of_others(moderator: User) -> None:
-    assert moderator.role == Role.MODERATOR
-    refused(Api(make_key(moderator)).post(URL, body(make_video(make_user("somebody")))), 404, "not_found")

@@ -30,13 +30,6 @@ class TestGet:
         body = api.get(url(video)).json()
         assert (body["id"], body["title"]) == (str(video.pk), "Round 7")
 
-    def test_anothers_is_unknown(self, api: Api) -> None:
-        refused(api.get(url(make_video(make_user()))), 404, "not_found")
-        refused(api.get(url(uuid.uuid4())), 404, "not_found")
-
-    def test_an_admin_sees_it(self, admin_api: Api, owner: User) -> None:
-        assert admin_api.get(url(make_video(owner))).status_code == 200
-
 
 class TestPatch:
     def test_title_description_and_tags(self, api: Api, owner: User) -> None:
@@ -60,12 +53,6 @@ class TestPatch:
         refused(api.patch(url(video), change), 400, "invalid")
         video.refresh_from_db()
         assert video.title == "as it was"
-
-    def test_anothers_is_unknown(self, api: Api) -> None:
-        video = make_video(make_user(), title="hers")
-        refused(api.patch(url(video), {"title": "mine"}), 404, "not_found")
-        video.refresh_from_db()
-        assert video.title == "hers"
 
 
 @pytest.mark.django_db(transaction=True)
@@ -106,11 +93,6 @@ class TestDelete:
         assert body["sessions"] == [{"session_id": session.pk, "name": "Final"}]
         assert default_storage.exists(video.location)
         assert Video.objects.filter(pk=video.pk).exists()
-
-    def test_anothers_is_unknown(self, api: Api) -> None:
-        video = make_stored(make_user())
-        refused(api.delete(url(video)), 404, "not_found")
-        assert default_storage.exists(video.location)
 
 
 class TestRenditions:
@@ -162,9 +144,6 @@ class TestRenditions:
     def test_of_a_video_that_is_not_ready_409(self, api: Api, owner: User) -> None:
         video = make_video(owner, status=VideoStatus.PROCESSING)
         refused(api.post(f"{url(video)}/renditions", {"kind": "proxy"}), 409, "video_not_ready")
-
-    def test_of_anothers_404(self, api: Api) -> None:
-        refused(api.post(f"{url(make_video(make_user()))}/renditions", {"kind": "proxy"}), 404, "not_found")
 
 
 def make_stored(owner: User) -> Video:

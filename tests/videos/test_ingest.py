@@ -16,13 +16,13 @@ from django.core.files.storage import default_storage
 from jobs_app import leases
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from jobs_app.services import retry, wake_waiting
+from jobs_app.services import wake_waiting
 from media_app.store import files as store
 from media_app.uploads import room, scan
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from media_app.videos import actors, budget, receiving, services, taking_in
-from media_app.videos.models import TRANSITIONS, Rendition, Video, VideoStatus
+from media_app.videos.models import Rendition, Video
 from tests.support.clips import render_clip
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
@@ -179,27 +179,16 @@ NO_VIDEOS = {
 }
 
 
-@pytest.mark.parametrize("name", NO_VIDEOS)
-def test_what_is_no_video_fails_with_a_reason(take: Callable[..., Video], tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", [*NO_VIDEOS, "a video that is cut short"])
+def test_what_is_no_video_fails_with_a_reason(
+    take: Callable[..., Video], clip: Path, tmp_path: Path, name: str
+) -> None:
     path = tmp_path / "fake.mp4"
-    path.write_bytes(NO_VIDEOS[name])
+    path.write_bytes(NO_VIDEOS.get(name) or clip.read_bytes()[:-4000])
     video = take(path)
     assert video.state == "failed"
     assert job_of(video).error["type"] == "vod_unreadable"
     assert not video.renditions.exists()
-
-
-def test_a_file_that_is_cut_short_fails_with_a_reason(take: Callable[..., Video], clip: Path, tmp_path: Path) -> None:
-    path = tmp_path / "cut.mp4"
-    path.write_bytes(clip.read_bytes()[:-4000])
-    video = take(path)
-    assert (video.state, job_of(video).error["type"]) == ("failed", "vod_unreadable")
-
-
-def test_one_that_is_too_long_fails_with_the_limit(take: Callable[..., Video], clip: Path, settings: Any) -> None:
-    settings.MAX_VIDEO_SECONDS = 5
-    video = take(clip)
-    assert (video.state, job_of(video).error["type"]) == ("failed", "video_too_long")
 
 
 def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> None:
@@ -208,16 +197,6 @@ def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> N
     default_storage.delete(video.location)
     run_queue("ingest")
     assert (again(video).state, job_of(video).error["type"]) == ("failed", "not_found")
-
-
-def test_a_failed_one_can_be_tried_again(take: Callable[..., Video], clip: Path, settings: Any) -> None:
-    settings.MAX_VIDEO_SECONDS = 5
-    video = take(clip)
-    settings.MAX_VIDEO_SECONDS = 500
-    retry(job_of(video))
-    assert again(video).state == "processing"
-    run_queue("ingest")
-    assert again(video).state == "ready"
 
 
 def test_a_storage_that_is_away_is_waited_for(
@@ -231,23 +210,17 @@ def test_a_storage_that_is_away_is_waited_for(
     assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
 
 
-def test_what_an_attempt_made_and_did_not_keep_is_swept(take: Callable[..., Video], clip: Path) -> None:
-    video = take(clip)
-    services.sweep_renditions()  # what other tests have left
-    lost = default_storage.save(f"renditions/{video.pk}/{uuid.uuid4().hex}/poster/poster.jpg", ContentFile(b"lost"))
-    kept = video.renditions.get(kind="poster").key_of("image")
-    assert services.sweep_renditions() == 1
-    assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
-
-
-def test_what_an_attempt_was_about_to_keep_when_it_ended_is_swept_from_beside_what_it_kept(
-    take: Callable[..., Video], clip: Path
+@pytest.mark.parametrize("is_beside_what_it_kept", [True, False])
+def test_what_an_attempt_made_and_did_not_keep_is_swept(
+    take: Callable[..., Video], clip: Path, is_beside_what_it_kept: bool
 ) -> None:
     video = take(clip)
     services.sweep_renditions()  # what other tests have left
     poster = video.renditions.get(kind="poster")
-    kept = poster.key_of("image")
-    lost = default_storage.save(poster.folder.replace("/poster/", "/dub/") + "dub.mp4", ContentFile(b"lost"))
+    folder = f"renditions/{video.pk}/{uuid.uuid4().hex}/poster/"
+    if is_beside_what_it_kept:
+        folder = poster.folder.replace("/poster/", "/dub/")
+    lost, kept = default_storage.save(f"{folder}lost.mp4", ContentFile(b"lost")), poster.key_of("image")
     assert services.sweep_renditions() == 1
     assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
 
@@ -299,103 +272,48 @@ class TestScanner:
         assert again(video).state == "ready"
 
 
+def in_chunks(owner: User, content: bytes, tmp_path: Path, size: int, **fields: Any) -> Upload:
+    """Return an upload all of whose chunks of this size are there, the last one first."""
+    upload = uploads.begin(
+        owner, front=UploadFront.CHUNKS, purpose="library", filename="match.mp4", size=len(content), chunk_size=size,
+        **fields,
+    )  # fmt: skip
+    for number in reversed(range(upload.total_chunks)):
+        piece, part = content[number * size : (number + 1) * size], tmp_path / "part"
+        part.write_bytes(piece)
+        key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
+        store.put_file(key, part)
+        uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
+    return upload
+
+
 class TestPieces:
-    def test_chunks_are_joined_and_go(self, owner: User, clip: Path, tmp_path: Path) -> None:
-        content = clip.read_bytes()
-        upload = uploads.begin(
-            owner,
-            front=UploadFront.CHUNKS,
-            purpose="library",
-            filename="match.mp4",
-            size=len(content),
-            chunk_size=65_536,
-        )
-        for number in reversed(range(upload.total_chunks)):
-            piece = content[number * 65_536 : (number + 1) * 65_536]
-            part = tmp_path / "part"
-            part.write_bytes(piece)
-            key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
-            store.put_file(key, part)
-            uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
+    def test_chunks_are_joined_and_go_and_count_once(self, owner: User, clip: Path, tmp_path: Path) -> None:
+        content, before = clip.read_bytes(), room.storage_bytes(owner.pk)
+        upload = in_chunks(owner, content, tmp_path, 65_536)
+        assert room.storage_bytes(owner.pk) - before == len(content)
         uploads.complete(upload)
+        assert room.storage_bytes(owner.pk) - before == len(content)
         run_queue("ingest")
         video = again(Video.objects.get(pk=upload.resource_id))
         assert (video.state, video.sha256) == ("ready", hashlib.sha256(content).hexdigest())
         assert list(store.files(f"uploads/{upload.pk}/")) == []
         assert Upload.objects.get(pk=upload.pk).chunks.count() == 0
+        assert room.storage_bytes(owner.pk) - before == len(content)
 
-    def test_a_piece_that_is_gone_fails_it(self, owner: User, clip: Path, tmp_path: Path) -> None:
-        content = clip.read_bytes()
-        upload = uploads.begin(
-            owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=len(content), chunk_size=1 << 22
-        )
-        uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), "uploads/none/0")
-        uploads.complete(upload)
-        run_queue("ingest")
-        assert again(Video.objects.get(pk=upload.resource_id)).state == "failed"
-
-    def test_a_wrong_whole_is_told(self, owner: User, clip: Path, tmp_path: Path) -> None:
-        content = clip.read_bytes()
-        upload = uploads.begin(
-            owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=len(content), chunk_size=1 << 22,
-            metadata={"sha256": "0" * 64},
-        )  # fmt: skip
-        part = tmp_path / "part"
-        part.write_bytes(content)
-        store.put_file(f"uploads/{upload.pk}/0", part)
-        key = f"uploads/{upload.pk}/0"
-        uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), key)
+    @pytest.mark.parametrize(
+        ("metadata", "type"), [({}, "not_found"), ({"sha256": "0" * 64}, "checksum_mismatch")], ids=["gone", "another"]
+    )
+    def test_a_piece_that_is_gone_or_a_wrong_whole_fails_it(
+        self, owner: User, clip: Path, tmp_path: Path, metadata: dict[str, str], type: str
+    ) -> None:
+        upload = in_chunks(owner, clip.read_bytes(), tmp_path, 1 << 22, metadata=metadata)
+        if not metadata:
+            store.delete(upload.chunks.get().key)
         uploads.complete(upload)
         run_queue("ingest")
         video = again(Video.objects.get(pk=upload.resource_id))
-        assert (video.state, job_of(video).error["type"]) == ("failed", "checksum_mismatch")
-
-
-def test_the_room_of_a_video_counts_once(owner: User, clip: Path, tmp_path: Path) -> None:
-    size = clip.stat().st_size
-    before = room.storage_bytes(owner.pk)
-    upload = uploads.begin(
-        owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=size, chunk_size=1 << 22
-    )
-    assert room.storage_bytes(owner.pk) - before == size
-    part = tmp_path / "part"
-    shutil.copyfile(clip, part)
-    digest = hashlib.sha256(clip.read_bytes()).hexdigest()
-    store.put_file(f"uploads/{upload.pk}/0", part)
-    uploads.store_chunk_row(upload, 0, size, digest, f"uploads/{upload.pk}/0")
-    uploads.complete(upload)
-    assert room.storage_bytes(owner.pk) - before == size
-
-
-def test_what_is_over_the_limits_is_refused(owner: User, settings: Any) -> None:
-    limits = settings.TIER_LIMITS["free"]
-    settings.TIER_LIMITS = {
-        **settings.TIER_LIMITS,
-        "free": {**limits, "max_upload_bytes": 1000, "max_storage_bytes": 2500},
-    }
-
-    def begin(size: int) -> Upload:
-        return uploads.begin(owner, front=UploadFront.TUS, purpose="library", filename="a.mp4", size=size)
-
-    with pytest.raises(DomainError) as caught:
-        begin(1001)
-    assert (caught.value.type.name, caught.value.extra["limit"]) == ("too_large", 1000)
-    first = begin(1000)
-    begin(1000)
-    with pytest.raises(DomainError) as caught:
-        begin(1000)
-    assert caught.value.type.name == "storage_full"
-    assert caught.value.extra == {"limit": 2500, "used": 2000}
-    uploads.cancel(first)
-    begin(1000)
-
-
-def test_a_full_disk_is_told_before_anything_is_sent(
-    owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store, "free_bytes", lambda: settings.DISK_RESERVE_BYTES + 10)
-    with pytest.raises(store.StoreFull):
-        uploads.begin(owner, front=UploadFront.TUS, purpose="library", filename="a.mp4", size=11)
+        assert (video.state, job_of(video).error["type"]) == ("failed", type)
 
 
 def test_a_deleted_video_ends_its_job_and_leaves_nothing(owner: User, clip: Path, tmp_path: Path) -> None:
@@ -405,7 +323,3 @@ def test_a_deleted_video_ends_its_job_and_leaves_nothing(owner: User, clip: Path
     assert run_queue("ingest") == 0
     assert list(store.files(f"videos/{video.pk}/")) == []
     assert not Rendition.objects.exists()
-
-
-def test_a_video_knows_its_arrows() -> None:
-    assert set(TRANSITIONS) == set(VideoStatus.values)

@@ -219,25 +219,20 @@ class TestTheRow:
         self, put: Any, settings: Any, no_pictures: None
     ) -> None:
         settings.MAX_VIDEO_SECONDS = 1
-        video = put()
+        video, deleted = put(), put()
         run_queue("ingest")
-        video = again(video)
-        assert (video.status, video.error_type) == ("failed", "video_too_long")
-        assert video.error_message.endswith("hours.")
+        for found in (again(video), again(deleted)):
+            assert (found.status, found.error_type) == ("failed", "video_too_long")
+            assert found.error_message.endswith("hours.")
+        jobs.delete(job_of(deleted))
+        deleted = again(deleted)
+        assert (deleted.job, deleted.state, deleted.error_type) == (None, "failed", "video_too_long")
         jobs.retry(job_of(video))
         assert again(video).state == "processing"
         settings.MAX_VIDEO_SECONDS = 500
         run_queue("ingest")
         video = again(video)
         assert (video.status, video.error_type, video.error_message) == ("ready", "", "")
-
-    def test_it_stays_without_its_job(self, put: Any, settings: Any) -> None:
-        settings.MAX_VIDEO_SECONDS = 1
-        video = put()
-        run_queue("ingest")
-        jobs.delete(job_of(video))
-        video = again(video)
-        assert (video.job, video.state, video.error_type) == (None, "failed", "video_too_long")
 
 
 class TestDeletedMeanwhile:

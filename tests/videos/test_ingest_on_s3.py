@@ -21,7 +21,12 @@ from tests.support.clips import render_clip
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("lease_keeper"),
+    pytest.mark.full,
+    pytest.mark.services,
+]
 MIB = 1024**2
 
 
@@ -122,32 +127,6 @@ def test_chunks_are_joined(owner: User, clip: Path, bucket: Bucket, tmp_path: Pa
     assert video.state == "ready"
     assert bucket.content(video.location) == content
     assert bucket.keys("uploads/") == []
-
-
-def test_one_that_is_given_up_leaves_nothing(owner: User, clip: Path, bucket: Bucket) -> None:
-    content = clip.read_bytes()
-    upload = send(begin(owner, len(content)), content[: 12 * MIB])
-    assert bucket.unfinished() == [upload.key]
-    uploads.cancel(upload)
-    assert (bucket.unfinished(), bucket.keys()) == ([], [])
-
-
-def test_a_holder_that_lost_its_lock_moves_nothing(owner: User, clip: Path) -> None:
-    content = clip.read_bytes()
-    upload = begin(owner, len(content))
-    lock = sinks.acquire(upload.pk)
-    assert lock
-    slow = sinks.open_sink(upload, lock)
-    slow.write(content[: 9 * MIB])
-    Upload.objects.filter(pk=upload.pk).update(lock_until=None)
-    assert send(upload, content[: 10 * MIB]).offset == 10 * MIB
-    with pytest.raises(sinks.LockLost):
-        slow.sync()
-    slow.close()
-    done = send(Upload.objects.get(pk=upload.pk), content[10 * MIB :])
-    uploads.complete(done)
-    run_queue("ingest")
-    assert Video.objects.get(pk=upload.resource_id).sha256 == hashlib.sha256(content).hexdigest()
 
 
 def test_while_s3_is_away_jobs_wait_and_offsets_stay(owner: User, clip: Path, bucket: Bucket, tmp_path: Path) -> None:

@@ -255,17 +255,6 @@ def test_one_whose_job_was_cancelled_leaves_the_former_too_after_a_while(
     assert files_of(first, "videos") == [first.location]
 
 
-def test_a_first_file_that_cannot_be_taken_in_leaves_a_video_that_failed(
-    video: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path, told: list[dict[str, Any]]
-) -> None:
-    bad = tmp_path / "bad.mp4"
-    bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
-    send(bad)
-    run_queue("ingest")
-    assert (again(video).status, again(video).error_type) == ("failed", "vod_unreadable")
-    assert told[-1]["new"]["status"] == "failed"
-
-
 def test_watchers_are_told_when_it_can_be_played_and_of_its_pictures(
     video: Video, send: Callable[..., Upload], clips: Path, told: list[dict[str, Any]]
 ) -> None:

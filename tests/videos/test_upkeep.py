@@ -88,24 +88,21 @@ def keys(found: upkeep.Leftovers) -> set[str]:
 
 
 class TestLostVideos:
-    def test_one_whose_file_is_there_is_not_lost(self, owner: User, put: Any) -> None:
+    def test_one_whose_file_is_gone_fails_with_a_reason_until_it_is_back(self, owner: User, put: Any) -> None:
         make_stored(owner, put)
-        assert upkeep.lost_videos() == []
         assert upkeep.mark_lost() == ([], [])
-
-    def test_one_whose_file_is_gone_fails_with_a_reason_and_an_entry(self, owner: User, put: Any) -> None:
-        make_stored(owner, put)
         lost = make_stored(owner)
         assert upkeep.lost_videos() == [lost]
         assert upkeep.mark_lost() == ([lost], [])
         lost.refresh_from_db()
-        assert (lost.status, lost.error_type, lost.error_message) == (
-            "failed",
-            "vod_file_not_found",
-            "The file no longer exists.",
-        )
+        told = (lost.status, lost.error_type, lost.error_message)
+        assert told == ("failed", "vod_file_not_found", "The file no longer exists.")
         assert AuditEntry.objects.filter(action="video.lost", target_id=str(lost.pk)).exists()
         assert upkeep.lost_videos() == []
+        put(lost.location)
+        assert upkeep.mark_lost() == ([], [lost])
+        lost.refresh_from_db()
+        assert (lost.status, lost.error_type, lost.error_message) == ("ready", "", "")
 
     def test_one_whose_file_was_replaced_meanwhile_is_not_lost(
         self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch
@@ -135,15 +132,6 @@ class TestLostVideos:
         put(lost.location)
         upkeep.mark_lost()
         assert [message["event"] for message in told] == ["INSERT", "UPDATE", "UPDATE"]
-
-    def test_one_whose_file_is_back_is_ready_again(self, owner: User, put: Any) -> None:
-        make_stored(owner, put)
-        lost = make_stored(owner)
-        upkeep.mark_lost()
-        put(lost.location)
-        assert upkeep.mark_lost() == ([], [lost])
-        lost.refresh_from_db()
-        assert (lost.status, lost.error_type, lost.error_message) == ("ready", "", "")
 
     @pytest.mark.parametrize("status", [VideoStatus.UPLOADING, VideoStatus.PROCESSING, VideoStatus.FAILED])
     def test_one_that_was_never_ready_is_its_job_s_matter(self, owner: User, place: Any, status: str) -> None:
@@ -177,10 +165,6 @@ class TestLostReferences:
     def reference(self, owner: User, path: Path) -> Video:
         return make_video(owner, location=str(path))
 
-    def test_a_file_that_was_deleted_is_lost(self, owner: User, library: Library) -> None:
-        video = self.reference(owner, library.crew / "none.mp4")
-        assert upkeep.mark_lost() == ([video], [])
-
     def test_one_on_a_disk_that_is_not_mounted_is_named_and_not_marked(self, owner: User, library: Library) -> None:
         video = self.reference(owner, library.crew / "plain.mp4")
         for path in library.crew.iterdir():
@@ -189,10 +173,6 @@ class TestLostReferences:
         assert upkeep.mark_lost() == ([], [])
         library.crew.rmdir()
         assert upkeep.mark_lost() == ([], [])
-
-    def test_one_that_its_owner_may_not_use_any_more_is_not_lost(self, owner: User, library: Library) -> None:
-        self.reference(owner, library.staff / "plain.mp4")
-        assert upkeep.lost_videos() == []
 
     def test_a_disk_that_answers_with_an_error_has_lost_nothing(
         self, owner: User, library: Library, settings: Any
@@ -209,10 +189,11 @@ class TestLostReferences:
     def test_owners_are_not_looked_up_one_by_one(
         self, owner: User, library: Library, django_assert_num_queries: Any
     ) -> None:
-        for number in range(5):
-            self.reference(owner, library.crew / f"none-{number}.mp4")
+        gone = [self.reference(owner, library.crew / f"none-{number}.mp4") for number in range(5)]
+        self.reference(owner, library.staff / "plain.mp4")  # which its owner may not use is not lost
         with django_assert_num_queries(1):
-            assert len(upkeep.lost_videos()) == 5
+            assert {video.pk for video in upkeep.lost_videos()} == {video.pk for video in gone}
+        assert {video.pk for video in upkeep.mark_lost()[0]} == {video.pk for video in gone}
 
 
 class TestLostRenditions:
@@ -229,18 +210,16 @@ class TestLostRenditions:
         assert job.params == {"video_id": str(video.pk), "tasks": [{"do": "hls", "rung": 720}]}
 
     @pytest.mark.parametrize(
-        ("kind", "name", "task"), [("poster", "", {"do": "poster"}), ("hls", "source", {"do": "hls", "rung": "source"})]
+        ("kind", "name", "task"),
+        [("poster", "", {"do": "poster"}), ("hls", "source", {"do": "hls", "rung": "source"}), ("proxy", "", None)],
     )
-    def test_each_is_asked_for_by_its_name(self, owner: User, put: Any, kind: str, name: str, task: Any) -> None:
+    def test_each_is_asked_for_by_its_name_and_those_on_demand_wait(
+        self, owner: User, put: Any, kind: str, name: str, task: Any
+    ) -> None:
         make_rendition(make_stored(owner, put), kind, name)
         upkeep.mark_lost_renditions()
-        assert Job.objects.get().params["tasks"] == [task]
-
-    def test_those_on_demand_wait_for_somebody_to_ask(self, owner: User, put: Any) -> None:
-        make_rendition(make_stored(owner, put), "proxy")
-        upkeep.mark_lost_renditions()
         assert not Rendition.objects.exists()
-        assert not Job.objects.exists()
+        assert [job.params["tasks"] for job in Job.objects.all()] == ([[task]] if task else [])
 
     def test_one_whose_files_are_back_is_shown_again_and_its_files_stay_meanwhile(self, owner: User, put: Any) -> None:
         video = make_stored(owner, put)
@@ -364,25 +343,22 @@ class TestUnfinishedOnS3:
     def _no_grace(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(upkeep, "GRACE", timedelta(seconds=-5))
 
-    def test_parts_that_nobody_knows_are_given_up(self, owner: User, s3_storage: Bucket) -> None:
+    @pytest.mark.parametrize("is_hourly", [True, False])
+    def test_parts_that_nobody_knows_are_given_up(self, owner: User, s3_storage: Bucket, is_hourly: bool) -> None:
         put_bytes(make_stored(owner).location, b"x")
         mine = make_upload(owner, UploadStatus.UPLOADING, key="videos/a/a.mp4")
         mine.multipart_id = store.begin_multipart(mine.key)
         mine.save()
         busy = make_stored(owner, status=VideoStatus.PROCESSING)
-        store.begin_multipart(f"videos/{busy.pk}/joined.mp4")
-        store.begin_multipart("videos/nobodys/a.mp4")
-        found = upkeep.leftovers()
-        assert [item.key for item in found.unfinished] == ["videos/nobodys/a.mp4"]
-        upkeep.remove_leftovers()
-        assert set(s3_storage.unfinished()) == {"videos/a/a.mp4", f"videos/{busy.pk}/joined.mp4"}
-
-    def test_they_are_given_up_every_hour_too(self, owner: User, s3_storage: Bucket) -> None:
-        put_bytes(make_stored(owner).location, b"x")
-        store.begin_multipart("videos/nobodys/a.mp4")
-        store.begin_multipart("somebody-elses/a.mp4")
-        call_command("expire")
-        assert s3_storage.unfinished() == ["somebody-elses/a.mp4"]
+        kept = {mine.key, f"videos/{busy.pk}/joined.mp4", "somebody-elses/a.mp4"}
+        for key in (f"videos/{busy.pk}/joined.mp4", "somebody-elses/a.mp4", "videos/nobodys/a.mp4"):
+            store.begin_multipart(key)
+        assert [item.key for item in upkeep.leftovers().unfinished] == ["videos/nobodys/a.mp4"]
+        if is_hourly:
+            call_command("expire")
+        else:
+            upkeep.remove_leftovers()
+        assert set(s3_storage.unfinished()) == kept
 
     def test_a_database_that_knows_nothing_gives_none_up(self, owner: User, s3_storage: Bucket) -> None:
         store.begin_multipart("videos/nobodys/a.mp4")
