@@ -163,7 +163,7 @@ class TestSignedAddresses:
         await act(challenges.unpublish, shown.challenge)
         assert (await ask("GET", address)).status == 200
 
-    async def test_a_deleted_merge_takes_its_addresses_along(self, shown: Shown, owner: User, media: Path) -> None:
+    async def test_a_deleted_merge_takes_its_addresses_along(self, shown: Shown, owner: User) -> None:
         merge = await ask_rows(lambda: make_merge(owner, status="completed", content=shown.content))
         path = f"{MERGES}/merge-session/{merge.pk}/status"
         address = (await ask("GET", path, key=shown.keys["owner"])).json()["merged_video"]["merged_video_url"]

@@ -193,7 +193,7 @@ class TestMediaAtFault:
         assert (body["retry_available"], files_in(media)) == (False, [])
 
     def test_clips_that_were_looked_at_side_by_side_are_no_more_work_than_the_plan_allows(
-        self, api: Api, media: Path, clip_files: Clips, settings: Any
+        self, api: Api, clip_files: Clips, settings: Any
     ) -> None:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
@@ -204,7 +204,7 @@ class TestMediaAtFault:
 
     @pytest.mark.usefixtures("unseen")
     def test_clips_that_nobody_looked_at_are_looked_at_by_the_merge(
-        self, api: Api, media: Path, clip_files: Clips, settings: Any
+        self, api: Api, clip_files: Clips, settings: Any
     ) -> None:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         assert not any(merges.GIGAPIXELS in upload.metadata for upload in Upload.objects.all())
@@ -215,7 +215,7 @@ class TestMediaAtFault:
 
     @pytest.mark.usefixtures("unseen")
     def test_a_look_that_the_system_ended_condemns_no_clip(
-        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
@@ -476,7 +476,7 @@ class TestScanned:
         assert (body["retry_available"], files_in(media)) == (False, [])
 
     def test_a_scanner_that_is_away_is_waited_for(
-        self, api: Api, media: Path, clip_files: Clips, clamd: Clamd, settings: Any
+        self, api: Api, clip_files: Clips, clamd: Clamd, settings: Any
     ) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         address, settings.CLAMD = settings.CLAMD, "/nowhere/clamd.sock"

@@ -299,9 +299,7 @@ class TestTheServerStops:
 
 
 class TestRoom:
-    async def test_only_so_many_come_at_a_time(
-        self, key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_only_so_many_come_at_a_time(self, key: str, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(chunks, "MAX_AT_ONCE", 2)
         requests = [Request("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, key=key) for _ in range(2)]
         for number, request in enumerate(requests):

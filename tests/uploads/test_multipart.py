@@ -67,7 +67,7 @@ class TestTaken:
     async def test_tags_may_be_a_json_list(self, key: str, tags: str, kept: list[str]) -> None:
         assert (await post(key, FILE, ("tags", tags))).json()["tags"] == kept
 
-    async def test_it_may_come_without_its_length(self, key: str, media: Path, small_limits: None) -> None:
+    async def test_it_may_come_without_its_length(self, key: str, small_limits: None) -> None:
         body = form_of([FILE])
         request = Request("POST", URL, FORM, key=key)
         for start in range(0, len(body), 7_001):
@@ -242,7 +242,7 @@ class TestIdempotency:
         (await post(key, *parts, headers=again)).refused(409, "idempotency_mismatch")
         assert len(files_in(media)) == 1
 
-    async def test_the_same_again_needs_no_room(self, key: str, media: Path, settings: Any) -> None:
+    async def test_the_same_again_needs_no_room(self, key: str, settings: Any) -> None:
         again = {"Idempotency-Key": "once"}
         first = await post(key, FILE, headers=again)
         for change in ({"max_storage_bytes": SIZE + 1}, {"max_upload_bytes": SIZE}):

@@ -181,9 +181,7 @@ class TestTwoAtOnce:
 
 @pytest.mark.both
 class TestStopped:
-    async def test_who_lost_the_lock_is_told_so_and_moves_nothing(
-        self, client: Client, media: Path, short_waits: None
-    ) -> None:
+    async def test_who_lost_the_lock_is_told_so_and_moves_nothing(self, client: Client, short_waits: None) -> None:
         address = await client.created(SIZE)
         stopped = client.patching(address, 0, SIZE)
         await stopped.give(VIDEO[:100_000])
@@ -363,7 +361,7 @@ class TestChecksum:
 @pytest.mark.both
 class TestTrouble:
     async def test_a_full_disk_is_503_and_what_fitted_stays(
-        self, client: Client, media: Path, monkeypatch: pytest.MonkeyPatch
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         address = await client.created(SIZE)
         is_full = fill_up(monkeypatch, 200_000)
