@@ -84,9 +84,7 @@ def reported(video: Video, by: User, **fields: Any) -> VideoReport:
 
 
 class TestList:
-    def test_it_has_the_catalogue_and_nobodys_private_videos(
-        self, client: Client, moderator: User, video: Video
-    ) -> None:
+    def test_it_lists_the_catalogue_and_no_private_videos(self, client: Client, moderator: User, video: Video) -> None:
         make_video(moderator, title="My own secret")
         text = text_of(client.get(LIST))
         assert "Grand final" in text
@@ -113,9 +111,7 @@ class TestList:
         assert "one-deleted" not in text_of(admin.get(LIST))
         assert 'name="title"' not in text_of(admin.get(page_of(rows["deleted"])))
 
-    def test_it_says_above_itself_how_many_wait(
-        self, client: Client, moderator: User, other: User, admin_person: User
-    ) -> None:
+    def test_it_shows_how_many_wait(self, client: Client, moderator: User, other: User, admin_person: User) -> None:
         for number in range(3):
             reported(make_catalogue_video(moderator, title=f"v{number}", reviewed_at=moderator.date_joined), other)
         make_catalogue_video(moderator, title="new one")
@@ -160,9 +156,7 @@ class TestEdit:
         assert (fresh.description, fresh.version, fresh.tags) == ("One\nTwo", 1, ["mma", "a, b"])
         assert fresh.reviewed_at is not None
 
-    def test_each_changed_field_is_an_operation_of_the_server(
-        self, client: Client, moderator: User, video: Video
-    ) -> None:
+    def test_each_changed_field_is_a_server_operation(self, client: Client, moderator: User, video: Video) -> None:
         form = form_of(client, page_of(video)) | {
             "title": "  Semi   final ", "tags": "x\r\n\r\nmma\r\nx", "is_featured": "on", "is_hidden": "on",
             "reason": REASON,
@@ -182,9 +176,7 @@ class TestEdit:
             assert AuditEntry.objects.get(action=action).data["reason"] == REASON
 
     @pytest.mark.parametrize("name", ["is_featured", "is_hidden"])
-    def test_what_everybody_sees_or_not_is_not_decided_without_a_reason(
-        self, client: Client, video: Video, name: str
-    ) -> None:
+    def test_hiding_and_featuring_require_a_reason(self, client: Client, video: Video, name: str) -> None:
         form = form_of(client, page_of(video)) | {name: "on", "reason": "  "}
         assert "Say why." in text_of(client.post(page_of(video), form))
         assert getattr(Video.objects.get(pk=video.pk), name) is False
@@ -197,7 +189,7 @@ class TestEdit:
         assert page_of(video) in pages[1]
         assert page_of(video) in pages[2]
 
-    def test_a_newer_edit_is_told_and_put_over_only_knowingly(
+    def test_a_newer_edit_is_shown_before_it_is_replaced(
         self, client: Client, admin_person: User, video: Video
     ) -> None:
         form = form_of(client, page_of(video)) | {"title": "Mine"}
@@ -263,9 +255,7 @@ class TestEdit:
         assert "Its end is missing." in text_of(client.get(page_of(video)))
 
     @pytest.mark.parametrize("total", ["7", "99999999", "x", ""])
-    def test_a_form_that_counts_wrongly_breaks_nothing(
-        self, client: Client, moderator: User, video: Video, total: str
-    ) -> None:
+    def test_a_form_with_wrong_counts_is_safe(self, client: Client, moderator: User, video: Video, total: str) -> None:
         services.edit(video.pk, {"title": "A later title"}, moderator)
         for inline in ("operations", "reports"):
             form = form_of(client, page_of(video)) | {f"{inline}-TOTAL_FORMS": total}
@@ -280,7 +270,7 @@ class TestEdit:
         assert text.count("A later title") > 1
         assert 'name="operations-0-actor"' not in text
 
-    def test_the_form_takes_as_many_queries_whatever_the_history(
+    def test_history_adds_no_queries_to_the_form(
         self, client: Client, moderator: User, other: User, video: Video
     ) -> None:
         counts = []
@@ -334,7 +324,7 @@ class TestActions:
         assert "noValidate = false" in field
 
     @pytest.mark.parametrize("action", ["publish", "hide", "feature", "unfeature", "settle_reports", "delete_videos"])
-    def test_without_a_reason_nothing_is_done(
+    def test_nothing_is_done_without_reason(
         self, moderator: User, admin_person: User, other: User, action: str
     ) -> None:
         row = make_catalogue_video(moderator, is_hidden=True)
@@ -344,7 +334,7 @@ class TestActions:
         assert "give a reason" in message
         assert (list(Video.objects.values()), VideoReport.objects.filter(settled_at=None).count()) == (before, 1)
 
-    def test_reports_are_settled_with_what_was_done(
+    def test_reports_are_settled_with_a_reason(
         self, client: Client, moderator: User, other: User, video: Video
     ) -> None:
         rows = [reported(video, other), reported(video, make_user())]
@@ -379,7 +369,7 @@ class TestActions:
 
 
 class TestReports:
-    def test_an_outcome_beside_the_video_settles_one(
+    def test_an_outcome_in_the_form_settles_one(
         self, client: Client, moderator: User, other: User, video: Video
     ) -> None:
         first, second = reported(video, other, text="Look"), reported(video, make_user())
@@ -394,9 +384,7 @@ class TestReports:
         entry = AuditEntry.objects.get(action="report.settled")
         assert (entry.actor_name, entry.data["reason"]) == ("moderator", "Hidden for good")
 
-    def test_one_by_itself_is_not_saved_without_an_outcome(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_a_report_requires_an_outcome(self, client: Client, moderator: User, other: User, video: Video) -> None:
         row = reported(video, other)
         url = f"{REPORTS}{row.pk}/change/"
         assert "This field is required" in client.post(url, form_of(client, url) | {"outcome": " "}).content.decode()
@@ -448,7 +436,7 @@ class TestReports:
         report_at = next(at for at, sql in enumerate(order) if sql.startswith('UPDATE "editorial_videoreport"'))
         assert video_at < report_at
 
-    def test_the_list_settles_filters_and_cuts_long_texts(
+    def test_the_list_settles_filters_and_cuts(
         self, client: Client, moderator: User, other: User, video: Video
     ) -> None:
         row = reported(video, other, text="Offensive stuff" + "x" * 900)
@@ -463,7 +451,7 @@ class TestReports:
         assert "x" * 200 not in shown
         assert "y" * 200 not in shown
 
-    def test_those_of_deleted_videos_are_for_admins(
+    def test_admins_see_those_of_deleted_ones(
         self, client: Client, admin_person: User, other: User, video: Video
     ) -> None:
         row = reported(video, other, text="Offensive stuff")
@@ -508,9 +496,7 @@ def test_moderators_have_these_entries_in_the_menu_and_no_others(client: Client)
         assert other not in text
 
 
-def test_a_private_video_is_an_admins_to_see_apart_from_the_catalogue(
-    admin_person: User, moderator: User, video: Video
-) -> None:
+def test_private_videos_have_a_list_of_their_own_for_admins(admin_person: User, moderator: User, video: Video) -> None:
     make_video(make_user("keeper", role=Role.USER), title="Kept private")
     text = text_of(browser(admin_person).get("/admin/catalog/video/"))
     assert "Kept private" in text

@@ -308,9 +308,7 @@ class TestAddresses:
         Video.objects.update(status=VideoStatus.READY)
         assert moderator_api.get(url).json()["video_url"]
 
-    def test_on_s3_it_comes_with_its_parts_joined(
-        self, moderator_api: Api, moderator: User, s3_storage: s3.Bucket
-    ) -> None:
+    def test_on_s3_it_waits_for_joined_parts(self, moderator_api: Api, moderator: User, s3_storage: s3.Bucket) -> None:
         job = make_job(moderator, JobStatus.PROCESSING, kind="ingest")
         video = make_catalogue_video(moderator, status=VideoStatus.PROCESSING, job=job)
         assert moderator_api.get(f"{URL}/{video.pk}").json()["video_url"] is None

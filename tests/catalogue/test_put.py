@@ -41,9 +41,7 @@ def synced(api: Api, video: Video, actor: str, counter: int, title: str = "Synce
 
 
 class TestWriting:
-    def test_each_changed_field_is_an_operation_of_the_servers(
-        self, moderator_api: Api, moderator: User, video: Video
-    ) -> None:
+    def test_each_changed_field_is_a_server_operation(self, moderator_api: Api, moderator: User, video: Video) -> None:
         content = {
             "title": "New", "description": "Words", "category": "Combat Sports", "tags": ["b", "c"], "is_featured": True
         }  # fmt: skip
@@ -81,9 +79,7 @@ class TestWriting:
         body = admin_api.put(f"{URL}/{video.pk}", {"title": "New"}).json()
         assert (body["title"], body["last_modified_by"]) == ("New", str(admin_person.pk))
 
-    def test_hiding_touches_neither_version_nor_clock(
-        self, moderator_api: Api, anonymous: Api, url: str, video: Video
-    ) -> None:
+    def test_hiding_keeps_version_and_clock(self, moderator_api: Api, anonymous: Api, url: str, video: Video) -> None:
         before = moderator_api.get(url).json()
         body = moderator_api.put(url, {"is_hidden": True}).json()
         changed = {name for name in body if body[name] != before[name] and not name.endswith("_url")}
@@ -115,9 +111,7 @@ class TestWriting:
             ("vector_clock", {"a": 10**30}), ("vector_clock", {"a": None}), ("vector_clock", None),
         ],
     )  # fmt: skip
-    def test_what_is_wrong_is_named_and_nothing_written(
-        self, field: str, value: Any, moderator_api: Api, url: str
-    ) -> None:
+    def test_a_wrong_field_is_named_and_not_written(self, field: str, value: Any, moderator_api: Api, url: str) -> None:
         content = {"title": "New", "is_hidden": True, field: value}
         body = refused(moderator_api.put(url, content), 400, "invalid")
         assert set(body["errors"]) == {field}
@@ -157,7 +151,7 @@ class TestConflicts:
         assert Video.objects.get().title == before.title
         return str(body["conflict_type"])
 
-    def test_a_version_behind_is_a_conflict_and_one_ahead_cannot_be(
+    def test_an_old_version_conflicts_and_a_newer_is_invalid(
         self, clock: dict[str, int], moderator_api: Api, url: str
     ) -> None:
         for version in (0, 1, 3):

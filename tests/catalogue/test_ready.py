@@ -48,9 +48,7 @@ async def put(api: Api, url: str, body: Any = None) -> Any:
     return await ask_rows(lambda: api.put(url, body))
 
 
-async def test_what_a_client_reports_can_be_read_again_by_moderators(
-    moderator_api: Api, other_api: Api, ready: str, sent: Video
-) -> None:
+async def test_moderators_read_what_clients_report(moderator_api: Api, other_api: Api, ready: str, sent: Video) -> None:
     nothing = await ask_rows(lambda: moderator_api.get(ready).json())
     assert (nothing["processingResults"], nothing["reported_at"], nothing["videoId"]) == (None, None, str(sent.pk))
     for results in ({"a": 1}, {"b": [2, None]}):
@@ -84,9 +82,7 @@ async def test_the_other_names_have_the_id_in_the_body(moderator_api: Api, sent:
 
 
 @pytest.mark.parametrize("state", ["no file", "gone", "cancelled", "in pieces"])
-async def test_without_its_whole_file_it_does_not(
-    moderator_api: Api, ready: str, sent: Video, media: Path, state: str
-) -> None:
+async def test_it_requires_its_whole_file(moderator_api: Api, ready: str, sent: Video, media: Path, state: str) -> None:
     video = Video.objects.filter(pk=sent.pk)
     if state == "no file":
         await ask_rows(lambda: video.update(status="uploading", location="", job=None))
@@ -101,9 +97,7 @@ async def test_without_its_whole_file_it_does_not(
     refused(await put(moderator_api, ALIASES[0], {"videoId": str(sent.pk)}), 409, type)
 
 
-async def test_nor_when_the_file_could_not_be_taken_in(
-    moderator_api: Api, moderator_key: str, ready: str, bare: Video
-) -> None:
+async def test_it_requires_a_file_that_is_read(moderator_api: Api, moderator_key: str, ready: str, bare: Video) -> None:
     await send(moderator_key, canonical(bare), ("video", video_of(50_000), "damaged.mp4"))
     await ask_rows(run_queue, "ingest")
     body = refused(await put(moderator_api, ready, {}), 409, "video_not_ready")

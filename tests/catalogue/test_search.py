@@ -140,7 +140,7 @@ class TestCatalogue:
         assert pages == every
         assert len(set(pages)) == 12
 
-    def test_where_too_many_are_found_the_newest_come_first(
+    def test_of_too_many_the_newest_are_first(
         self, anonymous: Api, moderator: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(search, "MAX_RANKED", 2)

@@ -70,7 +70,7 @@ class TestWhoIsLetIn:
             for communicator in (everything, one):
                 assert (await next_message(communicator))["new"]["title"] == "New"
 
-    async def test_only_who_has_signed_in_is_where_it_is_not(
+    async def test_a_closed_catalogue_requires_sign_in(
         self, video: Video, owner: User, moderator: User, settings: Any
     ) -> None:
         settings.PUBLIC_CATALOG = False
@@ -90,7 +90,7 @@ class TestWhoIsLetIn:
         settings.ALLOWED_HOSTS = ["vod.example"]
         assert await first_close(socket(path_of(video), headers={"host": "evil.example"})) == 4401
 
-    async def test_what_is_none_or_not_for_him_is_closed_with_4404(
+    async def test_unknown_and_hidden_videos_are_closed_with_4404(
         self, video: Video, hidden: Video, owner: User, moderator: User
     ) -> None:
         waiting = await ask(lambda: make_catalogue_video(moderator, status=VideoStatus.PROCESSING))
@@ -276,7 +276,7 @@ class TestManyViewers:
                     assert (message["event"], message["new"]["title"]) == ("UPDATE", title)
             return len(said)
 
-    async def test_fifty_are_told_with_the_queries_of_one(
+    async def test_fifty_viewers_take_the_queries_of_one(
         self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         one = await self.cost(1, video, "One", moderator, monkeypatch)
@@ -289,7 +289,7 @@ class TestLookingAgain:
 
     pytestmark = pytest.mark.usefixtures("at_once")
 
-    async def test_who_is_no_moderator_any_more_hears_no_more_of_what_is_hidden(
+    async def test_a_former_moderator_hears_of_nothing_hidden(
         self, video: Video, hidden: Video, moderator: User
     ) -> None:
         person = await ask(lambda: make_user(role=Role.MODERATOR))
@@ -345,9 +345,7 @@ class TestLookingAgain:
         assert moves[:2] == ["group_add", "group_discard"]
         assert heard == ["group_add begins", "group_add ends", "group_discard begins", "group_discard ends"]
 
-    async def test_a_message_sent_while_somebody_changes_audience_is_not_missed(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_message_during_a_change_of_audience_is_not_missed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """It goes to one group after the other; who moved in between was in neither at its time."""
         person = await ask(lambda: make_user(role=Role.MODERATOR))
         layer = get_channel_layer()
@@ -379,9 +377,7 @@ class TestLookingAgain:
                     await ask(retitle, hidden, f"Hidden {number}", moderator)
             assert (await next_message(communicator))["new"]["id"] == str(hidden.pk)
 
-    async def test_a_video_that_is_hidden_is_told_as_deleted_and_then_lets_go(
-        self, video: Video, moderator: User
-    ) -> None:
+    async def test_a_hidden_video_is_sent_as_deleted_and_then_closes(self, video: Video, moderator: User) -> None:
         async with connected(path_of(video)) as communicator:
             await ask(services.edit, video.pk, {"is_hidden": True}, moderator)
             event = await communicator.receive_output(SECONDS)
@@ -452,7 +448,7 @@ class TestWhoEdits:
             await ask(retitle, video, "New", moderator)
             assert (await next_message(one))["event"] == "UPDATE"
 
-    async def test_who_is_no_moderator_any_more_has_left(
+    async def test_a_former_moderator_leaves(
         self, video: Video, moderator: User, admin_person: User, at_once: None
     ) -> None:
         keys = [await ask(make_key, person) for person in (moderator, admin_person)]

@@ -189,7 +189,7 @@ class TestSpellings:
         assert (row.operation_data, row.timestamp) == ({"value": "New"}, datetime.fromtimestamp(THEN, UTC))
 
     @pytest.mark.parametrize("timestamp", [0, 1, 1_700_000_000, "1970-01-01T00:00:00Z", "2024-02-29", None])
-    def test_old_instants_and_such_as_are_a_little_ahead(
+    def test_old_instants_and_near_future_ones(
         self, timestamp: Any, me: str, send: Callable[..., HttpResponse]
     ) -> None:
         told = time.time() + 290 if timestamp is None else timestamp
@@ -310,9 +310,7 @@ def _filled(value: Any, me: str, other: str) -> Any:
 
 class TestRefusals:
     @pytest.mark.parametrize("kind", WRONG)
-    def test_one_bad_operation_refuses_all(
-        self, kind: str, me: str, other: User, send: Callable[..., HttpResponse]
-    ) -> None:
+    def test_one_bad_one_refuses_all(self, kind: str, me: str, other: User, send: Callable[..., HttpResponse]) -> None:
         change, field = WRONG[kind]
         bad = {**title(me, 2), **_filled(change, me, str(other.pk))}
         body = refused(send(title(me, 1), bad, title(me, 3)), 400, "invalid")

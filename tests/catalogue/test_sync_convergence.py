@@ -339,9 +339,7 @@ def check_against_the_server(found: list[dict[str, Any]], program: Program, who:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("locks", [True, False])
-def test_three_clients_converge_through_a_bad_connection(
-    program: Program, people: People, clients: Clients, locks: bool
-) -> None:
+def test_three_clients_converge_when_offline(program: Program, people: People, clients: Clients, locks: bool) -> None:
     rng = random.Random(11)
     writers = {name: people[name] for name in "abc"}
     video = new_video(program, writers["a"])
@@ -377,7 +375,7 @@ def test_three_clients_converge_through_a_bad_connection(
     assert len(replicas) == 3 if locks else len(replicas) >= 3
 
 
-def test_a_thousand_operations_a_call_at_most_and_none_twice(
+def test_at_most_a_thousand_operations_a_call_and_none_twice(
     program: Program, people: People, clients: Clients
 ) -> None:
     who = people["a"]
@@ -403,9 +401,7 @@ def test_a_thousand_operations_a_call_at_most_and_none_twice(
     assert (answer["server_version"], answer["video"]["title"]) == (1206, "Title 1204")
 
 
-def test_what_a_writer_has_not_looked_at_stays_beside_what_he_wrote(
-    program: Program, people: People, clients: Clients
-) -> None:
+def test_what_a_writer_has_not_seen_stays_beside_the_new(program: Program, people: People, clients: Clients) -> None:
     video = new_video(program, people["a"])
     for name in "abc":
         clients.begin(name, people[name], video, program.address)
@@ -540,9 +536,7 @@ def test_a_copied_profile_whose_page_closes_before_it_has_another_name_loses_not
     assert sorted(row["operation_data"]["value"] for row in answer["operations"]) == ["One's", "Two's"]
 
 
-def test_a_name_that_a_page_has_just_left_comes_with_its_words(
-    program: Program, people: People, clients: Clients
-) -> None:
+def test_an_actor_that_a_page_left_comes_with_its_edits(program: Program, people: People, clients: Clients) -> None:
     """The next name of one page is that of another that ends meanwhile, and whose counters somebody else has used."""
     who = people["a"]
     video = new_video(program, who)
@@ -599,9 +593,7 @@ def test_who_may_not_edit_keeps_his_words_and_is_told_why(program: Program, peop
     assert clients.do("stranger", "sync")["error"]["status"] == 401
 
 
-def test_what_is_unsent_is_kept_while_somebody_else_has_signed_in(
-    program: Program, people: People, clients: Clients
-) -> None:
+def test_unsent_edits_are_kept_while_another_is_signed_in(program: Program, people: People, clients: Clients) -> None:
     """The page stays open while another tab signs out and somebody else in: the cookie is his, the words are not."""
     a, b = people["a"], people["b"]
     video = new_video(program, a)
@@ -620,7 +612,7 @@ def test_what_is_unsent_is_kept_while_somebody_else_has_signed_in(
 
 
 @pytest.mark.parametrize("since", ["the beginning", "later"])
-def test_a_browser_that_can_keep_nothing_more_sends_all_the_same(
+def test_a_browser_with_a_full_store_still_sends(
     program: Program, people: People, clients: Clients, since: str
 ) -> None:
     who = people["a"]
@@ -663,9 +655,7 @@ def test_a_server_that_was_restored_from_a_backup_is_believed(
     assert answer["video"]["description"] == unsent
 
 
-def test_who_goes_on_typing_while_it_syncs_is_told_of_no_fault(
-    program: Program, people: People, clients: Clients
-) -> None:
+def test_typing_during_a_sync_is_reported_as_no_fault(program: Program, people: People, clients: Clients) -> None:
     who = people["a"]
     video = new_video(program, who)
     clients.begin("a", who, video, program.address)
@@ -678,7 +668,7 @@ def test_who_goes_on_typing_while_it_syncs_is_told_of_no_fault(
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_a_conflict_with_what_a_former_page_wrote_is_told(
+def test_a_conflict_with_a_former_page_is_shown(
     program: Program, people: People, clients: Clients, locks: bool
 ) -> None:
     who, other = people["a"], people["b"]

@@ -56,9 +56,7 @@ class TestTaken:
         assert image.shape == (720, 1280, 3)
 
     @pytest.mark.parametrize("suffix", KINDS)
-    async def test_nothing_of_what_it_says_is_kept(
-        self, moderator_key: str, bare: Video, media: Path, suffix: str
-    ) -> None:
+    async def test_its_metadata_are_not_kept(self, moderator_key: str, bare: Video, media: Path, suffix: str) -> None:
         await send(moderator_key, canonical(bare), VIDEO, part(with_exif(encoded(suffix, picture(64, 48)))))
         for key in files_in(media):
             assert SECRET not in (media / key).read_bytes()
@@ -91,9 +89,7 @@ class TestTaken:
         assert files_in(media) == sorted([body["thumbnail_path"], body["file_path"]])
         assert not [record for record in caplog.records if "not sealed" in record.getMessage()]
 
-    async def test_one_that_comes_alone_and_is_no_picture_leaves_nothing(
-        self, moderator_key: str, bare: Video, media: Path
-    ) -> None:
+    async def test_no_picture_sent_alone_leaves_nothing(self, moderator_key: str, bare: Video, media: Path) -> None:
         answer = await send(moderator_key, canonical(bare), part(video_of(2_000)))
         assert answer.status == 415
         assert files_in(media) == []
@@ -133,9 +129,7 @@ class TestRefused:
         answer.refused(415, "not_a_picture")
         await self.nothing_happened(bare, media)
 
-    async def test_one_that_is_too_large_by_a_byte(
-        self, moderator_key: str, bare: Video, media: Path, settings: Any
-    ) -> None:
+    async def test_a_byte_over_the_limit(self, moderator_key: str, bare: Video, media: Path, settings: Any) -> None:
         assert settings.MAX_THUMBNAIL_SIZE == 5_242_880
         content = encoded(".jpg", picture(64, 48))
         most = content + b"\0" * (5_242_880 - len(content))

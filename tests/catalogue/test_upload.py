@@ -87,7 +87,7 @@ class TestTaken:
 
     @pytest.mark.parametrize("url", ALIASES)
     @pytest.mark.parametrize("is_first", [True, False])
-    async def test_the_other_names_take_the_id_from_the_form(
+    async def test_aliases_read_the_id_in_the_form(
         self, moderator_key: str, bare: Video, url: str, is_first: bool
     ) -> None:
         field = ("videoId", str(bare.pk))
@@ -96,9 +96,7 @@ class TestTaken:
         assert re.fullmatch(KEY.format(bare.pk, "mp4"), answer.json()["file_path"])
 
     @pytest.mark.parametrize("name", TAKEN)
-    async def test_its_kind_is_what_its_bytes_say(
-        self, moderator_key: str, bare: Video, kinds: Path, name: str
-    ) -> None:
+    async def test_its_kind_is_that_of_its_bytes(self, moderator_key: str, bare: Video, kinds: Path, name: str) -> None:
         answer = await send(moderator_key, canonical(bare), part_of(kinds / name, filename="film.xyz"))
         assert answer.status == 201, answer
         assert re.fullmatch(KEY.format(bare.pk, name.partition(".")[2]), answer.json()["file_path"])
@@ -111,9 +109,7 @@ class TestTaken:
         [line] = [record for record in caplog.records if record.getMessage() == "request"]
         assert line.data["route"] == "api/v1/videos/<uuid:video_id>/file"  # type: ignore[attr-defined]
 
-    async def test_the_same_request_again_gets_the_first_answer(
-        self, moderator_key: str, bare: Video, media: Path
-    ) -> None:
+    async def test_a_repeated_request_gets_the_first_answer(self, moderator_key: str, bare: Video, media: Path) -> None:
         again = {"Idempotency-Key": "once"}
         first = await send(moderator_key, canonical(bare), VIDEO, headers=again)
         second = await send(moderator_key, canonical(bare), VIDEO, headers=again)
@@ -122,9 +118,7 @@ class TestTaken:
         assert await ask_rows(Job.objects.count) == 1
         assert files_in(media) == [first.json()["file_path"]]
 
-    async def test_watchers_are_told_and_anonymous_ones_are_not(
-        self, moderator: User, moderator_key: str, bare: Video
-    ) -> None:
+    async def test_moderators_hear_of_it_and_others_not(self, moderator: User, moderator_key: str, bare: Video) -> None:
         async with connected("/ws/videos/", key=moderator_key) as there, connected("/ws/videos/") as public:
             await send(moderator_key, canonical(bare), VIDEO)
             message = await next_message(there)
@@ -165,9 +159,7 @@ class TestRefused:
         request.hang_up()
         assert (await request.answer()).refused(413, "too_large")["limit"] == 52_428_800
 
-    async def test_the_tier_binds_moderators_too(
-        self, moderator_key: str, bare: Video, media: Path, settings: Any
-    ) -> None:
+    async def test_a_tier_binds_moderators(self, moderator_key: str, bare: Video, media: Path, settings: Any) -> None:
         small = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 1000}
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
         assert (await send(moderator_key, canonical(bare), VIDEO)).refused(413, "too_large")["limit"] == 1000
@@ -271,7 +263,7 @@ class TestReplaced:
         assert (video.state, video.location, round(video.duration)) == ("ready", body["file_path"], 2)
         assert files_in(media) == [body["file_path"]]
 
-    async def test_a_third_before_the_second_is_in_goes_back_to_the_first(
+    async def test_a_third_in_between_restores_the_first_file(
         self, moderator_key: str, bare: Video, clips: Path
     ) -> None:
         first = await self.taken(moderator_key, bare, clips / "plain.mp4")

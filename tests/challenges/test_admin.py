@@ -120,7 +120,7 @@ class TestChallenges:
         assert AuditEntry.objects.filter(action="challenge.release").count() == 1
 
     @pytest.mark.parametrize("reason", ["", "   "])
-    def test_without_a_reason_nothing_is_done(self, client: Client, owner: User, reason: str) -> None:
+    def test_nothing_is_done_without_reason(self, client: Client, owner: User, reason: str) -> None:
         challenge = make_challenge(owner, is_published=True)
         report = reported(challenge)
         for action in ("withhold", "release", "settle_reports"):

@@ -115,9 +115,7 @@ class TestMake:
          (1, "statement_index", 0), (1, "statement_index", -1), (0, "end_time", 1e300), (1, "duration", 7.0),
          (1, "duration", "long")],
     )  # fmt: skip
-    def test_segments_that_lie_are_refused(
-        self, api: Api, merge: MergeSession, index: int, name: str, lie: Any
-    ) -> None:
+    def test_wrong_segments_are_refused(self, api: Api, merge: MergeSession, index: int, name: str, lie: Any) -> None:
         said = deepcopy(metadata_of(api, merge))
         said["segments"][index][name] = lie
         body = refused(api.post(CHALLENGES, statements_of(merge, merged_video_metadata=said)), 400, "invalid")
@@ -144,7 +142,7 @@ class TestMake:
         assert "lie_statement_index" in body["errors"]
         assert not Challenge.objects.exists()
 
-    def test_statements_are_the_merges_each_once_and_in_its_order(
+    def test_statements_are_the_merges_in_its_order(
         self, api: Api, owner: User, other: User, merge: MergeSession
     ) -> None:
         mine = statements_of(merge)["statements"]
@@ -246,9 +244,7 @@ class TestWhoSees:
             assert body["status"] == state.rpartition(" ")[2]
         refused(anonymous.get(path_of(challenge)), 401, "unauthenticated")
 
-    def test_who_sees_it_but_does_not_own_it_may_not_change_it(
-        self, owner: User, other_api: Api, moderator_api: Api
-    ) -> None:
+    def test_who_sees_it_cannot_change_it_without_owning(self, owner: User, other_api: Api, moderator_api: Api) -> None:
         challenge = make_challenge(owner, is_published=True)
         for person in (other_api, moderator_api):
             refused(person.patch(path_of(challenge), {"title": "Mine"}), 403, "forbidden")
@@ -386,9 +382,7 @@ class TestEdit:
         challenge.refresh_from_db()
         assert (challenge.owner, challenge.published_at) == (owner, None)
 
-    def test_nothing_of_what_is_published_and_only_the_title_of_what_somebody_has_played(
-        self, owner: User, api: Api
-    ) -> None:
+    def test_published_ones_are_fixed_and_of_played_ones_only_the_title_changes(self, owner: User, api: Api) -> None:
         """Who was told the lie would otherwise have been told something else."""
         challenge = make_challenge(owner, is_published=True)
         for changes in ({"title": "New"}, {"texts": ["", "", ""]}, {"lie_statement_index": 0}):
@@ -433,7 +427,7 @@ class TestPublish:
         assert Video.objects.get().place == Place.SESSION
         assert api.post(path_of(challenge, "/publish")).json()["status"] == "published"
 
-    def test_moderators_unpublish_their_own_as_everybody_and_no_drafts(
+    def test_moderators_unpublish_their_own_and_no_drafts(
         self, owner: User, moderator: User, moderator_api: Api
     ) -> None:
         own = make_challenge(moderator, is_published=True)
@@ -480,9 +474,7 @@ class TestDelete:
         assert merges.expire() == 0
         assert Challenge.objects.get().merge_id == merge.pk
 
-    def test_its_owner_alone_is_told_why_it_was_withheld(
-        self, owner: User, moderator: User, api: Api, admin_api: Api
-    ) -> None:
+    def test_only_its_owner_reads_why_it_is_held(self, owner: User, moderator: User, api: Api, admin_api: Api) -> None:
         challenge = make_challenge(owner, is_published=True)
         assert api.get(path_of(challenge)).json()["withheld_because"] is None
         challenges.withhold(challenge.pk, moderator, reason="It shows an address.")
@@ -494,9 +486,7 @@ class TestDelete:
         told = api.get(path_of(challenge)).json()
         assert (told["status"], told["withheld_because"]) == ("withheld", None)
 
-    def test_of_one_that_was_withheld_nothing_is_kept(
-        self, owner: User, moderator: User, api: Api, media: Path
-    ) -> None:
+    def test_nothing_of_a_withheld_one_is_kept(self, owner: User, moderator: User, api: Api, media: Path) -> None:
         challenge = make_challenge(owner, is_published=True)
         challenges.withhold(challenge.pk, moderator, reason="x")
         assert api.delete(path_of(challenge)).status_code == 200

@@ -163,7 +163,7 @@ class TestLooking:
         body = refused(complete(api, ids_of(begun)[0]), 422, "video_too_long")
         assert "Clip 1" in body["error"]
 
-    def test_clips_that_are_together_more_work_than_the_plan_allows_are_refused(
+    def test_clips_over_the_plans_work_limit_together_are_refused(
         self, api: Api, clip_files: Clips, settings: Any
     ) -> None:
         begun = begin(api, [clip_files["1"], clip_files["2"]])
@@ -384,9 +384,7 @@ class TestExpiry:
         assert [one["status"] for one in body["uploads"]] == ["completed"] * 3
 
     @pytest.mark.parametrize("status", ["failed", "cancelled", "queued", "processing", "waiting"])
-    def test_what_failed_or_was_given_up_goes_with_its_job_and_what_is_under_way_stays(
-        self, owner: User, media: Path, status: str
-    ) -> None:
+    def test_what_ended_without_a_video_goes_and_a_live_one_stays(self, owner: User, media: Path, status: str) -> None:
         merge = make_merge(owner, status=status, error={"type": "timeout", "message": "x"})
         self.over(str(merge.pk), timedelta(days=8))
         if status not in ("failed", "cancelled"):
@@ -479,9 +477,7 @@ class TestByTus:
         assert await ask_rows(lambda: Upload.objects.get().status) == UploadStatus.FAILED
 
     @pytest.mark.usefixtures("unseen")
-    async def test_only_finished_clips_of_ones_own_that_no_merge_has(
-        self, key: str, other: User, api: Api, other_api: Api
-    ) -> None:
+    async def test_only_ones_own_finished_free_clips(self, key: str, other: User, api: Api, other_api: Api) -> None:
         mine = [await by_tus(key, SMALL[number]) for number in range(2)]
         theirs = await by_tus(await ask_rows(lambda: make_key(other)), SMALL[0])
         no_clip = await by_tus(key, SMALL[0], purpose="library")

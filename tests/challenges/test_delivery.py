@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,9 +64,7 @@ async def act(change: Callable[..., Any], *given: Any, **named: Any) -> None:
 
 
 class TestById:
-    async def test_of_a_draft_its_owner_alone_and_admins_and_of_a_published_one_all_who_have_signed_in(
-        self, shown: Shown
-    ) -> None:
+    async def test_a_draft_is_its_owners_and_admins_and_a_published_one_everybodys(self, shown: Shown) -> None:
         for allowed in (404, 200):
             if allowed == 200:
                 await act(challenges.publish, shown.challenge)
@@ -101,9 +98,7 @@ class TestById:
         await act(challenges.delete, shown.challenge, admin_person)
         assert set((await statuses(shown, shown.stream)).values()) <= {404, 401}
 
-    async def test_it_stands_in_no_library_and_cannot_be_compared_analysed_or_changed(
-        self, shown: Shown, other: User
-    ) -> None:
+    async def test_it_is_in_no_library_and_cannot_be_changed_or_deleted_there(self, shown: Shown, other: User) -> None:
         await act(challenges.publish, shown.challenge)
         for who in ("owner", "player"):
             key = shown.keys[who]
@@ -140,9 +135,7 @@ class TestSignedAddresses:
         return [(await ask("GET", address)).status for address in addresses]
 
     @pytest.mark.parametrize("way", ["unpublish", "withhold"])
-    async def test_those_of_players_end_with_it_and_the_owners_stay(
-        self, shown: Shown, moderator: User, way: str
-    ) -> None:
+    async def test_those_of_players_end_and_the_owners_stay(self, shown: Shown, moderator: User, way: str) -> None:
         owners = await self.addresses(shown, "owner")
         assert await self.found(owners) == [200] * 3
         await act(challenges.publish, shown.challenge)

@@ -33,9 +33,7 @@ def guess(api: Api, challenge: Challenge, index: Any = 0, **options: Any) -> Any
 
 
 @pytest.mark.parametrize(("index", "is_right"), [(0, False), (1, True), (2, False)])
-def test_a_guess_is_told_what_the_lie_is(
-    api: Api, other_api: Api, challenge: Challenge, index: int, is_right: bool
-) -> None:
+def test_a_guess_reveals_the_lie(api: Api, other_api: Api, challenge: Challenge, index: int, is_right: bool) -> None:
     before = other_api.get(path_of(challenge, "")).json()
     assert (before["can_guess"], before["my_guess"], before["results"]) == (True, None, None)
     response = guess(other_api, challenge, index)
@@ -119,9 +117,7 @@ def test_moderators_play_like_everybody_and_the_results_are_everybodys(
     assert (body["guess_count"], body["results"]) == (5, {"correct": 3, "by_statement": [1, 3, 1]})
 
 
-def test_who_guessed_still_knows_after_it_was_unpublished_and_published_again(
-    api: Api, other_api: Api, challenge: Challenge
-) -> None:
+def test_a_guess_outlives_unpublishing_and_publishing_again(api: Api, other_api: Api, challenge: Challenge) -> None:
     guess(other_api, challenge, 0)
     api.post(path_of(challenge, "/unpublish"))
     refused(other_api.get(path_of(challenge, "")), 404, "challenge_not_found")

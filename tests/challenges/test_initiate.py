@@ -101,9 +101,7 @@ class TestAnswer:
     @pytest.mark.parametrize(
         "title", [{"challenge_title": "1984"}, {"challenge_title": ""}, {"challenge_title": None}, {}]
     )
-    def test_two_and_ten_are_taken_with_a_title_or_without(
-        self, api: Api, count: int, title: dict[str, str | None]
-    ) -> None:
+    def test_two_and_ten_are_taken_also_untitled(self, api: Api, count: int, title: dict[str, str | None]) -> None:
         untitled = {name: value for name, value in many(count).items() if name != "challenge_title"}
         body = api.post(INITIATE, untitled | title).json()
         assert len(body["upload_sessions"]) == count

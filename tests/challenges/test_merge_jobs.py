@@ -140,9 +140,7 @@ class TestWhatItMakes:
         assert session.source_seconds == pytest.approx(1.8, abs=0.15)
         assert timed() == before + 1
 
-    def test_clips_that_differ_are_encoded_and_one_of_one_picture_has_a_segment(
-        self, api: Api, clip_files: Clips
-    ) -> None:
+    def test_different_clips_are_encoded_and_a_still_has_a_segment(self, api: Api, clip_files: Clips) -> None:
         body = merged(api, [clip_files[name] for name in ("1", "tiny", "odd", "silent")])
         assert body["overall_status"] == "completed", body
         assert body["merged_video"]["compression_applied"] is True
@@ -157,9 +155,7 @@ class TestWhatItMakes:
         assert body["merged_video"]["compression_applied"] is True
 
     @pytest.mark.parametrize("other", ["1", "odd"], ids=["copied", "encoded"])
-    def test_what_the_clips_say_of_themselves_does_not_get_into_it(
-        self, api: Api, media: Path, clip_files: Clips, other: str
-    ) -> None:
+    def test_metadata_of_the_clips_is_not_kept(self, api: Api, media: Path, clip_files: Clips, other: str) -> None:
         """Where somebody lives, and what a clip is called: players get the whole file."""
         body = merged(api, [clip_files["tagged"], clip_files[other]], names=["the lie.mp4", "truth.mp4"])
         assert body["overall_status"] == "completed", body
@@ -203,9 +199,7 @@ class TestMediaAtFault:
         assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
 
     @pytest.mark.usefixtures("unseen")
-    def test_clips_that_nobody_looked_at_are_looked_at_by_the_merge(
-        self, api: Api, clip_files: Clips, settings: Any
-    ) -> None:
+    def test_the_merge_probes_clips_that_were_not_probed(self, api: Api, clip_files: Clips, settings: Any) -> None:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         assert not any(merges.GIGAPIXELS in upload.metadata for upload in Upload.objects.all())
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
@@ -214,9 +208,7 @@ class TestMediaAtFault:
         assert status_of(api, merge)["error_type"] == "work_limit"
 
     @pytest.mark.usefixtures("unseen")
-    def test_a_look_that_the_system_ended_condemns_no_clip(
-        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_killed_probe_fails_no_clip(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
         killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
         monkeypatch.setattr("media_app.videos.taking_in.PROBE", killed)
@@ -224,9 +216,7 @@ class TestMediaAtFault:
         assert Job.objects.get(merges=merge).status == "waiting"
 
     @pytest.mark.parametrize("script", ["os._exit(3)", "raise RuntimeError('broken')", "say(progress=5)"])
-    def test_a_child_that_breaks_is_a_failure_that_may_be_tried_again(
-        self, api: Api, media: Path, child: Child, script: str
-    ) -> None:
+    def test_a_broken_child_fails_and_can_be_retried(self, api: Api, media: Path, child: Child, script: str) -> None:
         merge = make_merge(User.objects.get(username="owner"), status="queued")
         child(script)
         run_queue("merge")
@@ -340,9 +330,7 @@ class TestPassingFaults:
         run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
-    def test_a_child_that_the_system_ended_is_tried_again_with_growing_delay(
-        self, api: Api, owner: User, child: Child
-    ) -> None:
+    def test_a_killed_child_is_tried_again_with_growing_delay(self, api: Api, owner: User, child: Child) -> None:
         merge = make_merge(owner, status="queued")
         child("os.kill(os.getpid(), 9)")
         delays = []
@@ -384,9 +372,7 @@ class TestPassingFaults:
         job = job_of(merge_id)
         assert (job.status, job.retries) == ("waiting", 1), job.error
 
-    def test_after_a_passing_failure_the_clips_stay_until_their_time_is_over(
-        self, api: Api, owner: User, media: Path
-    ) -> None:
+    def test_after_a_passing_failure_the_clips_stay_until_they_expire(self, api: Api, owner: User, media: Path) -> None:
         from media_app.uploads import sweep
 
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
@@ -475,9 +461,7 @@ class TestScanned:
         assert body["error_message"].startswith("Clip 2 (statement2.mp4): ")
         assert (body["retry_available"], files_in(media)) == (False, [])
 
-    def test_a_scanner_that_is_away_is_waited_for(
-        self, api: Api, clip_files: Clips, clamd: Clamd, settings: Any
-    ) -> None:
+    def test_an_absent_scanner_is_waited_for(self, api: Api, clip_files: Clips, clamd: Clamd, settings: Any) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         address, settings.CLAMD = settings.CLAMD, "/nowhere/clamd.sock"
         run_queue("merge")
@@ -561,9 +545,7 @@ class TestGivenUp:
         MergeSession.objects.update(expires_at=Now() - timedelta(days=8))
         assert merges.expire() == 1
 
-    def test_a_poster_that_cannot_be_drawn_is_no_failure(
-        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_missing_poster_is_no_failure(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(taking_in, "INGEST", [sys.executable, "-c", "raise SystemExit(3)"])
         body = merged(api, [clip_files["1"], clip_files["2"]])
         assert (body["overall_status"], body["merged_video"]["poster_url"]) == ("completed", None)

@@ -129,7 +129,7 @@ class TestStates:
             ({"status": "failed", "error": TIMEOUT}, 409),
         ],
     )
-    def test_what_has_not_ended_can_be_cancelled(
+    def test_only_live_ones_are_cancelled(
         self, owner: User, api: Api, media: Path, job: dict[str, Any], ended: int
     ) -> None:
         merge = make_merge(owner, **job)

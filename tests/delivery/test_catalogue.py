@@ -103,9 +103,7 @@ class TestSigned:
         assert found == await every_address(await to(clip, is_hidden=True))
         assert await statuses(http, found) == {200}
 
-    async def test_a_session_that_shows_it_is_no_way_around(
-        self, http: httpx.AsyncClient, video: Video, other: User
-    ) -> None:
+    async def test_a_session_opens_nothing_hidden(self, http: httpx.AsyncClient, video: Video, other: User) -> None:
         """Whoever made a session of it, while it was shown, is no moderator."""
 
         def shown() -> list[str]:

@@ -117,9 +117,7 @@ class TestWhatCounts:
         assert (await http.get(addresses.stream_url(video))).status_code == 302
         assert len(await viewers()) == 1
 
-    async def test_a_reference_of_the_catalogue_counts_too(
-        self, http: httpx.AsyncClient, owner: User, library: Library
-    ) -> None:
+    async def test_a_referenced_file_counts_too(self, http: httpx.AsyncClient, owner: User, library: Library) -> None:
         from tests.support.factories import make_video
 
         path = str(library.crew / "plain.mp4")
@@ -129,9 +127,7 @@ class TestWhatCounts:
 
 
 class TestWho:
-    async def test_a_user_by_whatever_opens_it(
-        self, http: httpx.AsyncClient, plain: str, video: Video, other: User
-    ) -> None:
+    async def test_a_user_by_any_address(self, http: httpx.AsyncClient, plain: str, video: Video, other: User) -> None:
         """A page's player sends its cookie along with the signature."""
 
         def sign_in() -> str:

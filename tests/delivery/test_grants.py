@@ -86,9 +86,7 @@ async def test_a_grant_of_a_kind_that_nobody_knows_opens_nothing(http: httpx.Asy
     refused(await http.get(granted_stream_url(video.pk, 9.0, "nobody.anna")), 404, "not_found")
 
 
-async def test_what_was_made_of_a_video_ends_too(
-    http: httpx.AsyncClient, friends: dict[str, set[UUID]], clip: Video
-) -> None:
+async def test_its_renditions_end_too(http: httpx.AsyncClient, friends: dict[str, set[UUID]], clip: Video) -> None:
     friends["anna"] = {clip.pk}
     proxy = await ask(lambda: clip.renditions.select_related("video").get(kind=RenditionKind.PROXY))
     granted = rendition_url(proxy, grant=f"{KIND}.anna")

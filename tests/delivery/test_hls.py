@@ -48,7 +48,7 @@ class TestMaster:
         assert lines[4:] == ["source/index.m3u8"]
         harmless(response)
 
-    async def test_a_rung_appears_once_it_is_made_and_none_is_taller_than_the_source(
+    async def test_a_rung_appears_once_made_unless_taller_than_its_file(
         self, http: httpx.AsyncClient, clip: Video
     ) -> None:
         await ask(lambda: make_rendition(clip, "hls", "120", width=214, height=120, bit_rate=50_000))
@@ -111,7 +111,7 @@ class TestRung:
         assert response.status_code in (400, 404)
         assert response.json()["ok"] is False
 
-    async def test_a_file_that_is_gone_is_not_found(self, http: httpx.AsyncClient, clip: Video, settings: Any) -> None:
+    async def test_a_lost_file_is_not_found(self, http: httpx.AsyncClient, clip: Video, settings: Any) -> None:
         row = await ask(of_kind, clip, "hls")
         Path(settings.MEDIA_ROOT, row.folder, "index.m3u8").unlink()
         Path(settings.MEDIA_ROOT, row.folder, "media.mp4").unlink()
@@ -155,9 +155,7 @@ class TestSignature:
         for name in (nobody, "none"):
             refused(await http.get(f"{addresses.HLS_PREFIX}{token}/{name}/{rest}"), 404, "not_found")
 
-    async def test_it_opens_no_longer_than_the_video_is_there(
-        self, http: httpx.AsyncClient, clip: Video, rest: str
-    ) -> None:
+    async def test_it_opens_only_while_the_video_exists(self, http: httpx.AsyncClient, clip: Video, rest: str) -> None:
         url = address(clip, rest)
         for status in (VideoStatus.FAILED, VideoStatus.UPLOADING):
             await ask(lambda status=status: Video.objects.filter(pk=clip.pk).update(status=status))

@@ -94,9 +94,7 @@ class Listener:
 
 
 class TestFiles:
-    def test_the_program_sends_a_header_and_nginx_the_bytes(
-        self, client: httpx.Client, signed: str, path: Path
-    ) -> None:
+    def test_the_program_sends_headers_and_nginx_bytes(self, client: httpx.Client, signed: str, path: Path) -> None:
         response = client.get(signed)
         assert (response.status_code, response.content) == (200, path.read_bytes())
         assert response.headers["server"] == "nginx"
@@ -186,9 +184,7 @@ class TestPermission:
         refused(client.get(signed), "not_found")
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
-    def test_nobody_reaches_the_internal_location(
-        self, client: httpx.Client, path: Path, signed: str, method: str
-    ) -> None:
+    def test_the_internal_location_is_closed(self, client: httpx.Client, path: Path, signed: str, method: str) -> None:
         inside = accel.internal_address(path)
         assert client.get(signed).status_code == 200
         for address in (
@@ -259,9 +255,7 @@ class TestPermission:
             accel.internal_address(found)
 
 
-def test_without_the_setting_the_program_sends_the_bytes(
-    client: httpx.Client, signed: str, path: Path, settings: Any
-) -> None:
+def test_the_program_sends_the_bytes_by_default(client: httpx.Client, signed: str, path: Path, settings: Any) -> None:
     settings.X_ACCEL_PREFIX = ""
     response = client.get(signed, headers={"Range": "bytes=5-9"})
     assert (response.status_code, response.content) == (206, path.read_bytes()[5:10])
@@ -315,9 +309,7 @@ class TestBodies:
         # A cut is told at once, too: what has come until then is kept.
         wait_until(lambda: recorder.received == 300_000)
 
-    def test_a_large_one_comes_through_whole_and_elsewhere_is_refused(
-        self, recorded: tuple[nginx.Nginx, Recorder]
-    ) -> None:
+    def test_a_large_one_is_whole_and_elsewhere_is_refused(self, recorded: tuple[nginx.Nginx, Recorder]) -> None:
         front, recorder = recorded
         refused(httpx.post(f"{front.url}/api/v1/me", content=bytes(4 * 1024**2 + 1)), "too_large")
         assert recorder.received == 0

@@ -93,9 +93,7 @@ class TestDevices:
             {"audio_tracks": [{"codec": "aac"}, {"codec": "ac3"}]},
         ],
     )  # fmt: skip
-    def test_what_no_browser_plays_is_given_as_a_ladder_or_a_proxy(
-        self, api: Api, video: Video, fields: dict[str, Any]
-    ) -> None:
+    def test_unplayable_ones_are_a_ladder_or_a_proxy(self, api: Api, video: Video, fields: dict[str, Any]) -> None:
         Video.objects.filter(pk=video.pk).update(**fields)
         assert ask(api, video)["delivery_type"] == "local_signed"
         proxy = make_rendition(video, "proxy")

@@ -58,9 +58,7 @@ class TestFiles:
         assert (part.status_code, part.content) == (206, content[5:10])
         assert (await http.head(address(row, name))).headers["content-length"] == str(len(content))
 
-    async def test_the_pictures_of_a_sprite_inherit_its_signature(
-        self, http: httpx.AsyncClient, clip: Video, made: Made
-    ) -> None:
+    async def test_sprite_pictures_inherit_a_signature(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
         url = str(http.base_url) + addresses.rendition_url(await ask(of_kind, clip, "sprite"))
         text = (await http.get(url)).text
         assert text.startswith("WEBVTT")

@@ -117,9 +117,7 @@ class TestSentOn:
         _, found, body = await follow(response.headers["location"])
         assert (body, found["content-disposition"]) == (content, 'attachment; filename="A stored clip.mp4"')
 
-    async def test_playlists_are_read_here_and_name_the_media_there(
-        self, http: httpx.AsyncClient, clip: Video, made: Made
-    ) -> None:
+    async def test_playlists_here_name_media_there(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
         base = str(http.base_url) + addresses.hls_url(clip)
         playlist = urljoin(base, (await http.get(base)).text.splitlines()[-1])
         text, stored = (await http.get(playlist)).text, (made.folder / "hls-source" / "index.m3u8").read_text()
@@ -146,9 +144,7 @@ class TestSentOn:
 
 
 class TestCdn:
-    async def test_before_the_bucket_it_is_where_one_is_sent(
-        self, http: httpx.AsyncClient, clip: Video, settings: Any
-    ) -> None:
+    async def test_it_is_used_before_the_bucket(self, http: httpx.AsyncClient, clip: Video, settings: Any) -> None:
         key = generate_private_key(65_537, 2048)
         settings.CDN = {"base_url": "https://cdn.example.org", "key_pair_id": "K1", "private_key": pem_of(key)}
         row = await ask(of_kind, clip, "hls")
@@ -164,9 +160,7 @@ class TestCdn:
 
 
 class TestThroughUs:
-    async def test_who_cannot_follow_gets_the_bytes_here(
-        self, http: httpx.AsyncClient, clip: Video, content: bytes
-    ) -> None:
+    async def test_the_program_can_send_the_bytes(self, http: httpx.AsyncClient, clip: Video, content: bytes) -> None:
         address = addresses.stream_url(clip) + "&proxy=1"
         response = await http.get(address)
         assert (response.status_code, response.content) == (200, content)
@@ -210,9 +204,7 @@ class TestThroughUs:
         condition = {"Range": "bytes=0-9", "If-Range": there["etag"]}
         assert (await http.get(addresses.stream_url(clip) + "&proxy=1", headers=condition)).status_code == 206
 
-    async def test_browsers_keep_it_no_longer_than_what_opened_it(
-        self, http: httpx.AsyncClient, clip: Video, owner: User
-    ) -> None:
+    async def test_browsers_keep_it_while_it_is_open(self, http: httpx.AsyncClient, clip: Video, owner: User) -> None:
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
         signed_in = await http.get(f"{addresses.STREAM_PREFIX}{clip.pk}?proxy=1", headers=headers)
         assert signed_in.headers["cache-control"] == "private, no-cache"
@@ -240,7 +232,7 @@ class TestFaults:
         settings.STORAGES = {**settings.STORAGES, "default": storage}
 
     @pytest.mark.parametrize("fault", ["answer_503", "hang", "cut"])
-    async def test_a_bucket_that_fails_is_503(
+    async def test_a_bad_bucket_is_503(
         self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket, fault: str
     ) -> None:
         poster = addresses.rendition_url(await ask(of_kind, clip, "poster"))
@@ -292,9 +284,7 @@ class TestFaults:
         assert 0 < player.received < 20_000_000
         assert player.messages[-1]["more_body"] is True
 
-    async def test_a_file_that_is_gone_is_not_found(
-        self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket
-    ) -> None:
+    async def test_a_lost_file_is_not_found(self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket) -> None:
         poster = addresses.rendition_url(await ask(of_kind, clip, "poster"))
         keys = bucket.keys()
         for key in keys:

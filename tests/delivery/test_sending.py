@@ -116,9 +116,7 @@ class TestPieces:
 
 
 class TestSlowDisks:
-    async def test_what_is_not_in_memory_is_waited_for_elsewhere(
-        self, file: OpenFile, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_what_is_on_disk_is_read_in_a_thread(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch) -> None:
         """A disk that takes its time, as it does for a file that nobody has read for long."""
         real, gate, went_on = os.pread, asyncio.Event(), False
         loop = asyncio.get_running_loop()
@@ -149,9 +147,7 @@ class TestSlowDisks:
         await sending.send_file(file, ByteRange(0, file.size), never, received)
         assert len(received.content) == file.size
 
-    async def test_where_half_is_in_memory_that_half_is_sent(
-        self, file: OpenFile, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_half_in_memory_is_sent_at_once(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch) -> None:
         real = os.preadv
 
         def half(descriptor: int, buffers: list[bytearray], position: int, flags: int) -> int:

@@ -143,9 +143,7 @@ class TestCaching:
         path.write_bytes(b"new")
         assert (await http.get(signed)).headers["etag"] != before
 
-    async def test_if_range_gives_the_part_only_of_the_same_file(
-        self, http: httpx.AsyncClient, signed: str, content: bytes
-    ) -> None:
+    async def test_if_range_holds_for_the_same_file(self, http: httpx.AsyncClient, signed: str, content: bytes) -> None:
         whole = await http.get(signed)
         for known in (whole.headers["etag"], whole.headers["last-modified"]):
             response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": known})
@@ -159,16 +157,14 @@ class TestCaching:
 class TestKeeping:
     """What browsers may keep of private bytes."""
 
-    async def test_what_the_sign_in_opened_is_asked_for_again(
-        self, http: httpx.AsyncClient, url: str, owner: User
-    ) -> None:
+    async def test_signed_in_clients_validate_again(self, http: httpx.AsyncClient, url: str, owner: User) -> None:
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
         response = await http.get(url, headers=headers)
         assert response.headers["cache-control"] == "private, no-cache"
         again = await http.get(url, headers={**headers, "If-None-Match": response.headers["etag"]})
         assert (again.status_code, again.headers["cache-control"]) == (304, "private, no-cache")
 
-    async def test_what_a_signature_opened_is_kept_no_longer_than_it_holds(
+    async def test_a_signed_file_is_kept_while_it_is_valid(
         self, http: httpx.AsyncClient, url: str, video: Video
     ) -> None:
         assert (await http.get(stream_url(video))).headers["cache-control"] == "private, max-age=3600"
@@ -203,9 +199,7 @@ class TestSignature:
         refused(await http.get(signed), 404, "not_found")
 
     @pytest.mark.parametrize("sig", ["x", "%00", "%FF", "7.x", "f" * 6000 + ".x", "a.b.c", "%F0%9F%8E%AE"])
-    async def test_a_wrong_one_is_not_found_even_for_the_owner(
-        self, http: httpx.AsyncClient, url: str, owner: User, sig: str
-    ) -> None:
+    async def test_a_wrong_one_does_not_open_it(self, http: httpx.AsyncClient, url: str, owner: User, sig: str) -> None:
         headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
         refused(await http.get(f"{url}?sig={sig}", headers=headers), 404, "not_found")
 
@@ -236,9 +230,7 @@ class TestSignIn:
 
         assert (await http.get(url, headers={"Cookie": f"sessionid={await ask(sign_in)}"})).status_code == 200
 
-    async def test_somebody_elses_is_not_found_as_an_unknown_one(
-        self, http: httpx.AsyncClient, url: str, moderator: User
-    ) -> None:
+    async def test_another_users_is_not_found_either(self, http: httpx.AsyncClient, url: str, moderator: User) -> None:
         for user in (await ask(make_user), moderator):
             headers = {"Authorization": f"Token {await ask(make_key, user)}"}
             refused(await http.get(url, headers=headers), 404, "not_found")
@@ -341,9 +333,7 @@ class TestFiles:
         path.symlink_to(library.outside / "plain.mp4")
         refused(await http.get(signed), 404, "not_found")
 
-    async def test_a_folder_replaced_by_a_symlink_is_not_followed(
-        self, http: httpx.AsyncClient, owner: User, library: Library
-    ) -> None:
+    async def test_a_symlinked_folder_is_closed(self, http: httpx.AsyncClient, owner: User, library: Library) -> None:
         (library.crew / "deeper").mkdir()
         (library.crew / "deeper" / "plain.mp4").write_bytes(b"inside")
         video = await ask(lambda: make_video(owner, location=str(library.crew / "deeper" / "plain.mp4")))
@@ -353,9 +343,7 @@ class TestFiles:
         (library.crew / "deeper").symlink_to(library.outside)
         refused(await http.get(stream_url(video)), 404, "not_found")
 
-    async def test_a_folder_or_a_pipe_in_its_place_is_not_found(
-        self, http: httpx.AsyncClient, signed: str, path: Path
-    ) -> None:
+    async def test_a_folder_or_a_pipe_is_not_found(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
         path.unlink()
         path.mkdir()
         refused(await http.get(signed), 404, "not_found")
@@ -363,7 +351,7 @@ class TestFiles:
         os.mkfifo(path)
         refused(await asyncio.wait_for(http.get(signed), 5), 404, "not_found")
 
-    async def test_names_and_types_put_nothing_into_the_headers(
+    async def test_names_and_types_are_safe_headers(
         self, http: httpx.AsyncClient, owner: User, library: Library
     ) -> None:
         name = 'a"b\r\nX-Evil: 1\r\n\r\n<script>.mp4'
@@ -436,9 +424,7 @@ class TestHangingUp:
         assert max(len(message.get("body", b"")) for message in player.messages) <= MAX_BYTES
 
     @pytest.mark.parametrize("change", ["shorter", "changed"])
-    async def test_a_file_that_becomes_another_breaks_the_connection(
-        self, signed: str, path: Path, change: str
-    ) -> None:
+    async def test_a_changed_file_breaks_the_connection(self, signed: str, path: Path, change: str) -> None:
         os.truncate(path, 50 * MAX_BYTES)
         player = Player(signed, hang_up_after=10**9)
         send = player.send

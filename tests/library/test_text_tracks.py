@@ -119,17 +119,13 @@ def test_signs_that_stand_for_many_letters_do_not_fill_the_database(api: Api, ow
     ],
     ids=lambda part: repr(part)[:50] if isinstance(part, dict) else "",
 )
-def test_what_is_no_text_track_is_refused_in_a_sentence(
-    api: Api, owner: User, values: dict[str, Any], field: str
-) -> None:
+def test_an_invalid_track_is_refused_with_a_text(api: Api, owner: User, values: dict[str, Any], field: str) -> None:
     response = api.post(URL, body(make_video(owner), **values))
     assert list(error_of(response)["errors"]) == [field]
     assert not TextTrack.objects.exists()
 
 
-def test_a_video_has_so_many_text_tracks_and_a_track_so_many_cues(
-    api: Api, owner: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_there_is_a_limit_of_tracks_and_of_cues(api: Api, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_tracks, "MAX_TRACKS", 1)
     video = make_video(owner)
     assert api.post(URL, body(video)).status_code == 201

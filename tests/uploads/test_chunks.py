@@ -85,10 +85,7 @@ class TestArriving:
             "total_chunks": 4, "progress_percent": round(100 * CHUNK / SIZE, 1),
         }  # fmt: skip
 
-    @pytest.mark.both
-    async def test_in_any_order_and_at_once_they_become_the_file(
-        self, key: str, upload: Upload, media: Path, base: str
-    ) -> None:
+    async def test_in_any_order_they_become_the_file(self, key: str, upload: Upload, media: Path, base: str) -> None:
         numbers = [*range(4), *range(4)]
         random.Random(3).shuffle(numbers)
         answers = await asyncio.gather(*(send_chunk(key, upload, number, base) for number in numbers))
@@ -224,6 +221,7 @@ class TestEnds:
         body = (await complete(key, upload)).refused(409, "chunk_missing")
         assert (body["missing_chunks"], body["missing_count"]) == ([0, 2, 3], 3)
 
+    @pytest.mark.both
     async def test_completed_again_it_says_the_same(self, key: str, upload: Upload) -> None:
         for number in range(4):
             await send_chunk(key, upload, number)
@@ -246,10 +244,7 @@ class TestEnds:
             (await ask("POST", f"{base}/{upload.pk}/resume", key=key)).refused(410, "upload_expired")
             assert (await ask("GET", f"{base}/{upload.pk}/status", key=key)).json()["status"] == "expired"
 
-    @pytest.mark.both
-    async def test_given_up_it_takes_nothing_and_its_bytes_go(
-        self, key: str, upload: Upload, media: Path, base: str
-    ) -> None:
+    async def test_cancelled_it_deletes_its_chunks(self, key: str, upload: Upload, media: Path, base: str) -> None:
         await send_chunk(key, upload, 1)
         request = Request("POST", f"{base}/{upload.pk}/chunk", FORM, key=key)
         whole = form_of(fields_of(0, chunk_of(0)))
@@ -312,9 +307,7 @@ class TestRoom:
             assert (await request.answer()).status == 200
         assert (await send_chunk(key, upload, 2)).status == 200
 
-    async def test_a_disk_that_is_nearly_full_takes_none(
-        self, key: str, upload: Upload, media: Path, settings: Any
-    ) -> None:
+    async def test_a_nearly_full_disk_takes_none(self, key: str, upload: Upload, media: Path, settings: Any) -> None:
         settings.DISK_RESERVE_BYTES = 1 << 60
         (await send_chunk(key, upload, 0)).refused(503, "disk_full")
         assert files_in(media) == []
@@ -377,9 +370,7 @@ class TestWhoMay:
         (await send(key, other, fields_of(0, chunk_of(0)))).refused(404, "upload_not_found")
 
 
-async def test_a_full_disk_is_503_and_leaves_nothing(
-    key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_disk_is_503(key: str, upload: Upload, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write, written = os.write, 0
 
     def full(descriptor: int, data: Any) -> int:

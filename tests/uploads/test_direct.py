@@ -157,9 +157,7 @@ class TestSigning:
         Upload.objects.update(expires_at=Now() + timedelta(seconds=100))
         assert 90 <= int(parse_qs(urlsplit(sender.addresses(0)[0]).query)["X-Amz-Expires"][0]) <= 100
 
-    def test_it_leads_to_the_public_server_and_asks_for_no_checksum(
-        self, api: Api, s3_storage: Bucket, settings: Any
-    ) -> None:
+    def test_it_is_a_public_one_and_needs_no_checksum(self, api: Api, s3_storage: Bucket, settings: Any) -> None:
         environment = s3_storage.environment | {"AWS_S3_PUBLIC_ENDPOINT_URL": "https://files.example.com"}
         checks = Config(request_checksum_calculation="when_supported")
         settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
@@ -314,9 +312,7 @@ class TestEnding:
         assert s3_storage.unfinished() == []
 
 
-def test_a_file_of_the_catalogue_and_a_clip_come_this_way_and_a_picture_does_not(
-    api: Api, owner: User, s3_storage: Bucket
-) -> None:
+def test_clips_may_be_sent_this_way_and_pictures_may_not(api: Api, owner: User, s3_storage: Bucket) -> None:
     clip = Sender(api, purpose="clip")
     clip.send(0, 1, 2)
     assert clip.complete()["status"] == "completed"

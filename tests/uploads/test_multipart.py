@@ -83,9 +83,7 @@ class TestTaken:
         (await post("", FILE, headers=headers)).refused(403, "csrf_failed")
         assert (await post("", FILE, headers={**headers, "X-CSRFToken": token})).status == 201
 
-    async def test_the_request_id_is_one_in_the_door_and_in_the_view(
-        self, key: str, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    async def test_one_request_id_is_used_for_all_of_it(self, key: str, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="vodplatform.event"):
             answer = await post(key, FILE)
         lines = [record for record in caplog.records if record.getMessage() == "request"]
@@ -110,9 +108,7 @@ class TestRefused:
             ([FILE, ("tags", "[")], "tags"),
         ],
     )
-    async def test_parts_that_are_missing_too_many_or_wrong(
-        self, key: str, media: Path, parts: list[Part], field: str
-    ) -> None:
+    async def test_missing_extra_or_wrong_parts(self, key: str, media: Path, parts: list[Part], field: str) -> None:
         assert field in (await post(key, *parts)).refused(400, "invalid")["errors"]
         await nothing_left(media)
 
@@ -142,9 +138,7 @@ class TestRefused:
         await nothing_left(media)
 
     @pytest.mark.parametrize("is_stopped", [True, False])
-    async def test_what_is_cut_or_stopped_in_the_middle_leaves_nothing(
-        self, key: str, media: Path, is_stopped: bool
-    ) -> None:
+    async def test_a_cut_or_stopped_request_leaves_nothing(self, key: str, media: Path, is_stopped: bool) -> None:
         request = Request("POST", URL, FORM, key=key, length=10**6)
         await request.give(form_of([FILE])[:100_000])
         assert len(files_in(media)) == 1
@@ -176,9 +170,7 @@ class TestLimits:
         assert (await post(key, ("file", video_of(1 << 20), "a.mp4"))).status == 201
         (await post(key, FILE)).refused(413, "storage_full")
 
-    async def test_what_announces_nothing_is_413_once_it_is_too_much(
-        self, key: str, media: Path, small_limits: None
-    ) -> None:
+    async def test_without_a_length_413_comes_on_the_way(self, key: str, media: Path, small_limits: None) -> None:
         request = Request("POST", URL, FORM, key=key)
         body = form_of([("file", video_of(3 << 20), "a.mp4")])
         given = 0
@@ -260,9 +252,7 @@ class TestIdempotency:
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
         (await post(key, FILE, headers=again)).refused(413, "too_large")
 
-    async def test_an_answer_that_is_gone_meanwhile_is_not_made_of_nothing(
-        self, key: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_an_answer_that_is_lost_is_not_invented(self, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
         again = {"Idempotency-Key": "once"}
         with monkeypatch.context() as patch:
             patch.setattr(multipart, "is_answered", lambda *args: True)

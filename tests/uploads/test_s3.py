@@ -105,9 +105,7 @@ class TestTus:
         assert bucket.client().head_object(Bucket=bucket.name, Key=upload.key)["ContentType"] == "video/mp4"
 
     @pytest.mark.parametrize("step", [5 * MIB + 1, PART, 3 * PART])
-    async def test_what_is_too_little_for_a_part_waits_in_an_object(
-        self, client: Client, bucket: Bucket, step: int
-    ) -> None:
+    async def test_less_than_a_part_waits_in_an_object(self, client: Client, bucket: Bucket, step: int) -> None:
         address = await client.created(SIZE)
         await taken(client, address, VIDEO, step)
         upload = await row_of(address)
@@ -146,9 +144,7 @@ class TestTus:
         assert (await client.patch(address, 0, VIDEO, checksum_of(VIDEO))).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
-    async def test_with_a_checksum_parts_leave_before_the_last_byte_and_none_counts(
-        self, client: Client, bucket: Bucket
-    ) -> None:
+    async def test_with_a_checksum_parts_leave_early_and_none_counts(self, client: Client, bucket: Bucket) -> None:
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE, checksum_of(VIDEO))
         for start in range(0, SIZE - MIB, MIB):
@@ -172,9 +168,7 @@ class TestTus:
             assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
-    async def test_a_full_disk_is_503_and_what_fitted_stays(
-        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_full_disk_is_503(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         address = await client.created(SIZE)
         with monkeypatch.context() as patch:
             is_full = fill_up(patch, 2_000_000)
@@ -239,9 +233,7 @@ class TestTus:
         bucket.client().delete_object(Bucket=bucket.name, Key=tail)
         (await client.patch(address, 1000, VIDEO[1000:])).refused(410, "upload_lost")
 
-    async def test_parts_of_a_concatenation_are_joined_there(
-        self, client: Client, bucket: Bucket, tmp_path: Path
-    ) -> None:
+    async def test_concatenated_parts_are_joined_on_s3(self, client: Client, bucket: Bucket, tmp_path: Path) -> None:
         upload = await concatenated(client, 6 * MIB, 18 * MIB)
         shares: list[float] = []
 
@@ -277,9 +269,7 @@ class TestTus:
 
 
 class TestTakenOver:
-    def test_a_part_that_arrives_late_harms_nobody(
-        self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_late_part_changes_nothing(self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         upload, stopped = opened(owner)
         stopped.write(VIDEO[:PART])
         stopped.flush_due()
@@ -432,7 +422,7 @@ class TestIll:
         assert await whole_of(hurried, await row_of(address)) == VIDEO
 
     @pytest.mark.parametrize("fault", ["answer_503", "hang"])
-    async def test_a_chunk_is_503_and_is_sent_again(
+    async def test_a_chunk_is_503_and_can_be_sent_again(
         self, key: str, owner: User, hurried: Bucket, fault: str, tmp_path: Path
     ) -> None:
         size = 100_000
@@ -448,9 +438,7 @@ class TestIll:
         assert (answer.status, answer.json()["remaining_chunks"]) == (200, [])
 
     @pytest.mark.parametrize("end", ["cancel", "expire"])
-    async def test_what_could_not_be_deleted_is_when_it_is_well_again(
-        self, client: Client, hurried: Bucket, end: str
-    ) -> None:
+    async def test_what_could_not_be_deleted_is_deleted_later(self, client: Client, hurried: Bucket, end: str) -> None:
         address = await client.created(SIZE)
         await client.patch(address, 0, VIDEO[: PART + 1000])
         if end == "expire":

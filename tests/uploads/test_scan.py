@@ -167,7 +167,7 @@ def server(settings: Any) -> Iterator[Callable[..., Server]]:
 
 class TestNotWell:
     @pytest.mark.parametrize(("takes", "size"), [(1 << 40, 1000), (0, 30_000_000)])
-    def test_silence_ends_in_time(
+    def test_silence_times_out(
         self, server: Any, file: Any, monkeypatch: pytest.MonkeyPatch, takes: int, size: int
     ) -> None:
         monkeypatch.setattr(scan, "ANSWER_SECONDS", 0.3)

@@ -65,9 +65,7 @@ class TestCuts:
         assert (upload.status, content_of(media, upload)) == ("completed", VIDEO)
         assert await ask_rows(Video.objects.count) == 1
 
-    async def test_bytes_become_durable_while_they_still_come(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_bytes_become_durable_while_arriving(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
         monkeypatch.setattr(sinks, "SYNC_BYTES", 100_000)
         address = await client.created(SIZE)
@@ -88,9 +86,7 @@ class TestCuts:
             await request.task
         assert await client.offset(address) == 150_000
 
-    async def test_who_says_nothing_for_a_minute_is_told_to_ask(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_silent_client_is_told_to_ask(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(door, "IDLE_SECONDS", 0.3)
         monkeypatch.setattr(door, "LINGER_SECONDS", 0.3)
         address = await client.created(SIZE)
@@ -102,9 +98,7 @@ class TestCuts:
 
 @pytest.mark.both
 class TestTwoAtOnce:
-    async def test_the_second_patch_asks_the_first_to_let_go(
-        self, client: Client, media: Path, short_waits: None
-    ) -> None:
+    async def test_the_second_patch_ends_the_first_one(self, client: Client, media: Path, short_waits: None) -> None:
         address = await client.created(SIZE)
         first = client.patching(address, 0, SIZE)
         await first.give(VIDEO[:100_000])
@@ -124,27 +118,21 @@ class TestTwoAtOnce:
         request.hang_up()
         (await request.answer()).refused(423, "upload_locked")
 
-    async def test_who_does_not_let_go_is_waited_for_and_then_it_is_423(
-        self, client: Client, short_waits: None
-    ) -> None:
+    async def test_a_lock_that_is_held_is_423_after_a_while(self, client: Client, short_waits: None) -> None:
         address = await client.created(SIZE)
         await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(lock_until=Now() + timedelta(hours=1)))
         (await client.patch(address, 0, VIDEO)).refused(423, "upload_locked")
         assert (await client.head(address)).status == 423
         assert (await row_of(address)).lock_wanted
 
-    async def test_one_that_was_killed_keeps_nobody_out_for_long(
-        self, client: Client, media: Path, short_waits: None
-    ) -> None:
+    async def test_a_killed_one_blocks_nobody_for_long(self, client: Client, media: Path, short_waits: None) -> None:
         address = await client.created(SIZE)
         # As a process leaves it that is gone: the lock is there, and nobody renews it.
         assert await ask_rows(sinks.acquire, (await row_of(address)).pk) is not None
         assert (await client.patch(address, 0, VIDEO)).status == 204
         assert content_of(media, await row_of(address)) == VIDEO
 
-    async def test_of_ten_at_once_the_bytes_of_one_are_taken(
-        self, client: Client, media: Path, short_waits: None
-    ) -> None:
+    async def test_ten_at_once_write_the_bytes_of_one(self, client: Client, media: Path, short_waits: None) -> None:
         address = await client.created(SIZE)
         answers = await asyncio.gather(*(client.patch(address, 0, VIDEO) for _ in range(10)))
         statuses = sorted(answer.status for answer in answers)
@@ -167,9 +155,7 @@ class TestTwoAtOnce:
         assert {answer.status for answer in answers} == {200}
         assert await ask_rows(lambda: (Video.objects.count(), Job.objects.count())) == (1, 1)
 
-    async def test_termination_ends_a_patch_that_is_under_way(
-        self, client: Client, media: Path, short_waits: None
-    ) -> None:
+    async def test_termination_ends_a_running_patch(self, client: Client, media: Path, short_waits: None) -> None:
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE)
         await request.give(VIDEO[:100_000])
@@ -291,9 +277,7 @@ class TestChecksum:
             assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
         assert content_of(media, await row_of(address)) == VIDEO
 
-    async def test_the_disk_works_ahead_and_nothing_counts(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_early_disk_writes_do_not_count(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
         monkeypatch.setattr(sinks, "MAX_WAITING_BYTES", 100_000)
         flushed, fdatasync = [], os.fdatasync
@@ -360,9 +344,7 @@ class TestChecksum:
 
 @pytest.mark.both
 class TestTrouble:
-    async def test_a_full_disk_is_503_and_what_fitted_stays(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_full_disk_is_503(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         address = await client.created(SIZE)
         is_full = fill_up(monkeypatch, 200_000)
         request = client.patching(address, 0, SIZE)
@@ -385,9 +367,7 @@ class TestTrouble:
         answer.refused(503, "disk_full")
         assert int(answer.headers["retry-after"]) > 0
 
-    async def test_a_database_that_is_away_is_503_and_heals(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_an_absent_database_is_503_and_heals(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         def away(*args: object, **kwargs: object) -> None:
             raise OperationalError("gone")
 

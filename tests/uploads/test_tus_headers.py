@@ -427,9 +427,7 @@ async def test_a_request_id_is_accepted_and_logged(client: Client, caplog: pytes
     assert lines["video.upload.start"].data["bytes"] == SIZE
 
 
-async def test_what_breaks_on_our_side_is_a_500_in_the_one_body(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_server_error_is_a_500_in_the_one_body(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("on purpose")
 

@@ -88,9 +88,7 @@ def test_it_can_be_played_before_its_pictures_are_made(
     assert seen == ["ready"]
 
 
-def test_smaller_sizes_come_later_with_less_priority(
-    owner: User, take: Callable[..., Video], clip: Path, settings: Any
-) -> None:
+def test_smaller_sizes_have_less_priority(owner: User, take: Callable[..., Video], clip: Path, settings: Any) -> None:
     settings.HLS_RUNGS = [720, 120]
     video = take(clip)
     job = Job.objects.get(kind="render")
@@ -100,9 +98,7 @@ def test_smaller_sizes_come_later_with_less_priority(
     assert rungs == {"source": 180, "120": 120}
 
 
-def test_one_that_browsers_cannot_play_gets_a_rendition_of_its_own_size(
-    take: Callable[..., Video], tmp_path: Path
-) -> None:
+def test_one_that_browsers_cannot_play_gets_a_full_size_rendition(take: Callable[..., Video], tmp_path: Path) -> None:
     video = take(render_clip(tmp_path / "old.avi", codec="mpeg4", seconds=2.0, sound=False), "old.avi")
     assert (video.state, video.mime_type) == ("ready", "video/x-msvideo")
     run_queue("render")
@@ -180,9 +176,7 @@ NO_VIDEOS = {
 
 
 @pytest.mark.parametrize("name", [*NO_VIDEOS, "a video that is cut short"])
-def test_what_is_no_video_fails_with_a_reason(
-    take: Callable[..., Video], clip: Path, tmp_path: Path, name: str
-) -> None:
+def test_a_file_of_no_video_has_a_reason(take: Callable[..., Video], clip: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / "fake.mp4"
     path.write_bytes(NO_VIDEOS.get(name) or clip.read_bytes()[:-4000])
     video = take(path)
@@ -199,9 +193,7 @@ def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> N
     assert (again(video).state, job_of(video).error["type"]) == ("failed", "not_found")
 
 
-def test_a_storage_that_is_away_is_waited_for(
-    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_absent_store_is_waited_for(take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*args: object, **options: object) -> None:
         raise store.StoreUnavailable("gone")
 
@@ -211,7 +203,7 @@ def test_a_storage_that_is_away_is_waited_for(
 
 
 @pytest.mark.parametrize("is_beside_what_it_kept", [True, False])
-def test_what_an_attempt_made_and_did_not_keep_is_swept(
+def test_files_that_were_not_kept_are_swept(
     take: Callable[..., Video], clip: Path, is_beside_what_it_kept: bool
 ) -> None:
     video = take(clip)

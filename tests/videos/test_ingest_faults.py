@@ -273,9 +273,7 @@ def test_what_cannot_be_streamed_gets_one_rendition_of_full_size(
     assert [task["rung"] for task in tasks] == expected
 
 
-def test_while_the_scanner_is_away_nothing_is_fetched_for_it(
-    s3_storage: Bucket, put: Any, settings: Any, tmp_path: Path
-) -> None:
+def test_without_a_scanner_nothing_is_fetched(s3_storage: Bucket, put: Any, settings: Any, tmp_path: Path) -> None:
     settings.CLAMD = str(tmp_path / "nobody")
     video = put()
     s3_storage.faults.requests.clear()

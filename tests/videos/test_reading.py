@@ -49,9 +49,7 @@ def test_of_several_each_goes_by_its_own_way(owner: User, library: Any, stored: 
         assert files.ranged is not None
 
 
-def test_who_may_not_see_it_is_told_that_it_is_gone(
-    owner: User, other: User, library: Any, stored: Video, tmp_path: Path
-) -> None:
+def test_it_is_gone_without_permission(owner: User, other: User, library: Any, stored: Video, tmp_path: Path) -> None:
     Video.objects.filter(pk=stored.pk).update(place=Place.LIBRARY)
     shown = make_video(other, location=str(library.crew / "plain.mp4"))
     with pytest.raises(FileNotFoundError, match=stored.location), readable([shown, stored], viewer=other):

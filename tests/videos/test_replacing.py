@@ -97,7 +97,7 @@ def files_of(video: Video, kind: str) -> list[str]:
     return [file.key for file in store.files(f"{kind}/{video.pk}/")]
 
 
-def test_once_it_is_taken_in_the_former_file_and_what_was_made_of_it_go(
+def test_a_new_file_deletes_the_former_and_its_renditions(
     first: Video, send: Callable[..., Upload], clips: Path
 ) -> None:
     poster = first.renditions.get(kind="poster")
@@ -240,7 +240,7 @@ def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
     assert actors.VideoJobs().inputs_exist(now.job)
 
 
-def test_one_whose_job_was_cancelled_leaves_the_former_too_after_a_while(
+def test_a_cancelled_one_leaves_the_former_after_a_while(
     first: Video, send: Callable[..., Upload], clips: Path
 ) -> None:
     send(clips / "third.mp4")

@@ -74,9 +74,7 @@ def test_one_bad_file_leaves_no_row_of_the_good_one(owner: User, library: Librar
     assert not Video.objects.exists()
 
 
-def test_a_file_that_takes_the_reader_down_is_found_out(
-    owner: User, library: Library, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_kills_the_probe_is_found(owner: User, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     # Dies of one file as a decoder would; reads the others as ever.
     fragile = (
         "import io, os, signal, sys; given = sys.stdin.read()\n"
@@ -91,9 +89,7 @@ def test_a_file_that_takes_the_reader_down_is_found_out(
 
 
 class TestPermission:
-    def test_videos_are_the_owners_and_admins(
-        self, owner: User, other: User, moderator: User, admin_person: User
-    ) -> None:
+    def test_owners_and_admins_see_videos(self, owner: User, other: User, moderator: User, admin_person: User) -> None:
         video = make_video(owner)
         for user, seen in ((owner, [video]), (other, []), (moderator, []), (admin_person, [video])):
             assert list(Video.objects.visible_to(user)) == seen

@@ -104,9 +104,7 @@ class TestLostVideos:
         lost.refresh_from_db()
         assert (lost.status, lost.error_type, lost.error_message) == ("ready", "", "")
 
-    def test_one_whose_file_was_replaced_meanwhile_is_not_lost(
-        self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_that_was_replaced_is_not_lost(self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         make_stored(owner, put)
         video, look = make_stored(owner), upkeep._is_there
 
@@ -119,9 +117,7 @@ class TestLostVideos:
         video.refresh_from_db()
         assert video.status == "ready"
 
-    def test_who_watches_the_catalogue_is_told(
-        self, moderator: User, put: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_catalogue_watchers_are_told(self, moderator: User, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[dict[str, Any]] = []
         monkeypatch.setattr(realtime, "publish_on_commit", lambda groups, message: told.append(message))
         make_stored(moderator, put)
@@ -174,9 +170,7 @@ class TestLostReferences:
         library.crew.rmdir()
         assert upkeep.mark_lost() == ([], [])
 
-    def test_a_disk_that_answers_with_an_error_has_lost_nothing(
-        self, owner: User, library: Library, settings: Any
-    ) -> None:
+    def test_a_disk_that_gives_an_error_lost_nothing(self, owner: User, library: Library, settings: Any) -> None:
         """A name that is too long stands for a disk that has gone away: asking for it is an error, not a no."""
         gone = self.reference(owner, library.crew / "none.mp4")
         unknown = self.reference(owner, library.crew / f"{'x' * 300}.mp4")
@@ -186,9 +180,7 @@ class TestLostReferences:
         Video.objects.filter(pk=unknown.pk).update(status=VideoStatus.FAILED, error_type=upkeep.GONE)
         assert upkeep.mark_lost() == ([gone], [])
 
-    def test_owners_are_not_looked_up_one_by_one(
-        self, owner: User, library: Library, django_assert_num_queries: Any
-    ) -> None:
+    def test_owners_take_no_more_queries(self, owner: User, library: Library, django_assert_num_queries: Any) -> None:
         gone = [self.reference(owner, library.crew / f"none-{number}.mp4") for number in range(5)]
         self.reference(owner, library.staff / "plain.mp4")  # which its owner may not use is not lost
         with django_assert_num_queries(1):

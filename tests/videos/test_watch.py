@@ -90,9 +90,7 @@ def test_moderators_are_led_to_where_it_is_edited(owner: User, role: Role) -> No
 
 
 @pytest.mark.parametrize("fields", WITHHELD)
-def test_what_the_catalogue_does_not_show_is_asked_to_sign_in_for_and_then_404(
-    owner: User, fields: dict[str, Any]
-) -> None:
+def test_what_the_catalogue_does_not_show_requires_sign_in_and_is_404(owner: User, fields: dict[str, Any]) -> None:
     video = make_video(owner, **PUBLIC, **fields)
     asked_to_sign_in(browser(), video.pk)
     assert browser(make_user("bert")).get(f"/watch/{video.pk}").status_code == 404
