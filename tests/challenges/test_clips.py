@@ -273,17 +273,12 @@ class TestAtOnce:
                 assert [one["status"] for one in told["uploads"]] == ["cancelled"] * 2
 
     @pytest.mark.both
-    def test_cancelled_and_cancelled_at_once(self, api: Api) -> None:
-        merge_id = deliver(api, SMALL)
-        path = f"{MERGES}/merge-session/{merge_id}/cancel"
+    def test_cancelled_or_retried_at_once_it_is_once(self, api: Api, owner: User) -> None:
+        path = f"{MERGES}/merge-session/{deliver(api, SMALL)}/cancel"
         assert at_once(*[lambda: api.post(path).status_code] * 4) == [200] * 4
-
-    @pytest.mark.both
-    def test_retried_at_once_it_is_queued_once(self, api: Api, owner: User) -> None:
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
-        path = f"{MERGES}/merge-session/{merge.pk}/retry"
-        answers = at_once(*[lambda: api.post(path).status_code] * 4)
-        assert sorted(answers) == [200, 409, 409, 409]
+        again = f"{MERGES}/merge-session/{merge.pk}/retry"
+        assert sorted(at_once(*[lambda: api.post(again).status_code] * 4)) == [200, 409, 409, 409]
         assert job_of(merge.pk).status == "queued"
 
 

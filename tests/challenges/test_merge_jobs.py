@@ -309,18 +309,22 @@ class TestPassingFaults:
         run_queue("merge")
         assert status_of(api, merge_id)["overall_status"] == "completed"
 
-    @pytest.mark.parametrize("call", ["copy_file_range", "rename"])
-    def test_a_disk_that_is_full_before_or_behind_it(
-        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, call: str
+    @pytest.mark.parametrize("fault", ["copy_file_range", "rename", "no ffmpeg"])
+    def test_a_disk_that_is_full_before_or_behind_it_or_no_ffmpeg_is_waited_for(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: str
     ) -> None:
-        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        merge_id = deliver(api, [clip_files["1"], clip_files["odd" if fault == "no ffmpeg" else "2"]])
         before = files_in(media)
 
         def full(*given: Any, **named: Any) -> Any:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         with monkeypatch.context() as patch:
-            patch.setattr(os, call, full)
+            if fault == "no ffmpeg":
+                env = shutil.which("env")
+                patch.setattr(actors, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={tmp_path / 'nothing'}", *MERGE_CHILD])
+            else:
+                patch.setattr(os, fault, full)
             run_queue("merge")
         job = job_of(merge_id)
         assert (job.status, job.retries) == ("waiting", 1), job.error
@@ -362,16 +366,6 @@ class TestPassingFaults:
         assert job.status == "waiting" or status_of(api, merge_id)["retry_available"], job.error
         assert files_in(media) == before
 
-    def test_without_an_ffmpeg_it_waits_for_one(
-        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        merge_id = deliver(api, [clip_files["1"], clip_files["odd"]])
-        env = shutil.which("env")
-        monkeypatch.setattr(actors, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={tmp_path / 'nothing'}", *MERGE_CHILD])
-        run_queue("merge")
-        job = job_of(merge_id)
-        assert (job.status, job.retries) == ("waiting", 1), job.error
-
     def test_after_a_passing_failure_the_clips_stay_until_they_expire(self, api: Api, owner: User, media: Path) -> None:
         from media_app.uploads import sweep
 
@@ -392,16 +386,6 @@ class TestPassingFaults:
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["retry_available"]) == ("failed", False)
         assert "statement2.mp4" in body["error_message"]
-
-    def test_a_worker_that_died_is_followed_by_one_that_does_it(self, api: Api, clip_files: Clips) -> None:
-        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
-        job = leases.claim("merge", "a worker that dies")
-        assert job is not None
-        assert job.lease_token is not None
-        assert status_of(api, merge_id)["overall_status"] == "processing"
-        assert leases.record_crash(leases.Lease(job.pk, job.lease_token), "it was killed")
-        run_queue("merge")
-        assert status_of(api, merge_id)["overall_status"] == "completed"
 
     def test_one_that_died_after_the_video_was_kept_has_merged_once(
         self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
