@@ -26,7 +26,6 @@ NOT_TAKEN = {
 
 @pytest.fixture(scope="session")
 def kinds(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A second of video in every container."""
     folder = tmp_path_factory.mktemp("kinds")
     for name, options in (TAKEN | NOT_TAKEN).items():
         convert(None, folder / name, *PICTURE, *options)

@@ -13,15 +13,12 @@ ALIASES = ("/videos-upload", "/functions/v1/videos-upload")
 
 
 def canonical(video: Video | uuid.UUID) -> str:
-    """The address of a video's file."""
     return f"/api/v1/videos/{getattr(video, 'pk', video)}/file"
 
 
 def part_of(path: Path, name: str = "video", filename: str = "") -> Part:
-    """A file as a part of a form."""
     return (name, path.read_bytes(), filename or path.name)
 
 
 async def send(key: str, url: str, *parts: Part, headers: dict[str, str] | None = None) -> Answer:
-    """The answer to a form."""
     return await ask("POST", url, {**FORM, **(headers or {})}, form_of(parts), key=key)

@@ -38,7 +38,6 @@ def video(moderator: User) -> Video:
 
 @pytest.fixture
 def client(moderator: User) -> Client:
-    """A moderator's browser."""
     return browser(moderator)
 
 

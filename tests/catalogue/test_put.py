@@ -30,7 +30,6 @@ def url(video: Video) -> str:
 
 
 def synced(api: Api, video: Video, actor: str, counter: int, title: str = "Synced", **clock: int) -> dict[str, Any]:
-    """The video after an operation of a client's."""
     operation = {
         "operation_type": "update_title", "operation_data": {"value": title}, "timestamp": time.time(),
         "vector_clock": {**clock, actor: counter}, "actor_id": actor,

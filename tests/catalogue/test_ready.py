@@ -33,7 +33,6 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ready(moderator: User, bare: Video) -> str:
-    """The canonical address."""
     return f"/api/v1/videos/{bare.pk}/ready"
 
 

@@ -415,8 +415,6 @@ async def editors(communicator: Socket) -> list[str]:
 
 
 class TestWhoEdits:
-    """``?editing=1``"""
-
     async def test_those_who_edit_are_told_of_each_other_and_nobody_else_is(
         self, video: Video, owner: User, moderator: User, admin_person: User
     ) -> None:

@@ -42,8 +42,6 @@ def me(moderator: User) -> str:
 
 @pytest.fixture
 def send(moderator_api: Api, video: Video) -> Callable[..., HttpResponse]:
-    """A call of the moderator's with these operations."""
-
     def call(*told: Any, **body: Any) -> HttpResponse:
         return moderator_api.post(f"{URL}/{video.pk}/sync", {"operations": list(told), **body})
 
@@ -405,8 +403,6 @@ class TestRefusals:
 
 
 class TestState:
-    """``GET``."""
-
     def test_the_shape_at_each_address(self, moderator_api: Api, video: Video, me: str) -> None:
         moderator_api.post(f"{URL}/{video.pk}/sync", {"operations": [{**title(me), "id": "mine"}]})
         for url in (f"{URL}/{video.pk}/sync", f"/sync?video_id={video.pk}", f"/functions/v1/sync/?video_id={video.pk}"):

@@ -68,7 +68,6 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def people(place: Place) -> dict[str, Person]:
-    """Everybody in ROLES, by name."""
     environment = place.environment | {"VOD_DATA_DIR": str(place.data_dir)}
 
     def run(*words: str) -> str:
@@ -85,7 +84,6 @@ def people(place: Place) -> dict[str, Person]:
 
 @pytest.fixture(scope="module")
 def program(place: Place, people: People) -> Iterator[Program]:
-    """The running program."""
     running = Program(place)
     try:
         yield running.start()
@@ -259,8 +257,6 @@ def test_three_people_who_write_at_once_are_told_the_same(program: Program, peop
 
 
 class Clients:
-    """Clients of static/js/catalogue/sync-client.js in one node process."""
-
     def __init__(self, folder: Path) -> None:
         self.process = subprocess.Popen(
             [node_program("node"), "sync.js"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
@@ -283,7 +279,6 @@ class Clients:
         self.ask(make=name, options=options, locks=locks, **{"store": name, **more})
 
     def begin(self, name: str, *given: Any, **more: Any) -> None:
-        """Make a client and start it."""
         self.make(name, *given, **more)
         self.do(name, "start")
 
@@ -457,32 +452,6 @@ def test_who_wrote_the_same_field_is_told(program: Program, people: People, clie
     clients.synced("a", "b")
     assert len(clients.events("b", "conflict")) == len(heard["b"])
     assert clients.read("b")["values"]["title"] == "Settled"
-
-
-def test_two_tabs_of_one_profile_never_use_a_counter_twice(program: Program, people: People, clients: Clients) -> None:
-    who = people["a"]
-    video = new_video(program, who)
-    for name in ("one", "two"):
-        clients.begin(name, who, video, program.address, store="profile")
-    clients.synced("one", "two")
-    for name in ("one", "two"):
-        clients.offline(name, True)
-    for number in range(5):
-        clients.do("one", "edit", "title", f"One {number}")
-        clients.do("two", "edit", "title", f"Two {number}")
-    assert clients.read("one")["actor"] != clients.read("two")["actor"]
-    clients.do("one", "stop")
-    clients.do("two", "stop")
-    # The profile's next tab is the first one's replica, and sends what both have left.
-    clients.begin("three", who, video, program.address, store="profile")
-    found = clients.synced("three")
-    assert found[0]["actor"] == clients.read("one")["actor"]
-    answer = check_against_the_server(found, program, who, video)
-    assert answer["server_version"] == 11
-    clients.do("three", "edit", "title", "Three")
-    clients.synced("three")
-    clocks = call(program.address, who, "GET", f"{VIDEOS}/{video}")["vector_clock"]
-    assert sorted(clocks.values()) == [5, 6]
 
 
 def test_a_copied_profile_writes_on_under_another_name(program: Program, people: People, clients: Clients) -> None:

@@ -343,8 +343,6 @@ class TestTus:
 
 @pytest.mark.usefixtures("lease_keeper", "no_pictures")
 class TestScanned:
-    """With the real clamd."""
-
     async def test_a_finding_is_422_before_the_answer(
         self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path, media: Path, tmp_path: Path
     ) -> None:

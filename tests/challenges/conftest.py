@@ -74,7 +74,6 @@ def child(
 
 
 def asked(contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
-    """What initiates a merge of clips with these bytes."""
     count = len(contents)
     usual = {
         "video_count": count,
@@ -88,7 +87,6 @@ def asked(contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) 
 
 
 def begin(api: Api, contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
-    """The answer to an initiation."""
     response = api.post(INITIATE, asked(contents, names, **changes))
     assert response.status_code == 201, response.content
     body: dict[str, Any] = response.json()
@@ -96,7 +94,6 @@ def begin(api: Api, contents: Sequence[bytes], names: Sequence[str] = (), **chan
 
 
 def send_chunk(api: Api, sid: str, number: int, content: bytes, *, checksum: str = "") -> HttpResponse:
-    """One chunk."""
     parts: list[Part] = [("chunk_number", str(number)), ("chunk", content, "blob")]
     if checksum:
         parts.append(("checksum", checksum))
@@ -105,7 +102,6 @@ def send_chunk(api: Api, sid: str, number: int, content: bytes, *, checksum: str
 
 
 def send(api: Api, sid: str, content: bytes, chunk_size: int = CHUNK) -> None:
-    """All chunks of a clip."""
     for number in range(-(-len(content) // chunk_size)):
         piece = content[number * chunk_size : (number + 1) * chunk_size]
         response = send_chunk(api, sid, number, piece, checksum=hashlib.sha256(piece).hexdigest())
@@ -117,7 +113,6 @@ def complete(api: Api, sid: str) -> HttpResponse:
 
 
 def ids_of(begun: dict[str, Any]) -> list[str]:
-    """The ids of a merge's uploads, in order."""
     return [one["session_id"] for one in begun["upload_sessions"]]
 
 

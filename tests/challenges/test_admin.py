@@ -27,13 +27,11 @@ REASON = "Because it is so"
 
 @pytest.fixture
 def client(moderator: User) -> Client:
-    """A moderator's browser."""
     return browser(moderator)
 
 
 @pytest.fixture
 def desk(admin_person: User) -> Client:
-    """An admin's."""
     return browser(admin_person)
 
 

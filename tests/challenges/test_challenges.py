@@ -443,7 +443,6 @@ class TestPublish:
 
 
 def later(merge_id: UUID) -> None:
-    """Let the time of a merge be over."""
     MergeSession.objects.filter(pk=merge_id).update(expires_at=Now() - timedelta(seconds=1))
 
 

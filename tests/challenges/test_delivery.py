@@ -39,7 +39,6 @@ class Shown:
         return f"/api/v1/media/optimized/{self.challenge.merge_id}"
 
     async def told(self, who: str) -> dict[str, Any]:
-        """The challenge as somebody is shown it."""
         body: dict[str, Any] = (await ask("GET", f"{CHALLENGES}/{self.challenge.pk}", key=self.keys[who])).json()
         return body
 
@@ -126,7 +125,6 @@ class TestBytes:
 
 class TestSignedAddresses:
     async def addresses(self, shown: Shown, who: str) -> list[str]:
-        """The video's, the poster's, and that of the other door."""
         body = await shown.told(who)
         optimized = (await ask("GET", f"{shown.optimized}?prefer_signed=true", key=shown.keys[who])).json()
         return [body["stream_url"], body["poster_url"], optimized["streaming_url"]]

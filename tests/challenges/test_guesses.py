@@ -87,7 +87,6 @@ def test_a_draft_is_not_there_to_be_played(owner: User, other_api: Api, moderato
 def test_what_is_seen_but_not_published_is_not_played(
     owner: User, other: User, moderator: User, moderator_api: Api, admin_api: Api, challenge: Challenge
 ) -> None:
-    """Moderators and admins may look at it; a guess would tell them the lie."""
     challenges.report(challenge, other, "Not funny")
     challenges.withhold(challenge.pk, moderator, reason="x")
     for person in (moderator_api, admin_api):

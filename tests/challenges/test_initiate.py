@@ -38,7 +38,6 @@ def nothing_begun() -> None:
 
 
 def many(count: int) -> dict[str, Any]:
-    """The same for so many clips."""
     lists = {name: list(itertools.islice(itertools.cycle(SEED[name]), count)) for name in LISTS}
     return {**SEED, **lists, "video_count": count}
 
@@ -51,12 +50,10 @@ def form(api: Api, fields: list[tuple[str, str]], *, encoded: bool = False) -> A
 
 
 def as_json_texts(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    """As a form whose lists are JSON."""
     return [(name, json.dumps(value) if isinstance(value, list) else str(value)) for name, value in asked.items()]
 
 
 def as_repeated(asked: dict[str, Any]) -> list[tuple[str, str]]:
-    """As a form whose lists are fields that come more than once."""
     return [
         (name, str(one))
         for name, value in asked.items()

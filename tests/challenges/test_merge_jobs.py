@@ -68,7 +68,6 @@ def in_thread() -> threading.Thread:
 
 
 def scratch_of(merge_id: str) -> list[Path]:
-    """The folders of its job's attempts."""
     return list(Path(django_settings.DATA_DIR, "tmp").glob(f"job-*-{session_of(merge_id).job_id.hex}-*"))
 
 
@@ -77,7 +76,6 @@ def act(api: Api, merge_id: str, what: str) -> Any:
 
 
 def due(merge_id: str) -> None:
-    """Let the time pass for which a job waits."""
     Job.objects.filter(merges=merge_id).update(run_at=Now() - timedelta(seconds=1))
     assert jobs.queue_due(job_of(merge_id).pk)
 

@@ -30,22 +30,18 @@ def path_of(merge: MergeSession, what: str = "") -> str:
     return f"{MERGES}/merge-session/{merge.pk}{what}"
 
 
-def test_what_is_over_has_no_numbers_of_chunks(owner: User, api: Api) -> None:
+def test_neither_the_list_nor_what_is_over_has_numbers_of_chunks(owner: User, api: Api) -> None:
     merge = make_merge(owner)
     Upload.objects.update(size=8192 * 65_536)
-    assert len(status_of(api, str(merge.pk))["uploads"][0]["remaining_chunks"]) == 8192
-    assert api.post(path_of(merge, "/cancel")).status_code == 200
-    shown = status_of(api, str(merge.pk))
-    assert {(*one["remaining_chunks"], *one["uploaded_chunks"]) for one in shown["uploads"]} == {()}
-
-
-def test_the_list_has_no_numbers_of_chunks(owner: User, api: Api) -> None:
-    merge = make_merge(owner)
     [listed] = api.get(LIST).json()["merge_sessions"]
     shown = status_of(api, str(merge.pk))
+    assert len(shown["uploads"][0]["remaining_chunks"]) == 8192
     for clip in shown["uploads"]:
         assert clip.pop("remaining_chunks") is not clip.pop("uploaded_chunks")
     assert listed["uploads"] == shown["uploads"]
+    assert api.post(path_of(merge, "/cancel")).status_code == 200
+    shown = status_of(api, str(merge.pk))
+    assert {(*one["remaining_chunks"], *one["uploaded_chunks"]) for one in shown["uploads"]} == {()}
 
 
 class TestWhoMay:

@@ -86,14 +86,12 @@ class App:
         return await self.fetch("POST", session["upload_url"], parts)
 
     async def poll(self, merge_id: str) -> dict[str, Any]:
-        """4.1"""
         body: dict[str, Any] = (
             await self.fetch("GET", f"/api/v1/challenge-videos/merge-session/{merge_id}/status")
         ).json()
         return body
 
     async def create(self, sessions: list[dict[str, Any]], merged: dict[str, Any]) -> Answer:
-        """4.2"""
         seconds = [15.0, 12.5, 18.2]
         request = {
             "title": "My Challenge",
@@ -119,7 +117,6 @@ class App:
 
 @pytest.fixture
 def app(owner: User, clip_files: Clips) -> App:
-    """Whose merge it is."""
     return App(owner, [clip_files[name] for name in ("large", "2", "3")])
 
 

@@ -67,13 +67,11 @@ def stored_video(owner: User, made: Made, scratch: Path, **fields: Any) -> Video
 
 
 def put(key: str, path: Path, scratch: Path) -> None:
-    """Copy a file into the store."""
     copy = scratch / "copy"
     shutil.copyfile(path, copy)
     store.put_file(key, copy)
 
 
 def of_kind(video: Video, kind: str) -> Rendition:
-    """The video's rendition of a kind."""
     found: Rendition = video.renditions.get(kind=kind)
     return found

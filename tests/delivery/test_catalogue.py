@@ -25,7 +25,6 @@ Addresses = Callable[[], Any]
 
 @pytest.fixture
 def video(clip: Video) -> Video:
-    """The clip in the catalogue, shown."""
     Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
     clip.refresh_from_db()
     return clip

@@ -43,7 +43,6 @@ def watched() -> Watched:
 
 @pytest.fixture
 def site(watched: Watched) -> Iterator[str]:
-    """Where the application is served."""
     with nginx.served(watched) as port:
         yield f"http://127.0.0.1:{port}"
 

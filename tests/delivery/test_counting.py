@@ -32,7 +32,6 @@ ADDRESS = "203.0.113.9"
 
 @pytest.fixture(autouse=True)
 def _forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is remembered of the test before."""
     monkeypatch.setattr(counting, "_remembered", set())
 
 

@@ -39,7 +39,6 @@ async def stand(video: Video, status: str, job: str, error: str = "", row_error:
 
 
 async def answers(http: httpx.AsyncClient, video: Video, headers: dict[str, str]) -> tuple[int, int, int]:
-    """What the door says by signature and by sign-in, and what device choice says."""
     plain = f"/api/v1/media/stream/{video.pk}"
     return (
         (await http.get(stream_url(video))).status_code,

@@ -72,7 +72,6 @@ class TestMaster:
 
 class TestRung:
     async def test_all_is_reached_by_relative_addresses(self, http: httpx.AsyncClient, clip: Video, made: Made) -> None:
-        """As a player goes: from the master to the playlist, from there to the ranges of the media."""
         content = (made.folder / "hls-source" / "media.mp4").read_bytes()
         base = str(http.base_url) + addresses.hls_url(clip)
         playlist = urljoin(base, (await http.get(base)).text.splitlines()[-1])

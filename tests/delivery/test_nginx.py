@@ -82,8 +82,6 @@ def refused(response: httpx.Response, type: str) -> None:
 
 
 class Listener:
-    """An ASGI app that keeps the headers of a request."""
-
     def __init__(self) -> None:
         self.headers: dict[str, str] = {}
 
@@ -263,8 +261,6 @@ def test_the_program_sends_the_bytes_by_default(client: httpx.Client, signed: st
 
 
 class Recorder:
-    """An ASGI app that notes what comes of a body, as it comes."""
-
     def __init__(self) -> None:
         self.received = 0
         self.ended = False
@@ -284,7 +280,6 @@ class Recorder:
 
 @pytest.fixture
 def recorded(tmp_path: Path) -> Iterator[tuple[nginx.Nginx, Recorder]]:
-    """nginx before something that notes bodies."""
     recorder = Recorder()
     with nginx.served(recorder) as port, nginx.running(tmp_path / "n", port, tmp_path / "m", tmp_path / "r") as running:
         yield running, recorder

@@ -34,13 +34,11 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def bucket(s3_storage: s3.Bucket) -> s3.Bucket:
-    """The store of the test, on S3."""
     return s3_storage
 
 
 @pytest.fixture
 def clip(bucket: s3.Bucket, owner: User, made: Made, tmp_path: Path) -> Video:
-    """The clip with its renditions, in the bucket."""
     return stored_video(owner, made, tmp_path)
 
 
@@ -62,7 +60,6 @@ def signature_of(location: str) -> str:
 
 
 async def follow(address: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """What the bucket answers."""
     return await asyncio.to_thread(s3.get, address, headers)
 
 

@@ -31,7 +31,6 @@ READERS = 100
 
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[OpenFile]:
-    """An open file of random bytes."""
     path = tmp_path / "bytes"
     path.write_bytes(os.urandom(3 * MIB))
     descriptor = os.open(path, os.O_RDONLY)
@@ -46,8 +45,6 @@ async def never() -> dict[str, Any]:
 
 
 class Received:
-    """A receiver that keeps what it is sent."""
-
     def __init__(self) -> None:
         self.content = b""
 

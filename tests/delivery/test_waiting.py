@@ -53,13 +53,11 @@ def gate(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[threadin
 
 @pytest.fixture
 def away(admin_person: User, library: Library) -> Video:
-    """A video of the disk that is away."""
     return make_video(admin_person, location=str(library.staff / "plain.mp4"))
 
 
 @pytest.fixture
 def near(owner: User, library: Library) -> Video:
-    """A video of another library folder."""
     return make_video(owner, location=str(library.crew / "plain.mp4"))
 
 

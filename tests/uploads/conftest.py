@@ -17,6 +17,7 @@ from media_app.uploads.models import Upload
 from media_app.uploads.purposes import registry
 from tests.support.factories import make_key
 from tests.support.waiting import PATIENCE
+from tests.uploads.tus import Client
 from vodplatform.accounts.models import User
 
 FTYP = (24).to_bytes(4) + b"ftypisom" + (512).to_bytes(4) + b"isomiso2"
@@ -30,8 +31,12 @@ def video_of(size: int, seed: int = 0) -> bytes:
 
 @pytest.fixture
 def key(owner: User) -> str:
-    """The owner's API token."""
     return make_key(owner)
+
+
+@pytest.fixture
+def client(key: str) -> Client:
+    return Client(key)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ Part = tuple[str, str] | tuple[str, bytes, str]
 
 
 def form_of(parts: Sequence[Part]) -> bytes:
-    """The body of a form."""
     return b"".join(part_of(part) for part in parts) + f"--{BOUNDARY}--\r\n".encode()
 
 

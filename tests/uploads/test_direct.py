@@ -38,7 +38,6 @@ REFUSED = (0, 403)
 
 
 def ask(api: Api, method: str, path: str, body: Any = None, status: int = 200, **options: Any) -> Any:
-    """What the API answers, which has this status."""
     response = api.send(method, path, body, fails=status >= 500, **options)
     assert response.status_code == status, response.content
     return response.json()
@@ -61,8 +60,6 @@ def part(number: int, content: bytes = VIDEO) -> bytes:
 
 
 class Sender:
-    """Somebody who sends one upload. api: their client."""
-
     def __init__(self, api: Api, **more: Any) -> None:
         self.api = api
         self.begun = ask(api, "POST", UPLOADS, BODY | more, status=201)

@@ -115,8 +115,6 @@ class TestFaults:
 
 
 class _Sink:
-    """A sink that does what a test tells it."""
-
     def __init__(self, renew: Callable[[], None] = lambda: None, flush_due: Callable[[], None] = lambda: None) -> None:
         self.renew, self.flush_due, self.is_wanted = renew, flush_due, False
         self.lock = self

@@ -45,11 +45,6 @@ def bucket(s3_storage: Bucket, settings: Any, tmp_path: Path) -> Bucket:
     return s3_storage
 
 
-@pytest.fixture
-def client(key: str) -> Client:
-    return Client(key)
-
-
 async def whole_of(bucket: Bucket, upload: Upload) -> bytes:
     """The file that a completed upload becomes, as the job makes it."""
     await ask_rows(joining.finish_multipart_uploads, upload)
@@ -57,7 +52,6 @@ async def whole_of(bucket: Bucket, upload: Upload) -> bytes:
 
 
 async def taken(client: Client, address: str, content: bytes, step: int) -> None:
-    """Send the content by PATCHes of so many bytes."""
     for start in range(0, len(content), step):
         answer = await client.patch(address, start, content[start : start + step])
         assert answer.status == 204, answer
@@ -358,7 +352,6 @@ class TestChunks:
 
     @pytest.fixture
     def chunked(self, owner: User, bucket: Bucket) -> Upload:
-        """An upload in one chunk of 100 000 bytes."""
         return chunked_upload(owner, 100_000, 100_000)
 
     async def test_one_that_is_on_its_way_when_the_server_stops_arrives(
@@ -400,7 +393,6 @@ class TestIll:
 
     @pytest.fixture
     def hurried(self, bucket: Bucket, settings: Any) -> Bucket:
-        """The same with timeouts of a second."""
         storage = storage_of(bucket.environment, connect_timeout=1, read_timeout=1)
         settings.STORAGES = {**settings.STORAGES, "default": storage}
         return bucket

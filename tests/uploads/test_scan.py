@@ -20,7 +20,6 @@ from tests.support.clamav import EICAR, FILE_BYTES, FINDING, STREAM_BYTES, Clamd
 
 @pytest.fixture(params=["unix", "tcp"])
 def either(clamd: Clamd, settings: Any, request: pytest.FixtureRequest) -> str:
-    """Both ways to clamd, one after the other."""
     if request.param == "tcp":
         settings.CLAMD = ("127.0.0.1", clamd.port)
     return str(request.param)
@@ -28,8 +27,6 @@ def either(clamd: Clamd, settings: Any, request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Callable[[bytes], Path]:
-    """Makes a file with these bytes."""
-
     def make(content: bytes) -> Path:
         path = tmp_path / "file.mp4"
         path.write_bytes(content)
@@ -152,7 +149,6 @@ class Server:
 
 @pytest.fixture
 def server(settings: Any) -> Iterator[Callable[..., Server]]:
-    """Starts servers that the settings then name."""
     made: list[Server] = []
 
     def start(*words: Any, **options: Any) -> Server:

@@ -37,7 +37,6 @@ def begin(owner: User, front: str = "tus", **fields: Any) -> Upload:
 
 
 def write(upload: Upload, content: bytes) -> None:
-    """Let bytes arrive at the upload's end."""
     lock = sinks.acquire(upload.pk)
     assert lock is not None
     sink = sinks.open_sink(upload, lock)
@@ -55,7 +54,6 @@ def arrived(owner: User, **fields: Any) -> Upload:
 
 
 def age(upload: Upload, by: timedelta = timedelta(seconds=1)) -> None:
-    """Let the upload's time be over, for so long."""
     Upload.objects.filter(pk=upload.pk).update(expires_at=Now() - by)
 
 

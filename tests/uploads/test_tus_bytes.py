@@ -37,11 +37,6 @@ VIDEO = video_of(SIZE)
 
 
 @pytest.fixture
-def client(key: str) -> Client:
-    return Client(key)
-
-
-@pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that is renewed and runs out ten times as fast."""
     for name in ("LOCK_SECONDS", "RENEW_SECONDS", "SPARE_SECONDS", "SYNC_SECONDS"):
@@ -441,7 +436,6 @@ def raises(error: Exception) -> Callable[..., Any]:
 
 
 async def settled(request: Request, seconds: float = 5.0) -> None:
-    """Wait until a request has been answered."""
     deadline = time.monotonic() + seconds
     while not request.has_answered:
         assert time.monotonic() < deadline

@@ -20,13 +20,7 @@ VIDEO = video_of(SIZE)
 PARTIAL = {"Upload-Concat": "partial"}
 
 
-@pytest.fixture
-def client(key: str) -> Client:
-    return Client(key)
-
-
 async def part_of(client: Client, content: bytes) -> str:
-    """A finished partial upload."""
     address = await client.created(len(content), PARTIAL)
     if content:
         assert (await client.patch(address, 0, content)).status == 204

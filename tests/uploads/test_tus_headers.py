@@ -27,11 +27,6 @@ SIZE = 50_000
 VIDEO = video_of(SIZE)
 
 
-@pytest.fixture
-def client(key: str) -> Client:
-    return Client(key)
-
-
 class TestOptions:
     @pytest.mark.parametrize("address", [BASE, BASE[:-1], f"{BASE}{uuid.UUID(int=1)}"])
     async def test_it_says_what_is_spoken_here_to_anybody(self, address: str) -> None:

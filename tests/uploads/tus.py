@@ -17,8 +17,6 @@ BYTES = {**SPEAKS, "Content-Type": "application/offset+octet-stream"}
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Whoever has this token."""
-
     key: str
 
     async def create(
@@ -32,7 +30,6 @@ class Client:
         return await ask("POST", BASE, given, body, key=self.key)
 
     async def created(self, size: int, headers: Mapping[str, str] | None = None, **metadata: str) -> str:
-        """The address of a new upload."""
         answer = await self.create(size, headers, **metadata)
         assert answer.status == 201, answer
         return answer.headers["location"]
@@ -64,7 +61,6 @@ class Client:
 
 
 def write_metadata(pairs: Mapping[str, str]) -> str:
-    """Upload-Metadata of these pairs."""
     written = []
     for key, value in pairs.items():
         encoded = base64.b64encode(value.encode()).decode("ascii")

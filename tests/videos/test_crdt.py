@@ -294,17 +294,6 @@ class TestFields:
         assert values_of(covering, op(T.UPDATE_TITLE, "late", "a", 3, at=9))["title"] == "covering"
         assert values_of(covering, op(T.UPDATE_TITLE, "unseen", "a", 4, at=9))["title"] == "unseen"
 
-    def test_fields_are_merged_each_by_itself(self) -> None:
-        shown = values_of(
-            op(T.UPDATE_TITLE, "title", "a", 1),
-            op(T.UPDATE_DESCRIPTION, "description", "b", 1, a=1),
-            op(T.UPDATE_CATEGORY, "category", "c", 1),
-            op(T.UPDATE_FEATURED, True, "d", 1),
-        )
-        assert shown == {
-            "title": "title", "description": "description", "category": "category", "is_featured": True, "tags": []
-        }  # fmt: skip
-
     def test_writers_who_claim_to_have_seen_each_other_leave_the_greatest(self) -> None:
         one = op(T.UPDATE_TITLE, "one", "a", 1, at=1, b=1)
         other = op(T.UPDATE_TITLE, "other", "b", 1, at=2, a=1)
@@ -326,10 +315,6 @@ class TestTags:
         assert tags_of(add, remove) == tags_of(remove, add) == []
         assert tags_of(add, remove, op(T.ADD_TAG, "x", "a", 2, b=1)) == ["x"]
         assert tags_of(add, op(T.SET_TAGS, [], "b", 1, a=1), tags=["first"]) == []
-
-    def test_a_removal_takes_its_own_tag_alone(self) -> None:
-        add = op(T.SET_TAGS, ["x", "y"], "a", 1)
-        assert tags_of(add, op(T.REMOVE_TAG, "x", "b", 1, a=1)) == ["y"]
 
     def test_of_two_additions_a_removal_takes_only_the_one_it_had_seen(self) -> None:
         one, other = op(T.ADD_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1)

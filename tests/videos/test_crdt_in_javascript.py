@@ -24,7 +24,6 @@ Merge = Callable[[dict[str, Any]], dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def in_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merge]:
-    """Ask a running node to merge."""
     folder: Path = modules(tmp_path_factory.mktemp("node"), "crdt.js")
     process = subprocess.Popen(
         [program("node"), "crdt.js"], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8"

@@ -38,8 +38,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def take(owner: User, tmp_path: Path) -> Callable[..., Video]:
-    """Take a copy of a file in, and run the job."""
-
     def run(path: Path, filename: str = "match.mp4") -> Video:
         copy = tmp_path / uuid.uuid4().hex
         shutil.copyfile(path, copy)

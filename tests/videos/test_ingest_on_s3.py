@@ -42,7 +42,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def bucket(s3_storage: Bucket) -> Bucket:
-    """The store of these tests."""
     return s3_storage
 
 
@@ -51,7 +50,6 @@ def begin(owner: User, size: int, front: str = UploadFront.TUS, **fields: Any) -
 
 
 def send(upload: Upload, content: bytes) -> Upload:
-    """What a door does with the bytes of one request."""
     lock = sinks.acquire(upload.pk)
     assert lock
     sink = sinks.open_sink(Upload.objects.get(pk=upload.pk), lock)

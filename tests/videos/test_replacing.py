@@ -43,7 +43,6 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def video(moderator: User) -> Video:
-    """One of the catalogue without a file."""
     return make_video(
         moderator, place=Place.CATALOGUE, location="", file_size=0, mime_type="", source=VideoSource.STORED,
         status=VideoStatus.UPLOADING, duration=0,
@@ -52,8 +51,6 @@ def video(moderator: User) -> Video:
 
 @pytest.fixture
 def send(moderator: User, video: Video, tmp_path: Path) -> Callable[..., Upload]:
-    """Sends a file for the video by chunks."""
-
     def run(path: Path, **metadata: Any) -> Upload:
         content, part = path.read_bytes(), tmp_path / uuid.uuid4().hex
         upload = uploads.begin(

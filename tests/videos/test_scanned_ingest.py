@@ -28,7 +28,6 @@ def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def copy(clips: Path, tmp_path: Path) -> Path:
-    """A video of which nobody else knows."""
     return Path(shutil.copyfile(clips / "plain.mp4", tmp_path / "copy.mp4"))
 
 

@@ -49,8 +49,6 @@ def place(request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeyp
 
 @pytest.fixture
 def put(place: Any) -> Callable[[str], str]:
-    """Puts a file into the store that was last written to two hours ago."""
-
     def make(key: str, age: float = TWO_HOURS) -> str:
         put_bytes(key, b"0123456789")
         if isinstance(place, Path):
