@@ -196,13 +196,6 @@ class TestList:
             assert index in plan, plan
             assert "TEMP B-TREE" not in plan, plan
 
-    def test_closed_to_strangers(self, anonymous: Api, api: Api, moderator: User, settings: Any) -> None:
-        settings.PUBLIC_CATALOG = False
-        video = make_catalogue_video(moderator)
-        for url in (*NAMES, f"{URL}/{video.pk}", f"{URL}/{UNKNOWN}", f"/sync?video_id={video.pk}"):
-            refused(anonymous.get(url), 401, "unauthenticated")
-            assert api.get(url).status_code == (404 if str(UNKNOWN) in url else 200)
-
 
 class TestCreate:
     @pytest.mark.parametrize("url", NAMES)
@@ -279,21 +272,6 @@ class TestOne:
             for method in ("GET", "PUT", "DELETE"):
                 refused(client.send(method, f"{URL}/{video.pk}", {"title": "A"}), 404, "not_found")
         assert Video.objects.filter(pk=video.pk).exists()
-
-    @pytest.mark.parametrize("name", ["none", "1", "", "%00", "../me", "A" * 5000])
-    def test_an_address_that_names_no_video(self, name: str, admin_api: Api) -> None:
-        for base in ("/videos-update/", "/videos-delete/", "/functions/v1/videos-update/"):
-            assert admin_api.get(base + name).status_code in (400, 404, 405)
-
-    def test_names_know_their_own_methods(self, admin_api: Api, moderator: User) -> None:
-        video = make_catalogue_video(moderator)
-        for name, methods in {
-            "videos-update": ["POST", "DELETE", "PATCH"], "videos-delete": ["GET", "POST", "PUT", "PATCH"],
-        }.items():  # fmt: skip
-            for method in methods:
-                response = admin_api.send(method, f"/{name}/{video.pk}", {"title": "A"})
-                assert refused(response, 405, "method_not_allowed")
-                assert method not in response["Allow"]
 
 
 class TestAddresses:
@@ -389,7 +367,3 @@ class TestReports:
     def test_a_bad_one_is_400(self, body: dict[str, Any], api: Api, moderator: User) -> None:
         refused(api.post(f"{URL}/{make_catalogue_video(moderator).pk}/reports", body), 400, "invalid")
         assert not VideoReport.objects.exists()
-
-    def test_of_a_deleted_one_there_is_nothing_to_report(self, admin_api: Api, moderator: User) -> None:
-        video = make_catalogue_video(moderator, deleted_at=Now())
-        refused(admin_api.post(f"{URL}/{video.pk}/reports", {"reason": "spam"}), 409, "video_deleted")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
@@ -140,9 +138,3 @@ class TestRefused:
     async def test_no_video_named(self, moderator_api: Api, body: Any) -> None:
         response = await put(moderator_api, ALIASES[0], body)
         assert response.status_code == 400
-
-    async def test_unknown_and_deleted_ones(self, moderator_api: Api, admin_api: Api, ready: str, sent: Video) -> None:
-        refused(await put(moderator_api, f"/api/v1/videos/{uuid.uuid4()}/ready", {}), 404, "not_found")
-        await ask_rows(lambda: Video.objects.filter(pk=sent.pk).update(deleted_at=Now()))
-        refused(await put(moderator_api, ready, {}), 404, "not_found")
-        refused(await put(admin_api, ready, {}), 409, "video_deleted")

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db.models.functions import Now
 
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
@@ -173,15 +172,6 @@ class TestRefused:
             (await send(moderator_key, f"/api/v1/videos/{key}/file", VIDEO)).refused(404, "not_found")
         for key in (uuid.uuid4(), private.pk):
             (await send(moderator_key, ALIASES[0], VIDEO, ("videoId", str(key)))).refused(404, "not_found")
-        await self.nothing_happened(bare, media)
-
-    async def test_a_deleted_one_is_404_to_moderators_and_409_to_admins(
-        self, moderator_key: str, admin_key: str, bare: Video, media: Path
-    ) -> None:
-        await ask_rows(lambda: Video.objects.filter(pk=bare.pk).update(deleted_at=Now()))
-        (await send(moderator_key, canonical(bare), VIDEO)).refused(404, "not_found")
-        (await send(admin_key, canonical(bare), VIDEO)).refused(409, "video_deleted")
-        (await send(admin_key, ALIASES[0], VIDEO, ("videoId", str(bare.pk)))).refused(409, "video_deleted")
         await self.nothing_happened(bare, media)
 
     async def test_one_that_is_deleted_while_its_file_comes(

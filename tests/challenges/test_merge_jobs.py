@@ -182,7 +182,7 @@ class TestMediaAtFault:
         names = ["a.mp4", "b.mp4", "x" * 250 + ".mp4"]
         body = merged(api, [clip_files["1"], clip_files["2"], clip_files["text"]], names=names)
         assert (body["overall_status"], body["error_type"]) == ("failed", "clip_unreadable")
-        assert body["error_message"].startswith("Clip 3 (xxx")
+        assert body["error_message"].startswith("Clip 3 (")
         assert len(body["error_message"]) < 1000
         assert (body["retry_available"], files_in(media)) == (False, [])
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -36,19 +34,6 @@ def test_a_key_may_have_any_letters(anonymous: Api) -> None:
     key = default_storage.save("jobs/made/ü #?%1 🎮.png", ContentFile(b"png"))
     response = anonymous.get(made_url(key))
     assert (response.content, response["Content-Type"]) == (b"png", "image/png")
-
-
-@pytest.mark.parametrize("sig", ["", "x", "7.x", "f" * 6000 + ".x", "%00", "%FF"])
-def test_a_wrong_signature_is_not_found(anonymous: Api, api: Api, sig: str) -> None:
-    for client in (anonymous, api):
-        assert client.get(f"/api/v1/media/made/{KEY}?sig={sig}").status_code == (400 if sig == "%00" else 404)
-    refused(anonymous.get(f"/api/v1/media/made/{KEY}"), 404, "not_found")
-
-
-def test_an_expired_one_is_gone_and_another_keys_is_not_found(anonymous: Api) -> None:
-    refused(anonymous.get(address(KEY, seconds=60, now=time.time() - 10_000)), 410, "gone")
-    query = address("jobs/made/two.jpg").partition("?")[2]
-    refused(anonymous.get(f"/api/v1/media/made/{KEY}?{query}"), 404, "not_found")
 
 
 @pytest.mark.parametrize(

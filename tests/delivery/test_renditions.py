@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from media_app.videos.models import Rendition, Video, VideoSource
 from tests.conftest import GROUP, Library
 from tests.delivery.answers import harmless, refused
 from tests.delivery.made import Made, of_kind
-from tests.support.factories import make_key
 from tests.support.sockets import ask
 from vodplatform.accounts.models import User
 from vodplatform.base.web import signing
@@ -97,17 +95,6 @@ class TestFiles:
 
 
 class TestSignature:
-    async def test_to_have_signed_in_opens_nothing(
-        self, http: httpx.AsyncClient, poster: Rendition, owner: User, admin_person: User
-    ) -> None:
-        for user in (owner, admin_person):
-            headers = {"Authorization": f"Token {await ask(make_key, user)}"}
-            refused(await http.get(address(poster, "poster.jpg", "x"), headers=headers), 404, "not_found")
-
-    async def test_an_expired_one_is_gone(self, http: httpx.AsyncClient, poster: Rendition) -> None:
-        token = signing.sign(addresses.RENDITION, str(poster.pk), seconds=60, now=time.time() - 100_000)
-        refused(await http.get(address(poster, "poster.jpg", token)), 410, "gone")
-
     async def test_another_ones_is_not_found(self, http: httpx.AsyncClient, poster: Rendition, clip: Video) -> None:
         peaks, nobody = await ask(of_kind, clip, "peaks"), str(uuid.uuid4())
         for token in (

@@ -85,6 +85,7 @@ class TestArriving:
             "total_chunks": 4, "progress_percent": round(100 * CHUNK / SIZE, 1),
         }  # fmt: skip
 
+    @pytest.mark.both
     async def test_in_any_order_they_become_the_file(self, key: str, upload: Upload, media: Path, base: str) -> None:
         numbers = [*range(4), *range(4)]
         random.Random(3).shuffle(numbers)
@@ -244,6 +245,7 @@ class TestEnds:
             (await ask("POST", f"{base}/{upload.pk}/resume", key=key)).refused(410, "upload_expired")
             assert (await ask("GET", f"{base}/{upload.pk}/status", key=key)).json()["status"] == "expired"
 
+    @pytest.mark.both
     async def test_cancelled_it_deletes_its_chunks(self, key: str, upload: Upload, media: Path, base: str) -> None:
         await send_chunk(key, upload, 1)
         request = Request("POST", f"{base}/{upload.pk}/chunk", FORM, key=key)
