@@ -188,9 +188,7 @@ class TestEdit:
         assert page_of(video) in pages[1]
         assert page_of(video) in pages[2]
 
-    def test_a_newer_edit_is_shown_before_it_is_replaced(
-        self, client: Client, admin_person: User, video: Video
-    ) -> None:
+    def test_a_newer_edit_is_shown_before_replacing_it(self, client: Client, admin_person: User, video: Video) -> None:
         form = form_of(client, page_of(video)) | {"title": "Mine"}
         services.edit(video.pk, {"title": "Theirs", "description": "New"}, admin_person)
         response = client.post(page_of(video), form)
@@ -269,9 +267,7 @@ class TestEdit:
         assert text.count("A later title") > 1
         assert 'name="operations-0-actor"' not in text
 
-    def test_history_adds_no_queries_to_the_form(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_history_takes_no_more_queries(self, client: Client, moderator: User, other: User, video: Video) -> None:
         counts = []
         for many in (1, 10):
             for number in range(many):
@@ -323,9 +319,7 @@ class TestActions:
         assert "noValidate = false" in field
 
     @pytest.mark.parametrize("action", ["publish", "hide", "feature", "unfeature", "settle_reports", "delete_videos"])
-    def test_nothing_is_done_without_reason(
-        self, moderator: User, admin_person: User, other: User, action: str
-    ) -> None:
+    def test_nothing_happens_without_one(self, moderator: User, admin_person: User, other: User, action: str) -> None:
         row = make_catalogue_video(moderator, is_hidden=True)
         reported(row, other)
         before = list(Video.objects.values())
@@ -333,9 +327,7 @@ class TestActions:
         assert "give a reason" in message
         assert (list(Video.objects.values()), VideoReport.objects.filter(settled_at=None).count()) == (before, 1)
 
-    def test_reports_are_settled_with_a_reason(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_reports_are_settled_for_a_reason(self, client: Client, moderator: User, other: User, video: Video) -> None:
         rows = [reported(video, other), reported(video, make_user())]
         act(client, "settle_reports", video)
         for row in VideoReport.objects.filter(pk__in=[row.pk for row in rows]):
@@ -368,9 +360,7 @@ class TestActions:
 
 
 class TestReports:
-    def test_an_outcome_in_the_form_settles_one(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_an_outcome_settles_a_report(self, client: Client, moderator: User, other: User, video: Video) -> None:
         first, second = reported(video, other, text="Look"), reported(video, make_user())
         form = form_of(client, page_of(video))
         place = next(name for name, value in form.items() if name.endswith("-id") and value == str(first.pk))
@@ -435,9 +425,7 @@ class TestReports:
         report_at = next(at for at, sql in enumerate(order) if sql.startswith('UPDATE "editorial_videoreport"'))
         assert video_at < report_at
 
-    def test_the_list_settles_filters_and_cuts(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_its_list_settles_and_filters(self, client: Client, moderator: User, other: User, video: Video) -> None:
         row = reported(video, other, text="Offensive stuff" + "x" * 900)
         assert "Offensive stuff" in text_of(client.get(REPORTS, {"state": "open"}))
         act(client, "settle", row, url=REPORTS)
@@ -450,9 +438,7 @@ class TestReports:
         assert "x" * 200 not in shown
         assert "y" * 200 not in shown
 
-    def test_admins_see_those_of_deleted_ones(
-        self, client: Client, admin_person: User, other: User, video: Video
-    ) -> None:
+    def test_admins_see_those_of_deleted(self, client: Client, admin_person: User, other: User, video: Video) -> None:
         row = reported(video, other, text="Offensive stuff")
         services.delete(video.pk, admin_person)
         assert "Offensive stuff" not in text_of(client.get(REPORTS))

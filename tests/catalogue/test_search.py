@@ -140,9 +140,7 @@ class TestCatalogue:
         assert pages == every
         assert len(set(pages)) == 12
 
-    def test_of_too_many_the_newest_are_first(
-        self, anonymous: Api, moderator: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_too_many_are_by_their_date(self, anonymous: Api, moderator: User, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(search, "MAX_RANKED", 2)
         for title, description in (("match", ""), ("a", "match"), ("match", ""), ("b", "match")):
             make_catalogue_video(moderator, title=title, description=description)

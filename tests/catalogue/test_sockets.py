@@ -21,7 +21,7 @@ from media_app.catalogue.realtime import Audience, audience_of, changing, find, 
 from media_app.library.serializers import VideoSerializer
 from media_app.videos.models import TRANSITIONS, Video, VideoStatus
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import make_key, make_user, make_video
+from tests.support.factories import make_key, make_user
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, Role, User
@@ -89,33 +89,6 @@ class TestWhoIsLetIn:
     async def test_a_page_of_an_unknown_host_is_closed_with_4401(self, video: Video, settings: Any) -> None:
         settings.ALLOWED_HOSTS = ["vod.example"]
         assert await first_close(socket(path_of(video), headers={"host": "evil.example"})) == 4401
-
-    async def test_unknown_and_hidden_videos_are_closed_with_4404(
-        self, video: Video, hidden: Video, owner: User, moderator: User
-    ) -> None:
-        waiting = await ask(lambda: make_catalogue_video(moderator, status=VideoStatus.PROCESSING))
-        gone = await ask(lambda: make_catalogue_video(moderator, deleted_at=Now()))
-        private = await ask(make_video, owner)
-        keys = [await ask(make_key, person) for person in (owner, moderator)]
-        for path in ("/ws/videos/none/", f"/ws/videos/{uuid.uuid4()}/", path_of(private), path_of(gone)):
-            for key in ("", *keys):
-                assert await first_close(socket(path, key=key)) == 4404
-        for path in (path_of(hidden), path_of(waiting)):
-            for key in ("", keys[0]):
-                assert await first_close(socket(path, key=key)) == 4404
-            async with connected(path, key=keys[1]):
-                pass
-
-    async def test_a_deleted_one_is_watched_by_admins(self, moderator: User, admin_person: User) -> None:
-        gone = await ask(lambda: make_catalogue_video(moderator, deleted_at=Now()))
-        key, narrow = [
-            await ask(lambda given=given: make_key(admin_person, scopes=given)) for given in (["admin"], ["read"])
-        ]
-        async with connected(path_of(gone), key=key) as communicator:
-            await ask(services.restore, gone.pk, admin_person)
-            assert (await next_message(communicator))["event"] == "UPDATE"
-        await ask(lambda: Video.objects.update(deleted_at=Now()))
-        assert await first_close(socket(path_of(gone), key=narrow)) == 4404
 
 
 STRANGER, USER, MODERATOR, NARROW, ADMIN = "stranger", "user", "moderator", "admin's narrow token", "admin"
@@ -289,9 +262,7 @@ class TestLookingAgain:
 
     pytestmark = pytest.mark.usefixtures("at_once")
 
-    async def test_a_former_moderator_hears_of_nothing_hidden(
-        self, video: Video, hidden: Video, moderator: User
-    ) -> None:
+    async def test_a_former_moderator_hears_nothing_hidden(self, video: Video, hidden: Video, moderator: User) -> None:
         person = await ask(lambda: make_user(role=Role.MODERATOR))
         async with connected(LIST, key=await ask(make_key, person)) as communicator:
             await ask(retitle, hidden, "Secret", moderator)

@@ -187,9 +187,7 @@ class TestSpellings:
         assert (row.operation_data, row.timestamp) == ({"value": "New"}, datetime.fromtimestamp(THEN, UTC))
 
     @pytest.mark.parametrize("timestamp", [0, 1, 1_700_000_000, "1970-01-01T00:00:00Z", "2024-02-29", None])
-    def test_old_instants_and_near_future_ones(
-        self, timestamp: Any, me: str, send: Callable[..., HttpResponse]
-    ) -> None:
+    def test_old_and_near_future_instants(self, timestamp: Any, me: str, send: Callable[..., HttpResponse]) -> None:
         told = time.time() + 290 if timestamp is None else timestamp
         data = {"value": "New", "state": []}  # no other field than the description has a state
         assert send(title(me, timestamp=told, operation_data=data)).status_code == 200

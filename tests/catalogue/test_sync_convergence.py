@@ -370,9 +370,7 @@ def test_three_clients_converge_when_offline(program: Program, people: People, c
     assert len(replicas) == 3 if locks else len(replicas) >= 3
 
 
-def test_at_most_a_thousand_operations_a_call_and_none_twice(
-    program: Program, people: People, clients: Clients
-) -> None:
+def test_at_most_a_thousand_operations_per_call_none_twice(program: Program, people: People, clients: Clients) -> None:
     who = people["a"]
     video = new_video(program, who)
     with lossy(program.address, 3) as proxy:
@@ -581,9 +579,7 @@ def test_unsent_edits_are_kept_while_another_is_signed_in(program: Program, peop
 
 
 @pytest.mark.parametrize("since", ["the beginning", "later"])
-def test_a_browser_with_a_full_store_still_sends(
-    program: Program, people: People, clients: Clients, since: str
-) -> None:
+def test_a_browser_with_a_full_store_sends(program: Program, people: People, clients: Clients, since: str) -> None:
     who = people["a"]
     video = new_video(program, who)
     clients.make("a", who, video, program.address)
@@ -637,7 +633,7 @@ def test_typing_during_a_sync_is_reported_as_no_fault(program: Program, people: 
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_a_conflict_with_a_former_page_is_shown(
+def test_a_conflict_with_a_closed_page_is_shown(
     program: Program, people: People, clients: Clients, locks: bool
 ) -> None:
     who, other = people["a"], people["b"]

@@ -86,9 +86,7 @@ class TestTaken:
 
     @pytest.mark.parametrize("url", ALIASES)
     @pytest.mark.parametrize("is_first", [True, False])
-    async def test_aliases_read_the_id_in_the_form(
-        self, moderator_key: str, bare: Video, url: str, is_first: bool
-    ) -> None:
+    async def test_aliases_read_a_form_field(self, moderator_key: str, bare: Video, url: str, is_first: bool) -> None:
         field = ("videoId", str(bare.pk))
         answer = await send(moderator_key, url, *([VIDEO, field] if is_first else [field, VIDEO]))
         assert (answer.status, answer.json()["id"]) == (201, str(bare.pk))
@@ -253,9 +251,7 @@ class TestReplaced:
         assert (video.state, video.location, round(video.duration)) == ("ready", body["file_path"], 2)
         assert files_in(media) == [body["file_path"]]
 
-    async def test_a_third_in_between_restores_the_first_file(
-        self, moderator_key: str, bare: Video, clips: Path
-    ) -> None:
+    async def test_a_third_in_between_restores_the_first(self, moderator_key: str, bare: Video, clips: Path) -> None:
         first = await self.taken(moderator_key, bare, clips / "plain.mp4")
         second = (await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))).json()
         third = (await send(moderator_key, canonical(bare), part_of(clips / "third.mp4"))).json()

@@ -142,9 +142,7 @@ class TestMake:
         assert "lie_statement_index" in body["errors"]
         assert not Challenge.objects.exists()
 
-    def test_statements_are_the_merges_in_its_order(
-        self, api: Api, owner: User, other: User, merge: MergeSession
-    ) -> None:
+    def test_statements_are_those_of_the_merge(self, api: Api, owner: User, other: User, merge: MergeSession) -> None:
         mine = statements_of(merge)["statements"]
         another = statements_of(make_merge(owner, status="completed"))["statements"]
         theirs = statements_of(make_merge(other, status="completed"))["statements"]
@@ -427,9 +425,7 @@ class TestPublish:
         assert Video.objects.get().place == Place.SESSION
         assert api.post(path_of(challenge, "/publish")).json()["status"] == "published"
 
-    def test_moderators_unpublish_their_own_and_no_drafts(
-        self, owner: User, moderator: User, moderator_api: Api
-    ) -> None:
+    def test_moderators_unpublish_their_own_not_drafts(self, owner: User, moderator: User, moderator_api: Api) -> None:
         own = make_challenge(moderator, is_published=True)
         assert moderator_api.post(path_of(own, "/unpublish")).json()["status"] == "draft"
         refused(moderator_api.post(path_of(make_challenge(owner), "/unpublish")), 404, "challenge_not_found")

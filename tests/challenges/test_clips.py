@@ -163,9 +163,7 @@ class TestLooking:
         body = refused(complete(api, ids_of(begun)[0]), 422, "video_too_long")
         assert "Clip 1" in body["error"]
 
-    def test_clips_over_the_plans_work_limit_together_are_refused(
-        self, api: Api, clip_files: Clips, settings: Any
-    ) -> None:
+    def test_clips_over_the_work_limit_together_are_refused(self, api: Api, clip_files: Clips, settings: Any) -> None:
         begun = begin(api, [clip_files["1"], clip_files["2"]])
         for sid, name in zip(ids_of(begun), ("1", "2"), strict=True):
             send(api, sid, clip_files[name])

@@ -67,9 +67,7 @@ class TestWithoutAScanner:
         await stand(clip, status, job, error)
         assert await answers(http, clip, headers) == expected
 
-    async def test_a_verdict_outlives_its_job(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
-    ) -> None:
+    async def test_a_verdict_is_kept_alone(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
         await stand(clip, VideoStatus.FAILED, GONE, row_error="malware_found")
         assert await answers(http, clip, headers) == (404, 404, 409)
 

@@ -47,9 +47,7 @@ class TestMaster:
         assert lines[4:] == ["source/index.m3u8"]
         harmless(response)
 
-    async def test_a_rung_appears_once_made_unless_taller_than_its_file(
-        self, http: httpx.AsyncClient, clip: Video
-    ) -> None:
+    async def test_a_rung_appears_once_made_unless_too_tall(self, http: httpx.AsyncClient, clip: Video) -> None:
         await ask(lambda: make_rendition(clip, "hls", "120", width=214, height=120, bit_rate=50_000))
         await ask(lambda: make_rendition(clip, "hls", "720"))
         await ask(lambda: Video.objects.filter(pk=clip.pk).update(is_variable_frame_rate=True))

@@ -229,9 +229,7 @@ class TestFaults:
         settings.STORAGES = {**settings.STORAGES, "default": storage}
 
     @pytest.mark.parametrize("fault", ["answer_503", "hang", "cut"])
-    async def test_a_bad_bucket_is_503(
-        self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket, fault: str
-    ) -> None:
+    async def test_an_outage_is_503(self, http: httpx.AsyncClient, clip: Video, bucket: s3.Bucket, fault: str) -> None:
         poster = addresses.rendition_url(await ask(of_kind, clip, "poster"))
         getattr(bucket.faults, fault)()
         for address in (

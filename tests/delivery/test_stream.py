@@ -157,9 +157,7 @@ class TestKeeping:
         again = await http.get(url, headers={**headers, "If-None-Match": response.headers["etag"]})
         assert (again.status_code, again.headers["cache-control"]) == (304, "private, no-cache")
 
-    async def test_a_signed_file_is_kept_while_it_is_valid(
-        self, http: httpx.AsyncClient, url: str, video: Video
-    ) -> None:
+    async def test_a_signed_file_is_kept_while_valid(self, http: httpx.AsyncClient, url: str, video: Video) -> None:
         assert (await http.get(stream_url(video))).headers["cache-control"] == "private, max-age=3600"
         token = signing.sign("stream", str(video.pk), seconds=60)
         before = signing.ends(token) - time.time()
@@ -300,9 +298,7 @@ class TestFiles:
         os.mkfifo(path)
         refused(await asyncio.wait_for(http.get(signed), 5), 404, "not_found")
 
-    async def test_names_and_types_are_safe_headers(
-        self, http: httpx.AsyncClient, owner: User, library: Library
-    ) -> None:
+    async def test_names_and_types_are_harmless(self, http: httpx.AsyncClient, owner: User, library: Library) -> None:
         name = 'a"b\r\nX-Evil: 1\r\n\r\n<script>.mp4'
         (library.crew / name).write_bytes(b"bytes")
         video = await ask(lambda: make_video(owner, title=name, location=str(library.crew / name)))

@@ -94,9 +94,7 @@ def files_of(video: Video, kind: str) -> list[str]:
     return [file.key for file in store.files(f"{kind}/{video.pk}/")]
 
 
-def test_a_new_file_deletes_the_former_and_its_renditions(
-    first: Video, send: Callable[..., Upload], clips: Path
-) -> None:
+def test_a_new_file_deletes_the_former_with_renditions(first: Video, send: Callable[..., Upload], clips: Path) -> None:
     poster = first.renditions.get(kind="poster")
     Rendition.objects.create(
         video=first, kind="hls", name="720", folder=f"renditions/{first.pk}/old/hls-720/", files={"media": "media.mp4"}
@@ -237,9 +235,7 @@ def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
     assert actors.VideoJobs().inputs_exist(now.job)
 
 
-def test_a_cancelled_one_leaves_the_former_after_a_while(
-    first: Video, send: Callable[..., Upload], clips: Path
-) -> None:
+def test_a_cancelled_one_leaves_the_former_afterwards(first: Video, send: Callable[..., Upload], clips: Path) -> None:
     send(clips / "third.mp4")
     job = Job.objects.get(pk=again(first).job_id)
     assert upkeep.go_back_where_it_ended() == 0
