@@ -178,6 +178,7 @@ class TestMediaAtFault:
         assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 0
         refused(api.post(CHALLENGES, statements_of(merge_id)), 409, "merge_unfinished")
 
+    @pytest.mark.usefixtures("unseen")
     def test_clips_that_nobody_looked_at_before_are_named_too(self, api: Api, media: Path, clip_files: Clips) -> None:
         names = ["a.mp4", "b.mp4", "x" * 250 + ".mp4"]
         body = merged(api, [clip_files["1"], clip_files["2"], clip_files["text"]], names=names)

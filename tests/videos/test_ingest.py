@@ -201,7 +201,7 @@ def test_an_absent_store_is_waited_for(take: Callable[..., Video], clip: Path, m
 
 
 @pytest.mark.parametrize("is_beside_what_it_kept", [True, False])
-def test_files_that_were_lost_are_swept(take: Callable[..., Video], clip: Path, is_beside_what_it_kept: bool) -> None:
+def test_files_not_kept_are_swept(take: Callable[..., Video], clip: Path, is_beside_what_it_kept: bool) -> None:
     video = take(clip)
     services.sweep_renditions()  # what other tests have left
     poster = video.renditions.get(kind="poster")
