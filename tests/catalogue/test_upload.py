@@ -340,11 +340,6 @@ class TestScanned:
         video = await ask_rows(fresh, bare)
         assert (video.status, video.location) == ("uploading", "")
 
-    async def test_a_clean_file_is_taken(self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path) -> None:
-        assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
-        await ask_rows(run_queue, "ingest")
-        assert (await ask_rows(fresh, bare)).state == "ready"
-
     async def test_while_the_scanner_is_away_the_file_is_taken_and_waits(
         self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path
     ) -> None:

@@ -208,14 +208,6 @@ class TestMake:
         body = refused(api.post(CHALLENGES, statements_of(merge)), 409, "challenge_exists")
         assert body["challenge_id"] == first["id"]
 
-    def test_sent_again_under_a_key_it_is_the_first(self, api: Api, merge: MergeSession) -> None:
-        headers = {"Idempotency-Key": "once"}
-        first, again = (api.post(CHALLENGES, statements_of(merge), headers=headers) for _ in range(2))
-        assert (first.status_code, again.status_code, first.json()) == (201, 201, again.json())
-        changed = statements_of(merge, lie_statement_index=2)
-        refused(api.post(CHALLENGES, changed, headers=headers), 409, "idempotency_mismatch")
-        assert Challenge.objects.get().lie_index == 1
-
     def test_an_admin_makes_none_of_somebody_elses_merge(self, admin_api: Api, merge: MergeSession) -> None:
         refused(admin_api.post(CHALLENGES, statements_of(merge)), 400, "invalid")
 

@@ -63,14 +63,6 @@ def test_many_at_once_are_one(other_api: Api, challenge: Challenge) -> None:
     assert Guess.objects.count() == 1
 
 
-def test_under_a_key_it_is_answered_again(other_api: Api, challenge: Challenge) -> None:
-    headers = {"Idempotency-Key": "once"}
-    first, again = (guess(other_api, challenge, 0, headers=headers) for _ in range(2))
-    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
-    refused(guess(other_api, challenge, 1, headers=headers), 409, "idempotency_mismatch")
-    assert Guess.objects.count() == 1
-
-
 def test_ones_own_is_not_played(api: Api, owner: User, challenge: Challenge) -> None:
     refused(guess(api, challenge), 403, "own_challenge")
     refused(guess(api, make_challenge(owner)), 403, "own_challenge")

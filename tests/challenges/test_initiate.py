@@ -252,20 +252,6 @@ class TestAgain:
         second = other_api.post(INITIATE, SEED, headers=self.HEADERS).json()
         assert first.json()["merge_session_id"] != second["merge_session_id"]
 
-    def test_as_a_form_too(self, api: Api) -> None:
-        raw = form_of([*as_json_texts(SEED)])
-        sent = [
-            api.send("POST", INITIATE, raw=raw, content_type=FORM["Content-Type"], headers=self.HEADERS)
-            for _ in range(2)
-        ]
-        assert sent[0].json() == sent[1].json()
-        assert MergeSession.objects.count() == 1
-
-    def test_a_refusal_is_the_answer_too(self, api: Api) -> None:
-        wrong = {**SEED, "video_count": 11}
-        for _ in range(2):
-            refused(api.post(INITIATE, wrong, headers=self.HEADERS), 400, "invalid")
-
 
 class TestEstimate:
     def took(self, owner: User, took: float, of: float) -> None:

@@ -53,12 +53,6 @@ def test_many_at_once_are_one(other_api: Api, challenge: Challenge) -> None:
     assert sorted(answers) == [201, 409, 409, 409, 409]
 
 
-def test_under_a_key_it_is_answered_again(other_api: Api, challenge: Challenge) -> None:
-    first, again = (report(other_api, challenge, headers={"Idempotency-Key": "k"}) for _ in range(2))
-    assert (first.status_code, first.json()) == (again.status_code, again.json())
-    assert ChallengeReport.objects.count() == 1
-
-
 @pytest.mark.parametrize("reason", ["", "   ", None, 7, "x" * 1001, ["spam"]], ids=lambda one: str(one)[:8])
 def test_a_reason_is_needed_and_bounded(other_api: Api, challenge: Challenge, reason: Any) -> None:
     assert "reason" in refused(report(other_api, challenge, reason), 400, "invalid")["errors"]

@@ -41,13 +41,6 @@ def test_callers_make_no_new_series(api: Api, network: str | None, label: str) -
     assert counted("vod_upload_reported_seconds_total", label) == before + 2.5
 
 
-def test_sent_again_under_its_key_it_counts_once(api: Api) -> None:
-    before = counted("vod_upload_reported_seconds_total", "5g")
-    answers = [api.post(PATH, {**GOOD, "network": "5g"}, headers={"Idempotency-Key": "k"}) for _ in range(2)]
-    assert [answer.status_code for answer in answers] == [202, 202]
-    assert counted("vod_upload_reported_seconds_total", "5g") == before + 2.5
-
-
 @pytest.mark.parametrize("missing", ["session_id", "bytes", "seconds"])
 def test_what_is_missing_is_named(api: Api, missing: str) -> None:
     body = {name: value for name, value in GOOD.items() if name not in (missing, "network")}

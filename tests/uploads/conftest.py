@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from media_app.uploads import services, sinks
 from media_app.uploads.models import Upload
 from media_app.uploads.purposes import registry
 from tests.support.factories import make_key
@@ -88,3 +89,14 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) 
 def content_of(media: Path, upload: Upload) -> bytes:
     """What lies at an upload's key."""
     return (media / upload.key).read_bytes()
+
+
+def opened(owner: User, size: int, **values: Any) -> tuple[Upload, Any]:
+    """Return a new upload by tus, whose row has these values, and the sink that writes it."""
+    upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=size)
+    if values:
+        Upload.objects.update(**values)
+        upload.refresh_from_db()
+    lock = sinks.acquire(upload.pk)
+    assert lock is not None
+    return upload, sinks.open_sink(upload, lock)

@@ -85,13 +85,6 @@ class TestBegin:
         body = refused(api.post(URL, {**NEW, "size": 1}), 413, "storage_full")
         assert (body["limit"], body["used"]) == (2 * MIB, 2 * MIB)
 
-    def test_the_same_request_again_begins_nothing_new(self, api: Api) -> None:
-        headers = {"Idempotency-Key": "once"}
-        first, second = (api.post(URL, NEW, headers=headers) for _ in range(2))
-        assert first.json() == second.json()
-        assert Upload.objects.count() == 1
-        refused(api.post(URL, {**NEW, "size": 5}, headers=headers), 409, "idempotency_mismatch")
-
 
 class TestList:
     def test_it_has_the_callers_own_newest_first(self, api: Api, other_api: Api, owner: User, other: User) -> None:

@@ -25,7 +25,7 @@ from tests.support.s3 import Bucket, storage_of
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import put_bytes
 from tests.support.streams import Request, ask
-from tests.uploads.conftest import fill_up, until, video_of
+from tests.uploads.conftest import fill_up, opened, until, video_of
 from tests.uploads.forms import FORM, form_of
 from tests.uploads.tus import Client, row_of
 from vodplatform.accounts.models import User
@@ -69,17 +69,6 @@ async def concatenated(client: Client, *cuts: int) -> Upload:
         await taken(client, addresses[-1], VIDEO[start:stop], 7 * MIB)
     answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
     return await row_of(answer.headers["location"])
-
-
-def opened(owner: User, **values: Any) -> tuple[Upload, Any]:
-    """Return a new upload by tus, whose row has these values, and the sink that writes it."""
-    upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-    if values:
-        Upload.objects.update(**values)
-        upload.refresh_from_db()
-    lock = sinks.acquire(upload.pk)
-    assert lock is not None
-    return upload, sinks.open_sink(upload, lock)
 
 
 def chunked_upload(owner: User, size: int, chunk_size: int) -> Upload:
@@ -264,7 +253,7 @@ class TestTus:
 
 class TestTakenOver:
     def test_a_late_part_changes_nothing(self, owner: User, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-        upload, stopped = opened(owner)
+        upload, stopped = opened(owner, SIZE)
         stopped.write(VIDEO[:PART])
         stopped.flush_due()
         stopped.write(bytes(PART))
@@ -296,7 +285,7 @@ class TestTakenOver:
 
     @pytest.mark.parametrize("size", [1000, PART])
     def test_a_tail_or_a_part_that_nobody_noted_is_deleted(self, owner: User, bucket: Bucket, size: int) -> None:
-        _, sink = opened(owner)
+        _, sink = opened(owner, SIZE)
         sink.write(VIDEO[:size])
         Upload.objects.update(lock_token=None)
         with pytest.raises(sinks.LockLost):
@@ -305,7 +294,7 @@ class TestTakenOver:
         assert (bucket.keys(), bucket.unfinished()) == ([], [])
 
     def test_an_upload_that_has_used_up_its_numbers_is_lost(self, owner: User, bucket: Bucket) -> None:
-        _, sink = opened(owner, part_number=store.MAX_PARTS)
+        _, sink = opened(owner, SIZE, part_number=store.MAX_PARTS)
         sink.write(VIDEO[:PART])
         with pytest.raises(DomainError) as caught:
             sink.sync()

@@ -27,7 +27,7 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Request
-from tests.uploads.conftest import content_of, fill_up, until, video_of
+from tests.uploads.conftest import content_of, fill_up, opened, until, video_of
 from tests.uploads.tus import BYTES, Client, id_of, row_of
 from vodplatform.base.files.storage import StoreFull
 
@@ -178,10 +178,7 @@ class TestStopped:
         assert await client.offset(address) == 0
 
     def test_a_write_that_was_on_its_way_harms_nobody(self, client: Client, media: Path, owner: Any) -> None:
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        first = sinks.acquire(upload.pk)
-        assert first is not None
-        stopped = sinks.open_sink(upload, first)
+        upload, stopped = opened(owner, SIZE)
         stopped.write(VIDEO[:100_000])
         stopped.sync()
         stopped.write(VIDEO[100_000:150_000])
@@ -203,11 +200,8 @@ class TestStopped:
         assert content_of(media, Upload.objects.get()) == other
 
     def test_after_a_long_stop_nothing_is_written(self, owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        lock = sinks.acquire(upload.pk)
-        assert lock is not None
-        sink = sinks.open_sink(upload, lock)
-        lock.renewed_at -= sinks.LOCK_SECONDS + 1
+        _, sink = opened(owner, SIZE)
+        sink.lock.renewed_at -= sinks.LOCK_SECONDS + 1
         assert sink.must_wait()
         with pytest.raises(sinks.LockLost):
             sink.write(VIDEO[:1000])
@@ -220,10 +214,7 @@ class TestCopies:
     @pytest.fixture
     def held(self, owner: Any) -> Iterator[Upload]:
         """An upload whose file a stopped writer has open."""
-        upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
-        lock = sinks.acquire(upload.pk)
-        assert lock is not None
-        stopped = sinks.open_sink(upload, lock)
+        _, stopped = opened(owner, SIZE)
         stopped.write(VIDEO[:100_000])
         stopped.sync()
         Upload.objects.update(lock_until=Now())

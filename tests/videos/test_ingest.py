@@ -20,10 +20,11 @@ from jobs_app.services import wake_waiting
 from media_app.store import files as store
 from media_app.uploads import room, scan
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import Upload
 from media_app.videos import actors, budget, receiving, services, taking_in
 from media_app.videos.models import Rendition, Video
 from tests.support.clips import render_clip
+from tests.videos.sending import upload_in_chunks
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -260,25 +261,10 @@ class TestScanner:
         assert again(video).state == "ready"
 
 
-def in_chunks(owner: User, content: bytes, tmp_path: Path, size: int, **fields: Any) -> Upload:
-    """Return an upload all of whose chunks of this size are there, the last one first."""
-    upload = uploads.begin(
-        owner, front=UploadFront.CHUNKS, purpose="library", filename="match.mp4", size=len(content), chunk_size=size,
-        **fields,
-    )  # fmt: skip
-    for number in reversed(range(upload.total_chunks)):
-        piece, part = content[number * size : (number + 1) * size], tmp_path / "part"
-        part.write_bytes(piece)
-        key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
-        store.put_file(key, part)
-        uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
-    return upload
-
-
 class TestPieces:
     def test_chunks_are_joined_and_go_and_count_once(self, owner: User, clip: Path, tmp_path: Path) -> None:
         content, before = clip.read_bytes(), room.storage_bytes(owner.pk)
-        upload = in_chunks(owner, content, tmp_path, 65_536)
+        upload = upload_in_chunks(owner, content, tmp_path, 65_536)
         assert room.storage_bytes(owner.pk) - before == len(content)
         uploads.complete(upload)
         assert room.storage_bytes(owner.pk) - before == len(content)
@@ -295,7 +281,7 @@ class TestPieces:
     def test_a_piece_that_is_gone_or_a_wrong_whole_fails_it(
         self, owner: User, clip: Path, tmp_path: Path, metadata: dict[str, str], type: str
     ) -> None:
-        upload = in_chunks(owner, clip.read_bytes(), tmp_path, 1 << 22, metadata=metadata)
+        upload = upload_in_chunks(owner, clip.read_bytes(), tmp_path, 1 << 22, metadata=metadata)
         if not metadata:
             store.delete(upload.chunks.get().key)
         uploads.complete(upload)

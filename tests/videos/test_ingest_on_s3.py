@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from media_app.videos import receiving, services
 from media_app.videos.models import Video
 from tests.support.clips import render_clip
 from tests.support.s3 import Bucket
+from tests.videos.sending import upload_in_chunks
 from vodplatform.accounts.models import User
 
 pytestmark = [
@@ -111,14 +111,7 @@ def test_a_tail_that_could_not_be_deleted_goes_with_the_upload(
 @pytest.mark.parametrize("chunk_size", [6 * MIB, MIB])
 def test_chunks_are_joined(owner: User, clip: Path, bucket: Bucket, tmp_path: Path, chunk_size: int) -> None:
     content = clip.read_bytes()
-    upload = begin(owner, len(content), UploadFront.CHUNKS, chunk_size=chunk_size)
-    for number in reversed(range(upload.total_chunks)):
-        piece = content[number * chunk_size : (number + 1) * chunk_size]
-        part = tmp_path / "part"
-        part.write_bytes(piece)
-        key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
-        store.put_file(key, part)
-        uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
+    upload = upload_in_chunks(owner, content, tmp_path, chunk_size)
     uploads.complete(upload)
     run_queue("ingest")
     video = Video.objects.with_state().get(pk=upload.resource_id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from media_app.videos import actors, services, taking_in, upkeep
 from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
 from tests.support.factories import make_video
 from tests.support.stored import put_bytes
+from tests.videos.sending import upload_in_chunks
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
@@ -51,19 +51,10 @@ def video(moderator: User) -> Video:
 
 @pytest.fixture
 def send(moderator: User, video: Video, tmp_path: Path) -> Callable[..., Upload]:
-    def run(path: Path, **metadata: Any) -> Upload:
-        content, part = path.read_bytes(), tmp_path / uuid.uuid4().hex
-        upload = uploads.begin(
-            moderator, front=UploadFront.CHUNKS, purpose="catalogue", filename="match.mp4", size=len(content),
-            chunk_size=1 << 22, metadata={"video_id": str(video.pk)},
-        )  # fmt: skip
-        if metadata:
-            Upload.objects.filter(pk=upload.pk).update(metadata=upload.metadata | metadata)
-        shutil.copyfile(path, part)
-        key = f"uploads/{upload.pk}/000000-{uuid.uuid4().hex}"
-        store.put_file(key, part)
-        upload.refresh_from_db()
-        uploads.store_chunk_row(upload, 0, len(content), hashlib.sha256(content).hexdigest(), key)
+    def run(path: Path) -> Upload:
+        upload = upload_in_chunks(
+            moderator, path.read_bytes(), tmp_path, 1 << 22, purpose="catalogue", metadata={"video_id": str(video.pk)}
+        )
         Upload.objects.filter(pk=upload.pk).update(mime_type="video/mp4")
         upload.refresh_from_db()
         uploads.complete(upload)

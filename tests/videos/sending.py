@@ -1,0 +1,30 @@
+"""Files of videos, sent in chunks without a request."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+from media_app.store import files as store
+from media_app.uploads import services as uploads
+from media_app.uploads.models import Upload, UploadFront
+from vodplatform.accounts.models import User
+
+
+def upload_in_chunks(
+    owner: User, content: bytes, scratch: Path, size: int, *, purpose: str = "library", **fields: Any
+) -> Upload:
+    """Return an upload all of whose chunks of ``size`` bytes are stored, the last one first; it is not completed."""
+    upload = uploads.begin(
+        owner, front=UploadFront.CHUNKS, purpose=purpose, filename="match.mp4", size=len(content), chunk_size=size,
+        **fields,
+    )  # fmt: skip
+    for number in reversed(range(upload.total_chunks)):
+        piece, part = content[number * size : (number + 1) * size], scratch / "part"
+        part.write_bytes(piece)
+        key = f"uploads/{upload.pk}/{number:06d}-{uuid.uuid4().hex}"
+        store.put_file(key, part)
+        uploads.store_chunk_row(upload, number, len(piece), hashlib.sha256(piece).hexdigest(), key)
+    return upload
