@@ -599,7 +599,7 @@ def test_a_browser_with_a_full_store_sends(program: Program, people: People, cli
 def test_a_server_that_was_restored_from_a_backup_is_believed(
     program: Program, people: People, clients: Clients, is_counted_as_before: bool
 ) -> None:
-    """Where it was edited since, versions and clocks may be the same again; what they stand for is not."""
+    """After later edits the restored server may reach the same version and clock with other operations."""
     who = people["a"]
     before, after = new_video(program, who), new_video(program, who)
     clients.begin("a", who, before, program.address)

@@ -373,7 +373,7 @@ class TestEdit:
         assert (challenge.owner, challenge.published_at) == (owner, None)
 
     def test_published_ones_are_fixed_and_of_played_ones_only_the_title_changes(self, owner: User, api: Api) -> None:
-        """Who was told the lie would otherwise have been told something else."""
+        """A player who was told the lie must not have been told something else."""
         challenge = make_challenge(owner, is_published=True)
         for changes in ({"title": "New"}, {"texts": ["", "", ""]}, {"lie_statement_index": 0}):
             refused(api.patch(path_of(challenge), changes), 409, "challenge_published")

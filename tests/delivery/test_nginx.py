@@ -175,7 +175,7 @@ class TestPermission:
         headers = {"Authorization": f"Token {make_key(owner)}"}
         assert client.get(address, headers=headers).status_code == 200
         refused(client.get(signed[:-1] + ("A" if signed[-1] != "A" else "B")), "not_found")
-        settings.LIBRARY_ROOTS = [(library.outside, frozenset({"crew"}))]  # of which nginx does not know
+        settings.LIBRARY_ROOTS = [(library.outside, frozenset({"crew"}))]  # a folder that nginx does not serve
         video = make_video(owner, location=str(library.outside / "plain.mp4"))
         refused(client.get(stream_url(video)), "not_found")
         Video.objects.all().delete()

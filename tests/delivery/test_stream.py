@@ -85,16 +85,15 @@ class TestBytes:
         assert response.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
         assert response.headers["content-length"] == str(stop - start)
 
-    @pytest.mark.parametrize("header", ["bytes=0-1,5-6", "bytes=5-2", "bytes=x-y", "items=0-1", "bytes=", "\xff"])
+    @pytest.mark.parametrize("header", ["bytes=0-1,5-6", "items=0-1", "\xff"])
     async def test_several_ranges_and_nonsense_are_the_whole_file(
         self, http: httpx.AsyncClient, signed: str, content: bytes, header: str
     ) -> None:
         response = await http.get(signed, headers=[(b"Range", header.encode("latin-1"))])
         assert (response.status_code, response.content) == (200, content)
 
-    @pytest.mark.parametrize("header", [f"bytes={SIZE}-", "bytes=99999999-", "bytes=-0"])
-    async def test_a_range_outside_is_416(self, http: httpx.AsyncClient, signed: str, header: str) -> None:
-        response = await http.get(signed, headers={"Range": header})
+    async def test_a_range_outside_is_416(self, http: httpx.AsyncClient, signed: str) -> None:
+        response = await http.get(signed, headers={"Range": f"bytes={SIZE}-"})
         refused(response, 416, "range_not_satisfiable")
         assert response.headers["content-range"] == f"bytes */{SIZE}"
 
@@ -116,35 +115,23 @@ class TestBytes:
 
 
 class TestCaching:
-    async def test_what_is_known_is_not_sent_again(self, http: httpx.AsyncClient, signed: str) -> None:
-        etag = (await http.get(signed)).headers["etag"]
-        for header in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-            response = await http.get(signed, headers={"If-None-Match": header, "Range": "bytes=0-1"})
-            assert (response.status_code, response.content) == (304, b"")
-            assert response.headers["etag"] == etag
-        assert (await http.get(signed, headers={"If-None-Match": '"other"'})).status_code == 200
-
-    async def test_a_condition_that_does_not_hold_is_412(self, http: httpx.AsyncClient, signed: str) -> None:
-        etag = (await http.get(signed)).headers["etag"]
-        for headers in ({"If-Match": '"other"'}, {"If-Unmodified-Since": formatdate(0, usegmt=True)}):
-            refused(await http.get(signed, headers=headers), 412, "precondition_failed")
-        for headers in ({"If-Match": etag}, {"If-Match": "*"}, {"If-Unmodified-Since": "nonsense"}):
-            assert (await http.get(signed, headers=headers)).status_code == 200
-
-    async def test_a_changed_file_has_another_etag(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
-        before = (await http.get(signed)).headers["etag"]
-        path.write_bytes(b"new")
-        assert (await http.get(signed)).headers["etag"] != before
-
-    async def test_if_range_holds_for_the_same_file(self, http: httpx.AsyncClient, signed: str, content: bytes) -> None:
+    async def test_conditions_are_about_the_file_as_it_is(
+        self, http: httpx.AsyncClient, signed: str, path: Path, content: bytes
+    ) -> None:
+        """Which condition has which outcome: test_conditions.py."""
         whole = await http.get(signed)
-        for known in (whole.headers["etag"], whole.headers["last-modified"]):
-            response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": known})
-            assert (response.status_code, response.content) == (206, content[:10])
-        stale = formatdate(0, usegmt=True)
-        for unknown in ('"other"', f"W/{whole.headers['etag']}", stale, "nonsense"):
-            response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": unknown})
-            assert (response.status_code, response.content) == (200, content)
+        etag, date = whole.headers["etag"], whole.headers["last-modified"]
+        for known in ({"If-None-Match": f'"other", {etag}'}, {"If-Modified-Since": date}):
+            response = await http.get(signed, headers={**known, "Range": "bytes=0-1"})
+            assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", etag)
+        for other in ({"If-Match": '"other"'}, {"If-Unmodified-Since": formatdate(0, usegmt=True)}):
+            refused(await http.get(signed, headers=other), 412, "precondition_failed")
+        assert (await http.get(signed, headers={"If-Match": etag})).status_code == 200
+        for validator, status in ((etag, 206), (date, 206), ('"other"', 200), (f"W/{etag}", 200)):
+            response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": validator})
+            assert (response.status_code, response.content) == (status, content[:10] if status == 206 else content)
+        path.write_bytes(b"new")
+        assert (await http.get(signed, headers={"If-None-Match": etag})).headers["etag"] != etag
 
 
 class TestKeeping:

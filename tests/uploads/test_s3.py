@@ -112,7 +112,7 @@ class TestTus:
         request = client.patching(address, 0, SIZE)
         for start in range(0, PART + 3 * MIB, MIB):
             await request.give(VIDEO[start : start + MIB])
-        # What gathers on the disk has no name that a killed process could leave.
+        # The gathered bytes are in an unnamed file, which a killed process cannot leave behind.
         assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
         await request.gone()
         assert await client.offset(address) == PART + 3 * MIB

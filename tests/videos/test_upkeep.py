@@ -180,7 +180,7 @@ class TestLostReferences:
 
     def test_owners_take_no_more_queries(self, owner: User, library: Library, django_assert_num_queries: Any) -> None:
         gone = [self.reference(owner, library.crew / f"none-{number}.mp4") for number in range(5)]
-        self.reference(owner, library.staff / "plain.mp4")  # which its owner may not use is not lost
+        self.reference(owner, library.staff / "plain.mp4")  # a file that the owner may no longer use is not lost
         with django_assert_num_queries(1):
             assert {video.pk for video in upkeep.lost_videos()} == {video.pk for video in gone}
         assert {video.pk for video in upkeep.mark_lost()[0]} == {video.pk for video in gone}
