@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -34,6 +36,13 @@ def test_a_key_may_have_any_letters(anonymous: Api) -> None:
     key = default_storage.save("jobs/made/ü #?%1 🎮.png", ContentFile(b"png"))
     response = anonymous.get(made_url(key))
     assert (response.content, response["Content-Type"]) == (b"png", "image/png")
+
+
+def test_a_signature_is_for_one_key_until_its_end_and_only_to_read(anonymous: Api) -> None:
+    refused(anonymous.get(address(KEY, seconds=60, now=time.time() - 10_000)), 410, "gone")
+    query = address("jobs/made/two.jpg").partition("?")[2]
+    refused(anonymous.get(f"/api/v1/media/made/{KEY}?{query}"), 404, "not_found")
+    refused(anonymous.send("POST", made_url(KEY)), 405, "method_not_allowed")
 
 
 @pytest.mark.parametrize(
