@@ -353,10 +353,14 @@ class Sent:
 
 @pytest.fixture
 def so_far(request: pytest.FixtureRequest) -> Iterator[Sent]:
-    """Begins empty; in the end the calls of who may did not all miss."""
+    """Begin empty. In the exhaustive walk the calls of the caller who may did not all miss; few calls can."""
     found = Sent()
     yield found
-    if found.statuses and not any(path in request.node.name for path in NEVER_DONE):
+    if (
+        request.node.get_closest_marker("exhaustive")
+        and found.statuses
+        and not any(path in request.node.name for path in NEVER_DONE)
+    ):
         assert any(status < 300 for status in found.statuses), found.statuses
 
 
