@@ -195,7 +195,7 @@ def test_a_development_version_is_not_upgraded_but_its_backup_is_restored(tmp_pa
     assert restored.returncode == 0, restored.stderr
     found = manage("doctor", environment=new).stdout.splitlines()
     # The rows name recordings that were never there.
-    assert [line.split()[1:3] for line in found if not line.startswith("ok ")] == [["video", "files"]], found
+    assert [line.split()[1:3] for line in found if line.startswith("BAD")] == [["video", "files:"]], found
     again = tmp_path / "again.tar"
     assert manage("backup", str(again), environment=new).returncode == 0
     assert rows_in(again) == rows_in(backup)
