@@ -9,6 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from jobs_app.models import Priority
+from media_app.videos.services import RENDER_KIND
 from tests.support.factories import make_alignment, make_job, make_session
 from vodplatform.accounts.models import User
 
@@ -51,3 +53,22 @@ def test_many_jobs_take_no_more_queries_than_one(admin: Client, owner: User) -> 
             page_of(admin)
         counts.append(len(queries))
     assert counts[1] <= counts[0]
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("cancel_jobs", "queued", ("cancelled", Priority.NORMAL)), ("put_first", "queued", ("queued", Priority.HIGH)),
+        ("pause_jobs", "queued", ("paused", Priority.NORMAL)), ("resume_jobs", "paused", ("queued", Priority.NORMAL)),
+    ],
+)  # fmt: skip
+def test_an_action_changes_the_chosen_jobs_alone(
+    admin: Client, owner: User, action: str, before: str, after: tuple[str, int]
+) -> None:
+    chosen, left = make_job(owner, before, kind=RENDER_KIND), make_job(owner, before)
+    answer = admin.post(LIST, {"action": action, "_selected_action": [str(chosen.pk)]}, follow=True)
+    assert answer.status_code == 200
+    chosen.refresh_from_db()
+    left.refresh_from_db()
+    assert (chosen.status, chosen.priority) == after
+    assert (left.status, left.priority) == (before, Priority.NORMAL)
