@@ -14,7 +14,7 @@ tests.support.services) [ -e no_services ] || echo "DATABASE_URL=there REDIS_URL
 esac
 echo "$DATABASE_URL $REDIS_URL: $*" >>asked
 echo "1 passed"
-[ ! -e "fails${DATABASE_URL:-sqlite}" ]
+[ ! -e "fails${DATABASE_URL:-sqlite}" ] || exit "$(cat "fails${DATABASE_URL:-sqlite}")"
 """
 
 pytestmark = pytest.mark.pure
@@ -45,36 +45,44 @@ def suite(tmp_path):
     return Suite(tmp_path)
 
 
-def test_everything_on_sqlite_and_what_can_differ_on_postgresql(suite):
-    code, (first, second) = suite.run()
+def test_each_part_selects_its_cases_and_its_databases(suite):
+    code, [only] = suite.run("behaviour")
     assert code == 0
-    assert first.startswith(" : -m pytest")
-    assert "-m not postgresql and not cluster" in first
-    assert second.startswith("there here: -m pytest")
-    assert "-m both or postgresql" in second
+    assert only.startswith(" : -m pytest")
+    assert only.endswith("-m not services and not exhaustive and not postgresql and not cluster")
+    for part, mark in (("services", "services and not exhaustive"), ("exhaustive", "exhaustive")):
+        (suite.folder / "asked").unlink()
+        code, (first, second) = suite.run(part)
+        assert code == 0
+        assert first.startswith(" : -m pytest")
+        assert f"-m {mark} and not postgresql" in first
+        assert second.startswith("there here: -m pytest")
+        assert "(both or postgresql)" in second
+    assert suite.run("everything")[0] == 2
 
 
-def test_all_of_it_on_both_where_that_is_asked_for(suite):
-    code, (_, second) = suite.run(ALL="1")
+def test_what_can_differ_runs_on_sqlite_where_there_is_no_server(suite):
+    (suite.folder / "no_services").touch()
+    code, [only] = suite.run("services")
     assert code == 0
-    assert "-m not pure and not cluster or both or postgresql" in second
+    assert "not both" not in only
+    assert "postgresql: not run" in suite.said
 
 
 @pytest.mark.parametrize("where", ["sqlite", "there"])
 def test_one_run_that_fails_is_enough_and_keeps_no_other_from_running(suite, where):
-    (suite.folder / f"fails{where}").touch()
-    code, asked = suite.run()
+    (suite.folder / f"fails{where}").write_text("1")
+    code, asked = suite.run("services")
     assert (code, len(asked)) == (1, 2)
 
 
-def test_without_services_that_is_said(suite):
-    (suite.folder / "no_services").touch()
-    code, asked = suite.run()
-    assert (code, len(asked)) == (0, 1)
-    assert "nothing was run on them" in suite.said
+def test_a_slice_may_have_no_case_in_a_part_but_a_whole_part_has_some(suite):
+    (suite.folder / "failssqlite").write_text("5")
+    assert suite.run("behaviour", "--app", "challenges")[0] == 0
+    assert suite.run("behaviour")[0] == 1
 
 
 def test_words_and_the_number_of_workers_are_handed_on(suite):
-    _, asked = suite.run("--app", "challenges", WORKERS="7")
+    _, asked = suite.run("services", "--app", "challenges", WORKERS="7")
     assert [line.split(" -n ")[1].split()[0] for line in asked] == ["7", "4"]
     assert all(line.endswith("--app challenges") for line in asked)
