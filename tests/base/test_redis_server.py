@@ -13,8 +13,22 @@ pytestmark = pytest.mark.pure
 BUNDLED = RedisServer("/bundled/redis-server", "Redis", (6, 2, 14))
 
 
-@pytest.fixture(autouse=True)
-def _bundled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bundled_program_says_what_it_is() -> None:
+    bundled = redis_server._bundled()
+    assert bundled is not None
+    assert bundled.name == "Redis"
+    assert bundled.version >= (6, 2)
+
+
+def test_a_program_that_cannot_be_started_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "redis-server"
+    path.write_bytes(b"\x7fELF of another machine")
+    path.chmod(0o755)
+    assert redis_server._asked(str(path)) is None
+
+
+@pytest.fixture
+def bundled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_server, "_bundled", lambda: BUNDLED)
 
 
@@ -26,6 +40,7 @@ def install(folder: Path, name: str, says: str) -> str:
     return str(path)
 
 
+@pytest.mark.usefixtures("bundled")
 @pytest.mark.parametrize(
     ("programs", "expected"),
     [

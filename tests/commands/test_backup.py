@@ -210,16 +210,21 @@ def test_a_file_that_goes_while_it_is_archived_is_left_out(filled, tmp_path, mon
 
 
 @pytest.mark.parametrize(
-    "manifest", ["[]", "7", "null", '{"format": 1}', '{"format": 1, "migrations": [7], "counts": {}}']
-)
-def test_a_manifest_that_is_no_manifest_is_one_sentence(transactional_db, tmp_path, settings, manifest):
+    ("manifest", "reason"),
+    [
+        ("[]", ""), ("7", ""), ("null", ""), ('{"format": 1}', ""),
+        ('{"format": 1, "migrations": [7], "counts": {}}', ""),
+        ('{"format": 1, "migrations": [["base", "9999_later"]], "counts": {}}', "newer program (it knows 9999_later)"),
+    ],
+)  # fmt: skip
+def test_a_manifest_that_cannot_be_used_is_one_sentence(transactional_db, tmp_path, settings, manifest, reason):
     settings.DATA_DIR = tmp_path
     bad = io.BytesIO()
     with tarfile.open(fileobj=bad, mode="w") as tar:
         info = tarfile.TarInfo("manifest.json")
         info.size = len(manifest)
         tar.addfile(info, io.BytesIO(manifest.encode()))
-    assert refused(tmp_path / "bad.tar", bad.getvalue())
+    assert reason in refused(tmp_path / "bad.tar", bad.getvalue())
 
 
 @pytest.mark.postgresql

@@ -1,6 +1,7 @@
 """`doctor` and `expire`: they name what is wrong, and remove only what has had its time."""
 
 import os
+import re
 import threading
 import time
 import uuid
@@ -21,11 +22,15 @@ from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
 from tests.delivery.test_cdn import pem_of
 from tests.support.factories import lease_of, make_job, make_user, make_video
+from tests.support.private_redis import PrivateRedis
 from tests.support.program import manage
 from tests.support.s3 import storage_of
+from vodplatform.base import redis_server
 from vodplatform.base.models import Unreferenced
 from vodplatform.base.processes.process import Access
 from vodplatform.base.records.database import connect_apart
+from vodplatform.management.commands import doctor as checks
+from vodplatform.management.commands import up
 from vodplatform.management.commands.doctor import clock, converter, idle_limit, pages_at_the_bucket, reader
 
 
@@ -371,3 +376,27 @@ def test_expire_keeps_the_folder_of_a_job_that_runs_for_days(db, settings, tmp_p
         os.utime(folder, (time.time() - 3 * 86_400,) * 2)
     call_command("expire")
     assert (live.exists(), dead.exists()) == (True, False)
+
+
+class TestBroker:
+    def test_doctor_names_the_server_that_up_starts(self, settings, monkeypatch):
+        settings.REDIS_IS_PRIVATE = True
+        assert checks.broker() is None
+        assert checks.broker_name().startswith("up starts ")
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr(redis_server, "_bundled", lambda: None)
+        assert "set REDIS_URL" in checks.broker()
+        with pytest.raises(CommandError, match="set REDIS_URL"):
+            up.redis_server()
+
+    def test_doctor_names_the_server_of_redis_url(self, settings, tmp_path):
+        settings.REDIS_IS_PRIVATE = False
+        server = PrivateRedis(tmp_path)
+        settings.REDIS_URL = server.url
+        assert "does not answer" in checks.broker()
+        server.start()
+        try:
+            assert checks.broker() is None
+            assert re.fullmatch(r"(Redis|Valkey) \d+\.\d+.* of REDIS_URL", checks.broker_name())
+        finally:
+            server.stop()

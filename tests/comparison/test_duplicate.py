@@ -63,3 +63,8 @@ def test_the_admin_shows_every_column_or_lists_it_as_not_shown() -> None:
     session_admin = ComparisonSessionAdmin(ComparisonSession, admin.site)
     assert {*session_admin.fields, *NOT_SHOWN} == set(column_names(ComparisonSession))
     assert {*VodInline.fields, *NOT_SHOWN_OF_VOD} == set(column_names(ComparisonVod))
+
+
+def test_a_column_that_does_not_exist_cannot_be_left_out() -> None:
+    with pytest.raises(ValueError, match="ComparisonVod has no offsett"):
+        column_names(ComparisonVod, {"offsett"})

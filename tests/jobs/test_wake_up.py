@@ -12,6 +12,7 @@ from django.test import override_settings
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.errors import ConnectionClosed
 
+from jobs_app import broker
 from jobs_app.broker import NotifyingRedisBroker, make_broker
 from tests.support.private_redis import PrivateRedis
 
@@ -49,23 +50,25 @@ def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
 
 @pytest.mark.parametrize("is_before", [False, True])
 def test_who_waits_is_told_of_a_message_and_one_that_came_before_is_there(
-    wakes: NotifyingRedisBroker, is_before: bool
+    wakes: NotifyingRedisBroker, monkeypatch: pytest.MonkeyPatch, is_before: bool
 ) -> None:
+    monkeypatch.setattr(broker, "ASK_SECONDS", LONG)
+    consumer = wakes.consume("align", timeout=SOON)
     if is_before:
         wakes.enqueue(MESSAGE)
+    else:
+        assert next(consumer) is None  # it has asked, and waits from now on
+        wakes.enqueue(MESSAGE)
     with ThreadPoolExecutor(1) as threads:
-        message = threads.submit(taken, wakes.consume("align", timeout=LONG))
-        if not is_before:
-            wakes.enqueue(MESSAGE)
-        assert message.result(SECONDS).message_id == MESSAGE.message_id
+        assert threads.submit(taken, consumer).result(SECONDS).message_id == MESSAGE.message_id
 
 
 def test_a_message_that_nobody_was_told_of_is_found(wakes: NotifyingRedisBroker) -> None:
     consumer = wakes.consume("align", timeout=SOON)
+    assert next(consumer) is None
+    RedisBroker.enqueue(wakes, MESSAGE)
     with ThreadPoolExecutor(1) as threads:
-        message = threads.submit(taken, consumer)
-        RedisBroker.enqueue(wakes, MESSAGE)
-        assert message.result(SECONDS)
+        assert threads.submit(taken, consumer).result(SECONDS)
 
 
 def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: NotifyingRedisBroker) -> None:
