@@ -214,7 +214,7 @@ def test_decoding_times_rise_and_are_never_behind_what_is_shown(tmp_path: Path) 
     assert Fraction(packets[0].time_base or 0) <= Fraction(1, 90_000)
 
 
-@pytest.mark.parametrize("count", [12, pytest.param(60, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("count", [12, pytest.param(60, marks=pytest.mark.services)])
 def test_a_damaged_header_is_refused_or_joined_and_nothing_else(tmp_path: Path, count: int) -> None:
     good, other = statement(tmp_path, 1).path, statement(tmp_path, 2).path
     content, dice, refused = other.read_bytes(), random.Random(7), 0

@@ -67,7 +67,7 @@ def hidden(folder: Path) -> Statement:
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[pytest.mark.exhaustive] if name in ("B-frames", "HDR", "transport stream") else [])
+        pytest.param(name, marks=[pytest.mark.services] if name in ("B-frames", "HDR", "transport stream") else [])
         for name in MAKERS
     ],
 )

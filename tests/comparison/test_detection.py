@@ -186,6 +186,15 @@ class TestRunning:
         assert len(asked.read_text().splitlines()) == 1
         assert SessionEvent.objects.filter(time=1.5, end=4.0, confidence=0.7, label=KNOWN["description"]).count() == 1
 
+    def test_a_comparison_that_was_deleted_meanwhile_fails_it(
+        self, api: Api, shown: ComparisonSession, asked: Path
+    ) -> None:
+        answer = api.post(f"{BASE}/{shown.pk}/events/detect", {"kinds": ["shots"]})
+        api.delete(f"{BASE}/{shown.pk}")
+        run_queue("analysis")
+        job = Job.objects.get(pk=answer.json()["job_id"])
+        assert (job.status, job.error["type"]) == ("failed", "session_not_found")  # type: ignore[index]
+
     def test_a_withdrawn_editor_fails(self, other_api: Api, other: User, shown: ComparisonSession, asked: Path) -> None:
         share = make_share(shown, other, role="editor")
         answer = other_api.post(f"{BASE}/{shown.pk}/events/detect", {"kinds": ["shots"]})
