@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-VERSION = "0.1.0"
+VERSION = "1.0.0"
 COMMIT_LETTERS = 12
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
 PACKAGE = Path(__file__).resolve().parent
