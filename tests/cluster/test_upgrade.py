@@ -10,16 +10,13 @@ import pytest
 from tests.cluster.load import check_nothing_is_wrong, work_while_hosts_change
 from tests.cluster.topology import Cluster, Host, running_cluster
 from tests.support.program import PROJECT_ROOT, manage
-from tests.support.releases import unpack_release
-
-# Two migrations came after it. Moves on with each release.
-PREVIOUS_RELEASE = "bcf5924448eaf6ce157313ce33bc26ac1d00af9e"
+from tests.support.releases import LAST_RELEASE, unpack_release
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster of the previous release."""
-    with running_cluster(unpack_release(PREVIOUS_RELEASE, tmp_path / "previous")) as found:
+    with running_cluster(unpack_release(LAST_RELEASE, tmp_path / "previous")) as found:
         yield found
 
 
@@ -39,5 +36,5 @@ def test_hosts_are_upgraded_in_turn_while_people_work(cluster: Cluster, tmp_path
     work_while_hosts_change(cluster, tmp_path, upgrade)
     assert releases == list(cluster.hosts)
     [(after,)] = cluster.place.query(migrations)
-    assert after > before
+    assert after >= before
     check_nothing_is_wrong(cluster)

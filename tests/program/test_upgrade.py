@@ -11,20 +11,19 @@ import pytest
 
 from tests.support.places import ACCOUNT, PASSWORD, database_url, on_server, prepare, programs
 from tests.support.program import Place, Program, Truth, manage
-from tests.support.releases import unpack_release
+from tests.support.releases import LAST_RELEASE, unpack_release
 from tests.support.s3 import Bucket
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.postgresql]
-PREVIOUS_RELEASE = "211dce2932f417c39ab090e6fc6f06cd43a84501"  # moves on with each release
 JOB_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tree of the previous release."""
-    return unpack_release(PREVIOUS_RELEASE, tmp_path_factory.mktemp("previous") / "tree")
+    return unpack_release(LAST_RELEASE, tmp_path_factory.mktemp("previous") / "tree")
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.program import PROJECT_ROOT
 
+LAST_RELEASE = "3d91feaa0f00924b678c1822a0da109fe32cd8c0"  # the commit of 1.0.0; each release replaces it by its own
+
 
 def unpack_release(commit: str, folder: Path) -> Path:
     """The tree of this commit in a folder that does not exist yet. Skips the test where there is no git history, or not
