@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 NAMES = ("redis-server", "valkey-server")
-WANTED = (7,)  # the oldest release that its makers still mend
+MIN_VERSION = (7,)  # oldest release that is still maintained
 ANSWER_SECONDS = 10
 VERSION = re.compile(r"(?P<name>\w+) server v=(?P<version>\d+(?:\.\d+)*)", re.IGNORECASE)
 
@@ -37,7 +37,7 @@ def find_redis_server() -> RedisServer:
     """
     found = [server for path in map(shutil.which, NAMES) if path and (server := _asked(path))]
     for server in found:
-        if server.version >= WANTED:
+        if server.version >= MIN_VERSION:
             return server
     if bundled := _bundled():
         found.append(bundled)
