@@ -373,21 +373,21 @@ def _end_job(lease: Lease, status: str, **values: Any) -> bool:
         if won:
             job = record_end(lease.job_id, status)
             admission.on_job_left(job.owner_id, job.lane)
-            transaction.on_commit(lambda: _count(job), robust=True)
+            transaction.on_commit(lambda: _record_outcome(job), robust=True)
     return bool(won)
 
 
-def _count(job: Job) -> None:
+def _record_outcome(job: Job) -> None:
     """Log the end of a job, and count it. A failure is a warning that says why and whose job it was."""
+    level, data = logging.INFO, {"kind": job.kind, "outcome": job.status}
     if job.status == JobStatus.FAILED:
         error = job.error or {}
-        event(
-            "processing.complete", level=logging.WARNING, kind=job.kind, outcome=job.status,
-            error_type=error.get("type"), message=error.get("message"), owner=str(job.owner_id),
-            queued_by_request=request_of(job.pk),
-        )  # fmt: skip
-    else:
-        event("processing.complete", kind=job.kind, outcome=job.status)
+        level = logging.WARNING
+        data |= {
+            "error_type": error.get("type"), "message": error.get("message"), "owner": str(job.owner_id),
+            "queued_by_request": request_of(job.pk),
+        }  # fmt: skip
+    event("processing.complete", level=level, **data)
     metrics.JOB_OUTCOMES.labels(job.kind, job.status).inc()
     if job.started_at and job.finished_at:
         metrics.JOB_SECONDS.labels(job.kind).observe((job.finished_at - job.started_at).total_seconds())

@@ -29,15 +29,17 @@ def reload_job(job_id: uuid.UUID) -> Job:
     return Job.objects.select_related("owner").get(pk=job_id)
 
 
-def asked_by() -> dict[str, str]:
+def request_data() -> dict[str, str]:
     """Return the data of an event that a request causes: the request's id, or nothing outside of requests."""
-    return {"request_id": found} if (found := logs.request_id.get()) else {}
+    request_id = logs.request_id.get()
+    return {"request_id": request_id} if request_id else {}
 
 
 def request_of(job_id: uuid.UUID) -> str:
     """Return the id of the last request that queued the job, or an empty string."""
     events = JobEvent.objects.filter(job=job_id, name__in=("queued", "retried")).order_by("id")
-    return str(data.get("request_id", "")) if (data := events.values_list("data", flat=True).last()) else ""
+    data = events.values_list("data", flat=True).last() or {}
+    return str(data.get("request_id", ""))
 
 
 def record_event(job: Job, name: str, **data: Any) -> None:
@@ -47,7 +49,7 @@ def record_event(job: Job, name: str, **data: Any) -> None:
 
 
 def record_change(job_id: uuid.UUID, name: str, **data: Any) -> Job:
-    """Read a row that has just been written, and :func:`record_event` its change."""
+    """Reload a job whose row has just been written, and record the event ``name`` of it."""
     job = reload_job(job_id)
     record_event(job, name, **data)
     return job

@@ -18,7 +18,7 @@ from jobs_app.kinds import is_pausable, kind_of, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import FINISHED, TRANSITIONS, Job, JobEvent, JobStatus, Priority
 from jobs_app.outputs import delete_outputs
-from jobs_app.record import asked_by, publish, publish_gone, record_change, record_end, reload_job
+from jobs_app.record import publish, publish_gone, record_change, record_end, reload_job, request_data
 from vodplatform.accounts.models import User
 from vodplatform.base import metrics
 from vodplatform.base.api import idempotency
@@ -49,7 +49,7 @@ def enqueue(
             is_pro_job=segments is not None, segments_data=segments,
         )  # fmt: skip
         job.refresh_from_db(fields=["created_at"])
-        JobEvent.objects.create(job=job, name="queued", data=asked_by())
+        JobEvent.objects.create(job=job, name="queued", data=request_data())
         publish(job)
         if is_admitted:
             send_on_commit(job)
@@ -133,7 +133,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
         job = _reload(job)
         if not won:
             raise DomainError("not_retryable", status=job.status)
-        record_change(job.pk, "retried", **asked_by())
+        record_change(job.pk, "retried", **request_data())
         send_on_commit(job)
     return job
 

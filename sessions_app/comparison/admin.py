@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
 from vodplatform.base.records.columns import column_names
 
-# Columns that tell staff nothing; all others are shown, those too that are added later.
+# Columns that tell staff nothing; all others are shown, including columns added later.
 NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "revision", "events_revision"}
 NOT_SHOWN_OF_VOD = {
     "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",

@@ -14,7 +14,7 @@ from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records.columns import column_values
 
-# All other columns are copied, those too that are added later.
+# All other columns are copied, including columns added later.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "created_at", "updated_at",
@@ -24,7 +24,7 @@ MAX_NAME = 200
 
 
 def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
-    """A copy that belongs to ``by``, paused. name: none for that of the original with "copy" behind it.
+    """A copy that belongs to ``by``, paused. name: defaults to the original's name plus "(copy)".
 
     Raises ``session_limit``, and ``video_not_found`` where a video is not one that ``by`` may see by themselves.
     """

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.workers import own_environment
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "test"
 INTERPRETER = """#!/bin/sh
 case "$2" in
@@ -38,6 +40,15 @@ class Suite:
         )
         self.said = ended.stdout
         return ended.returncode, (self.folder / "asked").read_text().splitlines()
+
+
+def test_no_run_uses_the_data_folder_of_the_shell():
+    shell = {"VOD_DATA_DIR": "/srv/vod", "VOD_LIBRARY_ROOTS": "/srv/vods=crew", "REDIS_URL": "redis://127.0.0.1/8"}
+    for worker, redis in (("", None), ("gw3", "redis://127.0.0.1/14")):
+        found = own_environment(worker, shell)
+        assert Path(found["VOD_DATA_DIR"]).name.startswith("vod-test-")
+        assert (found["VOD_LIBRARY_ROOTS"], found.get("REDIS_URL")) == ("", redis)
+        Path(found["VOD_DATA_DIR"]).rmdir()
 
 
 @pytest.fixture

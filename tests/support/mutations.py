@@ -53,7 +53,7 @@ class Mutation:
 
 
 def mutated(node: ast.AST) -> ast.AST | None:
-    """The node with another meaning, or None where this makes nothing of its kind."""
+    """Return the node with another meaning, or None if this node has no mutation."""
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPPOSITES:
         return ast.Compare(node.left, [OPPOSITES[type(node.ops[0])]()], node.comparators)  # type: ignore[list-item]
     if isinstance(node, ast.BoolOp):
@@ -101,7 +101,7 @@ def cases_by_line(data: CoverageData, path: Path) -> dict[int, list[str]]:
 
 
 def choose(data: CoverageData, count: int, rng: random.Random) -> list[tuple[Mutation, list[str]]]:
-    """Mutations, each in a file chosen by how many there may be, with the cases that run its line."""
+    """Return ``count`` random mutations, each with the cases that run its line."""
     possible: list[tuple[Mutation, list[str]]] = []
     for package in PACKAGES:
         for path in sorted((PROJECT_ROOT / package).rglob("*.py")):
@@ -115,7 +115,7 @@ def choose(data: CoverageData, count: int, rng: random.Random) -> list[tuple[Mut
 def caught_by(mutation: Mutation, cases: list[str], tree: Path) -> str | None:
     """Return the part of the suite in which a case fails in the tree with the mutation; None where none does.
 
-    The tree is as it was afterwards.
+    Restores the file afterwards.
     """
     path = tree / mutation.file
     source = path.read_text()

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 NAMES = ("redis-server", "valkey-server")
-MIN_VERSION = (7,)  # oldest release that is still maintained
+MIN_VERSION = (7,)  # older ones are used only if there is nothing else
 ANSWER_SECONDS = 10
 VERSION = re.compile(r"(?P<name>\w+) server v=(?P<version>\d+(?:\.\d+)*)", re.IGNORECASE)
 

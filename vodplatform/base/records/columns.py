@@ -9,7 +9,7 @@ from django.db.models import Field, Model
 
 
 def columns_of(model: type[Model], but: Collection[str] = ()) -> list[Field[Any, Any]]:
-    """Return all columns in the order of the model, but those whose names are in ``but``.
+    """Return all columns except those named in ``but``, in the order of the model.
 
     Raises ValueError where ``but`` names a column that the model does not have.
     """
@@ -25,5 +25,5 @@ def column_names(model: type[Model], but: Collection[str] = ()) -> list[str]:
 
 
 def column_values(row: Model, but: Collection[str] = ()) -> dict[str, Any]:
-    """Return the values of :func:`columns_of` one row by attribute; no related row is loaded."""
+    """Return the values of a row's columns by attribute name. Loads no related row."""
     return {column.attname: getattr(row, column.attname) for column in columns_of(type(row), but)}

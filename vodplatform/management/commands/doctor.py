@@ -216,11 +216,14 @@ def broker() -> str | None:
 
 
 def broker_name() -> str:
-    """Return which server program carries messages; its check has passed before."""
+    """Return which server program carries messages; empty where the server does not tell."""
     if settings.REDIS_IS_PRIVATE:
         return f"up starts {find_redis_server()}"
-    with connect(settings.REDIS_URL, 2) as client:
-        told = client.info("server")
+    try:
+        with connect(settings.REDIS_URL, 2) as client:
+            told = client.info("server")
+    except redis.RedisError:
+        return ""
     name = "Valkey" if "valkey_version" in told else "Redis"
     return f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
 
