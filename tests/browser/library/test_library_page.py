@@ -348,7 +348,7 @@ def test_two_or_three_are_compared_and_four_are_not(open_page: OpenPage, backsta
     pick(page, "Four")
     expect(bar).to_contain_text("3 selected")
     pick(page, "Three")
-    expect(bar).to_contain_text("4 selectedthree at most can be compared")
+    expect(bar).to_contain_text("4 selected three at most can be compared")
     expect(bar.get_by_role("link")).to_have_count(0)
     page.get_by_role("checkbox", name="Selected: Three").uncheck()
     expect(bar.get_by_role("link", name="Compare 3 videos")).to_be_visible()
