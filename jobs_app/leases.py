@@ -379,7 +379,8 @@ def _end_job(lease: Lease, status: str, **values: Any) -> bool:
 
 def _record_outcome(job: Job) -> None:
     """Log the end of a job, and count it. A failure is a warning that says why and whose job it was."""
-    level, data = logging.INFO, {"kind": job.kind, "outcome": job.status}
+    level = logging.INFO
+    data: dict[str, Any] = {"kind": job.kind, "outcome": job.status}
     if job.status == JobStatus.FAILED:
         error = job.error or {}
         level = logging.WARNING
