@@ -63,24 +63,23 @@ def small_disk(settings: Any, tmp_path: Path, folder: Path, monkeypatch: pytest.
         yield folder
         _unmount(folder)
         return
-    written = 0
 
-    def full(size: int) -> None:
-        nonlocal written
-        written += size
-        if written > DISK_BYTES:
+    def expect_room(size: int) -> None:
+        used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        if used + size > DISK_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     sendfile, write_bytes, rename = os.sendfile, Path.write_bytes, Path.rename
 
     def copy(target: int, source: int, offset: Any, count: int) -> int:
-        full(min(count, os.fstat(source).st_size))
+        left = os.fstat(source).st_size - os.lseek(source, 0, os.SEEK_CUR)
+        expect_room(min(count, left))
         return sendfile(target, source, offset, count)
 
     def write(path: Path, content: bytes) -> int:
         if path.is_relative_to(folder):
             path.touch()
-            full(len(content))
+            expect_room(len(content))
         return write_bytes(path, content)
 
     def move(path: Path, target: Any) -> Path:
