@@ -1297,7 +1297,7 @@ export interface paths {
         };
         /**
          * Get a job
-         * @description One job: its state and progress, and its result or error once it has ended.
+         * @description Return the state and progress of a job, and its result or error once it has ended.
          */
         get: operations["jobs_get"];
         put?: never;

@@ -40,7 +40,7 @@ class JobViewSet(ApiViewSet[Job]):
 
     @extend_schema(operation_id="jobs_get", summary="Get a job", responses={200: JobSerializer})
     def retrieve(self, request: Request, job_id: str) -> Response:
-        """One job: its state and progress, and its result or error once it has ended."""
+        """Return the state and progress of a job, and its result or error once it has ended."""
         return Response(JobSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="jobs_delete", summary="Delete a job", responses={204: None})

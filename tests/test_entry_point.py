@@ -1,4 +1,4 @@
-"""What every command does before Django reads its words: the version, the data folder, a wrong setting, pytest."""
+"""The entry point of every command: `--version`, `--data-dir`, wrong settings, and `manage.py test`."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class TestDatabase:
                 status, body, seconds = ask(anonymous)
                 assert (status, body["database"]) == (503, "down")
                 assert seconds < LONGEST_SECONDS
-            # One question hangs, however often it is asked.
+            # Only one thread waits for the database, however many requests come.
             assert [thread.name for thread in threading.enumerate()].count("database") == 1
         finally:
             if is_file:

@@ -18,7 +18,7 @@ from vodplatform.base.records.columns import column_names, column_values
 
 pytestmark = pytest.mark.django_db
 EVENT_OWN = {"id", "session", "vod"}
-# Values that no column has by itself, for those whose choices and constraints allow few.
+# Values that differ from the defaults, for columns whose choices and constraints allow few values.
 UNUSUAL = {
     "sync_mode": "independent", "rate": 0.5, "offset_source": "audio", "offset_confidence": 0.25, "color": "#aabbcc",
     "origin": "import", "vod_id": "a", "ordinal": 0, "time": 1.5, "end": 2.5, "created_by_name": "Anna",

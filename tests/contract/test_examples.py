@@ -323,7 +323,7 @@ OUTDATED = "docs/api-examples.json does not match the program: run `make example
 
 
 def compare(written: dict[str, Any], name: str, made: dict[str, Any]) -> None:
-    """Expect the call to be answered as its example says; write the example instead where the run is told to."""
+    """Expect the answer that the example shows; write the example instead if VOD_WRITE_EXAMPLES is set."""
     if os.environ.get("VOD_WRITE_EXAMPLES"):
         written[name] = made
     example = written.get(name)

