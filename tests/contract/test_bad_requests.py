@@ -39,7 +39,7 @@ from vodplatform.base.errors import MAX_ERRORS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection", "steps_kind")]
 SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"
-# One operation of each kind, and one that reads its query and has ids in its address.
+# Return one operation of each kind, and one with query parameters and ids in its address.
 KINDS = [*one_of_each_kind(), ("get", f"{BASE}/{{session_id}}/events")]
 
 
@@ -308,7 +308,7 @@ def met(method: str, url: bytes | str, headers: Headers, body: bytes = b"") -> A
     return answer
 
 
-# One address of each kind.
+# Return one address of each kind.
 OTHER_KINDS = ("/", "/health", "/api/docs", "/login", "/compare", "/static/none")
 TAKE_FORMS = {
     "/login", "/logout", "/signup", "/account", "/account/password", "/account/sessions", "/admin/login/",
@@ -398,7 +398,7 @@ assert len(WITH_PARTS) > 8
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many parts the framework went through, each time that it did."""
+    """Return the number of parts that the framework validated, for each validation."""
     found: list[int] = []
     fields = (
         (serializers.ListField, "run_child_validation"), (serializers.DictField, "run_child_validation"),

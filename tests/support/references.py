@@ -50,7 +50,7 @@ def names_in(scope: ast.AST) -> set[str]:
 
 
 class Module:
-    """One Python file of the project: its names, its classes, what it imports, its docstrings and comments."""
+    """A Python file of the project: its names, classes, imports, docstrings and comments."""
 
     def __init__(self, path: Path) -> None:
         text = path.read_text()

@@ -306,7 +306,7 @@ def test_work_is_paused_resumed_and_cancelled(open_page: OpenPage, backstage: Ba
     expect(status).to_have_text("Paused")
     expect(page.locator("[data-said]")).to_have_text("Paused.")
     assert backstage.status(job=job) == "paused"
-    # The pressed button is gone, and the focus is on the one in its place.
+    # The pressed button is gone, and the focus is on the button that replaced it.
     expect(work.get_by_role("button", name="Resume")).to_be_focused()
     work.get_by_role("button", name="Resume").click()
     expect(status).to_have_text("Queued")
