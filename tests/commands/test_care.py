@@ -381,11 +381,12 @@ def test_expire_keeps_the_folder_of_a_job_that_runs_for_days(db, settings, tmp_p
 class TestBroker:
     def test_doctor_names_the_server_that_up_starts(self, settings, monkeypatch):
         settings.REDIS_IS_PRIVATE = True
-        assert checks.broker() is None
-        assert checks.broker_name().startswith("up starts ")
+        problem, program = checks.broker()
+        assert problem is None
+        assert program.startswith("up starts ")
         monkeypatch.setenv("PATH", "/nowhere")
         monkeypatch.setattr(redis_server, "_bundled", lambda: None)
-        assert "set REDIS_URL" in checks.broker()
+        assert "set REDIS_URL" in checks.broker()[0]
         with pytest.raises(CommandError, match="set REDIS_URL"):
             up.redis_server()
 
@@ -393,10 +394,11 @@ class TestBroker:
         settings.REDIS_IS_PRIVATE = False
         server = PrivateRedis(tmp_path)
         settings.REDIS_URL = server.url
-        assert "does not answer" in checks.broker()
+        assert "does not answer" in checks.broker()[0]
         server.start()
         try:
-            assert checks.broker() is None
-            assert re.fullmatch(r"(Redis|Valkey) \d+\.\d+.* of REDIS_URL", checks.broker_name())
+            problem, program = checks.broker()
+            assert problem is None
+            assert re.fullmatch(r"(Redis|Valkey) \d+\.\d+.* of REDIS_URL", program)
         finally:
             server.stop()

@@ -61,6 +61,7 @@ class Command(BaseCommand):
         if options["fix"]:
             self._mend(is_sure=options["yes"])
         self.stdout.write(f"     {sentence()}")
+        broker_problem, broker_program = broker()
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("data folder", data_folder),
             ("database", database),
@@ -69,7 +70,7 @@ class Command(BaseCommand):
             ("installation", belonging),
             ("append-only tables", append_only),
             ("room", room),
-            ("broker", broker),
+            ("broker", lambda: broker_problem),
             ("storage", storage),
             ("bucket and pages", pages_at_the_bucket),
             ("library folders", library_folders),
@@ -90,7 +91,7 @@ class Command(BaseCommand):
                 continue
             problem = unusable if check is database else check()
             wrong += problem is not None
-            said = problem or (broker_name() if check is broker else "")
+            said = problem or (broker_program if name == "broker" else "")
             self.stdout.write(f"{'ok  ' if problem is None else 'BAD '} {name}{': ' + said if said else ''}")
         if wrong:
             sys.exit(1)
@@ -200,32 +201,19 @@ def room() -> str | None:
     )
 
 
-def broker() -> str | None:
-    if settings.REDIS_IS_PRIVATE:
-        try:
-            find_redis_server()
-        except NoRedisServer as exc:
-            return str(exc)
-        return None
+def broker() -> tuple[str | None, str]:
+    """Return what is wrong with the server that carries messages, and which program it is where nothing is."""
     try:
-        with connect(settings.REDIS_URL, 2) as client:
-            client.ping()
-    except redis.RedisError as exc:
-        return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL."
-    return None
-
-
-def broker_name() -> str:
-    """Return which server program carries messages; empty where the server does not tell."""
-    if settings.REDIS_IS_PRIVATE:
-        return f"up starts {find_redis_server()}"
-    try:
+        if settings.REDIS_IS_PRIVATE:
+            return None, f"up starts {find_redis_server()}"
         with connect(settings.REDIS_URL, 2) as client:
             told = client.info("server")
-    except redis.RedisError:
-        return ""
+    except NoRedisServer as exc:
+        return str(exc), ""
+    except redis.RedisError as exc:
+        return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL.", ""
     name = "Valkey" if "valkey_version" in told else "Redis"
-    return f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
+    return None, f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
 
 
 def library_folders() -> str | None:
