@@ -17,6 +17,8 @@ from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
+from tests.support.factories import make_job
+from vodplatform.accounts.models import User
 from vodplatform.base.processes.process import Limits
 
 started = threading.Event()
@@ -137,6 +139,17 @@ def running_lane() -> Iterator[Thread]:
         go_on.set()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def make(owner: User, status: str = "queued", **fields: Any) -> Job:
+    """A job in the lane ``test``, by default of the kind that answers at once."""
+    return make_job(owner, status, **{"kind": "test.echo", "lane": "test", "params": {}, **fields})
+
+
+def again(job: Job) -> Job:
+    """The job as its row is now."""
+    job.refresh_from_db()
+    return job
 
 
 NAMES = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -45,22 +44,10 @@ class TestOne:
             assert moment.utcoffset() == timedelta(0)
             assert abs(datetime.now(UTC) - moment) < timedelta(minutes=1)
 
-    def test_somebody_elses_is_not_found(
-        self, other_api: Api, moderator_api: Api, admin_api: Api, anonymous: Api, owner: User
-    ) -> None:
-        job, done = make_job(owner), make_job(owner, "completed")
-        for client in (other_api, moderator_api):
-            for method in ("GET", "DELETE"):
-                refused(client.send(method, f"{URL}/{done.pk}"), 404, "job_not_found")
-            for action in ("cancel", "retry", "pause", "resume"):
-                refused(client.post(f"{URL}/{job.pk}/{action}"), 404, "job_not_found")
-        refused(anonymous.post(f"{URL}/{job.pk}/cancel"), 401, "unauthenticated")
-        refused(admin_api.get(f"{URL}/{uuid.uuid4()}"), 404, "job_not_found")
-        assert admin_api.get(f"{URL}/none").status_code == 404
-        # Admins see everybody's.
-        assert admin_api.get(f"{URL}/{job.pk}").json()["status"] == "queued"
-        assert admin_api.post(f"{URL}/{job.pk}/cancel").json()["status"] == "cancelled"
-        assert Job.objects.count() == 2
+    def test_somebody_elses_is_not_found(self, other_api: Api, owner: User) -> None:
+        job = make_job(owner, "completed")
+        refused(other_api.get(f"{URL}/{job.pk}"), 404, "job_not_found")
+        refused(other_api.delete(f"{URL}/{job.pk}"), 404, "job_not_found")
 
 
 class TestList:
@@ -116,13 +103,14 @@ class TestActions:
     def act(self, api: Api, job: Job, action: str, **options: Any) -> Any:
         return api.post(f"{URL}/{job.pk}/{action}", **options)
 
-    @pytest.mark.parametrize("status", ["queued", "processing"])
+    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
     def test_a_live_job_is_cancelled_and_again_with_the_same_answer(self, api: Api, owner: User, status: str) -> None:
         job = make_job(owner, status)
         response = self.act(api, job, "cancel", raw=b'{"a": 1}')
         assert (response.status_code, response.json()["status"]) == (200, "cancelled")
         assert response.json()["finished_at"] is not None
         assert self.act(api, job, "cancel").json() == response.json()
+        assert [event.name for event in job.events.all()] == ["cancelled"]
 
     def test_what_a_status_does_not_allow_is_a_conflict(self, api: Api, owner: User) -> None:
         for status in JobStatus.values:

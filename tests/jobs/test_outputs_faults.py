@@ -22,6 +22,7 @@ from jobs_app.sweeping import Sweep
 from tests.comparison.test_align import BOX, stand_in
 from tests.comparison.test_timer_preview import ECHO
 from tests.conftest import Library
+from tests.jobs.kinds import again, make
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import lease_of, make_job, make_session, make_video
 from tests.support.s3 import Bucket
@@ -116,25 +117,20 @@ class TestRunning:
     def _asked_each_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("jobs_app.outage.ASK_SECONDS", 0.0)
 
-    def queue(self, owner: User, kind: str) -> Job:
-        return make_job(owner, kind=kind, lane="test", params={})
-
     def test_a_kind_that_stores_waits_until_the_storage_is_back(self, owner: User, files: Files) -> None:
-        job = self.queue(owner, "test.store")
+        job = make(owner, kind="test.store")
         files.is_away = True
         run_queue("test")
-        job.refresh_from_db()
-        assert (job.status, job.attempt, job.retries, job.crashes) == ("waiting", 0, 0, 0)
+        assert (again(job).status, job.attempt, job.retries, job.crashes) == ("waiting", 0, 0, 0)
         assert job.away_since is not None
         files.is_away = False
         Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
         services.queue_due(job.pk)
         run_queue("test")
-        job.refresh_from_db()
-        assert (job.status, files.keys()) == ("completed", [job.result["key"]])
+        assert (again(job).status, files.keys()) == ("completed", [job.result["key"]])
 
     def test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself(self, owner: User, files: Files) -> None:
-        jobs = [self.queue(owner, "test.store") for _ in range(3)]
+        jobs = [make(owner, kind="test.store") for _ in range(3)]
         files.is_away = True
         for _ in range(2):
             run_queue("test")
@@ -152,13 +148,13 @@ class TestRunning:
     )
     def test_after_a_day_of_it_the_job_says_why(self, owner: User, hours: int, minutes: int, status: str) -> None:
         """Unless its last attempt went on for a while before the storage went away again."""
-        job = self.queue(owner, "test.store")
+        job = make(owner, kind="test.store")
         lease = lease_of(leases.claim("test", "w"))
         ago = {"away_since": Now() - timedelta(hours=hours), "started_at": Now() - timedelta(minutes=minutes)}
         Job.objects.filter(pk=job.pk).update(**ago)
         assert leases.wait_for_storage(lease, "unavailable", "The file storage does not answer.")
-        job.refresh_from_db()
-        assert (job.status, (job.error or {}).get("type")) == (status, "unavailable" if status == "failed" else None)
+        error = "unavailable" if status == "failed" else None
+        assert (again(job).status, (job.error or {}).get("type")) == (status, error)
 
     def test_a_full_disk_is_told_as_one(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(*arguments: object, **options: object) -> str:
@@ -167,17 +163,16 @@ class TestRunning:
         monkeypatch.setattr(outputs.default_storage, "save", full)
         with pytest.raises(StoreFull):
             put(Job(pk=uuid.uuid4()))
-        job = self.queue(owner, "test.store")
+        job = make(owner, kind="test.store")
         Job.objects.filter(pk=job.pk).update(retries=100)
         run_queue("test")
-        job.refresh_from_db()
-        assert (job.status, job.error["type"]) == ("failed", "disk_full")
+        assert (again(job).status, job.error["type"]) == ("failed", "disk_full")
 
     def test_what_a_failed_attempt_stored_may_stay_for_a_while(
         self, owner: User, files: Files, monkeypatch: pytest.MonkeyPatch, events: list[tuple[str, dict[str, Any]]]
     ) -> None:
         """The storage goes away between what the attempt stored and its end."""
-        job = self.queue(owner, "test.half")
+        job = make(owner, kind="test.half")
         keep = outputs.keep
 
         def keep_and_lose(key: str, content: bytes) -> str:
@@ -187,8 +182,7 @@ class TestRunning:
 
         monkeypatch.setattr(outputs, "keep", keep_and_lose)
         run_queue("test")
-        job.refresh_from_db()
-        assert (job.status, job.error["type"]) == ("failed", "no_timer")
+        assert (again(job).status, job.error["type"]) == ("failed", "no_timer")
         assert [name for name, _ in events].count("outputs.left") == 1
         assert len(files.keys()) == 1
 

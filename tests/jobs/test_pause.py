@@ -7,30 +7,21 @@ from typing import Any
 import pytest
 
 from jobs_app import leases, services
-from jobs_app.models import Job, JobEvent
+from jobs_app.models import JobEvent
 from jobs_app.runner import run_queue
 from tests.jobs import kinds
-from tests.jobs.kinds import running_lane
+from tests.jobs.kinds import again, make, running_lane
 from tests.support.api import Api, refused
-from tests.support.factories import lease_of, make_job
+from tests.support.factories import lease_of
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 
 
-def make(owner: User, status: str = "queued", **fields: Any) -> Job:
-    return make_job(owner, status, **{"kind": "test.steps", "lane": "test", "params": {}, **fields})
-
-
-def again(job: Job) -> Job:
-    job.refresh_from_db()
-    return job
-
-
 @pytest.mark.usefixtures("kinds", "running_keeper")
 def test_a_running_job_stops_and_goes_on_from_its_checkpoint(owner: User) -> None:
-    job = make(owner)
+    job = make(owner, kind="test.steps")
     with running_lane():
         assert kinds.started.wait(10)
         paused = services.pause(again(job))
@@ -57,7 +48,7 @@ def test_its_child_is_killed_and_what_the_child_had_saved_is_kept(owner: User, s
 
 @pytest.mark.parametrize("status", ["queued", "waiting", "processing"])
 def test_any_live_job_of_a_kind_with_checkpoints_is_paused_and_resumed_once(api: Api, owner: User, status: str) -> None:
-    job = make(owner, status)
+    job = make(owner, status, kind="test.steps")
     response = api.post(f"/api/v1/jobs/{job.pk}/pause")
     assert (response.status_code, response.json()["status"], response.json()["pausable"]) == (200, "paused", True)
     assert api.post(f"/api/v1/jobs/{job.pk}/pause").json() == response.json()
@@ -72,8 +63,8 @@ def test_any_live_job_of_a_kind_with_checkpoints_is_paused_and_resumed_once(api:
 
 
 def test_a_paused_job_holds_no_place(owner: User) -> None:
-    first = make(owner, "processing")
-    make(owner, "processing")
+    first = make(owner, "processing", kind="test.steps")
+    make(owner, "processing", kind="test.steps")
     third = services.enqueue("test.steps", owner, {})
     assert not third.admitted
     services.pause(first)
@@ -81,7 +72,7 @@ def test_a_paused_job_holds_no_place(owner: User) -> None:
 
 
 def test_who_lost_the_lease_to_a_pause_saves_no_checkpoint(owner: User) -> None:
-    job = make(owner, "processing")
+    job = make(owner, "processing", kind="test.steps")
     lease = lease_of(job)
     services.pause(job)
     assert not leases.save_checkpoint(lease, {"late": True})
@@ -89,10 +80,10 @@ def test_who_lost_the_lease_to_a_pause_saves_no_checkpoint(owner: User) -> None:
 
 
 def test_a_crash_goes_on_from_the_checkpoint_too_and_a_retry_from_the_beginning(owner: User) -> None:
-    job = make(owner, "processing")
+    job = make(owner, "processing", kind="test.steps")
     assert leases.save_checkpoint(lease_of(job), {"done": [1, 1]})
     leases.record_crash(lease_of(job), "gone")
-    failed = make(owner, "failed", checkpoint={"done": [1, 1]})
+    failed = make(owner, "failed", kind="test.steps", checkpoint={"done": [1, 1]})
     services.retry(failed)
     kinds.go_on.set()
     run_queue("test")

@@ -28,6 +28,7 @@ from jobs_app.kinds import registry
 from jobs_app.models import Job, JobStatus, LaneLimit
 from jobs_app.runner import Room, run_queue
 from sessions_app.comparison.services import delete_session
+from tests.jobs.kinds import again, make
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
@@ -45,9 +46,15 @@ def one_at_a_time(kinds: None, settings: Any) -> None:
     settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
 
 
-def again(job: Job) -> Job:
-    job.refresh_from_db()
-    return job
+@contextmanager
+def kept_by_a_thread(context: JobContext) -> Iterator[None]:
+    """A keeper of its own looks after the lease of a job during the block."""
+    keeper = LeaseKeeper()
+    with keeper.keep(context):
+        keeper.start()
+        yield
+    keeper.stop()
+    assert keeper.join(10)
 
 
 @contextmanager
@@ -162,10 +169,10 @@ class TestPlaces:
         anna, ben = make_user(), make_user()
         for user in (anna, ben):
             for _ in range(2):
-                make_job(user, "processing", kind="test.echo", lane="third")
+                make(user, "processing", lane="third")
         for lane, users in (("test", (anna, ben)), ("align", (ben, anna))):
             for turn, user in enumerate(users):
-                make_job(user, kind="test.echo", lane=lane, turn=turn)
+                make(user, lane=lane, turn=turn)
         real, met, seen = leases._try_lock, threading.Barrier(2, timeout=5), threading.local()
 
         def together(space: int, name: bytes) -> bool:
@@ -187,18 +194,18 @@ class TestPlaces:
 class TestAlone:
     def test_a_process_emptied_for_a_job_that_is_gone_goes_on(self) -> None:
         here = Room()
-        make_job(make_user(), kind="test.echo", lane="align")
+        make(make_user(), lane="align")
         assert here.take("align", look_first=True)
-        make_job(make_user(), kind="test.echo", lane="test", crashes=2)
+        make(make_user(), crashes=2)
         assert here.take("test", look_first=True) is None
         leases.complete(lease_of(leases.claim("test", "another process")), {})
-        make_job(make_user(), kind="test.echo", lane="test")
+        make(make_user())
         assert here.take("test", look_first=True) is not None
 
     def test_one_emptied_in_vain_takes_from_the_lane_that_woke_it(self) -> None:
         here = Room()
         here._drained_for = "test"
-        make_job(make_user(), kind="test.echo", lane="align")
+        make(make_user(), lane="align")
         assert here.take("align", look_first=True) is not None
 
 
@@ -210,7 +217,7 @@ class TestLimits:
 
     def claimed(self) -> int:
         for _ in range(5):
-            make_job(make_user(), kind="test.echo", lane="test")
+            make(make_user())
         return sum(1 for _ in range(5) if leases.claim("test", "worker"))
 
     def test_admins_lower_and_raise_them_without_a_restart(self, admin_person: User, settings: Any) -> None:
@@ -258,7 +265,7 @@ class TestRoom:
         here = Room()
         here.max_jobs = 2
         for lane in ("align", "align", "align", "test", "test"):
-            make_job(make_user(), kind="test.echo", lane=lane)
+            make(make_user(), lane=lane)
         assert here.take("align", look_first=True)
         assert here.take("align", look_first=True)
         assert here.take("align", look_first=True) is None
@@ -301,7 +308,7 @@ class TestEnds:
     def test_what_a_new_attempt_stores_is_not_swept_with_the_old(
         self, owner: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        job = make_job(owner, "failed", kind="test.echo", lane="test")
+        job = make(owner, "failed")
         real = outputs._files
 
         def meanwhile(prefix: str) -> Iterator[str]:
@@ -370,16 +377,12 @@ class TestLeases:
         settings.JOB_LEASE_SECONDS, settings.JOB_RENEW_SECONDS, settings.JOB_CONTROL_SECONDS = 0.5, 0.1, 0.05
         go = threading.Event()
         monkeypatch.setattr(leases, "renew", lambda tokens: go.wait(20))
-        context = JobContext(make_job(owner, "processing", kind="test.echo", lane="test"))
-        keeper = LeaseKeeper()
-        with keeper.keep(context):
-            keeper.start()
+        context = JobContext(make(owner, "processing"))
+        with kept_by_a_thread(context):
             try:
                 wait_until(lambda: context.stop_reason() is not None)
             finally:
                 go.set()
-        keeper.stop()
-        assert keeper.join(10)
 
     @pytest.mark.postgresql
     def test_a_handler_that_hears_nothing_ends_its_worker_only_where_the_database_answers(
@@ -398,22 +401,18 @@ class TestLeases:
         monkeypatch.setattr(leases, "held_tokens", lambda tokens: set())
         monkeypatch.setattr(leases, "tokens_to_preempt", lambda tokens: set())
         monkeypatch.setattr(os, "kill", lambda pid, number: ended.append(number))
-        context = JobContext(make_job(owner, "processing", kind="test.echo", lane="test"))
+        context = JobContext(make(owner, "processing"))
         context.lost.set()
-        keeper = LeaseKeeper()
-        with keeper.keep(context):
-            keeper.start()
+        with kept_by_a_thread(context):
             time.sleep(1.0)
             assert ended == []
             is_away.clear()
             wait_until(lambda: ended == [signal.SIGTERM])
-        keeper.stop()
-        assert keeper.join(10)
 
     def test_after_trouble_nobody_is_taken_over_before_all_could_renew(
         self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now() - timedelta(seconds=1))
+        job = make(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         monkeypatch.setattr(messages, "send", lambda job: None)
         keeper = LeaseKeeper()
         monkeypatch.setattr(sweeping, "keeper", keeper)
@@ -425,7 +424,7 @@ class TestLeases:
         assert again(job).status == "queued"
 
     def test_what_heard_nothing_of_the_end_is_given_back(self, owner: User) -> None:
-        job = make_job(owner, "processing", kind="test.echo", lane="test")
+        job = make(owner, "processing")
         keeper = LeaseKeeper()
         with keeper.keep(JobContext(again(job))):
             keeper.give_back_all()
@@ -438,7 +437,7 @@ class TestLeases:
             asked.append(message.args[1])
             raise OSError("no answer")
 
-        jobs = [make_job(owner, kind="test.echo", lane="test") for _ in range(4)]
+        jobs = [make(owner) for _ in range(4)]
         monkeypatch.setattr(broker, "enqueue", refuse)
         monkeypatch.setattr(messages, "_silent_until", 0.0)
         for job in jobs[:3]:

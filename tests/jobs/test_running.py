@@ -21,8 +21,7 @@ from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_job, run_queue
 from jobs_app.sweeping import Sweep
 from tests.jobs import kinds
-from tests.jobs.kinds import running_lane
-from tests.support.factories import make_job
+from tests.jobs.kinds import again, make, running_lane
 from tests.support.waiting import wait_until, within
 from vodplatform.accounts.models import User
 
@@ -31,19 +30,10 @@ LATE_SECONDS = 2  # for a machine that is busy with something else
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 
 
-def queue(owner: User, kind: str, **fields: Any) -> Job:
-    return make_job(owner, kind=kind, lane="test", **{"params": {}, **fields})
-
-
-def ended(job: Job) -> Job:
-    job.refresh_from_db()
-    return job
-
-
 def test_a_lane_runs_until_it_is_empty(owner: User) -> None:
-    jobs = [queue(owner, "test.echo", params={"n": number}) for number in range(3)]
+    jobs = [make(owner, params={"n": number}) for number in range(3)]
     assert run_queue("test") == 3
-    assert [ended(job).result for job in jobs] == [{"params": {"n": n}, "attempt": 1} for n in range(3)]
+    assert [again(job).result for job in jobs] == [{"params": {"n": n}, "attempt": 1} for n in range(3)]
     for job in jobs:
         events = JobEvent.objects.filter(job=job).values_list("name", "attempt")
         assert list(events) == [("processing", 1), ("completed", 1)]
@@ -69,17 +59,17 @@ SLEEPS = {"code": "import time; time.sleep(60)", "seconds": 0.3}
 def test_a_job_that_fails_says_why_and_nothing_of_our_faults(
     owner: User, kind: str, params: dict[str, Any], error: str, attempts: int, text: str
 ) -> None:
-    job = queue(owner, kind, params=params)
+    job = make(owner, kind=kind, params=params)
     run_queue("test")
-    assert (ended(job).status, job.error["type"], job.attempt) == ("failed", error, attempts)
+    assert (again(job).status, job.error["type"], job.attempt) == ("failed", error, attempts)
     assert text in job.error["message"]
     assert "not for users" not in str(job.error)
 
 
 def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
-    job = queue(owner, "test.store")
+    job = make(owner, kind="test.store")
     run_queue("test")
-    result = ended(job).result
+    result = again(job).result
     assert result["key"].startswith(f"jobs/{job.pk}/")
     with default_storage.open(result["key"]) as file:
         assert file.read() == b"made"
@@ -90,7 +80,7 @@ def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(
     owner: User, settings: Any, tmp_path: Path
 ) -> None:
     settings.DATA_DIR = tmp_path
-    job = queue(owner, "test.store")
+    job = make(owner, kind="test.store")
     late = leases.claim("test", "a worker that stood still")
     assert (
         late and late.lease_token and leases.record_crash(leases.Lease(job.pk, late.lease_token), "its lease ran out")
@@ -113,9 +103,9 @@ def test_a_childs_progress_is_the_jobs(owner: User) -> None:
         'import json; [print(json.dumps({"progress": n, "message": str(n)})) for n in (10, 30)]; '
         'print("[1]\\nx"); print(json.dumps({"answer": 42}))'
     )
-    job = queue(owner, "test.child", params={"code": code})
+    job = make(owner, kind="test.child", params={"code": code})
     run_queue("test")
-    assert ended(job).status == "completed"
+    assert again(job).status == "completed"
     assert (job.progress, job.result["messages"]) == (100, [{"answer": 42}])
     shown = JobEvent.objects.filter(job=job).values_list("name", flat=True)
     assert list(shown) == ["processing", "completed"]
@@ -126,9 +116,9 @@ class TestCancelling:
     @pytest.mark.parametrize("end", ["cancelled", "deleted"])
     def test_the_child_is_killed_within_a_second(self, owner: User, settings: Any, end: str) -> None:
         settings.JOB_CONTROL_SECONDS = 0.5  # as in the program
-        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        job = make(owner, kind="test.child", params={"code": kinds.SLEEPS})
         with running_lane() as thread:
-            pid = int(wait_until(lambda: ended(job).message))
+            pid = int(wait_until(lambda: again(job).message))
             assert psutil.pid_exists(pid)
             began = time.monotonic()
             services.cancel(job) if end == "cancelled" else Job.objects.filter(pk=job.pk).delete()
@@ -139,33 +129,33 @@ class TestCancelling:
         assert found == ([("cancelled", None)] if end == "cancelled" else [])
 
     def test_a_handler_that_notices_late_writes_nothing(self, owner: User) -> None:
-        job = queue(owner, "test.wait")
+        job = make(owner, kind="test.wait")
         with running_lane():
             assert kinds.started.wait(10)
             services.cancel(Job.objects.get(pk=job.pk))
             kinds.go_on.set()
-        assert (ended(job).status, job.result, job.progress) == ("cancelled", None, 0)
+        assert (again(job).status, job.result, job.progress) == ("cancelled", None, 0)
 
 
 @pytest.mark.both
 @pytest.mark.usefixtures("kinds", "running_keeper")
 class TestKeeping:
     def test_a_running_jobs_lease_is_renewed(self, owner: User) -> None:
-        job = queue(owner, "test.wait")
+        job = make(owner, kind="test.wait")
         with running_lane():
             assert kinds.started.wait(10)
-            first = ended(job).lease_until
-            wait_until(lambda: ended(job).lease_until > first)
-        assert ended(job).status == "completed"
+            first = again(job).lease_until
+            wait_until(lambda: again(job).lease_until > first)
+        assert again(job).status == "completed"
 
     def test_a_worker_that_shuts_down_gives_its_job_back(self, owner: User) -> None:
-        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        job = make(owner, kind="test.child", params={"code": kinds.SLEEPS})
         with running_lane() as thread:
-            pid = int(wait_until(lambda: ended(job).message))
+            pid = int(wait_until(lambda: again(job).message))
             keeper.stop()
             thread.join(10)
             assert not psutil.pid_exists(pid)
-        assert (ended(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
+        assert (again(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
 
     def test_a_worker_that_cannot_renew_stops_by_itself(
         self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
@@ -175,17 +165,17 @@ class TestKeeping:
         def refuse(*args: object) -> None:
             raise OperationalError("the database is away")
 
-        job = queue(owner, "test.child", params={"code": kinds.SLEEPS})
+        job = make(owner, kind="test.child", params={"code": kinds.SLEEPS})
         with running_lane():
-            pid = wait_until(lambda: ended(job).message)
+            pid = wait_until(lambda: again(job).message)
             for name in ("held_tokens", "renew"):
                 monkeypatch.setattr(leases, name, refuse)
             wait_until(lambda: not psutil.pid_exists(int(pid)))
             monkeypatch.undo()
             # It was the database that was away, and the row is still this attempt's: nobody has crashed.
-            wait_until(lambda: ended(job).message.isdigit() and job.message != pid)
+            wait_until(lambda: again(job).message.isdigit() and job.message != pid)
             services.cancel(job)
-        assert (ended(job).attempt, job.crashes) == (1, 0)
+        assert (again(job).attempt, job.crashes) == (1, 0)
         names = list(JobEvent.objects.filter(job=job).order_by("id").values_list("name", flat=True))
         assert names[-4:] == ["processing", "given_back", "processing", "cancelled"]
 
@@ -201,11 +191,11 @@ class TestKeeping:
 
         monkeypatch.setattr(runner, "kind_of", lambda name: SimpleNamespace(handler=forget))
         monkeypatch.setattr(keeper, "is_database_stable", lambda: is_database_stable)
-        job = queue(owner, "test.echo")
+        job = make(owner)
         claimed = leases.claim("test", "me", is_alone=True)
         assert claimed
         run_job(claimed)
-        assert ended(job).status == ("processing" if is_database_stable else "queued")
+        assert again(job).status == ("processing" if is_database_stable else "queued")
 
 
 def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +204,7 @@ def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeyp
     monkeypatch.setattr(messages, "send", sent.append)
     sweep = Sweep()
     sweep()
-    job = queue(owner, "test.echo")
+    job = make(owner)
     Sweep({"align", "merge"})()
     assert sent == []
     Sweep({"align", "test"})()
@@ -225,11 +215,11 @@ def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeyp
 def test_a_message_reaches_the_broker_and_a_worker_runs_the_job(owner: User) -> None:
     from dramatiq import Worker
 
-    job = queue(owner, "test.echo")
+    job = make(owner)
     messages.send(job)
     worker = Worker(broker, worker_timeout=50, worker_threads=1)
     worker.start()
     try:
-        wait_until(lambda: ended(job).status == "completed")
+        wait_until(lambda: again(job).status == "completed")
     finally:
         worker.stop()

@@ -6,7 +6,6 @@ import threading
 import time
 import uuid
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -16,18 +15,15 @@ from django.db.models.functions import Now
 
 from jobs_app import leases, messages, services, upkeep
 from jobs_app.broker import broker
-from jobs_app.models import Job, JobEvent, JobStatus, Priority
-from tests.support.factories import lease_of, make_job, make_user
+from jobs_app.models import Job, JobEvent, Priority
+from tests.jobs.kinds import again, make
+from tests.support.factories import lease_of, make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
 EXPIRED = Now() - timedelta(seconds=1)
-
-
-def make(owner: User, status: str = JobStatus.QUEUED, **fields: Any) -> Job:
-    return make_job(owner, status, **{"kind": "test.echo", "lane": "test", "params": {}, **fields})
 
 
 def names(job: Job) -> list[str]:
@@ -38,8 +34,7 @@ def names(job: Job) -> list[str]:
 class TestEnqueue:
     def test_the_row_is_queued_with_its_kinds_lane(self, owner: User) -> None:
         job = services.enqueue("test.echo", owner, {"a": 1})
-        job.refresh_from_db()
-        assert (job.status, job.lane, job.params, job.owner) == ("queued", "test", {"a": 1}, owner)
+        assert (again(job).status, job.lane, job.params, job.owner) == ("queued", "test", {"a": 1}, owner)
         assert (job.attempt, job.progress, job.priority) == (0, 0, 0)
         assert names(job) == ["queued"]
 
@@ -216,12 +211,11 @@ class TestLease:
         job, failed = make(owner, "processing", progress=30.0), make(owner, "processing")
         assert leases.complete(lease_of(job), {"answer": 42})
         assert leases.fail(lease_of(failed), "no_timer", "There is no timer.")
-        job.refresh_from_db()
-        assert (job.status, job.result, job.progress, job.lease_token) == ("completed", {"answer": 42}, 100, None)
+        assert (again(job).status, job.result) == ("completed", {"answer": 42})
+        assert (job.progress, job.lease_token) == (100, None)
         assert job.finished_at is not None
         assert names(job) == ["completed"]
-        failed.refresh_from_db()
-        assert (failed.status, failed.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
+        assert (again(failed).status, failed.error) == ("failed", {"type": "no_timer", "message": "There is no timer."})
 
     def test_giving_back_costs_no_attempt(self, owner: User) -> None:
         make(owner)
@@ -229,8 +223,7 @@ class TestLease:
             job = leases.claim("test", "w")
             assert job.attempt == 1
             assert leases.give_back(lease_of(job))
-        job.refresh_from_db()
-        assert (job.status, job.attempt, job.crashes, job.lease_token) == ("queued", 0, 0, None)
+        assert (again(job).status, job.attempt, job.crashes, job.lease_token) == ("queued", 0, 0, None)
 
     def test_the_database_holds_that_only_a_processing_job_has_a_lease(self, owner: User) -> None:
         job = make(owner)
@@ -291,15 +284,6 @@ def test_the_next_job_is_known_of_each_queue_with_a_free_slot(owner: User) -> No
     assert upkeep.jobs_to_run() == queued[1:2]
     leases.claim("test", "w")
     assert upkeep.jobs_to_run() == []
-
-
-class TestCancel:
-    @pytest.mark.parametrize("status", ["queued", "processing", "waiting", "paused"])
-    def test_a_live_job_is_cancelled_at_once(self, owner: User, status: str) -> None:
-        job = services.cancel(make(owner, status))
-        assert (job.status, job.lease_token) == ("cancelled", None)
-        assert job.finished_at is not None
-        assert names(job) == ["cancelled"]
 
 
 class TestRetry:

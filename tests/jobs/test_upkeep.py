@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from jobs_app import leases, outputs, scratch, services, upkeep
 from jobs_app.models import Job, JobEvent, JobQuerySet
 from jobs_app.runner import run_queue
+from tests.jobs.kinds import again
 from tests.support.factories import lease_of, make_alignment, make_job, make_session
 from vodplatform.accounts.models import User
 
@@ -42,8 +43,7 @@ class TestReaping:
         assert upkeep.take_over_expired() == 0
         settings.JOB_RENEW_SECONDS = 60
         assert upkeep.take_over_expired() == 1
-        job.refresh_from_db()
-        assert job.crashes == 1
+        assert again(job).crashes == 1
 
     def test_a_lease_renewed_meanwhile_is_not_taken_away(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         job = make_job(owner, "processing", kind="test.echo", lane="test", lease_until=Now() - timedelta(seconds=1))
@@ -51,8 +51,7 @@ class TestReaping:
         leases.renew([lease_of(job).token])
         monkeypatch.setattr(JobQuerySet, "lease_expired", lambda self: late)
         assert upkeep.take_over_expired() == 0
-        job.refresh_from_db()
-        assert (job.status, job.crashes) == ("processing", 0)
+        assert (again(job).status, job.crashes) == ("processing", 0)
 
 
 class TestOutputs:
@@ -84,8 +83,7 @@ class TestOutputs:
     def test_an_attempt_that_fails_takes_its_outputs_with_it_at_once(self, owner: User) -> None:
         job = services.enqueue("test.half", owner, {})
         run_queue("test")
-        job.refresh_from_db()
-        assert job.status == "failed"
+        assert again(job).status == "failed"
         assert list(outputs._files(f"jobs/{job.pk}")) == []
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from jobs_app import leases, services, upkeep
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_queue
+from tests.jobs.kinds import again
 from tests.support.factories import lease_of, make_job
 from vodplatform.accounts.models import User
 
@@ -20,11 +21,6 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.
 
 def queue(owner: User, kind: str, **params: Any) -> Job:
     return services.enqueue(kind, owner, params)
-
-
-def again(job: Job) -> Job:
-    job.refresh_from_db()
-    return job
 
 
 def let_pass(job: Job, seconds: float) -> None:

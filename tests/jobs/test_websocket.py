@@ -1,19 +1,18 @@
-"""ws/jobs/{id}/: the present state first, then every change."""
+"""ws/jobs/ and ws/jobs/{id}/: the present state first, then every change."""
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
+from django.db import transaction
 
-from jobs_app import leases
+from jobs_app import leases, services
 from jobs_app.models import Job
 from tests.support.api import Api
 from tests.support.factories import lease_of, make_job, make_key
-from tests.support.sockets import ask, connected, first_close, next_message, socket
+from tests.support.sockets import ask, connected, next_message
 from vodplatform.accounts.models import User
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 
 
 @pytest.fixture
@@ -45,8 +44,6 @@ async def test_the_present_state_comes_first_as_the_api_shows_it_and_then_every_
 
 
 async def test_a_change_that_was_rolled_back_is_not_seen(job: Job, key: str) -> None:
-    from django.db import transaction
-
     lease = await ask(lease_of, job)
 
     def undone() -> None:
@@ -72,14 +69,41 @@ async def test_a_deleted_job_closes_its_viewers(job: Job, key: str) -> None:
         assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
 
-async def test_an_unknown_job_and_somebody_elses_is_closed_with_4404(
-    job: Job, key: str, other: User, moderator: User, admin_person: User
+async def test_the_newest_fifty_come_first_as_the_api_lists_them(owner: User) -> None:
+    key = await ask(make_key, owner)
+    for _ in range(52):
+        await ask(make_job, owner)
+    async with connected("/ws/jobs/", key=key) as client:
+        message = await next_message(client)
+    assert (message["type"], message["total"]) == ("jobs", 52)
+    assert message["jobs"] == await ask(lambda: Api(key).get("/api/v1/jobs?limit=50").json()["jobs"])
+
+
+async def test_nobody_elses_are_among_them_and_an_admin_sees_all(
+    owner: User, other: User, moderator: User, admin_person: User
 ) -> None:
-    for name in (str(uuid.UUID(int=1)), "none", "7", "🎮"):
-        assert await first_close(socket(f"/ws/jobs/{name}/", key=key)) == 4404
-    path = f"/ws/jobs/{job.pk}/"
-    for user in (other, moderator):
-        assert await first_close(socket(path, key=await ask(make_key, user))) == 4404
-    assert await first_close(socket(path)) == 4401
-    async with connected(path, key=await ask(make_key, admin_person)) as communicator:
-        assert (await next_message(communicator))["type"] == "job"
+    mine, theirs = [str((await ask(make_job, user)).pk) for user in (owner, other)]
+    for user, wanted in ((owner, {mine}), (other, {theirs}), (moderator, set()), (admin_person, {mine, theirs})):
+        async with connected("/ws/jobs/", key=await ask(make_key, user)) as client:
+            assert {job["id"] for job in (await next_message(client))["jobs"]} == wanted
+            if user == other:
+                await ask(services.enqueue, "test.echo", owner, {})
+                new: Job = await ask(services.enqueue, "test.echo", other, {})
+                assert (await next_message(client))["job"]["id"] == str(new.pk)
+                await ask(Job.objects.exclude(pk__in=[mine, theirs]).delete)
+
+
+async def test_a_new_job_each_change_and_its_end_arrive(owner: User) -> None:
+    async with connected("/ws/jobs", key=await ask(make_key, owner)) as client:
+        assert (await next_message(client))["jobs"] == []
+        job: Job = await ask(services.enqueue, "test.echo", owner, {})
+        message = await next_message(client)
+        assert (message["type"], message["job"]["id"], message["job"]["status"]) == ("job", str(job.pk), "queued")
+        await ask(leases.claim, "test", "w")
+        seen = await next_message(client)
+        assert (seen["job"]["status"], seen["revision"] > message["revision"]) == ("processing", True)
+        lease = await ask(lease_of, job)
+        await ask(leases.complete, lease, {})
+        assert (await next_message(client))["job"]["status"] == "completed"
+        await ask(services.delete, job)
+        assert await next_message(client) == {"type": "gone", "id": str(job.pk)}

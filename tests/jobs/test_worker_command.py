@@ -1,8 +1,9 @@
-"""`manage.py worker`: which program it becomes. That one takes jobs of the queues alone is in tests/torture."""
+"""`manage.py worker`: which program it becomes, and what that loads. Which jobs it takes is in tests/torture."""
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from typing import Any
 
@@ -72,3 +73,15 @@ def test_what_cannot_be_meant_is_refused_in_a_sentence(
     with pytest.raises(CommandError, match=sentence):
         call_command("worker", *words)
     assert started == []
+
+
+@pytest.mark.pure
+def test_neither_web_process_nor_worker_loads_what_decodes() -> None:
+    """Decoders belong to children: each process of the program would carry them, some 60 MB."""
+    asked = (
+        "import django, sys; django.setup(); from jobs_app.kinds import registry; registry();"
+        "from django.urls import get_resolver; get_resolver().url_patterns;"
+        "print(sorted({'av', 'cv2', 'numpy', 'ffmpeg', 'PIL', 'opentimelineio'} & set(sys.modules)))"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
+    assert subprocess.check_output([sys.executable, "-c", asked], text=True, env=environment) == "[]\n"
