@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,32 +14,18 @@ from jobs_app.keeper import keeper
 from jobs_app.models import Job, JobEvent, JobStatus, Priority
 from jobs_app.runner import run_job
 from tests.jobs import kinds
+from tests.jobs.kinds import make
 from tests.support.factories import lease_of, make_job, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
-Running = Callable[..., Job]
 
 
-@pytest.fixture
-def other() -> User:
-    return make_user("other")
-
-
-@pytest.fixture
-def at_work() -> Running:
-    def make(owner: User, *, minutes: float = 2, kind: str = "test.steps", **fields: Any) -> Job:
-        began = Now() - timedelta(minutes=minutes)
-        return make_job(
-            owner, JobStatus.PROCESSING, kind=kind, lane="test", params={}, **{"started_at": began, **fields}
-        )
-
-    return make
-
-
-def wait_in_line(owner: User, **fields: Any) -> Job:
-    return make_job(owner, kind="test.echo", lane="test", **{"params": {}, **fields})
+def at_work(owner: User, minutes: float = 2) -> Job:
+    """A job that can give way, and began so long ago."""
+    began = Now() - timedelta(minutes=minutes)
+    return make(owner, "processing", kind="test.steps", started_at=began)
 
 
 def giving(*jobs: Job) -> list[Job]:
@@ -73,7 +58,7 @@ class TestShare:
         if not is_alone:
             for _ in range(2):
                 make_job(owner, JobStatus.PROCESSING, lane="align")
-            wait_in_line(owner)
+            make(owner)
         for _ in range(4):
             services.enqueue("test.echo", pro, {})
         assert [job.owner_id for _ in range(4) if (job := leases.claim("test", "w"))] == [pro.pk] * 4
@@ -84,14 +69,12 @@ class TestWho:
 
     pytestmark = pytest.mark.both
 
-    def test_one_of_an_account_that_has_the_whole_lane(
-        self, owner: User, other: User, at_work: Running, settings: Any
-    ) -> None:
+    def test_one_of_an_account_that_has_the_whole_lane(self, owner: User, other: User, settings: Any) -> None:
         older, newer = at_work(owner, minutes=3), at_work(owner)
         assert giving(older, newer) == []
-        wait_in_line(owner)
+        make(owner)
         assert giving(older, newer) == []
-        waiting = wait_in_line(other, priority=Priority.LOW)
+        waiting = make(other, priority=Priority.LOW)
         assert giving(older, newer) == []
         Job.objects.filter(pk=waiting.pk).update(priority=Priority.NORMAL)
         assert giving(older, newer) == [older]
@@ -100,34 +83,30 @@ class TestWho:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 3}  # a place is free
         assert giving(older, newer) == []
 
-    def test_not_before_its_slice_is_over_nor_one_that_keeps_nothing(
-        self, owner: User, other: User, at_work: Running
-    ) -> None:
-        wait_in_line(other)
+    def test_not_before_its_slice_is_over_nor_one_that_keeps_nothing(self, owner: User, other: User) -> None:
+        make(other)
         first, second = at_work(owner, minutes=0.5), at_work(owner, minutes=0.5)
         assert giving(first, second) == []
         Job.objects.filter(pk=second.pk).update(started_at=Now() - timedelta(minutes=2))
         Job.objects.filter(pk=first.pk).update(started_at=Now() - timedelta(minutes=9), kind="test.wait")
         assert giving(first, second) == [second]
 
-    def test_not_to_who_may_not_run(self, owner: User, other: User, at_work: Running) -> None:
+    def test_not_to_who_may_not_run(self, owner: User, other: User) -> None:
         for _ in range(2):
             make_job(other, JobStatus.PROCESSING, lane="align")
-        wait_in_line(other)
+        make(other)
         assert giving(at_work(owner), at_work(owner)) == []
 
-    def test_of_two_accounts_the_older_after_a_longer_while(self, owner: User, other: User, at_work: Running) -> None:
-        wait_in_line(make_user("third"))
+    def test_of_two_accounts_the_older_after_a_longer_while(self, owner: User, other: User) -> None:
+        make(make_user("third"))
         first, second = at_work(owner, minutes=8), at_work(other, minutes=7)
         assert giving(first, second) == []
         Job.objects.filter(pk=second.pk).update(started_at=Now() - timedelta(minutes=11))
         assert giving(first, second) == [second]
 
-    def test_where_there_is_one_place_whoever_has_it(
-        self, owner: User, other: User, at_work: Running, settings: Any
-    ) -> None:
+    def test_where_there_is_one_place_whoever_has_it(self, owner: User, other: User, settings: Any) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
-        wait_in_line(other)
+        make(other)
         job = at_work(owner)
         assert giving(job) == [job]
 

@@ -19,8 +19,7 @@ from jobs_app import leases, outputs, services
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from jobs_app.sweeping import Sweep
-from tests.comparison.test_align import BOX, stand_in
-from tests.comparison.test_timer_preview import ECHO
+from tests.comparison.test_align import BOX, ECHO, stand_in
 from tests.conftest import Library
 from tests.jobs.kinds import again, make
 from tests.support.api import BASE, Api, refused

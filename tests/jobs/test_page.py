@@ -1,4 +1,4 @@
-"""The page /jobs without a browser: whose jobs it shows, what can be done with each, its pieces, and its queries."""
+"""The page /jobs and the jobs in the admin, without a browser: whose jobs they show, what can be done, and queries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app.kinds import icon_of, label_of, registry
-from jobs_app.models import Job, JobStatus
+from jobs_app.models import Job, JobStatus, Priority
 from jobs_app.pages import GROUPS, PER_PAGE, STATUSES
+from media_app.videos.services import RENDER_KIND
 from tests.support.factories import make_alignment, make_job, make_session
 from tests.support.pages import html_of
 from vodplatform.accounts.models import User
 from vodplatform.settings.variables import PROJECT_ROOT
 
 pytestmark = pytest.mark.django_db
+LIST = "/admin/jobs/job/"
 
 
 @pytest.fixture
@@ -54,10 +56,9 @@ def test_jobs_come_newest_first_and_only_ones_own(browser: Client, owner: User, 
     assert browser.post("/jobs").status_code == 405
 
 
-def test_an_admin_sees_everybodys_with_their_owners(client: Client, admin_person: User, owner: User) -> None:
+def test_an_admin_sees_everybodys_with_their_owners(admin: Client, owner: User) -> None:
     job = make_job(owner)
-    client.force_login(admin_person)
-    page = shown(client)
+    page = shown(admin)
     assert ids(page) == [str(job.pk)]
     assert "of owner," in page
 
@@ -144,3 +145,53 @@ def test_a_page_past_the_end_is_the_last_one_and_a_full_one_takes_as_many_querie
     assert len(ids(shown(browser))) == PER_PAGE
     assert len(ids(shown(browser, "/jobs?page=2"))) == 1
     assert ids(shown(browser, "/jobs?page=99")) == ids(shown(browser, "/jobs?page=2"))
+
+
+@pytest.fixture
+def admin(client: Client, admin_person: User) -> Client:
+    client.force_login(admin_person)
+    return client
+
+
+def test_the_admin_lists_a_job_with_what_it_is_about_and_leads_there(admin: Client, owner: User) -> None:
+    other = make_job(owner, params={"from": "another version"})
+    assert "Alignment" in shown(admin, LIST)
+    other.delete()
+    session = make_session(owner, name="Final, second map")
+    job = make_alignment(session).job
+    page = shown(admin, LIST)
+    assert "Final, second map" in page
+    assert ">comparison.align<" not in page
+    assert f'href="/compare/{session.pk}?setup"' in shown(admin, f"{LIST}{job.pk}/change/")
+    # Times are on a 24-hour clock.
+    assert re.search(r"\b20\d\d-\d\d-\d\d \d\d:\d\d\b", page)
+    assert not re.search(r"\d (a|p)\.m\.", page)
+
+
+def test_many_jobs_in_the_admin_take_no_more_queries_than_one(admin: Client, owner: User) -> None:
+    counts = []
+    for _ in range(2):
+        make_alignment(make_session(owner))
+        with CaptureQueriesContext(connection) as queries:
+            shown(admin, LIST)
+        counts.append(len(queries))
+    assert counts[1] <= counts[0]
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        ("cancel_jobs", "queued", ("cancelled", Priority.NORMAL)), ("put_first", "queued", ("queued", Priority.HIGH)),
+        ("pause_jobs", "queued", ("paused", Priority.NORMAL)), ("resume_jobs", "paused", ("queued", Priority.NORMAL)),
+    ],
+)  # fmt: skip
+def test_an_action_of_the_admin_changes_the_chosen_jobs_alone(
+    admin: Client, owner: User, action: str, before: str, after: tuple[str, int]
+) -> None:
+    chosen, left = make_job(owner, before, kind=RENDER_KIND), make_job(owner, before)
+    answer = admin.post(LIST, {"action": action, "_selected_action": [str(chosen.pk)]}, follow=True)
+    assert answer.status_code == 200
+    chosen.refresh_from_db()
+    left.refresh_from_db()
+    assert (chosen.status, chosen.priority) == after
+    assert (left.status, left.priority) == (before, Priority.NORMAL)

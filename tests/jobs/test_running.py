@@ -22,6 +22,7 @@ from jobs_app.runner import run_job, run_queue
 from jobs_app.sweeping import Sweep
 from tests.jobs import kinds
 from tests.jobs.kinds import again, make, running_lane
+from tests.support.factories import lease_of
 from tests.support.waiting import wait_until, within
 from vodplatform.accounts.models import User
 
@@ -80,13 +81,10 @@ def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(
     owner: User, settings: Any, tmp_path: Path
 ) -> None:
     settings.DATA_DIR = tmp_path
-    job = make(owner, kind="test.store")
+    make(owner, kind="test.store")
     late = leases.claim("test", "a worker that stood still")
-    assert (
-        late and late.lease_token and leases.record_crash(leases.Lease(job.pk, late.lease_token), "its lease ran out")
-    )
+    assert leases.record_crash(lease_of(late), "its lease ran out")
     then = leases.claim("test", "another")
-    assert then is not None
     contexts = [JobContext(one) for one in (late, then)]
     with contexts[1].scratch() as folder, contexts[0].scratch() as other:
         assert folder.is_dir()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -17,9 +19,11 @@ from jobs_app import leases, messages, services, upkeep
 from jobs_app.broker import broker
 from jobs_app.models import Job, JobEvent, Priority
 from tests.jobs.kinds import again, make
-from tests.support.factories import lease_of, make_user
+from tests.support.api import BASE, Api
+from tests.support.factories import lease_of, make_session, make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
+from vodplatform.base import logs
 from vodplatform.base.errors import DomainError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
@@ -323,3 +327,55 @@ class TestDelete:
         assert list(Job.objects.all()) == [other]
         assert not default_storage.exists(key)
         assert default_storage.exists(kept)
+
+
+def ends(caplog: pytest.LogCaptureFixture) -> list[tuple[int, dict[str, Any]]]:
+    """Return the level and the data of each line about a job's end."""
+    found = [record for record in caplog.records if record.message == "processing.complete"]
+    return [(record.levelno, vars(record)["data"]) for record in found]
+
+
+def claim_and_fail(job_id: str) -> None:
+    job = leases.claim(Job.objects.get(pk=job_id).lane, "a worker")
+    assert str(job.pk) == job_id
+    assert leases.fail(lease_of(job), "video_unreadable", "No picture could be decoded.")
+
+
+class TestLog:
+    """The log line of a job's end: why it failed, whose it is, and which request queued it."""
+
+    pytestmark = pytest.mark.django_db(transaction=True)
+
+    def test_a_failure_is_a_warning_with_its_reason_its_owner_and_its_request(
+        self, api: Api, owner: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        session = make_session(owner)
+        path = f"{BASE}/{session.session_id}/align"
+        job_id = api.post(path, {"method": "auto"}, headers={"X-Request-ID": "asked-first"}).json()["job_id"]
+        claim_and_fail(job_id)
+        expected = {
+            "kind": Job.objects.get(pk=job_id).kind, "outcome": "failed", "error_type": "video_unreadable",
+            "message": "No picture could be decoded.", "owner": str(owner.pk),
+        }  # fmt: skip
+        assert ends(caplog) == [(logging.WARNING, expected | {"queued_by_request": "asked-first"})]
+
+    def test_after_a_retry_it_names_the_request_that_asked_for_it(
+        self, owner: User, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        job = services.enqueue("test.echo", owner, {})
+        claim_and_fail(str(job.pk))
+        token = logs.request_id.set("asked-again")
+        try:
+            services.retry(Job.objects.get(pk=job.pk))
+        finally:
+            logs.request_id.reset(token)
+        claim_and_fail(str(job.pk))
+        assert [data["queued_by_request"] for _, data in ends(caplog)] == ["", "asked-again"]
+
+    def test_a_job_that_completes_is_information(self, owner: User, caplog: pytest.LogCaptureFixture) -> None:
+        caplog.set_level(logging.INFO)
+        Job.objects.create(owner=owner, kind="comparison.align", lane="align")
+        leases.complete(lease_of(leases.claim("align", "a worker")), {})
+        assert ends(caplog) == [(logging.INFO, {"kind": "comparison.align", "outcome": "completed"})]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
 import uuid
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +17,19 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db.models.functions import Now
+from django.utils import timezone
+from django.utils.module_loading import import_string
 
-from jobs_app import leases, outputs, scratch, services, upkeep
-from jobs_app.models import Job, JobEvent, JobQuerySet
+from jobs_app import chores, leases, outputs, scratch, services, upkeep
+from jobs_app.models import Chore, Job, JobEvent, JobQuerySet
 from jobs_app.runner import run_queue
+from jobs_app.sweeping import Sweep
+from media_app.videos.models import Place, VideoView
+from media_app.videos.viewing import note_view
 from tests.jobs.kinds import again
-from tests.support.factories import lease_of, make_alignment, make_job, make_session
+from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user, make_video
+from tests.support.waiting import wait_until
+from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
@@ -130,3 +140,91 @@ class TestScratch:
         young, foreign = self.folder(f"job-{uuid.uuid4().hex}-b", 5), self.folder("notes")
         assert scratch.sweep() == 1
         assert [path.exists() for path in (running, dead, young, foreign)] == [True, False, True, True]
+
+
+done: list[str] = []
+
+
+@chores.chore("test", seconds=60)
+def do() -> None:
+    done.append(threading.current_thread().name)
+
+
+@chores.chore("broken", seconds=60)
+def fail() -> None:
+    raise RuntimeError("a chore that breaks")
+
+
+class TestChores:
+    """What one of the workers does every so many seconds, beside jobs: named by the settings."""
+
+    pytestmark = pytest.mark.django_db(transaction=True)
+
+    @pytest.fixture(autouse=True)
+    def _rest(self) -> Iterator[None]:
+        """Of the worker's own chores only those that the test names."""
+        done.clear()
+        chores.take("expire", 3600)
+        yield
+        for thread in threading.enumerate():
+            if thread.name in ("test", "views", "broken"):
+                thread.join(10)
+
+    @pytest.mark.both
+    def test_it_is_done_by_one_of_all_workers_each_time_it_is_due(self, settings: Any) -> None:
+        settings.JOB_CHORES = [f"{__name__}.fail", f"{__name__}.do"]  # one that breaks stops no other
+        for count in (1, 2):
+            for worker in [Sweep() for _ in range(3)]:
+                worker()
+            wait_until(lambda count=count: len(done) == count)
+            Chore.objects.filter(name="test").update(due_at=Now() - timedelta(seconds=1))
+        assert done == ["test", "test"]
+
+    def test_the_programs_own_are_there(self, settings: Any) -> None:
+        declared = [import_string(path) for path in settings.JOB_CHORES]
+        assert {chore.name: chore.seconds for chore in declared} == {
+            "expire": 3600, "views": 60, "analyses": 60, "merges": 300, "pro jobs": 300
+        }  # fmt: skip
+
+    def test_views_are_added_up_by_a_worker(self, owner: User) -> None:
+        video = make_video(owner, place=Place.CATALOGUE)
+        note_view(video.pk, "anna")
+        Sweep()()
+        wait_until(lambda: VideoView.objects.filter(is_counted=True).exists())
+        video.refresh_from_db()
+        assert video.view_count == 1
+
+
+@pytest.mark.both
+@pytest.mark.usefixtures("other_host")
+class TestTwoClocks:
+    """Two hosts whose clocks are an hour apart: leases, waits and plans follow the database's clock alone."""
+
+    @pytest.fixture(params=[-1, 1], ids=["an hour behind", "an hour ahead"])
+    def other_host(self, request: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """From here on this process's own clock is wrong by an hour."""
+        shift = timedelta(hours=request.param)
+        real = time.time
+        monkeypatch.setattr(timezone, "now", lambda: datetime.now(UTC) + shift)
+        monkeypatch.setattr(time, "time", lambda: real() + shift.total_seconds())
+
+    def test_a_job_claimed_there_is_not_taken_away_here_nor_kept_for_ever(self, owner: User) -> None:
+        services.enqueue("test.echo", owner, {})
+        job = leases.claim("test", "there")
+        assert 0 < (job.lease_until - job.started_at).total_seconds() < 60
+        leases.renew([job.lease_token])
+        assert upkeep.take_over_expired() == 0
+        assert abs(lease_of(job).rows().get().lease_until - datetime.now(UTC)) < timedelta(minutes=1)
+
+    def test_waits_and_plans_are_as_long_and_old_jobs_as_old_as_the_database_says(
+        self, owner: User, settings: Any
+    ) -> None:
+        job = make_job(owner, "processing", kind="test.ask", lane="test")
+        assert leases.wait(lease_of(job), {}, 600, deadline_seconds=1200, message="w")
+        job.refresh_from_db()
+        assert abs(job.run_at - datetime.now(UTC) - timedelta(seconds=600)) < timedelta(minutes=1)
+        assert upkeep.wake_due() == 0
+        settings.JOB_RETENTION_DAYS = 0.02  # half an hour
+        make_job(owner, "completed")
+        assert upkeep.purge() == 0
+        assert limits_of(make_user(tier="pro"))["max_concurrent_jobs"] == 4

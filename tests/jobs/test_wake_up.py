@@ -44,8 +44,9 @@ def wakes(server: PrivateRedis) -> Iterator[NotifyingRedisBroker]:
 
 
 def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
-    """The next message; says nothing of how long it took."""
-    return next(message for message in consumer if message is not None)
+    """The next message; fails when none comes in time."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(lambda: next(message for message in consumer if message is not None)).result(SECONDS)
 
 
 @pytest.mark.parametrize("is_before", [False, True])
@@ -59,28 +60,26 @@ def test_who_waits_is_told_of_a_message_and_one_that_came_before_is_there(
     else:
         assert next(consumer) is None  # it has asked, and waits from now on
         wakes.enqueue(MESSAGE)
-    with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(taken, consumer).result(SECONDS).message_id == MESSAGE.message_id
+    assert taken(consumer).message_id == MESSAGE.message_id
 
 
 def test_a_message_that_nobody_was_told_of_is_found(wakes: NotifyingRedisBroker) -> None:
     consumer = wakes.consume("align", timeout=SOON)
     assert next(consumer) is None
     RedisBroker.enqueue(wakes, MESSAGE)
-    with ThreadPoolExecutor(1) as threads:
-        assert threads.submit(taken, consumer).result(SECONDS)
+    assert taken(consumer)
 
 
 def test_who_has_taken_as_many_as_it_may_goes_on_when_one_is_done(wakes: NotifyingRedisBroker) -> None:
     consumer = wakes.consume("align", prefetch=1, timeout=LONG)
     for _ in range(2):
         wakes.enqueue(MESSAGE)
+    first = taken(consumer)
+    # What it was told of the second is behind it by now.
     with ThreadPoolExecutor(1) as threads:
-        first = threads.submit(taken, consumer).result(SECONDS)
-        # What it was told of the second is behind it by now.
         assert [threads.submit(next, consumer).result(SECONDS) for _ in range(3)] == [None] * 3
-        consumer.ack(first)
-        assert threads.submit(taken, consumer).result(SECONDS)
+    consumer.ack(first)
+    assert taken(consumer)
 
 
 def test_a_redis_that_is_gone_is_a_lost_connection(wakes: NotifyingRedisBroker, server: PrivateRedis) -> None:
