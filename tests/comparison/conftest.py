@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from sessions_app.comparison.models import ComparisonSession
+from tests.conftest import Library
 from tests.support.api import BASE
-from tests.support.factories import make_session
+from tests.support.factories import make_session, make_video
 from vodplatform.accounts.models import User
 
 
@@ -35,3 +36,12 @@ def session(owner: User) -> ComparisonSession:
 def url(session: ComparisonSession) -> str:
     """The address of the session that the test file has."""
     return f"{BASE}/{session.pk}"
+
+
+@pytest.fixture
+def shown(owner: User, library: Library) -> ComparisonSession:
+    """A session of two files that are there, for children of tests, which read none."""
+    paths = [library.crew / name for name in ("one.mp4", "two.mp4")]
+    for path in paths:
+        path.write_bytes(b"video")
+    return make_session(owner, videos=[make_video(owner, location=str(path)) for path in paths])

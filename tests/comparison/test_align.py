@@ -1,36 +1,37 @@
-"""POST /api/sessions/multi-vod/{id}/align: what is queued, what is refused, and one run from end to end."""
+"""POST /api/sessions/multi-vod/{id}/align and …/timer-preview: what is refused, and what becomes of it."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db.models.functions import Now
 from pytest_check import check
 
+from jobs_app import services
 from jobs_app.context import JobFailed
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.videos.models import Rendition, RenditionKind
+from media_app.store import files as store
+from media_app.videos.models import Rendition, RenditionKind, Video
 from sessions_app.comparison import actors, alignments
 from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
 from tests.conftest import Library
 from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
+from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_session, make_video
-from tests.support.soundscapes import Take, scene, write
+from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
 from vodplatform.base.processes.process import Access
 
 pytestmark = pytest.mark.django_db
 BOX = {"vod_id": "vod-1", "time": 3.5, "x": 0.4, "y": 0.02, "width": 0.2, "height": 0.08}
-
-
-@pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner)
 
 
 @pytest.fixture
@@ -131,6 +132,9 @@ found = {"vod_id": "vod-2", "offset": -1.5, "confidence": 0.9, "error_bound": 0.
 print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refused": []}}))
 """
         stand_in(monkeypatch, code)
+        # Offsets are found without pictures all the same.
+        fault = JobFailed("not_found", "The file no longer exists.")
+        monkeypatch.setattr(actors, "make_poster", Mock(side_effect=fault))
         body = self.run(api, session)
         assert (body["status"], body["progress"], body["refused"]) == ("completed", 100, None)
         found = body["proposals"][0]
@@ -156,15 +160,6 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         body = self.run(api, session)
         assert body["status"] == "failed"
         assert "longer" in body["error"]["message"]
-
-    def test_an_aligner_that_is_killed_is_started_again_and_fails_in_the_end(
-        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        stand_in(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
-        body = self.run(api, session)
-        assert (body["status"], body["error"]["type"]) == ("failed", "job_crashed")
-        job = Job.objects.get()
-        assert (job.attempt, job.max_attempts) == (3, 3)
 
     def test_a_file_that_went_away_is_named(
         self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
@@ -235,37 +230,6 @@ def test_a_match_is_aligned_to_the_frame(
     assert Job.objects.get(pk=job_id).status == JobStatus.COMPLETED
 
 
-@pytest.mark.usefixtures("running_keeper")
-@pytest.mark.django_db(transaction=True)
-def test_two_recordings_are_aligned_by_their_sound(
-    api: Api, owner: User, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(*given: Any, **share: Any) -> None:
-        raise JobFailed("not_found", "The file no longer exists.")
-
-    monkeypatch.setattr(actors, "make_poster", gone)  # offsets are found without pictures all the same
-    game, takes = scene(11, 70), {"a": Take(5, 40), "b": Take(21.25, 40, noise_seed=2)}
-    for name, take in takes.items():
-        path = write(take, game, tmp_path / name, picture=True)
-        (library.crew / path.name).hardlink_to(path)
-    vods = [{"vod_id": name, "name": name, "path": str(library.crew / f"{name}.mp4")} for name in takes]
-    base = f"{BASE}/{session_of(api.post(BASE, {'vods': vods}), 201)['session_id']}"
-    job_id = api.post(f"{base}/align", {"method": "audio"}).json()["job_id"]
-    assert run_queue("align") == 1
-    body = api.get(f"{base}/alignments/{job_id}").json()
-    assert (body["status"], body["refused"], body["method"]) == ("completed", None, "audio")
-    found = body["proposals"][0]
-    assert found["offset"] == pytest.approx(16.25, abs=1e-3)
-    assert (found["vod_id"], found["method"], found["drift_ppm"]) == ("b", "audio", 0)
-    kinds = {item["kind"]: Api().get(item["url"]) for item in found["evidence"]}
-    assert {kind: answer["Content-Type"] for kind, answer in kinds.items()} == {
-        "outline": "image/png", "sample": "audio/wav",
-    }  # fmt: skip
-    assert kinds["outline"].content[:4] == b"\x89PNG"
-    vod = vod_of(session_of(api.post(f"{base}/alignments/{job_id}/apply", {})), "b")
-    assert (vod["offset"], vod["offset_source"]) == (found["offset"], "audio")
-
-
 def test_a_session_keeps_so_many_alignments(
     api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -291,3 +255,179 @@ def test_the_child_is_told_of_easyocrs_weights_and_may_read_them(settings: Any, 
     assert list(its_access.reads) == [str(tmp_path)]
     assert "models" not in rapidocr
     assert list(other_access.reads) == []
+
+
+# Answers with the request in the first reading's text, and one picture.
+ECHO = """
+pathlib.Path(request["crop_dir"], "vod-1-0.jpg").write_bytes(b"crop")
+readings = [
+    {"vod_id": "vod-1", "time": 1.0, "text": json.dumps(request), "value": 83.0, "confidence": 0.9,
+     "crop": "vod-1-0.jpg"},
+    {"vod_id": "vod-2", "time": 1.0, "text": "", "value": None, "confidence": 0.0, "crop": None},
+]
+print(json.dumps({"result": {"readings": readings}}))
+"""
+
+
+class TestPreview:
+    """POST /api/sessions/multi-vod/{id}/timer-preview."""
+
+    @pytest.fixture
+    def session(self, owner: User, library: Library) -> ComparisonSession:
+        names = ("plain.mp4", "other.mp4")
+        return make_session(
+            owner, videos=[make_video(owner, duration=5, location=str(library.crew / n)) for n in names]
+        )
+
+    @pytest.fixture
+    def url(self, session: ComparisonSession) -> str:
+        return f"{BASE}/{session.session_id}/timer-preview"
+
+    def test_it_answers_what_the_box_reads_and_replaces_the_pictures_of_the_last_preview(
+        self, api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, ECHO)
+        response = api.post(url, {"roi": BOX})
+        assert response.status_code == 200, response.content
+        assert response.json()["ok"] is True
+        first, second = response.json()["readings"]
+        assert (first["vod_id"], first["time"], first["value"], first["confidence"]) == ("vod-1", 1.0, 83.0, 0.9)
+        assert (second["value"], second["crop_url"]) == (None, None)
+        picture = Api().get(first["crop_url"])
+        assert (picture.status_code, picture.content) == (200, b"crop")
+        again = api.post(url, {"roi": BOX}).json()["readings"][0]["crop_url"]
+        assert Api().get(again).status_code == 200
+        assert Api().get(first["crop_url"]).status_code == 404
+        assert len(default_storage.listdir(f"previews/{session.session_id}")[0]) <= 2
+
+    def test_the_moments_are_each_vods_own(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in(monkeypatch, ECHO)
+        for times, expected in (
+            ([1, 2.5], [[1, 2.5], [1, 2.5]]),
+            ({"vod-1": [1], "vod-2": [2, 3]}, [[1], [2, 3]]),
+            (None, [None, None]),
+            ([], [None, None]),
+        ):
+            readings = api.post(url, {"roi": BOX, "times": times}).json()["readings"]
+            request = json.loads(readings[0]["text"])
+            assert [video["times"] for video in request["videos"]] == expected
+
+    def test_a_preview_that_fails_says_why_and_leaves_no_scratch_folder(
+        self, api: Api, url: str, library: Library, monkeypatch: pytest.MonkeyPatch, settings: Any
+    ) -> None:
+        stand_in(monkeypatch, 'print(json.dumps({"error": {"type": "x", "message": "vod-1 is damaged."}}))')
+        assert refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")["error"] == "vod-1 is damaged."
+        stand_in(monkeypatch, "os.kill(os.getpid(), signal.SIGSEGV)")
+        refused(api.post(url, {"roi": BOX}), 400, "vod_unreadable")
+        stand_in(monkeypatch, "raise RuntimeError")
+        refused(api.post(url, {"roi": BOX}, fails=True), 500, "server_error")
+        stand_in(monkeypatch, ECHO)
+        assert api.post(url, {"roi": BOX}).status_code == 200
+        (library.crew / "other.mp4").unlink()
+        assert "vod-2" in refused(api.post(url, {"roi": BOX}), 400, "vod_file_not_found")["error"]
+        assert list((settings.DATA_DIR / "tmp").glob("preview-*")) == []
+
+    def test_a_bad_box_or_moment_is_refused(self, api: Api, url: str) -> None:
+        for body in ({}, {"roi": None}, {"roi": BOX | {"width": 0}}, {"roi": BOX | {"time": 5.1}}):
+            refused(api.post(url, body), 400, "invalid")
+        lists = ([1] * 9, [-1], [604_801], ["1"], [True], [None], [[1]])
+        for times in (7, "1", True, *lists, {"vod-1": 1}, {"vod-1": [1] * 9}, {"vod-1": [-1]}, {"vod-1": None}):
+            with check(str(times)):
+                refused(api.post(url, {"roi": BOX, "times": times}), 400, "invalid")
+        refused(api.post(url, {"roi": BOX | {"vod_id": "vod-9"}}), 400, "unknown_vod")
+        refused(api.post(url, {"roi": BOX, "times": {"vod-1": [1], "vod-9": [1]}}), 400, "unknown_vod")
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize("change", [{"is_hidden": True}, {"deleted_at": Now()}, {"status": "failed"}])
+    def test_a_catalogue_video_that_is_shown_no_more_is_not_read_any_more(
+        self, api: Api, admin_api: Api, owner: User, moderator: User, library: Library, monkeypatch: pytest.MonkeyPatch,
+        change: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """A session that was made while it was there stays, and so does its place in it; its pictures do not."""
+        stand_in(monkeypatch, ECHO)
+        stored = default_storage.save("shown.mp4", ContentFile((library.crew / "plain.mp4").read_bytes()))
+        shown = make_catalogue_video(moderator, location=stored, duration=5)
+        own = make_video(owner, duration=5, location=str(library.crew / "other.mp4"))
+        session = make_session(owner, videos=[shown, own])
+        url = f"{BASE}/{session.session_id}"
+        assert api.post(f"{url}/timer-preview", {"roi": BOX}).status_code == 200
+        Video.objects.filter(pk=shown.pk).update(**change)
+        refused(api.post(f"{url}/timer-preview", {"roi": BOX}), 400, "vod_file_not_found")
+        asked = api.post(f"{url}/align", {"method": "timer_ocr"})
+        assert asked.status_code == 202
+        run_queue("align")
+        job = Job.objects.get(pk=asked.json()["job_id"])
+        assert (job.status, job.error["type"]) == ("failed", "vod_file_not_found")
+        if "status" not in change:
+            assert admin_api.post(f"{url}/timer-preview", {"roi": BOX}).status_code == 200
+
+
+@pytest.mark.full
+@pytest.mark.services
+@pytest.mark.usefixtures("running_keeper")
+@pytest.mark.django_db(transaction=True)
+class TestOnS3:
+    """Videos that lie in a bucket: of each a part is read, and nothing is copied."""
+
+    BOX: ClassVar = {"vod_id": "vod-1", "time": 20, "x": 0.35, "y": 0, "width": 0.3, "height": 0.2}
+
+    @pytest.fixture
+    def base(
+        self, owner: User, s3_storage: Bucket, match: tuple[Path, Path, float], monkeypatch: pytest.MonkeyPatch
+    ) -> str:
+        """The address of a comparison of two recordings in the bucket."""
+        videos = []
+        for path in match[:2]:
+            key = f"videos/{path.name}"
+            s3_storage.client().upload_file(str(path), s3_storage.name, key)
+            videos.append(make_video(owner, location=key, source="stored", duration=60, file_size=path.stat().st_size))
+        monkeypatch.setattr(store, "local_copy", lambda *given, **named: pytest.fail("a file was copied"))
+        session = make_session(owner, videos=videos)
+        s3_storage.faults.received = 0
+        return f"{BASE}/{session.session_id}"
+
+    @pytest.mark.parametrize("method", ["timer_ocr", "auto"])
+    def test_videos_in_a_bucket_are_aligned(
+        self, api: Api, base: str, method: str, match: tuple[Path, Path, float]
+    ) -> None:
+        job_id = api.post(f"{base}/align", {"method": method}).json()["job_id"]
+        assert run_queue("align") == 1
+        body = api.get(f"{base}/alignments/{job_id}").json()
+        assert (body["status"], body["refused"]) == ("completed", None)
+        assert abs(body["proposals"][0]["offset"] - match[2]) <= 1 / 30
+
+    def test_a_preview_reads_little(
+        self, api: Api, base: str, s3_storage: Bucket, match: tuple[Path, Path, float]
+    ) -> None:
+        preview = api.post(f"{base}/timer-preview", {"roi": self.BOX, "times": [20]})
+        assert preview.status_code == 200, preview.content
+        assert any(reading["value"] is not None for reading in preview.json()["readings"])
+        assert 0 < s3_storage.faults.received < sum(path.stat().st_size for path in match[:2]) / 2
+
+    def test_an_outage_is_waited_out(
+        self, api: Api, base: str, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
+        run_aligner = actors.run_aligner
+
+        def break_meanwhile(*given: Any) -> Any:
+            s3_storage.faults.answer_503()
+            return run_aligner(*given)
+
+        monkeypatch.setattr(actors, "run_aligner", break_meanwhile)
+        monkeypatch.setattr("jobs_app.outage.ASK_SECONDS", 0.0)
+        run_queue("align")
+        job = Job.objects.get(pk=job_id)
+        assert (job.status, job.attempt, job.error) == ("waiting", 0, None)
+        monkeypatch.setattr(actors, "run_aligner", run_aligner)
+        s3_storage.heal()
+        Job.objects.filter(pk=job_id).update(run_at=job.created_at)
+        services.queue_due(job.pk)
+        run_queue("align")
+        assert Job.objects.get(pk=job_id).status == "completed"
+
+    def test_a_file_that_is_gone_is_named(self, api: Api, base: str, s3_storage: Bucket) -> None:
+        for key in [*s3_storage.keys()]:
+            s3_storage.client().delete_object(Bucket=s3_storage.name, Key=key)
+        body = refused(api.post(f"{base}/timer-preview", {"roi": self.BOX}), 400, "vod_file_not_found")
+        assert body["error"].startswith("vod-1: ")

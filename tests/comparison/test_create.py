@@ -1,4 +1,4 @@
-"""POST /api/sessions/multi-vod: what is read from the files, what is refused, and that a refusal leaves nothing."""
+"""POST /api/sessions/multi-vod, and GET /api/sessions/library-files, which lists what may be chosen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import wave
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 from django.contrib.auth.models import Group
 from pytest_check import check
@@ -18,9 +17,11 @@ from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from tests.conftest import GROUP, Library
 from tests.support.api import BASE, Api, refused, session_of, vod_of
 from tests.support.factories import make_key, make_user, make_video
+from tests.support.footage import convert
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
+LIBRARY = "/api/sessions/library-files"
 
 
 def vods(*paths: Path | str) -> list[dict[str, Any]]:
@@ -43,15 +44,12 @@ def test_two_vods_make_a_session_with_every_field(api: Api, owner: User, library
     session = session_of(create(api, *paths, name="Semifinal", description="Map 2"), 201)
     assert session["session_id"].startswith("comp-")
     assert len(session["session_id"]) >= len("comp-") + 16
-    assert session["name"] == "Semifinal"
-    assert session["description"] == "Map 2"
-    assert session["created_by"] == str(owner.pk)
-    assert session["sync_mode"] == "global"
-    assert session["global_time"] == 0
-    assert session["global_playback_state"] == "paused"
-    assert session["ui_state"] == {}
-    assert session["sync_config"] == {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
-    assert session["auto_sync_result"] is None
+    expected = {
+        "name": "Semifinal", "description": "Map 2", "created_by": str(owner.pk), "sync_mode": "global",
+        "global_time": 0, "global_playback_state": "paused", "ui_state": {}, "auto_sync_result": None,
+        "sync_config": {"resync_interval_ms": 500, "drift_tolerance_ms": 100},
+    }  # fmt: skip
+    assert {name: session[name] for name in expected} == expected
     for name in ("created_at", "updated_at"):
         assert isinstance(session[name], float)
         assert session[name] > 1_700_000_000
@@ -76,22 +74,15 @@ def test_three_vods_keep_their_order_and_one_file_may_stand_twice(api: Api, libr
     assert session_of(create(api, *paths), 201)["name"]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        (
-            "ntsc.mp4",
-            {"fps": 30_000 / 1001, "fps_fraction": [30_000, 1001], "duration": pytest.approx(2.002, abs=1e-3)},
-        ),
-        ("rotated.mp4", {"resolution": "180x320", "codec": "h264", "fps": 30.0}),
-        ("vp9.webm", {"resolution": "320x180", "codec": "vp9", "audio_tracks": [], "is_variable_frame_rate": False}),
-        ("vfr.mp4", {"is_variable_frame_rate": True, "fps": pytest.approx(20, abs=5)}),
-    ],
-)
-def test_its_properties_are_read_from_the_file(api: Api, library: Library, name: str, expected: dict[str, Any]) -> None:
-    vod = session_of(create(api, library.crew / name, library.crew / "other.mp4"), 201)["vods"][0]
-    assert {key: vod[key] for key in expected} == expected
-    assert bool(vod["audio_tracks"]) == (name != "vp9.webm")
+def test_its_properties_are_read_from_the_file(api: Api, library: Library) -> None:
+    paths = [library.crew / name for name in ("ntsc.mp4", "vp9.webm", "vfr.mp4")]
+    ntsc, vp9, vfr = session_of(create(api, *paths), 201)["vods"]
+    assert (ntsc["fps"], ntsc["fps_fraction"]) == (30_000 / 1001, [30_000, 1001])
+    assert ntsc["duration"] == pytest.approx(2.002, abs=1e-3)
+    assert (vp9["codec"], vp9["audio_tracks"], vp9["is_variable_frame_rate"]) == ("vp9", [], False)
+    assert vfr["is_variable_frame_rate"]
+    assert ntsc["audio_tracks"]
+    assert vfr["audio_tracks"]
 
 
 def test_a_replaced_file_is_another_video_and_older_sessions_keep_their_facts(api: Api, library: Library) -> None:
@@ -132,24 +123,21 @@ def test_a_vod_has_an_id_of_its_own_and_one_source(api: Api, owner: User, librar
     assert not ComparisonSession.objects.exists()
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [{"name": 7}, {"name": "x" * 201}, {"description": []}, {"description": "x" * 10_001}],
-    ids=lambda fields: str(fields)[:30],
-)
-def test_name_and_description_are_text_of_some_length(api: Api, library: Library, fields: dict[str, Any]) -> None:
-    refused(create(api, library.crew / "plain.mp4", library.crew / "other.mp4", **fields), 400, "invalid")
+def test_name_and_description_are_text_of_some_length(api: Api, library: Library) -> None:
+    paths = (library.crew / "plain.mp4", library.crew / "other.mp4")
+    for fields in ({"name": 7}, {"name": "x" * 201}, {"description": []}, {"description": "x" * 10_001}):
+        refused(create(api, *paths, **fields), 400, "invalid")
     assert nothing_was_made()
 
 
 class TestPaths:
     """Which files a caller may name."""
 
-    def outside(self, library: Library) -> list[str]:
+    def test_everything_outside_gets_one_answer_existing_or_not(self, api: Api, library: Library) -> None:
         (library.crew / "way-out").symlink_to(library.outside)
         (library.crew / "escape.mp4").symlink_to(library.outside / "plain.mp4")
         (library.crew / "dangling.mp4").symlink_to(library.outside / "none.mp4")
-        return [
+        outside = [
             str(library.outside / "plain.mp4"),
             str(library.outside / "none.mp4"),
             str(library.crew / ".." / "outside" / "plain.mp4"),
@@ -166,10 +154,8 @@ class TestPaths:
             "http://127.0.0.1:1/plain.mp4",
             "~/plain.mp4",
         ]
-
-    def test_everything_outside_gets_one_answer_existing_or_not(self, api: Api, library: Library) -> None:
         answers = set()
-        for path in self.outside(library):
+        for path in outside:
             body = refused(create(api, path, library.crew / "plain.mp4"), 400, "path_not_allowed")
             body.pop("request_id")
             answers.add(str(sorted(body.items())))
@@ -199,12 +185,12 @@ class TestPaths:
             refused(create(api, *paths), 400, "path_not_allowed")
         assert create(Api(make_key(member)), *paths).status_code == 201
 
-    def test_a_folder_without_a_group_is_for_staff(self, api: Api, moderator_api: Api, library: Library) -> None:
+    def test_a_folder_without_a_group_is_for_staff_and_every_folder_for_admins(
+        self, api: Api, moderator_api: Api, admin_api: Api, library: Library, settings: Any
+    ) -> None:
         paths = (library.staff / "plain.mp4", library.staff / "other.mp4")
         refused(create(api, *paths), 400, "path_not_allowed")
         assert create(moderator_api, *paths).status_code == 201
-
-    def test_admins_may_use_every_library_folder(self, admin_api: Api, library: Library, settings: Any) -> None:
         assert create(admin_api, library.staff / "plain.mp4", library.crew / "plain.mp4").status_code == 201
         refused(create(admin_api, library.outside / "plain.mp4", "/etc/passwd"), 400, "path_not_allowed")
         settings.LIBRARY_ROOTS = []
@@ -229,15 +215,7 @@ class TestFiles:
 
     def test_a_file_cut_short_behind_its_index_is_refused(self, api: Api, library: Library, clips: Path) -> None:
         path = library.crew / "cut.mp4"
-        with (
-            av.open(str(clips / "third.mp4")) as source,
-            av.open(str(path), "w", options={"movflags": "+faststart"}) as copy,
-        ):
-            track = copy.add_stream_from_template(source.streams.video[0])
-            for packet in source.demux(video=0):
-                if packet.dts is not None:
-                    packet.stream = track
-                    copy.mux(packet)
+        convert(clips / "third.mp4", path, "-c", "copy", "-movflags", "+faststart")
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
         refused(create(api, path, library.crew / "other.mp4"), 400, "vod_unreadable")
         assert nothing_was_made()
@@ -293,3 +271,46 @@ def test_an_account_has_as_many_as_its_plan_allows(api: Api, library: Library, s
     assert refused(api.post(BASE, body), 409, "session_limit")["limit"] == 1
     assert api.delete(f"{BASE}/{first.json()['session']['session_id']}").status_code == 200
     assert api.post(BASE, body).status_code == 201
+
+
+def library_files(api: Api, query: str = "limit=100") -> list[str]:
+    response = api.get(f"{LIBRARY}?{query}")
+    assert response.status_code == 200, response.content
+    return [file["name"] for file in response.json()["files"]]
+
+
+def test_the_videos_of_the_callers_folders_are_listed(
+    api: Api, library: Library, other_api: Api, moderator_api: Api
+) -> None:
+    (library.crew / "notes.txt").write_text("no video")
+    (library.crew / ".hidden.mp4").write_text("no")
+    (library.crew / "deeper").mkdir()
+    (library.crew / "deeper" / "inner.MP4").hardlink_to(library.crew / "plain.mp4")
+    found = library_files(api)
+    assert {"plain.mp4", "other.mp4", "vp9.webm", "inner.MP4"} <= set(found)
+    assert not {"notes.txt", ".hidden.mp4"} & set(found)
+    assert library_files(other_api) == []
+    assert sorted(library_files(moderator_api)) == ["other.mp4", "plain.mp4"]
+
+
+def test_words_narrow_the_list_and_it_comes_by_pages(api: Api, library: Library) -> None:
+    assert library_files(api, "search=PLAIN mp4") == ["plain.mp4"]
+    assert library_files(api, "search=none") == []
+    every = library_files(api)
+    total = api.get(LIBRARY).json()["total"]
+    assert total == len(every) > 5
+    assert library_files(api, "limit=2&offset=1") == every[1:3]
+    assert library_files(api, "offset=1000") == []
+    file = next(file for file in api.get(f"{LIBRARY}?search=plain").json()["files"])
+    assert file == {"path": str(library.crew / "plain.mp4"), "name": "plain.mp4", "size": os.stat(file["path"]).st_size}
+
+
+def test_odd_names_missing_folders_and_bad_values_do_not_break_the_list(
+    api: Api, settings: Any, library: Library
+) -> None:
+    os.link(library.crew / "plain.mp4", os.fsencode(library.crew) + b"/caf\xe9.mp4")
+    assert "plain.mp4" in library_files(api)
+    for query in ("limit=0", "limit=x", "offset=-1", "search=" + "x" * 201):
+        refused(api.get(f"{LIBRARY}?{query}"), 400, "invalid")
+    settings.LIBRARY_ROOTS = [(library.crew / "none", frozenset({"crew"}))]
+    assert library_files(api) == []

@@ -16,7 +16,6 @@ from sessions_app.analysis import running
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.comparison import detection
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
-from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_analysis, make_session, make_share, make_video
 from vodplatform.accounts.models import User
@@ -28,11 +27,6 @@ HIGHLIGHT = {"time": 2.0, "end": 5.5, "label": "It is loud.", "confidence": 0.6}
 # What an analysis has found, and what a person chose for its reel instead.
 KNOWN = {"start_time": 1.5, "end_time": 4.0, "score": 0.7, "description": "More motion than usual."}
 CHOSEN = {"start_time": 0.0, "end_time": 1.0, "score": 0.1, "description": "As usual.", "origin": "manual"}
-
-
-@pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner, durations=(600, 500, 400))
 
 
 @pytest.fixture
@@ -88,10 +82,10 @@ class TestWriting:
         assert (first["kind"], first["global_time"], first["label"], first["confidence"]) == ("shot", 11.0, "Cut", 0.99)
         assert (second["kind"], second["end"], second["origin"]) == ("highlight", 5.5, "highlights")
         assert third["created_by"] is None
-        marks = [{**HIGHLIGHT, "time": 399.0, "end": 405.0}, {**HIGHLIGHT, "time": 401.0}]
+        marks = [{**HIGHLIGHT, "time": 599.0, "end": 605.0}, {**HIGHLIGHT, "time": 601.0}]
         detection.write_found(session, owner, {"vod-3": {EventOrigin.HIGHLIGHTS: marks}})
         [event] = api.get(f"{url}?vod_id=vod-3").json()["events"]
-        assert (event["time"], event["end"]) == (399.0, 400.0)
+        assert (event["time"], event["end"]) == (599.0, 600.0)
 
     def test_run_again_it_replaces_its_own_and_nothing_that_people_did(
         self, api: Api, url: str, session: ComparisonSession, owner: User
@@ -145,16 +139,6 @@ SCRIPT = (
 @pytest.mark.usefixtures("running_keeper")
 class TestRunning:
     @pytest.fixture
-    def shown(self, owner: User, library: Library) -> ComparisonSession:
-        """A session of files that are there; the child of the test reads none."""
-        videos = []
-        for name in ("one.mp4", "two.mp4"):
-            path = library.crew / name
-            path.write_bytes(b"video")
-            videos.append(make_video(owner, location=str(path)))
-        return make_session(owner, videos=videos)
-
-    @pytest.fixture
     def asked(self, monkeypatch: pytest.MonkeyPatch, child_script: Callable[[str], tuple[list[str], Path]]) -> Path:
         """A child that finds the same in every video; where its requests stand."""
         command, log = child_script(SCRIPT)
@@ -186,19 +170,16 @@ class TestRunning:
         assert len(asked.read_text().splitlines()) == 1
         assert SessionEvent.objects.filter(time=1.5, end=4.0, confidence=0.7, label=KNOWN["description"]).count() == 1
 
-    def test_a_comparison_that_was_deleted_meanwhile_fails_it(
-        self, api: Api, shown: ComparisonSession, asked: Path
+    @pytest.mark.parametrize("end", ["deleted", "withdrawn"])
+    def test_a_comparison_that_is_deleted_or_withdrawn_meanwhile_fails_it(
+        self, api: Api, other_api: Api, other: User, shown: ComparisonSession, asked: Path, end: str
     ) -> None:
-        answer = api.post(f"{BASE}/{shown.pk}/events/detect", {"kinds": ["shots"]})
-        api.delete(f"{BASE}/{shown.pk}")
-        run_queue("analysis")
-        job = Job.objects.get(pk=answer.json()["job_id"])
-        assert (job.status, job.error["type"]) == ("failed", "session_not_found")  # type: ignore[index]
-
-    def test_a_withdrawn_editor_fails(self, other_api: Api, other: User, shown: ComparisonSession, asked: Path) -> None:
         share = make_share(shown, other, role="editor")
         answer = other_api.post(f"{BASE}/{shown.pk}/events/detect", {"kinds": ["shots"]})
-        share.delete()
+        if end == "deleted":
+            api.delete(f"{BASE}/{shown.pk}")
+        else:
+            share.delete()
         run_queue("analysis")
         job = Job.objects.get(pk=answer.json()["job_id"])
         assert (job.status, job.error["type"]) == ("failed", "session_not_found")  # type: ignore[index]

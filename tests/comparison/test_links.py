@@ -19,7 +19,7 @@ from sessions_app.comparison import events, links
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, SessionEvent, ShareLink
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user
-from tests.support.sockets import Socket, ask, connected, next_close, next_message, socket
+from tests.support.sockets import ask, connected, next_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
@@ -28,11 +28,6 @@ from vodplatform.base.web import throttles
 pytestmark = pytest.mark.django_db
 HTML = {"HTTP_ACCEPT": "text/html"}
 COMMENT = {"global_time": 1, "kind": "comment", "body": "Look"}
-
-
-@pytest.fixture
-def session(owner: User) -> ComparisonSession:
-    return make_session(owner, durations=(600, 500, 400))
 
 
 def make_link(api: Api, url: str, **body: Any) -> dict[str, Any]:
@@ -260,19 +255,6 @@ class TestVisiting:
             with check(path):
                 assert visitor.get(path).status_code in (401, 404)
 
-    @pytest.mark.parametrize("can_comment", [False, True])
-    def test_a_visitor_may_what_the_link_says(self, api: Api, url: str, can_comment: bool) -> None:
-        from tests.comparison.test_shares import CALLS
-
-        visitor = opened(make_link(api, url, can_comment=can_comment))
-        for may, method, path, body in CALLS:
-            answer = visitor.send(method.upper(), f"{url}{path}", body)
-            with check(f"{method} {path} {body}"):
-                if ("c" if can_comment else "v") in may:
-                    assert answer.status_code < 400, answer.content
-                else:
-                    assert answer.json()["type"] == "forbidden"
-
     def test_writing_needs_the_pages_token(self, api: Api, url: str) -> None:
         visitor = opened(make_link(api, url, can_comment=True))
         visitor.headers = {}
@@ -349,11 +331,6 @@ class TestWatching:
     pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
     origin = {"origin": "http://vod.example"}
 
-    async def snapshot(self, communicator: Socket) -> dict[str, Any]:
-        message = await next_message(communicator)
-        assert message["type"] == "session"
-        return message
-
     async def test_withdrawn_a_socket_closes_at_once(self, api: Api, url: str, session: ComparisonSession) -> None:
         link = await ask(make_link, api, url)
         headers = {**self.origin, "cookie": await ask(cookie_of, api, session, link)}
@@ -362,10 +339,10 @@ class TestWatching:
             connected(path, headers=headers) as guest,
             connected(path, key=await ask(make_key, session.owner)) as host,
         ):
-            shown = await self.snapshot(guest)
+            shown = await next_message(guest, "session")
             assert all("&grant=link." in vod["stream_url"] for vod in shown["session"]["vods"])
             assert {vod["path"] for vod in shown["session"]["vods"]} == {None}
-            await self.snapshot(host)
+            await next_message(host, "session")
             people = (await next_message(host, "presence"))["people"]
             assert [one["role"] for one in people] == ["viewer", "owner"]
             assert people[0]["name"].startswith("Guest ")

@@ -107,21 +107,17 @@ async def test_who_is_named_is_told_and_nobody_else(owner: User, other: User) ->
         assert (await named(here), await named(there)) == ({}, {})
 
 
-def test_nobody_names_themselves_nor_who_sees_nothing_of_it(
+def test_nobody_names_themselves_nor_who_sees_nothing_of_it_nor_anybody_by_a_file(
     api: Api, other_api: Api, url: str, session: ComparisonSession
 ) -> None:
     stranger = make_user("stranger")
     comment(other_api, url, "@other and @stranger and @owner")
     assert [row.user.username for row in Mention.objects.all()] == ["owner"]
+    api.post(f"{url}/events/import", [{"kind": "comment", "global_time": 1, "body": "@other"}])
     session.shares.all().delete()
     comment(api, url, "@other")
     assert Mention.objects.count() == 1
     assert mentions(Api(make_key(stranger))) == mentions(other_api) == []
-
-
-def test_what_a_file_brings_names_nobody_anew(api: Api, other_api: Api, url: str) -> None:
-    api.post(f"{url}/events/import", [{"kind": "comment", "global_time": 1, "body": "@other"}])
-    assert mentions(other_api) == [0]
 
 
 def test_commenters_learn_whom_they_can_name(api: Api, other_api: Api, url: str, session: ComparisonSession) -> None:

@@ -81,10 +81,6 @@ def test_what_goes_out_comes_in_as_it_was(api: Api, url: str) -> None:
 
 def test_markers_of_another_program_stand_where_it_has_them(api: Api, url: str, session: ComparisonSession) -> None:
     """Its own rates, a clip that is none of ours, and no word of ours."""
-
-    def marker(name: str, value: float, rate: float) -> Any:
-        return otio.schema.Marker(name=name, marked_range=TimeRange(RationalTime(value, rate), RationalTime(0, rate)))
-
     timeline = otio.schema.Timeline("cut")
     track = otio.schema.Track("V1")
     timeline.tracks.append(track)
@@ -127,11 +123,14 @@ def test_what_is_no_timeline_is_refused(api: Api, url: str) -> None:
     assert not SessionEvent.objects.exists()
 
 
+def marker(name: str, value: float, rate: float) -> Any:
+    return otio.schema.Marker(name=name, marked_range=TimeRange(RationalTime(value, rate), RationalTime(0, rate)))
+
+
 def marked(value: float, rate: float) -> Any:
     """Return a timeline with one marker at `value` of `rate`."""
     timeline = otio.schema.Timeline("cut")
-    span = TimeRange(RationalTime(value, rate), RationalTime(0, rate))
-    timeline.tracks.markers.append(otio.schema.Marker(name="x", marked_range=span))
+    timeline.tracks.markers.append(marker("x", value, rate))
     return timeline
 
 

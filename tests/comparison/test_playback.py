@@ -1,9 +1,10 @@
-"""PUT /api/sessions/multi-vod/{id}/playback, and how time passes in a playing session."""
+"""Playing and seeking of all VODs and of one, and how time passes in a playing session."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from pytest_check import check
@@ -11,7 +12,8 @@ from pytest_check import check
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from sessions_app.comparison.services import save_playing_position
 from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of
-from tests.support.factories import rewind_anchor
+from tests.support.factories import make_session, rewind_anchor
+from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 _began = 0.0
@@ -70,28 +72,6 @@ def test_the_rate_holds_until_another_is_given(api: Api, session: ComparisonSess
     assert play(api, session, state="playing", rate=1)["rate"] == 1
 
 
-def test_a_vod_waits_for_its_start_and_the_clock_stops_at_the_last_end(api: Api, session: ComparisonSession) -> None:
-    play(api, session, state="playing", at=0)
-    rewind_anchor(session, 30)
-    assert read(api, session)["vods"][2]["current_time"] == 0
-    rewind_anchor(session, 20)
-    assert read(api, session)["vods"][2]["current_time"] == about(13)
-    rewind_anchor(session, 10_000)
-    shown = read(api, session)
-    assert shown["global_time"] == 637
-    assert [vod["current_time"] for vod in shown["vods"]] == [600, 600, 600]
-
-
-def test_an_independent_vod_plays_on_from_its_own_place(api: Api, session: ComparisonSession) -> None:
-    ComparisonSession.objects.update(sync_mode="independent")
-    api.put(f"{BASE}/{session.session_id}/vods/vod-3/seek", {"timestamp": 0})
-    play(api, session, state="playing")
-    rewind_anchor(session, 10)
-    shown = read(api, session)
-    assert shown["vods"][0]["current_time"] == about(10)
-    assert shown["vods"][2]["current_time"] == about(10)
-
-
 class TestOneVod:
     """PUT …/vods/{vod_id}/playback: its own clock, where the VODs are moved one by one."""
 
@@ -127,9 +107,11 @@ class TestOneVod:
         assert {(vod["playback_state"], vod["rate"]) for vod in shown["vods"]} == {("playing", 1)}
 
     def test_back_on_one_clock_it_stands_where_the_clock_has_it(self, api: Api, session: ComparisonSession) -> None:
+        api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 150})
         self.play_one(api, session, state="playing", at=400)
         shown = session_of(api.patch(f"{BASE}/{session.session_id}", {"sync_mode": "global"}))
-        assert [vod["current_time"] for vod in shown["vods"]] == [0, 50, 0]
+        assert (shown["sync_mode"], shown["global_time"]) == ("global", 150)
+        assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
         assert {vod["playback_state"] for vod in shown["vods"]} == {"paused"}
         refused(api.put(f"{BASE}/{session.pk}/vods/vod-2/playback", {"state": "playing"}), 409, "global_mode")
 
@@ -204,3 +186,73 @@ def test_a_bad_value_changes_nothing(api: Api, session: ComparisonSession, field
             assert api.put(f"{BASE}/{session.session_id}/playback", raw=f"{{{body}}}").status_code == 400
     session.refresh_from_db()
     assert (session.revision, session.playback_state) == (1, "paused")
+
+
+def seek(api: Api, session: ComparisonSession, vod_id: str, value: float | str) -> object:
+    return api.put(f"{BASE}/{session.session_id}/vods/{vod_id}/seek", raw=f'{{"timestamp": {value}}}')
+
+
+def times(shown: dict) -> list[float]:
+    return [vod["current_time"] for vod in shown["vods"]]
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [(150.0, [150, 200, 113]), (37, [37, 87, 0]), (604_800, [600, 600, 600]), (0.1, [0.1, 50.1, 0])],
+)
+def test_every_vod_is_clamped_to_its_own_length(api: Api, url: str, timestamp: float, expected: list[float]) -> None:
+    for answer in (api.put(f"{url}/global-seek", {"timestamp": timestamp}), api.get(url)):
+        shown = session_of(answer)
+        assert (shown["global_time"], times(shown)) == (timestamp, expected)
+
+
+def test_a_seek_keeps_a_playing_session_playing(api: Api, url: str) -> None:
+    session_of(api.put(f"{url}/playback", {"state": "playing", "rate": 2}))
+    shown = session_of(api.put(f"{url}/global-seek", {"timestamp": 100}))
+    assert (shown["global_playback_state"], shown["rate"], shown["global_time"]) == ("playing", 2, 100)
+
+
+@pytest.mark.parametrize("path", ["global-seek", "vods/vod-1/seek"])
+def test_a_bad_timestamp_changes_nothing(api: Api, url: str, session: ComparisonSession, path: str) -> None:
+    for value in (*NOT_NUMBERS, *NOT_FINITE, "-1", "-0.001", "604800.001", "604801", "1e308", "-1e308"):
+        with check(value[:20]):
+            assert api.put(f"{url}/{path}", raw=f'{{"timestamp": {value}}}').status_code == 400
+    for body in ({"timestamp": -1}, {}):
+        answer = refused(api.put(f"{url}/{path}", body), 400, "invalid")
+        assert "timestamp" in answer["error"]
+        assert "timestamp" in answer["errors"]
+    session.refresh_from_db()
+    assert (session.revision, session.global_time) == (1, 0)
+
+
+def test_in_global_mode_the_clock_goes_along_and_the_others_stay_until_its_next_seek(
+    api: Api, url: str, session: ComparisonSession
+) -> None:
+    session_of(api.put(f"{url}/global-seek", {"timestamp": 150}))
+    shown = session_of(seek(api, session, "vod-2", 80))
+    assert (shown["global_time"], times(shown)) == (30, [150, 80, 113])
+    assert times(session_of(api.get(url))) == [150, 80, 113]
+    shown = session_of(api.put(f"{url}/global-seek", {"timestamp": 150}))
+    assert times(shown) == [150, 200, 113]
+
+
+def test_in_independent_mode_the_clock_stays(api: Api, session: ComparisonSession) -> None:
+    ComparisonSession.objects.update(sync_mode="independent")
+    session_of(api.put(f"{BASE}/{session.session_id}/global-seek", {"timestamp": 150}))
+    for vod_id, timestamp, expected in (("vod-2", 20, [150, 20, 113]), ("vod-1", 700, [600, 20, 113])):
+        shown = session_of(seek(api, session, vod_id, timestamp))
+        assert (shown["global_time"], times(shown)) == (150, expected)
+
+
+def test_a_seek_of_an_unknown_vod_changes_nothing(api: Api, session: ComparisonSession, owner: User) -> None:
+    make_session(owner).vods.filter(vod_id="vod-1").update(vod_id="elsewhere")
+    for vod_id in ("vod-4", "VOD-1", "%20vod-1", "%F0%9F%8E%AE", "x" * 300, "elsewhere"):
+        assert refused(seek(api, session, vod_id, 1), 404, "vod_not_found")["vod_id"] == unquote(vod_id)[:100]
+    session.refresh_from_db()
+    assert session.revision == 1
+
+
+def test_an_id_with_blanks_and_signs_can_be_sought(api: Api, session: ComparisonSession) -> None:
+    ComparisonVod.objects.filter(vod_id="vod-1").update(vod_id="Spieler ü?#%1")
+    shown = session_of(seek(api, session, "Spieler%20%C3%BC%3F%23%251", 9))
+    assert shown["vods"][0]["current_time"] == 9

@@ -23,15 +23,13 @@ ROUNDS = 6
 
 def test_deleting_a_session_while_others_align_and_move_it_leaves_nothing_behind() -> None:
     user = make_user()
-    key = make_key(user)
+    key, change = make_key(user), {"offsets": {"vod-2": 1.0}, "source": "manual"}
     for _ in range(ROUNDS):
         path = f"{BASE}/{make_session(user).session_id}"
         deleted, *others = at_once(
             lambda path=path: Api(key).delete(path).status_code,
             lambda path=path: Api(key).post(f"{path}/align", {"method": "timer_ocr"}).status_code,
-            lambda path=path: (
-                Api(key).put(f"{path}/offsets", {"offsets": {"vod-2": 1.0}, "source": "manual"}).status_code
-            ),
+            lambda path=path: Api(key).put(f"{path}/offsets", change).status_code,
             lambda path=path: Api(key).put(f"{path}/global-seek", {"timestamp": 4}).status_code,
         )
         assert deleted == 200

@@ -40,13 +40,9 @@ def test_it_is_asked_for_once_and_home_shows_how_far_it_is(browser: Client, owne
     assert "Make a sample comparison" in browser.get("/", headers={"Accept": "text/html"}).content.decode()
 
 
-def test_a_link_does_not_make_one(browser: Client) -> None:
+def test_neither_a_link_nor_somebody_who_is_not_signed_in_makes_one(browser: Client) -> None:
     assert browser.get(ASK).status_code == 405
-    assert not Job.objects.exists()
-
-
-def test_who_is_not_signed_in_is_asked_to(client: Client) -> None:
-    assert client.post(ASK)["Location"].startswith("/login")
+    assert Client().post(ASK)["Location"].startswith("/login")
     assert not Job.objects.exists()
 
 

@@ -1,4 +1,4 @@
-"""GET, PATCH and DELETE /api/sessions/multi-vod/{id}."""
+"""GET, PATCH and DELETE /api/sessions/multi-vod/{id}, the same in the admin, and the settings of comparisons."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.test import Client
+from django.urls import reverse
 from pytest_check import check
 
 from jobs_app.models import Job, JobEvent, JobStatus
 from media_app.videos.models import Video
+from sessions_app.comparison import services
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod, OffsetChange
+from sessions_app.comparison.vod_cache import cache
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user, make_video
 from vodplatform.accounts.models import User
+from vodplatform.base.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -24,23 +29,12 @@ def url(session: ComparisonSession) -> str:
     return f"{BASE}/{session.session_id}"
 
 
-def test_admins_see_change_and_delete_anybodys_session(api: Api, admin_api: Api, owner: User) -> None:
-    session = make_session(owner, name="Final")
-    for client in (api, admin_api):
-        shown = session_of(client.get(url(session)))
-        assert shown["session_id"] == session.session_id
-        assert shown["created_by"] == str(owner.pk)
-        assert [vod["vod_id"] for vod in shown["vods"]] == ["vod-1", "vod-2", "vod-3"]
-    assert session_of(admin_api.patch(url(session), {"name": "By an admin"}))["created_by"] == str(owner.pk)
-    assert admin_api.delete(url(session)).status_code == 200
-
-
 @pytest.mark.parametrize("name", ["comp-none", "comp-" + "0" * 24, "x" * 500, "%00", "..", "%F0%9F%8E%AE", "%FF"])
 def test_an_unknown_session_is_not_found(api: Api, name: str) -> None:
     assert api.get(f"{BASE}/{name}").status_code == (400 if name == "%00" else 404)
 
 
-def test_a_patch_changes_what_it_names_and_leaves_the_rest(api: Api, owner: User) -> None:
+def test_a_patch_changes_what_it_names_and_leaves_the_rest(api: Api, admin_api: Api, owner: User) -> None:
     session = make_session(owner, name="Old", description="Kept")
     before = session_of(api.get(url(session)))
     shown = session_of(api.patch(url(session), {"name": "New"}))
@@ -50,7 +44,8 @@ def test_a_patch_changes_what_it_names_and_leaves_the_rest(api: Api, owner: User
     shown = session_of(api.patch(url(session), {"description": "", "sync_config": {"drift_tolerance_ms": 40}}))
     assert (shown["name"], shown["description"]) == ("New", "")
     assert shown["sync_config"] == {"resync_interval_ms": 500, "drift_tolerance_ms": 40}
-    shown = session_of(api.patch(url(session), {"sync_config": {"resync_interval_ms": 250}}))
+    shown = session_of(admin_api.patch(url(session), {"sync_config": {"resync_interval_ms": 250}}))
+    assert shown["created_by"] == str(owner.pk)
     assert shown["sync_config"] == {"resync_interval_ms": 250, "drift_tolerance_ms": 40}
     assert session_of(api.get(url(session))) == {**shown, "vods": session_of(api.get(url(session)))["vods"]}
 
@@ -99,21 +94,11 @@ class TestUiState:
         assert api.patch(url(session), {"ui_state": {"text": "ü" * 32_000}}).status_code == 200
 
 
-def test_becoming_global_again_gathers_every_vod_at_the_clock(api: Api, owner: User) -> None:
-    session = make_session(owner, offsets=(0, -50, 37), sync_mode="independent")
-    shown = session_of(api.put(f"{url(session)}/global-seek", {"timestamp": 150}))
-    assert [vod["current_time"] for vod in shown["vods"]] == [150, 200, 113]
-    moved = session_of(api.put(f"{url(session)}/vods/vod-2/seek", {"timestamp": 5}))
-    assert [vod["current_time"] for vod in moved["vods"]] == [150, 5, 113]
-    together = session_of(api.patch(url(session), {"sync_mode": "global"}))
-    assert (together["sync_mode"], together["global_time"]) == ("global", 150)
-    assert [vod["current_time"] for vod in together["vods"]] == [150, 200, 113]
-
-
 class TestDelete:
     def test_it_is_gone_with_everything_of_its_own(self, api: Api, owner: User) -> None:
-        session = make_session(owner)
-        alignment = make_alignment(session)
+        session, unrelated = make_session(owner), make_job(owner)
+        for status in (JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.FAILED, JobStatus.COMPLETED):
+            make_alignment(session, status)
         session_of(api.put(f"{url(session)}/offsets", {"offsets": {"vod-2": 3}, "source": "manual"}))
         stays = make_session(owner)
         response = api.delete(url(session))
@@ -122,18 +107,11 @@ class TestDelete:
         refused(api.delete(url(session)), 404, "session_not_found")
         assert not OffsetChange.objects.exists()
         assert not Alignment.objects.exists()
-        assert not Job.objects.filter(pk=alignment.job_id).exists()
-        assert list(ComparisonSession.objects.all()) == [stays]
-        assert ComparisonVod.objects.count() == 3
-
-    def test_its_alignments_end_with_it_whatever_their_state(self, api: Api, owner: User) -> None:
-        session, unrelated = make_session(owner), make_job(owner)
-        for status in (JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.FAILED):
-            make_alignment(session, status)
-        assert api.delete(url(session)).status_code == 200
         assert list(Job.objects.all()) == [unrelated]
         assert not JobEvent.objects.exists()
-        assert Video.objects.count() == 3
+        assert list(ComparisonSession.objects.all()) == [stays]
+        assert ComparisonVod.objects.count() == 3
+        assert Video.objects.count() == 6
 
     @pytest.mark.django_db(transaction=True)
     def test_what_its_alignments_have_stored_is_deleted(self, api: Api, owner: User) -> None:
@@ -153,3 +131,82 @@ class TestDelete:
         assert OffsetChange.objects.count() == 1
         leaver.delete()
         assert not ComparisonSession.objects.exists()
+
+
+def test_switched_off_every_address_says_so(api: Api, anonymous: Api, owner: User, settings: Any) -> None:
+    settings.MULTI_VOD_ENABLED = False
+    refused(anonymous.get(f"{BASE}/list"), 401, "unauthenticated")
+    session = make_session(owner)
+    base = f"{BASE}/{session.session_id}"
+    alignment = f"{base}/alignments/{make_alignment(session).job_id}"
+    calls = [
+        ("POST", BASE), ("GET", f"{BASE}/list"), ("GET", base), ("PATCH", base), ("DELETE", base),
+        ("PUT", f"{base}/global-seek"), ("PUT", f"{base}/vods/vod-1/seek"), ("PUT", f"{base}/playback"),
+        ("PUT", f"{base}/offsets"), ("GET", f"{base}/offset-history"), ("POST", f"{base}/align"),
+        ("GET", alignment), ("POST", f"{alignment}/apply"), ("POST", f"{base}/timer-preview"),
+    ]  # fmt: skip
+    for method, path in calls:
+        refused(api.send(method, path, {}), 404, "feature_disabled")
+    session.refresh_from_db()
+    assert session.revision == 1
+
+
+@pytest.mark.parametrize("size", [0, 1, 20])
+def test_any_size_of_the_memory_gives_the_same_answers(api: Api, owner: User, settings: Any, size: int) -> None:
+    settings.MULTI_VOD_MAX_SESSIONS_CACHED = size
+    sessions = [make_session(owner, name=str(number)) for number in range(3)]
+    for _ in range(2):
+        for session in sessions:
+            shown = session_of(api.get(f"{BASE}/{session.session_id}"))
+            assert (shown["name"], len(shown["vods"])) == (session.name, 3)
+            session_of(api.put(f"{BASE}/{session.session_id}/offsets", {"offsets": {"vod-2": 7}, "source": "manual"}))
+            assert session_of(api.get(f"{BASE}/{session.session_id}"))["vods"][1]["offset"] == 7
+    assert len(cache._rows) <= size
+
+
+NO_INLINES = {
+    f"{name}-{part}": 0
+    for name in ("vods", "shares", "links", "alignments", "offset_changes")
+    for part in ("TOTAL_FORMS", "INITIAL_FORMS")
+}
+
+
+def admin_page(page: str, session: ComparisonSession) -> str:
+    return reverse(f"admin:comparison_comparisonsession_{page}", args=[session.pk])
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAdmin:
+    """Renamed and deleted in the admin, by way of what people's own changes go."""
+
+    @pytest.fixture
+    def desk(self, admin_person: User) -> Client:
+        client = Client(headers={"Accept": "text/html"})
+        client.force_login(admin_person)
+        return client
+
+    def test_it_is_renamed_for_everyone_who_watches(
+        self, desk: Client, owner: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        told: list[dict[str, Any]] = []
+        monkeypatch.setattr(services, "publish_on_commit", lambda group, message: told.append(message))
+        session = make_session(owner, name="Quarter final")
+        form = {"name": "Semi final", "description": "", "rate": "4", **NO_INLINES}
+        assert desk.post(admin_page("change", session), form).status_code == 302
+        now = ComparisonSession.objects.get(pk=session.pk)
+        assert (now.name, now.rate, now.revision) == ("Semi final", 1.0, session.revision + 1)
+        assert [message["session"]["name"] for message in told] == ["Semi final"]
+        assert AuditEntry.objects.filter(action="comparisonsession.changed", target_id=session.pk).exists()
+
+    def test_it_is_deleted_with_its_history_and_its_alignments_jobs(self, desk: Client, owner: User) -> None:
+        first, second = make_session(owner, name="One"), make_session(owner, name="Two")
+        job = make_alignment(first).job
+        services.set_offsets(first, owner, {"vod-2": 1.5}, "manual", None)
+        assert desk.post(admin_page("delete", first), {"post": "yes"}).status_code == 302
+        assert not ComparisonSession.objects.filter(pk=first.pk).exists()
+        assert not OffsetChange.objects.exists()
+        assert not type(job).objects.filter(pk=job.pk).exists()
+        chosen = {"action": "delete_selected", "_selected_action": [second.pk], "post": "yes"}
+        desk.post(reverse("admin:comparison_comparisonsession_changelist"), chosen)
+        assert not ComparisonSession.objects.exists()
+        assert AuditEntry.objects.filter(action="comparisonsession.deleted").count() == 2

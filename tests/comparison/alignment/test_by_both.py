@@ -191,10 +191,13 @@ class TestRealSounds:
         assert (len(proposals) == 2) is stands, (proposals, no)
         assert [item.confidence for item in proposals.values()] == ([0.96, 0.96] if stands else [])
 
-    def test_the_child_reports_what_it_listens_to_and_reads(self, takes: dict[str, Path], tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("method", "findings"), [("auto", ["timer_ocr", "audio"]), ("audio", [])])
+    def test_the_child_reports_what_it_listens_to_and_reads(
+        self, takes: dict[str, Path], tmp_path: Path, method: str, findings: list[str]
+    ) -> None:
         """Sounds without a picture: the timer cannot be read, and the sound has the word."""
         request = {
-            "op": "align", "method": "auto", "evidence_dir": str(tmp_path),
+            "op": "align", "method": method, "evidence_dir": str(tmp_path),
             "videos": [{"vod_id": name, "path": str(path)} for name, path in takes.items()],
         }  # fmt: skip
         done = subprocess.run(
@@ -204,7 +207,7 @@ class TestRealSounds:
         *progress, last = [json.loads(line) for line in done.stdout.splitlines()]
         found = last["result"]["proposals"][0]
         assert found["offset"] == pytest.approx(8.5, abs=1e-3)
-        assert [item["method"] for item in found["findings"]] == ["timer_ocr", "audio"]
+        assert [item["method"] for item in found["findings"]] == findings
         percents = [item["progress"] for item in progress]
         assert percents == sorted(percents)
         assert any(item["message"].startswith("Listening to") for item in progress)

@@ -178,6 +178,19 @@ class TestRefusal:
         assert reason(aligned(reference, path)) == "no_sound"
 
 
+def write_pieces(path: Path, *pieces: tuple[int, np.ndarray]) -> None:
+    """Write a track of pieces of sound, each with the time stamp of its first sample."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=SCENE_RATE, layout="mono")
+        for stamp, piece in pieces:
+            whole = (piece * 32767).astype(np.int16)
+            for at in range(0, len(whole), 1600):
+                frame = av.AudioFrame.from_ndarray(whole[None, at : at + 1600], "s16", "mono")
+                frame.sample_rate, frame.pts = SCENE_RATE, stamp + at
+                container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
 class TestTrack:
     @pytest.mark.parametrize("late", [0.0, 2.345])
     def test_samples_lie_where_a_player_has_them(self, late: float, tmp_path: Path) -> None:
@@ -203,30 +216,16 @@ class TestTrack:
     def test_a_hole_keeps_what_comes_after_it_in_place(self, game: Sound, tmp_path: Path) -> None:
         path = tmp_path / "hole.mkv"
         whole = render(Take(0, 20), game)
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=SCENE_RATE, layout="mono")
-            for begin, end in ((0, 8), (11, 20)):
-                piece = (whole[begin * SCENE_RATE : end * SCENE_RATE] * 32767).astype(np.int16)
-                for at in range(0, len(piece), 1600):
-                    frame = av.AudioFrame.from_ndarray(piece[None, at : at + 1600], "s16", "mono")
-                    frame.sample_rate, frame.pts = SCENE_RATE, begin * SCENE_RATE + at
-                    container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+        write_pieces(path, (0, whole[: 8 * SCENE_RATE]), (11 * SCENE_RATE, whole[11 * SCENE_RATE :]))
         with SoundTrack(path) as track:
             runs = [(run.start, run.start + len(run.samples) / RATE) for run in track.runs()]
         assert max(end for _, end in runs if end < 9) == pytest.approx(8, abs=0.01)
         assert min(start for start, _ in runs if start > 9) == pytest.approx(11, abs=0.01)
 
     def test_timestamps_that_claim_years_take_no_memory(self, game: Sound, tmp_path: Path) -> None:
-        path, whole = tmp_path / "years.mkv", (render(Take(0, 8), game) * 32767).astype(np.int16)
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream("pcm_s16le", rate=SCENE_RATE, layout="mono")
-            for at in range(0, len(whole), 1600):
-                frame = av.AudioFrame.from_ndarray(whole[None, at : at + 1600], "s16", "mono")
-                late = 10**9 * SCENE_RATE if at > len(whole) / 2 else 0
-                frame.sample_rate, frame.pts = SCENE_RATE, at + late
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
+        path, whole = tmp_path / "years.mkv", render(Take(0, 8), game)
+        half = 4 * SCENE_RATE
+        write_pieces(path, (0, whole[:half]), (10**9 * SCENE_RATE + half, whole[half:]))
         with Recording("a", path) as recording:
             assert recording.hear_all().seconds == pytest.approx(4, abs=0.2)
             assert recording.hear_probes().flux.shape[1] < 1000

@@ -53,6 +53,15 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+def answers_to(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """What the exporting child says, line by line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
+        stdout=subprocess.PIPE, timeout=120, check=True,
+    )  # fmt: skip
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 Export = Callable[..., Path]
 
 
@@ -73,12 +82,8 @@ def export(videos: dict[str, Path], tmp_path: Path) -> Export:
             "fps": [60, 1], "height": 360, "captions": [], "target": str(tmp_path / "out.mp4"),
             "folder": str(tmp_path), "threads": 1, **more,
         }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
-            capture_output=True, timeout=120, check=True,
-        )  # fmt: skip
-        answers = [json.loads(line) for line in done.stdout.splitlines()]
-        assert "result" in answers[-1], (answers, done.stderr)
+        answers = answers_to(request)
+        assert "result" in answers[-1], answers
         shares = [one["progress"] for one in answers[:-1]]
         assert shares == sorted(shares)
         return tmp_path / "out.mp4"
@@ -281,8 +286,4 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         "panes": [0], "sounds": [], "layout": "single", "start": 0, "end": 1, "fps": [30, 1], "height": 360,
         "captions": [], "target": str(tmp_path / "out.mp4"), "folder": str(tmp_path),
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
-        capture_output=True, timeout=120, check=True,
-    )  # fmt: skip
-    assert json.loads(done.stdout.splitlines()[-1])["error"]["type"] == "vod_unreadable"
+    assert answers_to(request)[-1]["error"]["type"] == "vod_unreadable"
