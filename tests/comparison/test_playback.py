@@ -232,8 +232,7 @@ def test_in_global_mode_the_clock_goes_along_and_the_others_stay_until_its_next_
     shown = session_of(seek(api, session, "vod-2", 80))
     assert (shown["global_time"], times(shown)) == (30, [150, 80, 113])
     assert times(session_of(api.get(url))) == [150, 80, 113]
-    shown = session_of(api.put(f"{url}/global-seek", {"timestamp": 150}))
-    assert times(shown) == [150, 200, 113]
+    assert times(session_of(api.put(f"{url}/global-seek", {"timestamp": 150}))) == [150, 200, 113]
 
 
 def test_in_independent_mode_the_clock_stays(api: Api, session: ComparisonSession) -> None:
