@@ -81,8 +81,7 @@ def test_its_properties_are_read_from_the_file(api: Api, library: Library) -> No
     assert ntsc["duration"] == pytest.approx(2.002, abs=1e-3)
     assert (vp9["codec"], vp9["audio_tracks"], vp9["is_variable_frame_rate"]) == ("vp9", [], False)
     assert vfr["is_variable_frame_rate"]
-    assert ntsc["audio_tracks"]
-    assert vfr["audio_tracks"]
+    assert all(vod["audio_tracks"] for vod in (ntsc, vfr))
 
 
 def test_a_replaced_file_is_another_video_and_older_sessions_keep_their_facts(api: Api, library: Library) -> None:

@@ -189,6 +189,7 @@ class TestLookingAgain:
                 await ask(lambda: ComparisonSession.objects.update(owner=other))
             event = await communicator.receive_output(10)
             assert (event["type"], event["code"]) == ("websocket.close", code)
+        assert await first_close(socket(path, key=key)) == code
 
     async def test_what_a_dead_broker_lost_arrives_then(
         self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
