@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,16 @@ CHALLENGES = "/api/v1/challenges"
 CHUNK = 65_536
 # The clips of `clips`, in the order in which they are sent.
 NAMES = ("statement1.mp4", "statement2.mp4", "statement3.mp4")
+
+# The request of the document's sample code.
+SEED: dict[str, Any] = {
+    "video_count": 3,
+    "video_filenames": ["statement1.mp4", "statement2.mp4", "statement3.mp4"],
+    "video_file_sizes": [5_000_000, 4_500_000, 5_500_000],
+    "video_durations": [15.0, 12.5, 18.2],
+    "video_mime_types": ["video/mp4", "video/mp4", "video/mp4"],
+    "challenge_title": "My Challenge",
+}
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +95,18 @@ def asked(contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) 
         "chunk_size": CHUNK,
     }
     return {**usual, **changes}
+
+
+def as_json_texts(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, json.dumps(value) if isinstance(value, list) else str(value)) for name, value in asked.items()]
+
+
+def as_repeated(asked: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        (name, str(one))
+        for name, value in asked.items()
+        for one in (value if isinstance(value, list) else [value])
+    ]  # fmt: skip
 
 
 def begin(api: Api, contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_merge
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
-from tests.support.streams import ask
+from tests.support.streams import Answer, ask
 from tests.support.together import at_once
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
@@ -418,8 +418,8 @@ def test_bytes_are_counted_once_from_the_first_to_the_last(api: Api, clip_files:
     assert used(api) == 0
 
 
-async def by_tus(key: str, content: bytes, purpose: str = "clip", name: str = "a.mp4") -> str:
-    """The id of an upload by tus, all of it sent."""
+async def send_by_tus(key: str, content: bytes, purpose: str = "clip", name: str = "a.mp4") -> tuple[str, Answer]:
+    """Send all of an upload by tus; return its id and the answer to its bytes."""
     given = {"purpose": purpose, "filename": name}
     metadata = ",".join(f"{field} {base64.b64encode(value.encode()).decode()}" for field, value in given.items())
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(content)), "Upload-Metadata": metadata}
@@ -427,7 +427,12 @@ async def by_tus(key: str, content: bytes, purpose: str = "clip", name: str = "a
     assert made.status == 201, made
     upload_id = made.headers["location"].rstrip("/").rpartition("/")[2]
     headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    sent = await ask("PATCH", f"/api/v1/uploads/tus/{upload_id}", headers, content, key=key)
+    return upload_id, await ask("PATCH", f"/api/v1/uploads/tus/{upload_id}", headers, content, key=key)
+
+
+async def by_tus(key: str, content: bytes, **fields: str) -> str:
+    """The id of an upload by tus, all of it taken."""
+    upload_id, sent = await send_by_tus(key, content, **fields)
     assert sent.status == 204, sent.content
     return upload_id
 
@@ -460,13 +465,8 @@ class TestByTus:
 
     @pytest.mark.full
     async def test_one_that_is_none_is_refused_with_its_last_byte(self, key: str, clip_files: Clips) -> None:
-        content = clip_files["cut"]
-        given = f"purpose {base64.b64encode(b'clip').decode()}"
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(content)), "Upload-Metadata": given}
-        made = await ask("POST", "/api/v1/uploads/tus", headers, key=key)
-        path = f"/api/v1/uploads/tus/{made.headers['location'].rpartition('/')[2]}"
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-        (await ask("PATCH", path, headers, content, key=key)).refused(422, "clip_unreadable")
+        _, sent = await send_by_tus(key, clip_files["cut"])
+        sent.refused(422, "clip_unreadable")
         assert await ask_rows(lambda: Upload.objects.get().status) == UploadStatus.FAILED
 
     @pytest.mark.usefixtures("unseen")

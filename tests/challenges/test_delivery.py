@@ -72,18 +72,6 @@ class TestById:
             assert await statuses(shown, shown.optimized) == wanted
         assert (await ask("GET", shown.stream, key=shown.keys["owner"])).content == shown.content
 
-    @pytest.mark.parametrize("way", ["unpublish", "withhold"])
-    async def test_taken_back_nobody_else_again(self, shown: Shown, moderator: User, way: str) -> None:
-        await act(challenges.publish, shown.challenge)
-        if way == "unpublish":
-            await act(challenges.unpublish, shown.challenge)
-        else:
-            await act(challenges.withhold, shown.challenge.pk, moderator, reason="x")
-        wanted = {"owner": 200, "player": 404, "admin": 200, "nobody": 401}
-        for path in (shown.stream, shown.optimized):
-            found = await statuses(shown, path)
-            assert {who: found[who] for who in wanted} == wanted
-
     async def test_deleted_nobody_but_whose_merge_it_is(self, shown: Shown, owner: User) -> None:
         await act(challenges.publish, shown.challenge)
         address = (await shown.told("player"))["stream_url"]
@@ -108,19 +96,10 @@ class TestById:
         assert await ask_rows(Video.objects.exists)
 
 
-class TestBytes:
-    async def test_what_is_optimized_leads_to_them_without_signing_in(self, shown: Shown) -> None:
-        await act(challenges.publish, shown.challenge)
-        path = f"{shown.optimized}?device_type=mobile&prefer_signed=true"
-        body = (await ask("GET", path, key=shown.keys["player"])).json()
-        assert (body["delivery_type"], body["supports_range"]) == ("local_signed", True)
-        answer = await ask("GET", body["streaming_url"], {"range": "bytes=0-3"})
-        assert (answer.status, answer.content) == (206, shown.content[:4])
-
-    async def test_the_name_under_which_it_is_saved_tells_no_clips(self, shown: Shown) -> None:
-        await act(challenges.publish, shown.challenge)
-        answer = await ask("GET", f"{shown.stream}?download=1", key=shown.keys["player"])
-        assert "statement" not in answer.headers["content-disposition"]
+async def test_the_name_under_which_it_is_saved_tells_no_clips(shown: Shown) -> None:
+    await act(challenges.publish, shown.challenge)
+    answer = await ask("GET", f"{shown.stream}?download=1", key=shown.keys["player"])
+    assert "statement" not in answer.headers["content-disposition"]
 
 
 class TestSignedAddresses:
@@ -133,7 +112,9 @@ class TestSignedAddresses:
         return [(await ask("GET", address)).status for address in addresses]
 
     @pytest.mark.parametrize("way", ["unpublish", "withhold"])
-    async def test_those_of_players_end_and_the_owners_stay(self, shown: Shown, moderator: User, way: str) -> None:
+    async def test_taken_back_those_of_players_end_and_the_owners_stay(
+        self, shown: Shown, moderator: User, way: str
+    ) -> None:
         owners = await self.addresses(shown, "owner")
         assert await self.found(owners) == [200] * 3
         await act(challenges.publish, shown.challenge)
@@ -146,6 +127,10 @@ class TestSignedAddresses:
         assert await self.found(players) == [404] * 3
         assert await self.found(owners) == [200] * 3
         assert await self.found(await self.addresses(shown, "owner")) == [200] * 3
+        by_id = {"owner": 200, "player": 404, "admin": 200, "nobody": 401}
+        for path in (shown.stream, shown.optimized):
+            statuses_now = await statuses(shown, path)
+            assert {who: statuses_now[who] for who in by_id} == by_id
 
     async def test_those_that_the_merge_told_stay_the_owners(self, shown: Shown) -> None:
         path = f"{MERGES}/merge-session/{shown.challenge.merge_id}/status"

@@ -63,22 +63,15 @@ def test_many_at_once_are_one(other_api: Api, challenge: Challenge) -> None:
     assert Guess.objects.count() == 1
 
 
-def test_ones_own_is_not_played(api: Api, owner: User, challenge: Challenge) -> None:
-    refused(guess(api, challenge), 403, "own_challenge")
-    refused(guess(api, make_challenge(owner)), 403, "own_challenge")
-    assert not Guess.objects.exists()
-
-
-def test_a_draft_is_not_there_to_be_played(owner: User, other_api: Api, moderator_api: Api) -> None:
+def test_ones_own_a_draft_and_a_withheld_one_are_not_played(
+    owner: User, other: User, moderator: User, api: Api, other_api: Api, moderator_api: Api, admin_api: Api,
+    challenge: Challenge,
+) -> None:  # fmt: skip
     draft = make_challenge(owner)
+    for own in (challenge, draft):
+        refused(guess(api, own), 403, "own_challenge")
     for person in (other_api, moderator_api):
         refused(guess(person, draft), 404, "challenge_not_found")
-    assert not Guess.objects.exists()
-
-
-def test_what_is_seen_but_not_published_is_not_played(
-    owner: User, other: User, moderator: User, moderator_api: Api, admin_api: Api, challenge: Challenge
-) -> None:
     challenges.report(challenge, other, "Not funny")
     challenges.withhold(challenge.pk, moderator, reason="x")
     for person in (moderator_api, admin_api):

@@ -27,6 +27,7 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
+from media_app.uploads import sweep
 from media_app.uploads.models import Upload
 from media_app.videos import taking_in
 from media_app.videos.models import Place, Rendition, Video
@@ -187,24 +188,19 @@ class TestMediaAtFault:
         assert len(body["error_message"]) < 1000
         assert (body["retry_available"], files_in(media)) == (False, [])
 
-    def test_clips_that_were_looked_at_side_by_side_are_no_more_work_than_the_plan_allows(
-        self, api: Api, clip_files: Clips, settings: Any
+    @pytest.mark.parametrize("is_probed", [True, False], ids=["looked at side by side", "not looked at"])
+    def test_clips_are_no_more_work_than_the_plan_allows(
+        self, api: Api, clip_files: Clips, settings: Any, request: pytest.FixtureRequest, is_probed: bool
     ) -> None:
+        if not is_probed:
+            request.getfixturevalue("unseen")
         merge = deliver(api, [clip_files["1"], clip_files["2"]])
+        assert all((merges.GIGAPIXELS in upload.metadata) is is_probed for upload in Upload.objects.all())
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
         run_queue("merge")
         body = status_of(api, merge)
         assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
-
-    @pytest.mark.usefixtures("unseen")
-    def test_the_merge_probes_clips_that_were_not_probed(self, api: Api, clip_files: Clips, settings: Any) -> None:
-        merge = deliver(api, [clip_files["1"], clip_files["2"]])
-        assert not any(merges.GIGAPIXELS in upload.metadata for upload in Upload.objects.all())
-        free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 1e-6}
-        settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
-        run_queue("merge")
-        assert status_of(api, merge)["error_type"] == "work_limit"
 
     @pytest.mark.usefixtures("unseen")
     def test_a_killed_probe_fails_no_clip(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,8 +362,6 @@ class TestPassingFaults:
         assert files_in(media) == before
 
     def test_after_a_passing_failure_the_clips_stay_until_they_expire(self, api: Api, owner: User, media: Path) -> None:
-        from media_app.uploads import sweep
-
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
         sweep.expire()
         assert len(files_in(media)) == 3

@@ -45,20 +45,16 @@ def test_neither_the_list_nor_what_is_over_has_numbers_of_chunks(owner: User, ap
 
 
 class TestWhoMay:
+    """Every call on it, as every role: tests/contract/test_roles.py."""
+
     def test_its_owner_and_admins_see_it(
-        self, owner: User, api: Api, admin_api: Api, other_api: Api, moderator_api: Api, anonymous: Api
+        self, owner: User, api: Api, admin_api: Api, other_api: Api, moderator_api: Api
     ) -> None:
         merge = make_merge(owner, status="failed", error=TIMEOUT)
         for person in (api, admin_api):
             assert person.get(path_of(merge, "/status")).status_code == 200
         for person in (other_api, moderator_api):
             refused(person.get(path_of(merge, "/status")), 404, "merge_not_found")
-            refused(person.post(path_of(merge, "/retry")), 404, "merge_not_found")
-            refused(person.post(path_of(merge, "/cancel")), 404, "merge_not_found")
-            refused(person.delete(path_of(merge)), 404, "merge_not_found")
-        refused(anonymous.get(path_of(merge, "/status")), 401, "unauthenticated")
-        assert status_of(api, str(merge.pk))["overall_status"] == "failed"
-        assert MergeSession.objects.count() == 1
 
     def test_an_admin_may_end_it(self, owner: User, admin_api: Api, admin_person: User) -> None:
         merge = make_merge(owner, status="queued")
@@ -69,19 +65,22 @@ class TestWhoMay:
 
 
 class TestStates:
+    @committed
     @pytest.mark.parametrize(
-        ("job", "status", "may_retry"),
+        ("job", "status"),
         [
-            ({}, "initiated", False),
-            ({"status": "queued"}, "queued", False),
-            ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing", False),
-            ({"status": "waiting", "started": True, "message": "Trying again automatically."}, "processing", False),
-            ({"status": "completed"}, "completed", False),
-            ({"status": "failed", "error": TIMEOUT}, "failed", True),
-            ({"status": "cancelled"}, "cancelled", False),
+            ({}, "initiated"),
+            ({"status": "queued"}, "queued"),
+            ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing"),
+            ({"status": "waiting", "started": True, "message": "Trying again automatically."}, "processing"),
+            ({"status": "completed"}, "completed"),
+            ({"status": "failed", "error": TIMEOUT}, "failed"),
+            ({"status": "cancelled"}, "cancelled"),
         ],
     )
-    def test_each_is_told(self, owner: User, api: Api, job: dict[str, Any], status: str, may_retry: bool) -> None:
+    def test_each_is_told_and_a_failed_one_alone_runs_again_and_a_live_one_alone_is_cancelled(
+        self, owner: User, api: Api, media: Path, job: dict[str, Any], status: str
+    ) -> None:
         columns = {name: value for name, value in job.items() if name != "started"}
         merge = make_merge(owner, **columns)
         if "started" in job:
@@ -89,7 +88,7 @@ class TestStates:
         if status == "failed":
             Job.objects.filter(pk=merge.job_id).update(finished_at=merge.created_at)
         body = status_of(api, str(merge.pk))
-        assert (body["overall_status"], body["retry_available"]) == (status, may_retry)
+        assert (body["overall_status"], body["retry_available"]) == (status, status == "failed")
         assert (body["merged_video"] is not None) is (status == "completed")
         assert (body["error_type"] is not None) is (status == "failed")
         assert (body["failed_at"] is not None) is (status == "failed")
@@ -100,6 +99,19 @@ class TestStates:
             assert body["failed_at"].endswith("Z")
         if "progress" in job:  # the merge is the second half
             assert (body["progress"], body["message"]) == (70.0, "Joining")
+        if status != "failed":
+            refused(api.post(path_of(merge, "/retry")), 409, "merge_not_retryable")
+            assert status_of(api, str(merge.pk))["overall_status"] == status
+        before = files_in(media)
+        response = api.post(path_of(merge, "/cancel"))
+        if status in ("completed", "failed"):
+            refused(response, 409, "merge_finished")
+            assert files_in(media) == before
+            return
+        assert (response.status_code, response.json()["overall_status"]) == (200, "cancelled")
+        if status != "cancelled":
+            assert files_in(media) == []
+        assert not Job.objects.live().exists()
 
     def test_the_merged_video_is_told_in_full(self, owner: User, api: Api) -> None:
         merge = make_merge(owner, status="completed")
@@ -111,46 +123,6 @@ class TestStates:
         assert found["segments"][1] == {"statement_index": 1, "start_time": 2.0, "end_time": 4.0, "duration": 2.0}
         assert (found["total_duration"], found["file_size"], found["compression_applied"]) == (6.0, 60, False)
         assert found["merged_video_url"].startswith(f"/api/v1/media/stream/{merge.pk}?sig=")
-
-    @committed
-    @pytest.mark.parametrize(
-        ("job", "ended"),
-        [
-            ({}, 200),
-            ({"status": "queued"}, 200),
-            ({"status": "processing"}, 200),
-            ({"status": "waiting"}, 200),
-            ({"status": "cancelled"}, 200),
-            ({"status": "completed"}, 409),
-            ({"status": "failed", "error": TIMEOUT}, 409),
-        ],
-    )
-    def test_only_live_ones_are_cancelled(
-        self, owner: User, api: Api, media: Path, job: dict[str, Any], ended: int
-    ) -> None:
-        merge = make_merge(owner, **job)
-        before = files_in(media)
-        response = api.post(path_of(merge, "/cancel"))
-        assert response.status_code == ended
-        if ended == 409:
-            refused(response, 409, "merge_finished")
-            assert files_in(media) == before
-            return
-        assert response.json()["overall_status"] == "cancelled"
-        if job.get("status") != "cancelled":
-            assert files_in(media) == []
-        assert not Job.objects.live().exists()
-
-    @pytest.mark.parametrize(
-        "job",
-        [{}, {"status": "queued"}, {"status": "processing"}, {"status": "waiting"}, {"status": "completed"},
-         {"status": "cancelled"}],
-    )  # fmt: skip
-    def test_only_what_failed_can_be_run_again(self, owner: User, api: Api, job: dict[str, Any]) -> None:
-        merge = make_merge(owner, **job)
-        before = status_of(api, str(merge.pk))
-        refused(api.post(path_of(merge, "/retry")), 409, "merge_not_retryable")
-        assert status_of(api, str(merge.pk))["overall_status"] == before["overall_status"]
 
     def test_what_failed_for_a_passing_reason_goes_first_then(self, owner: User, api: Api) -> None:
         merge = make_merge(owner, status="failed", error=TIMEOUT)

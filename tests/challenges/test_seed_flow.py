@@ -15,6 +15,7 @@ from media_app.uploads import sweep
 from media_app.uploads.models import Upload
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, MergeSession
+from tests.challenges.conftest import SEED, as_json_texts, as_repeated
 from tests.support.s3 import Bucket
 from tests.support.s3 import get as get_elsewhere
 from tests.support.sockets import ask as ask_rows
@@ -45,21 +46,8 @@ class App:
 
     async def initiate(self, written: str, **more: Any) -> dict[str, Any]:
         """1.1: ``createFormData``, as either of its usual forms writes lists."""
-        request = {
-            "video_count": 3,
-            "video_filenames": ["statement1.mp4", "statement2.mp4", "statement3.mp4"],
-            "video_file_sizes": [len(content) for content in self.files],
-            "video_durations": [15.0, 12.5, 18.2],
-            "video_mime_types": ["video/mp4", "video/mp4", "video/mp4"],
-            "challenge_title": "My Challenge",
-            **more,
-        }
-        parts: list[Part] = []
-        for name, value in request.items():
-            if isinstance(value, list) and written == "repeated":
-                parts += [(name, str(one)) for one in value]
-            else:
-                parts.append((name, json.dumps(value) if isinstance(value, list) else str(value)))
+        request = {**SEED, "video_file_sizes": [len(content) for content in self.files], **more}
+        parts: list[Part] = [*(as_repeated if written == "repeated" else as_json_texts)(request)]
         answer = await self.fetch("POST", "/api/v1/challenge-videos/upload-for-merge/initiate", parts)
         assert answer.status == 201, answer.content
         body: dict[str, Any] = answer.json()
@@ -92,7 +80,7 @@ class App:
         return body
 
     async def create(self, sessions: list[dict[str, Any]], merged: dict[str, Any]) -> Answer:
-        seconds = [15.0, 12.5, 18.2]
+        seconds = SEED["video_durations"]
         request = {
             "title": "My Challenge",
             "statements": [
