@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import smtplib
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,14 @@ GIVEN = {"password": PASSWORD}
 def _confirmed(settings: Any) -> None:
     settings.SIGNUP_CONFIRM, settings.PUBLIC_URL = True, "http://testserver"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+
+@pytest.fixture
+def throttled(settings: Any) -> Iterator[None]:
+    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
+    throttles.forget()
+    yield
+    throttles.forget()
 
 
 def sign_up(**fields: str) -> Any:
@@ -152,14 +161,12 @@ def test_a_mail_server_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, fau
     assert not PendingSignUp.objects.exists()
 
 
+@pytest.mark.usefixtures("throttled")
 def test_nobody_is_sent_more_than_a_few(settings: Any) -> None:
-    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
     settings.THROTTLES = {**settings.THROTTLES, "sign_up": 100, "sign_in_address": 100}
-    throttles.forget()
     answers = [sign_up(username=f"ada{number}", email=text) for number, text in enumerate(
         ["ada@example.org", "ADA@example.org", "ada@EXAMPLE.org", "ada@example.org"]
     )]  # fmt: skip
-    throttles.forget()
     # Who signs up is not told: else anybody could find out, and keep the address's owner out.
     assert [(answer.status_code, answer["Location"]) for answer in answers] == [(302, "/signup/sent")] * 4
     assert len(mail.outbox) == 3
@@ -178,12 +185,11 @@ def test_who_has_the_mailbox_and_did_not_sign_up_confirms_nothing() -> None:
     assert User.objects.get().username == "ada"
 
 
-def test_the_password_is_not_found_out_by_trying(settings: Any) -> None:
+@pytest.mark.usefixtures("throttled")
+def test_the_password_is_not_found_out_by_trying() -> None:
     sign_up()
-    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
-    throttles.forget()
+    throttles.forget()  # the sign-up counts too
     answers = [Client().post(link(), {"password": f"guess {number}"}) for number in range(11)]
-    throttles.forget()
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]
     assert answers[-1]["Retry-After"]
 
@@ -207,16 +213,13 @@ def test_without_it_there_are_no_such_pages(settings: Any) -> None:
 
 
 class TestSettings:
-    def settings(self, **values: str) -> dict[str, Any]:
-        return Environment(values).email()
-
     def test_the_address_of_the_server_is_read(self) -> None:
-        found = self.settings(VOD_EMAIL_URL="submission://ada%40x:p%3Aw@mail.example.org", VOD_EMAIL_FROM="a@b.org")
-        assert found == {
+        given = {"VOD_EMAIL_URL": "submission://ada%40x:p%3Aw@mail.example.org", "VOD_EMAIL_FROM": "a@b.org"}
+        assert Environment(given).email() == {
             "scheme": "submission", "host": "mail.example.org", "port": 587, "user": "ada@x", "password": "p:w",
             "sender": "a@b.org", "confirm": False,
         }  # fmt: skip
-        assert self.settings(VOD_EMAIL_URL="smtp://[::1]:1025")["port"] == 1025
+        assert Environment({"VOD_EMAIL_URL": "smtp://[::1]:1025"}).email()["port"] == 1025
 
     @pytest.mark.parametrize(
         ("values", "name"),
@@ -236,5 +239,5 @@ class TestSettings:
     )
     def test_what_cannot_be_used_is_said_at_the_start(self, values: dict[str, str], name: str) -> None:
         with pytest.raises(SettingsError, match=name) as caught:
-            self.settings(**values)
+            Environment(values).email()
         assert "secret" not in str(caught.value)

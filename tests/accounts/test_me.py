@@ -66,29 +66,21 @@ def test_it_has_exactly_the_fields_of_the_contract(owner: User, anonymous: Api) 
     assert anonymous.post("/api/auth/token", {"username": "owner", "password": PASSWORD}).json()["user"] == body
 
 
-class TestUsage:
-    def test_storage_is_what_the_stored_videos_take(self, owner: User, other: User) -> None:
-        for size in (1000, 234):
-            make_video(owner, source="stored", file_size=size)
-        make_video(owner, source="reference", file_size=10**9)
-        make_video(other, source="stored", file_size=10**9)
-        assert me(owner)["usage"]["storage_bytes"] == 1234
-
-    def test_uploads_are_those_since_midnight(self, owner: User) -> None:
-        rows = [begin(owner, front="tus", purpose="library", filename="a.mp4", size=100).pk for _ in range(3)]
-        midnight = TruncDay(Now())
-        Upload.objects.filter(pk=rows[0]).update(created_at=midnight)
-        Upload.objects.filter(pk=rows[1]).update(created_at=ExpressionWrapper(
-            midnight - timedelta(milliseconds=1), output_field=DateTimeField()))  # fmt: skip
-        usage = me(owner)["usage"]
-        # What is on its way has its room reserved.
-        assert (usage["uploads_today"], usage["storage_bytes"]) == (2, 300)
-
-    def test_active_jobs_are_those_queued_processing_and_waiting(self, owner: User, other: User) -> None:
-        for status in JobStatus.values:
-            make_job(owner, status)
-        make_job(other)
-        assert me(owner)["usage"]["jobs_active"] == 3
+def test_usage_is_stored_bytes_uploads_since_midnight_and_live_jobs(owner: User, other: User) -> None:
+    for size in (1000, 234):
+        make_video(owner, source="stored", file_size=size)
+    make_video(owner, source="reference", file_size=10**9)
+    make_video(other, source="stored", file_size=10**9)
+    rows = [begin(owner, front="tus", purpose="library", filename="a.mp4", size=100).pk for _ in range(3)]
+    midnight = TruncDay(Now())
+    Upload.objects.filter(pk=rows[0]).update(created_at=midnight)
+    Upload.objects.filter(pk=rows[1]).update(created_at=ExpressionWrapper(
+        midnight - timedelta(milliseconds=1), output_field=DateTimeField()))  # fmt: skip
+    for status in JobStatus.values:
+        make_job(owner, status)
+    make_job(other)
+    # What is on its way has its room reserved. Of the jobs, those queued, processing and waiting count.
+    assert me(owner)["usage"] == {"storage_bytes": 1234 + 300, "uploads_today": 2, "jobs_active": 3}
 
 
 class TestChanging:

@@ -60,6 +60,8 @@ class TestSigningIn:
             response = client.post("/login", {"username": "owner", "password": PASSWORD, "next": address})
             assert (response.status_code, response["Location"]) == (302, "/")
         assert actions() == [("sign_in", "owner")] * (1 + len(ELSEWHERE))
+        cookie = browser.cookies["sessionid"]
+        assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
         assert AuditEntry.objects.order_by("id").first().data == {"by": "session"}  # type: ignore[union-attr]
         assert browser.post("/logout").status_code == 302
         assert actions()[-1] == ("sign_out", "owner")

@@ -15,8 +15,9 @@ from django.test import Client
 
 from jobs_app.record import EVERYBODYS_JOBS, owners_group_name
 from sessions_app.comparison.models import ComparisonSession
+from tests.contract.places import with_jwt, with_session, with_token
 from tests.support.api import Api, refused
-from tests.support.factories import PASSWORD, make_key, make_session
+from tests.support.factories import make_key, make_session
 from tests.support.sockets import ask, connected, first_close, next_message, socket
 from tests.support.together import at_once
 from tests.support.waiting import wait_until
@@ -45,23 +46,8 @@ def ticket_of(api: Api) -> str:
     return str(response.json()["ticket"])
 
 
-def browser_of(user: User) -> Api:
-    """Signed in by cookie, with a CSRF token in each header."""
-    api = Api()
-    assert api.client.login(username=user.username, password=PASSWORD)
-    api.client.get("/compare")
-    api.headers = {"X-CSRFToken": api.client.cookies["csrftoken"].value}
-    return api
-
-
-def bearer_of(user: User, scopes: list[str] | None = None) -> Api:
-    api = Api()
-    api.headers = {"Authorization": f"Bearer {jwt.issue(user, scopes or ['read']).access}"}
-    return api
-
-
 MAKERS: dict[str, Callable[[User], Api]] = {
-    "token": lambda user: Api(make_key(user, scopes=["read"])), "jwt": bearer_of, "session": browser_of
+    "token": with_token("read"), "jwt": with_jwt("read"), "session": with_session(csrf=True)
 }  # fmt: skip
 
 
@@ -83,9 +69,7 @@ class TestGiving:
         assert text not in str(WsTicket.objects.values().get())
         refused(Api(make_key(owner, scopes=[])).post(TICKET), 403, "scope_required")
         refused(Api().post(TICKET), 401, "unauthenticated")
-        browser = browser_of(owner)
-        browser.headers = {}
-        refused(browser.post(TICKET), 403, "csrf_failed")
+        refused(with_session(csrf=False)(owner).post(TICKET), 403, "csrf_failed")
         # It opens no call of the API.
         assert Api().get(f"/api/v1/me?ticket={text}").status_code == 401
         assert WsTicket.objects.count() == 1
@@ -117,25 +101,10 @@ class TestOpening:
         await ask(lambda: WsTicket.objects.update(expires_at=Now() - timedelta(milliseconds=1)))
         assert await first_close(socket(f"{path}?ticket={text}")) == 4401
 
-    async def test_a_wrong_one_is_closed_with_4401_also_beside_a_cookie(
-        self, path: str, owner: User, other_api: Api
-    ) -> None:
-        cookie = await ask(lambda: browser_of(owner).client.cookies["sessionid"].value)
-        headers = {"cookie": f"sessionid={cookie}", "origin": "http://vod.example", "host": "vod.example"}
-        assert await first_close(socket(f"{path}?ticket=wrong", headers=headers)) == 4401
-        for text in ("x", "%00", "%ff", "", "a&ticket=b", "x" * 3000):
-            assert await first_close(socket(f"{path}?ticket={text}")) == 4401
-        # A ticket is used up even if its user may not see the session.
+    async def test_it_is_used_up_even_if_its_user_may_not_see_the_session(self, path: str, other_api: Api) -> None:
         text = await ask(lambda: ticket_of(other_api))
         assert await first_close(socket(f"{path}?ticket={text}")) == 4404
         assert await ask(WsTicket.objects.count) == 0
-
-    async def test_of_a_token_without_the_admin_scope_it_stays_without(self, path: str, admin_person: User) -> None:
-        small = await ask(lambda: ticket_of(Api(make_key(admin_person, scopes=["write"]))))
-        assert await first_close(socket(f"{path}?ticket={small}")) == 4404
-        whole = await ask(lambda: ticket_of(Api(make_key(admin_person))))
-        async with connected(f"{path}?ticket={whole}") as communicator:
-            await next_message(communicator)
 
 
 @pytest.mark.both
@@ -259,14 +228,9 @@ class TestHosts:
 
 
 class TestHeaders:
-    async def test_a_jwt_in_the_header_lets_in_and_what_does_not_sign_in_is_closed_with_4401(
-        self, path: str, owner: User
-    ) -> None:
-        pair = await ask(lambda: jwt.issue(owner, ["read"]))
-        async with connected(path, headers={"authorization": f"Bearer {pair.access}"}) as communicator:
-            assert (await next_message(communicator))["type"] == "session"
-        assert await first_close(socket(path, headers={"authorization": f"Bearer {pair.refresh}"})) == 4401
-        assert await first_close(socket(path, key=await ask(lambda: make_key(owner, scopes=[])))) == 4401
+    """Which way to sign in opens which socket: tests/contract/test_socket_roles.py."""
+
+    async def test_an_expired_token_is_closed_with_4401(self, path: str, owner: User) -> None:
         key = await ask(make_key, owner)
         await ask(lambda: ApiToken.objects.update(expires_at=Now() - timedelta(seconds=1)))
         assert await first_close(socket(path, key=key)) == 4401
