@@ -15,7 +15,6 @@ from vodplatform.accounts.models import User
 
 @pytest.fixture
 def people(owner: User, other: User, moderator: User, admin_person: User) -> dict[str, User]:
-    """Return one user for each role."""
     return {"owner": owner, "other": other, "moderator": moderator, "admin": admin_person}
 
 

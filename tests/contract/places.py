@@ -21,23 +21,9 @@ from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from media_app.videos.models import Video, VideoSource
 from sessions_app.analysis.models import AnalysisSession
+from tests.support import factories
 from tests.support.api import BASE, Api
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import (
-    make_alignment,
-    make_analysis,
-    make_challenge,
-    make_job,
-    make_key,
-    make_link,
-    make_merge,
-    make_pro_job,
-    make_reply,
-    make_session,
-    make_share,
-    make_text_track,
-    make_video,
-)
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import ApiToken, User
 
@@ -112,7 +98,6 @@ def operations() -> list[tuple[str, str]]:
 
 
 def methods_of(path: str) -> set[str]:
-    """The methods that the document names there."""
     return set(document()["paths"][path]) & METHODS
 
 
@@ -131,7 +116,6 @@ def kind_of(method: str, path: str) -> tuple[object, ...]:
 
 
 def one_of_each_kind() -> list[tuple[str, str]]:
-    """The first operation of each kind."""
     return list({kind_of(method, path): (method, path) for method, path in reversed(operations())}.values())
 
 
@@ -141,14 +125,13 @@ def is_of_catalogue(path: str) -> bool:
 
 
 def owned_operations() -> list[tuple[str, str]]:
-    """Those about what somebody owns."""
     return [(method, path) for method, path in operations() if not is_of_catalogue(path)]
 
 
 def stored_video(owner: User, **fields: Any) -> Video:
     """A video of some bytes that are there."""
     location = default_storage.save("contract.mp4", ContentFile(b"some bytes"))
-    return make_video(owner, source=VideoSource.STORED, location=location, **fields)
+    return factories.make_video(owner, source=VideoSource.STORED, location=location, **fields)
 
 
 def chunked_upload(owner: User, *, is_whole: bool = False) -> Upload:
@@ -163,7 +146,6 @@ def chunked_upload(owner: User, *, is_whole: bool = False) -> Upload:
 
 
 def names_in(path: str) -> list[str]:
-    """The names of a path's places."""
     return re.findall(r"\{(\w+)\}", path)
 
 
@@ -174,20 +156,20 @@ def places(path: str, owner: User) -> dict[str, str]:
     if is_of_analysis(path):
         found = {"session_id": analysis(owner, path).pk}
     elif "session_id" in names:
-        session = make_session(owner)
-        reply = make_reply(session)
+        session = factories.make_session(owner)
+        reply = factories.make_reply(session)
         found = {
-            "session_id": session.session_id, "vod_id": "vod-1", "job_id": make_alignment(session).job_id,
-            "event_id": reply.event_id, "reply_id": reply.pk, "share_id": make_share(session).pk,
-            "link_id": make_link(session).pk,
+            "session_id": session.session_id, "vod_id": "vod-1", "job_id": factories.make_alignment(session).job_id,
+            "event_id": reply.event_id, "reply_id": reply.pk, "share_id": factories.make_share(session).pk,
+            "link_id": factories.make_link(session).pk,
         }  # fmt: skip
     elif "/sync/pro-job/" in path:
-        found = {"job_id": make_pro_job(owner, status="completed").pk}
+        found = {"job_id": factories.make_pro_job(owner, status="completed").pk}
     elif "job_id" in names:
         status = next((status for end, status in JOB_STATES.items() if path.endswith(end)), "completed")
-        found = {"job_id": make_job(owner, status, kind="test.steps", lane="test").pk}
+        found = {"job_id": factories.make_job(owner, status, kind="test.steps", lane="test").pk}
     elif "track_id" in names:
-        found = {"track_id": make_text_track(stored_video(owner)).pk}
+        found = {"track_id": factories.make_text_track(stored_video(owner)).pk}
     elif "video_id" in names and is_of_catalogue(path):
         location = default_storage.save("contract.mp4", ContentFile(b"some bytes"))
         found = {"video_id": make_catalogue_video(owner, location=location).pk}
@@ -198,10 +180,10 @@ def places(path: str, owner: User) -> dict[str, str]:
     elif "merge_id" in names:
         states = {"/cancel": "queued", "/retry": "failed"}
         status = next((status for end, status in states.items() if path.endswith(end)), "completed")
-        found = {"merge_id": make_merge(owner, count=2, status=status).pk}
+        found = {"merge_id": factories.make_merge(owner, count=2, status=status).pk}
     elif "challenge_id" in names:
-        merge = make_merge(owner, count=2, status="completed")
-        found = {"challenge_id": make_challenge(owner, merge=merge).pk}
+        merge = factories.make_merge(owner, count=2, status="completed")
+        found = {"challenge_id": factories.make_challenge(owner, merge=merge).pk}
     elif "token_id" in names:
         found = {"token_id": ApiToken.issue(owner, name="another")[0].pk}
     assert set(names) <= set(found), f"teach this what {names} of {path} are"
@@ -209,17 +191,16 @@ def places(path: str, owner: User) -> dict[str, str]:
 
 
 def is_of_analysis(path: str) -> bool:
-    """Whether a path names an analysis."""
     return path.startswith(f"{ANALYSIS}/") and "{session_id}" in path
 
 
 def analysis(owner: User, path: str) -> AnalysisSession:
     """One in which state the call on it is carried out: completed, but where it is to be cancelled."""
     if path.endswith("/cancel/{session_id}"):
-        return make_analysis(owner)
+        return factories.make_analysis(owner)
     # One of a video of the library can be kept; the others have a file of their own.
-    video = make_video(owner) if path.endswith("/keep/{session_id}") else None
-    session = make_analysis(owner, status=JobStatus.COMPLETED, video=video)
+    video = factories.make_video(owner) if path.endswith("/keep/{session_id}") else None
+    session = factories.make_analysis(owner, status=JobStatus.COMPLETED, video=video)
     AnalysisSession.objects.filter(pk=session.pk).update(
         data={"summary": "", "duration": 20.0, "segments": [], "highlights": []}
     )
@@ -237,7 +218,6 @@ def unknown(names: dict[str, str]) -> dict[str, str]:
 
 
 def filled(path: str, names: dict[str, str]) -> str:
-    """The path with these in its places."""
     for name, value in names.items():
         path = path.replace(f"{{{name}}}", value)
     return path
@@ -249,11 +229,10 @@ def address(path: str, owner: User) -> str:
 
 
 def body(method: str, path: str, owner: User) -> Any:
-    """What the owner may send there."""
     if method not in ("post", "put", "patch"):
         return None
     if (method, path) == ("post", CHALLENGES):
-        clips = make_merge(owner, count=2, status="completed").clips.order_by("index")
+        clips = factories.make_merge(owner, count=2, status="completed").clips.order_by("index")
         statements = [{"media_file_id": str(clip.pk)} for clip in clips]
         return {"title": "New", "statements": statements, "lie_statement_index": 1}
     if (method, path) == ("post", TEXT_TRACKS):
@@ -268,7 +247,7 @@ def body(method: str, path: str, owner: User) -> Any:
 
 
 def with_token(*scopes: str) -> Callable[[User], Api]:
-    return lambda user: Api(make_key(user, scopes=list(scopes)))
+    return lambda user: Api(factories.make_key(user, scopes=list(scopes)))
 
 
 def with_jwt(*scopes: str) -> Callable[[User], Api]:

@@ -26,18 +26,8 @@ from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.contract.places import browser, page_of
+from tests.support import factories
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import (
-    make_analysis,
-    make_challenge,
-    make_job,
-    make_merge,
-    make_pro_job,
-    make_reply,
-    make_session,
-    make_user,
-    make_video,
-)
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
 from vodplatform.base.models import AuditEntry, RunningProcess
@@ -62,7 +52,7 @@ def reported(owner: User) -> VideoReport:
 
 
 def published(owner: User) -> Challenge:
-    return make_challenge(owner, title=MARK, is_published=True)
+    return factories.make_challenge(owner, title=MARK, is_published=True)
 
 
 def against(owner: User) -> ChallengeReport:
@@ -75,16 +65,19 @@ def running_process(owner: User) -> RunningProcess:
 
 # A row of each model, of an owner whose name has the mark; and what admins may do besides looking.
 MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
-    "analysis.analysissession": (lambda owner: make_analysis(owner, name=MARK), set()),
+    "analysis.analysissession": (lambda owner: factories.make_analysis(owner, name=MARK), set()),
     "accounts.user": (lambda owner: owner, {"add", "change", "delete"}),
     "accounts.subscription": (lambda owner: services.grant(owner, "pro", None, None), {"add"}),
     "accounts.apitoken": (lambda owner: ApiToken.issue(owner, name=MARK)[0], {"delete"}),
     "auth.group": (lambda owner: Group.objects.create(name=MARK), {"add", "change", "delete"}),
     "base.auditentry": (audited, set()),
     "base.runningprocess": (running_process, set()),
-    "catalog.video": (lambda owner: make_video(owner, title=MARK), {"delete"}),
-    "comparison.comparisonsession": (lambda owner: make_session(owner, name=MARK), {"change", "delete"}),
-    "comparison.sessionevent": (lambda owner: make_reply(make_session(owner), label=MARK).event, set()),
+    "catalog.video": (lambda owner: factories.make_video(owner, title=MARK), {"delete"}),
+    "comparison.comparisonsession": (lambda owner: factories.make_session(owner, name=MARK), {"change", "delete"}),
+    "comparison.sessionevent": (
+        lambda owner: factories.make_reply(factories.make_session(owner), label=MARK).event,
+        set(),
+    ),
     "editorial.cataloguevideo": (
         lambda owner: CatalogueVideo.objects.get(pk=make_catalogue_video(owner, title=MARK).pk),
         {"add", "change"},
@@ -92,10 +85,10 @@ MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "editorial.videoreport": (reported, {"change"}),
     "merging.challenge": (published, {"change"}),
     "merging.challengereport": (against, {"change"}),
-    "merging.mergesession": (lambda owner: make_merge(owner, title=MARK), set()),
-    "prosync.projob": (lambda owner: make_pro_job(owner, name=MARK), set()),
+    "merging.mergesession": (lambda owner: factories.make_merge(owner, title=MARK), set()),
+    "prosync.projob": (lambda owner: factories.make_pro_job(owner, name=MARK), set()),
     "jobs.lanelimit": (lambda owner: LaneLimit.objects.create(lane=MARK, limit=1), {"add", "change", "delete"}),
-    "jobs.job": (lambda owner: make_job(owner, message=MARK), set()),
+    "jobs.job": (lambda owner: factories.make_job(owner, message=MARK), set()),
     "uploads.upload": (begun, set()),
 }
 # The permissions of which any one opens a page.
@@ -120,7 +113,7 @@ def test_every_model_is_taught() -> None:
 
 @pytest.fixture
 def owner() -> User:
-    return make_user(f"{MARK}-owner", full_name="Zebra Owner")
+    return factories.make_user(f"{MARK}-owner", full_name="Zebra Owner")
 
 
 def address(name: str, page: str, row: Model) -> str:

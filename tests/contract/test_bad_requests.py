@@ -286,7 +286,6 @@ CSRF_PAIR = [(b"cookie", f"csrftoken={CSRF}".encode()), (b"x-csrftoken", CSRF.en
 
 @pytest.fixture
 def staff(admin_person: User) -> list[tuple[bytes, bytes]]:
-    """The headers of an admin's browser."""
     client = Client()
     client.force_login(admin_person)
     cookies = f"sessionid={client.cookies['sessionid'].value}; csrftoken={CSRF}"

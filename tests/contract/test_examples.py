@@ -150,12 +150,8 @@ def everything(owner: User) -> None:
         places.places(path, owner)
 
 
-def signed_in(owner: User, other: User) -> tuple[User, str, Any]:
-    return owner, "/api/auth/token", {"username": owner.username, "password": PASSWORD}
-
-
-def signed_in_by_jwt(owner: User, other: User) -> tuple[User, str, Any]:
-    return owner, "/api/auth/jwt", {"username": owner.username, "password": PASSWORD}
+def signed_in(owner: User, other: User, by: str) -> tuple[User, str, Any]:
+    return owner, f"/api/auth/{by}", {"username": owner.username, "password": PASSWORD}
 
 
 def renewed(owner: User, other: User) -> tuple[User, str, Any]:
@@ -164,7 +160,8 @@ def renewed(owner: User, other: User) -> tuple[User, str, Any]:
 
 PREPARED: dict[str, Callable[[User, User], tuple[User, str, Any]]] = {
     "challenges_guess": guessed, "challenges_report": reported, "comparison_vod_playback": played_alone,
-    "auth_token_create": signed_in, "auth_jwt_create": signed_in_by_jwt, "auth_jwt_refresh": renewed,
+    "auth_token_create": partial(signed_in, by="token"), "auth_jwt_create": partial(signed_in, by="jwt"),
+    "auth_jwt_refresh": renewed,
     "text_tracks_list": tracks_listed,
 }  # fmt: skip
 

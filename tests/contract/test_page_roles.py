@@ -19,16 +19,7 @@ from jobs_app.models import JobStatus
 from media_app.catalogue import urls as catalogue
 from media_app.videos.models import Place, Video
 from tests.contract.places import browser, operations, page_of
-from tests.support.factories import (
-    make_analysis,
-    make_challenge,
-    make_job,
-    make_merge,
-    make_pro_job,
-    make_session,
-    make_user,
-    make_video,
-)
+from tests.support import factories
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, User
 
@@ -117,15 +108,17 @@ def test_every_address_is_taught() -> None:
 @pytest.fixture
 def ids() -> dict[str, str]:
     """Things of an owner, with the mark in whatever somebody could read."""
-    owner = make_user(f"{MARK}-owner", full_name="Zebra Owner", email="zebra@example.org")
+    owner = factories.make_user(f"{MARK}-owner", full_name="Zebra Owner", email="zebra@example.org")
     services.grant(owner, "pro", None, None)
     ApiToken.issue(owner, name="zebra token")
-    videos = [make_video(owner, title=f"zebra {number}.mp4", tags=["zebra"]) for number in range(2)]
-    session = make_session(owner, name="Zebra crossing", description="zebra", videos=videos, ui_state={"a": "zebra"})
+    videos = [factories.make_video(owner, title=f"zebra {number}.mp4", tags=["zebra"]) for number in range(2)]
+    session = factories.make_session(
+        owner, name="Zebra crossing", description="zebra", videos=videos, ui_state={"a": "zebra"}
+    )
     session.vods.update(name="Zebra's view", path="/zebra.mp4")
-    jobs = [make_job(owner, status, message="zebra") for status in JobStatus.values]
-    make_job(owner, "failed", error={"type": "timeout", "message": "zebra"})
-    hidden = make_video(
+    jobs = [factories.make_job(owner, status, message="zebra") for status in JobStatus.values]
+    factories.make_job(owner, "failed", error={"type": "timeout", "message": "zebra"})
+    hidden = factories.make_video(
         owner, title="zebra of the catalogue", category="zebra", place=Place.CATALOGUE, is_hidden=True,
     )  # fmt: skip
     return {
@@ -133,10 +126,10 @@ def ids() -> dict[str, str]:
         "job_id": str(jobs[0].pk),
         "video_id": str(videos[0].pk),
         "hidden_id": str(hidden.pk),
-        "merge_id": str(make_merge(owner, title="zebra merged").pk),
-        "challenge_id": str(make_challenge(owner, title="zebra challenge", texts=["zebra"]).pk),
-        "pro_id": str(make_pro_job(owner, name="zebra talk").pk),
-        "analysis_id": str(make_analysis(owner, name="zebra analysed").pk),
+        "merge_id": str(factories.make_merge(owner, title="zebra merged").pk),
+        "challenge_id": str(factories.make_challenge(owner, title="zebra challenge", texts=["zebra"]).pk),
+        "pro_id": str(factories.make_pro_job(owner, name="zebra talk").pk),
+        "analysis_id": str(factories.make_analysis(owner, name="zebra analysed").pk),
     }
 
 
@@ -149,7 +142,6 @@ def address(route: str, query: str, ids: dict[str, str]) -> str:
 
 
 def shows(response: HttpResponse) -> bool:
-    """Whether anything of the owner's is in an answer."""
     return MARK in response.content.decode().lower() or MARK in str(response.headers).lower()
 
 

@@ -44,25 +44,10 @@ from sessions_app.challenges.models import MergeSession
 from sessions_app.comparison.models import Alignment, ComparisonSession, EventReply, OffsetSource
 from tests.contract import places
 from tests.contract.places import is_of_analysis, is_of_catalogue
+from tests.contract.wire import NEEDED
+from tests.support import factories
 from tests.support.api import BASE
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import (
-    PASSWORD,
-    make_analysis,
-    make_challenge,
-    make_job,
-    make_key,
-    make_link,
-    make_merge,
-    make_pro_job,
-    make_reply,
-    make_session,
-    make_share,
-    make_text_track,
-    make_user,
-    make_video,
-    proposal,
-)
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import ApiToken, Role, User
 from vodplatform.base.errors import ERROR_TYPES
@@ -116,8 +101,6 @@ BY_A_DOOR = [
 # tests/library/test_text_tracks.py.
 TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio", "text_tracks_file"]
 VODS = ["vod-1", "vod-2", "vod-9"]
-# The header that an answer of this status must have.
-NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
 # Reads real video for seconds, wants the bytes that belong under a number, or a bucket: their own tests do that.
 NEVER_DONE = ["/timer-preview]", "/chunk]", "/addresses]", "/webhooks/syncso]"]
 
@@ -226,7 +209,7 @@ def taught() -> dict[str, Any]:
             schema.setdefault("additionalProperties", False)
     for name in ("CredentialsRequest", "TokenRequestRequest"):
         schemas[name]["properties"]["username"]["enum"] = ["mine", "nobody"]
-        schemas[name]["properties"]["password"]["enum"] = [PASSWORD, "wrong"]
+        schemas[name]["properties"]["password"]["enum"] = [factories.PASSWORD, "wrong"]
     # Paths into library folders have their own tests, which probe real files.
     vod = schemas["NewVodRequest"]
     del vod["properties"]["path"]
@@ -295,14 +278,14 @@ def headers(world: dict[str, dict[str, str]], one_connection: None, steps_kind: 
 
 
 def make_world() -> dict[str, dict[str, str]]:
-    """Make the rows."""
-    mine, theirs, admin = make_user("mine"), make_user("theirs"), make_user("root", role=Role.ADMIN)
-    session = make_session(mine, session_id=MINE)
-    make_session(theirs, session_id=THEIRS)
+    mine, theirs = factories.make_user("mine"), factories.make_user("theirs")
+    admin = factories.make_user("root", role=Role.ADMIN)
+    session = factories.make_session(mine, session_id=MINE)
+    factories.make_session(theirs, session_id=THEIRS)
     for user, video_id, token_id in ((mine, MY_VIDEO, MY_TOKEN), (theirs, THEIR_VIDEO, THEIR_TOKEN)):
         location = default_storage.save("contract.mp4", ContentFile(b"never read"))
-        video = make_video(user, pk=video_id, source=VideoSource.STORED, location=location)
-        track = make_text_track(video)
+        video = factories.make_video(user, pk=video_id, source=VideoSource.STORED, location=location)
+        track = factories.make_text_track(video)
         TextTrack.objects.filter(pk=track.pk).update(id=MY_TRACK if user is mine else THEIR_TRACK)
         ApiToken.objects.filter(pk=ApiToken.issue(user)[0].pk).update(id=token_id)
     for upload_id, owner in ((BEGUN, mine), (WHOLE, mine), (GIVEN_UP, mine), (THEIR_UPLOAD, theirs)):
@@ -313,33 +296,33 @@ def make_world() -> dict[str, dict[str, str]]:
     key = default_storage.save(f"uploads/{WHOLE}/000000", ContentFile(b"0123456789"))
     uploads.store_chunk_row(Upload.objects.get(pk=WHOLE), 0, 10, hashlib.sha256(b"0123456789").hexdigest(), key)
     uploads.cancel(Upload.objects.get(pk=GIVEN_UP))
-    make_share(session, pk=MY_SHARE)
-    make_link(session, pk=MY_LINK)
-    reply = make_reply(session, pk=MY_EVENT)
+    factories.make_share(session, pk=MY_SHARE)
+    factories.make_link(session, pk=MY_LINK)
+    reply = factories.make_reply(session, pk=MY_EVENT)
     EventReply.objects.filter(pk=reply.pk).update(id=MY_REPLY)
     for job_id, status in JOBS.items():
-        make_job(mine, status, pk=job_id, kind="test.steps", lane="test")
-    make_job(theirs, "failed", pk=THEIR_JOB, error={"type": "timeout", "message": "The job took too long."})
-    result = {"reference": "vod-1", "proposals": [proposal("vod-2", -50.0)], "refused": []}
-    job = make_job(mine, "completed", pk=ALIGNMENT, result=result)
+        factories.make_job(mine, status, pk=job_id, kind="test.steps", lane="test")
+    factories.make_job(theirs, "failed", pk=THEIR_JOB, error={"type": "timeout", "message": "The job took too long."})
+    result = {"reference": "vod-1", "proposals": [factories.proposal("vod-2", -50.0)], "refused": []}
+    job = factories.make_job(mine, "completed", pk=ALIGNMENT, result=result)
     Alignment.objects.create(session=session, job=job, method=OffsetSource.TIMER_OCR)
     for video_id, fields in CATALOGUE.items():
         location = default_storage.save("contract.mp4", ContentFile(b"never read"))
         make_catalogue_video(admin, pk=video_id, location=location, **fields)
-    make_analysis(mine, pk=MY_ANALYSIS, status="completed")
-    make_analysis(mine, pk=RUNNING_ANALYSIS)
-    make_analysis(theirs, pk=THEIR_ANALYSIS)
-    make_analysis(mine, pk=LIBRARY_ANALYSIS, status="completed", video=make_video(mine))
-    make_pro_job(mine, pk=MY_PRO, status="completed")
-    make_pro_job(theirs, pk=THEIR_PRO)
-    make_merge(mine, pk=CLIPS_COMING)
-    make_merge(mine, pk=MERGING, status="processing", started_at=Now())
-    make_merge(mine, pk=NOT_MERGED, status="failed", error={"type": "disk_full", "message": "Full."})
-    make_merge(mine, pk=SPARE, status="completed")
+    factories.make_analysis(mine, pk=MY_ANALYSIS, status="completed")
+    factories.make_analysis(mine, pk=RUNNING_ANALYSIS)
+    factories.make_analysis(theirs, pk=THEIR_ANALYSIS)
+    factories.make_analysis(mine, pk=LIBRARY_ANALYSIS, status="completed", video=factories.make_video(mine))
+    factories.make_pro_job(mine, pk=MY_PRO, status="completed")
+    factories.make_pro_job(theirs, pk=THEIR_PRO)
+    factories.make_merge(mine, pk=CLIPS_COMING)
+    factories.make_merge(mine, pk=MERGING, status="processing", started_at=Now())
+    factories.make_merge(mine, pk=NOT_MERGED, status="failed", error={"type": "disk_full", "message": "Full."})
+    factories.make_merge(mine, pk=SPARE, status="completed")
     for owner, merge_id, challenge_id in ((mine, MERGED, MY_CHALLENGE), (theirs, THEIR_MERGE, THEIR_CHALLENGE)):
-        merge = make_merge(owner, pk=merge_id, status="completed")
-        make_challenge(owner, merge=merge, pk=challenge_id, is_published=owner is theirs)
-    keys = {"user": make_key(mine), "admin": make_key(admin)}
+        merge = factories.make_merge(owner, pk=merge_id, status="completed")
+        factories.make_challenge(owner, merge=merge, pk=challenge_id, is_published=owner is theirs)
+    keys = {"user": factories.make_key(mine), "admin": factories.make_key(admin)}
     return {"anonymous": {}, **{role: {"Authorization": f"Token {key}"} for role, key in keys.items()}}
 
 
@@ -366,7 +349,6 @@ def so_far(request: pytest.FixtureRequest) -> Iterator[Sent]:
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Roll back what happens in the block."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
@@ -424,19 +406,11 @@ def fill_in(case: Case) -> None:
     name = case.operation.definition.raw["operationId"]
     if name == "auth_jwt_refresh":
         case.body["refresh"] = jwt.issue(User.objects.get(username="mine"), ["read"]).refresh
-    elif name == "merges_initiate" and case.media_type == "application/json":
-        case.body = {
-            "video_count": 2, "video_filenames": ["a.mp4", "b.mp4"], "video_file_sizes": [10, 20],
-            "video_durations": [1.5, 2], "video_mime_types": ["video/mp4", "video/webm"],
-        }  # fmt: skip
-    elif name == "events_create":
-        case.body = {"kind": "kill", "global_time": 5}
-    elif name == "events_import":
-        case.media_type, case.body = "application/json", [{"kind": "kill", "global_time": 5}]
+    elif name in ("merges_initiate", "events_create", "events_import", "comparison_export"):
+        case.media_type = "application/json"
+        case.body = copy.deepcopy(places.body("post", case.operation.path, User.objects.get(username="mine")))
     elif name == "events_delete_reply":
         case.path_parameters = {"session_id": MINE, "event_id": str(MY_EVENT), "reply_id": str(MY_REPLY)}
-    elif name == "comparison_export":
-        case.body = {"layout": "single", "start": 0, "end": 5, "audio": "none"}
     elif name == "text_tracks_list":
         case.query = {"video_id": str(MY_VIDEO)}
     elif name == "text_tracks_store":

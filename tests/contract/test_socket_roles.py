@@ -20,6 +20,7 @@ from tests.support.api import Api
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_job, make_key, make_video
 from tests.support.sockets import ANSWER_SECONDS, ask, socket
+from vodplatform.accounts import jwt
 from vodplatform.accounts.models import Role, User
 from vodplatform.asgi import websockets
 from vodplatform.base.web.publish import publish
@@ -101,7 +102,9 @@ WAYS: dict[str, Callable[[User], Opening]] = {
     "token admin": from_header(with_token("admin"), admin=True),
     "jwt read": from_header(with_jwt("read")),
     "jwt admin": from_header(with_jwt("admin"), admin=True),
-    "refresh token": refused(headers={"authorization": "Bearer x.y.z"}),
+    "refresh token": lambda user: Opening(
+        "", {"authorization": f"Bearer {jwt.issue(user, ['read']).refresh}"}, valid=False
+    ),
     "ticket of a token": from_ticket(with_token("read")),
     "ticket of an admin's token": from_ticket(with_token("admin"), admin=True),
     "ticket of a JWT": from_ticket(with_jwt("read")),
@@ -131,7 +134,9 @@ def test_every_route_is_taught() -> None:
 
 
 # `make test` opens sockets as the owner in every way, as the others in some; `make test-all` as all in every way.
-SOME_WAYS = ("nothing", "cookie and Origin", "token read", "token admin", "ticket of an admin's token")
+SOME_WAYS = (
+    "nothing", "cookie and Origin", "token read", "token admin", "ticket of a token", "ticket of an admin's token",
+)  # fmt: skip
 ways_as = pytest.mark.parametrize(
     "ways",
     [
@@ -249,6 +254,7 @@ ODD_OPENINGS: dict[str, tuple[str, dict[str, str]]] = {
     "another scheme": ("", {"authorization": "Basic YTpi"}),
     "a header without a key": ("", {"authorization": "Token"}),
     "an empty header": ("", {"authorization": ""}),
+    "an empty ticket": ("?ticket=", {}),
     "a ticket of bytes": ("?ticket=%ff%00", {}),
     "a long ticket": ("?ticket=" + "a" * 60_000, {}),
     "many tickets": ("?" + "ticket=a&" * 5000, {}),

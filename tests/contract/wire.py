@@ -17,6 +17,7 @@ from vodplatform.base.web.middleware import REQUEST_ID
 
 Headers = Sequence[tuple[bytes, bytes]]
 PROTECTIVE = ("x-content-type-options", "referrer-policy", "x-frame-options", "content-security-policy")
+# The header that an answer of this status must have.
 NEEDED = {401: "www-authenticate", 405: "allow", 429: "retry-after", 503: "retry-after"}
 
 
