@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,10 @@ import httpx
 import pytest
 
 from media_app.videos.models import Video
-from tests.delivery.made import Made, make_all, stored_video
+from tests.conftest import Library
+from tests.delivery.made import SIZE, Made, make_all, stored_video
+from tests.support.factories import make_key
+from tests.support.sockets import ask
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
 
@@ -22,10 +26,29 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+def path(library: Library) -> Path:
+    """A file of the library folder."""
+    path = library.crew / "bytes.mp4"
+    path.write_bytes(os.urandom(SIZE))
+    return path
+
+
+@pytest.fixture
+async def headers(owner: User) -> dict[str, str]:
+    """With which the owner has signed in."""
+    return {"Authorization": f"Token {await ask(make_key, owner)}"}
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A clip and what ingest makes of it; read-only by custom."""
     return make_all(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def content(made: Made) -> bytes:
+    return made.original.read_bytes()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from vodplatform.accounts.models import User
 from vodplatform.settings.variables import PROJECT_ROOT
 
 SECONDS = 8.0
+SIZE = 700_000  # bytes of the library file of the fixture `path`
 TASKS = [{"do": "poster"}, {"do": "sprite"}, {"do": "peaks"}, {"do": "hls", "rung": "source"}, {"do": "proxy"}]
 
 

@@ -78,30 +78,22 @@ class TestMediaOf:
         assert len(queries) == 2
 
 
-class TestLifetime:
-    def test_it_is_long_enough_to_watch_it_to_the_end(self, video: Video, settings: Any) -> None:
-        settings.SIGNED_URL_SECONDS = 7200
-        token = addresses.stream_url(video).partition("?sig=")[2]
-        assert 7200 + 5400 <= signing.ends(token) - time.time() < 7200 + 5400 + signing.ROUND_SECONDS + 5
-
-    def test_it_has_an_end(self, owner: User) -> None:
-        assert addresses.lifetime(make_video(owner, duration=10**6)) == addresses.LONGEST_SECONDS
-
-    def test_it_can_be_chosen(self, video: Video) -> None:
-        for address in (addresses.stream_url(video, 60), addresses.hls_url(video, 60)):
-            token = address.partition("?sig=")[2] or address.removeprefix(addresses.HLS_PREFIX).partition("/")[0]
-            assert signing.ends(token) - time.time() < 60 + signing.ROUND_SECONDS + 5
+def test_it_is_long_enough_to_watch_it_to_the_end_and_has_one_or_is_as_was_chosen(
+    owner: User, video: Video, settings: Any
+) -> None:
+    settings.SIGNED_URL_SECONDS = 7200
+    token = addresses.stream_url(video).partition("?sig=")[2]
+    assert 7200 + 5400 <= signing.ends(token) - time.time() < 7200 + 5400 + signing.ROUND_SECONDS + 5
+    assert addresses.lifetime(make_video(owner, duration=10**6)) == addresses.LONGEST_SECONDS
+    for address in (addresses.stream_url(video, 60), addresses.hls_url(video, 60)):
+        token = address.partition("?sig=")[2] or address.removeprefix(addresses.HLS_PREFIX).partition("/")[0]
+        assert signing.ends(token) - time.time() < 60 + signing.ROUND_SECONDS + 5
 
 
 def test_no_two_things_have_one_address(owner: User) -> None:
-    first, second = make_video(owner), make_video(owner)
-    found = [
-        addresses.stream_url(first),
-        addresses.stream_url(second),
-        addresses.hls_url(first),
-        addresses.hls_url(second),
-    ]
-    found += [addresses.rendition_url(make_rendition(video, "poster")) for video in (first, second)]
+    videos = [make_video(owner) for _ in range(2)]
+    found = [make(video) for make in (addresses.stream_url, addresses.hls_url) for video in videos]
+    found += [addresses.rendition_url(make_rendition(video, "poster")) for video in videos]
     assert len(set(found)) == len(found)
     tokens = {
         part for address in found for part in address.replace("=", "/").split("/") if "." in part and len(part) > 30

@@ -13,7 +13,7 @@ import pytest
 
 from media_app.delivery import addresses
 from media_app.videos.models import Video
-from tests.delivery.made import SECONDS, Made
+from tests.delivery.made import SECONDS
 from tests.support import nginx
 from vodplatform.asgi import application
 
@@ -47,27 +47,21 @@ def site(watched: Watched) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.fixture
-def content(made: Made) -> bytes:
-    return made.original.read_bytes()
-
-
 def curl(*words: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(["curl", "-sS", *words], capture_output=True, timeout=120, check=False)
 
 
-class TestCurl:
-    def test_it_reads_any_part_and_continues(self, site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
-        address = site + addresses.stream_url(clip)
-        assert curl(address).stdout == content
-        assert curl("-r", "-500", address).stdout == content[-500:]
-        assert curl("-r", "0-1,5-6", address).stdout == content
-        part = tmp_path / "part.mp4"
-        part.write_bytes(content[:12_345])
-        assert curl("-C", "-", "-o", str(part), address).returncode == 0
-        assert part.read_bytes() == content
-        assert curl("-OJ", "--output-dir", str(tmp_path), f"{address}&download=1").returncode == 0
-        assert (tmp_path / "A stored clip.mp4").read_bytes() == content
+def test_curl_reads_any_part_and_continues(site: str, clip: Video, content: bytes, tmp_path: Path) -> None:
+    address = site + addresses.stream_url(clip)
+    assert curl(address).stdout == content
+    assert curl("-r", "-500", address).stdout == content[-500:]
+    assert curl("-r", "0-1,5-6", address).stdout == content
+    part = tmp_path / "part.mp4"
+    part.write_bytes(content[:12_345])
+    assert curl("-C", "-", "-o", str(part), address).returncode == 0
+    assert part.read_bytes() == content
+    assert curl("-OJ", "--output-dir", str(tmp_path), f"{address}&download=1").returncode == 0
+    assert (tmp_path / "A stored clip.mp4").read_bytes() == content
 
 
 class TestFfmpeg:

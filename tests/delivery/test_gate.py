@@ -14,17 +14,12 @@ from media_app.videos.models import Video, VideoStatus
 from tests.delivery.answers import refused
 from tests.delivery.made import Made, stored_video
 from tests.support import s3
-from tests.support.factories import make_job, make_key
+from tests.support.factories import make_job
 from tests.support.sockets import ask
 from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GONE = "none"  # the job that took the file in has been deleted
-
-
-@pytest.fixture
-async def headers(owner: User) -> dict[str, str]:
-    return {"Authorization": f"Token {await ask(make_key, owner)}"}
 
 
 async def stand(video: Video, status: str, job: str, error: str = "", row_error: str = "") -> None:
@@ -49,27 +44,35 @@ async def answers(http: httpx.AsyncClient, video: Video, headers: dict[str, str]
 
 class TestWithoutAScanner:
     @pytest.mark.parametrize(
-        ("status", "job", "error", "expected"),
+        ("status", "job", "error", "row_error", "expected"),
         [
-            (VideoStatus.READY, "completed", "", (200, 200, 200)),
-            (VideoStatus.PROCESSING, "processing", "", (200, 200, 200)),
-            (VideoStatus.PROCESSING, "cancelled", "", (200, 200, 409)),
-            (VideoStatus.PROCESSING, GONE, "", (200, 200, 409)),
-            (VideoStatus.PROCESSING, "failed", "not_scanned", (200, 200, 409)),
-            (VideoStatus.PROCESSING, "failed", "malware_found", (404, 404, 409)),
-            (VideoStatus.UPLOADING, "queued", "", (409, 409, 409)),
+            (VideoStatus.READY, "completed", "", "", (200, 200, 200)),
+            (VideoStatus.PROCESSING, "processing", "", "", (200, 200, 200)),
+            (VideoStatus.PROCESSING, "cancelled", "", "", (200, 200, 409)),
+            (VideoStatus.PROCESSING, GONE, "", "", (200, 200, 409)),
+            (VideoStatus.PROCESSING, "failed", "not_scanned", "", (200, 200, 409)),
+            (VideoStatus.PROCESSING, "failed", "malware_found", "", (404, 404, 409)),
+            # A verdict is kept alone, once the job has been deleted.
+            (VideoStatus.FAILED, GONE, "", "malware_found", (404, 404, 409)),
+            (VideoStatus.UPLOADING, "queued", "", "", (409, 409, 409)),
         ],
     )
     async def test_what_is_not_known_to_be_bad_is_given(
         self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], status: str, job: str, error: str,
-        expected: tuple[int, int, int],
+        row_error: str, expected: tuple[int, int, int],
     ) -> None:  # fmt: skip
-        await stand(clip, status, job, error)
+        await stand(clip, status, job, error, row_error)
         assert await answers(http, clip, headers) == expected
 
-    async def test_a_verdict_is_kept_alone(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
-        await stand(clip, VideoStatus.FAILED, GONE, row_error="malware_found")
-        assert await answers(http, clip, headers) == (404, 404, 409)
+    async def test_what_has_not_come_in_is_not_ready(
+        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
+    ) -> None:
+        await ask(lambda: Video.objects.filter(pk=clip.pk).update(location="uploads/1/"))
+        await stand(clip, VideoStatus.PROCESSING, "queued")
+        assert await answers(http, clip, headers) == (409, 409, 409)
+        refused(await http.get(stream_url(clip)), 409, "video_not_ready")
+        await stand(clip, VideoStatus.READY, "completed")
+        assert (await answers(http, clip, headers))[2] == 409
 
 
 class TestWithAScanner:
@@ -89,10 +92,11 @@ class TestWithAScanner:
     @pytest.mark.parametrize(
         ("job", "error"),
         [
-            ("failed", "malware_found"), ("failed", "not_scanned"), ("failed", "server_error"), ("failed", "timeout"),
-            ("cancelled", ""), (GONE, ""),
+            *(("failed", error) for error in ("malware_found", "not_scanned", "server_error", "timeout")),
+            ("cancelled", ""),
+            (GONE, ""),
         ],
-    )  # fmt: skip
+    )
     @pytest.mark.parametrize("status", [VideoStatus.PROCESSING, VideoStatus.FAILED])
     async def test_what_it_has_not_passed_never_is(
         self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], status: str, job: str, error: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -24,8 +23,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MPEGURL = "application/vnd.apple.mpegurl"
 
 
-def address(video: Video, rest: str, token: str = "") -> str:
-    return f"{addresses.HLS_PREFIX}{token or signing.sign(addresses.HLS, str(video.pk))}/{video.pk}/{rest}"
+def address(video: Video, rest: str) -> str:
+    return f"{addresses.HLS_PREFIX}{signing.sign(addresses.HLS, str(video.pk))}/{video.pk}/{rest}"
 
 
 class TestMaster:
@@ -115,33 +114,17 @@ class TestRung:
             refused(await http.get(address(clip, rest)), 404, "not_found")
 
 
-RESTS = ["master.m3u8", "source/index.m3u8", "source/media.mp4"]
-
-
-@pytest.mark.parametrize("rest", RESTS)
-class TestSignature:
-    async def test_another_ones_is_not_found(
-        self, http: httpx.AsyncClient, clip: Video, owner: User, rest: str
-    ) -> None:
-        other = await ask(lambda: make_video(owner))
-        tokens = [signing.sign(addresses.HLS, str(other.pk))]
-        tokens += [signing.sign(it, str(clip.pk)) for it in (addresses.STREAM, addresses.MADE, addresses.RENDITION)]
-        for token in tokens:
-            refused(await http.get(address(clip, rest, token)), 404, "not_found")
-        nobody = uuid.uuid4()
-        token = signing.sign(addresses.HLS, str(nobody))
-        for name in (nobody, "none"):
-            refused(await http.get(f"{addresses.HLS_PREFIX}{token}/{name}/{rest}"), 404, "not_found")
-
-    async def test_it_opens_only_while_the_video_exists(self, http: httpx.AsyncClient, clip: Video, rest: str) -> None:
-        url = address(clip, rest)
-        for status in (VideoStatus.FAILED, VideoStatus.UPLOADING):
-            await ask(lambda status=status: Video.objects.filter(pk=clip.pk).update(status=status))
-            refused(await http.get(url), 404, "not_found")
-        await ask(lambda: Video.objects.filter(pk=clip.pk).update(status=VideoStatus.READY))
-        assert (await http.get(url)).status_code == 200
-        await ask(clip.delete)
+@pytest.mark.parametrize("rest", ["master.m3u8", "source/index.m3u8", "source/media.mp4"])
+async def test_a_signature_opens_only_while_the_video_exists(http: httpx.AsyncClient, clip: Video, rest: str) -> None:
+    """What another one opens: tests/contract/test_door_roles.py."""
+    url = address(clip, rest)
+    for status in (VideoStatus.FAILED, VideoStatus.UPLOADING):
+        await ask(lambda status=status: Video.objects.filter(pk=clip.pk).update(status=status))
         refused(await http.get(url), 404, "not_found")
+    await ask(lambda: Video.objects.filter(pk=clip.pk).update(status=VideoStatus.READY))
+    assert (await http.get(url)).status_code == 200
+    await ask(clip.delete)
+    refused(await http.get(url), 404, "not_found")
 
 
 async def test_proxy_is_inherited_by_all_that_is_named(http: httpx.AsyncClient, clip: Video) -> None:

@@ -21,7 +21,8 @@ from media_app.delivery.sending import MAX_BYTES
 from media_app.videos.models import Video, VideoSource, VideoStatus
 from tests.conftest import Library
 from tests.delivery.answers import harmless, refused
-from tests.support.factories import make_job, make_key, make_video
+from tests.delivery.made import SIZE
+from tests.support.factories import make_job, make_video
 from tests.support.sockets import ask
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
@@ -29,14 +30,6 @@ from vodplatform.base import logs
 from vodplatform.base.web import signing
 
 pytestmark = pytest.mark.django_db(transaction=True)
-SIZE = 700_000
-
-
-@pytest.fixture
-def path(library: Library) -> Path:
-    path = library.crew / "bytes.mp4"
-    path.write_bytes(os.urandom(SIZE))
-    return path
 
 
 @pytest.fixture
@@ -60,7 +53,10 @@ def signed(video: Video) -> str:
 
 
 class TestBytes:
-    async def test_the_whole_file(self, http: httpx.AsyncClient, signed: str, content: bytes) -> None:
+    async def test_the_whole_file_and_one_part_of_it(
+        self, http: httpx.AsyncClient, signed: str, content: bytes
+    ) -> None:
+        """Which header asks for which part: test_ranges.py."""
         response = await http.get(signed)
         assert (response.status_code, response.content) == (200, content)
         assert response.headers["content-length"] == str(SIZE)
@@ -68,31 +64,18 @@ class TestBytes:
         assert response.headers["content-type"] == "video/mp4"
         assert "content-range" not in response.headers
         assert response.headers["x-request-id"]
-
-    @pytest.mark.parametrize(
-        ("header", "start", "stop"),
-        [
-            ("bytes=0-0", 0, 1), ("bytes=0-499", 0, 500), ("bytes=-500", SIZE - 500, SIZE), ("bytes=500-", 500, SIZE),
-            ("bytes=262143-262145", 262_143, 262_146), (f"bytes=0-{SIZE * 9}", 0, SIZE), ("bytes=0-", 0, SIZE),
-            (f"bytes={SIZE - 1}-", SIZE - 1, SIZE),
-        ],
-    )  # fmt: skip
-    async def test_a_range(
-        self, http: httpx.AsyncClient, signed: str, content: bytes, header: str, start: int, stop: int
-    ) -> None:
-        response = await http.get(signed, headers={"Range": header})
-        assert (response.status_code, response.content) == (206, content[start:stop])
-        assert response.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
-        assert response.headers["content-length"] == str(stop - start)
-
-    @pytest.mark.parametrize("header", ["bytes=0-1,5-6", "items=0-1", "\xff"])
-    async def test_several_ranges_and_nonsense_are_the_whole_file(
-        self, http: httpx.AsyncClient, signed: str, content: bytes, header: str
-    ) -> None:
-        response = await http.get(signed, headers=[(b"Range", header.encode("latin-1"))])
-        assert (response.status_code, response.content) == (200, content)
-
-    async def test_a_range_outside_is_416(self, http: httpx.AsyncClient, signed: str) -> None:
+        harmless(response)
+        for several in ("bytes=0-1,5-6", "items=0-1", "\xff"):
+            response = await http.get(signed, headers=[(b"Range", several.encode("latin-1"))])
+            assert (response.status_code, response.content) == (200, content)
+        for header, start, stop in (
+            ("bytes=0-0", 0, 1), ("bytes=-500", SIZE - 500, SIZE), ("bytes=500-", 500, SIZE),
+            ("bytes=262143-262145", 262_143, 262_146), (f"bytes=0-{SIZE * 9}", 0, SIZE),
+        ):  # fmt: skip
+            response = await http.get(signed, headers={"Range": header})
+            assert (response.status_code, response.content) == (206, content[start:stop])
+            assert response.headers["content-range"] == f"bytes {start}-{stop - 1}/{SIZE}"
+            assert response.headers["content-length"] == str(stop - start)
         response = await http.get(signed, headers={"Range": f"bytes={SIZE}-"})
         refused(response, 416, "range_not_satisfiable")
         assert response.headers["content-range"] == f"bytes */{SIZE}"
@@ -108,37 +91,32 @@ class TestBytes:
         response = await http.get(signed)
         assert (response.status_code, response.content) == (200, b"")
 
-    async def test_a_stored_file(self, http: httpx.AsyncClient, owner: User) -> None:
-        key = await ask(default_storage.save, "videos/stored.mp4", ContentFile(b"stored bytes"))
-        video = await ask(lambda: make_video(owner, source=VideoSource.STORED, location=key))
-        assert (await http.get(stream_url(video))).content == b"stored bytes"
 
-
-class TestCaching:
-    async def test_conditions_are_about_the_file_as_it_is(
-        self, http: httpx.AsyncClient, signed: str, path: Path, content: bytes
-    ) -> None:
-        """Which condition has which outcome: test_conditions.py."""
-        whole = await http.get(signed)
-        etag, date = whole.headers["etag"], whole.headers["last-modified"]
-        for known in ({"If-None-Match": f'"other", {etag}'}, {"If-Modified-Since": date}):
-            response = await http.get(signed, headers={**known, "Range": "bytes=0-1"})
-            assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", etag)
-        for other in ({"If-Match": '"other"'}, {"If-Unmodified-Since": formatdate(0, usegmt=True)}):
-            refused(await http.get(signed, headers=other), 412, "precondition_failed")
-        assert (await http.get(signed, headers={"If-Match": etag})).status_code == 200
-        for validator, status in ((etag, 206), (date, 206), ('"other"', 200), (f"W/{etag}", 200)):
-            response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": validator})
-            assert (response.status_code, response.content) == (status, content[:10] if status == 206 else content)
-        path.write_bytes(b"new")
-        assert (await http.get(signed, headers={"If-None-Match": etag})).headers["etag"] != etag
+async def test_conditions_are_about_the_file_as_it_is(
+    http: httpx.AsyncClient, signed: str, path: Path, content: bytes
+) -> None:
+    """Which condition has which outcome: test_conditions.py."""
+    whole = await http.get(signed)
+    etag, date = whole.headers["etag"], whole.headers["last-modified"]
+    for known in ({"If-None-Match": f'"other", {etag}'}, {"If-Modified-Since": date}):
+        response = await http.get(signed, headers={**known, "Range": "bytes=0-1"})
+        assert (response.status_code, response.content, response.headers["etag"]) == (304, b"", etag)
+    for other in ({"If-Match": '"other"'}, {"If-Unmodified-Since": formatdate(0, usegmt=True)}):
+        refused(await http.get(signed, headers=other), 412, "precondition_failed")
+    assert (await http.get(signed, headers={"If-Match": etag})).status_code == 200
+    for validator, status in ((etag, 206), (date, 206), ('"other"', 200), (f"W/{etag}", 200)):
+        response = await http.get(signed, headers={"Range": "bytes=0-9", "If-Range": validator})
+        assert (response.status_code, response.content) == (status, content[:10] if status == 206 else content)
+    path.write_bytes(b"new")
+    assert (await http.get(signed, headers={"If-None-Match": etag})).headers["etag"] != etag
 
 
 class TestKeeping:
     """What browsers may keep of private bytes."""
 
-    async def test_signed_in_clients_validate_again(self, http: httpx.AsyncClient, url: str, owner: User) -> None:
-        headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
+    async def test_signed_in_clients_validate_again(
+        self, http: httpx.AsyncClient, url: str, headers: dict[str, str]
+    ) -> None:
         response = await http.get(url, headers=headers)
         assert response.headers["cache-control"] == "private, no-cache"
         again = await http.get(url, headers={**headers, "If-None-Match": response.headers["etag"]})
@@ -152,25 +130,15 @@ class TestKeeping:
         assert signing.ends(token) - time.time() - 1 <= int(kept) <= before < 3600
 
 
-class TestSignature:
-    async def test_it_stands_in_for_the_sign_in(self, http: httpx.AsyncClient, signed: str) -> None:
-        assert (await http.get(signed)).status_code == 200
-        assert (await http.get(signed, headers={"Authorization": "Token wrong"})).status_code == 200
-
-    async def test_another_ones_or_a_changed_one_is_not_found(
-        self, http: httpx.AsyncClient, url: str, signed: str, owner: User, video: Video
-    ) -> None:
-        other = await ask(make_video, owner)
-        last = "A" if signed[-1] != "A" else "B"
-        for address in (
-            f"{url}?{stream_url(other).partition('?')[2]}",
-            f"{url}?sig={signing.sign('made', str(video.pk))}",
-            signed[:-1] + last,
-        ):
-            refused(await http.get(address), 404, "not_found")
-        assert (await http.get(signed.replace("?", "/?"))).status_code == 200
-        await ask(video.delete)
-        refused(await http.get(signed), 404, "not_found")
+async def test_a_signature_stands_in_for_the_sign_in_while_the_video_is_there(
+    http: httpx.AsyncClient, signed: str, video: Video
+) -> None:
+    """What another one opens: tests/contract/test_door_roles.py."""
+    assert (await http.get(signed)).status_code == 200
+    assert (await http.get(signed, headers={"Authorization": "Token wrong"})).status_code == 200
+    assert (await http.get(signed.replace("?", "/?"))).status_code == 200
+    await ask(video.delete)
+    refused(await http.get(signed), 404, "not_found")
 
 
 class TestSignIn:
@@ -180,16 +148,16 @@ class TestSignIn:
         refused(await http.get(url, headers={"Authorization": header}), 401, type)
 
     @pytest.mark.parametrize("name", ["none", "7", "..", "%00", "%F0%9F%8E%AE"])
-    async def test_what_is_no_id_is_not_found(self, http: httpx.AsyncClient, owner: User, name: str) -> None:
-        headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
+    async def test_what_is_no_id_is_not_found(
+        self, http: httpx.AsyncClient, headers: dict[str, str], name: str
+    ) -> None:
         response = await http.get(f"/api/v1/media/stream/{name}", headers=headers)
         assert response.status_code in (400, 404)
         assert response.json()["ok"] is False
 
     async def test_the_log_says_who_asked(
-        self, http: httpx.AsyncClient, url: str, owner: User, caplog: pytest.LogCaptureFixture
+        self, http: httpx.AsyncClient, url: str, owner: User, headers: dict[str, str], caplog: pytest.LogCaptureFixture
     ) -> None:
-        headers = {"Authorization": f"Token {await ask(make_key, owner)}"}
         users = []
         caplog.handler.addFilter(lambda record: users.append((record.getMessage(), logs.user_id.get())) or True)
         for address in (url, f"/api/v1/media/stream/{uuid.uuid4()}", f"{url}?sig=x"):
@@ -197,61 +165,39 @@ class TestSignIn:
         assert [user for name, user in users if name == "request"] == [str(owner.pk), str(owner.pk), ""]
 
 
-class TestStates:
-    @pytest.fixture
-    async def stored(self, owner: User) -> Video:
-        key = await ask(default_storage.save, "videos/a/stored.mp4", ContentFile(b"stored bytes"))
-        return await ask(lambda: make_video(owner, source=VideoSource.STORED, location=key, title="A title"))
-
-    @pytest.fixture
-    async def headers(self, owner: User) -> dict[str, str]:
-        return {"Authorization": f"Token {await ask(make_key, owner)}"}
-
-    async def to(self, video: Video, **fields: Any) -> None:
-        await ask(lambda: Video.objects.filter(pk=video.pk).update(**fields))
-
-    @pytest.mark.parametrize(
-        "fields", [{"status": VideoStatus.UPLOADING}, {"status": VideoStatus.PROCESSING, "location": "uploads/1/"}]
+@pytest.mark.parametrize("status", [VideoStatus.FAILED, VideoStatus.PROCESSING])
+async def test_one_that_failed_is_given_back_and_never_played(
+    http: httpx.AsyncClient, owner: User, headers: dict[str, str], status: str
+) -> None:
+    """Which of them is given at all: test_gate.py."""
+    key = await ask(default_storage.save, "videos/a/stored.mp4", ContentFile(b"stored bytes"))
+    job = await ask(lambda: make_job(owner, "failed", error={"type": "vod_unreadable", "message": "No."}))
+    stored = await ask(
+        lambda: make_video(owner, source=VideoSource.STORED, location=key, title="A title", status=status, job=job)
     )
-    async def test_one_whose_file_has_not_come_is_409(
-        self, http: httpx.AsyncClient, stored: Video, headers: dict[str, str], fields: dict[str, Any]
-    ) -> None:
-        job = await ask(lambda: make_job(stored.owner, "queued"))
-        await self.to(stored, **fields, job=job)
-        refused(await http.get(stream_url(stored)), 409, "video_not_ready")
-        refused(await http.get(f"/api/v1/media/stream/{stored.pk}", headers=headers), 409, "video_not_ready")
-
-    @pytest.mark.parametrize("status", [VideoStatus.FAILED, VideoStatus.PROCESSING])
-    async def test_one_that_failed_is_given_back_and_never_played(
-        self, http: httpx.AsyncClient, stored: Video, headers: dict[str, str], status: str
-    ) -> None:
-        job = await ask(lambda: make_job(stored.owner, "failed", error={"type": "vod_unreadable", "message": "No."}))
-        await self.to(stored, status=status, job=job)
-        for address, given in ((stream_url(stored), {}), (f"/api/v1/media/stream/{stored.pk}", headers)):
-            response = await http.get(address, headers=given)
-            assert (response.status_code, response.content) == (200, b"stored bytes")
-            assert response.headers["content-type"] == "application/octet-stream"
-            assert response.headers["content-disposition"] == 'attachment; filename="A title.mp4"'
+    for address, given in ((stream_url(stored), {}), (f"/api/v1/media/stream/{stored.pk}", headers)):
+        response = await http.get(address, headers=given)
+        assert (response.status_code, response.content) == (200, b"stored bytes")
+        assert response.headers["content-type"] == "application/octet-stream"
+        assert response.headers["content-disposition"] == 'attachment; filename="A title.mp4"'
 
 
-class TestDownload:
-    async def test_it_is_saved_under_its_title(self, http: httpx.AsyncClient, signed: str, video: Video) -> None:
-        await ask(lambda: Video.objects.filter(pk=video.pk).update(title="Rúnda 7\r\nX-Evil: 1"))
-        response = await http.get(f"{signed}&download=1")
-        header = response.headers["content-disposition"]
-        assert header == (
-            "attachment; filename=\"R_nda 7 X-Evil_ 1.mp4\"; filename*=UTF-8''R%C3%BAnda%207%20X-Evil_%201.mp4"
-        )
-        assert "x-evil" not in response.headers
-
-    async def test_else_it_is_played_in_place(self, http: httpx.AsyncClient, signed: str) -> None:
-        for address in (signed, f"{signed}&download=0", f"{signed}&download="):
-            assert "content-disposition" not in (await http.get(address)).headers
+async def test_a_download_is_saved_under_its_title_and_else_it_is_played_in_place(
+    http: httpx.AsyncClient, signed: str, video: Video
+) -> None:
+    await ask(lambda: Video.objects.filter(pk=video.pk).update(title="Rúnda 7\r\nX-Evil: 1"))
+    response = await http.get(f"{signed}&download=1")
+    assert response.headers["content-disposition"] == (
+        "attachment; filename=\"R_nda 7 X-Evil_ 1.mp4\"; filename*=UTF-8''R%C3%BAnda%207%20X-Evil_%201.mp4"
+    )
+    assert "x-evil" not in response.headers
+    for address in (signed, f"{signed}&download=0", f"{signed}&download="):
+        assert "content-disposition" not in (await http.get(address)).headers
 
 
 class TestFiles:
-    async def test_a_file_that_is_gone_or_in_no_library_folder_is_not_found(
-        self, http: httpx.AsyncClient, signed: str, path: Path, settings: Any
+    async def test_what_is_no_file_of_a_library_folder_is_not_found(
+        self, http: httpx.AsyncClient, signed: str, path: Path, library: Library, settings: Any
     ) -> None:
         roots, settings.LIBRARY_ROOTS = settings.LIBRARY_ROOTS, []
         refused(await http.get(signed), 404, "not_found")
@@ -259,13 +205,14 @@ class TestFiles:
         assert (await http.get(signed)).status_code == 200
         path.unlink()
         refused(await http.get(signed), 404, "not_found")
-
-    async def test_a_symlink_out_of_the_folder_is_not_followed(
-        self, http: httpx.AsyncClient, signed: str, path: Path, library: Library
-    ) -> None:
-        path.unlink()
         path.symlink_to(library.outside / "plain.mp4")
         refused(await http.get(signed), 404, "not_found")
+        path.unlink()
+        path.mkdir()
+        refused(await http.get(signed), 404, "not_found")
+        path.rmdir()
+        os.mkfifo(path)
+        refused(await asyncio.wait_for(http.get(signed), 5), 404, "not_found")
 
     async def test_a_symlinked_folder_is_closed(self, http: httpx.AsyncClient, owner: User, library: Library) -> None:
         (library.crew / "deeper").mkdir()
@@ -277,14 +224,6 @@ class TestFiles:
         (library.crew / "deeper").symlink_to(library.outside)
         refused(await http.get(stream_url(video)), 404, "not_found")
 
-    async def test_a_folder_or_a_pipe_is_not_found(self, http: httpx.AsyncClient, signed: str, path: Path) -> None:
-        path.unlink()
-        path.mkdir()
-        refused(await http.get(signed), 404, "not_found")
-        path.rmdir()
-        os.mkfifo(path)
-        refused(await asyncio.wait_for(http.get(signed), 5), 404, "not_found")
-
     async def test_names_and_types_are_harmless(self, http: httpx.AsyncClient, owner: User, library: Library) -> None:
         name = 'a"b\r\nX-Evil: 1\r\n\r\n<script>.mp4'
         (library.crew / name).write_bytes(b"bytes")
@@ -294,9 +233,6 @@ class TestFiles:
         assert "x-evil" not in response.headers
         assert all("\r" not in value and "\n" not in value for value in response.headers.values())
         assert response.headers["x-request-id"] != "a\tb"
-
-    async def test_it_can_never_act_as_a_page(self, http: httpx.AsyncClient, signed: str) -> None:
-        harmless(await http.get(signed))
 
 
 class Player:
