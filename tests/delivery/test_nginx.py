@@ -406,8 +406,7 @@ class TestFaults:
             ("TRACE / HTTP/1.1", "", "method_not_allowed"), ("GET / HTTP/3.0", "", "bad_request"),
             ("POST /api/v1/me HTTP/1.1", "Transfer-Encoding: gzip\r\n", "bad_request"),
             ("GET /" + "a" * 40_000 + " HTTP/1.1", "", "bad_request"),
-            ("GET / HTTP/1.1", "Content-Length: x\\r\
-", "bad_request"),
+            ("GET / HTTP/1.1", "Content-Length: x\r\n", "bad_request"),
         ],
         ids=["trace", "version", "encoding", "long", "length"],
     )  # fmt: skip
