@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -81,25 +82,32 @@ def _watched(settings: Any) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:middle], f"{__name__}.watcher", *settings.MIDDLEWARE[middle:]]
     settings.DEBUG_PROPAGATE_EXCEPTIONS = False
     threads.clear()
+    begun.clear()
 
 
-def scope_of(name: str) -> dict[str, Any]:
-    return {
+async def put_through(handler: ASGIHandler, name: str, send: Callable[[Any], Awaitable[None]]) -> None:
+    """Ask for a view. The client hangs up once ``begun`` is set."""
+    messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        while not begun.is_set():
+            await asyncio.sleep(0.01)
+        return {"type": "http.disconnect"}
+
+    scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
         "path": f"/{name}", "raw_path": f"/{name}".encode(), "query_string": b"", "root_path": "",
         "headers": [(b"host", b"a.b")], "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
     }  # fmt: skip
+    await handler(scope, receive, send)
 
 
 def ask(handler: ASGIHandler, name: str) -> tuple[int, bytes, int]:
     """Status, body, and how often another thread called the event loop's."""
-    scope = scope_of(name)
-    messages = [{"type": "http.request", "body": b"", "more_body": False}]
     sent: list[Any] = []
     calls = 0
-
-    async def receive() -> Any:
-        return messages.pop() if messages else await asyncio.Event().wait()
 
     async def send(message: Any) -> None:
         sent.append(message)
@@ -115,7 +123,7 @@ def ask(handler: ASGIHandler, name: str) -> tuple[int, bytes, int]:
 
         loop.call_soon_threadsafe = counting  # type: ignore[method-assign]
         try:
-            await handler(scope, receive, send)
+            await put_through(handler, name, send)
         finally:
             loop.call_soon_threadsafe = original  # type: ignore[method-assign]
 
@@ -141,18 +149,10 @@ def test_every_kind_of_view_answers_also_after_one_that_broke() -> None:
 
 
 def test_a_view_is_told_that_its_client_has_gone() -> None:
-    messages = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> Any:
-        if messages:
-            return messages.pop()
-        await asyncio.to_thread(begun.wait, 10)
-        return {"type": "http.disconnect"}
-
     async def send(message: Any) -> None:
         pass
 
-    async_to_sync(OneThreadHandler())(scope_of("waits"), receive, send)
+    async_to_sync(put_through)(OneThreadHandler(), "waits", send)
     wait_until(lambda: waited == [True])
 
 
@@ -164,13 +164,5 @@ def test_the_database_is_free_before_the_answer_is_read(monkeypatch: pytest.Monk
     async def send(message: dict[str, Any]) -> None:
         done.append(message["type"])
 
-    asked = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> dict[str, Any]:
-        if not asked:
-            await asyncio.sleep(60)
-        return asked.pop()
-
-    scope = {"type": "http", "method": "GET", "path": "/plain", "headers": [], "query_string": b""}
-    async_to_sync(OneThreadHandler())(scope, receive, send)
+    async_to_sync(put_through)(OneThreadHandler(), "plain", send)
     assert done[0] == "released"

@@ -33,30 +33,6 @@ LONGEST_SECONDS = 2.0 * PATIENCE
 PARTS = {"database", "storage", "queue", "realtime"}
 
 
-class SilentServer:
-    """Accepts connections and never says a word."""
-
-    def __init__(self) -> None:
-        self.socket = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self.socket.getsockname()[1]
-        self.seen = 0
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                self._open.append(self.socket.accept()[0])
-                self.seen += 1
-            except OSError:
-                return
-
-    def close(self) -> None:
-        self.socket.close()
-        for found in self._open:
-            found.close()
-
-
 @pytest.fixture(autouse=True)
 def _nothing_is_being_asked() -> None:
     """Whoever asks waits for the answer to a question that is open: here that of the test before, about its servers."""
@@ -64,10 +40,15 @@ def _nothing_is_being_asked() -> None:
 
 
 @pytest.fixture
-def silent() -> Iterator[SilentServer]:
-    server = SilentServer()
-    yield server
-    server.close()
+def silent() -> Iterator[socket.socket]:
+    """A server that never says a word: the system accepts connections for it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(10)
+        yield server
+
+
+def port_of(server: socket.socket) -> int:
+    return int(server.getsockname()[1])
 
 
 @pytest.fixture
@@ -112,26 +93,26 @@ class TestDatabase:
     pytestmark = pytest.mark.both
 
     def test_a_missing_one_is_503_and_says_no_address(
-        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: SilentServer
+        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: socket.socket
     ) -> None:
+        port = port_of(silent)
         silent.close()
-        where = {"HOST": "127.0.0.1", "PORT": silent.port, "NAME": str(tmp_path / "none.sqlite3")}
-        database_at(where)
+        database_at({"HOST": "127.0.0.1", "PORT": port, "NAME": str(tmp_path / "none.sqlite3")})
         response = anonymous.get("/health", fails=True)
         body = refused(response, 503, "unavailable")
         assert (body["database"], body["storage"], body["status"]) == ("down", "up", "degraded")
         assert int(response["Retry-After"]) >= 1
-        for detail in ("127.0.0.1", str(silent.port), str(tmp_path)):
+        for detail in ("127.0.0.1", str(port), str(tmp_path)):
             assert detail not in response.content.decode()
 
     def test_one_that_hangs_hangs_nobody_and_it_heals(
-        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: SilentServer
+        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: socket.socket
     ) -> None:
         kept = dict(connection.settings_dict)
         pipe = tmp_path / "hangs.sqlite3"
         os.mkfifo(pipe)  # opening it waits for somebody at the other end
         is_file = connection.vendor == "sqlite"
-        database_at({"NAME": str(pipe)} if is_file else {"HOST": "127.0.0.1", "PORT": silent.port})
+        database_at({"NAME": str(pipe)} if is_file else {"HOST": "127.0.0.1", "PORT": port_of(silent)})
         try:
             for _ in range(3):
                 status, body, seconds = ask(anonymous)
@@ -195,21 +176,21 @@ class TestStorage:
 
 
 class TestQueueAndRealtime:
-    def test_a_broker_that_is_silent_hangs_nobody(self, anonymous: Api, settings: Any, silent: SilentServer) -> None:
-        settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
+    def test_a_broker_that_is_silent_hangs_nobody(self, anonymous: Api, settings: Any, silent: socket.socket) -> None:
+        settings.REDIS_URL = f"redis://127.0.0.1:{port_of(silent)}/0"
         status, body, seconds = ask(anonymous)
-        assert silent.seen
+        assert silent.accept()
         assert (status, body["status"], body["queue"]) == (200, "degraded", "down")
         assert seconds < LONGEST_SECONDS
 
     def test_realtime_that_is_silent_or_away_hangs_nobody(
-        self, anonymous: Api, settings: Any, silent: SilentServer
+        self, anonymous: Api, settings: Any, silent: socket.socket
     ) -> None:
         backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
-        hosts = [f"redis://127.0.0.1:{silent.port}/0"]
+        hosts = [f"redis://127.0.0.1:{port_of(silent)}/0"]
         settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": {"hosts": hosts, "prefix": "vod"}}}
         status, body, seconds = ask(anonymous)
-        assert silent.seen
+        assert silent.accept()
         assert (status, body["realtime"]) == (200, "down")
         assert seconds < LONGEST_SECONDS
         silent.close()
@@ -266,11 +247,11 @@ class TestScanner:
         assert part(anonymous, "scanner") == "up"
 
     def test_it_is_named_where_one_is_set_and_hangs_nobody_while_it_is_silent(
-        self, anonymous: Api, settings: Any, silent: SilentServer
+        self, anonymous: Api, settings: Any, silent: socket.socket
     ) -> None:
-        settings.CLAMD = ("127.0.0.1", silent.port)
+        settings.CLAMD = ("127.0.0.1", port_of(silent))
         status, body, seconds = ask(anonymous)
-        assert silent.seen
+        assert silent.accept()
         assert set(body) == {"status", "version", "commit", "scanner", *PARTS}
         assert (status, body["scanner"]) == (200, "down")
         assert seconds < LONGEST_SECONDS
@@ -278,8 +259,8 @@ class TestScanner:
 
 def test_a_change_is_logged_once(anonymous: Api, settings: Any, caplog: pytest.LogCaptureFixture, silent: Any) -> None:
     parts = [health.Part("queue", health.ask_queue)]
+    settings.REDIS_URL = f"redis://127.0.0.1:{port_of(silent)}/0"
     silent.close()
-    settings.REDIS_URL = f"redis://127.0.0.1:{silent.port}/0"
     for _ in range(3):
         assert health.check_all(parts) == {"queue": False}
     told = [record.data for record in caplog.records if record.levelname == "WARNING" and record.msg == "health"]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What holds for every address: request ids, trailing slashes, unknown paths, wrong methods, headers."""
+"""What holds for every address: request ids, unknown paths, parameters, headers; and the documents of the API."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import make_session
-from vodplatform.accounts.models import User
 
 pytestmark = pytest.mark.django_db
 JSON = {"Accept": "application/vnd.oai.openapi+json"}
@@ -33,16 +31,6 @@ class TestRequestId:
         made = [anonymous.get("/health/live", headers={"X-Request-ID": given})["X-Request-ID"] for given in harmful]
         assert all(len(number) >= 16 for number in made)
         assert len({*made, *harmful}) == 2 * len(harmful)
-
-    def test_it_is_in_the_log(self, anonymous: Api, caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
-        from vodplatform.base import logs
-
-        caplog.handler.addFilter(logs.ContextFilter())
-        monkeypatch.setattr("vodplatform.base.web.health.check_all", lambda: logs.event("seen") or {"database": True})
-        with caplog.at_level("INFO"):
-            anonymous.get("/health", headers={"X-Request-ID": "number-7"})
-        assert [record.request_id for record in caplog.records if record.message == "seen"] == ["number-7"]
-        assert logs.request_id.get() == ""
 
 
 class TestUnknownPaths:
@@ -74,44 +62,6 @@ class TestParameters:
             refused(api.get(f"{path}?{'a=1&' * 1000}a=1", headers={"Accept": accept}), 400, "bad_request")
 
 
-class TestTrailingSlash:
-    def test_it_changes_nothing(self, api: Api, owner: User) -> None:
-        base = f"{BASE}/{make_session(owner).session_id}"
-        paths = (
-            "/health",
-            "/health/live",
-            "/api/v1/me",
-            "/api/v1/jobs",
-            f"{BASE}/list",
-            base,
-            f"{base}/offset-history",
-        )
-        for ending in ("", "/"):
-            for path in paths:
-                assert api.get(path + ending).status_code == 200, path + ending
-            assert api.post(f"{base}/align{ending}", {"method": "timer_ocr"}).status_code == 202
-            assert api.post(f"{BASE}{ending}", {"vods": []}).status_code == 400
-
-
-class TestMethods:
-    @pytest.mark.parametrize(
-        ("path", "allowed"),
-        [
-            (BASE, {"POST"}), (f"{BASE}/list", {"GET"}), (f"{BASE}/a", {"GET", "PATCH", "DELETE"}),
-            (f"{BASE}/a/global-seek", {"PUT"}), (f"{BASE}/a/vods/b/seek", {"PUT"}), (f"{BASE}/a/playback", {"PUT"}),
-            (f"{BASE}/a/offsets", {"PUT"}), (f"{BASE}/a/offset-history", {"GET"}), (f"{BASE}/a/align", {"POST"}),
-            (f"{BASE}/a/timer-preview", {"POST"}), ("/api/v1/jobs", {"GET"}), ("/api/auth/token", {"POST"}),
-            ("/api/auth/tokens", {"GET", "POST"}), ("/api/schema", {"GET"}), ("/api/docs", {"GET"}),
-            ("/api/v1/media/made/a.jpg", {"GET"}),
-        ],
-    )  # fmt: skip
-    def test_a_wrong_one_is_refused_in_json(self, api: Api, path: str, allowed: set[str]) -> None:
-        for method in {*METHODS, "TRACE"} - allowed - {"OPTIONS"}:
-            response = api.send(method, path)
-            refused(response, 405, "method_not_allowed")
-            assert allowed <= {part.strip() for part in response["Allow"].split(",")}
-
-
 class TestHeaders:
     @pytest.mark.parametrize(
         "path",
@@ -126,12 +76,6 @@ class TestHeaders:
         assert response["X-Frame-Options"] == "DENY"
         assert response["Referrer-Policy"]
         assert "default-src" in response["Content-Security-Policy"]
-
-    def test_a_request_to_an_unknown_host_is_answered_with_them_too(self, anonymous: Api, settings: Any) -> None:
-        settings.ALLOWED_HOSTS = ["vod.example"]
-        response = anonymous.get("/api/v1/me", headers={"Host": "evil.example"})
-        refused(response, 400, "bad_request")
-        assert response["X-Frame-Options"] == "DENY"
 
 
 class TestDocuments:
