@@ -16,12 +16,12 @@ from django.db import DatabaseError, connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs_app.models import JobEvent, JobStatus
+from jobs_app.models import JobEvent
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
 from tests.delivery.test_cdn import pem_of
-from tests.support.factories import lease_of, make_job, make_user, make_video
+from tests.support.factories import make_job, make_user, make_video
 from tests.support.private_redis import PrivateRedis
 from tests.support.program import manage
 from tests.support.s3 import storage_of
@@ -364,18 +364,6 @@ def test_expire_removes_the_folders_of_files_that_went(db, media):
         os.utime(folder, (time.time() - 7200,) * 2)
     call_command("expire")
     assert [folder.exists() for folder in folders] == [False, True, True]
-
-
-def test_expire_keeps_the_folder_of_a_job_that_runs_for_days(db, settings, tmp_path, capsys):
-    """What it writes lies deeper: the folder itself looks as old as the job."""
-    settings.DATA_DIR = tmp_path
-    token = lease_of(make_job(make_user(), JobStatus.PROCESSING)).token
-    live, dead = tmp_path / f"tmp/job-{token.hex}-a", tmp_path / f"tmp/job-{uuid.uuid4().hex}-b"
-    for folder in (live, dead):
-        folder.mkdir(parents=True)
-        os.utime(folder, (time.time() - 3 * 86_400,) * 2)
-    call_command("expire")
-    assert (live.exists(), dead.exists()) == (True, False)
 
 
 class TestBroker:

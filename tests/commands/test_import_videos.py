@@ -38,16 +38,10 @@ Run = Callable[..., tuple[int, list[dict[str, Any]], dict[str, int]]]
 
 
 @pytest.fixture
-def media(settings: Any, tmp_path: Path) -> Path:
-    """The store as a folder of its own."""
-    settings.DATA_DIR = tmp_path / "data"
-    settings.DATA_DIR.mkdir()
-    place = settings.DATA_DIR / "media"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}},
-    }
-    return place
+def media(settings: Any, media: Path) -> Path:
+    """The store of this test, in the data folder."""
+    settings.DATA_DIR = media.parent
+    return media
 
 
 @pytest.fixture
@@ -301,9 +295,14 @@ class TestWalking:
 
 
 class TestOwner:
-    def test_it_must_be_an_account(self, db: None, tmp_path: Path) -> None:
-        with pytest.raises(CommandError, match="no account nobody"):
-            call_command("import_videos", str(tmp_path), owner="nobody")
+    @pytest.mark.parametrize(
+        ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "There is no folder")]
+    )
+    def test_it_must_be_an_account_and_the_folder_there(
+        self, owner: User, tmp_path: Path, folder: str, name: str, said: str
+    ) -> None:
+        with pytest.raises(CommandError, match=said):
+            call_command("import_videos", str(tmp_path / folder), owner=name)
 
     def test_the_only_admin_needs_no_name(self, admin_person: User, library: Library, run: Run) -> None:
         assert run(some(library, "plain.mp4"))[2]["imported"] == 1
@@ -316,10 +315,6 @@ class TestOwner:
                 call_command("import_videos", str(tmp_path))
             for _ in range(2):
                 make_user(role=Role.ADMIN)
-
-    def test_a_folder_that_is_not_there_is_named(self, owner: User, tmp_path: Path) -> None:
-        with pytest.raises(CommandError, match="There is no folder"):
-            call_command("import_videos", str(tmp_path / "none"), owner="owner")
 
 
 class TestWords:

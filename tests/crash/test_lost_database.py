@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +18,14 @@ from tests.support.factories import make_job, make_user
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 
-def claimed(monkeypatch: pytest.MonkeyPatch, handler: Any) -> Job:
-    """A job that is being worked on, of a kind with this handler."""
+def run_once(monkeypatch: pytest.MonkeyPatch, handler: Callable[[JobContext], dict[str, Any]]) -> Job:
+    """Return a job of a kind with this handler, after its first attempt."""
     other = replace(kind_of("comparison.align"), handler=handler)
     monkeypatch.setattr(runner, "kind_of", lambda name: other)
-    return make_job(make_user(), JobStatus.PROCESSING)
+    job = make_job(make_user(), JobStatus.PROCESSING)
+    runner.run_job(job)
+    job.refresh_from_db()
+    return job
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -38,10 +42,8 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
 
 def test_an_end_that_could_not_be_written_at_first_is_written_after_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    job = claimed(monkeypatch, lambda context: {"answer": 42})
     fail_once(monkeypatch, "complete")
-    runner.run_job(job)
-    job.refresh_from_db()
+    job = run_once(monkeypatch, lambda context: {"answer": 42})
     assert (job.status, job.result, job.crashes) == (JobStatus.COMPLETED, {"answer": 42}, 0)
 
 
@@ -49,9 +51,7 @@ def test_a_job_whose_handler_lost_the_database_is_tried_again_by_itself(monkeypa
     def handler(context: JobContext) -> dict[str, Any]:
         raise OperationalError("server closed the connection unexpectedly")
 
-    job = claimed(monkeypatch, handler)
-    runner.run_job(job)
-    job.refresh_from_db()
+    job = run_once(monkeypatch, handler)
     assert (job.status, job.retries, job.crashes) == (JobStatus.WAITING, 1, 0)
 
 
@@ -60,8 +60,6 @@ def test_progress_that_could_not_be_written_is_forgotten(monkeypatch: pytest.Mon
         context.progress(10, "Lost")
         return {"answer": 42}
 
-    job = claimed(monkeypatch, handler)
     fail_once(monkeypatch, "report_progress")
-    runner.run_job(job)
-    job.refresh_from_db()
+    job = run_once(monkeypatch, handler)
     assert (job.status, job.result) == (JobStatus.COMPLETED, {"answer": 42})

@@ -1,4 +1,4 @@
-"""An alignment in mid-work, from outside: it is cancelled, its session is deleted, and sockets that said nothing hear.
+"""An alignment in mid-work, from outside: it is cancelled, and sockets that said nothing hear.
 
 Cancelling ends its child within a second, whatever the child does. redis-py 8 gives a socket 5 s by default.
 """
@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.support.program import CallFailed, Program, Truth, is_alive
+from tests.support.program import Program, Truth, is_alive
 from tests.support.waiting import wait_until, within
 from tests.support.watching import next_message, watch
 
@@ -37,16 +37,6 @@ def test_cancel_ends_the_child_within_a_second(program: Program, truth: Truth) -
     assert program.place.events(job_id) == ["queued", "processing", "cancelled"]
     assert program.place.job(job_id)["status"] == "cancelled"
     wait_until(lambda: not program.aligners(), 5, "the end of every child")
-
-
-def test_deleting_the_session_ends_its_alignment(program: Program, truth: Truth) -> None:
-    session = program.compare(truth)
-    job_id = program.align(session)
-    child = program.frozen_aligner()
-    program.call("DELETE", session)
-    wait_until(lambda: not is_alive(child), PROMISED_SECONDS + MARGIN_SECONDS, "the end of the child")
-    with pytest.raises(CallFailed, match=r"^404"):
-        program.call("GET", f"/api/v1/jobs/{job_id}")
     scratch = program.place.data_dir / "tmp"
     wait_until(lambda: not list(scratch.glob("job-*")), 5, "the end of the scratch folder")
 

@@ -1,6 +1,6 @@
-"""A copy of the database, and hosts with other files or another key, beside an installation in use: they harm nothing.
+"""A copy of the database and a restored backup beside an installation in use: they harm nothing.
 
-On PostgreSQL and S3, with the processes that a host runs.
+On PostgreSQL and S3, with the processes that a host runs. tests/base/test_installation.py has the other refusals.
 """
 
 from __future__ import annotations
@@ -76,19 +76,6 @@ def test_a_copy_of_the_database_deletes_nothing_of_the_original(
     assert "each needs a store of its own" in refused(original, "expire")
     assert manage("expire", environment=copy).returncode == 0
     assert POSTER not in s3.keys("renditions/")
-
-
-def test_a_host_with_other_files_or_another_key_does_not_come_up(original: dict[str, str], tmp_path: Path) -> None:
-    host = {**original, "VOD_DATA_DIR": str(tmp_path / "host")}
-    without_s3 = {name: value for name, value in host.items() if not name.startswith("AWS_")}
-    with_another_key = {**host, "SECRET_KEY": "a-key-that-somebody-made-for-this-host"}
-    for variables, says in (
-        (without_s3, "keeps its files in the S3 bucket"),
-        (with_another_key, "SECRET_KEY is not the one"),
-    ):
-        for kind in ("web", "worker"):
-            assert says in refused_start(variables, kind)
-    assert "keeps its files in the S3 bucket" in refused(without_s3, "doctor", "--fix", "--yes")
 
 
 def test_a_backup_takes_the_bucket_over_only_on_purpose(original: dict[str, str], s3: Bucket, tmp_path: Path) -> None:

@@ -7,21 +7,22 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing, suppress
-from typing import Any
 from uuid import UUID
 
 import psutil
 import pytest
 import redis
 
+from tests.crash.conftest import new_place, program
 from tests.support.places import ON_POSTGRESQL, SHARED_REDIS
 from tests.support.program import Place, Program, is_alive
-from tests.support.shared import Shared
 from tests.support.waiting import wait_until
 from tests.torture import story
 from vodplatform.settings.environment import private_redis_socket
 
 pytestmark = pytest.mark.services
+__all__ = ["new_place", "program"]  # the fixtures of the crash tests
+Start = Callable[..., Program]
 
 QUICK = {"in_thread": True, "steps": 2, "seconds": 0.05}
 LEASE_SECONDS = 4.0
@@ -45,24 +46,6 @@ def all_completed_once(place: Place, jobs: list[str]) -> None:
     assert story.check_each_ended_once(place, jobs) == {"completed": len(jobs)}
 
 
-def job_of(place: Place, job_id: str) -> dict[str, Any]:
-    return place.job(job_id)
-
-
-@pytest.fixture
-def program(shared: Shared) -> Program:
-    """The module's running program, whole."""
-    return shared.whole()
-
-
-@pytest.fixture
-def new_place(shared: Shared, new_place: Callable[[], Place]) -> Callable[[], Place]:
-    """Makes places of the test's own. On one Redis for all there is one program at a time: the module's is ended."""
-    if SHARED_REDIS:
-        shared.end()
-    return new_place
-
-
 # Two runs of the suite stand side by side: each counts its own.
 FORK_NAME = os.getpid()
 
@@ -80,11 +63,11 @@ def sleepers() -> list[psutil.Process]:
 class TestWorkers:
     @pytest.mark.both
     def test_a_worker_stopped_past_its_lease_finds_the_job_in_other_hands(
-        self, place: Place, new_program: Callable[..., Program]
+        self, place: Place, new_program: Start
     ) -> None:
         new_program(place).start("--workers", "2")
         job = story.enqueue(place, [{"in_thread": True, "steps": 30, "seconds": 0.1}])[0]
-        wait_until(lambda: job_of(place, job)["status"] == "processing", 30)
+        wait_until(lambda: place.job(job)["status"] == "processing", 30)
         pid = int(place.query("SELECT worker FROM video_jobs")[0][0].rpartition(":")[2])
         worker = psutil.Process(pid)
         place.stop_between_writes(worker)
@@ -96,17 +79,15 @@ class TestWorkers:
             worker.resume()
         all_ended(place)
         assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
-        assert job_of(place, job)["crashes"] == 1
+        assert place.job(job)["crashes"] == 1
         story.check_effects(place)
 
-    def test_a_handler_that_hears_nothing_has_its_worker_started_again(
-        self, place: Place, new_program: Callable[..., Program]
-    ) -> None:
+    def test_a_handler_that_hears_nothing_has_its_worker_started_again(self, place: Place, new_program: Start) -> None:
         place.environment["TORTURE_STUCK"] = "1"
         program = new_program(place).start()
         deaf, other = story.enqueue(place, [{"stubborn": 60, "in_thread": True}, {"steps": 100, "seconds": 0.1}])
-        wait_until(lambda: job_of(place, other)["status"] == "processing", 30)
-        wait_until(lambda: job_of(place, deaf)["status"] == "processing", 30)
+        wait_until(lambda: place.job(other)["status"] == "processing", 30)
+        wait_until(lambda: place.job(deaf)["status"] == "processing", 30)
         before = program.worker()
         program.call("POST", f"/api/v1/jobs/{deaf}/cancel")
         wait_until(lambda: before is not None and not is_alive(before), 30, "the deaf worker to be ended")
@@ -114,17 +95,15 @@ class TestWorkers:
         assert place.events(deaf) == ["queued", "processing", "cancelled"]
         assert place.events(other) == ["queued", "processing", "given_back", "processing", "completed"]
 
-    def test_a_deploy_while_a_handler_hears_nothing_costs_it_no_attempt(
-        self, place: Place, new_program: Callable[..., Program]
-    ) -> None:
+    def test_a_deploy_while_a_handler_hears_nothing_costs_it_no_attempt(self, place: Place, new_program: Start) -> None:
         program = new_program(place).start()
         job = story.enqueue(place, [{"stubborn": 30, "in_thread": True}])[0]
-        wait_until(lambda: job_of(place, job)["status"] == "processing", 30)
+        wait_until(lambda: place.job(job)["status"] == "processing", 30)
         program.interrupt()
-        assert (job_of(place, job)["status"], job_of(place, job)["attempt"]) == ("queued", 0)
+        assert (place.job(job)["status"], place.job(job)["attempt"]) == ("queued", 0)
         assert place.events(job) == ["queued", "processing", "given_back"]
 
-    def leave_sleepers(self, place: Place, new_program: Callable[..., Program]) -> tuple[Program, str]:
+    def leave_sleepers(self, place: Place, new_program: Start) -> tuple[Program, str]:
         """A program whose worker was killed while a child of its job had started others; and the job."""
         program = new_program(place).start()
         job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "forks": 3, "fork_name": FORK_NAME}])[0]
@@ -132,29 +111,23 @@ class TestWorkers:
         wait_until(program.worker, 30).kill()
         return program, job
 
-    def test_what_a_killed_workers_child_has_left_is_ended_by_the_next(
-        self, place: Place, new_program: Callable[..., Program]
-    ) -> None:
+    def test_what_a_killed_workers_child_has_left_is_ended_by_the_next(self, place: Place, new_program: Start) -> None:
         program, job = self.leave_sleepers(place, new_program)
         wait_until(lambda: "crashed" in place.events(job), 60)
         program.call("POST", f"/api/v1/jobs/{job}/cancel")
         wait_until(lambda: sleepers() == [], 90, "what is left to be ended")
 
-    def test_what_a_killed_workers_child_has_left_ends_with_the_program(
-        self, place: Place, new_program: Callable[..., Program]
-    ) -> None:
+    def test_what_a_killed_workers_child_has_left_ends_with_the_program(self, place: Place, new_program: Start) -> None:
         program, _ = self.leave_sleepers(place, new_program)
         program.interrupt()
         assert sleepers() == []
 
-    def test_within_a_lease_an_outage_of_the_database_costs_nothing(
-        self, place: Place, new_program: Callable[..., Program]
-    ) -> None:
+    def test_within_a_lease_an_outage_of_the_database_costs_nothing(self, place: Place, new_program: Start) -> None:
         new_program(place).start("--workers", "3")
         jobs = story.enqueue(place, [{"in_thread": True, "steps": 150, "seconds": 0.1} for _ in range(2)])
         hold_the_database_during(place, jobs, LEASE_SECONDS * 0.9)
         all_ended(place)
-        assert [job_of(place, job)["crashes"] for job in jobs] == [0, 0]
+        assert [place.job(job)["crashes"] for job in jobs] == [0, 0]
 
 
 class TestGreed:
@@ -163,7 +136,7 @@ class TestGreed:
         worker = wait_until(program.worker, 30)
         job = story.enqueue(place, [{"steps": 40, "seconds": 0.2, "leak_mb": 64}])[0]
         all_ended(place)
-        assert job_of(place, job)["status"] == "failed"
+        assert place.job(job)["status"] == "failed"
         assert "out_of_memory" in str(place.query("SELECT error FROM video_jobs WHERE id = ?", UUID(job))[0][0])
         assert is_alive(worker)
 
@@ -210,7 +183,7 @@ class TestBroker:
         server = program.redis()
         assert server is not None
         running = story.enqueue(place, [{"in_thread": True, "steps": 100, "seconds": 0.1}])[0]
-        wait_until(lambda: job_of(place, running)["status"] == "processing", 30)
+        wait_until(lambda: place.job(running)["status"] == "processing", 30)
         server.suspend()
         try:
             assert program.call("GET", f"/api/v1/jobs/{running}")["status"] == "processing"
@@ -221,7 +194,7 @@ class TestBroker:
         finally:
             server.resume()
         all_ended(place)
-        assert job_of(place, running)["status"] == "completed"
+        assert place.job(running)["status"] == "completed"
         wait_until(lambda: program.call("GET", "/health")["status"] == "healthy", 30)
 
 
@@ -233,14 +206,14 @@ def test_a_database_locked_past_every_lease_loses_nothing(program: Program) -> N
     jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
     hold_the_database_during(place, jobs, LOCKED_SECONDS)
     all_completed_once(place, jobs)
-    assert [job_of(place, job)["crashes"] for job in jobs] == [0, 0]
+    assert [place.job(job)["crashes"] for job in jobs] == [0, 0]
     story.check_effects(place)
     assert program.lives()
 
 
 def hold_the_database_during(place: Place, jobs: list[str], seconds: float) -> None:
     """Keep every write waiting for so long, once these jobs run."""
-    wait_until(lambda: all(job_of(place, job)["status"] == "processing" for job in jobs), 30)
+    wait_until(lambda: all(place.job(job)["status"] == "processing" for job in jobs), 30)
     release = hold_the_database(place)
     threading.Event().wait(seconds)
     release()
