@@ -26,9 +26,7 @@ def left(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> Call
     return say
 
 
-def test_a_file_is_kept_and_given_up_when_the_disk_is_full_and_taken_back_later(
-    left: Callable[[int], None], tmp_path: Path, settings: Any
-) -> None:
+def test_a_file_is_given_up_while_the_disk_is_full(left: Callable[[int], None], tmp_path: Path, settings: Any) -> None:
     reserve = tmp_path / disk.NAME
     left(settings.DISK_RESERVE_BYTES + 1)
     disk.manage_reserve_file()

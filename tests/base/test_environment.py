@@ -25,6 +25,7 @@ from vodplatform.settings.environment import (
 from vodplatform.settings.variables import PROJECT_ROOT, VARIABLES
 
 pytestmark = pytest.mark.pure
+KEY = "k" * 32
 
 
 def pem_of(key: Any, passphrase: bytes = b"") -> bytes:
@@ -87,17 +88,8 @@ class TestValues:
 
     def test_a_wrong_one_stops_the_start_with_a_sentence(self, tmp_path: Path) -> None:
         environment = {"PATH": os.environ["PATH"], "VOD_DATA_DIR": str(tmp_path)}
-        manage = [sys.executable, str(PROJECT_ROOT / "manage.py"), "check"]
-        name, value = self.WRONG[0]
-        done = subprocess.run(manage, env={**environment, name: value}, capture_output=True, text=True, check=False)
-        assert done.returncode != 0
-        assert "Traceback" not in done.stderr
-        assert name in done.stderr
-        given = json.dumps(self.WRONG)
-        done = subprocess.run(
-            [sys.executable, "-c", READ_SETTINGS, given], env=environment, cwd=PROJECT_ROOT, capture_output=True,
-            text=True, check=True,
-        )  # fmt: skip
+        argv = [sys.executable, "-c", READ_SETTINGS, json.dumps(self.WRONG)]
+        done = subprocess.run(argv, env=environment, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
         sentences = json.loads(done.stdout)
         assert [pair for pair, said in zip(self.WRONG, sentences, strict=True) if pair[0] not in said] == []
 
@@ -169,9 +161,13 @@ def test_clamd_is_a_socket_s_path_or_host_and_port() -> None:
 class TestS3:
     NAMES = {"AWS_STORAGE_BUCKET_NAME": "videos", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
 
+    def options(self, variables: dict[str, str]) -> dict[str, Any]:
+        found = Environment(variables).s3()
+        assert found is not None
+        return found
+
     def test_urls_are_signed_nothing_is_public_and_nothing_is_waited_for_long(self) -> None:
-        options = Environment(self.NAMES).s3()
-        assert options is not None
+        options = self.options(self.NAMES)
         assert (options["bucket_name"], options["region_name"]) == ("videos", "us-east-1")
         assert (options["querystring_auth"], options["default_acl"]) == (True, None)
         config = options["client_config"]
@@ -184,14 +180,20 @@ class TestS3:
     def test_buckets_of_another_server_go_by_path(self) -> None:
         assert Environment({**self.NAMES, "AWS_STORAGE_BUCKET_NAME": ""}).s3() is None
         # Without credentials the host's own are used.
-        options = Environment({"AWS_STORAGE_BUCKET_NAME": "videos"}).s3()
-        assert options is not None
+        options = self.options({"AWS_STORAGE_BUCKET_NAME": "videos"})
         assert options["client_config"].s3["addressing_style"] == "auto"
         assert (options["access_key"], options["secret_key"]) == (None, None)
-        options = Environment({**self.NAMES, "AWS_S3_ENDPOINT_URL": "https://minio.example:9000/"}).s3()
-        assert options is not None
+        options = self.options({**self.NAMES, "AWS_S3_ENDPOINT_URL": "https://minio.example:9000/"})
         assert options["endpoint_url"] == "https://minio.example:9000"
         assert options["client_config"].s3["addressing_style"] == "path"
+
+
+def test_with_a_bucket_every_thread_shares_its_client(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"], "VOD_DATA_DIR": str(tmp_path), "AWS_STORAGE_BUCKET_NAME": "videos"}
+    code = "from vodplatform.settings.embedded import STORAGES; print(STORAGES['default']['BACKEND'])"
+    argv = [sys.executable, "-c", code]
+    done = subprocess.run(argv, env=environment, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True)
+    assert done.stdout == "media_app.store.bucket.SharedS3Storage\n"
 
 
 class TestCdn:
@@ -228,9 +230,7 @@ class TestCdn:
         ],
         ids=["empty", "text", "bytes", "EC", "Ed25519", "with a passphrase", "public"],
     )  # fmt: skip
-    def test_only_an_rsa_key_that_can_sign_will_do(
-        self, values: dict[str, str], tmp_path: Path, content: bytes
-    ) -> None:
+    def test_only_an_rsa_key_that_signs_will_do(self, values: dict[str, str], tmp_path: Path, content: bytes) -> None:
         (tmp_path / "key.pem").write_bytes(content)
         with pytest.raises(SettingsError, match=r"CDN_PRIVATE_KEY_PATH.*RSA"):
             Environment(values).cdn()
@@ -244,18 +244,48 @@ def test_installations_on_one_redis_hear_only_their_own() -> None:
     assert message_prefix("key", "redis://127.0.0.1:6379", "vod") == message_prefix("key", "redis://a/0", "vod")
 
 
-class TestDataDirOption:
-    @pytest.mark.parametrize("words", [["--data-dir", "{}"], ["--data-dir={}"]])
-    def test_every_command_takes_it(self, tmp_path: Path, words: list[str]) -> None:
-        environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "VOD_DATA_DIR": str(tmp_path / "wrong")}
-        given = [word.format(tmp_path / "right") for word in words]
-        argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "check", *given]
-        bucket = {"AWS_STORAGE_BUCKET_NAME": "videos"} if len(words) == 1 else {}
-        code = "import sys, manage; sys.argv[0] = 'manage.py'; manage.main(); from django.conf import settings as s; "
-        argv = [sys.executable, "-c", f"{code}print(s.STORAGES['default']['BACKEND'])", "check", *given]
-        done = subprocess.run(
-            argv, env=environment | bucket, cwd=PROJECT_ROOT, check=True, capture_output=True, text=True
-        )
-        assert done.stdout.endswith("media_app.store.bucket.SharedS3Storage\n") is bool(bucket)
-        assert (tmp_path / "right" / "secret.key").exists()
-        assert not (tmp_path / "wrong").exists()
+def test_former_keys_are_separated_by_commas() -> None:
+    for given, keys in {"": [], KEY: [KEY], f" {KEY} , {KEY}2 ,": [KEY, f"{KEY}2"]}.items():
+        assert Environment({"SECRET_KEY_FALLBACKS": given}).former_keys() == keys
+    with pytest.raises(SettingsError, match="SECRET_KEY_FALLBACKS"):
+        Environment({"SECRET_KEY_FALLBACKS": f"{KEY},short"}).former_keys()
+
+
+def test_the_prefix_begins_and_ends_with_a_slash() -> None:
+    for given in ("", "/_media/", "/a/b-c/"):
+        assert Environment({"VOD_X_ACCEL_PREFIX": given}).text("VOD_X_ACCEL_PREFIX") == given
+    for given in ("/", "_media/", "/_media", "//", "/a//b/", "/a b/", "/../", "https://a/", "/a%/"):
+        with pytest.raises(SettingsError, match="/_media/"):
+            Environment({"VOD_X_ACCEL_PREFIX": given}).text("VOD_X_ACCEL_PREFIX")
+
+
+@pytest.mark.parametrize(
+    ("variables", "origins"),
+    [
+        ({}, ""),
+        ({"AWS_S3_ENDPOINT_URL": "https://a.example"}, ""),
+        ({"AWS_STORAGE_BUCKET_NAME": "vods"}, "https://vods.s3.amazonaws.com https://vods.s3.us-east-1.amazonaws.com"),
+        (
+            {"AWS_STORAGE_BUCKET_NAME": "my.vods", "AWS_S3_REGION_NAME": "eu-central-1"},
+            "https://s3.amazonaws.com https://s3.eu-central-1.amazonaws.com",
+        ),
+        (
+            {"AWS_STORAGE_BUCKET_NAME": "vods", "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:9000/path"},
+            "http://127.0.0.1:9000",
+        ),
+        ({"CDN_BASE_URL": "https://cdn.example.org/vod"}, "https://cdn.example.org"),
+    ],
+)
+def test_pages_may_play_from_where_players_are_sent(variables: dict[str, str], origins: str) -> None:
+    assert Environment(variables).media_origins() == origins.split()
+
+
+def test_the_provider_has_its_key_and_knows_where_we_are() -> None:
+    key, public = {"SYNCSO_API_KEY": "sk-1"}, {"VOD_PUBLIC_URL": "https://vod.example/"}
+    environment = Environment({**key, **public})
+    assert environment.syncso("syncso")["key"] == "sk-1"
+    assert environment.text("VOD_PUBLIC_URL") == "https://vod.example"
+    assert Environment({}).syncso("local")["key"] == ""
+    for given, name in ((public, "SYNCSO_API_KEY"), (key, "VOD_PUBLIC_URL")):
+        with pytest.raises(SettingsError, match=name):
+            Environment(given).syncso("syncso")

@@ -16,14 +16,8 @@ from rest_framework import exceptions
 
 from media_app.av.container import MediaError
 from tests.support.sources import SOURCES
-from vodplatform.base.errors import (
-    ERROR_TYPES,
-    DomainError,
-    error_body,
-    error_response,
-    exception_handler,
-    first_sentence,
-)
+from vodplatform.base import errors
+from vodplatform.base.errors import ERROR_TYPES, DomainError, exception_handler
 
 pytestmark = pytest.mark.pure
 # Calls whose argument at this place is an error type.
@@ -84,7 +78,7 @@ def test_a_type_is_a_stable_name_with_a_sentence_to_act_on() -> None:
 
 
 def test_the_body_has_the_fields_of_the_contract_and_what_the_case_needs() -> None:
-    body = error_body("too_large", limit=7)
+    body = errors.error_body("too_large", limit=7)
     assert set(body) == {"ok", "error", "code", "type", "request_id", "limit"}
     assert (body["ok"], body["code"], body["type"], body["limit"]) == (False, 413, "too_large", 7)
 
@@ -126,7 +120,7 @@ def test_every_exception_becomes_the_one_body(exc: Exception, status: int, type:
 
 
 def test_a_401_says_how_to_sign_in() -> None:
-    for answer in (error_response("unauthenticated"), exception_handler(DomainError("bad_credentials"), {})):
+    for answer in (errors.error_response("unauthenticated"), exception_handler(DomainError("bad_credentials"), {})):
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Token")
 
 
@@ -141,7 +135,7 @@ def test_a_401_says_how_to_sign_in() -> None:
     ],
 )
 def test_the_first_fault_is_the_sentence(detail: Any, sentence: str) -> None:
-    assert first_sentence(detail) == sentence
+    assert errors.first_sentence(detail) == sentence
 
 
 def test_what_was_sent_is_repeated_in_part() -> None:

@@ -42,21 +42,14 @@ def _nothing_seen() -> Any:
     installation._refusals.clear()
 
 
-def another_store(settings: Any, folder: Path) -> None:
-    folder.mkdir()
-    settings.STORAGES = {
-        **settings.STORAGES, "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(folder)}},
-    }  # fmt: skip
-
-
 def copied_database() -> None:
     """What the row says in a database that was copied to another place."""
     Installation.objects.update(database="the original's")
 
 
-def marked(number: str) -> None:
+def mark(content: bytes) -> None:
     default_storage.delete(installation.MARK)
-    default_storage.save(installation.MARK, ContentFile(json.dumps({"installation": number}).encode()))
+    default_storage.save(installation.MARK, ContentFile(content))
 
 
 def raise_unavailable() -> None:
@@ -97,14 +90,14 @@ def test_who_has_another_database_or_store_is_refused(
         case "copy":
             copied_database()
         case "other store":
-            another_store(settings, tmp_path / "other")
+            other = {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path)}}
+            settings.STORAGES = {**settings.STORAGES, "default": other}
         case "other kind of store":
             Installation.objects.update(store="the S3 bucket shop")
         case "another's store":
-            marked("5e1f")
+            mark(b'{"installation": "5e1f"}')
         case _:
-            default_storage.delete(installation.MARK)
-            default_storage.save(installation.MARK, ContentFile(b"[]"))
+            mark(b"[]")
     for ask in (installation.check, installation.register_process):
         with pytest.raises(installation.WrongInstallation, match=says):
             ask()
@@ -208,7 +201,7 @@ class TestProcesses:
             health.ask_own_storage()
 
     @pytest.mark.django_db(transaction=True)
-    def test_one_whose_storage_is_away_is_no_stranger(
+    def test_without_storage_none_is_refused(
         self, row: Installation, signals: list[int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(installation, "_read_mark", raise_unavailable)
@@ -238,7 +231,7 @@ class TestCommands:
                 call_command(*words)
         assert poster.exists()
 
-    def test_expire_touches_no_file_while_nobody_can_tell_whose_they_are(
+    def test_expire_touches_no_file_while_storage_is_away(
         self, row: Installation, poster: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with monkeypatch.context() as patch:
@@ -278,9 +271,7 @@ class TestUnreferenced:
         assert seen_again("x", ["a"]) == set()
         assert seen_again("y", ["a"]) == {"a"}
 
-    def test_expire_leaves_for_a_day_what_nothing_points_at(
-        self, row: Installation, settings: Any, media: Path
-    ) -> None:
+    def test_expire_leaves_for_a_day_what_is_unreferenced(self, row: Installation, settings: Any, media: Path) -> None:
         settings.UNREFERENCED_HOURS = 24
         keys = (
             "renditions/11111111-1111-4111-8111-111111111111/22222222222242228222222222222222/poster/p.jpg",

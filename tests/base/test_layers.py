@@ -32,13 +32,20 @@ async def layer(tmp_path: Path) -> AsyncIterator[ShortChannelLayer]:
     server.stop()
 
 
+async def members(layer: ShortChannelLayer, count: int) -> list[str]:
+    """New channels in the group ``group``."""
+    channels = [await layer.new_channel() for _ in range(count)]
+    for channel in channels:
+        await layer.group_add("group", channel)
+    return channels
+
+
 async def taken(layer: ShortChannelLayer, channel: str, count: int) -> list[dict[str, object]]:
     return [await asyncio.wait_for(layer.receive(channel), SECONDS) for _ in range(count)]
 
 
 async def test_messages_arrive_in_order(layer: ShortChannelLayer) -> None:
-    channel = await layer.new_channel()
-    await layer.group_add("group", channel)
+    [channel] = await members(layer, 1)
     sent = [{"type": "x", "number": number} for number in range(MAX_WAITING)]
     for message in sent:
         await layer.group_send("group", message)
@@ -46,9 +53,7 @@ async def test_messages_arrive_in_order(layer: ShortChannelLayer) -> None:
 
 
 async def test_of_more_than_may_wait_only_those_behind_are_kept(layer: ShortChannelLayer) -> None:
-    slow, other = await layer.new_channel(), await layer.new_channel()
-    for channel in (slow, other):
-        await layer.group_add("group", channel)
+    slow, other = await members(layer, 2)
     for number in range(MAX_WAITING + 3):
         await layer.group_send("group", {"type": "x", "number": number})
         assert (await taken(layer, other, 1))[0]["number"] == number
@@ -57,9 +62,7 @@ async def test_of_more_than_may_wait_only_those_behind_are_kept(layer: ShortChan
 
 
 async def test_a_message_is_decoded_once_for_all(layer: ShortChannelLayer) -> None:
-    channels = [await layer.new_channel() for _ in range(3)]
-    for channel in channels:
-        await layer.group_add("group", channel)
+    channels = await members(layer, 3)
     await layer.group_send("group", {"type": "x", "text": "a" * 1000})
     messages = [(await taken(layer, channel, 1))[0] for channel in channels]
     assert all(message is messages[0] for message in messages)

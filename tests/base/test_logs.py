@@ -13,6 +13,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
 from django.test import RequestFactory
+from uvicorn.config import LOGGING_CONFIG
 
 from jobs_app.context import JobContext
 from jobs_app.runner import run_job
@@ -76,21 +77,15 @@ class TestLines:
         assert "in two lines" in line["exc_info"]
         assert (line["request_id"], line["level"]) == ("number-8", "ERROR")
 
-    def test_the_level_is_the_settings(self, lines: Lines) -> None:
+    def test_the_level_is_the_settings_and_the_web_server_s_lines_are_objects_too(self, lines: Lines) -> None:
         logging.getLogger("vodplatform.jobs").debug("unseen")
         logging.getLogger("uvicorn.error").info('127.0.0.1 - "WebSocket /ws/jobs/?ticket=x" [accepted]')
         assert lines.all() == []
-
-    def test_the_web_servers_lines_are_objects_too(self, lines: Lines) -> None:
         # As uvicorn sets itself up before it loads the program.
-        from uvicorn.config import LOGGING_CONFIG
-
         logging.config.dictConfig(LOGGING_CONFIG)
         logging.config.dictConfig(django_settings.LOGGING)
-        handlers = [*logging.getLogger("uvicorn").handlers, *logging.getLogger("uvicorn.access").handlers]
-        assert handlers == []
-        assert logging.getLogger("uvicorn").propagate
-        assert logging.getLogger("uvicorn.access").propagate
+        for name in ("uvicorn", "uvicorn.access"):
+            assert (logging.getLogger(name).handlers, logging.getLogger(name).propagate) == ([], True)
         assert logging.getLogger("uvicorn.error").getEffectiveLevel() == logging.WARNING
 
     @pytest.mark.django_db(transaction=True)
@@ -122,9 +117,7 @@ class TestAccess:
         assert data == {"method": "GET", "route": "api/sessions/multi-vod/<str:session_id>", "status": 200}
         assert line["level"] == "INFO"
 
-    def test_a_line_names_the_user_of_its_own_request(
-        self, lines: Lines, api: Api, anonymous: Api, owner: User
-    ) -> None:
+    def test_a_line_names_the_user_of_its_request(self, lines: Lines, api: Api, anonymous: Api, owner: User) -> None:
         browser = Api()
         browser.client.force_login(owner)
         browser.client.get("/compare", headers={"Accept": "text/html"})
@@ -133,41 +126,29 @@ class TestAccess:
         assert [line["user"] for line in lines.of("request")] == [str(owner.pk), str(owner.pk), ""]
 
     @pytest.mark.django_db(transaction=True)
-    async def test_the_byte_door_has_its_line_too(self, lines: Lines) -> None:
+    async def test_the_byte_door_and_a_body_that_is_too_large_have_their_lines_too(self, lines: Lines) -> None:
         video = await ask(lambda: make_video(make_user("viewer")))
-        path = f"/api/v1/media/stream/{video.pk}"
-        sent: list[Any] = []
 
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.disconnect"}
-
-        async def send(message: Any) -> None:
-            sent.append(message)
-
-        scope = {"type": "http", "method": "GET", "path": path, "query_string": b"sig=0.secret-sign"}
-        scope["headers"] = [(b"x-request-id", b"number-10")]
-        await application(scope, receive, send)
-        [line] = lines.of("request")
-        assert line["data"]["route"] == "api/v1/media/stream/<video_id>"
-        assert line["data"]["status"] == sent[0]["status"] == 404
-        assert line["request_id"] == "number-10"
-        assert "secret-sign" not in lines.getvalue()
-
-    async def test_a_body_that_is_too_large_has_its_line_too(self, lines: Lines) -> None:
         async def nothing(message: Any = None) -> dict[str, Any]:
             return {"type": "http.disconnect"}
 
-        headers = [(b"content-length", b"99999999999")]
-        await application(
-            {"type": "http", "method": "POST", "path": "/api/v1/me", "headers": headers}, nothing, nothing
-        )
-        assert [line["data"]["status"] for line in lines.of("request")] == [413]
+        for scope in (
+            {
+                "method": "GET", "path": f"/api/v1/media/stream/{video.pk}", "query_string": b"sig=0.secret-sign",
+                "headers": [(b"x-request-id", b"number-10")],
+            },
+            {"method": "POST", "path": "/api/v1/me", "headers": [(b"content-length", b"99999999999")]},
+        ):  # fmt: skip
+            await application({"type": "http", **scope}, nothing, nothing)
+        streamed, large = lines.of("request")
+        assert streamed["data"]["route"] == "api/v1/media/stream/<video_id>"
+        assert [line["data"]["status"] for line in (streamed, large)] == [404, 413]
+        assert streamed["request_id"] == "number-10"
+        assert "secret-sign" not in lines.getvalue()
 
 
 class TestSecrets:
-    def test_what_callers_send_is_in_no_line(
-        self, lines: Lines, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_none_is_logged(self, lines: Lines, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.LOGGING["root"]["level"] = "DEBUG"
         logging.getLogger().setLevel(logging.DEBUG)
         key = make_key(owner)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +34,9 @@ for line in sys.stdin:
 """
 
 
+Count = Callable[[int], subprocess.Popen[str]]
+
+
 def start(code: str, folder: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *words], cwd=ROOT, text=True,
@@ -58,45 +61,43 @@ def scrape(folder: Path, scraper: subprocess.Popen[str] | None = None) -> dict[s
 
 
 @pytest.fixture
-def count(tmp_path: Path) -> Callable[[int], subprocess.Popen[str]]:
-    """Starts a process that has counted and goes on living."""
+def count(tmp_path: Path) -> Iterator[Count]:
+    """Starts a process that has counted and lives until it is ended, at the latest with the test."""
+    started = []
 
     def run(number: int) -> subprocess.Popen[str]:
         process = start(COUNT, tmp_path, str(number))
+        started.append(process)
         assert process.stdout
         assert process.stdout.readline() == "counted\n"
         return process
 
-    return run
+    yield run
+    for process in started:
+        end(process)
 
 
 def end(process: subprocess.Popen[str]) -> None:
     process.kill()
-    process.communicate()
+    process.wait()
 
 
-def test_processes_are_added_up(tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]) -> None:
-    processes = [count(2), count(5)]
-    try:
-        found = scrape(tmp_path)
-        assert found["vod_job_outcomes_total kind completed"] == 7
-        assert found["vod_job_seconds_count kind"] == 2
-        assert found["vod_job_seconds_bucket kind 5.0"] == 0
-        assert found["vod_job_seconds_bucket kind 10.0"] == 2
-        assert found["vod_sockets_open"] == 6
-        assert found["vod_publish_failures_total"] == 0
-        for path in tmp_path.glob(f"*_{processes[0].pid}.db"):  # room is really taken
-            assert path.stat().st_blocks * 512 >= path.stat().st_size
-    finally:
-        for process in processes:
-            end(process)
+def test_processes_are_added_up(tmp_path: Path, count: Count) -> None:
+    first, _ = count(2), count(5)
+    found = scrape(tmp_path)
+    assert found["vod_job_outcomes_total kind completed"] == 7
+    assert found["vod_job_seconds_count kind"] == 2
+    assert found["vod_job_seconds_bucket kind 5.0"] == 0
+    assert found["vod_job_seconds_bucket kind 10.0"] == 2
+    assert found["vod_sockets_open"] == 6
+    assert found["vod_publish_failures_total"] == 0
+    for path in tmp_path.glob(f"*_{first.pid}.db"):  # room is really taken
+        assert path.stat().st_blocks * 512 >= path.stat().st_size
 
 
-def test_what_the_dead_counted_stays_and_what_they_held_goes(
-    tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]
-) -> None:
-    living, dead, scraper = count(2), count(5), start(SHOW, tmp_path)
-    try:
+def test_counters_of_the_dead_stay_and_gauges_go(tmp_path: Path, count: Count) -> None:
+    _, dead = count(2), count(5)
+    with start(SHOW, tmp_path) as scraper:
         assert scrape(tmp_path, scraper)["vod_sockets_open"] == 6
         end(dead)
         for who in (scraper, scraper, None):  # putting it away again and again must not count it again
@@ -105,51 +106,35 @@ def test_what_the_dead_counted_stays_and_what_they_held_goes(
             assert found["vod_job_seconds_sum kind"] == 14
             assert found["vod_sockets_open"] == 3
         assert not list(tmp_path.glob(f"*_{dead.pid}.db"))
-    finally:
-        end(living)
-        end(scraper)
 
 
-def test_processes_that_die_again_and_again_leave_no_heap_of_files(
-    tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]
-) -> None:
+def test_processes_that_die_again_and_again_leave_no_heap_of_files(tmp_path: Path, count: Count) -> None:
     for _ in range(4):
         end(count(1))
-    last = count(1)  # nobody scrapes: each one that starts tidies up
-    try:
-        assert len(list(tmp_path.glob("*.db"))) <= 5
-        assert scrape(tmp_path)["vod_job_outcomes_total kind completed"] == 5
-    finally:
-        end(last)
+    count(1)  # nobody scrapes: each one that starts tidies up
+    assert len(list(tmp_path.glob("*.db"))) <= 5
+    assert scrape(tmp_path)["vod_job_outcomes_total kind completed"] == 5
 
 
-def test_another_process_with_a_dead_ones_number_is_not_it(
-    tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]
-) -> None:
-    dead, living = count(5), count(0)
-    try:
-        end(dead)
-        # As if the living one had been given the number of one that ended an hour ago.
-        for path in tmp_path.glob(f"*_{dead.pid}.db"):
-            later = path.rename(path.with_name(path.name.replace(str(dead.pid), str(os.getpid()))))
-            os.utime(later, (1, 1))
-        found = scrape(tmp_path)
-        assert found["vod_sockets_open"] == 3
-        assert found["vod_job_outcomes_total kind completed"] == 5
-    finally:
-        end(living)
+def test_another_process_with_a_dead_ones_number_is_not_it(tmp_path: Path, count: Count) -> None:
+    dead, _ = count(5), count(0)
+    end(dead)
+    # As if the living one had been given the number of one that ended an hour ago.
+    for path in tmp_path.glob(f"*_{dead.pid}.db"):
+        later = path.rename(path.with_name(path.name.replace(str(dead.pid), str(os.getpid()))))
+        os.utime(later, (1, 1))
+    found = scrape(tmp_path)
+    assert found["vod_sockets_open"] == 3
+    assert found["vod_job_outcomes_total kind completed"] == 5
 
 
-def test_a_torn_file_is_left_out_and_counted(tmp_path: Path, count: Callable[[int], subprocess.Popen[str]]) -> None:
-    living = count(2)
+def test_a_torn_file_is_left_out_and_counted(tmp_path: Path, count: Count) -> None:
+    count(2)
     torn = tmp_path / f"counter_{os.getpid()}.db"
     torn.write_bytes(b"\xff\x00\x00\x00" + b"\x07" * 300)
-    try:
-        found = scrape(tmp_path)
-        assert found["vod_job_outcomes_total kind completed"] == 2
-        assert found["vod_scrape_errors_total files"] >= 1
-    finally:
-        end(living)
+    found = scrape(tmp_path)
+    assert found["vod_job_outcomes_total kind completed"] == 2
+    assert found["vod_scrape_errors_total files"] >= 1
 
 
 def test_without_room_on_the_disk_a_process_counts_for_itself_and_lives(tmp_path: Path) -> None:

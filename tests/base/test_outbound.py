@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import gzip
 import io
 import logging
@@ -20,10 +19,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
+from tests.support import nginx
 from vodplatform.base.web import outbound
 from vodplatform.base.web.outbound import Refused, Rules, TooBig, TooSlow, Unreachable, check_url, send, why_refused
 
@@ -80,8 +77,11 @@ class Server:
         assert not self.thread.is_alive()
 
 
+Serve = Callable[..., Server]
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
+def serve() -> Iterator[Serve]:
     with contextlib.ExitStack() as stack:
 
         def start(say: bytes | Callable[[socket.socket], None], context: ssl.SSLContext | None = None) -> Server:
@@ -180,9 +180,7 @@ class TestAddresses:
             "169.254.169.254", "[fe80::1]", "0xa9fea9fe", "2852039166",
         ],
     )  # fmt: skip
-    def test_every_spelling_of_an_address_inside_is_refused_before_a_connection(
-        self, host: str, tried: list[Any]
-    ) -> None:
+    def test_no_spelling_of_an_address_inside_is_connected_to(self, host: str, tried: list[Any]) -> None:
         with pytest.raises((Refused, Unreachable)):
             send("GET", f"http://{host}/")
         assert tried == []
@@ -213,9 +211,7 @@ class TestAddresses:
 
 
 class TestLookups:
-    def test_each_request_looks_a_name_up_once_and_connects_to_what_was_checked(
-        self, monkeypatch: pytest.MonkeyPatch, tried: list[Any]
-    ) -> None:
+    def test_a_name_is_looked_up_once_a_request(self, monkeypatch: pytest.MonkeyPatch, tried: list[Any]) -> None:
         names = Names(monkeypatch, rebind_example=[[PUBLIC], ["127.0.0.1"]])
         with pytest.raises(Unreachable):
             send("GET", "http://rebind.example/")
@@ -225,9 +221,7 @@ class TestLookups:
         assert tried == [(PUBLIC, 80)]
 
     @pytest.mark.parametrize("mixture", [[PUBLIC, "10.0.0.1"], ["10.0.0.1", PUBLIC], [PUBLIC, "::1"]])
-    def test_one_address_inside_spoils_the_name(
-        self, mixture: list[str], monkeypatch: pytest.MonkeyPatch, tried: list[Any]
-    ) -> None:
+    def test_one_inside_is_enough(self, mixture: list[str], monkeypatch: pytest.MonkeyPatch, tried: list[Any]) -> None:
         Names(monkeypatch, mixed_example=[mixture])
         with pytest.raises(Refused):
             send("GET", "http://mixed.example/")
@@ -262,7 +256,7 @@ def reset(connection: socket.socket) -> None:
 
 
 class TestRequests:
-    def test_what_was_asked_arrives_and_what_was_answered_comes_back(self, serve: Callable[..., Server]) -> None:
+    def test_what_was_asked_arrives_and_what_was_answered_comes_back(self, serve: Serve) -> None:
         server = serve(reply(b'{"a": 1}', "503 Busy", X_Thing="yes"))
         url = f"{server.url}/v1/things?x=1#part"
         answer = send("POST", url, headers={"X-Key": "k"}, content=b"body", rules=HERE)
@@ -273,9 +267,7 @@ class TestRequests:
         assert b"x-key: k\r\n" in request.lower()
         assert b"content-length: 4\r\n" in request.lower()
 
-    def test_proxies_of_the_environment_are_not_used(
-        self, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_proxies_of_the_environment_are_unused(self, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         proxy, server = serve(reply(b"proxy")), serve(reply(b"direct"))
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
@@ -283,7 +275,7 @@ class TestRequests:
         assert proxy.asked == []
 
     @pytest.mark.parametrize("value", ["a\r\nX-Other: b", "a\nb", "a\0b", "ключ"])
-    def test_a_header_cannot_bring_another_one(self, value: str, serve: Callable[..., Server]) -> None:
+    def test_a_header_cannot_bring_another_one(self, value: str, serve: Serve) -> None:
         server = serve(reply())
         with pytest.raises(Refused):
             send("GET", server.url, headers={"X-Key": value}, rules=HERE)
@@ -292,15 +284,13 @@ class TestRequests:
     @pytest.mark.parametrize(
         "say", [b"", b"HTTP/1.1 200", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", reset]
     )
-    def test_half_an_answer_is_none(
-        self, say: bytes | Callable[[socket.socket], None], serve: Callable[..., Server]
-    ) -> None:
+    def test_half_an_answer_is_none(self, say: bytes | Callable[[socket.socket], None], serve: Serve) -> None:
         with pytest.raises(Unreachable):
             send("GET", serve(say).url, rules=HERE)
 
 
 class TestRedirects:
-    def test_none_is_followed_unasked(self, serve: Callable[..., Server]) -> None:
+    def test_none_is_followed_unasked(self, serve: Serve) -> None:
         inside = serve(reply(b"secrets"))
         answer = send("GET", serve(reply(b"", "302 Found", Location=inside.url)).url, rules=HERE)
         assert (answer.status, answer.headers["location"]) == (302, inside.url)
@@ -309,9 +299,7 @@ class TestRedirects:
     @pytest.mark.parametrize(
         "where", ["http://127.0.0.1:9/", "http://169.254.169.254/latest", "http://[::1]/", "http://2130706433/"]
     )
-    def test_one_to_the_inside_is_refused(
-        self, where: str, serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_to_the_inside_is_refused(self, where: str, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         server = serve(reply(b"", "302 Found", Location=where))
         real = why_refused
         # Loopback stands for the world outside here, but only that one lookup of it.
@@ -321,7 +309,7 @@ class TestRedirects:
             send("GET", server.url, rules=Rules(redirects=3))
         assert len(server.asked) == 1
 
-    def test_a_followed_one_leaves_keys_behind_when_it_leads_elsewhere(self, serve: Callable[..., Server]) -> None:
+    def test_a_followed_one_leaves_keys_behind_when_it_leads_elsewhere(self, serve: Serve) -> None:
         there = serve(reply(b"there"))
         here = serve(reply(b"", "307 Again", Location=f"{there.url}/x"))
         headers = {"Authorization": SECRET, "X-Api-Key": SECRET, "Accept": "text/plain"}
@@ -333,7 +321,7 @@ class TestRedirects:
         assert there.asked[0].startswith(b"POST /x ")
         assert b"text/plain" in there.asked[0]
 
-    def test_one_on_the_same_host_keeps_them(self, serve: Callable[..., Server]) -> None:
+    def test_one_on_the_same_host_keeps_them(self, serve: Serve) -> None:
         answers = iter([reply(b"", "303 See", Location="/done"), reply(b"done")])
         server = serve(lambda connection: connection.sendall(next(answers)))
         rules = Rules(allow_private=True, redirects=1)
@@ -342,7 +330,7 @@ class TestRedirects:
         assert b"x-key: k" in server.asked[1].lower()
         assert b"content-length" not in server.asked[1].lower()
 
-    def test_a_circle_and_what_is_no_address_are_refused(self, serve: Callable[..., Server]) -> None:
+    def test_a_circle_and_what_is_no_address_are_refused(self, serve: Serve) -> None:
         server, rules = serve(reply(b"", "302 Found", Location="/")), Rules(allow_private=True, redirects=4)
         with pytest.raises(Refused, match="without an end"):
             send("GET", server.url, rules=rules)
@@ -371,7 +359,7 @@ def endlessly(piece: bytes, head: bytes, pause: float = 0.0) -> Callable[[socket
 class TestLimits:
     SMALL = Rules(allow_private=True, seconds=20, max_bytes=100_000)
 
-    def test_an_announced_size_is_believed_at_once(self, serve: Callable[..., Server]) -> None:
+    def test_an_announced_size_is_believed_at_once(self, serve: Serve) -> None:
         url, file = serve(reply(b"x" * 100_000)).url, io.BytesIO()
         assert len(send("GET", url, rules=self.SMALL).body) == 100_000
         assert send("GET", url, rules=self.SMALL, into=file).body == b""
@@ -386,18 +374,18 @@ class TestLimits:
             (b"1000\r\n" + b"x" * 4096 + b"\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
         ],
     )
-    def test_one_without_an_end_is_cut_off(self, piece: bytes, head: bytes, serve: Callable[..., Server]) -> None:
+    def test_one_without_an_end_is_cut_off(self, piece: bytes, head: bytes, serve: Serve) -> None:
         file = io.BytesIO()
         for into in (None, file):
             with pytest.raises(TooBig):
                 send("GET", serve(endlessly(piece, head)).url, rules=self.SMALL, into=into)
         assert len(file.getvalue()) <= 100_000
 
-    def test_headers_without_an_end_are_cut_off(self, serve: Callable[..., Server]) -> None:
+    def test_headers_without_an_end_are_cut_off(self, serve: Serve) -> None:
         with pytest.raises(Unreachable):
             send("GET", serve(endlessly(b"X-More: " + b"x" * 4096 + b"\r\n", b"HTTP/1.1 200 OK\r\n")).url, rules=HERE)
 
-    def test_a_packed_answer_is_unpacked(self, serve: Callable[..., Server]) -> None:
+    def test_a_packed_answer_is_unpacked(self, serve: Serve) -> None:
         server = serve(reply(gzip.compress(b"hello" * 1000), Content_Encoding="gzip"))
         assert send("GET", server.url, rules=self.SMALL).body == b"hello" * 1000
         assert b"accept-encoding: identity" in server.asked[0].lower()
@@ -408,7 +396,7 @@ class TestLimits:
             with pytest.raises(Unreachable):
                 send("GET", serve(reply(body, Content_Encoding="gzip")).url, rules=self.SMALL)
 
-    def test_a_bomb_is_put_out_before_it_fills_the_memory(self, serve: Callable[..., Server]) -> None:
+    def test_a_bomb_is_put_out_before_it_fills_the_memory(self, serve: Serve) -> None:
         # 256 MiB in a quarter of one, made a piece at a time.
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
         bomb = b"".join(packer.compress(bytes(1024**2)) for _ in range(256)) + packer.flush()
@@ -438,77 +426,54 @@ class TestLimits:
         ],
         ids=["body", "chunks", "headers", "interim answers"],
     )
-    def test_a_slow_drip_ends_in_time(self, piece: bytes, head: bytes, serve: Callable[..., Server]) -> None:
+    def test_a_slow_drip_ends_in_time(self, piece: bytes, head: bytes, serve: Serve) -> None:
         began = time.monotonic()
         with pytest.raises(TooSlow, match=r"within 0\.4 s"):
             send("GET", serve(endlessly(piece, head, 0.02)).url, rules=SOON)
         assert time.monotonic() - began < LATE_SECONDS
 
-    def test_one_who_says_nothing_or_does_not_read_is_left_in_time(self, serve: Callable[..., Server]) -> None:
+    def test_one_who_says_nothing_or_does_not_read_is_left_in_time(self, serve: Serve) -> None:
         with pytest.raises(TooSlow):
             send("GET", serve(lambda connection: connection.recv(1)).url, rules=SOON)
         with pytest.raises(TooSlow):
             send("POST", serve(lambda c: threading.Event().wait(1)).url, content=bytes(32 * 1024**2), rules=SOON)
 
-    def test_one_who_answers_before_all_was_sent_is_heard(self, serve: Callable[..., Server]) -> None:
+    def test_one_who_answers_before_all_was_sent_is_heard(self, serve: Serve) -> None:
         server = serve(reply(b"enough", "413 Too Large"))
         assert send("POST", server.url, content=bytes(50_000), rules=HERE).status == 413
 
 
-class TestSecrets:
-    def test_neither_logs_nor_errors_hold_keys(
-        self, serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
-    ) -> None:
-        caplog.set_level(logging.DEBUG)
-        urls = [
-            serve(reply()).url, serve(b"half").url, serve(endlessly(b"x", b"HTTP/1.1 200 OK\r\n\r\n", 0.02)).url,
-            f"http://u:{SECRET}@127.0.0.1", "http://127.0.0.1:9", "http://nowhere.invalid",
-        ]  # fmt: skip
-        said = []
-        for url in urls:
-            for rules in (SOON, Rules(seconds=1)):
-                try:
-                    headers = {"Authorization": f"Bearer {SECRET}"}
-                    said.append(repr(send("POST", f"{url}/{SECRET}?k={SECRET}", headers=headers, rules=rules)))
-                except outbound.OutboundError as exc:
-                    error: BaseException | None = exc
-                    while error is not None:
-                        said.append(repr(error))
-                        error = error.__cause__ or error.__context__
-        assert len(said) >= 12
-        assert all(SECRET not in text for text in said)
-        assert SECRET not in caplog.text
+def test_neither_logs_nor_errors_hold_keys(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    urls = [
+        serve(reply()).url, serve(b"half").url, serve(endlessly(b"x", b"HTTP/1.1 200 OK\r\n\r\n", 0.02)).url,
+        f"http://u:{SECRET}@127.0.0.1", "http://127.0.0.1:9", "http://nowhere.invalid",
+    ]  # fmt: skip
+    said = []
+    for url in urls:
+        for rules in (SOON, Rules(seconds=1)):
+            try:
+                headers = {"Authorization": f"Bearer {SECRET}"}
+                said.append(repr(send("POST", f"{url}/{SECRET}?k={SECRET}", headers=headers, rules=rules)))
+            except outbound.OutboundError as exc:
+                error: BaseException | None = exc
+                while error is not None:
+                    said.append(repr(error))
+                    error = error.__cause__ or error.__context__
+    assert len(said) >= 12
+    assert all(SECRET not in text for text in said)
+    assert SECRET not in caplog.text
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for model.example, signed by itself, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "model.example")])
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("model.example")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "pair.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
-    return path
+    """A certificate for model.example with its key."""
+    return nginx.certificate(tmp_path_factory.mktemp("tls"), x509.DNSName("model.example"))
 
 
 class TestEncryption:
     @pytest.fixture
-    def server(self, serve: Callable[..., Server], certificate: Path) -> Server:
+    def server(self, serve: Serve, certificate: Path) -> Server:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
         server = serve(reply(b"encrypted"), context)
@@ -541,9 +506,7 @@ class TestEncryption:
         with pytest.raises(Refused, match="not to be trusted"):
             send("GET", f"https://model.example:{server.port}/", rules=HERE)
 
-    def test_no_encryption_where_it_was_asked_for_is_unreachable_or_too_slow(
-        self, serve: Callable[..., Server]
-    ) -> None:
+    def test_no_encryption_where_it_was_asked_for_is_unreachable_or_too_slow(self, serve: Serve) -> None:
         with pytest.raises(Unreachable, match="secure connection"):
             send("GET", f"https://model.example:{serve(endlessly(b'x', b'x')).port}/", rules=HERE)
         with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(TooSlow):

@@ -7,7 +7,8 @@ import os
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -161,9 +162,7 @@ class TestEndingBadly:
             raise KeyError("the caller's own fault")
 
         with pytest.raises(KeyError):
-            python(
-                "import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(60)", on_message=refuse
-            )
+            python(TestEnding.SLEEPS, on_message=refuse)
         assert gone(pids[0])
 
 
@@ -235,48 +234,37 @@ print(json.dumps({{"pid": inner.pid}}), flush=True)
         assert time.monotonic() - began < BUSY_SECONDS
         wait_until(lambda: gone(pids[0]))
 
-    def test_it_dies_with_the_process_that_started_it(self) -> None:
+    @contextmanager
+    def parent_of(self, code: str, said: str) -> Iterator[psutil.Popen]:
+        """A process that starts a child with this code, and prints this part of each of its messages."""
         parent = f"""
 import sys
 sys.path.insert(0, {str(PROJECT_ROOT)!r})
 from vodplatform.base.processes.process import run_child
-run_child([sys.executable, "-c", {self.SLEEPS!r}], on_message=lambda m: print(m["pid"], flush=True))
+run_child([sys.executable, "-c", {code!r}], on_message=lambda m: print(m[{said!r}], flush=True))
 """
-        process = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
-        try:
-            assert process.stdout is not None
+        with psutil.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def test_it_dies_with_the_process_that_started_it(self) -> None:
+        with self.parent_of(self.SLEEPS, "pid") as process:
             pid = int(process.stdout.readline())
             process.kill()
             wait_until(lambda: gone(pid), 5)
-        finally:
-            process.kill()
-            process.wait()
 
     def test_what_is_said_while_the_parent_stands_still_is_heard(self) -> None:
         # A stopped process's wait for the pipes ends without a look at them when it goes on.
-        parent = f"""
-import sys
-sys.path.insert(0, {str(PROJECT_ROOT)!r})
-from vodplatform.base.processes.process import run_child
-code = "import json, time; print(json.dumps({{'n': 1}}), flush=True); time.sleep(1); print(json.dumps({{'n': 2}}))"
-run_child([sys.executable, "-c", code], on_message=lambda m: print(m["n"], flush=True))
-"""
-        process = psutil.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
-        try:
+        code = "import json, time; print(json.dumps({'n': 1}), flush=True); time.sleep(1); print(json.dumps({'n': 2}))"
+        with self.parent_of(code, "n") as process:
             assert process.stdout.readline() == "1\n"
             [child] = process.children()
             process.suspend()
             wait_until(lambda: gone(child.pid))
             process.resume()
             assert process.stdout.read() == "2\n"
-        finally:
-            process.kill()
-            process.wait()
-
-    def test_several_may_run_at_once(self) -> None:
-        code = "import json, time; time.sleep(0.3); print(json.dumps({'n': 1}))"
-        with ThreadPoolExecutor(4) as pool:
-            assert [len(done.messages) for done in pool.map(python, [code] * 4)] == [1] * 4
 
 
 def test_every_package_above_a_child_is_empty() -> None:

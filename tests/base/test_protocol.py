@@ -53,6 +53,10 @@ def serving(app: Any, **options: Any) -> Iterator[tuple[int, uvicorn.Server]]:
     thread.join(10)
 
 
+def connect(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
     """A server with the protocol."""
@@ -63,7 +67,7 @@ def port() -> Iterator[int]:
 @pytest.fixture
 def wire(port: int) -> Iterator[socket.socket]:
     """A connection."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as found:
+    with connect(port) as found:
         yield found
 
 
@@ -159,7 +163,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: vod.example\r\nTransfer-Encoding: chunked\r
 
 
 @pytest.mark.parametrize(("piece", "count", "status"), [(b"x", 5000, 400), (b"x", 4000, 200), (b"x" * 300, 5000, 200)])
-def test_a_body_in_thousands_of_tiny_pieces_is_refused(
+def test_a_body_in_tiny_pieces_is_refused(
     wire: socket.socket, answers: BinaryIO, piece: bytes, count: int, status: int
 ) -> None:
     with contextlib.suppress(OSError):  # a refused one is not read to its end
@@ -222,33 +226,34 @@ class TestCrowds:
         with serving(path_and_size, http=Small) as (found, _):
             yield found
 
-    def test_past_half_of_the_descriptors_health_alone_is_served(self, port: int) -> None:
+    def test_past_half_of_the_descriptors_health_alone_is_served_and_no_socket_is_opened(self, port: int) -> None:
         with contextlib.ExitStack() as stack:
-            wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(4)]
+            wires = [stack.enter_context(connect(port)) for _ in range(4)]
             told = []
-            for path in ("/a", "/health"):
-                wires[-1].sendall(head(path))
-                with wires[-1].makefile("rb") as stream:
+            for asked in (head("/a"), head("/ws", *UPGRADE), head("/health")):
+                wire = wires.pop()
+                wire.sendall(asked)
+                with wire.makefile("rb") as stream:
                     told.append(answer(stream))
-                wires.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)))
-        assert [(status, body) for status, _, body in told[1:]] == [(200, ["/health", 0])]
-        assert (told[0][0], told[0][2]["type"]) == (503, "unavailable")
-
-    def test_nor_is_a_socket_opened(self, port: int) -> None:
-        with contextlib.ExitStack() as stack:
-            wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(4)]
-            wires[-1].sendall(head("/ws", *UPGRADE))
-            with wires[-1].makefile("rb") as stream:
-                status, _, body = answer(stream)
-        assert (status, body["type"]) == (503, "unavailable")
+                wire.close()
+                wires.append(stack.enter_context(connect(port)))
+        assert [(status, body["type"]) for status, _, body in told[:2]] == [(503, "unavailable")] * 2
+        assert told[2][::2] == (200, ["/health", 0])
 
     def test_past_all_of_them_a_connection_is_ended_at_once(self, port: int) -> None:
         with contextlib.ExitStack() as stack:
-            wires = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=10)) for _ in range(7)]
+            wires = [stack.enter_context(connect(port)) for _ in range(7)]
             assert wires[-1].recv(1) == b""
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as wire, wire.makefile("rb") as stream:
+        with connect(port) as wire, wire.makefile("rb") as stream:
             wire.sendall(head("/again"))
             assert answer(stream)[2] == ["/again", 0]
+
+
+@contextlib.contextmanager
+def talking(app: Any, **options: Any) -> Iterator[tuple[socket.socket, uvicorn.Server]]:
+    """A connection to a server of the test's own, and that server."""
+    with serving(app, **options) as (port, server), connect(port) as wire:
+        yield wire, server
 
 
 class HastySocket(SocketProtocol):
@@ -271,10 +276,7 @@ def test_a_socket_that_never_reads_is_ended() -> None:
         finally:
             ended.set()
 
-    with (
-        serving(talk, http=HttpProtocol, ws=HastySocket, ws_ping_interval=None) as (port, server),
-        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
-    ):
+    with talking(talk, http=HttpProtocol, ws=HastySocket, ws_ping_interval=None) as (wire, server):
         wire.sendall(head("/ws", *UPGRADE))
         assert ended.wait(20)
         wait_until(lambda: not server.server_state.connections, 20, "the connection to be gone")
@@ -287,7 +289,7 @@ def test_a_client_that_takes_nothing_of_its_answer_is_ended_unless_it_plays(path
         for _ in range(400):
             await send({"type": "http.response.body", "body": b"a" * 65_536, "more_body": True})
 
-    with serving(tell, http=Hasty) as (port, server), socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+    with talking(tell, http=Hasty) as (wire, server):
         wire.sendall(head(path))
         wait_until(lambda: server.server_state.connections, 10)
         if is_ended:
@@ -302,7 +304,7 @@ def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8000000")]})
         await send({"type": "http.response.body", "body": b"a" * 8_000_000})
 
-    with serving(tell, http=Hasty) as (port, _), socket.create_connection(("127.0.0.1", port), timeout=10) as wire:
+    with talking(tell, http=Hasty) as (wire, _):
         wire.sendall(head("/api/v1/videos"))
         got = 0
         while got < 8_000_000:
@@ -330,10 +332,7 @@ def test_a_socket_that_sends_frames_without_end_is_ended(frames: bytes, is_ended
         while (message := await receive())["type"] == "websocket.receive":
             heard.append(message)
 
-    with (
-        serving(listen, http=HttpProtocol, ws=SocketProtocol, ws_ping_interval=None) as (port, server),
-        socket.create_connection(("127.0.0.1", port), timeout=10) as wire,
-    ):
+    with talking(listen, http=HttpProtocol, ws=SocketProtocol, ws_ping_interval=None) as (wire, server):
         wire.sendall(head("/ws", *UPGRADE))
         assert b" 101 " in wire.recv(4096)
         with contextlib.suppress(OSError):

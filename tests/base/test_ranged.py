@@ -122,9 +122,7 @@ def test_a_child_whose_parent_has_gone_is_told(source: Source) -> None:
             file.read(1)
 
 
-def test_a_child_that_ends_before_it_reads_its_answer_is_no_error(
-    source: Source, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_child_that_does_not_read_its_answer_is_no_error(source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
     monkeypatch.setattr(threading, "excepthook", seen.append)
     sizes = [len(content) for content in CONTENT]

@@ -54,7 +54,7 @@ def install(folder: Path, name: str, says: str) -> str:
         ({}, "Redis 6.2.14"),
     ],
 )
-def test_it_takes_a_supported_release_of_path_first(
+def test_a_supported_release_of_path_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], expected: str
 ) -> None:
     for name, says in programs.items():

@@ -9,16 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vodplatform.base.web import signing
-from vodplatform.base.web.signing import (
-    KEY_SECONDS,
-    ROUND_SECONDS,
-    BadSignature,
-    ExpiredSignature,
-    ends,
-    pseudonym,
-    sign,
-    verify,
-)
+from vodplatform.base.web.signing import BadSignature, ExpiredSignature, pseudonym, sign, verify
 
 pytestmark = pytest.mark.pure
 NOW = 1_800_000_000.0
@@ -28,7 +19,7 @@ NOW = 1_800_000_000.0
 def test_a_token_lives_as_long_as_it_says_and_not_much_longer(seconds: float, now: float) -> None:
     token = sign("stream", "a", seconds=seconds, now=now)
     expires = verify(token, "stream", "a", now=now)
-    assert now + seconds <= expires < now + seconds + min(ROUND_SECONDS, max(10, seconds / 10)) + 1
+    assert now + seconds <= expires < now + seconds + min(signing.ROUND_SECONDS, max(10, seconds / 10)) + 1
     assert verify(token, "stream", "a", now=expires) == expires
     with pytest.raises(ExpiredSignature):
         verify(token, "stream", "a", now=expires + 0.001)
@@ -70,7 +61,7 @@ def test_only_the_present_and_former_keys_open_what_was_signed_with_them(setting
 
 def test_each_day_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     """What signs one day's addresses signs no other's; an address across midnight is verified by the day it ends."""
-    midnight = NOW - NOW % KEY_SECONDS + KEY_SECONDS
+    midnight = NOW - NOW % signing.KEY_SECONDS + signing.KEY_SECONDS
     keys = []
     real = signing.hmac.new
 
@@ -85,7 +76,7 @@ def test_each_day_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     used = [key for key in keys if len(key) == 32]
     assert used[0] == used[1] == used[2] == used[3] != used[4] == used[5]
     across = sign("stream", "a", seconds=3600, now=midnight - 60)
-    assert verify(across, "stream", "a", now=midnight + 60) == ends(across)
+    assert verify(across, "stream", "a", now=midnight + 60) == signing.ends(across)
 
 
 def test_garbage_is_a_bad_signature_and_nothing_worse() -> None:
@@ -108,5 +99,5 @@ def test_a_pseudonym_is_one_names_on_one_day(name: str, other: str, now: float) 
     found = pseudonym(name, now=now)
     assert len(found) == 32
     assert (found == pseudonym(other, now=now)) == (name == other)
-    assert found == pseudonym(name, now=now // KEY_SECONDS * KEY_SECONDS)
-    assert found != pseudonym(name, now=now + KEY_SECONDS)
+    assert found == pseudonym(name, now=now // signing.KEY_SECONDS * signing.KEY_SECONDS)
+    assert found != pseudonym(name, now=now + signing.KEY_SECONDS)

@@ -48,9 +48,7 @@ def test_what_is_searched_in_is_made_of_short_runs(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     ("clean", "most"), [(words.title, 255), (words.category, 100), (words.tag, 64), (words.description, 20_000)]
 )
-def test_length_is_asked_before_the_text_is_looked_at(
-    clean: object, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_length_is_checked_before_the_text(clean: object, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*given: object) -> None:
         raise RuntimeError("looked at")
 

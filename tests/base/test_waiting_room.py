@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
@@ -61,20 +62,11 @@ def test_a_turn_is_held_for_what_comes_before_the_child(running):
 
 def test_who_waits_too_long_for_a_turn_is_told(monkeypatch):
     monkeypatch.setattr(waiting_room, "WAIT_SECONDS", 0.05)
-    room, held, done = WaitingRoom(4), threading.Event(), threading.Event()
-
-    def hold():
-        with room.turn("ann"):
-            held.set()
-            done.wait(30)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    assert held.wait(10)
-    with pytest.raises(DomainError) as caught, room.turn("ann"):
-        pass
-    done.set()
-    thread.join(10)
+    room = WaitingRoom(4)
+    with room.turn("ann"), ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lambda: room.turn("ann").__enter__())
+        with pytest.raises(DomainError) as caught:
+            asked.result(10)
     assert caught.value.type.name == "unavailable"
 
 
@@ -176,30 +168,31 @@ def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
     assert len(room._line) == 0
 
 
-def refuse_one_more(room, running, callers, last, is_full):
-    """Once as many wait as may, another request of ``last`` is refused. All that wait are served."""
+ONES, ALL = waiting_room.MAX_WAITING_OF_ONE, waiting_room.MAX_WAITING
+
+
+@pytest.mark.parametrize(
+    ("callers", "last", "is_full"),
+    [
+        (["ann"] * ONES, "ann", lambda room: room._callers["ann"][1] == ONES + 1),
+        ([f"caller {number}" for number in range(ALL)], "ben", lambda room: len(room._line) == ALL),
+    ],
+    ids=["of one caller", "of all"],
+)
+def test_only_so_many_wait(running, callers, last, is_full):
+    inside, let_go = running
+    room = WaitingRoom(1)
     threads = [start(room, "ann", b"first")]
-    wait_until(lambda: running[0])
+    wait_until(lambda: inside)
     threads += [start(room, caller, b"more") for caller in callers]
-    wait_until(is_full)
+    wait_until(lambda: is_full(room))
     with pytest.raises(ChildError) as refused:
         room.run_child(SLEEPER, caller=last, limits=LIMITS, stdin=b"one too many")
     assert refused.value.kind == ChildError.BUSY
-    running[1].set()
+    let_go.set()
     for thread, errors in threads:
         thread.join(10)
         assert errors == []
-
-
-def test_one_caller_has_only_so_many_waiting(running):
-    room, most = WaitingRoom(1), waiting_room.MAX_WAITING_OF_ONE
-    refuse_one_more(room, running, ["ann"] * most, "ann", lambda: room._callers["ann"][1] == most + 1)
-
-
-def test_all_callers_together_have_only_so_many_waiting(running):
-    room, most = WaitingRoom(1), waiting_room.MAX_WAITING
-    callers = [f"caller {number}" for number in range(most)]
-    refuse_one_more(room, running, callers, "ben", lambda: len(room._line) == most)
 
 
 @pytest.mark.postgresql

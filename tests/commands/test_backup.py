@@ -154,12 +154,6 @@ def refused(path: Path, content: bytes) -> str:
     return str(said.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a tar", b"\x1f\x8b"])
-def test_a_file_that_is_no_archive_is_one_sentence(transactional_db, tmp_path, settings, content):
-    settings.DATA_DIR = tmp_path
-    assert "cannot be read as an archive" in refused(tmp_path / "bad.tar", content)
-
-
 @pytest.mark.parametrize("name", ["media/../../escaped.txt", "/media/escaped.txt", "media/a/../../../escaped.txt"])
 def test_an_archive_cannot_write_outside_of_the_media_folder(transactional_db, tmp_path, settings, name):
     settings.DATA_DIR = tmp_path / "data"
@@ -209,22 +203,32 @@ def test_a_file_that_goes_while_it_is_archived_is_left_out(filled, tmp_path, mon
         assert [name for name in tar.getnames() if name.startswith("media/")] == []
 
 
+def archive_with(manifest: str) -> bytes:
+    """An archive of nothing but this manifest."""
+    made, content = io.BytesIO(), manifest.encode()
+    with tarfile.open(fileobj=made, mode="w") as tar:
+        info = tarfile.TarInfo("manifest.json")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return made.getvalue()
+
+
+UNREADABLE = "cannot be read as an archive"
+LATER = '{"format": 1, "migrations": [["base", "9999_later"]], "counts": {}}'
+
+
 @pytest.mark.parametrize(
-    ("manifest", "reason"),
+    ("content", "reason"),
     [
-        ("[]", ""), ("7", ""), ("null", ""), ('{"format": 1}', ""),
-        ('{"format": 1, "migrations": [7], "counts": {}}', ""),
-        ('{"format": 1, "migrations": [["base", "9999_later"]], "counts": {}}', "newer program (it knows 9999_later)"),
+        (b"", UNREADABLE), (b"not a tar", UNREADABLE), (b"\x1f\x8b", UNREADABLE),
+        *((archive_with(text), "") for text in ("[]", "7", "null", '{"format": 1}')),
+        (archive_with('{"format": 1, "migrations": [7], "counts": {}}'), ""),
+        (archive_with(LATER), "newer program (it knows 9999_later)"),
     ],
 )  # fmt: skip
-def test_a_manifest_that_cannot_be_used_is_one_sentence(transactional_db, tmp_path, settings, manifest, reason):
+def test_what_cannot_be_used_is_one_sentence(transactional_db, tmp_path, settings, content, reason):
     settings.DATA_DIR = tmp_path
-    bad = io.BytesIO()
-    with tarfile.open(fileobj=bad, mode="w") as tar:
-        info = tarfile.TarInfo("manifest.json")
-        info.size = len(manifest)
-        tar.addfile(info, io.BytesIO(manifest.encode()))
-    assert reason in refused(tmp_path / "bad.tar", bad.getvalue())
+    assert reason in refused(tmp_path / "bad.tar", content)
 
 
 @pytest.mark.postgresql

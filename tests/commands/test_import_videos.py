@@ -45,12 +45,12 @@ def media(settings: Any, media: Path) -> Path:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command with ``--json``; returns its exit code, a line for each file, and the sums."""
+def run(owner: User, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command with ``--json``, for ``owner`` if none is named; exit code, a line for each file, sums."""
 
     def call(folder: Path, **options: Any) -> tuple[int, list[dict[str, Any]], dict[str, int]]:
         try:
-            call_command("import_videos", str(folder), json=True, **options)
+            call_command("import_videos", str(folder), json=True, **{"owner": "owner", **options})
             code = 0
         except SystemExit as exc:
             code = int(exc.code or 0)
@@ -77,10 +77,8 @@ def some(library: Library, *wanted: str) -> Path:
 
 
 class TestByReference:
-    def test_every_video_is_used_where_it_is_and_what_is_none_is_named(
-        self, owner: User, library: Library, run: Run
-    ) -> None:
-        code, lines, sums = run(library.crew, owner="owner")
+    def test_every_video_is_used_and_what_is_none_is_named(self, owner: User, library: Library, run: Run) -> None:
+        code, lines, sums = run(library.crew)
         assert (names(lines, "imported"), names(lines, "failed")) == (GOOD, BAD)
         assert (code, sums) == (1, {"imported": 10, "there": 0, "failed": 3})
         assert all(line["error"]["message"] for line in lines if line["status"] == "failed")
@@ -88,24 +86,22 @@ class TestByReference:
         assert {Path(video.location).name for video in videos} == GOOD
         assert not Job.objects.exists()
 
-    def test_a_second_run_reads_nothing_again(
-        self, owner: User, library: Library, run: Run, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_second_run_reads_nothing(self, library: Library, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         folder = some(library, "plain.mp4", "other.mp4")
-        assert run(folder, owner="owner")[2] == {"imported": 2, "there": 0, "failed": 0}
+        assert run(folder)[2] == {"imported": 2, "there": 0, "failed": 0}
         monkeypatch.setattr(importing, "reference_videos", lambda *words: pytest.fail("looked at again"))
-        assert run(folder, owner="owner") == (
+        assert run(folder) == (
             0,
             [{"path": str(folder / name), "status": "there"} for name in ("other.mp4", "plain.mp4")],
             {"imported": 0, "there": 2, "failed": 0},
         )
 
-    def test_a_file_that_has_changed_is_another_video(self, owner: User, library: Library, run: Run) -> None:
+    def test_a_file_that_has_changed_is_another_video(self, library: Library, run: Run) -> None:
         folder = some(library, "plain.mp4")
-        run(folder, owner="owner")
+        run(folder)
         (folder / "plain.mp4").unlink()
         render_clip(folder / "plain.mp4", seconds=1)
-        assert run(folder, owner="owner")[2] == {"imported": 1, "there": 0, "failed": 0}
+        assert run(folder)[2] == {"imported": 1, "there": 0, "failed": 0}
 
     def test_only_below_a_folder_that_the_owner_may_use(self, owner: User, library: Library) -> None:
         for folder in (library.staff, library.outside, library.crew.parent):
@@ -113,21 +109,19 @@ class TestByReference:
                 call_command("import_videos", str(folder), owner="owner")
         assert not Video.objects.exists()
 
-    def test_a_folder_inside_one_will_do(self, owner: User, library: Library, run: Run) -> None:
+    def test_a_folder_inside_one_will_do(self, library: Library, run: Run) -> None:
         inside = library.crew / "2024" / "may"
         inside.mkdir(parents=True)
         (inside / "match.mp4").hardlink_to(library.crew / "plain.mp4")
-        assert run(inside, owner="owner")[2]["imported"] == 1
+        assert run(inside)[2]["imported"] == 1
         assert Video.objects.get().title == "match.mp4"
 
 
 class TestCopies:
-    def test_they_are_stored_and_queued_and_the_folder_is_not_needed_any_more(
-        self, owner: User, library: Library, run: Run, media: Path
-    ) -> None:
+    def test_they_are_stored_and_queued(self, owner: User, library: Library, run: Run, media: Path) -> None:
         folder = some(library, "plain.mp4", "vp9.webm")
         content = {path.stem: path.read_bytes() for path in folder.iterdir()}
-        code, lines, sums = run(folder, owner="owner", copy=True)
+        code, lines, sums = run(folder, copy=True)
         assert (code, sums) == (0, {"imported": 2, "there": 0, "failed": 0})
         for line in lines:
             video = Video.objects.get(pk=line["video_id"])
@@ -140,35 +134,33 @@ class TestCopies:
         assert {path.name for path in folder.iterdir()} == {"plain.mp4", "vp9.webm"}
         assert files_of(media.parent / "tmp") == []
 
-    def test_each_owner_has_one_copy_until_it_is_deleted(
-        self, owner: User, other: User, library: Library, run: Run, media: Path
-    ) -> None:
+    def test_each_owner_has_one_copy(self, other: User, library: Library, run: Run, media: Path) -> None:
         folder = some(library, "plain.mp4")
-        run(folder, owner="owner", copy=True)
+        run(folder, copy=True)
         before = files_of(media)
-        assert run(folder, owner="owner", copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
+        assert run(folder, copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
         assert files_of(media) == before
         assert run(folder, owner="other", copy=True)[2]["imported"] == 1
         assert len({video.location for video in Video.objects.all()}) == 2
         Video.objects.all().delete()
-        assert run(folder, owner="owner", copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
+        assert run(folder, copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
         # Any folder will do.
         assert run(library.outside, owner="other", copy=True)[2]["imported"] == 2
 
-    def test_what_is_no_video_is_not_copied(self, owner: User, library: Library, run: Run, media: Path) -> None:
+    def test_what_is_no_video_is_not_copied(self, library: Library, run: Run, media: Path) -> None:
         folder = some(library, "text.mp4", "empty.mp4")
-        code, lines, sums = run(folder, owner="owner", copy=True)
+        code, lines, sums = run(folder, copy=True)
         assert (code, sums) == (1, {"imported": 0, "there": 0, "failed": 2})
         assert {line["error"]["type"] for line in lines} == {"not_a_video"}
         assert files_of(media) == []
 
     @pytest.mark.services
     def test_on_s3_they_are_sent_without_a_copy_here(
-        self, owner: User, library: Library, run: Run, media: Path, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
+        self, library: Library, run: Run, media: Path, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(importing, "_copy", lambda *words: pytest.fail("copied"))
         folder = some(library, "plain.mp4")
-        assert run(folder, owner="owner", copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
+        assert run(folder, copy=True)[2] == {"imported": 1, "there": 0, "failed": 0}
         video = Video.objects.get()
         assert s3_storage.keys() == [video.location]
         assert s3_storage.content(video.location) == (folder / "plain.mp4").read_bytes()
@@ -187,7 +179,7 @@ class TestCopies:
         call_command("import_videos", str(folder), owner="owner", copy=True)
         assert Video.objects.count() == 2
 
-    def test_two_runs_at_once_make_one_video_and_one_file(
+    def test_two_runs_at_once_make_one_video(
         self, owner: User, library: Library, run: Run, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder = some(library, "plain.mp4")
@@ -199,12 +191,10 @@ class TestCopies:
             return taken(*words, **options)
 
         monkeypatch.setattr(importing.receiving, "take_file", first_another)
-        assert run(folder, owner="owner", copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
+        assert run(folder, copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
         assert len(files_of(media)) == Video.objects.count() == 1
 
-    def test_a_file_that_grows_meanwhile_is_not_taken_half(
-        self, owner: User, library: Library, media: Path, tmp_path: Path
-    ) -> None:
+    def test_a_growing_file_is_not_taken(self, owner: User, library: Library, media: Path, tmp_path: Path) -> None:
         path = tmp_path / "growing.mp4"
         shutil.copyfile(library.crew / "plain.mp4", path)
 
@@ -227,19 +217,19 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("limit", "more", "type"), [("max_upload_bytes", 0, "too_large"), ("max_storage_bytes", 10, "storage_full")]
     )
-    def test_the_plan_binds_each_file_and_all_together(
-        self, owner: User, folder: Path, run: Run, settings: Any, limit: str, more: int, type: str
+    def test_the_plan_binds_each_file_and_all(
+        self, folder: Path, run: Run, settings: Any, limit: str, more: int, type: str
     ) -> None:
         self.limit(settings, **{limit: (folder / "other.mp4").stat().st_size + more})
-        code, lines, sums = run(folder, owner="owner", copy=True)
+        code, lines, sums = run(folder, copy=True)
         assert (code, sums["imported"], lines[1]["error"]["type"]) == (1, 1, type)
 
     @pytest.mark.parametrize("options", [{"copy": True, "no_limits": True}, {}], ids=["told so", "by reference"])
     def test_an_operator_may_go_past_it_and_references_take_no_room(
-        self, owner: User, folder: Path, run: Run, settings: Any, options: dict[str, bool]
+        self, folder: Path, run: Run, settings: Any, options: dict[str, bool]
     ) -> None:
         self.limit(settings, max_upload_bytes=1, max_storage_bytes=1)
-        assert run(folder, owner="owner", **options)[2]["imported"] == 2
+        assert run(folder, **options)[2]["imported"] == 2
 
     def test_a_full_disk_ends_it_with_a_sentence(self, owner: User, folder: Path, settings: Any) -> None:
         settings.DISK_RESERVE_BYTES = 1 << 60
@@ -305,7 +295,7 @@ class TestOwner:
             call_command("import_videos", str(tmp_path / folder), owner=name)
 
     def test_the_only_admin_needs_no_name(self, admin_person: User, library: Library, run: Run) -> None:
-        assert run(some(library, "plain.mp4"))[2]["imported"] == 1
+        assert run(some(library, "plain.mp4"), owner=None)[2]["imported"] == 1
         assert Video.objects.get().owner == admin_person
 
     def test_none_or_several_do(self, db: None, tmp_path: Path) -> None:
@@ -318,9 +308,7 @@ class TestOwner:
 
 
 class TestWords:
-    def test_reasons_and_sums_in_plain_words(
-        self, owner: User, library: Library, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_reasons_and_sums_in_words(self, owner: User, library: Library, capsys: pytest.CaptureFixture[str]) -> None:
         folder = some(library, "plain.mp4", "text.mp4")
         with pytest.raises(SystemExit) as ended:
             call_command("import_videos", str(folder), owner="owner")
@@ -331,8 +319,8 @@ class TestWords:
         assert sums == "1 imported, 0 were there already, 1 failed"
         assert "2/2" in bar
 
-    def test_an_empty_folder_is_no_failure(self, owner: User, library: Library, run: Run) -> None:
-        assert run(some(library), owner="owner") == (0, [], {"imported": 0, "there": 0, "failed": 0})
+    def test_an_empty_folder_is_no_failure(self, library: Library, run: Run) -> None:
+        assert run(some(library)) == (0, [], {"imported": 0, "there": 0, "failed": 0})
 
     def test_ctrl_c_says_how_far_it_came(
         self, owner: User, library: Library, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

@@ -44,9 +44,7 @@ def seconds_until_second_start(program: Program, job_id: str) -> float:
 
 
 @pytest.mark.parametrize("victim", ["worker", pytest.param("master", marks=[pytest.mark.exhaustive, pytest.mark.both])])
-def test_alignment_runs_again_when_its_worker_or_its_master_is_killed(
-    program: Program, truth: Truth, victim: str
-) -> None:
+def test_alignment_runs_again_when_worker_or_master_is_killed(program: Program, truth: Truth, victim: str) -> None:
     session = program.compare(truth)
     job_id = program.align(session)
     child, worker = program.frozen_aligner(), program.worker()

@@ -10,16 +10,7 @@ import psutil
 import pytest
 
 from tests.av.statements import Statement
-from tests.support.merges import (
-    ENDS_SECONDS,
-    judge,
-    make_alike,
-    make_unlike,
-    merges,
-    nothing_is_left_over,
-    phone_of,
-    sent,
-)
+from tests.support import merges
 from tests.support.phone import CHUNK_BYTES, HALF, UNHEARD, UNSENT
 from tests.support.program import Program, is_alive, manage
 from tests.support.waiting import wait_until
@@ -33,12 +24,12 @@ VERY_MANY_CHUNKS, TRIES = 80, 5
 
 @pytest.fixture(scope="module")
 def alike(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
-    return make_alike(tmp_path_factory.mktemp("alike"))
+    return merges.make_alike(tmp_path_factory.mktemp("alike"))
 
 
 @pytest.fixture(scope="module")
 def unlike(tmp_path_factory: pytest.TempPathFactory) -> list[Statement]:
-    return make_unlike(tmp_path_factory.mktemp("unlike"))
+    return merges.make_unlike(tmp_path_factory.mktemp("unlike"))
 
 
 def padded(clips: Sequence[Statement], folder: Path, chunks: int) -> list[Statement]:
@@ -61,11 +52,11 @@ def test_what_is_killed_while_it_merges_makes_one_video_after_all(
     program: Program, alike: list[Statement], unlike: list[Statement], tmp_path: Path, victim: str
 ) -> None:
     """Two merges at once: one is encoding, the other has stored its video and looks for a poster."""
-    phone, place = phone_of(program), program.place
-    before = merges(place)
-    begun = [sent(phone, alike)]
+    phone, place = merges.phone_of(program), program.place
+    before = merges.merges(place)
+    begun = [merges.sent(phone, alike)]
     program.freeze_child("media_app.av.ingest")
-    begun.append(sent(phone, unlike))
+    begun.append(merges.sent(phone, unlike))
     program.freeze_child("media_app.av.merge", lambda: is_encoding(program))
     states = [phone.status(one["merge_session_id"]) for one in begun]
     assert [state["overall_status"] for state in states] == ["processing", "processing"]
@@ -75,18 +66,16 @@ def test_what_is_killed_while_it_merges_makes_one_video_after_all(
         lambda: all(place.events(job).count("processing") == 2 for job in jobs), RUNS_AGAIN_SECONDS, "the second starts"
     )
     for one, clips in zip(begun, (alike, unlike), strict=True):
-        judge(phone, program, one, clips, tmp_path)
+        merges.judge(phone, program, one, clips, tmp_path)
     for job in jobs:
         assert place.events(job) == ["queued", "processing", "crashed", "processing", "completed"]
         assert place.job(job)["crashes"] == 1
-    assert merges(place) - before == 2
-    assert [phone.status(one["merge_session_id"])["merged_video"]["compression_applied"] for one in begun] == [
-        False,
-        True,
-    ]
+    assert merges.merges(place) - before == 2
+    made = [phone.status(one["merge_session_id"])["merged_video"] for one in begun]
+    assert [video["compression_applied"] for video in made] == [False, True]
     # The line was as bad as it was meant to be.
     assert set(phone.dropped) == {UNSENT, HALF, UNHEARD}
-    nothing_is_left_over(place)
+    merges.nothing_is_left_over(place)
 
 
 def pieces(program: Program) -> list[Path]:
@@ -97,7 +86,7 @@ def stopped_at_the_end(program: Program, job: str) -> psutil.Process | None:
     """The worker, stopped when a merge has just ended and its clips lie there still; None where it was quicker."""
     worker = program.worker()
     assert worker is not None
-    wait_until(lambda: program.place.job(job)["status"] == "completed", ENDS_SECONDS, "the end of the merge")
+    wait_until(lambda: program.place.job(job)["status"] == "completed", merges.ENDS_SECONDS, "the end of the merge")
     worker.suspend()
     if pieces(program):
         return worker
@@ -105,13 +94,11 @@ def stopped_at_the_end(program: Program, job: str) -> psutil.Process | None:
     return None
 
 
-def test_clips_that_a_killed_worker_could_not_delete_go_with_the_chores(
-    program: Program, alike: list[Statement], tmp_path: Path
-) -> None:
-    phone = phone_of(program, every=0)
+def test_chores_delete_the_clips_of_a_killed_worker(program: Program, alike: list[Statement], tmp_path: Path) -> None:
+    phone = merges.phone_of(program, every=0)
     clips = padded(alike[:2], tmp_path, VERY_MANY_CHUNKS)
     for _ in range(TRIES):
-        begun = sent(phone, clips)
+        begun = merges.sent(phone, clips)
         worker = stopped_at_the_end(program, phone.status(begun["merge_session_id"])["job_id"])
         if worker is not None:
             break
@@ -121,4 +108,4 @@ def test_clips_that_a_killed_worker_could_not_delete_go_with_the_chores(
     ended = manage("expire", "--data-dir", str(program.place.data_dir), environment=program.place.environment)
     assert ended.returncode == 0, ended.stderr
     assert pieces(program) == []
-    judge(phone, program, begun, clips, tmp_path)
+    merges.judge(phone, program, begun, clips, tmp_path)

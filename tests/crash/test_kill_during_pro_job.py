@@ -117,9 +117,7 @@ def test_it_is_killed_at_every_step_and_pays_once(lips: Lips, program: Program, 
 
 
 @pytest.mark.parametrize("how", [pytest.param("delete", marks=pytest.mark.exhaustive), "command"])
-def test_one_that_is_left_is_stopped_though_its_worker_never_told_of_it(
-    lips: Lips, program: Program, sent: str, how: str
-) -> None:
+def test_one_whose_worker_never_told_of_it_is_stopped_too(lips: Lips, program: Program, sent: str, how: str) -> None:
     wait_until(lambda: len(lips.generations) == 1, AT_WORK_SECONDS, "the generation")
     program.kill("worker")
     if how == "delete":

@@ -19,7 +19,7 @@ ENDS_SECONDS = 120
 pytestmark = pytest.mark.services
 
 
-def test_upload_poll_results_cancel_and_cleanup(program: Program, tmp_path: Path) -> None:
+def test_upload_poll_results_and_cleanup(program: Program, tmp_path: Path) -> None:
     def curl(path: str, *words: str) -> tuple[int, Any]:
         """Status and body of what curl gets with these words and a path."""
         head = ["-H", f"Authorization: Token {program.place.key}"]
@@ -49,16 +49,6 @@ def test_upload_poll_results_cancel_and_cleanup(program: Program, tmp_path: Path
     assert {"summary", "duration", "segments", "highlights", "highlight_video_url", "thumbnails"} <= set(data)
     assert len(data["segments"]) == 6
     assert curl(f"{BASE}/results/{session}.csv?kind=segments")[1].count("\n") == 7
-    assert curl(f"{BASE}/cancel/{session}", "-X", "POST")[0] == 409
-    listed = curl(f"{BASE}/sessions?status=completed")[1]
-    assert [one["sessionId"] for one in listed["sessions"]].count(session) == 1
-    assert listed["pagination"]["total"] == len(listed["sessions"])
     status, answer = curl(f"{BASE}/cleanup/{session}", "-X", "DELETE")
     assert (status, answer) == (200, {"message": "Session cleaned up successfully"})
     assert curl(f"{BASE}/status/{session}")[0] == 404
-
-    _, started = curl(f"{BASE}/upload", *form)
-    status, answer = curl(f"{BASE}/cancel/{started['sessionId']}", "-X", "POST")
-    assert (status, answer["status"]) == (200, "cancelled")
-    status, answer = curl(f"{BASE}/results/{started['sessionId']}")
-    assert (status, answer["error"], answer["code"]) == (400, "Results not ready", 400)

@@ -62,9 +62,7 @@ def refused_start(variables: dict[str, str], kind: str) -> str:
     return ended.stderr
 
 
-def test_a_copy_of_the_database_deletes_nothing_of_the_original(
-    original: dict[str, str], copy: dict[str, str], s3: Bucket
-) -> None:
+def test_a_copy_deletes_nothing_of_the_original(original: dict[str, str], copy: dict[str, str], s3: Bucket) -> None:
     s3.client().put_object(Bucket=s3.name, Key=POSTER, Body=b"made by the original since")
     for words in (("expire",), ("doctor", "--fix", "--yes")):
         assert "This database is a copy" in refused(copy, *words)

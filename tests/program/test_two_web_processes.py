@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 MIB = 1024**2
 HOST = "127.0.0.1"
 TAKE_IN_SECONDS = 60.0
+Hosts = tuple[Sender, Sender]
 
 
 def host_of(folder: Path, child: Child, place: Place, bucket: Bucket) -> Supervisor:
@@ -54,7 +55,7 @@ def s3(s3_server: str) -> Iterator[Bucket]:
 
 
 @pytest.fixture(scope="module")
-def hosts(place: Place, s3: Bucket, folder: Path) -> Iterator[tuple[Sender, Sender]]:
+def hosts(place: Place, s3: Bucket, folder: Path) -> Iterator[Hosts]:
     """A client for each of the two web processes; a worker runs on a third host."""
     ports = [free_port(HOST, 0), free_port(HOST, 0)]
     children = [*(web_child(HOST, port) for port in ports), worker_child(1)]
@@ -108,9 +109,7 @@ def is_left(folder: Path) -> list[Path]:
     ]  # fmt: skip
 
 
-def test_upload_by_tus_goes_on_at_the_other_process(
-    hosts: tuple[Sender, Sender], source: Path, place: Place, s3: Bucket, folder: Path
-) -> None:
+def test_tus_goes_on_elsewhere(hosts: Hosts, source: Path, place: Place, s3: Bucket, folder: Path) -> None:
     content = source.read_bytes()
     upload = hosts[0].begin_tus(len(content))
     offset, turn = 0, 0
@@ -141,9 +140,7 @@ def test_upload_by_tus_goes_on_at_the_other_process(
     assert s3.unfinished() == s3.keys("uploads/") == is_left(folder) == []
 
 
-def test_upload_in_chunks_goes_on_at_the_other_process(
-    hosts: tuple[Sender, Sender], source: Path, s3: Bucket, folder: Path
-) -> None:
+def test_chunks_go_on_elsewhere(hosts: Hosts, source: Path, s3: Bucket, folder: Path) -> None:
     content, chunk = source.read_bytes(), 5 * MIB
     pieces = [content[start : start + chunk] for start in range(0, len(content), chunk)]
     upload = hosts[0].begin_chunks(len(content), chunk)

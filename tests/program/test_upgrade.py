@@ -18,6 +18,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 JOB_SECONDS = 90.0
+Hosts = tuple[Program, Callable[[], Program]]
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +28,7 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def hosts(
-    previous: Path, template: Place, truth: Truth, s3: Bucket, tmp_path: Path
-) -> Iterator[tuple[Program, Callable[[], Program]]]:
+def hosts(previous: Path, template: Place, truth: Truth, s3: Bucket, tmp_path: Path) -> Iterator[Hosts]:
     """A host of the previous release that runs alone, and what starts one of this release beside it."""
     name = f"vod_crash_{secrets.token_hex(4)}"
     environment = {
@@ -77,9 +76,7 @@ def play(host: Program, video: str) -> bytes:
     return answer.content
 
 
-def test_hosts_of_two_releases_work_side_by_side(
-    hosts: tuple[Program, Callable[[], Program]], truth: Truth, tmp_path: Path
-) -> None:
+def test_hosts_of_two_releases_work_side_by_side(hosts: Hosts, truth: Truth, tmp_path: Path) -> None:
     old, start_new = hosts
     contents = [long_video(tmp_path / f"{number}.mp4", 400_000, number).read_bytes() for number in range(4)]
     videos = [upload(old, contents[0])]

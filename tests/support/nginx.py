@@ -27,6 +27,7 @@ from tests.support.waiting import wait_until
 from vodplatform.base.processes.process import SHIM
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
 SHIPPED = PROJECT_ROOT / "deploy" / "nginx.conf"
 # One process, so that nothing of it is left when it is killed; it reads what whoever runs the tests may read.
 MAIN = """
@@ -101,8 +102,8 @@ def site(port: int, upstreams: Sequence[int], folder: Path, media: Path, root: P
     return text
 
 
-def certificate(folder: Path) -> Path:
-    """A file with a key and a certificate for loopback that it signs itself."""
+def certificate(folder: Path, host: x509.GeneralName = LOOPBACK) -> Path:
+    """Write a key and a certificate for ``host`` that it signs itself; return the file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "vod.example")])
     now = datetime.now(UTC)
@@ -110,7 +111,7 @@ def certificate(folder: Path) -> Path:
         x509.CertificateBuilder()
         .subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
         .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([host]), critical=False)
         .sign(key, SHA256())
     )  # fmt: skip
     path = folder / "vod.pem"

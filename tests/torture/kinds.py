@@ -62,11 +62,6 @@ def synthetic(context: JobContext) -> dict[str, Any]:
     return run(context)
 
 
-@job_actor("synthetic.fragile", queue="synthetic", max_attempts=3)
-def fragile(context: JobContext) -> dict[str, Any]:
-    return run(context)
-
-
 @job_actor("synthetic.elsewhere", queue="elsewhere")
 def elsewhere(context: JobContext) -> dict[str, Any]:
     return run(context)

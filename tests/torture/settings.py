@@ -10,7 +10,7 @@ from vodplatform.settings.embedded import JOB_KINDS, JOB_LANES, TIER_LIMITS
 # What a test that fails asks each process: where its threads are.
 faulthandler.register(signal.SIGUSR2)
 
-JOB_KINDS = [*JOB_KINDS, *(f"tests.torture.kinds.{name}" for name in ("synthetic", "fragile", "elsewhere"))]
+JOB_KINDS = [*JOB_KINDS, *(f"tests.torture.kinds.{name}" for name in ("synthetic", "elsewhere"))]
 JOB_LANES = {**JOB_LANES, "synthetic": int(os.environ.get("TORTURE_LANE", "2")), "elsewhere": 1}
 # The lane's limit is what is watched: the account's must not be in the way.
 TIER_LIMITS = {tier: {**limits, "max_concurrent_jobs": 64} for tier, limits in TIER_LIMITS.items()}

@@ -62,9 +62,7 @@ def sleepers() -> list[psutil.Process]:
 
 class TestWorkers:
     @pytest.mark.both
-    def test_a_worker_stopped_past_its_lease_finds_the_job_in_other_hands(
-        self, place: Place, new_program: Start
-    ) -> None:
+    def test_a_worker_stopped_past_its_lease_has_lost_the_job(self, place: Place, new_program: Start) -> None:
         new_program(place).start("--workers", "2")
         job = story.enqueue(place, [{"in_thread": True, "steps": 30, "seconds": 0.1}])[0]
         wait_until(lambda: place.job(job)["status"] == "processing", 30)
@@ -82,7 +80,7 @@ class TestWorkers:
         assert place.job(job)["crashes"] == 1
         story.check_effects(place)
 
-    def test_a_handler_that_hears_nothing_has_its_worker_started_again(self, place: Place, new_program: Start) -> None:
+    def test_a_deaf_handler_s_worker_is_started_again(self, place: Place, new_program: Start) -> None:
         place.environment["TORTURE_STUCK"] = "1"
         program = new_program(place).start()
         deaf, other = story.enqueue(place, [{"stubborn": 60, "in_thread": True}, {"steps": 100, "seconds": 0.1}])
@@ -95,7 +93,7 @@ class TestWorkers:
         assert place.events(deaf) == ["queued", "processing", "cancelled"]
         assert place.events(other) == ["queued", "processing", "given_back", "processing", "completed"]
 
-    def test_a_deploy_while_a_handler_hears_nothing_costs_it_no_attempt(self, place: Place, new_program: Start) -> None:
+    def test_a_deploy_costs_a_deaf_handler_no_attempt(self, place: Place, new_program: Start) -> None:
         program = new_program(place).start()
         job = story.enqueue(place, [{"stubborn": 30, "in_thread": True}])[0]
         wait_until(lambda: place.job(job)["status"] == "processing", 30)
@@ -111,18 +109,18 @@ class TestWorkers:
         wait_until(program.worker, 30).kill()
         return program, job
 
-    def test_what_a_killed_workers_child_has_left_is_ended_by_the_next(self, place: Place, new_program: Start) -> None:
+    def test_the_next_worker_ends_what_a_killed_one_left(self, place: Place, new_program: Start) -> None:
         program, job = self.leave_sleepers(place, new_program)
         wait_until(lambda: "crashed" in place.events(job), 60)
         program.call("POST", f"/api/v1/jobs/{job}/cancel")
         wait_until(lambda: sleepers() == [], 90, "what is left to be ended")
 
-    def test_what_a_killed_workers_child_has_left_ends_with_the_program(self, place: Place, new_program: Start) -> None:
+    def test_the_program_s_end_ends_what_a_killed_worker_left(self, place: Place, new_program: Start) -> None:
         program, _ = self.leave_sleepers(place, new_program)
         program.interrupt()
         assert sleepers() == []
 
-    def test_within_a_lease_an_outage_of_the_database_costs_nothing(self, place: Place, new_program: Start) -> None:
+    def test_within_a_lease_an_outage_costs_nothing(self, place: Place, new_program: Start) -> None:
         new_program(place).start("--workers", "3")
         jobs = story.enqueue(place, [{"in_thread": True, "steps": 150, "seconds": 0.1} for _ in range(2)])
         hold_the_database_during(place, jobs, LEASE_SECONDS * 0.9)
@@ -139,12 +137,6 @@ class TestGreed:
         assert place.job(job)["status"] == "failed"
         assert "out_of_memory" in str(place.query("SELECT error FROM video_jobs WHERE id = ?", UUID(job))[0][0])
         assert is_alive(worker)
-
-    def test_what_a_child_leaves_behind_is_ended_with_it(self, program: Program) -> None:
-        place = program.place
-        story.enqueue(place, [{"steps": 2, "forks": 5, "fork_name": FORK_NAME}])
-        all_ended(place)
-        wait_until(lambda: not sleepers(), 5, "the end of what it left")
 
     def test_a_hundred_megabytes_of_progress_are_a_few_rows(self, program: Program) -> None:
         place = program.place

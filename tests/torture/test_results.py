@@ -40,9 +40,7 @@ def survive(program: Program, kind: str, count: int, judge_all: Callable[[], Non
 
 
 @pytest.mark.both
-def test_every_merge_makes_one_video_whatever_dies(
-    place: Place, new_program: Callable[..., Program], tmp_path: Path
-) -> None:
+def test_every_merge_makes_one_video(place: Place, new_program: Callable[..., Program], tmp_path: Path) -> None:
     program = new_program(place).start("--workers", "2")
     phone = merges.phone_of(program, seed=SEED)
     sets = [merges.make_alike(tmp_path), merges.make_unlike(tmp_path)] * 2
@@ -58,9 +56,7 @@ def test_every_merge_makes_one_video_whatever_dies(
     survive(program, "merges", len(sets), judge_all)
 
 
-def test_every_dub_has_one_result_whatever_dies(
-    place: Place, new_program: Callable[..., Program], tmp_path: Path
-) -> None:
+def test_every_dub_has_one_result(place: Place, new_program: Callable[..., Program], tmp_path: Path) -> None:
     program = new_program(place).start("--workers", "2")
     give_a_plan(place, "enterprise")
     footage = make_footage(tmp_path)

@@ -158,9 +158,7 @@ def failed_otherwise(place: Place) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.parametrize("number", range(ROUNDS))
-def test_every_job_ends_once_whatever_dies(
-    number: int, place: Place, new_program: Callable[..., Program], s3: Bucket
-) -> None:
+def test_every_job_ends_once(number: int, place: Place, new_program: Callable[..., Program], s3: Bucket) -> None:
     rng = random.Random(f"{SEED}-{number}")
     bucket = s3 if ON_POSTGRESQL and number % 2 else None
     place.environment.update(bucket.environment if bucket else {})
