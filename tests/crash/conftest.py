@@ -6,9 +6,11 @@ Who stops it for good, or needs a place to himself, asks for ``new_place`` and `
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from tests.prosync.conftest import make_footage
 from tests.support.places import SHARED_REDIS
 from tests.support.program import Place, Program
 from tests.support.shared import Shared
@@ -18,6 +20,12 @@ pytest.register_assert_rewrite("tests.support.merges")
 
 # What tells a program that its leases are those of tests/crash/settings.py.
 QUICK_LEASES = {"DJANGO_SETTINGS_MODULE": "tests.crash.settings"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files of pro jobs lie."""
+    return make_footage(tmp_path_factory.mktemp("pro"))
 
 
 @pytest.fixture

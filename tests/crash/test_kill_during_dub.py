@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import QUICK_LEASES
-from tests.prosync.conftest import make_footage
 from tests.support.pro_jobs import dubs, give_a_plan, send
 from tests.support.program import Place, Program
 from tests.support.shared import Prepare
@@ -16,11 +15,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.services
 
 ENDS_SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_footage(tmp_path_factory.mktemp("pro"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from tests.crash.conftest import QUICK_LEASES
-from tests.prosync.conftest import make_footage
 from tests.support.lip_sync_provider import KEY, Fault, Provider, provider_process
 from tests.support.pro_jobs import dubs, give_a_plan, send
 from tests.support.program import Place, Program, manage
@@ -22,11 +21,6 @@ pytestmark = pytest.mark.services
 
 ENDS_SECONDS = 120
 AT_WORK_SECONDS = 60
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_footage(tmp_path_factory.mktemp("pro"))
 
 
 class Lips(Provider):
