@@ -58,22 +58,28 @@ def test_they_work_as_printed(program: Program, clips: Path, tmp_path: Path) -> 
         walk(program, base, key, tmp_path)
 
 
-def is_ready(base: str, video_id: str) -> bool:
-    status = httpx.get(f"{base}/videos-update/{video_id}", timeout=30).json()["status"]
-    assert status != "failed"
-    return bool(status == "ready")
-
-
 def walk(program: Program, base: str, key: str, folder: Path) -> None:
-    """Do the examples in order, at addresses that begin like this."""
+    """The examples in order, and what belongs between them, at addresses that begin like this."""
     status, made = run(CREATE, base, key, folder)
     assert (status, made["title"], made["category"], made["version"]) == (201, "Test Video", "Training", 1)
     video_id = made["id"]
     status, answer = run(UPLOAD, base, key, folder, video_id)
     assert status in (200, 201), answer
-    wait_until(lambda: is_ready(base, video_id), TAKE_IN_SECONDS, "a file that is taken in")
     status, answer = run(SYNC, base, key, folder, video_id)
     assert (status, answer["sync_type"], answer["action"]) == (200, "equal", "none")
+    with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=30) as client:
+        wait_until(lambda: _is_ready(client, base, video_id), TAKE_IN_SECONDS, "a file that is taken in")
+        ready = client.put(f"{base}/videos-upload", json={"videoId": video_id, "duration": 120})
+        assert (ready.status_code, ready.json()["status"]) == (200, "ready")
+        change = {"title": "Updated Title", "vector_clock": {}, "version": 1}
+        changed = client.put(f"{base}/videos-update/{video_id}", json=change)
+        assert (changed.status_code, changed.json()["version"]) == (200, 2)
     # Its bytes are there for anybody, by the address in the answer.
     shown = httpx.get(f"{base}/videos-update/{video_id}", timeout=30).json()
     assert httpx.get(program.address + shown["video_url"], timeout=30).content == (folder / "video.mp4").read_bytes()
+
+
+def _is_ready(client: httpx.Client, base: str, video_id: str) -> bool:
+    status = client.get(f"{base}/videos-update/{video_id}").json()["status"]
+    assert status != "failed"
+    return bool(status == "ready")
