@@ -69,6 +69,11 @@ def backstage(_backstage: Backstage, program: Program) -> Backstage:
     return _backstage
 
 
+@pytest.fixture
+def empty_library(backstage: Backstage) -> None:
+    backstage.no_videos()
+
+
 @pytest.fixture(scope="session")
 def chromium(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One browser for a worker, whatever other tests stand between those of the browser."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.test_accessibility import axe_findings
 
@@ -15,10 +15,33 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
+def type_text(page: Page, text: str, *keys: str) -> None:
+    """Type a text where the focus is, then press the keys."""
+    page.keyboard.type(text)
+    press(page, *keys)
+
+
+def fill(field: Locator, text: str, key: str = "Enter") -> None:
+    """Fill a field in and press a key in it."""
+    field.fill(text)
+    field.press(key)
+
+
 def click(place: Page | Locator, *names: str) -> None:
     """Click the buttons with these names, one after the other."""
     for name in names:
         place.get_by_role("button", name=name).click()
+
+
+def hold(page: Page, pattern: str, times: int | None = None) -> list[Route]:
+    """Hold the requests that match. Returns the list in which they come, to be answered."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(pattern, keep, times=times)
+    return held
 
 
 def expect_texts(place: Locator, *texts: str) -> None:
@@ -31,6 +54,22 @@ def expect_shown(place: Page | Locator, *texts: str) -> None:
     """Wait until each of the texts is visible in the place."""
     for text in texts:
         expect(place.get_by_text(text)).to_be_visible()
+
+
+def expect_visible(*places: Locator) -> None:
+    for place in places:
+        expect(place).to_be_visible()
+
+
+def expect_hidden(*places: Locator) -> None:
+    for place in places:
+        expect(place).to_be_hidden()
+
+
+def expect_absent(*places: Locator) -> None:
+    """Wait until the page has none of these elements."""
+    for place in places:
+        expect(place).to_have_count(0)
 
 
 def expect_fits(page: Page) -> None:

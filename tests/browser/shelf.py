@@ -97,12 +97,12 @@ def set_rate(session: CDPSession, bytes_a_second: int) -> None:
     )
 
 
-def drop(page: Page, *paths: Path) -> None:
+def drop(page: Page, *paths: Path, x: float = 300, y: float = 300) -> None:
     """Drop files and folders of this machine, as a person does."""
     session = page.context.new_cdp_session(page)
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
-        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": x, "y": y, "data": data})
 
 
 def is_sending(page: Page, name: str, at_least: int = 1) -> None:

@@ -36,9 +36,7 @@ def part(page: Page, job: str, name: str) -> Locator:
     return page.locator(f'[data-job="{job}"][data-part="{name}"]')
 
 
-def test_the_list_of_jobs_moves_and_actions_change_what_is_ticked(
-    admin_page: Page, backstage: Backstage, program: Program
-) -> None:
+def test_the_list_moves_and_actions_change_rows(admin_page: Page, backstage: Backstage, program: Program) -> None:
     job, queued, first, other = (
         backstage.make(owner=ACCOUNT, status=status, progress=10 if status == "processing" else 0)
         for status in ("processing", "queued", "queued", "queued")

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from tests.browser.conftest import OpenPage
+from tests.browser.expecting import BROKEN
 from tests.browser.pixels import wait_until_standing
 from tests.support.waiting import wait_until
 
@@ -20,9 +21,7 @@ def page(open_page: OpenPage) -> Page:
     return open_page("/compare", quiet=False)
 
 
-def test_without_a_network_a_banner_says_so_and_a_change_that_fails_says_what_to_do(
-    page: Page, comparison: dict[str, Any]
-) -> None:
+def test_without_a_network_a_banner_says_so_and_failures_say_why(page: Page, comparison: dict[str, Any]) -> None:
     page.goto(f"/compare/{comparison['session_id']}")
     wait_until_standing(page)
     page.context.set_offline(True)
@@ -31,16 +30,13 @@ def test_without_a_network_a_banner_says_so_and_a_change_that_fails_says_what_to
     expect(page.locator("[data-stage]")).to_have_attribute("data-layout", "row")
     page.context.set_offline(False)
     expect(page.locator("[data-offline]")).to_be_hidden()
-    answer = {"ok": False, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}
-    page.route("**/global-seek", lambda route: route.fulfill(status=500, json=answer))
+    page.route("**/global-seek", lambda route: route.fulfill(status=500, json=BROKEN))
     page.locator("[data-lanes]").press("ArrowRight")
     toasts = page.locator("[data-toasts]")
     expect(toasts).to_contain_text("Something broke. The fault is ours and has been noted (request 7f3a)")
 
 
-def test_without_a_socket_the_page_polls_and_a_session_that_ended_is_not_asked_for_again(
-    page: Page, comparison: dict[str, Any]
-) -> None:
+def test_without_a_socket_the_page_polls_unless_its_session_ended(page: Page, comparison: dict[str, Any]) -> None:
     code, opened = 1011, []
 
     def refuse(socket: WebSocketRoute) -> None:

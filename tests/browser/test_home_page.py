@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
-from tests.browser.test_accessibility import axe_findings
+from tests.browser.expecting import expect_fine, expect_texts
 
 
 def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Backstage) -> None:
@@ -20,8 +20,7 @@ def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Back
     expect(bar).to_be_visible()
     assert backstage.progress(job=job, percent=62.0, message="Reading B")
     expect(bar).to_have_js_property("value", 62)
-    expect(running).to_contain_text("62 %")
-    expect(running).to_contain_text("Reading B")
+    expect_texts(running, "62 %", "Reading B")
     backstage.fail(job=job, type="timeout", message="It took too long.")
     expect(running).to_be_hidden()
     attention = page.get_by_role("region", name="Needs attention")
@@ -30,15 +29,12 @@ def test_what_runs_moves_and_ends_by_itself(open_page: OpenPage, backstage: Back
 
 
 @pytest.mark.services
-def test_a_new_account_finds_its_first_steps_and_the_bar_of_a_phone_leads_everywhere(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_first_steps_and_the_bar_of_a_phone_lead_everywhere(open_page: OpenPage, backstage: Backstage) -> None:
     session = backstage.person_session(name="newcomer")
     for size in (DESK, PHONE):
         page = open_page("/", session=session, size=size)
         expect(page.get_by_role("heading", name="Welcome, newcomer")).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        assert axe_findings(page) == []
+        expect_fine(page)
     assert page.evaluate(shelf.TOO_SMALL, "main a.btn, .tabbar > *") == []
     bar = page.get_by_role("navigation", name="Main, phone")
     expect(bar.get_by_role("link", name="Home")).to_have_attribute("aria-current", "page")

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
+from tests.browser.expecting import expect_visible
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
@@ -35,9 +36,7 @@ def is_hidden(backstage: Backstage, video: str) -> bool:
     return bool(backstage.catalogue_row(video=video)["is_hidden"])
 
 
-def test_a_moderator_works_through_the_queue_by_keys(
-    open_page: OpenPage, backstage: Backstage, videos: dict[str, str]
-) -> None:
+def test_the_queue_is_worked_through_by_keys(open_page: OpenPage, backstage: Backstage, videos: dict[str, str]) -> None:
     page = moderation(open_page, backstage)
     heading = page.locator("#case-title")
     expect(heading).to_have_text("LAN final")
@@ -55,8 +54,7 @@ def test_a_moderator_works_through_the_queue_by_keys(
     expect(page.get_by_role("status").filter(has_text="Taken down")).to_be_focused()
     expect(heading).to_have_text("Best clutches")
     page.keyboard.press("d")
-    expect(page.get_by_text("Dismissed: “Best clutches”.")).to_be_visible()
-    expect(page.get_by_role("heading", name="Nothing waits")).to_be_visible()
+    expect_visible(page.get_by_text("Dismissed: “Best clutches”."), page.get_by_role("heading", name="Nothing waits"))
     assert [is_hidden(backstage, video) for video in videos.values()] == [True, False]
     page.get_by_role("link", name="Closed").click()
     page.get_by_role("link", name="LAN final").click()
@@ -67,9 +65,7 @@ def test_a_moderator_works_through_the_queue_by_keys(
 
 
 @pytest.mark.services
-def test_on_a_phone_one_case_is_opened_decided_and_left(
-    open_page: OpenPage, backstage: Backstage, videos: dict[str, str]
-) -> None:
+def test_a_phone_shows_one_case_at_a_time(open_page: OpenPage, backstage: Backstage, videos: dict[str, str]) -> None:
     page = moderation(open_page, backstage, size=PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
     expect(page.locator("#case-title")).to_be_hidden()

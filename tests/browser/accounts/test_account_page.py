@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
+from tests.browser.expecting import expect_texts, expect_visible
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 
@@ -41,15 +42,12 @@ def status_with(program: Program, key: str) -> int:
         return exc.code
 
 
-def test_a_token_is_made_shown_once_and_revoked_and_the_profile_is_saved(
-    open_page: OpenPage, backstage: Backstage, program: Program
-) -> None:
+def test_a_token_is_shown_once_and_revoked(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/account")
     key = make_token(page, "obs-uploader", "write")
     row = token_row(page, "obs-uploader")
     expect(page.get_by_role("button", name="Copy")).to_be_focused()
-    expect(row).to_contain_text("new")
-    expect(row).to_contain_text("write")
+    expect_texts(row, "new", "write")
     assert status_with(program, key) == 200
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.get_by_role("button", name="Copy").click()
@@ -81,9 +79,7 @@ def test_a_token_is_made_shown_once_and_revoked_and_the_profile_is_saved(
 
 
 @pytest.mark.services
-def test_a_token_that_cannot_be_made_says_why_and_one_that_ended_is_removed_without_a_question(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_a_refused_token_says_why_and_an_ended_one_is_removed(open_page: OpenPage, backstage: Backstage) -> None:
     backstage.token(owner=ACCOUNT, name="old laptop", ends_in=-20, used_ago=60)
     backstage.token(owner=ACCOUNT, name="soon over", ends_in=3.5, used_ago=12)
     backstage.token(owner=ACCOUNT, name="for ever")
@@ -129,9 +125,7 @@ def test_a_token_that_cannot_be_made_says_why_and_one_that_ended_is_removed_with
 
 
 @pytest.mark.services
-def test_a_picture_is_chosen_shown_and_removed_and_a_wrong_name_is_said_beside_its_field(
-    open_page: OpenPage, backstage: Backstage, program: Program
-) -> None:
+def test_name_and_picture_are_checked_and_changed(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     page = open_page("/account", quiet=False)
     field = page.locator("#profile").get_by_label("Name", exact=True)
     field.fill("A\u202eB")
@@ -149,8 +143,7 @@ def test_a_picture_is_chosen_shown_and_removed_and_a_wrong_name_is_said_beside_i
     picture = cv2.imencode(".png", np.full((300, 500, 3), 120, np.uint8))[1].tobytes()
     chooser = page.get_by_label("Choose a picture")
     chooser.set_input_files({"name": "me.png", "mimeType": "image/png", "buffer": picture})
-    expect(page.get_by_text("Picture changed.")).to_be_visible()
-    expect(page.get_by_role("img", name="Your picture")).to_be_visible()
+    expect_visible(page.get_by_text("Picture changed."), page.get_by_role("img", name="Your picture"))
     page.wait_for_function("() => document.querySelector('[data-menu] .avatar img').naturalWidth === 256")
     assert axe_findings(page) == []
     page.reload()
@@ -164,9 +157,7 @@ def test_a_picture_is_chosen_shown_and_removed_and_a_wrong_name_is_said_beside_i
 
 
 @pytest.mark.services
-def test_theme_keys_and_plan_are_shown_and_kept_and_every_menu_leads_to_the_account(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_theme_keys_and_plan_are_kept_and_each_menu_leads_there(open_page: OpenPage, backstage: Backstage) -> None:
     page = open_page("/compare", size=(1280, 500))
     main = page.get_by_role("navigation", name="Main", exact=True)
     expect(main.get_by_role("link", name="Account")).to_have_count(0)
@@ -191,8 +182,7 @@ def test_theme_keys_and_plan_are_shown_and_kept_and_every_menu_leads_to_the_acco
     page.keyboard.press("Escape")
     page.get_by_label("Single-key shortcuts off").check()
     plan = page.locator("#plan")
-    expect(plan).to_contain_text("Free")
-    expect(plan).to_contain_text("comes with Pro")
+    expect_texts(plan, "Free", "comes with Pro")
     backstage.subscribe(owner=ACCOUNT, tier="pro", days=40)
     backstage.make(owner=ACCOUNT, status="processing")
     page.reload()
@@ -200,8 +190,7 @@ def test_theme_keys_and_plan_are_shown_and_kept_and_every_menu_leads_to_the_acco
     expect(page.get_by_label("Single-key shortcuts off")).to_be_checked()
     assert page.evaluate("localStorage.getItem('vod-keys')") == "off"
     expect(plan).to_contain_text(re.compile(r"Pro\s*until \d{4}-\d\d-\d\d, then Free"))
-    expect(plan).to_contain_text("of 100 GiB")
-    expect(plan).to_contain_text("When Pro ends nothing is deleted.")
+    expect_texts(plan, "of 100 GiB", "When Pro ends nothing is deleted.")
     plan.get_by_role("link", name="1 under way").click()
     page.wait_for_url("**/jobs?show=live")
 

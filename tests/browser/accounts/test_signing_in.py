@@ -10,9 +10,7 @@ from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
 from tests.support.program import Program
 
 
-def test_a_person_signs_in_where_they_wanted_to_go_chooses_a_theme_and_signs_out(
-    open_page: OpenPage, program: Program
-) -> None:
+def test_a_person_signs_in_chooses_a_theme_and_signs_out(open_page: OpenPage, program: Program) -> None:
     page = open_page("/", anonymous=True)
     expect(page.get_by_role("heading", level=1)).to_contain_text("side by side")
     page.get_by_role("link", name="Sign in").click()

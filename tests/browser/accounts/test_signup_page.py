@@ -28,9 +28,7 @@ def change_password(page: Page, current: str) -> None:
     page.get_by_role("button", name="Change it").click()
 
 
-def test_a_new_person_makes_an_account_is_led_where_they_wanted_to_go_and_changes_the_password(
-    open_page: OpenPage,
-) -> None:
+def test_a_new_person_makes_an_account_and_changes_the_password(open_page: OpenPage) -> None:
     page = open_page("/jobs", anonymous=True, quiet=False)
     page.wait_for_url(re.compile(r"/login\?next="))
     page.get_by_role("link", name="Make one").click()

@@ -15,7 +15,16 @@ from pytest_check import check
 from tests.browser import analyses, shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import BROKEN, click, expect_fine, expect_fits, expect_shown, expect_texts
+from tests.browser.expecting import (
+    BROKEN,
+    click,
+    expect_fine,
+    expect_fits,
+    expect_shown,
+    expect_texts,
+    expect_visible,
+    fill,
+)
 from tests.browser.recordings import SECONDS
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
@@ -98,11 +107,6 @@ def wait_at(film: Locator, time: float, near: float = 0.25) -> None:
         "([film, time, near]) => !film.seeking && film.readyState >= 2 && Math.abs(film.currentTime - time) <= near",
         arg=[film.element_handle(), time, near],
     )
-
-
-def type_into(field: Locator, text: str) -> None:
-    field.fill(text)
-    field.press("Tab")
 
 
 def test_from_an_empty_list_a_file_becomes_an_analysis_with_what_was_asked(
@@ -486,8 +490,7 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
     }  # fmt: skip
     page = open_result(open_page, backstage, "highlights", video, data=found("highlights", video) | nothing)
     with check("nothing stands out"):
-        expect(page.get_by_text("Nothing stands out.", exact=True)).to_be_visible()
-        expect(page.get_by_text(words)).to_be_visible()
+        expect_visible(page.get_by_text("Nothing stands out.", exact=True), page.get_by_text(words))
         expect(page.locator("[data-film=source]")).to_be_visible()
         expect(page.get_by_role("link", name="Download reel")).to_have_count(0)
         expect(page.locator("[data-segments] tbody tr")).to_have_count(58)
@@ -546,13 +549,13 @@ def test_a_reel_is_edited_and_cut_again(open_page: OpenPage, backstage: Backstag
 
     # An error is shown beside its field, and nothing is sent.
     start = editor.get_by_label("Start of moment 2")
-    type_into(start, "soon")
+    fill(start, "soon", "Tab")
     expect(rows.nth(1)).to_contain_text("Write a time such as 1:23.5.")
-    type_into(start, "3.5")
+    fill(start, "3.5", "Tab")
     expect(rows.nth(1)).to_contain_text("It begins before moment 1 ends.")
     editor.get_by_role("button", name="Cut the reel").click()
     expect(start).to_be_focused()
-    type_into(start, "0:07")
+    fill(start, "0:07", "Tab")
     expect(editor.get_by_role("status")).to_have_text("2 moments, 3 s")
     expect(editor.get_by_label("End of moment 2")).to_be_focused()
 
@@ -615,7 +618,7 @@ def test_data_is_saved_and_a_failed_cut_said(open_page: OpenPage, backstage: Bac
     page.get_by_role("button", name="Edit reel").click()
     editor = page.get_by_role("region", name="Edit the reel")
     expect_fine(page)
-    type_into(editor.get_by_label("End of moment 1"), "5")
+    fill(editor.get_by_label("End of moment 1"), "5", "Tab")
     editor.get_by_role("button", name="Cut the reel").click()
     expect(page.get_by_role("alert")).to_have_text("The reel is as it was. The disk is full.")
     expect(editor.get_by_label("End of moment 1")).to_have_value("0:05.000")

@@ -14,17 +14,13 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import BROKEN, expect_fine, expect_fits, expect_texts
+from tests.browser.expecting import BROKEN, expect_fine, expect_fits, expect_texts, expect_visible
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("empty_library")
 API = "/api/v1/videos"
-
-
-@pytest.fixture(autouse=True)
-def _empty(backstage: Backstage) -> None:
-    backstage.no_videos()
 
 
 @pytest.fixture
@@ -294,14 +290,11 @@ def test_a_late_answer_takes_nothing_away(open_page: OpenPage, put: Callable[...
     expect(card(page, "The newer one")).to_be_visible()
     answer = re.sub(r'"updated_at":\s*"[^"]*"', '"updated_at": "2100-01-01T00:00:00Z"', answer)
     route.fulfill(content_type="application/json", body=answer.replace("The older one", "Told late"))
-    expect(card(page, "Told late")).to_be_visible()
-    expect(card(page, "The newer one")).to_be_visible()
+    expect_visible(card(page, "Told late"), card(page, "The newer one"))
 
 
 @pytest.mark.services
-def test_a_file_is_refused_beside_its_field_and_an_upload_can_be_stopped(
-    open_page: OpenPage, moderator: str, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_an_upload_is_stopped(open_page: OpenPage, moderator: str, recordings: list[Recording], tmp_path: Path) -> None:
     large = shelf.padded(recordings[0].path, tmp_path / "large.mp4", 2**24)
     page = open_page("/catalogue", session=moderator, quiet=False)
     dialog = begin_video(page, "Large")
@@ -324,9 +317,7 @@ def test_a_file_is_refused_beside_its_field_and_an_upload_can_be_stopped(
 
 
 @pytest.mark.services
-def test_people_report_a_video_and_moderators_see_and_hide_it_by_keys_too(
-    open_page: OpenPage, put: Callable[..., str], moderator: str, backstage: Backstage
-) -> None:
+def test_a_report_is_judged(open_page: OpenPage, put: Callable[..., str], moderator: str, backstage: Backstage) -> None:
     video = put("One", category="Maps")
     put("Away", minutes=1, is_hidden=True)
     put("Empty", minutes=2, status="uploading")
@@ -377,9 +368,7 @@ def test_people_report_a_video_and_moderators_see_and_hide_it_by_keys_too(
 
 
 @pytest.mark.services
-def test_admins_delete_and_restore_a_video(
-    open_page: OpenPage, put: Callable[..., str], admin: str, backstage: Backstage
-) -> None:
+def test_admins_delete_videos(open_page: OpenPage, put: Callable[..., str], admin: str, backstage: Backstage) -> None:
     video = put("One")
     put("Two", minutes=1)
     page = open_page("/catalogue", session=admin)

@@ -15,19 +15,15 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import DESK, PHONE, OpenPage, Recording
-from tests.browser.expecting import expect_fits, expect_texts
+from tests.browser.expecting import expect_fits, expect_texts, type_text
 from tests.browser.test_accessibility import axe_findings
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("empty_library")
 AT_ONCE = 15_000  # ms until a change shows in another browser, also on a busy machine
 MERGED = 20_000
 ROUNDS = 40
 MIB = 2**20
-
-
-@pytest.fixture(autouse=True)
-def _empty(backstage: Backstage) -> None:
-    backstage.no_videos()
 
 
 @pytest.fixture
@@ -125,8 +121,7 @@ def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], back
     ]  # fmt: skip
     field = page.locator("#tag-input")
     field.focus()
-    page.keyboard.type("one, two")
-    page.keyboard.press("Enter")
+    type_text(page, "one, two", "Enter")
     assert tags(page) == ["mma", "one", "two"]
     page.keyboard.press("Backspace")
     expect(page.get_by_role("button", name="Remove two")).to_be_focused()

@@ -18,7 +18,7 @@ from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.challenge_maker import API, OWNER, TEXTS, Film, Maker, film
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage
-from tests.browser.expecting import expect_fine, expect_fits, expect_shown, expect_texts
+from tests.browser.expecting import expect_fine, expect_fits, expect_shown, expect_texts, expect_visible, hold
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -194,8 +194,7 @@ def test_a_busy_page_shows_no_other_part(open_page: OpenPage, maker: Maker, film
 def test_the_page_tells_what_plays_and_obeys_keys(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
     one = films["long"]
     page = visit(open_page, maker.of(one))
-    expect(page.get_by_role("heading", name=TITLE)).to_be_visible()
-    expect(page.get_by_text("by mira · two are true, one is a lie")).to_be_visible()
+    expect_visible(page.get_by_role("heading", name=TITLE), page.get_by_text("by mira · two are true, one is a lie"))
     for number in (1, 2, 3):
         expect_texts(option(page, number), "not yet watched", TEXTS[number - 1])
     expect(part(page, 2)).to_have_text(f"2 0:05, {TEXTS[1]}")
@@ -313,8 +312,7 @@ def test_a_guess_is_made_once_and_answered_in_place(open_page: OpenPage, maker: 
     guess(page, 2)
     heading = page.get_by_role("heading", name="You found it.")
     expect(heading).to_be_focused()
-    expect(page.get_by_text("Number 2 was the lie.", exact=True)).to_be_visible()
-    expect(page.get_by_text("3 of 4 players found it.")).to_be_visible()
+    expect_visible(page.get_by_text("Number 2 was the lie.", exact=True), page.get_by_text("3 of 4 players found it."))
     expect_texts(option(page, 1), "True", "1 of 4 chose it")
     expect_texts(option(page, 2), "The lie, and your guess", "3 of 4 chose it")
     expect(page.get_by_role("radio")).to_have_count(0)
@@ -332,12 +330,7 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, maker:
     maker.guess(challenge=played, player=ACCOUNT, index=0)
     maker.of(films["30"], owner=ACCOUNT)
     page = visit(open_page, first)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(f"**{API}/{first}", hold)
+    held = hold(page, f"**{API}/{first}")
     guess(page, 1)
     expect(page.get_by_role("heading", name="Not this time.")).to_be_focused()
     expect(page.get_by_text("You said 1, but number 3 was the lie.")).to_be_visible()
@@ -460,9 +453,7 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
 
 
 @pytest.mark.services
-def test_an_own_challenge_is_shared_and_deleted(
-    open_page: OpenPage, maker: Maker, backstage: Backstage, films: dict[str, Film]
-) -> None:
+def test_an_own_one_is_deleted(open_page: OpenPage, maker: Maker, backstage: Backstage, films: dict[str, Film]) -> None:
     challenge, withheld = (maker.of(films["30"], owner=ACCOUNT) for _ in range(2))
     maker.guess(challenge=challenge, player="ann", index=0)
     page = visit(open_page, challenge)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser import shelf
 from tests.browser.challenge_maker import API, Film, Maker, film
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage
-from tests.browser.expecting import BROKEN, expect_fine, expect_texts
+from tests.browser.expecting import BROKEN, expect_absent, expect_fine, expect_texts, hold
 from tests.support.waiting import wait_until
 
 
@@ -81,12 +81,7 @@ def test_challenges_are_listed_and_the_address_keeps_a_search(open_page: OpenPag
 def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, maker: Maker, short: Film) -> None:
     maker.of(short, poster=True)
     page = open_page("/account", quiet=False)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route(f"**{API}?status=published*", hold, times=1)
+    held = hold(page, f"**{API}?status=published*", times=1)
     page.goto("/challenges")
     expect(page.locator("[data-list-state] .skeleton").first).to_be_visible()
     held[0].fulfill(status=500, json=BROKEN)
@@ -94,8 +89,7 @@ def test_the_list_says_that_it_loads_failed_or_is_empty(open_page: OpenPage, mak
     expect_texts(note, "The list could not be loaded.", "request 7f3a")
     note.get_by_role("button", name="Try again").click()
     expect(cards(page)).to_have_count(1)
-    expect(note).to_have_count(0)
-    expect(page.locator(".skeleton")).to_have_count(0)
+    expect_absent(note, page.locator(".skeleton"))
     # Its picture's file is not there.
     expect(cards(page).locator(".none svg")).to_be_visible()
     expect(cards(page).locator("img")).to_have_count(0)

@@ -15,7 +15,7 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, OpenPage, evaluate_module
-from tests.browser.expecting import click, expect_fine, expect_texts
+from tests.browser.expecting import click, expect_fine, expect_texts, expect_visible
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import RECIPES, render_clip
 from tests.support.program import Program
@@ -267,11 +267,6 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
     session = shelf.throttle(page, 700_000)
     count = 0
 
-    def limit(bytes_a_second: int) -> None:
-        session.send("Network.emulateNetworkConditions", {
-            "offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_a_second,
-        })  # fmt: skip
-
     def fail_each_fourth(route: Route) -> None:
         nonlocal count
         count += 1
@@ -291,10 +286,10 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
     page.get_by_role("button", name="Pause").click()
     expect(page.locator(".working")).to_contain_text("Paused by you")
     before = len(sent)
-    limit(-1)
+    shelf.set_rate(session, -1)
     page.wait_for_function("(since) => performance.now() > since + 1500", arg=page.evaluate("performance.now()"))
     assert len(sent) == before
-    limit(700_000)
+    shelf.set_rate(session, 700_000)
     page.get_by_role("button", name="Resume").click()
     wait_sent(page, 45)
     known = set(there)
@@ -503,10 +498,7 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
 def test_statements_are_dropped_moved_and_go_on_in_another_tab(open_page: OpenPage, clips: list[Path]) -> None:
     page = open_form(open_page)
     box: Any = slot(page, 3).bounding_box()
-    session = page.context.new_cdp_session(page)
-    data = {"items": [], "files": [str(clips[1]), str(clips[0])], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        session.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 60, "y": box["y"] + 60, "data": data})
+    shelf.drop(page, clips[1], clips[0], x=box["x"] + 60, y=box["y"] + 60)
     # The first file goes to this statement, the second to a free one.
     expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
     expect(slot(page, 1)).to_contain_text("my clip 1.mp4")
@@ -536,8 +528,7 @@ def test_statements_are_dropped_moved_and_go_on_in_another_tab(open_page: OpenPa
     other.goto("/challenges/new")
     expect(other.get_by_role("heading", name="A challenge is being made in another tab")).to_be_visible()
     other.get_by_role("button", name="Go on here").click()
-    expect(slot(other, 2).locator("video")).to_be_visible()
-    expect(page.get_by_role("heading", name="It goes on in another tab")).to_be_visible()
+    expect_visible(slot(other, 2).locator("video"), page.get_by_role("heading", name="It goes on in another tab"))
 
 
 @pytest.mark.services

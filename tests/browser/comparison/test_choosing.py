@@ -11,16 +11,13 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, OpenPage, Recording
+from tests.browser.expecting import expect_texts, press
 from tests.support.program import Program
 
+pytestmark = pytest.mark.usefixtures("empty_library")
 MIB = 2**20
 FOLDERS = "/compare?new&from=folders"
 LIBRARY = "/compare?new"
-
-
-@pytest.fixture(autouse=True)
-def _empty(backstage: Backstage) -> None:
-    backstage.no_videos()
 
 
 def box(page: Page, name: str) -> Locator:
@@ -34,9 +31,7 @@ def expect_chosen(page: Page, *names: str) -> None:
         expect(chosen.nth(at)).to_have_attribute("title", name)
 
 
-def test_recordings_of_the_folders_are_found_chosen_ordered_and_compared_by_keys_and_pointer(
-    open_page: OpenPage,
-) -> None:
+def test_recordings_of_folders_are_chosen_ordered_and_compared_by_keys_and_pointer(open_page: OpenPage) -> None:
     page = open_page(FOLDERS)
     files, slots = page.locator("[data-grid] li"), page.locator("[data-tray] .slot")
     search, create = page.get_by_label("Search recordings"), page.locator("[data-create]")
@@ -58,8 +53,7 @@ def test_recordings_of_the_folders_are_found_chosen_ordered_and_compared_by_keys
     page.keyboard.press("Space")
     expect(page.get_by_role("checkbox", name="alpha.mp4, chosen as A")).to_be_focused()
     expect(create).to_have_attribute("aria-disabled", "true")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Space")
+    press(page, "Tab", "Space")
     expect(create).to_have_attribute("aria-disabled", "false")
     box(page, "charlie.mp4").check()
     expect(box(page, "notes.mp4")).to_be_disabled()
@@ -77,9 +71,7 @@ def test_recordings_of_the_folders_are_found_chosen_ordered_and_compared_by_keys
 
 
 @pytest.mark.services
-def test_the_library_comes_first_is_narrowed_and_leads_to_the_folders_where_it_is_empty(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_the_library_is_narrowed_or_leads_to_the_folders(open_page: OpenPage, backstage: Backstage) -> None:
     page = open_page(LIBRARY, quiet=False)
     expect(page.get_by_role("heading", name="No videos in your library yet")).to_be_visible()
     page.get_by_role("button", name="Look in the folders").click()
@@ -87,8 +79,7 @@ def test_the_library_comes_first_is_narrowed_and_leads_to_the_folders_where_it_i
     box(page, "notes.mp4").check()
     page.locator("[data-create]").click()
     problem = page.locator("[data-create-error]")
-    expect(problem).to_contain_text("The comparison was not made.")
-    expect(problem).to_contain_text("B:")
+    expect_texts(problem, "The comparison was not made.", "B:")
     expect(page.locator("[data-create]")).to_have_attribute("aria-disabled", "false")
     for name in ("B, notes.mp4", "A, alpha.mp4"):
         page.get_by_role("button", name=f"Remove {name}").click()
@@ -119,13 +110,8 @@ def test_the_library_comes_first_is_narrowed_and_leads_to_the_folders_where_it_i
     expect_chosen(page, "Short", "Other", "Broadcast")
 
 
-# Files of this device
-
-
 @pytest.mark.services
-def test_dropped_files_are_sent_and_join_when_they_are_here_and_a_removed_one_is_given_up(
-    open_page: OpenPage, program: Program, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_dropped_files_join(open_page: OpenPage, program: Program, recordings: list[Recording], tmp_path: Path) -> None:
     large = shelf.padded(recordings[1].path, tmp_path / "round_9.mp4", 12 * MIB)
     (tmp_path / "notes.mp4").write_bytes(b"These are notes, not a video. " * 1000)
     page = open_page(LIBRARY, quiet=False)

@@ -40,7 +40,7 @@ def test_quick_copies_are_made_and_played(
     expect_sources(page, ORIGINAL)
 
 
-def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_goes_on(
+def test_one_is_refused(
     open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording]
 ) -> None:
     backstage.no_copies()
@@ -70,9 +70,7 @@ def test_what_was_begun_is_made_when_the_next_is_refused_and_who_plays_copies_go
     expect(toggle).to_have_attribute("aria-pressed", "true")
 
 
-def test_quick_copies_are_offered_where_seeking_is_slow(
-    open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any]
-) -> None:
+def test_slow_seeks_offer_copies(open_page: OpenPage, backstage: Backstage, comparison: dict[str, Any]) -> None:
     backstage.no_copies()
     page = open_page(f"/compare/{comparison['session_id']}")
     expect(page.locator("[data-sync-word]")).to_have_text("on the frame")

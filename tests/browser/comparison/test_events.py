@@ -14,24 +14,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import PHONE, OpenPage, Recording
+from tests.browser.expecting import expect_fits, fill, press, type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
 from vodplatform.demo.barcode import decode_barcode
 
 STROKE = {"tool": "box", "color": "#ff0000", "width": 12, "points": [[0.25, 0.25], [0.75, 0.75]]}
-
-
-@pytest.fixture
-def address(comparison: dict[str, Any]) -> str:
-    return f"/compare/{comparison['session_id']}"
-
-
-@pytest.fixture
-def page(open_page: OpenPage, address: str) -> Page:
-    page = open_page(address)
-    wait_until_standing(page)
-    return page
 
 
 class Events:
@@ -72,17 +61,14 @@ def details(page: Page) -> Locator:
     return page.get_by_role("region", name="The chosen event")
 
 
-def test_a_moment_is_marked_named_changed_deleted_and_undone_and_others_see_it_at_once(
-    page: Page, open_page: OpenPage, address: str, events: Events
-) -> None:
+def test_others_see_each_change_of_an_event(page: Page, open_page: OpenPage, address: str, events: Events) -> None:
     there = open_page(address)
     expect(there.get_by_text("No events yet")).to_be_visible()
     page.locator("[data-lanes]").press("PageUp")
     wait_until_standing(page)
     page.keyboard.press("m")
     # Letters that are keys elsewhere are letters here.
-    page.keyboard.type("Mark kills")
-    page.keyboard.press("Enter")
+    type_text(page, "Mark kills", "Enter")
     expect(rows(page)).to_have_count(1)
     expect(rows(page)).to_contain_text("Mark kills")
     event = events.one()
@@ -90,9 +76,7 @@ def test_a_moment_is_marked_named_changed_deleted_and_undone_and_others_see_it_a
     assert event["global_time"] == pytest.approx(10, abs=0.02)
     expect(page.get_by_role("button", name="Play")).to_be_visible()
     # The keys are back: another one, given up.
-    page.keyboard.press("m")
-    page.keyboard.press("Escape")
-    page.keyboard.press("k")
+    press(page, "m", "Escape", "k")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()
     page.keyboard.press("k")
     assert len(events.all()) == 1
@@ -103,12 +87,10 @@ def test_a_moment_is_marked_named_changed_deleted_and_undone_and_others_see_it_a
         (details(there).get_by_label("Name", exact=True), "New", {"label": "New"}),
         (details(there).get_by_label("Kind"), "Smoke grenade", {"kind": "smoke_grenade"}),
     ):
-        field.fill(value)
-        field.press("Enter")
+        fill(field, value)
         events.wait_for(**changed)
     end = details(there).get_by_label(re.compile("End on the shared clock"))
-    end.fill("1:00:00")
-    end.press("Enter")
+    fill(end, "1:00:00")
     wait_until(lambda: events.one()["end"] is not None)
     expect(rows(page)).to_contain_text("New")
     details(there).get_by_role("button", name="Delete").click()
@@ -125,12 +107,10 @@ def test_a_moment_is_marked_named_changed_deleted_and_undone_and_others_see_it_a
 @pytest.mark.services
 def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: Program, events: Events) -> None:
     page.keyboard.press("c")
-    page.keyboard.type("Why is nobody here?")
-    page.keyboard.press("Enter")
+    type_text(page, "Why is nobody here?", "Enter")
     expect(rows(page)).to_contain_text("open")
     reply = details(page).get_by_label("Reply")
-    reply.fill("I was reloading.")
-    reply.press("Enter")
+    fill(reply, "I was reloading.")
     expect(details(page).locator(".thread li")).to_contain_text("I was reloading.")
     details(page).get_by_role("button", name="Mark as done").click()
     wait_until(lambda: events.one()["resolved"])
@@ -152,9 +132,7 @@ def test_a_comment_has_a_thread_and_what_is_typed_is_kept(page: Page, program: P
 
 
 @pytest.mark.services
-def test_a_click_and_n_and_p_lead_to_the_frame_of_an_event_and_an_offset_parts_what_is_joined(
-    page: Page, events: Events
-) -> None:
+def test_events_are_reached_by_click_and_keys_and_joined_by_offsets(page: Page, events: Events) -> None:
     for vod, time in (("A", 14.0), ("B", 16.0), ("C", 18.0)):
         events.make(vod_id=vod, time=time, label=f"of {vod}")
     expect(rows(page)).to_have_count(3)
@@ -180,11 +158,9 @@ def test_a_click_and_n_and_p_lead_to_the_frame_of_an_event_and_an_offset_parts_w
     expect(rows(page)).to_have_count(4)
     expect(rows(page).last.locator(".letter-badge")).to_have_text(["A", "B"])
     expect(page.locator("[data-event-layer] .marker")).to_have_count(6)  # three, and one of all and of each
-    offset.fill(f"{own + 2:+.3f}")
-    offset.press("Enter")
+    fill(offset, f"{own + 2:+.3f}")
     expect(rows(page)).to_have_count(5)
-    offset.fill(f"{own:+.3f}")
-    offset.press("Enter")
+    fill(offset, f"{own:+.3f}")
     expect(rows(page)).to_have_count(4)
 
 
@@ -280,9 +256,7 @@ def test_the_list_is_filtered_saved_as_a_file_and_read_again(page: Page, events:
 
 
 @pytest.mark.services
-def test_a_long_list_is_one_stop_for_the_keys_and_draws_only_what_is_in_view(
-    page: Page, program: Program, events: Events
-) -> None:
+def test_a_long_list_is_one_tab_stop_and_partly_drawn(page: Page, program: Program, events: Events) -> None:
     marks = [{"global_time": n / 20, "kind": "kill", "label": f"n {n}"} for n in range(500)]
     program.call("POST", f"{events.path}/events/import", marks)
     expect(page.locator("[data-event-count]")).to_have_text("500")
@@ -290,18 +264,14 @@ def test_a_long_list_is_one_stop_for_the_keys_and_draws_only_what_is_in_view(
     assert 5 < page.locator("[data-event-layer] .marker").count() < 150
     expect(page.locator("[data-event-list] .event-row[tabindex='0']")).to_have_count(1)
     page.get_by_role("button", name="Find events, events as files").focus()
-    page.keyboard.press("Tab")
-    page.keyboard.press("End")
+    press(page, "Tab", "End")
     expect(page.locator(":focus")).to_contain_text("n 499")
-    page.keyboard.press("Home")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("Enter")
+    press(page, "Home", "ArrowDown", "Enter")
     expect(details(page).get_by_label("Name", exact=True)).to_have_value("n 1")
     page.keyboard.press("Enter")
     expect(details(page).get_by_label("Name", exact=True)).to_be_focused()
     # The first keeps what is typed, the second closes and leads back.
-    page.keyboard.type("x")
-    page.keyboard.press("Escape")
+    type_text(page, "x", "Escape")
     wait_until(lambda: any(event["label"].endswith("x") for event in events.all()))
     page.keyboard.press("Escape")
     expect(page.locator(":focus")).to_have_attribute("data-event", re.compile("-"))
@@ -313,7 +283,7 @@ def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, ev
     page = open_page(address, size=PHONE)
     rows(page).tap()
     expect(page.locator("[data-pane=A] .drawing path")).to_have_count(2)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_fits(page)
 
 
 @pytest.mark.services
@@ -349,9 +319,7 @@ def test_the_program_finds_events_and_a_reel_of_one_kind_is_asked_for(page: Page
 
 
 @pytest.mark.services
-def test_events_are_printed_with_the_frames_of_their_moment(
-    page: Page, events: Events, recordings: list[Recording]
-) -> None:
+def test_events_are_printed_with_their_frames(page: Page, events: Events, recordings: list[Recording]) -> None:
     events.make(vod_id="A", time=10.0, label="Plain")
     events.make(vod_id="B", time=8.0, kind="comment", body="Why, @watcher?", drawing={"strokes": [STROKE]})
     page.get_by_role("button", name="Find events, events as files").click()

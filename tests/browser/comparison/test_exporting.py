@@ -24,11 +24,6 @@ STANDS_AT = """(T) =>
     Math.abs(Number(document.querySelector("[data-lanes]").getAttribute("aria-valuenow")) - T) < 0.006"""
 
 
-@pytest.fixture
-def address(comparison: dict[str, Any]) -> str:
-    return f"/compare/{comparison['session_id']}"
-
-
 def ask_for(page: Page, layout: str) -> Any:
     page.get_by_role("button", name="Export").click()
     dialog = page.get_by_role("dialog", name="Export a video")
@@ -38,9 +33,7 @@ def ask_for(page: Page, layout: str) -> Any:
     return dialog
 
 
-def test_what_cannot_be_exported_is_said_and_every_tenth_frame_is_the_one_that_the_page_shows(
-    open_page: OpenPage, address: str, tmp_path: Path
-) -> None:
+def test_each_tenth_frame_is_what_the_page_shows(open_page: OpenPage, address: str, tmp_path: Path) -> None:
     page = open_page(address, quiet=False)
     wait_until_standing(page)
     dialog = ask_for(page, "Wipe")

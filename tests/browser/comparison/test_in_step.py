@@ -12,6 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import shelf
 from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of, sign_in
+from tests.browser.expecting import fill, press
 from tests.browser.pixels import frames_on_screen, spread, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until, within
@@ -112,10 +113,8 @@ def draw_box(page: Page, recording: Recording) -> None:
 
 
 def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seeks_and_a_change_of_speed(
-    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+    page: Page, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
 ) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
     offsets = {vod["vod_id"]: vod["offset"] for vod in comparison["vods"]}
     lanes: Any = page.locator("[data-lanes]").bounding_box()
     for share in (0.21, 0.618, 0.43, 0.777):
@@ -136,9 +135,7 @@ def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seek
 
     start_playing(page)
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= within(HALF_A_FRAME)
-    page.keyboard.press("Home")
-    page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("j")
+    press(page, "Home", "Shift+ArrowRight", "j")
     expect(page.locator("[data-sync-word]")).to_have_text("in step")
     assert look_while_playing(page, rates, starts)[LOOKS // 2] <= within(HALF_A_FRAME)
 
@@ -146,17 +143,14 @@ def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seek
 def start_playing(page: Page) -> None:
     """Play from where all of the videos have begun."""
     page.locator("[data-lanes]").press("Home")
-    page.keyboard.press("Shift+ArrowRight")
-    page.keyboard.press("k")
+    press(page, "Shift+ArrowRight", "k")
     expect(page.locator("[data-sync-word]")).to_have_text("in step")
 
 
 @pytest.mark.services
 def test_a_step_moves_the_focused_video_by_exactly_one_frame(
-    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+    page: Page, rates: dict[str, Fraction], starts: dict[str, float]
 ) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
     for letter in "ABC":
@@ -182,9 +176,7 @@ def wait_for_frame(page: Page, letter: str, frame: int) -> dict[str, int]:
 
 
 @pytest.mark.services
-def test_steps_through_a_video_of_variable_frame_rate_leave_no_frame_out(
-    open_page: OpenPage, program: Program, recordings: list[Recording]
-) -> None:
+def test_steps_at_variable_rate_skip_none(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     variable = recordings[0].path.with_name("echo.mp4")
     session = make_comparison(program, [variable, recordings[1].path])
     page = open_page(f"/compare/{session['session_id']}")
@@ -206,10 +198,8 @@ def test_steps_through_a_video_of_variable_frame_rate_leave_no_frame_out(
 
 @pytest.mark.services
 def test_all_wait_for_a_video_that_runs_dry_and_continue_together(
-    open_page: OpenPage, comparison: dict[str, Any], rates: dict[str, Fraction], starts: dict[str, float]
+    page: Page, rates: dict[str, Fraction], starts: dict[str, float]
 ) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
     start_playing(page)
     page.evaluate(
         """() => Object.defineProperty(document.querySelector('[data-pane=B] video'), 'readyState',
@@ -223,17 +213,12 @@ def test_all_wait_for_a_video_that_runs_dry_and_continue_together(
 
 
 @pytest.mark.services
-def test_a_video_whose_clock_runs_faster_is_where_the_formula_puts_it(
-    open_page: OpenPage, comparison: dict[str, Any], program: Program
-) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
+def test_a_faster_clock_moves_a_video(page: Page, comparison: dict[str, Any], program: Program) -> None:
     page.locator("[data-lanes]").press("Shift+ArrowRight")  # where all of them are on
     wait_until_standing(page)
     page.get_by_role("tab", name="Calibrate").click()
     field = page.get_by_label("How much faster the clock of B runs, in ppm")
-    field.fill("1000")
-    field.press("Enter")
+    fill(field, "1000")
     path = f"{BASE}/{comparison['session_id']}/offsets"
     wait_until(lambda: vod_b(program, comparison)["drift_ppm"] == 1000, 10, "the drift that was typed")
     # A second beside its place by the drift alone, wherever it stands.

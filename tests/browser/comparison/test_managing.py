@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage, session_of
+from tests.browser.expecting import fill, press
 from tests.support.program import BASE, CallFailed, Program
 
 pytestmark = pytest.mark.services
@@ -19,9 +20,7 @@ def choose_action(page: Page, session_id: str, action: str) -> None:
     page.get_by_role("menuitem", name=action).click()
 
 
-def test_it_is_renamed_copied_found_by_name_and_deleted_in_the_list(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
+def test_one_is_renamed_copied_and_deleted(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
     session_id = comparison["session_id"]
     page = open_page("/compare", quiet=False)
     row, dialog = page.locator(f"tr[data-session='{session_id}']"), page.get_by_role("dialog")
@@ -40,8 +39,7 @@ def test_it_is_renamed_copied_found_by_name_and_deleted_in_the_list(
     name.fill("  ")
     save.click()
     expect(page.get_by_text("A name is needed.")).to_be_visible()
-    name.fill("Grand <final>")
-    name.press("Enter")
+    fill(name, "Grand <final>")
     expect(row.get_by_role("link")).to_have_text("Grand <final>")
     expect(row.get_by_role("button", name="Actions for Grand <final>")).to_be_focused()
     assert session_of(program, session_id)["name"] == "Grand <final>"
@@ -51,11 +49,9 @@ def test_it_is_renamed_copied_found_by_name_and_deleted_in_the_list(
     expect(page.get_by_role("heading", level=1)).to_contain_text("Grand <final> (copy)")
     page.goto("/compare")
     search = page.get_by_label("Search your comparisons")
-    search.fill("(copy)")
-    search.press("Enter")
+    fill(search, "(copy)")
     expect(page.locator("tr[data-session]")).to_have_count(1)
-    search.fill("nowhere")
-    search.press("Enter")
+    fill(search, "nowhere")
     expect(page.get_by_role("heading", name="No comparison has “nowhere” in its name")).to_be_visible()
     page.get_by_role("link", name="Show all").click()
     expect(row).to_be_visible()
@@ -81,8 +77,7 @@ def test_it_is_renamed_and_deleted_on_its_own_page(open_page: OpenPage, comparis
         expect(each.get_by_role("heading", level=1)).to_contain_text("Lower bracket")
         expect(each).to_have_title("Lower bracket · VOD Sync")
     manage.click()
-    page.keyboard.press("End")
-    page.keyboard.press("Enter")
+    press(page, "End", "Enter")
     expect(page.get_by_role("alertdialog")).to_contain_text("Delete the comparison “Lower bracket”?")
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/compare")
@@ -114,9 +109,7 @@ def test_it_is_archived_played_and_put_back(open_page: OpenPage, program: Progra
     assert session_of(program, comparison["session_id"])["archived"] is False
 
 
-def test_several_are_archived_and_deleted_at_once(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
+def test_several_are_archived_and_deleted(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
     session_id = comparison["session_id"]
     program.call("PATCH", f"{BASE}/{session_id}", {"name": "Quarter final"})
     for _ in range(2):

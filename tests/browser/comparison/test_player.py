@@ -9,19 +9,13 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import OpenPage, session_of
+from tests.browser.expecting import expect_texts, fill, press
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
 
 FRAME = 1001 / 30000  # seconds of one frame of B
-
-
-@pytest.fixture
-def page(open_page: OpenPage, comparison: dict[str, Any]) -> Page:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
-    return page
 
 
 def pane(page: Page, letter: str) -> Locator:
@@ -54,25 +48,20 @@ def offsets(program: Program, comparison: dict[str, Any]) -> Offsets:
     return Offsets(program, comparison)
 
 
-def test_offsets_are_nudged_typed_and_undone_and_the_layout_is_kept(
-    page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]
-) -> None:
+def test_offsets_layout_stay(page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]) -> None:
     before = offsets.of("B")
     page.get_by_role("button", name="B one frame later").click()
     offsets.wait_for("B", before + FRAME)
     page.keyboard.press("{")
     offsets.wait_for("B", before - 9 * FRAME)
     page.get_by_role("tab", name="History").click()
-    expect(page.locator("[data-history] li").first).to_contain_text("by hand")
-    expect(page.locator("[data-history] li").first).to_contain_text("watcher")
+    expect_texts(page.locator("[data-history] li").first, "by hand", "watcher")
     page.keyboard.press("Control+z")
     offsets.wait_for("B", before + FRAME)
     field = page.get_by_label("Offset of C in seconds")
-    field.fill("one second")
-    field.press("Enter")
+    fill(field, "one second")
     expect(field).to_have_attribute("aria-invalid", "true")
-    field.fill("−1,25")
-    field.press("Enter")
+    fill(field, "−1,25")
     expect(field).to_have_value("−1.250 s")
     offsets.wait_for("C", -1.25)
 
@@ -91,9 +80,7 @@ def test_offsets_are_nudged_typed_and_undone_and_the_layout_is_kept(
 
 
 @pytest.mark.services
-def test_nudges_are_one_change_that_can_be_undone_and_history_leads_back_to_each_place(
-    page: Page, offsets: Offsets
-) -> None:
+def test_nudges_are_one_change_and_history_leads_back(page: Page, offsets: Offsets) -> None:
     before = offsets.vod("B")
     later = page.get_by_role("button", name="B one frame later")
     later.evaluate("(button) => { for (let n = 0; n < 3; n += 1) button.click(); }")
@@ -115,8 +102,7 @@ def test_nudges_are_one_change_that_can_be_undone_and_history_leads_back_to_each
     assert len(offsets.vod("C")["offset_history"]) <= len(history) + 2
     field = page.get_by_label("Offset of C in seconds")
     for seconds in (12, 14):
-        field.fill(str(seconds))
-        field.press("Enter")
+        fill(field, str(seconds))
         offsets.wait_for("C", seconds)
     page.get_by_role("tab", name="History").click()
     rows = page.locator("[data-history] li")
@@ -131,15 +117,12 @@ def test_nudges_are_one_change_that_can_be_undone_and_history_leads_back_to_each
 
 
 @pytest.mark.services
-def test_what_is_typed_stays_over_the_changes_of_others_and_is_put_back_when_it_is_refused(
-    open_page: OpenPage, comparison: dict[str, Any], offsets: Offsets
-) -> None:
+def test_what_is_typed_stays_or_is_refused(open_page: OpenPage, comparison: dict[str, Any], offsets: Offsets) -> None:
     page = open_page(f"/compare/{comparison['session_id']}", quiet=False)
     wait_until_standing(page)
     field, other = page.get_by_label("Offset of C in seconds"), page.get_by_label("Offset of B in seconds")
     before = field.input_value()
-    field.fill("90000")
-    field.press("Enter")
+    fill(field, "90000")
     expect(page.locator("[data-toasts]")).to_contain_text("longer than the longest")
     expect(field).to_have_value(before)
     for typed in ("12.", "nonsense"):
@@ -154,9 +137,7 @@ def test_what_is_typed_stays_over_the_changes_of_others_and_is_put_back_when_it_
 
 
 @pytest.mark.services
-def test_a_video_that_moves_alone_is_aligned_where_it_is_put(
-    page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]
-) -> None:
+def test_a_free_video_is_aligned(page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]) -> None:
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
     pane(page, "B").get_by_role("button", name="Move B alone").click()
@@ -242,9 +223,7 @@ def test_sound_position_loop_and_pictures_obey_keys_and_buttons(page: Page) -> N
 
     slider.press("Home")
     slider.press("Shift+ArrowRight")
-    page.keyboard.press("i")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("o")
+    press(page, "i", "ArrowRight", "o")
     wait_until_standing(page)
     names: list[str] = []
     page.on("download", lambda download: names.append(download.suggested_filename))
@@ -252,8 +231,7 @@ def test_sound_position_loop_and_pictures_obey_keys_and_buttons(page: Page) -> N
     expect(page.locator("[data-toasts]")).to_contain_text("3 pictures saved.")
     wait_until(lambda: page.evaluate("1") and len(names) == 3)
     assert sorted(name.split("_")[-3] for name in names) == ["A", "B", "C"]
-    page.keyboard.press("ArrowLeft")
-    page.keyboard.press("k")
+    press(page, "ArrowLeft", "k")
     page.wait_for_function(
         """() => { const T = Number(document.querySelector('[data-lanes]').ariaValueNow); const was = window.__top ?? 0;
             window.__top = Math.max(was, T); return was > 5.9 && T < 5.6; }"""

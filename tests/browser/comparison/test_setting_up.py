@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import shelf
 from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of
+from tests.browser.expecting import press
 from tests.support.program import Program
 from tests.support.soundscapes import Take, scene, write
 from tests.support.waiting import wait_until
@@ -27,14 +28,11 @@ def box_of(page: Page) -> dict[str, float]:
     return found
 
 
-def test_the_box_moves_by_keys_shows_what_it_reads_and_is_kept_with_the_name(
-    open_page: OpenPage, comparison: dict[str, Any], program: Program
-) -> None:
+def test_the_box_moves_by_keys_and_is_kept(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     before = box_of(page)
     page.locator(".roi-box").focus()
-    for key in ("ArrowRight", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowDown", "Control+ArrowLeft"):
-        page.keyboard.press(key)
+    press(page, "ArrowRight", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowDown", "Control+ArrowLeft")
     after = box_of(page)
     moved = {name: round(after[name] - before[name], 4) for name in before}
     assert moved == {"x": 0.004, "y": 0.005, "width": 0.005, "height": 0.005}
@@ -51,9 +49,7 @@ def test_the_box_moves_by_keys_shows_what_it_reads_and_is_kept_with_the_name(
     assert box_of(page) == after
 
 
-def test_without_a_box_the_timer_is_looked_for_everywhere_and_that_is_said(
-    open_page: OpenPage, comparison: dict[str, Any]
-) -> None:
+def test_without_a_box_the_whole_picture_is_searched(open_page: OpenPage, comparison: dict[str, Any]) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
     expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
     page.get_by_role("button", name="Find offsets").press("Enter")
@@ -62,9 +58,7 @@ def test_without_a_box_the_timer_is_looked_for_everywhere_and_that_is_said(
     expect(page.locator("[data-align] > [tabindex='-1']")).to_be_focused()
 
 
-def test_a_recording_without_a_timer_is_refused_with_the_reason(
-    open_page: OpenPage, program: Program, recordings: list[Recording]
-) -> None:
+def test_a_missing_timer_is_refused(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     first = recordings[0].path
     session = make_comparison(program, [first, first.with_name("delta.mp4")])
     page = open_page(f"/compare/{session['session_id']}?setup")

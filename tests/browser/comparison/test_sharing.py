@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.expecting import click, type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
@@ -46,9 +47,7 @@ def invite(page: Page, rights: str) -> None:
     dialog.get_by_role("button", name="Close").click()
 
 
-def test_a_guest_finds_it_watches_comments_and_is_led_to_where_they_are_mentioned(
-    open_page: OpenPage, guest: str, address: str
-) -> None:
+def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: str, address: str) -> None:
     host = open_page(address)
     invite(host, "Watch and comment")
     there = open_page("/compare", session=guest)
@@ -62,8 +61,7 @@ def test_a_guest_finds_it_watches_comments_and_is_led_to_where_they_are_mentione
     wait_until_standing(host)
     wait_until(lambda: frames_on_screen(there)["A"] == 600)
     there.keyboard.press("c")
-    there.keyboard.type("Seen from here")
-    there.keyboard.press("Enter")
+    type_text(there, "Seen from here", "Enter")
     expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from here")
     # What a guest does to the clock moves nobody else.
     there.keyboard.press("Home")
@@ -76,8 +74,7 @@ def test_a_guest_finds_it_watches_comments_and_is_led_to_where_they_are_mentione
     expect(offers.get_by_role("option")).to_have_text(["guest"])
     host.keyboard.press("Enter")
     expect(offers).to_be_hidden()
-    host.keyboard.type("?")
-    host.keyboard.press("Enter")
+    type_text(host, "?", "Enter")
     expect(there.locator("[data-toasts]")).to_contain_text("watcher mentions you.")
     button = there.get_by_role("button", name="@ 1 event mentions you")
     button.click()
@@ -98,9 +95,7 @@ def test_a_guest_finds_it_watches_comments_and_is_led_to_where_they_are_mentione
     expect(host.get_by_text("mentions you")).to_have_count(0)
 
 
-def test_what_one_may_changes_while_one_watches_and_what_is_withdrawn_ends_on_the_page(
-    open_page: OpenPage, program: Program, guest: str, address: str
-) -> None:
+def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, guest: str, address: str) -> None:
     shares = f"{BASE}/{address.rsplit('/', 1)[1]}/shares"
     made = program.call("POST", shares, {"username": "guest", "role": "viewer"})["share"]
     there = open_page(address, session=guest, quiet=False)
@@ -113,8 +108,7 @@ def test_what_one_may_changes_while_one_watches_and_what_is_withdrawn_ends_on_th
     expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
 
     host = open_page(address)
-    host.get_by_role("button", name="Share").click()
-    host.get_by_role("button", name="Remove guest").click()
+    click(host, "Share", "Remove guest")
     expect_ended(there)
     there.reload()
     expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
@@ -176,13 +170,11 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     host.locator("[data-lanes]").press("PageUp")
     wait_until(lambda: frames_on_screen(there, only="A")["A"] == 600)
     there.keyboard.press("c")
-    there.keyboard.type("Seen from the train")
-    there.keyboard.press("Enter")
+    type_text(there, "Seen from the train", "Enter")
     expect(host.locator("[data-event-list] .event-row")).to_contain_text("Seen from the train")
     # The address with the secret is told to nobody, not even to this program.
     assert not [headers for headers in asked if "/r/" in headers.get("referer", "")]
-    host.get_by_role("button", name="Share").click()
-    host.get_by_role("button", name="Withdraw the link").click()
+    click(host, "Share", "Withdraw the link")
     expect_ended(there)
     there.goto(link)
     expect(there.get_by_role("heading", name="Page not found")).to_be_visible()

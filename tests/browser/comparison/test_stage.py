@@ -9,19 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, OpenPage, session_of
+from tests.browser.expecting import press
 from tests.browser.pixels import wait_until_standing
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
 SIDEWAYS = (844, 390)
-
-
-@pytest.fixture
-def page(open_page: OpenPage, comparison: dict[str, Any]) -> Page:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    wait_until_standing(page)
-    return page
 
 
 def picture(page: Page, letter: str) -> dict[str, float]:
@@ -79,15 +73,12 @@ def test_the_pictures_have_most_of_the_window_and_the_side_panel_stays_as_it_was
     expect(page.locator(".transport")).to_have_css("opacity", "0")
     page.mouse.move(300, 300)
     expect(page.locator(".transport")).to_have_css("opacity", "1")
-    page.keyboard.press("k")
-    page.keyboard.press("f")
+    press(page, "k", "f")
     expect(page.locator("body")).not_to_have_attribute("data-immersive", "")
     expect(page.locator(".side")).to_be_visible()
 
 
-def test_a_phone_held_sideways_gives_the_pictures_most_of_its_height_and_a_way_out_of_everything(
-    open_page: OpenPage, comparison: dict[str, Any]
-) -> None:
+def test_a_phone_held_sideways_shows_large_pictures(open_page: OpenPage, comparison: dict[str, Any]) -> None:
     page = open_page(f"/compare/{comparison['session_id']}", size=SIDEWAYS)
     wait_until_standing(page)
     box = picture(page, "A")
@@ -149,9 +140,7 @@ def test_a_finger_scrolls_the_alignment_page_over_its_picture(open_page: OpenPag
     expect(box).not_to_have_attribute("data-suggested", "")
 
 
-def test_a_phone_held_upright_shows_all_pictures_until_they_are_moved_against_each_other(
-    open_page: OpenPage, comparison: dict[str, Any]
-) -> None:
+def test_a_phone_held_upright_shows_all_pictures(open_page: OpenPage, comparison: dict[str, Any]) -> None:
     page = open_page(f"/compare/{comparison['session_id']}", size=PHONE)
     wait_until_standing(page)
     bar: Any = page.locator(".transport").bounding_box()
@@ -164,9 +153,7 @@ def test_a_phone_held_upright_shows_all_pictures_until_they_are_moved_against_ea
     expect(earlier).to_be_visible()
 
 
-def test_the_wipe_is_dragged_and_wheel_and_fingers_zoom_on_the_picture(
-    page: Page, program: Program, comparison: dict[str, Any]
-) -> None:
+def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison: dict[str, Any]) -> None:
     page.keyboard.press("w")
     box = picture(page, "A")
     middle = box["y"] + box["height"] / 2

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import OpenPage
+from tests.browser.expecting import type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
@@ -50,13 +51,11 @@ def test_a_team_reviews_a_match(pages: tuple[Page, Page]) -> None:
     wait_for_frame([owner, editor], "A", 600)
     expect(who_is_here(owner)).to_contain_text("jonas, editor, moved the clock last")
     editor.keyboard.press("m")
-    editor.keyboard.type("First contact")
-    editor.keyboard.press("Enter")
+    type_text(editor, "First contact", "Enter")
     rows = owner.locator("[data-event-list] .event-row")
     expect(rows).to_contain_text("First contact")
     owner.keyboard.press("c")
-    owner.keyboard.type("Who covers the left?")
-    owner.keyboard.press("Enter")
+    type_text(owner, "Who covers the left?", "Enter")
     expect(editor.locator("[data-event-list] .event-row")).to_have_count(2)
     owner.keyboard.press("e")
     area: Any = owner.locator(".sketch").bounding_box()

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage, session_of
+from tests.browser.expecting import fill
 from tests.browser.pixels import wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
@@ -35,16 +36,13 @@ def wait_in(page: Page, condition: Callable[[], bool]) -> None:
     wait_until(lambda: page.evaluate("new Promise((r) => requestAnimationFrame(r))") is not False and condition())
 
 
-def test_seeks_speed_pauses_and_offsets_are_shared(
-    viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
-) -> None:
+def test_clock_and_offsets_are_shared(viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]) -> None:
     here, there = viewers
     here.locator("[data-lanes]").press("PageUp")
     wait_in(there, lambda: time_of(there) == 10)
     there.locator("[data-lanes]").press("ArrowLeft")
     wait_in(here, lambda: time_of(here) == 9)
-    here.get_by_label("Offset of C in seconds").fill("+2.5")
-    here.get_by_label("Offset of C in seconds").press("Enter")
+    fill(here.get_by_label("Offset of C in seconds"), "+2.5")
     expect(there.get_by_label("Offset of C in seconds")).to_have_value("+2.500 s")
 
     here.locator("[data-lanes]").press("k")
@@ -60,9 +58,7 @@ def test_seeks_speed_pauses_and_offsets_are_shared(
     assert time_of(here) == pytest.approx(time_of(there), abs=0.011)
 
 
-def test_a_seek_counts_that_comes_just_before_another_change_made_here(
-    viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
-) -> None:
+def test_a_seek_before_a_change(viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]) -> None:
     here, there = viewers
     url, seconds = f"{BASE}/{comparison['session_id']}", 0
 
@@ -84,9 +80,7 @@ def test_a_seek_counts_that_comes_just_before_another_change_made_here(
         wait_in(there, lambda moved=seconds + 10: time_of(there) == moved)  # type: ignore[misc]
 
 
-def test_scrubbing_does_not_fight_its_own_echo_and_the_last_position_wins(
-    viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]
-) -> None:
+def test_scrubbing_ends_at_the_last(viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]) -> None:
     here, there = viewers
     sent: list[str] = []
     here.on("request", lambda request: sent.append(request.url) if "global-seek" in request.url else None)
@@ -107,9 +101,7 @@ def test_scrubbing_does_not_fight_its_own_echo_and_the_last_position_wins(
     assert len(sent) <= 10 * seconds + 2
 
 
-def test_who_comes_later_joins_where_it_plays(
-    open_page: OpenPage, program: Program, comparison: dict[str, Any]
-) -> None:
+def test_a_late_viewer_joins_where_it_plays(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
     program.call("PUT", f"{BASE}/{comparison['session_id']}/playback", {"state": "playing", "at": 8.0})
     page = open_page(f"/compare/{comparison['session_id']}")
     expect(page.get_by_role("button", name="Pause")).to_be_visible()

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, Route, WebSocketRoute, expect
 
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
+from tests.browser.expecting import BROKEN, expect_texts
 from tests.browser.test_accessibility import axe_findings
 
 WORDS = ("Queued", "Processing", "Waiting", "Paused", "Completed", "Failed", "Cancelled", "Expired")
@@ -35,9 +36,7 @@ def expect_bar(page: Page, job: str, percent: float) -> None:
     assert row(page, job).locator("progress").evaluate("(bar) => bar.value") == percent
 
 
-def test_a_job_appears_moves_and_ends_while_one_watches_and_is_cancelled_and_deleted(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_jobs_come_move_end_and_are_deleted_while_one_watches(open_page: OpenPage, backstage: Backstage) -> None:
     page = open_page("/jobs")
     expect(page.get_by_role("heading", name="No jobs yet")).to_be_visible()
     wait_live(page)
@@ -94,9 +93,7 @@ def test_a_job_appears_moves_and_ends_while_one_watches_and_is_cancelled_and_del
 
 
 @pytest.mark.services
-def test_every_status_has_its_icon_word_and_time_and_filters_narrow_the_list(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_each_status_has_icon_word_and_time_and_filters_narrow(open_page: OpenPage, backstage: Backstage) -> None:
     jobs = {word: backstage.make(owner=ACCOUNT, status=word.lower(), name=f"A {word} one", minutes=2) for word in WORDS}
     page = open_page("/jobs")
     for word, job in jobs.items():
@@ -144,9 +141,7 @@ def refuse_once(page: Page, pattern: str, seconds: int) -> list[float]:
 
 
 @pytest.mark.services
-def test_what_is_refused_says_why_and_what_is_throttled_is_sent_later_unless_taken_back(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_refusals_say_why_and_throttled_calls_are_sent_later(open_page: OpenPage, backstage: Backstage) -> None:
     jobs = [
         backstage.make(owner=ACCOUNT, status=status)
         for status in ("processing", "processing", "cancelled", "paused", "processing")
@@ -183,17 +178,13 @@ def test_what_is_refused_says_why_and_what_is_throttled_is_sent_later_unless_tak
     expect(status(page, paused)).to_have_text("Queued")
 
     backstage.fail(job=failing, type="out_of_memory", message="The reader needed 3 GB.")
-    expect(row(page, failing)).to_contain_text("The reader needed 3 GB.")
-    expect(row(page, failing)).to_contain_text("Try a smaller video.")
+    expect_texts(row(page, failing), "The reader needed 3 GB.", "Try a smaller video.")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     row(page, failing).get_by_role("button", name="Copy for support").click()
     expect(row(page, failing).get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == f"job {failing}, out_of_memory"
     page.wait_for_function("(until) => performance.now() > until", arg=over)
     assert len(calls) == 1
-
-
-# When something fails
 
 
 @pytest.mark.services
@@ -214,9 +205,7 @@ def test_without_a_socket_the_list_is_polled_and_says_so(open_page: OpenPage, ba
 
 
 @pytest.mark.services
-def test_what_happened_while_the_socket_was_lost_or_the_network_was_away_is_there_afterwards(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_changes_during_a_lost_connection_are_shown_afterwards(open_page: OpenPage, backstage: Backstage) -> None:
     job, gone, stays = (backstage.make(owner=ACCOUNT, status="processing", name=f"Match {n}") for n in range(3))
     deleted = backstage.make(owner=ACCOUNT, status="failed")
     sockets: list[WebSocketRoute] = []
@@ -250,12 +239,10 @@ def test_what_happened_while_the_socket_was_lost_or_the_network_was_away_is_ther
 
     wait_live(page)
     new = backstage.make(owner=ACCOUNT, status="queued")
-    answer = {"ok": False, "error": "Something broke.", "code": 500, "type": "server_error", "request_id": "7f3a"}
-    page.route("**/jobs?part=list*", lambda route: route.fulfill(status=500, json=answer))
+    page.route("**/jobs?part=list*", lambda route: route.fulfill(status=500, json=BROKEN))
     page.get_by_role("button", name="1 new").click()
     note = page.locator("[data-list-error]").get_by_role("alert")
-    expect(note).to_contain_text("The list could not be loaded.")
-    expect(note).to_contain_text("request 7f3a")
+    expect_texts(note, "The list could not be loaded.", "request 7f3a")
     expect(row(page, stays)).to_be_visible()
     page.unroute("**/jobs?part=list*")
     note.get_by_role("button", name="Try again").click()
@@ -264,9 +251,7 @@ def test_what_happened_while_the_socket_was_lost_or_the_network_was_away_is_ther
 
 
 @pytest.mark.services
-def test_a_session_that_ended_is_begun_again_on_the_page_and_its_socket_comes_back(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_an_ended_session_is_renewed_on_the_page(open_page: OpenPage, backstage: Backstage) -> None:
     job, other = (backstage.make(owner=ACCOUNT, status="processing") for _ in range(2))
     opened: list[WebSocketRoute] = []
 

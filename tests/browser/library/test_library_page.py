@@ -13,17 +13,13 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
-from tests.browser.expecting import BROKEN, expect_fits, expect_texts
+from tests.browser.expecting import BROKEN, expect_fits, expect_texts, expect_visible, press
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("empty_library")
 READY = {"status": "ready", "duration": 130, "width": 1280, "height": 720}
 SCROLLING_UNNOTICED = "window.IntersectionObserver = class { observe() {} }; window.innerHeight = -5000;"
-
-
-@pytest.fixture(autouse=True)
-def _empty(backstage: Backstage) -> None:
-    backstage.no_videos()
 
 
 def card(page: Page, title: str) -> Locator:
@@ -68,14 +64,7 @@ def make_many(backstage: Backstage, count: int, title: str = "Recording", older:
         backstage.video(owner=ACCOUNT, title=f"{title} {number:02d}", minutes=older + number)
 
 
-def requested_renditions(page: Page) -> list[str]:
-    """Collect the addresses of previews that the page requests from now on."""
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/renditions/" in request.url else None)
-    return asked
-
-
-def test_files_that_are_dropped_become_videos_which_keep_their_names_and_tags(
+def test_files_become_videos(
     open_page: OpenPage, program: Program, recordings: list[Recording], tmp_path: Path
 ) -> None:
     large = shelf.padded(recordings[1].path, tmp_path / "match_2041.mp4", 24 * 2**20)
@@ -83,10 +72,7 @@ def test_files_that_are_dropped_become_videos_which_keep_their_names_and_tags(
     expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
     expect(page.get_by_role("link", name="Upload videos")).to_have_attribute("href", "/upload")
     shelf.throttle(page, 2**21)
-    session = page.context.new_cdp_session(page)
-    data = {"items": [], "files": [str(recordings[0].path), str(large)], "dragOperationsMask": 1}
-    for kind in ("dragEnter", "dragOver", "drop"):
-        session.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 300, "data": data})
+    shelf.drop(page, recordings[0].path, large)
     row = page.locator("[data-uploads] li", has_text="match_2041.mp4")
     expect(row).to_contain_text("MiB/s")
     row.get_by_role("button", name="Pause match_2041.mp4").click()
@@ -109,15 +95,12 @@ def test_files_that_are_dropped_become_videos_which_keep_their_names_and_tags(
     with check("preview by keys"):
         for _ in range(3):
             page.keyboard.press("ArrowRight")
-        expect(preview).to_be_visible()
-        expect(card(page, "alpha").locator(".scrub")).to_be_visible()
+        expect_visible(preview, card(page, "alpha").locator(".scrub"))
 
-    for key in ("Tab", "Enter"):
-        page.keyboard.press(key)
+    press(page, "Tab", "Enter")
     expect(preview).to_be_hidden()
     expect(page.get_by_role("menuitem", name="Watch")).to_be_focused()
-    for key in ("ArrowDown", "ArrowDown", "Enter"):
-        page.keyboard.press(key)
+    press(page, "ArrowDown", "ArrowDown", "Enter")
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
     for text, key in (("Round 7", "Tab"), ("With voice", "Tab"), ("ascent, scrim , ascent", "Enter")):
         page.keyboard.type(text)
@@ -511,7 +494,8 @@ def test_a_preview_is_asked_for_once_and_not_in_passing(open_page: OpenPage, bac
         backstage.picture(video=backstage.video(owner=ACCOUNT, title=title), kind="sprite")
     page = open_page("/library", quiet=False)
     expect_cards(page, 3)
-    asked = requested_renditions(page)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/renditions/" in request.url else None)
     with page.expect_response("**/sprite.vtt"):
         page.evaluate("""() => {
             const [, two, one] = document.querySelectorAll('.card');

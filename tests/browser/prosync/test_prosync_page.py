@@ -14,7 +14,7 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, CHROMIUM, FLAGS, PHONE, OpenPage
-from tests.browser.expecting import expect_fine, expect_texts, press
+from tests.browser.expecting import expect_absent, expect_fine, expect_texts, fill, hold, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.footage import convert
 from tests.support.program import Program
@@ -86,8 +86,7 @@ def field(page: Page, name: str) -> Locator:
 
 
 def type_into(page: Page, name: str, text: str) -> None:
-    field(page, name).fill(text)
-    field(page, name).press("Tab")
+    fill(field(page, name), text, "Tab")
 
 
 def go_to(page: Page, seconds: float) -> None:
@@ -238,8 +237,7 @@ def test_segments_move_up_to_their_neighbours(open_page: OpenPage, files: dict[s
         segments(page).first.click()
         type_into(page, "start", "1")
         segments(page).first.focus()
-        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "Control+Shift+ArrowRight"):
-            page.keyboard.press(key)
+        press(page, "ArrowRight", "ArrowRight", "ArrowRight", "Control+Shift+ArrowRight")
         expect(segments(page).first).to_have_attribute("aria-label", re.compile("from 0:01.300 to 0:03.300"))
         expect(segments(page).first).to_be_focused()
         page.get_by_role("button", name="Play note.flac").focus()
@@ -344,19 +342,13 @@ def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[
     expect(sounds.get_by_role("listitem").filter(has_text="Trailer of the library")).to_have_count(1)
     expect(sounds.get_by_role("listitem").filter(has_text="Without a sound")).to_have_count(0)
     with check("what is given up is not taken"):
-        held: list[Route] = []
-
-        def hold(route: Route) -> None:
-            held.append(route)
-
-        page.route("**/media/stream/**", hold)
+        held = hold(page, "**/media/stream/**")
         sounds.get_by_role("button", name="Trailer of the library").click()
         wait_until(lambda: page.evaluate("true") and held, 20, "the file asked for")
         sounds.get_by_role("button", name="Cancel").click()
         held[0].abort()
         page.unroute("**/media/stream/**")
-        expect(sounds).to_have_count(0)
-        expect(page.locator("[data-sound-list] li")).to_have_count(0)
+        expect_absent(sounds, page.locator("[data-sound-list] li"))
     page.locator("[data-library-sound]").click()
     sounds.get_by_role("button", name="Trailer of the library").click()
     expect(page.locator("[data-sound-list] li")).to_have_count(1)
@@ -467,9 +459,7 @@ def test_a_run_is_edited_and_run_again(open_page: OpenPage, run: str, program: P
 
 
 @pytest.mark.services
-def test_text_is_removed_and_another_run_is_shown_with_its_own_video(
-    open_page: OpenPage, files: dict[str, Path], run: str, program: Program
-) -> None:
+def test_text_is_removed_in_an_area(open_page: OpenPage, files: dict[str, Path], run: str, program: Program) -> None:
     page = open_page(f"/pro?job={NOWHERE}", quiet=False)
     expect_texts(page.get_by_role("alert"), "This run cannot be shown.", "no longer exists, or you do not have access")
     page.goto("/pro")
@@ -482,12 +472,10 @@ def test_text_is_removed_and_another_run_is_shown_with_its_own_video(
     expect(page.locator(".roi-box")).to_be_focused()
     press(page, "ArrowUp", "Shift+ArrowLeft")
     page.get_by_label("Text from", exact=True).fill("2")
-    page.locator("#r-end").fill("1")
-    page.locator("#r-end").press("Tab")
+    fill(page.locator("#r-end"), "1", "Tab")
     expect(page.locator("#says-removal")).to_have_text("It ends before it begins.")
     expect(page.locator("[data-process]")).to_have_attribute("title", "1 to mend")
-    page.locator("#r-end").fill("2.5")
-    page.locator("#r-end").press("Tab")
+    fill(page.locator("#r-end"), "2.5", "Tab")
     assert axe_findings(page) == []
     asked = program.call("GET", f"{SYNC}/pro-job/{process(page)}/status")["options"]["remove_text"]
     assert (asked["start"], asked["end"]) == (2, 2.5)

@@ -71,9 +71,7 @@ class Heard:
         (self.there if there else self.here).append(f"{request.method} {address.path}")
 
 
-def test_a_file_goes_past_the_program_and_is_played_past_it(
-    page: Page, bucket: Bucket, on_s3: Program, tmp_path: Path
-) -> None:
+def test_files_go_and_play_past_the_program(page: Page, bucket: Bucket, on_s3: Program, tmp_path: Path) -> None:
     clip = render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4)
     file = shelf.padded(clip, tmp_path / "match_7.mp4", SIZE)
     page.goto("/upload")

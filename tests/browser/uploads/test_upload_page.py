@@ -14,20 +14,17 @@ from playwright.sync_api import APIResponse, CDPSession, Dialog, Locator, Page, 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage, Recording
+from tests.browser.expecting import click, expect_fine, expect_shown, expect_texts, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("empty_library")
 MIB = 2**20
 SIZE = 24 * MIB
 TUS = "**/api/v1/uploads/tus/**"
 RATE = 4 * MIB  # bytes a second: such a file takes some seconds
-
-
-@pytest.fixture(autouse=True)
-def _empty(backstage: Backstage) -> None:
-    backstage.no_videos()
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +77,7 @@ def send_some(page: Page, file: Path, percent: int, rate: int = RATE) -> CDPSess
 
 
 def stop_and_delete(page: Page, name: str) -> None:
-    page.get_by_role("button", name=f"Cancel {name}").click()
-    page.get_by_role("button", name="Stop and delete").click()
+    click(page, f"Cancel {name}", "Stop and delete")
 
 
 def statuses(backstage: Backstage) -> list[str]:
@@ -94,15 +90,9 @@ def expect_whole(page: Page, program: Program, name: str, file: Path) -> None:
     assert shelf.original(program, video_of(page, program, name)) == shelf.digest(file)
 
 
-# The whole way
-
-
-def test_a_chosen_file_is_sent_taken_in_and_can_be_watched(
-    open_page: OpenPage, program: Program, recordings: list[Recording]
-) -> None:
+def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     page = open_page("/upload")
-    expect(page.get_by_text("5.0 GiB free of 5 GiB")).to_be_visible()
-    expect(page.get_by_text("Up to 512 MiB each on Free")).to_be_visible()
+    expect_shown(page, "5.0 GiB free of 5 GiB", "Up to 512 MiB each on Free")
     page.get_by_label("Tags for all of them").fill("ascent, scrim")
     choose(page, recordings[0].path)
     wait_ready(page, "alpha")
@@ -144,9 +134,7 @@ def test_dropped_files_are_sent_three_at_once_and_the_others_wait(open_page: Ope
 
 
 @pytest.mark.services
-def test_a_dropped_folder_is_walked_without_handles_too_and_two_that_are_ready_can_be_compared(
-    open_page: OpenPage, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_a_dropped_folder_is_compared(open_page: OpenPage, recordings: list[Recording], tmp_path: Path) -> None:
     inner = tmp_path / "scrim" / "day 2"
     inner.mkdir(parents=True)
     (inner / "notes.txt").write_text("No video.")
@@ -161,9 +149,6 @@ def test_a_dropped_folder_is_walked_without_handles_too_and_two_that_are_ready_c
     page.get_by_role("link", name="Compare 2 videos").click()
     page.wait_for_url("**/compare?new&video=*")
     expect(page.locator("[data-tray] .slot")).to_have_count(2)
-
-
-# Stopped and continued
 
 
 @pytest.mark.services
@@ -183,8 +168,7 @@ def test_whatever_interrupts_an_upload_it_continues_where_it_was(
     expect(page.locator("[data-toasts]")).to_contain_text("is in the list already")
     expect(page.locator(".file")).to_have_count(1)
     page.get_by_role("button", name="Pause match_2041").click()
-    expect(row(page, "match_2041")).to_contain_text("Paused by you")
-    expect(row(page, "match_2041")).to_contain_text("Resume before tomorrow")
+    expect_texts(row(page, "match_2041"), "Paused by you", "Resume before tomorrow")
     arrived = wait_until(lambda: backstage.uploads(owner=ACCOUNT)[0]["offset"], 20, "some of it arrived")
     before = len(sent)
     # After a temporary error the page retries, and the upload keeps its offset.
@@ -195,8 +179,7 @@ def test_whatever_interrupts_an_upload_it_continues_where_it_was(
     assert refusals == []
 
     page.context.set_offline(True)
-    expect(row(page, "match_2041")).to_contain_text("No connection")
-    expect(row(page, "match_2041")).to_contain_text("What arrived is kept. Goes on when the network is back")
+    expect_texts(row(page, "match_2041"), "No connection", "What arrived is kept. Goes on when the network is back")
     page.context.set_offline(False)
     shelf.is_sending(page, "match_2041", 40)
     page.context.clear_cookies(name="sessionid")
@@ -242,9 +225,7 @@ def hold_the_beginning(page: Page) -> tuple[list[str], Callable[[], None]]:
 
 
 @pytest.mark.services
-def test_cancelled_while_it_begins_nothing_is_left_and_paused_and_resumed_then_it_is_one_upload(
-    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
-) -> None:
+def test_a_new_upload_is_stopped(open_page: OpenPage, backstage: Backstage, program: Program, large: Path) -> None:
     page = open_page("/upload")
     begun, let_go = hold_the_beginning(page)
     choose(page, large)
@@ -349,8 +330,7 @@ def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chose
     page.reload()
     assert len(asked) == 2
     sent = listen(page)
-    expect(row(page, "match_2041")).to_contain_text("Not finished")
-    expect(row(page, "match_2041")).to_contain_text("Choose the file again to go on.")
+    expect_texts(row(page, "match_2041"), "Not finished", "Choose the file again to go on.")
     expect(page.locator("[data-summary]")).to_have_text("1 needs you")
     wrong = tmp_path / "another.mp4"
     wrong.write_bytes(b"another")
@@ -396,9 +376,7 @@ DIGEST_ON_OWN_DISK = """async () => {
 
 
 @pytest.mark.services
-def test_where_the_browser_may_open_the_file_again_it_goes_on_by_itself(
-    open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
-) -> None:
+def test_a_handle_resumes_alone(open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path) -> None:
     clip = render_clip(tmp_path / "clip.mp4")
     page = open_page("/compare")
     page.on("dialog", Dialog.accept)
@@ -415,9 +393,7 @@ def test_where_the_browser_may_open_the_file_again_it_goes_on_by_itself(
 
 
 @pytest.mark.services
-def test_stopping_is_asked_and_what_could_not_be_deleted_stays_and_can_be_stopped_again(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
+def test_stopping_is_asked_and_can_be_repeated(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/upload", quiet=False)
     send_some(page, large, 8, MIB)
     cancel = page.get_by_role("button", name="Cancel match_2041")
@@ -439,9 +415,7 @@ def test_stopping_is_asked_and_what_could_not_be_deleted_stays_and_can_be_stoppe
 
 
 @pytest.mark.services
-def test_an_upload_that_was_cancelled_elsewhere_or_failed_says_so_and_begins_again_only_when_asked(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
+def test_an_upload_ended_elsewhere_restarts_when_asked(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/upload", quiet=False)
     sent = listen(page)
     send_some(page, large, 20)
@@ -483,21 +457,15 @@ def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
     assert backstage.uploads(owner="chief") == []
 
 
-# Refused
-
-
 @pytest.mark.services
-def test_what_is_too_large_empty_or_no_video_is_refused_with_the_reason(
-    open_page: OpenPage, backstage: Backstage, tmp_path: Path
-) -> None:
+def test_large_empty_and_other_files_are_refused(open_page: OpenPage, backstage: Backstage, tmp_path: Path) -> None:
     huge, empty, notes, many = (tmp_path / name for name in ("huge.mov", "empty.mp4", "notes.mp4", "many.mp4"))
     with huge.open("wb") as file:
         file.truncate(513 * MIB)
     empty.touch()
     page = open_page("/upload", quiet=False)
     choose(page, huge, empty)
-    expect(row(page, "huge")).to_contain_text("Too large, nothing was sent")
-    expect(row(page, "huge")).to_contain_text("Your plan takes files up to 512 MiB.")
+    expect_texts(row(page, "huge"), "Too large, nothing was sent", "Your plan takes files up to 512 MiB.")
     expect(row(page, "huge").get_by_role("link", name="See plans")).to_be_visible()
     expect(row(page, "empty")).to_contain_text("Nothing in it")
     assert backstage.uploads(owner=ACCOUNT) == []
@@ -508,8 +476,7 @@ def test_what_is_too_large_empty_or_no_video_is_refused_with_the_reason(
 
     notes.write_text("These are notes, not a video.\n" * 200)
     choose(page, notes)
-    expect(row(page, "notes")).to_contain_text("Not a video")
-    expect(row(page, "notes")).to_contain_text("Choose the recording itself.")
+    expect_texts(row(page, "notes"), "Not a video", "Choose the recording itself.")
     expect(page.locator("[data-summary]")).to_have_text("1 needs you")
     # The rest of a large one is not sent.
     many.write_bytes(b"These are notes.\n" * 2_000_000)
@@ -526,8 +493,7 @@ def test_a_full_storage_can_be_tried_again_and_what_cannot_be_read_fails_with_th
     backstage.video(owner=ACCOUNT, title="The large one", file_size=5 * 2**30 - 1000)
     page = open_page("/upload", quiet=False)
     choose(page, recordings[0].path)
-    expect(row(page, "alpha")).to_contain_text("Your storage is full")
-    expect(row(page, "alpha")).to_contain_text("1000 B of 5 GiB are free.")
+    expect_texts(row(page, "alpha"), "Your storage is full", "1000 B of 5 GiB are free.")
     backstage.no_videos()
     row(page, "alpha").get_by_role("button", name="Try again").click()
     wait_ready(page, "alpha")
@@ -543,13 +509,8 @@ def test_a_full_storage_can_be_tried_again_and_what_cannot_be_read_fails_with_th
     expect(page.get_by_role("alert")).to_be_visible()
 
 
-# Another tab
-
-
 @pytest.mark.services
-def test_other_tabs_show_an_upload_pause_it_and_cancel_it(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
+def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/upload")
     send_some(page, large, 5, MIB)
     other = page.context.new_page()
@@ -588,9 +549,7 @@ def test_other_tabs_show_an_upload_pause_it_and_cancel_it(
 
 
 @pytest.mark.services
-def test_a_tab_of_which_nothing_is_heard_is_told_that_its_upload_is_cancelled(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
+def test_a_silent_tab_is_told_of_the_end_of_its_upload(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/upload", quiet=False)
     page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
     send_some(page, large, 5, MIB)
@@ -606,9 +565,7 @@ def test_a_tab_of_which_nothing_is_heard_is_told_that_its_upload_is_cancelled(
 
 
 @pytest.mark.services
-def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
+def test_a_tab_with_slow_timers_does_not_count_as_gone(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/compare")
     # As of a tab that has long been hidden.
     page.add_init_script("window.setInterval = () => 0")
@@ -630,9 +587,7 @@ def test_a_tab_whose_timers_hardly_run_is_asked_before_it_counts_as_gone(
 
 
 @pytest.mark.services
-def test_an_upload_that_nobody_sends_is_offered_in_the_library(
-    open_page: OpenPage, backstage: Backstage, large: Path
-) -> None:
+def test_an_unsent_upload_is_offered_in_the_library(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/upload", quiet=False)
     page.on("dialog", Dialog.accept)
     send_some(page, large, 20)
@@ -655,9 +610,6 @@ def test_an_upload_that_nobody_sends_is_offered_in_the_library(
     wait_ready(page, "match_2041")
 
 
-# By keys, and on a phone
-
-
 @pytest.mark.services
 def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
     page = open_page("/upload")
@@ -672,17 +624,14 @@ def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
         page.keyboard.press("Tab")
         seen.append(page.evaluate(shelf.FOCUSED))
     assert seen == ["Pause all", "Pause match_2041.mp4", "Cancel match_2041.mp4"]
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Enter")
+    press(page, "Shift+Tab", "Enter")
     expect(page.get_by_role("button", name="Resume, match_2041")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Pause match_2041")).to_be_focused()
 
 
 @pytest.mark.services
-def test_on_a_phone_what_is_pressed_is_large_enough_and_no_state_has_a_finding(
-    open_page: OpenPage, tmp_path: Path, large: Path, recordings: list[Recording]
-) -> None:
+def test_a_phone_fits_all(open_page: OpenPage, tmp_path: Path, large: Path, recordings: list[Recording]) -> None:
     long = tmp_path / f"{'x' * 200}.mp4"
     long.write_text("No video.")
     page = open_page("/upload", size=PHONE, quiet=False)
@@ -697,5 +646,4 @@ def test_on_a_phone_what_is_pressed_is_large_enough_and_no_state_has_a_finding(
     choose(page, recordings[0].path)
     shelf.set_rate(network, -1)
     wait_ready(page, "alpha")
-    assert axe_findings(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_fine(page)

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
+from tests.browser.expecting import expect_absent, expect_fits, expect_hidden, expect_texts, hold, press, type_text
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
 from tests.support.footage import convert
@@ -80,9 +81,7 @@ def expect_frame(page: Page, number: int) -> None:
     expect(page.locator("[data-frame]")).to_have_text(re.compile(rf"^f {number}$"))
 
 
-def test_it_is_played_stepped_and_sought_by_keys_and_found_again_where_it_was_left(
-    open_page: OpenPage, video: dict[str, Any]
-) -> None:
+def test_it_is_played_by_keys_and_continues_where_it_was_left(open_page: OpenPage, video: dict[str, Any]) -> None:
     page = open_page(f"/watch/{video['id']}")
     wait_loaded(page)
     page.keyboard.press("Space")
@@ -154,8 +153,7 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
     page.wait_for_function("() => document.fullscreenElement?.matches('.player')")
     page.locator("[data-act=qualities]").click()
     expect(page.get_by_role("menuitemradio", name="Original")).to_be_visible()
-    page.keyboard.press("Escape")
-    page.keyboard.press("f")
+    press(page, "Escape", "f")
     page.wait_for_function("() => document.fullscreenElement === null")
 
     page.keyboard.press("?")
@@ -163,9 +161,7 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
     expect(dialog).to_contain_text("One frame back, forward")
     assert axe_findings(page) == []
     dialog.get_by_label("Single keys work on this device").uncheck()
-    page.keyboard.press("Escape")
-    page.keyboard.press("5")
-    page.keyboard.press("?")
+    press(page, "Escape", "5", "?")
     dialog.get_by_label("Single keys work on this device").check()
     page.keyboard.press("Escape")
     assert of_video(page, "currentTime") == 0
@@ -183,9 +179,7 @@ def test_full_screen_volume_the_list_of_keys_and_every_control_work_by_keys_and_
 
 
 @pytest.mark.services
-def test_an_address_may_name_a_time_and_the_link_to_a_moment_leads_there(
-    open_page: OpenPage, video: dict[str, Any]
-) -> None:
+def test_an_address_names_a_time(open_page: OpenPage, video: dict[str, Any]) -> None:
     page = open_page(f"/watch/{video['id']}#t=12")
     wait_loaded(page)
     expect_time(page, 12)
@@ -204,9 +198,6 @@ def test_an_address_may_name_a_time_and_the_link_to_a_moment_leads_there(
     expect_time(page, 21)
 
 
-# The bar, the pictures, the sound
-
-
 @pytest.mark.services
 def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_show_it(page: Page) -> None:
     bar = page.get_by_role("slider", name="Position")
@@ -222,8 +213,7 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
     go_by_key(page, "Home", 0)
     go_by_key(page, "End", SECONDS, 0.05)
     page.evaluate("localStorage.removeItem('vod-keys')")
-    page.keyboard.press("Home")
-    page.keyboard.press("Space")
+    press(page, "Home", "Space")
     page.wait_for_function("() => !document.querySelector('video').paused")
     page.keyboard.press("Space")
 
@@ -269,9 +259,6 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
     expect(preview).to_be_hidden()
 
 
-# Qualities
-
-
 @pytest.mark.services
 def test_the_original_is_played_first_and_hls_when_it_is_chosen(page: Page) -> None:
     gear = page.locator("[data-act=qualities]")
@@ -295,18 +282,11 @@ def test_the_original_is_played_first_and_hls_when_it_is_chosen(page: Page) -> N
 
 
 @pytest.mark.services
-def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can_is_made(
-    open_page: OpenPage, program: Program, tmp_path: Path
-) -> None:
+def test_an_unplayable_original_is_played_as_a_stream(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
     clip = render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4)
     old = shelf.taken_in(program, clip)
     page = open_page("/compare", quiet=False)
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        held.append(route)
-
-    page.route("**/hls.light*", hold)
+    held = hold(page, "**/hls.light*")
     page.goto(f"/watch/{old['id']}")
     expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=60_000)
     wait_loaded(page)  # the sound of the original, until the other form takes its place
@@ -320,9 +300,7 @@ def test_what_the_browser_cannot_play_as_it_is_is_played_when_a_form_that_it_can
 
 
 @pytest.mark.services
-def test_a_playable_form_is_asked_for_though_the_browser_refuses_the_original_after_the_last_news(
-    open_page: OpenPage, program: Program, tmp_path: Path
-) -> None:
+def test_a_stream_is_asked_for_after_a_late_refusal(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
     old = shelf.taken_in(program, render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4))
     wait_until(lambda: shelf.get(program, old["id"])["hls_url"], shelf.INGEST_SECONDS, "the form that can be played")
     page = open_page("/compare", quiet=False)
@@ -355,9 +333,7 @@ def test_a_playable_form_is_asked_for_though_the_browser_refuses_the_original_af
 
 
 @pytest.mark.services
-def test_an_expired_address_is_renewed_silently_and_a_lost_network_is_shown_until_it_is_back(
-    open_page: OpenPage, video: dict[str, Any]
-) -> None:
+def test_an_expired_address_is_renewed_and_a_lost_network_shown(open_page: OpenPage, video: dict[str, Any]) -> None:
     refused: list[str] = []
 
     def run_out(route: Route) -> None:
@@ -390,9 +366,6 @@ def test_an_expired_address_is_renewed_silently_and_a_lost_network_is_shown_unti
     wait_loaded(page)
 
 
-# What is known of it, and changing it
-
-
 @pytest.mark.services
 def test_its_details_are_those_of_the_file_and_it_can_be_compared(page: Page, recordings: list[Recording]) -> None:
     details = page.locator("[data-details]")
@@ -422,9 +395,7 @@ def test_its_details_are_those_of_the_file_and_it_can_be_compared(page: Page, re
 
 
 @pytest.mark.services
-def test_it_is_renamed_described_tagged_copied_for_stepping_and_deleted_while_it_plays(
-    open_page: OpenPage, program: Program, tmp_path: Path
-) -> None:
+def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
     mine = shelf.taken_in(program, render_clip(tmp_path / "clip.mp4", seconds=20))
     page = watch(open_page, mine, quiet=False)
     page.keyboard.press("Space")
@@ -442,8 +413,7 @@ def test_it_is_renamed_described_tagged_copied_for_stepping_and_deleted_while_it
     page.get_by_role("button", name="Tag").click()
     expect(page.get_by_label("Tags", exact=True)).to_be_focused()
     page.keyboard.press("End")
-    page.keyboard.type(", scrim")
-    page.keyboard.press("Enter")
+    type_text(page, ", scrim", "Enter")
     expect(page.get_by_role("link", name="scrim")).to_be_visible()
     expect(page.get_by_role("button", name="Tag")).to_be_focused()
 
@@ -467,13 +437,8 @@ def test_it_is_renamed_described_tagged_copied_for_stepping_and_deleted_while_it
     expect(page.get_by_text("תחילת המשחק")).to_have_count(0)
 
 
-# Not there, not yet, not at all
-
-
 @pytest.mark.services
-def test_what_is_being_taken_in_shows_how_far_it_is_keeps_the_focus_and_says_when_it_is_deleted(
-    open_page: OpenPage, backstage: Backstage, program: Program
-) -> None:
+def test_progress_of_ingest_is_live(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
     mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0, tags=["scrim"])
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)
@@ -510,9 +475,7 @@ def test_what_is_being_taken_in_shows_how_far_it_is_keeps_the_focus_and_says_whe
 
 
 @pytest.mark.services
-def test_a_real_upload_becomes_playable_while_one_looks(
-    open_page: OpenPage, program: Program, recordings: list[Recording]
-) -> None:
+def test_an_upload_becomes_playable_live(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
     mine = shelf.put(program, recordings[2].path, title="Just sent")
     page = open_page(f"/watch/{mine['id']}", quiet=False)
     wait_loaded(page)
@@ -525,9 +488,7 @@ def test_a_real_upload_becomes_playable_while_one_looks(
 
 
 @pytest.mark.services
-def test_what_failed_says_why_and_is_tried_again_where_the_reason_may_be_over(
-    open_page: OpenPage, backstage: Backstage
-) -> None:
+def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, backstage: Backstage) -> None:
     mine = backstage.video(
         owner=ACCOUNT, title="capture_0412", status="failed", error_type="vod_unreadable", error_message="No picture."
     )
@@ -538,8 +499,7 @@ def test_what_failed_says_why_and_is_tried_again_where_the_reason_may_be_over(
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
     expect(page.get_by_role("alert")).to_contain_text("Check that the file plays on your own machine")
     expect(page.locator("[data-status]")).to_have_text("Failed")
-    expect(page.locator(".player")).to_be_hidden()
-    expect(page.get_by_role("link", name="Compare with…")).to_be_hidden()
+    expect_hidden(page.locator(".player"), page.get_by_role("link", name="Compare with…"))
     page.get_by_role("button", name="More").click()
     expect(page.get_by_role("menuitem", name="Delete")).to_be_visible()
 
@@ -548,8 +508,7 @@ def test_what_failed_says_why_and_is_tried_again_where_the_reason_may_be_over(
     job = backstage.make(owner=ACCOUNT, status="failed", kind="ingest", params={"video_id": mine}, error=error)
     backstage.change_video(video=mine, job=job)
     page.goto(f"/watch/{mine}")
-    expect(page.get_by_role("alert")).to_contain_text("The storage did not answer.")
-    expect(page.get_by_role("alert")).to_contain_text("you do not need to upload it again")
+    expect_texts(page.get_by_role("alert"), "The storage did not answer.", "you do not need to upload it again")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-state]")).to_contain_text("Waiting for its turn.")
     assert backstage.status(job=job) == "queued"
@@ -557,9 +516,6 @@ def test_what_failed_says_why_and_is_tried_again_where_the_reason_may_be_over(
     backstage.change(job=job, status="completed", admitted=False)
     expect(page.locator("[data-status]")).to_have_text("Ready")
     expect(page.locator("[data-state]")).to_be_empty()
-
-
-# Of the catalogue
 
 
 def published(program: Program, backstage: Backstage, clip: Path, **fields: Any) -> str:
@@ -570,9 +526,7 @@ def published(program: Program, backstage: Backstage, clip: Path, **fields: Any)
 
 
 @pytest.mark.services
-def test_anybody_watches_what_the_catalogue_shows(
-    open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path
-) -> None:
+def test_guests_watch_it(open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path) -> None:
     clip = render_clip(tmp_path / "clip.mp4", seconds=20)
     shown = published(
         program, backstage, clip, title="The final", category="Finals", tags=["ascent"], view_count=1234,
@@ -585,8 +539,7 @@ def test_anybody_watches_what_the_catalogue_shows(
     expect(page.get_by_role("link", name="ascent")).to_have_attribute("href", "/catalogue?search=ascent")
     expect(page.locator("[data-description]")).to_have_text("Both sides")
     expect(page.get_by_role("link", name="Compare with…")).to_be_hidden()
-    expect(page.get_by_role("link", name="Edit")).to_have_count(0)
-    expect(page.get_by_role("button", name="Tag")).to_have_count(0)
+    expect_absent(page.get_by_role("link", name="Edit"), page.get_by_role("button", name="Tag"))
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').currentTime > 0.3")
     page.keyboard.press("Space")
@@ -600,9 +553,7 @@ def test_anybody_watches_what_the_catalogue_shows(
 
 
 @pytest.mark.services
-def test_a_catalogue_video_shows_what_becomes_of_it_to_users_and_moderators(
-    open_page: OpenPage, backstage: Backstage, program: Program
-) -> None:
+def test_changes_of_the_catalogue_are_live(open_page: OpenPage, backstage: Backstage) -> None:
     shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20)
     page = open_page(f"/watch/{shown}", quiet=False)
     expect(page.locator("[data-views]")).to_have_text("no views yet")
@@ -630,9 +581,7 @@ def test_a_catalogue_video_shows_what_becomes_of_it_to_users_and_moderators(
 
 
 @pytest.mark.services
-def test_an_admin_sees_that_it_is_deleted_and_restored_and_an_answer_that_comes_late_takes_nothing_back(
-    open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path
-) -> None:
+def test_late_answers_are_no_news(open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path) -> None:
     shown = published(program, backstage, render_clip(tmp_path / "clip.mp4", seconds=20))
     page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
     wait_loaded(page)
@@ -671,9 +620,7 @@ def test_an_admin_sees_that_it_is_deleted_and_restored_and_an_answer_that_comes_
 
 
 @pytest.mark.services
-def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
-    open_page: OpenPage, video: dict[str, Any], program: Program
-) -> None:
+def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, Any]) -> None:
     page = watch(open_page, video, quiet=False)
     player = page.get_by_role("region", name="Player, Round 7 – Ascent")
     expect(page.get_by_role("heading", name="Chapters")).to_be_hidden()
@@ -745,8 +692,7 @@ def test_captions_and_chapters_are_added_shown_searched_and_gone_by(
         page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
         expect(dialog.get_by_text(f"{name} deleted.")).to_be_visible()
     dialog.get_by_role("button", name="Close").click()
-    expect(page.get_by_role("heading", name="Chapters")).to_be_hidden()
-    expect(page.locator("[data-transcript]")).to_be_hidden()
+    expect_hidden(page.get_by_role("heading", name="Chapters"), page.locator("[data-transcript]"))
     expect(page.locator("[data-act=captions]")).to_be_hidden()
 
 
@@ -818,13 +764,8 @@ def test_a_moderator_makes_the_frame_that_is_shown_its_picture(
     assert difference < 8
 
 
-# On a small laptop, on a phone
-
-
 @pytest.mark.services
-def test_on_a_small_laptop_and_a_phone_everything_is_on_screen_and_large_enough(
-    open_page: OpenPage, video: dict[str, Any], program: Program, tmp_path: Path
-) -> None:
+def test_it_fits_small_screens(open_page: OpenPage, video: dict[str, Any], program: Program, tmp_path: Path) -> None:
     page = watch(open_page, video, size=(1280, 700))
     expect(page.get_by_role("button", name="Play (Space)")).to_be_in_viewport(ratio=1)
     box: Any = page.locator(".player-controls").bounding_box()
@@ -833,7 +774,7 @@ def test_on_a_small_laptop_and_a_phone_everything_is_on_screen_and_large_enough(
     page = watch(open_page, video, size=PHONE)
     small = page.evaluate(shelf.TOO_SMALL, "main button, main a.btn, main .pill, main .strip a, main .seek")
     assert small == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect_fits(page)
     page.locator("[data-act=qualities]").tap()
     for name in ("Original", "Speed 2×"):
         expect(page.get_by_role("menuitemradio", name=name)).to_be_visible()
