@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from tests.browser.conftest import OpenPage
 from tests.support.program import Program
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.usefixtures("empty_library")]
 SECONDS = 60
 BEGIN = """async ({videoId, actor}) => {
     const { SyncClient } = await import("/static/js/catalogue/sync-client.js");
@@ -26,11 +25,6 @@ BEGIN = """async ({videoId, actor}) => {
 }"""
 LOOK = """() => ({ values: client.values, pending: client.pending, document: client.document, actor: client.actor,
     state: client.state, video: client.video, conflicts })"""
-
-
-@pytest.fixture(autouse=True)
-def _empty(backstage: Backstage) -> None:
-    backstage.no_videos()
 
 
 @pytest.fixture
@@ -72,42 +66,6 @@ def wait_agreed(*pages: Page) -> list[dict[str, Any]]:
         return found if settled and len({one["document"] for one in found}) == 1 else []
 
     return wait_until(done, SECONDS, "the pages to agree")
-
-
-def bytes_of(video: dict[str, Any]) -> str:
-    """A video as the server told it, without when its row was written and with addresses that do not expire."""
-    return json.dumps({name: value for name, value in video.items() if name != "updated_at" and "_url" not in name})
-
-
-def test_three_offline_end_equal(open_page: OpenPage, people: dict[str, str], video: str, backstage: Backstage) -> None:
-    pages = [begin(open_page("/login", session=session, quiet=False), video) for session in people.values()]
-    wait_agreed(*pages)
-    for page in pages:
-        page.context.set_offline(True)
-    for number, page in enumerate(pages):
-        edit(page, "title", f"Title of {number}")
-        edit(page, "tags", ["mma", "first", f"tag {number}"] if number else ["first"])
-        edit(page, ["description", "category", "category"][number], f"Words of {number}")
-        assert look(page)["values"]["title"] == f"Title of {number}"
-        assert look(page)["pending"] >= 3
-    wait_until(lambda: all(look(page)["state"] == "offline" for page in pages), SECONDS, "all to notice")
-    for page in reversed(pages):
-        page.context.set_offline(False)
-    found = wait_agreed(*pages)
-    assert len({bytes_of(one["video"]) for one in found}) == 1
-    row = backstage.catalogue_row(video=video)
-    for one in found:
-        assert {name: row[name] for name in one["values"]} == one["values"]
-    # The last one wrote last; of the tags, only what somebody took away who had seen it is gone.
-    assert found[0]["values"]["title"] == "Title of 2"
-    assert sorted(found[0]["values"]["tags"]) == ["first", "tag 1", "tag 2"]
-    for number, one in enumerate(found):
-        told = [(each["mine"], each["shown"]) for each in one["conflicts"] if each["field"] == "title"]
-        assert told
-        assert {mine for mine, _ in told} == {f"Title of {number}"}
-    operations = row["operations"]
-    assert len({actor for _, _, actor in operations}) == 3
-    assert row["version"] == 1 + len(operations)
 
 
 def test_two_tabs_are_two_replicas_and_go_on_where_the_sites_data_are_cleared(
