@@ -13,7 +13,7 @@ import pytest
 from media_app.av.container import MediaError
 from sessions_app.analysis.pipelines import survey as surveying
 from sessions_app.analysis.pipelines.survey import SILENCE, Survey, histograms, survey
-from tests.support.footage import convert, noise, write_pictures
+from tests.support.footage import convert, cut_short, noise, write_pictures
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.pure
@@ -109,10 +109,7 @@ def test_progress_never_goes_back(silent: Path) -> None:
 
 
 def test_a_file_that_breaks_off_is_read_as_far_as_it_goes(silent: Path) -> None:
-    loud = with_sound(silent, "cut.mkv", "sine=frequency=1000:sample_rate=48000")
-    content = loud.read_bytes()
-    broken = silent.with_name("broken.mkv")
-    broken.write_bytes(content[: len(content) // 2])
+    broken = cut_short(with_sound(silent, "broken.mkv", "sine=frequency=1000:sample_rate=48000"), 1 / 2)
     found = survey(broken, SECONDS)
     assert 1 < found.end < 5
     assert found.has_sound

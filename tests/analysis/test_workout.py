@@ -13,26 +13,15 @@ import pytest
 from media_app.av.container import MediaError
 from media_app.av.frames import VideoFile
 from media_app.av.probe import probe
-from sessions_app.analysis.pipelines import workout
-from sessions_app.analysis.pipelines.looking import (
-    KEPT,
-    MAX_LOOKS,
-    MAX_SAVED,
-    MIN_RATE,
-    RATE,
-    SMALL,
-    looks,
-    packed,
-    rate_for,
-    unpacked,
-)
+from sessions_app.analysis.pipelines import looking, workout
+from sessions_app.analysis.pipelines.looking import RATE, SMALL, rate_for, unpacked
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable
 from sessions_app.analysis.pipelines.preview import count_at
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from sessions_app.analysis.pipelines.workout import count_workout, describe
 from tests.support.bodies import Floats, bends, curling, seen, squatting
 from tests.support.clips import render_clip
-from tests.support.footage import convert, noise, write_pictures
+from tests.support.footage import convert, cut_short, noise, write_pictures
 from vodplatform.base.text import clock
 
 pytestmark = pytest.mark.pure
@@ -199,15 +188,17 @@ def test_depth_slowing_down_and_one_side_that_bends_less_are_told() -> None:
 
 def test_joints_survive_being_packed_and_three_hours_of_them_are_less_than_a_megabyte() -> None:
     joints = seen(np.concatenate([squatting(bends(5)), nobody(2), curling(bends(2))])).joints
-    again = unpacked(packed(joints))
+    again = unpacked(looking.packed(joints))
     assert again.shape == joints.shape
     there = ~np.isnan(joints[:, 0, 0])
     assert np.array_equal(there, ~np.isnan(again[:, 0, 0]))
-    difference = np.abs(again[there][:, list(KEPT)][:, :, [0, 1]] - joints[there][:, list(KEPT)][:, :, [0, 1]])
+    difference = np.abs(
+        again[there][:, list(looking.KEPT)][:, :, [0, 1]] - joints[there][:, list(looking.KEPT)][:, :, [0, 1]]
+    )
     assert difference.max() <= 0.126
     hours = np.tile(squatting(bends(20)), (80, 1, 1))[:54_000]
-    saved = packed(seen(hours, noise=1.0).joints)
-    assert len(saved["joints"]) <= MAX_SAVED
+    saved = looking.packed(seen(hours, noise=1.0).joints)
+    assert len(saved["joints"]) <= looking.MAX_SAVED
     assert len(unpacked(saved)) == 54_000
 
 
@@ -218,8 +209,8 @@ def test_a_checkpoint_that_cannot_be_read_counts_for_nothing(saved: dict[str, An
 
 def test_a_long_video_is_looked_at_less_often_and_the_counter_counts_what_is_done() -> None:
     assert rate_for(0) == rate_for(600) == RATE
-    assert rate_for(3600) == MAX_LOOKS / 3600
-    assert rate_for(3 * 3600) == MIN_RATE
+    assert rate_for(3600) == looking.MAX_LOOKS / 3600
+    assert rate_for(3 * 3600) == looking.MIN_RATE
     labels = [(1.0, 5.0, "Squat", [3.0, 5.0]), (20.0, 24.0, "Movement", [22.0, 24.0])]
     assert [count_at(labels, at) for at in (0.5, 1.5, 3.0, 5.5, 10.0, 23.0)] == [
         "", "Squat 0 of 2", "Squat 1 of 2", "Squat 2 of 2", "", "Movement 1 of 2",
@@ -282,7 +273,7 @@ def test_a_real_squat_is_counted_drawn_and_not_looked_at_twice(tmp_path: Path, m
 def test_it_goes_by_the_times_of_frames_not_by_their_number(tmp_path: Path) -> None:
     path = render_clip(tmp_path / "vfr.mp4", frame_steps=(1, 1, 2, 1, 9), seconds=6.0, sound=False)
     with VideoFile(path) as video:
-        times = [picture.time for picture in looks(video, RATE)]
+        times = [picture.time for picture in looking.looks(video, RATE)]
     assert max(np.diff(times)) == pytest.approx(0.3, abs=0.01)
     assert min(np.diff(times)) >= 0.5 / RATE - 1e-6
     assert 5.5 < times[-1] < 6.0
@@ -304,11 +295,8 @@ def test_the_sound_goes_into_the_preview_and_a_turned_video_stands_upright(tmp_p
 
 @pytest.mark.full
 def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(tmp_path: Path) -> None:
-    whole = convert(SQUAT, tmp_path / "whole.mp4", "-c", "copy", "-movflags", "+faststart")
-    content = whole.read_bytes()
-    part = tmp_path / "part.mp4"
-    part.write_bytes(content[: int(len(content) * 0.6)])
-    result = run(part, tmp_path / "out")
+    part = convert(SQUAT, tmp_path / "part.mp4", "-c", "copy", "-movflags", "+faststart")
+    result = run(cut_short(part, 0.6), tmp_path / "out")
     [warning] = [one for one in result.data["warnings"] if "announced" in one]
     assert warning.startswith("The picture ends at 0:0")
     assert result.data["duration"] < 11.0

@@ -1,6 +1,6 @@
 """Small videos with known frames, written with PyAV, for the tests of this folder."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -74,13 +74,26 @@ def write_video(
     return path
 
 
-def write_sound(path: Path) -> Path:
-    """An MP4 that holds sound alone."""
+def write_raw(
+    path: Path, picture_of: Callable[[int], np.ndarray], rate: int, seconds: float, sound: np.ndarray, sound_rate: int,
+    steps: Sequence[int],
+) -> Path:  # fmt: skip
+    """Write lossless BGR pictures of ``steps`` frames each, in turn, beside ``sound``: int16, of shape (1, n)."""
+    height, width = picture_of(0).shape[:2]
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=48_000, layout="mono")
-        for _ in range(40):
-            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-            silence.sample_rate = 48_000
-            container.mux(stream.encode(silence))
-        container.mux(stream.encode(None))
+        video = container.add_stream("ffv1", rate=rate)
+        video.width, video.height, video.pix_fmt = width, height, "yuv420p"
+        video.time_base = video.codec_context.time_base = Fraction(1, rate)
+        audio = container.add_stream("pcm_s16le", rate=sound_rate, layout="mono")
+        ticks = number = 0
+        while ticks < rate * seconds:
+            frame = av.VideoFrame.from_ndarray(picture_of(number), format="bgr24")
+            frame.pts, frame.time_base = ticks, Fraction(1, rate)
+            container.mux(video.encode(frame))
+            ticks, number = ticks + steps[number % len(steps)], number + 1
+        container.mux(video.encode(None))
+        block = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+        block.sample_rate, block.pts, block.time_base = sound_rate, 0, Fraction(1, sound_rate)
+        container.mux(audio.encode(block))
+        container.mux(audio.encode(None))
     return path

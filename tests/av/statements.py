@@ -92,11 +92,11 @@ def statement(
             stream.sample_aspect_ratio = ratio
         if rotation:
             stream.set_display_rotation(-rotation)
-        voice = None
+        voice, layout = None, "stereo" if channels > 1 else "mono"
         if sound:
             # Without substituted noise, which no decoder makes the same way twice.
             options = {"aac_pns": "0"} if sound == "aac" else {}
-            voice = out.add_stream(sound, rate=rate, layout="stereo" if channels > 1 else "mono", options=options)
+            voice = out.add_stream(sound, rate=rate, layout=layout, options=options)
         ticks = at = 0
         while ticks < seconds * fps:
             picture = np.stack([np.roll(ground[: size[1], : size[0]], 3 * at, 1)] * 3, -1)
@@ -113,14 +113,12 @@ def statement(
                 [np.zeros((channels, max(0, lead)), np.float32), loud * noise(number, count, rate, channels)], 1
             )
             samples = samples[:, max(0, -lead) :]
-            for first in range(0, samples.shape[1], 960 if sound == "libopus" else 1024):
-                part = samples[:, first : first + (960 if sound == "libopus" else 1024)]
-                layout = "stereo" if channels > 1 else "mono"
-                if sound == "libopus":
-                    part = np.ascontiguousarray(part.T.reshape(1, -1))
-                block = av.AudioFrame.from_ndarray(
-                    np.ascontiguousarray(part), format="flt" if sound == "libopus" else "fltp", layout=layout
-                )
+            step, form = (960, "flt") if sound == "libopus" else (1024, "fltp")
+            for first in range(0, samples.shape[1], step):
+                part = samples[:, first : first + step]
+                if form == "flt":
+                    part = part.T.reshape(1, -1)
+                block = av.AudioFrame.from_ndarray(np.ascontiguousarray(part), format=form, layout=layout)
                 block.sample_rate, block.pts, block.time_base = rate, first - max(0, lead), Fraction(1, rate)
                 out.mux(voice.encode(block))
             out.mux(voice.encode(None))
@@ -155,11 +153,9 @@ def heard(path: Path, rate: int = RATE) -> np.ndarray:
     with av.open(str(path)) as container:
         resampler = av.AudioResampler("fltp", "mono", rate)
         runs = [(0, np.zeros(0, np.float32))]
-        for frame in container.decode(audio=0):
+        for frame in (*container.decode(audio=0), None):
             for mixed in resampler.resample(frame):
                 runs.append((round(mixed.pts * mixed.time_base * rate), mixed.to_ndarray()[0]))
-        for mixed in resampler.resample(None):
-            runs.append((round(mixed.pts * mixed.time_base * rate), mixed.to_ndarray()[0]))
     whole = np.zeros(max(at + len(run) for at, run in runs), np.float32)
     for at, run in runs:
         whole[max(0, at) : at + len(run)] = run[max(0, -at) :]

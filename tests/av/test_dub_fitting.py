@@ -19,7 +19,7 @@ from media_app.av.dub.stored import HELD, Stored
 from media_app.av.dub.stretch import SEARCH_SECONDS, stretched
 from tests.av.test_peaks import write_sound
 from tests.support.clips import render_clip
-from tests.support.footage import convert
+from tests.support.footage import blanked, convert
 
 pytestmark = pytest.mark.pure
 RATE = 48_000
@@ -237,10 +237,7 @@ def test_what_is_no_sound_is_refused_in_a_sentence(tmp_path: Path) -> None:
 
 def test_a_damaged_sound_and_one_beyond_the_limit_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wav = write_sound(tmp_path / "given.wav", noise(5 * RATE))
-    path = convert(wav, tmp_path / "sound.flac", "-c:a", "flac")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 4 :] = bytes(len(content) - len(content) // 4)
-    path.write_bytes(content)
+    path = blanked(convert(wav, tmp_path / "sound.flac", "-c:a", "flac"), 1 / 4, 1.0)
     try:
         assert probe_sound(path).duration < 1.5
     except SoundFailed as exc:

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from media_app.av.dub.aac import windows_of, with_shape
+from media_app.av.dub.aac import Unusual, sound_parameters, windows_of, with_shape
 from media_app.av.dub.fitting import Line
 from media_app.av.dub.outcome import Dubbed, SoundFailed
 from media_app.av.dub.replacing import replace_sound
@@ -84,6 +84,11 @@ def linked(path: Path, folder: Path) -> Path:
     return source
 
 
+@pytest.fixture
+def source(originals: Path, tmp_path: Path) -> Path:
+    return linked(originals / "plain.mp4", tmp_path)
+
+
 def dub(source: Path, lines: Sequence[Line], **more: object) -> tuple[Path, Dubbed]:
     target = source.parent / "dubbed.mp4"
     return target, replace_sound(Source.open(source), target, lines, source.parent, **more)  # type: ignore[arg-type]
@@ -125,6 +130,11 @@ def outside(count: int, first: int, rate: int, spans: Sequence[tuple[float, floa
     return ~np.any([(times > start - near) & (times < end + near) for start, end in spans], axis=0)
 
 
+def part_of(path: Path, start: float, seconds: float) -> np.ndarray:
+    """The sound of a part as one channel, shape (1, n)."""
+    return np.concatenate(list(heard(Source.open(path), start, round(seconds * RATE), 1)), axis=1)
+
+
 def level(samples: np.ndarray) -> float:
     return 10 * np.log10(np.square(samples, dtype=np.float64).mean() + 1e-20)
 
@@ -139,10 +149,9 @@ def assert_all_else_is_untouched(source: Path, made: Path, spans: Sequence[tuple
     assert [time for time, _ in pictures(made)] == pytest.approx([time for time, _ in pictures(source)], abs=1e-6)
 
 
-def lag(made: Path, start: float, end: float, wanted: np.ndarray, wanted_rate: int = RATE) -> tuple[float, float]:
+def lag(made: Path, start: float, end: float, wanted: np.ndarray) -> tuple[float, float]:
     """Samples at 48 kHz by which a sound comes later than it should, to fractions, and how alike both are."""
-    heard_there = np.concatenate(list(heard(Source.open(made), start, round((end - start) * RATE), 1)), axis=1)[0]
-    assert wanted_rate == RATE
+    heard_there = part_of(made, start, end - start)[0]
     reference = wanted[: len(heard_there)]
     size = 1 << (len(heard_there) + len(reference)).bit_length()
     spectrum = np.fft.rfft(heard_there, size) * np.conj(np.fft.rfft(reference, size))
@@ -242,8 +251,7 @@ def test_a_track_of_another_encoders_windows_is_joined_as_quietly(originals: Pat
     assert all(joint is not None and joint < -60 for segment in dubbed.segments for joint in segment.joints)
 
 
-def test_segments_may_reach_from_the_beginning_to_the_end(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_segments_may_reach_from_the_beginning_to_the_end(source: Path, tmp_path: Path) -> None:
     spans = ((0.0, 1.0), (5.2, SECONDS))
     made, dubbed = dub(source, [Line(*span, given(tmp_path, seed, 2.0)) for seed, span in enumerate(spans, 5)])
     assert_all_else_is_untouched(source, made, spans)
@@ -262,27 +270,24 @@ def test_a_segment_before_the_sound_begins_or_behind_its_end_is_heard(tmp_path: 
     assert dubbed.sound == "spliced"
     assert_all_else_is_untouched(source, made, spans)
     expect_heard(made, spans)
-    silent = np.concatenate(list(heard(Source.open(made), 1.1, round(0.8 * RATE), 1)), axis=1)
-    assert level(silent) < -80
+    assert level(part_of(made, 1.1, 0.8)) < -80
 
 
-def test_touching_segments_fade_into_each_other_without_a_hole(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_touching_segments_fade_into_each_other_without_a_hole(source: Path, tmp_path: Path) -> None:
     tone = np.sin(2 * np.pi * 300 * np.arange(3 * RATE) / RATE) * 0.3
     other = np.sin(2 * np.pi * 470 * np.arange(3 * RATE) / RATE) * 0.3
     lines = [
         Line(1.0, 2.0, write_sound(tmp_path / "a.wav", tone)), Line(2.0, 3.0, write_sound(tmp_path / "b.wav", other)),
     ]  # fmt: skip
     made, dubbed = dub(source, lines)
-    samples = np.concatenate(list(heard(Source.open(made), 1.5, RATE, 1)), axis=1)[0]
+    samples = part_of(made, 1.5, 1.0)[0]
     levels = [level(samples[at : at + 480]) for at in range(0, RATE, 480)]
     assert max(levels) - min(levels) < 3.0
     assert dubbed.segments[0].joints[1] is None
     assert_all_else_is_untouched(source, made, [(1.0, 3.0)])
 
 
-def test_lines_in_any_order_and_very_near_each_other_are_answered_in_theirs(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_lines_in_any_order_and_very_near_each_other_are_answered_in_theirs(source: Path, tmp_path: Path) -> None:
     spans = [(3.0, 3.4), (1.0, 1.5), (1.52, 1.9), (2.05, 2.5)]
     modes = ["loop", "cut_off", "bounce", "silence"]
     sound = given(tmp_path, 5, 0.2)
@@ -294,8 +299,7 @@ def test_lines_in_any_order_and_very_near_each_other_are_answered_in_theirs(orig
     assert len(set(between) & set(packets_of(source))) >= 2
 
 
-def test_the_new_sound_is_as_loud_as_what_it_replaces_and_never_clips(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_the_new_sound_is_as_loud_as_what_it_replaces_and_never_clips(source: Path, tmp_path: Path) -> None:
     quiet = write_sound(tmp_path / "quiet.wav", 0.4 * voice(5, 3.0)[0])
     faint = write_sound(tmp_path / "faint.wav", 0.01 * voice(6, 3.0)[0])
     clicks = voice(7, 3.0)[0] * 0.3
@@ -307,10 +311,7 @@ def test_the_new_sound_is_as_loud_as_what_it_replaces_and_never_clips(originals:
     assert first.given is not None
     assert first.gain == pytest.approx(first.original - first.given, abs=0.03)
     assert 5 < first.gain < 11
-    was, now = (
-        np.concatenate(list(heard(Source.open(path), 0.6, round(0.8 * RATE), 1)), axis=1) for path in (source, made)
-    )
-    assert abs(level(was) - level(now)) < 1.5
+    assert abs(level(part_of(source, 0.6, 0.8)) - level(part_of(made, 0.6, 0.8))) < 1.5
     assert second.gain == 12.0
     assert third.gain == pytest.approx(-1.0 - 20 * np.log10(0.99 * 32_000 / 32_768), abs=0.05)
 
@@ -338,7 +339,7 @@ def test_sound_of_another_kind_is_encoded(originals: Path, tmp_path: Path, recip
     assert (dubbed.sound, dubbed.why_sound) == ("encoded", why)
     expect_heard(made, SEGMENTS)
     # Read from the beginning, as a player does: in Matroska each packet says on its own when it is heard, in whole ms.
-    was = np.concatenate(list(heard(Source.open(source), 0.0, round(5.7 * RATE), 1)), axis=1)[0]
+    was = part_of(source, 0.0, 5.7)[0]
     late, alike = lag(made, 4.2, 5.7, was[round(4.2 * RATE) :])
     assert abs(late) < 0.1
     assert alike > 0.97
@@ -350,8 +351,8 @@ def test_a_video_without_sound_gets_one_that_is_silent_elsewhere(tmp_path: Path)
     made, dubbed = dub(source, [Line(1.0, 2.2, given(tmp_path, 5, 2.0))])
     assert (dubbed.sound, dubbed.why_sound) == ("encoded", "The video has no sound.")
     expect_heard(made, [(1.0, 2.2)])
-    for start, length in ((0.0, 0.95), (2.25, 3.7)):
-        assert level(np.concatenate(list(heard(Source.open(made), start, round(length * RATE), 1)), axis=1)) < -90
+    assert level(part_of(made, 0.0, 0.95)) < -90
+    assert level(part_of(made, 2.25, 3.7)) < -90
     assert pictures(made) == pictures(source)
     assert Source.open(made).facts.duration == pytest.approx(SECONDS, abs=0.03)
 
@@ -392,8 +393,7 @@ def test_the_pictures_may_come_from_another_file_on_the_same_clock(originals: Pa
     assert_sound_is_untouched(source, made, SEGMENTS[:1])
 
 
-def test_a_segment_may_be_shorter_than_its_fades(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_a_segment_may_be_shorter_than_its_fades(source: Path, tmp_path: Path) -> None:
     spans = [(1.0, 1.004), (2.0, 2.0 + 1 / RATE), (3.0, 3.02)]
     made, dubbed = dub(source, [Line(*span, given(tmp_path, 5, 2.0)) for span in spans])
     assert len(dubbed.segments) == 3
@@ -401,8 +401,7 @@ def test_a_segment_may_be_shorter_than_its_fades(originals: Path, tmp_path: Path
     assert_all_else_is_untouched(source, made, [(start - NEAR, end + NEAR) for start, end in spans])
 
 
-def test_an_outcome_can_be_kept_as_json(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_an_outcome_can_be_kept_as_json(source: Path, tmp_path: Path) -> None:
     told: list[float] = []
     sound = given(tmp_path, 5, 0.5)
     _, dubbed = dub(source, [Line(1.0, 2.2, sound), Line(3.0, 5.0, sound, "remap")], on_progress=told.append)
@@ -418,8 +417,7 @@ def test_an_outcome_can_be_kept_as_json(originals: Path, tmp_path: Path) -> None
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dubbed.mp4", "given-5.wav", "plain.mp4"]
 
 
-def test_a_sound_that_cannot_be_decoded_is_named_and_nothing_is_left(originals: Path, tmp_path: Path) -> None:
-    source = linked(originals / "plain.mp4", tmp_path)
+def test_a_sound_that_cannot_be_decoded_is_named_and_nothing_is_left(source: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.mp3").write_bytes(b"PK\3\4" + bytes(5000))
     lines = [Line(3.0, 3.5, tmp_path / "bad.mp3"), Line(1.0, 1.5, given(tmp_path, 5, 1.0))]
     with pytest.raises(SoundFailed) as failed:
@@ -432,3 +430,16 @@ def test_a_sound_that_cannot_be_decoded_is_named_and_nothing_is_left(originals: 
     with pytest.raises(SoundFailed) as failed:
         dub(clip(tmp_path / "mute.mp4", None, seconds=4.0), lines)
     assert failed.value.line == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "wanted"),
+    [("1190", (48_000, 2)), ("118856e500", (48_000, 1)), ("1208", (44_100, 1)), ("2b92", None), ("1310", None),
+     ("118856e5a5", None), ("", None), ("11a8", None)],
+)  # fmt: skip
+def test_the_parameters_of_aac_say_what_sound_it_is(config: str, wanted: tuple[int, int] | None) -> None:
+    if wanted is None:
+        with pytest.raises(Unusual):
+            sound_parameters(bytes.fromhex(config))
+    else:
+        assert sound_parameters(bytes.fromhex(config)) == wanted

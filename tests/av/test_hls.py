@@ -11,24 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media_app.av import hls
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
-from media_app.av.hls import (
-    CLOCK_START,
-    GOP_SECONDS,
-    MAX_KEYFRAME_GAP,
-    MEDIA,
-    PLAYLIST,
-    HlsRendition,
-    RungNotAvailable,
-    make_rung,
-    make_source,
-    peak_bit_rate,
-    read_playlist,
-)
+from media_app.av.hls import MEDIA, PLAYLIST, HlsRendition, make_rung, make_source
 from media_app.av.probe import VideoFacts, probe
 from media_app.av.rungs import HEIGHTS, fitted, ladder, rung_of
 from media_app.av.source import Source
 from tests.av.fragments import track_times
+from tests.av.statements import packets_of
 from tests.support.clips import render_clip
 from tests.support.footage import FFMPEG, convert, noise, write_pictures
 
@@ -55,7 +45,7 @@ def copied(long_clip: Path) -> tuple[Path, HlsRendition]:
 
 
 def refusal_of(path: Path, folder: Path) -> str:
-    with pytest.raises(RungNotAvailable) as caught:
+    with pytest.raises(hls.RungNotAvailable) as caught:
         copy_of(path, folder)
     assert str(caught.value).endswith(".")
     return str(caught.value)
@@ -67,11 +57,6 @@ def ranges(folder: Path) -> tuple[int, list[tuple[int, int]]]:
     header = re.search(r'#EXT-X-MAP:URI="media.mp4",BYTERANGE="(\d+)@0"', text)
     assert header
     return int(header[1]), [(int(size), int(at)) for size, at in re.findall(r"BYTERANGE:(\d+)@(\d+)\n", text)]
-
-
-def video_packets(path: Path) -> list[bytes]:
-    with av.open(str(path)) as container:
-        return [bytes(packet) for packet in container.demux(video=0) if packet.size]
 
 
 def times_of(path: Path | io.BytesIO, kind: str = "video") -> list[float]:
@@ -94,7 +79,7 @@ def test_the_picture_is_copied_into_ranges_without_gaps(long_clip: Path, copied:
         # Every segment can be played alone.
         frames += len(times_of(io.BytesIO(content[:header] + content[start : start + size])))
     assert (at, len(segments), frames) == (len(content), 4, 600)
-    assert video_packets(folder / MEDIA) == video_packets(long_clip)
+    assert packets_of(folder / MEDIA) == packets_of(long_clip)
     assert made.size == sum((folder / name).stat().st_size for name in (PLAYLIST, MEDIA))
     assert (made.width, made.height) == (320, 180)
     assert sorted(path.name for path in folder.iterdir()) == [PLAYLIST, MEDIA]
@@ -102,10 +87,7 @@ def test_the_picture_is_copied_into_ranges_without_gaps(long_clip: Path, copied:
     # Priming samples of AAC come out in front where no edit list hides them.
     priming = times_of(long_clip, "audio")[0] - times_of(folder / MEDIA, "audio")[0] + shift
     assert 0 <= priming < 0.05
-
-
-def test_codecs_and_bit_rate_are_those_of_the_file(long_clip: Path, copied: tuple[Path, HlsRendition]) -> None:
-    folder, made = copied
+    # Codecs and bit rate are those of the file.
     with av.open(str(long_clip)) as container:
         profile = bytes(container.streams.video[0].codec_context.extradata)[1:4].hex()
     assert made.codecs == f"avc1.{profile},mp4a.40.2"
@@ -122,15 +104,15 @@ def test_a_playlist_names_nothing_but_its_own_file(copied: tuple[Path, HlsRendit
     assert "/" not in text
     for strange in (text.replace(MEDIA, "../other.mp4", 1), text + "http://example.org/a.mp4\n", "#EXTM3U\n"):
         with pytest.raises(ConversionFailed):
-            read_playlist(strange)
+            hls.read_playlist(strange)
 
 
 def test_peaks_of_bit_rates() -> None:
     segments = [(6.0, 600_000), (6.0, 1_200_000), (6.0, 300_000), (1.0, 500_000)]
     # The last is too short to count alone: with its neighbour it is 7 s.
-    assert peak_bit_rate(segments, 6) == 1_600_000
-    assert peak_bit_rate([(0.5, 1000)], 6) == 16_000
-    assert peak_bit_rate([(0.0, 1000)] * 5000, 0) > 0
+    assert hls.peak_bit_rate(segments, 6) == 1_600_000
+    assert hls.peak_bit_rate([(0.5, 1000)], 6) == 16_000
+    assert hls.peak_bit_rate([(0.0, 1000)] * 5000, 0) > 0
 
 
 def test_a_video_without_sound_and_a_transport_stream_are_copied(tmp_path: Path) -> None:
@@ -149,7 +131,7 @@ def test_other_sounds_become_aac_beside_the_copied_picture(tmp_path: Path, suffi
     source = convert(whole, tmp_path / f"v.{suffix}", "-c:v", "copy", "-c:a", codec)
     made = copy_of(source, tmp_path / "out")
     assert made.codecs.endswith(",mp4a.40.2")
-    assert video_packets(tmp_path / "out" / MEDIA) == video_packets(source)
+    assert packets_of(tmp_path / "out" / MEDIA) == packets_of(source)
     samples = sound_samples(tmp_path / "out" / MEDIA)
     assert len(samples) / 48_000 == pytest.approx(4.0, abs=0.1)
     assert np.sqrt(np.mean(samples**2)) == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
@@ -177,14 +159,11 @@ def test_keyframes_too_far_apart_are_left_to_the_rungs(tmp_path: Path, suffix: s
     bad = write_pictures(tmp_path / f"bad.{suffix}", pictures, fps=Fraction(4), gop=80)
     assert "20.0 s apart" in refusal_of(bad, tmp_path / "out")
     assert Source.open(bad).keyframe_gap == (20 if suffix == "mp4" else None)
+    # Those of a usual film are near enough: x264 puts one every 250 frames when nobody says otherwise.
+    assert 250 / Fraction(24_000, 1001) < hls.MAX_KEYFRAME_GAP
 
 
-def test_the_keyframes_of_a_usual_film_are_near_enough() -> None:
-    """x264 puts one every 250 frames when nobody says otherwise."""
-    assert 250 / Fraction(24_000, 1001) < MAX_KEYFRAME_GAP
-
-
-def test_a_cut_that_only_hides_pictures_is_left_to_the_rungs(tmp_path: Path) -> None:
+def test_hidden_pictures_and_those_without_times_are_left_to_the_rungs(tmp_path: Path) -> None:
     whole = write_pictures(tmp_path / "whole.mp4", [noise(number) for number in range(100)], gop=50)
     cut = convert(None, tmp_path / "cut.mp4", "-ss", "3", "-i", str(whole), "-c", "copy")
     assert len(times_of(cut)) == 70
@@ -193,9 +172,7 @@ def test_a_cut_that_only_hides_pictures_is_left_to_the_rungs(tmp_path: Path) -> 
     source = Source.open(cut)
     make_rung(tmp_path / "out", source, rung_of(source.facts, 90), PROGRAM)
     assert len(times_of(tmp_path / "out" / MEDIA)) == 70
-
-
-def test_pictures_without_times_of_their_own_are_left_to_the_rungs(tmp_path: Path) -> None:
+    # So are pictures without times of their own.
     options = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=2", "-c:v", "libx264", "-pix_fmt", "yuv420p")
     assert "shown" in refusal_of(convert(None, tmp_path / "b.avi", *options, "-bf", "2"), tmp_path / "out")
     assert copy_of(convert(None, tmp_path / "p.avi", *options, "-bf", "0"), tmp_path / "out").size
@@ -234,7 +211,7 @@ def test_rungs_have_their_keyframes_at_the_same_two_seconds(tmp_path: Path) -> N
         text = (folder / PLAYLIST).read_text()
         assert [round(float(value)) for value in re.findall(r"#EXTINF:([\d.]+)", text)] == [6, 6, 1]
     assert found[0] == pytest.approx(found[1])
-    assert found[0] == pytest.approx([GOP_SECONDS * number for number in range(7)], abs=0.04)
+    assert found[0] == pytest.approx([hls.GOP_SECONDS * number for number in range(7)], abs=0.04)
 
 
 @pytest.mark.parametrize("name", ["rotated.mp4", "vfr.mp4", pytest.param("vp9.webm", marks=pytest.mark.exhaustive)])
@@ -253,7 +230,7 @@ def test_rungs_show_every_picture_upright_and_in_time(clips: Path, tmp_path: Pat
 def test_a_rung_is_never_larger_than_the_video(clips: Path, tmp_path: Path) -> None:
     source = Source.open(clips / "plain.mp4")
     for lines in (360, 181):
-        with pytest.raises(RungNotAvailable, match=str(lines)):
+        with pytest.raises(hls.RungNotAvailable, match=str(lines)):
             make_rung(tmp_path, source, rung_of(source.facts, lines), PROGRAM)
     assert make_rung(tmp_path, source, rung_of(source.facts, 180), PROGRAM).height == 180
 
@@ -350,9 +327,9 @@ class TestOneClock:
         else:
             make_rung(tmp_path, source, rung_of(source.facts, 64), PROGRAM)
         found = track_times(tmp_path / MEDIA)
-        assert found["vide"].starts[0] - CLOCK_START == pytest.approx(picture, abs=0.003)
+        assert found["vide"].starts[0] - hls.CLOCK_START == pytest.approx(picture, abs=0.003)
         # Never before the beginning; the encoder's priming may come before sound that starts late.
-        heard = found["soun"].starts[0] - CLOCK_START
+        heard = found["soun"].starts[0] - hls.CLOCK_START
         assert heard >= -0.001
         assert heard == pytest.approx(sound, abs=2 * 1024 / 44_100)
         if name == "whole":
@@ -378,7 +355,7 @@ class TestOneClock:
             make(folder)
             samples = sound_samples(folder / MEDIA)
             onset = np.argmax(np.abs(samples) > 0.3 * np.abs(samples).max()) / 48_000
-            begins = track_times(folder / MEDIA)["soun"].starts[0] - CLOCK_START
+            begins = track_times(folder / MEDIA)["soun"].starts[0] - hls.CLOCK_START
             assert begins + onset == pytest.approx(2.0, abs=0.01)
 
 
@@ -392,7 +369,7 @@ def test_pictures_that_stop_for_a_while_make_no_burst_of_segments(tmp_path: Path
     make_rung(tmp_path, source, rung_of(source.facts, 48), PROGRAM)
     times = [time - 1 for time in keyframe_times(tmp_path / MEDIA)]
     assert [round(time) for time in times] == [0, 30, 32, 34]
-    playlist = read_playlist((tmp_path / PLAYLIST).read_text())
+    playlist = hls.read_playlist((tmp_path / PLAYLIST).read_text())
     assert all(seconds > 1 for seconds, _ in playlist.segments)
 
 

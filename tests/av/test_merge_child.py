@@ -13,7 +13,7 @@ import pytest
 
 from media_app.av.probe import probe
 from tests.av.statements import child, request, statement
-from tests.support.footage import convert, noise, write_pictures
+from tests.support.footage import convert, cut_short, noise, write_pictures
 from vodplatform.base.processes.process import run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
@@ -63,12 +63,6 @@ def garbled(path: Path, *, begin: float, end: float) -> Path:
     first, last = round(begin * len(content)), round(end * len(content))
     content[first:last] = os.urandom(last - first)
     path.write_bytes(content)
-    return path
-
-
-def cut_short(path: Path, share: float = 0.6) -> Path:
-    content = path.read_bytes()
-    path.write_bytes(content[: round(share * len(content))])
     return path
 
 

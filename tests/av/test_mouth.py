@@ -253,11 +253,6 @@ class TestWholeFrames:
 
 
 class TestLeftAlone:
-    def refusal(self, source: Source, faces: Faces) -> str:
-        with pytest.raises(FaceNotUsable) as caught:
-            mouth_painter(source, 0.0, 1.0, syllables(1.0), SOUND_RATE, faces=faces)
-        return str(caught.value)
-
     def test_nobody_and_faces_that_cannot_be_followed(self, faces: Faces, tmp_path: Path) -> None:
         two = placed(drawn_face(0.2), 0, 20)
         two[20:340, 320:] = drawn_face(0.4, mirrored=True)
@@ -268,7 +263,9 @@ class TestLeftAlone:
             ([two] * 25, "Several people"),
             ([face] * 8 + [ground] * 17, "The face cannot be followed through this part."),
         )):  # fmt: skip
-            assert why in self.refusal(film(tmp_path / f"{number}.mp4", pictures), faces)
+            source = film(tmp_path / f"{number}.mp4", pictures)
+            with pytest.raises(FaceNotUsable, match=why):
+                mouth_painter(source, 0.0, 1.0, syllables(1.0), SOUND_RATE, faces=faces)
 
     def test_a_face_that_is_turned_away(self, faces: Faces) -> None:
         found = faces.points(placed(drawn_face(0.2), 150, 20))

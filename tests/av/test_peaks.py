@@ -12,7 +12,7 @@ from media_app.av.container import MediaError
 from media_app.av.peaks import BLOCK_SAMPLES, PAIRS, _Outline, make_peaks
 from media_app.av.source import Source
 from tests.support.clips import render_clip
-from tests.support.footage import convert
+from tests.support.footage import blanked, convert
 
 pytestmark = pytest.mark.pure
 RATE = 48_000
@@ -123,12 +123,7 @@ def test_every_usual_sound_is_read(tmp_path: Path, name: str, options: tuple[str
 
 
 def test_damaged_sound_is_outlined_as_far_as_it_goes_and_none_is_refused(tmp_path: Path) -> None:
-    path = render_clip(tmp_path / "v.mkv", seconds=4.0)
-    content = bytearray(path.read_bytes())
-    half = len(content) // 2
-    content[half : half + half // 2] = bytes(half // 2)
-    path.write_bytes(content)
-    found, _, highest = peaks_of(path)
+    found, _, highest = peaks_of(blanked(render_clip(tmp_path / "v.mkv", seconds=4.0), 1 / 2, 3 / 4))
     assert highest[: at(found, 1.0)].max() > 0.15
     video = with_picture(write_sound(tmp_path / "s.wav", np.zeros(0)), tmp_path / "none.mkv")
     with pytest.raises(MediaError):

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from encoded import write_sound, write_video
+from encoded import write_video
 
 from media_app.av import container as door
 from media_app.av.container import MediaError
 from media_app.av.probe import ProbeLimits, probe, sample_aspect_ratio
-from tests.support.footage import convert
+from tests.support.clips import write_sound
+from tests.support.footage import convert, cut_short
 
 pytestmark = pytest.mark.pure
 NTSC = Fraction(30_000, 1001)
@@ -81,9 +82,7 @@ def test_lost_frames_leave_the_usual_rate_and_a_variable_one_is_measured(tmp_pat
 
 def test_a_file_cut_in_the_middle_is_probed_and_flagged(tmp_path: Path) -> None:
     whole = write_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
-    data = whole.read_bytes()
-    whole.write_bytes(data[: len(data) * 2 // 3])
-    assert probe(whole).truncated is True
+    assert probe(cut_short(whole)).truncated is True
 
 
 def unreadable(path: Path, code: str = MediaError.UNREADABLE) -> str:
@@ -109,7 +108,8 @@ def test_damaged_files_without_an_index_or_a_picture_are_unreadable(tmp_path: Pa
     data = whole.read_bytes()
     whole.write_bytes(data[: data.index(b"moov") - 4])
     unreadable(whole)
-    assert "no picture" in unreadable(write_sound(tmp_path / "sound.mp4"), MediaError.NO_PICTURE)
+    write_sound(tmp_path / "sound.mp4")
+    assert "no picture" in unreadable(tmp_path / "sound.mp4", MediaError.NO_PICTURE)
     path = write_video(tmp_path / "v.mp4")
     path.write_bytes(path.read_bytes().replace(b"avc1", b"zzz9").replace(b"avcC", b"zzzC"))
     unreadable(path, MediaError.CODEC)

@@ -84,11 +84,15 @@ def test_times_survive_a_change_of_container(tmp_path: Path, suffix: str) -> Non
     assert_both_in_time(path, tmp_path)
 
 
-def test_a_video_that_starts_late_starts_late_in_both(tmp_path: Path) -> None:
+def test_a_late_start_stays_late_and_what_an_edit_list_hides_stays_hidden(tmp_path: Path) -> None:
     whole = render_clip(tmp_path / "whole.mp4", seconds=2.0)
     late = convert(whole, tmp_path / "late.mp4", "-c", "copy", "-output_ts_offset", "0.7")
     assert times_of(late)[0] == pytest.approx(0.7, abs=0.001)
     assert_both_in_time(late, tmp_path)
+    whole = write_pictures(tmp_path / "long.mp4", [noise(number) for number in range(100)], gop=50)
+    cut = convert(None, tmp_path / "cut.mp4", "-ss", "3", "-i", str(whole), "-c", "copy")
+    assert len(times_of(cut)) == 70
+    assert_both_in_time(cut, tmp_path)
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
@@ -103,13 +107,6 @@ def test_a_video_with_sound_that_starts_late_is_there_to_its_end(tmp_path: Path,
     with av.open(str(tmp_path / "proxy.mp4")) as container:
         heard = [float(frame.pts * frame.time_base) for frame in container.decode(audio=0)]
     assert heard[-1] == pytest.approx(6.0, abs=0.1)
-
-
-def test_what_an_edit_list_hides_stays_hidden(tmp_path: Path) -> None:
-    whole = write_pictures(tmp_path / "whole.mp4", [noise(number) for number in range(100)], gop=50)
-    cut = convert(None, tmp_path / "cut.mp4", "-ss", "3", "-i", str(whole), "-c", "copy")
-    assert len(times_of(cut)) == 70
-    assert_both_in_time(cut, tmp_path)
 
 
 def test_proxies_show_the_same_pictures(tmp_path: Path) -> None:
@@ -182,12 +179,16 @@ def test_what_an_mp4_cannot_carry_has_no_silent_copy_but_a_proxy(tmp_path: Path,
     assert proxy_of(path, tmp_path).size
 
 
+def clicking(path: Path, at: float, *options: str) -> Path:
+    """Three seconds of a moving picture beside silence with one click."""
+    click = f"aevalsrc=if(between(t\\,{at}\\,{at + 0.01})\\,0.9\\,0):d=3:s=48000"
+    inputs = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=30:d=3", "-f", "lavfi", "-i", click)
+    return convert(None, path, *inputs, *options, "-c:v", "libx264", "-c:a", "pcm_s16le")
+
+
 def test_the_sound_of_a_proxy_is_in_step(tmp_path: Path) -> None:
     """A click at 1 s is at 1 s, within a sample of video."""
-    click = "aevalsrc=if(between(t\\,1\\,1.01)\\,0.9\\,0):d=3:s=48000"
-    inputs = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=30:d=3", "-f", "lavfi", "-i", click)
-    path = convert(None, tmp_path / "v.mkv", *inputs, "-c:v", "libx264", "-c:a", "pcm_s16le")
-    proxy_of(path, tmp_path)
+    proxy_of(clicking(tmp_path / "v.mkv", 1.0), tmp_path)
     with av.open(str(tmp_path / "proxy.mp4")) as container:
         frames = [(float(f.pts * f.time_base), f.to_ndarray()[0]) for f in container.decode(audio=0)]
     rate = 48_000
@@ -197,10 +198,7 @@ def test_the_sound_of_a_proxy_is_in_step(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["proxy", "rung"])
 def test_a_hole_in_the_sound_is_silence_and_what_follows_is_in_step(tmp_path: Path, name: str) -> None:
-    click = "aevalsrc=if(between(t\\,2.5\\,2.51)\\,0.9\\,0):d=3:s=48000"
-    inputs = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=30:d=3", "-f", "lavfi", "-i", click)
-    hole = ("-af", "aselect=not(between(t\\,1\\,2))", "-c:v", "libx264", "-c:a", "pcm_s16le")
-    path = convert(None, tmp_path / "v.mkv", *inputs, *hole)
+    path = clicking(tmp_path / "v.mkv", 2.5, "-af", "aselect=not(between(t\\,1\\,2))")
     source = Source.open(path)
     if name == "proxy":
         made = tmp_path / "proxy.mp4"

@@ -11,24 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media_app.av import sprite
 from media_app.av.frames import VideoFile
 from media_app.av.sampling import nearest_keyframes, sample, spread
-from media_app.av.sprite import (
-    COLUMNS,
-    LONGER_SIDE,
-    MAX_THUMBS,
-    Sprite,
-    count_thumbs,
-    cue_starts,
-    make_sprite,
-    thumb_size,
-    timestamp,
-    web_vtt,
-)
+from media_app.av.sprite import count_thumbs, thumb_size, timestamp
 from tests.support.clips import render_clip
-from tests.support.footage import convert, noise, write_pictures
+from tests.support.footage import blanked, convert, noise, write_pictures
 
 pytestmark = pytest.mark.pure
+Cue = tuple[float, float, str, tuple[int, ...]]
 CUE = re.compile(r"(\d+):(\d\d):(\d\d\.\d{3}) --> (\d+):(\d\d):(\d\d\.\d{3})\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)\n")
 
 
@@ -36,7 +27,7 @@ def grey(level: float, width: int = 320, height: int = 180) -> np.ndarray:
     return np.full((height, width, 3), round(level), np.uint8)
 
 
-def cues_of(vtt: str) -> list[tuple[float, float, str, tuple[int, ...]]]:
+def cues_of(vtt: str) -> list[Cue]:
     """Start, end, file and box of each cue."""
     found = []
     for h0, m0, s0, h1, m1, s1, name, *box in CUE.findall(vtt):
@@ -45,9 +36,9 @@ def cues_of(vtt: str) -> list[tuple[float, float, str, tuple[int, ...]]]:
     return found
 
 
-def sprite_of(video: Path, folder: Path) -> tuple[Sprite, np.ndarray, list[tuple[float, float, str, tuple[int, ...]]]]:
+def sprite_of(video: Path, folder: Path) -> tuple[sprite.Sprite, np.ndarray, list[Cue]]:
     with VideoFile(video) as file:
-        made = make_sprite(folder, file)
+        made = sprite.make_sprite(folder, file)
         duration = file.duration
     sheet = cv2.imread(str(folder / "sprite.jpg"))
     assert sheet is not None
@@ -107,7 +98,7 @@ def test_a_single_frame_three_seconds_and_a_full_sheet(tmp_path: Path) -> None:
     pictures = [grey(number % 200 + 20, 64, 36) for number in range(250)]
     made, _, _ = sprite_of(write_pictures(tmp_path / "v.mp4", pictures, fps=Fraction(5), gop=3), tmp_path)
     assert made.thumbs == 50
-    assert (made.width, made.height) == (COLUMNS * 160, 5 * 90)
+    assert (made.width, made.height) == (sprite.COLUMNS * 160, 5 * 90)
 
 
 def test_an_upright_video_has_upright_thumbs_and_odd_and_tiny_ones_fit_their_places(tmp_path: Path) -> None:
@@ -126,11 +117,7 @@ def test_an_upright_video_has_upright_thumbs_and_odd_and_tiny_ones_fit_their_pla
 
 def test_damaged_parts_are_shown_by_their_neighbours(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [noise(number) for number in range(200)], gop=10)
-    content = bytearray(path.read_bytes())
-    third = len(content) // 3
-    content[third : 2 * third] = bytes(third)
-    path.write_bytes(content)
-    made, _, _ = sprite_of(path, tmp_path)
+    made, _, _ = sprite_of(blanked(path), tmp_path)
     assert 10 <= made.thumbs <= 20
 
 
@@ -147,11 +134,6 @@ def test_tracks_that_begin_in_the_middle_of_the_file_are_no_trouble(tmp_path: Pa
         assert len(video.keyframes) >= 4
 
 
-@given(duration=st.floats(0.01, 604_800))
-def test_there_is_at_least_one_thumb_and_never_too_many(duration: float) -> None:
-    assert 1 <= count_thumbs(duration) <= MAX_THUMBS
-
-
 def test_the_interval_is_round_and_times_are_written_as_webvtt_wants_them() -> None:
     assert [count_thumbs(seconds) for seconds in (3, 60, 100, 120, 580, 3600, 10_800)] == [3, 60, 100, 60, 97, 80, 90]
     assert timestamp(0) == "00:00:00.000"
@@ -160,24 +142,25 @@ def test_the_interval_is_round_and_times_are_written_as_webvtt_wants_them() -> N
     assert timestamp(360_000) == "100:00:00.000"
 
 
-@given(width=st.integers(16, 16_384), height=st.integers(16, 16_384))
-def test_thumbs_are_even_and_bounded(width: int, height: int) -> None:
+@given(duration=st.floats(0.01, 604_800), width=st.integers(16, 16_384), height=st.integers(16, 16_384))
+def test_thumbs_are_bounded_in_number_and_size_and_even(duration: float, width: int, height: int) -> None:
+    assert 1 <= count_thumbs(duration) <= sprite.MAX_THUMBS
     sides = thumb_size(width, height)
-    assert all(16 <= side <= LONGER_SIDE and side % 2 == 0 for side in sides)
-    assert LONGER_SIDE in sides
+    assert all(16 <= side <= sprite.LONGER_SIDE and side % 2 == 0 for side in sides)
+    assert sprite.LONGER_SIDE in sides
 
 
 @given(
     times=st.lists(st.floats(0, 1000), min_size=1, max_size=60, unique=True).map(sorted), duration=st.floats(0.01, 1100)
 )
 def test_cues_cover_everything_once_whatever_the_times(times: list[float], duration: float) -> None:
-    starts, kept = cue_starts(times, duration)
+    starts, kept = sprite.cue_starts(times, duration)
     assert starts[0] == 0.0
     assert len(starts) == len(kept) <= len(times)
     assert kept == sorted(set(kept))
     assert all(later - earlier > 0.0005 for earlier, later in pairwise([*starts, duration]))
     boxes = [(0, 0, 1, 1)] * len(kept)
-    cues = cues_of(web_vtt([*starts, duration], boxes))
+    cues = cues_of(sprite.web_vtt([*starts, duration], boxes))
     assert len(cues) == len(kept)
     assert all(earlier[1] == later[0] for earlier, later in pairwise(cues))
 
@@ -185,9 +168,6 @@ def test_cues_cover_everything_once_whatever_the_times(times: list[float], durat
 def test_a_video_that_breaks_off_before_the_middle_shows_what_came_before(tmp_path: Path) -> None:
     """One thumb is asked for, of the middle, and the only keyframe lies before all that is damaged."""
     path = write_pictures(tmp_path / "v.mkv", [noise(number, 64, 48) for number in range(10)], gop=250)
-    content = bytearray(path.read_bytes())
-    content[len(content) // 4 :] = bytes(len(content) - len(content) // 4)
-    path.write_bytes(content)
-    with VideoFile(path) as video:
+    with VideoFile(blanked(path, 1 / 4, 1.0)) as video:
         [picture] = sample(video, [0.9])
         assert picture.time < 0.9

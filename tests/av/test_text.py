@@ -273,13 +273,10 @@ def test_strokes_of_a_line_are_told_by_their_colours_alone() -> None:
     assert mask.sum() < 0.75 * line.sum()
 
 
-def test_regions_that_meet_become_one() -> None:
+def test_regions_that_meet_become_one_and_find_their_pixels_again_from_fractions() -> None:
     apart, near = Region(0, 0, 10, 10), Region(8, 8, 30, 20)
     assert merged([apart, Region(40, 0, 50, 5), near]) == [Region(40, 0, 50, 5), Region(0, 0, 30, 20)]
-
-
-@pytest.mark.parametrize("width", [480, 1366, 1919])
-def test_a_region_finds_its_pixels_again_from_fractions(width: int) -> None:
-    for x in range(0, width - 9, 7):
-        region = Region(x, 3, x + 9, 20)
-        assert Region.of(region.box(width, 768), width, 768) == region
+    for width in (480, 1366, 1919):
+        for x in range(0, width - 9, 7):
+            region = Region(x, 3, x + 9, 20)
+            assert Region.of(region.box(width, 768), width, 768) == region

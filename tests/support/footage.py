@@ -61,3 +61,19 @@ def noise(seed: int, width: int = 320, height: int = 180, low: int = 60, high: i
     squares = random.integers(low, high, (-(-height // grain), -(-width // grain)), np.uint8)
     grey = squares.repeat(grain, 0).repeat(grain, 1)[:height, :width]
     return np.stack([grey] * 3, axis=-1)
+
+
+def cut_short(path: Path, share: float = 2 / 3) -> Path:
+    """Leave only the first ``share`` of a file's bytes."""
+    content = path.read_bytes()
+    path.write_bytes(content[: round(share * len(content))])
+    return path
+
+
+def blanked(path: Path, begin: float = 1 / 3, end: float = 2 / 3) -> Path:
+    """Overwrite a part of a file with zeros; begin, end: shares of its length."""
+    content = bytearray(path.read_bytes())
+    first, last = round(begin * len(content)), round(end * len(content))
+    content[first:last] = bytes(last - first)
+    path.write_bytes(content)
+    return path
