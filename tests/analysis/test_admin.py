@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from jobs_app.models import JobStatus
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA, MakeAnalysis, again
+from tests.analysis.conftest import DATA, Make, again
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
@@ -30,30 +30,30 @@ def act(desk: Client, action: str, *sessions: AnalysisSession) -> HttpResponse:
     return desk.post(reverse(LIST), {"action": action, "_selected_action": keys, "index": 0}, follow=True)
 
 
-def test_list_and_detail_show_progress_and_results(desk: Client, owner: User, make_analysis: MakeAnalysis) -> None:
-    make_analysis(owner, name="The final", status=JobStatus.PROCESSING, progress=42, started_at=Now())
+def test_list_and_detail_show_progress_and_results(desk: Client, make_analysis: Make) -> None:
+    make_analysis(name="The final", status=JobStatus.PROCESSING, progress=42, started_at=Now())
     text = desk.get(reverse(LIST), {"q": "final"}).content.decode()
     assert "The final" in text
     assert "Processing" in text
     assert "42 %" in text
     assert "The final" not in desk.get(reverse(LIST), {"q": "nothing"}).content.decode()
-    session = make_analysis(owner, status=JobStatus.COMPLETED)
+    session = make_analysis(status=JobStatus.COMPLETED)
     AnalysisSession.objects.filter(pk=session.pk).update(data=DATA)
     text = desk.get(reverse("admin:analysis_analysissession_change", args=[session.pk])).content.decode()
     assert str(DATA["summary"]) in text
     assert f"/analysis/{session.pk}" in text
 
 
-def test_selected_sessions_are_cancelled(desk: Client, owner: User, make_analysis: MakeAnalysis) -> None:
-    waiting, over = make_analysis(owner), make_analysis(owner, name="Over", status=JobStatus.COMPLETED)
+def test_selected_sessions_are_cancelled(desk: Client, make_analysis: Make) -> None:
+    waiting, over = make_analysis(), make_analysis(name="Over", status=JobStatus.COMPLETED)
     text = act(desk, "cancel", waiting, over).content.decode()
     assert "1 cancelled." in text
     assert "Over: The job has already ended." in text
     assert (again(waiting).status, again(over).status) == ("cancelled", "completed")
 
 
-def test_deletions_are_logged(desk: Client, owner: User, admin_person: User, make_analysis: MakeAnalysis) -> None:
-    session = make_analysis(owner)
+def test_deletions_are_logged(desk: Client, admin_person: User, make_analysis: Make) -> None:
+    session = make_analysis()
     assert "1 deleted." in act(desk, "clean_up", session).content.decode()
     assert not AnalysisSession.objects.exists()
     entry = AuditEntry.objects.get(action="analysis.delete")

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,16 +32,7 @@ CHILD = "sessions_app.analysis.pipelines"
 BUSY_SECONDS = 60
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*words: str | Path) -> Done:
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command as manage.py does, in this process: starting another one takes longer than most of the work."""
     out, err = io.StringIO(), io.StringIO()
     command = {"highlights": highlights, "workout": workout}[str(words[0])]
@@ -52,7 +42,7 @@ def run(*words: str | Path) -> Done:
             command.Command().run_from_argv(["manage.py", *map(str, words)])
         except SystemExit as exc:
             code = int(exc.code or 0)
-    return Done(code, out.getvalue(), err.getvalue())
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def length(path: str | Path) -> float:
@@ -134,9 +124,7 @@ class TestHighlights:
         assert lines[-1] == f"The reel is {reel}"
         assert length(reel) > 1
 
-    def test_options_are_parameters_and_without_highlights_there_is_no_reel(
-        self, eventful: Path, tmp_path: Path
-    ) -> None:
+    def test_options_are_parameters_and_no_highlights_are_no_reel(self, eventful: Path, tmp_path: Path) -> None:
         done = run("highlights", eventful, "--json", "--segment-length", "20", "--min-score", "1")
         data = json.loads(done.stdout)
         assert len(data["segments"]) == 3
@@ -163,9 +151,8 @@ class TestHighlights:
         as_usual = ["env", "--default-signal=INT"]
         argv = [*as_usual, *MANAGE, "highlights", str(eventful), "-o", str(tmp_path / "reel.mp4")]
         environment = {**os.environ, "TMPDIR": str(tmp_path)}
-        with subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        ) as command:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=environment) as command:
             child = wait_until(lambda: child_of(command), BUSY_SECONDS)
             child.suspend()  # it does not come to its end before it is ended
             assert list(tmp_path.glob("vod-analysis-*"))

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from jobs_app.runner import run_queue
 from media_app.videos.models import Rendition, Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA, MakeAnalysis, again
+from tests.analysis.conftest import DATA, Make, Pipeline, again
 from tests.support.api import Api
 from tests.support.stored import files_in
 from tests.support.waiting import wait_until
@@ -33,7 +32,6 @@ pytestmark = [
     pytest.mark.usefixtures("media", "running_keeper"),
     pytest.mark.full,
 ]
-Pipeline = Callable[[str], Path]
 WORKS = (
     "say(progress=50, message='Analyzing segment 1/2')\n"
     "make('reel.mp4'); make('t.jpg')\n"
@@ -68,15 +66,9 @@ def in_thread(*given: Any) -> threading.Thread:
     return thread
 
 
-def children_of(log: Path) -> int:
-    return len(log.read_text().splitlines()) if log.exists() else 0
-
-
-def test_what_was_found_and_made_is_kept_and_the_model_of_the_settings_is_named(
-    api: Api, owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, settings: Any
-) -> None:
+def test_results_are_kept_and_the_model_named(api: Api, make_analysis: Make, pipeline: Pipeline, settings: Any) -> None:
     log = pipeline(WORKS)
-    session = run(make_analysis(owner))
+    session = run(make_analysis())
     assert session.status == "completed", Job.objects.get().error
     request = json.loads(log.read_text())
     assert (request["op"], request["params"]["target_duration"], request["vision"]) == ("highlights", 60.0, None)
@@ -88,7 +80,7 @@ def test_what_was_found_and_made_is_kept_and_the_model_of_the_settings_is_named(
     assert (row.size, len(data["thumbnails"])) == (8, 1)
     assert scratch_of(session) == []
     settings.VISION = {**settings.VISION, "url": "http://models.example/v1", "model": "small", "key": "secret"}
-    run(make_analysis(owner))
+    run(make_analysis())
     assert json.loads(log.read_text().splitlines()[-1])["vision"]["model"] == "small"
 
 
@@ -99,29 +91,25 @@ def test_what_was_found_and_made_is_kept_and_the_model_of_the_settings_is_named(
         ("os._exit(3)", "vod_unreadable"),
     ],
 )
-def test_what_cannot_be_analysed_fails_and_its_file_goes(
-    owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline, script: str, type: str
-) -> None:
+def test_a_failed_one_has_no_file(media: Path, make_analysis: Make, pipeline: Pipeline, script: str, type: str) -> None:
     pipeline(script)
-    session = run(make_analysis(owner))
+    session = run(make_analysis())
     assert (session.status, error_of(session)) == ("failed", type)
     assert files_in(media) == []
     assert not Video.objects.exists()
 
 
-def test_one_that_takes_too_long_fails(
-    owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_takes_too_long_fails(make_analysis: Make, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sessions_app.analysis.running.MIN_SECONDS", 0.5)
     monkeypatch.setattr("sessions_app.analysis.running.WORK_SECONDS_PER_SECOND", 0.0)
     pipeline("time.sleep(600)")
-    session = run(make_analysis(owner))
+    session = run(make_analysis())
     assert (session.status, error_of(session)) == ("failed", "timeout")
 
 
-def test_a_killed_child_is_retried(owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline) -> None:
+def test_a_killed_child_is_retried(media: Path, make_analysis: Make, pipeline: Pipeline) -> None:
     pipeline("os.kill(os.getpid(), 9)")
-    session = run(make_analysis(owner))
+    session = run(make_analysis())
     job = Job.objects.get()
     assert (session.status, job.status, job.retries) == ("processing", "waiting", 1)
     assert files_in(media) != []
@@ -129,14 +117,14 @@ def test_a_killed_child_is_retried(owner: User, media: Path, make_analysis: Make
 
 @pytest.mark.parametrize("end", ["cancel", "clean_up", "expire"])
 def test_whoever_ends_it_in_mid_work_leaves_no_process_file_or_folder(
-    owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Pipeline, end: str
+    owner: User, media: Path, make_analysis: Make, pipeline: Pipeline, end: str
 ) -> None:
     log = pipeline(
         "make('half.mp4')\nsay(progress=10, message='Analyzing segment 1/9', pid=os.getpid())\ntime.sleep(600)"
     )
-    session = make_analysis(owner)
+    session = make_analysis()
     thread = in_thread("analysis")
-    wait_until(lambda: children_of(log) == 1)
+    wait_until(log.exists)
     wait_until(lambda: Job.objects.get().progress > 10)
     began = time.monotonic()
     if end == "expire":
@@ -154,13 +142,13 @@ def test_whoever_ends_it_in_mid_work_leaves_no_process_file_or_folder(
     assert [job.status for job in Job.objects.all()] == (["cancelled"] if end == "cancel" else [])
 
 
-def test_paused_it_goes_on_from_where_it_was(owner: User, make_analysis: MakeAnalysis, pipeline: Pipeline) -> None:
+def test_paused_it_goes_on_from_where_it_was(make_analysis: Make, pipeline: Pipeline) -> None:
     log = pipeline(
         "if request['saved'] is None:\n"
         "    say(checkpoint={'done': 7}); say(progress=40, message='Analyzing segment 7/20')\n"
         "    time.sleep(600)\n" + WORKS
     )
-    session = make_analysis(owner)
+    session = make_analysis()
     thread = in_thread("analysis")
     wait_until(lambda: (Job.objects.get().checkpoint or {}).get("done") == 7)
     jobs.pause(Job.objects.get())

@@ -5,20 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sessions_app.analysis.pipelines import naming
 from sessions_app.analysis.pipelines.counting import count, evened
 from sessions_app.analysis.pipelines.exercises import EXERCISES
-from sessions_app.analysis.pipelines.naming import (
-    LEAST,
-    MOST,
-    RULES,
-    SIGNALS,
-    UNNAMED,
-    above,
-    below,
-    facts_of,
-    name_of,
-    plural,
-)
+from sessions_app.analysis.pipelines.naming import UNNAMED, facts_of, name_of
 from sessions_app.analysis.pipelines.poses import BODY_SIGNALS
 from tests.support.bodies import Floats, bends, curling, figure, lying, seen, squatting
 
@@ -35,7 +25,7 @@ def named(joints: Floats) -> tuple[str, float]:
 def test_exercises_are_named_and_other_movements_are_not() -> None:
     name, confidence = named(squatting(bends(5)))
     assert name == "squat"
-    assert LEAST <= confidence <= MOST
+    assert naming.LEAST <= confidence <= naming.MOST
     assert named(curling(bends(5)))[0] == "biceps curl"
     assert named(lying(squatting(bends(5))))[0] != "squat"
     assert named(squatting(0.45 * bends(6))) == (UNNAMED, 0.0)
@@ -53,15 +43,15 @@ def test_nobody_has_no_name() -> None:
 
 
 def test_conditions_are_soft_between_their_ends_and_several_are_said_as_several() -> None:
-    assert [above(value, 10, 20) for value in (5, 10, 15, 20, 30)] == [0, 0, 0.5, 1, 1]
-    assert [below(value, 10, 20) for value in (5, 10, 15, 20, 30)] == [1, 1, 0.5, 0, 0]
-    assert [plural(name) for name in ("squat", "high knees", "shoulder press", UNNAMED)] == [
+    assert [naming.above(value, 10, 20) for value in (5, 10, 15, 20, 30)] == [0, 0, 0.5, 1, 1]
+    assert [naming.below(value, 10, 20) for value in (5, 10, 15, 20, 30)] == [1, 1, 0.5, 0, 0]
+    assert [naming.plural(name) for name in ("squat", "high knees", "shoulder press", UNNAMED)] == [
         "squats", "high knees", "shoulder presses", "movements",
     ]  # fmt: skip
 
 
 def test_every_exercise_has_signals_that_there_are() -> None:
-    assert set(SIGNALS) == set(RULES) == set(EXERCISES)
-    for name, signals in SIGNALS.items():
+    assert set(naming.SIGNALS) == set(naming.RULES) == set(EXERCISES)
+    for name, signals in naming.SIGNALS.items():
         assert signals, name
         assert signals <= BODY_SIGNALS

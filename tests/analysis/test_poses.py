@@ -9,17 +9,8 @@ import pytest
 
 from media_app.av import mediapipe as module
 from media_app.av.frames import VideoFile
-from sessions_app.analysis.pipelines.poses import (
-    ANGLES,
-    BODY_SIGNALS,
-    JOINTS,
-    SIDE,
-    Poses,
-    PosesUnavailable,
-    angle,
-    signals,
-    ways,
-)
+from sessions_app.analysis.pipelines import poses as posing
+from sessions_app.analysis.pipelines.poses import JOINTS, Poses, angle, signals
 from tests.support.bodies import bends, seen, squatting
 from tests.support.footage import noise
 
@@ -28,25 +19,20 @@ SQUAT = Path(__file__).parents[1] / "av" / "rx_squat.mp4"
 
 
 @pytest.mark.full
-def test_the_knees_of_a_real_person_are_found_straight_and_bent() -> None:
+def test_the_knees_of_a_real_person_are_found_straight_and_bent_and_nobody_in_noise() -> None:
     with VideoFile(SQUAT) as video, Poses() as poses:
         found = {}
         for at in (0.5, 3.0):
             picture = video.frame_at(at)
             assert picture is not None
-            found[at] = poses.find(picture.scaled(SIDE))
+            found[at] = poses.find(picture.scaled(posing.SIDE))
+        assert np.isnan(poses.find(noise(1))).all()
     assert all(joints.shape == (JOINTS, 4) for joints in found.values())
-    standing, squat = (float(angle(joints[None, :, :2], *ANGLES["right knee"])[0]) for joints in found.values())
+    standing, squat = (float(angle(joints[None, :, :2], *posing.ANGLES["right knee"])[0]) for joints in found.values())
     assert standing > 155
     assert squat < 110
     # Upright: the head is above the hips, the hips above the ankles.
     assert found[0.5][0, 1] < found[0.5][24, 1] < found[0.5][28, 1]
-
-
-@pytest.mark.full
-def test_nobody_is_found_in_noise() -> None:
-    with Poses() as poses:
-        assert np.isnan(poses.find(noise(1))).all()
 
 
 def test_without_its_folder_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +40,7 @@ def test_without_its_folder_it_says_what_to_do(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(module.sys, "path", [one for one in module.sys.path if not one.endswith("pose")])
     for name in [name for name in module.sys.modules if name.split(".")[0] == "mediapipe"]:
         monkeypatch.delitem(module.sys.modules, name)
-    with pytest.raises(PosesUnavailable, match="make install"):
+    with pytest.raises(posing.PosesUnavailable, match="make install"):
         Poses()
 
 
@@ -70,10 +56,10 @@ def test_signals_follow_the_body_and_nobody_at_all_has_none() -> None:
     joints = seen(squatting(curve)).joints.astype(float)
     joints[:, 15, 3] = 0.2
     found = signals(joints)
-    assert set(found) == BODY_SIGNALS
+    assert set(found) == posing.BODY_SIGNALS
     assert np.corrcoef(found["both knees"].values, curve)[0, 1] < -0.95
     assert np.corrcoef(found["hips' height"].values, curve)[0, 1] > 0.95
     assert found["left elbow"].trust < 0.3 < found["right elbow"].trust
     found = signals(np.full((20, JOINTS, 4), np.nan))
     assert all(np.isnan(one.values).all() and one.trust in (0.0, 1.0) for one in found.values())
-    assert not ways(np.full((20, JOINTS, 4), np.nan)).any()
+    assert not posing.ways(np.full((20, JOINTS, 4), np.nan)).any()

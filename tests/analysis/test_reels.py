@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.files.storage import default_storage
@@ -19,8 +19,8 @@ from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.pipelines.reel import cut_moments
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Task
 from sessions_app.analysis.reels import check_moments, with_reel
-from tests.analysis.conftest import DATA, MakeAnalysis, again
-from tests.analysis.test_sessions import BASE, DONE, ready
+from tests.analysis.conftest import DATA, DONE, Make, Pipeline, again
+from tests.analysis.test_sessions import BASE
 from tests.support.api import Api, refused
 from tests.support.factories import make_video
 from tests.support.footage import noise, write_pictures
@@ -117,18 +117,20 @@ class TestCutting:
             cut_moments(Task(broken, tmp_path, {"moments": [[0.0, 1.0]]}))
 
 
+def ask_reel(api: Api, session: AnalysisSession, moments: Any = CHOSEN) -> Any:
+    return api.post(f"{BASE}/reel/{session.pk}", {"moments": moments})
+
+
 @pytest.mark.both
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("media")
 class TestAsking:
     @pytest.mark.usefixtures("running_keeper")
-    def test_the_reel_is_cut_anew_and_the_one_before_goes(
-        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
-    ) -> None:
+    def test_a_new_reel_replaces_the_one_before(self, api: Api, media: Path, ready: Make, pipeline: Pipeline) -> None:
         log = pipeline(CUT)
-        session = ready(make_analysis, owner)
+        session = ready()
         [before] = Rendition.objects.filter(kind="reel")
-        answer = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN})
+        answer = ask_reel(api, session)
         assert (answer.status_code, answer.json()["status"]) == (202, "queued")
         state = api.get(f"{BASE}/status/{session.pk}").json()
         assert (state["status"], state["reel_job_id"]) == ("completed", answer.json()["job_id"])
@@ -150,13 +152,11 @@ class TestAsking:
         assert api.get(f"{BASE}/status/{session.pk}").json()["reel_job_id"] is None
 
     @pytest.mark.usefixtures("running_keeper")
-    def test_there_is_one_at_a_time_and_one_that_fails_changes_nothing(
-        self, api: Api, owner: User, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
-    ) -> None:
+    def test_one_that_fails_changes_nothing(self, api: Api, ready: Make, pipeline: Pipeline) -> None:
         pipeline("say(error={'type': 'vod_unreadable', 'message': 'The reel could not be cut.'})")
-        session = ready(make_analysis, owner)
-        job_id = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"]
-        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 409, "job_live")
+        session = ready()
+        job_id = ask_reel(api, session).json()["job_id"]
+        refused(ask_reel(api, session), 409, "job_live")
         run_queue("analysis")
         job = Job.objects.get(pk=job_id)
         assert (job.status, job.attempt, job.error) == (
@@ -164,46 +164,44 @@ class TestAsking:
         )  # fmt: skip
         now = again(session)
         assert (now.status, now.data, now.thumbnails) == ("completed", DATA, session.thumbnails)
-        assert api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).status_code == 202
+        assert ask_reel(api, session).status_code == 202
 
-    def test_the_session_takes_it_along(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner, video=make_video(owner))
-        assert api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).status_code == 202
+    def test_the_session_takes_it_along(self, api: Api, owner: User, media: Path, ready: Make) -> None:
+        session = ready(video=make_video(owner))
+        assert ask_reel(api, session).status_code == 202
         assert api.delete(f"{BASE}/cleanup/{session.pk}").status_code == 200
         assert (Job.objects.count(), files_in(media)) == (0, [])
 
-    def test_it_ends_with_the_time_of_the_session(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner)
-        job_id = api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"]
+    def test_it_ends_with_the_time_of_the_session(self, api: Api, ready: Make) -> None:
+        session = ready()
+        job_id = ask_reel(api, session).json()["job_id"]
         AnalysisSession.objects.filter(pk=session.pk).update(expires_at="2020-01-01T00:00:00Z")
         services.expire()
         assert not Job.objects.filter(pk=job_id).exists()
-        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 410, "session_expired")
+        refused(ask_reel(api, session), 410, "session_expired")
 
-    def test_a_cancelled_one_can_run_again_while_it_is_the_last(
-        self, api: Api, owner: User, make_analysis: MakeAnalysis, pipeline: Callable[[str], Path]
-    ) -> None:
+    def test_a_cancelled_one_runs_again_while_it_is_the_last(self, api: Api, ready: Make, pipeline: Pipeline) -> None:
         pipeline(CUT)
-        session = ready(make_analysis, owner)
-        first = Job.objects.get(pk=api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}).json()["job_id"])
+        session = ready()
+        first = Job.objects.get(pk=ask_reel(api, session).json()["job_id"])
         jobs.cancel(first)
-        last = Job.objects.get(pk=api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN[:1]}).json()["job_id"])
+        last = Job.objects.get(pk=ask_reel(api, session, CHOSEN[:1]).json()["job_id"])
         refused(api.post(f"/api/v1/jobs/{first.pk}/retry"), 409, "not_retryable")
         jobs.cancel(last)
         assert api.post(f"/api/v1/jobs/{last.pk}/retry").status_code == 200
 
-    def test_what_cannot_be_cut_is_refused(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner, video=make_video(owner))
+    def test_what_cannot_be_cut_is_refused(self, api: Api, owner: User, make_analysis: Make, ready: Make) -> None:
+        session = ready(video=make_video(owner))
         for moments in (
             [], None, "2", [[2, 4]], spans((2, 2.1)), spans((19, 25)), [{"start_time": 1}],
             [{"start_time": "1", "end_time": 3}], [{"start_time": -1, "end_time": 3}], spans(*[(0, 1)] * 51),
         ):  # fmt: skip
-            refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": moments}), 400, "invalid")
+            refused(ask_reel(api, session, moments), 400, "invalid")
         assert again(session).reel_job is None
-        running = make_analysis(owner)
-        refused(api.post(f"{BASE}/reel/{running.pk}", {"moments": CHOSEN}), 400, "results_not_ready")
-        workout = make_analysis(owner, kind="workout", **DONE)
-        refused(api.post(f"{BASE}/reel/{workout.pk}", {"moments": CHOSEN}), 400, "invalid")
+        running = make_analysis()
+        refused(ask_reel(api, running), 400, "results_not_ready")
+        workout = make_analysis(kind="workout", **DONE)
+        refused(ask_reel(api, workout), 400, "invalid")
         assert session.video is not None
         type(session.video).objects.filter(pk=session.video.pk).update(status="failed")
-        refused(api.post(f"{BASE}/reel/{session.pk}", {"moments": CHOSEN}), 409, "video_not_ready")
+        refused(ask_reel(api, session), 409, "video_not_ready")

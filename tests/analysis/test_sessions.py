@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
 from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
@@ -20,10 +18,10 @@ from django.test.utils import CaptureQueriesContext
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from media_app.videos.models import Rendition, Video
+from media_app.videos.models import Video
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA, MakeAnalysis, again
+from tests.analysis.conftest import DATA, DONE, Make, again
 from tests.support.api import Api, refused
 from tests.support.factories import make_video
 from tests.support.stored import files_in
@@ -32,22 +30,6 @@ from vodplatform.base.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 BASE = "/api/v1/video"
-DONE = {"status": JobStatus.COMPLETED, "progress": 100, "finished_at": Now(), "admitted": False}
-
-
-def ready(make: MakeAnalysis, owner: User, **given: Any) -> AnalysisSession:
-    """A session that is completed, with a reel and a thumbnail."""
-    session = make(owner, **DONE, **given)
-    key = default_storage.save(f"jobs/{session.job_id}/a/thumb.jpg", ContentFile(b"picture"))
-    AnalysisSession.objects.filter(pk=session.pk).update(data=DATA, thumbnails=[key])
-    Job.objects.filter(pk=session.job_id).update(result={"pictures": [key]})
-    assert session.video is not None
-    folder = f"renditions/{session.video.pk}/{'0' * 32}/reel/"
-    default_storage.save(f"{folder}reel.mp4", ContentFile(b"reel"))
-    Rendition.objects.create(
-        video=session.video, kind="reel", name=session.rendition_name, folder=folder, files={"video": "reel.mp4"}
-    )
-    return again(session)
 
 
 def pass_time(session: AnalysisSession, **fields: Any) -> None:
@@ -67,10 +49,8 @@ class TestStatus:
             ({"status": JobStatus.CANCELLED}, "cancelled"),
         ],
     )
-    def test_it_follows_from_the_job(
-        self, api: Api, owner: User, make_analysis: MakeAnalysis, job: dict[str, Any], status: str
-    ) -> None:
-        session = make_analysis(owner, **job)
+    def test_it_follows_from_the_job(self, api: Api, make_analysis: Make, job: dict[str, Any], status: str) -> None:
+        session = make_analysis(**job)
         body = api.get(f"{BASE}/status/{session.pk}").json()
         assert (body["sessionId"], body["status"], body["job_id"]) == (str(session.pk), status, str(session.job_id))
         assert (body["analysis_type"], body["params"]["segment_length"]) == ("highlights", 10.0)
@@ -78,18 +58,18 @@ class TestStatus:
         listed = api.get(f"{BASE}/sessions?status={status}").json()["sessions"]
         assert [one["sessionId"] for one in listed] == [str(session.pk)]
 
-    def test_progress_estimate_and_failure_are_shown(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+    def test_progress_estimate_and_failure_are_shown(self, api: Api, make_analysis: Make) -> None:
         session = make_analysis(
-            owner, status=JobStatus.PROCESSING, progress=25, message="Analyzing segment 13/20",
+            status=JobStatus.PROCESSING, progress=25, message="Analyzing segment 13/20",
             started_at=Now() - timedelta(seconds=30),
         )  # fmt: skip
         body = api.get(f"{BASE}/status/{session.pk}").json()
         assert (body["progress"], body["message"]) == (25.0, "Analyzing segment 13/20")
         assert 85 < body["eta_seconds"] < 180
-        paused = make_analysis(owner, status=JobStatus.PAUSED, progress=25, started_at=Now())
+        paused = make_analysis(status=JobStatus.PAUSED, progress=25, started_at=Now())
         assert api.get(f"{BASE}/status/{paused.pk}").json()["eta_seconds"] is None
         error = {"type": "no_video", "message": "There is no picture in this file."}
-        failed = make_analysis(owner, status=JobStatus.FAILED, error=error)
+        failed = make_analysis(status=JobStatus.FAILED, error=error)
         body = api.get(f"{BASE}/status/{failed.pk}").json()
         assert (body["error"], body["message"]) == (error, error["message"])
         body = refused(api.get(f"{BASE}/results/{failed.pk}"), 422, "analysis_failed")
@@ -97,9 +77,9 @@ class TestStatus:
         assert body["sessionId"] == str(failed.pk)
 
     def test_nobody_else_sees_it_but_admins(
-        self, other_api: Api, admin_api: Api, moderator_api: Api, owner: User, make_analysis: MakeAnalysis
+        self, other_api: Api, admin_api: Api, moderator_api: Api, ready: Make
     ) -> None:
-        session = ready(make_analysis, owner)
+        session = ready()
         for name in ("status", "results"):
             assert admin_api.get(f"{BASE}/{name}/{session.pk}").status_code == 200
             for stranger in (other_api, moderator_api):
@@ -110,8 +90,8 @@ class TestStatus:
 
 
 class TestResults:
-    def test_data_has_addresses(self, api: Api, anonymous: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner)
+    def test_data_has_addresses(self, api: Api, anonymous: Api, ready: Make) -> None:
+        session = ready()
         body = api.get(f"{BASE}/results/{session.pk}").json()
         assert (body["sessionId"], body["status"]) == (str(session.pk), "completed")
         data = body["data"]
@@ -121,22 +101,22 @@ class TestResults:
         assert b"".join(anonymous.get(data["thumbnails"][0])) == b"picture"
 
     @pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.CANCELLED, JobStatus.PROCESSING])
-    def test_before_the_end_is_none(self, api: Api, owner: User, make_analysis: MakeAnalysis, status: str) -> None:
-        session = make_analysis(owner, status=status, progress=12.5, started_at=Now())
+    def test_before_the_end_is_none(self, api: Api, make_analysis: Make, status: str) -> None:
+        session = make_analysis(status=status, progress=12.5, started_at=Now())
         body = refused(api.get(f"{BASE}/results/{session.pk}"), 400, "results_not_ready")
         assert (body["error"], body["progress"]) == ("Results not ready", 12.5)
         assert body["status"] == ("cancelled" if status == JobStatus.CANCELLED else "processing")
 
-    def test_as_a_table_no_cell_is_a_formula(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner)
+    def test_as_a_table_no_cell_is_a_formula(self, api: Api, ready: Make) -> None:
+        session = ready()
         answer = api.get(f"{BASE}/results/{session.pk}.csv?kind=segments", headers={"Accept": "text/csv"})
         assert answer["Content-Type"] == "text/csv; charset=utf-8"
         rows = list(csv.DictReader(io.StringIO(answer.content.decode())))
         assert [row["end_time"] for row in rows] == ["10.0", "20.0"]
         assert rows[1]["description"] == "'=HYPERLINK()"
 
-    def test_repetitions_are_a_table_too(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = make_analysis(owner, kind="workout", **DONE)
+    def test_repetitions_are_a_table_too(self, api: Api, make_analysis: Make) -> None:
+        session = make_analysis(kind="workout", **DONE)
         times = [{"start": 1.0, "turn": 2.0, "end": 3.5}]
         data = {"exercises": [{"name": "squat", "rep_times": times}], "total_repetitions": 1}
         pass_time(session, data=data)
@@ -148,8 +128,8 @@ class TestResults:
 
 
 class TestCancel:
-    def test_its_file_is_deleted(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
-        session = make_analysis(owner)
+    def test_its_file_is_deleted(self, api: Api, media: Path, make_analysis: Make) -> None:
+        session = make_analysis()
         expected = {"sessionId": str(session.pk), "status": "cancelled", "message": "Processing cancelled successfully"}
         for _ in range(2):
             assert api.post(f"{BASE}/cancel/{session.pk}").json() == expected
@@ -157,26 +137,24 @@ class TestCancel:
         assert not Video.objects.exists()
         assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "cancelled"
 
-    def test_after_the_end_it_is_a_conflict(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner)
+    def test_after_the_end_it_is_a_conflict(self, api: Api, owner: User, make_analysis: Make, ready: Make) -> None:
+        session = ready()
         body = refused(api.post(f"{BASE}/cancel/{session.pk}"), 409, "job_finished")
         assert (body["sessionId"], body["status"]) == (str(session.pk), "completed")
         video = make_video(owner)
-        api.post(f"{BASE}/cancel/{make_analysis(owner, video=video).pk}")
+        api.post(f"{BASE}/cancel/{make_analysis(video=video).pk}")
         assert Video.objects.filter(pk=video.pk).exists()
 
-    def test_whoever_cancels_the_job_cancels_the_session(
-        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
-    ) -> None:
-        session = make_analysis(owner)
+    def test_whoever_cancels_the_job_cancels_the_session(self, api: Api, media: Path, make_analysis: Make) -> None:
+        session = make_analysis()
         assert api.post(f"/api/v1/jobs/{session.job_id}/cancel").status_code == 200
         assert files_in(media) == []
         refused(api.post(f"/api/v1/jobs/{session.job_id}/retry"), 409, "not_retryable")
 
 
-def test_the_estimate_is_measured_after_some_runs(client: Client, owner: User, make_analysis: MakeAnalysis) -> None:
+def test_the_estimate_is_measured_after_some_runs(client: Client, owner: User, make_analysis: Make) -> None:
     for seconds in (1, 4, 5, 6, 900):
-        session = make_analysis(owner, **DONE)
+        session = make_analysis(**DONE)
         assert services.work_factors() == {"highlights": 0.1, "workout": 0.5}
         began = F("finished_at") - timedelta(seconds=seconds)
         Job.objects.filter(pk=session.job_id).update(started_at=began)
@@ -187,8 +165,8 @@ def test_the_estimate_is_measured_after_some_runs(client: Client, owner: User, m
 
 
 class TestCleanup:
-    def test_nothing_is_left(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner)
+    def test_nothing_is_left(self, api: Api, media: Path, ready: Make) -> None:
+        session = ready()
         assert len(files_in(media)) == 3
         answer = api.delete(f"{BASE}/cleanup/{session.pk}")
         assert answer.json() == {"message": "Session cleaned up successfully"}
@@ -197,24 +175,21 @@ class TestCleanup:
         refused(api.get(f"{BASE}/status/{session.pk}"), 404, "session_not_found")
         refused(api.delete(f"{BASE}/cleanup/{session.pk}"), 404, "session_not_found")
 
-    def test_a_library_video_stays(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
+    def test_a_library_video_stays(self, api: Api, owner: User, media: Path, ready: Make) -> None:
         video = make_video(owner)
-        mine, others = (ready(make_analysis, owner, video=video) for _ in range(2))
+        mine, others = (ready(video=video) for _ in range(2))
         api.delete(f"{BASE}/cleanup/{mine.pk}")
         assert [row.name for row in video.renditions.all()] == [others.rendition_name]
         assert api.get(f"{BASE}/results/{others.pk}").json()["data"]["highlight_video_url"]
-
-    def test_a_deleted_library_video_leaves_results(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner, video=make_video(owner))
-        assert session.video is not None
-        assert api.delete(f"/api/v1/library/{session.video.pk}").status_code == 200
-        body = api.get(f"{BASE}/results/{session.pk}").json()
-        assert (body["data"]["highlight_video_url"], len(body["data"]["segments"])) == (None, 2)
+        # Where it is deleted, the results stay.
+        assert api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        data = api.get(f"{BASE}/results/{others.pk}").json()["data"]
+        assert (data["highlight_video_url"], len(data["segments"])) == (None, 2)
 
 
 class TestExpiry:
-    def test_a_tombstone_is_left(self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis) -> None:
-        session, young = ready(make_analysis, owner), make_analysis(owner)
+    def test_a_tombstone_is_left(self, api: Api, media: Path, make_analysis: Make, ready: Make) -> None:
+        session, young = ready(), make_analysis()
         pass_time(session, expires_at=Now() - timedelta(seconds=1))
         for _ in range(2):  # before the files are gone, and after
             body = api.get(f"{BASE}/status/{session.pk}").json()
@@ -228,11 +203,9 @@ class TestExpiry:
         [listed] = api.get(f"{BASE}/sessions?status=expired").json()["sessions"]
         assert listed["sessionId"] == str(session.pk)
 
-    def test_keeping_lasts_while_its_video(
-        self, api: Api, owner: User, media: Path, make_analysis: MakeAnalysis
-    ) -> None:
+    def test_keeping_lasts_while_its_video(self, api: Api, owner: User, media: Path, ready: Make) -> None:
         video = make_video(owner)
-        session = ready(make_analysis, owner, video=video)
+        session = ready(video=video)
         assert api.post(f"{BASE}/keep/{session.pk}", {"keep": True}).json()["expires_at"] is None
         assert services.expire() == 0
         assert api.get(f"{BASE}/results/{session.pk}").status_code == 200
@@ -244,17 +217,15 @@ class TestExpiry:
         assert services.expire() == 1
         refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 410, "session_expired")
 
-    def test_its_own_file_expires(self, api: Api, other_api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        session = ready(make_analysis, owner)
+    def test_its_own_file_expires(self, api: Api, other_api: Api, ready: Make) -> None:
+        session = ready()
         refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 409, "not_keepable")
         refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": "yes"}), 400, "invalid")
         refused(other_api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 404, "session_not_found")
         assert again(session).expires_at is not None
 
-    def test_the_tombstone_goes_after_a_week(
-        self, api: Api, owner: User, make_analysis: MakeAnalysis, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        session = ready(make_analysis, owner)
+    def test_the_tombstone_goes_after_a_week(self, api: Api, ready: Make, capsys: pytest.CaptureFixture[str]) -> None:
+        session = ready()
         pass_time(session, expires_at=Now() - timedelta(days=8))
         call_command("expire")
         assert "1 analyses" in capsys.readouterr().out
@@ -267,8 +238,8 @@ class TestExpiry:
 
 
 class TestList:
-    def test_it_is_paged_newest_first(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-        made = [make_analysis(owner, kind=kind) for kind in ("highlights", "workout", "highlights")]
+    def test_it_is_paged_newest_first(self, api: Api, make_analysis: Make) -> None:
+        made = [make_analysis(kind=kind) for kind in ("highlights", "workout", "highlights")]
         body = api.get(f"{BASE}/sessions?limit=2").json()
         assert body["pagination"] == {"limit": 2, "offset": 0, "total": 3}
         for query, numbers in (("limit=2", [2, 1]), ("limit=2&offset=2", [0]), ("analysis_type=workout", [1])):
@@ -277,27 +248,27 @@ class TestList:
         for query in ("limit=0", "limit=101", "offset=-1", "status=done", "analysis_type=x"):
             refused(api.get(f"{BASE}/sessions?{query}"), 400, "invalid")
 
-    def test_ten_sessions_need_no_more_queries(self, api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
+    def test_ten_sessions_need_no_more_queries(self, api: Api, ready: Make) -> None:
         def queries() -> int:
             with CaptureQueriesContext(connection) as found:
                 assert api.get(f"{BASE}/sessions").status_code == 200
             return len(found)
 
-        ready(make_analysis, owner)
+        ready()
         api.get(f"{BASE}/sessions")
         one = queries()
         for _ in range(9):
-            ready(make_analysis, owner)
+            ready()
         assert queries() == one
 
 
-def test_files_of_sessions_take_of_the_owners_room(api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-    make_analysis(owner, content=b"x" * 1000)
+def test_files_of_sessions_take_of_the_owners_room(api: Api, make_analysis: Make) -> None:
+    make_analysis(content=b"x" * 1000)
     assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == 1000
 
 
-def test_a_session_keeps_its_job(api: Api, owner: User, make_analysis: MakeAnalysis) -> None:
-    session = ready(make_analysis, owner)
+def test_a_session_keeps_its_job(api: Api, ready: Make) -> None:
+    session = ready()
     refused(api.delete(f"/api/v1/jobs/{session.job_id}"), 409, "job_in_use")
     with pytest.raises(DomainError, match="A session shows this job"):
         jobs.delete(Job.objects.get(pk=session.job_id))

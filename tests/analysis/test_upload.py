@@ -7,7 +7,6 @@ import base64
 import json
 import threading
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +20,7 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Video
 from sessions_app.analysis import services, waiting
 from sessions_app.analysis.models import AnalysisSession
-from tests.analysis.conftest import DATA
+from tests.analysis.conftest import DATA, Pipeline
 from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask as ask_rows
@@ -179,8 +178,7 @@ class TestOfTheLibrary:
             (await post(key, KIND, ("video_id", video_id))).refused(400, "video_not_found")
         video = await ask_rows(lambda: make_video(owner, status="processing"))
         (await post(key, KIND, ("video_id", str(video.pk)))).refused(409, "video_not_ready")
-
-    async def test_not_one_that_is_more_work_than_the_plan_allows(self, key: str, owner: User) -> None:
+        # Nor one that is more work than the plan allows.
         video = await ask_rows(lambda: make_video(owner, duration=12 * 3600.0))
         body = (await post(key, KIND, ("video_id", str(video.pk)))).refused(403, "work_limit")
         assert body["limit"] == 1000
@@ -198,7 +196,7 @@ class TestWaiting:
             await asyncio.sleep(0.02)
         return await task
 
-    async def test_it_answers_what_was_found(self, key: str, pipeline: Callable[[str], Path]) -> None:
+    async def test_it_answers_what_was_found(self, key: str, pipeline: Pipeline) -> None:
         log = pipeline(FOUND)
         call = post(key, FILE, ("segment_length", "5"), ("max_highlights", "2"), url="/analyze/highlights")
         answer = await self.working(call)
@@ -208,20 +206,20 @@ class TestWaiting:
         assert (params["segment_length"], params["max_highlights"]) == (5.0, 2)
         assert (await ask_rows(only_session)).status == "completed"
 
-    async def test_the_other_type_has_an_address_of_its_own(self, key: str, pipeline: Callable[[str], Path]) -> None:
+    async def test_the_other_type_has_an_address_of_its_own(self, key: str, pipeline: Pipeline) -> None:
         log = pipeline("say(result={'data': {'exercises': [], 'total_repetitions': 0}, 'files': {}})")
         answer = await self.working(post(key, FILE, ("min_repetitions", "5"), url="/analyze/workout/"))
         assert answer.json() == {"exercises": [], "total_repetitions": 0, "preview_url": None}
         assert json.loads(log.read_text())["params"] == {"exercise": "auto", "min_repetitions": 5}
 
-    async def test_a_failure_is_its_answer(self, key: str, pipeline: Callable[[str], Path]) -> None:
+    async def test_a_failure_is_its_answer(self, key: str, pipeline: Pipeline) -> None:
         pipeline("say(error={'type': 'no_video', 'message': 'There is no picture.'})")
         answer = await self.working(post(key, FILE, url="/analyze/highlights"))
         body = answer.refused(422, "analysis_failed")
         assert (body["error"], body["message"]) == ("Analysis failed", "There is no picture.")
 
     async def test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun(
-        self, key: str, pipeline: Callable[[str], Path], settings: Any
+        self, key: str, pipeline: Pipeline, settings: Any
     ) -> None:
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 0}
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
