@@ -14,6 +14,7 @@ from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from jobs_app.services import retry
 from sessions_app.prosync.models import ProJob
+from tests.av.statements import RATE, heard
 from tests.prosync.conftest import parts_of, post, segment, status_of
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
@@ -24,7 +25,6 @@ pytestmark = [
     pytest.mark.usefixtures("media", "running_keeper"),
     pytest.mark.full,
 ]
-RATE = 48_000
 
 
 async def made(key: str, parts: Any, tmp_path: Path) -> tuple[dict[str, Any], Path]:
@@ -38,17 +38,6 @@ async def made(key: str, parts: Any, tmp_path: Path) -> tuple[dict[str, Any], Pa
     path = tmp_path / "result.mp4"
     path.write_bytes((await ask("GET", body["result_url"])).content)
     return body, path
-
-
-def sound_of(path: Path) -> NDArray[np.float32]:
-    """Mono samples at 48 kHz, from the moment that a player calls 0."""
-    with av.open(str(path)) as container:
-        resampler = av.AudioResampler("fltp", "mono", RATE)
-        runs = [mixed for frame in container.decode(audio=0) for mixed in resampler.resample(frame)]
-        runs += resampler.resample(None)
-        first = round(float((runs[0].pts or 0) * (runs[0].time_base or 0)) * RATE)
-        samples = np.concatenate([run.to_ndarray()[0] for run in runs])
-    return samples[-first:] if first < 0 else np.concatenate([np.zeros(first, np.float32), samples])
 
 
 def pictures_of(path: Path) -> list[tuple[float, bytes]]:
@@ -72,10 +61,10 @@ class TestTheResult:
         body, path = await made(key, parts, tmp_path)
         assert [one["status"] for one in body["segments_data"]] == ["completed", "completed"]
         assert (body["progress"], body["outcome"]["engine"], len(body["outcome"]["segments"])) == (100.0, "local", 2)
-        before, after = sound_of(footage / "talk.mp4"), sound_of(path)
+        before, after = heard(footage / "talk.mp4"), heard(path)
         for start, end, name in ((1, 3, "line.wav"), (4, 5, "note.flac")):
-            heard = after[start * RATE : end * RATE]
-            assert abs(lag_of(heard, sound_of(footage / name))) < 0.01
+            inside = after[start * RATE : end * RATE]
+            assert abs(lag_of(inside, heard(footage / name))) < 0.01
         # An AAC frame lasts 21 ms; the new ones reach a few beyond the segments.
         for start, end in ((0, 0.8), (3.2, 3.8), (5.2, 5.9)):
             part = slice(round(start * RATE), round(end * RATE))

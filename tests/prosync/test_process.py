@@ -198,9 +198,7 @@ class TestRefusals:
             (None, "options.remove_text.start", "beyond_video"), (None, "options.remove_text.end", "beyond_video"),
         ]  # fmt: skip
 
-    async def test_what_is_no_sound_or_video_is_named(
-        self, key: str, footage: Path, media: Path, tmp_path: Path
-    ) -> None:
+    async def test_no_sound_and_no_video_are_named(self, key: str, footage: Path, media: Path, tmp_path: Path) -> None:
         video, sound = (footage / "talk.mp4").read_bytes(), (footage / "line.wav").read_bytes()
         parts = [*parts_of(footage, segment(), sounds=()), ("audio_files", video, "a.m4a")]
         await refused(key, media, parts, 415, "not_a_sound")
