@@ -1,7 +1,5 @@
 """What the tests of analysis sessions share: rows, and a pipeline that does what a test says."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from functools import partial

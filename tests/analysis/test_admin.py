@@ -1,7 +1,5 @@
 """Analyses in the admin: what people asked for, cancelled and deleted by actions, never edited."""
 
-from __future__ import annotations
-
 import pytest
 from django.db.models.functions import Now
 from django.http import HttpResponse

@@ -1,7 +1,5 @@
 """`manage.py highlights` and `workout`: results as sentences and as JSON, files kept whole, an end at Ctrl-C."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json

@@ -1,7 +1,5 @@
 """The whole analysis of small videos: what it finds, what it says where there is nothing, and how it goes on."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

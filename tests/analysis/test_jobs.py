@@ -3,8 +3,6 @@
 The child is a script of the test's here; the pipelines themselves have tests of their own, and test_whole runs both.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,7 +1,5 @@
 """What the program marks on a timeline by itself: highlights, shots and loud moments of one small video."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What stands out, on signals that are given: no file is read here."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Names of exercises: given for what the body does, with a confidence, and not given at all where no rule is sure."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

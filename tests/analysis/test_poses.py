@@ -1,7 +1,5 @@
 """Poses: the model that `make install` brings finds a real person, and finds nobody where nobody is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Reels of moments that a person chose: what may be asked, what the results say then, and the file that is cut."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 from typing import Any

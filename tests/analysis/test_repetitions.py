@@ -1,7 +1,5 @@
 """Counting what repeats: on curves whose repetitions are known, and on curves that have none."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import numpy as np

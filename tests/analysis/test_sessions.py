@@ -1,7 +1,5 @@
 """Analysis sessions over the API: status, results, cancel, cleanup, list, expiry. The pipelines are not run here."""
 
-from __future__ import annotations
-
 import csv
 import io
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Sets: what is chosen of much that overlaps, and what goes on the same way."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Shot edges on pictures whose edges are known: what is one, and what only looks like one."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """One pass over a file: when its packets are, how loud it is when, what its keyframes show."""
 
-from __future__ import annotations
-
 import threading
 from fractions import Fraction
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``POST /api/v1/video/upload`` and the two calls that wait: forms with a video, and what is asked of it."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import json

@@ -1,7 +1,5 @@
 """What a model is asked, how patient we are with its endpoint; nothing it says is taken for more than it is."""
 
-from __future__ import annotations
-
 import base64
 import json
 import subprocess

@@ -1,7 +1,5 @@
 """Workouts: what repeats is counted, told apart and timed; what does not is left out, and said to be."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path

@@ -4,8 +4,6 @@ FFmpeg, and so PyAV, moves times about as it reads; browsers do not (ISO/IEC 144
 count for nothing, the first real one says which media time is shown at its decode time.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Small clips for the tests of merging: every picture carries its number, every sound is noise of its own."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Pictures and sounds are for the children: the program itself does not even load what reads them."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

@@ -1,7 +1,5 @@
 """Parts of a video in one file: the first and the last frame of each are the right ones, and the sound is in step."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import av

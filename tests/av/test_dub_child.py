@@ -1,7 +1,5 @@
 """The dubbing child: what it answers, whom it blames, and what it leaves behind."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

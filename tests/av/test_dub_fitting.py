@@ -1,7 +1,5 @@
 """The five ways in which a sound comes to the length of its segment, and sounds that are given: what they are."""
 
-from __future__ import annotations
-
 import json
 import zipfile
 from pathlib import Path

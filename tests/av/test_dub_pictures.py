@@ -1,7 +1,5 @@
 """The dubbing child with pictures: mouths move in their segment, text goes, every other picture stays bit for bit."""
 
-from __future__ import annotations
-
 import json
 import wave
 from fractions import Fraction

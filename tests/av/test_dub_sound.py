@@ -1,7 +1,5 @@
 """Other sound in segments: it stands where it should to the sample, and all else stays what it was, bit for bit."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What a glance at a whole file tells: no picture, or an index that was cut off; of everything else nothing."""
 
-from __future__ import annotations
-
 import io
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The merging child: what it answers, whom it blames, and what it leaves behind."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

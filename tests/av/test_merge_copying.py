@@ -1,7 +1,5 @@
 """Clips that agree are joined without an encode: each byte of a picture stays, and the sound stays in step for ever."""
 
-from __future__ import annotations
-
 import random
 from dataclasses import replace
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Clips that do not agree become alike: the first and the last picture of each is the right one, and nothing is cut."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path

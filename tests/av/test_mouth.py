@@ -1,7 +1,5 @@
 """A drawn face speaks what it is given: its mouth follows the sound, and the rest of the picture stays as it was."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """How a mouth moves with a sound: vowels open it, pauses close it, and the sort of sound decides how wide it is."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """Pictures replaced in runs of frames: every other picture, every time and the sound are what they were, to the bit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction

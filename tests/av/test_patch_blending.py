@@ -1,7 +1,5 @@
 """A patch in the planes of a frame: the colours are those of the stream, and what it does not cover is not touched."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import av

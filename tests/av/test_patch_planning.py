@@ -1,7 +1,5 @@
 """Which frames are painted and which are encoded again, for any order of decoding and any runs."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Text in a video is found to the frame and painted over with the ground behind it; what is outside stays as it is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Thumbnails out of pictures that anybody may have made: small, upright, without what they say; bombs stay closed."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the tests of pro jobs share: a video with sound, sounds, and the form that sends them."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

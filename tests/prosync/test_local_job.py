@@ -1,7 +1,5 @@
 """The job on this machine, through the real child: what is heard where, and that all else is as it was."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

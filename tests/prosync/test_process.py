@@ -1,7 +1,5 @@
 """``POST /api/v1/sync/pro-sync-process``: who may, what is refused, all of it at once, and what begins."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

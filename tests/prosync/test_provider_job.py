@@ -1,7 +1,5 @@
 """The job at the provider, against one on loopback: one generation, one result, whatever goes wrong between."""
 
-from __future__ import annotations
-
 import asyncio
 import shutil
 import time

@@ -1,7 +1,5 @@
 """The files of a pro job, looked at before it begins."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace

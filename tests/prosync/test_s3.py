@@ -1,7 +1,5 @@
 """A pro job whose files lie in a bucket: looked at, made, heard, watched and deleted there."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

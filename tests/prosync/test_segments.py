@@ -1,7 +1,5 @@
 """What is asked of a pro job: every fault in one answer, at the segment and the field that has it."""
 
-from __future__ import annotations
-
 import json
 import math
 from itertools import pairwise

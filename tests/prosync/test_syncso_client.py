@@ -1,7 +1,5 @@
 """What is asked of the lip-sync provider, what its answers mean for the next attempt, and what of it is believed."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import json
