@@ -64,15 +64,19 @@ class TestBegin:
         assert field in refused(api.post(URL, given), 400, "invalid")["errors"]
         assert not Upload.objects.exists()
 
-    def test_chunks_have_a_least_and_a_greatest_size(self, api: Api, settings: Any) -> None:
+    def test_chunks_have_a_least_and_a_greatest_size_and_number(self, api: Api, settings: Any) -> None:
         assert api.post(URL, {**NEW, "size": 10, "chunk_size": 10}).json()["total_chunks"] == 1
         assert api.post(URL, {**NEW, "size": 10, "chunk_size": 100}).json()["remaining_chunks"] == [0]
         assert api.post(URL, {**NEW, "size": 64 * MIB, "chunk_size": 200 * MIB}).json()["total_chunks"] == 1
         huge = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 1 << 50, "max_storage_bytes": 1 << 50}
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": huge}
-        for size, chunk_size in ((100 * MIB, 200 * MIB), (1 << 40, 1 << 16)):
+        least = services.MIN_CHUNK_BYTES
+        for size, chunk_size in ((100 * MIB, 200 * MIB), (25_001 * least, least)):
             given = {**NEW, "size": size, "chunk_size": chunk_size}
             assert "chunk_size" in refused(api.post(URL, given), 400, "invalid")["errors"]
+        # Each answer names all chunks, so that there is an end to how many an upload may have.
+        given = {**NEW, "size": 25_000 * least, "chunk_size": least}
+        assert api.post(URL, given).json()["total_chunks"] == 25_000
 
     def test_what_is_larger_than_the_tier_allows(self, api: Api) -> None:
         limit = 512 * MIB

@@ -104,12 +104,6 @@ async def test_only_ones_own_parts_are_joined(client: Client, other_key: str) ->
         assert "Upload-Concat" in answer.refused(400, "invalid")["errors"]
 
 
-@pytest.mark.parametrize("header", ["", "final;/a /b"])
-async def test_a_header_that_means_nothing_is_400(client: Client, header: str) -> None:
-    answer = await client.create(SIZE, {"Upload-Concat": header})
-    assert "Upload-Concat" in answer.refused(400, "invalid")["errors"]
-
-
 async def test_a_whole_is_made_of_different_parts_that_have_its_bytes(client: Client) -> None:
     part, nothing = await part_of(client, VIDEO), await part_of(client, b"")
     assert "Upload-Length" in (await client.create(SIZE, final(part))).refused(400, "invalid")["errors"]
