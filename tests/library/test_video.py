@@ -24,13 +24,6 @@ def url(video: Video | uuid.UUID) -> str:
     return f"/api/v1/library/{video.pk if isinstance(video, Video) else video}"
 
 
-class TestGet:
-    def test_it_is_bare(self, api: Api, owner: User) -> None:
-        video = make_video(owner, title="Round 7")
-        body = api.get(url(video)).json()
-        assert (body["id"], body["title"]) == (str(video.pk), "Round 7")
-
-
 class TestPatch:
     def test_title_description_and_tags(self, api: Api, owner: User) -> None:
         video = make_video(owner)
@@ -39,6 +32,7 @@ class TestPatch:
         assert (body["title"], body["description"], body["tags"]) == ("Round 8", "Two\nlines", ["a", "b"])
         video.refresh_from_db()
         assert (video.title, video.tags) == ("Round 8", ["a", "b"])
+        assert api.get(url(video)).json() == body
 
     @pytest.mark.parametrize(
         "change",
@@ -115,19 +109,16 @@ class TestRenditions:
         assert response.json()["rendition"]["height"] == 540
         assert not Job.objects.exists()
 
-    def test_a_poster_of_a_chosen_frame_takes_the_place_of_the_one_there_is(self, api: Api, owner: User) -> None:
+    def test_the_last_frame_that_is_chosen_becomes_the_poster_in_place_of_the_one_there_is(
+        self, api: Api, owner: User
+    ) -> None:
         video = make_video(owner)
         Rendition.objects.create(video=video, kind="poster", folder="renditions/x/y/", files={"image": "poster.jpg"})
-        response = api.post(f"{url(video)}/renditions", {"kind": "poster", "time": 2.5})
-        assert response.status_code == 202
-        assert Job.objects.get(pk=response.json()["job_id"]).params["tasks"] == [{"do": "poster", "at": 2.5}]
-
-    def test_of_several_frames_that_are_chosen_the_last_is_the_one(self, api: Api, owner: User) -> None:
-        video = make_video(owner)
-        bodies = [{"kind": "poster", "time": time} for time in (1, 2, 1)]
+        bodies = [{"kind": "poster", "time": time} for time in (2.5, 1, 2.5)]
         jobs = [api.post(f"{url(video)}/renditions", chosen).json()["job_id"] for chosen in bodies]
         assert jobs[0] != jobs[2]
         assert [Job.objects.get(pk=job).status for job in jobs] == ["cancelled", "cancelled", "queued"]
+        assert Job.objects.get(pk=jobs[2]).params["tasks"] == [{"do": "poster", "at": 2.5}]
         api.post(f"{url(video)}/renditions", {"kind": "proxy"})
         assert Job.objects.get(pk=jobs[2]).status == "queued"
 

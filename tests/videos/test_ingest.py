@@ -14,15 +14,16 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from jobs_app import leases
+from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from jobs_app.services import wake_waiting
 from media_app.store import files as store
 from media_app.uploads import room, scan
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
 from media_app.videos import actors, budget, receiving, services, taking_in
 from media_app.videos.models import Rendition, Video
+from tests.support.clamav import FILE_BYTES, Clamd
 from tests.support.clips import render_clip
 from tests.videos.sending import upload_in_chunks
 from vodplatform.accounts.models import User
@@ -242,9 +243,14 @@ class TestScanner:
 
     def test_a_finding_ends_it(self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(scan, "scan", lambda path, told: "Eicar-Signature")
-        video = take(clip)
-        assert (video.state, job_of(video).error["type"]) == ("failed", "malware_found")
-        assert "Eicar-Signature" in job_of(video).error["message"]
+        video, job = take(clip), Job.objects.get()
+        assert (video.state, job.status, job.error["type"]) == ("failed", "failed", "malware_found")
+        assert "Eicar-Signature" in job.error["message"]
+        # What is known of it must not go with the job.
+        jobs.delete(job)
+        video = again(video)
+        assert (video.state, video.status, video.error_type) == ("failed", "failed", "malware_found")
+        assert "Eicar-Signature" in video.error_message
 
     def test_while_it_is_away_the_video_waits(
         self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
@@ -256,9 +262,19 @@ class TestScanner:
         video = take(clip)
         assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
         monkeypatch.setattr(scan, "scan", lambda path, told: None)
-        wake_waiting(job_of(video).pk)
+        jobs.wake_waiting(job_of(video).pk)
         run_queue("ingest")
         assert again(video).state == "ready"
+
+    def test_one_that_the_real_scanner_cannot_read_whole_is_not_taken_in(
+        self, clamd: Clamd, take: Callable[..., Video], clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        long = Path(shutil.copyfile(clip, tmp_path / "long.mp4"))
+        with long.open("ab") as file:
+            file.write((FILE_BYTES + 8).to_bytes(4, "big") + b"free" + bytes(FILE_BYTES))
+        video = take(long)
+        assert (video.state, video.error_type, job_of(video).error["type"]) == ("failed", "not_scanned", "not_scanned")
+        assert "MaxFileSize" in job_of(video).error["message"]
 
 
 class TestPieces:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ from media_app.store import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads import sinks
 from media_app.uploads.models import Upload, UploadFront
-from media_app.videos import receiving, services
+from media_app.videos import services
 from media_app.videos.models import Video
 from tests.support.clips import render_clip
 from tests.support.s3 import Bucket
-from tests.videos.sending import upload_in_chunks
 from vodplatform.accounts.models import User
 
 pytestmark = [
@@ -106,32 +104,3 @@ def test_a_tail_that_could_not_be_deleted_goes_with_the_upload(
     run_queue("ingest")
     assert Video.objects.with_state().get(pk=upload.resource_id).state == "ready"
     assert bucket.keys("uploads/") == []
-
-
-@pytest.mark.parametrize("chunk_size", [6 * MIB, MIB])
-def test_chunks_are_joined(owner: User, clip: Path, bucket: Bucket, tmp_path: Path, chunk_size: int) -> None:
-    content = clip.read_bytes()
-    upload = upload_in_chunks(owner, content, tmp_path, chunk_size)
-    uploads.complete(upload)
-    run_queue("ingest")
-    video = Video.objects.with_state().get(pk=upload.resource_id)
-    assert video.state == "ready"
-    assert bucket.content(video.location) == content
-    assert bucket.keys("uploads/") == []
-
-
-def test_while_s3_is_away_jobs_wait_and_offsets_stay(owner: User, clip: Path, bucket: Bucket, tmp_path: Path) -> None:
-    shutil.copyfile(clip, tmp_path / "copy")
-    video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
-    content = clip.read_bytes()
-    upload = begin(owner, len(content))
-    bucket.faults.answer_503()
-    with pytest.raises(store.StoreUnavailable):
-        send(upload, content)
-    assert Upload.objects.get(pk=upload.pk).offset == 0
-    run_queue("ingest")
-    bucket.faults.heal()
-    video = Video.objects.with_state().get(pk=video.pk)
-    assert video.job
-    assert (video.state, video.job.status) == ("processing", "waiting")
-    assert send(upload, content).offset == len(content)
