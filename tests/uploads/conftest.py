@@ -91,12 +91,23 @@ def content_of(media: Path, upload: Upload) -> bytes:
     return (media / upload.key).read_bytes()
 
 
+def begin(owner: User, front: str = "tus", **fields: Any) -> Upload:
+    """Return a new upload that these fields describe."""
+    given = {"purpose": "library", "filename": "a.mp4", "size": 20_000, **fields}
+    return services.begin(owner, front=front, **given)
+
+
 def opened(owner: User, size: int, **values: Any) -> tuple[Upload, Any]:
     """Return a new upload by tus, whose row has these values, and the sink that writes it."""
-    upload = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=size)
+    upload = begin(owner, size=size)
     if values:
         Upload.objects.update(**values)
         upload.refresh_from_db()
+    return upload, sink_of(upload)
+
+
+def sink_of(upload: Upload) -> Any:
+    """Return the sink of a writer that has just taken the upload's lock, which nobody else holds."""
     lock = sinks.acquire(upload.pk)
     assert lock is not None
-    return upload, sinks.open_sink(upload, lock)
+    return sinks.open_sink(Upload.objects.get(pk=upload.pk), lock)

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from media_app.uploads import services
 from media_app.uploads.models import Upload
 from tests.support.api import Api, refused
+from tests.uploads.conftest import begin
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -20,11 +21,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 URL = "/api/v1/uploads"
 MIB = 1 << 20
 NEW = {"filename": "Räder.mp4", "size": 3 * MIB + 1}
-
-
-def begin(owner: User, front: str = "tus", **fields: Any) -> Upload:
-    given = {"purpose": "library", "filename": "a.mp4", "size": 1000, **fields}
-    return services.begin(owner, front=front, **given)
 
 
 class TestBegin:

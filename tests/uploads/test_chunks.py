@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from media_app.uploads import chunks, joining, services, sweep
+from media_app.uploads import chunks, joining, sweep
 from media_app.uploads.models import Upload, UploadChunk
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
-from tests.uploads.conftest import until, video_of
+from tests.uploads.conftest import begin, until, video_of
 from tests.uploads.forms import FORM, Part, form_of, part_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
@@ -42,9 +42,7 @@ def base(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def upload(owner: User) -> Upload:
-    return services.begin(
-        owner, front="chunks", purpose="library", filename="a.mp4", size=SIZE, chunk_size=CHUNK, metadata={"title": "T"}
-    )
+    return begin(owner, "chunks", size=SIZE, chunk_size=CHUNK, metadata={"title": "T"})
 
 
 def chunk_of(number: int) -> bytes:
@@ -337,7 +335,7 @@ class TestALookAtTheEnd:
 
         purposes["clip"] = clip = copy.copy(purposes["library"])
         clip.name, clip.checks_type_early, clip.finish = "clip", False, finish  # type: ignore[method-assign]
-        return services.begin(owner, front="chunks", purpose="clip", filename="a.mp4", size=CHUNK, chunk_size=CHUNK)
+        return begin(owner, "chunks", purpose="clip", size=CHUNK, chunk_size=CHUNK)
 
     @pytest.mark.parametrize(
         ("content", "status", "mime_type"), [(b"x" * CHUNK, 400, ""), (video_of(CHUNK), 200, "video/mp4")]
@@ -352,7 +350,7 @@ class TestALookAtTheEnd:
 
 
 async def test_an_upload_that_was_begun_by_tus_is_not_there(key: str, owner: User) -> None:
-    other = await ask_rows(lambda: services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE))
+    other = await ask_rows(begin, owner)
     (await send(key, other, fields_of(0, chunk_of(0)))).refused(404, "upload_not_found")
 
 

@@ -113,12 +113,6 @@ class TestBeginning:
         with pytest.raises(DomainError):
             direct.check_chunk_size(None, 1 << 40)  # more parts than S3 joins
 
-    def test_room_is_reserved_and_given_back(self, sender: Sender) -> None:
-        usage = ask(sender.api, "GET", "/api/v1/me")["usage"]["storage_bytes"]
-        assert usage == SIZE
-        ask(sender.api, "DELETE", sender.at)
-        assert ask(sender.api, "GET", "/api/v1/me")["usage"]["storage_bytes"] == 0
-
     def test_without_a_bucket_it_is_refused(self, api: Api) -> None:
         assert "direct" in ask(api, "POST", UPLOADS, BODY, status=400)["errors"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -115,10 +115,13 @@ class TestFaults:
 
 
 class _Sink:
-    def __init__(self, renew: Callable[[], None] = lambda: None, flush_due: Callable[[], None] = lambda: None) -> None:
-        self.renew, self.flush_due, self.is_wanted = renew, flush_due, False
+    def __init__(
+        self, renew: Callable[[], None] = lambda: None, flush_due: Callable[[], None] = lambda: None, *,
+        due: bool = False, is_wanted: bool = False,
+    ) -> None:  # fmt: skip
+        self.renew, self.flush_due, self.is_wanted = renew, flush_due, is_wanted
         self.lock = self
-        self.rests, self.due = 0, False
+        self.rests, self.due = 0, due
         self.taken: list[bytes] = []
 
     def must_wait(self) -> bool:
@@ -132,35 +135,48 @@ class _Sink:
         self.taken.append(data)
 
 
+async def _for_ever() -> None:
+    await asyncio.Event().wait()
+
+
+class OddError(Exception):
+    """An error that nothing else raises."""
+
+
+async def _broken() -> None:
+    raise OddError
+
+
+def _raise(error: Exception) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
+
+
 class TestKeeper:
     @pytest.fixture(autouse=True)
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(door, "RENEW_SECONDS", 0.02)
 
-    async def test_a_lock_that_is_lost_ends_the_reading(self) -> None:
-        def lost() -> None:
-            raise LockLost
-
-        async with SinkWriter(_Sink(renew=lost)) as keeper:  # type: ignore[arg-type]
-            with pytest.raises(LockLost):
-                await keeper.run(_for_ever())
-
-    async def test_so_does_a_disk_that_breaks(self) -> None:
-        def broken() -> None:
-            raise DomainError("disk_full")
-
-        sink = _Sink(flush_due=broken)
-        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
-            sink.due = True
-            with pytest.raises(DomainError):
-                await keeper.run(_for_ever())
-
-    async def test_so_does_somebody_who_wants_the_lock(self) -> None:
-        sink = _Sink()
-        async with SinkWriter(sink) as keeper:  # type: ignore[arg-type]
-            sink.is_wanted = True
-            with pytest.raises(LockRequested):
-                await keeper.run(_for_ever())
+    @pytest.mark.parametrize(
+        ("sink", "reading", "error"),
+        [
+            pytest.param(lambda: _Sink(renew=_raise(LockLost())), _for_ever, LockLost, id="a lock that is lost"),
+            pytest.param(
+                lambda: _Sink(flush_due=_raise(DomainError("disk_full")), due=True), _for_ever, DomainError,
+                id="a disk that breaks",
+            ),
+            pytest.param(lambda: _Sink(is_wanted=True), _for_ever, LockRequested, id="somebody who wants the lock"),
+            pytest.param(_Sink, _broken, OddError, id="what reading raises"),
+        ],
+    )  # fmt: skip
+    async def test_it_ends_by(
+        self, sink: Callable[[], _Sink], reading: Callable[[], Coroutine[None, None, None]], error: type[Exception]
+    ) -> None:
+        async with SinkWriter(sink()) as keeper:  # type: ignore[arg-type]
+            with pytest.raises(error):
+                await keeper.run(reading())
 
     async def test_who_has_read_to_the_end_has_won(self) -> None:
         sink = _Sink()
@@ -177,29 +193,10 @@ class TestKeeper:
         assert sink.taken == [b"bytes"]
         assert rounds[0] == 0
 
-    async def test_what_reading_raises_is_raised(self) -> None:
-        async def reading() -> None:
-            raise ValueError("odd")
-
-        async with SinkWriter(_Sink()) as keeper:  # type: ignore[arg-type]
-            with pytest.raises(ValueError, match="odd"):
-                await keeper.run(reading())
-
-
-async def _for_ever() -> None:
-    await asyncio.Event().wait()
-
 
 async def test_what_has_to_be_done_is_done_when_nobody_waits() -> None:
-    done, begun = asyncio.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def work() -> None:
-        loop.call_soon_threadsafe(begun.set)
-        loop.call_soon_threadsafe(done.set)
-
-    task = asyncio.create_task(door.run_shielded(work))
+    done, loop = asyncio.Event(), asyncio.get_running_loop()
+    task = asyncio.create_task(door.run_shielded(lambda: loop.call_soon_threadsafe(done.set)))
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait_for(done.wait(), 5)
-    assert begun.is_set()

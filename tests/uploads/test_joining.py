@@ -8,7 +8,7 @@ import pytest
 
 from media_app.uploads import joining, services
 from media_app.uploads.models import Upload
-from tests.uploads.conftest import video_of
+from tests.uploads.conftest import begin, video_of
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
@@ -20,7 +20,7 @@ VIDEO = video_of(SIZE)
 @pytest.fixture
 def upload(owner: User, media: Path) -> Upload:
     """An upload whose chunks are there, the last one first."""
-    upload = services.begin(owner, front="chunks", purpose="library", filename="a.mp4", size=SIZE, chunk_size=CHUNK)
+    upload = begin(owner, "chunks", size=SIZE, chunk_size=CHUNK)
     for number in reversed(range(upload.total_chunks)):
         key = f"uploads/{upload.pk}/{number}"
         (media / key).parent.mkdir(parents=True, exist_ok=True)
@@ -51,9 +51,7 @@ def test_a_piece_that_is_gone_or_too_short_is_told(upload: Upload, media: Path, 
 
 
 def test_a_part_without_its_row_is_told(owner: User, media: Path) -> None:
-    part = services.complete(
-        services.begin(owner, front="tus", purpose="library", filename="", size=0, is_partial=True)
-    )  # fmt: skip
+    part = services.complete(begin(owner, size=0, is_partial=True))
     whole = Upload(owner=owner, concatenates=[str(part.pk)], key="videos/a")
     part.delete()
     with pytest.raises(FileNotFoundError):
@@ -61,7 +59,7 @@ def test_a_part_without_its_row_is_told(owner: User, media: Path) -> None:
 
 
 def test_what_came_in_one_piece_has_nothing_to_be_joined(owner: User, media: Path, upload: Upload) -> None:
-    whole = services.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE)
+    whole = begin(owner, size=SIZE)
     assert not joining.is_in_pieces(whole)
     assert joining.is_in_pieces(upload)
     assert services.sources_of(whole) == [(whole.key, SIZE)]

@@ -15,15 +15,12 @@ from jobs_app.models import Job
 from media_app.uploads import door, forms, multipart, room
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
-from tests.support.factories import PASSWORD
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import fill_up, video_of
 from tests.uploads.forms import FORM, Part, form_of
 from tests.uploads.test_tus_bytes import raises
-from tests.uploads.test_tus_headers import session_cookie
-from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 URL = "/api/v1/library"
@@ -75,13 +72,6 @@ class TestTaken:
         await request.give(b"", last=True)
         assert (await request.answer()).status == 201
         assert await ask_rows(lambda: room.storage_bytes(Upload.objects.get().owner_id)) == SIZE
-
-    async def test_a_browser_sends_its_protection_token_in_a_header(self, owner: User) -> None:
-        cookie, token = await ask_rows(session_cookie, owner), "c" * 32
-        assert PASSWORD
-        headers = {"Cookie": f"{cookie}; csrftoken={token}"}
-        (await post("", FILE, headers=headers)).refused(403, "csrf_failed")
-        assert (await post("", FILE, headers={**headers, "X-CSRFToken": token})).status == 201
 
     async def test_one_request_id_is_used_for_all_of_it(self, key: str, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="vodplatform.event"):

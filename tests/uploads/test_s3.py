@@ -6,7 +6,6 @@ import asyncio
 import base64
 import hashlib
 import itertools
-import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -18,14 +17,14 @@ from django.db.models.functions import Now
 
 from media_app.store import files as store
 from media_app.uploads import joining, services, sinks, sweep
-from media_app.uploads.models import Upload, UploadChunk
+from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
 from tests.support.s3 import Bucket, storage_of
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import put_bytes
-from tests.support.streams import Request, ask
-from tests.uploads.conftest import fill_up, opened, until, video_of
+from tests.support.streams import ask
+from tests.uploads.conftest import begin, fill_up, opened, sink_of, until, video_of
 from tests.uploads.forms import FORM, form_of
 from tests.uploads.tus import Client, row_of
 from vodplatform.accounts.models import User
@@ -69,10 +68,6 @@ async def concatenated(client: Client, *cuts: int) -> Upload:
         await taken(client, addresses[-1], VIDEO[start:stop], 7 * MIB)
     answer = await client.create(None, {"Upload-Concat": f"final;{' '.join(addresses)}"})
     return await row_of(answer.headers["location"])
-
-
-def chunked_upload(owner: User, size: int, chunk_size: int) -> Upload:
-    return services.begin(owner, front="chunks", purpose="library", filename="a.mp4", size=size, chunk_size=chunk_size)
 
 
 class TestTus:
@@ -124,7 +119,10 @@ class TestTus:
         wrong = checksum_of(b"other")
         (await client.patch(address, 0, VIDEO, wrong)).refused(460, "upload_checksum_mismatch")
         assert await client.offset(address) == 0
-        assert (await client.patch(address, 0, VIDEO, checksum_of(VIDEO))).status == 204
+        # The first request ends with a whole part, and the file does not: all may leave before the end.
+        for start, stop in ((0, 2 * PART), (2 * PART, SIZE)):
+            answer = await client.patch(address, start, VIDEO[start:stop], checksum_of(VIDEO[start:stop]))
+            assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
     async def test_with_a_checksum_parts_leave_early_and_none_counts(self, client: Client, bucket: Bucket) -> None:
@@ -141,14 +139,6 @@ class TestTus:
         await request.give(VIDEO[SIZE // MIB * MIB :], last=True)
         answer = await request.answer()
         assert (answer.status, answer.headers["upload-offset"]) == (204, str(SIZE))
-        assert await whole_of(bucket, await row_of(address)) == VIDEO
-
-    async def test_with_a_checksum_all_may_leave_before_the_end(self, client: Client, bucket: Bucket) -> None:
-        """The request ends with a whole part, and the file does not."""
-        address = await client.created(SIZE)
-        for start, stop in ((0, 2 * PART), (2 * PART, SIZE)):
-            answer = await client.patch(address, start, VIDEO[start:stop], checksum_of(VIDEO[start:stop]))
-            assert (answer.status, answer.headers["upload-offset"]) == (204, str(stop))
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
     async def test_a_full_disk_is_503(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +206,23 @@ class TestTus:
         bucket.client().delete_object(Bucket=bucket.name, Key=tail)
         (await client.patch(address, 1000, VIDEO[1000:])).refused(410, "upload_lost")
 
+    async def test_a_tail_that_could_not_be_deleted_goes_with_the_pieces(
+        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(key: str) -> None:
+            raise store.StoreUnavailable
+
+        address = await client.created(SIZE)
+        await client.patch(address, 0, VIDEO[:1000])
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "delete", away)
+            assert (await client.patch(address, 1000, VIDEO[1000:])).status == 204
+        assert len(bucket.keys("uploads/")) == 1
+        upload = await row_of(address)
+        await ask_rows(services.drop_pieces, upload)
+        assert bucket.keys("uploads/") == []
+        assert await whole_of(bucket, upload) == VIDEO
+
     async def test_concatenated_parts_are_joined_on_s3(self, client: Client, bucket: Bucket, tmp_path: Path) -> None:
         upload = await concatenated(client, 6 * MIB, 18 * MIB)
         shares: list[float] = []
@@ -268,10 +275,7 @@ class TestTakenOver:
             patch.setattr(store, "put_part", stop)
             stopped.flush_due()
         Upload.objects.update(lock_until=Now())
-        second = sinks.acquire(upload.pk)
-        assert second is not None
-        there = Upload.objects.get()
-        sink = sinks.open_sink(there, second)
+        sink = sink_of(upload)
         sink.write(VIDEO[PART:])
         sink.sync()
         put_part(*late)
@@ -279,7 +283,7 @@ class TestTakenOver:
             stopped.sync()
         stopped.close()
         sink.close()
-        whole = services.complete(there)
+        whole = services.complete(Upload.objects.get())
         joining.finish_multipart_uploads(whole)
         assert bucket.content(whole.key) == VIDEO
 
@@ -307,7 +311,7 @@ class TestChunks:
         self, key: str, owner: User, bucket: Bucket, tmp_path: Path
     ) -> None:
         chunk = 6 * MIB
-        upload = await ask_rows(chunked_upload, owner, SIZE, chunk)
+        upload = await ask_rows(lambda: begin(owner, "chunks", size=SIZE, chunk_size=chunk))
         numbers = [3, 0, 2, 1, 2, 0]
 
         async def send(number: int) -> int:
@@ -326,7 +330,7 @@ class TestChunks:
 
     async def test_small_ones_are_joined_here(self, owner: User, bucket: Bucket, tmp_path: Path) -> None:
         def fill() -> Upload:
-            upload = chunked_upload(owner, 5 * MIB, MIB)
+            upload = begin(owner, "chunks", size=5 * MIB, chunk_size=MIB)
             for number in range(5):
                 put_bytes(f"uploads/{upload.pk}/{number}", VIDEO[number * MIB : (number + 1) * MIB])
                 services.store_chunk_row(upload, number, MIB, "0" * 64, f"uploads/{upload.pk}/{number}")
@@ -338,32 +342,6 @@ class TestChunks:
         assert bucket.content("videos/whole.mp4") == VIDEO[: 5 * MIB]
         assert shares == sorted(shares)
         assert shares[-1] == 1
-
-    @pytest.fixture
-    def chunked(self, owner: User, bucket: Bucket) -> Upload:
-        return chunked_upload(owner, 100_000, 100_000)
-
-    async def test_one_that_is_on_its_way_when_the_server_stops_arrives(
-        self, key: str, chunked: Upload, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        entered, may_go_on, put_stream = threading.Event(), threading.Event(), store.put_stream
-
-        def slow(key: str, body: Any) -> None:
-            entered.set()
-            assert may_go_on.wait(20)
-            put_stream(key, body)
-
-        monkeypatch.setattr(store, "put_stream", slow)
-        body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:100_000], "blob")])
-        request = Request("POST", f"/api/v1/uploads/{chunked.pk}/chunk", FORM, key=key)
-        await request.give(body, last=True)
-        await asyncio.to_thread(entered.wait, 20)
-        request.task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await request.task
-        may_go_on.set()
-        await until(lambda: ask_rows(UploadChunk.objects.exists))
-        assert bucket.content((await ask_rows(UploadChunk.objects.get)).key) == VIDEO[:100_000]
 
 
 async def test_a_form_becomes_parts_too_and_leaves_nothing_where_it_is_refused(key: str, bucket: Bucket) -> None:
@@ -407,7 +385,7 @@ class TestIll:
         self, key: str, owner: User, hurried: Bucket, fault: str, tmp_path: Path
     ) -> None:
         size = 100_000
-        upload = await ask_rows(chunked_upload, owner, size, size)
+        upload = await ask_rows(lambda: begin(owner, "chunks", size=size, chunk_size=size))
         body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:size], "blob")])
         getattr(hurried.faults, fault)()
         answer = await ask("POST", f"/api/v1/uploads/{upload.pk}/chunk", FORM, body, key=key)

@@ -14,13 +14,13 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.uploads import room, services, sinks, sweep
+from media_app.uploads import room, services, sweep
 from media_app.uploads.models import Upload, UploadChunk
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
 from tests.support.factories import make_user, make_video
 from tests.support.stored import files_in
-from tests.uploads.conftest import content_of, video_of
+from tests.uploads.conftest import begin, content_of, sink_of, video_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -31,19 +31,12 @@ VIDEO = video_of(SIZE)
 WEEK = timedelta(days=8)
 
 
-def begin(owner: User, front: str = "tus", **fields: Any) -> Upload:
-    given = {"purpose": "library", "filename": "a.mp4", "size": SIZE, **fields}
-    return services.begin(owner, front=front, **given)
-
-
 def write(upload: Upload, content: bytes) -> None:
-    lock = sinks.acquire(upload.pk)
-    assert lock is not None
-    sink = sinks.open_sink(upload, lock)
+    sink = sink_of(upload)
     sink.write(content)
     sink.sync()
     sink.close()
-    lock.release()
+    sink.lock.release()
 
 
 def arrived(owner: User, **fields: Any) -> Upload:

@@ -28,7 +28,7 @@ from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Request
-from tests.uploads.conftest import content_of, fill_up, opened, until, video_of
+from tests.uploads.conftest import content_of, fill_up, opened, sink_of, until, video_of
 from tests.uploads.tus import Client, id_of, row_of
 from vodplatform.base.files.storage import StoreFull
 
@@ -184,10 +184,7 @@ class TestStopped:
         stopped.sync()
         stopped.write(VIDEO[100_000:150_000])
         Upload.objects.update(lock_until=Now())
-        second = sinks.acquire(upload.pk)
-        assert second is not None
-        there = Upload.objects.get()
-        sink = sinks.open_sink(there, second)
+        sink = sink_of(upload)
         other = VIDEO[:100_000] + video_of(SIZE, seed=1)[100_000:]
         sink.write(other[100_000:])
         sink.sync()
@@ -197,7 +194,7 @@ class TestStopped:
             stopped.sync()
         stopped.close()
         sink.close()
-        assert services.complete(there).status == "completed"
+        assert services.complete(Upload.objects.get()).status == "completed"
         assert content_of(media, Upload.objects.get()) == other
 
     def test_after_a_long_stop_nothing_is_written(self, owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:

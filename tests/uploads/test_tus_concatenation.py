@@ -34,8 +34,13 @@ def final(*addresses: str) -> dict[str, str]:
 async def test_parts_that_came_at_once_become_one_video(client: Client, media: Path) -> None:
     parts = await asyncio.gather(*(part_of(client, VIDEO[start : start + 30_000]) for start in range(0, SIZE, 30_000)))
     assert await ask_rows(Video.objects.count) == 0
+    told = (await client.head(parts[0])).headers
+    assert (told["upload-concat"], "x-resource-id" in told) == ("partial", False)
     answer = await client.create(None, final(*parts), filename="whole.mp4", title="Whole")
     assert answer.status == 201
+    told = (await client.head(answer.headers["location"])).headers
+    assert told["upload-concat"] == final(*parts)["Upload-Concat"]
+    assert (told["upload-offset"], told["upload-length"]) == (str(SIZE), str(SIZE))
     upload = await row_of(answer.headers["location"])
     assert answer.headers["x-resource-id"] == str(upload.resource_id)
     assert (upload.size, upload.status, upload.mime_type) == (SIZE, "completed", "video/mp4")
@@ -46,16 +51,6 @@ async def test_parts_that_came_at_once_become_one_video(client: Client, media: P
     await ask_rows(services.drop_pieces, upload)
     assert [path.name for path in media.rglob("*") if path.is_file()] == ["whole.mp4"]
     assert await ask_rows(Upload.objects.count) == 1
-
-
-async def test_head_tells_what_an_upload_is_of_the_whole(client: Client) -> None:
-    parts = [await part_of(client, VIDEO[:50_000]), await part_of(client, VIDEO[50_000:])]
-    assert (await client.head(parts[0])).headers["upload-concat"] == "partial"
-    assert "x-resource-id" not in (await client.head(parts[0])).headers
-    whole = (await client.create(None, final(*parts))).headers["location"]
-    answer = await client.head(whole)
-    assert answer.headers["upload-concat"] == final(*parts)["Upload-Concat"]
-    assert (answer.headers["upload-offset"], answer.headers["upload-length"]) == (str(SIZE), str(SIZE))
 
 
 async def test_a_part_may_be_empty_or_come_with_its_creation(client: Client) -> None:

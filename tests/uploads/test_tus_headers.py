@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from media_app.uploads import services, sweep
+from media_app.uploads import sweep
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from tests.support.factories import PASSWORD
 from tests.support.sockets import ask as ask_rows
-from tests.support.streams import Request, ask
+from tests.support.streams import ask
 from tests.uploads.conftest import content_of, video_of
 from tests.uploads.tus import BASE, BYTES, SPEAKS, Client, id_of, row_of
 from vodplatform.accounts.models import User
@@ -401,25 +401,6 @@ async def test_a_request_id_is_accepted_and_logged(client: Client, caplog: pytes
     assert lines["request"].data["route"] == "api/v1/uploads/tus"
     assert lines["request"].data["status"] == 201
     assert lines["video.upload.start"].data["bytes"] == SIZE
-
-
-async def test_a_server_error_is_a_500_in_the_one_body(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*args: object, **kwargs: object) -> None:
-        raise RuntimeError("on purpose")
-
-    monkeypatch.setattr(services, "begin", broken)
-    (await client.create(SIZE)).refused(500, "server_error")
-
-
-async def test_a_body_that_is_refused_is_read_for_a_while_and_the_connection_ends(client: Client) -> None:
-    request = Request("PATCH", f"{BASE}{uuid.uuid4()}", {**BYTES, "Upload-Offset": "0"}, key=client.key, length=10**9)
-    await request.give(b"x" * 1000)
-    for _ in range(20):
-        await request.give(b"x" * 1000)
-    request.hang_up()
-    answer = await request.answer()
-    answer.refused(404, "upload_not_found")
-    assert answer.headers["connection"] == "close"
 
 
 def session_cookie(user: User) -> str:
