@@ -7,10 +7,21 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
+from media_app.videos.models import Video
 from vodplatform.accounts.models import User
+
+
+def again(video: Video) -> Video:
+    """Return the video as its row is now."""
+    return Video.objects.with_state().get(pk=video.pk)
+
+
+def job_of(video: Video) -> Job:
+    return Job.objects.get(pk=video.job_id)
 
 
 def upload_in_chunks(

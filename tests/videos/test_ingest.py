@@ -21,11 +21,13 @@ from media_app.store import files as store
 from media_app.uploads import room, scan
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
-from media_app.videos import actors, budget, receiving, services, taking_in
+from media_app.videos import budget, receiving, services, taking_in
 from media_app.videos.models import Rendition, Video
 from tests.support.clamav import FILE_BYTES, Clamd
 from tests.support.clips import render_clip
-from tests.videos.sending import upload_in_chunks
+from tests.support.s3 import Bucket
+from tests.uploads.conftest import opened
+from tests.videos.sending import again, job_of, upload_in_chunks
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -50,14 +52,6 @@ def take(owner: User, tmp_path: Path) -> Callable[..., Video]:
     return run
 
 
-def again(video: Video) -> Video:
-    return Video.objects.with_state().get(pk=video.pk)
-
-
-def job_of(video: Video) -> Job:
-    return Job.objects.get(pk=video.job_id)
-
-
 def test_it_plays_and_has_pictures(take: Callable[..., Video], clip: Path) -> None:
     video = take(clip)
     assert (video.state, job_of(video).status) == ("ready", "completed"), job_of(video).error
@@ -71,21 +65,6 @@ def test_it_plays_and_has_pictures(take: Callable[..., Video], clip: Path) -> No
         assert rendition.folder.startswith(f"renditions/{video.pk}/")
         assert all(default_storage.exists(rendition.key_of(role)) for role in rendition.files)
     assert not Job.objects.filter(kind="render").exists()  # nothing is smaller than 180 lines
-
-
-def test_it_can_be_played_before_its_pictures_are_made(
-    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[str] = []
-    real = actors._make
-
-    def watching(context: Any, video: Video, *rest: Any, **options: Any) -> Any:
-        seen.append(again(video).state)
-        return real(context, video, *rest, **options)
-
-    monkeypatch.setattr(actors, "_make", watching)
-    take(clip)
-    assert seen == ["ready"]
 
 
 def test_smaller_sizes_have_less_priority(owner: User, take: Callable[..., Video], clip: Path, settings: Any) -> None:
@@ -305,11 +284,24 @@ class TestPieces:
         video = again(Video.objects.get(pk=upload.resource_id))
         assert (video.state, job_of(video).error["type"]) == ("failed", type)
 
-
-def test_a_deleted_video_ends_its_job_and_leaves_nothing(owner: User, clip: Path, tmp_path: Path) -> None:
-    shutil.copyfile(clip, tmp_path / "copy")
-    video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
-    services.delete_video(video, owner)
-    assert run_queue("ingest") == 0
-    assert list(store.files(f"videos/{video.pk}/")) == []
-    assert not Rendition.objects.exists()
+    def test_parts_on_s3_become_one_video_and_all_of_it_goes_when_it_is_deleted(
+        self, owner: User, clip: Path, s3_storage: Bucket
+    ) -> None:
+        size = 20 * 1024**2
+        content = clip.read_bytes() + size.to_bytes(4) + b"free" + bytes(size - 8)  # a box that players skip
+        upload, sink = opened(owner, len(content))
+        sink.write(content)
+        sink.sync()
+        sink.close()
+        uploads.complete(Upload.objects.get(pk=upload.pk))
+        run_queue("ingest")
+        video = again(Video.objects.get())
+        assert (video.state, job_of(video).status) == ("ready", "completed"), job_of(video).error
+        assert video.sha256 == hashlib.sha256(content).hexdigest()
+        assert s3_storage.content(video.location) == content
+        assert {row.kind for row in video.renditions.all()} == {"poster", "sprite", "peaks", "hls"}
+        for row in video.renditions.all():
+            assert all(row.key_of(role) in s3_storage.keys(row.folder) for role in row.files)
+        assert (s3_storage.keys("uploads/"), s3_storage.unfinished()) == ([], [])
+        services.delete_video(video, owner)
+        assert s3_storage.keys() == []

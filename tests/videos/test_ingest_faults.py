@@ -21,6 +21,7 @@ from media_app.videos import actors, receiving, services, taking_in
 from media_app.videos.models import Video
 from tests.support.factories import make_job
 from tests.support.s3 import Bucket
+from tests.videos.sending import again, job_of
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
@@ -41,14 +42,6 @@ def put(owner: User, clips: Path, tmp_path: Path) -> Callable[[], Video]:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
-
-
-def again(video: Video) -> Video:
-    return Video.objects.with_state().get(pk=video.pk)
-
-
-def job_of(video: Video) -> Job:
-    return Job.objects.get(pk=video.job_id)
 
 
 def shell(script: str) -> list[str]:

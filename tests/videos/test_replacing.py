@@ -22,7 +22,7 @@ from media_app.videos import actors, services, taking_in, upkeep
 from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
 from tests.support.factories import make_video
 from tests.support.stored import put_bytes
-from tests.videos.sending import upload_in_chunks
+from tests.videos.sending import again, upload_in_chunks
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper")]
@@ -47,6 +47,17 @@ def video(moderator: User) -> Video:
         moderator, place=Place.CATALOGUE, location="", file_size=0, mime_type="", source=VideoSource.STORED,
         status=VideoStatus.UPLOADING, duration=0,
     )  # fmt: skip
+
+
+@pytest.fixture
+def coming(moderator: User, video: Video) -> Upload:
+    """The next file of the video, of which a part has come."""
+    upload = uploads.begin(
+        moderator, front=UploadFront.TUS, purpose="catalogue", filename="next.mp4", size=1000,
+        metadata={"video_id": str(video.pk)},
+    )  # fmt: skip
+    put_bytes(upload.key, b"the beginning")
+    return upload
 
 
 @pytest.fixture
@@ -77,10 +88,6 @@ def first(video: Video, send: Callable[..., Upload], clips: Path) -> Video:
     return found
 
 
-def again(video: Video) -> Video:
-    return Video.objects.with_state().get(pk=video.pk)
-
-
 def files_of(video: Video, kind: str) -> list[str]:
     return [file.key for file in store.files(f"{kind}/{video.pk}/")]
 
@@ -107,13 +114,8 @@ def test_a_new_file_deletes_the_former_with_renditions(first: Video, send: Calla
 
 
 def test_what_is_on_its_way_for_the_same_video_stays(
-    first: Video, moderator: User, send: Callable[..., Upload], clips: Path
+    first: Video, coming: Upload, send: Callable[..., Upload], clips: Path
 ) -> None:
-    coming = uploads.begin(
-        moderator, front=UploadFront.TUS, purpose="catalogue", filename="next.mp4", size=1000,
-        metadata={"video_id": str(first.pk)},
-    )  # fmt: skip
-    put_bytes(coming.key, b"the beginning")
     given_up = f"videos/{first.pk}/1.mp4"
     put_bytes(given_up, b"of an attempt")
     send(clips / "third.mp4")
@@ -123,12 +125,7 @@ def test_what_is_on_its_way_for_the_same_video_stays(
     assert sorted(files_of(first, "videos")) == sorted([now.location, coming.key])
 
 
-def test_what_is_on_its_way_goes_with_its_video(video: Video, moderator: User) -> None:
-    coming = uploads.begin(
-        moderator, front=UploadFront.TUS, purpose="catalogue", filename="next.mp4", size=1000,
-        metadata={"video_id": str(video.pk)},
-    )  # fmt: skip
-    put_bytes(coming.key, b"the beginning")
+def test_what_is_on_its_way_goes_with_its_video(video: Video, moderator: User, coming: Upload) -> None:
     services.delete_video(video, moderator)
     coming.refresh_from_db()
     assert (coming.status, files_of(video, "videos")) == ("cancelled", [])

@@ -273,15 +273,10 @@ class TestLeftovers:
         assert not upkeep.leftovers()
         assert [file.key for file in store.files("videos/")] == [kept]
 
-    def test_what_was_written_to_within_the_hour_stays(self, owner: User, settings: Any, tmp_path: Path) -> None:
-        settings.STORAGES = {
-            **settings.STORAGES,
-            "default": {**settings.STORAGES["default"], "OPTIONS": {"location": str(tmp_path)}},
-        }
-        put_bytes("videos/x/young.mp4", b"x")
-        put_bytes("videos/x/old.mp4", b"x")
-        os.utime(tmp_path / "videos/x/old.mp4", (time.time() - 3700,) * 2)
-        os.utime(tmp_path / "videos/x/young.mp4", (time.time() - 3500,) * 2)
+    @pytest.mark.parametrize("place", ["local"], indirect=True)
+    def test_what_was_written_to_within_the_hour_stays(self, owner: User, put: Any) -> None:
+        put("videos/x/young.mp4", age=3500)
+        put("videos/x/old.mp4", age=3700)
         assert keys(upkeep.leftovers()) == {"videos/x/old.mp4"}
 
     @pytest.mark.parametrize("status", [UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED])
