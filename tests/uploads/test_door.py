@@ -171,7 +171,7 @@ class TestKeeper:
             pytest.param(_Sink, _broken, OddError, id="what reading raises"),
         ],
     )  # fmt: skip
-    async def test_it_ends_by(
+    async def test_what_ends_the_reading(
         self, sink: Callable[[], _Sink], reading: Callable[[], Coroutine[None, None, None]], error: type[Exception]
     ) -> None:
         async with SinkWriter(sink()) as keeper:  # type: ignore[arg-type]
