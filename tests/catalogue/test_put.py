@@ -11,7 +11,6 @@ from media_app.catalogue.models import CrdtOperation
 from media_app.videos.models import Video
 from tests.support.api import Api, refused
 from tests.support.catalogue import make_catalogue_video
-from tests.support.factories import make_key
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
@@ -197,8 +196,7 @@ class TestConflicts:
         assert not Video.objects.get().is_hidden
 
     def test_of_two_who_saw_the_same_the_second_is_told(
-        self, clock: dict[str, int], moderator_api: Api, admin_person: User, url: str
+        self, clock: dict[str, int], moderator_api: Api, admin_api: Api, url: str
     ) -> None:
-        admin_api = Api(make_key(admin_person))
         assert self.put(moderator_api, url, vector_clock=clock, version=4) == ""
         assert self.put(admin_api, url, vector_clock=clock, version=4) == "vector_clock_mismatch"

@@ -72,12 +72,6 @@ async def test_it_is_ready_with_the_length_that_was_told_until_the_files_own_is_
     assert await ask_rows(lambda: AuditEntry.objects.filter(action="video.ready").count()) == 1
 
 
-@pytest.mark.parametrize("url", ALIASES)
-async def test_the_other_names_have_the_id_in_the_body(moderator_api: Api, sent: Video, url: str) -> None:
-    body = (await put(moderator_api, url, {"videoId": str(sent.pk), "duration": 2.5})).json()
-    assert (body["id"], body["status"], body["duration_exact"]) == (str(sent.pk), "ready", 2.5)
-
-
 @pytest.mark.parametrize("state", ["no file", "gone", "cancelled", "in pieces"])
 async def test_it_requires_its_whole_file(moderator_api: Api, ready: str, sent: Video, media: Path, state: str) -> None:
     video = Video.objects.filter(pk=sent.pk)
@@ -113,11 +107,12 @@ class TestScanned:
         self, clamd: Clamd, moderator_api: Api, moderator_key: str, ready: str, bare: Video, clips: Path
     ) -> None:
         clamd.stop()
-        await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))
+        assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
         refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
         await ask_rows(run_queue, "ingest")
         refused(await put(moderator_api, ready, {}), 409, "video_not_ready")
         assert (await ask_rows(lambda: Video.objects.get(pk=bare.pk))).status == "processing"
+        assert (await ask_rows(Job.objects.get)).status == "waiting"
 
 
 class TestRefused:

@@ -12,10 +12,9 @@ import pytest
 
 from media_app.catalogue import services
 from media_app.uploads import room
-from media_app.uploads.models import Upload
 from media_app.videos import upkeep
 from media_app.videos.models import Rendition, Video
-from tests.catalogue.sending import canonical, send
+from tests.catalogue.sending import canonical, expect_untouched, send
 from tests.support.clamav import EICAR, Clamd
 from tests.support.pictures import SECRET, encoded, picture, png_bomb, with_exif
 from tests.support.s3 import Bucket
@@ -107,11 +106,6 @@ class TestTaken:
 
 @pytest.mark.usefixtures("media")
 class TestRefused:
-    async def nothing_happened(self, bare: Video, media: Path) -> None:
-        assert files_in(media) == []
-        assert await ask_rows(lambda: Video.objects.get(pk=bare.pk).location) == ""
-        assert await ask_rows(lambda: Upload.objects.filter(status="completed").count()) == 0
-
     @pytest.mark.parametrize(
         "content",
         [
@@ -127,7 +121,7 @@ class TestRefused:
         given = part(content, "a.jpg")
         answer = await send(moderator_key, canonical(bare), *([given, VIDEO] if is_first else [VIDEO, given]))
         answer.refused(415, "not_a_picture")
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     async def test_a_byte_over_the_limit(self, moderator_key: str, bare: Video, media: Path, settings: Any) -> None:
         assert settings.MAX_THUMBNAIL_SIZE == 5_242_880
@@ -135,25 +129,25 @@ class TestRefused:
         most = content + b"\0" * (5_242_880 - len(content))
         body = (await send(moderator_key, canonical(bare), VIDEO, part(most + b"\0"))).refused(413, "too_large")
         assert body["limit"] == 5_242_880
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
         assert (await send(moderator_key, canonical(bare), VIDEO, part(most))).status == 201
 
     @pytest.mark.parametrize("content", [png_bomb(60_000, 60_000), encoded(".png", picture(64, 48))[:60]])
     async def test_bombs_and_damage(self, moderator_key: str, bare: Video, media: Path, content: bytes) -> None:
         (await send(moderator_key, canonical(bare), VIDEO, part(content))).refused(422, "picture_unreadable")
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     async def test_two_pictures_or_a_picture_as_the_video(self, moderator_key: str, bare: Video, media: Path) -> None:
         given = part(encoded(".jpg", picture(64, 48)))
         answer = await send(moderator_key, canonical(bare), VIDEO, given, given)
         assert "thumbnail" in answer.refused(400, "invalid")["errors"]
         (await send(moderator_key, canonical(bare), ("video", given[1], "a.mp4"))).refused(415, "not_a_video")
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     async def test_one_with_a_finding(self, clamd: Clamd, moderator_key: str, bare: Video, media: Path) -> None:
         given = part(encoded(".jpg", picture(64, 48)) + EICAR)
         (await send(moderator_key, canonical(bare), VIDEO, given)).refused(422, "malware_found")
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
 
 @pytest.mark.usefixtures("media")

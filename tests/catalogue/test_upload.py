@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
 import re
 import uuid
@@ -18,18 +17,20 @@ from media_app.catalogue import receiving, services
 from media_app.uploads import room
 from media_app.uploads.models import Upload
 from media_app.videos import actors
-from media_app.videos.models import Video, VideoStatus
+from media_app.videos.models import Video
 from tests.catalogue.conftest import NOT_TAKEN, TAKEN
-from tests.catalogue.sending import ALIASES, canonical, part_of, send
+from tests.catalogue.sending import ALIASES, canonical, expect_untouched, part_of, send
 from tests.support.clamav import FINDING, Clamd, infect
 from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_video
 from tests.support.sockets import ask as ask_rows
 from tests.support.sockets import connected, next_message
 from tests.support.stored import files_in
-from tests.support.streams import Request, ask
+from tests.support.streams import Request
 from tests.uploads.conftest import video_of
-from tests.uploads.forms import FORM, form_of
+from tests.uploads.forms import FORM
+from tests.uploads.tus import BYTES, Client
+from tests.videos.sending import again
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
@@ -45,10 +46,6 @@ def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
 
 
-def fresh(video: Video) -> Video:
-    return Video.objects.with_state().get(pk=video.pk)
-
-
 @pytest.mark.parametrize("url", [None, *ALIASES])
 @pytest.mark.parametrize(("name", "type_"), [("truncated.mp4", "file_incomplete"), ("sound.mp4", "no_video")])
 async def test_what_can_be_seen_to_be_of_no_use_is_refused_at_once(
@@ -57,9 +54,7 @@ async def test_what_can_be_seen_to_be_of_no_use_is_refused_at_once(
     write_sound(tmp_path / "sound.mp4")
     path = clips / name if name == "truncated.mp4" else tmp_path / name
     (await send(moderator_key, url or canonical(bare), part_of(path), ("videoId", str(bare.pk)))).refused(422, type_)
-    assert files_in(media) == []
-    assert (await ask_rows(fresh, bare)).state == "uploading"
-    assert not await ask_rows(Job.objects.exists)
+    await expect_untouched(bare, media)
 
 
 class TestTaken:
@@ -106,15 +101,6 @@ class TestTaken:
         [line] = [record for record in caplog.records if record.getMessage() == "request"]
         assert line.data["route"] == "api/v1/videos/<uuid:video_id>/file"  # type: ignore[attr-defined]
 
-    async def test_a_repeated_request_gets_the_first_answer(self, moderator_key: str, bare: Video, media: Path) -> None:
-        again = {"Idempotency-Key": "once"}
-        first = await send(moderator_key, canonical(bare), VIDEO, headers=again)
-        second = await send(moderator_key, canonical(bare), VIDEO, headers=again)
-        assert (first.status, second.status) == (201, 201)
-        assert first.json()["file_path"] == second.json()["file_path"]
-        assert await ask_rows(Job.objects.count) == 1
-        assert files_in(media) == [first.json()["file_path"]]
-
     async def test_moderators_hear_of_it_and_others_not(self, moderator: User, moderator_key: str, bare: Video) -> None:
         async with connected("/ws/videos/", key=moderator_key) as there, connected("/ws/videos/") as public:
             await send(moderator_key, canonical(bare), VIDEO)
@@ -127,18 +113,12 @@ class TestTaken:
 
 
 class TestRefused:
-    async def nothing_happened(self, bare: Video, media: Path) -> None:
-        assert files_in(media) == []
-        video = await ask_rows(fresh, bare)
-        assert (video.status, video.location) == (VideoStatus.UPLOADING, "")
-        assert await ask_rows(Job.objects.count) == 0
-
     @pytest.mark.parametrize("name", [*NOT_TAKEN, *OTHERS])
     async def test_other_kinds(self, moderator_key: str, bare: Video, kinds: Path, media: Path, name: str) -> None:
         content = OTHERS[name] if name in OTHERS else (kinds / name).read_bytes()
         body = (await send(moderator_key, canonical(bare), ("video", content, "a.mp4"))).refused(415, "not_a_video")
         assert "MP4" in body["error"]
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     async def test_a_file_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
         self, moderator_key: str, bare: Video, media: Path, settings: Any
@@ -147,7 +127,7 @@ class TestRefused:
         too_much = ("video", video_of(52_428_801), "a.mp4")
         body = (await send(moderator_key, canonical(bare), too_much)).refused(413, "too_large")
         assert body["limit"] == 52_428_800
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
         answer = await send(moderator_key, canonical(bare), ("video", video_of(52_428_800), "a.mp4"))
         assert (answer.status, answer.json()["file_size"]) == (201, 52_428_800)
 
@@ -160,7 +140,7 @@ class TestRefused:
         small = {**settings.TIER_LIMITS["free"], "max_upload_bytes": 1000}
         settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": small}
         assert (await send(moderator_key, canonical(bare), VIDEO)).refused(413, "too_large")["limit"] == 1000
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     async def test_a_video_that_is_not_there_or_not_of_the_catalogue(
         self, moderator: User, moderator_key: str, bare: Video, media: Path
@@ -170,7 +150,7 @@ class TestRefused:
             (await send(moderator_key, f"/api/v1/videos/{key}/file", VIDEO)).refused(404, "not_found")
         for key in (uuid.uuid4(), private.pk):
             (await send(moderator_key, ALIASES[0], VIDEO, ("videoId", str(key)))).refused(404, "not_found")
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     async def test_one_that_is_deleted_while_its_file_comes(
         self, moderator_key: str, admin_person: User, bare: Video, media: Path, monkeypatch: pytest.MonkeyPatch
@@ -183,7 +163,7 @@ class TestRefused:
 
         monkeypatch.setattr(receiving, "_place", deleted_first)
         (await send(moderator_key, canonical(bare), VIDEO)).refused(409, "video_deleted")
-        await self.nothing_happened(bare, media)
+        await expect_untouched(bare, media)
 
     @pytest.mark.parametrize(
         ("parts", "field"),
@@ -205,62 +185,34 @@ class TestRefused:
         assert field in answer.refused(400, "invalid")["errors"]
         answer = await send(moderator_key, canonical(bare), VIDEO, ("videoId", str(uuid.uuid4())))
         assert "videoId" in answer.refused(400, "invalid")["errors"]
-        await self.nothing_happened(bare, media)
-
-    async def test_what_is_cut_leaves_nothing(self, moderator_key: str, bare: Video, media: Path) -> None:
-        request = Request("POST", canonical(bare), FORM, key=moderator_key, length=10**6)
-        await request.give(form_of([VIDEO])[:100_000])
-        assert len(files_in(media)) == 1
-        await request.gone()
-        await self.nothing_happened(bare, media)
-
-    async def test_without_a_form_it_is_the_views_to_refuse(self, moderator_key: str, bare: Video) -> None:
-        answer = await ask("POST", canonical(bare), {"Content-Type": "application/json"}, b"{}", key=moderator_key)
-        assert "video" in answer.refused(400, "invalid")["errors"]
-        (await ask("POST", canonical(bare), {"Content-Type": "text/plain"}, b"x", key=moderator_key)).refused(
-            415, "unsupported_media_type"
-        )
+        await expect_untouched(bare, media)
 
 
 @pytest.mark.usefixtures("lease_keeper", "no_pictures")
 class TestReplaced:
     """With real ingest; what becomes of the former file's renditions is tests/videos's."""
 
-    async def taken(self, key: str, video: Video, path: Path) -> str:
-        answer = await send(key, canonical(video), part_of(path))
-        assert answer.status in (200, 201), answer
-        await ask_rows(run_queue, "ingest")
-        return str(answer.json()["file_path"])
-
-    async def test_the_next_one_is_200_under_a_new_key_and_the_former_goes_once_it_is_in(
+    async def test_the_former_file_stays_until_the_last_that_was_sent_is_taken_in(
         self, moderator_key: str, bare: Video, clips: Path, media: Path
     ) -> None:
-        first = await self.taken(moderator_key, bare, clips / "plain.mp4")
-        video = await ask_rows(fresh, bare)
+        first = (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).json()["file_path"]
+        await ask_rows(run_queue, "ingest")
+        video = await ask_rows(again, bare)
         assert (video.state, video.location, round(video.duration), files_in(media)) == ("ready", first, 3, [first])
         assert video.sha256 == hashlib.sha256((clips / "plain.mp4").read_bytes()).hexdigest()
         answer = await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))
-        body = answer.json()
-        assert (answer.status, body["status"], body["duration"]) == (200, "processing", 0)
-        assert body["file_path"] != first
-        assert files_in(media) == sorted([first, body["file_path"]])
-        job = await ask_rows(lambda: Job.objects.get(pk=body["job_id"]))
-        assert job.params["previous"]["location"] == first
-        await ask_rows(run_queue, "ingest")
-        video = await ask_rows(fresh, bare)
-        assert (video.state, video.location, round(video.duration)) == ("ready", body["file_path"], 2)
-        assert files_in(media) == [body["file_path"]]
-
-    async def test_a_third_in_between_restores_the_first(self, moderator_key: str, bare: Video, clips: Path) -> None:
-        first = await self.taken(moderator_key, bare, clips / "plain.mp4")
-        second = (await send(moderator_key, canonical(bare), part_of(clips / "other.mp4"))).json()
+        second = answer.json()
+        assert (answer.status, second["status"], second["duration"]) == (200, "processing", 0)
+        assert second["file_path"] != first
+        assert files_in(media) == sorted([first, second["file_path"]])
         third = (await send(moderator_key, canonical(bare), part_of(clips / "third.mp4"))).json()
         jobs = await ask_rows(lambda: {str(job.pk): job for job in Job.objects.all()})
         assert jobs[second["job_id"]].status == JobStatus.CANCELLED
         assert jobs[third["job_id"]].params["previous"]["location"] == first
         await ask_rows(run_queue, "ingest")
-        video = await ask_rows(fresh, bare)
+        video = await ask_rows(again, bare)
         assert (video.state, video.location, round(video.duration)) == ("ready", third["file_path"], 4)
+        assert files_in(media) == [third["file_path"]]
 
     async def test_two_at_once_leave_one_of_them(
         self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path
@@ -270,7 +222,7 @@ class TestReplaced:
         )
         assert {answer.status for answer in answers} <= {200, 201}
         await ask_rows(run_queue, "ingest")
-        video = await ask_rows(fresh, bare)
+        video = await ask_rows(again, bare)
         assert video.state == "ready"
         assert video.location in {answer.json()["file_path"] for answer in answers}
         assert files_in(media, "videos") == [video.location]
@@ -279,51 +231,40 @@ class TestReplaced:
 class TestTus:
     """``purpose=catalogue`` by the door for large files."""
 
-    @staticmethod
-    def metadata(**words: str) -> dict[str, str]:
-        pairs = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in words.items())
-        return {"Tus-Resumable": "1.0.0", "Upload-Metadata": pairs}
-
-    async def send(self, key: str, content: bytes, **words: str) -> Any:
-        headers = {
-            **self.metadata(**words), "Upload-Length": str(len(content)),
-            "Content-Type": "application/offset+octet-stream",
-        }  # fmt: skip
-        return await ask("POST", "/api/v1/uploads/tus/", headers, content, key=key)
-
     @pytest.mark.usefixtures("lease_keeper", "no_pictures")
     async def test_the_whole_becomes_the_videos_file(
         self, moderator_key: str, bare: Video, clips: Path, media: Path, settings: Any
     ) -> None:
         settings.MAX_VIDEO_SIZE = 1000  # its limit is the tier's
         content = (clips / "plain.mp4").read_bytes()
-        answer = await self.send(
-            moderator_key, content, purpose="catalogue", video_id=str(bare.pk), filename="match.avi"
-        )
+        said = {"purpose": "catalogue", "video_id": str(bare.pk), "filename": "match.avi"}
+        answer = await Client(moderator_key).create(len(content), BYTES, content, **said)
         assert (answer.status, answer.headers["x-resource-id"]) == (201, str(bare.pk))
-        video = await ask_rows(fresh, bare)
+        video = await ask_rows(again, bare)
         assert video.state == "processing"
         # Its bytes say more than its name.
         assert re.fullmatch(KEY.format(bare.pk, "mp4"), video.location)
         await ask_rows(run_queue, "ingest")
-        video = await ask_rows(fresh, bare)
+        video = await ask_rows(again, bare)
         assert (video.state, files_in(media)) == ("ready", [video.location])
 
     @pytest.mark.parametrize("words", [{}, {"video_id": "x"}, {"video_id": ""}])
     async def test_it_has_to_name_its_video_which_a_moderator_sends(
         self, owner: User, moderator_key: str, bare: Video, kinds: Path, words: dict[str, str]
     ) -> None:
-        answer = await self.send(moderator_key, video_of(SIZE), purpose="catalogue", **words)
+        moderator = Client(moderator_key)
+        answer = await moderator.create(SIZE, purpose="catalogue", **words)
         assert "video_id" in answer.refused(400, "invalid")["errors"]
         named = {"purpose": "catalogue", "video_id": str(bare.pk)}
-        (await self.send(await ask_rows(make_key, owner), video_of(SIZE), **named)).refused(403, "forbidden")
+        (await Client(await ask_rows(make_key, owner)).create(SIZE, **named)).refused(403, "forbidden")
         unknown = named | {"video_id": str(uuid.uuid4())}
-        (await self.send(moderator_key, video_of(SIZE), **unknown)).refused(404, "not_found")
+        (await moderator.create(SIZE, **unknown)).refused(404, "not_found")
         assert await ask_rows(Upload.objects.count) == 0
-        (await self.send(moderator_key, (kinds / "v.mkv").read_bytes(), **named)).refused(415, "not_a_video")
+        other_kind = (kinds / "v.mkv").read_bytes()
+        (await moderator.create(len(other_kind), BYTES, other_kind, **named)).refused(415, "not_a_video")
 
     async def test_a_thumbnail_does_not_come_this_way(self, moderator_key: str) -> None:
-        answer = await self.send(moderator_key, b"x" * 100, purpose="thumbnail")
+        answer = await Client(moderator_key).create(100, purpose="thumbnail")
         assert "purpose" in answer.refused(400, "invalid")["errors"]
 
 
@@ -336,15 +277,4 @@ class TestScanned:
         path.write_bytes((clips / "plain.mp4").read_bytes())
         body = (await send(moderator_key, canonical(bare), part_of(infect(path)))).refused(422, "malware_found")
         assert FINDING in body["error"]
-        assert files_in(media) == []
-        video = await ask_rows(fresh, bare)
-        assert (video.status, video.location) == ("uploading", "")
-
-    async def test_while_the_scanner_is_away_the_file_is_taken_and_waits(
-        self, clamd: Clamd, moderator_key: str, bare: Video, clips: Path
-    ) -> None:
-        clamd.stop()
-        assert (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).status == 201
-        await ask_rows(run_queue, "ingest")
-        video = await ask_rows(fresh, bare)
-        assert (video.state, (await ask_rows(Job.objects.get)).status) == ("processing", "waiting")
+        await expect_untouched(bare, media)
