@@ -130,23 +130,19 @@ class TestList:
         make_rendition(video, "poster")
         assert re.search(r'<img src="/api/v1/media/renditions/[^"]+poster\.jpg"', client.get(LIST).content.decode())
 
-    def test_fifty_take_as_many_queries_as_one_and_so_does_a_long_history(
-        self, client: Client, moderator: User, other: User, video: Video
-    ) -> None:
+    def test_fifty_take_as_many_queries_as_one(self, client: Client, moderator: User, other: User) -> None:
         counts = []
         for many in (1, 12):
-            for number in range(many):
+            for _ in range(many):
                 row = make_catalogue_video(make_user(), title="One of many")
                 Video.objects.filter(pk=row.pk).update(job=make_job(moderator), status="processing")
                 make_rendition(row, "poster")
                 reported(row, other)
-                services.edit(video.pk, {"title": f"{many} {number}"}, moderator)
-                reported(video, make_user())
-            for url in (LIST, REPORTS, page_of(video)):
+            for url in (LIST, REPORTS):
                 with CaptureQueriesContext(connection) as queries:
                     client.get(url)
                 counts.append(len(queries))
-        assert counts[:3] == counts[3:]
+        assert counts[:2] == counts[2:]
 
 
 class TestEdit:
@@ -270,6 +266,17 @@ class TestEdit:
         assert "update_title" in text
         assert text.count("A later title") > 1
         assert 'name="operations-0-actor"' not in text
+
+    def test_history_takes_no_more_queries(self, client: Client, moderator: User, other: User, video: Video) -> None:
+        counts = []
+        for many in (1, 10):
+            for number in range(many):
+                services.edit(video.pk, {"title": f"{many} {number}"}, moderator)
+                reported(video, make_user())
+            with CaptureQueriesContext(connection) as queries:
+                client.get(page_of(video))
+            counts.append(len(queries))
+        assert counts[0] == counts[1]
 
 
 class TestActions:
@@ -447,8 +454,12 @@ class TestAdd:
         response = client.post(f"{LIST}add/", form)
         made = Video.objects.get()
         assert (response.status_code, response["Location"]) == (302, f"/catalogue/{made.pk}/edit")
-        assert (made.title, made.tags) == ("Grand final", ["mma", "live"])
-        assert (made.category, made.is_hidden) == ("Combat", True)
+        assert (made.title, made.tags, made.category, made.is_hidden) == (
+            "Grand final",
+            ["mma", "live"],
+            "Combat",
+            True,
+        )
         assert (made.status, made.owner, made.place) == ("uploading", moderator, "catalogue")
         assert client.get(response["Location"]).status_code == 200
         # What is edited afterwards is merged with what was written here.
