@@ -1,7 +1,5 @@
 """The admin: each role's pages, what admins do with users, subscriptions and tokens, and what it leaves behind."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Any

@@ -3,8 +3,6 @@
 Without that token: tests/contract/test_roles.py, for every operation.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from tests.conftest import Library

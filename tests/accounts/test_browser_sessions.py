@@ -1,7 +1,5 @@
 """Where one is signed in: the list on the account's page, ending one or all others, and sessions of older versions."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Nothing that decides who may do what, or which job runs, asks the clock of the host: it may be an hour off."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest

@@ -1,7 +1,5 @@
 """manage.py create_account and create_token: their output is one line that scripts read."""
 
-from __future__ import annotations
-
 import io
 import json
 from typing import Any

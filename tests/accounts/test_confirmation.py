@@ -1,7 +1,5 @@
 """Where VOD_SIGNUP_CONFIRM says so, an account is made by the link that is sent to its e-mail address."""
 
-from __future__ import annotations
-
 import re
 import smtplib
 from collections.abc import Iterator

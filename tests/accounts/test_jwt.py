@@ -1,7 +1,5 @@
 """POST /api/auth/jwt, /jwt/refresh, ``Authorization: Bearer``: what signs in, until when, and what never does."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Limits: from the subscription that is valid by the database's clock, for one user and for many in one query."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A new password by a link that is sent to the account's e-mail address."""
 
-from __future__ import annotations
-
 import re
 import smtplib
 from datetime import timedelta

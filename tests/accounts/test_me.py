@@ -1,7 +1,5 @@
 """GET and PATCH /api/v1/me: who is signed in, what they may and what they use."""
 
-from __future__ import annotations
-
 import base64
 from datetime import timedelta
 from typing import Any

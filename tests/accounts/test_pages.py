@@ -1,7 +1,5 @@
 """Signing in and up, the password and the account's page: what they let in, where they lead, what they leave behind."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """Subscriptions: granted, extended and revoked; no two of a user's periods overlap, and rows are the history."""
 
-from __future__ import annotations
-
 from datetime import datetime, timedelta
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """POST /api/auth/ws-ticket, and what a ticket opens: one socket, within a minute, while what is behind it holds."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable

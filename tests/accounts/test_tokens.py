@@ -1,7 +1,5 @@
 """API tokens: made, hashed at rest, scoped, expiring, revocable."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The audit log: what an entry says, that it stands and falls with its change and is never changed, who reads it."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from types import SimpleNamespace

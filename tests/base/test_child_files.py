@@ -1,7 +1,5 @@
 """What a child leaves where its parent looks: plain files are taken, and no link leads the parent anywhere else."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a confined child can see and reach, tried by children that try."""
 
-from __future__ import annotations
-
 import ast
 import errno
 import os

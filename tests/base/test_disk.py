@@ -1,7 +1,5 @@
 """A disk that is full: a file is kept that is given up then, so that one can sign in and delete."""
 
-from __future__ import annotations
-
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Settings from the environment: typed, checked at start, each mistake a sentence that names it."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

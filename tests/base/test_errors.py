@@ -1,7 +1,5 @@
 """One error body, one registry: every type that the code names stands in it, every exception becomes the body."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """The ASGI handler: a request's middleware and view share one thread, and the answer is the one Django's own gives."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable

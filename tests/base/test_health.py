@@ -1,7 +1,5 @@
 """``/health`` names what does not answer, in time, without being hung by it, and heals by itself."""
 
-from __future__ import annotations
-
 import os
 import resource
 import signal

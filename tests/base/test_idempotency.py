@@ -1,7 +1,5 @@
 """Idempotency-Key: one effect for a request sent again, its first answer again, and nothing made twice by a crash."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Which installation database, store and key belong to: a stranger to one of them changes nothing."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """What waits for one socket has a bound: who is slower is told so, and begins again."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path

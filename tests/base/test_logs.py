@@ -1,7 +1,5 @@
 """The log as the program really writes it: one JSON object a line, with its ids, and nobody's secret in any of them."""
 
-from __future__ import annotations
-
 import io
 import json
 import logging

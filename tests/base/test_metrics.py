@@ -1,7 +1,5 @@
 """``GET /metrics``: who may read it, that it holds exactly what docs/metrics.md names, that its numbers are true."""
 
-from __future__ import annotations
-
 import io
 import re
 import threading

@@ -1,7 +1,5 @@
 """Counting in several processes: one scrape adds them up, the dead count once, and a full disk ends nobody."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The way out: to no address that was not checked, no further than allowed, and it ends in its time."""
 
-from __future__ import annotations
-
 import contextlib
 import gzip
 import io

@@ -1,7 +1,5 @@
 """Children: what they say is heard, and they end for certain — on stop, on time, on memory, with all they started."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import subprocess

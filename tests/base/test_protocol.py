@@ -1,7 +1,5 @@
 """The server's HTTP protocol: heads have a limit, and what is no HTTP gets the one error body."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -1,7 +1,5 @@
 """Publishing: after commit, and never at the cost of the write that it tells of."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from typing import Any

@@ -1,7 +1,5 @@
 """Files that a child reads in parts through its parent."""
 
-from __future__ import annotations
-
 import os
 import random
 import socket

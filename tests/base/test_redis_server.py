@@ -1,7 +1,5 @@
 """Which Redis server `up` starts: one of PATH that is new enough, else the newest that there is."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """What holds for every address: request ids, unknown paths, parameters, headers; and the documents of the API."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Where ``REDIS_URL`` names sentinels, everything goes on at the replica once they have made it the master."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import subprocess

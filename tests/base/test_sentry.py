@@ -1,7 +1,5 @@
 """Faults to Sentry: what arrives there says where it broke and for which request, and nothing that the caller sent."""
 
-from __future__ import annotations
-
 import gzip
 import http.server
 import json

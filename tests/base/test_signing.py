@@ -1,7 +1,5 @@
 """Signed addresses: one name, one purpose, until an instant."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

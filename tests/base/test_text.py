@@ -1,7 +1,5 @@
 """Normal forms of text: what they are for any language, and what becomes of text that is made to be slow."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import pytest

@@ -1,7 +1,5 @@
 """Throttles: how often one may sign in and ask, who counts as one, how long to wait, and what holds without Redis."""
 
-from __future__ import annotations
-
 import math
 import socket
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Analyses as the API tells of them: one of highlights and one of a workout, whole, to be answered in its place."""
 
-from __future__ import annotations
-
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any

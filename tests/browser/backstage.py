@@ -4,8 +4,6 @@
 ``[value, what was raised]``. The tests of this folder call it through :class:`Backstage`.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

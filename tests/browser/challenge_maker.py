@@ -3,8 +3,6 @@
 ``python -m tests.browser.challenge_maker`` is that hand: it runs as :mod:`tests.browser.backstage` does.
 """
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The real program with three recordings whose frames carry their numbers, and a Chromium to look at it with."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import shutil

@@ -1,7 +1,5 @@
 """Steps and expectations that the stories of several pages share."""
 
-from __future__ import annotations
-
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.test_accessibility import axe_findings

@@ -1,7 +1,5 @@
 """Which frame each video shows, read from the pixels of a screenshot: what a person would see, whatever scripts say."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import cv2

@@ -1,7 +1,5 @@
 """The recordings that the pages are tried with: three of one match whose frames carry their numbers, and others."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Real videos in the library of the running program, put there by its API; and files that are slow to send."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

@@ -3,8 +3,6 @@
 A page is loaded once: it is judged on a desk, with text of twice the size, and with the width and touch of a phone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

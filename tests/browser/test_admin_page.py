@@ -1,7 +1,5 @@
 """The job list of the admin in the browser: it moves by itself, and admins act on what it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Pages whose network, server or video fails: the message and the way to continue."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The home page in the browser: what runs moves and ends by itself, and the phone's bar leads everywhere."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

@@ -1,7 +1,5 @@
 """The moderation queue in the browser: worked through by keys, on a desk and on a phone."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What the tests of the catalogue's files share: moderators' keys, real small videos."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

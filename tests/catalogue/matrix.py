@@ -3,8 +3,6 @@
 ``python -m tests.catalogue.matrix > docs/roles.md`` writes it for people; test_roles.py tries each cell.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Forms with files of catalogue videos, sent through the whole program."""
 
-from __future__ import annotations
-
 import uuid
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The catalogue in the admin: queues, edits as operations, conflicts that are told, actions with a reason, reports."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

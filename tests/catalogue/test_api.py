@@ -1,7 +1,5 @@
 """``/api/v1/videos`` and its other names: list, create, look, delete, restore, report."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

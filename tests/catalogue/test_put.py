@@ -1,7 +1,5 @@
 """``PUT /api/v1/videos/{id}``, PATCH and its other names: what is written, and what is a conflict."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """``PUT …/ready``: a catalogue video may be watched before all of its file has been looked at, but never unscanned."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

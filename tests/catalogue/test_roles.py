@@ -1,7 +1,5 @@
 """Every call of the catalogue × every role × every state of a video, by each of its names; and docs/roles.md."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

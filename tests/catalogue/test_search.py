@@ -1,7 +1,5 @@
 """Search in the catalogue and in private libraries: the same kind of results on SQLite and on PostgreSQL."""
 
-from __future__ import annotations
-
 from urllib.parse import quote
 
 import pytest

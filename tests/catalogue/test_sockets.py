@@ -1,7 +1,5 @@
 """``ws/videos/`` and ``ws/videos/{id}/``: who may watch, and that nobody ever hears of what he may not see."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import uuid

@@ -1,7 +1,5 @@
 """``POST`` and ``GET /api/v1/videos/{id}/sync`` and ``/sync``: what is taken, what is refused, what is answered."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

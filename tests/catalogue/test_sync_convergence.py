@@ -1,8 +1,6 @@
 """Replicas of catalogue videos over HTTP against the running program, their calls lost, cut and doubled on the way:
 whatever comes when, everybody ends with the same bytes."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import random

@@ -2,8 +2,6 @@
 has kept is lost, and all end with the same bytes. Its server is a small one of the script's own; against the program
 itself is test_sync_convergence."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Pictures that come with a catalogue video's file: by content, within their limit, re-encoded, shown and replaced."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Files of catalogue videos: who may send them, what is taken, under which keys, and what the video is then."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """What the tests of merges and challenges share: clips that can be merged, and a phone that sends them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Challenges, reports and merges in the admin: who sees what, actions with a reason, the audit log, nobody's lie."""
 
-from __future__ import annotations
-
 import html
 from typing import Any
 

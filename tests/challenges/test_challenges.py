@@ -1,7 +1,5 @@
 """Challenges over the API: made of a merge, checked against it, listed, changed, published, deleted."""
 
-from __future__ import annotations
-
 import uuid
 from copy import deepcopy
 from datetime import timedelta

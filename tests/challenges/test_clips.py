@@ -1,7 +1,5 @@
 """The clips of a merge on their way, by chunks and by tus: completion, giving up, expiry; who may, and all at once."""
 
-from __future__ import annotations
-
 import base64
 import sys
 import threading

@@ -1,7 +1,5 @@
 """The merged video's bytes: for its owner, for players while the challenge is published, and for nobody after that."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Guesses: one for each player, right or wrong, told what the lie is; and who may not."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Challenges played by their link without an account: where the owner lets people, once per browser, the lie unseen."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

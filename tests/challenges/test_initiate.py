@@ -1,7 +1,5 @@
 """``POST …/upload-for-merge/initiate``: what may be asked for, in JSON and as a form, and what is refused."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from types import SimpleNamespace

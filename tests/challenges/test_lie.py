@@ -1,7 +1,5 @@
 """The lie: who has not guessed is given the same bytes whichever statement it is, by every way out of the program."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -4,8 +4,6 @@ Faults come from what really makes them where that can be had: damaged clips, an
 files may grow, a child that is killed.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import shutil

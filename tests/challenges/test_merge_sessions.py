@@ -1,7 +1,5 @@
 """Merge sessions over the API: who sees them, the list, cancel, retry and delete in every state."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Reports on challenges: who may, once while open, seen by nobody else."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The document's own flow, call by call as its sample code makes them: on the file system and on S3."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Iterator, Sequence

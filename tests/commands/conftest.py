@@ -1,7 +1,5 @@
 """Runs a command as `manage.py` would, in this process: starting another one takes longer than most of the work."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Callable

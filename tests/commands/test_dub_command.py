@@ -1,7 +1,5 @@
 """`manage.py dub`: other speech in parts of a video; what was done to each as a table and as JSON; what it refuses."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.av.statements import RATE, heard
 from tests.commands.conftest import Run
 from tests.prosync.conftest import make_footage
-from tests.prosync.test_local_job import RATE, lag_of, pictures_of, sound_of
+from tests.prosync.test_local_job import lag_of, pictures_of
 from tests.support.footage import convert
 
 COMMAND = "dub"
@@ -37,10 +36,10 @@ def test_sounds_are_heard_in_their_parts_and_all_else_is_as_it_was(run: Run, foo
         ["line.wav", "1.000", "s", "2.500", "s"], ["line.wav", "4.000", "s", "5.000", "s"]
     ]  # fmt: skip
     assert lines[-1] == f"The video is {path}"
-    before, after = sound_of(footage / "talk.mp4"), sound_of(path)
-    wanted = sound_of(footage / "line.wav")[RATE // 2 :]
+    before, after = heard(footage / "talk.mp4"), heard(path)
+    wanted = heard(footage / "line.wav")[RATE // 2 :]
     assert abs(lag_of(after[RATE : round(2.5 * RATE)], wanted)) < 0.01
-    assert abs(lag_of(after[4 * RATE : 5 * RATE], sound_of(footage / "note.flac"))) < 0.01
+    assert abs(lag_of(after[4 * RATE : 5 * RATE], heard(footage / "note.flac"))) < 0.01
     assert np.array_equal(after[: round(0.8 * RATE)], before[: round(0.8 * RATE)])
     assert pictures_of(path) == pictures_of(footage / "talk.mp4")
     assert sorted(one.name for one in tmp_path.iterdir()) == ["other", "out.mp4"]

@@ -1,7 +1,5 @@
 """`manage.py import_videos`: a folder's videos into a library, once each, however often it was broken off."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """`manage.py merge`: one video of several, where each begins as a table and as JSON, sentences for what is wrong."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """``manage.py web``: it serves, tells systemd how it is, and believes the proxies that it is told to."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 import socket

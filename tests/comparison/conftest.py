@@ -1,7 +1,5 @@
 """What several files about comparisons share."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """POST /api/sessions/multi-vod/{id}/align and …/timer-preview: what is refused, and what becomes of it."""
 
-from __future__ import annotations
-
 import json
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """GET …/alignments/{job_id} and POST …/alignments/{job_id}/apply."""
 
-from __future__ import annotations
-
 import dataclasses
 import uuid
 from typing import Any, ClassVar

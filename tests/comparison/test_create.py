@@ -1,7 +1,5 @@
 """POST /api/sessions/multi-vod, and GET /api/sessions/library-files, which lists what may be chosen."""
 
-from __future__ import annotations
-
 import os
 import uuid
 import wave

@@ -1,7 +1,5 @@
 """POST …/events/detect: what the program finds in the videos becomes events, beside what people have written."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """…/events: what is marked in a comparison, changed, answered to, and told to everybody who watches."""
 
-from __future__ import annotations
-
 import tracemalloc
 from typing import Any
 

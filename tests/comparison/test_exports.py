@@ -1,7 +1,5 @@
 """POST …/export: what may be asked, what the child is told, and the file with its address and its end."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from datetime import timedelta

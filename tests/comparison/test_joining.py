@@ -1,7 +1,5 @@
 """What several VODs show of one kind at one moment is one event; whatever the offsets become."""
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import pytest

@@ -1,7 +1,5 @@
 """…/links and /r/{token}: whoever has a link watches without an account, until it is over or withdrawn."""
 
-from __future__ import annotations
-
 import logging
 import uuid
 from datetime import timedelta

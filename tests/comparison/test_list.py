@@ -1,7 +1,5 @@
 """GET /api/sessions/multi-vod/list."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from datetime import UTC, datetime

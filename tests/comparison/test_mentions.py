@@ -1,7 +1,5 @@
 """Who is named with ``@`` in a comparison: whom it reaches, and until when it counts."""
 
-from __future__ import annotations
-
 import uuid
 
 import pytest

@@ -1,7 +1,5 @@
 """PUT /api/sessions/multi-vod/{id}/offsets: all or none, each change in the history, nothing lost between writers."""
 
-from __future__ import annotations
-
 import time
 from itertools import pairwise
 from typing import Any

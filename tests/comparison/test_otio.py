@@ -1,7 +1,5 @@
 """…/timeline.otio and markers on their way back: what an editor of OpenTimelineIO reads, and what it may send."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Playing and seeking of all VODs and of one, and how time passes in a playing session."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 from urllib.parse import unquote

@@ -1,7 +1,5 @@
 """Two people change one session at once: each gets an answer of the contract, and nothing is left half done."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

@@ -1,7 +1,5 @@
 """A sample comparison for an account that has nothing yet: asked for, made for real, opened, and deleted again."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 

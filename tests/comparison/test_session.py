@@ -1,7 +1,5 @@
 """GET, PATCH and DELETE /api/sessions/multi-vod/{id}, the same in the admin, and the settings of comparisons."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

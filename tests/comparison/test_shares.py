@@ -1,7 +1,5 @@
 """…/shares: who else may see a comparison, what each may do, and what ends with it."""
 
-from __future__ import annotations
-
 import asyncio
 import uuid
 from contextlib import AsyncExitStack

@@ -1,7 +1,5 @@
 """The formula of the shared clock, `vod_time = clamp(T − offset, 0, duration)` with its drift, and what follows."""
 
-from __future__ import annotations
-
 import math
 
 import pytest

@@ -1,7 +1,5 @@
 """ws/sessions/{id}/: who may watch, what arrives first, and what arrives then."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

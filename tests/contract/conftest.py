@@ -1,7 +1,5 @@
 """What the tests of the contract share: requests on the test's own connection, and a kind of job that pauses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What an owner has and where it stands in an address: for the walks over every route and role."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import uuid

@@ -5,8 +5,6 @@ What is theirs is the catalogue and its reports; tests/catalogue/test_admin.py h
 Walks the models that are registered: a new one fails until it is taught what admins may do with it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ What reads a request before a view's own code does is the same for many operatio
 of each kind, `make test-all` to all. Wrong values in a good request are test_schemathesis.py's.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Container, Iterator, Sequence

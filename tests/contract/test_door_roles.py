@@ -1,7 +1,5 @@
 """The addresses that give or take bytes rather than calls or pages × every role × every way to sign in."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterator
 

@@ -4,8 +4,6 @@ What differs from one run to the next (ids, times, keys, signatures) has a value
 ``make examples`` writes them anew.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

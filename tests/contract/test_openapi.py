@@ -1,7 +1,5 @@
 """The OpenAPI document: every API route is in it, and every operation tells its error body."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.urls import URLPattern, URLResolver, get_resolver

@@ -3,8 +3,6 @@
 Walks the URL configuration: a new address that is no call of the API fails until it is taught here.
 """
 
-from __future__ import annotations
-
 import itertools
 import re
 from typing import Any

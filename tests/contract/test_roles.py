@@ -4,8 +4,6 @@ Walks the OpenAPI document; its companions are test_socket_roles.py, test_page_r
 test` tries each role by one way to sign in, and each way at one operation of each kind; `make test-all` tries all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -6,8 +6,6 @@ test_roles.py's. Each case begins with the same rows: what it does is rolled bac
 HYPOTHESIS_PROFILE=search looks further.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

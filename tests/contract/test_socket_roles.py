@@ -3,8 +3,6 @@
 Walks the routes of vodplatform.asgi; a new one fails until it is taught here what it watches.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

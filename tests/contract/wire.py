@@ -1,7 +1,5 @@
 """Requests as bytes, through the whole ASGI application, and what section 0 says of every answer to one."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Who stops it for good, or needs a place to himself, asks for ``new_place`` and ``new_program`` as everywhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """kill −9 of each process, and the loss of every connection, during an alignment: it ends once, and right."""
 
-from __future__ import annotations
-
 from uuid import UUID
 
 import psycopg

@@ -1,7 +1,5 @@
 """An analysis in mid-work: cancelled, cleaned up, and its worker killed −9. Nothing is left, and nothing is lost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 from uuid import UUID

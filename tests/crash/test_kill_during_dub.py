@@ -1,7 +1,5 @@
 """kill −9 while this program itself makes what a pro job asks for: there is one result."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

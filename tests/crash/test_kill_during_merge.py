@@ -1,7 +1,5 @@
 """kill −9 while clips are sent and while they are merged, of the worker alone and of the whole program: one result."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """kill −9 while a provider is asked, waited for and fetched from: it makes one generation, and there is one result."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

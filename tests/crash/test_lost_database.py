@@ -1,7 +1,5 @@
 """A database that fails under a job costs an attempt at most, never the job."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """SIGSTOP of a web process in the middle of a PATCH: another one goes on, and the first harms nothing when it wakes."""
 
-from __future__ import annotations
-
 import random
 import socket
 from collections.abc import Iterator

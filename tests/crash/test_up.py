@@ -1,7 +1,5 @@
 """``manage.py up``: one at a time on a data folder, says when it serves, and leaves nothing behind."""
 
-from __future__ import annotations
-
 import signal
 import socket
 from urllib.parse import urlsplit

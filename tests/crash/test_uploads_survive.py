@@ -3,8 +3,6 @@
 UPLOAD_TEST_MB says how large the files are, in megabytes: 60 by default, so that the suite stays quick.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

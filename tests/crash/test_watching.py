@@ -3,8 +3,6 @@
 And each line of its log is an object.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import urllib.request

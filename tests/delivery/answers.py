@@ -1,7 +1,5 @@
 """What the tests of the byte doors ask of an answer."""
 
-from __future__ import annotations
-
 import httpx
 
 from vodplatform.base.errors import ERROR_TYPES

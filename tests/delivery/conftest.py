@@ -1,7 +1,5 @@
 """What the tests of the byte doors share: a client past the network, and a clip with its renditions."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path

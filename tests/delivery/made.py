@@ -1,7 +1,5 @@
 """A real clip with all that ingest makes of one, put into whatever store the test has."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

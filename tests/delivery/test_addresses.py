@@ -1,7 +1,5 @@
 """The addresses of media: signed, for one thing each, as long as one may want to watch it."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 from typing import Any

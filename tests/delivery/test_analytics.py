@@ -1,7 +1,5 @@
 """POST /api/v1/analytics/upload: how uploads go, as clients see it."""
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Catalogue videos at the byte doors: open to everybody while shown, to moderators while hidden, deleted to nobody."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

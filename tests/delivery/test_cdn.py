@@ -1,7 +1,5 @@
 """CloudFront's signed addresses, verified with the public key as CloudFront does."""
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """Which form of a video a device is given."""
 
-from __future__ import annotations
-
 from itertools import chain, combinations
 
 import pytest

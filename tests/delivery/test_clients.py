@@ -1,7 +1,5 @@
 """curl, PyAV and ffmpeg seek in a private file by its signed address, through a real server; nobody can without."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path

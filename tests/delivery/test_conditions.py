@@ -1,7 +1,5 @@
 """What conditional and range headers ask of a file: by the tables of RFC 9110 sections 13 and 14, and by any header."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Who watches a catalogue video is noted beside the answer: each viewer once, when it begins, by user or address."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import AsyncIterator

@@ -1,7 +1,5 @@
 """Whether a video's bytes go out: the same for the stream door and for device choice, with a scanner and without."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

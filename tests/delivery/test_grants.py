@@ -1,7 +1,5 @@
 """Addresses that end with a grant: opened while it holds, and no byte more when it ends."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator

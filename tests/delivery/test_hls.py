@@ -1,7 +1,5 @@
 """GET|HEAD /api/v1/media/hls/{token}/{video_id}/…: a ladder whose every address carries its signature."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """GET /api/v1/media/made/{key}: pictures that jobs have made, by signature alone."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

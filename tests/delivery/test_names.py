@@ -1,7 +1,5 @@
 """What headers say of a file's name and type: nothing that acts, whatever a title holds."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import unquote
 

@@ -1,7 +1,5 @@
 """deploy/nginx.conf before the program: local files by X-Accel-Redirect, bodies as they come, JSON from nginx too."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """GET /api/v1/media/optimized/{id}: where a device plays a video from."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit

@@ -1,7 +1,5 @@
 """Large files that jobs have made, by signature alone."""
 
-from __future__ import annotations
-
 import uuid
 
 import httpx

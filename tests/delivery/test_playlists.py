@@ -1,7 +1,5 @@
 """HLS playlists as texts: the master of a ladder, and what every address in one inherits."""
 
-from __future__ import annotations
-
 import pytest
 
 from media_app.delivery.playlists import Rung, master_playlist, with_address

@@ -1,7 +1,5 @@
 """HTTP byte ranges by the table of RFC 9110 section 14, and by any header at all."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """GET|HEAD /api/v1/media/renditions/{token}/{rendition_id}/{name}: posters, sprites, peaks and proxies by signature."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The byte doors where the files are on S3: sent on to a signed address there, or through us for who cannot follow."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

@@ -1,7 +1,5 @@
 """Bytes a little at a time: a hundred readers that stand still take next to no memory, a slow disk stops nobody."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import os

@@ -1,7 +1,5 @@
 """GET|HEAD /api/v1/media/stream/{id} through the ASGI application."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import time

@@ -1,7 +1,5 @@
 """A disk that does not answer, such as a network mount that has gone: its own files wait, and nobody else's."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import threading

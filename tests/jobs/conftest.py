@@ -1,7 +1,5 @@
 """The tests' own job kinds in a lane of their own, and the worker's lease keeper on a quick clock."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

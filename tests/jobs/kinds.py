@@ -1,7 +1,5 @@
 """Job kinds for the tests: registered by the fixture ``kinds`` of conftest.py, each with one behaviour."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Iterator

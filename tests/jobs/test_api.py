@@ -1,7 +1,5 @@
 """The jobs API (contract section 6): list, one, cancel, retry, pause, resume, delete."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """No account stops a lane: half of it while others wait, and a long job lets others have their turn."""
 
-from __future__ import annotations
-
 import threading
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """Jobs that a process leaves: another release's, those beside one that crashed twice, all while the disk is full."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import timedelta
 from threading import Thread

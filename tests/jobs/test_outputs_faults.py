@@ -1,7 +1,5 @@
 """Outputs of jobs while the storage is unavailable: rows change, jobs wait, and leftovers are swept later."""
 
-from __future__ import annotations
-
 import errno
 import os
 import uuid

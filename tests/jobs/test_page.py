@@ -1,7 +1,5 @@
 """The page /jobs and the jobs in the admin, without a browser: whose jobs they show, what can be done, and queries."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

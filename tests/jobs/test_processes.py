@@ -1,7 +1,5 @@
 """Processes tell of themselves, and ``/health`` says where jobs wait that none of them takes."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

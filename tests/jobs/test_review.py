@@ -1,7 +1,5 @@
 """What a review of the engine proved to be wrong, each held by a test: races, starvation, and ends that were lost."""
 
-from __future__ import annotations
-
 import os
 import signal
 import socket

@@ -1,7 +1,5 @@
 """Inside a worker: a claimed job runs to whatever its end is, and ends within a second of being cancelled."""
 
-from __future__ import annotations
-
 import stat
 import time
 from pathlib import Path

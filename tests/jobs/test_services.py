@@ -1,7 +1,5 @@
 """Every change of a job's row: claim, progress, ends, crashes, what a dead worker left, cancel, retry, delete."""
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

@@ -1,7 +1,5 @@
 """The table of job states, and that nothing else in the program writes a state."""
 
-from __future__ import annotations
-
 import ast
 
 import pytest

@@ -1,7 +1,5 @@
 """Who runs next: places by tier, users in turn, and a limit over all lanes that no race gets around."""
 
-from __future__ import annotations
-
 import time
 from datetime import timedelta
 from typing import Any

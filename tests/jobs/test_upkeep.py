@@ -1,7 +1,5 @@
 """What nobody asks for: unreferenced outputs, old jobs and left scratch folders go; a chore is done by one process."""
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """Waiting for somebody else's service, retries, pause and resume: no worker, lane or attempt is held meanwhile."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """What dramatiq does with our broker: a message wakes who waits for it, and what nobody was told of is found later."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -1,7 +1,5 @@
 """ws/jobs/ and ws/jobs/{id}/: the present state first, then every change."""
 
-from __future__ import annotations
-
 import pytest
 from django.db import transaction
 

@@ -1,7 +1,5 @@
 """`manage.py worker`: which program it becomes, and what that loads. Which jobs it takes is in tests/torture."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

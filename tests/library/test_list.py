@@ -1,7 +1,5 @@
 """GET /api/v1/library."""
 
-from __future__ import annotations
-
 import uuid
 
 import pytest

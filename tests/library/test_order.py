@@ -1,7 +1,5 @@
 """``order`` of GET /api/v1/library."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

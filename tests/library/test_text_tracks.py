@@ -1,7 +1,5 @@
 """Captions and chapters: /api/v1/text-tracks."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from typing import Any

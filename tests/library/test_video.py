@@ -1,7 +1,5 @@
 """GET, PATCH and DELETE of /api/v1/library/{id}, and its renditions on demand."""
 
-from __future__ import annotations
-
 import uuid
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tests that ask a running program from outside and kill nothing: those of one module share it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

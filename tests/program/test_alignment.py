@@ -3,8 +3,6 @@
 Cancelling ends its child within a second, whatever the child does. redis-py 8 gives a socket 5 s by default.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 

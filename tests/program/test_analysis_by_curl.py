@@ -1,7 +1,5 @@
 """The way of docs/analysis.md with curl, against the running program."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every example of docs/pro-api-testing.md, run with curl against the running program in the order of the page."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

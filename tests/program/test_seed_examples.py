@@ -1,7 +1,5 @@
 """The example requests of the catalogue's first document, as it prints them, by curl against the running program."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 On PostgreSQL and S3, with the processes that a host runs. tests/base/test_installation.py has the other refusals.
 """
 
-from __future__ import annotations
-
 import secrets
 import subprocess
 from collections.abc import Callable, Iterator

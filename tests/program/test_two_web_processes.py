@@ -1,7 +1,5 @@
 """Two web processes that share nothing but PostgreSQL, Redis and a bucket serve one upload between them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """An upgrade without a pause: hosts of the previous release and of this one on one database and one bucket."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path

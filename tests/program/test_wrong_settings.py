@@ -1,7 +1,5 @@
 """A wrong setting stops the start with one sentence that names it; tests/base/test_environment.py has the others."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The store in both of its forms: a folder, and a bucket behind a proxy that makes faults, of two S3 servers."""
 
-from __future__ import annotations
-
 import ctypes
 import ctypes.util
 import errno

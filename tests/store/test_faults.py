@@ -1,7 +1,5 @@
 """S3 that is ill: every call says so in bounded time, nothing half is left to be taken for whole, and it heals."""
 
-from __future__ import annotations
-
 import io
 import os
 import threading

@@ -1,7 +1,5 @@
 """The store does the same on a file system and on S3."""
 
-from __future__ import annotations
-
 import errno
 import io
 import os

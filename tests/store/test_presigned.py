@@ -1,7 +1,5 @@
 """Addresses of S3 itself: they read one file, and their signatures are those that botocore's own signer makes."""
 
-from __future__ import annotations
-
 import time
 import urllib.error
 from typing import Any

@@ -1,7 +1,5 @@
 """A place whose program knows the synthetic kind and has quick leases."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

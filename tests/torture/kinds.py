@@ -1,7 +1,5 @@
 """A synthetic kind of job, for tests and benchmarks alone: it steps, sleeps, crashes, leaks and waits on demand."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

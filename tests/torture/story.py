@@ -1,7 +1,5 @@
 """What the event rows of a program tell: how many jobs ran at once, and whether each ended once. Asserts on its own."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """One bad day at a time, on the running program: what is lost, doubled, late, stopped, locked or greedy."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import threading

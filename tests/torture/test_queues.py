@@ -1,7 +1,5 @@
 """Worker processes that take some queues alone, as hosts do that are made for one kind of work."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """kill −9 and SIGSTOP of everything at random moments while clips are merged and speech is replaced: one result."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Callable
@@ -11,8 +9,9 @@ import httpx
 import numpy as np
 import pytest
 
+from tests.av.statements import RATE, heard
 from tests.prosync.conftest import URL, make_footage, segment
-from tests.prosync.test_local_job import RATE, lag_of, sound_of
+from tests.prosync.test_local_job import lag_of
 from tests.support import merges
 from tests.support.pro_jobs import give_a_plan
 from tests.support.program import Place, Program
@@ -88,7 +87,7 @@ def judge(program: Program, job: str, footage: Path) -> None:
     assert [one["status"] for one in state["segments_data"]] == ["completed"]
     path = footage / f"{job}.mp4"
     path.write_bytes(httpx.get(program.address + state["result_url"], timeout=60).content)
-    before, after = sound_of(footage / "talk.mp4"), sound_of(path)
-    assert abs(lag_of(after[RATE : 3 * RATE], sound_of(footage / "line.wav"))) < 0.01
+    before, after = heard(footage / "talk.mp4"), heard(path)
+    assert abs(lag_of(after[RATE : 3 * RATE], heard(footage / "line.wav"))) < 0.01
     for part in (slice(0, round(0.8 * RATE)), slice(round(3.2 * RATE), round(5.9 * RATE))):
         assert np.array_equal(after[part], before[part])

@@ -5,8 +5,6 @@ On PostgreSQL every other round keeps its files in S3, which fails, hangs and br
 ``ROUNDS`` (``make torture ROUNDS=20``) says how often; ``TORTURE_SEED`` repeats a run's decisions.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """The child of the synthetic job: free of Django, it steps and misbehaves as its parameters say."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """What the tests of uploads share: files that begin as videos do, and people who send them."""
 
-from __future__ import annotations
-
 import asyncio
 import errno
 import os

@@ -1,7 +1,5 @@
 """multipart/form-data as bytes, written by hand so that a test decides on every one of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 BOUNDARY = "7d91bcd0f3a24c5e"

@@ -1,7 +1,5 @@
 """``GET|POST /api/v1/uploads``: the list of uploads, and the beginning of one in chunks (the rest: test_chunks.py)."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The chunk protocol: ``POST …/chunk`` at both addresses, in any order, in parallel, again and again, and wrong."""
 
-from __future__ import annotations
-
 import asyncio
 import copy
 import errno

@@ -1,7 +1,5 @@
 """Chunks that go straight to the bucket: what is signed, what counts, and what becomes of the file. Real S3 servers."""
 
-from __future__ import annotations
-
 import urllib.error
 import urllib.request
 from datetime import timedelta

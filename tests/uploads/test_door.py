@@ -1,7 +1,5 @@
 """What the doors share: bodies that stop, that wait to be asked for, that nobody wants; faults of threads."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -1,7 +1,5 @@
 """One file of the pieces of an upload: in order, whatever their sizes, and told when one is gone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

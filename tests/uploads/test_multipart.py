@@ -1,7 +1,5 @@
 """``POST /api/v1/library``: a form with a file, streamed past Django into the store, and the view's own answer."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import tracemalloc

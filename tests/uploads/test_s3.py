@@ -1,7 +1,5 @@
 """Every door on S3: parts and tails, what a cut, a take-over and an ill S3 leave; a real server, with faults made."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hashlib

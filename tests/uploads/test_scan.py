@@ -1,7 +1,5 @@
 """Scanning by the real clamd, over both kinds of sockets; and by servers that are not well."""
 
-from __future__ import annotations
-
 import os
 import socket
 import struct

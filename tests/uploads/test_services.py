@@ -1,7 +1,5 @@
 """Uploads as rows: names, room, ends, and what the sweep does with those whose time is over."""
 
-from __future__ import annotations
-
 import os
 import time
 import uuid

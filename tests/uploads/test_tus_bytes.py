@@ -1,7 +1,5 @@
 """tus under bad luck: cut, doubled, interrupted, killed, stopped, checked, full; what arrived before stays."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import errno

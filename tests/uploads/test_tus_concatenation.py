@@ -1,7 +1,5 @@
 """tus concatenation: parts that came apart, at once even, become one file."""
 
-from __future__ import annotations
-
 import asyncio
 from pathlib import Path
 

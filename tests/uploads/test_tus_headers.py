@@ -1,7 +1,5 @@
 """``/api/v1/uploads/tus/``: what each request has to say and each answer says; every header missing and wrong."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import uuid

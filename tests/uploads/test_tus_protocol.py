@@ -1,7 +1,5 @@
 """The headers of tus, read strictly: what a client means is understood, and what means nothing is refused."""
 
-from __future__ import annotations
-
 import base64
 import contextlib
 import hashlib

@@ -1,7 +1,5 @@
 """A tus client for the tests, as plain as the protocol: each call is one request."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Files of videos, sent in chunks without a request."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The CRDT of the catalogue: every rule of it, and that whatever order things come in, everybody ends with the same."""
 
-from __future__ import annotations
-
 import json
 import random
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """static/js/catalogue/crdt.js merges as media_app/videos/crdt.py does: from the same operations, the same bytes."""
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess

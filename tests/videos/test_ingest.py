@@ -1,7 +1,5 @@
 """Taking an uploaded file in: from its bytes to a video that plays, with pictures; and how that can fail."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import uuid

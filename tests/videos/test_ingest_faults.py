@@ -1,7 +1,5 @@
 """What goes wrong while a file is taken in: whose fault it is, what is tried again, and that a cancelled job ends."""
 
-from __future__ import annotations
-
 import shutil
 import socket
 import sys

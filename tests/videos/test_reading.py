@@ -1,7 +1,5 @@
 """Where work gets the bytes of a video from: its own path, a copy, or parts of what lies in a bucket."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

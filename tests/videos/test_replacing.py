@@ -1,7 +1,5 @@
 """A file that replaces another: what goes once it is taken in, what comes back when it cannot be, who is told."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Taking files into the library by reference: one row per owner and file, probed in a child."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What does not fit together between rows and the store is found, nothing else is, and it is mended."""
 
-from __future__ import annotations
-
 import os
 import time
 import uuid

@@ -1,7 +1,5 @@
 """Views: one per catalogue video, viewer and hour, added up once, without touching what edits are told by."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """GET /watch/{id}: who gets the page of which video, and with which tools."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

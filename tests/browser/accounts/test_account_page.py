@@ -1,7 +1,5 @@
 """The account page: tokens that are shown once, plan and use, the profile, and how the pages look."""
 
-from __future__ import annotations
-
 import re
 import urllib.error
 import urllib.request

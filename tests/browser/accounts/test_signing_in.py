@@ -1,7 +1,5 @@
 """The landing page, the sign-in form, the theme, and signing out."""
 
-from __future__ import annotations
-
 import re
 
 from playwright.sync_api import expect

@@ -1,7 +1,5 @@
 """Making an account, and changing its password, as a person does it."""
 
-from __future__ import annotations
-
 import re
 import secrets
 

@@ -1,7 +1,5 @@
 """The pages of analyses in the browser: the list, a new analysis, its progress and its result."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

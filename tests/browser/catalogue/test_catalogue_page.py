@@ -1,7 +1,5 @@
 """The catalogue in the browser: who finds what, live changes, reports, and what moderators do with it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page of one catalogue video in the browser: typed and kept, offline and merged, seen by others at once."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta

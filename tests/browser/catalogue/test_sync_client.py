@@ -1,7 +1,5 @@
 """The reference client of /sync in real browsers, with their own IndexedDB, locks and network: offline and back."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

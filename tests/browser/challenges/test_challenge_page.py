@@ -1,7 +1,5 @@
 """The page of one challenge in the browser: played statement by statement, guessed at once, and what its owner sees."""
 
-from __future__ import annotations
-
 import base64
 import os
 import re

@@ -1,7 +1,5 @@
 """The list of challenges in the browser: what there is to play, what is one's own, and what is in the making."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

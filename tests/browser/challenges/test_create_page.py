@@ -1,7 +1,5 @@
 """The page of a new challenge: clips are chosen, recorded, uploaded in pieces, merged and published."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """Choosing the recordings of a new comparison."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

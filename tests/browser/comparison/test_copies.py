@@ -1,7 +1,5 @@
 """Copies of the videos for quick seeking, made from the comparison page and played there."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Events on the comparison page: marked, named, moved, drawn, talked about, undone, and shown to the others."""
 
-from __future__ import annotations
-
 import base64
 import json
 import re

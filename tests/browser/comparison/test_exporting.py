@@ -1,7 +1,5 @@
 """Exporting a video of a comparison by its page: what is in the file is what the page shows."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

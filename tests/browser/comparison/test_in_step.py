@@ -1,7 +1,5 @@
 """From sign-in to three videos in step, judged by the frame numbers burnt into the pixels."""
 
-from __future__ import annotations
-
 import os
 import re
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """A comparison is renamed and deleted, in the list and on its own page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

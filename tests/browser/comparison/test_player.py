@@ -1,7 +1,5 @@
 """The comparison page: offsets, sound, layouts, keys, and going back."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The timer box and what it reads."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A comparison that is shared: what a guest sees and may do, and how it ends for them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """The stage of the comparison: how much of the window the videos have, zoom and wipe on the pictures."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A team reviews a match: its owner and an editor, each at a desk."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The stream of a video keeps the original's clock: the same picture at the same time, from the first to the last."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator
 from fractions import Fraction

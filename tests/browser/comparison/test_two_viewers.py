@@ -1,7 +1,5 @@
 """Two people with the same comparison open."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The list of jobs in the browser: live, by keys, and when network, session or server fail."""
 
-from __future__ import annotations
-
 import re
 import time
 

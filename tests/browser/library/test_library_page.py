@@ -1,7 +1,5 @@
 """The library in the browser: found, narrowed, named, deleted, selected, and live while videos are taken in."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

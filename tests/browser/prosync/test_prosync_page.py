@@ -1,7 +1,5 @@
 """The page of Pro lip-sync: files are chosen, segments made and moved, and runs sent, followed and compared."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files that pages send straight to the bucket, and play from there: the program itself sees none of their bytes."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The upload page in the browser: files sent by tus, paused, cut off, resumed, and refused with the reason."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What the pages of videos compute with elements of the browser; what needs no browser is in tests/node."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.browser.conftest import OpenPage, evaluate_module

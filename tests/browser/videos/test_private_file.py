@@ -1,7 +1,5 @@
 """Chromium's own <video> seeks in a private file by its signed address, here and on S3."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import sys

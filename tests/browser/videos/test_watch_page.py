@@ -1,7 +1,5 @@
 """The page of one video in the browser: played, stepped by frames, seen at a glance, changed, and when it cannot be."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Clocks of imagined matches and what a reader would say of them: for calibration and fast tests, no pixels."""
 
-from __future__ import annotations
-
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Alignment by timer and sound together: what is made of the two answers, and both on real files."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

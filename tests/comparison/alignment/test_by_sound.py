@@ -1,7 +1,5 @@
 """Alignment by sound on made recordings: right to a millisecond where they belong together, refused where not."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import subprocess

@@ -1,7 +1,5 @@
 """Where each video stands in an export's picture."""
 
-from __future__ import annotations
-
 import pytest
 
 from sessions_app.comparison.export.layouts import LAYOUTS, Box, arrange

@@ -1,7 +1,5 @@
 """The exporting child on small videos whose frames carry their numbers: the right frame, place and sound each time."""
 
-from __future__ import annotations
-
 import json
 import math
 import subprocess
