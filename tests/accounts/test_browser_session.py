@@ -1,6 +1,6 @@
-"""What a browser's session cookie lets it do with the CSRF token beside it.
+"""A browser's session cookie with the CSRF token beside it.
 
-Without that token: tests/contract/test_roles.py, for every operation.
+tests/contract/test_roles.py tries every operation without that token.
 """
 
 import pytest

@@ -77,7 +77,7 @@ def test_usage_is_stored_bytes_uploads_since_midnight_and_live_jobs(owner: User,
     for status in JobStatus.values:
         make_job(owner, status)
     make_job(other)
-    # What is on its way has its room reserved. Of the jobs, those queued, processing and waiting count.
+    # Unfinished uploads count with their whole size. Queued, processing and waiting jobs are active.
     assert me(owner)["usage"] == {"storage_bytes": 1234 + 300, "uploads_today": 2, "jobs_active": 3}
 
 

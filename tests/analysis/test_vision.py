@@ -273,7 +273,16 @@ class TestGuard:
 
 
 FILLED = ModelAnswer(0.7, "A man jumps.")
-SEVEN_TENTHS = ["0.7", '"0.7"', '"0,7"', '"7/10"', '"7 out of 10"', '"70%"', '"70 percent"', '"０．７"']  # as JSON
+SEVEN_TENTHS = [
+    "0.7",
+    '"0.7"',
+    '"0,7"',
+    '"7/10"',
+    '"7 out of 10"',
+    '"70%"',
+    '"70 percent"',
+    '"０．７"',
+]  # written in JSON
 
 
 class TestReading:

@@ -159,7 +159,7 @@ def test_keyframes_too_far_apart_are_left_to_the_rungs(tmp_path: Path, suffix: s
     bad = write_pictures(tmp_path / f"bad.{suffix}", pictures, fps=Fraction(4), gop=80)
     assert "20.0 s apart" in refusal_of(bad, tmp_path / "out")
     assert Source.open(bad).keyframe_gap == (20 if suffix == "mp4" else None)
-    # Those of a usual film are near enough: x264 puts one every 250 frames when nobody says otherwise.
+    # The keyframes of a usual film are near enough: by default x264 makes one every 250 frames.
     assert 250 / Fraction(24_000, 1001) < hls.MAX_KEYFRAME_GAP
 
 

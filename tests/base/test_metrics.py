@@ -280,7 +280,7 @@ class TestBadDays:
     def test_a_lost_database_costs_only_what_is_read_from_it(
         self, scraper: Api, anonymous: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        # The test's own connection stays as it is. Nothing listens at port 1.
+        # The test keeps its connection. No server listens at port 1.
         gone = {"HOST": "127.0.0.1", "PORT": 1} if connection.vendor == "postgresql" else {"NAME": str(tmp_path / "x")}
         for name, setting in gone.items():
             monkeypatch.setitem(connection.settings_dict, name, setting)

@@ -109,7 +109,7 @@ def test_counters_of_the_dead_stay_and_gauges_go(tmp_path: Path, count: Count) -
 def test_processes_that_die_again_and_again_leave_no_heap_of_files(tmp_path: Path, count: Count) -> None:
     for _ in range(4):
         end(count(1))
-    count(1)  # nobody scrapes: each one that starts tidies up
+    count(1)  # without a scrape, each process that starts deletes old files
     assert len(list(tmp_path.glob("*.db"))) <= 5
     assert scrape(tmp_path)["vod_job_outcomes_total kind completed"] == 5
 

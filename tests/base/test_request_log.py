@@ -1,4 +1,4 @@
-"""What holds for every address: request ids, unknown paths, parameters, headers; and the documents of the API."""
+"""Request ids, unknown paths, parameters and headers at every address, and the documents of the API."""
 
 import json
 from pathlib import Path

@@ -202,8 +202,8 @@ class TestWhatIsTold:
 
 class TestManyViewers:
     async def cost(self, viewers: int, video: Video, title: str, by: User, monkeypatch: pytest.MonkeyPatch) -> int:
-        """How many statements a change takes until that many viewers of each audience and address have been told."""
-        said: list[str] = []  # by every thread and connection
+        """Count the SQL statements of a change until so many viewers of each audience and address have it."""
+        said: list[str] = []  # in all threads and on all connections
         execute = CursorWrapper.execute
 
         def noted(cursor: CursorWrapper, sql: Any, params: Any = None) -> Any:

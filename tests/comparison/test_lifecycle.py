@@ -92,7 +92,7 @@ class TestCopying:
 
 
 class TestGaps:
-    """A video that is deleted while comparisons show it leaves a gap, and stands in nobody's way."""
+    """A deleted video leaves a gap in the comparisons that show it, and they can still be used."""
 
     @pytest.fixture
     def video(self, other: User) -> Video:
@@ -100,7 +100,7 @@ class TestGaps:
 
     @pytest.fixture
     def session(self, owner: User, video: Video) -> ComparisonSession:
-        """The owner's, of a video that belongs to somebody else, as one of the catalogue would."""
+        """Return the owner's session, with a video that belongs to another user, as a catalogue video would."""
         return make_session(owner, videos=[video, make_video(owner)], name="Final")
 
     def test_whose_video_it_is_may_delete_it_and_the_session_of_others_keeps_its_clock(

@@ -114,7 +114,7 @@ class TestRung:
 
 @pytest.mark.parametrize("rest", ["master.m3u8", "source/index.m3u8", "source/media.mp4"])
 async def test_a_signature_opens_only_while_the_video_exists(http: httpx.AsyncClient, clip: Video, rest: str) -> None:
-    """What another one opens: tests/contract/test_door_roles.py."""
+    """tests/contract/test_door_roles.py tries the signatures of other files."""
     url = address(clip, rest)
     for status in (VideoStatus.FAILED, VideoStatus.UPLOADING):
         await ask(lambda status=status: Video.objects.filter(pk=clip.pk).update(status=status))

@@ -31,7 +31,7 @@ def test_a_key_may_have_any_letters(anonymous: Api) -> None:
 
 
 def test_a_signature_is_good_until_its_end_and_only_to_read(anonymous: Api) -> None:
-    """That it is for one key, and that nothing else opens it: tests/contract/test_door_roles.py."""
+    """tests/contract/test_door_roles.py tries the signatures of other files."""
     assert "private" in anonymous.get(made_url(KEY))["Cache-Control"]
     refused(anonymous.get(address(KEY, seconds=60, now=time.time() - 10_000)), 410, "gone")
     refused(anonymous.send("POST", made_url(KEY)), 405, "method_not_allowed")

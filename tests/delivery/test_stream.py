@@ -131,7 +131,7 @@ class TestKeeping:
 async def test_a_signature_stands_in_for_the_sign_in_while_the_video_is_there(
     http: httpx.AsyncClient, signed: str, video: Video
 ) -> None:
-    """What another one opens: tests/contract/test_door_roles.py."""
+    """tests/contract/test_door_roles.py tries the signatures of other files."""
     assert (await http.get(signed)).status_code == 200
     assert (await http.get(signed, headers={"Authorization": "Token wrong"})).status_code == 200
     assert (await http.get(signed.replace("?", "/?"))).status_code == 200

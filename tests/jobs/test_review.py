@@ -78,7 +78,7 @@ def beside(work: Callable[[], object]) -> Iterator[list[BaseException]]:
 
 @contextmanager
 def uncommitted(work: Callable[[], object]) -> Iterator[None]:
-    """Do ``work`` in a thread that commits it half a second later; the block begins as soon as it is done."""
+    """Do ``work`` in a thread that commits after half a second; the block begins before that commit."""
     done = threading.Event()
 
     def slowly() -> None:

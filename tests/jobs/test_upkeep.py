@@ -154,7 +154,7 @@ def fail() -> None:
 
 
 class TestChores:
-    """What one of the workers does every so many seconds, beside jobs: named by the settings."""
+    """The chores that the settings name, which one of the workers does at intervals beside its jobs."""
 
     pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""Waiting for somebody else's service, retries, pause and resume: no worker, lane or attempt is held meanwhile."""
+"""A job that waits for a service, for its next attempt or in a pause holds no worker, lane or attempt."""
 
 import uuid
 from datetime import timedelta

@@ -441,7 +441,7 @@ class TestWebhook:
             f"t={now},v1=é", "t=²,v1=aa", "t=-1,v1=aa", "t=1e9,v1=aa", "t=NaN,v1=aa", "v1=aa", "," * 5000,
         ):  # fmt: skip
             (await self.call(self.BODY, signature)).refused(401, "signature_invalid")
-        # Without a secret nobody is believed.
+        # Without a secret every call is refused.
         settings.SYNCSO = {**settings.SYNCSO, "webhook_secret": ""}
         (await self.call(self.BODY, signed(self.BODY, ""))).refused(401, "signature_invalid")
         assert await ask_rows(lambda: Job.objects.get(pk=pro_job.pk).status) == "waiting"

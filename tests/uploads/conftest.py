@@ -105,7 +105,7 @@ def opened(owner: User, size: int, **values: Any) -> tuple[Upload, Any]:
 
 
 def sink_of(upload: Upload) -> Any:
-    """Return the sink of a writer that has just taken the upload's lock, which nobody else holds."""
+    """Take the upload's lock, which is free, and return the writer's sink."""
     lock = sinks.acquire(upload.pk)
     assert lock is not None
     return sinks.open_sink(Upload.objects.get(pk=upload.pk), lock)

@@ -138,7 +138,7 @@ async def _for_ever() -> None:
 
 
 class OddError(Exception):
-    """An error that nothing else raises."""
+    """An error that only this test raises."""
 
 
 async def _broken() -> None:

@@ -223,7 +223,7 @@ class TestScanner:
         video, job = take(clip), Job.objects.get()
         assert (video.state, job.status, job.error["type"]) == ("failed", "failed", "malware_found")
         assert "Eicar-Signature" in job.error["message"]
-        # What is known of it must not go with the job.
+        # The video keeps the finding when its job is deleted.
         jobs.delete(job)
         video = again(video)
         assert (video.state, video.status, video.error_type) == ("failed", "failed", "malware_found")

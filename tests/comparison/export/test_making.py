@@ -52,7 +52,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def answers_to(request: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the exporting child says, line by line."""
+    """Run the exporting child and return its messages in order."""
     done = subprocess.run(
         [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
         stdout=subprocess.PIPE, timeout=120, check=True,
