@@ -8,6 +8,8 @@ import { toReel, toSource, within } from "./js/analysis/reel.js";
 import { whyShort } from "./js/analysis/short.js";
 import { exerciseTitle, fileName, span } from "./js/analysis/words.js";
 
+const spans = (...pairs) => pairs.map(([start, end]) => ({ start, end }));
+
 test("a moment of the reel is one of the video", () => {
   const highlights = [
     { start_time: 10, end_time: 14, reel_start: 0, reel_end: 4 },
@@ -36,17 +38,9 @@ test("times and names are told as people tell them", () => {
     "2 h",
     "4 days 4 h",
   ]);
-  const names = [
-    ["squat", 12],
-    ["push-up", 1],
-    ["movement", 5],
-    ["crunch", 3],
-  ];
-  const titles = ["Squats", "Push-up", "Repeated movement", "Crunches"];
-  assert.deepEqual(
-    names.map((one) => exerciseTitle(...one)),
-    titles,
-  );
+  const titles = [exerciseTitle("squat", 12), exerciseTitle("push-up", 1), exerciseTitle("movement", 5)];
+  assert.deepEqual(titles, ["Squats", "Push-up", "Repeated movement"]);
+  assert.equal(exerciseTitle("crunch", 3), "Crunches");
   assert.equal(fileName("a/b: c?.mp4", "reel.mp4"), "a b c reel.mp4");
   assert.equal(fileName("", "x.csv"), "analysis x.csv");
 });
@@ -79,27 +73,13 @@ test("a short reel says why, and what would make it longer", () => {
 });
 
 test("a moment is added where there is room for one", () => {
-  const moments = [
-    { start: 10, end: 20 },
-    { start: 30, end: 40 },
-  ];
+  const moments = spans([10, 20], [30, 40]);
   assert.deepEqual(roomAround(moments, 25, 4, 60), { start: 23, end: 27 });
   assert.deepEqual(roomAround(moments, 21, 4, 60), { start: 20, end: 24 });
   assert.deepEqual(roomAround(moments, 25, 30, 60), { start: 20, end: 30 });
   assert.deepEqual(roomAround(moments, 60, 10, 60), { start: 50, end: 60 });
   assert.equal(roomAround(moments, 15, 4, 60), null);
-  assert.equal(
-    roomAround(
-      [
-        { start: 10, end: 20 },
-        { start: 20.3, end: 40 },
-      ],
-      20.1,
-      4,
-      60,
-    ),
-    null,
-  );
+  assert.equal(roomAround(spans([10, 20], [20.3, 40]), 20.1, 4, 60), null);
 });
 
 test("the next best is the segment with the highest score that is not in the reel", () => {
@@ -110,12 +90,7 @@ test("the next best is the segment with the highest score that is not in the ree
 });
 
 test("what is wrong with the moments of a reel is said of each and of all", () => {
-  const moments = [
-    { start: 5, end: 4 },
-    { start: 10, end: 10.2 },
-    { start: 10.1, end: 20 },
-    { start: 58, end: 61 },
-  ];
+  const moments = spans([5, 4], [10, 10.2], [10.1, 20], [58, 61]);
   assert.deepEqual(
     faultsOf(moments, 60).map((fault) => fault.split(" ").slice(0, 3).join(" ")),
     ["It ends before", "A moment lasts", "It begins before", "The video ends"],

@@ -19,15 +19,7 @@ test("page and server show the same events as one", () => {
   assert.equal(cases.length, 200);
   assert.ok(cases.some(({ expected }) => expected.some(({ keys }) => keys.length === 3)));
   for (const { given, expected } of cases) {
-    const marks = given.map(({ key, number, kind, vod_id: vodId, global_time: at, frame, is_alone: isAlone }) => ({
-      key,
-      number,
-      kind,
-      vodId,
-      at,
-      frame,
-      isAlone,
-    }));
+    const marks = given.map((mark) => ({ ...mark, vodId: mark.vod_id, at: mark.global_time, isAlone: mark.is_alone }));
     assertMatches(
       join(marks).map(({ marks: together, at }) => ({ keys: together.map(({ key }) => key), at })),
       expected.map(({ keys, at }) => ({ keys, at: near(at, 1e-9) })),
@@ -70,12 +62,7 @@ const event = (id, more = {}) => ({
   created_at: 1,
   ...more,
 });
-const shown = (id, more = {}) => ({
-  id,
-  event: event(id, more),
-  sources: [{ event: event(id, more) }],
-  at: more.time ?? 1,
-});
+const shown = (id, more) => ({ id, event: event(id, more), sources: [{ event: event(id, more) }], at: 1 });
 
 test("filters narrow by kind, video, person and origin, and all of them at once", () => {
   const list = [
@@ -110,18 +97,15 @@ test("the last event that has begun is found at, between and before events", () 
 test("edits are taken back and done again in turn, and a new one forgets what was taken back", async () => {
   const edits = new Edits();
   const done = [];
-  const edit = (name) => ({
-    label: name,
-    undo: async () => done.push(`-${name}`),
-    redo: async () => done.push(`+${name}`),
-  });
-  edits.add(edit("a"));
-  edits.add(edit("b"));
+  const add = (label) =>
+    edits.add({ label, undo: async () => done.push(`-${label}`), redo: async () => done.push(`+${label}`) });
+  add("a");
+  add("b");
   assert.equal(await edits.undo(), "b");
   assert.equal(await edits.undo(), "a");
   assert.equal(await edits.undo(), null);
   assert.equal(await edits.redo(), "a");
-  edits.add(edit("c"));
+  add("c");
   assert.equal(await edits.redo(), null);
   assert.deepEqual(edits.labels, { undo: "c", redo: null });
   assert.deepEqual(done, ["-b", "-a", "+a"]);
@@ -134,6 +118,8 @@ test("an edit that cannot be taken back any more is gone, and the one before it 
   await assert.rejects(edits.undo(), /gone/);
   assert.deepEqual(edits.labels, { undo: "a", redo: null });
 });
+
+const idsOf = (store) => [...store.all].map(({ event_id: id }) => id);
 
 /** A server that keeps events, as little of one as the store asks for. */
 function server(...events) {
@@ -209,12 +195,8 @@ test("what is taken back is the last that was begun, also while the server has n
 test("a mark that others have answered is not taken back", async () => {
   const { api, store } = await storeOf();
   const made = await store.create({ global_time: 5, kind: "comment" });
-  store.receive({
-    revision: 9,
-    changed: [{ ...made, replies: [{ reply_id: "r", created_by_name: "ben" }] }],
-    deleted: [],
-    complete: true,
-  });
+  const answered = { ...made, replies: [{ reply_id: "r", created_by_name: "ben" }] };
+  store.receive({ revision: 9, changed: [answered], deleted: [], complete: true });
   await assert.rejects(store.edits.undo(), /answered/);
   assert.equal(api.rows.size, 1);
 });
@@ -222,11 +204,8 @@ test("a mark that others have answered is not taken back", async () => {
 test("what cannot be taken back because the server is away can be taken back later", async () => {
   const edits = new Edits();
   let isAway = true;
-  edits.add({
-    label: "a",
-    undo: () => (isAway ? Promise.reject({ status: 0 }) : Promise.resolve()),
-    redo: async () => {},
-  });
+  const undo = () => (isAway ? Promise.reject({ status: 0 }) : Promise.resolve());
+  edits.add({ label: "a", undo, redo: async () => {} });
   await assert.rejects(edits.undo());
   isAway = false;
   assert.equal(await edits.undo(), "a");
@@ -255,10 +234,7 @@ test("a message that says that there are more asks for the list", async () => {
   api.rows.set("2", event("2"));
   store.receive({ revision: 9, changed: [], deleted: [], complete: false });
   await new Promise((resolve) => setTimeout(resolve));
-  assert.deepEqual(
-    [...store.all].map(({ event_id: id }) => id),
-    ["1", "2"],
-  );
+  assert.deepEqual(idsOf(store), ["1", "2"]);
 });
 
 test("what a message tells while the list is being read is not lost", async () => {
@@ -267,20 +243,14 @@ test("what a message tells while the list is being read is not lost", async () =
   store.knows(1);
   store.receive({ revision: 2, changed: [event("2")], deleted: ["1"], complete: true });
   await new Promise((resolve) => setTimeout(resolve));
-  assert.deepEqual(
-    [...store.all].map(({ event_id: id }) => id),
-    ["2"],
-  );
+  assert.deepEqual(idsOf(store), ["2"]);
 });
 
 test("a pen leaves out points that say nothing new, and stays within the frame", () => {
   let stroke = begun("pen", "#ffd166", 6, 0.5, 0.5);
-  for (const [x, y] of [
-    [0.5001, 0.5],
-    [0.6, 0.5],
-    [1.4, -2],
-  ])
-    stroke = extended(stroke, x, y);
+  stroke = extended(stroke, 0.5001, 0.5);
+  stroke = extended(stroke, 0.6, 0.5);
+  stroke = extended(stroke, 1.4, -2);
   assert.deepEqual(stroke.points, [
     [0.5, 0.5],
     [0.6, 0.5],
@@ -300,26 +270,14 @@ test("a shape has two points however far it is drawn", () => {
 });
 
 test("an ellipse lies within its two corners, and an arrow has its head at the second", () => {
-  const of = (tool) => ({
-    tool,
-    color: "#ffffff",
-    width: 6,
-    points: [
-      [0.2, 0.2],
-      [0.6, 0.4],
-    ],
-  });
+  const of = (tool) => extended(begun(tool, "#ffffff", 6, 0.2, 0.2), 0.6, 0.4);
   assert.equal(outlineOf(of("ellipse"), 1000), "M200 300A200 100 0 1 0 600 300A200 100 0 1 0 200 300Z");
   assert.match(outlineOf(of("arrow"), 1000), /^M200 200L600 400L[\d. ]+L600 400L[\d. ]+$/);
 });
 
 test("a drawing that the server would refuse is known before it is sent", () => {
-  const long = {
-    tool: "pen",
-    color: "#ffffff",
-    width: 6,
-    points: Array.from({ length: 1500 }, (_, n) => [n / 1500, 0.12345]),
-  };
+  const points = Array.from({ length: 1500 }, (_, n) => [n / 1500, 0.12345]);
+  const long = { tool: "pen", color: "#ffffff", width: 6, points };
   assert.equal(fits([long]), true);
   assert.equal(fits([long, long, long]), false);
 });

@@ -72,7 +72,6 @@ function make(told) {
     });
   }
   clients.set(told.make, { client, about });
-  return {};
 }
 
 async function copy(from, to) {
@@ -81,43 +80,32 @@ async function copy(from, to) {
     const value = await stores.get(from).read(key);
     await other.update(key, () => value);
   }
-  return {};
 }
 
+/** What changes a client's surroundings, by the word that names the client. */
+const TURNS = {
+  restored: ({ about }, { video }) => Object.assign(about, { video }),
+  calls: ({ about }, { left }) => Object.assign(about, { left }),
+  ends: ({ about }, { page, left }) => Object.assign(about, { ends: { page, left } }),
+  sign: ({ client }, { headers }) => Object.assign(client.options, { headers }),
+  type: ({ about }, { values }) => Object.assign(about, { titles: values }),
+  offline: ({ about }, { is }) => Object.assign(about, { offline: is }),
+  make: (_, told) => make(told),
+  copy: (_, told) => copy(told.copy, told.to),
+  full: (_, { full, is }) =>
+    Object.assign(
+      kept(stores, full, () => new Store()),
+      { isFull: is },
+    ),
+};
+
 async function answer(told) {
-  if (told.make) return make(told);
-  if (told.copy) return copy(told.copy, told.to);
-  if (told.full) {
-    kept(stores, told.full, () => new Store()).isFull = told.is;
+  const word = Object.keys(TURNS).find((name) => name in told);
+  if (word) {
+    await TURNS[word](clients.get(told[word]), told);
     return {};
   }
-  const { client, about } = clients.get(
-    told.call ?? told.read ?? told.offline ?? told.restored ?? told.calls ?? told.sign ?? told.ends ?? told.type,
-  );
-  if (told.restored) {
-    about.video = told.video;
-    return {};
-  }
-  if (told.calls) {
-    about.left = told.left;
-    return {};
-  }
-  if (told.ends) {
-    about.ends = { page: told.page, left: told.left };
-    return {};
-  }
-  if (told.sign) {
-    client.options.headers = told.headers;
-    return {};
-  }
-  if (told.type) {
-    about.titles = told.values;
-    return {};
-  }
-  if (told.offline) {
-    about.offline = told.is;
-    return {};
-  }
+  const { client, about } = clients.get(told.call ?? told.read);
   if (told.read) {
     const { values, state, pending, document, actor, video } = client;
     return { values, state, pending, document, actor, video, events: about.events };
