@@ -10,7 +10,6 @@ cancelled generation has to be pending, and a listing names no output file.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import hmac
@@ -22,7 +21,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,10 +53,10 @@ ROUTES = (
     ("steer", "POST", re.compile(r"/_control")),
 )
 # ``polls``: looks that find a generation unfinished; None: until it is told to end. ``outcome``: how it ends then.
-# ``fetches``: the inputs are fetched, and the result is the video as it was; else it is ``result`` (a path) or TINY.
+# ``result``: the path of the video that it gives; without it TINY.
 SETTINGS: dict[str, Any] = {
-    "polls": 1, "outcome": "COMPLETED", "error": "", "error_code": "", "fetches": False, "result": None,
-    "result_type": "video/mp4", "honours_keys": True, "knows_cancel": True, "calls_webhooks": False, "secret": SECRET,
+    "polls": 1, "outcome": "COMPLETED", "error": "", "result": None, "result_type": "video/mp4", "honours_keys": True,
+    "knows_cancel": True,
 }  # fmt: skip
 
 
@@ -94,7 +92,7 @@ class Provider:
         self.url = url
 
     def state(self) -> dict[str, Any]:
-        """``generations`` in their order, ``asked`` (method, path, headers), ``deliveries`` of webhooks, settings."""
+        """``generations`` in their order, ``asked`` (method, path, headers), settings."""
         with urllib.request.urlopen(f"{self.url}/_control", timeout=FETCH_SECONDS) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
@@ -120,14 +118,6 @@ class Provider:
         """End a generation now."""
         self._steer(finish={"id": generation_id, "status": status, "error": error, "error_code": error_code})
 
-    def call_webhook(
-        self, generation_id: str, *, secret: str = SECRET, at: float | None = None, url: str | None = None
-    ) -> int:
-        """Call the webhook of a generation as it stands; the status it answers with."""
-        found = next(each for each in self.generations if each["id"] == generation_id)
-        body = json.dumps(shown(found), separators=(",", ":")).encode()
-        return deliver(url or found["webhookUrl"], body, secret, at)
-
     def _steer(self, **words: Any) -> None:
         request = urllib.request.Request(f"{self.url}/_control", json.dumps(words).encode(), method="POST")
         urllib.request.urlopen(request, timeout=FETCH_SECONDS).close()
@@ -137,17 +127,6 @@ def signed(body: bytes, secret: str = SECRET, at: float | None = None) -> str:
     """The ``Sync-Signature`` of a body. at: seconds since 1970; now without it."""
     stamp = int(time.time() if at is None else at)
     return f"t={stamp},v1={hmac.new(secret.encode(), f'{stamp}.'.encode() + body, hashlib.sha256).hexdigest()}"
-
-
-def deliver(url: str, body: bytes, secret: str = SECRET, at: float | None = None) -> int:
-    """Post a webhook's call; the status it is answered with."""
-    headers = {"Content-Type": "application/json", "Sync-Signature": signed(body, secret, at)}
-    try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=FETCH_SECONDS) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as exc:
-        exc.close()
-        return exc.code
 
 
 def shown(generation: dict[str, Any]) -> dict[str, Any]:
@@ -168,11 +147,10 @@ class Book:
     """What a provider knows, in ``state.json`` after each change."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         self.path = folder / "state.json"
         self.guard = threading.RLock()
         self.state: dict[str, Any] = {
-            "generations": [], "keys": {}, "asked": [], "faults": [], "deliveries": [], "settings": dict(SETTINGS),
+            "generations": [], "keys": {}, "asked": [], "faults": [], "settings": dict(SETTINGS),
         }  # fmt: skip
         if self.path.exists():
             self.state = json.loads(self.path.read_text())
@@ -345,7 +323,7 @@ class Handler(BaseHTTPRequestHandler):
             found["looks"] += 1
             ends = settings["polls"] is not None and found["looks"] > settings["polls"]
         if ends:
-            self.server.finish(generation_id, settings["outcome"], settings["error"], settings["error_code"])
+            self.server.finish(generation_id, settings["outcome"], settings["error"])
         return _json(shown(found))
 
     def _cancel(self, generation_id: str) -> tuple[int, bytes, str]:
@@ -377,9 +355,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def _output(self, generation_id: str) -> tuple[int, bytes, str]:
         settings = self.server.book.state["settings"]
-        kept = self.server.book.folder / f"{generation_id}.mp4"
-        path = kept if kept.exists() else settings["result"] and Path(settings["result"])
-        return 200, path.read_bytes() if path else TINY, settings["result_type"]
+        content = Path(settings["result"]).read_bytes() if settings["result"] else TINY
+        return 200, content, settings["result_type"]
 
     def _look(self) -> dict[str, Any]:
         with self.server.book.guard:
@@ -400,8 +377,8 @@ class Handler(BaseHTTPRequestHandler):
 class ProviderServer(ThreadingHTTPServer):
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), Handler)
+    def __init__(self, folder: Path) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
         self.book = Book(folder)
         self.is_over = threading.Event()
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
@@ -409,15 +386,10 @@ class ProviderServer(ThreadingHTTPServer):
     def handle_error(self, *_: Any) -> None:
         """Who is asked hangs up in the middle: here that is usual."""
 
-    def finish(self, generation_id: str, status: str, error: str, error_code: str) -> None:
+    def finish(self, generation_id: str, status: str, error: str, error_code: str = "") -> None:
         """End a generation that runs."""
-        generation = self.book.generation(generation_id)
-        settings = self.book.state["settings"]
-        # Without the guard: whoever is asked for the inputs may be asking here.
-        if status == "COMPLETED" and settings["fetches"] and not self._fetch(generation):
-            status, error_code = "FAILED", "generation_input_video_inaccessible"
-            error = "An input could not be fetched."
         with self.book.changed():
+            generation = self.book.generation(generation_id)
             if generation["status"] not in ("PENDING", "PROCESSING"):
                 return
             generation["status"] = status
@@ -427,30 +399,6 @@ class ProviderServer(ThreadingHTTPServer):
                 generation["outputDuration"] = 1.0
             elif error or error_code:
                 generation |= {"error": error, "errorCode": error_code}
-            body = json.dumps(shown(generation), separators=(",", ":")).encode()
-        if settings["calls_webhooks"] and generation.get("webhookUrl"):
-            call = (generation_id, generation["webhookUrl"], body, settings["secret"])
-            threading.Thread(target=self._call, args=call, daemon=True).start()
-
-    def _call(self, generation_id: str, url: str, body: bytes, secret: str) -> None:
-        try:
-            status = deliver(url, body, secret)
-        except OSError:
-            status = 0  # nobody there: the program was killed
-        with self.book.changed() as state:
-            state["deliveries"].append({"id": generation_id, "status": status})
-
-    def _fetch(self, generation: dict[str, Any]) -> bool:
-        """Fetch all inputs and keep the video; whether that went well."""
-        try:
-            for part in generation["input"]:
-                with urllib.request.urlopen(part["url"], timeout=FETCH_SECONDS) as answer:
-                    content = answer.read()
-                if part["type"] == "video":
-                    (self.book.folder / f"{generation['id']}.mp4").write_bytes(content)
-        except OSError:
-            return False
-        return True
 
 
 def _json(value: Any, status: int = 200) -> tuple[int, bytes, str]:
@@ -498,9 +446,9 @@ def running_provider(folder: Path, **settings: Any) -> Iterator[Provider]:
 
 
 @contextmanager
-def provider_process(folder: Path, port: int = 0, **settings: Any) -> Iterator[tuple[Provider, subprocess.Popen[str]]]:
-    """A provider in a process of its own, killed after the block. port: to come back where one was before."""
-    words = [sys.executable, "-m", "tests.support.lip_sync_provider", str(folder), "--port", str(port)]
+def provider_process(folder: Path, **settings: Any) -> Iterator[tuple[Provider, subprocess.Popen[str]]]:
+    """A provider in a process of its own, killed after the block."""
+    words = [sys.executable, "-m", "tests.support.lip_sync_provider", str(folder)]
     process = subprocess.Popen(words, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -513,11 +461,7 @@ def provider_process(folder: Path, port: int = 0, **settings: Any) -> Iterator[t
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="where its state lies")
-    parser.add_argument("--port", type=int, default=0)
-    options = parser.parse_args()
-    server = ProviderServer(options.folder, options.port)
+    server = ProviderServer(Path(sys.argv[1]))
     print(json.dumps({"url": server.url}), flush=True)
     server.serve_forever()
 
