@@ -8,8 +8,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -32,7 +34,8 @@ from tests.prosync.conftest import URL as PRO
 from tests.prosync.conftest import make_footage, segment
 from tests.support.clips import render_clip
 from tests.support.merges import begin, check_segments, make_alike, paths_of
-from tests.support.program import BASE, Truth, manage
+from tests.support.pro_jobs import give_a_plan
+from tests.support.program import BASE, PROJECT_ROOT, Truth
 from tests.support.senders import Sender, long_video
 from tests.support.waiting import wait_until
 
@@ -210,12 +213,11 @@ def test_clips_from_a_bad_line_are_merged_over_both_hosts(cluster: Cluster, tmp_
 
 
 def test_speech_is_replaced(cluster: Cluster, tmp_path: Path) -> None:
-    environment = {**cluster.place.environment, "VOD_DATA_DIR": str(cluster.place.data_dir)}
-    assert manage("create_account", "pia", "--tier", "pro", environment=environment).returncode == 0
-    key = manage("create_token", "pia", environment=environment).stdout.strip()
+    place = replace(cluster.place)
+    give_a_plan(place)
     footage = make_footage(tmp_path)
     files = {"video": (footage / "talk.mp4").open("rb"), "audio_files": (footage / "line.wav").open("rb")}
-    sender, other = cluster.sender_at("web-1", key), cluster.sender_at("web-2", key)
+    sender, other = cluster.sender_at("web-1", place.key), cluster.sender_at("web-2", place.key)
     answer = sender.ask("POST", PRO, files=files, data={"segments": json.dumps([segment(1, 3)])})
     assert answer.status_code == 202, answer.text
     job = answer.json()["job_id"]
@@ -304,6 +306,12 @@ def test_clocks_that_differ_by_five_minutes_harm_nothing(
             cluster.hosts[name].stop()
             cluster.hosts[name].start()
     print(f"clocks apart: {load.told()}; alerts: {', '.join(cluster.alerts(began, time.time())) or 'none'}")
+
+
+def test_each_alert_fires_where_it_must_and_not_beside_it() -> None:
+    rules = PROJECT_ROOT / "deploy" / "alerts.test.yaml"
+    tried = subprocess.run(["promtool", "test", "rules", str(rules)], capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stdout + tried.stderr
 
 
 def test_nothing_is_left_wrong(cluster: Cluster) -> None:

@@ -200,35 +200,24 @@ class Cluster:
         """
         name, _, how = part.partition(" ")
         host = self.hosts.get(name)
-        if part in self.servers:
-            self.servers[part].stop()
-            try:
-                yield
-            finally:
-                self.servers[part].start()
-        elif part == "bucket":
-            self.bucket.faults.cut()
-            try:
-                yield
-            finally:
-                self.bucket.heal()
-        elif host is not None and not how:
-            host.kill()
-            try:
-                yield
-            finally:
-                host.start()
-        elif host is not None and how == "/ disk":
-            host.fill_disk()
-            try:
-                yield
-            finally:
-                host.clear_disk()
-        else:
-            assert host is not None, part
-            ports = [self.servers["pgbouncer"].port, self.servers["redis"].port, self.bucket.faults.port]
-            with _dropped(host.group, ports):
-                yield
+        with ExitStack() as mended:
+            if part in self.servers:
+                self.servers[part].stop()
+                mended.callback(self.servers[part].start)
+            elif part == "bucket":
+                self.bucket.faults.cut()
+                mended.callback(self.bucket.heal)
+            elif host is not None and not how:
+                host.kill()
+                mended.callback(host.start)
+            elif host is not None and how == "/ disk":
+                host.fill_disk()
+                mended.callback(host.clear_disk)
+            else:
+                assert host is not None, part
+                ports = [self.servers["pgbouncer"].port, self.servers["redis"].port, self.bucket.faults.port]
+                mended.enter_context(_dropped(host.group, ports))
+            yield
 
     def alerts(self, since: float, until: float) -> list[str]:
         """The names of the alerts that fired between two moments of ``time.time()``, in order."""
@@ -242,10 +231,10 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(tree: Path = PROJECT_ROOT, **settings: str) -> Iterator[Cluster]:
+def running_cluster(tree: Path = PROJECT_ROOT) -> Iterator[Cluster]:
     """A cluster that serves; all of it is gone after the block. Debian's packages are ``scripts/tools cluster``'s.
 
-    tree: the code of its hosts. settings: variables for them beside their own.
+    tree: the code of its hosts.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vod-test-cluster-")))
@@ -272,7 +261,6 @@ def running_cluster(tree: Path = PROJECT_ROOT, **settings: str) -> Iterator[Clus
             "VOD_UNREFERENCED_HOURS": "0",
             "VOD_DISK_RESERVE_MB": str(RESERVE_MB),
             "VOD_METRICS_TOKEN": SCRAPER,
-            **settings,
         }
         operator = folder / "operator"
         place = Place(operator, environment, prepare(operator, environment, ACCOUNT, PASSWORD, tree))
