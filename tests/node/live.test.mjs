@@ -31,27 +31,19 @@ const LONG = 20_000;
 /** A channel whose first three connections came to nothing, so that it asks; what it asks for comes by `answer`. */
 function polling() {
   const heard = [];
-  let answer;
-  const channel = new LiveChannel("/ws/jobs/1/", {
-    onMessage: (message) => heard.push(message.words),
-    snapshot: () =>
-      new Promise((resolve) => {
-        answer = (words) => resolve({ words });
-      }),
-    onSnapshot: (snapshot) => heard.push(snapshot.words),
-  });
+  const hear = ({ words }) => heard.push(words);
+  let resolve;
+  const snapshot = () => new Promise((settle) => (resolve = settle));
+  const channel = new LiveChannel("/ws/jobs/1/", { onMessage: hear, snapshot, onSnapshot: hear });
   for (let n = 0; n < 3; n += 1) {
     sockets.at(-1).onclose({ code: 1006 });
     if (n < 2) mock.timers.tick(LONG);
   }
-  return {
-    channel,
-    heard,
-    answer: async (words) => {
-      answer(words);
-      await new Promise((resolve) => setImmediate(resolve));
-    },
+  const answer = async (words) => {
+    resolve({ words });
+    await new Promise((done) => setImmediate(done));
   };
+  return { channel, heard, answer };
 }
 
 test("without a socket the state is asked for", async () => {

@@ -89,12 +89,9 @@ test("the clock runs straight through changes of speed", () => {
 
 test("the server's clock is told by the message that was least delayed", () => {
   const clock = new ServerClock();
-  for (const [serverTime, now] of [
-    [104.0, 4_300],
-    [105.0, 5_020],
-    [106.0, 6_900],
-  ])
-    clock.note(serverTime, now);
+  clock.note(104.0, 4_300);
+  clock.note(105.0, 5_020);
+  clock.note(106.0, 6_900);
   assertMatches(clock.now(10_000), near(109.98));
 });
 

@@ -27,11 +27,8 @@ test("a sprite sheet says which piece belongs to which time", () => {
 });
 
 test("a file that is no sheet has no picture", () => {
-  const texts = ["", "WEBVTT\n\n00:00.000 --> 00:01.000\nWords", "<html>"];
-  assert.deepEqual(
-    texts.map((text) => parseSprite(text).cues.length),
-    [0, 0, 0],
-  );
+  for (const text of ["", "WEBVTT\n\n00:00.000 --> 00:01.000\nWords", "<html>"])
+    assert.equal(parseSprite(text).cues.length, 0);
 });
 
 test("the last twenty sheets are kept", async (t) => {
