@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.waiting import wait_until
 from vodplatform import host
 from vodplatform.accounts.models import User
+from vodplatform.management.commands.up import free_port
 
 LONG_AGO = 2 * host.SCRATCH_SECONDS
 
@@ -54,8 +54,7 @@ def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
 @pytest.mark.services
 @pytest.mark.full
 def test_a_host_that_only_serves_cleans_its_own_too(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port("127.0.0.1", 0)
     environment = {"VOD_DATA_DIR": str(tmp_path), "VOD_METRICS_ADDRESS": f"127.0.0.1:{port}"}
     assert manage("migrate", "--verbosity", "0", environment=environment).returncode == 0
     dead = left(tmp_path, f"job-{uuid.uuid4().hex}")

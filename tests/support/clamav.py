@@ -22,6 +22,7 @@ import pytest
 
 from tests.support.waiting import wait_until
 from vodplatform.base.processes.process import SHIM
+from vodplatform.management.commands.up import free_port
 
 # In two parts: this file itself must not be one that scanners find.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"
@@ -105,10 +106,8 @@ def infect(path: Path) -> Path:
 def running_clamd() -> Iterator[Clamd]:
     """A clamd that is gone after the block."""
     # Not pytest's folder: the path of a Unix socket must be shorter than 108 bytes.
-    with tempfile.TemporaryDirectory(prefix="clamd-") as folder, socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        taken.close()
-        clamd = Clamd(Path(folder), port)
+    with tempfile.TemporaryDirectory(prefix="clamd-") as folder:
+        clamd = Clamd(Path(folder), free_port("127.0.0.1", 0))
         clamd.start()
         try:
             yield clamd

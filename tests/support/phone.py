@@ -79,7 +79,6 @@ class Phone:
     chunk_size: int = CHUNK_BYTES
     kept: dict[str, set[int]] = field(default_factory=dict)
     dropped: Counter[str] = field(default_factory=Counter)
-    scheme: str = "Token"
     headers: Mapping[str, str] = field(default_factory=dict)
     _numbers: Any = field(default_factory=itertools.count)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -125,7 +124,7 @@ class Phone:
             raise Dropped
         head = {
             "Host": place.netloc, "Connection": "close", "Content-Length": str(len(body)),
-            "Authorization": f"{self.scheme} {self.key}", **self.headers, **headers,
+            "Authorization": f"Token {self.key}", **self.headers, **headers,
         }  # fmt: skip
         lines = "".join(f"{name}: {value}\r\n" for name, value in head.items())
         said = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import pytest
 from tests.support.s3 import REGION, Bucket, client_of, fresh_bucket, storage_of
 from tests.support.waiting import wait_until
 from vodplatform.base.processes.process import SHIM
+from vodplatform.management.commands.up import free_port
 
 KEY_ID, SECRET = "test:tester", "testing"
 START_SECONDS = 30.0
@@ -55,14 +55,14 @@ def running_swift() -> Iterator[str]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swift-")))
         for kind in KINDS:
-            port = _free_port()
+            port = free_port("127.0.0.1", 0)
             builder = str(folder / f"{kind}.builder")
             for words in (["create", "4", "1", "1"], ["add", f"r1z1-127.0.0.1:{port}/disk", "1"], ["rebalance"]):
                 subprocess.run(["swift-ring-builder", builder, *words], check=True, capture_output=True)
             pipeline = f"[pipeline:main]\npipeline = {kind}-server\n[app:{kind}-server]\nuse = egg:swift#{kind}\n"
             _start(stack, folder, f"{kind}-server", port, pipeline)
         (folder / "disk").mkdir()
-        port = _free_port()
+        port = free_port("127.0.0.1", 0)
         _start(stack, folder, "proxy-server", port, PROXY)
         wait_until(lambda: _answers(port), START_SECONDS, "Swift to answer")
         yield f"http://127.0.0.1:{port}"
@@ -81,11 +81,6 @@ def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> N
     process = subprocess.Popen(argv, stdout=log, stderr=log, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     stack.callback(process.wait)
     stack.callback(process.kill)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _answers(port: int) -> bool:
