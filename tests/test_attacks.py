@@ -11,9 +11,9 @@ import pytest
 from django.db.models.functions import Now
 
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import PASSWORD, make_key, make_user
+from tests.support.factories import PASSWORD, make_user
 from tests.support.together import at_once
-from vodplatform.accounts.models import ApiToken, Role, User, username_key
+from vodplatform.accounts.models import ApiToken, User, username_key
 from vodplatform.accounts.services import issue_token
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import without_secrets
@@ -129,10 +129,3 @@ class TestGrowth:
         AuditEntry.objects.all().delete()
         AuditEntry.objects.create(action="old", at=Now() - timedelta(days=366))
         assert audit.purge() == 1
-
-
-def test_a_moderator_has_no_way_around_through_the_admin_s_redirects() -> None:
-    moderator = make_user("mod", role=Role.MODERATOR)
-    assert make_key(moderator)
-    response = signed_in(moderator).client.get("/admin/r/10/x/")
-    assert response.status_code in (400, 404)
