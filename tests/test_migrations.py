@@ -101,8 +101,8 @@ def test_operations_that_break_the_previous_release_are_found(operation: Operati
     assert bool(faults_of(migration, MigrationLoader(None).project_state())) is is_fault
 
 
-def together(environment: dict[str, str]) -> list[tuple[int, str]]:
-    """Exit codes and what several ``migrate`` that begin at once say when they fail."""
+def check_several_migrate_once(environment: dict[str, str]) -> None:
+    """Check that several ``migrate`` that begin at once all succeed, and that nothing is left to migrate."""
     argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "migrate", "--verbosity", "0"]
     variables = clean_environment(environment)
     running = [
@@ -110,15 +110,13 @@ def together(environment: dict[str, str]) -> list[tuple[int, str]]:
         for _ in range(AT_ONCE)
     ]
     told = [process.communicate(timeout=300)[1] for process in running]
-    codes = [process.returncode for process in running]
-    return [(code, text if code else "") for code, text in zip(codes, told, strict=True)]
+    assert [process.returncode for process in running] == [0] * AT_ONCE, told
+    assert manage("migrate", "--check", environment=environment).returncode == 0
 
 
 @pytest.mark.full
 def test_several_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
-    environment = {"VOD_DATA_DIR": str(tmp_path)}
-    assert together(environment) == [(0, "")] * AT_ONCE
-    assert manage("migrate", "--check", environment=environment).returncode == 0
+    check_several_migrate_once({"VOD_DATA_DIR": str(tmp_path)})
 
 
 @pytest.mark.django_db
@@ -137,9 +135,7 @@ def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
     name = f"vod_migrate_{os.getpid()}"
     on_server(f"CREATE DATABASE {name}")
     try:
-        environment = {"DATABASE_URL": database_url(name), "VOD_DATA_DIR": str(tmp_path)}
-        assert together(environment) == [(0, "")] * AT_ONCE
-        assert manage("migrate", "--check", environment=environment).returncode == 0
+        check_several_migrate_once({"DATABASE_URL": database_url(name), "VOD_DATA_DIR": str(tmp_path)})
     finally:
         on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
