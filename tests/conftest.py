@@ -1,7 +1,5 @@
 """What every test shares: marks by folder, people with their clients, and a library of small real clips."""
 
-from __future__ import annotations
-
 import functools
 import gc
 import itertools

@@ -1,7 +1,5 @@
 """What an attack on the running program found, each held by a test."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 from types import SimpleNamespace

@@ -1,7 +1,5 @@
 """The benchmarks can be begun: what they measure they say themselves."""
 
-from __future__ import annotations
-
 import importlib
 
 import pytest

@@ -1,7 +1,5 @@
 """What deploy/ tells containers fits the program: queues, variables, and what the image holds."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The entry point of every command: `--version`, `--data-dir`, wrong settings, and `manage.py test`."""
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """The list of guards: each text is still in its file, each test exists, and the design document shows the list."""
 
-from __future__ import annotations
-
 import ast
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Each host cleans up its own data folder, whichever of its processes run: nobody else sees it."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import subprocess

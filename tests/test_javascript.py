@@ -1,7 +1,5 @@
 """The modules of static/js that need no browser: each file of tests/node/*.test.mjs, run by node's own test runner."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

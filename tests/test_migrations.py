@@ -1,7 +1,5 @@
 """Migrations while hosts of the previous release run, two that begin at once, and databases of development versions."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

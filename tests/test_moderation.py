@@ -1,7 +1,5 @@
 """The moderation queue: what people have reported, videos and challenges alike, and what becomes of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

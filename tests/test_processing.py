@@ -1,7 +1,5 @@
 """GET /api/v1/health/processing: queue, ffmpeg and storage as they are."""
 
-from __future__ import annotations
-
 import http.server
 import shutil
 import subprocess

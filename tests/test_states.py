@@ -1,7 +1,5 @@
 """The pages shown when something is not right: the same few words everywhere, with the next step."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 import pytest

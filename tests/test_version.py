@@ -1,7 +1,5 @@
 """Which version and commit the program says it is, by each way in which it is delivered."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

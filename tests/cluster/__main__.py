@@ -1,7 +1,5 @@
 """``make cluster``: a cluster that serves until Ctrl-C, and where its parts are."""
 
-from __future__ import annotations
-
 import os
 import signal
 import tempfile

@@ -3,8 +3,6 @@
 And one who watches all jobs over a WebSocket, and opens another where one ends; analyses and merges of theirs.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import ssl

@@ -3,8 +3,6 @@
 The web hosts are asked in turn, so that whatever one host kept for itself would be missing at the other.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

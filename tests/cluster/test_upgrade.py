@@ -1,7 +1,5 @@
 """``make cluster-check``: an upgrade with migrations while people work, host by host, as the guide says it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

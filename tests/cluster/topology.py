@@ -6,8 +6,6 @@ the block: each can be stopped alone. As root a host also has a disk of its own,
 that can be cut.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import os

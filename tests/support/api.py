@@ -1,7 +1,5 @@
 """A client of the API that checks, at each answer, what contract section 0 says of every answer."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bodies for the tests of workouts: joints of a stick figure that squats, curls, presses up or walks; no video."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

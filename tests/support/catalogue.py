@@ -1,7 +1,5 @@
 """Rows of the catalogue for the tests, as the services leave them."""
 
-from __future__ import annotations
-
 import uuid
 from typing import Any
 

@@ -3,8 +3,6 @@
 ClamAV's database cannot be had everywhere; a hand-written one finds the same thing by the same code.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,7 +1,5 @@
 """Small real recordings for the tests, made with PyAV once per test session: one for every oddity the probe meets."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from fractions import Fraction

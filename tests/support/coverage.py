@@ -4,8 +4,6 @@ The tests' own process alone is watched, on SQLite: what only a program that the
 count, so those whose subject is a page, a program or a crash are left out.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 import tempfile

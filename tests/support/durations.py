@@ -6,8 +6,6 @@ processes that ended meanwhile: a program that a module shares counts in the pha
 plugin.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time

@@ -1,7 +1,5 @@
 """Fixtures of tests that run jobs in their own process: a store, the worker's keeper, a stand-in for a child."""
 
-from __future__ import annotations
-
 import sys
 import threading
 from collections.abc import Callable, Iterator

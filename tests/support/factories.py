@@ -1,7 +1,5 @@
 """Rows for the tests: each function makes one thing with sound defaults; what matters to a test is its argument."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import uuid

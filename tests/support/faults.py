@@ -3,8 +3,6 @@
 It stands before any TCP service (S3, Redis, PostgreSQL); answering 503 is for HTTP alone.
 """
 
-from __future__ import annotations
-
 import re
 import selectors
 import socket

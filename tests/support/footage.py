@@ -1,7 +1,5 @@
 """Videos of given pictures, and files in formats that PyAV does not write, for the tests of sniffing and ingest."""
 
-from __future__ import annotations
-
 import subprocess
 from collections.abc import Iterable
 from fractions import Fraction

@@ -4,8 +4,6 @@
 machine has cores. All other conditions of the program are tried at random by ``make mutations``.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import queue

@@ -1,7 +1,5 @@
 """Media that tests render, kept on this machine: each is made once, for all workers and for later runs."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import inspect

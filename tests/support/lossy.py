@@ -1,7 +1,5 @@
 """A proxy on loopback before an HTTP server, through which calls get lost, cut, or arrive twice; asserts nothing."""
 
-from __future__ import annotations
-
 import http.client
 import random
 import socket

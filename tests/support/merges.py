@@ -1,7 +1,5 @@
 """Statements that a phone sends to a running program to be merged, and the judge of what comes of them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path

@@ -5,8 +5,6 @@ cases ran which line. It prints one JSON line for each mutation: where, what, an
 only a program or a child process runs are not mutated: no context says which case runs them.
 """
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json

@@ -1,7 +1,5 @@
 """Debian's nginx on loopback before a web process, with deploy/nginx.conf as it is shipped but for its places."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

@@ -1,7 +1,5 @@
 """The npm packages of tests/node, installed once for each lock file into the cache folder, outside what git keeps."""
 
-from __future__ import annotations
-
 import hashlib
 import shutil
 import subprocess

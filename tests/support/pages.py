@@ -1,7 +1,5 @@
 """The HTML of a page, for tests that look for words in it."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -3,8 +3,6 @@
 Of its requests every third is dropped: before it is sent, in the middle of it, or once it has been answered.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json

@@ -1,7 +1,5 @@
 """Pictures as files, with what cameras write into them, and such as would take a decoder's memory."""
 
-from __future__ import annotations
-
 import struct
 import zlib
 

@@ -1,7 +1,5 @@
 """Fixtures: two recordings, migrated databases and places to copy, and programs that are gone when the test is."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """A Redis of a test's own, that can be ended and started again."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Pro jobs of a running program; judges nothing."""
 
-from __future__ import annotations
-
 import secrets
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Files of a running program, as its data folder and the rows of its database have them; asserts nothing."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 It reads the project's source and imports nothing of it; of other packages it imports what a reference names.
 """
 
-from __future__ import annotations
-
 import ast
 import builtins
 import functools

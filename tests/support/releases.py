@@ -1,7 +1,5 @@
 """Code of an earlier release, out of git's history; it runs with today's packages."""
 
-from __future__ import annotations
-
 import subprocess
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 It checks neither signatures nor expiry: what is signed is compared with botocore's own signer instead.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

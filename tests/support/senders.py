@@ -1,7 +1,5 @@
 """A plain client that sends files to a running program, one request a call, by tus and in chunks; and files to send."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 import socket

@@ -1,7 +1,5 @@
 """What a command says that does not do what it was told."""
 
-from __future__ import annotations
-
 
 def one_sentence(text: str) -> str:
     """The message of a command that refused. Raises AssertionError when it is more than a line, or a traceback."""

@@ -3,8 +3,6 @@
 ``scripts/test`` runs this to decide whether the suite has a second run. Free of Django.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

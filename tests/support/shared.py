@@ -1,7 +1,5 @@
 """The fixture ``shared``: one running program for the tests of a module, whole however the one before has left it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Iterator
 
 import psutil

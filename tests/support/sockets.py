@@ -1,7 +1,5 @@
 """WebSockets through the whole ASGI application, and the ORM from async tests."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager

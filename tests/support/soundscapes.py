@@ -3,8 +3,6 @@
 Everything comes from seeds. One *scene* is what sounded in the match; a *take* is one recording of a part of it.
 """
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Files that are in the store, before a test and after it."""
 
-from __future__ import annotations
-
 import io
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Requests through the whole ASGI application whose bodies are given piece by piece, and cut wherever a test likes."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Mapping

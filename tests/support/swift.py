@@ -1,7 +1,5 @@
 """OpenStack Swift with its S3 door, from Debian's packages: a second S3 server, whose answers differ from moto's."""
 
-from __future__ import annotations
-
 import getpass
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """Calls that are made at one moment, as many clients make them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import TypeVar

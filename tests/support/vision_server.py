@@ -3,8 +3,6 @@
 Each request takes the next of ``server.plan``; when there is none left, ``server.usual`` answers.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

@@ -1,7 +1,5 @@
 """Browsers that have opened a link to a comparison."""
 
-from __future__ import annotations
-
 import uuid
 
 from django.core import signing

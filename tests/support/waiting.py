@@ -1,7 +1,5 @@
 """Waiting for a condition with a deadline: the tests' only way to let time pass."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable

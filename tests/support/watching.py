@@ -1,7 +1,5 @@
 """WebSockets on a running program."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

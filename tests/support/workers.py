@@ -3,8 +3,6 @@
 Loaded by name in pyproject.toml, since a conftest comes too late. A database of its own each has from pytest-django.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from collections.abc import Mapping
