@@ -1,5 +1,7 @@
 """Archiving a comparison, putting it back, copying it, deleting its videos, and finding it in the list."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import pytest
