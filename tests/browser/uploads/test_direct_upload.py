@@ -98,7 +98,7 @@ def test_files_go_and_play_past_the_program(page: Page, bucket: Bucket, on_s3: P
     assert {line.rsplit("/", 1)[1] for line in watching.here if "/media/hls/" in line} == {"master.m3u8", "index.m3u8"}
 
 
-def test_what_was_left_is_gone_on_with_and_what_is_cancelled_leaves_nothing(
+def test_what_is_left_cancelled_or_hidden_from_the_bucket_leaves_nothing_there(
     page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path
 ) -> None:
     file = shelf.padded(recordings[2].path, tmp_path / "match_8.mp4", SIZE)
@@ -127,10 +127,7 @@ def test_what_was_left_is_gone_on_with_and_what_is_cancelled_leaves_nothing(
     expect(row(page, "match_9")).to_have_count(0)
     assert bucket.unfinished() == []
 
-
-def test_where_a_network_hides_the_bucket_the_file_goes_through_the_site(
-    page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path
-) -> None:
+    # Where a network hides the bucket, the file goes through the site.
     file = shelf.padded(recordings[2].path, tmp_path / "match_10.mp4", SIZE)
     page.route(f"{bucket.faults.url}/**", lambda route: route.abort("connectionrefused"))
     page.goto("/upload")

@@ -11,7 +11,7 @@ from playwright.sync_api import APIResponse, CDPSession, Dialog, Locator, Page, 
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
-from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage, Recording
+from tests.browser.conftest import ACCOUNT, PASSWORD, PHONE, OpenPage, Recording, evaluate_module
 from tests.browser.expecting import click, expect_fine, expect_shown, expect_texts, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import render_clip
@@ -74,6 +74,12 @@ def send_some(page: Page, file: Path, percent: int, rate: int = RATE) -> CDPSess
     return network
 
 
+def send_and_pause(page: Page, file: Path) -> None:
+    choose(page, file)
+    shelf.is_sending(page, "match_2041", 20)
+    pause(page, "match_2041")
+
+
 def stop_and_delete(page: Page, name: str) -> None:
     click(page, f"Cancel {name}", "Stop and delete")
 
@@ -106,8 +112,25 @@ def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, re
 
 
 @pytest.mark.services
-def test_dropped_files_are_sent_three_at_once_and_the_others_wait(open_page: OpenPage) -> None:
+def test_a_dropped_folder_is_compared_and_of_dropped_files_three_are_sent_at_once(
+    open_page: OpenPage, recordings: list[Recording], tmp_path: Path
+) -> None:
+    inner = tmp_path / "scrim" / "day 2"
+    inner.mkdir(parents=True)
+    (inner / "notes.txt").write_text("No video.")
+    shutil.copy(recordings[0].path, inner / "alpha.mp4")
+    shutil.copy(recordings[1].path, tmp_path / "scrim" / "bravo.mp4")
     page = open_page("/upload")
+    page.evaluate("delete DataTransferItem.prototype.getAsFileSystemHandle")
+    shelf.drop(page, tmp_path / "scrim")
+    wait_ready(page, "alpha")
+    wait_ready(page, "bravo")
+    expect(page.locator(".file")).to_have_count(2)
+    page.get_by_role("link", name="Compare 2 videos").click()
+    page.wait_for_url("**/compare?new&video=*")
+    expect(page.locator("[data-tray] .slot")).to_have_count(2)
+
+    page.goto("/upload")
     held: list[Route] = []
     page.route(TUS, lambda route: held.append(route) if route.request.method == "PATCH" else route.fallback())
     page.evaluate(
@@ -129,24 +152,6 @@ def test_dropped_files_are_sent_three_at_once_and_the_others_wait(open_page: Ope
     # An upload that is created after this would still be there for the next case.
     wait_until(lambda: page.evaluate("1") and len(held) == 3, 10, "all three created")
     page.close(run_before_unload=False)
-
-
-@pytest.mark.services
-def test_a_dropped_folder_is_compared(open_page: OpenPage, recordings: list[Recording], tmp_path: Path) -> None:
-    inner = tmp_path / "scrim" / "day 2"
-    inner.mkdir(parents=True)
-    (inner / "notes.txt").write_text("No video.")
-    shutil.copy(recordings[0].path, inner / "alpha.mp4")
-    shutil.copy(recordings[1].path, tmp_path / "scrim" / "bravo.mp4")
-    page = open_page("/upload")
-    page.evaluate("delete DataTransferItem.prototype.getAsFileSystemHandle")
-    shelf.drop(page, tmp_path / "scrim")
-    wait_ready(page, "alpha")
-    wait_ready(page, "bravo")
-    expect(page.locator(".file")).to_have_count(2)
-    page.get_by_role("link", name="Compare 2 videos").click()
-    page.wait_for_url("**/compare?new&video=*")
-    expect(page.locator("[data-tray] .slot")).to_have_count(2)
 
 
 @pytest.mark.services
@@ -241,20 +246,6 @@ def test_a_new_upload_is_stopped(open_page: OpenPage, backstage: Backstage, prog
     assert len(begun) == 2
     assert statuses(backstage) == ["cancelled", "completed"]
     expect(page.locator(".file")).to_have_count(1)
-
-
-@pytest.mark.services
-def test_all_are_paused_and_resumed_by_one_button(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.mp4"
-    other.write_bytes(large.read_bytes()[: 8 * MIB])
-    page = open_page("/upload")
-    shelf.throttle(page, MIB)
-    choose(page, large, other)
-    shelf.is_sending(page, "match_2041")
-    page.get_by_role("button", name="Pause all").click()
-    expect(page.locator(".file[data-state=paused]")).to_have_count(2)
-    page.get_by_role("button", name="Resume all").click()
-    expect(page.locator(".file[data-state=sending]")).to_have_count(2)
 
 
 def lose_the_last(page: Page, size: int) -> list[str]:
@@ -391,9 +382,11 @@ def test_a_handle_resumes_alone(open_page: OpenPage, backstage: Backstage, progr
 
 
 @pytest.mark.services
-def test_stopping_is_asked_and_can_be_repeated(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
+def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
+    open_page: OpenPage, backstage: Backstage, program: Program, large: Path, recordings: list[Recording]
+) -> None:
     page = open_page("/upload", quiet=False)
-    send_some(page, large, 8, MIB)
+    network = send_some(page, large, 8, MIB)
     cancel = page.get_by_role("button", name="Cancel match_2041")
     cancel.click()
     expect(page.get_by_role("alertdialog")).to_contain_text("of it arrived and will be deleted")
@@ -411,38 +404,29 @@ def test_stopping_is_asked_and_can_be_repeated(open_page: OpenPage, backstage: B
     expect(page.locator(".file")).to_have_count(0)
     wait_until(lambda: statuses(backstage) == ["cancelled"], 20, "the upload's end")
 
-
-@pytest.mark.services
-def test_an_upload_ended_elsewhere_restarts_when_asked(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
-    page = open_page("/upload", quiet=False)
     sent = listen(page)
-    send_some(page, large, 20)
-    pause(page, "match_2041")
-    (upload,) = backstage.uploads(owner=ACCOUNT)
+    shelf.set_rate(network, RATE)
+    send_and_pause(page, large)
+    _, upload = backstage.uploads(owner=ACCOUNT)
     backstage.change_upload(upload=upload["id"], status="cancelled")
     page.get_by_role("button", name="Resume, match_2041").click()
     expect(row(page, "match_2041")).to_contain_text("Stopped elsewhere")
-    assert len(backstage.uploads(owner=ACCOUNT)) == 1
+    assert len(backstage.uploads(owner=ACCOUNT)) == 2
     assert sent.count(0) == 1
     row(page, "match_2041").get_by_role("button", name="Send it again").click()
     shelf.is_sending(page, "match_2041", 20)
     pause(page, "match_2041")
-    _, upload = backstage.uploads(owner=ACCOUNT)
+    *_, upload = backstage.uploads(owner=ACCOUNT)
     fields = {"status": "failed", "error_type": "upload_lost", "error_message": "The bytes are gone."}
     backstage.change_upload(upload=upload["id"], **fields)
     page.get_by_role("button", name="Resume, match_2041").click()
     expect(row(page, "match_2041")).to_have_attribute("data-state", "refused")
     expect(row(page, "match_2041")).to_contain_text("The bytes are gone.")
-    assert statuses(backstage) == ["cancelled", "failed"]
+    assert statuses(backstage) == ["cancelled", "cancelled", "failed"]
 
-
-@pytest.mark.services
-def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
-    open_page: OpenPage, backstage: Backstage, program: Program, large: Path, recordings: list[Recording]
-) -> None:
-    page = open_page("/upload", quiet=False)
-    send_some(page, large, 20)
-    pause(page, "match_2041")
+    # Nothing goes into the library of another person who has signed in meanwhile.
+    click(row(page, "match_2041"), "Remove")
+    send_and_pause(page, large)
     session = {"name": "sessionid", "value": backstage.admin_session(), "url": program.address}
     page.context.add_cookies([session])
     page.get_by_role("button", name="Resume, match_2041").click()
@@ -456,7 +440,9 @@ def test_nothing_goes_into_the_library_of_somebody_who_has_signed_in_meanwhile(
 
 
 @pytest.mark.services
-def test_large_empty_and_other_files_are_refused(open_page: OpenPage, backstage: Backstage, tmp_path: Path) -> None:
+def test_what_is_no_video_or_has_no_room_is_refused_with_the_reason(
+    open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path
+) -> None:
     huge, empty, notes, many = (tmp_path / name for name in ("huge.mov", "empty.mp4", "notes.mp4", "many.mp4"))
     with huge.open("wb") as file:
         file.truncate(513 * MIB)
@@ -483,13 +469,8 @@ def test_large_empty_and_other_files_are_refused(open_page: OpenPage, backstage:
     expect(row(page, "many")).to_contain_text("Not a video")
     assert sent == [0]
 
-
-@pytest.mark.services
-def test_a_full_storage_can_be_tried_again_and_what_cannot_be_read_fails_with_the_reason(
-    open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path
-) -> None:
     backstage.video(owner=ACCOUNT, title="The large one", file_size=5 * 2**30 - 1000)
-    page = open_page("/upload", quiet=False)
+    page.goto("/upload")
     choose(page, recordings[0].path)
     expect_texts(row(page, "alpha"), "Your storage is full", "1000 B of 5 GiB are free.")
     backstage.no_videos()
@@ -547,23 +528,7 @@ def test_other_tabs_pause_and_cancel_an_upload(open_page: OpenPage, backstage: B
 
 
 @pytest.mark.services
-def test_a_silent_tab_is_told_of_the_end_of_its_upload(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
-    page = open_page("/upload", quiet=False)
-    page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
-    send_some(page, large, 5, MIB)
-    pause(page, "match_2041")
-    other = page.context.new_page()
-    other.goto("/library")
-    panel = other.get_by_role("region", name="Uploading")
-    expect(panel).to_contain_text("Not being sent; what arrived is kept")
-    stop_and_delete(other, "match_2041")
-    expect(panel).to_be_hidden()
-    expect(page.locator(".file")).to_have_count(0)
-    assert statuses(backstage) == ["cancelled"]
-
-
-@pytest.mark.services
-def test_a_tab_with_slow_timers_does_not_count_as_gone(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
+def test_slow_tabs_are_not_gone_and_silent_ones_hear(open_page: OpenPage, backstage: Backstage, large: Path) -> None:
     page = open_page("/compare")
     # As of a tab that has long been hidden.
     page.add_init_script("window.setInterval = () => 0")
@@ -582,6 +547,14 @@ def test_a_tab_with_slow_timers_does_not_count_as_gone(open_page: OpenPage, back
     # Each state holds five seconds: after three of them it would have been given up without being asked for.
     other.wait_for_function("() => window.states >= 4", timeout=30_000)
     expect(panel).to_contain_text("Paused by you")
+
+    page.evaluate("BroadcastChannel.prototype.postMessage = () => {}")
+    other.reload()
+    expect(panel).to_contain_text("Not being sent; what arrived is kept")
+    stop_and_delete(other, "match_2041")
+    expect(panel).to_be_hidden()
+    expect(page.locator(".file")).to_have_count(0)
+    assert statuses(backstage) == ["cancelled"]
 
 
 @pytest.mark.services
@@ -609,7 +582,7 @@ def test_an_unsent_upload_is_offered_in_the_library(open_page: OpenPage, backsta
 
 
 @pytest.mark.services
-def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
+def test_one_is_paused_by_keys_and_all_by_one_button(open_page: OpenPage, large: Path, tmp_path: Path) -> None:
     page = open_page("/upload")
     page.on("filechooser", lambda chooser: chooser.set_files(str(large)))
     page.evaluate("delete window.showOpenFilePicker")
@@ -626,6 +599,14 @@ def test_it_works_by_keys_alone(open_page: OpenPage, large: Path) -> None:
     expect(page.get_by_role("button", name="Resume, match_2041")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Pause match_2041")).to_be_focused()
+
+    other = tmp_path / "other.mp4"
+    other.write_bytes(large.read_bytes()[: 8 * MIB])
+    choose(page, other)
+    click(page, "Pause all")
+    expect(page.locator(".file[data-state=paused]")).to_have_count(2)
+    click(page, "Resume all")
+    expect(page.locator(".file[data-state=sending]")).to_have_count(2)
 
 
 @pytest.mark.services
@@ -645,3 +626,27 @@ def test_a_phone_fits_all(open_page: OpenPage, tmp_path: Path, large: Path, reco
     shelf.set_rate(network, -1)
     wait_ready(page, "alpha")
     expect_fine(page)
+
+
+@pytest.mark.services
+def test_pictures_of_files_are_drawn_one_after_the_other(open_page: OpenPage) -> None:
+    page = open_page("/login", anonymous=True)
+    body = """(async () => {
+        let [open, most] = [0, 0];
+        const make = document.createElement.bind(document);
+        document.createElement = (name) => {
+            const element = make(name);
+            if (name !== 'video') return element;
+            most = Math.max(most, open += 1);
+            const load = element.load.bind(element);
+            element.load = () => { open -= 1; load(); };
+            return element;
+        };
+        const draw = (n, isWanted) => m.drawThumbnail(new File(['no'], `${n}.mp4`), make('canvas'), isWanted);
+        const wanted = x.map((n) => draw(n));
+        const unwanted = draw('unwanted', () => { most += 100; return false; });
+        return [await Promise.all([...wanted, unwanted]), most];
+    })()"""
+    drawn, open_at_once = evaluate_module(page, "uploads/thumbnail.js", body, [0, 1, 2, 3])
+    assert drawn == [False] * 5
+    assert open_at_once == 101  # and a hundred for having asked whether the last is wanted

@@ -258,7 +258,23 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
 
 
 @pytest.mark.services
-def test_the_original_is_played_first_and_hls_when_it_is_chosen(page: Page) -> None:
+def test_its_details_are_shown_its_form_and_picture_are_chosen_and_it_can_be_compared(
+    page: Page, video: dict[str, Any], recordings: list[Recording]
+) -> None:
+    details = page.locator("[data-details]")
+    expect_texts(
+        details, "0:40.000", "640 × 360, 60 fps, h264", "aac 48 kHz", "video/mp4", "original, 360p", "in your storage"
+    )
+    expect(page.locator("[data-status]")).to_have_text("Ready")
+    expect(page.get_by_role("heading", name="Round 7 – Ascent")).to_have_attribute("dir", "auto")
+    expect(page.get_by_role("link", name="scrim")).to_have_attribute("href", "/library?tag=scrim")
+    page.get_by_role("button", name="More").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="Download").click()
+    assert download.value.suggested_filename == "Round 7 – Ascent.mp4"
+    assert shelf.digest(download.value.path()) == shelf.digest(recordings[0].path)
+    page.keyboard.press("Escape")
+
     gear = page.locator("[data-act=qualities]")
     expect(gear).to_contain_text("Original, 360p")
     go_by_key(page, "5", 20)
@@ -278,13 +294,26 @@ def test_the_original_is_played_first_and_hls_when_it_is_chosen(page: Page) -> N
     page.wait_for_function("() => document.querySelector('video').currentTime > 21")
     assert is_playing(page)
 
+    page.keyboard.press("k")
+    of_it = lambda: page.request.get(f"/api/v1/library/{video['id']}").json()["thumbnail_path"]  # noqa: E731
+    before = of_it()
+    go_by_key(page, "5", 20)
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("menuitem", name="Publish")).to_have_count(0)
+    page.get_by_role("menuitem", name="Make this frame its picture").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("This frame becomes its picture.")
+    wait_until(lambda: of_it() not in (before, None), shelf.INGEST_SECONDS, "the picture of that frame")
+    page.get_by_role("link", name="Compare with…").click()
+    page.wait_for_url("**/library?select=*")
+    expect(page.get_by_role("region", name="Selection")).to_contain_text("1 selected")
+
 
 @pytest.mark.services
 def test_an_unplayable_original_is_played_as_a_stream(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
     clip = render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4)
     old = shelf.taken_in(program, clip)
     page = open_page("/compare", quiet=False)
-    held = hold(page, "**/hls.light*")
+    held = hold(page, "**/hls.light*", times=1)
     page.goto(f"/watch/{old['id']}")
     expect(page.locator("[data-quality]")).to_contain_text("Auto", timeout=60_000)
     wait_loaded(page)  # the sound of the original, until the other form takes its place
@@ -296,14 +325,8 @@ def test_an_unplayable_original_is_played_as_a_stream(open_page: OpenPage, progr
         timeout=60_000,
     )
 
-
-@pytest.mark.services
-def test_a_stream_is_asked_for_after_a_late_refusal(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
-    old = shelf.taken_in(program, render_clip(tmp_path / "old_camera.mp4", codec="mpeg4", seconds=4))
     wait_until(lambda: shelf.get(program, old["id"])["hls_url"], shelf.INGEST_SECONDS, "the form that can be played")
-    page = open_page("/compare", quiet=False)
     reads: list[str] = []
-    originals: list[Route] = []
     is_made = False
 
     def read(route: Route) -> None:
@@ -314,11 +337,8 @@ def test_a_stream_is_asked_for_after_a_late_refusal(open_page: OpenPage, program
             video |= {"hls_url": None, "renditions": []}
         route.fulfill(response=answer, json=video)
 
-    def hold(route: Route) -> None:
-        originals.append(route)
-
     page.route(f"**{shelf.LIBRARY}/{old['id']}", read)
-    page.route(re.compile(re.escape(old["video_url"].split("?")[0])), hold)
+    originals = hold(page, f"**{old['video_url'].split('?')[0]}*")
     page.goto(f"/watch/{old['id']}")
     # Read when the page opens and when its job says that it is over; after that nothing is told any more.
     wait_until(lambda: page.wait_for_timeout(100) or len(reads) >= 2, 20, "both reads")
@@ -365,34 +385,6 @@ def test_an_expired_address_is_renewed_and_a_lost_network_shown(open_page: OpenP
 
 
 @pytest.mark.services
-def test_its_details_are_those_of_the_file_and_it_can_be_compared(page: Page, recordings: list[Recording]) -> None:
-    details = page.locator("[data-details]")
-    for words in (
-        "0:40.000",
-        "640 × 360, 60 fps, h264",
-        "aac 48 kHz",
-        "video/mp4",
-        "original, 360p",
-        "in your storage",
-    ):
-        expect(details).to_contain_text(words)
-    expect(page.locator("[data-status]")).to_have_text("Ready")
-    expect(page.get_by_role("heading", name="Round 7 – Ascent")).to_have_attribute("dir", "auto")
-    expect(page.get_by_role("link", name="scrim")).to_have_attribute("href", "/library?tag=scrim")
-    page.get_by_role("button", name="More").click()
-    href = page.get_by_role("menuitem", name="Download").get_attribute("href")
-    assert href
-    with page.expect_download() as download:
-        page.get_by_role("menuitem", name="Download").click()
-    assert download.value.suggested_filename == "Round 7 – Ascent.mp4"
-    assert shelf.digest(download.value.path()) == shelf.digest(recordings[0].path)
-    page.keyboard.press("Escape")
-    page.get_by_role("link", name="Compare with…").click()
-    page.wait_for_url("**/library?select=*")
-    expect(page.get_by_role("region", name="Selection")).to_contain_text("1 selected")
-
-
-@pytest.mark.services
 def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Program, tmp_path: Path) -> None:
     mine = shelf.taken_in(program, render_clip(tmp_path / "clip.mp4", seconds=20))
     page = watch(open_page, mine, quiet=False)
@@ -436,7 +428,9 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 
 
 @pytest.mark.services
-def test_progress_of_ingest_is_live(open_page: OpenPage, backstage: Backstage, program: Program) -> None:
+def test_progress_of_ingest_is_live_and_a_new_upload_becomes_playable(
+    open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
+) -> None:
     mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0, tags=["scrim"])
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)
@@ -471,11 +465,7 @@ def test_progress_of_ingest_is_live(open_page: OpenPage, backstage: Backstage, p
     page.get_by_role("link", name="To the library").click()
     page.wait_for_url("**/library")
 
-
-@pytest.mark.services
-def test_an_upload_becomes_playable_live(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:
-    mine = shelf.put(program, recordings[2].path, title="Just sent")
-    page = open_page(f"/watch/{mine['id']}", quiet=False)
+    page.goto(f"/watch/{shelf.put(program, recordings[2].path, title='Just sent')['id']}")
     wait_loaded(page)
     expect(page.locator("[data-status]")).to_have_text("Ready", timeout=shelf.TAKEN_IN)
     expect(page.get_by_role("navigation", name="Jump to a time").get_by_role("link")).to_have_count(10)
@@ -516,20 +506,14 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
     expect(page.locator("[data-state]")).to_be_empty()
 
 
-def published(program: Program, backstage: Backstage, clip: Path, **fields: Any) -> str:
-    """A catalogue video whose bytes and pictures are those of ``clip``, taken in."""
-    taken = shelf.taken_in(program, clip)
-    backstage.change_video(video=taken["id"], place="catalogue", **fields)
-    return str(taken["id"])
-
-
 @pytest.mark.services
-def test_guests_watch_it(open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path) -> None:
+def test_guests_watch_it_and_late_answers_are_no_news(
+    open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path
+) -> None:
     clip = render_clip(tmp_path / "clip.mp4", seconds=20)
-    shown = published(
-        program, backstage, clip, title="The final", category="Finals", tags=["ascent"], view_count=1234,
-        description="Both sides",
-    )  # fmt: skip
+    shown = shelf.taken_in(program, clip)["id"]
+    words = {"title": "The final", "category": "Finals", "tags": ["ascent"], "description": "Both sides"}
+    backstage.change_video(video=shown, place="catalogue", view_count=1234, **words)
     page = watch(open_page, {"id": shown}, anonymous=True)
     expect(page.get_by_role("heading", name="The final")).to_be_visible()
     expect(page.locator("[data-views]")).to_have_text("1,234 views")
@@ -543,44 +527,12 @@ def test_guests_watch_it(open_page: OpenPage, program: Program, backstage: Backs
     page.keyboard.press("Space")
     page.wait_for_function("() => document.querySelector('video').paused")
     page.get_by_role("button", name="More").click()
-    words = f"Copy the link to 0:{int(of_video(page, 'currentTime')):02d}"
-    assert page.get_by_role("menuitem").all_inner_texts() == [words, "Download"]
+    copy = f"Copy the link to 0:{int(of_video(page, 'currentTime')):02d}"
+    assert page.get_by_role("menuitem").all_inner_texts() == [copy, "Download"]
     with page.expect_download() as download:
         page.get_by_role("menuitem", name="Download").click()
     assert shelf.digest(download.value.path()) == shelf.digest(clip)
 
-
-@pytest.mark.services
-def test_changes_of_the_catalogue_are_live(open_page: OpenPage, backstage: Backstage) -> None:
-    shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20)
-    page = open_page(f"/watch/{shown}", quiet=False)
-    expect(page.locator("[data-views]")).to_have_text("no views yet")
-    page.get_by_role("button", name="More").click()
-    expect(page.get_by_role("menuitem", name="Report")).to_have_attribute("href", f"/catalogue?report={shown}")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("link", name="Edit")).to_have_count(0)
-    backstage.edit_catalogue(by=ACCOUNT, video=shown, title="The semi-final")
-    expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
-    page.get_by_role("link", name="Compare with…").click()
-    expect(page.get_by_role("region", name="Selection")).to_contain_text("The semi-final")
-    page.goto(f"/watch/{shown}")
-    expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
-    backstage.change_catalogue(video=shown, is_hidden=True)
-    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
-    expect(page.get_by_role("link", name="To the catalogue")).to_be_visible()
-
-    key = backstage.person_session(name="mira", role="moderator")
-    page = open_page(f"/watch/{shown}", session=key, quiet=False)
-    expect(page.get_by_role("link", name="Edit")).to_have_attribute("href", f"/catalogue/{shown}/edit")
-    expect(page.locator("[data-marks]")).to_have_text("Hidden")
-    page.get_by_role("button", name="More").click()
-    expect(page.get_by_role("menuitem", name="Copy the link")).to_be_visible()
-    expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
-
-
-@pytest.mark.services
-def test_late_answers_are_no_news(open_page: OpenPage, backstage: Backstage, program: Program, tmp_path: Path) -> None:
-    shown = published(program, backstage, render_clip(tmp_path / "clip.mp4", seconds=20))
     page = open_page(f"/watch/{shown}", session=backstage.person_session(name="boss", role="admin"))
     wait_loaded(page)
     page.keyboard.press("Space")
@@ -615,6 +567,34 @@ def test_late_answers_are_no_news(open_page: OpenPage, backstage: Backstage, pro
     page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     expect(page.locator("[data-state]")).to_contain_text("It is deleted.")
     expect(page.locator("[data-player]")).to_be_hidden()
+
+
+@pytest.mark.services
+def test_changes_of_the_catalogue_are_live(open_page: OpenPage, backstage: Backstage) -> None:
+    shown = backstage.catalogue_video(by=ACCOUNT, title="The final", duration=20)
+    page = open_page(f"/watch/{shown}", quiet=False)
+    expect(page.locator("[data-views]")).to_have_text("no views yet")
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("menuitem", name="Report")).to_have_attribute("href", f"/catalogue?report={shown}")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Edit")).to_have_count(0)
+    backstage.edit_catalogue(by=ACCOUNT, video=shown, title="The semi-final")
+    expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
+    page.get_by_role("link", name="Compare with…").click()
+    expect(page.get_by_role("region", name="Selection")).to_contain_text("The semi-final")
+    page.goto(f"/watch/{shown}")
+    expect(page.get_by_role("heading", name="The semi-final")).to_be_visible()
+    backstage.change_catalogue(video=shown, is_hidden=True)
+    expect(page.get_by_role("heading", name="Page not found")).to_be_focused()
+    expect(page.get_by_role("link", name="To the catalogue")).to_be_visible()
+
+    key = backstage.person_session(name="mira", role="moderator")
+    page = open_page(f"/watch/{shown}", session=key, quiet=False)
+    expect(page.get_by_role("link", name="Edit")).to_have_attribute("href", f"/catalogue/{shown}/edit")
+    expect(page.locator("[data-marks]")).to_have_text("Hidden")
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("menuitem", name="Copy the link")).to_be_visible()
+    expect(page.get_by_role("menuitem", name="Delete")).to_have_count(0)
 
 
 @pytest.mark.services
@@ -695,19 +675,7 @@ def test_captions_and_chapters_are_used(open_page: OpenPage, video: dict[str, An
 
 
 @pytest.mark.services
-def test_the_frame_that_is_shown_becomes_the_picture_of_ones_own_video(page: Page, video: dict[str, Any]) -> None:
-    of_it = lambda: page.request.get(f"/api/v1/library/{video['id']}").json()["thumbnail_path"]  # noqa: E731
-    before = of_it()
-    go_by_key(page, "5", 20)
-    page.get_by_role("button", name="More").click()
-    expect(page.get_by_role("menuitem", name="Publish")).to_have_count(0)
-    page.get_by_role("menuitem", name="Make this frame its picture").click()
-    expect(page.locator("[data-toasts]")).to_contain_text("This frame becomes its picture.")
-    wait_until(lambda: of_it() not in (before, None), shelf.INGEST_SECONDS, "the picture of that frame")
-
-
-@pytest.mark.services
-def test_a_moderator_publishes_a_video_of_the_library_with_its_captions(
+def test_a_moderator_publishes_a_video_of_the_library_with_its_captions_and_chooses_its_picture(
     open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
 ) -> None:
     own = shelf.taken_in(program, recordings[0].path, title="The final", tags='["lan"]')["id"]
@@ -729,18 +697,13 @@ def test_a_moderator_publishes_a_video_of_the_library_with_its_captions(
     assert "Zdaj" in page.request.get(track["url"]).text()
     assert page.request.get(f"/api/v1/library/{own}").ok
 
-
-@pytest.mark.services
-def test_a_moderator_makes_the_frame_that_is_shown_its_picture(
-    open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording]
-) -> None:
-    made = published(program, backstage, recordings[0].path, title="The final")
-    page = watch(open_page, {"id": made}, session=backstage.person_session(name="mira", role="moderator"))
-    before = page.request.get(f"/api/v1/videos/{made}").json()["thumbnail_url"]
+    page.goto(f"/watch/{made['id']}")
+    wait_loaded(page)
+    before = made["thumbnail_url"]
     go_by_key(page, "2", 8)
     choose_action(page, "Make this frame its picture")
     expect(page.locator("[data-toasts]")).to_contain_text("This frame is its picture now.")
-    after = page.request.get(f"/api/v1/videos/{made}").json()["thumbnail_url"]
+    after = page.request.get(f"/api/v1/videos/{made['id']}").json()["thumbnail_url"]
     assert after
     assert after.split("?")[0] != (before or "").split("?")[0]
     shown, taken = (
