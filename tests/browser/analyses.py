@@ -1,19 +1,14 @@
 """Analyses as the API tells of them: one of highlights and one of a workout, whole, to be answered in its place."""
 
 import math
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 SESSION = "5f0a6f0e-6f5e-4a53-9d5c-0a4f6c1d2e3b"
-JOB = "0d5a4f7e-2b1c-4f4e-8a1d-9c3b7e6f5a41"
-VIDEO = "9c1d2e3b-5f0a-4a53-9d5c-6f0e0a4f6c1d"
 LEAST = 0.6
 PARAMS: dict[str, dict[str, Any]] = {
     "highlights": {"segment_length": 10.0, "target_duration": 60.0, "max_highlights": 10, "min_score": LEAST},
     "workout": {"exercise": "auto", "min_repetitions": 2},
 }
-NAMES = {"highlights": "LAN final day 2, overtime", "workout": "Warm-up, squats and push-ups"}
-DURATIONS = {"highlights": 580.0, "workout": 130.0}
 # Begin, end, score and what is said of it.
 MOMENTS = [
     (52.1, 61.0, 0.71, "The sound rises sharply, three fast cuts."),
@@ -25,29 +20,33 @@ MOMENTS = [
 ]
 
 
-def instant(hours: float = 0) -> str:
-    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
-
-
-def session(kind: str = "highlights", status: str = "completed", **changes: Any) -> dict[str, Any]:
-    """What is said of where one is. source: of a video of the library."""
-    source = {
-        "duration": DURATIONS[kind], "width": 1920, "height": 1080, "mime_type": "video/mp4", "video_id": VIDEO,
-        "stream_url": "/film/source.mp4", "poster_url": None,
-    }  # fmt: skip
-    return {
-        "sessionId": SESSION, "status": status, "analysis_type": kind, "name": NAMES[kind], "params": PARAMS[kind],
-        "progress": {"completed": 100.0, "processing": 42.0}.get(status, 0.0), "warnings": [], "error": None,
-        "message": "Analyzing segment 13/20" if status == "processing" else "", "job_id": JOB,
-        "job_status": status, "eta_seconds": 75.0 if status == "processing" else None,
-        "created_at": instant(-2.75), "updated_at": instant(-1), "expires_at": instant(21.25),
-        "source": None if status == "expired" else source,
-    } | changes  # fmt: skip
-
-
 def highlights(unit: float = 1.0) -> dict[str, Any]:
     """58 segments of 10 s, six of them in the reel. unit: how long a second of it lasts, for a shorter video."""
-    return _stretched(_highlights(), unit)
+    found: list[dict[str, Any]] = []
+    at = 0.0
+    for start, end, score, words in MOMENTS:
+        found.append({
+            "start_time": start, "end_time": end, "score": score, "description": words, "segment": int(start // 10),
+            "reel_start": round(at, 2), "reel_end": round(at + end - start, 2), "thumbnail_url": None,
+        })  # fmt: skip
+        at += end - start
+    segments = [_segment(index) for index in range(58)]
+    steps = range(1160)
+    return _stretched({
+        "summary": "6 highlights, 62 s together. The loudest part and the most motion come together at 6:20.",
+        "duration": 580.0, "segments": segments, "highlights": found, "warnings": [], "method": "signals",
+        "curves": {
+            "step": 0.5, "score": [_level(n * 0.5) for n in steps],
+            "sound": [round(_level(n * 0.5) * (0.6 + 0.4 * math.sin(n * 1.7)), 3) for n in steps],
+            "motion": [round(0.25 + 0.6 * _level(n * 0.5) * abs(math.sin(n / 9)), 3) for n in steps],
+        },
+        "edges": [
+            *({"kind": "cut", "start": t, "end": t} for t in (3.0, 13.0, 54.2, 55.1, 57.0, 118.4, 162.0, 165.5, 263.0,
+              374.1, 376.0, 379.9, 384.0, 424.5, 495.0, 566.0)),
+            {"kind": "dissolve", "start": 240.0, "end": 241.5}, {"kind": "fade", "start": 576.0, "end": 579.0},
+        ],
+        "highlight_video_url": "/film/reel.mp4", "thumbnails": [],
+    }, unit)  # fmt: skip
 
 
 TIMES = frozenset({"start_time", "end_time", "reel_start", "reel_end", "start", "end", "turn", "duration", "step"})
@@ -62,34 +61,6 @@ def _stretched(value: Any, unit: float) -> Any:
         name: round(one * unit, 4) if name in TIMES and isinstance(one, int | float) else _stretched(one, unit)
         for name, one in value.items()
     }
-
-
-def _highlights() -> dict[str, Any]:
-    found: list[dict[str, Any]] = []
-    at = 0.0
-    for start, end, score, words in MOMENTS:
-        found.append({
-            "start_time": start, "end_time": end, "score": score, "description": words, "segment": int(start // 10),
-            "reel_start": round(at, 2), "reel_end": round(at + end - start, 2), "thumbnail_url": None,
-        })  # fmt: skip
-        at += end - start
-    segments = [_segment(index) for index in range(58)]
-    steps = range(1160)
-    return {
-        "summary": "6 highlights, 62 s together. The loudest part and the most motion come together at 6:20.",
-        "duration": 580.0, "segments": segments, "highlights": found, "warnings": [], "method": "signals",
-        "curves": {
-            "step": 0.5, "score": [_level(n * 0.5) for n in steps],
-            "sound": [round(_level(n * 0.5) * (0.6 + 0.4 * math.sin(n * 1.7)), 3) for n in steps],
-            "motion": [round(0.25 + 0.6 * _level(n * 0.5) * abs(math.sin(n / 9)), 3) for n in steps],
-        },
-        "edges": [
-            *({"kind": "cut", "start": t, "end": t} for t in (3.0, 13.0, 54.2, 55.1, 57.0, 118.4, 162.0, 165.5, 263.0,
-              374.1, 376.0, 379.9, 384.0, 424.5, 495.0, 566.0)),
-            {"kind": "dissolve", "start": 240.0, "end": 241.5}, {"kind": "fade", "start": 576.0, "end": 579.0},
-        ],
-        "highlight_video_url": "/film/reel.mp4", "thumbnails": [],
-    }  # fmt: skip
 
 
 def _level(time: float) -> float:
@@ -113,11 +84,7 @@ def _segment(index: int) -> dict[str, Any]:
 
 def workout(unit: float = 1.0) -> dict[str, Any]:
     """12 squats, the last two slow; 9 push-ups; and a part that cannot be counted."""
-    return _stretched(_workout(), unit)
-
-
-def _workout() -> dict[str, Any]:
-    return {
+    return _stretched({
         "summary": "21 repetitions in two exercises. For the last 18 s the program cannot tell.",
         "duration": 130.0, "total_repetitions": 21, "warnings": [], "method": "poses",
         "preview_url": "/film/source.mp4",
@@ -129,7 +96,7 @@ def _workout() -> dict[str, Any]:
             "start_time": 112.0, "end_time": 130.0,
             "reason": "The person leaves the picture. Film from further away to count this part.",
         }],
-    }  # fmt: skip
+    }, unit)  # fmt: skip
 
 
 def _exercise(name: str, start: float, lengths: list[float], confidence: float, feedback: str) -> dict[str, Any]:
