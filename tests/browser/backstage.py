@@ -19,12 +19,14 @@ NOWHERE = "nowhere"
 
 
 class Backstage:
-    """The client's end; each method is a function of :func:`main`."""
+    """The client's end; each method is a function of the module's ``main``."""
+
+    module = "tests.browser.backstage"
 
     def __init__(self, place: Place) -> None:
         settings = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.backstage"], env=clean_environment({**place.environment, **settings}),
+            [sys.executable, "-m", self.module], env=clean_environment({**place.environment, **settings}),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
         )  # fmt: skip
 

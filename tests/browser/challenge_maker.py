@@ -3,8 +3,6 @@
 ``python -m tests.browser.challenge_maker`` is that hand: it runs as :mod:`tests.browser.backstage` does.
 """
 
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +14,6 @@ import av
 import numpy as np
 
 from tests.browser.backstage import NOWHERE, Backstage, answer_calls
-from tests.support.program import Place, clean_environment
 from vodplatform.demo.barcode import draw_barcode
 
 API = "/api/v1/challenges"
@@ -53,10 +50,6 @@ class Film:
         """Where each part begins and ends, seconds."""
         pairs = zip(self.firsts, self.lasts, strict=True)
         return [{"start": float(first / self.fps), "end": float((last + 1) / self.fps)} for first, last in pairs]
-
-    @property
-    def seconds(self) -> float:
-        return float(sum(self.counts) / self.fps)
 
 
 def film(
@@ -99,13 +92,7 @@ def film(
 class Maker(Backstage):
     """The client's end; each method is a function of :func:`main`."""
 
-    def __init__(self, place: Place) -> None:
-        settings = {"VOD_DATA_DIR": str(place.data_dir), "DJANGO_SETTINGS_MODULE": "vodplatform.settings.embedded"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.challenge_maker"],
-            env=clean_environment({**place.environment, **settings}),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-        )  # fmt: skip
+    module = "tests.browser.challenge_maker"
 
     def of(self, film: Film, *, owner: str = OWNER, texts: Sequence[str] = TEXTS, **fields: Any) -> str:
         """The id of a challenge that shows a film, published unless it ``is_published=False``."""
@@ -171,10 +158,6 @@ def main() -> None:
         Job.objects.filter(pk=job.pk).update(progress=percent, revision=job.revision + 1)
         publish(reload_job(job.pk))
 
-    def change(challenge: str, **fields: Any) -> None:
-        """Write columns past every rule."""
-        Challenge.objects.filter(pk=challenge).update(**fields)
-
     def guess(challenge: str, player: str, index: int) -> None:
         challenges.guess(Challenge.objects.get(pk=challenge), user(player), index)
 
@@ -207,7 +190,7 @@ def main() -> None:
 
     known = {
         function.__name__: function
-        for function in (challenge, merge, merge_progress, change, guess, unpublish, withhold, row, clear)
+        for function in (challenge, merge, merge_progress, guess, unpublish, withhold, row, clear)
     }
     answer_calls(known)
 

@@ -93,6 +93,17 @@ def note_of(page: Page, field: str) -> Locator:
     return page.locator(f'[data-conflict="{field}"]')
 
 
+def leave(page: Page) -> None:
+    """Move the focus out of the field, which ends the typing."""
+    page.keyboard.press("Tab")
+
+
+def type_at(page: Page, at: int, text: str) -> None:
+    description_of(page).focus()
+    description_of(page).evaluate("(field, at) => field.setSelectionRange(at, at)", at)
+    page.keyboard.type(text)
+
+
 def test_what_is_typed_is_saved_with_its_history(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
     page = edit()
     expect_saved(page)
@@ -302,7 +313,7 @@ def test_others_settle_a_conflict(conflict: Page, edit: Callable[..., Page], bac
 
 
 @pytest.mark.services
-def test_a_tag_in_conflict_is_asked_about(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
+def test_what_cannot_be_merged_is_asked_about(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
     page, other = edit("mod", quiet=False), edit("mia")
     page.context.set_offline(True)
     page.get_by_role("button", name="Remove mma").click()
@@ -325,16 +336,20 @@ def test_a_tag_in_conflict_is_asked_about(edit: Callable[..., Page], backstage: 
     expect_saved(page)
     expect(note).to_be_empty()
 
-
-def leave(page: Page) -> None:
-    """Move the focus out of the field, which ends the typing."""
-    page.keyboard.press("Tab")
-
-
-def type_at(page: Page, at: int, text: str) -> None:
-    description_of(page).focus()
-    description_of(page).evaluate("(field, at) => field.setSelectionRange(at, at)", at)
-    page.keyboard.type(text)
+    page.context.set_offline(True)
+    description_of(page).fill("Mine")
+    leave(page)
+    backstage.edit_catalogue(by="mia", video=video, description="By the API")
+    page.context.set_offline(False)
+    note = note_of(page, "description")
+    expect(note.locator("[data-theirs]")).to_have_text("By the API", timeout=MERGED)
+    expect(description_of(page)).to_have_value("Mine")
+    note.get_by_role("button", name="Keep theirs").click()
+    expect(description_of(page)).to_have_value("By the API")
+    wait_row(backstage, video, description="By the API")
+    # Later typing merges again.
+    type_at(other, 0, "Now ")
+    expect(description_of(page)).to_have_value("Now By the API", timeout=MERGED)
 
 
 @pytest.mark.services
@@ -383,26 +398,6 @@ def test_two_people_write_on_both_sides_of_a_cut(edit: Callable[..., Page], back
         expect(note_of(page, "title")).to_be_empty(timeout=MERGED)
         expect(title_of(page)).to_have_value("Mine, and more")
     assert backstage.catalogue_row(video=video)["title"] == "Mine, and more"
-
-
-@pytest.mark.services
-def test_a_replaced_description_is_asked_about(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
-    page = edit(quiet=False)
-    page.context.set_offline(True)
-    description_of(page).fill("Mine")
-    leave(page)
-    backstage.edit_catalogue(by="mia", video=video, description="By the API")
-    page.context.set_offline(False)
-    note = note_of(page, "description")
-    expect(note.locator("[data-theirs]")).to_have_text("By the API", timeout=MERGED)
-    expect(description_of(page)).to_have_value("Mine")
-    note.get_by_role("button", name="Keep theirs").click()
-    expect(description_of(page)).to_have_value("By the API")
-    wait_row(backstage, video, description="By the API")
-    # Later typing merges again.
-    other = edit("mia")
-    type_at(other, 0, "Now ")
-    expect(description_of(page)).to_have_value("Now By the API", timeout=MERGED)
 
 
 @pytest.mark.exhaustive

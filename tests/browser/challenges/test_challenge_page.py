@@ -351,7 +351,7 @@ def test_a_wrong_guess_is_told_and_leads_to_the_next(open_page: OpenPage, maker:
 
 
 @pytest.mark.services
-def test_a_guess_is_sent_again_and_a_report_once(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
+def test_a_guess_is_taken_once_and_a_report_too(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
     challenge = maker.of(films["30"], lie=1)
     page = visit(open_page, challenge, quiet=False)
     for button, words, said in (
@@ -389,11 +389,9 @@ def test_a_guess_is_sent_again_and_a_report_once(open_page: OpenPage, maker: Mak
     expect(page.get_by_role("heading", name="You found it.")).to_be_focused()
     assert maker.row(challenge=challenge)["guesses"] == [[ACCOUNT, 1]]
 
-
-@pytest.mark.services
-def test_what_changed_meanwhile_is_said_at_the_guess(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
     challenge = maker.of(films["30"], lie=1)
-    page = visit(open_page, challenge, quiet=False)
+    page.goto(f"/challenges/{challenge}")
+    page.wait_for_function(STANDS)
     maker.guess(challenge=challenge, player=ACCOUNT, index=0)
     guess(page, 2)
     expect(page.locator("[data-toasts]")).to_contain_text("You already guessed in another window.")
@@ -451,38 +449,9 @@ def test_an_own_draft_is_edited_and_published(open_page: OpenPage, maker: Maker,
 
 
 @pytest.mark.services
-def test_an_own_one_is_deleted(open_page: OpenPage, maker: Maker, backstage: Backstage, films: dict[str, Film]) -> None:
-    challenge, withheld = (maker.of(films["30"], owner=ACCOUNT) for _ in range(2))
-    maker.guess(challenge=challenge, player="ann", index=0)
-    page = visit(open_page, challenge)
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()").endswith(f"/challenges/{challenge}")
-    page.get_by_role("button", name="Delete").click()
-    dialog = page.get_by_role("alertdialog", name=f"Delete “{TITLE}”?")
-    expect(dialog).to_contain_text("1 guess will be deleted with it.")
-    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name="Delete")).to_be_focused()
-    page.get_by_role("button", name="Delete").click()
-    dialog.get_by_role("button", name="Delete").click()
-    page.wait_for_url(re.compile("/challenges$"))
-    assert maker.row(challenge=challenge) is None
-    maker.withhold(challenge=withheld, by="keeper")
-    page.goto(f"/challenges/{withheld}")
-    expect(page.locator("[data-side] [data-status]")).to_have_text("Withheld")
-    expect_shown(page, "A moderator has taken it down.", "The reason: “Not a challenge.”")
-    expect(page.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
-    with check("an admin may look at a draft but not guess"):
-        page = visit(open_page, maker.of(films["30"], is_published=False), session=backstage.admin_session())
-        expect(page.get_by_text("It cannot be played now.")).to_be_visible()
-        expect(page.get_by_role("radio")).to_have_count(0)
-        expect(option(page, 2)).not_to_contain_text("lie")
-
-
-@pytest.mark.services
-def test_guests_play_by_the_link(open_page: OpenPage, maker: Maker, films: dict[str, Film], program: Program) -> None:
+def test_guests_play_an_own_one_by_its_link_until_it_is_deleted(
+    open_page: OpenPage, maker: Maker, backstage: Backstage, films: dict[str, Film], program: Program
+) -> None:
     challenge = maker.of(films["30"], owner=ACCOUNT, title=TITLE, lie=1)
     own = visit(open_page, challenge)
     own.get_by_role("checkbox", name="People without an account may play it by its link").check()
@@ -502,6 +471,32 @@ def test_guests_play_by_the_link(open_page: OpenPage, maker: Maker, films: dict[
     wait_until(lambda: not program.call("GET", f"{API}/{challenge}")["guests_may_play"])
     page.goto(f"/challenges/{challenge}")
     expect(page).to_have_url(re.compile(r"/login\?next="))
+
+    own.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    own.get_by_role("button", name="Copy link").click()
+    expect(own.get_by_role("button", name="Copied")).to_be_visible()
+    assert own.evaluate("navigator.clipboard.readText()").endswith(f"/challenges/{challenge}")
+    own.get_by_role("button", name="Delete").click()
+    dialog = own.get_by_role("alertdialog", name=f"Delete “{TITLE}”?")
+    expect(dialog).to_contain_text("1 guess will be deleted with it.")
+    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    own.keyboard.press("Escape")
+    expect(own.get_by_role("button", name="Delete")).to_be_focused()
+    own.get_by_role("button", name="Delete").click()
+    dialog.get_by_role("button", name="Delete").click()
+    own.wait_for_url(re.compile("/challenges$"))
+    assert maker.row(challenge=challenge) is None
+    withheld = maker.of(films["30"], owner=ACCOUNT)
+    maker.withhold(challenge=withheld, by="keeper")
+    own.goto(f"/challenges/{withheld}")
+    expect(own.locator("[data-side] [data-status]")).to_have_text("Withheld")
+    expect_shown(own, "A moderator has taken it down.", "The reason: “Not a challenge.”")
+    expect(own.locator("[data-side] .sticky-foot").get_by_role("button")).to_have_text(["Delete"])
+    with check("an admin may look at a draft but not guess"):
+        page = visit(open_page, maker.of(films["30"], is_published=False), session=backstage.admin_session())
+        expect(page.get_by_text("It cannot be played now.")).to_be_visible()
+        expect(page.get_by_role("radio")).to_have_count(0)
+        expect(option(page, 2)).not_to_contain_text("lie")
 
 
 @pytest.mark.services

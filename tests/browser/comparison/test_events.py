@@ -197,7 +197,7 @@ def test_a_marker_is_dragged_and_a_span_made_longer(page: Page, events: Events) 
 
 
 @pytest.mark.services
-def test_a_drawing_is_made_on_the_frame_and_shown_for_its_span(page: Page, events: Events) -> None:
+def test_a_drawing_is_shown_for_its_span(page: Page, open_page: OpenPage, address: str, events: Events) -> None:
     page.locator("[data-lanes]").press("PageUp")
     wait_until_standing(page)
     page.keyboard.press("e")
@@ -226,6 +226,10 @@ def test_a_drawing_is_made_on_the_frame_and_shown_for_its_span(page: Page, event
     expect(shown).to_have_count(2)
     page.keyboard.press("Shift+ArrowRight")
     expect(shown).to_have_count(0)
+    phone = open_page(address, size=PHONE)
+    rows(phone).tap()
+    expect(phone.locator("[data-pane=A] .drawing path")).to_have_count(2)
+    expect_fits(phone)
 
 
 @pytest.mark.services
@@ -273,15 +277,6 @@ def test_a_long_list_is_one_tab_stop_and_partly_drawn(page: Page, program: Progr
     wait_until(lambda: any(event["label"].endswith("x") for event in events.all()))
     page.keyboard.press("Escape")
     expect(page.locator(":focus")).to_have_attribute("data-event", re.compile("-"))
-
-
-@pytest.mark.services
-def test_on_a_phone_it_is_below_the_videos(open_page: OpenPage, address: str, events: Events) -> None:
-    events.make(vod_id="A", time=4.0, label="On a phone", drawing={"strokes": [STROKE]})
-    page = open_page(address, size=PHONE)
-    rows(page).tap()
-    expect(page.locator("[data-pane=A] .drawing path")).to_have_count(2)
-    expect_fits(page)
 
 
 @pytest.mark.services

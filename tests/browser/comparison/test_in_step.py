@@ -146,7 +146,7 @@ def start_playing(page: Page) -> None:
 
 
 @pytest.mark.services
-def test_a_step_moves_the_focused_video_by_exactly_one_frame(
+def test_a_step_moves_the_focused_video_by_one_frame_and_all_wait_for_one_that_runs_dry(
     page: Page, rates: dict[str, Fraction], starts: dict[str, float]
 ) -> None:
     page.locator("[data-lanes]").press("Shift+ArrowRight")
@@ -162,6 +162,17 @@ def test_a_step_moves_the_focused_video_by_exactly_one_frame(
             before, shown = shown, wait_for_frame(page, letter, shown[letter] + by)
             assert shown[letter] == before[letter] + by
             assert spread(shown, rates, starts) <= 0.001
+
+    start_playing(page)
+    page.evaluate(
+        """() => Object.defineProperty(document.querySelector('[data-pane=B] video'), 'readyState',
+            {configurable: true, get: () => HTMLMediaElement.HAVE_CURRENT_DATA})"""
+    )
+    expect(page.locator("[data-pane=B] [data-note]")).to_contain_text("Waiting for B's data")
+    assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((v) => v.paused)")
+    page.evaluate("() => { delete document.querySelector('[data-pane=B] video').readyState; }")
+    expect(page.locator("[data-sync-word]")).to_have_text("in step")
+    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_FRAMES
 
 
 def wait_for_frame(page: Page, letter: str, frame: int) -> dict[str, int]:
@@ -192,22 +203,6 @@ def test_steps_at_variable_rate_skip_none(open_page: OpenPage, program: Program,
         after = frames_on_screen(page)["A"]
         assert after == shown + by
         shown = after
-
-
-@pytest.mark.services
-def test_all_wait_for_a_video_that_runs_dry_and_continue_together(
-    page: Page, rates: dict[str, Fraction], starts: dict[str, float]
-) -> None:
-    start_playing(page)
-    page.evaluate(
-        """() => Object.defineProperty(document.querySelector('[data-pane=B] video'), 'readyState',
-            {configurable: true, get: () => HTMLMediaElement.HAVE_CURRENT_DATA})"""
-    )
-    expect(page.locator("[data-pane=B] [data-note]")).to_contain_text("Waiting for B's data")
-    assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((v) => v.paused)")
-    page.evaluate("() => { delete document.querySelector('[data-pane=B] video').readyState; }")
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
-    assert look_while_playing(page, rates, starts)[LOOKS // 2] <= HALF_FRAMES
 
 
 @pytest.mark.services

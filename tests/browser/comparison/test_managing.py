@@ -63,25 +63,7 @@ def test_one_is_renamed_copied_and_deleted(open_page: OpenPage, program: Program
         session_of(program, session_id)
 
 
-def test_it_is_renamed_and_deleted_on_its_own_page(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}")
-    other = open_page(f"/compare/{comparison['session_id']}")
-    manage = page.get_by_role("button", name="Actions for this comparison")
-    manage.click()
-    page.get_by_role("menuitem", name="Rename").click()
-    page.get_by_label("Name", exact=True).fill("Lower bracket")
-    page.keyboard.press("Enter")
-    for each in (page, other):
-        expect(each.get_by_role("heading", level=1)).to_contain_text("Lower bracket")
-        expect(each).to_have_title("Lower bracket · VOD Sync")
-    manage.click()
-    press(page, "End", "Enter")
-    expect(page.get_by_role("alertdialog")).to_contain_text("Delete the comparison “Lower bracket”?")
-    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    page.wait_for_url("**/compare")
-
-
-def test_it_is_archived_played_and_put_back(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
+def test_it_is_archived_put_back_and_renamed(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
     watching = open_page(f"/compare/{comparison['session_id']}")
     page = open_page("/compare")
     row = page.locator(f"tr[data-session='{comparison['session_id']}']")
@@ -105,6 +87,21 @@ def test_it_is_archived_played_and_put_back(open_page: OpenPage, program: Progra
     page.reload()
     expect(page.get_by_text("Nothing is archived")).to_be_visible()
     assert session_of(program, comparison["session_id"])["archived"] is False
+
+    page.goto(f"/compare/{comparison['session_id']}")
+    manage = page.get_by_role("button", name="Actions for this comparison")
+    manage.click()
+    page.get_by_role("menuitem", name="Rename").click()
+    page.get_by_label("Name", exact=True).fill("Lower bracket")
+    page.keyboard.press("Enter")
+    for each in (page, watching):
+        expect(each.get_by_role("heading", level=1)).to_contain_text("Lower bracket")
+        expect(each).to_have_title("Lower bracket · VOD Sync")
+    manage.click()
+    press(page, "End", "Enter")
+    expect(page.get_by_role("alertdialog")).to_contain_text("Delete the comparison “Lower bracket”?")
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    page.wait_for_url("**/compare")
 
 
 def test_several_are_archived_and_deleted(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:

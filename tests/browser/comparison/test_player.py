@@ -78,43 +78,6 @@ def test_offsets_layout_stay(page: Page, offsets: Offsets, program: Program, com
 
 
 @pytest.mark.services
-def test_nudges_are_one_change_and_history_leads_back(page: Page, offsets: Offsets) -> None:
-    before = offsets.vod("B")
-    later = page.get_by_role("button", name="B one frame later")
-    later.evaluate("(button) => { for (let n = 0; n < 3; n += 1) button.click(); }")
-    # At once: what has not been sent yet is the last change all the same.
-    page.keyboard.press("Control+z")
-    expect(page.locator("[data-toasts]")).to_contain_text("Undone: moved B.")
-    assert offsets.of("B") == pytest.approx(before["offset"], abs=1e-6)
-    shown = re.compile(re.escape(f"{before['offset']:.3f}".lstrip("-")))
-    expect(page.get_by_label("Offset of B in seconds")).to_have_value(shown)
-    page.get_by_role("button", name="Redo").click()
-    offsets.wait_for("B", before["offset"] + 3 * FRAME)
-    page.get_by_role("button", name="Undo").click()
-    offsets.wait_for("B", before["offset"], 1e-6)
-
-    history, begun = offsets.vod("C")["offset_history"], offsets.of("C")
-    many = page.get_by_role("button", name="C one frame later")
-    many.evaluate("(button) => { for (let n = 0; n < 5; n += 1) button.click(); }")
-    offsets.wait_for("C", begun + 5 / 30)
-    assert len(offsets.vod("C")["offset_history"]) <= len(history) + 2
-    field = page.get_by_label("Offset of C in seconds")
-    for seconds in (12, 14):
-        fill(field, str(seconds))
-        offsets.wait_for("C", seconds)
-    page.get_by_role("tab", name="History").click()
-    rows = page.locator("[data-history] li")
-    expect(rows.first).to_contain_text("+14.000")
-    # The first row is the current place.
-    expect(rows.first.get_by_role("button")).to_have_count(0)
-    rows.nth(1).get_by_role("button", name="Go back to +12.000").click()
-    offsets.wait_for("C", 12)
-    expect(rows.first).to_contain_text("+12.000")
-    page.keyboard.press("Control+z")
-    offsets.wait_for("C", 14)
-
-
-@pytest.mark.services
 def test_what_is_typed_stays_or_is_refused(open_page: OpenPage, comparison: dict[str, Any], offsets: Offsets) -> None:
     page = open_page(f"/compare/{comparison['session_id']}", quiet=False)
     wait_until_standing(page)
@@ -135,7 +98,7 @@ def test_what_is_typed_stays_or_is_refused(open_page: OpenPage, comparison: dict
 
 
 @pytest.mark.services
-def test_a_free_video_is_aligned(page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]) -> None:
+def test_a_moved_video_can_go_back(page: Page, offsets: Offsets, program: Program, comparison: dict[str, Any]) -> None:
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
     pane(page, "B").get_by_role("button", name="Move B alone").click()
@@ -160,6 +123,40 @@ def test_a_free_video_is_aligned(page: Page, offsets: Offsets, program: Program,
     wait_until(lambda: frames_on_screen(page)["B"] == frames["B"] + 1)
     page.get_by_role("button", name="Align here").click()
     offsets.wait_for("B", old - FRAME, 0.018)
+
+    placed = offsets.of("B")
+    later = page.get_by_role("button", name="B one frame later")
+    later.evaluate("(button) => { for (let n = 0; n < 3; n += 1) button.click(); }")
+    # At once: what has not been sent yet is the last change all the same.
+    page.keyboard.press("Control+z")
+    expect(page.locator("[data-toasts]")).to_contain_text("Undone: moved B.")
+    assert offsets.of("B") == pytest.approx(placed, abs=1e-6)
+    shown = re.compile(re.escape(f"{placed:.3f}".lstrip("-")))
+    expect(page.get_by_label("Offset of B in seconds")).to_have_value(shown)
+    page.get_by_role("button", name="Redo").click()
+    offsets.wait_for("B", placed + 3 * FRAME)
+    page.get_by_role("button", name="Undo").click()
+    offsets.wait_for("B", placed, 1e-6)
+
+    history, begun = offsets.vod("C")["offset_history"], offsets.of("C")
+    many = page.get_by_role("button", name="C one frame later")
+    many.evaluate("(button) => { for (let n = 0; n < 5; n += 1) button.click(); }")
+    offsets.wait_for("C", begun + 5 / 30)
+    assert len(offsets.vod("C")["offset_history"]) <= len(history) + 2
+    field = page.get_by_label("Offset of C in seconds")
+    for seconds in (12, 14):
+        fill(field, str(seconds))
+        offsets.wait_for("C", seconds)
+    page.get_by_role("tab", name="History").click()
+    rows = page.locator("[data-history] li")
+    expect(rows.first).to_contain_text("+14.000")
+    # The first row is the current place.
+    expect(rows.first.get_by_role("button")).to_have_count(0)
+    rows.nth(1).get_by_role("button", name="Go back to +12.000").click()
+    offsets.wait_for("C", 12)
+    expect(rows.first).to_contain_text("+12.000")
+    page.keyboard.press("Control+z")
+    offsets.wait_for("C", 14)
 
 
 @pytest.mark.services

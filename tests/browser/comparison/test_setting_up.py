@@ -26,8 +26,14 @@ def box_of(page: Page) -> dict[str, float]:
     return found
 
 
-def test_the_box_moves_by_keys_and_is_kept(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
+def test_a_box_is_moved_by_keys_or_lacking(open_page: OpenPage, comparison: dict[str, Any], program: Program) -> None:
     page = open_page(f"/compare/{comparison['session_id']}?setup")
+    expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
+    page.get_by_role("button", name="Find offsets").press("Enter")
+    expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
+    # By keys it goes on where the answer stands.
+    expect(page.locator("[data-align] > [tabindex='-1']")).to_be_focused()
+
     before = box_of(page)
     page.locator(".roi-box").focus()
     press(page, "ArrowRight", "ArrowDown", "Shift+ArrowRight", "Shift+ArrowDown", "Control+ArrowLeft")
@@ -45,15 +51,6 @@ def test_the_box_moves_by_keys_and_is_kept(open_page: OpenPage, comparison: dict
     expect(page.locator("[data-saved]")).to_have_text("Saved")
     page.reload()
     assert box_of(page) == after
-
-
-def test_without_a_box_the_whole_picture_is_searched(open_page: OpenPage, comparison: dict[str, Any]) -> None:
-    page = open_page(f"/compare/{comparison['session_id']}?setup")
-    expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
-    page.get_by_role("button", name="Find offsets").press("Enter")
-    expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
-    # By keys it goes on where the answer stands.
-    expect(page.locator("[data-align] > [tabindex='-1']")).to_be_focused()
 
 
 def test_a_missing_timer_is_refused(open_page: OpenPage, program: Program, recordings: list[Recording]) -> None:

@@ -34,7 +34,9 @@ def wait_in(page: Page, condition: Callable[[], bool]) -> None:
     wait_until(lambda: page.evaluate("new Promise((r) => requestAnimationFrame(r))") is not False and condition())
 
 
-def test_clock_and_offsets_are_shared(viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]) -> None:
+def test_clock_and_offsets_are_shared_a_scrub_too_and_a_late_viewer_joins_where_it_plays(
+    viewers: tuple[Page, Page], open_page: OpenPage, program: Program, comparison: dict[str, Any]
+) -> None:
     here, there = viewers
     here.locator("[data-lanes]").press("PageUp")
     wait_in(there, lambda: time_of(there) == 10)
@@ -54,6 +56,31 @@ def test_clock_and_offsets_are_shared(viewers: tuple[Page, Page], program: Progr
     for page in viewers:
         wait_until_standing(page)
     assert time_of(here) == pytest.approx(time_of(there), abs=0.011)
+
+    sent: list[str] = []
+    here.on("request", lambda request: sent.append(request.url) if "global-seek" in request.url else None)
+    lanes: Any = here.locator("[data-lanes]").bounding_box()
+    here.mouse.move(lanes["x"] + 40, lanes["y"] + 12)
+    began = time.monotonic()
+    here.mouse.down()
+    for step in range(60):
+        here.mouse.move(lanes["x"] + 40 + step * 12, lanes["y"] + 12)
+    here.mouse.up()
+    expect(here.locator("[data-sync-word]")).to_have_text("on the frame")
+    seconds = time.monotonic() - began
+    last = time_of(here)
+    assert last > 5
+    wait_in(there, lambda: abs(time_of(there) - last) < 0.011)
+    assert session_of(program, comparison["session_id"])["global_time"] == pytest.approx(last, abs=0.011)
+    assert time_of(here) == last
+    assert len(sent) <= 10 * seconds + 2
+
+    program.call("PUT", f"{BASE}/{comparison['session_id']}/playback", {"state": "playing", "at": 8.0})
+    late = open_page(f"/compare/{comparison['session_id']}")
+    expect(late.get_by_role("button", name="Pause")).to_be_visible()
+    expect(late.locator("[data-sync-word]")).to_have_text("in step")
+    wait_in(late, lambda: abs(time_of(late) - session_of(program, comparison["session_id"])["global_time"]) < 0.5)
+    assert time_of(late) > 8
 
 
 def test_a_seek_before_a_change(viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]) -> None:
@@ -76,33 +103,3 @@ def test_a_seek_before_a_change(viewers: tuple[Page, Page], program: Program, co
             )
         here.locator("[data-lanes]").press("PageUp")
         wait_in(there, lambda moved=seconds + 10: time_of(there) == moved)  # type: ignore[misc]
-
-
-def test_scrubbing_ends_at_the_last(viewers: tuple[Page, Page], program: Program, comparison: dict[str, Any]) -> None:
-    here, there = viewers
-    sent: list[str] = []
-    here.on("request", lambda request: sent.append(request.url) if "global-seek" in request.url else None)
-    lanes: Any = here.locator("[data-lanes]").bounding_box()
-    here.mouse.move(lanes["x"] + 40, lanes["y"] + 12)
-    began = time.monotonic()
-    here.mouse.down()
-    for step in range(60):
-        here.mouse.move(lanes["x"] + 40 + step * 12, lanes["y"] + 12)
-    here.mouse.up()
-    expect(here.locator("[data-sync-word]")).to_have_text("on the frame")
-    seconds = time.monotonic() - began
-    last = time_of(here)
-    assert last > 5
-    wait_in(there, lambda: abs(time_of(there) - last) < 0.011)
-    assert session_of(program, comparison["session_id"])["global_time"] == pytest.approx(last, abs=0.011)
-    assert time_of(here) == last
-    assert len(sent) <= 10 * seconds + 2
-
-
-def test_a_late_viewer_joins_where_it_plays(open_page: OpenPage, program: Program, comparison: dict[str, Any]) -> None:
-    program.call("PUT", f"{BASE}/{comparison['session_id']}/playback", {"state": "playing", "at": 8.0})
-    page = open_page(f"/compare/{comparison['session_id']}")
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    expect(page.locator("[data-sync-word]")).to_have_text("in step")
-    wait_in(page, lambda: abs(time_of(page) - session_of(program, comparison["session_id"])["global_time"]) < 0.5)
-    assert time_of(page) > 8

@@ -186,24 +186,7 @@ def test_refusals_say_why_and_throttled_calls_are_sent_later(open_page: OpenPage
 
 
 @pytest.mark.services
-def test_without_a_socket_the_list_is_polled_and_says_so(open_page: OpenPage, backstage: Backstage) -> None:
-    job = backstage.make(owner=ACCOUNT, status="processing", progress=5)
-    page = open_page("/compare", quiet=False)
-    page.route_web_socket("**/ws/jobs/", lambda socket: socket.close(code=1011))
-    page.goto("/jobs")
-    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=60_000)
-    expect(page.locator("[data-live-word]")).to_be_hidden()
-    backstage.progress(job=job, percent=60, message="Asked for")
-    expect(row(page, job)).to_contain_text("Asked for", timeout=60_000)
-    backstage.complete(job=job)
-    new = backstage.make(owner=ACCOUNT, status="queued")
-    expect(status(page, job)).to_have_text("Completed", timeout=60_000)
-    expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=60_000)
-    assert row(page, new).count() == 0
-
-
-@pytest.mark.services
-def test_changes_during_a_lost_connection_are_shown_afterwards(open_page: OpenPage, backstage: Backstage) -> None:
+def test_a_lost_connection_is_made_up_for_and_its_lack_said(open_page: OpenPage, backstage: Backstage) -> None:
     job, gone, stays = (backstage.make(owner=ACCOUNT, status="processing", name=f"Match {n}") for n in range(3))
     deleted = backstage.make(owner=ACCOUNT, status="failed")
     sockets: list[WebSocketRoute] = []
@@ -246,6 +229,20 @@ def test_changes_during_a_lost_connection_are_shown_afterwards(open_page: OpenPa
     note.get_by_role("button", name="Try again").click()
     expect(row(page, new)).to_be_visible()
     expect(note).to_have_count(0)
+
+    page.goto("/compare")
+    polled = backstage.make(owner=ACCOUNT, status="processing", progress=5)
+    page.route_web_socket("**/ws/jobs/", lambda socket: socket.close(code=1011))
+    page.goto("/jobs")
+    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=60_000)
+    expect(page.locator("[data-live-word]")).to_be_hidden()
+    backstage.progress(job=polled, percent=60, message="Asked for")
+    expect(row(page, polled)).to_contain_text("Asked for", timeout=60_000)
+    backstage.complete(job=polled)
+    new = backstage.make(owner=ACCOUNT, status="queued")
+    expect(status(page, polled)).to_have_text("Completed", timeout=60_000)
+    expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=60_000)
+    assert row(page, new).count() == 0
 
 
 @pytest.mark.services

@@ -178,7 +178,7 @@ def test_a_video_is_dubbed_compared_and_kept(open_page: OpenPage, files: dict[st
 
 
 @pytest.mark.services
-def test_what_is_wrong_is_said_beside_it_and_mended(open_page: OpenPage, files: dict[str, Path]) -> None:
+def test_what_is_wrong_is_said_beside_it_on_a_desk_and_a_phone(open_page: OpenPage, files: dict[str, Path]) -> None:
     page = begin(open_page, files, "line", "note")
     for _ in range(2):
         page.locator("[data-add-segment]").click()
@@ -201,6 +201,27 @@ def test_what_is_wrong_is_said_beside_it_and_mended(open_page: OpenPage, files: 
     page.get_by_role("button", name="Use the whole sound").click()
     type_into(page, "start", "soon")
     expect(page.locator("#says-start")).to_contain_text("A time such as 0:38.600")
+
+    page = open_page("/account", size=PHONE)
+    page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
+    page.wait_for_url("**/pro")
+    expect(page.get_by_role("heading", name="New run")).to_be_visible()
+    page.locator("[data-choose-video]").set_input_files(files["long"])
+    expect(page.get_by_role("heading", level=1)).to_have_attribute("title", files["long"].stem)
+    expect(page.locator("[data-add-segment]")).to_be_enabled()
+    expect_fine(page)
+    page.locator("[data-add-sounds]").set_input_files([files["line"], files["note"]])
+    expect(page.locator("[data-sound-list] li")).to_have_count(2)
+    page.locator("[data-process]").click(force=True)
+    expect(page.locator("[data-toasts]")).to_contain_text("Add a segment first.")
+    make_segments(page, 0.6, 2, length=0.8)
+    segments(page).first.click()
+    type_into(page, "end", "0.5")
+    segments(page).nth(1).click()
+    page.locator("[data-process]").click(force=True)
+    expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
+    expect(page.locator("#says-start")).to_contain_text("It ends before it begins.")
+    expect_fine(page)
 
 
 @pytest.mark.services
@@ -293,30 +314,6 @@ def test_another_video_keeps_what_was_made(open_page: OpenPage, files: dict[str,
         video = "document.querySelector('[data-before]')"
         page.wait_for_function(f"() => {video}.currentTime > 2.7")
         page.wait_for_function(f"() => !{video}.paused && {video}.currentTime < 2.5")
-
-
-@pytest.mark.services
-def test_a_phone_has_room_and_says_why_it_cannot_be_sent(open_page: OpenPage, files: dict[str, Path]) -> None:
-    page = open_page("/account", size=PHONE)
-    page.locator("#plan").get_by_role("link", name="Pro lip-sync").click()
-    page.wait_for_url("**/pro")
-    expect(page.get_by_role("heading", name="New run")).to_be_visible()
-    page.locator("[data-choose-video]").set_input_files(files["long"])
-    expect(page.get_by_role("heading", level=1)).to_have_attribute("title", files["long"].stem)
-    expect(page.locator("[data-add-segment]")).to_be_enabled()
-    expect_fine(page)
-    page.locator("[data-add-sounds]").set_input_files([files["line"], files["note"]])
-    expect(page.locator("[data-sound-list] li")).to_have_count(2)
-    page.locator("[data-process]").click(force=True)
-    expect(page.locator("[data-toasts]")).to_contain_text("Add a segment first.")
-    make_segments(page, 0.6, 2, length=0.8)
-    segments(page).first.click()
-    type_into(page, "end", "0.5")
-    segments(page).nth(1).click()
-    page.locator("[data-process]").click(force=True)
-    expect(page.locator("[data-toasts]")).to_contain_text("1 to mend.")
-    expect(page.locator("#says-start")).to_contain_text("It ends before it begins.")
-    expect_fine(page)
 
 
 @pytest.mark.services
