@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, WebSocketRoute, expect
+from playwright.sync_api import Route, WebSocketRoute, expect
 
 from tests.browser.conftest import OpenPage
 from tests.browser.expecting import BROKEN
@@ -13,14 +13,8 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.services
 
 
-@pytest.fixture
-def page(open_page: OpenPage) -> Page:
-    """A page to leave for one whose requests are intercepted from their beginning."""
-    return open_page("/compare", quiet=False)
-
-
-def test_without_a_network_a_banner_says_so_and_failures_say_why(page: Page, comparison: dict[str, Any]) -> None:
-    page.goto(f"/compare/{comparison['session_id']}")
+def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPage, comparison: dict[str, Any]) -> None:
+    page = open_page(f"/compare/{comparison['session_id']}", quiet=False)
     wait_until_standing(page)
     page.context.set_offline(True)
     expect(page.locator("[data-offline]")).to_be_visible()
@@ -32,27 +26,8 @@ def test_without_a_network_a_banner_says_so_and_failures_say_why(page: Page, com
     page.locator("[data-lanes]").press("ArrowRight")
     toasts = page.locator("[data-toasts]")
     expect(toasts).to_contain_text("Something broke. The fault is ours and has been noted (request 7f3a)")
+    page.unroute("**/global-seek")
 
-
-def test_without_a_socket_the_page_polls_unless_its_session_ended(page: Page, comparison: dict[str, Any]) -> None:
-    code, opened = 1011, []
-
-    def refuse(socket: WebSocketRoute) -> None:
-        opened.append(socket)
-        socket.close(code=code)
-
-    page.route_web_socket("**/ws/sessions/**", refuse)
-    page.goto(f"/compare/{comparison['session_id']}")
-    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=60_000)
-    code = 4401
-    opened.clear()
-    page.reload()
-    expect(page.locator("[data-live-state]")).to_contain_text("Your session has ended")
-    page.wait_for_function("() => performance.now() > 4000")
-    assert len(opened) == 1
-
-
-def test_a_video_or_a_list_that_cannot_be_loaded_can_be_tried_again(page: Page, comparison: dict[str, Any]) -> None:
     gone = comparison["vods"][1]["stream_url"].split("?")[0]
     refused: list[str] = []
 
@@ -61,7 +36,7 @@ def test_a_video_or_a_list_that_cannot_be_loaded_can_be_tried_again(page: Page, 
         route.fulfill(status=404, body="")
 
     page.route(f"**{gone}*", refuse)
-    page.goto(f"/compare/{comparison['session_id']}")
+    page.reload()
     note = page.locator("[data-pane=B] [data-note]")
     # The page retries once, with a fresh address.
     wait_until(lambda: page.evaluate("true") and len(refused) > 1, 20, "the page's own second try")
@@ -78,3 +53,19 @@ def test_a_video_or_a_list_that_cannot_be_loaded_can_be_tried_again(page: Page, 
     page.unroute("**/library-files*")
     page.get_by_role("button", name="Try again").click()
     expect(page.locator("[data-grid] li")).to_have_count(6)
+
+    code, opened = 1011, []
+
+    def refuse_socket(socket: WebSocketRoute) -> None:
+        opened.append(socket)
+        socket.close(code=code)
+
+    page.route_web_socket("**/ws/sessions/**", refuse_socket)
+    page.goto(f"/compare/{comparison['session_id']}")
+    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=60_000)
+    code = 4401
+    opened.clear()
+    page.reload()
+    expect(page.locator("[data-live-state]")).to_contain_text("Your session has ended")
+    page.wait_for_function("() => performance.now() > 4000")
+    assert len(opened) == 1

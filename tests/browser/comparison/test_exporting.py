@@ -1,11 +1,10 @@
 """Exporting a video of a comparison by its page: what is in the file is what the page shows."""
 
 from pathlib import Path
-from typing import Any
 
 import av
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from sessions_app.comparison.export.layouts import arrange
 from tests.browser.conftest import OpenPage
@@ -22,19 +21,13 @@ STANDS_AT = """(T) =>
     Math.abs(Number(document.querySelector("[data-lanes]").getAttribute("aria-valuenow")) - T) < 0.006"""
 
 
-def ask_for(page: Page, layout: str) -> Any:
-    page.get_by_role("button", name="Export").click()
-    dialog = page.get_by_role("dialog", name="Export a video")
-    dialog.get_by_text(layout, exact=True).click()
-    dialog.get_by_label("From", exact=True).fill(f"0:{START}")
-    dialog.get_by_label("To", exact=True).fill(str(START + SECONDS))
-    return dialog
-
-
 def test_each_tenth_frame_is_what_the_page_shows(open_page: OpenPage, address: str, tmp_path: Path) -> None:
     page = open_page(address, quiet=False)
     wait_until_standing(page)
-    dialog = ask_for(page, "Wipe")
+    page.get_by_role("button", name="Export").click()
+    dialog = page.get_by_role("dialog", name="Export a video")
+    dialog.get_by_text("Wipe", exact=True).click()
+    dialog.get_by_label("From", exact=True).fill(f"0:{START}")
     dialog.get_by_label("To", exact=True).fill("1:00:00")
     dialog.get_by_role("button", name="Export", exact=True).click()
     expect(dialog.get_by_text("The last VOD ends at")).to_be_visible()

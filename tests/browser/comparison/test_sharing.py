@@ -18,8 +18,7 @@ pytestmark = pytest.mark.services
 @pytest.fixture
 def guest(backstage: Backstage) -> str:
     """The session of a person who is nobody's friend yet."""
-    found: str = backstage.person_session(name="guest")
-    return found
+    return str(backstage.person_session(name="guest"))
 
 
 @pytest.fixture
@@ -34,20 +33,15 @@ def expect_ended(page: Page) -> None:
     assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.readyState === 0)")
 
 
-def invite(page: Page, rights: str) -> None:
-    """By the dialog, as the owner does it."""
-    page.get_by_role("button", name="Share").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("User name").fill("guest")
-    dialog.get_by_label("May", exact=True).select_option(label=rights)
-    dialog.get_by_role("button", name="Invite").click()
-    expect(dialog.get_by_role("button", name="Remove guest")).to_be_visible()
-    dialog.get_by_role("button", name="Close").click()
-
-
 def test_a_guest_watches_comments_and_is_mentioned(open_page: OpenPage, guest: str, address: str) -> None:
     host = open_page(address)
-    invite(host, "Watch and comment")
+    click(host, "Share")
+    dialog = host.get_by_role("dialog")
+    dialog.get_by_label("User name").fill("guest")
+    dialog.get_by_label("May", exact=True).select_option(label="Watch and comment")
+    click(dialog, "Invite")
+    expect(dialog.get_by_role("button", name="Remove guest")).to_be_visible()
+    click(dialog, "Close")
     there = open_page("/compare", session=guest)
     expect(there.locator("tbody tr")).to_contain_text("watcher, you may watch")
     there.get_by_role("link", name="Match 2041").click()
@@ -105,8 +99,11 @@ def test_rights_change_while_one_watches(open_page: OpenPage, program: Program, 
     there.get_by_role("button", name="B one frame later").click()
     expect(there.get_by_label("Offset of B in seconds")).not_to_have_value("+2.484 s")
 
-    host = open_page(address)
-    click(host, "Share", "Remove guest")
+    host = open_page(address, size=PHONE)
+    click(host, "Share")
+    box: Any = host.get_by_label("User name").bounding_box()
+    assert box["width"] >= 150
+    click(host, "Remove guest")
     expect_ended(there)
     there.reload()
     expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
@@ -134,22 +131,16 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     expect(host.get_by_role("button", name="Following")).to_be_hidden()
 
 
-def make_link(page: Page, rights: str, password: str = "") -> str:
-    """By the dialog, as the owner does it; its path."""
-    page.get_by_role("button", name="Share").click()
-    dialog = page.get_by_role("dialog")
-    dialog.get_by_label("Visitors may").select_option(label=rights)
-    dialog.get_by_label("Password, if").fill(password)
-    dialog.get_by_role("button", name="Make a link").click()
-    address = dialog.locator("[data-link-url]").inner_text()
-    expect(dialog.get_by_role("list", name="Links").get_by_role("listitem")).to_have_count(1)
-    dialog.get_by_role("button", name="Close").click()
-    return f"/r/{address.rsplit('/', 1)[1]}"
-
-
 def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_page: OpenPage, address: str) -> None:
     host = open_page(address)
-    link = make_link(host, "Watch and comment", "open sesame")
+    click(host, "Share")
+    dialog = host.get_by_role("dialog")
+    dialog.get_by_label("Visitors may").select_option(label="Watch and comment")
+    dialog.get_by_label("Password, if").fill("open sesame")
+    click(dialog, "Make a link")
+    link = f"/r/{dialog.locator('[data-link-url]').inner_text().rsplit('/', 1)[1]}"
+    expect(dialog.get_by_role("list", name="Links").get_by_role("listitem")).to_have_count(1)
+    click(dialog, "Close")
     asked: list[dict[str, str]] = []
     there = open_page("/login", anonymous=True, size=PHONE, quiet=False, own=True)
     there.on("request", lambda request: asked.append(request.all_headers()))
@@ -176,11 +167,3 @@ def test_a_link_opens_on_a_phone_without_an_account_until_it_is_withdrawn(open_p
     expect_ended(there)
     there.goto(link)
     expect(there.get_by_role("heading", name="Page not found")).to_be_visible()
-
-
-def test_on_a_phone_one_sees_whom_one_invites(open_page: OpenPage, address: str) -> None:
-    page = open_page(address, size=PHONE)
-    page.get_by_role("button", name="Share").click()
-    box = page.get_by_label("User name").bounding_box()
-    assert box
-    assert box["width"] >= 150

@@ -21,15 +21,9 @@ def wait_for_frame(pages: Sequence[Page], letter: str, frame: int) -> None:
 
 
 @pytest.fixture
-def editor(backstage: Backstage) -> str:
-    """Create a second person, before there is a comparison; returns the key of their browser session."""
-    return str(backstage.person_session(name="jonas"))
-
-
-@pytest.fixture
-def pages(open_page: OpenPage, program: Program, editor: str, comparison: dict[str, Any]) -> tuple[Page, Page]:
+def pages(open_page: OpenPage, program: Program, backstage: Backstage, comparison: dict[str, Any]) -> tuple[Page, Page]:
     """The comparison as its owner and as an editor have it open."""
-    address = f"/compare/{comparison['session_id']}"
+    address, editor = f"/compare/{comparison['session_id']}", backstage.person_session(name="jonas")
     program.call("POST", f"{BASE}/{comparison['session_id']}/shares", {"username": "jonas", "role": "editor"})
     owner, there = open_page(address), open_page(address, session=editor)
     for page in (owner, there):
