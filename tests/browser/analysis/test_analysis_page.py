@@ -149,36 +149,7 @@ def test_from_an_empty_list_a_file_becomes_an_analysis_with_what_was_asked(
 
 
 @pytest.mark.services
-def test_statuses_and_kinds_are_shown(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
-    made = {word: make(backstage, word.lower(), error=ERROR, progress=30)[0] for word in STATUSES}
-    made["Expired"] = make(backstage, "completed", hours=-1)[0]
-    workout, _ = make(backstage, "completed", "workout", fields={"video_id": video["id"]})
-    page = open_page("/analysis")
-    for word, session in made.items():
-        expect(state_of(page, session)).to_have_text(word)
-        expect(state_of(page, session).locator("svg")).to_be_visible()
-    for word, words in (
-        ("Processing", "30 %"), ("Completed", "24 h"), ("Expired", "has been deleted"),
-        ("Failed", "There is no picture in this file. Choose a file with a picture"),
-    ):  # fmt: skip
-        expect(row(page, made[word])).to_contain_text(words)
-    expect(row(page, made["Paused"]).get_by_role("button", name="Resume")).to_be_visible()
-    expect(row(page, made["Completed"]).get_by_role("link", name="Open")).to_be_visible()
-    expect(row(page, workout).locator(".kind img")).to_be_visible()
-    lines = page.locator("[data-session]")
-    expect(lines).to_have_count(len(made) + 1)
-    page.get_by_role("navigation", name="Kind").get_by_role("link", name="Workout").click()
-    expect(lines).to_have_count(1)
-    expect(row(page, workout)).to_be_visible()
-    page.reload()
-    expect(page.get_by_role("link", name="Workout", exact=True)).to_have_attribute("aria-current", "true")
-    expect(lines).to_have_count(1)
-    page.go_back()
-    expect(lines).to_have_count(len(made) + 1)
-
-
-@pytest.mark.services
-def test_the_list_is_live_and_cancels_and_deletes(open_page: OpenPage, backstage: Backstage) -> None:
+def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
     done, job = make(backstage, "processing", progress=20, minutes=1)
     page = open_page("/analysis")
     expect(row(page, done)).to_contain_text("min left")
@@ -210,31 +181,35 @@ def test_the_list_is_live_and_cancels_and_deletes(open_page: OpenPage, backstage
     expect(page.locator("[data-new]")).to_be_focused()
     assert backstage.status(job=job) is None
 
-
-@pytest.mark.services
-def test_the_list_says_what_failed_and_what_to_do(open_page: OpenPage, backstage: Backstage) -> None:
-    session, _ = make(backstage, "processing")
-    page = open_page("/account", quiet=False)
-    page.route(f"**{API}/sessions*", lambda route: route.fulfill(status=500, json=BROKEN), times=1)
+    made = {word: make(backstage, word.lower(), error=ERROR, progress=30)[0] for word in STATUSES}
+    made["Expired"] = make(backstage, "completed", hours=-1)[0]
+    workout, _ = make(backstage, "completed", "workout", fields={"video_id": video["id"]})
     page.goto("/analysis")
-    note = page.get_by_role("alert")
-    expect_texts(note, "Your analyses could not be listed.", "request 7f3a")
-    note.get_by_role("button", name="Try again").click()
-    expect(row(page, session)).to_be_visible()
-    expect(note).to_have_count(0)
-    page.context.set_offline(True)
-    expect(page.locator("[data-offline]")).to_be_visible()
-    cancel = row(page, session).get_by_role("button", name="Cancel")
-    cancel.click()
-    note = row(page, session).get_by_role("alert")
-    expect_texts(note, "It was not cancelled.", "The server cannot be reached. Check the network")
-    page.context.set_offline(False)
-    cancel.click()
-    expect(state_of(page, session)).to_have_text("Cancelled")
+    for word, session in made.items():
+        expect(state_of(page, session)).to_have_text(word)
+        expect(state_of(page, session).locator("svg")).to_be_visible()
+    for word, words in (
+        ("Processing", "30 %"), ("Completed", "24 h"), ("Expired", "has been deleted"),
+        ("Failed", "There is no picture in this file. Choose a file with a picture"),
+    ):  # fmt: skip
+        expect(row(page, made[word])).to_contain_text(words)
+    expect(row(page, made["Paused"]).get_by_role("button", name="Resume")).to_be_visible()
+    expect(row(page, made["Completed"]).get_by_role("link", name="Open")).to_be_visible()
+    expect(row(page, workout).locator(".kind img")).to_be_visible()
+    lines = page.locator("[data-session]")
+    expect(lines).to_have_count(len(made) + 1)
+    page.get_by_role("navigation", name="Kind").get_by_role("link", name="Workout").click()
+    expect(lines).to_have_count(1)
+    expect(row(page, workout)).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("link", name="Workout", exact=True)).to_have_attribute("aria-current", "true")
+    expect(lines).to_have_count(1)
+    page.go_back()
+    expect(lines).to_have_count(len(made) + 1)
 
 
 @pytest.mark.services
-def test_a_video_of_the_library_is_found_and_analysed_as_a_workout(
+def test_a_video_of_the_library_is_found_and_its_work_followed_to_the_result(
     open_page: OpenPage, backstage: Backstage, program: Program, video: dict[str, Any]
 ) -> None:
     # The analysis is deleted while a request may be under way, which the browser logs as an error.
@@ -263,15 +238,58 @@ def test_a_video_of_the_library_is_found_and_analysed_as_a_workout(
     program.call("DELETE", f"{API}/cleanup/{session}")
     expect(page.get_by_role("heading", name="This analysis is not here any more")).to_be_visible()
 
+    session, job = make(backstage, "processing", progress=20, minutes=1, fields={"video_id": video["id"]})
+    answer(page, "highlights", found("highlights", video))
+    page.goto(f"/analysis/{session}")
+    page.evaluate("window.stays = true")
+    work = page.get_by_role("region", name="Progress")
+    expect(work).to_contain_text("4 min left")
+    backstage.progress(job=job, percent=50, message="Analyzing segment 13/20")
+    expect(work).to_contain_text("Analyzing segment 13/20")
+    expect(work).to_contain_text(re.compile(r"50 % · \d+ s left"))
+    expect(page).to_have_title(re.compile("^50 % · Match 2041"))
+    expect(work.locator("img")).to_be_visible()
+    backstage.change(job=job, progress=40)
+    expect(page.locator("[data-status]")).to_have_text("Processing")
+    assert work.locator("progress").evaluate("(bar) => bar.value") == 50
+    backstage.end_analysis(session=session, data=found("highlights", None))
+    expect(page.get_by_role("heading", name="Scores over time")).to_be_visible()
+    expect(page.locator("[data-status]")).to_have_text("Completed")
+    assert page.evaluate("window.stays") is True
+    error = {"error": "Something broke."}
+    page.route(f"**{API}/results/*", lambda route: route.fulfill(status=500, json=error), times=1)
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("The result could not be loaded.")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Scores over time")).to_be_visible()
+
 
 @pytest.mark.services
-def test_a_file_that_is_too_large_is_not_sent_and_an_upload_is_paused_resumed_and_stopped(
+def test_the_list_says_what_failed_a_too_large_file_is_not_sent_and_an_upload_is_stopped(
     open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path
 ) -> None:
     sent: list[str] = []
     # A page that Playwright fulfils has no live channel: Chromium takes its origin for another one.
     page = open_page("/account", quiet=False)
     page.on("request", lambda request: sent.append(request.method) if "/tus/" in request.url else None)
+    session, _ = make(backstage, "processing")
+    page.route(f"**{API}/sessions*", lambda route: route.fulfill(status=500, json=BROKEN), times=1)
+    page.goto("/analysis")
+    note = page.get_by_role("alert")
+    expect_texts(note, "Your analyses could not be listed.", "request 7f3a")
+    note.get_by_role("button", name="Try again").click()
+    expect(row(page, session)).to_be_visible()
+    expect(note).to_have_count(0)
+    page.context.set_offline(True)
+    expect(page.locator("[data-offline]")).to_be_visible()
+    cancel = row(page, session).get_by_role("button", name="Cancel")
+    cancel.click()
+    note = row(page, session).get_by_role("alert")
+    expect_texts(note, "It was not cancelled.", "The server cannot be reached. Check the network")
+    page.context.set_offline(False)
+    cancel.click()
+    expect(state_of(page, session)).to_have_text("Cancelled")
+    backstage.delete_analysis(session=session)
 
     def with_limit(route: Route) -> None:
         response = route.fetch()
@@ -300,7 +318,7 @@ def test_a_file_that_is_too_large_is_not_sent_and_an_upload_is_paused_resumed_an
 
 
 @pytest.mark.services
-def test_work_is_paused_resumed_and_cancelled(open_page: OpenPage, backstage: Backstage) -> None:
+def test_work_is_paused_and_cancelled_has_failed_or_expired(open_page: OpenPage, backstage: Backstage) -> None:
     session, job = make(backstage, "queued")
     page = open_page(f"/analysis/{session}")
     work, status = page.get_by_role("region", name="Progress"), page.locator("[data-status]")
@@ -320,40 +338,8 @@ def test_work_is_paused_resumed_and_cancelled(open_page: OpenPage, backstage: Ba
     page.get_by_role("link", name="New analysis").click()
     expect(page.get_by_role("dialog", name="New analysis")).to_be_visible()
 
-
-@pytest.mark.services
-def test_the_work_is_followed_to_its_result(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
-    session, job = make(backstage, "processing", progress=20, minutes=1, fields={"video_id": video["id"]})
-    page = open_page("/account", quiet=False)
-    answer(page, "highlights", found("highlights", video))
-    page.goto(f"/analysis/{session}")
-    page.evaluate("window.stays = true")
-    work = page.get_by_role("region", name="Progress")
-    expect(work).to_contain_text("4 min left")
-    backstage.progress(job=job, percent=50, message="Analyzing segment 13/20")
-    expect(work).to_contain_text("Analyzing segment 13/20")
-    expect(work).to_contain_text(re.compile(r"50 % · \d+ s left"))
-    expect(page).to_have_title(re.compile("^50 % · Match 2041"))
-    expect(work.locator("img")).to_be_visible()
-    backstage.change(job=job, progress=40)
-    expect(page.locator("[data-status]")).to_have_text("Processing")
-    assert work.locator("progress").evaluate("(bar) => bar.value") == 50
-    backstage.end_analysis(session=session, data=found("highlights", None))
-    expect(page.get_by_role("heading", name="Scores over time")).to_be_visible()
-    expect(page.locator("[data-status]")).to_have_text("Completed")
-    assert page.evaluate("window.stays") is True
-    error = {"error": "Something broke."}
-    page.route(f"**{API}/results/*", lambda route: route.fulfill(status=500, json=error), times=1)
-    page.reload()
-    expect(page.get_by_role("alert")).to_contain_text("The result could not be loaded.")
-    page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_role("heading", name="Scores over time")).to_be_visible()
-
-
-@pytest.mark.services
-def test_one_that_failed_has_expired_or_is_deleted_says_so(open_page: OpenPage, backstage: Backstage) -> None:
     session, job = make(backstage, "processing")
-    page = open_page(f"/analysis/{session}")
+    page.goto(f"/analysis/{session}")
     expect(page.locator("[data-status]")).to_have_text("Processing")
     backstage.fail(job=job, **ERROR)
     note = page.get_by_role("alert")
@@ -505,10 +491,7 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
         expect(page.get_by_text("Nothing in it repeats itself, so nothing was counted.")).to_be_visible()
         expect(page.locator("[data-bars]")).to_be_hidden()
         expect(page.get_by_text("0 repetitions", exact=True)).to_be_visible()
-
-
-@pytest.mark.services
-def test_a_short_reel_can_be_made_longer(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
+    # A short reel can be made longer.
     data = found("highlights", video)
     data["highlights"] = data["highlights"][:1]
     session, _ = make(backstage, "completed", fields={
