@@ -98,7 +98,7 @@ def main() -> None:
         return str(job.pk)
 
     def analysis(
-        owner: str, status: str, kind: str = "highlights", hours: float = 24, announce: bool = True, *,
+        owner: str, status: str, kind: str = "highlights", hours: float = 24, *,
         fields: dict[str, Any] | None = None, **of_job: Any,
     ) -> list[str]:  # fmt: skip
         """The ids of an analysis and of its job, which came to ``status``; kept for ``hours`` from now."""
@@ -107,8 +107,7 @@ def main() -> None:
             owner=user(owner), analysis_type=kind, job_id=job, expires_at=Now() + timedelta(hours=hours),
             **{"name": "Match 2041", **(fields or {})},
         )  # fmt: skip
-        if announce:
-            publish(reload_job(UUID(job)))
+        publish(reload_job(UUID(job)))
         return [str(session.pk), job]
 
     def end_analysis(session: str, data: dict[str, Any]) -> bool:

@@ -23,7 +23,6 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required", "--mute-audio",
 ]  # fmt: skip
-BROWSER = Path(__file__).parent
 LOOP = pytest.StashKey[asyncio.AbstractEventLoop]()
 ACCOUNT, PASSWORD = "watcher", "a-password-for-the-browser"
 DESK, PHONE = (1440, 900), (360, 740)
@@ -89,7 +88,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
     Where a loop runs Django refuses the database, and no other can be run: other tests do both.
     """
-    if not item.path.is_relative_to(BROWSER):
+    if not item.path.is_relative_to(Path(__file__).parent):
         return (yield)
     asyncio._set_running_loop(item.session.stash.get(LOOP, None))
     try:

@@ -24,14 +24,12 @@ API = "/api/v1/videos"
 @pytest.fixture
 def moderator(backstage: Backstage) -> str:
     """The session of a moderator."""
-    key: str = backstage.person_session(name="mod", role="moderator")
-    return key
+    return str(backstage.person_session(name="mod", role="moderator"))
 
 
 @pytest.fixture
 def admin(backstage: Backstage) -> str:
-    key: str = backstage.person_session(name="boss", role="admin")
-    return key
+    return str(backstage.person_session(name="boss", role="admin"))
 
 
 @pytest.fixture
@@ -39,8 +37,7 @@ def put(backstage: Backstage, moderator: str) -> Callable[..., str]:
     """Puts a video into the catalogue."""
 
     def put_(title: str, **fields: Any) -> str:
-        video: str = backstage.catalogue_video(by="mod", title=title, **fields)
-        return video
+        return str(backstage.catalogue_video(by="mod", title=title, **fields))
 
     return put_
 

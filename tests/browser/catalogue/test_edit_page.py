@@ -33,8 +33,7 @@ def people(backstage: Backstage) -> dict[str, str]:
 
 @pytest.fixture
 def video(backstage: Backstage, people: dict[str, str]) -> str:
-    made: str = backstage.catalogue_video(by="mod", title="Round 7", category="Matches", tags=["mma"], duration=40)
-    return made
+    return str(backstage.catalogue_video(by="mod", title="Round 7", category="Matches", tags=["mma"], duration=40))
 
 
 @pytest.fixture

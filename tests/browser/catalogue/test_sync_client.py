@@ -33,8 +33,7 @@ def people(backstage: Backstage) -> dict[str, str]:
 
 @pytest.fixture
 def video(backstage: Backstage, people: dict[str, str]) -> str:
-    made: str = backstage.catalogue_video(by="mod", title="As made", tags=["mma", "first"])
-    return made
+    return str(backstage.catalogue_video(by="mod", title="As made", tags=["mma", "first"]))
 
 
 def begin(page: Page, video: str) -> Page:
