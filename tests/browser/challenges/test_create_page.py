@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.conftest import CHROMIUM, DESK, FLAGS, PHONE, OpenPage, evaluate_module
-from tests.browser.expecting import click, expect_fine, expect_texts, expect_visible
+from tests.browser.expecting import click, expect_fine, expect_texts, expect_visible, hold
 from tests.browser.test_accessibility import axe_findings
 from tests.support.clips import RECIPES, render_clip
 from tests.support.program import Program
@@ -146,25 +146,11 @@ def listened_to(open_page: OpenPage, **how: Any) -> tuple[Page, list[str], set[s
     return page, sent, there
 
 
-def hold(page: Page, pattern: str) -> Callable[[], None]:
-    """Hold the requests that match. The function that is returned continues them."""
-    held: list[Route] = []
-    is_held = True
-
-    def keep(route: Route) -> None:
-        if is_held:
-            held.append(route)
-        else:
-            route.fallback()
-
-    def let_go() -> None:
-        nonlocal is_held
-        is_held = False
-        for route in held:
-            route.continue_()
-
-    page.route(pattern, keep)
-    return let_go
+def let_go(page: Page, pattern: str, held: list[Route]) -> None:
+    """Continue the requests that are held, and hold no others."""
+    page.route(pattern, lambda route: route.continue_())
+    for route in held:
+        route.continue_()
 
 
 def wait_sent(page: Page, percent: int) -> None:
@@ -277,7 +263,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
             route.fallback()
 
     page.route("**/upload/*/chunk", fail_each_fourth)
-    let_go = hold(page, "**/upload/*/complete")
+    held = hold(page, "**/upload/*/complete")
     fill(page, clips)
     make(page)
     wait_sent(page, 15)
@@ -312,7 +298,7 @@ def test_an_interrupted_upload_sends_each_byte_once(open_page: OpenPage, program
         assert (upload["chunk_size"], upload["remaining_chunks"]) == (PIECE, [])
         pieces = [hashlib.sha256(content[at : at + PIECE]).hexdigest() for at in range(0, len(content), PIECE)]
         assert digests_of(program, upload["session_id"]) == pieces
-    let_go()
+    let_go(page, "**/upload/*/complete", held)
     wait_made(page)
     expect(page.get_by_label("What statement 1 says")).to_have_value(TEXTS[0])
     expect(page.get_by_role("radio", name="The lie: statement 2")).to_be_checked()
@@ -397,7 +383,7 @@ def test_a_stopped_upload_leaves_nothing_behind(open_page: OpenPage, program: Pr
 
 
 @pytest.mark.services
-def test_another_device_recognizes_the_same_files(open_page: OpenPage, program: Program, clips: list[Path]) -> None:
+def test_another_device_or_tab_goes_on_with_the_work(open_page: OpenPage, program: Program, clips: list[Path]) -> None:
     sizes = [clip.stat().st_size for clip in clips[:2]]
     begun = program.call("POST", f"{VIDEOS}/upload-for-merge/initiate", {
         "video_count": 2, "video_filenames": ["a.mp4", "b.mp4"], "video_file_sizes": sizes, "video_durations": [4, 3],
@@ -417,6 +403,41 @@ def test_another_device_recognizes_the_same_files(open_page: OpenPage, program: 
     expect(page.get_by_role("alert")).to_contain_text("Say which one is the lie.")
     page.get_by_role("radio", name="The lie: statement 2").check()
     assert publish(page, program)["lie_statement_index"] == 1
+
+    page.goto("/challenges/new")
+    expect(page.get_by_role("heading", name="Statement 3")).to_be_visible()
+    box: Any = slot(page, 3).bounding_box()
+    shelf.drop(page, clips[1], clips[0], x=box["x"] + 60, y=box["y"] + 60)
+    # The first file goes to this statement, the second to a free one.
+    expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
+    expect(slot(page, 1)).to_contain_text("my clip 1.mp4")
+    slot(page, 3).get_by_role("radio").check()
+    page.get_by_role("button", name="Move statement 3 up").press("Enter")
+    expect(slot(page, 2)).to_contain_text("my clip 2.mp4")
+    expect(slot(page, 2).get_by_role("radio")).to_be_checked()
+    page.get_by_role("button", name="Move statement 2 down").press("Enter")
+    expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
+    expect(slot(page, 3).get_by_role("radio")).to_be_checked()
+    expect(page.get_by_role("button", name="Move statement 3 down")).to_be_focused()
+    expect(page.locator("[data-said]")).to_have_text("Moved. It is statement 3 now.")
+    page.get_by_role("button", name="Add a statement").press("Enter")
+    expect(page.get_by_label("Choose a clip for statement 4")).to_be_focused()
+    for number in (4, 2):
+        page.get_by_role("button", name=f"Remove statement {number}").press("Enter")
+    expect(page.locator("[data-slot]")).to_have_count(2)
+    expect(slot(page, 2).get_by_role("radio")).to_be_checked()
+    # A challenge has at least two statements.
+    page.get_by_role("button", name="Remove statement 1").press("Enter")
+    expect(page.locator("[data-slot]")).to_have_count(2)
+    page.wait_for_function(f"async () => (await ({KEPT})()).length === 3")
+    page.reload()
+    expect(slot(page, 2)).to_contain_text("my clip 2.mp4")
+    expect(slot(page, 2).get_by_role("radio")).to_be_checked()
+    other = page.context.new_page()
+    other.goto("/challenges/new")
+    expect(other.get_by_role("heading", name="A challenge is being made in another tab")).to_be_visible()
+    other.get_by_role("button", name="Go on here").click()
+    expect_visible(slot(other, 2).locator("video"), page.get_by_role("heading", name="It goes on in another tab"))
 
 
 @pytest.mark.services
@@ -493,43 +514,6 @@ def test_bad_choices_are_said_first(open_page: OpenPage, program: Program, clips
 
 
 @pytest.mark.services
-def test_statements_are_dropped_moved_and_go_on_in_another_tab(open_page: OpenPage, clips: list[Path]) -> None:
-    page = open_form(open_page)
-    box: Any = slot(page, 3).bounding_box()
-    shelf.drop(page, clips[1], clips[0], x=box["x"] + 60, y=box["y"] + 60)
-    # The first file goes to this statement, the second to a free one.
-    expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
-    expect(slot(page, 1)).to_contain_text("my clip 1.mp4")
-    slot(page, 3).get_by_role("radio").check()
-    page.get_by_role("button", name="Move statement 3 up").press("Enter")
-    expect(slot(page, 2)).to_contain_text("my clip 2.mp4")
-    expect(slot(page, 2).get_by_role("radio")).to_be_checked()
-    page.get_by_role("button", name="Move statement 2 down").press("Enter")
-    expect(slot(page, 3)).to_contain_text("my clip 2.mp4")
-    expect(slot(page, 3).get_by_role("radio")).to_be_checked()
-    expect(page.get_by_role("button", name="Move statement 3 down")).to_be_focused()
-    expect(page.locator("[data-said]")).to_have_text("Moved. It is statement 3 now.")
-    page.get_by_role("button", name="Add a statement").press("Enter")
-    expect(page.get_by_label("Choose a clip for statement 4")).to_be_focused()
-    for number in (4, 2):
-        page.get_by_role("button", name=f"Remove statement {number}").press("Enter")
-    expect(page.locator("[data-slot]")).to_have_count(2)
-    expect(slot(page, 2).get_by_role("radio")).to_be_checked()
-    # A challenge has at least two statements.
-    page.get_by_role("button", name="Remove statement 1").press("Enter")
-    expect(page.locator("[data-slot]")).to_have_count(2)
-    page.wait_for_function(f"async () => (await ({KEPT})()).length === 3")
-    page.reload()
-    expect(slot(page, 2)).to_contain_text("my clip 2.mp4")
-    expect(slot(page, 2).get_by_role("radio")).to_be_checked()
-    other = page.context.new_page()
-    other.goto("/challenges/new")
-    expect(other.get_by_role("heading", name="A challenge is being made in another tab")).to_be_visible()
-    other.get_by_role("button", name="Go on here").click()
-    expect_visible(slot(other, 2).locator("video"), page.get_by_role("heading", name="It goes on in another tab"))
-
-
-@pytest.mark.services
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 def test_axe_finds_nothing(open_page: OpenPage, clips: list[Path], size: tuple[int, int]) -> None:
     page = open_form(open_page, size=size)
@@ -544,10 +528,10 @@ def test_axe_finds_nothing(open_page: OpenPage, clips: list[Path], size: tuple[i
     fill(page, clips)
     page.get_by_label("Title").fill("A_title_without_a_space_" * 8)
     expect_step_fits()
-    let_go = hold(page, "**/upload/*/chunk")
+    held = hold(page, "**/upload/*/chunk")
     make(page)
     expect(page.locator(".file[data-state=sending]")).to_have_count(3)
     expect_step_fits()
-    let_go()
+    let_go(page, "**/upload/*/chunk", held)
     wait_made(page)
     expect_step_fits()
