@@ -1,7 +1,4 @@
-"""A browser's session cookie with the CSRF token beside it.
-
-tests/contract/test_roles.py tries every operation without that token.
-"""
+"""Sessions of browsers, with the CSRF token. tests/contract/test_roles.py tries every operation without it."""
 
 import pytest
 

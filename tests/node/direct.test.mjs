@@ -49,7 +49,7 @@ beforeEach(() => {
 
 const stack = () => new DirectStack({ size: SIZE, piece: PIECE, begin: () => ({ filename: "a.mp4" }) });
 
-/** What tus-js-client asks first of an upload that was begun before. */
+/** Send the first request of tus-js-client for an upload that was begun before. */
 const resume = (on = stack()) => on.createRequest("HEAD", AT).send();
 
 /** @param {string} status @param {number[]} remaining */

@@ -82,7 +82,7 @@ async function copy(from, to) {
   }
 }
 
-/** What changes a client's surroundings, by the word that names the client. */
+/** Changes of a client's surroundings, by the word before the client's name. */
 const TURNS = {
   restored: ({ about }, { video }) => Object.assign(about, { video }),
   calls: ({ about }, { left }) => Object.assign(about, { left }),

@@ -31,7 +31,7 @@ def test_a_box_is_moved_by_keys_or_lacking(open_page: OpenPage, comparison: dict
     expect(page.get_by_text("looked for in the whole picture")).to_be_visible()
     page.get_by_role("button", name="Find offsets").press("Enter")
     expect(page.get_by_role("region", name="Proposal for B")).to_be_visible(timeout=shelf.TAKEN_IN)
-    # By keys it goes on where the answer stands.
+    # The focus is on the answer, so that the keyboard continues there.
     expect(page.locator("[data-align] > [tabindex='-1']")).to_be_focused()
 
     before = box_of(page)

@@ -424,7 +424,7 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
     expect(row(page, "match_2041")).to_contain_text("The bytes are gone.")
     assert statuses(backstage) == ["cancelled", "cancelled", "failed"]
 
-    # Nothing goes into the library of another person who has signed in meanwhile.
+    # An upload does not continue into the library of another person who signs in.
     click(row(page, "match_2041"), "Remove")
     send_and_pause(page, large)
     session = {"name": "sessionid", "value": backstage.admin_session(), "url": program.address}
