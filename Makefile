@@ -133,10 +133,10 @@ bench: $(VENV)/.dev ## Measure against the goals (ONLY=P1)
 
 lock: ## Pin requirements/*.in anew
 	@for name in dev base production; do \
-		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 \
+		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-strip-extras --python-version 3.11 \
 			$$([ $$name = dev ] || echo -c requirements/dev.txt) requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 	@for name in pose easyocr torch; do \
-		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --python-version 3.11 --no-deps \
+		$(VENV)/bin/uv pip compile -q --generate-hashes --no-header --no-emit-index-url --no-strip-extras --python-version 3.11 --no-deps \
 			--torch-backend cpu requirements/$$name.in -o requirements/$$name.txt || exit 1; done
 
 release: $(VENV)/.dev ## Check, write the version, commit and tag (VERSION=1.2.0)

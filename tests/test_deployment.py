@@ -4,12 +4,16 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.conf import settings
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from pytest_check import check
 
 from tests.support.program import PROJECT_ROOT, clean_environment
 from vodplatform.settings.variables import BY_NAME
@@ -125,3 +129,16 @@ def run_in(root: Path, folder: Path, more: str = "") -> str:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_pip_finds_a_pin_for_each_extra_that_a_package_needs() -> None:
+    """With hashes, Debian 12's pip (23.0) refuses ``coverage[toml]`` where only ``coverage`` is pinned."""
+    lines = (PROJECT_ROOT / "requirements" / "dev.txt").read_text().splitlines()
+    pinned = [Requirement(line.rstrip("\\")) for line in lines if re.match(r"\w", line)]
+    pins = {canonicalize_name(pin.name): pin for pin in pinned if pin.marker is None or pin.marker.evaluate()}
+    assert "django" in pins
+    for name in pins:
+        for needed in map(Requirement, requires(name) or ()):
+            if needed.extras and (needed.marker is None or needed.marker.evaluate({"extra": ""})):
+                with check(f"{name} needs {needed}"):
+                    assert needed.extras <= pins[canonicalize_name(needed.name)].extras
