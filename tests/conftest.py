@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -277,6 +279,13 @@ def _static_files_are_listed_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", add_files_from_finders)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Throttles count a whole test in one window; at the turn of a minute they would let one more request through."""
+    moment = time.time()
+    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: moment))
 
 
 @pytest.fixture(autouse=True)
