@@ -203,7 +203,7 @@ class TestWhatIsTold:
 class TestManyViewers:
     async def cost(self, viewers: int, video: Video, title: str, by: User, monkeypatch: pytest.MonkeyPatch) -> int:
         """Count the SQL statements of a change until so many viewers of each audience and address have it."""
-        said: list[str] = []  # in all threads and on all connections
+        said: list[str] = []  # statements of all threads and connections
         execute = CursorWrapper.execute
 
         def noted(cursor: CursorWrapper, sql: Any, params: Any = None) -> Any:
