@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -255,11 +256,13 @@ run_child([sys.executable, "-c", {code!r}], on_message=lambda m: print(m[{said!r
 
     def test_what_is_said_while_the_parent_stands_still_is_heard(self) -> None:
         # A stopped process's wait for the pipes ends without a look at them when it goes on.
-        code = "import json, time; print(json.dumps({'n': 1}), flush=True); time.sleep(1); print(json.dumps({'n': 2}))"
+        waits = "import json, signal; signal.pthread_sigmask(signal.SIG_BLOCK, go := {signal.SIGUSR1})"
+        code = f"{waits}; print(json.dumps({{'n': 1}}), flush=True); signal.sigwait(go); print(json.dumps({{'n': 2}}))"
         with self.parent_of(code, "n") as process:
             assert process.stdout.readline() == "1\n"
             [child] = process.children()
             process.suspend()
+            child.send_signal(signal.SIGUSR1)
             wait_until(lambda: gone(child.pid))
             process.resume()
             assert process.stdout.read() == "2\n"

@@ -94,6 +94,12 @@ class TestAsking:
         assert nothing_was_queued()
 
 
+@pytest.fixture
+def recorded(owner: User, library: Library) -> ComparisonSession:
+    paths = [str(library.crew / name) for name in ("plain.mp4", "other.mp4")]
+    return make_session(owner, videos=[make_video(owner, duration=5, location=path) for path in paths])
+
+
 def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Let a small program do the aligner's part: ``code`` sees the request as ``request``."""
     program = f"import json, os, sys, pathlib, signal\nrequest = json.load(sys.stdin)\n{code}"
@@ -105,13 +111,6 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 class TestRunning:
     """What becomes of the job, by a stand-in for the aligner."""
 
-    @pytest.fixture
-    def session(self, owner: User, library: Library) -> ComparisonSession:
-        names = ("plain.mp4", "other.mp4")
-        return make_session(
-            owner, videos=[make_video(owner, duration=3, location=str(library.crew / name)) for name in names]
-        )
-
     def run(self, api: Api, session: ComparisonSession) -> dict[str, Any]:
         base = f"{BASE}/{session.session_id}"
         job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
@@ -119,7 +118,7 @@ class TestRunning:
         return api.get(f"{base}/alignments/{job_id}").json()
 
     def test_it_gets_the_files_and_its_evidence_is_kept(
-        self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, recorded: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         code = """
 pathlib.Path(request["evidence_dir"], "one.jpg").write_bytes(b"picture")
@@ -133,7 +132,7 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         # Offsets are found without pictures all the same.
         fault = JobFailed("not_found", "The file no longer exists.")
         monkeypatch.setattr(actors, "make_poster", Mock(side_effect=fault))
-        body = self.run(api, session)
+        body = self.run(api, recorded)
         assert (body["status"], body["progress"], body["refused"]) == ("completed", 100, None)
         found = body["proposals"][0]
         assert (found["vod_id"], found["offset"], found["confidence"]) == ("vod-2", -1.5, 0.9)
@@ -145,35 +144,35 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         assert (picture.status_code, picture.content, picture["Content-Type"]) == (200, b"picture", "image/jpeg")
 
     def test_an_aligner_that_gives_no_answer_fails_the_job(
-        self, api: Api, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch, settings: Any
+        self, api: Api, recorded: ComparisonSession, monkeypatch: pytest.MonkeyPatch, settings: Any
     ) -> None:
         stand_in(monkeypatch, 'print(json.dumps({"error": {"type": "x", "message": "vod-2 cannot be read."}}))')
-        body = self.run(api, session)
+        body = self.run(api, recorded)
         assert (body["status"], body["proposals"]) == ("failed", [])
         assert body["error"] == {"type": "vod_unreadable", "message": "vod-2 cannot be read."}
         stand_in(monkeypatch, "pass")
-        assert self.run(api, session)["error"]["type"] == "server_error"
+        assert self.run(api, recorded)["error"]["type"] == "server_error"
         settings.CHILD_SECONDS = 0.5
         stand_in(monkeypatch, "import time; time.sleep(100)")
-        body = self.run(api, session)
+        body = self.run(api, recorded)
         assert body["status"] == "failed"
         assert "longer" in body["error"]["message"]
 
     def test_a_file_that_went_away_is_named(
-        self, api: Api, session: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, recorded: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         (library.crew / "other.mp4").unlink()
-        body = self.run(api, session)
+        body = self.run(api, recorded)
         assert body["error"]["type"] == "vod_file_not_found"
         assert "vod-2" in body["error"]["message"]
 
-    def test_two_recordings_without_a_timer_are_refused(self, api: Api, session: ComparisonSession) -> None:
-        body = self.run(api, session)
+    def test_two_recordings_without_a_timer_are_refused(self, api: Api, recorded: ComparisonSession) -> None:
+        body = self.run(api, recorded)
         assert (body["status"], body["proposals"]) == ("completed", [])
         assert "vod-2" in body["refused"]["vod_ids"]
         assert body["refused"]["reason"]
         assert len(body["refused"]["message"]) > 10
-        url = f"{BASE}/{session.session_id}/alignments/{body['job_id']}/apply"
+        url = f"{BASE}/{recorded.session_id}/alignments/{body['job_id']}/apply"
         refused(api.post(url, {}), 409, "nothing_to_apply")
         assert not OffsetChange.objects.exists()
 
@@ -271,18 +270,11 @@ class TestPreview:
     """POST /api/sessions/multi-vod/{id}/timer-preview."""
 
     @pytest.fixture
-    def session(self, owner: User, library: Library) -> ComparisonSession:
-        names = ("plain.mp4", "other.mp4")
-        return make_session(
-            owner, videos=[make_video(owner, duration=5, location=str(library.crew / n)) for n in names]
-        )
-
-    @pytest.fixture
-    def url(self, session: ComparisonSession) -> str:
-        return f"{BASE}/{session.session_id}/timer-preview"
+    def url(self, recorded: ComparisonSession) -> str:
+        return f"{BASE}/{recorded.session_id}/timer-preview"
 
     def test_it_answers_what_the_box_reads_and_replaces_the_pictures_of_the_last_preview(
-        self, api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
+        self, api: Api, recorded: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in(monkeypatch, ECHO)
         response = api.post(url, {"roi": BOX})
@@ -296,7 +288,7 @@ class TestPreview:
         again = api.post(url, {"roi": BOX}).json()["readings"][0]["crop_url"]
         assert Api().get(again).status_code == 200
         assert Api().get(first["crop_url"]).status_code == 404
-        assert len(default_storage.listdir(f"previews/{session.session_id}")[0]) <= 2
+        assert len(default_storage.listdir(f"previews/{recorded.session_id}")[0]) <= 2
 
     def test_the_moments_are_each_vods_own(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(monkeypatch, ECHO)

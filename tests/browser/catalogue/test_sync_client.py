@@ -82,6 +82,11 @@ def test_two_tabs_are_two_replicas_and_go_on_where_the_sites_data_are_cleared(
     other.close()
     cleared = {"origin": program.address, "storageTypes": "indexeddb"}
     one.context.new_cdp_session(one).send("Storage.clearDataForOrigin", cleared)
+    # Also where the database is closed before the page hears of it.
+    one.evaluate("""() => {
+        const db = IDBDatabase.prototype, begin = db.transaction;
+        db.transaction = function (...given) { db.transaction = begin; this.close(); return begin.apply(this, given); };
+    }""")
     edit(one, "title", "Afterwards")
     assert wait_agreed(one)[0]["video"]["title"] == "Afterwards"
     one.reload()

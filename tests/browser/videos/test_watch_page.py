@@ -390,15 +390,15 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     page = watch(open_page, mine, quiet=False)
     page.keyboard.press("Space")
     choose_action(page, "Rename")
-    page.get_by_label("Name", exact=True).fill("תחילת המשחק")
+    page.get_by_label("Name", exact=True).fill("תחילת המשחק השני")
     page.get_by_label("Description", exact=True).fill("First line\nSecond line")
     page.get_by_label("Tags", exact=True).fill("ascent")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("heading", name="תחילת המשחק")).to_be_visible()
+    expect(page.get_by_role("heading", name="תחילת המשחק השני")).to_be_visible()
     assert page.locator("h1").evaluate("(e) => getComputedStyle(e).direction") == "rtl"
     expect(page.locator("[data-description]")).to_have_text("First line\nSecond line", use_inner_text=True)
     expect(page.get_by_role("link", name="ascent")).to_be_visible()
-    assert "תחילת המשחק" in page.title()
+    assert "תחילת המשחק השני" in page.title()
     assert is_playing(page)
     page.get_by_role("button", name="Tag").click()
     expect(page.get_by_label("Tags", exact=True)).to_be_focused()
@@ -424,7 +424,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     choose_action(page, "Delete")
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     page.wait_for_url("**/library")
-    expect(page.get_by_text("תחילת המשחק")).to_have_count(0)
+    expect(page.get_by_text("תחילת המשחק השני")).to_have_count(0)
 
 
 @pytest.mark.services

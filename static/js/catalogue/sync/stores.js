@@ -96,13 +96,25 @@ export class IndexedDbStore {
    * @returns {Promise<any>} the request's result, once it is on disk
    */
   async #within(mode, ask) {
-    const database = await this.#open();
+    const transaction = await this.#begin(mode);
     return new Promise((resolve, reject) => {
-      const transaction = database.transaction(TABLE, mode, { durability: "strict" });
       const asked = ask(transaction.objectStore(TABLE));
       transaction.oncomplete = () => resolve(asked.result);
       transaction.onabort = transaction.onerror = () => reject(transaction.error ?? asked.error);
     });
+  }
+
+  /** @param {IDBTransactionMode} mode */
+  async #begin(mode) {
+    const begin = async () => (await this.#open()).transaction(TABLE, mode, { durability: "strict" });
+    try {
+      return await begin();
+    } catch (error) {
+      // The database is closed before its `close` event arrives.
+      if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
+      this.#opened = null;
+      return begin();
+    }
   }
 }
 
