@@ -27,6 +27,7 @@ from sessions_app.comparison.timeline import Placement
 AGREE_SECONDS = 0.25  # sound that was captured beside its picture may be so far from it
 ALONE_CAP = 0.95  # of a method that nothing independent confirms
 DOUBTED_CAP = 0.85  # of a method where the other one could be used, and did not confirm it
+CLEARLY = 0.8  # probability from which one method's word stands against the other's
 MOST = 0.999
 # What the sound says against a timer that runs alike: not the same recording, or not the same event.
 BROKEN = {"not_one_recording", "speed_differs"}
@@ -173,34 +174,62 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
     # Over what both show, a drift that only the sound measures moves the offset by up to so much.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    evidence, readings = read.evidence + heard.evidence, read.readings + heard.readings
-    if abs(gap) > AGREE_SECONDS + drifted:
+    # What is compared is looked at: where the picture's offset counts, the sound's drift is kept.
+    seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
+    if abs(gap) <= read.error_bound + heard.error_bound + drifted:
+        best = heard if heard.error_bound <= read.error_bound else seen
+        confidence = min(MOST, 1 - (1 - read.confidence) * (1 - heard.confidence))
+        return _with_both(best, read, heard, confidence, "Timer and sound agree.")
+    if abs(gap) <= AGREE_SECONDS + drifted:
+        return _beside(seen, heard, gap)
+    sound_stands = stands_against(heard.confidence, read.confidence)
+    timer_stands = stands_against(read.confidence, heard.confidence)
+    if max(sound_stands, timer_stands) < CLEARLY:
         return Refusal(
             read.vod_id,
             "contradiction",
             f"{read.vod_id}: the timer says {read.offset:+.3f} s, the sound {heard.offset:+.3f} s. Look at what each "
             "rests on, and align by the one that you trust.",
-            readings,
-            evidence,
+            read.readings + heard.readings,
+            read.evidence + heard.evidence,
         )
-    notes = [read.note, heard.note]
-    if abs(gap) <= read.error_bound + heard.error_bound + drifted:
-        best = heard
-        confidence = min(MOST, 1 - (1 - read.confidence) * (1 - heard.confidence))
-    else:
-        # What is compared is looked at: the picture's offset counts, the sound's drift is kept.
-        best = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
-        confidence = min(ALONE_CAP, max(read.confidence, heard.confidence))
-        side = "later" if gap > 0 else "earlier"
-        notes.append(f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is.")
+    if sound_stands > timer_stands:
+        note = f"By the sound. The timer says {read.offset:+.3f} s, and is less sure: {read.confidence:.2f}."
+        return _with_both(heard, read, heard, min(DOUBTED_CAP, sound_stands), note)
+    note = f"By the timer. The sound says {heard.offset:+.3f} s, and is less sure: {heard.confidence:.2f}."
+    return _with_both(read, read, heard, min(DOUBTED_CAP, timer_stands), note)
+
+
+def stands_against(confidence: float, other: float) -> float:
+    """Probability that an answer of this ``confidence`` is right, given that it and the ``other`` are not both."""
+    return confidence * (1 - other) / (1 - confidence * other)
+
+
+def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
+    """Both found the same place, but not the same moment: a delay of sound against picture, or a mistake of either."""
+    # Another match is ruled out by the sound, and that was all the doubt in a clock that runs without a break.
+    sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
+    if stands_against(heard.confidence, sure) >= CLEARLY:
+        side = "earlier" if gap > 0 else "later"
+        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {read.confidence:.2f}."
+        return _with_both(heard, read, heard, heard.confidence, note)
+    side = "later" if gap > 0 else "earlier"
+    note = f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is."
+    if stands_against(sure, heard.confidence) < CLEARLY:
+        read = dataclasses.replace(read, error_bound=abs(gap) + heard.error_bound)
+    return _with_both(read, read, heard, read.confidence, note)
+
+
+def _with_both(best: Proposal, read: Proposal, heard: Proposal, confidence: float, note: str) -> Proposal:
+    """``best`` with what both methods rest on."""
     return dataclasses.replace(
         best,
         confidence=round(confidence, 4),
         agreeing=read.agreeing + heard.agreeing,
         samples=read.samples + heard.samples,
-        note=" ".join(note for note in ("Timer and sound agree.", *dict.fromkeys(notes)) if note),
-        readings=readings,
-        evidence=evidence,
+        note=_joined(note, best.note),
+        readings=read.readings + heard.readings,
+        evidence=read.evidence + heard.evidence,
     )
 
 

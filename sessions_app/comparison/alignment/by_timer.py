@@ -205,7 +205,7 @@ class _Aligner:
             tried.append(candidate)
             source.look_at(candidate.box)
             source.sample_trial(TRIAL_SAMPLES)
-            if len({s.value for s in source.samples if s.usable}) >= MIN_VALUES:
+            if len({choice.value for s in source.samples for choice in s.choices}) >= MIN_VALUES:
                 source.sample_near(source.even_times(), report)
                 clock.fit()
                 if clock.explained < EXPLAINED:

@@ -68,6 +68,14 @@ class TimerTrack:
                 # The second run only has to confirm the first.
                 self.refined[number] = self.refine(self.segments[number], 2 if number == numbers[0] else 1)
 
+    def look_again(self, numbers: Sequence[int]) -> None:
+        """Find the constants of these segments by two flips, where one was enough."""
+        for number in numbers:
+            known = self.refined.get(number)
+            if known is not None and known.flips < 2:
+                found = self.refine(self.segments[number], 2)
+                self.refined[number] = found if found is not None and found.flips >= 2 else None
+
     def constant(self, number: int) -> float:
         """The constant of a segment, to the frame where flips were found."""
         refined = self.refined.get(number)
@@ -169,18 +177,30 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         chosen.append(far)
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
+    low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
+    # One flip, which may have been shown late, is no word against others.
+    doubted = [pair for pair in bounds if pair not in agreed]
+    if doubted:
+        list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
+        low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
+    refined = [(a.refined[first], b.refined[second]) for first, second in bounds]
+    flips_agree = len(agreed) > 1 or any(one and two and min(one.flips, two.flips) >= 2 for one, two in refined)
+    return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree)
+
+
+def _refined_bounds(
+    a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, pairs: Sequence[tuple[int, int]]
+) -> tuple[float, float, list[tuple[int, int]], dict[tuple[int, int], tuple[float, float]]]:
+    """Bounds of the offset that the largest group of pairs shares, that group, and the bounds of each pair."""
     bounds: dict[tuple[int, int], tuple[float, float]] = {}
-    flips_agree = False
-    for pair in chosen:
+    for pair in pairs:
         first, second = a.refined.get(pair[0]), b.refined.get(pair[1])
         if first is None or second is None or first.is_split or second.is_split:
             continue
         slope = a.segments[pair[0]].slope
         ends = sorted((slope * (second.low - first.high), slope * (second.high - first.low)))
         bounds[pair] = ends[0], ends[1]
-        flips_agree |= min(first.flips, second.flips) >= 2
-    low, high, agreed = _common(bounds, hypothesis, a.frame + b.frame)
-    return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree or len(agreed) > 1)
+    return *_common(bounds, hypothesis, a.frame + b.frame), bounds
 
 
 def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sessions_app.comparison.alignment.reader import Reading
 
@@ -11,7 +11,9 @@ USABLE = 0.4  # confidence below which a reading is not even an argument
 TOUCH = 0.03  # seconds of overlap below which a reading neither supports a line nor speaks against it
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}  # in readings: below three a run is no clock, below two no pause
 MISS_COST = 1.0
-MISSES_IN_A_ROW = 3
+DRAWN_BEFORE = 1 / 30  # seconds, of the slowest picture rate of games
+MISSED_IN_A_ROW = 2.5  # readings, by their confidence
+WORTH = 0.05  # confidence from which a reading counts where others agree with it
 DISTINCT_VALUES = 3
 
 
@@ -33,10 +35,22 @@ class Sample:
         assert self.reading.value is not None
         return self.reading.value
 
+    @property
+    def choices(self) -> list[Reading]:
+        """What it may say, the likeliest first."""
+        return [r for r in (self.reading, *self.reading.others) if r.value is not None and r.confidence >= WORTH]
+
     def constant(self, slope: int) -> tuple[float, float]:
         """Bounds of c where the clock reads c + slope × time and a timer cuts off what is below its last digit."""
-        low = self.value - slope * self.time
-        return low, low + self.reading.resolution
+        return _constant(self.time, self.reading, slope)
+
+
+def _constant(time: float, reading: Reading, slope: int) -> tuple[float, float]:
+    assert reading.value is not None
+    # A picture of hundredths is drawn up to a frame before it is shown.
+    slack = max(0.0, DRAWN_BEFORE - reading.resolution) / 2
+    low = reading.value - slope * time
+    return low - slack, low + reading.resolution + slack
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +114,18 @@ def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> 
     explains, and pays for being one and for each reading inside that it does not explain. slopes: directions
     in which the clock may run; it may always stand still.
     """
-    usable = sorted((s for s in samples if s.usable), key=lambda s: s.time)
+    usable = sorted((s for s in samples if s.choices), key=lambda s: s.time)
     count = len(usable)
     best = [0.0] * (count + 1)
-    came_from: list[tuple[int, int] | None] = [None] * (count + 1)
+    came_from: list[tuple[int, int, tuple[float, float]] | None] = [None] * (count + 1)
     for start in range(count):
         if best[start] > best[start + 1]:
             best[start + 1], came_from[start + 1] = best[start], None
         for slope in (*slopes, 0):
-            for end, score in _extend(usable, start, slope):
-                if best[start] + score > best[end]:
-                    best[end], came_from[end] = best[start] + score, (start, slope)
+            for choice in usable[start].choices:
+                for end, score, bounds in _extend(usable, start, choice, slope):
+                    if best[start] + score > best[end]:
+                        best[end], came_from[end] = best[start] + score, (start, slope, bounds)
     segments: list[Segment] = []
     end = count
     while end > 0:
@@ -118,40 +133,57 @@ def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> 
         if step is None:
             end -= 1
             continue
-        segment = _polished(usable[step[0] : end], step[1])
+        start, slope, bounds = step
+        segment = _polished([_chosen(sample, slope, bounds) for sample in usable[start:end]], slope)
         if segment is not None:
             segments.append(segment)
-        end = step[0]
+        end = start
     return _joined(segments[::-1])
 
 
-def _extend(usable: Sequence[Sample], start: int, slope: int) -> list[tuple[int, float]]:
-    """Where a segment that starts at sample ``start`` may end, exclusive, and what it is worth then."""
-    low, high = usable[start].constant(slope)
-    score = usable[start].reading.confidence - SEGMENT_COST[slope]
-    values = {usable[start].value}
-    ends: list[tuple[int, float]] = []
-    missed = 0
+def _extend(
+    usable: Sequence[Sample], start: int, first: Reading, slope: int
+) -> list[tuple[int, float, tuple[float, float]]]:
+    """Where a segment may end, exclusive, that starts with the choice ``first`` of the sample ``start``, what it is
+    worth then, and the bounds of c."""
+    low, high = _constant(usable[start].time, first, slope)
+    score = first.confidence - SEGMENT_COST[slope]
+    values = {first.value}
+    ends: list[tuple[int, float, tuple[float, float]]] = []
+    missed = 0.0
     for number in range(start + 1, len(usable)):
-        sample = usable[number]
-        below, above = sample.constant(slope)
-        overlap = _overlap((below, above), (low, high))
-        if abs(overlap) < min(TOUCH, sample.reading.resolution / 4):
-            # All keyframes may share one phase of the second: then a clock off by a whole second only touches.
-            continue
-        if overlap > 0:
-            low, high = max(low, below), min(high, above)
-            score += sample.reading.confidence
-            values.add(sample.value)
-            missed = 0
+        found, touching = None, False
+        for choice in usable[number].choices:
+            below, above = _constant(usable[number].time, choice, slope)
+            overlap = _overlap((below, above), (low, high))
+            if abs(overlap) < min(TOUCH, choice.resolution / 4):
+                # All keyframes may share one phase of the second: then a clock off by a whole second only touches.
+                touching = True
+            elif overlap > 0:
+                found = choice, max(low, below), min(high, above)
+                break
+        if found is not None:
+            choice, low, high = found
+            score += choice.confidence
+            values.add(choice.value)
+            missed = 0.0
             if slope == 0 or len(values) >= DISTINCT_VALUES:
-                ends.append((number + 1, score))
-        else:
-            missed += 1
-            score -= MISS_COST
-            if missed >= MISSES_IN_A_ROW:
+                ends.append((number + 1, score, (low, high)))
+        elif not touching:
+            confidence = usable[number].choices[0].confidence
+            missed += confidence
+            score -= MISS_COST * confidence
+            if missed >= MISSED_IN_A_ROW:
                 break
     return ends
+
+
+def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
+    """The sample with what it says if a clock with these ``bounds`` of c ran."""
+    for choice in sample.choices:
+        if _overlap(_constant(sample.time, choice, slope), bounds) > 0:
+            return replace(sample, reading=choice)
+    return sample
 
 
 def _polished(samples: Sequence[Sample], slope: int) -> Segment | None:

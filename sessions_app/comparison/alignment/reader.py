@@ -6,7 +6,7 @@ import importlib
 import threading
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.timer_text import PROFILES, GameProfile, parse
+from sessions_app.comparison.alignment.likelihood import times_in
+from sessions_app.comparison.alignment.timer_text import PROFILES, GameProfile, is_separated, meanings, show
 
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"
@@ -27,6 +28,7 @@ BATCH = 2  # more costs memory (90 MB at 8) and gains a tenth
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
+SURE = 0.9  # confidence from which nothing else is looked for in a reading
 UNCLIP = 1.6  # the detector is trained on shrunken boxes (DB, arXiv:1911.08947)
 
 
@@ -37,12 +39,23 @@ class ReaderUnavailable(Exception):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a crop says. text: as read; value: seconds or None; confidence: 0 to 1, of the least sure
-    character; resolution: seconds of the last digit, 0 where there is no value."""
+    character; resolution: seconds of the last digit, 0 where there is no value; others: what else it may say,
+    the likeliest first, each with its own confidence."""
 
     text: str
     value: float | None
     confidence: float
     resolution: float
+    others: tuple[Reading, ...] = ()
+
+    @property
+    def is_separated(self) -> bool:
+        """Whether the text has the colon or point of a timer."""
+        return is_separated(self.text)
+
+    def chance_of(self, value: float) -> float:
+        """How probable it is that the crop says ``value``, 0 to 1, by what was read."""
+        return max((r.confidence for r in (self, *self.others) if r.value == value), default=0.0)
 
 
 class TimerReader(Protocol):
@@ -66,12 +79,20 @@ class TextBox:
     score: float
 
 
-def reading_of(text: str, confidence: float, profile: GameProfile) -> Reading:
-    """A reading from raw text: the confidence of repaired text is scaled down by its trust."""
-    value = parse(text, profile)
-    if value is None:
+def reading_of(
+    text: str, confidence: float, profile: GameProfile, times: Sequence[tuple[float, float]] = ()
+) -> Reading:
+    """A reading from raw text: the confidence of repaired text is scaled down by its trust.
+
+    times: what else it may be, (seconds, probability), the likeliest first.
+    """
+    found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in meanings(text, profile)]
+    known = {reading.value for reading in found}
+    found += [Reading(show(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]
+    if not found:
         return Reading(text, None, confidence, 0.0)
-    return Reading(text, value.seconds, confidence * value.trust, value.resolution)
+    best, *others = sorted(found, key=lambda reading: -reading.confidence)
+    return replace(best, text=text, others=tuple(others))
 
 
 class RapidReader:
@@ -96,21 +117,21 @@ class RapidReader:
             for start in range(0, len(numbers), BATCH):
                 part = numbers[start : start + BATCH]
                 lines = [cv2.resize(crops[n], (width, LINE_HEIGHT), interpolation=cv2.INTER_LINEAR) for n in part]
-                for n, (text, confidence) in zip(part, self._recognise(np.stack(lines)), strict=True):
-                    readings[n] = reading_of(text, confidence, profile)
+                scores = self._session.run(None, {"x": network_input(np.stack(lines))})[0]
+                for n, own in zip(part, scores, strict=True):
+                    readings[n] = self._reading(own, profile)
         return [readings[n] for n in range(len(crops))]
 
-    def _recognise(self, lines: NDArray[Any]) -> list[tuple[str, float]]:
-        """Greedy CTC decoding: text and the probability of its least sure character, per line."""
-        scores = self._session.run(None, {"x": network_input(lines)})[0]
-        best = scores.argmax(axis=2)
-        top = np.take_along_axis(scores, best[..., None], axis=2)[..., 0]
-        results = []
-        for indices, chances in zip(best, top, strict=True):
-            first = np.flatnonzero((indices != 0) & (np.diff(indices, prepend=0) != 0))
-            text = "".join(self._characters[indices[k]] for k in first)
-            results.append((text, float(chances[first].min()) if len(first) else 0.0))
-        return results
+    def _reading(self, scores: NDArray[Any], profile: GameProfile) -> Reading:
+        """What one line says, from ``scores``, shape (steps, characters): its text, and other times where it is unsure."""
+        best = scores.argmax(axis=1)
+        first = np.flatnonzero((best != 0) & (np.diff(best, prepend=0) != 0))
+        text = "".join(self._characters[best[k]] for k in first)
+        confidence = float(scores[first, best[first]].min()) if len(first) else 0.0
+        reading = reading_of(text, confidence, profile)
+        if reading.value is not None and reading.confidence >= SURE:
+            return reading
+        return reading_of(text, confidence, profile, times_in(scores, self._characters))
 
 
 class TextFinder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -13,7 +14,10 @@ from sessions_app.comparison.alignment.reader import Reading
 from sessions_app.comparison.alignment.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 4
+MAX_FLIPS = 6
+NEAR_VALUES = 2  # steps of the timer from the expected value that it may be away
+CLEARER = 2.0  # times that one value has to be likelier than another
+UNREADABLE = 0.05
 LATE_FRAMES = 1.25  # frames by which two flips may differ and still agree: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # of 255: pixels that differ by more than this between two digits are the digit
 MAX_FRAMES_KEPT = 400
@@ -25,7 +29,7 @@ FAR_IS_WORTH = 2.0  # seconds of walking worth a second flip at the other end of
 @dataclass(frozen=True, slots=True)
 class Flip:
     """A change of the timer. before, after: seconds, the last frame that shows the old value and the first
-    with the new. low, high: bounds of the segment's constant that follow."""
+    with the new. low, high: bounds of the segment's constant that follow if the change was shown at once."""
 
     before: float
     after: float
@@ -33,11 +37,23 @@ class Flip:
     high: float
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where to look for a flip: walk from ``keyframe``, for one between ``begin`` and ``end``, seconds, of a timer that
+    says one of ``values`` then."""
+
+    keyframe: float
+    begin: float
+    end: float
+    values: tuple[float, ...]
+
+
 def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
     """The constant of a running ``segment`` from flips inside it; None when none was found.
 
-    wanted: flips that have to agree, 1 or 2. Two flips, of different keyframes and as far apart as can be, have
-    to agree to within a frame; where they do not, more are looked at and the largest group that agrees decides.
+    wanted: flips that have to agree, 1 or 2. An encoder may leave the old digit standing, for seconds at low rates, but
+    none shows a new one too early: a flip is a limit on one side, and the earliest counts. Two flips, of different
+    keyframes and as far apart as can be, that agree on it to within a frame were both shown at once.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -48,25 +64,49 @@ def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
         plan = _plan(source, segment, (low, high), used, flips)
         if plan is None:
             break
-        used.add(plan[0])
+        used.add(plan.values[NEAR_VALUES])
         flip = _find_flip(source, segment, plan)
         if flip is None:
             continue
         flips.append(flip)
-        group = _agreeing(flips, source.frame)
-        if len(group) >= wanted:
+        first = min(flips, key=lambda f: _lateness(f, segment.slope))
+        if len(_agreeing(first, flips, source.frame)) >= wanted:
             break
-        if len(flips) == 1:
-            slack = LATE_FRAMES * source.frame
-            low, high = flip.low - slack, flip.high + slack
+        slack = LATE_FRAMES * source.frame
+        low, high = first.low - slack, first.high + slack
     if not flips:
         return None
-    group = _agreeing(flips, source.frame)
+    return _settled(flips, segment, source.frame, wanted)
+
+
+def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int) -> Refined:
+    """What follows from all flips that were found."""
+    ordered = sorted(flips, key=lambda f: _lateness(f, segment.slope))
+    groups = [_agreeing(flip, flips, frame) for flip in ordered]
+    group = next((group for group in groups if len(group) >= wanted), groups[0])
     low, high = max(f.low for f in group), min(f.high for f in group)
     if low > high:
         # They differ by part of a frame: the truth is about where they meet.
-        low, high = (low + high) / 2 - source.frame / 2, (low + high) / 2 + source.frame / 2
-    return Refined(low, high, len(group), len(flips) - len(group))
+        low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
+    earlier = [
+        f for f in ordered if _lateness(f, segment.slope) < _lateness(group[0], segment.slope) and f not in group
+    ]
+    if len(group) < wanted:
+        # Shown at once or late, who knows.
+        early, late = min(low, segment.low), max(high, segment.high)
+        low, high = (early, high) if segment.slope < 0 else (low, late)
+    low, high = min([low, *(f.low for f in earlier)]), max([high, *(f.high for f in earlier)])
+    return Refined(low, high, len(group), len(earlier))
+
+
+def _lateness(flip: Flip, slope: int) -> float:
+    """Grows with how late the change was shown, by the clock of the segment."""
+    return flip.high if slope < 0 else -flip.low
+
+
+def _agreeing(first: Flip, flips: Sequence[Flip], frame: float) -> list[Flip]:
+    """The flips whose bounds lie within a frame of the bounds of ``first``, itself among them."""
+    return [f for f in flips if max(f.low, first.low) - min(f.high, first.high) <= (LATE_FRAMES - 1) * frame]
 
 
 def _finer_than_frames(source: Source, segment: Segment) -> bool:
@@ -74,37 +114,34 @@ def _finer_than_frames(source: Source, segment: Segment) -> bool:
     return max(s.reading.resolution for s in segment.samples) <= source.frame
 
 
-def _agreeing(flips: Sequence[Flip], frame: float) -> list[Flip]:
-    """The largest group of flips whose bounds lie within a frame of each other."""
-    groups = [
-        [f for f in flips if max(f.low, first.low) - min(f.high, first.high) <= (LATE_FRAMES - 1) * frame]
-        for first in flips
-    ]
-    return max(groups, key=len)
-
-
 def _plan(
     source: Source, segment: Segment, bounds: tuple[float, float], used: set[float], flips: Sequence[Flip]
-) -> tuple[float, float, float] | None:
-    """(keyframe, earliest, latest flip after it) that costs least to walk to and lies far from known flips."""
+) -> Plan | None:
+    """The plan that costs least to walk and lies far from known flips."""
     first, last = segment.start, segment.end
-    best: tuple[float, tuple[float, float, float]] | None = None
-    for time in (float(k) for k in source.file.keyframes):
-        if time in used or not first - source.frame <= time < last:
+    best: tuple[float, Plan] | None = None
+    keyframes = [float(k) for k in source.file.keyframes]
+    for time, following in pairwise([*keyframes, last]):
+        if not first - source.frame <= time < last:
             continue
         resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
-        begin, end = _flip_window(segment.slope, time + source.frame, resolution, bounds)
-        if end > last + source.frame:
-            continue
-        near = min((abs(f.before - time) for f in flips), default=0.0)
-        cost = (end - time) - FAR_IS_WORTH * near / max(1.0, last - first)
-        if best is None or cost < best[0]:
-            best = cost, (time, begin, end)
+        begin, end, mark = _flip_window(segment.slope, time + source.frame, resolution, bounds)
+        # Where keyframes are rare, one of them leads to several.
+        for step in range(max(1, min(MAX_FLIPS, int((following - time) / max(1.0, resolution))))):
+            later = step * resolution
+            value = round(mark + segment.slope * later, 6)
+            if value in used or end + later > last + source.frame:
+                continue
+            near = min((abs(f.before - begin - later) for f in flips), default=0.0)
+            cost = (end + later - time) - FAR_IS_WORTH * near / max(1.0, last - first)
+            if best is None or cost < best[0]:
+                values = tuple(round(value + n * resolution, 6) for n in range(-NEAR_VALUES, NEAR_VALUES + 1))
+                best = cost, Plan(time, begin + later, end + later, values)
     return None if best is None else best[1]
 
 
-def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float]:
-    """Bounds of the first flip after ``time`` of a clock whose constant lies within ``bounds``."""
+def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
+    """Bounds of the first flip after ``time`` of a clock whose constant lies within ``bounds``, and the value at it."""
     low, high = bounds
     middle = (low + high) / 2
     # The clock flips where c + slope × t is a multiple of the resolution.
@@ -112,33 +149,45 @@ def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float
     mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
     flip = float((mark - middle) * slope)
     reach = min((high - low) / 2, resolution)
-    return flip - reach, flip + reach
+    return flip - reach, flip + reach, float(mark)
 
 
-def _find_flip(source: Source, segment: Segment, plan: tuple[float, float, float]) -> Flip | None:
-    """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading."""
-    keyframe, begin, end = plan
+def _find_flip(source: Source, segment: Segment, plan: Plan) -> Flip | None:
+    """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading.
+
+    Where the new value is there already when they begin, those of a whole step of the timer are kept.
+    """
+    for begin in (plan.begin, max(plan.keyframe, plan.begin - abs(plan.values[1] - plan.values[0]))):
+        found = _walked(source, segment, plan, begin)
+        flip = found.flip(segment.slope)
+        if flip is not None or not found.is_over(segment.slope, plan.values[NEAR_VALUES]):
+            return flip
+    return None
+
+
+def _walked(source: Source, segment: Segment, plan: Plan, begin: float) -> _Crops:
     around = FRAMES_AROUND * source.frame
-    found = _Crops(source)
-    check = keyframe + CHECK_SECONDS
-    for picture in source.file.walk(keyframe, begin - around):
+    found = _Crops(source, plan.values)
+    check = plan.keyframe + CHECK_SECONDS
+    for picture in source.file.walk(plan.keyframe, begin - around):
         if picture.time < begin - around:
             continue
         found.add(picture.time, source.crop(picture))
-        if picture.time > end + around or len(found) >= MAX_FRAMES_KEPT:
+        if picture.time > plan.end + around or len(found) >= MAX_FRAMES_KEPT:
             break
         if picture.time > check:
             check += CHECK_SECONDS
             if found.has_flipped(segment.slope):
                 break
-    return found.flip(segment.slope)
+    return found
 
 
 class _Crops:
-    """The crops around a flip, read only as they are asked for."""
+    """The crops around a flip, read only as they are asked for, of a timer that says one of ``values``."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, values: Sequence[float]) -> None:
         self._source = source
+        self._values = values
         self._times: list[float] = []
         self._crops: list[Image] = []
         self._readings: dict[int, Reading | None] = {}
@@ -189,11 +238,23 @@ class _Crops:
         ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
 
+    def is_over(self, slope: int, mark: float) -> bool:
+        """Whether the flip at ``mark`` has come before the first readable crop."""
+        left = self._first_readable(range(len(self)))
+        value = None if left is None else self._value(left)
+        return value is not None and (value >= mark if slope > 0 else value < mark)
+
     def _reading(self, number: int) -> Reading | None:
+        """What a crop says, of the values that it can say; None where two of them are about as likely."""
         if number not in self._readings:
-            sample = self._source.read_crops([self._times[number]], [self._crops[number]])[0]
-            self._readings[number] = sample.reading if sample.usable else None
+            reading = self._source.read_crops([self._times[number]], [self._crops[number]])[0].reading
+            found = [r for r in (reading, *reading.others) if r.value is not None and self._can_be(r.value)]
+            clear = found and found[0].confidence > max([CLEARER * r.confidence for r in found[1:]], default=UNREADABLE)
+            self._readings[number] = found[0] if clear else None
         return self._readings[number]
+
+    def _can_be(self, value: float) -> bool:
+        return any(abs(value - other) < 1e-6 for other in self._values)
 
     def _value(self, number: int) -> float | None:
         reading = self._reading(number)

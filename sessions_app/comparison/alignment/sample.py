@@ -123,9 +123,9 @@ class Source:
         return [float(t) for t in np.linspace(0, self.file.duration, 2 * count + 1)[1::2]]
 
     def sample_trial(self, count: int) -> None:
-        """Read about ``count`` of the keyframes that even sampling will want anyway."""
+        """Read about ``count`` of the pictures that even sampling will want anyway."""
         times = self.even_times()
-        self._read_keyframes(times[:: max(1, len(times) // count)], lambda done, of: None)
+        self.sample_near(times[:: max(1, len(times) // count)], lambda done, of: None)
 
     def sample_gaps(self, report: Report = lambda done, of: None) -> None:
         """Read once more in the middle between each two moments already read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -42,30 +43,42 @@ PROFILES = {
 }
 
 _FORMS = (
-    # (pattern, trust): the most exact first. A lone point between minutes and seconds is a misread colon
-    # only when two digits follow, and then it could be hundredths: repaired, never clean.
+    # (pattern, trust): the most exact first. A lone point stands for a misread colon or before hundredths; two digits
+    # before it are seconds first, since few games write ten minutes so. More than 59 minutes are rarely shown as such:
+    # a zero with a dot in it is read as 8, 6 or 9.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
-    (re.compile(r"(?P<m>\d{1,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
+    (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
+    (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),
     (re.compile(r":(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<s>[0-5]?\d)\.(?P<f>\d)"), CLEAN),
     (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)\.(?P<f>\d{1,3})"), REPAIRED),
     (re.compile(r"(?P<m>\d{1,2}):(?P<s>[0-5]\d):(?P<f>\d{1,2})"), REPAIRED),
+    (re.compile(r"(?P<s>[0-5]\d)\.(?P<f>\d\d)"), REPAIRED),
     (re.compile(r"(?P<m>\d{1,2})\.(?P<s>[0-5]\d)"), REPAIRED),
+    (re.compile(r"(?P<s>\d)\.(?P<f>\d\d)"), REPAIRED),
 )
 _BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
+_BEFORE_ZERO = re.compile(r"[-–−](?P<time>\d[\d:.]*\d)")
+_STOPPAGE = re.compile(r"\+\d{1,2}$")  # of football: "90:00+3"
 # One letter alone beside digits is a misread digit; two and more are a label.
 _LABELLED = re.compile(r"(?:[^\W\d_]{2,}[:.]?)?(?P<time>\d[\d:.]*\d)(?:[^\W\d_]{2,})?")
 
 
 def normalise(text: str) -> str:
-    """Separators brought to ``:`` and ``.``, blanks beside them removed, doubled ones joined."""
+    """Separators brought to ``:`` and ``.``, doubled ones joined, blanks beside them and in the seconds removed."""
     text = text.strip().translate(SEPARATORS)
     text = re.sub(r"\s*([:.])\s*", r"\1", text)
+    text = re.sub(r"(:[0-5]) (\d)$", r"\1\2", text)
     return re.sub(r"[:.]*:[:.]*", ":", re.sub(r"\.{2,}", ".", text))
 
 
 def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | None:
-    """The time that ``text`` shows, or None.
+    """The time that ``text`` most likely shows, or None; see :func:`meanings`."""
+    return next(iter(meanings(text, profile)), None)
+
+
+def meanings(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
+    """The times that ``text`` can show, the likeliest first: ``13.07`` is seconds and hundredths, or minutes.
 
     ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. The trust is
     lowered for letters taken as digits, which they are only beside a separator and a digit; for words written
@@ -73,32 +86,44 @@ def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | No
     """
     text = normalise(text)
     if text.isascii() and text.isdigit():
-        return _parse_token(text, profile, (_BARE,))
-    found = [value for chunk in text.split() if (value := _parse_chunk(chunk, profile)) is not None]
-    clean = [value for value in found if value.trust == CLEAN] or found
-    return clean[0] if len(clean) == 1 else None
+        return _meanings_of_token(text, profile, (_BARE,))
+    found = [values for chunk in text.split() if (values := _meanings_of_chunk(chunk, profile))]
+    clean = [values for values in found if values[0].trust == CLEAN] or found
+    return clean[0] if len(clean) == 1 else []
 
 
-def _parse_chunk(chunk: str, profile: GameProfile) -> TimerValue | None:
-    """The time in a piece of text without blanks: all of it, or all but a label or punctuation at its ends."""
-    chunk = chunk.strip('()[]{}<>-–—_*"').rstrip(".:")
-    value = _parse_token(chunk, profile, _FORMS)
-    if value is not None:
-        return value
+def is_separated(text: str) -> bool:
+    """Whether ``text`` has the colon or point of a timer: health, money and scores have none."""
+    return re.search(r"\d[:.]|[:.]\d", normalise(text).translate(DIGITS)) is not None
+
+
+def _meanings_of_chunk(chunk: str, profile: GameProfile) -> list[TimerValue]:
+    """The times in a piece of text without blanks: all of it, or all but a label or punctuation at its ends."""
+    before = _BEFORE_ZERO.fullmatch(chunk)
+    if before is not None:
+        # It shows 0:45 from 45 seconds before zero until 44: what is cut off lies on the other side.
+        values = _meanings_of_token(before["time"], profile, _FORMS)
+        return [replace(value, seconds=-value.seconds - value.resolution) for value in values]
+    chunk = _STOPPAGE.sub("", chunk.strip('()[]{}<>-–—_*"').rstrip(".:"))
+    values = _meanings_of_token(chunk, profile, _FORMS)
+    if values:
+        return values
     label = _LABELLED.fullmatch(chunk)
     if label is None:
-        return None
-    value = _parse_token(label["time"], profile, _FORMS)
-    return None if value is None else replace(value, trust=REPAIRED)
+        return []
+    return [replace(value, trust=REPAIRED) for value in _meanings_of_token(label["time"], profile, _FORMS)]
 
 
-def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]) -> TimerValue | None:
+def _meanings_of_token(
+    token: str, profile: GameProfile, forms: Sequence[tuple[re.Pattern[str], float]]
+) -> list[TimerValue]:
     trust = CLEAN
     digits = token.translate(DIGITS)
     if digits != token:
         if not re.search(r"\d", token) or not re.search(r"[:.]", digits):
-            return None
+            return []
         trust = REPAIRED
+    found = []
     for pattern, form_trust in forms:
         match = pattern.fullmatch(digits)
         if match is None:
@@ -107,14 +132,14 @@ def _parse_token(token: str, profile: GameProfile, forms: Sequence[tuple[re.Patt
         fraction = part.get("f") or ""
         seconds = int(part.get("h") or 0) * 3600 + int(part.get("m") or 0) * 60 + int(part["s"])
         total = seconds + (int(fraction) / 10 ** len(fraction) if fraction else 0.0)
-        if total > profile.longest:
-            return None
-        return TimerValue(total, 10.0 ** -len(fraction), min(trust, form_trust))
-    return None
+        if total <= profile.longest and all(value.seconds != total for value in found):
+            found.append(TimerValue(total, 10.0 ** -len(fraction), min(trust, form_trust)))
+    return found
 
 
 def show(seconds: float) -> str:
     """Seconds as people write a timer, for sentences: 75.0 is ``1:15``."""
-    whole = max(0, int(seconds + 1e-6))
-    hours, rest = divmod(whole, 3600)
+    if seconds < 0:
+        return f"-{show(math.ceil(-seconds) - 1)}"
+    hours, rest = divmod(int(seconds + 1e-6), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
