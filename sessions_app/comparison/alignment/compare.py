@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from sessions_app.comparison.alignment.confidence import REFUSE_BELOW, RUNNER_UP_LIMIT, Support, confidence_of
+from sessions_app.comparison.alignment.confidence import COARSE, REFUSE_BELOW, RUNNER_UP_LIMIT, Support, confidence_of
 from sessions_app.comparison.alignment.fit import Refined, Sample, Segment, fit_segments
 from sessions_app.comparison.alignment.timer_text import show
 from sessions_app.comparison.alignment.vote import Hypothesis, judge, vote
@@ -53,8 +53,8 @@ class TimerTrack:
 
     @property
     def usable(self) -> list[Sample]:
-        """Its samples that have a value."""
-        return [s for s in self.samples() if s.usable]
+        """Its samples that may say something."""
+        return [s for s in self.samples() if s.choices]
 
     @property
     def explained(self) -> float:
@@ -232,7 +232,9 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The change of a second could not be found to the frame in both videos."
     samples = len(a.usable) + len(b.usable)
-    return Verdict(final.offset, round(confidence, 4), (high - low) / 2, final.agreeing, samples, note)
+    # Without a change of second that was shown at once in both, old digits may have stood in each reading.
+    bound = (high - low) / 2 if support.flips_agree else max(COARSE, (high - low) / 2)
+    return Verdict(final.offset, round(confidence, 4), bound, final.agreeing, samples, note)
 
 
 def _common(
@@ -247,9 +249,9 @@ def _common(
     ]
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
-    if low > high:
-        # They differ by part of a frame: the truth is about where they meet.
-        low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
+    if high - low < frame:
+        # Half a frame of each is all that frames can tell: where bounds meet more closely, that is chance.
+        low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
 

@@ -189,7 +189,10 @@ def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
 def _polished(samples: Sequence[Sample], slope: int) -> Segment | None:
     """The segment of ``samples`` with the bounds of c that most of them share."""
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
-    inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= min(TOUCH, high - low) > 0]
+    if high - low < TOUCH:
+        # Frames come late by a part of their own length.
+        low, high = (low + high - TOUCH) / 2, (low + high + TOUCH) / 2
+    inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= 0.49 * TOUCH]
     if len(inside) < 2 or (slope and len({s.value for s in inside}) < DISTINCT_VALUES):
         return None
     return Segment(inside[0].time, inside[-1].time, slope, low, high, tuple(inside))
