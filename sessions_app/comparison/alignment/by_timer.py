@@ -31,7 +31,7 @@ from sessions_app.comparison.alignment.answer import (
 )
 from sessions_app.comparison.alignment.compare import MIN_VALUES, Disagreement, TimerTrack, Verdict, compare
 from sessions_app.comparison.alignment.fit import Sample
-from sessions_app.comparison.alignment.locate import Candidate, Locator
+from sessions_app.comparison.alignment.locate import Candidate, Locator, ranked
 from sessions_app.comparison.alignment.reader import TextFinder, TimerReader
 from sessions_app.comparison.alignment.refine import refine
 from sessions_app.comparison.alignment.sample import Source
@@ -197,11 +197,11 @@ class _Aligner:
         locator = Locator(self._finder, self._reader, self._profile)
         look = TimerSearch(clock)
         tried: list[Candidate] = []
-        for candidate in self._candidates(source, locator):
-            if len(tried) >= CANDIDATES:
-                break
+        bare: list[Candidate] = []
+
+        def runs(candidate: Candidate) -> bool:
             if any(other.holds(candidate.box) for other in tried):
-                continue
+                return False
             tried.append(candidate)
             source.look_at(candidate.box)
             source.sample_trial(TRIAL_SAMPLES)
@@ -211,28 +211,36 @@ class _Aligner:
                 if clock.explained < EXPLAINED:
                     source.sample_gaps(report)
                     clock.fit()
-            if clock.runs:
+            if candidate.is_separated and not clock.runs:
+                look.note(source.samples)
+            return clock.runs
+
+        for candidate in self._candidates(source, locator):
+            if not candidate.is_separated:
+                bare.append(candidate)
+            elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-            look.note(source.samples)
+        if not clock.runs:
+            # Health, money and scores are no reason to refuse, but a timer may have lost its colon.
+            any(runs(candidate) for candidate in ranked(bare)[:CANDIDATES])
         report(1, 1)
         look.texts += locator.seen
         return look
 
     def _candidates(self, source: Source, locator: Locator) -> Iterator[Candidate]:
         """Places to try, cheapest to find first: in the hint, at the edges, on whole frames, in their tiles."""
-        looks = source.spread(FIRST_LOOK)
         if self._roi is not None:
+            looks = source.looks(FIRST_LOOK)
             if self._roi.vod_id == source.vod_id:
-                looks = [*source.nearest([self._roi.time]), *looks]
-                yield from locator.near(self._roi.box, list(source.pictures(looks)))
-                looks = source.spread(SECOND_LOOK)
-            yield from locator.near(self._roi.box, list(source.pictures(looks)))
+                looks = [*source.pictures(source.nearest([self._roi.time])), *looks]
+                yield from locator.near(self._roi.box, looks)
+                looks = source.looks(SECOND_LOOK)
+            yield from locator.near(self._roi.box, looks)
         # Of the first picture that decodes: a clock that runs is found there as a rule, and the others cost as much.
-        looks = source.spread(FIRST_LOOK)
-        first = next(iter(source.pictures(looks)), None)
+        first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.at_the_edges(first)
-        pictures = list(source.pictures(looks))
+        pictures = source.looks(FIRST_LOOK)
         for fine in (False, True):
             for picture in pictures:
                 yield from locator.anywhere(picture, fine)

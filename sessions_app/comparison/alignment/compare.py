@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sessions_app.comparison.alignment.confidence import COARSE, REFUSE_BELOW, RUNNER_UP_LIMIT, Support, confidence_of
-from sessions_app.comparison.alignment.fit import Refined, Sample, Segment, fit_segments
+from sessions_app.comparison.alignment.fit import SURELY, Refined, Sample, Segment, fit_segments
 from sessions_app.comparison.alignment.timer_text import show
 from sessions_app.comparison.alignment.vote import Hypothesis, judge, vote
 
@@ -62,18 +62,18 @@ class TimerTrack:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the constants of these segments to the frame; the first by two flips, the others by one."""
+        """Find the constants of these segments to the frame; the first by several flips, the others by one."""
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 # The second run only has to confirm the first.
-                self.refined[number] = self.refine(self.segments[number], 2 if number == numbers[0] else 1)
+                self.refined[number] = self.refine(self.segments[number], SURELY if number == numbers[0] else 1)
 
     def look_again(self, numbers: Sequence[int]) -> None:
-        """Find the constants of these segments by two flips, where one was enough."""
+        """Find the constants of these segments by several flips, where one was enough."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
-                found = self.refine(self.segments[number], 2)
+                found = self.refine(self.segments[number], SURELY)
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def constant(self, number: int) -> float:
@@ -154,7 +154,8 @@ def _sample_more(clock: TimerTrack) -> None:
 @dataclass(frozen=True, slots=True)
 class Examined:
     """A hypothesis looked at to the frame. low, high: bounds of the offset, seconds. agreed: pairs of runs whose
-    flips agree on it; clashes: how many do not. flips_agree: whether two flips of both videos do."""
+    flips agree on it; clashes: how many do not. flips_agree: whether two flips of both videos do. late: seconds by
+    which they may all be wrong, where they were shown late."""
 
     hypothesis: Hypothesis
     low: float
@@ -162,6 +163,7 @@ class Examined:
     agreed: list[tuple[int, int]]
     clashes: int
     flips_agree: bool
+    late: float
 
 
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
@@ -183,9 +185,10 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
     if doubted:
         list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    refined = [(a.refined[first], b.refined[second]) for first, second in bounds]
+    refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     flips_agree = len(agreed) > 1 or any(one and two and min(one.flips, two.flips) >= 2 for one, two in refined)
-    return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree)
+    late = min([max(one.late, two.late) for one, two in refined if one and two], default=0.0)
+    return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree, late)
 
 
 def _refined_bounds(
@@ -233,7 +236,9 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
         note = "The change of a second could not be found to the frame in both videos."
     samples = len(a.usable) + len(b.usable)
     # Without a change of second that was shown at once in both, old digits may have stood in each reading.
-    bound = (high - low) / 2 if support.flips_agree else max(COARSE, (high - low) / 2)
+    bound = (high - low) / 2 + examined.late
+    if not support.flips_agree:
+        bound = max(COARSE, bound)
     return Verdict(final.offset, round(confidence, 4), bound, final.agreeing, samples, note)
 
 

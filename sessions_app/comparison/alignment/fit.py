@@ -15,6 +15,7 @@ DRAWN_BEFORE = 1 / 30  # seconds, of the slowest picture rate of games
 MISSED_IN_A_ROW = 2.5  # readings, by their confidence
 WORTH = 0.05  # confidence from which a reading counts where others agree with it
 DISTINCT_VALUES = 3
+SURELY = 3  # changes of the timer that are not all shown late by the same time
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +90,13 @@ class Segment:
 @dataclass(frozen=True, slots=True)
 class Refined:
     """A segment's constant to the frame. low, high: bounds, seconds; flips: how many agree; disagreeing:
-    how many do not."""
+    how many do not; late: seconds by which those that agree may have been shown late."""
 
     low: float
     high: float
     flips: int
     disagreeing: int
+    late: float = 0.0
 
     @property
     def constant(self) -> float:

@@ -20,6 +20,8 @@ TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
 SAME_PLACE = 0.6  # of the box height: how far a centre line may move for the box to be the same
+LEAST = 0.3  # confidence of a reading from which its place is worth a look
+LEAST_IN_HINT = 0.1
 MARGIN = 0.12  # of the box height, beyond the detector's own
 
 
@@ -31,10 +33,15 @@ class Candidate:
     readings: list[Reading] = field(default_factory=list)
 
     @property
-    def worth(self) -> float:
-        """Sum of confidences; a value that changes is worth double."""
+    def is_separated(self) -> bool:
+        """Whether a colon or a point was read in it; health, money and scores have none."""
+        return any(reading.is_separated for reading in self.readings)
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """What it is ranked by: times with a separator first, then the sum of confidences; a change is worth double."""
         total = sum(r.confidence for r in self.readings)
-        return total * (2.0 if len({r.value for r in self.readings}) > 1 else 1.0)
+        return self.is_separated, total * (2.0 if len({r.value for r in self.readings}) > 1 else 1.0)
 
     def holds(self, box: Box) -> bool:
         """Whether ``box`` is another sighting of it: overlapping, on the same line, of like height."""
@@ -72,7 +79,7 @@ class Locator:
         # A hint drawn much larger than the text in it needs more pixels of height.
         for scale in HINT_SCALES if hint.height > LARGE_HINT else HINT_SCALES[:1]:
             for picture in pictures:
-                self._look(picture.crop(region), region, HINT_HEIGHT * scale, found)
+                self._look(picture.crop(region), region, HINT_HEIGHT * scale, found, least=LEAST_IN_HINT)
             if found:
                 break
         return ranked(found)
@@ -100,10 +107,20 @@ class Locator:
                 self._look(tile, place, tile.shape[0], found, picture)
         return ranked(found)
 
-    def _look(self, image: Image, place: Box, height: int, found: list[Candidate], fine: Picture | None = None) -> None:
+    def _look(
+        self,
+        image: Image,
+        place: Box,
+        height: int,
+        found: list[Candidate],
+        fine: Picture | None = None,
+        *,
+        least: float = LEAST,
+    ) -> None:
         """Read every text box of ``image``, which shows ``place`` of a frame, and note those that say a time.
 
-        fine: the frame itself, to read from at full resolution where ``image`` was scaled down.
+        fine: the frame itself, to read from at full resolution where ``image`` was scaled down. least: confidence from
+        which a reading is noted.
         """
         shown_height, shown_width = image.shape[:2]
         boxes = []
@@ -124,7 +141,7 @@ class Locator:
             boxes.append(box)
             crops.append(fine.crop(box) if fine is not None else image[y0:y1, x0:x1])
         for box, reading in zip(boxes, self._reader.read(crops, self._profile), strict=True):
-            if reading.value is None or reading.confidence < 0.3:
+            if reading.value is None or reading.confidence < least:
                 if reading.text:
                     self.seen.append(reading.text)
                 continue
@@ -138,7 +155,7 @@ class Locator:
 
 def ranked(candidates: list[Candidate]) -> list[Candidate]:
     """The most convincing first."""
-    return sorted(candidates, key=lambda c: -c.worth)
+    return sorted(candidates, key=lambda c: c.worth, reverse=True)
 
 
 def fallback(hint: Box | None) -> Box:

@@ -123,7 +123,7 @@ class RapidReader:
         return [readings[n] for n in range(len(crops))]
 
     def _reading(self, scores: NDArray[Any], profile: GameProfile) -> Reading:
-        """What a line says by its ``scores``, shape (steps, characters): its text, and other times where that is unsure."""
+        """What a line says, and what else it may say. scores: probabilities, shape (steps, characters)."""
         best = scores.argmax(axis=1)
         first = np.flatnonzero((best != 0) & (np.diff(best, prepend=0) != 0))
         text = "".join(self._characters[best[k]] for k in first)

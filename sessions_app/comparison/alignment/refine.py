@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.fit import Refined, Segment
+from sessions_app.comparison.alignment.fit import SURELY, Refined, Segment
 from sessions_app.comparison.alignment.reader import Reading
 from sessions_app.comparison.alignment.sample import Source
 
@@ -48,12 +48,12 @@ class Plan:
     values: tuple[float, ...]
 
 
-def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
+def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | None:
     """The constant of a running ``segment`` from flips inside it; None when none was found.
 
-    wanted: flips that have to agree, 1 or 2. An encoder may leave the old digit standing, for seconds at low rates, but
-    none shows a new one too early: a flip is a limit on one side, and the earliest counts. Two flips, of different
-    keyframes and as far apart as can be, that agree on it to within a frame were both shown at once.
+    wanted: flips that have to agree. An encoder may leave the old digit standing, for seconds at low rates, but none
+    shows a new one too early: a flip is a limit on one side, and the earliest counts. Flips, of different keyframes and
+    as far apart as can be, that agree on it to within a frame were shown at once.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -74,29 +74,23 @@ def refine(source: Source, segment: Segment, wanted: int = 2) -> Refined | None:
             break
         slack = LATE_FRAMES * source.frame
         low, high = first.low - slack, first.high + slack
-    if not flips:
-        return None
-    return _settled(flips, segment, source.frame, wanted)
+    return _settled(flips, segment, source.frame, wanted) if flips else None
 
 
 def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int) -> Refined:
     """What follows from all flips that were found."""
     ordered = sorted(flips, key=lambda f: _lateness(f, segment.slope))
     groups = [_agreeing(flip, flips, frame) for flip in ordered]
-    group = next((group for group in groups if len(group) >= wanted), groups[0])
+    group = next(g for count in range(wanted, 0, -1) for g in groups if len(g) >= count)
     low, high = max(f.low for f in group), min(f.high for f in group)
     if low > high:
         # They differ by part of a frame: the truth is about where they meet.
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
-    earlier = [
-        f for f in ordered if _lateness(f, segment.slope) < _lateness(group[0], segment.slope) and f not in group
-    ]
-    if len(group) < wanted:
-        # Shown at once or late, who knows.
-        early, late = min(low, segment.low), max(high, segment.high)
-        low, high = (early, high) if segment.slope < 0 else (low, late)
-    low, high = min([low, *(f.low for f in earlier)]), max([high, *(f.high for f in earlier)])
-    return Refined(low, high, len(group), len(earlier))
+    limit = min(_lateness(f, segment.slope) for f in group)
+    earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
+    # Too few may all have been shown late; the readings say by how much at most.
+    unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
+    return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
 
 def _lateness(flip: Flip, slope: int) -> float:

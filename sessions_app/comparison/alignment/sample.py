@@ -19,7 +19,8 @@ SPACING = 15.0  # seconds between samples of a long video
 LEAST = 40  # samples of a short one: 12 were too few, 20 gave little confidence
 MAX_AT_FIRST = 240
 BATCH = 8
-WALK_PIXELS = 1500 * 1920 * 1080  # decoded for samples between keyframes, a video: about 4 s of one core
+WALK_PIXELS = 4000 * 1920 * 1080  # decoded for samples between keyframes, a video: about 11 s of one core
+LOOK_ON = 2.0  # seconds from a keyframe to the next picture in which the timer is looked for, where keyframes are rare
 CLOSE = 1e-4
 
 Report = Callable[[int, int], None]
@@ -105,6 +106,17 @@ class Source:
         """About ``count`` keyframes spread evenly over the video."""
         return self.nearest(np.linspace(0, self.file.duration, 2 * count + 1)[1::2])
 
+    def looks(self, count: int) -> list[Picture]:
+        """About ``count`` pictures spread over the video: keyframes and, where those are fewer, what follows them."""
+        keyframes = self.spread(count)
+        missing = count - len(keyframes)
+        if missing <= 0 or not keyframes:
+            return list(self.pictures(keyframes))
+        steps = [LOOK_ON * (1 + number // len(keyframes)) for number in range(missing)]
+        times = [keyframes[n % len(keyframes)] + step for n, step in enumerate(steps)]
+        between = self._between([time for time in times if time < self.file.duration])
+        return [*self.pictures(keyframes), *between]
+
     def nearest(self, times: Iterable[float]) -> list[float]:
         """The keyframes nearest to ``times``, ascending, each once."""
         keyframes = self.file.keyframes
@@ -155,19 +167,22 @@ class Source:
         return all(abs(t - time) > distance for t in known[max(0, place - 1) : place + 1])
 
     def _sample_between(self, times: Sequence[float]) -> None:
-        """Decode on from keyframes to moments that have none near, as far as the budget of frames goes."""
+        """Read at moments that have no keyframe near."""
+        self.read(self._between(times))
+
+    def _between(self, times: Sequence[float]) -> Iterable[Picture]:
+        """Decode on from keyframes to these moments, as far as the budget of frames goes."""
         keyframes = self.file.keyframes
         groups: dict[float, list[float]] = {}
         for time in sorted(times):
             place = int(np.searchsorted(keyframes, time, "right")) - 1
             groups.setdefault(float(keyframes[max(0, place)]), []).append(time)
-        # Cheapest first, so that a small budget buys the most samples.
+        # Cheapest first, so that a small budget buys the most pictures.
         for start, wanted in sorted(groups.items(), key=lambda item: item[1][0] - item[0]):
-            cost = round((wanted[-1] - start) * self.file.fps) + 1
-            if cost > self._walk_budget:
-                continue
-            self._walk_budget -= cost
-            self.read(self._walk_to(start, wanted))
+            reachable = [time for time in wanted if round((time - start) * self.file.fps) < self._walk_budget]
+            if reachable:
+                self._walk_budget -= round((reachable[-1] - start) * self.file.fps) + 1
+                yield from self._walk_to(start, reachable)
 
     def _walk_to(self, start: float, wanted: Sequence[float]) -> Iterable[Picture]:
         left = list(wanted)

@@ -123,7 +123,7 @@ def _meanings_of_token(
         if not re.search(r"\d", token) or not re.search(r"[:.]", digits):
             return []
         trust = REPAIRED
-    found = []
+    found: list[TimerValue] = []
     for pattern, form_trust in forms:
         match = pattern.fullmatch(digits)
         if match is None:
