@@ -187,7 +187,8 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     flips_agree = len(agreed) > 1 or any(one and two and min(one.flips, two.flips) >= 2 for one, two in refined)
-    late = min([max(one.late, two.late) for one, two in refined if one and two], default=0.0)
+    sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
+    late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree, late)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,8 @@ from sessions_app.comparison.alignment.reader import Reading
 from sessions_app.comparison.alignment.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 6
+MAX_FLIPS = 8  # that are looked for
+PIXELS_TELL = 3  # unreadable frames in a row, at most, in which the pixels tell where the digit changes
 NEAR_VALUES = 2  # steps of the timer from the expected value that it may be away
 CLEARER = 2.0  # times that one value has to be likelier than another
 UNREADABLE = 0.05
@@ -149,22 +150,26 @@ def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float
 def _find_flip(source: Source, segment: Segment, plan: Plan) -> Flip | None:
     """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading.
 
-    Where the new value is there already when they begin, those of a whole step of the timer are kept.
+    Where it does not lie among them, those of a whole step of the timer before or after are looked at too.
     """
-    for begin in (plan.begin, max(plan.keyframe, plan.begin - abs(plan.values[1] - plan.values[0]))):
-        found = _walked(source, segment, plan, begin)
-        flip = found.flip(segment.slope)
-        if flip is not None or not found.is_over(segment.slope, plan.values[NEAR_VALUES]):
-            return flip
-    return None
+    found = _walked(source, segment, plan)
+    flip = found.flip(segment.slope)
+    if flip is not None:
+        return flip
+    step = abs(plan.values[1] - plan.values[0])
+    if found.is_over(segment.slope, plan.values[NEAR_VALUES]):
+        wider = replace(plan, begin=max(plan.keyframe, plan.begin - step))
+    else:
+        wider = replace(plan, end=min(plan.end + step, segment.end))
+    return _walked(source, segment, wider).flip(segment.slope)
 
 
-def _walked(source: Source, segment: Segment, plan: Plan, begin: float) -> _Crops:
+def _walked(source: Source, segment: Segment, plan: Plan) -> _Crops:
     around = FRAMES_AROUND * source.frame
     found = _Crops(source, plan.values)
     check = plan.keyframe + CHECK_SECONDS
-    for picture in source.file.walk(plan.keyframe, begin - around):
-        if picture.time < begin - around:
+    for picture in source.file.walk(plan.keyframe, plan.begin - around):
+        if picture.time < plan.begin - around:
             continue
         found.add(picture.time, source.crop(picture))
         if picture.time > plan.end + around or len(found) >= MAX_FRAMES_KEPT:
@@ -227,7 +232,7 @@ class _Crops:
             return None
         # Counting down, the new value is reached when the clock falls below the old one.
         mark = self._value(right if slope > 0 else left) or 0.0
-        if right - left > 1:
+        if 1 < right - left <= PIXELS_TELL:
             left, right = self._by_pixels(left, right)
         ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
