@@ -30,7 +30,7 @@ from sessions_app.comparison.alignment.answer import (
     third_side,
 )
 from sessions_app.comparison.alignment.compare import MIN_VALUES, Disagreement, TimerTrack, Verdict, compare
-from sessions_app.comparison.alignment.fit import Sample
+from sessions_app.comparison.alignment.fit import Sample, fit_segments
 from sessions_app.comparison.alignment.locate import Candidate, Locator, ranked
 from sessions_app.comparison.alignment.reader import TextFinder, TimerReader
 from sessions_app.comparison.alignment.refine import refine
@@ -309,10 +309,19 @@ def _no_timer(look: TimerSearch) -> Refusal:
     elif len({s.value for s in usable}) == 1:
         reason, saw = "timer_frozen", ""
         what = f"The timer in {name} stands at {show(usable[0].value)} in all {len(usable)} readings."
+    elif backwards := _runs_the_other_way(look):
+        what = f"The timer in {name} counts {backwards}, and those of the chosen game do not: choose another, or auto."
+        return Refusal(name, "timer_direction", what, _shown(taken, 5))
     else:
         reason = "timer_unreadable"
         what = f"{len(usable)} of {len(taken)} readings in {name} look like a time, but it does not run."
     return Refusal(name, reason, f"{what}{saw} {ADVICE}", _shown(taken, 5))
+
+
+def _runs_the_other_way(look: TimerSearch) -> str:
+    """Which way the timer counts, "up" or "down", where that is not the game's; else nothing."""
+    others = [slope for slope in (-1, 1) if slope not in look.clock.slopes]
+    return next(("up" if s.slope > 0 else "down" for s in fit_segments(look.best, others) if s.runs), "")
 
 
 def save_picture(path: Path, picture: Picture, box: Box | None) -> None:

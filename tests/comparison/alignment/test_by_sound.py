@@ -270,6 +270,21 @@ class TestEvidence:
         room = RATE // 10
         assert measure_delay(both[:, 0], both[room:-room, 1]).seconds == pytest.approx(0.1, abs=1e-3)
 
+    def test_the_sample_is_taken_where_both_play(self, reference: Path, game: Sound, tmp_path: Path) -> None:
+        short = Take(57, 50, noise_seed=6, codec="pcm", channels=1)
+        found = aligned(reference, write(short, game, tmp_path / "b"), folder=tmp_path / "evidence").proposals[0]
+        (sample,) = [item for item in found.evidence if item.kind == "sample"]
+        # They have 13 s in common, and it lasts 10.
+        assert 0 <= sample.time <= 3
+
+
+def test_a_recording_whose_channels_cancel_each_other_is_heard(reference: Path, game: Sound, tmp_path: Path) -> None:
+    plain, inverted = write(SECOND, game, tmp_path / "b"), tmp_path / "inverted.mkv"
+    turned = ["-af", "pan=stereo|c0=c0|c1=-1*c0", "-y", str(inverted)]
+    subprocess.run([FFMPEG, "-v", "error", "-i", str(plain), *turned], check=True)
+    (found,) = aligned(reference, inverted).proposals
+    assert found.offset == pytest.approx(offset_between(FIRST, SECOND), abs=1e-3)
+
 
 class TestLine:
     def test_it_goes_through_most_of_the_measurements(self) -> None:

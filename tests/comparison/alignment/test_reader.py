@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from sessions_app.comparison.alignment import reader as module
+from sessions_app.comparison.alignment.likelihood import times_in
 from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable, TextFinder
 from sessions_app.comparison.alignment.readers import load_reader
+from sessions_app.comparison.alignment.timer_text import PROFILES
 from tests.comparison.alignment.draw import timer_crop
 
 pytestmark = pytest.mark.pure
@@ -31,6 +33,21 @@ def test_noise_blank_and_tiny_crops_have_no_value(rapid: RapidReader) -> None:
     assert [r.value for r in rapid.read(crops)] == [None, None]
     assert rapid.read([]) == []
     assert rapid.read([np.zeros((2, 2, 3), np.uint8)])[0].value is None
+
+
+def test_a_zero_that_looks_like_an_eight_stays_a_choice() -> None:
+    """As the dotted zeros of Apex Legends at 360p: 01:03 is read as 81:83."""
+    characters = ["", *"0123456789:", "x"]
+    scores = np.full((10, len(characters)), 0.001)
+    for step, seen in enumerate(({"8": 0.6, "0": 0.3}, "", "1", "", ":", "", {"8": 0.7, "0": 0.2}, "", "3", "")):
+        for character, chance in (seen if isinstance(seen, dict) else {seen: 0.98}).items():
+            scores[step, characters.index(character)] = chance
+    times = times_in(scores, characters)
+    assert times[0][0] == 63
+    assert 0.2 < times[0][1] < 0.8
+    assert times_in(np.eye(13)[[0, 12, 0]], characters) == []
+    reading = module.reading_of("81:83", 0.6, PROFILES["auto"], times)
+    assert (reading.text, reading.value, reading.chance_of(4863) > 0) == ("81:83", 63, True)
 
 
 def test_the_finder_boxes_text_where_it_is() -> None:

@@ -48,8 +48,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "c": clip("c", lambda t: minutes(540 - 53.0 - t), seed=3),
         "blank": clip("blank", lambda t: "", 20),
         "frozen": clip("frozen", lambda t: "4:07", 20),
+        "late": clip("late", lambda t: minutes(540 - 29.77 - late(t)), 24, gop=9999),
+        "up": clip("up", lambda t: minutes(100.4 + t), 20),
+        "bare": clip("bare", lambda t: "130", 20),
         "hidden": clip("hidden", lambda t: minutes(540 - 20.31 - t) if t > 12 else "", 32),
     }
+
+
+def late(time: float) -> float:
+    """The moment that a frame shows whose encoder leaves old digits standing in four of seven seconds."""
+    begun = np.floor(time - 0.23)
+    return float(time if time - 0.23 - begun >= (0.0, 0.7, 0.4, 0.0, 0.9, 0.0, 0.2)[int(begun) % 7] else begun + 0.22)
 
 
 def located(path: Path, rapid: RapidReader) -> Source:
@@ -65,7 +74,7 @@ def test_a_flip_is_found_to_the_frame(clips: dict[str, Path], rapid: RapidReader
         (segment,) = fit_segments(source.samples)
         found = refine(source, segment)
         assert found is not None
-        assert found.flips == 2
+        assert found.flips == 3
         assert abs(found.constant - (540 - 20.31)) <= 0.5 / 30 + 1e-6
         assert found.high - found.low <= 1 / 30 + 1e-6
 
@@ -119,6 +128,22 @@ def test_two_recordings_are_aligned_with_evidence(clips: dict[str, Path], rapid:
         assert (tmp_path / first.file).stat().st_size > 2000
     assert heard == sorted(heard)
     assert len(heard) > 3
+
+
+def test_digits_that_change_late_after_a_single_keyframe_are_limits(clips: dict[str, Path], rapid: RapidReader) -> None:
+    (proposal,) = aligned(clips, "a late", rapid).proposals
+    assert proposal.offset == pytest.approx(9.46, abs=1 / 30)
+    assert abs(proposal.offset - 9.46) <= proposal.error_bound
+
+
+def test_a_timer_that_counts_the_other_way_is_refused_as_such(clips: dict[str, Path], rapid: RapidReader) -> None:
+    (refusal,) = align_by_timer([("a", clips["a"]), ("up", clips["up"])], None, "csgo", rapid).refused
+    assert (refusal.reason, "counts up" in refusal.message) == ("timer_direction", True)
+
+
+def test_a_number_without_a_colon_is_no_timer_that_stands(clips: dict[str, Path], rapid: RapidReader) -> None:
+    (refusal,) = aligned(clips, "a bare", rapid).refused
+    assert refusal.reason == "timer_not_found"
 
 
 def test_a_third_without_common_time_is_placed_through_the_second(clips: dict[str, Path], rapid: RapidReader) -> None:

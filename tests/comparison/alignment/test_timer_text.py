@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.comparison.alignment.timer_text import CLEAN, PROFILES, REPAIRED, parse, show
+from sessions_app.comparison.alignment.timer_text import CLEAN, PROFILES, REPAIRED, meanings, parse, show
 
 pytestmark = pytest.mark.pure
 
@@ -15,7 +15,6 @@ pytestmark = pytest.mark.pure
         ("1:23", 83, 1),
         ("01:23", 83, 1),
         ("0:00", 0, 1),
-        ("120:05", 7205, 1),
         ("1:02:03", 3723, 1),
         ("1:02:03.45", 3723.45, 0.01),
         ("1:23.4", 83.4, 0.1),
@@ -24,6 +23,7 @@ pytestmark = pytest.mark.pure
         ("1;23", 83, 1),
         ("ROUND 3 1:40", 100, 1),
         ("1 : 23", 83, 1),
+        ("1:4 0", 100, 1),
         ("1：23", 83, 1),
     ],
 )
@@ -37,8 +37,11 @@ def test_it_reads_the_usual_forms(text: str, seconds: float, resolution: float) 
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("1:O5", 65), ("l:23", 83), ("1.23", 83), ("123", 83), ("1:I0", 70), ("L:38", 98), ("TIME1:23", 83)],
-)
+    [
+        ("1:O5", 65), ("l:23", 83), ("1.23", 83), ("123", 83), ("1:I0", 70), ("L:38", 98), ("TIME1:23", 83),
+        ("120:05", 7205), ("90:00+3", 5400), ("13.07", 13.07), ("13,07", 13.07),
+    ],
+)  # fmt: skip
 def test_it_repairs_likely_confusions_at_less_trust(text: str, seconds: float) -> None:
     value = parse(text)
     assert value is not None
@@ -51,6 +54,18 @@ NO_TIMES = "|7|24 / 240|1:75|TIME|Oil|1:2|m0th|1:23 4:56|12:34:56:78|-|::|16-12|
 @pytest.mark.parametrize("text", NO_TIMES.split("|"))
 def test_it_refuses_what_is_no_time(text: str) -> None:
     assert parse(text) is None
+
+
+def test_what_has_two_meanings_has_both() -> None:
+    assert [(value.seconds, value.resolution) for value in meanings("13.07")] == [(13.07, 0.01), (787, 1)]
+    assert [value.seconds for value in meanings("13.07", PROFILES["valorant"])] == [13.07]
+    assert [value.seconds for value in meanings("1.23")] == [83, 1.23]
+
+
+def test_before_zero_a_timer_cuts_off_the_other_way() -> None:
+    value = parse("-0:45")
+    assert value is not None
+    assert (value.seconds, value.resolution, show(-45.5), show(-46)) == (-46, 1, "-0:45", "-0:45")
 
 
 def test_a_game_bounds_what_its_timer_can_show() -> None:
@@ -68,4 +83,4 @@ def test_what_is_shown_is_read_back(seconds: int) -> None:
 @given(st.text(max_size=40))
 def test_any_text_gives_a_bounded_value_or_none(text: str) -> None:
     value = parse(text)
-    assert value is None or 0 <= value.seconds <= PROFILES["auto"].longest
+    assert value is None or abs(value.seconds) <= PROFILES["auto"].longest + 1

@@ -27,6 +27,7 @@ MAX_SECONDS = 13 * 3600.0  # of a file that are heard, whatever its timestamps c
 MAX_TRACKS = 16  # that are listened to in order to find the loudest
 LISTENS = 4  # places, and seconds at each of them
 LISTEN_SECONDS = 0.5
+CANCELLED = 0.1  # of the power of its channels, below which their mean says little of them
 
 
 class NoSound(Exception):
@@ -53,9 +54,11 @@ class SoundTrack:
         self._container = open_media(path)
         try:
             self._origin = float(presentation_origin(self._container))
+            self._channel: int | None = None
             self.duration = min(MAX_SECONDS, float((self._container.duration or 0) / MICROSECONDS))
             self.count = len(self._container.streams.audio)
             self._stream, self.number = self._loudest()
+            self._channel = self._clearest_channel()
         except BaseException:
             self.close()
             raise
@@ -113,7 +116,7 @@ class SoundTrack:
 
     def _decoded(self, stream: AudioStream, end: float) -> Iterator[Run]:
         """Runs from where the file stands, in pieces of about :data:`GATHERED` samples of the file's own rate."""
-        mixer, base = _Mixer(), float(stream.time_base or 0)
+        mixer, base = _Mixer(self._channel), float(stream.time_base or 0)
         for frame in self._frames(stream):
             if frame.pts is None:
                 continue
@@ -161,11 +164,27 @@ class SoundTrack:
             squares += [float(np.mean(run.samples**2)) for run in self.runs(start, start + LISTEN_SECONDS)]
         return float(np.mean(squares)) if squares else 0.0
 
+    def _clearest_channel(self) -> int | None:
+        """The louder of two channels that cancel each other, as where one is inverted; None where they do not."""
+        if self._stream.codec_context.channels != 2:
+            return None
+        powers = []
+        for channel in (None, 0, 1):
+            self._channel = channel
+            powers.append(self._level(self._stream))
+        mean, left, right = powers
+        if mean >= CANCELLED * (left + right) / 2:
+            return None
+        return 0 if left >= right else 1
+
 
 class _Mixer:
-    """Makes one channel of 8 000 samples a second of decoded frames, as many at a time as pays."""
+    """Makes one channel of 8 000 samples a second of decoded frames, as many at a time as pays: their mean, or the
+    ``channel`` of two.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, channel: int | None = None) -> None:
+        self._channel = channel
         self._fifo: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
         self._rate = 1  # of the file
@@ -198,7 +217,8 @@ class _Mixer:
     def _begin(self, at: float, rate: int) -> Iterator[Run]:
         yield from self.end()
         self._start, self._rate = at, rate
-        self._fifo, self._resampler = AudioFifo(), AudioResampler("flt", "mono", RATE)
+        layout = "mono" if self._channel is None else "stereo"
+        self._fifo, self._resampler = AudioFifo(), AudioResampler("fltp", layout, RATE)
 
     def end(self) -> Iterator[Run]:
         """The rest of a run; the next frame begins another."""
@@ -220,6 +240,8 @@ class _Mixer:
         assert self._resampler is not None
         start = self._start + self._late / max(1, self._counted)
         for mixed in self._resampler.resample(frame):
-            samples = np.nan_to_num(np.asarray(mixed.to_ndarray()[0], np.float32), posinf=1.0, neginf=-1.0)
+            samples = np.nan_to_num(
+                np.asarray(mixed.to_ndarray()[self._channel or 0], np.float32), posinf=1.0, neginf=-1.0
+            )
             yield Run(start + self._given / RATE, np.clip(samples, -1.0, 1.0))
             self._given += len(samples)
