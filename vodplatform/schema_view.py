@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
+from http import HTTPStatus
 
 import yaml
 from django.conf import settings
@@ -14,6 +15,8 @@ from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
+
+from vodplatform.base.errors import DomainError
 
 
 @lru_cache
@@ -37,4 +40,6 @@ class SchemaView(SpectacularAPIView):
         answer["ETag"], answer["Content-Disposition"] = etag, f'inline; filename="openapi.{renderer.format}"'
         found = get_conditional_response(request._request, etag=etag, response=answer)
         assert found is not None
+        if found.status_code == HTTPStatus.PRECONDITION_FAILED:
+            raise DomainError("precondition_failed", "The document is not the one that you know.")
         return found

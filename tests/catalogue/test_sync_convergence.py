@@ -316,7 +316,7 @@ def test_three_clients_converge_when_offline(program: Program, people: People, c
         clients.synced(*writers)
         assert proxy.met[UNANSWERED]
         assert proxy.met[CUT]
-    answer = clients.check(*writers)
+        answer = clients.check(*writers)
     assert {row["writer_id"] for row in answer["operations"]} == {who.id for who in writers.values()}
     replicas = {row["actor_id"] for row in answer["operations"]}
     assert len(replicas) == 3 if locks else len(replicas) >= 3
