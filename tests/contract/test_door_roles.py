@@ -240,7 +240,7 @@ def test_a_chunk_is_taken_of_the_uploads_owner_alone(owner: User, people: dict[s
 
 @pytest.mark.usefixtures("media")
 def test_whoever_may_write_begins_uploads_of_their_own(people: dict[str, User]) -> None:
-    for _, way, who in [*each(people, "other"), ("", "", [])]:
+    for _, way, who in [*each(people, "owner"), ("", "", [])]:
         with check(way):
             by_tus = ask("POST", TUS, [*SPEAKS, (b"upload-length", b"5000"), *who])
             by_form = ask("POST", "/api/v1/library", [*FORM_HEADERS, *who], form_of([("file", VIDEO, "a.mp4")]))
@@ -250,5 +250,5 @@ def test_whoever_may_write_begins_uploads_of_their_own(people: dict[str, User]) 
                 assert not Upload.objects.exists()
             else:
                 assert (by_tus.status, by_form.status) == (201, 201)
-                assert set(Upload.objects.values_list("owner", flat=True)) == {people["other"].pk}
+                assert set(Upload.objects.values_list("owner", flat=True)) == {people["owner"].pk}
         Upload.objects.all().delete()

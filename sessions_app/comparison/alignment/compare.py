@@ -19,6 +19,7 @@ MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # of runs whose flips are looked at for one offset
 SURE = 0.95
+WELL_READ = 0.95  # mean confidence of readings
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
 RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
@@ -75,6 +76,11 @@ class TimerTrack:
             if known is not None and known.flips < 2:
                 found = self.refine(self.segments[number], SURELY)
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
+
+    def slack(self, number: int) -> float:
+        """Seconds by which a segment's flips may all be off: a frame where its digits are hard to read."""
+        confidences = [sample.reading.confidence for sample in self.segments[number].samples]
+        return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
     def constant(self, number: int) -> float:
         """The constant of a segment, to the frame where flips were found."""
@@ -189,6 +195,7 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
     flips_agree = len(agreed) > 1 or any(one and two and min(one.flips, two.flips) >= 2 for one, two in refined)
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
+    late += max([a.slack(first) + b.slack(second) for first, second in agreed], default=0.0)
     return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree, late)
 
 
@@ -239,7 +246,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     # Without a change of second that was shown at once in both, old digits may have stood in each reading.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
-        bound = max(COARSE, bound)
+        bound += COARSE
     return Verdict(final.offset, round(confidence, 4), bound, final.agreeing, samples, note)
 
 

@@ -15,7 +15,7 @@ from sessions_app.comparison.alignment.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # that are looked for
-PIXELS_TELL = 3  # unreadable frames in a row, at most, in which the pixels tell where the digit changes
+PIXELS_TELL = 4  # frames, at most, from the old digit to the new, of which the pixels tell where it changes
 NEAR_VALUES = 2  # steps of the timer from the expected value that it may be away
 CLEARER = 2.0  # times that one value has to be likelier than another
 UNREADABLE = 0.05
@@ -232,7 +232,9 @@ class _Crops:
             return None
         # Counting down, the new value is reached when the clock falls below the old one.
         mark = self._value(right if slope > 0 else left) or 0.0
-        if 1 < right - left <= PIXELS_TELL:
+        if right - left > PIXELS_TELL:
+            return None
+        if right - left > 1:
             left, right = self._by_pixels(left, right)
         ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
