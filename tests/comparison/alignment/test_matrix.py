@@ -75,8 +75,8 @@ def test_the_offset_is_right_to_half_a_frame_of_each(align: Align, name: str) ->
     error = abs(proposal.offset - pair.offset)
     assert error <= bound, f"{proposal.offset} should be {pair.offset}"
     assert error <= proposal.error_bound + ROUNDING
-    # With a variable rate the frames around a flip may be longer than the average one.
-    assert proposal.error_bound <= (3 if pair.a.spec.vfr or pair.b.spec.vfr else 1) * bound
+    # With a variable rate the frames around a flip may be longer than the average one; digits hard to read add a frame.
+    assert proposal.error_bound <= (3 if pair.a.spec.vfr or pair.b.spec.vfr else 2) * bound
     assert proposal.confidence >= 0.5
 
 
