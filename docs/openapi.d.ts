@@ -2603,7 +2603,7 @@ export interface components {
             layout: components["schemas"]["LayoutEnum"];
             /**
              * Format: double
-             * @description On the shared clock.
+             * @description On the shared clock, from `timeline.start` on.
              */
             start: number;
             /** Format: double */
@@ -2685,6 +2685,13 @@ export interface components {
          * @enum {string}
          */
         GameEnum: "auto" | "apex" | "valorant" | "csgo" | "speedrun";
+        GlobalSeekRequest: {
+            /**
+             * Format: double
+             * @description On the shared clock, from `timeline.start` on.
+             */
+            timestamp: number;
+        };
         Guess: {
             correct: boolean;
             lie_statement_index: number;
@@ -3069,7 +3076,10 @@ export interface components {
             vod_id?: string | null;
             /** Format: double */
             time?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description From `timeline.start` on.
+             */
             global_time?: number;
         };
         /** @description An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock. */
@@ -3084,7 +3094,10 @@ export interface components {
             vod_id?: string | null;
             /** Format: double */
             time?: number;
-            /** Format: double */
+            /**
+             * Format: double
+             * @description From `timeline.start` on.
+             */
             global_time?: number;
         };
         NewGuessRequest: {
@@ -3483,7 +3496,7 @@ export interface components {
             rate?: number;
             /**
              * Format: double
-             * @description Global time at which the state begins.
+             * @description Global time at which the state begins, from `timeline.start` on.
              */
             at?: number;
         };
@@ -3854,6 +3867,7 @@ export interface components {
             sync_mode: components["schemas"]["SyncModeEnum"];
             /** Format: double */
             global_time: number;
+            timeline: components["schemas"]["Timeline"];
             global_playback_state: components["schemas"]["PlaybackStateEnum"];
             /** Format: double */
             rate: number;
@@ -4093,6 +4107,19 @@ export interface components {
          * @enum {string}
          */
         TierEnum: "free" | "pro" | "enterprise";
+        /** @description From when until when a session's clock runs, in seconds. Negative where a VOD begins before time 0. */
+        Timeline: {
+            /**
+             * Format: double
+             * @description The earliest beginning of a VOD, or 0 where none begins before that.
+             */
+            start: number;
+            /**
+             * Format: double
+             * @description The latest end of a VOD.
+             */
+            end: number;
+        };
         /** @description The key, this once. */
         TokenCreated: {
             token: string;
@@ -4448,6 +4475,7 @@ export type FindingMethodEnum = components['schemas']['FindingMethodEnum'];
 export type FoundOriginEnum = components['schemas']['FoundOriginEnum'];
 export type FrontEnum = components['schemas']['FrontEnum'];
 export type GameEnum = components['schemas']['GameEnum'];
+export type GlobalSeekRequest = components['schemas']['GlobalSeekRequest'];
 export type Guess = components['schemas']['Guess'];
 export type HighlightsFormRequest = components['schemas']['HighlightsFormRequest'];
 export type History = components['schemas']['History'];
@@ -4583,6 +4611,7 @@ export type SyncTypeEnum = components['schemas']['SyncTypeEnum'];
 export type TextTrack = components['schemas']['TextTrack'];
 export type TextTrackList = components['schemas']['TextTrackList'];
 export type TierEnum = components['schemas']['TierEnum'];
+export type Timeline = components['schemas']['Timeline'];
 export type TokenCreated = components['schemas']['TokenCreated'];
 export type TokenFieldsRequest = components['schemas']['TokenFieldsRequest'];
 export type TokenRequestRequest = components['schemas']['TokenRequestRequest'];
@@ -5817,7 +5846,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["SeekRequest"];
+                "application/json": components["schemas"]["GlobalSeekRequest"];
             };
         };
         responses: {

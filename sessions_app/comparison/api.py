@@ -219,14 +219,15 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     @extend_schema(
         operation_id="comparison_global_seek",
         summary="Seek all VODs",
-        request=s.SeekSerializer,
+        request=s.GlobalSeekSerializer,
         responses={200: s.SessionAnswerSerializer},
     )
     @action(detail=True, methods=["put"], url_path="global-seek", throttle_scope="clock")
     def global_seek(self, request: Request, session_id: str) -> Response:
         """Move every VOD to one instant of the shared clock."""
         session = self.get_object_to_change()
-        return self.answer(services.global_seek(session, self.user, self.read_body(s.SeekSerializer)["timestamp"]))
+        values = self.read_body(s.GlobalSeekSerializer)
+        return self.answer(services.global_seek(session, self.user, values["timestamp"]))
 
     @extend_schema(
         operation_id="comparison_vod_seek",

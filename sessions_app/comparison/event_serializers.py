@@ -85,7 +85,7 @@ def _number(value: Any, low: float, high: float) -> float:
 class EventFieldsSerializer(serializers.Serializer[Data]):
     """What an event consists of, but for where it stands."""
 
-    end = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
+    end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
     kind = StrictRegexField(
         r"^[a-z0-9_-]{1,40}\Z",
         trim_whitespace=False,
@@ -104,7 +104,9 @@ class NewEventSerializer(EventFieldsSerializer):
 
     vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
-    global_time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
+    global_time = SecondsField(
+        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, help_text="From `timeline.start` on."
+    )
 
     def validate(self, attrs: Data) -> Data:
         wanted = "global_time" if attrs.get("vod_id") is None else "time"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +27,7 @@ from sessions_app.comparison.models import (
     Viewer,
 )
 from sessions_app.comparison.services import access_to, group_name, lock
-from sessions_app.comparison.timeline import MAX_TIMESTAMP
+from sessions_app.comparison.timeline import MAX_TIMESTAMP, ROUNDING, start_of
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
@@ -310,14 +310,19 @@ def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> N
         if row.end is not None and row.time is not None and "end" not in values:
             row.end += moved_to - row.time  # a span is moved whole
         row.time = moved_to
-    _check_times(row)
+    if row._state.adding or not values.keys().isdisjoint(("vod_id", "time", "end", "global_time")):
+        _check_times(row, change.vods)
 
 
-def _check_times(row: SessionEvent) -> None:
-    longest = row.vod.video.duration if row.vod else MAX_TIMESTAMP
-    sentence = f"{row.vod.vod_id} is {longest:.3f} s long." if row.vod else f"Must be from 0 to {MAX_TIMESTAMP:.0f}."
+def _check_times(row: SessionEvent, vods: Iterable[ComparisonVod]) -> None:
+    if row.vod:
+        earliest, latest = 0.0, row.vod.video.duration
+        sentence = f"{row.vod.vod_id} is {latest:.3f} s long."
+    else:
+        earliest, latest = start_of(vod.placement for vod in vods) - ROUNDING, MAX_TIMESTAMP
+        sentence = f"Must be from {earliest + ROUNDING:.3f} to {latest:.0f}."
     for name, value in (("time" if row.vod else "global_time", row.time), ("end", row.end)):
-        if value is not None and not 0 <= value <= longest:
+        if value is not None and not earliest <= value <= latest:
             raise DomainError("invalid", f"{name}: {sentence}", errors={name: [sentence]})
     if row.end is not None and row.end <= row.time:
         sentence = "Must be after `time`."

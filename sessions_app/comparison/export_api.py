@@ -38,8 +38,10 @@ class ReelSerializer(serializers.Serializer[Data]):
 
 class ExportSerializer(serializers.Serializer[Data]):
     layout = serializers.ChoiceField(choices=[(name, name) for name in LAYOUTS])
-    start = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, help_text="On the shared clock.")
-    end = SecondsField(min_value=0, max_value=MAX_TIMESTAMP)
+    start = SecondsField(
+        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, help_text="On the shared clock, from `timeline.start` on."
+    )
+    end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP)
     audio = StrictCharField(max_length=100, help_text="A vod_id, `mix`, or `none`.")
     height = serializers.IntegerField(
         min_value=exports.MIN_HEIGHT, max_value=exports.MAX_HEIGHT, required=False,

@@ -24,6 +24,7 @@ from sessions_app.comparison.detection import check_editor, chosen_vods
 from sessions_app.comparison.export.layouts import SINGLE, arrange, videos_of
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from sessions_app.comparison.services import lock
+from sessions_app.comparison.timeline import start_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -131,6 +132,9 @@ def _shown(session: ComparisonSession, vods: list[ComparisonVod], values: Mappin
 def _check_span(vods: Sequence[ComparisonVod], start: float, end: float) -> None:
     if end <= start:
         raise _invalid("end", "Must be after `start`.")
+    first = start_of(vod.placement for vod in vods)
+    if start < first - NEAR_END:
+        raise _invalid("start", f"The timeline begins at {first:.3f} s.")
     last = max(vod.placement.global_time(vod.video.duration) for vod in vods)
     if end > last + NEAR_END:
         raise _invalid("end", f"The last VOD ends at {last:.3f} s.")

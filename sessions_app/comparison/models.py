@@ -200,7 +200,10 @@ class ComparisonSession(models.Model):
             models.CheckConstraint(condition=Q(sync_mode__in=SyncMode.values), name="comparison_mode_known"),
             models.CheckConstraint(condition=Q(playback_state__in=PlaybackState.values), name="comparison_state_known"),
             models.CheckConstraint(condition=Q(rate__gte=MIN_RATE, rate__lte=MAX_RATE), name="comparison_rate_range"),
-            models.CheckConstraint(condition=Q(global_time__gte=0), name="comparison_time_positive"),
+            models.CheckConstraint(
+                condition=Q(global_time__gte=-2 * MAX_TIMESTAMP, global_time__lte=2 * MAX_TIMESTAMP),
+                name="comparison_time",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -455,7 +458,11 @@ class SessionEvent(models.Model):
         ordering = ["created_at", "id"]
         indexes = [models.Index(fields=["session", "created_at", "id"], name="event_of_session")]
         constraints = [
-            models.CheckConstraint(condition=Q(time__gte=0, time__lte=MAX_TIMESTAMP), name="event_time"),
+            models.CheckConstraint(
+                condition=Q(time__gte=0, time__lte=MAX_TIMESTAMP)
+                | Q(vod=None, time__gte=-2 * MAX_TIMESTAMP, time__lte=MAX_TIMESTAMP),
+                name="event_time",
+            ),
             models.CheckConstraint(condition=Q(end=None) | Q(end__gt=models.F("time")), name="event_end_after_time"),
             models.CheckConstraint(condition=Q(origin__in=EventOrigin.values), name="event_origin_known"),
         ]

@@ -18,6 +18,7 @@ from rest_framework.exceptions import ParseError
 from sessions_app.comparison.event_files import MAX_ROWS, checked, refusal
 from sessions_app.comparison.event_serializers import ShownEvent
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
+from sessions_app.comparison.timeline import start_of
 from vodplatform.base.api.parsers import check_json, has_too_many_parts
 
 OURS = "vod_sync"
@@ -36,11 +37,13 @@ Data = dict[str, Any]
 def to_otio(session: ComparisonSession, vods: Sequence[ComparisonVod], events: Iterable[ShownEvent]) -> str:
     """The timeline of a session. vods: with their videos, in order. events: each by itself."""
     timeline = otio.schema.Timeline(name=session.name)
-    timeline.metadata[OURS] = {"session_id": session.pk}
+    # Editors count from 0: a clock that begins before that is moved by so much.
+    start = start_of(vod.placement for vod in vods)
+    timeline.metadata[OURS] = {"session_id": session.pk, "start": start}
     clips = {vod.pk: _clip(vod) for vod in vods}
     for vod in vods:
         track = otio.schema.Track(name=vod.name, kind=otio.schema.TrackKind.Video)
-        if (begin := vod.placement.global_time(0.0)) > 0:
+        if (begin := vod.placement.global_time(0.0) - start) > 0:
             rate = _rate(vod)
             track.append(otio.schema.Gap(duration=RationalTime(begin * rate, rate)))
         track.append(clips[vod.pk])
@@ -48,7 +51,7 @@ def to_otio(session: ComparisonSession, vods: Sequence[ComparisonVod], events: I
     for shown in events:
         own = shown.event.vod
         holder = clips[own.pk] if own else timeline.tracks
-        holder.markers.append(_marker(shown, _rate(own) if own else CLOCK_RATE))
+        holder.markers.append(_marker(shown, _rate(own), 0.0) if own else _marker(shown, CLOCK_RATE, start))
     return str(otio.adapters.write_to_string(timeline, "otio_json"))
 
 
@@ -58,14 +61,12 @@ def _rate(vod: ComparisonVod) -> float:
 
 
 def _clip(vod: ComparisonVod) -> otio.schema.Clip:
-    """The recording, from where the clock begins."""
     rate, duration = _rate(vod), vod.video.duration
-    start = min(max(vod.placement.time_at(0.0), 0.0), duration)
     clip = otio.schema.Clip(
         name=vod.name,
         # Editors look for a file of this name; where it lies on the server is nobody's business.
         media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
-        source_range=_range(start, duration, rate),
+        source_range=_range(0.0, duration, rate),
     )
     clip.metadata[OURS] = {"vod_id": vod.vod_id}
     if vod.placement.drift_ppm:
@@ -77,11 +78,12 @@ def _range(start: float, end: float, rate: float) -> TimeRange:
     return TimeRange(RationalTime(start * rate, rate), RationalTime((end - start) * rate, rate))
 
 
-def _marker(shown: ShownEvent, rate: float) -> otio.schema.Marker:
+def _marker(shown: ShownEvent, rate: float, start: float) -> otio.schema.Marker:
+    """start: the time of the event's clock that is 0 in the file."""
     row = shown.event
     marker = otio.schema.Marker(
         name=row.label,
-        marked_range=_range(row.time, row.time if row.end is None else row.end, rate),
+        marked_range=_range(row.time - start, (row.time if row.end is None else row.end) - start, rate),
         color=_nearest_color(row.color) if row.color else otio.schema.MarkerColor.BLUE,
         comment=row.body,
     )
@@ -116,7 +118,8 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
         if _schema(timeline) != "Timeline":
             raise ValueError("no timeline")
         reader = _Reader(vods)
-        reader.visit(timeline["tracks"], 0.0)
+        start = _ours(timeline).get("start", 0.0)
+        reader.visit(timeline["tracks"], float(start))
     except _Enough:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]}) from None
     except (ParseError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:

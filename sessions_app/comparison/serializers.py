@@ -113,6 +113,12 @@ class SeekSerializer(serializers.Serializer[Data]):
     timestamp = SecondsField(min_value=0, max_value=MAX_TIMESTAMP)
 
 
+class GlobalSeekSerializer(serializers.Serializer[Data]):
+    timestamp = SecondsField(
+        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, help_text="On the shared clock, from `timeline.start` on."
+    )
+
+
 class DuplicateSerializer(serializers.Serializer[Data]):
     name = StrictCharField(max_length=200, required=False, allow_blank=True, default="")
 
@@ -121,8 +127,9 @@ class PlaybackSerializer(serializers.Serializer[Data]):
     state = serializers.ChoiceField(choices=PlaybackState.choices)
     rate = SecondsField(min_value=MIN_RATE, max_value=MAX_RATE, required=False, help_text="1 is normal speed.")
     at = SecondsField(
-        min_value=0, max_value=MAX_TIMESTAMP, required=False, help_text="Global time at which the state begins."
-    )
+        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False,
+        help_text="Global time at which the state begins, from `timeline.start` on.",
+    )  # fmt: skip
 
 
 class VodPlaybackSerializer(serializers.Serializer[Data]):
@@ -265,6 +272,7 @@ class SessionSnapshot:
     session: ComparisonSession
     vods: list[VodSnapshot]
     global_time: float
+    timeline: dict[str, float]
 
     @classmethod
     def of(
@@ -282,7 +290,7 @@ class SessionSnapshot:
             )
             for vod, track in zip(vods, clock.tracks, strict=True)
         ]
-        return cls(session, shown, clock.global_time)
+        return cls(session, shown, clock.global_time, {"start": clock.start, "end": clock.end})
 
 
 class VodEventSerializer(AnswerSerializer[SessionEvent]):
@@ -339,6 +347,13 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
         return first_events(shown.vod)
 
 
+class TimelineSerializer(serializers.Serializer[Data]):
+    """From when until when a session's clock runs, in seconds. Negative where a VOD begins before time 0."""
+
+    start = serializers.FloatField(help_text="The earliest beginning of a VOD, or 0 where none begins before that.")
+    end = serializers.FloatField(help_text="The latest end of a VOD.")
+
+
 class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     """A comparison session as it is at this moment; global_time in seconds of the shared clock."""
 
@@ -351,6 +366,7 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     vods = VodSerializer(many=True)
     sync_mode = serializers.ChoiceField(choices=SyncMode.choices, source="session.sync_mode")
     global_time = serializers.FloatField()
+    timeline = TimelineSerializer()
     global_playback_state = serializers.ChoiceField(choices=PlaybackState.choices, source="session.playback_state")
     rate = serializers.FloatField(source="session.rate")
     ui_state = serializers.DictField(source="session.ui_state")

@@ -31,7 +31,7 @@ from sessions_app.comparison.models import (
     SyncMode,
     Viewer,
 )
-from sessions_app.comparison.timeline import MAX_DRIFT_PPM, Clock, Placement
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM, ROUNDING, Clock, Placement
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
@@ -227,9 +227,17 @@ def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dic
     return change.shown
 
 
+def check_time(field: str, value: float, start: float) -> None:
+    """Refuse a time before a timeline's ``start`` as ``invalid``."""
+    if value < start - ROUNDING:
+        sentence = f"The timeline begins at {start:.3f} s."
+        raise DomainError("invalid", f"{field}: {sentence}", errors={field: [sentence]})
+
+
 def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
-    """Everything to ``timestamp`` on the shared clock."""
+    """Everything to ``timestamp`` on the shared clock. Raises ``invalid`` before it begins."""
     with edit_session(session, by) as change:
+        check_time("timestamp", timestamp, change.clock.start)
         change.clock = change.clock.seek(timestamp)
     return change.shown
 
@@ -249,7 +257,9 @@ def set_playback(
     """Play or pause everything, from ``at`` where it is given; no VOD goes its own way any more."""
     with edit_session(session, by) as change:
         clock = change.clock.together()
-        clock = clock if at is None else clock.seek(at)
+        if at is not None:
+            check_time("at", at, clock.start)
+            clock = clock.seek(at)
         change.clock = Clock(
             tracks=clock.tracks,
             global_time=clock.global_time,

@@ -7,9 +7,11 @@ another speed, ``drift_ppm·10⁻⁶·(T − anchor)`` is added: see :class:`Pla
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 MAX_TIMESTAMP = 604_800.0
+ROUNDING = 1e-6  # seconds by which a time that was shown may lie before the timeline
 MAX_DRIFT_PPM = 1000.0
 MIN_RATE = 0.1
 MAX_RATE = 4.0
@@ -64,6 +66,11 @@ class Placement:
         )
 
 
+def start_of(placements: Iterable[Placement]) -> float:
+    """The global time at which a timeline begins: the first recording's beginning, or 0 where none is before that."""
+    return min([0.0, *(placement.global_time(0.0) for placement in placements)])
+
+
 @dataclass(frozen=True, slots=True)
 class Track:
     """One VOD on the clock, in seconds.
@@ -98,6 +105,11 @@ class Clock:
     global_time: float = 0.0
     rate: float = 1.0
     playing: bool = False
+
+    @property
+    def start(self) -> float:
+        """The global time at which the first VOD begins, or 0 where none begins before that."""
+        return start_of(track.placement for track in self.tracks)
 
     @property
     def end(self) -> float:
@@ -155,12 +167,16 @@ class Clock:
         track = self.tracks[index]
         moved = replace(track, position=clamp(timestamp, 0.0, track.duration))
         tracks = (*self.tracks[:index], moved, *self.tracks[index + 1 :])
-        global_time = max(0.0, moved.placement.global_time(moved.position)) if moves_clock else self.global_time
+        global_time = moved.placement.global_time(moved.position) if moves_clock else self.global_time
         return replace(self, global_time=global_time, tracks=tracks)
 
     def with_placements(self, placements: dict[int, Placement]) -> Clock:
-        """New placements by track index; every VOD is placed by the formula again."""
+        """New placements by track index; every VOD is placed by the formula again.
+
+        A clock that stands outside of the timeline then goes to its nearest end.
+        """
         tracks = tuple(
             replace(track, placement=placements.get(index, track.placement)) for index, track in enumerate(self.tracks)
         )
-        return replace(self, tracks=tracks).seek(self.global_time)
+        placed = replace(self, tracks=tracks)
+        return placed.seek(clamp(self.global_time, placed.start, placed.end))

@@ -156,7 +156,7 @@ class TestReading:
         for query in ("limit=0", "limit=x", "offset=-1", "from=x", "to=1e9", "origin=x", "from=nan"):
             refused(api.get(f"{url}?{query}"), 400, "invalid")
         event = mark(api, url, global_time=5.0, end=6.0)
-        for given, field in ((-1.0, "global_time"), (604_800.0, "end")):
+        for given, field in ((-50.1, "global_time"), (604_800.0, "end")):
             body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
             assert set(body["errors"]) == {field}
 

@@ -104,7 +104,7 @@ class TestAsking:
             {"end": 1}, {"end": 0.5}, {"end": 60.1}, {"end": "x"}, {"end": True}, {"layout": "mosaic"}, {"height": 359},
             {"height": 2161}, {"height": 2160},  # three of them would be 11 520 pixels wide
             {"fps": 0.5}, {"fps": 61}, {"vod_ids": []}, {"vod_ids": ["vod-1", "vod-1"]}, {"audio": "vod-2"},
-            {"vod_ids": ["vod-1"], "layout": "overlay"}, {"start": -1}, {"burn": "names"},
+            {"vod_ids": ["vod-1"], "layout": "overlay"}, {"start": -50.1}, {"burn": "names"},
         ]  # fmt: skip
         for body in bad:
             with check(str(body)):

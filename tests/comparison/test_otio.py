@@ -52,7 +52,7 @@ def test_the_vods_are_tracks_at_their_offsets_and_a_faster_clock_is_a_time_warp(
         span = clip.transformed_time_range(clip.source_range, timeline.tracks)
         begins[clip.name] = (span.start_time.to_seconds(), clip.source_range.start_time.to_seconds())
     # From where the clock begins: the second is 50 s ahead, the third begins 37 s later.
-    assert list(begins.values()) == [pytest.approx((0, 0)), pytest.approx((0, 50)), pytest.approx((37, 0))]
+    assert list(begins.values()) == [pytest.approx((50, 0)), pytest.approx((0, 0)), pytest.approx((87, 0))]
     api.put(f"{url}/offsets", {"drifts": {"vod-2": 500.0}, "source": "manual"})
     [warp] = [effect for clip in timeline_of(api, url).find_clips() for effect in clip.effects]
     assert warp.time_scalar == pytest.approx(1.0005)
@@ -63,13 +63,14 @@ def test_what_goes_out_comes_in_as_it_was(api: Api, url: str) -> None:
         {"vod_id": "vod-2", "time": 100.123456, "end": 103.0, "kind": "kill", "label": "Ace", "color": "#aa00ff"},
         {"vod_id": "vod-3", "time": 1 / 3, "kind": "comment", "body": "Look", "drawing": {"strokes": [STROKE]}},
         {"global_time": 120.5, "end": 130.25, "kind": "round", "label": "Of all"},
+        {"global_time": -12.5, "end": -2.25, "kind": "round", "label": "Before zero"},
     ]
     for event in made:
         assert api.post(f"{url}/events", event).status_code == 201
     before = [fields(event) for event in api.get(f"{url}/events?joined=false").json()["events"]]
     timeline = timeline_of(api, url)
     SessionEvent.objects.all().delete()
-    assert send(api, url, timeline).json() == {"ok": True, "created": 3}
+    assert send(api, url, timeline).json() == {"ok": True, "created": 4}
     after = [fields(event) for event in api.get(f"{url}/events?joined=false").json()["events"]]
     for one, other in zip(before, after, strict=True):
         times = {"time": pytest.approx(one["time"], abs=1e-8), "end": one["end"] and pytest.approx(one["end"])}
@@ -116,7 +117,7 @@ def test_what_is_no_timeline_is_refused(api: Api, url: str) -> None:
     ):  # fmt: skip
         with check(text[:100]):
             refused(send(api, url, text), 400, "invalid")
-    for value, rate in ((5, 0), (-5, 24), (1e300, 1)):  # a marker at no time
+    for value, rate in ((5, 0), (-5000, 24), (1e300, 1)):  # a marker at no time
         refused(send(api, url, marked(value, rate)), 400, "invalid")
     assert not SessionEvent.objects.exists()
 
@@ -149,6 +150,6 @@ def test_all_events_that_there_can_be_come_back(api: Api, url: str, session: Com
         for n in range(10_000)
     )
     answer = api.get(f"{url}/timeline.otio")
-    assert len(json.loads(answer.content)["tracks"]["children"][0]["children"][0]["markers"]) == 10_000
+    assert len(json.loads(answer.content)["tracks"]["children"][0]["children"][-1]["markers"]) == 10_000
     SessionEvent.objects.all().delete()
     assert send(api, url, answer.content.decode()).json() == {"ok": True, "created": 10_000}

@@ -174,7 +174,7 @@ def test_only_a_playing_session_saves_now_and_then(api: Api, session: Comparison
     [
         ("state", ['"stopped"', '"Playing"', '""', "null", "true", "1", "[]", "{}", '["playing"]']),
         ("rate", [*NOT_NUMBERS, *NOT_FINITE, "0", "-1", "0.0999", "4.001", "1e308"]),
-        ("at", [*NOT_NUMBERS, *NOT_FINITE, "-1", "604801", "1e308"]),
+        ("at", [*NOT_NUMBERS, *NOT_FINITE, "-50.001", "604801", "1e308"]),
     ],
 )
 def test_a_bad_value_changes_nothing(api: Api, session: ComparisonSession, field: str, values: list[str]) -> None:
@@ -210,12 +210,30 @@ def test_a_seek_keeps_a_playing_session_playing(api: Api, url: str) -> None:
     assert (shown["global_playback_state"], shown["rate"], shown["global_time"]) == ("playing", 2, 100)
 
 
+def test_the_clock_begins_where_the_first_vod_does(api: Api, url: str, session: ComparisonSession) -> None:
+    shown = session_of(api.get(url))
+    assert shown["timeline"] == {"start": -50, "end": 637}
+    shown = session_of(api.put(f"{url}/global-seek", {"timestamp": -50}))
+    assert (shown["global_time"], times(shown)) == (-50, [0, 0, 0])
+    assert session_of(api.put(f"{url}/playback", {"state": "paused", "at": -20.5}))["global_time"] == -20.5
+    shown = session_of(seek(api, session, "vod-2", 12.5))
+    assert (shown["global_time"], times(shown)) == (-37.5, [0, 12.5, 0])
+    # Without the VOD that begins early it goes to the beginning of the others, and negative times are refused.
+    shown = session_of(api.put(f"{url}/offsets", {"offsets": {"vod-2": 5.0}, "source": "manual"}))
+    assert (shown["timeline"]["start"], shown["global_time"]) == (0, 0)
+    refused(api.put(f"{url}/global-seek", {"timestamp": -0.001}), 400, "invalid")
+    shown = session_of(api.put(f"{url}/offsets", {"offsets": {"vod-2": -600.0}, "source": "manual"}))
+    assert shown["timeline"] == {"start": -600, "end": 637}
+
+
 @pytest.mark.parametrize("path", ["global-seek", "vods/vod-1/seek"])
 def test_a_bad_timestamp_changes_nothing(api: Api, url: str, session: ComparisonSession, path: str) -> None:
-    for value in (*NOT_NUMBERS, *NOT_FINITE, "-1", "-0.001", "604800.001", "604801", "1e308", "-1e308"):
+    # The second VOD begins at -50 s of the shared clock.
+    early = "-50.001" if path == "global-seek" else "-0.001"
+    for value in (*NOT_NUMBERS, *NOT_FINITE, "-51", early, "604800.001", "604801", "1e308", "-1e308"):
         with check(value[:20]):
             assert api.put(f"{url}/{path}", raw=f'{{"timestamp": {value}}}').status_code == 400
-    for body in ({"timestamp": -1}, {}):
+    for body in ({"timestamp": -51}, {}):
         answer = refused(api.put(f"{url}/{path}", body), 400, "invalid")
         assert "timestamp" in answer["error"]
         assert "timestamp" in answer["errors"]

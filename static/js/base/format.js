@@ -4,11 +4,12 @@ const MINUS = "\u2212";
 const MILLI = 1000;
 
 /**
- * @param {number} seconds
- * @returns {string} `HH:MM:SS.mmm`
+ * @param {number} seconds on a clock that may begin before zero
+ * @returns {string} `HH:MM:SS.mmm`, before zero with a real minus sign
  */
 export function position(seconds) {
-  const ms = Math.round(Math.max(0, seconds) * 1000);
+  const ms = Math.round(Math.abs(seconds) * 1000);
+  if (seconds < 0 && ms) return `${MINUS}${position(-seconds)}`;
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const whole = Math.floor(ms / 1000);
   return `${two(Math.floor(whole / 3600))}:${two(Math.floor(whole / 60) % 60)}:${two(whole % 60)}.${String(ms % 1000).padStart(3, "0")}`;
@@ -16,10 +17,11 @@ export function position(seconds) {
 
 /**
  * @param {number} seconds
- * @returns {string} `1:12:40` or `42:18`
+ * @returns {string} `1:12:40` or `42:18`, before zero with a real minus sign
  */
 export function duration(seconds) {
-  const whole = Math.round(Math.max(0, seconds));
+  const whole = Math.round(Math.abs(seconds));
+  if (seconds < 0 && whole) return `${MINUS}${duration(-seconds)}`;
   const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;

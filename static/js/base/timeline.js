@@ -70,12 +70,15 @@ export function isRunning(T, { placement, duration }) {
 }
 
 /**
- * The stretch that can be played: T is never negative; it ends where the last video ends.
+ * The stretch that can be played: from 0, or from where a video begins before that, to where the last video ends.
  * @param {Placed[]} vods
  * @returns {{start: number, end: number}}
  */
 export function extent(vods) {
-  return { start: 0, end: Math.max(0.001, ...vods.map((v) => globalTime(v.duration, v.placement))) };
+  return {
+    start: Math.min(0, ...vods.map((v) => globalTime(0, v.placement))),
+    end: Math.max(0.001, ...vods.map((v) => globalTime(v.duration, v.placement))),
+  };
 }
 
 /**

@@ -97,7 +97,7 @@ export class Actions extends EventTarget {
    */
   async seek(T, final = true) {
     if (this.oneByOne.isOn) return this.oneByOne.seek(this.touched.id, this.touched.track.timeAt(T));
-    const to = Math.min(Math.max(T, 0), this.controller.end);
+    const to = Math.min(Math.max(T, this.controller.start), this.controller.end);
     this.remote.sought(to);
     await this.controller.seek(to);
     if (final && this.controller.wanted === "playing") this.remote.played();
@@ -319,7 +319,7 @@ export class Actions extends EventTarget {
   keepLoop() {
     const { from, to } = this.loop;
     if (to === null || this.controller.status !== "playing" || !this.remote.leading) return;
-    if (this.controller.time >= to) this.seek(from ?? 0);
+    if (this.controller.time >= to) this.seek(from ?? this.controller.start);
   }
 
   async save() {

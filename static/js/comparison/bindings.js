@@ -44,7 +44,7 @@ export function bindings(actions, view, events) {
       keys: "Home End",
       label: "To the start, to the end",
       match: key("Home", "End"),
-      run: (e) => actions.seek(e.key === "Home" ? 0 : actions.controller.end),
+      run: (e) => actions.seek(e.key === "Home" ? actions.controller.start : actions.controller.end),
       buttons: { "[data-act=start]": "Home", "[data-act=end]": "End" },
     },
     {

@@ -21,6 +21,7 @@ const LAYOUTS = /** @type {[string, string, string, number, string][]} */ ([
 ]);
 const HEIGHTS = [360, 480, 720, 1080];
 const KIND = "comparison.export";
+const ROUNDED = 0.001; // seconds to which times are shown
 const RECENT = 50; // jobs that are looked through for the last export
 
 /** @typedef {{url: string, size: number, duration: number}} Made */
@@ -56,9 +57,9 @@ export class Exporting {
   async open() {
     const { controller, view } = this;
     const { from, to } = this.loop();
-    const end = controller.end;
+    const { start: first, end } = controller;
     const hasLoop = from !== null || to !== null;
-    const start = field("From", format.position(from ?? 0));
+    const start = field("From", format.position(from ?? first));
     const stop = field("To", format.position(to ?? end));
     const problem = h("div", {});
     const done = h("div", { class: "row spacer", "aria-live": "polite" });
@@ -103,8 +104,8 @@ export class Exporting {
             { class: "row wrap" },
             start,
             stop,
-            hasLoop ? plain("Loop", () => set(from ?? 0, to ?? end)) : null,
-            plain("All", () => set(0, end)),
+            hasLoop ? plain("Loop", () => set(from ?? first, to ?? end)) : null,
+            plain("All", () => set(first, end)),
           ),
           ...this.#reelFields(),
           h("label", { for: "export-sound" }, "Sound"),
@@ -150,7 +151,7 @@ export class Exporting {
     const begin = async (/** @type {Event} */ event) => {
       event.preventDefault();
       const [a, b] = [format.parseOffset(start.value), format.parseOffset(stop.value)];
-      if (a === null || b === null || a < 0 || b <= a)
+      if (a === null || b === null || a < first - ROUNDED || b <= a)
         return tell(
           h(
             "p",

@@ -37,8 +37,13 @@ export class TimelineView extends EventTarget {
     return extent(this.tracks);
   }
 
+  get #length() {
+    const { start, end } = this.#extent;
+    return end - start;
+  }
+
   get #span() {
-    return Math.max(SHORTEST, this.#extent.end / this.#zoom);
+    return Math.max(SHORTEST, this.#length / this.#zoom);
   }
 
   /** What is shown: from where, how many seconds, and across how many pixels. */
@@ -57,7 +62,7 @@ export class TimelineView extends EventTarget {
 
   /** @param {number} factor 2 shows half as much, ½ twice */
   zoomBy(factor) {
-    this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#extent.end / SHORTEST));
+    this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#length / SHORTEST));
     this.#start = this.time - this.#span / 2;
     this.#layout();
   }
@@ -79,7 +84,8 @@ export class TimelineView extends EventTarget {
     const { from, to } = loop;
     this.loop.hidden = from === null && to === null;
     if (!this.loop.hidden) {
-      const [a, b] = [this.#x(from ?? 0), this.#x(to ?? this.#extent.end)].map((x) => Math.min(Math.max(x, 0), 1));
+      const { start, end } = this.#extent;
+      const [a, b] = [this.#x(from ?? start), this.#x(to ?? end)].map((x) => Math.min(Math.max(x, 0), 1));
       this.loop.style.setProperty("--x", String(a));
       this.loop.style.setProperty("--w2", String(Math.max(0, b - a)));
     }
@@ -91,12 +97,13 @@ export class TimelineView extends EventTarget {
   }
 
   #layout() {
-    const { end } = this.#extent;
-    this.#start = Math.min(Math.max(this.#start, 0), Math.max(0, end - this.#span));
+    const { start, end } = this.#extent;
+    this.#start = Math.min(Math.max(this.#start, start), Math.max(start, end - this.#span));
     const width = this.lanes.clientWidth;
     const key = [this.#start, this.#span, width, ...this.tracks.flatMap((t) => [t.begin, t.end])].join(" ");
     if (key === this.#drawn || !width) return;
     this.#drawn = key;
+    this.lanes.setAttribute("aria-valuemin", start.toFixed(2));
     this.lanes.setAttribute("aria-valuemax", end.toFixed(2));
     for (const track of this.tracks) {
       const clip = /** @type {HTMLElement} */ (need(`[data-lane="${CSS.escape(track.id)}"] .clip`, this.lanes));
@@ -115,7 +122,7 @@ export class TimelineView extends EventTarget {
           h(
             "span",
             { class: this.#x(T) > 0.02 ? "mid" : "", vars: { "--x": this.#x(T) } },
-            fine ? position(T).slice(3, 10) : duration(T),
+            fine ? position(T).replace(/^(\D?)00:(.*)..$/, "$1$2") : duration(T),
           ),
         ),
     );

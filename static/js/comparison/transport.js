@@ -31,7 +31,7 @@ export class Transport {
     /** @type {Record<string, () => void>} */
     const acts = {
       toggle: () => actions.toggle(),
-      start: () => actions.seek(0),
+      start: () => actions.seek(controller.start),
       end: () => actions.seek(controller.end),
       "frame-back": () => actions.frame(-1),
       "frame-on": () => actions.frame(1),
@@ -55,8 +55,9 @@ export class Transport {
   update(T) {
     const { controller } = this;
     const text = position(T);
-    if (this.timecode.firstChild.nodeValue !== text.slice(0, 8)) this.timecode.firstChild.nodeValue = text.slice(0, 8);
-    setText(this.small, text.slice(8));
+    const [whole, fraction] = [text.slice(0, -4), text.slice(-4)];
+    if (this.timecode.firstChild.nodeValue !== whole) this.timecode.firstChild.nodeValue = whole;
+    setText(this.small, fraction);
     for (const track of controller.tracks) this.#meter(track);
     this.#pill();
   }

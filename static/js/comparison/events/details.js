@@ -227,7 +227,7 @@ export class EventDetails {
     const value = field.value.trim();
     if (name === "at" || name === "until") {
       const seconds = value ? parseOffset(value) : null;
-      const isWrong = value ? seconds === null || seconds < 0 : name === "at";
+      const isWrong = value ? seconds === null : name === "at";
       field.setAttribute("aria-invalid", String(isWrong));
       if (!isWrong) this.act.move(one, { [name]: seconds });
       return;

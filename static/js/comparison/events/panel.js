@@ -291,7 +291,8 @@ export class EventsPanel {
     const T = this.actions.controller.time;
     const chosen = this.#shown.findIndex(({ id }) => id === this.#selected);
     // From the event that is looked at while the clock stands on it: several may stand at one moment, or before the start.
-    const isThere = chosen >= 0 && Math.abs(Math.max(0, this.#shown[chosen].at) - T) < REACHED;
+    const isThere =
+      chosen >= 0 && Math.abs(Math.max(this.actions.controller.start, this.#shown[chosen].at) - T) < REACHED;
     const byTime = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
     const index = isThere ? chosen + by : byTime;
     const one = this.#shown[index];

@@ -67,6 +67,10 @@ export class SyncController extends EventTarget {
     return this.#rate * this.#follower.factor;
   }
 
+  get start() {
+    return extent(this.tracks).start;
+  }
+
   get end() {
     return extent(this.tracks).end;
   }
@@ -103,7 +107,7 @@ export class SyncController extends EventTarget {
   async play(at) {
     if (this.#wanted === "playing" && at === undefined) return;
     this.#wanted = "playing";
-    await this.seek(at ?? (this.time >= this.end - 0.05 ? 0 : this.time));
+    await this.seek(at ?? (this.time >= this.end - 0.05 ? this.start : this.time));
   }
 
   /** @param {number} [at] global time to stand at; the leader's frame when left out */
@@ -121,7 +125,7 @@ export class SyncController extends EventTarget {
    * @returns {Promise<void>} when the last target is on screen
    */
   seek(T) {
-    this.#target = Math.min(Math.max(T, 0), this.end);
+    this.#target = Math.min(Math.max(T, this.start), this.end);
     this.#requests += 1;
     this.#gate ??= this.#runGate().finally(() => (this.#gate = null));
     return this.#gate;
