@@ -31,6 +31,7 @@ class Goal:
 GOALS = {
     "P1": Goal("bench.p1_timer_alignment", "timer alignment of two VODs of 600 s", renders_long=True),
     "P1pairs": Goal("bench.p1_pairs", "timer alignment of many pairs, and what its confidence is worth (A4)", False),
+    "A4real": Goal("bench.a4_real_recordings", "alignment of real clips and of outdated digits (A4)", False),
     "P2": Goal("bench.p2_sound_alignment", "sound alignment of recordings of 600 s and of 3 h", False),
     "P3": Goal("bench.p3_in_step", "three videos in step for half an hour, one drifting by 80 ppm", False),
     "P3b": Goal("bench.p3b_scrubbing", "the exact frame and scrubbing, originals and quick copies", False),

@@ -1,6 +1,6 @@
-"""A4 and T1 to T8: pairs whose encoders leave old digits standing, drawn ones and ones cut from clips of real games.
+"""A4: timer, sound and both on clips of real games and on drawn recordings whose encoder keeps old digits.
 
-The clips are public and not part of the project: ``BENCH_CLIPS`` names a folder that has those of :data:`CLIPS`.
+The clips are public and not part of the project. ``BENCH_CLIPS`` is a folder with the files of :data:`CLIPS`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rich.progress import Progress
 
 from bench.p1_pairs import related_pair
 from bench.report import Table
+from media_app.av.container import open_media
 from media_app.av.frames import Box, VideoFile
 from sessions_app.comparison.alignment.answer import AlignmentResult
 from sessions_app.comparison.alignment.by_both import align_by_both
@@ -29,7 +30,7 @@ from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.reader import RapidReader
 from vodplatform.demo.clips import render_pair
 
-# Of github.com/Rynzler-SR/VARSITY-CYBER-CAFE at 4ae33f6312, 360p, and where each shows its timer.
+# Files of the GitHub repository Rynzler-SR/VARSITY-CYBER-CAFE at 4ae33f6312 (360p), with the box of the timer.
 CLIPS = {
     "LeagueofLegends.mp4": Box(0.955, 0.0, 0.045, 0.026),
     "CounterStrike2.mp4": Box(0.48, 0.0, 0.04, 0.034),
@@ -38,7 +39,7 @@ CLIPS = {
 }
 X264 = "-c:v libx264 -preset veryfast"
 HARDWARE = "-c:v libx264 -preset ultrafast -tune zerolatency -bf 0 -g 60 -b:v 1M -maxrate 1M -bufsize 1M"
-# How a recording is made of a clip: FFmpeg's filters, and its encoder.
+# Recordings made of each clip: (FFmpeg filters, encoder options).
 WAYS = {
     "as it is": ("null", f"{X264} -crf 23"),
     "500 kb/s": ("null", f"{X264} -b:v 500k -maxrate 600k -bufsize 1200k"),
@@ -53,19 +54,19 @@ WAYS = {
     "as hardware does": ("scale=854:480", HARDWARE),
     "VP9": ("null", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 500k -g 240"),
 }  # fmt: skip
-# Of recordings that are drawn: what a stream's size and rate make of them.
+# The same for drawn recordings, in sizes and bitrates of streams.
 STALE = {
     f"{height}p, {rate}, {name}": (f"scale=-2:{height}", f"{encoder} -b:v {rate} -maxrate {rate} -bufsize {rate}")
     for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))
     for name, encoder in (("x264, 250 frames", X264), ("hardware", HARDWARE))
 }
-STALE_PAIRS = 4  # of each way
-OVERLAP = 2.0, 10.0  # seconds that the second begins later
+STALE_PAIRS = 4  # pairs of each entry of STALE
+STARTS = 2.0, 10.0  # seconds, range of the beginning of the second recording
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Two recordings with a known offset, and how they are aligned. box: in the first, or None."""
+    """One alignment of two recordings. offset: the true one, seconds. box: the user's box in the first, or None."""
 
     kind: str
     paths: tuple[Path, Path]
@@ -76,7 +77,8 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of it. error, bound: seconds, None where it was refused; frame: of the slower one."""
+    """Result of a task. error: offset minus truth, seconds, None if refused. bound: seconds. frame: seconds of a
+    frame of the slower recording."""
 
     task: Task
     error: float | None
@@ -86,12 +88,12 @@ class Outcome:
 
     @property
     def is_right(self) -> bool:
-        """Whether the error is within the bound that was stated and one frame."""
+        """Return whether the error is at most the stated bound plus one frame."""
         return self.error is not None and abs(self.error) <= self.bound + self.frame
 
 
 def align(task: Task) -> Outcome:
-    """Align one pair."""
+    """Run one alignment."""
     videos = [("a", task.paths[0]), ("b", task.paths[1])]
     roi = None if task.box is None else Roi("a", 3.0, task.box)
     result: AlignmentResult
@@ -110,13 +112,13 @@ def align(task: Task) -> Outcome:
 
 
 def real_tasks(folder: Path, clips: Path, seed: int) -> Iterator[Task]:
-    """Each clip cut in two, the second part made into a recording in every way."""
+    """Cut each clip into two overlapping recordings and encode the second in every way. Yields their tasks."""
     chance = random.Random(seed)
     for name, box in CLIPS.items():
         for way, (filters, encoder) in WAYS.items():
             with VideoFile(clips / name) as clip:
                 frames, length = round(clip.fps), clip.duration
-            offset = chance.randrange(round(OVERLAP[0] * frames), round(OVERLAP[1] * frames)) / frames
+            offset = chance.randrange(round(STARTS[0] * frames), round(STARTS[1] * frames)) / frames
             first, second = (folder / f"{name}-{way}-{side}.mkv".replace(" ", "_") for side in "ab")
             encode(clips / name, first, "null", f"{X264} -crf 22", 0.0, length - chance.uniform(0.5, 4))
             encode(clips / name, second, filters, encoder, offset)
@@ -125,7 +127,7 @@ def real_tasks(folder: Path, clips: Path, seed: int) -> Iterator[Task]:
 
 
 def unrelated_tasks(real: Sequence[Task]) -> Iterator[Task]:
-    """Recordings of different games with each other."""
+    """Yield tasks of recordings of different games, which have no offset."""
     heard = [task for task in real if task.mode == "sound"]
     for one, other in itertools.combinations({task.kind: task for task in heard}.values(), 2):
         for mode in ("timer", "sound", "both"):
@@ -133,7 +135,7 @@ def unrelated_tasks(real: Sequence[Task]) -> Iterator[Task]:
 
 
 def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
-    """Drawn pairs, encoded as streams of low rates are."""
+    """Draw pairs and encode them at low bitrates. Yields their tasks."""
     rng = np.random.default_rng([seed, 78])
     for way, (filters, encoder) in STALE.items():
         for number in range(STALE_PAIRS):
@@ -149,10 +151,10 @@ def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
 def encode(
     source: Path, target: Path, filters: str, encoder: str, start: float = 0.0, end: float = 3600.0
 ) -> None:  # fmt: skip
-    """Write a part of ``source``, cut to the frame and to the sample."""
+    """Encode the part of ``source`` from ``start`` to ``end`` seconds, exact to the frame and to the sample."""
     picture = f"[0:v]trim={start}:{end},setpts=PTS-STARTPTS,{filters}[v]"
-    with VideoFile(source) as video:
-        has_sound = video.has_sound
+    with open_media(source) as container:
+        has_sound = bool(container.streams.audio)
     sound = f";[0:a]atrim={start}:{end},asetpts=PTS-STARTPTS[a]" if has_sound else ""
     subprocess.run(
         [
@@ -165,7 +167,7 @@ def encode(
 
 
 def measure(seed: int) -> list[Table]:
-    """How many are right, wrong and refused, by mode and kind, and what bounds and confidences are worth."""
+    """Return the results by kind of recording, and how often bounds and confidences hold."""
     with tempfile.TemporaryDirectory(prefix="bench-real-") as name:
         folder = Path(name)
         clips = os.environ.get("BENCH_CLIPS")

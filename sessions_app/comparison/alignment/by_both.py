@@ -27,7 +27,7 @@ from sessions_app.comparison.timeline import Placement
 AGREE_SECONDS = 0.25  # sound that was captured beside its picture may be so far from it
 ALONE_CAP = 0.95  # of a method that nothing independent confirms
 DOUBTED_CAP = 0.85  # of a method where the other one could be used, and did not confirm it
-CLEARLY = 0.8  # probability from which one method's word stands against the other's
+CLEARLY = 0.8  # minimum probability of the method that wins where both disagree
 MOST = 0.999
 # What the sound says against a timer that runs alike: not the same recording, or not the same event.
 BROKEN = {"not_one_recording", "speed_differs"}
@@ -174,7 +174,7 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
     # Over what both show, a drift that only the sound measures moves the offset by up to so much.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # What is compared is looked at: where the picture's offset counts, the sound's drift is kept.
+    # Users compare pictures, so the picture's offset may win. Only the sound measures drift, so its drift is kept.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -201,13 +201,16 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
 
 
 def stands_against(confidence: float, other: float) -> float:
-    """Probability that an answer of this ``confidence`` is right, given that it and the ``other`` are not both."""
+    """Return the probability that an answer with ``confidence`` is right, given that at most one of the two is.
+
+    other: confidence of the contradicting answer. Both answers are taken to be independent.
+    """
     return confidence * (1 - other) / (1 - confidence * other)
 
 
 def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    """Both found the same place, but not the same moment: a delay of sound against picture, or a mistake of either."""
-    # Another match is ruled out by the sound, and that was all the doubt in a clock that runs without a break.
+    """Weigh two answers that differ by less than sound may lag behind its picture."""
+    # The sound rules out another match, which is the only doubt that ONE_CLOCK_CAP stands for.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if stands_against(heard.confidence, sure) >= CLEARLY:
         side = "earlier" if gap > 0 else "later"
@@ -221,7 +224,7 @@ def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
 
 
 def _with_both(best: Proposal, read: Proposal, heard: Proposal, confidence: float, note: str) -> Proposal:
-    """``best`` with what both methods rest on."""
+    """Return ``best`` with the counts, readings and evidence of both methods."""
     return dataclasses.replace(
         best,
         confidence=round(confidence, 4),

@@ -217,7 +217,7 @@ def _evidence(a: Recording, b: Recording, found: SoundMatch, folder: Path | None
         ("outline", "png", SHOWN_SECONDS, draw_outlines),
         ("sample", "wav", LISTEN_SECONDS, write_listening_sample),
     ):
-        # Both are heard in all of it, where they have so much in common.
+        # Stay inside the part that both recordings have.
         first_common = max(0.0, best.offset)
         last_common = min(a.duration, b.duration + best.offset) - seconds
         start = max(first_common, min(best.time - seconds / 2, last_common))

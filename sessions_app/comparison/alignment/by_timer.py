@@ -220,9 +220,10 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        if not clock.runs:
-            # Health, money and scores are no reason to refuse, but a timer may have lost its colon.
-            any(runs(candidate) for candidate in ranked(bare)[:CANDIDATES])
+        # Bare numbers are mostly health, money and scores, but the colon of a timer may be unreadable.
+        for candidate in ranked(bare)[:CANDIDATES]:
+            if clock.runs or runs(candidate):
+                break
         report(1, 1)
         look.texts += locator.seen
         return look
@@ -319,7 +320,7 @@ def _no_timer(look: TimerSearch) -> Refusal:
 
 
 def _runs_the_other_way(look: TimerSearch) -> str:
-    """Which way the timer counts, "up" or "down", where that is not the game's; else nothing."""
+    """Return "up" or "down" if the timer counts against the direction of the chosen game, else an empty string."""
     others = [slope for slope in (-1, 1) if slope not in look.clock.slopes]
     return next(("up" if s.slope > 0 else "down" for s in fit_segments(look.best, others) if s.runs), "")
 

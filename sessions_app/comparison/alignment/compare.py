@@ -19,7 +19,7 @@ MIN_AGREEING = 5
 MIN_VALUES = 3
 MAX_PAIRS = 4  # of runs whose flips are looked at for one offset
 SURE = 0.95
-WELL_READ = 0.8  # mean confidence of readings
+WELL_READ = 0.8  # minimum mean confidence of readings whose flips are exact to the frame
 RIVALS_EXAMINED = 3
 REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
 RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
@@ -54,7 +54,7 @@ class TimerTrack:
 
     @property
     def usable(self) -> list[Sample]:
-        """Its samples that may say something."""
+        """Return the samples with at least one possible reading."""
         return [s for s in self.samples() if s.choices]
 
     @property
@@ -70,7 +70,7 @@ class TimerTrack:
                 self.refined[number] = self.refine(self.segments[number], SURELY if number == numbers[0] else 1)
 
     def look_again(self, numbers: Sequence[int]) -> None:
-        """Find the constants of these segments by several flips, where one was enough."""
+        """Refine these segments again by several flips where only one was asked for; drop those without."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -78,7 +78,7 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def slack(self, number: int) -> float:
-        """Seconds by which a segment's flips may all be off: a frame where its digits are hard to read."""
+        """Return the error to add for a segment's flips, seconds: a frame if its digits are hard to read."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
@@ -161,7 +161,7 @@ def _sample_more(clock: TimerTrack) -> None:
 class Examined:
     """A hypothesis looked at to the frame. low, high: bounds of the offset, seconds. agreed: pairs of runs whose
     flips agree on it; clashes: how many do not. flips_agree: whether two flips of both videos do. late: seconds by
-    which they may all be wrong, where they were shown late."""
+    which the offset may be off because flips were shown late."""
 
     hypothesis: Hypothesis
     low: float
@@ -186,7 +186,7 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # One flip, which may have been shown late, is no word against others.
+    # A single flip may be late, so it is checked before it counts as a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
@@ -202,7 +202,7 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
 def _refined_bounds(
     a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, pairs: Sequence[tuple[int, int]]
 ) -> tuple[float, float, list[tuple[int, int]], dict[tuple[int, int], tuple[float, float]]]:
-    """Bounds of the offset that the largest group of pairs shares, that group, and the bounds of each pair."""
+    """Return the bounds of the offset that the largest group of pairs shares, the group, and the bounds by pair."""
     bounds: dict[tuple[int, int], tuple[float, float]] = {}
     for pair in pairs:
         first, second = a.refined.get(pair[0]), b.refined.get(pair[1])
@@ -243,7 +243,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The change of a second could not be found to the frame in both videos."
     samples = len(a.usable) + len(b.usable)
-    # Without a change of second that was shown at once in both, old digits may have stood in each reading.
+    # If the flips do not agree in both videos, every reading may show an outdated digit.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -263,7 +263,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # Half a frame of each is all that frames can tell: where bounds meet more closely, that is chance.
+        # Frames are exact to half a frame of each video. Narrower common bounds are a coincidence.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 

@@ -11,11 +11,11 @@ USABLE = 0.4  # confidence below which a reading is not even an argument
 TOUCH = 0.03  # seconds of overlap below which a reading neither supports a line nor speaks against it
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}  # in readings: below three a run is no clock, below two no pause
 MISS_COST = 1.0
-DRAWN_BEFORE = 1 / 30  # seconds, of the slowest picture rate of games
-MISSED_IN_A_ROW = 2.5  # readings, by their confidence
-WORTH = 0.05  # confidence from which a reading counts where others agree with it
+DRAWN_BEFORE = 1 / 30  # seconds between the drawing of a timer and its frame, at most
+MISSED_IN_A_ROW = 2.5  # sum of the confidences of consecutive misses that ends a segment
+WORTH = 0.05  # minimum confidence of a reading that other readings may support
 DISTINCT_VALUES = 3
-SURELY = 3  # changes of the timer that are not all shown late by the same time
+SURELY = 3  # flips that must agree: an equal delay of so many is improbable
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Sample:
 
     @property
     def choices(self) -> list[Reading]:
-        """What it may say, the likeliest first."""
+        """Return the possible readings, the likeliest first."""
         return [r for r in (self.reading, *self.reading.others) if r.value is not None and r.confidence >= WORTH]
 
     def constant(self, slope: int) -> tuple[float, float]:
@@ -48,7 +48,7 @@ class Sample:
 
 def _constant(time: float, reading: Reading, slope: int) -> tuple[float, float]:
     assert reading.value is not None
-    # A picture of hundredths is drawn up to a frame before it is shown.
+    # A game draws the timer up to a frame before the frame's own time.
     slack = max(0.0, DRAWN_BEFORE - reading.resolution) / 2
     low = reading.value - slope * time
     return low - slack, low + reading.resolution + slack
@@ -146,8 +146,10 @@ def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> 
 def _extend(
     usable: Sequence[Sample], start: int, first: Reading, slope: int
 ) -> list[tuple[int, float, tuple[float, float]]]:
-    """Where a segment may end, exclusive, that starts with the choice ``first`` of the sample ``start``, what it is
-    worth then, and the bounds of c."""
+    """Extend a segment that starts with the reading ``first`` of the sample ``start``.
+
+    Returns (end, score, bounds of c) for each possible end, exclusive.
+    """
     low, high = _constant(usable[start].time, first, slope)
     score = first.confidence - SEGMENT_COST[slope]
     values = {first.value}
@@ -181,7 +183,7 @@ def _extend(
 
 
 def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
-    """The sample with what it says if a clock with these ``bounds`` of c ran."""
+    """Return the sample with the reading that fits a clock whose constant lies within ``bounds``."""
     for choice in sample.choices:
         if _overlap(_constant(sample.time, choice, slope), bounds) > 0:
             return replace(sample, reading=choice)
@@ -192,7 +194,7 @@ def _polished(samples: Sequence[Sample], slope: int) -> Segment | None:
     """The segment of ``samples`` with the bounds of c that most of them share."""
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
     if high - low < TOUCH:
-        # Frames come late by a part of their own length.
+        # Frame times are late by a fraction of a frame, so exact bounds would exclude valid readings.
         low, high = (low + high - TOUCH) / 2, (low + high + TOUCH) / 2
     inside = [s for s in samples if _overlap(s.constant(slope), (low, high)) >= 0.49 * TOUCH]
     if len(inside) < 2 or (slope and len({s.value for s in inside}) < DISTINCT_VALUES):

@@ -1,8 +1,9 @@
-"""How probable each time, minutes and seconds, is in what a recogniser gives for a crop: no letter is chosen early.
+"""Probabilities of times (minutes and seconds) in the raw output of a text recogniser, by CTC.
 
-A recogniser gives a probability of each character at each step across the crop, and of "no character" (CTC, Graves et
-al. 2006). The usual way takes the best character of each step; at 10 pixels of height that makes 1:18 of 1:13, and
-8 of a zero with a dot in it. Here all times are weighed, and the readings of other frames decide.
+A CTC recogniser gives, at each step across the crop, a probability for each character and for a blank (Graves et al.,
+2006). Greedy decoding takes the best character of each step. On digits 10 pixels high this reads 1:13 as 1:18, and a
+dotted zero as 8. This module computes the probability of every time instead, so that readings of other frames can
+decide between the likely ones.
 """
 
 from __future__ import annotations
@@ -19,35 +20,37 @@ from sessions_app.comparison.alignment.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # among the columns of `collapsed`, after the blank and ten digits
-CLOSED = (9, 7, 10)  # columns of 8, 6 and 9, as which a dotted or slashed zero is read
-AS_ZERO = 0.5  # what their probability is worth for a zero
-UNSEPARATED = 0.3  # what digits are worth without a colon between them
-LONGEST = 130  # minutes
-LEAST = 0.03
-MOST_TIMES = 6
+SEPARATOR = 11  # column of any separator in `collapse`, after the blank and ten digits
+CLOSED = (9, 7, 10)  # columns of 8, 6 and 9: recognisers read a dotted or slashed zero as one of these
+AS_ZERO = 0.5  # weight of those columns in the probability of a zero
+UNSEPARATED = 0.3  # weight of a time whose colon is missing
+LONGEST = 130  # minutes: first value that is not looked for
+LEAST = 0.03  # minimum probability of a returned time
+MOST_TIMES = 6  # maximum number of returned times
+SURE_BLANK = 0.999  # probability from which a step counts as a blank
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:
-    """The most probable times: (seconds, probability), best first.
+    """Return the most probable times as (seconds, probability), best first.
 
-    scores: probabilities, shape (steps, characters). characters: what each column stands for, "" where nothing does.
+    scores: probabilities, shape (steps, characters). characters: the character of each column, "" for the blank.
     """
-    steps = collapsed(scores, characters)
-    # Steps that are sure of no character tell nothing.
-    steps = steps[steps[:, 0] < 0.999]
+    steps = collapse(scores, characters)
+    # Of consecutive blanks the first is enough: it separates equal digits.
+    blank = steps[:, 0] >= SURE_BLANK
+    steps = steps[~(blank & np.concatenate([[False], blank[:-1]]))]
     if not len(steps) or steps[:, 1:SEPARATOR].max() < LEAST:
         return []
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # as in a text: few timers count on in minutes
+    chances[60:] *= REPAIRED  # same trust as in `timer_text`: few timers show more than 59 minutes
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 
 
-def collapsed(scores: Array, characters: Sequence[str]) -> Array:
-    """The same over 12 columns: blank and all that a time has not, the digits, any separator."""
+def collapse(scores: Array, characters: Sequence[str]) -> Array:
+    """Sum the columns into 12: blank and all characters that no time has, the ten digits, any separator."""
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)
@@ -65,7 +68,7 @@ def _columns(characters: tuple[str, ...]) -> Array:
 
 
 def _minutes(steps: Array) -> tuple[Array, list[int]]:
-    """The probability that the first t steps say a text, shape (steps, texts), and the minutes that each text means."""
+    """Return how probable each text of minutes is after the first t steps, shape (steps, texts), and its minutes."""
     shown = [*(str(m) for m in range(LONGEST)), *(f"0{m}" for m in range(10))]
     parts = [[text for text in shown if len(text) == length] for length in (1, 2, 3)]
     done = np.hstack([_forward(steps, _labels(part))[0][:-1] for part in parts])
@@ -73,7 +76,7 @@ def _minutes(steps: Array) -> tuple[Array, list[int]]:
 
 
 def _seconds(steps: Array) -> Array:
-    """The probability that all steps from t on say so many seconds, and begin at t itself: shape (steps, 60)."""
+    """Return how probable each number of seconds is in the steps from t on, its text starting at t: (steps, 60)."""
     digits = _labels([f"{s:02d}" for s in range(60)])[:, ::-1]
     marked = np.hstack([digits, np.full((60, 1), SEPARATOR)])
     backward = steps[::-1]
@@ -86,14 +89,15 @@ def _labels(texts: Sequence[str]) -> Array:
 
 
 def _forward(steps: Array, labels: Array) -> tuple[Array, Array]:
-    """CTC's forward probabilities of texts of one length, after 0, 1, … all steps: shape (steps + 1, texts) each.
+    """Compute the CTC forward probabilities of texts of one length after each number of steps.
 
-    Returns how probable it is that a text is complete, and that it is and its last character stands in the last step.
+    Returns two arrays of shape (steps + 1, texts): the probability that the text is complete, and the probability that
+    it is complete with its last character in the last step.
     """
     count, length = labels.shape
     states = np.zeros((count, 2 * length + 1), np.int64)
     states[:, 1::2] = labels
-    # From one character to the next without a blank, unless they are the same.
+    # Different characters may follow each other without a blank.
     direct = np.zeros(states.shape, bool)
     direct[:, 3::2] = labels[:, 1:] != labels[:, :-1]
     now = np.zeros(states.shape)

@@ -20,8 +20,8 @@ TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
 SAME_PLACE = 0.6  # of the box height: how far a centre line may move for the box to be the same
-LEAST = 0.3  # confidence of a reading from which its place is worth a look
-LEAST_IN_HINT = 0.1
+LEAST = 0.3  # minimum confidence of a reading that makes a candidate
+LEAST_IN_HINT = 0.1  # the same inside the user's box
 MARGIN = 0.12  # of the box height, beyond the detector's own
 
 
@@ -34,12 +34,12 @@ class Candidate:
 
     @property
     def is_separated(self) -> bool:
-        """Whether a colon or a point was read in it; health, money and scores have none."""
+        """Return whether a reading has a colon or a point, unlike health, money and scores."""
         return any(reading.is_separated for reading in self.readings)
 
     @property
     def worth(self) -> tuple[bool, float]:
-        """What it is ranked by: times with a separator first, then the sum of confidences; a change is worth double."""
+        """Return the rank: separated candidates first, then the sum of confidences, doubled if the value changes."""
         total = sum(r.confidence for r in self.readings)
         return self.is_separated, total * (2.0 if len({r.value for r in self.readings}) > 1 else 1.0)
 

@@ -28,7 +28,7 @@ BATCH = 2  # more costs memory (90 MB at 8) and gains a tenth
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
-SURE = 0.9  # confidence from which nothing else is looked for in a reading
+SURE = 0.9  # confidence from which a reading gets no alternatives
 UNCLIP = 1.6  # the detector is trained on shrunken boxes (DB, arXiv:1911.08947)
 
 
@@ -39,7 +39,7 @@ class ReaderUnavailable(Exception):
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a crop says. text: as read; value: seconds or None; confidence: 0 to 1, of the least sure
-    character; resolution: seconds of the last digit, 0 where there is no value; others: what else it may say,
+    character; resolution: seconds of the last digit, 0 where there is no value; others: alternative readings,
     the likeliest first, each with its own confidence."""
 
     text: str
@@ -50,12 +50,8 @@ class Reading:
 
     @property
     def is_separated(self) -> bool:
-        """Whether the text has the colon or point of a timer."""
+        """Return whether the text has the colon or point of a timer."""
         return is_separated(self.text)
-
-    def chance_of(self, value: float) -> float:
-        """How probable it is that the crop says ``value``, 0 to 1, by what was read."""
-        return max((r.confidence for r in (self, *self.others) if r.value == value), default=0.0)
 
 
 class TimerReader(Protocol):
@@ -123,7 +119,7 @@ class RapidReader:
         return [readings[n] for n in range(len(crops))]
 
     def _reading(self, scores: NDArray[Any], profile: GameProfile) -> Reading:
-        """What a line says, and what else it may say. scores: probabilities, shape (steps, characters)."""
+        """Decode one line, with alternatives if unsure. scores: probabilities, shape (steps, characters)."""
         best = scores.argmax(axis=1)
         first = np.flatnonzero((best != 0) & (np.diff(best, prepend=0) != 0))
         text = "".join(self._characters[best[k]] for k in first)

@@ -14,11 +14,11 @@ from sessions_app.comparison.alignment.reader import Reading
 from sessions_app.comparison.alignment.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # that are looked for
-PIXELS_TELL = 4  # frames, at most, from the old digit to the new, of which the pixels tell where it changes
-NEAR_VALUES = 2  # steps of the timer from the expected value that it may be away
-CLEARER = 2.0  # times that one value has to be likelier than another
-UNREADABLE = 0.05
+MAX_FLIPS = 8  # maximum number of places where a flip is looked for
+PIXELS_TELL = 4  # maximum frames between readable crops for which pixels decide where the digit changes
+NEAR_VALUES = 2  # timer steps around the expected value that a crop may show
+CLEARER = 2.0  # minimum ratio between the probabilities of the best and the second value
+UNREADABLE = 0.05  # confidence below which a crop has no value
 LATE_FRAMES = 1.25  # frames by which two flips may differ and still agree: recorders repeat and drop frames
 CHANGED_LEVEL = 24.0  # of 255: pixels that differ by more than this between two digits are the digit
 MAX_FRAMES_KEPT = 400
@@ -40,8 +40,8 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Where to look for a flip: walk from ``keyframe``, for one between ``begin`` and ``end``, seconds, of a timer that
-    says one of ``values`` then."""
+    """A place to look for a flip. keyframe, begin, end: seconds, where decoding starts and where the flip may lie.
+    values: seconds that the timer can show there, the one at the flip in the middle."""
 
     keyframe: float
     begin: float
@@ -50,11 +50,11 @@ class Plan:
 
 
 def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | None:
-    """The constant of a running ``segment`` from flips inside it; None when none was found.
+    """Find the constant of a running ``segment`` from flips inside it; None if no flip was found.
 
-    wanted: flips that have to agree. An encoder may leave the old digit standing, for seconds at low rates, but none
-    shows a new one too early: a flip is a limit on one side, and the earliest counts. Flips, of different keyframes and
-    as far apart as can be, that agree on it to within a frame were shown at once.
+    wanted: number of flips that must agree. At low bitrates an encoder may keep the old digit for seconds, but it never
+    shows a digit too early. A flip is therefore a limit on one side, and the earliest limit counts. Flips after
+    different keyframes that agree to within a frame were shown without delay.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -79,7 +79,7 @@ def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | 
 
 
 def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int) -> Refined:
-    """What follows from all flips that were found."""
+    """Combine all flips into the constant, and into how late they may be."""
     ordered = sorted(flips, key=lambda f: _lateness(f, segment.slope))
     groups = [_agreeing(flip, flips, frame) for flip in ordered]
     group = next(g for count in range(wanted, 0, -1) for g in groups if len(g) >= count)
@@ -89,18 +89,18 @@ def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int)
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # Too few may all have been shown late; the readings say by how much at most.
+    # Fewer flips than wanted may all be late. The readings limit by how much.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
 
 def _lateness(flip: Flip, slope: int) -> float:
-    """Grows with how late the change was shown, by the clock of the segment."""
+    """Return a number that grows with the delay of the flip, comparable within one segment."""
     return flip.high if slope < 0 else -flip.low
 
 
 def _agreeing(first: Flip, flips: Sequence[Flip], frame: float) -> list[Flip]:
-    """The flips whose bounds lie within a frame of the bounds of ``first``, itself among them."""
+    """Return the flips whose bounds lie within a frame of those of ``first``, including ``first``."""
     return [f for f in flips if max(f.low, first.low) - min(f.high, first.high) <= (LATE_FRAMES - 1) * frame]
 
 
@@ -112,7 +112,7 @@ def _finer_than_frames(source: Source, segment: Segment) -> bool:
 def _plan(
     source: Source, segment: Segment, bounds: tuple[float, float], used: set[float], flips: Sequence[Flip]
 ) -> Plan | None:
-    """The plan that costs least to walk and lies far from known flips."""
+    """Choose the flip that is cheapest to decode and far from known flips."""
     first, last = segment.start, segment.end
     best: tuple[float, Plan] | None = None
     keyframes = [float(k) for k in source.file.keyframes]
@@ -121,7 +121,7 @@ def _plan(
             continue
         resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
         begin, end, mark = _flip_window(segment.slope, time + source.frame, resolution, bounds)
-        # Where keyframes are rare, one of them leads to several.
+        # Where keyframes are rare, several flips are reached from one.
         for step in range(max(1, min(MAX_FLIPS, int((following - time) / max(1.0, resolution))))):
             later = step * resolution
             value = round(mark + segment.slope * later, 6)
@@ -150,7 +150,7 @@ def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float
 def _find_flip(source: Source, segment: Segment, plan: Plan) -> Flip | None:
     """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading.
 
-    Where it does not lie among them, those of a whole step of the timer before or after are looked at too.
+    If the flip is not among them, extend the search by one step of the timer, towards where it must be.
     """
     found = _walked(source, segment, plan)
     flip = found.flip(segment.slope)
@@ -182,7 +182,7 @@ def _walked(source: Source, segment: Segment, plan: Plan) -> _Crops:
 
 
 class _Crops:
-    """The crops around a flip, read only as they are asked for, of a timer that says one of ``values``."""
+    """Crops around a flip, read on demand. values: seconds that the timer can show in them."""
 
     def __init__(self, source: Source, values: Sequence[float]) -> None:
         self._source = source
@@ -240,13 +240,13 @@ class _Crops:
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
 
     def is_over(self, slope: int, mark: float) -> bool:
-        """Whether the flip at ``mark`` has come before the first readable crop."""
+        """Return whether the first readable crop already shows a value after the flip at ``mark``."""
         left = self._first_readable(range(len(self)))
         value = None if left is None else self._value(left)
         return value is not None and (value >= mark if slope > 0 else value < mark)
 
     def _reading(self, number: int) -> Reading | None:
-        """What a crop says, of the values that it can say; None where two of them are about as likely."""
+        """Return the likeliest possible value of a crop; None if a second value is nearly as likely."""
         if number not in self._readings:
             reading = self._source.read_crops([self._times[number]], [self._crops[number]])[0].reading
             found = [r for r in (reading, *reading.others) if r.value is not None and self._can_be(r.value)]

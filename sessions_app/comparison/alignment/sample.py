@@ -19,8 +19,8 @@ SPACING = 15.0  # seconds between samples of a long video
 LEAST = 40  # samples of a short one: 12 were too few, 20 gave little confidence
 MAX_AT_FIRST = 240
 BATCH = 8
-WALK_PIXELS = 4000 * 1920 * 1080  # decoded for samples between keyframes, a video: about 11 s of one core
-LOOK_ON = 2.0  # seconds from a keyframe to the next picture in which the timer is looked for, where keyframes are rare
+WALK_PIXELS = 4000 * 1920 * 1080  # decoded between keyframes per video, at most: about 11 s of one core
+LOOK_ON = 2.0  # seconds between the pictures taken after a keyframe where keyframes are rare
 CLOSE = 1e-4
 
 Report = Callable[[int, int], None]
@@ -107,7 +107,7 @@ class Source:
         return self.nearest(np.linspace(0, self.file.duration, 2 * count + 1)[1::2])
 
     def looks(self, count: int) -> list[Picture]:
-        """About ``count`` pictures spread over the video: keyframes and, where those are fewer, what follows them."""
+        """Return about ``count`` pictures: keyframes spread over the video and, if too few, frames after them."""
         keyframes = self.spread(count)
         missing = count - len(keyframes)
         if missing <= 0 or not keyframes:
@@ -135,7 +135,7 @@ class Source:
         return [float(t) for t in np.linspace(0, self.file.duration, 2 * count + 1)[1::2]]
 
     def sample_trial(self, count: int) -> None:
-        """Read about ``count`` of the pictures that even sampling will want anyway."""
+        """Read about ``count`` of the moments that even sampling reads anyway."""
         times = self.even_times()
         self.sample_near(times[:: max(1, len(times) // count)], lambda done, of: None)
 
@@ -171,7 +171,7 @@ class Source:
         self.read(self._between(times))
 
     def _between(self, times: Sequence[float]) -> Iterable[Picture]:
-        """Decode on from keyframes to these moments, as far as the budget of frames goes."""
+        """Yield the pictures at ``times``, decoded from the keyframes before them, within the budget of frames."""
         keyframes = self.file.keyframes
         groups: dict[float, list[float]] = {}
         for time in sorted(times):

@@ -43,9 +43,8 @@ PROFILES = {
 }
 
 _FORMS = (
-    # (pattern, trust): the most exact first. A lone point stands for a misread colon or before hundredths; two digits
-    # before it are seconds first, since few games write ten minutes so. More than 59 minutes are rarely shown as such:
-    # a zero with a dot in it is read as 8, 6 or 9.
+    # (pattern, trust), the most exact first. A lone point is a misread colon or a decimal point. After two digits the
+    # decimal point is likelier. Minutes above 59 are often a dotted zero that was read as 8, 6 or 9.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),
@@ -59,13 +58,13 @@ _FORMS = (
 )
 _BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
 _BEFORE_ZERO = re.compile(r"[-–−](?P<time>\d[\d:.]*\d)")
-_STOPPAGE = re.compile(r"\+\d{1,2}$")  # of football: "90:00+3"
+_STOPPAGE = re.compile(r"\+\d{1,2}$")  # stoppage time in football, "90:00+3"
 # One letter alone beside digits is a misread digit; two and more are a label.
 _LABELLED = re.compile(r"(?:[^\W\d_]{2,}[:.]?)?(?P<time>\d[\d:.]*\d)(?:[^\W\d_]{2,})?")
 
 
 def normalise(text: str) -> str:
-    """Separators brought to ``:`` and ``.``, doubled ones joined, blanks beside them and in the seconds removed."""
+    """Replace separators by ``:`` and ``.``, join doubled ones, remove blanks beside them and inside the seconds."""
     text = text.strip().translate(SEPARATORS)
     text = re.sub(r"\s*([:.])\s*", r"\1", text)
     text = re.sub(r"(:[0-5]) (\d)$", r"\1\2", text)
@@ -73,14 +72,14 @@ def normalise(text: str) -> str:
 
 
 def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | None:
-    """The time that ``text`` most likely shows, or None; see :func:`meanings`."""
+    """Return the first of :func:`meanings`, or None."""
     return next(iter(meanings(text, profile)), None)
 
 
 def meanings(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
-    """The times that ``text`` can show, the likeliest first: ``13.07`` is seconds and hundredths, or minutes.
+    """Return the times that ``text`` can show, the likeliest first. ``13.07`` is 13.07 seconds, or 13 minutes 7.
 
-    ``text`` may hold other words ("ROUND 3 1:27"); two different times in it are nobody's time. The trust is
+    ``text`` may hold other words ("ROUND 3 1:27"). If it holds two different times, neither is returned. The trust is
     lowered for letters taken as digits, which they are only beside a separator and a digit; for words written
     without a space before the time; and for digits without any separator, which have to be all there is.
     """
@@ -93,15 +92,15 @@ def meanings(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerVa
 
 
 def is_separated(text: str) -> bool:
-    """Whether ``text`` has the colon or point of a timer: health, money and scores have none."""
+    """Return whether ``text`` has a colon or point beside a digit, unlike health, money and scores."""
     return re.search(r"\d[:.]|[:.]\d", normalise(text).translate(DIGITS)) is not None
 
 
 def _meanings_of_chunk(chunk: str, profile: GameProfile) -> list[TimerValue]:
-    """The times in a piece of text without blanks: all of it, or all but a label or punctuation at its ends."""
+    """Return the times of a text without blanks, with labels and punctuation at its ends removed."""
     before = _BEFORE_ZERO.fullmatch(chunk)
     if before is not None:
-        # It shows 0:45 from 45 seconds before zero until 44: what is cut off lies on the other side.
+        # A timer shows -0:45 from -45.99 to -45 s: before zero it cuts off towards zero.
         values = _meanings_of_token(before["time"], profile, _FORMS)
         return [replace(value, seconds=-value.seconds - value.resolution) for value in values]
     chunk = _STOPPAGE.sub("", chunk.strip('()[]{}<>-–—_*"').rstrip(".:"))

@@ -27,7 +27,7 @@ MAX_SECONDS = 13 * 3600.0  # of a file that are heard, whatever its timestamps c
 MAX_TRACKS = 16  # that are listened to in order to find the loudest
 LISTENS = 4  # places, and seconds at each of them
 LISTEN_SECONDS = 0.5
-CANCELLED = 0.1  # of the power of its channels, below which their mean says little of them
+CANCELLED = 0.1  # power of the mix over that of the channels, below which they cancel each other
 
 
 class NoSound(Exception):
@@ -165,7 +165,7 @@ class SoundTrack:
         return float(np.mean(squares)) if squares else 0.0
 
     def _clearest_channel(self) -> int | None:
-        """The louder of two channels that cancel each other, as where one is inverted; None where they do not."""
+        """Return the louder of two channels that cancel each other, such as an inverted one; None if they do not."""
         if self._stream.codec_context.channels != 2:
             return None
         powers = []
@@ -179,9 +179,7 @@ class SoundTrack:
 
 
 class _Mixer:
-    """Makes one channel of 8 000 samples a second of decoded frames, as many at a time as pays: their mean, or the
-    ``channel`` of two.
-    """
+    """Resampler of decoded frames to 8 000 samples a second: the mean of all channels, or one ``channel`` of two."""
 
     def __init__(self, channel: int | None = None) -> None:
         self._channel = channel
