@@ -40,14 +40,9 @@ hypothesis.settings.register_profile("search", deadline=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 pytest_plugins = [
-    "tests.support.durations",
-    "tests.support.places",
-    "tests.support.engine",
-    "tests.support.clamav",
-    "tests.support.s3",
-    "tests.support.swift",
-    "tests.support.shared",
-]
+    "tests.support.durations", "tests.support.places", "tests.support.engine", "tests.support.clamav",
+    "tests.support.s3", "tests.support.swift", "tests.support.shared",
+]  # fmt: skip
 TESTS = Path(__file__).parent
 MARKS_BY_PLACE = {
     "av/test_frames.py": ["pure"],
@@ -98,17 +93,11 @@ WAITING = ("crash", "browser", "program")
 BEGUN_BY = 0.8
 # What files about a slice are called that do not have its name.
 OTHER_NAMES = {
-    "accounts": ("account",),
-    "analysis": ("analys", "highlights", "workout"),
-    "catalogue": ("sync_client", "seed_examples"),
-    "challenges": ("merge", "challenge"),
-    "comparison": ("align",),
-    "delivery": ("player", "stream_clock", "private_file"),
-    "jobs": ("torture", "bad_days", "lane_limit", "job"),
-    "prosync": ("pro_", "dub"),
-    "uploads": ("upload",),
-    "videos": ("ingest",),
-}
+    "accounts": ("account",), "analysis": ("analys", "highlights", "workout"),
+    "catalogue": ("sync_client", "seed_examples"), "challenges": ("merge", "challenge"), "comparison": ("align",),
+    "delivery": ("player", "stream_clock", "private_file"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
+    "prosync": ("pro_", "dub"), "uploads": ("upload",), "videos": ("ingest",),
+}  # fmt: skip
 # Fixtures that start a server which pip does not install; what uses one is for `make test-services`.
 SERVERS = {"one_clamd", "swift_server"}
 USES_SERVER = re.compile(r"\b(clamd|swift)\b")

@@ -20,12 +20,8 @@ pytestmark = pytest.mark.django_db
 HTML = {"Accept": "text/html"}
 NEW = {"username": "ada", "password1": PASSWORD, "password2": PASSWORD}
 ELSEWHERE = [
-    "https://evil.example/",
-    "//evil.example",
-    "/\\evil.example",
-    "javascript:alert(1)",
-    "http:///evil.example",
-]
+    "https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)", "http:///evil.example",
+]  # fmt: skip
 
 
 @pytest.fixture

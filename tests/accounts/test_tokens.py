@@ -237,11 +237,9 @@ async def test_token_and_jwt_sign_in_at_the_byte_doors_too(owner: User) -> None:
     key = await ask(make_key, owner)
     unable = await ask(lambda: make_key(owner, scopes=[]))
     for value, user in (
-        (f"Token {unable}", None),
-        (f"Token {key}", owner),
-        (f"Bearer {pair.access}", owner),
+        (f"Token {unable}", None), (f"Token {key}", owner), (f"Bearer {pair.access}", owner),
         (f"Bearer {pair.refresh}", None),
-    ):
+    ):  # fmt: skip
         scope = {"type": "http", "headers": [(b"authorization", value.encode()), (b"host", b"vod.example")]}
         found = await sign_in(scope)
         assert (found[0] if found else None) == user

@@ -26,10 +26,8 @@ from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("media", "running_keeper"),
-    pytest.mark.full,
-]
+    pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "running_keeper"), pytest.mark.full,
+]  # fmt: skip
 WORKS = (
     "say(progress=50, message='Analyzing segment 1/2')\n"
     "make('reel.mp4'); make('t.jpg')\n"

@@ -45,10 +45,7 @@ def counted(times: Floats, values: Floats) -> int:
     return len(series.repetitions) if series else 0
 
 
-@pytest.mark.parametrize(
-    ("count", "length"),
-    [(2, 2.0), (2, 4.0), (3, 0.8), (5, 2.0), (12, 0.8), (40, 4.0)],
-)
+@pytest.mark.parametrize(("count", "length"), [(2, 2.0), (2, 4.0), (3, 0.8), (5, 2.0), (12, 0.8), (40, 4.0)])
 def test_even_repetitions_are_counted(count: int, length: float) -> None:
     assert counted(*movement([length] * count)) == count
 

@@ -74,12 +74,9 @@ class TestWhatItSays:
         assert {folder: (item["files"], item["mime_type"]) for folder, item in made.items()} == {
             "poster": ({"image": "poster.jpg"}, "image/jpeg"),
             "sprite": ({"vtt": "sprite.vtt", "image": "sprite.jpg"}, "image/jpeg"),
-            "peaks": ({"json": "peaks.json"}, "application/json"),
-            "hls-source": hls,
-            "hls-90": hls,
-            "proxy": ({"video": "proxy.mp4"}, "video/mp4"),
-            "silent": ({"video": "silent.mp4"}, "video/mp4"),
-        }
+            "peaks": ({"json": "peaks.json"}, "application/json"), "hls-source": hls, "hls-90": hls,
+            "proxy": ({"video": "proxy.mp4"}, "video/mp4"), "silent": ({"video": "silent.mp4"}, "video/mp4"),
+        }  # fmt: skip
         percents = [line["progress"] for line in lines if "progress" in line]
         assert percents == sorted(percents)
         assert (percents[0], percents[-1]) == (0, 100)

@@ -20,39 +20,29 @@ PICTURE = ("-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1")
 TONE = ("-f", "lavfi", "-i", "sine=d=2:r=44100")
 OLD = ("-c:v", "mpeg1video", "-r", "25")
 VIDEOS = {
-    "v.mp4": ((), kinds.MP4),
-    "start.mp4": (("-movflags", "+faststart"), kinds.MP4),
+    "v.mp4": ((), kinds.MP4), "start.mp4": (("-movflags", "+faststart"), kinds.MP4),
     "fragments.mp4": (("-movflags", "+frag_keyframe+empty_moov"), kinds.MP4),
     "v.m4v": (("-c:v", "libx264", "-f", "ipod"), kinds.M4V),
-    "v.3gp": (("-c:v", "libx264", "-f", "3gp"), kinds.THREE_GP),
-    "v.mov": (("-c:v", "libx264"), kinds.MOV),
-    "v.webm": (("-c:v", "libvpx-vp9"), kinds.WEBM),
-    "v.mkv": (("-c:v", "libx264"), kinds.MATROSKA),
+    "v.3gp": (("-c:v", "libx264", "-f", "3gp"), kinds.THREE_GP), "v.mov": (("-c:v", "libx264"), kinds.MOV),
+    "v.webm": (("-c:v", "libvpx-vp9"), kinds.WEBM), "v.mkv": (("-c:v", "libx264"), kinds.MATROSKA),
     "theora.ogv": (("-c:v", "libtheora"), kinds.OGV),
     "with_sound.ogv": ((*TONE, "-c:v", "libtheora", "-c:a", "libvorbis"), kinds.OGV),
-    "vp8.ogv": (("-c:v", "libvpx", "-f", "ogg"), kinds.OGV),
-    "v.avi": (("-c:v", "mpeg4"), kinds.AVI),
-    "v.ts": (OLD, kinds.MPEG_TS),
-    "v.m2ts": ((*OLD, "-mpegts_m2ts_mode", "1"), kinds.MPEG_TS),
+    "vp8.ogv": (("-c:v", "libvpx", "-f", "ogg"), kinds.OGV), "v.avi": (("-c:v", "mpeg4"), kinds.AVI),
+    "v.ts": (OLD, kinds.MPEG_TS), "v.m2ts": ((*OLD, "-mpegts_m2ts_mode", "1"), kinds.MPEG_TS),
     "mpeg1.mpg": ((*OLD, "-f", "mpeg"), kinds.MPEG_PS),
     "mpeg2.vob": (("-c:v", "mpeg2video", "-r", "25", "-f", "vob"), kinds.MPEG_PS),
-    "v.flv": (("-c:v", "flv"), kinds.FLV),
-    "v.wmv": (("-c:v", "wmv2"), kinds.ASF),
-}
+    "v.flv": (("-c:v", "flv"), kinds.FLV), "v.wmv": (("-c:v", "wmv2"), kinds.ASF),
+}  # fmt: skip
 SOUNDS = {
     "plain.mp3": (("-id3v2_version", "0", "-write_xing", "0"), kinds.MP3),
     "tagged.mp3": (("-metadata", "title=A title", "-id3v2_version", "3"), kinds.MP3),
     "long_tag.mp3": (("-metadata", f"title={'x' * 6000}", "-id3v2_version", "4"), kinds.MP3),
     "low.mp3": (("-ar", "16000", "-b:a", "24k", "-id3v2_version", "0", "-write_xing", "0"), kinds.MP3),
-    "s.wav": ((), kinds.WAV),
-    "large.wav": (("-rf64", "always"), kinds.WAV),
-    "s.m4a": ((), kinds.M4A),
-    "s.aac": ((), kinds.AAC),
-    "vorbis.ogg": (("-c:a", "libvorbis"), kinds.OGG),
-    "opus.ogg": (("-c:a", "libopus"), kinds.OGG),
-    "flac.ogg": (("-c:a", "flac", "-f", "ogg"), kinds.OGG),
+    "s.wav": ((), kinds.WAV), "large.wav": (("-rf64", "always"), kinds.WAV), "s.m4a": ((), kinds.M4A),
+    "s.aac": ((), kinds.AAC), "vorbis.ogg": (("-c:a", "libvorbis"), kinds.OGG),
+    "opus.ogg": (("-c:a", "libopus"), kinds.OGG), "flac.ogg": (("-c:a", "flac", "-f", "ogg"), kinds.OGG),
     "s.flac": ((), kinds.FLAC),
-}
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

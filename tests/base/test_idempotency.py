@@ -245,13 +245,11 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("exc", "status"),
         [
-            (RuntimeError("broken"), 500),
-            (OperationalError("database is locked"), 503),
-            (DomainError("unavailable"), 503),
-            (DomainError("throttled", retry_after=3), 429),
+            (RuntimeError("broken"), 500), (OperationalError("database is locked"), 503),
+            (DomainError("unavailable"), 503), (DomainError("throttled", retry_after=3), 429),
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
-    )
+    )  # fmt: skip
     def test_what_may_pass_is_forgotten(
         self, api: Api, align: str, monkeypatch: pytest.MonkeyPatch, exc: Exception, status: int
     ) -> None:

@@ -9,12 +9,9 @@ from typing import Any
 ROLES = ["closed", "anonymous", "user", "moderator", "admin"]
 STATES = ["shown", "hidden", "deleted"]
 HEADINGS = {
-    "closed": "nobody signed in, `VOD_PUBLIC_CATALOG=0`",
-    "anonymous": "nobody signed in",
-    "user": "user",
-    "moderator": "moderator",
-    "admin": "admin",
-}
+    "closed": "nobody signed in, `VOD_PUBLIC_CATALOG=0`", "anonymous": "nobody signed in", "user": "user",
+    "moderator": "moderator", "admin": "admin",
+}  # fmt: skip
 EXPLAINED = {200: "yes", 201: "yes", 400: "yes", 401: "401", 403: "403", 404: "404", 409: "409"}
 
 

@@ -453,11 +453,8 @@ class TestAdd:
         made = Video.objects.get()
         assert (response.status_code, response["Location"]) == (302, f"/catalogue/{made.pk}/edit")
         assert (made.title, made.tags, made.category, made.is_hidden) == (
-            "Grand final",
-            ["mma", "live"],
-            "Combat",
-            True,
-        )
+            "Grand final", ["mma", "live"], "Combat", True,
+        )  # fmt: skip
         assert (made.status, made.owner, made.place) == ("uploading", moderator, "catalogue")
         assert client.get(response["Location"]).status_code == 200
         # What is edited afterwards is merged with what was written here.

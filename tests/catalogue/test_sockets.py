@@ -113,18 +113,14 @@ class TestWhatIsTold:
             return lambda: services.delete(video.pk, admin_person, hard=hard)
 
         steps: list[tuple[Callable[[], None], str, str, str]] = [
-            (write(title="1"), NOTHING, UPDATE, UPDATE),
-            (ready, INSERT, UPDATE, UPDATE),
-            (write(title="2", tags=["x"]), UPDATE, UPDATE, UPDATE),
-            (write(is_hidden=True), DELETE, UPDATE, UPDATE),
-            (write(title="3"), NOTHING, UPDATE, UPDATE),
-            (write(is_hidden=False), INSERT, UPDATE, UPDATE),
+            (write(title="1"), NOTHING, UPDATE, UPDATE), (ready, INSERT, UPDATE, UPDATE),
+            (write(title="2", tags=["x"]), UPDATE, UPDATE, UPDATE), (write(is_hidden=True), DELETE, UPDATE, UPDATE),
+            (write(title="3"), NOTHING, UPDATE, UPDATE), (write(is_hidden=False), INSERT, UPDATE, UPDATE),
             (remove(hard=False), DELETE, DELETE, UPDATE),
             (lambda: services.restore(video.pk, admin_person), INSERT, INSERT, UPDATE),
-            (write(is_hidden=True), DELETE, UPDATE, UPDATE),
-            (write(title="4"), NOTHING, UPDATE, UPDATE),
+            (write(is_hidden=True), DELETE, UPDATE, UPDATE), (write(title="4"), NOTHING, UPDATE, UPDATE),
             (remove(hard=True), NOTHING, DELETE, DELETE),
-        ]
+        ]  # fmt: skip
         names = (MODERATOR, NARROW, ADMIN) if of_one else (STRANGER, USER, MODERATOR, NARROW, ADMIN)
         async with self.everybody(path_of(video) if of_one else LIST, people, names) as viewers:
             before: dict[str, Any] | None = await ask(as_shown, video.pk)

@@ -26,13 +26,10 @@ NAMES = ("statement1.mp4", "statement2.mp4", "statement3.mp4")
 
 # The request of the document's sample code.
 SEED: dict[str, Any] = {
-    "video_count": 3,
-    "video_filenames": ["statement1.mp4", "statement2.mp4", "statement3.mp4"],
-    "video_file_sizes": [5_000_000, 4_500_000, 5_500_000],
-    "video_durations": [15.0, 12.5, 18.2],
-    "video_mime_types": ["video/mp4", "video/mp4", "video/mp4"],
-    "challenge_title": "My Challenge",
-}
+    "video_count": 3, "video_filenames": ["statement1.mp4", "statement2.mp4", "statement3.mp4"],
+    "video_file_sizes": [5_000_000, 4_500_000, 5_500_000], "video_durations": [15.0, 12.5, 18.2],
+    "video_mime_types": ["video/mp4", "video/mp4", "video/mp4"], "challenge_title": "My Challenge",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -85,13 +82,10 @@ def child(
 def asked(contents: Sequence[bytes], names: Sequence[str] = (), **changes: Any) -> dict[str, Any]:
     count = len(contents)
     usual = {
-        "video_count": count,
-        "video_filenames": [*names] or [f"statement{number + 1}.mp4" for number in range(count)],
-        "video_file_sizes": [len(content) for content in contents],
-        "video_durations": [0.6] * count,
-        "video_mime_types": ["video/mp4"] * count,
-        "chunk_size": CHUNK,
-    }
+        "video_count": count, "video_filenames": [*names] or [f"statement{number + 1}.mp4" for number in range(count)],
+        "video_file_sizes": [len(content) for content in contents], "video_durations": [0.6] * count,
+        "video_mime_types": ["video/mp4"] * count, "chunk_size": CHUNK,
+    }  # fmt: skip
     return {**usual, **changes}
 
 

@@ -43,10 +43,8 @@ from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import Subscription, User
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("media", "running_keeper"),
-    pytest.mark.full,
-]
+    pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "running_keeper"), pytest.mark.full,
+]  # fmt: skip
 Clips = dict[str, bytes]
 Child = Callable[[str], Path]
 SMALL = [video_of(1000, seed) for seed in range(3)]

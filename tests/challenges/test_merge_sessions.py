@@ -67,15 +67,13 @@ class TestStates:
     @pytest.mark.parametrize(
         ("job", "status"),
         [
-            ({}, "initiated"),
-            ({"status": "queued"}, "queued"),
+            ({}, "initiated"), ({"status": "queued"}, "queued"),
             ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing"),
             ({"status": "waiting", "started": True, "message": "Trying again automatically."}, "processing"),
-            ({"status": "completed"}, "completed"),
-            ({"status": "failed", "error": TIMEOUT}, "failed"),
+            ({"status": "completed"}, "completed"), ({"status": "failed", "error": TIMEOUT}, "failed"),
             ({"status": "cancelled"}, "cancelled"),
         ],
-    )
+    )  # fmt: skip
     def test_each_is_told_and_a_failed_one_alone_runs_again_and_a_live_one_alone_is_cancelled(
         self, owner: User, api: Api, media: Path, job: dict[str, Any], status: str
     ) -> None:

@@ -293,11 +293,9 @@ class TestPreview:
     def test_the_moments_are_each_vods_own(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(monkeypatch, ECHO)
         for times, expected in (
-            ([1, 2.5], [[1, 2.5], [1, 2.5]]),
-            ({"vod-1": [1], "vod-2": [2, 3]}, [[1], [2, 3]]),
-            (None, [None, None]),
+            ([1, 2.5], [[1, 2.5], [1, 2.5]]), ({"vod-1": [1], "vod-2": [2, 3]}, [[1], [2, 3]]), (None, [None, None]),
             ([], [None, None]),
-        ):
+        ):  # fmt: skip
             readings = api.post(url, {"roi": BOX, "times": times}).json()["readings"]
             request = json.loads(readings[0]["text"])
             assert [video["times"] for video in request["videos"]] == expected

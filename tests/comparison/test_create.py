@@ -135,22 +135,13 @@ class TestPaths:
         (library.crew / "escape.mp4").symlink_to(library.outside / "plain.mp4")
         (library.crew / "dangling.mp4").symlink_to(library.outside / "none.mp4")
         outside = [
-            str(library.outside / "plain.mp4"),
-            str(library.outside / "none.mp4"),
-            str(library.crew / ".." / "outside" / "plain.mp4"),
-            f"{library.crew}/../outside/none.mp4",
-            str(library.crew / "way-out" / "plain.mp4"),
-            str(library.crew / "escape.mp4"),
-            str(library.crew / "dangling.mp4"),
-            f"{library.crew}-twin/plain.mp4",
-            str(library.crew),
-            "/etc/passwd",
-            "/dev/zero",
-            "plain.mp4",
-            "file://" + str(library.crew / "plain.mp4"),
-            "http://127.0.0.1:1/plain.mp4",
+            str(library.outside / "plain.mp4"), str(library.outside / "none.mp4"),
+            str(library.crew / ".." / "outside" / "plain.mp4"), f"{library.crew}/../outside/none.mp4",
+            str(library.crew / "way-out" / "plain.mp4"), str(library.crew / "escape.mp4"),
+            str(library.crew / "dangling.mp4"), f"{library.crew}-twin/plain.mp4", str(library.crew), "/etc/passwd",
+            "/dev/zero", "plain.mp4", "file://" + str(library.crew / "plain.mp4"), "http://127.0.0.1:1/plain.mp4",
             "~/plain.mp4",
-        ]
+        ]  # fmt: skip
         answers = set()
         for path in outside:
             body = refused(create(api, path, library.crew / "plain.mp4"), 400, "path_not_allowed")

@@ -97,11 +97,9 @@ class TestWriting:
         again = [{**SHOTS[0], "time": time} for time in (1.01, 4.0, 9.0)]
         assert detection.write_found(session, owner, {"vod-1": {EventOrigin.SHOTS: again}}) == {"shots": 1}
         assert [one for one in events_of(api, url) if one[0] == "vod-1"] == [
-            ("vod-1", "shot", 1.0, "manual"),
-            ("vod-1", "shot", 1.0, "shots"),
-            ("vod-1", "shot", 4.0, "shots"),
+            ("vod-1", "shot", 1.0, "manual"), ("vod-1", "shot", 1.0, "shots"), ("vod-1", "shot", 4.0, "shots"),
             ("vod-1", "shot", 9.0, "shots"),
-        ]
+        ]  # fmt: skip
         assert len([one for one in events_of(api, url) if one[0] == "vod-2"]) == 3
 
     def test_more_than_a_comparison_can_have_changes_nothing(

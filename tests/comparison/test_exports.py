@@ -71,14 +71,12 @@ class TestAsking:
     @pytest.mark.parametrize(
         ("body", "panes", "sounds"),
         [
-            ({"audio": "mix"}, [0, 1, 2], [0, 2]),
-            ({"audio": "vod-3", "vod_ids": ["vod-2", "vod-1"]}, [1, 0], [2]),
-            ({"layout": "single", "vod_ids": ["vod-3"], "audio": "mix"}, [2], [2]),
-            ({"layout": "single"}, [0], []),
+            ({"audio": "mix"}, [0, 1, 2], [0, 2]), ({"audio": "vod-3", "vod_ids": ["vod-2", "vod-1"]}, [1, 0], [2]),
+            ({"layout": "single", "vod_ids": ["vod-3"], "audio": "mix"}, [2], [2]), ({"layout": "single"}, [0], []),
             ({"layout": "wipe"}, [0, 1], []),
             ({"layout": "difference", "vod_ids": ["vod-3", "vod-2", "vod-1"]}, [2, 1], []),
         ],
-    )
+    )  # fmt: skip
     def test_what_is_shown_and_heard(
         self, api: Api, url: str, body: dict[str, Any], panes: list[int], sounds: list[int]
     ) -> None:
@@ -139,13 +137,11 @@ class TestReels:
     @pytest.mark.parametrize(
         ("reel", "parts"),
         [
-            ({}, [[1, 10.5], [17, 24]]),
-            ({"before": 0.5, "after": 1}, [[3.5, 5], [6, 8.5], [19.5, 22]]),
-            ({"before": 0, "after": 0}, [[6.5, 7.5]]),
-            ({"before": 60, "after": 60}, [[0, 38]]),
+            ({}, [[1, 10.5], [17, 24]]), ({"before": 0.5, "after": 1}, [[3.5, 5], [6, 8.5], [19.5, 22]]),
+            ({"before": 0, "after": 0}, [[6.5, 7.5]]), ({"before": 60, "after": 60}, [[0, 38]]),
             ({"kind": "round"}, [[7, 13]]),
         ],
-    )
+    )  # fmt: skip
     def test_it_has_what_is_around_the_events_of_a_kind(
         self, api: Api, url: str, events: str, reel: dict[str, Any], parts: list[list[float]]
     ) -> None:
@@ -209,13 +205,9 @@ class TestCaptions:
         burn = {"names": True, "events": True}
         found = self.captions(session, api, url, start=3, end=6, vod_ids=["vod-2", "vod-1"], burn=burn)
         assert [(one["pane"], one["begin"], one["end"], one.get("text")) for one in found] == [
-            (0, 3, 6, "B Player 2"),
-            (1, 3, 6, "A Player 1"),
-            (0, 4.0, 7.0, "Kill: Juno"),
-            (1, 3.0, 9.0, "Comment: Look"),
-            (1, 3.0, 9.0, None),
-            (0, 4.0, 7.0, "Round end"),
-        ]
+            (0, 3, 6, "B Player 2"), (1, 3, 6, "A Player 1"), (0, 4.0, 7.0, "Kill: Juno"),
+            (1, 3.0, 9.0, "Comment: Look"), (1, 3.0, 9.0, None), (0, 4.0, 7.0, "Round end"),
+        ]  # fmt: skip
         assert found[4]["strokes"] == [stroke]
         assert self.captions(session, api, url, start=3, end=6) == []
 

@@ -271,16 +271,11 @@ def with_session(*, csrf: bool) -> Callable[[User], Api]:
 
 # Each way to sign in to the API, by what it is called here.
 WAYS: dict[str, Callable[[User], Api]] = {
-    "token without scopes": with_token(),
-    "token read": with_token("read"),
-    "token write": with_token("read", "write"),
-    "token admin": with_token("read", "write", "admin"),
-    "jwt read": with_jwt("read"),
-    "jwt write": with_jwt("read", "write"),
-    "jwt admin": with_jwt("admin"),
-    "session": with_session(csrf=True),
+    "token without scopes": with_token(), "token read": with_token("read"), "token write": with_token("read", "write"),
+    "token admin": with_token("read", "write", "admin"), "jwt read": with_jwt("read"),
+    "jwt write": with_jwt("read", "write"), "jwt admin": with_jwt("admin"), "session": with_session(csrf=True),
     "session without CSRF": with_session(csrf=False),
-}
+}  # fmt: skip
 
 
 def is_admins(way: str) -> bool:

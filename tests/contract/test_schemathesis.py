@@ -78,19 +78,13 @@ MY_PRO, THEIR_PRO = UUID(int=600), UUID(int=601)
 MY_EVENT, MY_REPLY, MY_SHARE, MY_LINK, MY_TRACK, THEIR_TRACK = (UUID(int=number) for number in range(700, 706))
 PLACES: dict[str, list[object]] = {
     "merge_id": [CLIPS_COMING, MERGING, NOT_MERGED, MERGED, THEIR_MERGE, UNKNOWN],
-    "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN],
-    "session_id": [MINE, THEIRS, NOBODYS],
-    "vod_id": ["vod-1", "vod-9"],
-    "job_id": [*JOBS, ALIGNMENT, THEIR_JOB, MY_PRO, THEIR_PRO, UNKNOWN],
-    "token_id": [MY_TOKEN, THEIR_TOKEN, UNKNOWN],
-    "video_id": [MY_VIDEO, THEIR_VIDEO, UNKNOWN],
-    "event_id": [MY_EVENT, UNKNOWN],
-    "reply_id": [MY_REPLY, UNKNOWN],
-    "share_id": [MY_SHARE, UNKNOWN],
-    "link_id": [MY_LINK, UNKNOWN],
-    "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
+    "challenge_id": [MY_CHALLENGE, THEIR_CHALLENGE, UNKNOWN], "session_id": [MINE, THEIRS, NOBODYS],
+    "vod_id": ["vod-1", "vod-9"], "job_id": [*JOBS, ALIGNMENT, THEIR_JOB, MY_PRO, THEIR_PRO, UNKNOWN],
+    "token_id": [MY_TOKEN, THEIR_TOKEN, UNKNOWN], "video_id": [MY_VIDEO, THEIR_VIDEO, UNKNOWN],
+    "event_id": [MY_EVENT, UNKNOWN], "reply_id": [MY_REPLY, UNKNOWN], "share_id": [MY_SHARE, UNKNOWN],
+    "link_id": [MY_LINK, UNKNOWN], "upload_id": [BEGUN, WHOLE, GIVEN_UP, THEIR_UPLOAD, UNKNOWN],
     "track_id": [MY_TRACK, THEIR_TRACK, UNKNOWN],
-}
+}  # fmt: skip
 # Its file comes by the door before Django, which is not there behind WSGI: tests/uploads/test_multipart.py.
 BY_A_DOOR = [
     "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",

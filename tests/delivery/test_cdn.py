@@ -31,10 +31,8 @@ def key() -> RSAPrivateKey:
 @pytest.fixture
 def _cdn(key: RSAPrivateKey, settings: Any) -> None:
     settings.CDN = {
-        "base_url": "https://cdn.example.org/vod",
-        "key_pair_id": "K2JCJMDEHXQW5F",
-        "private_key": pem_of(key),
-    }
+        "base_url": "https://cdn.example.org/vod", "key_pair_id": "K2JCJMDEHXQW5F", "private_key": pem_of(key),
+    }  # fmt: skip
 
 
 def verify(address: str, key: RSAPrivateKey) -> None:

@@ -71,11 +71,9 @@ async def test_neither_the_grant_nor_its_absence_can_be_written_by_hand(
     friends["anna"] = friends["ben"] = {video.pk}
     granted, plain = address(video), stream_url(video)
     for forged in (
-        granted.replace("anna", "ben"),
-        granted.partition("&")[0],
-        f"{plain}&grant={KIND}.anna",
+        granted.replace("anna", "ben"), granted.partition("&")[0], f"{plain}&grant={KIND}.anna",
         granted.replace(KIND, "foe"),
-    ):
+    ):  # fmt: skip
         refused(await http.get(forged), 404, "not_found")
     assert (await http.get(plain)).status_code == 200
 

@@ -38,8 +38,7 @@ def test_a_signature_is_good_until_its_end_and_only_to_read(anonymous: Api) -> N
 
 
 @pytest.mark.parametrize(
-    "key",
-    ["jobs/made/none.jpg", "../secret.key", "/etc/passwd", "jobs/../../secret.jpg", "jobs", "jobs/made/a.html"],
+    "key", ["jobs/made/none.jpg", "../secret.key", "/etc/passwd", "jobs/../../secret.jpg", "jobs", "jobs/made/a.html"]
 )
 def test_nothing_but_stored_pictures_is_sent(anonymous: Api, key: str) -> None:
     default_storage.exists("jobs/made/a.html") or default_storage.save("jobs/made/a.html", ContentFile(b"<script>"))

@@ -35,12 +35,10 @@ async def test_the_signature_is_for_one_file_until_its_end(http: httpx.AsyncClie
     address = output_url(key, 3600)
     *_, token, job_id, attempt, _ = address.split("/")
     for wrong in (
-        address.replace("export.mp4", "other.mp4"),
-        address.replace(job_id, str(uuid.uuid4())),
-        address.replace(attempt, uuid.uuid4().hex),
-        address.replace(token, "0.x"),
+        address.replace("export.mp4", "other.mp4"), address.replace(job_id, str(uuid.uuid4())),
+        address.replace(attempt, uuid.uuid4().hex), address.replace(token, "0.x"),
         address.replace("export.mp4", "..%2fexport.mp4"),
-    ):
+    ):  # fmt: skip
         refused(await http.get(wrong), 404, "not_found")
     refused(await http.get(output_url(key, -10_000)), 410, "gone")
     await ask(default_storage.delete, key)

@@ -55,13 +55,11 @@ class TestPlaces:
         leases.claim("test", "w"), leases.claim("test", "w")
         lease = lease_of(first)
         {
-            "completed": lambda: leases.complete(lease, {}),
-            "failed": lambda: leases.fail(lease, "x", "y"),
-            "cancelled": lambda: services.cancel(first),
-            "paused": lambda: services.pause(first),
+            "completed": lambda: leases.complete(lease, {}), "failed": lambda: leases.fail(lease, "x", "y"),
+            "cancelled": lambda: services.cancel(first), "paused": lambda: services.pause(first),
             "waiting": lambda: leases.wait(lease, {}, 60, deadline_seconds=600, message="w"),
             "deleted retry": lambda: leases.retry_later(lease, "x", "y"),
-        }[how]()
+        }[how]()  # fmt: skip
         assert leases.claim("test", "w").pk == last.pk
         assert second.pk != last.pk
 

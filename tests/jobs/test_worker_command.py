@@ -59,12 +59,10 @@ def test_it_takes_the_queues_that_are_named_and_no_more_jobs_than_its_memory_has
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--queues", "ingest,encode"), "no such queue: encode"),
-        (("--queues", ","), "no such queue: ','"),
-        (("--threads", "0"), "at least 1"),
-        (("--processes", "two"), "at least 1"),
+        (("--queues", "ingest,encode"), "no such queue: encode"), (("--queues", ","), "no such queue: ','"),
+        (("--threads", "0"), "at least 1"), (("--processes", "two"), "at least 1"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_meant_is_refused_in_a_sentence(
     started: list[tuple[Any, ...]], words: tuple[str, str], sentence: str
 ) -> None:

@@ -45,11 +45,9 @@ def test_a_video_has_the_fields_of_the_contract(api: Api, owner: User) -> None:
 def test_what_was_made_of_it_has_signed_addresses(api: Api, owner: User) -> None:
     video = make_video(owner)
     for kind, name, files in [
-        ("poster", "", {"image": "poster.jpg"}),
-        ("sprite", "", {"vtt": "sprite.vtt", "image": "sprite.jpg"}),
-        ("peaks", "", {"json": "peaks.json"}),
-        ("hls", "720", {"playlist": "index.m3u8", "media": "media.mp4"}),
-    ]:
+        ("poster", "", {"image": "poster.jpg"}), ("sprite", "", {"vtt": "sprite.vtt", "image": "sprite.jpg"}),
+        ("peaks", "", {"json": "peaks.json"}), ("hls", "720", {"playlist": "index.m3u8", "media": "media.mp4"}),
+    ]:  # fmt: skip
         folder = f"renditions/{video.pk}/{uuid.uuid4().hex}/{kind}/"
         Rendition.objects.create(video=video, kind=kind, name=name, folder=folder, files=files, height=720)
     row = api.get(URL).json()["videos"][0]

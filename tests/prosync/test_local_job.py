@@ -19,10 +19,8 @@ from tests.support.streams import ask
 from vodplatform.accounts.models import User
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.usefixtures("media", "running_keeper"),
-    pytest.mark.full,
-]
+    pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "running_keeper"), pytest.mark.full,
+]  # fmt: skip
 
 
 async def made(key: str, parts: Any, tmp_path: Path) -> tuple[dict[str, Any], Path]:

@@ -149,14 +149,10 @@ class TestRefusals:
             ), 400, "invalid",
         )  # fmt: skip
         assert faults(body) == [
-            (None, "options.sync_mode", "unknown"),
-            (0, "endTime", "end_before_start"),
-            (1, "endTime", "beyond_video"),
-            (2, "audioInput.refId", "unknown_ref"),
-            (3, "audioInput.startTime", "crop_incomplete"),
-            (4, "audioInput.endTime", "crop_outside"),
-            (4, "startTime", "overlap"),
-        ]
+            (None, "options.sync_mode", "unknown"), (0, "endTime", "end_before_start"), (1, "endTime", "beyond_video"),
+            (2, "audioInput.refId", "unknown_ref"), (3, "audioInput.startTime", "crop_incomplete"),
+            (4, "audioInput.endTime", "crop_outside"), (4, "startTime", "overlap"),
+        ]  # fmt: skip
 
     async def test_there_have_to_be_segments_and_files(self, key: str, footage: Path, media: Path) -> None:
         for segments in ("[]", "", "null", "{", "NaN", "7"):

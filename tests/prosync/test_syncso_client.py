@@ -145,11 +145,9 @@ class TestMeaning:
     @pytest.fixture(params=["create", "get", "cancel", "find"])
     def ask(self, request: pytest.FixtureRequest, client: SyncSo) -> Callable[[], Any]:
         calls: dict[str, Callable[[], Any]] = {
-            "create": lambda: client.create(a_request(), "job-1"),
-            "get": lambda: client.get("5c1b"),
-            "cancel": lambda: client.cancel("5c1b"),
-            "find": lambda: client.find(NAME),
-        }
+            "create": lambda: client.create(a_request(), "job-1"), "get": lambda: client.get("5c1b"),
+            "cancel": lambda: client.cancel("5c1b"), "find": lambda: client.find(NAME),
+        }  # fmt: skip
         return calls[request.param]
 
     @pytest.mark.parametrize(

@@ -46,26 +46,20 @@ def made(tmp_path: Path) -> Path:
 
 pytestmark = pytest.mark.services
 CALLS: dict[str, Callable[[Path], object]] = {
-    "size": lambda folder: store.size(KEY),
-    "exists": lambda folder: store.exists(KEY),
-    "read": lambda folder: list(store.read(KEY)),
-    "local copy": lambda folder: store.local_copy(KEY, folder),
+    "size": lambda folder: store.size(KEY), "exists": lambda folder: store.exists(KEY),
+    "read": lambda folder: list(store.read(KEY)), "local copy": lambda folder: store.local_copy(KEY, folder),
     "put stream": lambda folder: store.put_stream("new", io.BytesIO(CONTENT)),
-    "delete": lambda folder: store.delete(KEY),
-    "delete folder": lambda folder: store.delete_folder("videos/"),
-    "list": lambda folder: list(store.files("videos/")),
-    "begin parts": lambda folder: store.begin_multipart("new"),
+    "delete": lambda folder: store.delete(KEY), "delete folder": lambda folder: store.delete_folder("videos/"),
+    "list": lambda folder: list(store.files("videos/")), "begin parts": lambda folder: store.begin_multipart("new"),
     "put part": lambda folder: store.put_part("new", "some-upload", 1, io.BytesIO(CONTENT), len(CONTENT)),
     "copy part": lambda folder: store.copy_part("new", "some-upload", 1, KEY, len(CONTENT)),
     "finish parts": lambda folder: store.finish_multipart("new", "some-upload", [store.Part(1, "etag", 5)]),
     "abort parts": lambda folder: store.abort_multipart("new", "some-upload"),
-}
+}  # fmt: skip
 FAULTS: dict[str, Callable[[Bucket], None]] = {
-    "503": lambda bucket: bucket.faults.answer_503(),
-    "hang": lambda bucket: bucket.faults.hang(),
-    "cut": lambda bucket: bucket.faults.cut(),
-    "refused": lambda bucket: bucket.faults.refuse(),
-}
+    "503": lambda bucket: bucket.faults.answer_503(), "hang": lambda bucket: bucket.faults.hang(),
+    "cut": lambda bucket: bucket.faults.cut(), "refused": lambda bucket: bucket.faults.refuse(),
+}  # fmt: skip
 
 
 # Each call once, and each fault at a call that reads and at one that writes; `make test-all` has all of both.
@@ -113,10 +107,8 @@ def test_after_one_that_got_no_answer_nothing_else_waits(bucket: Bucket, made: P
         store.begin_multipart("new")
     asked = len(bucket.faults.requests)
     for call in (
-        lambda: store.delete_folder("videos/"),
-        lambda: store.delete(KEY),
-        lambda: store.put_file("new", made),
-    ):
+        lambda: store.delete_folder("videos/"), lambda: store.delete(KEY), lambda: store.put_file("new", made),
+    ):  # fmt: skip
         with pytest.raises(store.StoreUnavailable):
             call()
     assert len(bucket.faults.requests) == asked

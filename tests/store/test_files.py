@@ -186,11 +186,9 @@ class TestMissing:
         for key in ("videos/none.mp4", "none", "videos", "videos/there.mp4/x"):
             assert not store.exists(key)
             for call in (
-                lambda key=key: store.size(key),
-                lambda key=key: list(store.read(key)),
-                lambda key=key: list(store.read(key, 5, 6)),
-                lambda key=key: store.local_copy(key, folder),
-            ):
+                lambda key=key: store.size(key), lambda key=key: list(store.read(key)),
+                lambda key=key: list(store.read(key, 5, 6)), lambda key=key: store.local_copy(key, folder),
+            ):  # fmt: skip
                 with pytest.raises(FileNotFoundError):
                     call()
         assert list(folder.iterdir()) == []

@@ -90,20 +90,16 @@ def write_sound(path: Path) -> None:
 
 
 RECIPES: dict[str, Callable[[Path], object]] = {
-    "plain.mp4": lambda path: render_clip(path, seconds=3),
-    "other.mp4": lambda path: render_clip(path, seconds=2),
+    "plain.mp4": lambda path: render_clip(path, seconds=3), "other.mp4": lambda path: render_clip(path, seconds=2),
     "third.mp4": lambda path: render_clip(path, seconds=4, sound=False),
-    "ntsc.mp4": lambda path: render_clip(path, fps=NTSC),
-    "rotated.mp4": lambda path: render_clip(path, rotation=90),
-    "hevc.mp4": lambda path: render_clip(path, codec="hevc"),
-    "av1.mp4": lambda path: render_clip(path, codec="av1"),
+    "ntsc.mp4": lambda path: render_clip(path, fps=NTSC), "rotated.mp4": lambda path: render_clip(path, rotation=90),
+    "hevc.mp4": lambda path: render_clip(path, codec="hevc"), "av1.mp4": lambda path: render_clip(path, codec="av1"),
     "vp9.webm": lambda path: render_clip(path, codec="vp9", sound=False),
     "vfr.mp4": lambda path: render_clip(path, frame_steps=(1, 1, 2, 1, 3)),
-    "silent.mp4": lambda path: render_clip(path, sound=False),
-    "truncated.mp4": _truncated,
+    "silent.mp4": lambda path: render_clip(path, sound=False), "truncated.mp4": _truncated,
     "empty.mp4": lambda path: path.write_bytes(b""),
     "text.mp4": lambda path: path.write_text("This is a shopping list: bread, milk, a 4 K monitor.\n" * 40),
-}
+}  # fmt: skip
 
 
 def render_all(folder: Path) -> Path:

@@ -56,12 +56,9 @@ class Bucket:
     @property
     def environment(self) -> dict[str, str]:
         return {
-            "AWS_STORAGE_BUCKET_NAME": self.name,
-            "AWS_S3_ENDPOINT_URL": self.faults.url,
-            "AWS_S3_REGION_NAME": REGION,
-            "AWS_ACCESS_KEY_ID": self.key_id,
-            "AWS_SECRET_ACCESS_KEY": self.secret,
-        }
+            "AWS_STORAGE_BUCKET_NAME": self.name, "AWS_S3_ENDPOINT_URL": self.faults.url, "AWS_S3_REGION_NAME": REGION,
+            "AWS_ACCESS_KEY_ID": self.key_id, "AWS_SECRET_ACCESS_KEY": self.secret,
+        }  # fmt: skip
 
     def heal(self) -> None:
         """It is well again, and this process asks it: the second in which it would not is over."""

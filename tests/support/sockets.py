@@ -35,13 +35,10 @@ class Socket(ApplicationCommunicator):
         super().__init__(
             application,
             {
-                "type": "websocket",
-                "path": path.partition("?")[0],
-                "query_string": path.partition("?")[2].encode(),
-                "headers": pairs,
-                "subprotocols": [],
+                "type": "websocket", "path": path.partition("?")[0], "query_string": path.partition("?")[2].encode(),
+                "headers": pairs, "subprotocols": [],
             },
-        )
+        )  # fmt: skip
 
     async def connect(self) -> bool:
         """Whether the server accepted."""

@@ -87,15 +87,11 @@ class TestRefused:
     @pytest.mark.parametrize(
         ("parts", "field"),
         [
-            ([("file", b"", "film.mp4")], "file"),
-            ([("title", "Alone")], "file"),
-            ([FILE, ("video", VIDEO, "b.mp4")], "video"),
-            ([("clip", VIDEO, "b.mp4")], "clip"),
-            ([FILE, ("title", "x" * 256)], "title"),
-            ([FILE, ("tags", "[1]")], "tags"),
-            ([FILE, ("tags", "[")], "tags"),
+            ([("file", b"", "film.mp4")], "file"), ([("title", "Alone")], "file"),
+            ([FILE, ("video", VIDEO, "b.mp4")], "video"), ([("clip", VIDEO, "b.mp4")], "clip"),
+            ([FILE, ("title", "x" * 256)], "title"), ([FILE, ("tags", "[1]")], "tags"), ([FILE, ("tags", "[")], "tags"),
         ],
-    )
+    )  # fmt: skip
     async def test_missing_extra_or_wrong_parts(self, key: str, media: Path, parts: list[Part], field: str) -> None:
         assert field in (await post(key, *parts)).refused(400, "invalid")["errors"]
         await nothing_left(media)

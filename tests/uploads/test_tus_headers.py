@@ -330,10 +330,8 @@ class TestTermination:
         assert (answer.status, answer.content) == (204, b"")
         assert not any(path.is_file() for path in media.rglob("*"))
         for again in (
-            await client.head(address),
-            await client.patch(address, 1000, VIDEO[1000:]),
-            await client.delete(address),
-        ):
+            await client.head(address), await client.patch(address, 1000, VIDEO[1000:]), await client.delete(address),
+        ):  # fmt: skip
             assert again.status == 404
 
     async def test_what_has_become_something_is_not_undone(self, client: Client, media: Path) -> None:
@@ -361,13 +359,10 @@ class TestWhoMay:
         headers = {**SPEAKS, "Upload-Length": "5"}
         both, right = f"{cookie}; csrftoken={'c' * 32}", {"X-CSRFToken": "c" * 32}
         for given, is_taken in (
-            ({"Cookie": cookie}, False),
-            ({"Cookie": both}, False),
-            ({"Cookie": both, "X-CSRFToken": "d" * 32}, False),
-            ({"Cookie": both, **right, "Origin": "http://evil.example"}, False),
-            ({"Cookie": both, **right}, True),
+            ({"Cookie": cookie}, False), ({"Cookie": both}, False), ({"Cookie": both, "X-CSRFToken": "d" * 32}, False),
+            ({"Cookie": both, **right, "Origin": "http://evil.example"}, False), ({"Cookie": both, **right}, True),
             ({"Cookie": both, **right, "Origin": "http://vod.example"}, True),
-        ):
+        ):  # fmt: skip
             answer = await ask("POST", BASE, headers | given)
             if is_taken:
                 assert answer.status == 201

@@ -32,13 +32,10 @@ ACTORS = ("a", "b", "b:phone", "server")
 TAGS = ("x", "y", "z", "10", "9", "é", "\U0001f600", "\ue000")
 VALUES: dict[OperationType, st.SearchStrategy[Any]] = {
     T.UPDATE_TITLE: st.sampled_from(["one", "two", "", "\U0001f600"]),
-    T.UPDATE_DESCRIPTION: st.sampled_from(["long", "short\nline"]),
-    T.UPDATE_CATEGORY: st.sampled_from(["Sports", ""]),
-    T.UPDATE_FEATURED: st.booleans(),
-    T.ADD_TAG: st.sampled_from(TAGS),
-    T.REMOVE_TAG: st.sampled_from(TAGS),
+    T.UPDATE_DESCRIPTION: st.sampled_from(["long", "short\nline"]), T.UPDATE_CATEGORY: st.sampled_from(["Sports", ""]),
+    T.UPDATE_FEATURED: st.booleans(), T.ADD_TAG: st.sampled_from(TAGS), T.REMOVE_TAG: st.sampled_from(TAGS),
     T.SET_TAGS: st.lists(st.sampled_from(TAGS), max_size=4),
-}
+}  # fmt: skip
 TIMES = st.integers(1, 4)  # few, so that many are the same
 
 
