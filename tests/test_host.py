@@ -35,9 +35,7 @@ def left(data: Path, name: str) -> Path:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_cleans_its_own_host_whoever_does_the_chores_of_all(
-    owner: User, settings: Any, tmp_path: Path
-) -> None:
+def test_a_worker_cleans_its_own_host_whoever_does_chores_of_all(owner: User, settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host.__name__}.{host.look_after.__name__}"
     host._next_clean = 0.0
     running = lease_of(make_job(owner, "processing"))

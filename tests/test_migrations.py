@@ -118,9 +118,7 @@ def test_several_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_a_database_that_another_process_has_locked_is_not_taken_for_one_without_json(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_locked_database_is_not_taken_for_one_without_json(monkeypatch: pytest.MonkeyPatch) -> None:
     # Django's answer for a locked database.
     monkeypatch.setattr(type(connection.features), "supports_json_field", False)
     monkeypatch.delitem(vars(connection.features), "supports_json_field", raising=False)
@@ -140,9 +138,7 @@ def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_who_stands_still_in_a_transaction_is_ended_but_not_who_keeps_others_from_migrating(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_idle_transactions_are_ended_but_not_those_that_block_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     with connect_apart(connection) as found:
         assert found.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("15s",)
     try:

@@ -154,9 +154,7 @@ def test_of_two_moderators_the_first_decides(client: Client, video: Video) -> No
 
 
 @pytest.mark.usefixtures("moderator")
-def test_what_nobody_reported_or_no_moderator_may_see_is_not_decided_about(
-    client: Client, author: User, challenge: Challenge
-) -> None:
+def test_what_is_unreported_or_unseen_is_not_decided_about(client: Client, author: User, challenge: Challenge) -> None:
     private, draft = make_video(author, title="Private"), make_challenge(author)
     for key in (f"video:{private.pk}", f"challenge:{draft.pk}", "video:none", "user:1", ""):
         answer = client.post(PAGE, {"item": key, "act": "take_down", "reason": "No good"})

@@ -104,9 +104,7 @@ class TestStorage:
         assert wait_until(lambda: ask(api)["storage"]["s3_accessible"])
 
     @pytest.mark.parametrize(("status", "reached"), [(200, True), (403, True), (404, True), (502, False)])
-    def test_a_cdn_is_there_whatever_it_says_to_strangers(
-        self, api: Api, settings: Any, status: int, reached: bool
-    ) -> None:
+    def test_a_cdn_is_up_whatever_it_tells_strangers(self, api: Api, settings: Any, status: int, reached: bool) -> None:
         class Edge(http.server.BaseHTTPRequestHandler):
             def do_HEAD(self) -> None:
                 self.send_response(status)

@@ -25,9 +25,7 @@ def throttled(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("path", "passwords"), [("/login", ["password"]), ("/signup", ["password1", "password2"])])
-def test_too_many_attempts_are_told_how_long_to_wait(
-    client: Client, throttled: None, path: str, passwords: list[str]
-) -> None:
+def test_too_many_attempts_get_a_time_to_wait(client: Client, throttled: None, path: str, passwords: list[str]) -> None:
     form = {"username": "owner-of-throttles", **dict.fromkeys(passwords, "wrong")}
     assert client.post(path, form).status_code == 200
     response = client.post(path, form | dict.fromkeys(passwords, PASSWORD))

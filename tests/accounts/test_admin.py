@@ -139,9 +139,7 @@ class TestUsers:
         assert AuditEntry.objects.filter(action="user.deleted", target_id=str(owner.pk)).exists()
 
     @pytest.mark.parametrize(("action", "tier"), [("grant_pro", "pro"), ("grant_enterprise", "enterprise")])
-    def test_a_month_is_granted_to_several(
-        self, staff: Client, owner: User, other: User, action: str, tier: str
-    ) -> None:
+    def test_a_month_is_granted_to_many(self, staff: Client, owner: User, other: User, action: str, tier: str) -> None:
         act(staff, USERS, action, owner, other)
         for user in (owner, other):
             row = Subscription.objects.get(user=user)

@@ -108,9 +108,7 @@ def test_a_browser_has_the_name_that_people_know(agent: str, name: str) -> None:
     assert name_of(agent) == name
 
 
-def test_after_a_change_of_the_secret_key_former_sessions_are_listed_and_ended(
-    two: tuple[Client, Client], settings: Any
-) -> None:
+def test_after_a_new_secret_key_former_sessions_are_listed_and_ended(two: tuple[Client, Client], settings: Any) -> None:
     here, there = two
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key than before, and long enough"

@@ -69,9 +69,7 @@ class TestCreateToken:
         assert text == text.strip() + "\n"
         assert Api(text.strip()).get("/api/v1/me").json()["username"] == "owner"
 
-    def test_the_scopes_are_read_and_write_and_all_for_admins_or_those_given(
-        self, owner: User, admin_person: User
-    ) -> None:
+    def test_scopes_are_read_and_write_all_for_admins_or_those_given(self, owner: User, admin_person: User) -> None:
         run("create_token", "owner")
         assert ApiToken.objects.get().scopes == ["read", "write"]
         run("create_token", "admin")

@@ -117,9 +117,7 @@ class TestScopes:
         refused(bearer(forged(pair["access"], scopes=[])).get(ME), 403, "scope_required")
         assert bearer(pair_of(scopes=["write"])["access"]).patch(url, {"name": "New"}).status_code == 200
 
-    def test_the_admin_scope_is_for_admins_and_without_it_they_see_their_own_things_only(
-        self, owner: User, admin_person: User
-    ) -> None:
+    def test_the_admin_scope_is_for_admins_who_without_it_see_theirs(self, owner: User, admin_person: User) -> None:
         url = f"/api/sessions/multi-vod/{make_session(owner).session_id}"
         refused(sign_in(scopes=["admin"]), 403, "forbidden")
         assert claims_of(pair_of("admin", scopes=["admin"])["access"])["scopes"] == ["admin"]

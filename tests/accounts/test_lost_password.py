@@ -113,9 +113,7 @@ def test_one_address_gets_three_a_day_and_a_network_asks_ten_times_an_hour(ada: 
     assert AuditEntry.objects.filter(action="password.link_sent").count() == 3
 
 
-def test_a_mail_server_that_is_away_is_in_the_log(
-    ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_mail_outage_is_logged(ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def refuse(*args: Any, **options: Any) -> None:
         raise smtplib.SMTPServerDisconnected
 

@@ -31,9 +31,7 @@ def periods(user: User) -> list[tuple[str, datetime, datetime | None]]:
 
 
 class TestGranting:
-    def test_it_ends_the_present_one_and_keeps_it_as_history(
-        self, owner: User, other: User, admin_person: User, now: datetime
-    ) -> None:
+    def test_the_present_one_becomes_history(self, owner: User, other: User, admin_person: User, now: datetime) -> None:
         services.grant(other, "pro", None, None)
         first = services.grant(owner, "enterprise", None, admin_person)
         entry = AuditEntry.objects.get(action="subscription.granted", target_id=str(owner.pk))

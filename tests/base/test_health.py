@@ -101,9 +101,7 @@ class TestDatabase:
         for detail in ("127.0.0.1", str(port), str(tmp_path)):
             assert detail not in response.content.decode()
 
-    def test_one_that_hangs_hangs_nobody(
-        self, anonymous: Api, database_at: Any, tmp_path: Path, silent: socket.socket
-    ) -> None:
+    def test_a_hang_hangs_nobody(self, anonymous: Api, database_at: Any, tmp_path: Path, silent: socket.socket) -> None:
         kept = dict(connection.settings_dict)
         pipe = tmp_path / "hangs.sqlite3"
         os.mkfifo(pipe)  # opening it waits for somebody at the other end

@@ -423,9 +423,7 @@ class TestAtOnce:
                     refused(answer, 409, "idempotency_running")
             assert Api(key).post(BASE, body, headers=headers).content == made[0].content
 
-    def test_a_slow_request_taken_over_makes_one_session(
-        self, library: Library, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_slow_one_taken_over_makes_one_session(self, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
         """The first request stops before its effect. The second must wait until the first one's minute has passed."""
         user = member()
         key, body = make_key(user), body_of(user, library)

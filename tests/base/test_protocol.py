@@ -161,9 +161,7 @@ CHUNKED = b"POST / HTTP/1.1\r\nHost: vod.example\r\nTransfer-Encoding: chunked\r
 
 
 @pytest.mark.parametrize(("piece", "count", "status"), [(b"x", 5000, 400), (b"x", 4000, 200), (b"x" * 300, 5000, 200)])
-def test_a_body_in_tiny_pieces_is_refused(
-    wire: socket.socket, answers: BinaryIO, piece: bytes, count: int, status: int
-) -> None:
+def test_tiny_pieces_are_refused(wire: socket.socket, answers: BinaryIO, piece: bytes, count: int, status: int) -> None:
     with contextlib.suppress(OSError):  # a refused one is not read to its end
         wire.sendall(CHUNKED + b"%x\r\n%b\r\n" % (len(piece), piece) * count + b"0\r\n\r\n")
     assert answer(answers)[0] == status

@@ -105,9 +105,7 @@ class TestSender:
         assert slow.arrived == ["late"]
 
     @pytest.mark.parametrize(("faults", "arrived", "failed"), [(1, ["a", "b"], 0), (2, ["b"], 1)])
-    def test_a_closed_line_is_opened_once_more(
-        self, slow: SlowLayer, faults: int, arrived: list[str], failed: int
-    ) -> None:
+    def test_a_closed_line_is_opened_again(self, slow: SlowLayer, faults: int, arrived: list[str], failed: int) -> None:
         slow.faults, before = faults, publish.failures()
         publish.publish(("a", "b"), {"type": "x", "revision": 1})
         assert publish.sender().flush(20)

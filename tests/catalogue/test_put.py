@@ -147,9 +147,7 @@ class TestConflicts:
         assert Video.objects.get().title == before.title
         return str(body["conflict_type"])
 
-    def test_an_old_version_conflicts_and_a_newer_is_invalid(
-        self, clock: dict[str, int], moderator_api: Api, url: str
-    ) -> None:
+    def test_old_versions_conflict_newer_are_invalid(self, clock: dict[str, int], moderator_api: Api, url: str) -> None:
         for version in (0, 1, 3):
             assert self.put(moderator_api, url, version=version) == "version_mismatch"
         refused(moderator_api.put(url, {"title": "Mine", "version": 5}), 400, "invalid")

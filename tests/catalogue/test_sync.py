@@ -516,9 +516,7 @@ class TestReading:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.postgresql
-def test_what_is_being_written_is_not_missed(
-    moderator_api: Api, moderator: User, video: Video, url: str, me: str
-) -> None:
+def test_a_write_under_way_is_not_missed(moderator_api: Api, moderator: User, video: Video, url: str, me: str) -> None:
     """Who asks while an operation is on its way is told of it now, or when he asks for what came since."""
     written, go_on = threading.Event(), threading.Event()
     answers: list[dict[str, Any]] = []

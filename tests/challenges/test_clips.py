@@ -195,9 +195,7 @@ class TestLooking:
         )
         refused(complete(api, sid), 409, "upload_finished")
 
-    def test_a_probe_that_the_system_ended_condemns_no_clip(
-        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_killed_probe_fails_no_clip(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         """Short of memory, say: that is the server's fault."""
         begun = begin(api, [clip_files["1"], clip_files["2"]])
         sid = ids_of(begun)[0]

@@ -110,9 +110,7 @@ class TestSignedAddresses:
         return [(await ask("GET", address)).status for address in addresses]
 
     @pytest.mark.parametrize("way", ["unpublish", "withhold"])
-    async def test_taken_back_those_of_players_end_and_the_owners_stay(
-        self, shown: Shown, moderator: User, way: str
-    ) -> None:
+    async def test_taken_back_players_end_and_the_owners_stay(self, shown: Shown, moderator: User, way: str) -> None:
         owners = await self.addresses(shown, "owner")
         assert await self.found(owners) == [200] * 3
         await act(challenges.publish, shown.challenge)

@@ -227,9 +227,7 @@ def test_a_match_is_aligned_to_the_frame(
     assert Job.objects.get(pk=job_id).status == JobStatus.COMPLETED
 
 
-def test_a_session_keeps_so_many_alignments(
-    api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_so_many_are_kept(api: Api, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alignments, "MAX_ALIGNMENTS", 3)
     ids = [api.post(url, {"method": "timer_ocr"}).json()["job_id"] for _ in range(5)]
     assert {str(job.pk) for job in Job.objects.all()} == set(ids[2:])
@@ -375,9 +373,7 @@ class TestOnS3:
         return f"{BASE}/{session.session_id}"
 
     @pytest.mark.parametrize("method", ["timer_ocr", "auto"])
-    def test_videos_in_a_bucket_are_aligned(
-        self, api: Api, base: str, method: str, match: tuple[Path, Path, float]
-    ) -> None:
+    def test_bucket_videos_are_aligned(self, api: Api, base: str, method: str, match: tuple[Path, Path, float]) -> None:
         job_id = api.post(f"{base}/align", {"method": method}).json()["job_id"]
         assert run_queue("align") == 1
         body = api.get(f"{base}/alignments/{job_id}").json()

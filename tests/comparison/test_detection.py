@@ -113,9 +113,7 @@ class TestWriting:
         assert events_of(api, url) == before
 
     @pytest.mark.parametrize("role", ["viewer", None])
-    def test_who_may_no_more_edit_has_nothing_written(
-        self, session: ComparisonSession, other: User, role: str | None
-    ) -> None:
+    def test_a_former_editor_writes_nothing(self, session: ComparisonSession, other: User, role: str | None) -> None:
         if role:
             make_share(session, other, role=role, can_comment=True)
         with pytest.raises(DomainError):

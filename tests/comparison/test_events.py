@@ -94,9 +94,7 @@ class TestMarking:
         strokes = [{**STROKE, "points": [[0.5, 0.5]] * 9_000}]
         refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": {"strokes": strokes}}), 413, "too_large")
 
-    def test_a_session_has_so_many_events_and_one_key_makes_one(
-        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_events_are_capped_and_one_key_makes_one(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         refused(api.post(url, {"kind": "kill", "vod_id": "none", "time": 1}), 400, "unknown_vod")
         refused(api.get(f"{url}?vod_id=none"), 400, "unknown_vod")
         headers = {"Idempotency-Key": "one"}

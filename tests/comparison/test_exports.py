@@ -156,9 +156,7 @@ class TestReels:
             assert [name.partition(".")[0] for name in body["errors"]] == ["reel"]
         assert "last no time" in body["error"]
 
-    def test_it_has_so_many_parts_and_seconds(
-        self, api: Api, url: str, events: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_parts_and_time_are_limited(self, api: Api, url: str, events: str, monkeypatch: pytest.MonkeyPatch) -> None:
         reel = {"kind": "kill", "before": 0.5, "after": 0.5}
         with monkeypatch.context() as patch:
             patch.setattr(exports, "MAX_PARTS", 2)
@@ -266,9 +264,7 @@ class TestRunning:
         monkeypatch.setattr(actors, "EXPORTER", command)
         assert run(api, shown).status == status
 
-    def test_the_file_goes_after_its_time_and_the_job_says_so(
-        self, api: Api, shown: ComparisonSession, asked: Path
-    ) -> None:
+    def test_the_file_expires_and_the_job_says_so(self, api: Api, shown: ComparisonSession, asked: Path) -> None:
         job = run(api, shown)
         assert job.result
         key = job.result["key"]

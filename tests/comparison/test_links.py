@@ -264,9 +264,7 @@ class TestVisiting:
             with pytest.raises(ValidationError, match="username"):
                 make_user(named).full_clean()
 
-    def test_all_visitors_together_write_so_much_at_most(
-        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_visitors_together_write_so_much_at_most(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
         link = make_link(api, url, can_comment=True)
         assert opened(link).post(f"{url}/events", COMMENT).status_code == 201

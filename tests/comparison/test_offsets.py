@@ -205,9 +205,7 @@ class TestHistory:
     def url(self, session: ComparisonSession) -> str:
         return f"{BASE}/{session.session_id}/offset-history"
 
-    def test_a_row_says_what_when_why_and_who(
-        self, api: Api, owner: User, session: ComparisonSession, url: str
-    ) -> None:
+    def test_a_row_says_what_when_why_who(self, api: Api, owner: User, session: ComparisonSession, url: str) -> None:
         began = time.time()
         base = f"{BASE}/{session.session_id}/offsets"
         api.put(base, {"offsets": {"vod-2": -50}, "source": "timer_ocr", "confidence": 0.88})
@@ -266,9 +264,7 @@ class TestHistory:
             assert len(api.get(url).json()["history"]) == 50
         assert len(fifty) == len(one)
 
-    def test_rows_cannot_be_updated_and_go_with_their_session(
-        self, api: Api, owner: User, session: ComparisonSession
-    ) -> None:
+    def test_rows_are_fixed_and_go_with_their_session(self, api: Api, owner: User, session: ComparisonSession) -> None:
         fill(session, owner, 1)
         with pytest.raises(DatabaseError, match="never changed"), transaction.atomic():
             OffsetChange.objects.update(new_offset=9)

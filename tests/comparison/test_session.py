@@ -183,9 +183,7 @@ class TestAdmin:
         client.force_login(admin_person)
         return client
 
-    def test_it_is_renamed_for_everyone_who_watches(
-        self, desk: Client, owner: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_it_is_renamed_for_all_who_watch(self, desk: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         told: list[dict[str, Any]] = []
         monkeypatch.setattr(services, "publish_on_commit", lambda group, message: told.append(message))
         session = make_session(owner, name="Quarter final")

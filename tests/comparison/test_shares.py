@@ -37,9 +37,7 @@ class TestInviting:
         assert made["created_at"] > 1e9
         assert api.get(f"{url}/shares").json() == {"ok": True, "shares": [made]}
 
-    def test_inviting_again_and_too_many(
-        self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_invited_again_and_too_many(self, api: Api, url: str, other: User, monkeypatch: pytest.MonkeyPatch) -> None:
         assert share(api, url, role="editor")["can_comment"] is True
         first, second = share(api, url), share(api, url, role="editor")
         assert (second["share_id"], second["role"]) == (first["share_id"], "editor")
@@ -124,9 +122,7 @@ class TestRights:
         with pytest.raises(DomainError, match="not change"):
             events.reply(session, other, uuid.uuid4(), "x")
 
-    def test_a_guest_writes_so_much_at_most(
-        self, api: Api, other_api: Api, url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_guest_writes_are_capped(self, api: Api, other_api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
         monkeypatch.setattr(events, "MAX_THREAD", 10)
         share(api, url, can_comment=True)
@@ -251,9 +247,7 @@ class TestPresence:
             for one in sockets:
                 assert (await next_message(one, "session"))["session"]["global_time"] == 12.5
 
-    async def test_who_is_cut_off_in_the_middle_of_a_message_has_gone(
-        self, api: Api, url: str, session: ComparisonSession
-    ) -> None:
+    async def test_one_cut_off_in_mid_message_has_gone(self, api: Api, url: str, session: ComparisonSession) -> None:
         """The server sends, and the client is not there any more."""
         key = await ask(make_key, session.owner)
         watcher = socket(f"/ws/sessions/{session.pk}/", key=key)
@@ -287,9 +281,7 @@ class TestPresence:
                 # Nobody is told that they are alone.
                 assert await one.receive_nothing(0.6)
 
-    async def test_silent_processes_are_dropped(
-        self, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_silent_processes_drop_out(self, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch) -> None:
         said = {"process": "another", "people": [{"name": "far", "role": "viewer", "following": True}], "asks": True}
         layer = get_channel_layer()
         group = f"comparison.{session.pk}"

@@ -176,9 +176,7 @@ class TestLookingAgain:
         monkeypatch.setattr(realtime, "RECHECK_SECONDS", 0.1)
 
     @pytest.mark.parametrize("code", [4401, 4404], ids=["a revoked token", "another owner"])
-    async def test_who_may_not_watch_any_longer_is_disconnected(
-        self, path: str, key: str, other: User, code: int
-    ) -> None:
+    async def test_who_may_no_longer_watch_is_disconnected(self, path: str, key: str, other: User, code: int) -> None:
         async with connected(path, key=key) as communicator:
             await next_message(communicator)
             if code == 4401:
@@ -305,9 +303,7 @@ class TestClock:
         assert shown["revision"] == 2
 
 
-async def test_the_clock_rests_when_all_have_ended(
-    api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_clock_rests_at_the_end(api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sessions_app.comparison.consumers.REST_SECONDS", 0.0)
     async with connected(path, key=key) as communicator:
         await next_message(communicator)

@@ -207,9 +207,7 @@ def test_moderators_see_what_of_the_catalogue_is_hidden(ids: dict[str, str], peo
         assert b"made the video" in client.get(f"/catalogue/{ids['hidden_id']}/edit?part=history").content
 
 
-def test_who_sees_a_catalogue_video_but_may_not_change_it_is_told_so(
-    ids: dict[str, str], people: dict[str, User]
-) -> None:
+def test_who_may_see_but_not_change_a_catalogue_video_is_told_so(ids: dict[str, str], people: dict[str, User]) -> None:
     Video.objects.filter(pk=ids["hidden_id"]).update(is_hidden=False)
     for query in ("", "?part=history"):
         url = f"/catalogue/{ids['hidden_id']}/edit{query}"
@@ -220,9 +218,7 @@ def test_who_sees_a_catalogue_video_but_may_not_change_it_is_told_so(
         assert getattr(browser(people["admin"]), method)(f"/catalogue/{ids['hidden_id']}/edit").status_code == 405
 
 
-def test_a_catalogue_that_is_not_open_to_all_asks_who_is_there(
-    settings: Any, ids: dict[str, str], people: dict[str, User]
-) -> None:
+def test_a_closed_catalogue_asks_who_is_there(settings: Any, ids: dict[str, str], people: dict[str, User]) -> None:
     settings.PUBLIC_CATALOG = False
     response = browser(None).get("/catalogue?search=a")
     assert response["Location"] == "/login?next=/catalogue%3Fsearch%3Da"

@@ -211,9 +211,7 @@ AS_A_STRANGER = {
 
 @ways_as
 @pytest.mark.parametrize("is_public", [True, False])
-async def test_whom_a_catalogues_viewer_listens_with(
-    is_public: bool, ways: Ways, people: dict[str, User], settings: Any
-) -> None:
+async def test_the_audience_of_a_viewer(is_public: bool, ways: Ways, people: dict[str, User], settings: Any) -> None:
     settings.PUBLIC_CATALOG = is_public
     videos = {
         kind: await ask(lambda given=given: make_catalogue_video(people["owner"], **given))

@@ -76,9 +76,7 @@ class TestMediaOf:
         assert len(queries) == 2
 
 
-def test_it_is_long_enough_to_watch_it_to_the_end_and_has_one_or_is_as_was_chosen(
-    owner: User, video: Video, settings: Any
-) -> None:
+def test_it_lasts_as_long_as_the_video_and_ends_or_is_as_chosen(owner: User, video: Video, settings: Any) -> None:
     settings.SIGNED_URL_SECONDS = 7200
     token = addresses.stream_url(video).partition("?sig=")[2]
     assert 7200 + 5400 <= signing.ends(token) - time.time() < 7200 + 5400 + signing.ROUND_SECONDS + 5

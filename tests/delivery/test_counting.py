@@ -66,9 +66,7 @@ def plain(video: Video) -> str:
 
 class TestWhatCounts:
     @pytest.mark.parametrize("header", ["", "bytes=0-", "bytes=0-99", "bytes=0-1,5-6", "nonsense"])
-    async def test_what_begins_with_the_first_byte_and_no_seeking(
-        self, http: httpx.AsyncClient, plain: str, header: str
-    ) -> None:
+    async def test_the_first_byte_counts_and_no_seeking(self, http: httpx.AsyncClient, plain: str, header: str) -> None:
         for seeking in ("bytes=1-", "bytes=-1", "bytes=500-600", "bytes=99999999-", "bytes=-0"):
             assert (await http.get(plain, headers={"Range": seeking})).status_code in (206, 416)
         assert await viewers() == []

@@ -184,9 +184,7 @@ class TestThroughUs:
         condition = {"Range": "bytes=0-9", "If-Range": there["etag"]}
         assert (await http.get(addresses.stream_url(clip) + "&proxy=1", headers=condition)).status_code == 206
 
-    async def test_browsers_keep_it_while_it_is_open(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
-    ) -> None:
+    async def test_browsers_keep_open_ones(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
         signed_in = await http.get(f"{addresses.STREAM_PREFIX}{clip.pk}?proxy=1", headers=headers)
         assert signed_in.headers["cache-control"] == "private, no-cache"
         token = signing.sign(addresses.STREAM, str(clip.pk), seconds=60)

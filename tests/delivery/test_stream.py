@@ -51,9 +51,7 @@ def signed(video: Video) -> str:
 
 
 class TestBytes:
-    async def test_the_whole_file_and_one_part_of_it(
-        self, http: httpx.AsyncClient, signed: str, content: bytes
-    ) -> None:
+    async def test_the_whole_file_and_a_part_of_it(self, http: httpx.AsyncClient, signed: str, content: bytes) -> None:
         """Which header asks for which part: test_ranges.py."""
         response = await http.get(signed)
         assert (response.status_code, response.content) == (200, content)
@@ -90,9 +88,7 @@ class TestBytes:
         assert (response.status_code, response.content) == (200, b"")
 
 
-async def test_conditions_are_about_the_file_as_it_is(
-    http: httpx.AsyncClient, signed: str, path: Path, content: bytes
-) -> None:
+async def test_conditions_are_about_the_file(http: httpx.AsyncClient, signed: str, path: Path, content: bytes) -> None:
     """Which condition has which outcome: test_conditions.py."""
     whole = await http.get(signed)
     etag, date = whole.headers["etag"], whole.headers["last-modified"]
@@ -112,9 +108,7 @@ async def test_conditions_are_about_the_file_as_it_is(
 class TestKeeping:
     """What browsers may keep of private bytes."""
 
-    async def test_signed_in_clients_validate_again(
-        self, http: httpx.AsyncClient, url: str, headers: dict[str, str]
-    ) -> None:
+    async def test_signed_in_they_revalidate(self, http: httpx.AsyncClient, url: str, headers: dict[str, str]) -> None:
         response = await http.get(url, headers=headers)
         assert response.headers["cache-control"] == "private, no-cache"
         again = await http.get(url, headers={**headers, "If-None-Match": response.headers["etag"]})
@@ -146,9 +140,7 @@ class TestSignIn:
         refused(await http.get(url, headers={"Authorization": header}), 401, type)
 
     @pytest.mark.parametrize("name", ["none", "7", "..", "%00", "%F0%9F%8E%AE"])
-    async def test_what_is_no_id_is_not_found(
-        self, http: httpx.AsyncClient, headers: dict[str, str], name: str
-    ) -> None:
+    async def test_a_bad_id_is_not_found(self, http: httpx.AsyncClient, headers: dict[str, str], name: str) -> None:
         response = await http.get(f"/api/v1/media/stream/{name}", headers=headers)
         assert response.status_code in (400, 404)
         assert response.json()["ok"] is False

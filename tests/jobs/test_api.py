@@ -134,9 +134,7 @@ class TestActions:
         assert set(Job.objects.values_list("status", flat=True)) == {"queued", "processing"}
 
     @pytest.mark.parametrize("status", ["failed", "cancelled"])
-    def test_an_alignment_runs_again_while_its_files_are_there(
-        self, api: Api, owner: User, library: Library, status: str
-    ) -> None:
+    def test_alignment_reruns_while_its_files_exist(self, api: Api, owner: User, library: Library, status: str) -> None:
         paths = [library.crew / "plain.mp4", library.crew / "other.mp4"]
         session = make_session(owner, videos=[make_video(owner, location=str(path)) for path in paths])
         job = make_alignment(session, status).job

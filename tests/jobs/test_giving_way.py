@@ -48,9 +48,7 @@ class TestShare:
         assert [job and job.owner_id for job in claimed] == [pro.pk, pro.pk, *(job.owner_id for job in theirs)]
 
     @pytest.mark.parametrize("is_alone", [True, False])
-    def test_it_has_the_whole_alone_or_beside_somebody_who_may_run_no_more(
-        self, owner: User, settings: Any, is_alone: bool
-    ) -> None:
+    def test_it_has_the_lane_alone_or_beside_a_full_owner(self, owner: User, settings: Any, is_alone: bool) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "align": 4}
         pro = make_user("pro", tier="enterprise")
         if not is_alone:

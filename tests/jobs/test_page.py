@@ -112,9 +112,7 @@ def test_a_failure_says_why_and_what_to_do(browser: Client, owner: User) -> None
     assert f"job {job.pk}" in page
 
 
-def test_a_queued_job_takes_turns_while_the_tiers_limit_runs_or_before_it_is_admitted(
-    browser: Client, owner: User
-) -> None:
+def test_a_queued_job_takes_turns_at_the_tiers_limit_or_before_it_is_admitted(browser: Client, owner: User) -> None:
     job = make_job(owner)
     assert "Queued: all job places" not in shown(browser)
     Job.objects.filter(pk=job.pk).update(admitted=False)
@@ -128,9 +126,7 @@ def test_a_queued_job_takes_turns_while_the_tiers_limit_runs_or_before_it_is_adm
     assert "2 running" in page
 
 
-def test_a_page_past_the_end_is_the_last_one_and_a_full_one_takes_as_many_queries_as_one_of_one(
-    browser: Client, owner: User
-) -> None:
+def test_a_page_past_the_end_is_the_last_one_and_queries_do_not_grow_with_it(browser: Client, owner: User) -> None:
     make_alignment(make_session(owner))
     with CaptureQueriesContext(connection) as one:
         shown(browser)

@@ -155,9 +155,7 @@ class TestPlaces:
         assert Job.objects.filter(status="queued", admitted=True).count() == 1
 
     @pytest.mark.postgresql
-    def test_claims_that_meet_two_full_owners_do_not_wait_for_each_other(
-        self, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_claims_meeting_two_full_owners_do_not_block(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 9, "align": 9, "third": 9}
         anna, ben = make_user(), make_user()
         for user in (anna, ben):
@@ -277,9 +275,7 @@ class TestEnds:
         run_queue("test")
         return again(job)
 
-    def test_a_result_or_a_state_that_is_no_json_fails_the_job(
-        self, owner: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_result_or_state_not_in_json_fails_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         def wait(context: JobContext) -> None:
             context.wait({"id": uuid.uuid4()}, seconds=1, deadline_seconds=9, message="w")
 
@@ -288,9 +284,7 @@ class TestEnds:
             assert (job.status, job.error["type"]) == ("failed", "server_error")
 
     @pytest.mark.parametrize("text", ["a\x00b", "a\udc80b", "x" * 100_000])
-    def test_any_text_can_be_the_progress_and_the_reason(
-        self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str
-    ) -> None:
+    def test_any_text_can_be_progress_and_reason(self, owner: User, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
         def refuse(context: JobContext) -> None:
             context.progress(3, text)
             raise JobFailed("no_timer", text)
@@ -298,9 +292,7 @@ class TestEnds:
         job = self.run(owner, monkeypatch, refuse)
         assert (job.status, job.error["type"], job.crashes) == ("failed", "no_timer", 0)
 
-    def test_what_a_new_attempt_stores_is_not_swept_with_the_old(
-        self, owner: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_a_new_attempt_stores_is_not_swept(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         job = make(owner, "failed")
         real = outputs._files
 
@@ -317,9 +309,7 @@ class TestEnds:
         outputs.sweep_job(job.pk)
         assert default_storage.exists(again(job).result["key"])
 
-    def test_a_deleted_session_takes_its_jobs_out_of_the_lists(
-        self, owner: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_deleted_session_takes_its_jobs_out_of_lists(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         sent: list[tuple[str, dict[str, Any]]] = []
         monkeypatch.setattr(publish, "_send", lambda group, event: sent.append((group, event)))
         session = make_session(owner)

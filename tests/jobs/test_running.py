@@ -75,9 +75,7 @@ def test_outputs_stand_under_the_attempts_own_key(owner: User) -> None:
     assert not Path(result["scratch"]).exists()
 
 
-def test_who_comes_too_late_leaves_the_folder_of_the_attempt_after_it(
-    owner: User, settings: Any, tmp_path: Path
-) -> None:
+def test_who_comes_too_late_leaves_the_folder_of_the_next_attempt(owner: User, settings: Any, tmp_path: Path) -> None:
     settings.DATA_DIR = tmp_path
     make(owner, kind="test.store")
     late = leases.claim("test", "a worker that stood still")
@@ -153,9 +151,7 @@ class TestKeeping:
             assert not psutil.pid_exists(pid)
         assert (again(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
 
-    def test_a_worker_that_cannot_renew_stops_by_itself(
-        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_worker_unable_to_renew_stops(self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.JOB_LEASE_SECONDS = 4.0
 
         def refuse(*args: object) -> None:

@@ -358,9 +358,7 @@ class TestLog:
         }  # fmt: skip
         assert ends(caplog) == [(logging.WARNING, expected | {"queued_by_request": "asked-first"})]
 
-    def test_after_a_retry_it_names_the_request_that_asked_for_it(
-        self, owner: User, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_after_a_retry_it_names_the_request_for_it(self, owner: User, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
         job = services.enqueue("test.echo", owner, {})
         claim_and_fail(str(job.pk))

@@ -214,9 +214,7 @@ class TestTwoClocks:
         assert upkeep.take_over_expired() == 0
         assert abs(lease_of(job).rows().get().lease_until - datetime.now(UTC)) < timedelta(minutes=1)
 
-    def test_waits_and_plans_are_as_long_and_old_jobs_as_old_as_the_database_says(
-        self, owner: User, settings: Any
-    ) -> None:
+    def test_waits_plans_and_ages_are_as_long_as_the_database_says(self, owner: User, settings: Any) -> None:
         job = make_job(owner, "processing", kind="test.ask", lane="test")
         assert leases.wait(lease_of(job), {}, 600, deadline_seconds=1200, message="w")
         job.refresh_from_db()

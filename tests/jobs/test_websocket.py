@@ -23,9 +23,7 @@ def key(owner: User) -> str:
     return make_key(owner)
 
 
-async def test_the_present_state_comes_first_as_the_api_shows_it_and_then_every_change_up_to_the_end(
-    job: Job, key: str
-) -> None:
+async def test_the_present_state_comes_first_as_in_the_api_then_every_change_to_the_end(job: Job, key: str) -> None:
     lease = await ask(lease_of, job)
     async with connected(f"/ws/jobs/{job.pk}", key=key) as communicator:
         first = await next_message(communicator)

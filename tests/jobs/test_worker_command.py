@@ -63,9 +63,7 @@ def test_it_takes_the_queues_that_are_named_and_no_more_jobs_than_its_memory_has
         (("--threads", "0"), "at least 1"), (("--processes", "two"), "at least 1"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_meant_is_refused_in_a_sentence(
-    started: list[tuple[Any, ...]], words: tuple[str, str], sentence: str
-) -> None:
+def test_bad_options_fail_in_a_sentence(started: list[tuple[Any, ...]], words: tuple[str, str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         call_command("worker", *words)
     assert started == []

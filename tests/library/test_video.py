@@ -107,9 +107,7 @@ class TestRenditions:
         assert response.json()["rendition"]["height"] == 540
         assert not Job.objects.exists()
 
-    def test_the_last_frame_that_is_chosen_becomes_the_poster_in_place_of_the_one_there_is(
-        self, api: Api, owner: User
-    ) -> None:
+    def test_the_last_frame_that_is_chosen_replaces_the_poster(self, api: Api, owner: User) -> None:
         video = make_video(owner)
         Rendition.objects.create(video=video, kind="poster", folder="renditions/x/y/", files={"image": "poster.jpg"})
         bodies = [{"kind": "poster", "time": time} for time in (2.5, 1, 2.5)]

@@ -213,9 +213,7 @@ class TestRefusals:
         body = await refused(key, media, parts, 422, "dub_failed")
         assert "cut short" in body["error"]
 
-    async def test_too_large_a_sound_and_too_much_work_are_refused(
-        self, key: str, footage: Path, media: Path, settings: Any
-    ) -> None:
+    async def test_too_much_sound_or_work_is_refused(self, key: str, footage: Path, media: Path, settings: Any) -> None:
         settings.PROSYNC_MAX_AUDIO_BYTES = 100_000
         body = await refused(key, media, parts_of(footage, segment()), 413, "too_large")
         assert body["limit"] == 100_000

@@ -311,9 +311,7 @@ def test_threads_do_not_get_in_each_other_s_way(place: Place, new_file: NewFile)
 
 
 class TestFullDisk:
-    def test_a_file_that_does_not_fit_leaves_nothing_and_the_next_fits(
-        self, small_disk: Path, new_file: NewFile
-    ) -> None:
+    def test_a_file_too_large_leaves_nothing_and_the_next_fits(self, small_disk: Path, new_file: NewFile) -> None:
         path = new_file(os.urandom(2 * 1024**2))
         with pytest.raises(store.StoreFull) as refused:
             store.put_file(KEY, path)

@@ -119,9 +119,7 @@ class TestArriving:
         assert await ask_rows(lambda: UploadChunk.objects.get().sha256) == hashlib.sha256(chunk_of(0)).hexdigest()
 
     @pytest.mark.parametrize("is_stopped", [True, False])
-    async def test_a_chunk_that_is_cut_or_stopped_leaves_nothing(
-        self, key: str, upload: Upload, media: Path, is_stopped: bool
-    ) -> None:
+    async def test_half_a_chunk_leaves_nothing(self, key: str, upload: Upload, media: Path, is_stopped: bool) -> None:
         request = Request("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, key=key, length=10**6)
         await request.give(form_of(fields_of(0, chunk_of(0)))[:30_000])
         assert len(files_in(media)) == 1

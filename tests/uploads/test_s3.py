@@ -181,9 +181,7 @@ class TestTus:
         assert [name for name, is_held in held if is_held] == []
 
     @pytest.mark.parametrize("end", ["given up", "no video", "deleted"])
-    async def test_what_never_becomes_a_video_leaves_nothing(
-        self, client: Client, bucket: Bucket, owner: User, end: str
-    ) -> None:
+    async def test_what_has_ended_leaves_nothing(self, client: Client, bucket: Bucket, owner: User, end: str) -> None:
         address = await client.created(SIZE)
         if end == "no video":
             (await client.patch(address, 0, b"no video" * 2_000_000)).refused(415, "not_a_video")

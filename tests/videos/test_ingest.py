@@ -229,9 +229,7 @@ class TestScanner:
         assert (video.state, video.status, video.error_type) == ("failed", "failed", "malware_found")
         assert "Eicar-Signature" in video.error_message
 
-    def test_while_it_is_away_the_video_waits(
-        self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_it_is_waited_for(self, take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         def down(path: Path, told: object) -> None:
             raise scan.ScannerDown("not there")
 

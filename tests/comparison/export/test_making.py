@@ -212,9 +212,7 @@ def test_a_reel_has_the_frames_and_the_sound_of_its_parts(export: Export) -> Non
         passed += math.ceil((until - since) * 60 - 1e-6) / 60
 
 
-def test_a_reel_of_a_file_without_an_index_has_the_same_frames(
-    export: Export, videos: dict[str, Path], tmp_path: Path
-) -> None:
+def test_a_reel_without_an_index_has_the_same_frames(export: Export, videos: dict[str, Path], tmp_path: Path) -> None:
     videos = {**videos, "t": convert(videos["a"], tmp_path / "a.ts", "-c", "copy")}
     parts = [[0.5, 0.75], [2.0, 2.25]]
     plain = {"layout": "single", "sounds": [0], "among": videos}
