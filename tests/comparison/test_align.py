@@ -158,9 +158,7 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         assert body["status"] == "failed"
         assert "longer" in body["error"]["message"]
 
-    def test_a_file_that_went_away_is_named(
-        self, api: Api, recorded: ComparisonSession, library: Library, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_file_that_went_away_is_named(self, api: Api, recorded: ComparisonSession, library: Library) -> None:
         (library.crew / "other.mp4").unlink()
         body = self.run(api, recorded)
         assert body["error"]["type"] == "vod_file_not_found"

@@ -410,9 +410,7 @@ class TestIll:
         assert (hurried.keys(), hurried.unfinished()) == ([], [])
         assert await ask_rows(Upload.objects.count) == 0
 
-    async def test_the_lock_is_kept_while_s3_lets_wait(
-        self, client: Client, hurried: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_the_lock_is_kept_while_s3_lets_wait(self, client: Client, hurried: Bucket) -> None:
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE)
         await request.give(VIDEO[:MIB])
