@@ -49,6 +49,14 @@ Clips = dict[str, bytes]
 SMALL = [video_of(1000, seed) for seed in range(3)]
 
 
+def first_sent(api: Api, contents: list[bytes]) -> tuple[dict[str, Any], str]:
+    """Begin a merge and send the bytes of its first clip; return what was answered and the id of that upload."""
+    begun = begin(api, contents)
+    sid = ids_of(begun)[0]
+    send(api, sid, contents[0])
+    return begun, sid
+
+
 def used(api: Api) -> int:
     """Bytes that the user's things take, as the API tells."""
     return int(api.get("/api/v1/me").json()["usage"]["storage_bytes"])
@@ -156,9 +164,8 @@ class TestLooking:
 
     def test_a_clip_that_is_too_long_is_refused(self, api: Api, clip_files: Clips, settings: Any) -> None:
         settings.MAX_VIDEO_SECONDS = 0.5
-        begun = begin(api, [clip_files["1"], clip_files["2"]])
-        send(api, ids_of(begun)[0], clip_files["1"])
-        body = refused(complete(api, ids_of(begun)[0]), 422, "video_too_long")
+        _, sid = first_sent(api, [clip_files["1"], clip_files["2"]])
+        body = refused(complete(api, sid), 422, "video_too_long")
         assert "Clip 1" in body["error"]
 
     def test_clips_over_the_work_limit_together_are_refused(self, api: Api, clip_files: Clips, settings: Any) -> None:
@@ -175,9 +182,7 @@ class TestLooking:
 
     @pytest.mark.both
     def test_looked_at_twice_at_once_it_fails_once(self, api: Api, clip_files: Clips) -> None:
-        begun = begin(api, [clip_files["text"], clip_files["1"]])
-        sid = ids_of(begun)[0]
-        send(api, sid, clip_files["text"])
+        begun, sid = first_sent(api, [clip_files["text"], clip_files["1"]])
         answers = at_once(*[lambda: complete(api, sid).status_code] * 3)
         assert set(answers) <= {422, 409}
         assert 422 in answers
@@ -187,9 +192,7 @@ class TestLooking:
         self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """By another call that has looked at it: the bytes go with the upload's end."""
-        begun = begin(api, [clip_files["text"], clip_files["1"]])
-        sid = ids_of(begun)[0]
-        send(api, sid, clip_files["text"])
+        _, sid = first_sent(api, [clip_files["text"], clip_files["1"]])
         monkeypatch.setattr(
             joining, "finish_multipart_uploads", lambda upload: uploads.fail(upload, DomainError("clip_unreadable"))
         )
@@ -197,9 +200,7 @@ class TestLooking:
 
     def test_a_killed_probe_fails_no_clip(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         """Short of memory, say: that is the server's fault."""
-        begun = begin(api, [clip_files["1"], clip_files["2"]])
-        sid = ids_of(begun)[0]
-        send(api, sid, clip_files["1"])
+        begun, sid = first_sent(api, [clip_files["1"], clip_files["2"]])
         with monkeypatch.context() as patch:
             killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
             patch.setattr("media_app.videos.services.PROBE", killed)
@@ -208,9 +209,7 @@ class TestLooking:
         assert complete(api, sid).status_code == 200
 
     def test_a_disk_that_is_full_then_loses_nothing(self, api: Api, clip_files: Clips, settings: Any) -> None:
-        begun = begin(api, [clip_files["1"], clip_files["2"]])
-        sid = ids_of(begun)[0]
-        send(api, sid, clip_files["1"])
+        _, sid = first_sent(api, [clip_files["1"], clip_files["2"]])
         reserve, settings.DISK_RESERVE_BYTES = settings.DISK_RESERVE_BYTES, 1 << 60
         refused(api.post(f"{MERGES}/upload/{sid}/complete", fails=True), 503, "disk_full")
         settings.DISK_RESERVE_BYTES = reserve
@@ -227,9 +226,7 @@ class TestAtOnce:
             for sid, content in zip((first, second, third), SMALL, strict=True):
                 send(api, sid, content)
             complete(api, first)
-            answers = at_once(
-                *(lambda sid=sid: complete(api, sid).status_code for sid in (second, third, second, third))
-            )
+            answers = at_once(*(lambda sid=sid: complete(api, sid).status_code for sid in (second, third) * 2))
             assert answers == [200] * 4
             assert status_of(api, begun["merge_session_id"])["overall_status"] == "queued"
             assert Job.objects.filter(merges=begun["merge_session_id"]).count() == 1
@@ -322,9 +319,8 @@ class TestExpiry:
     @pytest.fixture
     def begun(self, api: Api) -> dict[str, Any]:
         """Two clips of which one is complete."""
-        found = begin(api, SMALL[:2])
-        send(api, ids_of(found)[0], SMALL[0])
-        complete(api, ids_of(found)[0])
+        found, first = first_sent(api, SMALL[:2])
+        complete(api, first)
         send(api, ids_of(found)[1], SMALL[1])
         return found
 
@@ -385,14 +381,10 @@ class TestExpiry:
 
     def test_queued_it_has_its_whole_time_again(self, api: Api, begun: dict[str, Any]) -> None:
         merge_id, sid = begun["merge_session_id"], ids_of(begun)[1]
-        soon = Now() + timedelta(minutes=1)
-        MergeSession.objects.filter(pk=merge_id).update(expires_at=soon)
-        Upload.objects.filter(clip__session=merge_id).update(expires_at=soon)
+        self.over(merge_id, timedelta(minutes=-1))
         assert complete(api, sid).status_code == 200
-        assert set(Upload.objects.filter(expires_at__gt=Now() + timedelta(hours=23)).values_list("status")) == {
-            ("completed",)
-        }
-        assert Upload.objects.filter(expires_at__gt=Now() + timedelta(hours=23)).count() == 2
+        renewed = Upload.objects.filter(expires_at__gt=Now() + timedelta(hours=23))
+        assert [upload.status for upload in renewed] == ["completed"] * 2
 
 
 @pytest.mark.usefixtures("running_keeper")
