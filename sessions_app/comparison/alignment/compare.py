@@ -192,8 +192,9 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
-    flips_agree = len(agreed) > 1 or any(one and two and min(one.flips, two.flips) >= 2 for one, two in refined)
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
+    # Pairs that share a run rest on the same flip of it, which may be wrong.
+    flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.slack(first) + b.slack(second) for first, second in agreed], default=0.0)
     return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree, late)
