@@ -3719,10 +3719,15 @@ export interface components {
          * @description * `proxy` - proxy
          *     * `silent` - silent
          *     * `poster` - poster
+         *     * `normalized` - normalized
          * @enum {string}
          */
-        RenditionRequestKindEnum: "proxy" | "silent" | "poster";
-        /** @description What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame. */
+        RenditionRequestKindEnum: "proxy" | "silent" | "poster" | "normalized";
+        /**
+         * @description What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+         *
+         *     ``normalized`` is made without being asked for, of a file that browsers would play otherwise than other programs.
+         */
         RenditionRequestRequest: {
             kind: components["schemas"]["RenditionRequestKindEnum"];
             /**
@@ -4276,6 +4281,8 @@ export interface components {
             fps: number;
             codec: string;
             has_audio: boolean;
+            /** @description What was lost or changed in the recording, in sentences; mostly none. */
+            notes: string[];
             source: components["schemas"]["VideoSourceEnum"];
             poster_url: string | null;
             sprite_vtt_url: string | null;
@@ -4321,6 +4328,8 @@ export interface components {
             audio_tracks: {
                 [key: string]: unknown;
             }[];
+            /** @description What was lost or changed in the recording, in sentences; mostly none. */
+            notes: string[];
             /** Format: double */
             offset: number;
             offset_source: components["schemas"]["OffsetSourceEnum"];

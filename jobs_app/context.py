@@ -51,9 +51,10 @@ class YieldTurn(Exception):
 
 
 class WaitRequested(Exception):
-    """Raised by :meth:`JobContext.wait`: the attempt ends here, the job goes on later."""
+    """Raised by :meth:`JobContext.wait`: the attempt ends here, the job goes on later. state: None for what it has
+    saved already."""
 
-    def __init__(self, state: dict[str, Any], seconds: float, deadline_seconds: float, message: str) -> None:
+    def __init__(self, state: dict[str, Any] | None, seconds: float, deadline_seconds: float, message: str) -> None:
         super().__init__(message)
         self.state = state
         self.seconds = seconds

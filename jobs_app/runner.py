@@ -175,8 +175,9 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         context.flush()
         return partial(_write_with_retry, leases.yield_turn, lease)
     except WaitRequested as exc:
+        state = context.saved or {} if exc.state is None else exc.state
         return partial(
-            _write_with_retry, leases.wait, lease, exc.state, exc.seconds, deadline_seconds=exc.deadline_seconds,
+            _write_with_retry, leases.wait, lease, state, exc.seconds, deadline_seconds=exc.deadline_seconds,
             message=exc.message,
         )  # fmt: skip
     except TransientFault as exc:

@@ -504,14 +504,15 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def output(target: Path, verb: str = "cut", **options: str) -> Iterator[OutputContainer]:
-    """An MP4 that is being written, its index at its head. verb: what is done to the media, for the sentence.
+def output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
+    """A file that is being written; the index of an MP4 stands at its head.
 
-    options: for FFmpeg's writer. Raises OSError where the disk is at fault, :class:`ConversionFailed` where it is the
-    media.
+    verb: what is done to the media, for the sentence. options: for FFmpeg's writer. Raises OSError where the disk is at
+    fault, :class:`ConversionFailed` where it is the media.
     """
+    options = {"movflags": "+faststart", **options} if format == "mp4" else options
     try:
-        with av.open(f"file:{target}", "w", format="mp4", options={"movflags": "+faststart", **options}) as out:
+        with av.open(f"file:{target}", "w", format=format, options=options) as out:
             yield out
     except av.error.FFmpegError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS):

@@ -1,7 +1,8 @@
 """The ingest child: makes what a video is shown with, one task after the other; knows nothing of rows and keys.
 
 ``python -m media_app.av.ingest`` reads one request from standard input: ``{"source": path, "folder": path,
-"tasks": [{"do": "poster" | "sprite" | "peaks" | "hls" | "proxy" | "silent", "rung": "source" | lines,
+"tasks": [{"do": "poster" | "sprite" | "peaks" | "hls" | "proxy" | "silent" |
+"normalized", "rung": "source" | lines,
 "at": seconds of a poster's frame}, …],
 "ffmpeg": path, "threads": n}``. It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never less than before;
 after each task ``{"made": {"kind", "name", "files", …}}`` with the files in ``folder/kind[-name]/``, or ``{"left_out":
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ import av.error
 from media_app.av import hls, proxy
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
+from media_app.av.recording import look
 from media_app.av.rungs import fitted, rung_of
 from media_app.av.source import Progress, Source
 from vodplatform.base.processes.child import BadRequest, Reports, answer
@@ -77,6 +79,7 @@ MESSAGES = {
     "hls": "Preparing the stream",
     "proxy": "Making the proxy",
     "silent": "Taking the sound away",
+    "normalized": "Making a copy that can be played",
 }
 
 
@@ -163,8 +166,21 @@ class Ingest:
             {"video": name}, made, width=made.width, height=made.height, bit_rate=made.bit_rate, codecs=made.codecs
         )  # fmt: skip
 
+    def _normalized(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
+        from media_app.av.normalize import MIME_TYPES, normalize
+
+        facts = self.source.facts
+        recording = look(self.source.path, facts.duration, truncated=facts.truncated, seconds=float("inf"))
+        path = normalize(self.source.path, folder, recording, lambda: self.program, share)
+        said = {
+            "files": {"video": path.name}, "width": facts.width, "height": facts.height, "bit_rate": 0, "codecs": "",
+            "mime_type": MIME_TYPES[path.suffix[1:]], "size": path.stat().st_size,
+        }  # fmt: skip
+        return {**said, "recording": asdict(recording)}
+
     MAKERS: dict[str, Callable[[Ingest, Task, Path, Progress], dict[str, Any]]] = {
         "poster": _poster, "sprite": _sprite, "peaks": _peaks, "hls": _hls, "proxy": _proxy, "silent": _silent,
+        "normalized": _normalized,
     }  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import av.container
@@ -28,6 +29,7 @@ from media_app.av.container import (
     open_media,
     presentation_origin,
 )
+from media_app.av.recording import Recording, look
 from vodplatform.base.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
@@ -68,7 +70,8 @@ class VideoFacts:
     coded_height: as stored. rotation: degrees clockwise to turn the stored picture for display.
     sample_aspect_ratio: of the stored picture. bit_rate: bits a second, 0 when unknown. truncated: the index
     names bytes that the file does not have. is_interlaced: the first picture is two fields. color_transfer: of the
-    first picture, as ITU-T H.273 numbers them, 2 when unknown.
+    first picture, as ITU-T H.273 numbers them, 2 when unknown. recording: how it was recorded; where programs would
+    read it differently, duration and start are those of its normalised copy.
     """
 
     container: str
@@ -90,6 +93,7 @@ class VideoFacts:
     has_video: bool = True
     is_interlaced: bool = False
     color_transfer: int = 2
+    recording: Recording = field(default_factory=Recording)
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON values; fractions as ``[numerator, denominator]``."""
@@ -100,9 +104,23 @@ class VideoFacts:
 
 
 def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> VideoFacts:
-    """Open ``path``, decode one frame, and say what it is. Raises :class:`MediaError`."""
+    """Open ``path``, decode one frame, look at how it was recorded, and say what it is. Raises :class:`MediaError`."""
     with open_media(path) as container:
-        return probe_container(container, limits)
+        facts = probe_container(container, limits)
+        is_fragmented = not first_video(container).frames
+    try:
+        # Of a file in fragments those that are whole can be played.
+        recording = look(path, facts.duration, truncated=facts.truncated and is_fragmented)
+    except av.error.FFmpegError as exc:
+        raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
+    facts = replace(facts, recording=recording, truncated=facts.truncated and not is_fragmented)
+    if not recording.why or recording.duration <= 0:
+        return facts
+    size = Path(path).stat().st_size if Path(path).is_file() else 0
+    return replace(
+        facts, duration=recording.duration, start=0.0,
+        bit_rate=round(8 * size / recording.duration) if size else facts.bit_rate,
+    )  # fmt: skip
 
 
 def probe_container(container: av.container.InputContainer, limits: ProbeLimits | None = None) -> VideoFacts:

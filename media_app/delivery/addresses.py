@@ -41,6 +41,7 @@ MAIN_ROLE: dict[str, str] = {
     RenditionKind.HLS: "playlist",
     RenditionKind.PROXY: "video",
     RenditionKind.SILENT: "video",
+    RenditionKind.NORMALIZED: "video",
     RenditionKind.REEL: "video",
     RenditionKind.PREVIEW: "video",
     RenditionKind.SOUND: "audio",

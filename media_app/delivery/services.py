@@ -6,13 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
+from jobs_app.context import JobFailed
 from media_app.delivery import addresses, cdn, names
 from media_app.delivery.choice import Device, Facts, Form, choose
 from media_app.delivery.gate import Use, use_of
 from media_app.delivery.sources import address_elsewhere
 from media_app.store import files as store
 from media_app.videos.models import Rendition, RenditionKind, Video
-from media_app.videos.services import is_local
+from media_app.videos.services import CopyPending, is_local, normalized_copy
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web import signing
 
@@ -43,23 +44,35 @@ def choose_delivery(video: Video, device: Device, *, seconds: float, signed: boo
         row.video = video
     made = frozenset(MADE_FORMS[RenditionKind(row.kind)] for row in rows if row.kind in MADE_FORMS)
     sound = [str(track.get("codec", "")) for track in video.audio_tracks]
-    form = choose(Facts(video.mime_type, video.codec, sound, made), device)
+    copy = _copy(video)
+    form = choose(Facts(copy.mime_type if copy else video.mime_type, video.codec, sound, made), device)
     shown = [addresses.shown(row, seconds) for row in rows if row.kind in addresses.PLAYABLE]
     if form == Form.LADDER:
         address = addresses.hls_url(video, seconds)
         token = address.removeprefix(addresses.HLS_PREFIX).partition("/")[0]
         return Delivery(address, "hls", signing.ends(token), cdn.is_set() and not store.is_local(), shown)
     proxy = next((row for row in rows if row.kind == RenditionKind.PROXY), None) if form == Form.PROXY else None
-    place = _place(video, proxy, seconds, signed=signed)
+    place = _place(video, proxy, copy, seconds, signed=signed)
     return Delivery(*place, shown)
 
 
-def _place(video: Video, proxy: Rendition | None, seconds: float, *, signed: bool) -> tuple[str, str, int | None, bool]:
-    """(address, delivery type, end, whether a CDN gives it) of the original, or of its proxy."""
-    here = store.is_local() if proxy else is_local(video)
+def _copy(video: Video) -> Rendition | None:
+    """Its normalised copy, where one is read in place of its file. Raises ``video_not_ready`` while it is made."""
+    try:
+        return normalized_copy(video)
+    except (CopyPending, JobFailed) as exc:
+        raise DomainError("video_not_ready") from exc
+
+
+def _place(
+    video: Video, proxy: Rendition | None, copy: Rendition | None, seconds: float, *, signed: bool
+) -> tuple[str, str, int | None, bool]:
+    """(address, delivery type, end, whether a CDN gives it) of the original or its normalised copy, or of its proxy."""
+    made = proxy or copy
+    here = store.is_local() if made else is_local(video)
     if not here and signed:
-        key = proxy.key_of("video") if proxy else video.location
-        content_type = "video/mp4" if proxy else names.media_type(video.mime_type)
+        key = made.key_of("video") if made else video.location
+        content_type = names.media_type(made.mime_type if made else video.mime_type)
         until = round(time.time() + seconds)
         kind = "cdn_signed" if cdn.is_set() else "s3_signed"
         return address_elsewhere(key, content_type, until), kind, until, cdn.is_set()

@@ -16,6 +16,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import ObjectDoesNotExist
 
 from jobs_app import outputs
+from jobs_app.context import JobFailed
 from media_app.delivery import accel, cdn, grants, names, waiting
 from media_app.delivery.addresses import HLS, OUTPUT, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
 from media_app.delivery.gate import Use, use_of
@@ -23,6 +24,7 @@ from media_app.delivery.playlists import Rung, master_playlist, with_address
 from media_app.store import files as store
 from media_app.videos.library_roots import is_inside, roots_of
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.services import CopyPending, normalized_copy
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web import signing
@@ -42,6 +44,7 @@ NOT_KEPT = "private, no-store"
 SOURCE_RUNG = "source"
 STREAM_COLUMNS = (
     "status", "source", "location", "owner", "title", "mime_type", "duration", "place", "is_hidden", "deleted_at",
+    "recording",
 )  # fmt: skip
 WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
@@ -189,7 +192,9 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         saved = failed or request.wants("download")
         disposition = names.attachment(video.title, video.location) if saved else ""
         cache = _kept(until) if signed and not signed.grant else KEPT_UNTIL_ASKED
-        if video.source == VideoSource.REFERENCE or store.is_local():
+        if video.recording and not saved:
+            found = _copy(request, video, cache, until)
+        elif video.source == VideoSource.REFERENCE or store.is_local():
             found = Found(_original(video, not request.grant), content_type, cache, disposition)
         else:
             found = _remote(request, video.location, content_type, cache, until=until, disposition=disposition)
@@ -341,6 +346,20 @@ def _remote(request: Request, key: str, content_type: str, cache: str, *, until:
     if request.through_us:
         return Found(_object(key), content_type, cache, disposition)
     return Found(Elsewhere(address_elsewhere(key, content_type, until, disposition)), content_type, NOT_KEPT)
+
+
+def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
+    """The normalised copy of a video whose own file browsers would read in another way than the rest of us."""
+    try:
+        row = normalized_copy(video)
+    except (CopyPending, JobFailed) as exc:
+        raise DomainError("video_not_ready", "A copy that can be played is being made. Ask again in a while.") from exc
+    assert row is not None
+    _check_folder(video)
+    key, content_type = row.key_of("video"), names.media_type(row.mime_type)
+    if store.is_local():
+        return Found(_stored(key, not request.grant), content_type, cache)
+    return _remote(request, key, content_type, cache, until=until)
 
 
 def _original(video: Video, hands_over: bool) -> Pending:

@@ -15,6 +15,7 @@ from media_app.delivery.serializers import RenditionSerializer
 from media_app.store import files as store
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
+from media_app.videos.recordings import notes_of
 from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, SecondsField, StrictCharField
 from vodplatform.base.errors import DomainError
 
@@ -93,6 +94,9 @@ class VideoSerializer(AnswerSerializer[Video]):
     fps = serializers.FloatField()
     codec = serializers.CharField()
     has_audio = serializers.BooleanField()
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What was lost or changed in the recording, in sentences; mostly none."
+    )
     source = serializers.ChoiceField(choices=VideoSource.choices)  # type: ignore[assignment]
     poster_url = serializers.CharField(allow_null=True)
     sprite_vtt_url = serializers.CharField(allow_null=True)
@@ -130,6 +134,9 @@ class VideoSerializer(AnswerSerializer[Video]):
 
     def compute_has_audio(self, video: Video) -> bool:
         return bool(video.audio_tracks)
+
+    def compute_notes(self, video: Video) -> list[str]:
+        return notes_of(video)
 
     def compute_error(self, video: Video) -> dict[str, str] | None:
         if video.state != VideoStatus.FAILED:
@@ -207,9 +214,12 @@ class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame."""
+    """What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
 
-    kind = serializers.ChoiceField(choices=["proxy", "silent", "poster"])
+    ``normalized`` is made without being asked for, of a file that browsers would play otherwise than other programs.
+    """
+
+    kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])
     time = SecondsField(
         min_value=0, max_value=MAX_SECONDS, required=False, help_text="Of the poster's frame, seconds; it needs one."
     )

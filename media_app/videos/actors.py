@@ -27,8 +27,9 @@ from media_app.videos.receiving import INGEST_KIND
 from media_app.videos.services import (
     RENDER_KIND,
     columns_of,
+    copy_name,
     delete_other_files,
-    mime_type_of,
+    original_for_work,
     path_for_work,
     restore_previous_file,
 )
@@ -39,6 +40,7 @@ from media_app.videos.taking_in import (
     digest_of,
     keep,
     limits,
+    make_copy,
     make_ready,
     map_storage_errors,
     raise_if_not_media,
@@ -98,21 +100,21 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                 with writing(context, video, purpose):
                     failed = Video.objects.filter(pk=video.pk, status=VideoStatus.FAILED)
                     transition(failed, TRANSITIONS, VideoStatus.PROCESSING, error_type="", error_message="")
-            path, facts, digest = take_in(context, video, upload, folder)
+            taken = take_in(context, video, upload, folder)
             with writing(context, video, purpose):
-                make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
+                make_ready(video, taken.columns)
                 if context.params.get("previous"):
                     _drop_former(context, video)
         with map_storage_errors():
             context.progress(25, "Playable; looking at all of it")
             # A form's bytes have been hashed on their way.
-            digest = digest or (upload.sha256 if upload else "") or digest_of(context, path)
+            digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.holding():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
             video.refresh_from_db()
-            left_out = _make(context, video, path, folder, MADE_AT_ONCE, purpose=purpose, share=(30, 100))
-    _plan_rungs(context, video, facts, left_out, purpose)
-    return {"duration": facts["duration"], "sha256": digest, "left_out": left_out}
+            left_out = _make(context, video, taken.path, folder, MADE_AT_ONCE, purpose=purpose, share=(30, 100))
+    _plan_rungs(context, video, taken.facts, left_out, purpose)
+    return {"duration": taken.facts["duration"], "sha256": digest, "left_out": left_out}
 
 
 @job_actor(RENDER_KIND, queue="render", label="Renditions", icon="library", pausable=True, hooks=VideoJobs())
@@ -121,12 +123,22 @@ def make_renditions(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     tasks = context.params["tasks"]
     with context.scratch() as folder, map_storage_errors():
+        if tasks == [{"do": RenditionKind.NORMALIZED.value}]:
+            return _normalize(context, video, folder)
         path = path_for_work(video, folder, checking(context), viewer=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
         left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
     if left_out and len(left_out) == len(tasks):
         raise JobFailed("vod_unreadable", left_out[0]["reason"])
     return {"left_out": left_out}
+
+
+def _normalize(context: JobContext, video: Video, folder: Path) -> dict[str, Any]:
+    """Make the copy from which everything of a file in a library folder is read, and write what it is like."""
+    _, facts = make_copy(context, video, original_for_work(video, folder, checking(context)), folder)
+    with context.holding():
+        Video.objects.filter(pk=video.pk).update(**columns_of(facts), updated_at=Now())
+    return {"left_out": []}
 
 
 def _video(context: JobContext) -> Video:
@@ -169,6 +181,7 @@ def _drop_former(context: JobContext, video: Video) -> None:
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
+    made = made.exclude(kind=RenditionKind.NORMALIZED, name=copy_name(video))
     folders = list(made.values_list("folder", flat=True))
     made.delete()
     transaction.on_commit(lambda: _delete_former_files(video, folders))

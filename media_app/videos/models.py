@@ -159,7 +159,9 @@ class Video(models.Model):
     are what :mod:`media_app.catalogue` made of everybody's operations: written there alone. owner: who created it.
     search_text: all its words as :func:`media_app.videos.search.search_text` puts them; whoever writes words by an
     UPDATE writes it too. view_count: of whole minutes.
-    reviewed_at: when a moderator first looked at it.
+    reviewed_at: when a moderator first looked at it. recording: how the file was recorded
+    (:class:`media_app.av.recording.Recording`), where that makes a normalised copy necessary; everything is read from
+    the copy then, and the facts are the copy's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -196,6 +198,7 @@ class Video(models.Model):
     height = models.PositiveIntegerField(default=0)
     codec = models.CharField(max_length=32, blank=True, default="")
     audio_tracks = models.JSONField(default=list)
+    recording = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -284,6 +287,7 @@ class RenditionKind(models.TextChoices):
     HLS = "hls"
     PROXY = "proxy"
     SILENT = "silent"
+    NORMALIZED = "normalized"
     THUMBNAIL = "thumbnail"
     REEL = "reel"
     PREVIEW = "preview"

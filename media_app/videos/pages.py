@@ -17,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.recordings import notes_of
 from media_app.videos.services import uses_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import error_response
@@ -137,7 +138,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
         "audio_tracks": video.audio_tracks,
     }
     uses = uses_of(video, user) if isinstance(user, User) else []
-    context = {"video": video, "facts": facts, "listed": is_listed, "uses": uses}
+    context = {"video": video, "facts": facts, "listed": is_listed, "uses": uses, "notes": notes_of(video)}
     if is_listed:
         context["nav_items"] = navigation(request, "/catalogue")
     return render(request, "videos/watch.html", context)

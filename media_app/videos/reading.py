@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from jobs_app.context import JobFailed
 from media_app.store import files as store
 from media_app.videos.models import Video
-from media_app.videos.services import check_watchable, is_local, local_path
+from media_app.videos.services import check_file, check_watchable, is_local, local_path, normalized_copy
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.processes.process import ChildError
@@ -33,20 +34,31 @@ def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readab
 
     viewer: who is shown the result, and has to be allowed to see them now; None where the program works for the videos
     themselves. Raises ``FileNotFoundError``, also for what the viewer may not see any more, ``StoreUnavailable``, also
-    in place of what the child made of a bucket that did not answer.
+    in place of what the child made of a bucket that did not answer, and as
+    :func:`media_app.videos.services.normalized_copy`.
     """
     check_watchable(videos, viewer)
-    remote = [video for video in videos if not is_local(video)]
+    sources = [_source(video) for video in videos]
+    remote = [source for source in sources if isinstance(source, str)]
     if not remote:
-        yield Readable([str(local_path(video)) for video in videos], None)
+        yield Readable([str(source) for source in sources], None)
         return
-    with store.open_ranges([video.location for video in remote]) as server:
+    with store.open_ranges(remote) as server:
         paths = iter(server.paths)
         try:
-            yield Readable([str(local_path(video)) if is_local(video) else next(paths) for video in videos], server)
+            yield Readable([next(paths) if isinstance(one, str) else str(one) for one in sources], server)
         except (ChildError, DomainError, JobFailed) as exc:
             if server.error is not None:
                 raise server.error from exc
             raise
         if server.error is not None:
             raise server.error
+
+
+def _source(video: Video) -> Path | str:
+    """Where a video is read from: a file of this machine, or a key of the bucket."""
+    if (made := normalized_copy(video)) is not None:
+        check_file(video)
+        key = made.key_of("video")
+        return store.local_path(key) if store.is_local() else key
+    return local_path(video) if is_local(video) else video.location

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -21,7 +22,8 @@ from django.dispatch import Signal
 
 from jobs_app import leases
 from jobs_app import services as jobs
-from jobs_app.models import LIVE, Job
+from jobs_app.context import JobFailed, WaitRequested
+from jobs_app.models import LIVE, Job, JobStatus, Priority
 from media_app.av.sniff import sniff
 from media_app.store import files as store
 from media_app.uploads import room
@@ -30,7 +32,7 @@ from media_app.uploads.models import LIVE as UPLOADS_LIVE
 from media_app.uploads.models import Upload
 from media_app.uploads.purposes import registry as purposes
 from media_app.videos import budget, library_roots
-from media_app.videos.models import TRANSITIONS, Place, Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
@@ -54,12 +56,13 @@ PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
+COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # how often a job looks whether a copy is there, and for how long
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
 # What a video's row says of its file.
 OF_THE_FILE = frozenset({
     "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
-    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
+    "is_variable_frame_rate", "width", "height", "codec", "audio_tracks", "recording",
 })  # fmt: skip
 
 
@@ -107,6 +110,8 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             known[file], _ = Video.objects.get_or_create(
                 owner=user, location=str(file.path), file_size=file.size, modified_ns=file.modified_ns, defaults=values
             )
+            if known[file].recording:
+                request_copy(known[file])
     return [known[file] for file in files]
 
 
@@ -174,16 +179,73 @@ def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
         raise FileNotFoundError(hidden.location)
 
 
+class CopyPending(WaitRequested):
+    """The normalised copy of a video is being made; a job that needs it waits."""
+
+    def __init__(self) -> None:
+        super().__init__(None, COPY_SECONDS, COPY_DEADLINE, "Waiting for a copy that can be played")
+
+
+def normalized_copy(video: Video) -> Rendition | None:
+    """What is read in place of a video's own file; None for most, whose file every program reads alike.
+
+    Raises :class:`CopyPending` while it is being made, which is begun here where it was not, and
+    :class:`jobs_app.context.JobFailed` where it could not be made.
+    """
+    if not video.recording.get("why"):
+        return None
+    if row := video.renditions.filter(kind=RenditionKind.NORMALIZED, name=copy_name(video)).first():
+        return row
+    request_copy(video)
+    raise CopyPending
+
+
+def copy_name(video: Video) -> str:
+    """The name of the rendition that is the normalised copy of a video's file: a file that replaces it has another."""
+    return hashlib.sha256(video.location.encode()).hexdigest()[:16]
+
+
+def request_copy(video: Video) -> Job:
+    """The job that makes the normalised copy of a video, begun where there is none.
+
+    Raises :class:`jobs_app.context.JobFailed` where it has failed; whoever owns it may let it try again.
+    """
+    with transaction.atomic():
+        Video.objects.select_for_update(no_key=True).get(pk=video.pk)
+        tasks = [{"do": RenditionKind.NORMALIZED.value}]
+        last = Job.objects.filter(kind=RENDER_KIND, params__video_id=str(video.pk), params__tasks=tasks).first()
+        if last is not None and last.status == JobStatus.FAILED:
+            error = last.error or {}
+            raise JobFailed(error.get("type", "vod_unreadable"), error.get("message", "No copy can be made of it."))
+        if last is not None and last.status in LIVE:
+            return last
+        params = {"video_id": str(video.pk), "tasks": tasks}
+        return jobs.enqueue(RENDER_KIND, video.owner, params, priority=Priority.HIGH)
+
+
 def path_for_work(
     video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, viewer: User | None
 ) -> Path:
-    """A path from which the whole file can be read: its own, or a copy in ``folder`` where it lies on S3.
+    """A path from which the whole video can be read as browsers show it: of its file, or of its normalised copy.
 
-    viewer: who is shown the result, and has to be allowed to see the video now; None where the program works for the
-    video itself. on_progress: as in :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for
-    what the viewer may not see any more, ``StoreUnavailable``, ``StoreFull`` where this machine has no room for a copy.
+    What lies on S3 is copied into ``folder``. viewer: who is shown the result, and has to be allowed to see the video
+    now; None where the program works for the video itself. on_progress: as in
+    :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for what the viewer may not see any
+    more, ``StoreUnavailable``, ``StoreFull`` where this machine has no room for a copy, and as
+    :func:`normalized_copy`.
     """
     check_watchable([video], viewer)
+    if (made := normalized_copy(video)) is None:
+        return original_for_work(video, folder, on_progress)
+    check_file(video)  # what was made of a file in a library folder is used while that is there and its owner may
+    if store.is_local():
+        return store.local_path(made.key_of("video"))
+    room.check_disk(made.size)
+    return store.local_copy(made.key_of("video"), folder, on_progress)
+
+
+def original_for_work(video: Video, folder: Path, on_progress: Callable[[int], None] | None = None) -> Path:
+    """A path from which a video's own file can be read; raises as :func:`path_for_work`."""
     if is_local(video):
         return local_path(video)
     room.check_disk(video.file_size)
@@ -260,10 +322,16 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
     """The rendition if it is made, else the job that makes it, begun now if there is none.
 
     time: seconds of the frame that a poster is to show; it takes the place of the one that there is.
-    Raises ``video_not_ready`` (409), ``work_limit`` (403).
+    Raises ``video_not_ready`` (409), ``work_limit`` (403), ``invalid`` (400) for the normalised copy of a video that is
+    played as it is.
     """
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
+    if kind == RenditionKind.NORMALIZED:
+        if not video.recording:
+            raise DomainError("invalid", errors={"kind": ["This video is played as it is."]})
+        made = video.renditions.filter(kind=kind, name=copy_name(video)).first()
+        return (made, None) if made else (None, request_copy(video))
     with transaction.atomic():
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         made = video.renditions.filter(kind=kind).first()
@@ -413,4 +481,5 @@ def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
         "height": facts["height"],
         "codec": facts["codec"][:32],
         "audio_tracks": facts["audio_tracks"],
+        "recording": recording if (recording := facts.get("recording") or {}).get("why") else {},
     }

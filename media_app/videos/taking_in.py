@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,7 +26,15 @@ from media_app.uploads.purposes import purpose_of
 from media_app.uploads.services import drop_pieces
 from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import PROBE, delete_other_files, mime_type_of, path_for_work, write_guard_of
+from media_app.videos.services import (
+    PROBE,
+    columns_of,
+    copy_name,
+    delete_other_files,
+    mime_type_of,
+    original_for_work,
+    write_guard_of,
+)
 from vodplatform.base.errors import DomainError
 from vodplatform.base.files import child_files
 from vodplatform.base.logs import event
@@ -34,6 +43,7 @@ from vodplatform.base.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 POSTER_SECONDS = 120.0
+COPIED_BYTES = 1_000_000  # a second, of a file that has to be encoded
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # the exit code with which the shim says that it could not start the program
@@ -73,17 +83,36 @@ def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
             raise JobFailed("not_found", DELETED) from exc
 
 
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A file that was taken in. path: from which it is read, of the file itself or of its normalised copy. original:
+    of the file. facts: what the probe says of the first. mime_type: of the file. sha256: of it where its sender gave
+    one, else empty.
+    """
+
+    path: Path
+    original: Path
+    facts: dict[str, Any]
+    mime_type: str
+    sha256: str
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The columns of its video."""
+        return columns_of(self.facts) | {"mime_type": self.mime_type}
+
+
 def take_in(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
-) -> tuple[Path, dict[str, Any], str]:
-    """The whole file, what the probe says of it, and its SHA-256 where the sender gave one.
+) -> TakenIn:
+    """The whole file, and what the probe says of it; one that programs would read differently is normalised.
 
     needs_end: whether a file that is cut short is refused. Raises :class:`JobFailed` and as :func:`map_storage_errors`.
     """
     if upload:
         _make_whole(context, video, upload, folder)
     await_scanner(context)
-    path = path_for_work(video, folder, checking(context), viewer=None)
+    path = original = original_for_work(video, folder, checking(context))
     scan_file(context, path)
     if upload:
         _check_type(path, upload)
@@ -94,7 +123,53 @@ def take_in(
     digest = digest_of(context, path) if expected else ""
     if digest != expected:
         raise JobFailed("checksum_mismatch", "The file that came is not the one that was sent; send it again.")
-    return path, facts, digest
+    if facts["recording"]["why"]:
+        path, facts = make_copy(context, video, path, folder, share=(15, 25), purpose=upload.purpose if upload else "")
+        _check(facts, needs_end)
+    return TakenIn(path, original, facts, mime_type_of(original, video.mime_type), digest)
+
+
+def make_copy(
+    context: JobContext,
+    video: Video,
+    path: Path,
+    folder: Path,
+    *,
+    share: tuple[float, float] = (0, 100),
+    purpose: str = "",
+) -> tuple[Path, dict[str, Any]]:
+    """Make the normalised copy of a video from its file at ``path``: where to read it, and what the probe says of it.
+
+    folder: of the attempt's own. share: as in :meth:`jobs_app.context.JobContext.run_child`. Raises :class:`JobFailed`.
+    """
+    out = folder / "normalized"
+    out.mkdir()
+    request = {
+        "source": str(path), "folder": str(out), "tasks": [{"do": "normalized"}], "threads": settings.CHILD_THREADS
+    }  # fmt: skip
+
+    def hear(message: dict[str, Any]) -> None:
+        if left_out := message.get("left_out"):
+            raise JobFailed("vod_unreadable", left_out["reason"])
+        if made := message.get("made"):
+            keep(context, video, out, made, purpose, name=copy_name(video))
+            recordings.append(made["recording"])
+
+    recordings: list[dict[str, Any]] = []
+    try:
+        finished = context.run_child(
+            INGEST, stdin=json.dumps(request).encode(), limits=limits(600 + path.stat().st_size / COPIED_BYTES),
+            share=share, on_message=hear, access=Access(reads=[path], writes=[out]),
+        )  # fmt: skip
+    except ChildError as exc:
+        raise_if_not_media(exc)
+        raise JobFailed("vod_unreadable", BROKE) from exc
+    if error := (finished.messages[-1] if finished.messages else {}).get("error"):
+        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
+    row = video.renditions.get(kind=RenditionKind.NORMALIZED, name=copy_name(video))
+    key = row.key_of("video")
+    copy = store.local_path(key) if store.is_local() else store.local_copy(key, out, checking(context))
+    return copy, facts_of(context, copy) | {"recording": recordings[0]}
 
 
 def _check_type(path: Path, upload: Upload) -> None:
@@ -227,24 +302,28 @@ def digest_of(context: JobContext, path: Path) -> str:
     return digest.hexdigest()
 
 
-def keep(context: JobContext, video: Video, folder: Path, made: dict[str, Any], purpose: str) -> None:
+def keep(
+    context: JobContext, video: Video, folder: Path, made: dict[str, Any], purpose: str, *, name: str | None = None
+) -> None:
     """Put what an attempt made into the store, and let the video's rendition point at it.
 
     made: as media_app.av's children tell it: kind, name, files by role, and the columns of a rendition. folder: below
-    it lies ``{kind}`` or ``{kind}-{name}`` with the files; what is beside it only this process may write.
+    it lies ``{kind}`` or ``{kind}-{name}`` with the files; what is beside it only this process may write. name: of the
+    rendition where it is another than that.
     """
-    name = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
-    target = f"renditions/{video.pk}/{context.lease.token.hex}/{name}/"
+    own = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
+    name = made["name"] if name is None else name
+    target = f"renditions/{video.pk}/{context.lease.token.hex}/{own}/"
     for file in made["files"].values():
-        path = child_files.move_out(folder, name, file)
+        path = child_files.move_out(folder, own, file)
         store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
     with writing(context, video, purpose):
-        before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=made["name"]).first()
+        before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=name).first()
         columns = {
             column: made[column] for column in ("files", "mime_type", "codecs", "width", "height", "bit_rate", "size")
         }
         Rendition.with_lost.update_or_create(
-            video=video, kind=made["kind"], name=made["name"], defaults={"folder": target, "lost_at": None, **columns}
+            video=video, kind=made["kind"], name=name, defaults={"folder": target, "lost_at": None, **columns}
         )
     if before and before.folder != target:
         store.delete_folder(before.folder)

@@ -14,7 +14,7 @@ from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import columns_of, mime_type_of, path_for_work
+from media_app.videos.services import path_for_work
 from media_app.videos.taking_in import (
     check_budget,
     checking,
@@ -159,14 +159,14 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
     upload_id = context.params.get("upload_id")
     upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
     # One that breaks off in the middle is analysed as far as it goes.
-    path, facts, _ = take_in(context, video, upload, folder, needs_end=False)
-    if not facts["width"]:
+    taken = take_in(context, video, upload, folder, needs_end=False)
+    if not taken.facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
-    check_budget(context, facts)
+    check_budget(context, taken.facts)
     with writing(context, video, upload.purpose if upload else ""):
-        make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
+        make_ready(video, taken.columns)
     video.refresh_from_db()
-    return path
+    return taken.path
 
 
 def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, duration: float) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from django.db import transaction
 
 from jobs_app import outputs, scratch
 from jobs_app import services as jobs
-from jobs_app.context import default_limits
+from jobs_app.context import JobFailed, default_limits
 from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.delivery.addresses import made_url
 from media_app.videos.reading import readable
+from media_app.videos.services import CopyPending
 from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod
 from sessions_app.comparison.services import NewPlacement, edit_session, lock, place_vods, preview_prefix
 from sessions_app.comparison.timeline import Placement
@@ -174,6 +175,8 @@ def preview_timer(
                 ),
             )
         return _keep_crops(session.session_id, folder, result["readings"])
+    except (CopyPending, JobFailed) as exc:
+        raise DomainError("video_not_ready", str(exc)) from exc
     except FileNotFoundError as exc:
         lost = ", ".join(vod.vod_id for vod in vods if vod.video.location == str(exc))
         if not lost:

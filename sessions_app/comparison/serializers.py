@@ -11,6 +11,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.delivery.addresses import made_url, stream_url
+from media_app.videos.recordings import notes_of
 from sessions_app.comparison.models import (
     MAX_VODS,
     MIN_VODS,
@@ -318,6 +319,9 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
     resolution = serializers.CharField(source="vod.video.resolution", help_text="As displayed, `1920x1080`.")
     codec = serializers.CharField(source="vod.video.codec")
     audio_tracks = serializers.ListField(child=serializers.DictField(), source="vod.video.audio_tracks")
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What was lost or changed in the recording, in sentences; mostly none."
+    )
     offset = serializers.FloatField(source="vod.offset")
     offset_source = serializers.ChoiceField(choices=OffsetSource.choices, source="vod.offset_source")
     offset_confidence = serializers.FloatField(source="vod.offset_confidence")
@@ -339,6 +343,9 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
 
     def compute_fps_fraction(self, shown: VodSnapshot) -> list[int]:
         return [shown.vod.video.fps_numerator, shown.vod.video.fps_denominator]
+
+    def compute_notes(self, shown: VodSnapshot) -> list[str]:
+        return notes_of(shown.vod.video)
 
     def compute_offset_history(self, shown: VodSnapshot) -> list[OffsetChange]:
         return latest_changes(shown.vod)

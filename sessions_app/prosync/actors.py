@@ -12,7 +12,7 @@ from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job, JobStatus
 from media_app.uploads.models import Upload
 from media_app.videos.models import RenditionKind, VideoStatus
-from media_app.videos.services import columns_of, mime_type_of
+from media_app.videos.services import mime_type_of
 from media_app.videos.taking_in import (
     facts_of,
     keep,
@@ -79,12 +79,12 @@ def _take_in(work: Work) -> None:
     for path in work.bring_sounds().values():
         scan_file(context, path)
     upload = Upload.objects.filter(pk=context.params["upload_id"]).first()
-    path, facts, _ = take_in(context, video, upload, work.folder)
-    if not facts["width"]:
+    taken = take_in(context, video, upload, work.folder)
+    if not taken.facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file.")
-    make_stills(context, video, path, work.folder, STILLS, share=(TAKEN_IN_PERCENT, STILLS_PERCENT))
+    make_stills(context, video, taken.path, work.folder, STILLS, share=(TAKEN_IN_PERCENT, STILLS_PERCENT))
     with writing(context, video, upload.purpose if upload else ""):
-        make_ready(video, columns_of(facts) | {"mime_type": mime_type_of(path, video.mime_type)})
+        make_ready(video, taken.columns)
         services.note_segments(context.job_id, JobStatus.PROCESSING)
     video.refresh_from_db()
 

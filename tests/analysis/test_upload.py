@@ -16,6 +16,7 @@ from jobs_app.runner import run_queue
 from media_app.uploads import door
 from media_app.uploads.models import Upload
 from media_app.videos.models import Place, Video
+from media_app.videos.taking_in import TakenIn
 from sessions_app.analysis import services, waiting
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Pipeline
@@ -49,9 +50,8 @@ def _taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests send only begins like a video: whoever takes it in looks no closer."""
     monkeypatch.setattr(
         "sessions_app.analysis.actors.take_in",
-        lambda context, video, upload, folder, **options: (Path(folder), FACTS, ""),
+        lambda context, video, upload, folder, **options: TakenIn(folder, folder, FACTS, video.mime_type, ""),
     )
-    monkeypatch.setattr("sessions_app.analysis.actors.mime_type_of", lambda path, otherwise: otherwise)
     monkeypatch.setattr("sessions_app.analysis.actors.make_poster", lambda *given, **share: None)
 
 

@@ -354,9 +354,10 @@ export class Actions extends EventTarget {
   /** @param {string} id */
   #failed(id) {
     const last = this.#retried.get(id) ?? -Infinity;
-    if (performance.now() - last < RETRY_PAUSE) return;
+    const isNew = performance.now() - last >= RETRY_PAUSE;
     this.#retried.set(id, performance.now());
-    this.retry(id);
+    if (isNew) this.retry(id);
+    else this.dispatchEvent(new CustomEvent("unplayable", { detail: id }));
   }
 
   /** @param {string} id @param {import("../base/timeline.js").Placement} placement */

@@ -10,6 +10,7 @@ const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 const COOKIE = "copies";
 const DECLINED = "vod-copies-declined"; // in this tab
 const YEAR = 31_536_000;
+const MAKING = "A copy that this browser can show is being made.";
 
 /**
  * @typedef {object} Copy
@@ -22,7 +23,8 @@ const YEAR = 31_536_000;
  */
 
 export class Copies {
-  /** @type {Map<string, string>} job ids by VOD */ #jobs = new Map();
+  /** @type {Map<string, {id: string, kind: string}>} by VOD */ #jobs = new Map();
+  /** @type {Set<string>} VODs whose own file this browser cannot show */ #unplayable = new Set();
   /** @type {string|null} */ #trouble = null;
   #progress = 0;
   #isAsking = false;
@@ -33,8 +35,10 @@ export class Copies {
    * @param {HTMLElement} offer the banner that is shown where seeking turns out to be slow
    * @param {Copy[]} copies
    * @param {import("./playback/controller.js").SyncController} controller
+   * @param {(vod: string, remedy: string) => void} tell says what is done about a VOD that cannot be played
    */
-  constructor(holder, offer, copies, controller) {
+  constructor(holder, offer, copies, controller, tell) {
+    this.tell = tell;
     this.holder = holder;
     this.offer = offer;
     this.copies = copies;
@@ -81,7 +85,7 @@ export class Copies {
 
   /** The address that suits a pane now. @param {Copy} copy */
   #wanted(copy) {
-    if (this.quick && copy.proxy_url) return copy.proxy_url;
+    if (copy.proxy_url && (this.quick || this.#unplayable.has(copy.vod_id))) return copy.proxy_url;
     const heard = this.controller.audibleId === copy.vod_id;
     return !heard && copy.silent_url ? copy.silent_url : copy.stream_url;
   }
@@ -117,7 +121,7 @@ export class Copies {
       for (const copy of this.#able) {
         const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
         if (answer.rendition) copy.proxy_url = answer.rendition.url;
-        else this.#jobs.set(copy.vod_id, answer.job_id);
+        else this.#jobs.set(copy.vod_id, { id: answer.job_id, kind: "proxy" });
       }
     } catch (error) {
       this.#trouble = explain(error);
@@ -127,6 +131,48 @@ export class Copies {
       // What was begun before one was refused goes on.
       this.#watch();
     }
+  }
+
+  /**
+   * Have a copy made of a video that this browser cannot play, and play it when it is there. Called for each failure.
+   * @param {string} vod
+   */
+  async recover(vod) {
+    const copy = this.copies.find((c) => c.vod_id === vod);
+    if (!copy || this.#jobs.has(vod)) return;
+    try {
+      // 409: the program itself reads a copy of it that is still being made.
+      const isPending = (await fetch(copy.stream_url, { method: "HEAD" })).status === 409;
+      if (!isPending) this.#unplayable.add(vod);
+      if (!isPending && copy.proxy_url) return void this.apply();
+      if (!copy.mine) {
+        if (isPending) setTimeout(() => this.#reload(copy), LOOK);
+        return void this.tell(vod, isPending ? MAKING : "This browser cannot show it. Its owner can have a copy made.");
+      }
+      const kind = isPending ? "normalized" : "proxy";
+      const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
+      if (answer.rendition) return void this.#take(copy, kind, answer.rendition.url);
+      this.#jobs.set(vod, { id: answer.job_id, kind });
+      this.tell(vod, MAKING);
+      this.#watch();
+    } catch (error) {
+      this.tell(vod, `This browser cannot show it, and no copy can be made. ${explain(error)}`);
+    }
+  }
+
+  /** @param {Copy} copy @param {string} kind @param {string|null} url */
+  #take(copy, kind, url) {
+    this.tell(copy.vod_id, "");
+    if (kind === "proxy") {
+      copy.proxy_url = url;
+      this.apply();
+    } else this.#reload(copy);
+  }
+
+  /** @param {Copy} copy */
+  #reload(copy) {
+    this.controller.tracks.find((t) => t.id === copy.vod_id)?.reload(copy.stream_url);
+    this.controller.seek(this.controller.time);
   }
 
   async #watch() {
@@ -139,10 +185,13 @@ export class Copies {
       try {
         total = Math.max(total, this.#jobs.size);
         let share = total - this.#jobs.size;
-        for (const [vod, id] of this.#jobs) {
+        for (const [vod, { id, kind }] of this.#jobs) {
           const job = await jobOf(id);
-          if (LIVE.has(job.status)) share += job.progress / 100;
-          else await this.#ended(vod, job);
+          const isLive = LIVE.has(job.status);
+          if (isLive) share += job.progress / 100;
+          if (kind !== "proxy" || this.#unplayable.has(vod))
+            this.tell(vod, isLive ? `${MAKING} ${Math.round(job.progress)} %` : "");
+          if (!isLive) await this.#ended(vod, job, kind);
         }
         this.#progress = Math.round((100 * share) / Math.max(1, total));
       } catch (error) {
@@ -153,8 +202,8 @@ export class Copies {
     this.#isWatching = false;
   }
 
-  /** @param {string} vod @param {any} job */
-  async #ended(vod, job) {
+  /** @param {string} vod @param {any} job @param {string} kind */
+  async #ended(vod, job, kind) {
     this.#jobs.delete(vod);
     const copy = this.copies.find((c) => c.vod_id === vod);
     if (!copy) return;
@@ -162,7 +211,9 @@ export class Copies {
       this.#trouble = job.error?.message ?? "A copy could not be made.";
       return;
     }
-    const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
+    if (kind !== "proxy") return this.#reload(copy);
+    const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
+    if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
     const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
     copy.proxy_url = answer.rendition?.url ?? null;
     // Not in the middle of a look at something: the copy is taken when it is asked for. Who plays copies already goes on.

@@ -283,7 +283,7 @@ function toggleTimerBox(id) {
 
 /** A video is moved by itself, to find by eye the moment that the others show. @param {string} id */
 function moveAlone(id) {
-  const pane = panes.find((/** @type {Pane} */ one) => one.id === id);
+  const pane = panes.find((/** @type {import("./panes.js").Pane} */ one) => one.id === id);
   if (!pane || remote.isReadOnly) return;
   closeTimerBox();
   view.set({ mode: "grid" });
@@ -388,7 +388,17 @@ actions.addEventListener("reload", () => api.read().then(({ session: now }) => a
 controller.addEventListener("change", mark);
 // Open where the panel above has room beside it.
 /** @type {HTMLDetailsElement} */ (need("[data-sync-fold]")).open = innerHeight >= SYNC_SHOWN_FROM;
-const copies = new Copies(need("[data-copies]"), need("[data-copies-offer]"), pageData("copies"), controller);
+const copies = new Copies(
+  need("[data-copies]"),
+  need("[data-copies-offer]"),
+  pageData("copies"),
+  controller,
+  (id, remedy) => {
+    const pane = panes.find((/** @type {Pane} */ one) => one.id === id);
+    if (pane) pane.remedy = remedy;
+  },
+);
+actions.addEventListener("unplayable", (event) => copies.recover(/** @type {CustomEvent} */ (event).detail));
 controller.addEventListener("change", () => copies.apply());
 controller.addEventListener("ended", () => remote.leading && remote.played());
 controller.addEventListener("soundblocked", () => (need("[data-sound-blocked]").hidden = false));

@@ -9,6 +9,7 @@ import * as format from "../base/format.js";
 export class Pane {
   #noteKey = "";
   /** Whether all videos are moved one by one. */ isOneByOne = false;
+  /** What is being done about a video that cannot be played: a sentence, or empty. */ remedy = "";
   /** Whether the offset field holds what somebody types, or nonsense that they have yet to mend. */
   #isTyping = false;
 
@@ -113,7 +114,13 @@ export class Pane {
     setText(this.frame, track.variable ? "variable rate" : `f ${format.frameNumber(track.frame)}`);
     setText(
       this.outOfStepText,
-      track.free ? "–" : leader === track ? "0 ms" : track.outOfStep === null ? "–" : format.outOfStep(track.outOfStep),
+      track.free || track.failed
+        ? "–"
+        : leader === track
+          ? "0 ms"
+          : track.outOfStep === null
+            ? "–"
+            : format.outOfStep(track.outOfStep),
     );
     if (track.free && document.activeElement !== this.slider) this.slider.value = String(track.time);
     const before = T < track.begin;
@@ -121,7 +128,7 @@ export class Pane {
     this.element.toggleAttribute("data-parked", !track.free && (before || after));
     this.#show(
       track.failed
-        ? "failed"
+        ? this.remedy || "failed"
         : track.free
           ? this.isOneByOne
             ? ""
@@ -150,7 +157,8 @@ export class Pane {
         h("span", {}, `${letter} cannot be played: ${whyFailed(this.track.video)}`),
         h("button", { class: "btn", type: "button", data: { act: "retry" } }, "Try again"),
       );
-    } else if (key === "waiting") this.note.replaceChildren(icon("clock"), `Waiting for ${letter}'s data`);
+    } else if (key === this.remedy) this.note.replaceChildren(icon("hour"), h("span", {}, key));
+    else if (key === "waiting") this.note.replaceChildren(icon("clock"), `Waiting for ${letter}'s data`);
     else if (key === "free")
       this.note.replaceChildren(
         icon("unlink"),

@@ -109,6 +109,7 @@ export class Transport {
   #state() {
     const { controller } = this;
     if (this.actions.oneByOne.isOn) return ["", "unlink", "one by one", ""];
+    if (controller.tracks.some((t) => t.failed)) return ["bad", "alert", "one not shown", ""];
     if (controller.tracks.some((t) => t.free)) return ["warn", "unlink", "one unlinked", ""];
     if (controller.status === "holding") return ["warn", "clock", "waiting", ""];
     if (controller.status === "gating") return ["", "clock", "synchronising", ""];

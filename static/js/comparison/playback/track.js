@@ -38,7 +38,7 @@ export class Track {
     /** Taken out of the group to be moved alone. */
     this.free = false;
     /** Cannot be played; the others go on without it. */
-    this.failed = video.error !== null;
+    this.failed = video.error !== null || showsNothing(video);
     /** Seconds ahead of the leader; null when that is not known. */
     this.outOfStep = /** @type {number|null} */ (null);
     /** What its speed is multiplied by to catch up. */
@@ -50,6 +50,9 @@ export class Track {
     this.mediaTime = /** @type {number|null} */ (null);
     this.seeks = 0;
     video.addEventListener("error", () => (this.failed = true));
+    video.addEventListener("loadedmetadata", () => {
+      if (showsNothing(video)) video.dispatchEvent(new Event("error"));
+    });
     this.#watch();
   }
 
@@ -224,4 +227,9 @@ function once(target, names, patience) {
     const timer = setTimeout(done, patience);
     for (const name of names) target.addEventListener(name, done, { signal: end.signal });
   });
+}
+
+/** Whether a browser plays its sound alone: it cannot decode the picture. @param {HTMLVideoElement} video */
+function showsNothing(video) {
+  return video.readyState >= HTMLMediaElement.HAVE_METADATA && video.videoWidth === 0;
 }
