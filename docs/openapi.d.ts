@@ -178,6 +178,8 @@ export interface paths {
         /**
          * List the files you can compare
          * @description Files of the library folders that the caller may use, sorted by name; ``search`` filters by words.
+         *
+         *     ``unusable`` names files and folders whose names are not UTF-8. Rename them.
          */
         get: operations["comparison_library_files"];
         put?: never;
@@ -2808,6 +2810,8 @@ export interface components {
                 [key: string]: unknown;
             }[];
             total: number;
+            /** @description Names that are not UTF-8, of files and folders; 20 at most. */
+            unusable: string[];
         };
         /** @description A page of the library, in the order that was asked for. */
         LibraryPage: {

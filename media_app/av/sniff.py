@@ -16,6 +16,7 @@ Family = Literal["video", "image", "audio"]
 
 ENOUGH_BYTES = 512  # tell every kind; with more, up to 4 096, hidden ones are told with more certainty
 BOX_HEADER = 8
+CUT_PACKETS = 8  # of a transport stream that does not begin with one: so many sync bytes stand in no text
 TS_SYNC = 0x47
 TS_PACKET = 188
 M2TS_PACKET = 192  # four bytes of arrival time before each packet
@@ -190,16 +191,24 @@ def _ogg_starts(head: bytes) -> Iterator[bytes]:
 def _streams(head: bytes) -> Kind | None:
     """MPEG transport and program streams."""
     for packet, lead in ((TS_PACKET, 0), (M2TS_PACKET, M2TS_LEAD)):
-        places = range(lead, len(head) - 3, packet)
-        # No error flag, not scrambled by a reserved key, and something in it.
-        if len(places) >= 2 and all(
-            head[at] == TS_SYNC and not head[at + 1] & 0x80 and head[at + 3] >> 6 != 1 and head[at + 3] & 0x30
-            for at in places
-        ):
+        if _is_transport(head, lead, packet, 2):
+            return MPEG_TS
+        # Cut from a broadcast at any byte: its first whole packet is somewhere behind the first.
+        if any(_is_transport(head, at, packet, CUT_PACKETS) for at in range(packet)):
             return MPEG_TS
     if head.startswith(b"\0\0\x01\xba") and len(head) > 4 and (head[4] & 0xC4 == 0x44 or head[4] & 0xF1 == 0x21):
         return MPEG_PS
     return None
+
+
+def _is_transport(head: bytes, lead: int, packet: int, least: int) -> bool:
+    """Whether there is nothing but packets of an MPEG transport stream from ``lead`` on, ``least`` or more of them."""
+    places = range(lead, len(head) - 3, packet)
+    # No error flag, not scrambled by a reserved key, and something in it.
+    return len(places) >= least and all(
+        head[at] == TS_SYNC and not head[at + 1] & 0x80 and head[at + 3] >> 6 != 1 and head[at + 3] & 0x30
+        for at in places
+    )
 
 
 def _bare_sound(head: bytes) -> Kind | None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -15,14 +16,16 @@ from media_app.delivery import analytics, services
 from media_app.delivery import serializers as s
 from media_app.delivery.choice import Device
 from media_app.videos.models import Video, VideoQuerySet
-from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
 from vodplatform.base.api.idempotency import idempotent
+from vodplatform.base.errors import DomainError
 
 
 @extend_schema(tags=["Delivery"])
 class OptimizedViewSet(ApiViewSet[Video]):
-    """Where videos are played from."""
+    """Where videos are played from. Strangers are told of what the public catalogue shows them."""
 
+    permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
@@ -37,6 +40,8 @@ class OptimizedViewSet(ApiViewSet[Video]):
     )
     def retrieve(self, request: Request, video_id: UUID) -> Response:
         """The address from which a device plays a video best."""
+        if not request.user.is_authenticated and not self.get_queryset().filter(pk=video_id).exists():
+            raise DomainError("unauthenticated")  # to sign in may help
         video = self.get_object()
         query = self.read_query(s.OptimizedQuerySerializer)
         chosen = services.choose_delivery(

@@ -17,11 +17,9 @@ from django.db.models.functions import Now
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks, Subject
-from jobs_app.models import Job, Priority
-from jobs_app.services import enqueue
+from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.uploads.models import Upload
-from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.receiving import INGEST_KIND
 from media_app.videos.services import (
@@ -43,6 +41,7 @@ from media_app.videos.taking_in import (
     make_copy,
     make_ready,
     map_storage_errors,
+    plan_rungs,
     raise_if_not_media,
     take_in,
     writing,
@@ -52,7 +51,6 @@ from vodplatform.base.processes.process import Access, ChildError
 from vodplatform.base.records.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # of a rendition that stands for a source that browsers cannot play
 ENCODES = ("hls", "proxy")
 # What is made of every video that is taken in, in this order.
 MADE_AT_ONCE: list[dict[str, Any]] = [
@@ -113,7 +111,8 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
             video.refresh_from_db()
             left_out = _make(context, video, taken.path, folder, MADE_AT_ONCE, purpose=purpose, share=(30, 100))
-    _plan_rungs(context, video, taken.facts, left_out, purpose)
+    is_streamed = all(item["kind"] != "hls" for item in left_out)
+    plan_rungs(context, video, taken.facts, full=not is_streamed, purpose=purpose)
     return {"duration": taken.facts["duration"], "sha256": digest, "left_out": left_out}
 
 
@@ -244,22 +243,3 @@ def _make(
 def _is_made(video: Video, task: dict[str, Any]) -> bool:
     """Whether another job, or an attempt that did not live to say so, has made it; a frame that was chosen is new."""
     return "at" not in task and video.renditions.filter(kind=task["do"], name=str(task.get("rung", ""))).exists()
-
-
-def _plan_rungs(
-    context: JobContext, video: Video, facts: dict[str, Any], left_out: list[dict[str, Any]], purpose: str
-) -> None:
-    """Smaller renditions, and one of full size where the source cannot be streamed, come when there is time."""
-    lines = min(facts["width"], facts["height"])
-    rungs = [rung for rung in settings.HLS_RUNGS if rung < lines]
-    full = min(lines, MAX_LINES)
-    if any(item["kind"] == "hls" for item in left_out) and full not in rungs:
-        rungs.insert(0, full)
-    if rungs and budget.refusal(context.owner, video):
-        event("video.too_much", video=str(video.pk), gigapixels=round(budget.gigapixels(video)))
-    elif rungs:
-        tasks = [{"do": "hls", "rung": rung} for rung in rungs]
-        params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
-        # Who deletes the video cancels this job first: none is begun after that.
-        with context.holding():
-            enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)

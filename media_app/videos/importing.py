@@ -37,15 +37,17 @@ def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[P
     """The real paths of the files below a resolved folder that look like videos by their name, in name order.
 
     Left out is what is hidden, what leads out of the folder, and what is no regular file; each file comes once.
-    ``not_read`` is called with folders that cannot be read.
+    ``not_read`` is called with folders that cannot be read, and with what has a name that is not UTF-8.
     """
     seen = set()
     for parent, names, files in os.walk(folder, onerror=not_read):
+        videos = [name for name in files if Path(name).suffix.lower() in library_roots.VIDEO_SUFFIXES]
+        for name in [name for name in (*names, *videos) if _is_hidden_by_name(name)]:
+            not_read(OSError(errno.EILSEQ, "Its name is not UTF-8; rename it", library_roots.printable(name)))
         names[:] = sorted(filter(_is_shown, names))
-        for name in sorted(filter(_is_shown, files)):
+        for name in sorted(filter(_is_shown, videos)):
             real = Path(os.path.realpath(Path(parent, name)))
-            is_video = Path(name).suffix.lower() in library_roots.VIDEO_SUFFIXES
-            if is_video and real.is_relative_to(folder) and real.is_file() and real not in seen:
+            if real.is_relative_to(folder) and real.is_file() and real not in seen:
                 seen.add(real)
                 yield real
 
@@ -122,6 +124,10 @@ def _check_room(owner: User, size: int, has_limits: bool) -> None:
     free = store.free_bytes()
     if free is not None and size > free - settings.DISK_RESERVE_BYTES:
         raise store.StoreFull
+
+
+def _is_hidden_by_name(name: str) -> bool:
+    return not name.startswith(".") and not library_roots.is_text(name)
 
 
 def _is_shown(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from django.conf import settings
@@ -59,20 +59,31 @@ def is_inside(real: Path, roots: list[Path]) -> bool:
     return any(real != root and real.is_relative_to(root) for root in roots)
 
 
-def video_files(roots: list[Path]) -> Iterator[Path]:
-    """Files that look like videos by their name, in name order; neither symlinked nor hidden folders are entered."""
+def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None) -> Iterator[Path]:
+    """Files that look like videos by their name, in name order; neither symlinked nor hidden folders are entered.
+
+    unusable: is called with what can be shown of each name, of a file or a folder, that is no text (:func:`is_text`).
+    """
     walked = 0
+    refuse = unusable or (lambda name: None)
     for root in roots:
         for folder, names, files in os.walk(root):
             depth = len(Path(folder).relative_to(root).parts)
-            names[:] = sorted(filter(_is_shown, names)) if depth < MAX_DEPTH else []
+            names[:] = sorted(name for name in names if not name.startswith(".")) if depth < MAX_DEPTH else []
+            for name in [name for name in names if not is_text(name)]:
+                refuse(printable(name))
+                names.remove(name)
             for name in sorted(files):
                 walked += 1
                 if walked > MAX_FILES_WALKED:
                     return
                 path = Path(folder, name)
-                if path.suffix.lower() in VIDEO_SUFFIXES and _is_shown(name) and not _leads_out(path, roots):
+                if path.suffix.lower() not in VIDEO_SUFFIXES or name.startswith(".") or _leads_out(path, roots):
+                    continue
+                if is_text(name):
                     yield path
+                else:
+                    refuse(printable(name))
 
 
 def _leads_out(path: Path, roots: list[Path]) -> bool:
@@ -80,11 +91,11 @@ def _leads_out(path: Path, roots: list[Path]) -> bool:
     return path.is_symlink() and not is_inside(Path(os.path.realpath(path)), roots)
 
 
-def _is_shown(name: str) -> bool:
-    """Neither hidden nor bytes that are no text: those could neither be shown nor kept."""
-    return not name.startswith(".") and is_text(name)
-
-
 def is_text(name: str) -> bool:
     """Whether a file's name is UTF-8; the system allows any bytes."""
     return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
+def printable(name: str) -> str:
+    """What can be shown of a name that is no text."""
+    return os.fsencode(name).decode("utf-8", "replace")

@@ -19,6 +19,8 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from jobs_app.context import JobContext, JobFailed, TransientFault
+from jobs_app.models import Priority
+from jobs_app.services import enqueue
 from media_app.store import files as store
 from media_app.uploads import joining, scan
 from media_app.uploads.models import Upload
@@ -28,6 +30,7 @@ from media_app.videos import budget
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import (
     PROBE,
+    RENDER_KIND,
     columns_of,
     copy_name,
     delete_other_files,
@@ -42,6 +45,7 @@ from vodplatform.base.processes.process import Access, ChildError, Limits
 from vodplatform.base.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
+MAX_LINES = 1080  # of a rendition that stands for a source that browsers cannot play
 POSTER_SECONDS = 120.0
 COPIED_BYTES = 1_000_000  # a second, of a file that has to be encoded
 HASH_BYTES = 4 * 1024**2
@@ -369,6 +373,29 @@ def make_stills(
         if error["type"] in MACHINE_FAULTS and context.has_tries_left():
             raise TransientFault(error["type"], error["message"])
         event("poster.left", video=str(video.pk), reason=error["message"])
+
+
+def plan_rungs(
+    context: JobContext, video: Video, facts: dict[str, Any], *, full: bool = False, source: bool = False,
+    purpose: str = "",
+) -> None:  # fmt: skip
+    """Have smaller renditions made when there is time. full: one of the video's own size too, for a file that cannot be
+    streamed as it is. source: the video itself as a stream too. purpose: as in :func:`keep`.
+    """
+    lines = min(facts["width"], facts["height"])
+    rungs: list[int | str] = [rung for rung in settings.HLS_RUNGS if rung < lines]
+    if full and (most := min(lines, MAX_LINES)) not in rungs:
+        rungs.insert(0, most)
+    if not rungs:
+        return
+    if budget.refusal(context.owner, video):
+        event("video.too_much", video=str(video.pk), gigapixels=round(budget.gigapixels(video)))
+        return
+    tasks = [{"do": "hls", "rung": rung} for rung in (["source", *rungs] if source else rungs)]
+    params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
+    # Who deletes the video cancels this job first: none is begun after that.
+    with context.holding():
+        enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
 
 
 def limits(seconds: float) -> Limits:

@@ -21,7 +21,7 @@ from media_app.store import files as store
 from media_app.uploads import joining
 from media_app.uploads.models import Upload
 from media_app.videos import budget
-from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, Place, RenditionKind, Video, VideoSource, VideoStatus
 from media_app.videos.receiving import key_of
 from media_app.videos.services import columns_of, delete_other_files, path_for_work
 from media_app.videos.taking_in import (
@@ -32,6 +32,7 @@ from media_app.videos.taking_in import (
     limits,
     make_poster,
     map_storage_errors,
+    plan_rungs,
     raise_if_not_media,
     scan_file,
 )
@@ -219,6 +220,8 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
         raise LeaseLost  # deleted meanwhile, and the job with it
     path = path_for_work(video, folder, checking(context), viewer=None)
     make_poster(context, video, path, folder, share=(STORED_PERCENT, 100))
+    if not video.renditions.filter(kind=RenditionKind.HLS).exists():
+        plan_rungs(context, video, {"width": video.width, "height": video.height}, source=True)
 
 
 def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from media_app.videos.services import check_file, is_local, path_for_work
 from media_app.videos.taking_in import checking, make_poster, map_storage_errors
 from sessions_app.analysis.running import run_answering, run_pipeline
 from sessions_app.comparison import exports, samples
-from sessions_app.comparison.alignments import ALIGN_KIND, run_aligner
+from sessions_app.comparison.alignments import ALIGN_KIND, refuse_broken, run_aligner
 from sessions_app.comparison.detection import DETECT_KIND, highlight_params, known_highlights, write_found
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
 from sessions_app.comparison.services import lock
@@ -111,6 +111,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
             if not lost:
                 raise
             raise JobFailed("vod_file_not_found", f"{', '.join(lost)}: the file no longer exists.") from exc
+        refuse_broken(result, {item["vod_id"]: video for item, video in zip(params["videos"], videos, strict=True)})
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):
                 name = item.pop("file")

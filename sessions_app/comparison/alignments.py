@@ -6,7 +6,7 @@ import json
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from jobs_app import services as jobs
 from jobs_app.context import JobFailed, default_limits
 from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.delivery.addresses import made_url
+from media_app.videos.models import Video
 from media_app.videos.reading import readable
+from media_app.videos.recordings import notes_of
 from media_app.videos.services import CopyPending
-from sessions_app.comparison.models import Alignment, ComparisonSession, ComparisonVod
+from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, ComparisonVod
 from sessions_app.comparison.services import NewPlacement, edit_session, lock, place_vods, preview_prefix
 from sessions_app.comparison.timeline import Placement
 from vodplatform.accounts.models import User
@@ -34,6 +36,7 @@ from vodplatform.base.processes.waiting_room import WaitingRoom
 MAX_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+BROKEN = "not_one_recording"  # why a recording that was interrupted is refused, here and by the sound
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
@@ -202,6 +205,28 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
             url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", child_files.read(folder, crop)))
         kept.append({**reading, "crop_url": url})
     return kept
+
+
+def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
+    """Refuse what the timer alone says of a recording that was interrupted: it is the offset of one part of it.
+
+    The sound is compared all along, and finds by itself where two recordings stop running together.
+    """
+    reference = result["reference"]
+    kept = []
+    for found in result["proposals"]:
+        vod_id = found["vod_id"]
+        broken = next((one for one in (vod_id, reference) if one and videos[one].recording.get("breaks")), None)
+        if broken is None or vod_id == reference or found["method"] != AlignmentMethod.TIMER_OCR:
+            kept.append(found)
+            continue
+        message = (
+            f"{vod_id}: {broken} is not in one piece. {notes_of(videos[broken])[0]} "
+            f"The timer tells where one part lies, {found['offset']:+.3f} s. Align by sound, or compare the parts."
+        )
+        refusal = {name: found[name] for name in ("vod_id", "readings", "evidence", "findings")}
+        result["refused"] = [*(result.get("refused") or []), {**refusal, "reason": BROKEN, "message": message}]
+    result["proposals"] = kept
 
 
 def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:

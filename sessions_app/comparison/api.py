@@ -30,6 +30,7 @@ from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
 
 TAG = "Comparison sessions"
+UNUSABLE_SHOWN = 20
 MAX_CHANGES = 1_000  # of offsets, where a call gives no limit
 
 
@@ -383,16 +384,20 @@ class LibraryFileViewSet(ComparisonViewSet):
         responses={200: s.LibraryFilesSerializer},
     )
     def list(self, request: Request) -> Response:
-        """Files of the library folders that the caller may use, sorted by name; ``search`` filters by words."""
+        """Files of the library folders that the caller may use, sorted by name; ``search`` filters by words.
+
+        ``unusable`` names files and folders whose names are not UTF-8. Rename them.
+        """
         query = self.read_query(s.FilesQuerySerializer)
         words = query["search"].lower().split()
+        unusable: list[str] = []
         paths = [
             path
-            for path in library_roots.video_files(library_roots.roots_of(self.user))
+            for path in library_roots.video_files(library_roots.roots_of(self.user), unusable.append)
             if all(word in path.name.lower() for word in words)
         ]
         files = []
         for path in paths[page_slice(query)]:
             with contextlib.suppress(OSError):  # gone since the folder was read
                 files.append({"path": str(path), "name": path.name, "size": path.stat().st_size})
-        return Response({"ok": True, "files": files, "total": len(paths)})
+        return Response({"ok": True, "files": files, "total": len(paths), "unusable": unusable[:UNUSABLE_SHOWN]})

@@ -605,3 +605,6 @@ class LibraryFilesSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     files = serializers.ListField(child=serializers.DictField())
     total = serializers.IntegerField()
+    unusable = serializers.ListField(
+        child=serializers.CharField(), help_text="Names that are not UTF-8, of files and folders; 20 at most."
+    )

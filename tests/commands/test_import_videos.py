@@ -1,5 +1,6 @@
 """`manage.py import_videos`: a folder's videos into a library, once each, however often it was broken off."""
 
+import errno
 import json
 import os
 import shutil
@@ -238,7 +239,10 @@ class TestLimits:
 
 class TestWalking:
     def paths(self, folder: Path) -> list[str]:
-        found = importing.video_files(folder, lambda problem: pytest.fail(str(problem)))
+        problems: list[OSError] = []
+        found = list(importing.video_files(folder, problems.append))
+        assert all(problem.errno == errno.EILSEQ for problem in problems)
+        self.unnamed = [problem.filename for problem in problems]
         return [path.relative_to(folder).as_posix() for path in found]
 
     def make(self, folder: Path, *names: str) -> None:
@@ -255,6 +259,7 @@ class TestWalking:
         (tmp_path / "folder.mp4").mkdir()
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.mp4")).touch()
         assert self.paths(tmp_path) == ["a.webm", "b.MP4", "über.mp4", deep, "b/c.mov"]
+        assert self.unnamed == ["\ufffd.mp4"]
 
     def test_links_that_lead_out_are_left_out_and_others_are_the_file(self, tmp_path: Path) -> None:
         inside, outside = tmp_path / "inside", tmp_path / "outside"

@@ -243,7 +243,7 @@ class TestDeletedMeanwhile:
         context = JobContext(job)
         services.delete_video(video, owner)
         with pytest.raises(LeaseLost):
-            actors._plan_rungs(context, video, {"width": 320, "height": 180}, [], "")
+            taking_in.plan_rungs(context, video, {"width": 320, "height": 180})
         assert not Job.objects.filter(kind="render").exists()
 
 
@@ -258,8 +258,7 @@ def test_what_cannot_be_streamed_gets_one_rendition_of_full_size(
     settings.HLS_RUNGS = rungs
     video = put()
     job = make_job(owner, JobStatus.PROCESSING, kind="ingest", params={"video_id": str(video.pk)})
-    left_out = [{"kind": "hls", "name": "source", "reason": "Not every browser plays hevc."}]
-    actors._plan_rungs(JobContext(job), video, {"width": 3840, "height": 2160}, left_out, "")
+    taking_in.plan_rungs(JobContext(job), video, {"width": 3840, "height": 2160}, full=True)
     tasks = Job.objects.get(kind="render").params["tasks"]
     assert [task["rung"] for task in tasks] == expected
 

@@ -53,8 +53,13 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
         # One picture for both fields, before anything makes lines out of lines.
         steps.append(Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))))
     # Each picture comes at the time nearest to its own, and the last one is there however short it is.
-    steps.append(Filter("setpts", ("PTS-STARTPTS",)))
-    steps.append(Filter("fps", (), (("fps", str(shape.fps)), ("eof_action", "pass"))))
+    held = clip.survey.held_first
+    steps.append(Filter("setpts", (f"PTS-STARTPTS+{float(held):.6f}/TB",) if held else ("PTS-STARTPTS",)))
+    timed = (("fps", str(shape.fps)), ("eof_action", "pass"))
+    steps.append(Filter("fps", (), (*timed, ("start_time", 0)) if held else timed))
+    if clip.survey.held_last:
+        more = round(clip.survey.held_last * shape.fps) + 1
+        steps.append(Filter("tpad", (), (("stop_mode", "clone"), ("stop", more))))
     if facts.color_transfer in HDR_TRANSFERS:
         steps += [Filter("scale", size, (("flags", "bicubic"),)), *TO_SDR]
     else:

@@ -16,16 +16,21 @@ from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.merge import copying
 from media_app.av.merge.layout import lay_out
-from media_app.av.merge.outcome import ClipFailed, Merged, measure
-from media_app.av.merge.plan import Clip, Plan, named, plan
+from media_app.av.merge.outcome import ClipFailed, Merged, Segment, measure
+from media_app.av.merge.plan import MAX_FPS, Clip, Plan, named, plan
 from media_app.av.merge.reading import survey_of, times_of
-from media_app.av.merge.survey import Survey
+from media_app.av.merge.survey import Survey, filled
+from media_app.av.normalize import normalize
+from media_app.av.probe import probe
+from media_app.av.recording import Why, look
 from media_app.av.source import Source
 
 Tell = Callable[[float, str], None]  # percent, and what is being done
 
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent
 BREAK_SECONDS = 1.0  # that a file may say it is longer than its packets
+ROUNDED_SECONDS = 0.03  # by which a segment moves where the sound is copied
+NORMALIZED = frozenset({Why.BREAKS, Why.SIZES, Why.LATE, Why.TIMES})
 
 
 @dataclass
@@ -87,6 +92,7 @@ class Merge:
                 self.target, surveys, layout, sound, lambda share: self.tell(begin + (99 - begin) * share, "Joining")
             )
             segments = measure(times_of(self.target), [len(survey.shown) for survey in surveys])
+            _check_lengths(clips, segments)
         except BaseException:
             self.target.unlink(missing_ok=True)
             raise
@@ -96,15 +102,28 @@ class Merge:
         path, name = self.clips[number]
         self.tell(LOOKED * number / len(self.clips), f"Looking at clip {number + 1}")
         try:
+            path = self._on_one_clock(number, path)
             source = Source.open(path)
-            survey = survey_of(path, source.sound.track if source.sound else None)
+            survey = filled(survey_of(path, source.sound.track if source.sound else None))
         except MediaError as exc:
             raise ClipFailed(exc.code, f"{named(number, name)} cannot be read: {exc.message}", number) from exc
+        except ConversionFailed as exc:
+            raise ClipFailed("merge_failed", f"{named(number, name)} cannot be converted: {exc}", number) from exc
         self.sources.append(source)
         clip = Clip(number, name, source, survey)
         if source.facts.truncated or _breaks_off(source, survey):
             raise ClipFailed(MediaError.UNREADABLE, f"{clip} cannot be read: it is cut short.", number)
         return clip
+
+    def _on_one_clock(self, number: int, path: Path) -> Path:
+        """The clip, or its normalised copy where its clock breaks or its picture changes its size."""
+        facts = probe(path)
+        if NORMALIZED.isdisjoint(facts.recording.why):
+            return path
+        folder = self.folder / f"normalized-{number}"
+        folder.mkdir(exist_ok=True)
+        whole = look(path, facts.duration, truncated=facts.truncated, seconds=float("inf"))
+        return normalize(path, folder, whole, lambda: self.program)
 
     def _encoded(self, begin: float, part: float, message: str, share: float) -> None:
         self.tell(begin + part * share, message)
@@ -138,6 +157,15 @@ class Merge:
             made.append(survey)
             done += clip.survey.seconds
         return made
+
+
+def _check_lengths(clips: Sequence[Clip], segments: Sequence[Segment]) -> None:
+    """Raises :class:`ClipFailed` where a segment is not as long as its clip: a picture and a packet of sound may be."""
+    for clip, segment in zip(clips, segments, strict=True):
+        wanted, found = float(clip.survey.seconds), segment.end - segment.start
+        if abs(found - wanted) > ROUNDED_SECONDS + 1.5 / min(MAX_FPS, float(clip.source.facts.fps)):
+            message = f"{clip} lasts {wanted:.2f} s, and {found:.2f} s of it came into the whole."
+            raise ClipFailed("merge_failed", message, clip.number)
 
 
 def _breaks_off(source: Source, survey: Survey) -> bool:

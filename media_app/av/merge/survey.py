@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -12,6 +12,7 @@ from media_app.av.avcc import LENGTH_BYTES, Avcc
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 OTHER = -1  # a parameter set that nobody has announced
 UNSPECIFIED = 2  # of colours (ITU-T H.273)
+OUTLASTS = Fraction(1, 10)  # seconds of sound without a picture; less is cut off
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Survey:
     """The packets of a file. base: seconds of a tick. decoded: when each picture is shown, ticks, in the order of
     decoding; hidden ones are left out. shown: the same in the order of presentation. last_length: ticks that the last
     one is shown. why_not: why its packets cannot stand in a row with those of its like, None when they can.
+    held_first, held_last: seconds of sound alone, during which the first and the last picture are shown.
     """
 
     path: str
@@ -63,6 +65,8 @@ class Survey:
     colours: Colours
     why_not: str | None
     sound: SoundSurvey | None
+    held_first: Fraction = Fraction(0)
+    held_last: Fraction = Fraction(0)
 
     @property
     def start(self) -> float:
@@ -78,6 +82,25 @@ class Survey:
     def delay(self) -> int:
         """Ticks by which decoding has to run ahead of presentation."""
         return max(shown - own for shown, own in zip(self.shown, self.decoded, strict=True))
+
+
+def filled(survey: Survey) -> Survey:
+    """The same with the first picture shown from where the sound begins, and the last to where that ends."""
+    sound = survey.sound
+    if sound is None or not sound.starts:
+        return survey
+    begin = max(survey.origin, sound.starts[0] * sound.base + sound.offset)
+    first, end = survey.shown[0], (survey.shown[-1] + survey.last_length) * survey.base
+    if first * survey.base - begin > OUTLASTS:
+        early = round(begin / survey.base)
+        shown, decoded = [early, *survey.shown[1:]], [early if one == first else one for one in survey.decoded]
+        held = first * survey.base - begin
+        survey = replace(survey, shown=shown, decoded=decoded, held_first=held)
+    if sound.end + sound.offset - end > OUTLASTS:
+        last = round((sound.end + sound.offset) / survey.base) - survey.shown[-1]
+        held = (last - survey.last_length) * survey.base
+        survey = replace(survey, last_length=last, held_last=held)
+    return survey
 
 
 class Pictures:

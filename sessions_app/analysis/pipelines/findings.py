@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ def data_of(  # noqa: PLR0917 - each stage gives one
     for number, one in enumerate(final):
         _, said = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
         cuts = sum(edge.kind == EdgeKind.CUT and one.start + 0.1 < edge.middle < one.end - 0.1 for edge in edges)
-        seen = replace(measured(known, one.start, one.end), cuts=cuts)
+        seen = measured(known, one.start, one.end, cuts)
         place = placed.get(number)
         highlights.append({
             "start_time": round(place.source_start if place else one.start, 3),
@@ -73,25 +72,22 @@ def _summary(known: Known, final: Sequence[Interval]) -> str:
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 
 
-def measured(known: Known, start: float, end: float) -> words.Measured:
-    """What was measured between two moments."""
+def measured(known: Known, start: float, end: float, cuts: int = 0) -> words.Measured:
+    """What was measured between two moments. cuts: that were found in decoded frames."""
     part = known.moments.part(start, end)
-    inside = (known.changes > start) & (known.changes <= end)
     return words.Measured(
         sound=float(known.moments.sound[part].max()) / MOST,
         motion=float(known.moments.motion[part].max()) / MOST,
         decibels=float(known.moments.level[part].max()),
-        cuts=int(inside.sum()),
+        cuts=cuts,
         has_sound=known.has_sound,
     )
 
 
 def _segment(known: Known, edges: Sequence[Edge], number: int, length: float) -> dict[str, Any]:
     start, end = number * length, min(known.duration, (number + 1) * length)
-    seen = measured(known, start, end)
+    seen = measured(known, start, end, sum(start < edge.middle <= end for edge in edges))
     part = known.moments.part(start, end)
-    # Where frames were decoded their edges are known; elsewhere a keyframe that shows something else stands for one.
-    seen = replace(seen, cuts=max(seen.cuts, sum(start < edge.middle <= end for edge in edges)))
     return {
         "index": number,
         "start_time": round(start, 3),

@@ -7,6 +7,7 @@ that the reel begins and ends where shots do.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +38,7 @@ from sessions_app.analysis.pipelines.moments import (
     stretches,
 )
 from sessions_app.analysis.pipelines.reel import REEL, cut_reel, write_thumbnail
-from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
+from sessions_app.analysis.pipelines.shots import Edge, find_edges
 from sessions_app.analysis.pipelines.survey import Survey, survey
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.base.text import clock
@@ -250,8 +251,8 @@ def _jpeg(picture: Picture) -> bytes:
 def _settled(
     task: Task, known: Known, chosen: Sequence[Interval], budget: float, pixels_a_second: float
 ) -> tuple[list[Edge], list[Interval]]:  # fmt: skip
-    """Edges that were looked for and found, and the stretches with their ends there, without overlaps, in order."""
-    found = {moment: Edge(EdgeKind.CUT, moment, moment) for moment in _cuts_of_encoder(known)}
+    """Edges that were found in decoded frames, and the stretches with their ends there, without overlaps, in order."""
+    found: dict[float, Edge] = {}
     looked: list[tuple[float, float]] = []
     ends = [moment for one in sorted(chosen, key=lambda one: -one.score) for moment in (one.start, one.end)]
     left_to_decode = EDGE_PIXELS / pixels_a_second
@@ -262,20 +263,22 @@ def _settled(
             continue
         if any(window[0] <= edge <= window[1] for edge in found):
             continue
-        entry = known.keys[: np.searchsorted(known.keys, window[0], side="right")]
-        left_to_decode -= window[1] - window[0] + (window[0] - float(entry[-1]) if len(entry) else 0.0) / 2
+        left_to_decode -= _seconds_to_decode(known, *window)
         if left_to_decode < 0:
             break
         looked.append(window)
-        try:
-            for edge in find_edges(task.path, *window, threads=task.threads):
-                if all(abs(edge.middle - other) > SNAP / 4 for other in found):
-                    found[edge.middle] = edge
-        except (MediaError, av.error.FFmpegError):
-            continue  # damaged there: no edge is known
+        _look(task, window, found)
     near = [moment for moment in sorted(found) if any(abs(moment - end) <= SNAP_INWARD + EDGE_MARGIN for end in ends)]
-    edges = [found[moment] for moment in near]
-    cuts = [edge.middle for edge in edges]
+    cuts = [found[moment].middle for moment in near]
+    task.progress(EDGES, "Looking for other cuts")
+    for window in _other_windows(known):
+        if any(a <= window[0] and window[1] <= b for a, b in looked):
+            continue
+        left_to_decode -= _seconds_to_decode(known, *window)
+        if left_to_decode < 0:
+            break
+        _look(task, window, found)
+    edges = [found[moment] for moment in sorted(found)]
     final: list[Interval] = []
     left = budget
     for one in chosen:
@@ -291,13 +294,32 @@ def _settled(
     return edges, final
 
 
-def _cuts_of_encoder(known: Known) -> list[float]:
-    """Where an encoder has begun a GOP before its time and something else is on show: there a shot begins, seconds."""
+def _seconds_to_decode(known: Known, start: float, end: float) -> float:
+    entry = known.keys[: np.searchsorted(known.keys, start, side="right")]
+    return end - start + (start - float(entry[-1]) if len(entry) else 0.0) / 2
+
+
+def _look(task: Task, window: tuple[float, float], found: dict[float, Edge]) -> None:
+    """Add the edges in a window to those that were found, by their middles."""
+    with contextlib.suppress(MediaError, av.error.FFmpegError):  # damaged there: no edge is known
+        for edge in find_edges(task.path, *window, threads=task.threads):
+            if all(abs(edge.middle - other) > SNAP / 4 for other in found):
+                found[edge.middle] = edge
+
+
+def _other_windows(known: Known) -> list[tuple[float, float]]:
+    """Where else a shot may begin: between two keyframes that show something else. First where an encoder has begun a
+    GOP before its time, which it does at cuts. In continuous play most of these hold none.
+    """
     if len(known.keys) < 2:
         return []
     gaps = np.diff(known.keys)
-    early = known.keys[1:][gaps < EARLY * gaps.max()]
-    return [float(one) for one in known.changes if len(early) and np.abs(early - one).min() < 1e-3]
+    usual = EARLY * float(gaps.max())
+    places = np.searchsorted(known.keys, known.changes - 1e-3)
+    order = sorted((bool(gaps[at - 1] >= usual), at) for at in places if 0 < at < len(known.keys))
+    begins = [known.keys[at - 1] if is_usual else known.keys[at] - EDGE_MARGIN for is_usual, at in order]
+    ends = [known.keys[at] + EDGE_MARGIN for _, at in order]
+    return [(max(0.0, float(begin)), float(end)) for begin, end in zip(begins, ends, strict=True)]
 
 
 def _may_hold_edge(known: Known, start: float, end: float) -> bool:

@@ -54,7 +54,7 @@ def highlight(seen: Measured) -> str:
 def facts(seen: Measured, start: float, end: float) -> str:
     """What a model is told of a window beside its pictures."""
     sound = f"sound {seen.decibels:+.0f} dB against the minute around it" if seen.has_sound else "no sound"
-    return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.2f} of 1, {seen.cuts} cuts."
+    return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.2f} of 1."
 
 
 def summary(

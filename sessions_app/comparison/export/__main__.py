@@ -21,7 +21,7 @@ from typing import Any
 from media_app.av.container import MediaError
 from media_app.av.cut import cut
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
-from media_app.av.source import Source
+from media_app.av.source import Progress, Source
 from sessions_app.comparison.export.captions import write_captions
 from sessions_app.comparison.export.graph import Export, Pane, copied_part, facts_of, indexed, make, make_reel
 from sessions_app.comparison.export.layouts import Arrangement, arrange
@@ -29,6 +29,7 @@ from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.base.processes.child import BadRequest, Reports, answer
 
+ROUNDED_SECONDS = 0.05  # by which the sound may be longer than the picture
 FONT_PIXELS = 20  # of a font that can be scaled
 
 
@@ -66,12 +67,29 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
     if len(exports) > 1:
         make_reel(target, exports, program, tell)
-    elif (part := copied_part(exports[0])) is not None:
-        cut(target, exports[0].panes[0].source, [part], program, tell)
-    else:
+    elif (part := copied_part(exports[0])) is None or not _is_copied(target, exports[0], part, program, tell):
         make(target, exports[0], program, tell)
+    made = dict(facts_of(target))
+    wanted = sum(one.clock.seconds for one in exports)
+    if abs(made["duration"] - wanted) > ROUNDED_SECONDS + 1 / float(exports[0].clock.fps):
+        raise ConversionFailed(f"It would last {made['duration']:.2f} s instead of {wanted:.2f} s.")
     reports.progress(100, "Done")
-    return dict(facts_of(target))
+    return made
+
+
+def _is_copied(target: Path, export: Export, part: tuple[float, float], program: Ffmpeg, tell: Progress) -> bool:
+    """Copy a part of the one video of an export, where it has a picture at all of it."""
+    frame = 1 / float(export.clock.fps)
+    try:
+        placed = cut(target, export.panes[0].source, [part], program, tell)
+    except ConversionFailed:
+        return False
+    late = abs(placed[0].source_start - part[0])
+    missing = abs(placed[0].end - placed[0].start - (part[1] - part[0]))
+    if late < frame / 2 and missing < 1.5 * frame:
+        return True
+    target.unlink(missing_ok=True)
+    return False
 
 
 def _part(request: Mapping[str, Any], clock: Clock, sources: Mapping[int, Source], arrangement: Arrangement) -> Export:

@@ -85,8 +85,10 @@ function placeOf(name) {
  * @returns {Promise<import("../../base/endless.js").Answer>}
  */
 async function ask({ from, search, tag, order }, { page, limit }, signal) {
+  showUnusable([]);
   if (from === FOLDERS) {
-    const { files, total } = await libraryFiles({ search, limit, offset: (page - 1) * limit }, signal);
+    const { files, total, unusable } = await libraryFiles({ search, limit, offset: (page - 1) * limit }, signal);
+    showUnusable(unusable);
     return {
       items: files.map((/** @type {any} */ file) => ({ id: file.path, file })),
       pagination: { page, limit, total, totalPages: Math.ceil(total / limit) },
@@ -98,6 +100,13 @@ async function ask({ from, search, tag, order }, { page, limit }, signal) {
       : await listVideos({ search, tag, order, page, limit }, signal),
   );
   return { items: items.map((video) => ({ id: video.id, video })), pagination };
+}
+
+/** Say which files in the folders cannot be used. @param {string[]} names */
+function showUnusable(names) {
+  const note = need("[data-unusable]");
+  note.hidden = !names.length;
+  setText(note, `The names of these files are not UTF-8, so they cannot be used. Rename them: ${names.join(", ")}`);
 }
 
 /** Whether a video that has just come belongs at the top of the list. @param {any} query */
