@@ -98,9 +98,9 @@ class _Track:
             return True  # nothing that is decoded before a keyframe is shown behind it
         return any(abs(raw - one) < SAME_MOMENT for one in self.recent)
 
-    def steps_back(self, raw: float) -> bool:
+    def steps_back(self, raw: float, high: float) -> bool:
         """Whether sound goes back at all, which alone is no break."""
-        return not self.is_picture and raw < self.high + self.usual / 2
+        return not self.is_picture and raw < high + self.usual / 2
 
     def jumps(self, raw: float, high: float, gap: float = MAX_GAP) -> bool:
         return raw > high + self.usual + gap
@@ -115,7 +115,7 @@ class _Track:
             if self.floor is None or raw < self.floor:
                 return None
         time = raw + self.shift
-        if self.epoch and not self.is_picture and time < self.last - self.usual:
+        if not self.is_picture and time <= self.last - self.usual + SAME_MOMENT:
             return None
         self.end = max(self.end, time + self.length(packet))
         self.last = max(self.last, time + self.usual)
@@ -178,10 +178,11 @@ class Unroller:
     def _begin(self) -> None:
         for track in self._tracks.values():
             track.shift = -self._origin
-            stamps = sorted(raw for one, _, raw in self._ahead if one is track)
-            steps = sorted(later - earlier for earlier, later in pairwise(stamps) if later > earlier)
-            if steps:
-                track.usual = steps[len(steps) // 2]
+            own = [(packet, raw) for one, packet, raw in self._ahead if one is track]
+            lengths = sorted(track.length(packet) for packet, _ in own if packet.duration)
+            steps = sorted(b - a for a, b in pairwise(sorted(raw for _, raw in own)) if b > a)
+            if lengths or steps:
+                track.usual = lengths[len(lengths) // 2] if lengths else steps[len(steps) // 2]
 
     def _next(self) -> Placed | None:
         track, packet, raw = self._ahead.popleft()
@@ -196,9 +197,9 @@ class Unroller:
         if track.goes_back(packet, raw, track.high):
             return True
         others = [other for other in self._tracks.values() if other is not track]
-        if track.steps_back(raw):
+        if track.steps_back(raw, track.high):
             # With the picture, which went back as well: else it was written twice.
-            return any(other.epoch > track.epoch or self._break_of(other) is not None for other in others)
+            return any(other.epoch > track.epoch or self._next_break(other) is not None for other in others)
         if not track.jumps(raw, track.high):
             return False
         if any(other.epoch > track.epoch for other in others):
@@ -211,48 +212,58 @@ class Unroller:
 
     def _fills(self, other: _Track, low: float, high: float) -> bool:
         """Whether another track goes on between two timestamps."""
-        middle = low + MAX_GAP / 2
-        stamps = [raw for track, _, raw in self._ahead if track is other]
-        return middle < other.high < high or any(middle < raw < high - MAX_GAP / 2 for raw in stamps)
+        at, middle = other.high, low + MAX_GAP / 2
+        for track, _, raw in self._ahead:
+            if middle < at < high:
+                return True
+            if track is other:
+                if abs(raw - at) > MAX_GAP:
+                    return False
+                at = max(at, raw)
+        return middle < at < high
 
-    def _break_of(self, track: _Track) -> tuple[float, float] | None:
-        """Of a track's next break in sight the timestamp before it and behind it."""
+    def _next_break(self, track: _Track, *, steps: bool = False) -> tuple[float, float] | None:
+        """Of a track's next break in sight the timestamp before it and behind it. steps: sound that goes back at all."""
         high = track.high
         for other, packet, raw in self._ahead:
             if other is track:
-                if track.goes_back(packet, raw, high) or track.jumps(raw, high):
-                    return high, raw
+                goes_back = track.goes_back(packet, raw, high) or (steps and track.steps_back(raw, high))
+                if goes_back or track.jumps(raw, high):
+                    return high, self._first(track, packet, raw)
                 high = max(high, raw)
         return None
 
     def _open(self, track: _Track, packet: Packet[Any], raw: float) -> None:
-        """Let a track go on behind a break."""
+        """Let a track go on behind a break: where it would have gone on by itself, and beside the others."""
         high, track.high = track.high, raw
         track.recent.clear()
         if track.is_picture:
             track.floor = None
         for other in self._tracks.values():
-            if other.epoch > track.epoch and track.last - NEAR_BREAK <= raw + other.shift <= track.last + NEAR_BREAK:
+            if other.epoch > track.epoch and abs(raw + other.shift - track.last) <= NEAR_BREAK:
                 track.shift, track.epoch, track.end = other.shift, other.epoch, track.last
                 return
-        starts, ends, joined = [self._first(track, packet, raw)], {track.is_picture: track.last}, True
+        first = self._first(track, packet, raw)
+        shifts, starts, alone = {track.is_picture: track.last - first}, [first], False
         for other in self._tracks.values():
             if other is track or other.high == float("-inf"):
                 continue
-            if (found := self._break_of(other)) is None:
-                joined = joined and not any(one is other for one, _, _ in self._ahead)
+            if (found := self._next_break(other, steps=True)) is None:
+                alone = alone or any(one is other for one, _, _ in self._ahead)
                 continue
             before, behind = found
-            starts.append(behind)
-            ends[other.is_picture] = max(other.last, before + other.usual + other.shift)
-        begin = ends.get(True, track.last)
-        if ends.get(False, begin) > begin + TOGETHER:
-            begin = ends[False]
-        track.shift, track.end = begin - min(starts), track.last
+            own = before + other.usual + other.shift - behind
+            if abs(own - shifts[track.is_picture]) <= NEAR_BREAK:
+                starts.append(behind)
+                shifts[other.is_picture] = max(own, shifts.get(other.is_picture, own))
+        shift = shifts.get(True, shifts.get(False, 0.0))
+        if shifts.get(False, shift) > shift + TOGETHER:
+            shift = shifts[False]
+        track.shift, track.end = shift, track.last
         track.epoch = max(other.epoch for other in self._tracks.values()) + 1
         jump = raw - high - track.usual
-        alone = "" if joined else "video" if track.is_picture else "audio"
-        self.breaks.append(Break(begin, jump if jump > 0 else None, alone))
+        which = "video" if track.is_picture else "audio"
+        self.breaks.append(Break(shift + min(starts), jump if jump > 0 else None, which if alone else ""))
 
     def _first(self, track: _Track, packet: Packet[Any], raw: float) -> float:
         """Timestamp of what will be shown first: behind a break that is a keyframe."""

@@ -319,3 +319,14 @@ def test_three_hours_take_little_memory(tmp_path: Path) -> None:
     assert segments == 1080
     assert points <= 1200
     assert kilobytes < 500_000
+
+
+def test_a_scene_that_moves_on_has_no_cuts(tmp_path: Path) -> None:
+    """Its keyframes show other things, but nothing is cut."""
+    ground = noise(1, 40 * WIDTH, HEIGHT)
+    pictures = [ground[:, 12 * number :][:, :WIDTH] for number in range(30 * RATE)]
+    path = write_pictures(tmp_path / "pan.mp4", pictures, fps=Fraction(RATE), gop=2 * RATE)
+    found = analysed(path, tmp_path / "out")
+    assert [one["signals"]["cuts"] for one in found.data["segments"]] == [0, 0, 0]
+    assert not any("cut" in one["description"] for one in found.data["segments"] + found.data["highlights"])
+    assert found.data["edges"] == []

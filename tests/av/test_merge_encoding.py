@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from media_app.av.frames import VideoFile
 from media_app.av.merge.plan import common_rate
 from media_app.av.probe import probe
-from tests.av.statements import RATE, SIZE, Statement, complaints, heard, lag, shown, statement
+from tests.av.statements import RATE, SIZE, Statement, complaints, heard, lag, noise, shown, statement
 from tests.av.test_merge_copying import converted, merged, of_each
+from tests.av.test_normalize import Odd, broken_at_once, sized
 from tests.support.footage import write_pictures
 from vodplatform.demo.barcode import decode_barcode
 
@@ -206,3 +208,37 @@ def test_loudness_is_levelled_on_request_and_silence_stays_silent(tmp_path: Path
     untouched, _ = merged(clips)
     sound = heard(untouched)
     assert np.abs(sound[: 2 * RATE]).max() < 0.15
+
+
+@pytest.mark.parametrize("make", [sized, broken_at_once])
+def test_a_clip_whose_clock_or_size_breaks_is_joined_whole(make: Callable[[Path], Odd], tmp_path: Path) -> None:
+    odd = make(tmp_path)
+    clips = [Statement(odd.path, 1, 175, 7.0), statement(tmp_path, 3)]
+    path, made = merged(clips)
+    first, second = of_each(path, made)
+    wanted = [number for clip in odd.holds for number in clip.numbers]
+    assert list(dict.fromkeys(first)) == [number for number in wanted if number in first]
+    assert len(set(wanted) - set(first)) <= 1
+    assert list(dict.fromkeys(second)) == clips[1].numbers
+    assert made.segments[0].end == pytest.approx(7.0, abs=0.1)
+    assert abs(lag(heard(path), made.segments[1].start, noise(3, RATE)[0])) < 0.01
+
+
+@pytest.mark.parametrize("other", [{}, {"size": (320, 180)}], ids=["copied", "encoded"])
+def test_a_picture_is_held_while_there_is_only_sound(other: dict[str, Any], tmp_path: Path) -> None:
+    short = statement(tmp_path, 1, seconds=1.0, sound_seconds=3.0)
+    late = converted(statement(tmp_path, 2, seconds=1.0, sound_seconds=2.5), "mp4", "-itsoffset", "1.5", "-i",
+                     str(tmp_path / "clip-2.mp4"), "-map", "1:v", "-map", "0:a", "-c", "copy")  # fmt: skip
+    path, made = merged([short, late, statement(tmp_path, 3, **other)])
+    assert made.as_json()["picture"] == ("encoded" if other else "copied")
+    lengths = [one.end - one.start for one in made.segments]
+    assert lengths == [pytest.approx(length, abs=0.05) for length in (3.0, 2.5, 1.0)]
+    first, second, third = of_each(path, made)
+    assert (first[0], first[-1]) == (1000, 1024)
+    assert (second[0], second[-1], third[0]) == (2000, 2024, 3000)
+    shown_at = {number: time for time, number in reversed(shown(path))}
+    assert shown_at[2001] == pytest.approx(made.segments[1].start + 1.5 + 1 / 25, abs=0.05)
+    for number, segment, seconds in zip((1, 2, 3), made.segments, (3.0, 2.5, 1.0), strict=True):
+        wanted = noise(number, round(0.9 * seconds * RATE))[0][-RATE:]
+        begin = segment.start + 0.9 * seconds - len(wanted) / RATE
+        assert abs(lag(heard(path), begin, wanted)) < 0.03

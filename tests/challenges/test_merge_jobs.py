@@ -135,6 +135,16 @@ class TestWhatItMakes:
         assert session.source_seconds == pytest.approx(1.8, abs=0.15)
         assert timed() == before + 1
 
+    def test_it_gets_the_ladder_of_any_other_video(self, api: Api, clip_files: Clips, settings: Any) -> None:
+        settings.HLS_RUNGS = [720, 90]
+        video = merged(api, [clip_files["1"], clip_files["2"]])["merged_video"]["video_file_id"]
+        job = Job.objects.get(kind="render")
+        rungs = [{"do": "hls", "rung": rung} for rung in ("source", 90)]
+        assert (job.params["tasks"], job.params["video_id"], job.priority) == (rungs, video, -10)
+        run_queue("render")
+        made = Rendition.objects.filter(video=video, kind="hls")
+        assert {row.name: row.height for row in made} == {"source": 126, "90": 90}
+
     def test_different_clips_are_encoded_and_a_still_has_a_segment(self, api: Api, clip_files: Clips) -> None:
         body = merged(api, [clip_files[name] for name in ("1", "tiny", "odd", "silent")])
         assert body["overall_status"] == "completed", body

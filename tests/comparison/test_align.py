@@ -413,3 +413,24 @@ class TestOnS3:
             s3_storage.client().delete_object(Bucket=s3_storage.name, Key=key)
         body = refused(api.post(f"{base}/timer-preview", {"roi": self.BOX}), 400, "vod_file_not_found")
         assert body["error"].startswith("vod-1: ")
+
+
+def test_the_timer_alone_does_not_place_a_recording_that_was_interrupted() -> None:
+    def result() -> dict[str, Any]:
+        parts = {"readings": [], "evidence": [], "findings": []}
+        proposals = [{"vod_id": name, "offset": at, "method": method, **parts} for name, at, method in (
+            ("a", 0.0, "timer_ocr"), ("b", 9.5, "timer_ocr"), ("c", 3.25, "audio"))]  # fmt: skip
+        return {"reference": "a", "proposals": proposals, "refused": None}
+
+    broken = Video(recording={"breaks": [{"at": 20.0, "jump": None, "track": ""}], "why": ["breaks"]})
+    whole, videos = result(), {name: Video() for name in "abc"}
+    alignments.refuse_broken(whole, videos)
+    assert whole == result()
+    for name in ("a", "b"):
+        found = result()
+        alignments.refuse_broken(found, videos | {name: broken})
+        assert [one["vod_id"] for one in found["proposals"]] == ["a", "c"]
+        (refusal,) = found["refused"]
+        assert (refusal["vod_id"], refusal["reason"]) == ("b", "not_one_recording")
+        assert f"b: {name} is not in one piece. The recording was interrupted at 0:20" in refusal["message"]
+        assert "+9.500 s" in refusal["message"]

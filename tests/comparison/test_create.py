@@ -293,7 +293,9 @@ def test_words_narrow_the_list_and_it_comes_by_pages(api: Api, library: Library)
 
 def test_odd_names_missing_folders_and_bad_values_break_no_list(api: Api, settings: Any, library: Library) -> None:
     os.link(library.crew / "plain.mp4", os.fsencode(library.crew) + b"/caf\xe9.mp4")
+    (library.crew / os.fsdecode(b"d\xe9mo")).mkdir()
     assert "plain.mp4" in library_files(api)
+    assert api.get(LIBRARY).json()["unusable"] == ["d\ufffdmo", "caf\ufffd.mp4"]
     for query in ("limit=0", "limit=x", "offset=-1", "search=" + "x" * 201):
         refused(api.get(f"{LIBRARY}?{query}"), 400, "invalid")
     settings.LIBRARY_ROOTS = [(library.crew / "none", frozenset({"crew"}))]

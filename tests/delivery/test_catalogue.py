@@ -157,8 +157,12 @@ class TestOpen:
         wanted = f"/api/v1/media/optimized/{video.pk}"
         body = (await http.get(wanted, headers=await key_of(other))).json()
         assert (await http.get(body["streaming_url"])).status_code == 200
+        # The catalogue is open, and so is where its videos are played from.
+        body = (await http.get(wanted)).json()
+        assert (await http.get(body["streaming_url"])).status_code == 200
         await to(video, is_hidden=True)
         assert (await http.get(body["streaming_url"])).status_code == 404
         refused(await http.get(wanted, headers=await key_of(other)), 404, "not_found")
+        refused(await http.get(wanted), 401, "unauthenticated")
         body = (await http.get(wanted, headers=await key_of(moderator))).json()
         assert (await http.get(body["streaming_url"])).status_code == 200

@@ -283,3 +283,13 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
         "captions": [], "target": str(tmp_path / "out.mp4"), "folder": str(tmp_path),
     }  # fmt: skip
     assert answers_to(request)[-1]["error"]["type"] == "vod_unreadable"
+
+
+def test_a_part_that_begins_before_the_picture_is_as_long_as_was_asked(export: Export, videos: dict[str, Path]) -> None:
+    late = videos["a"].with_name("late.mp4")
+    convert(None, late, "-i", str(videos["a"]), "-itsoffset", "1.5", "-i", str(videos["a"]), "-map", "1:v", "-map",
+            "0:a", "-c", "copy")  # fmt: skip
+    made = export({"a": Placement(0)}, 0.0, 3.0, {"a": late}, layout="single", sounds=[0], height=HEIGHT)
+    numbers = [decode_barcode(picture) for picture in pictures_of(made)]
+    assert numbers == [0] * 90 + list(range(90))
+    assert probe(made).duration == pytest.approx(3.0, abs=0.05)

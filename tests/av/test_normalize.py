@@ -1,0 +1,203 @@
+"""Files that programs read differently, as recorders and crashes write them, become ones that all read alike."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from media_app.av.ffmpeg import Ffmpeg
+from media_app.av.normalize import normalize
+from media_app.av.probe import probe
+from media_app.av.recording import _vp9_size
+from tests.av.statements import Statement, heard, lag, noise, shown, statement
+from tests.support.footage import FFMPEG, convert, cut_short
+
+pytestmark = [pytest.mark.full, pytest.mark.pure]
+FRAME = 1 / 25
+B_FRAMES = {"bf": "2", "g": "12"}
+VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "2M", "-c:a", "libopus")
+
+
+@dataclass(frozen=True)
+class Odd:
+    """A file, and the statements in it. why: what the probe says. jump: of its one break; 0 where there is none."""
+
+    path: Path
+    holds: list[Statement]
+    why: set[str]
+    jump: float | None = 0.0
+    promised: float | None = None
+    begin: float = 0.0
+    size: tuple[int, int] = (224, 126)
+    container: str = "mp4"
+
+
+def two(folder: Path, **second: object) -> list[Statement]:
+    return [
+        statement(folder, 1, seconds=4.0, video=B_FRAMES),
+        statement(folder, 2, **({"seconds": 3.0, "video": B_FRAMES} | second)),  # type: ignore[arg-type]
+    ]
+
+
+def joined(folder: Path, clips: list[Statement], *second: str, suffix: str = "ts") -> Path:
+    """Their transport streams, one behind the other byte for byte. second: ffmpeg's options for the last."""
+    parts = [
+        convert(clip.path, folder / f"part-{clip.number}.ts", "-c", "copy", *(second if clip is clips[-1] else ()))
+        for clip in clips
+    ]
+    whole = folder / "whole.ts"
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
+    return whole if suffix == "ts" else convert(whole, folder / f"whole.{suffix}", "-c", "copy")
+
+
+def broken_at_once(folder: Path, *second: str, jump: float | None = None) -> Odd:
+    clips = two(folder)
+    return Odd(joined(folder, clips, *second), clips, {"container", "breaks"}, jump)
+
+
+def an_hour_on(folder: Path, suffix: str) -> Odd:
+    clips = two(folder)
+    whole = joined(folder, clips, "-output_ts_offset", "3604")
+    kept = convert(whole, folder / f"jump.{suffix}", "-copyts", "-dts_delta_threshold", "100000", "-c", "copy")
+    return Odd(kept, clips, {"breaks"}, 3600.0)
+
+
+def single(folder: Path, suffix: str, *options: str, why: set[str], **more: object) -> Odd:
+    clip = statement(folder, 1, seconds=4.0, video=B_FRAMES)
+    return Odd(convert(clip.path, folder / f"odd.{suffix}", *options), [clip], why, **more)  # type: ignore[arg-type]
+
+
+def amid_a_fragment(folder: Path) -> Odd:
+    flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
+    odd = single(folder, "mp4", *flags, why={"cut"})
+    return Odd(cut_short(odd.path, 0.77), odd.holds, odd.why)
+
+
+def sized(folder: Path) -> Odd:
+    clips = two(folder, size=(320, 180))
+    return Odd(joined(folder, clips, suffix="mp4"), clips, {"sizes"}, size=(320, 180))
+
+
+def sized_vp8(folder: Path) -> Odd:
+    clips = two(folder, size=(320, 180))
+    parts = [convert(clip.path, folder / f"part-{clip.number}.webm", *VP8) for clip in clips]
+    listed = folder / "parts.txt"
+    listed.write_text("".join(f"file {part.name}\n" for part in parts))
+    whole = convert(None, folder / "whole.webm", "-f", "concat", "-i", str(listed), "-c", "copy")
+    return Odd(whole, clips, {"sizes"}, size=(320, 180))
+
+
+MAKERS: dict[str, Callable[[Path], Odd]] = {
+    "begins again": broken_at_once,
+    "begins again at zero": lambda f: broken_at_once(f, "-muxdelay", "0", "-muxpreload", "0"),
+    "an hour on": lambda f: broken_at_once(f, "-output_ts_offset", "3604", jump=3600.0),
+    "a frame back": lambda f: broken_at_once(f, "-output_ts_offset", "3.92"),
+    "an hour on in Matroska": lambda f: an_hour_on(f, "mkv"),
+    "an hour on in MP4": lambda f: an_hour_on(f, "mp4"),
+    "hours late": lambda f: single(f, "mkv", "-c", "copy", "-output_ts_offset", "7200", why={"late"}, begin=7200.0),
+    "no index": lambda f: single(f, "mkv", "-c", "copy", "-f", "matroska", "-live", "1", why={"index"}),
+    "a browser's recording": lambda f: single(
+        f, "webm", *VP8, "-f", "webm", "-live", "1", why={"index"}, container="webm"
+    ),
+    "a transport stream": lambda f: single(f, "ts", "-c", "copy", why={"container"}),
+    "AC-3 sound": lambda f: single(f, "ts", "-c:v", "copy", "-c:a", "ac3", why={"container"}),
+    "AVI": lambda f: single(f, "avi", "-c:v", "libx264", "-bf", "0", "-c:a", "mp3", why={"container"}),
+    "AVI with B-frames": lambda f: single(f, "avi", "-c", "copy", why={"container", "times"}),
+    "amid a fragment": amid_a_fragment,
+    "H.264 of two sizes": sized,
+    "VP8 of two sizes": sized_vp8,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: Path) -> None:
+    odd = MAKERS[name](tmp_path)
+    facts = probe(odd.path)
+    recording = facts.recording
+    assert set(recording.why) == odd.why
+    (tmp_path / "made").mkdir()
+    made = normalize(odd.path, tmp_path / "made", recording, lambda: Ffmpeg(FFMPEG, 1))
+    assert [path.name for path in (tmp_path / "made").iterdir()] == [made.name]
+    pictures, sound = shown(made), heard(made)
+    numbers = [number for clip in odd.holds for number in clip.numbers]
+    if "cut" in odd.why:
+        assert 60 < len(pictures) < 100
+        assert recording.promised is None or recording.promised > recording.duration + 1
+        numbers = numbers[: len(pictures)]
+    assert [number for _, number in pictures] == numbers
+    steps = np.diff([time for time, _ in pictures])
+    assert steps.min() > FRAME / 2
+    joints = [at for at, step in enumerate(steps, 1) if step > 1.1 * FRAME]
+    assert set(joints) <= {odd.holds[0].count}
+    assert max(steps) < 0.15
+    # What is heard belongs to what is seen.
+    for clip in odd.holds:
+        first = next(time for time, number in pictures if number == clip.numbers[0])
+        wanted = noise(clip.number, 2 * 48_000)[0]
+        begin = first if "times" not in odd.why else 0.0
+        assert lag(sound, begin, wanted) == pytest.approx(0, abs=0.025)
+    again = probe(made)
+    assert not again.recording.why
+    assert again.container.startswith("mov" if odd.container == "mp4" else "matroska")
+    assert again.start == 0.0
+    assert (again.width, again.height) == odd.size
+    assert again.duration == pytest.approx(facts.duration, abs=0.05)
+    assert again.duration == pytest.approx(pictures[-1][0] + FRAME, abs=0.1)
+    assert recording.begin == pytest.approx(odd.begin, abs=0.1)
+    breaks = [found.jump for found in recording.breaks]
+    assert breaks == ([] if odd.jump == 0.0 else [None if odd.jump is None else pytest.approx(odd.jump, abs=1.5)])
+    assert all(found.at == pytest.approx(4.0, abs=0.1) for found in recording.breaks)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("mp4", ("-c", "copy")), ("mkv", ("-c", "copy")), ("webm", VP8), ("mov", ("-c", "copy")),
+        ("mp4", ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")),
+        ("mp4", ("-c:v", "libx264", "-g", "10000", "-c:a", "copy")), ("mp4", ("-c:v", "copy", "-an")),
+        ("mkv", ("-c", "copy", "-output_ts_offset", "2")),
+    ],
+)  # fmt: skip
+def test_what_all_read_alike_needs_no_copy(suffix: str, options: tuple[str, ...], tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=2.0, video=B_FRAMES)
+    facts = probe(convert(clip.path, tmp_path / f"plain.{suffix}", *options))
+    assert facts.recording.why == ()
+    assert facts.duration == pytest.approx(4.0 if "-output_ts_offset" in options else 2.0, abs=0.1)
+
+
+def test_a_still_screen_is_no_break(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=20.0, fps=5, steps=(1, 1, 1, 1, 60), sound="aac")
+    assert probe(clip.path).recording.why == ()
+
+
+def test_a_file_whose_index_promises_more_says_so(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=8.0)
+    flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "4000000")
+    recording = probe(cut_short(convert(clip.path, tmp_path / "odd.mp4", *flags), 0.8)).recording
+    assert recording.why == ("cut",)
+    assert recording.duration < 7
+
+
+@pytest.mark.parametrize("size", [(320, 180), (1920, 1080), (1, 1)])
+def test_the_head_of_a_vp9_keyframe_tells_its_size(size: tuple[int, int]) -> None:
+    width, height = size
+    bits = f"{0x82:08b}{0x498342:024b}{'010'}0{width - 1:016b}{height - 1:016b}{'0' * 28}"
+    assert _vp9_size(int(bits, 2).to_bytes(12)) == size
+    assert _vp9_size(b"\x86" + bytes(20)) is None
+
+
+def test_pictures_keep_their_own_ticks(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=2.0, fps=Fraction(30_000, 1001), video=B_FRAMES)
+    odd = convert(clip.path, tmp_path / "odd.ts", "-c", "copy")
+    made = normalize(odd, tmp_path, probe(odd).recording)
+    times = [time for time, _ in shown(made)]
+    assert np.diff(times) == pytest.approx(1001 / 30_000, abs=2e-5)
+    with av.open(str(made)) as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+    decoded = [packet.dts for packet in packets if packet.dts is not None]
+    assert decoded == sorted(set(decoded))
+    assert all(packet.pts >= packet.dts for packet in packets if packet.pts is not None and packet.dts is not None)

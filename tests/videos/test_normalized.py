@@ -1,0 +1,179 @@
+"""A video whose file programs read differently: a copy is made once, and everything plays and reads that."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs_app import services as jobs
+from jobs_app.context import JobFailed
+from jobs_app.models import Job, JobStatus
+from jobs_app.runner import run_queue
+from media_app.delivery.addresses import stream_url
+from media_app.delivery.sources import OpenFile, Pending, Request, find_stream
+from media_app.store import files as store
+from media_app.videos import receiving, services
+from media_app.videos.models import RenditionKind, Video
+from media_app.videos.reading import readable
+from media_app.videos.recordings import notes_of
+from media_app.videos.services import CopyPending, path_for_work, reference_videos, request_rendition
+from tests.conftest import Library
+from tests.support.api import Api, refused
+from tests.support.clips import render_clip
+from tests.support.footage import convert
+from tests.videos.sending import again, job_of
+from vodplatform.accounts.models import User
+from vodplatform.base.errors import DomainError
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A transport stream of 2 s and of 2 s whose timestamps begin again."""
+    folder = tmp_path_factory.mktemp("twice")
+    clip = render_clip(folder / "a.mp4")
+    return 2 * convert(clip, folder / "a.ts", "-c", "copy").read_bytes()
+
+
+@pytest.fixture
+def referenced(library: Library, owner: User, twice: bytes) -> Video:
+    path = library.crew / "twice.ts"
+    path.write_bytes(twice)
+    return reference_videos(owner, [str(path)])[0]
+
+
+@pytest.fixture
+def uploaded(owner: User, tmp_path: Path, twice: bytes) -> Video:
+    (tmp_path / "sent").write_bytes(twice)
+    video = receiving.take_file(owner, tmp_path / "sent", filename="twice.ts")
+    run_queue("ingest")
+    return again(video)
+
+
+def played(video: Video, **options: str) -> tuple[str, bytes]:
+    """The type and the bytes that the door of the signed address gives."""
+    asked = Request(
+        "GET", "stream", {"video_id": str(video.pk)}, {"sig": stream_url(video).partition("?sig=")[2], **options}, {}
+    )
+    found = find_stream(asked, None)
+    assert isinstance(found.content, Pending)
+    file = found.content.load()
+    assert isinstance(file, OpenFile)
+    with os.fdopen(file.descriptor, "rb") as content:
+        return found.content_type, content.read()
+
+
+BROKEN = ["The recording was interrupted at 0:02, for an unknown time."]
+
+
+def test_an_uploaded_one_is_played_by_its_copy_and_given_back_as_it_came(
+    uploaded: Video, api: Api, owner: User, twice: bytes, tmp_path: Path
+) -> None:
+    assert uploaded.state == "ready", job_of(uploaded).error
+    assert uploaded.duration == pytest.approx(4.0, abs=0.1)
+    assert (uploaded.mime_type, uploaded.file_size, notes_of(uploaded)) == ("video/mp2t", len(twice), BROKEN)
+    copy = uploaded.renditions.get(kind=RenditionKind.NORMALIZED)
+    assert path_for_work(uploaded, tmp_path, viewer=None) == store.local_path(copy.key_of("video"))
+    with readable([uploaded], viewer=owner) as files:
+        assert files.paths == [str(store.local_path(copy.key_of("video")))]
+    shown = api.get(f"/api/v1/library/{uploaded.pk}").json()
+    assert (shown["notes"], shown["mime_type"]) == (BROKEN, "video/mp2t")
+    kind, content = played(uploaded)
+    assert (kind, content[4:8]) == ("video/mp4", b"ftyp")
+    assert played(uploaded, download="1") == ("video/mp2t", twice)
+    chosen = api.get(f"/api/v1/media/optimized/{uploaded.pk}").json()
+    assert chosen["delivery_type"] in ("local_signed", "hls")
+
+
+def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: User, api: Api, tmp_path: Path) -> None:
+    assert referenced.duration == pytest.approx(4.0, abs=0.1)
+    job = Job.objects.get(kind="render")
+    assert (job.params["tasks"], job.priority) == ([{"do": "normalized"}], 10)
+    with pytest.raises(CopyPending), readable([referenced], viewer=owner):
+        pass
+    with pytest.raises(DomainError) as info:
+        played(referenced)
+    assert info.value.type.name == "video_not_ready"
+    refused(api.get(f"/api/v1/media/optimized/{referenced.pk}"), 409, "video_not_ready")
+    assert request_rendition(referenced, "normalized") == (None, job)
+    run_queue("render")
+    video = again(referenced)
+    assert (video.duration, notes_of(video)) == (pytest.approx(4.0, abs=0.1), BROKEN)
+    assert path_for_work(video, tmp_path, viewer=owner).suffix == ".mp4"
+    assert played(video)[0] == "video/mp4"
+    assert request_rendition(video, "normalized")[0] is not None
+    # What was made of the file is shown while its owner may use the folder.
+    owner.groups.clear()
+    with pytest.raises(DomainError, match="There is nothing here"):
+        played(again(video))
+    with pytest.raises(FileNotFoundError):
+        path_for_work(again(video), tmp_path, viewer=None)
+
+
+def test_a_job_that_needs_the_copy_waits_and_keeps_what_it_has_saved(referenced: Video, owner: User) -> None:
+    services.request_rendition(referenced, "proxy")
+    first, second = Job.objects.filter(kind="render").order_by("created_at")
+    jobs.pause(first)
+    Job.objects.filter(pk=second.pk).update(checkpoint={"kept": 1})
+    run_queue("render")
+    second.refresh_from_db()
+    assert (second.status, second.checkpoint) == (JobStatus.WAITING, {"kept": 1})
+    assert second.message == "Waiting for a copy that can be played"
+
+
+def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_path: Path) -> None:
+    Path(referenced.location).write_bytes(b"G" + bytes(5000))
+    run_queue("render")
+    with pytest.raises(JobFailed, match="not a video file that can be read"):
+        path_for_work(referenced, tmp_path, viewer=None)
+    assert Job.objects.filter(kind="render").count() == 1
+
+
+def test_a_plain_one_has_none(owner: User, library: Library) -> None:
+    video = reference_videos(owner, [str(library.crew / "plain.mp4")])[0]
+    assert (video.recording, notes_of(video)) == ({}, [])
+    assert not Job.objects.exists()
+    with pytest.raises(DomainError) as info:
+        request_rendition(video, "normalized")
+    assert info.value.type.name == "invalid"
+
+
+def test_a_replacement_has_a_copy_of_its_own(uploaded: Video) -> None:
+    former = services.copy_name(uploaded)
+    assert services.copy_name(Video(location="videos/another.ts")) != former
+
+
+def recording(**more: Any) -> Video:
+    whole = {"why": ["cut"], "duration": 62.0, "breaks": [], "sizes": [], "begin": 0.0, "promised": None,
+             "picture": 62.0, "sound": 62.0}  # fmt: skip
+    return Video(recording=whole | more)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentences"),
+    [
+        ({}, ["It breaks off at its end. All that is whole is shown."]),
+        ({"promised": 125.0}, ["Its end is missing: 1:02 of 2:05 are there."]),
+        ({"why": [], "begin": 7200.0}, ["Its own clock begins at 2:00:00; here it begins at 0:00."]),
+        ({"why": [], "picture": 1.5}, ["Its picture ends at 0:02, its sound goes on."]),
+        ({"why": [], "sound": 30.0}, ["Its sound ends at 0:30, its picture goes on."]),
+        ({"why": [], "sound": None}, []),
+        (
+            {"why": [], "breaks": [{"at": 20.0, "jump": 3600.0, "track": "audio"}]},
+            ["Its sound was interrupted at 0:20. By its clock 1:00:00 are missing; they are left out."],
+        ),
+        (
+            {"why": [], "sizes": [[640, 360], [854, 480]]},
+            ["Its picture changes its size. It is shown at 854×480 throughout."],
+        ),
+    ],
+)  # fmt: skip
+def test_what_people_are_told(found: dict[str, Any], sentences: list[str]) -> None:
+    assert notes_of(recording(**found)) == sentences
+
+
+def test_of_many_breaks_the_first_are_told() -> None:
+    breaks = [{"at": 10.0 * number, "jump": None, "track": ""} for number in range(14)]
+    assert notes_of(recording(why=[], breaks=breaks))[10:] == ["It was interrupted 4 times more."]
