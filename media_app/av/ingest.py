@@ -170,8 +170,10 @@ class Ingest:
         from media_app.av.normalize import MIME_TYPES, normalize
 
         facts = self.source.facts
-        recording = look(self.source.path, facts.duration, truncated=facts.truncated, seconds=float("inf"))
-        path = normalize(self.source.path, folder, recording, lambda: self.program, share)
+        why = look(self.source.path, facts.duration, truncated=facts.truncated, seconds=0.0).why
+        path, recording = normalize(
+            self.source.path, folder, why, duration=facts.duration, program=lambda: self.program, on_progress=share
+        )
         said = {
             "files": {"video": path.name}, "width": facts.width, "height": facts.height, "bit_rate": 0, "codecs": "",
             "mime_type": MIME_TYPES[path.suffix[1:]], "size": path.stat().st_size,

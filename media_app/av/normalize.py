@@ -11,7 +11,7 @@ import heapq
 import shutil
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from av.stream import Stream
 from media_app.av.container import first_video, open_media
 from media_app.av.cut import output
 from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
-from media_app.av.recording import Recording, packets_of, streams_of, unroller_of
+from media_app.av.recording import Recording, Survey, Why, recorded, streams_of
 from media_app.av.rungs import SOUND_BITS, even
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import Placed
@@ -36,6 +36,7 @@ MP4_PICTURES = {
 MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
+FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 WRITING = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
@@ -45,13 +46,16 @@ COPIED_SHARE = 0.25  # of the work where more follows
 def normalize(
     source: Path,
     folder: Path,
-    recording: Recording,
+    why: Sequence[str],
+    *,
+    duration: float,
     program: Callable[[], Ffmpeg] = Ffmpeg.default,
     on_progress: Progress | None = None,
-) -> Path:
-    """Write a copy of ``source`` into ``folder`` and return its path.
+) -> tuple[Path, Recording]:
+    """Write a copy of ``source`` into ``folder``; return its path and how the file was recorded, all of it read.
 
-    program: finds what encodes, where something has to be. Nothing else is left behind. Raises
+    why: reasons that are known already (:class:`media_app.av.recording.Why`). duration: seconds that the file says it
+    has. program: finds what encodes, where something has to be. Nothing else is left behind. Raises
     :class:`media_app.av.ffmpeg.ConversionFailed` where the media is at fault, OSError where the disk is,
     :class:`media_app.av.ffmpeg.ProgramMissing`, and as :func:`media_app.av.container.open_media`.
     """
@@ -60,31 +64,37 @@ def normalize(
     try:
         with open_media(source) as container:
             streams = streams_of(container)
+            found = Survey(container, streams)
             picture, *sounds = (stream.codec_context.codec.canonical_name for stream in streams)
             suffix = "webm" if picture in WEBM_PICTURES and sounds and WEBM_SOUNDS.issuperset(sounds) else "mp4"
-            made = own / f"normalized.{suffix}"
-            encodes_picture = recording.needs_encoding or (suffix == "mp4" and picture not in MP4_PICTURES)
+            encodes_picture = Why.TIMES in why or (suffix == "mp4" and picture not in MP4_PICTURES)
             encodes_sound = suffix == "mp4" and not MP4_SOUNDS.issuperset(sounds)
-            if not (encodes_picture or encodes_sound):
-                _remux(container, streams, made, suffix, tell)
+            made = own / f"normalized.{suffix}"
+            if Why.TIMES in why:
+                made = source
+                for _ in found.read():
+                    pass
+            elif encodes_picture or encodes_sound:
+                made = own / "between.mkv"
+                _remux(found, streams, made, size=container.size, tell=lambda done: tell(done * COPIED_SHARE))
             else:
-                between = source
-                if recording.times_pictures:
-                    between = own / "between.mkv"
-                    _remux(container, streams, between, "matroska", lambda done: tell(done * COPIED_SHARE))
-                made = own / "normalized.mp4"
+                _remux(found, streams, made, size=container.size, tell=tell)
+            recording = recorded(why, found, duration, container.start_time or 0)
+            if encodes_picture or encodes_sound or len(found.sizes) > 1:
                 video = first_video(container).codec_context
-                sizes = recording.sizes or ((video.width, video.height),)
-                largest = max(sizes, key=lambda size: size[0] * size[1]) if encodes_picture else None
-                _convert(made, between, largest, program(), lambda done: tell(COPIED_SHARE + (1 - COPIED_SHARE) * done))
-        return made.rename(folder / made.name)
+                sizes = found.sizes or [(video.width, video.height)]
+                is_copied = not encodes_picture and len(found.sizes) < 2
+                size = None if is_copied else max(sizes, key=lambda one: one[0] * one[1])
+                between, made = made, own / "encoded.mp4"
+                _convert(made, between, size, program(), lambda done: tell(COPIED_SHARE + (1 - COPIED_SHARE) * done))
+        return made.rename(folder / f"normalized{made.suffix}"), recording
     finally:
         shutil.rmtree(own, ignore_errors=True)
 
 
-def _remux(container: Any, streams: list[Stream], target: Path, format: str, tell: Progress) -> None:
-    """Write the packets of ``streams`` on the presentation clock into ``target``."""
-    size, unroller = max(1, container.size), unroller_of(container, streams)
+def _remux(found: Survey, streams: Sequence[Stream], target: Path, *, size: int, tell: Progress) -> None:
+    """Write the packets of ``streams`` on the presentation clock into ``target``. size: bytes of the file."""
+    format = FORMATS[target.suffix]
     with output(target, "copied", format=format, **WRITING[format]) as out:
         writers = {}
         for stream in streams:
@@ -95,12 +105,12 @@ def _remux(container: Any, streams: list[Stream], target: Path, format: str, tel
             # Matroska has no times before zero: with the priming of a sound kept all would move.
             first = 0.0 if format == "matroska" else float("-inf")
             writers[stream.index] = _Pictures(made) if stream.type == "video" else _Sound(made, first)
-        for number, placed in enumerate(unroller.read(packets_of(container, streams))):
+        for number, placed in enumerate(found.read()):
             position = placed.packet.pos
             for packet in writers[placed.packet.stream.index].put(placed):
                 out.mux(packet)
             if position and not number % 1000:
-                tell(min(1.0, position / size))
+                tell(min(1.0, position / max(1, size)))
         for writer in writers.values():
             for packet in writer.rest():
                 out.mux(packet)

@@ -30,7 +30,7 @@ from media_app.av.container import (
     open_media,
     presentation_origin,
 )
-from media_app.av.timeline import MAX_GAP, Break, Unroller
+from media_app.av.timeline import MAX_GAP, Break, Placed, Unroller
 
 LATE_START = 5.0  # seconds of nothing at the beginning; less is shown as browsers show it
 SCAN_SECONDS = 10.0  # of a look at a file that somebody waits for
@@ -72,16 +72,6 @@ class Recording:
     sound: float | None = None
     is_whole: bool = True
 
-    @property
-    def needs_encoding(self) -> bool:
-        """Whether the picture cannot be copied."""
-        return Why.SIZES in self.why or not self.times_pictures
-
-    @property
-    def times_pictures(self) -> bool:
-        """Whether the file says when each picture is shown."""
-        return Why.TIMES not in self.why
-
 
 def look(path: str | os.PathLike[str], duration: float, *, truncated: bool, seconds: float = SCAN_SECONDS) -> Recording:
     """How a file was recorded. Its packets are read only where its head leaves doubts.
@@ -100,23 +90,29 @@ def _look(container: InputContainer, duration: float, *, truncated: bool, second
         why.append(Why.CUT)
     if not why and not _is_doubtful(container, video):
         return Recording(duration=duration)
-    found = survey(container, seconds)
-    if found.breaks:
-        why.append(Why.BREAKS)
-    if len(found.sizes) > 1:
-        why.append(Why.SIZES)
-    if found.is_cut and Why.CUT not in why:
-        why.append(Why.CUT)
-    if not why:
+    return recorded(tuple(why), survey(container, seconds), duration, container.start_time or 0)
+
+
+def recorded(why: Sequence[str], found: Survey, duration: float, start: int) -> Recording:
+    """How a file was recorded, by its packets. why: reasons that its head gave. duration: seconds that it says it has.
+
+    start: where its first track begins on its own clock, microseconds.
+    """
+    reasons = list(why)
+    for reason, is_there in (
+        (Why.BREAKS, bool(found.breaks)), (Why.SIZES, len(found.sizes) > 1), (Why.CUT, found.is_cut),
+    ):  # fmt: skip
+        if is_there and reason not in reasons:
+            reasons.append(reason)
+    if not reasons:
         return Recording(duration=duration, picture=found.picture, sound=found.sound)
-    late = Why.LATE in why
-    is_short = Why.CUT in why and found.is_whole and not found.breaks
+    is_short = Why.CUT in reasons and found.is_whole and not found.breaks
     return Recording(
-        why=tuple(why),
+        why=tuple(reasons),
         duration=found.duration if found.is_whole else duration,
         breaks=tuple(found.breaks),
         sizes=tuple(found.sizes),
-        begin=(container.start_time or 0) / MICROSECONDS if late else 0.0,
+        begin=start / MICROSECONDS if Why.LATE in reasons else 0.0,
         promised=duration if is_short and duration > found.duration + MISSING_SECONDS else None,
         picture=found.picture,
         sound=found.sound,
@@ -187,37 +183,70 @@ def _sets(head: bytes, video: VideoStream) -> list[bytes]:
     return [unit for unit in units if unit and (unit[0] >> shift) & mask in types]
 
 
-@dataclass(slots=True)
 class Survey:
-    """What the packets of a file tell, see :class:`Recording`. is_cut: it ends within a packet."""
+    """What the packets of a file tell while they go by, see :class:`Recording`.
 
-    duration: float
-    breaks: list[Break]
-    sizes: list[tuple[int, int]]
-    picture: float
-    sound: float | None
-    is_cut: bool
-    is_whole: bool
+    streams: of a file that stands at its beginning. is_cut: the file ends within a packet.
+    """
+
+    def __init__(self, container: InputContainer, streams: Sequence[Stream]) -> None:
+        self._container = container
+        self._streams = streams
+        # A file whose tracks all begin late has nothing before that; one that begins below zero is shown from there.
+        start = Fraction(container.start_time or 0, MICROSECONDS)
+        is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
+        origin = float(max(start, presentation_origin(container)))
+        self._unroller = Unroller(streams, origin=origin, is_stream=is_stream)
+        self._sizes = _Sizes(streams[0])
+        self.is_whole = False
+
+    def read(self) -> Iterator[Placed]:
+        """Each packet with its place, as far as the file can be read."""
+        for placed in self._unroller.read(self._packets()):
+            if placed.packet.stream is self._streams[0]:
+                self._sizes.see(placed.packet)
+            yield placed
+        self.is_whole = True
+
+    def _packets(self) -> Iterator[Packet[Any]]:
+        try:
+            yield from self._container.demux(*self._streams)
+        except (IndexError, av.error.FFmpegError):  # see :func:`media_app.av.container.demux`
+            return
+
+    @property
+    def duration(self) -> float:
+        return self._unroller.end
+
+    @property
+    def breaks(self) -> list[Break]:
+        return self._unroller.breaks
+
+    @property
+    def sizes(self) -> list[tuple[int, int]]:
+        return self._sizes.seen
+
+    @property
+    def picture(self) -> float:
+        return self._unroller.end_of(self._streams[0])
+
+    @property
+    def sound(self) -> float | None:
+        return max((self._unroller.end_of(stream) for stream in self._streams[1:]), default=None)
+
+    @property
+    def is_cut(self) -> bool:
+        return self._unroller.is_cut
 
 
 def survey(container: InputContainer, seconds: float = float("inf")) -> Survey:
     """Read the packets of all of a file that stands at its beginning, for so many seconds at most."""
-    streams = streams_of(container)
-    unroller = unroller_of(container, streams)
-    sizes = _Sizes(streams[0])
+    found = Survey(container, streams_of(container))
     stop = time.monotonic() + seconds
-    is_whole = True
-    for number, placed in enumerate(unroller.read(packets_of(container, streams))):
-        if placed.packet.stream is streams[0]:
-            sizes.see(placed.packet)
+    for number, _ in enumerate(found.read()):
         if not number % 1000 and time.monotonic() > stop:
-            is_whole = False
             break
-    sound = [unroller.end_of(stream) for stream in streams[1:]]
-    return Survey(
-        unroller.end, unroller.breaks, sizes.seen, unroller.end_of(streams[0]), max(sound, default=None),
-        unroller.is_cut, is_whole,
-    )  # fmt: skip
+    return found
 
 
 def streams_of(container: InputContainer) -> list[Stream]:
@@ -226,21 +255,6 @@ def streams_of(container: InputContainer) -> list[Stream]:
         first_video(container),
         *(one for one in container.streams.audio if one.codec_context is not None and one.codec_context.is_decoder),
     ]
-
-
-def unroller_of(container: InputContainer, streams: Sequence[Stream]) -> Unroller:
-    # A file whose tracks all begin late has nothing before that; one that begins below zero is shown from there.
-    start = Fraction(container.start_time or 0, MICROSECONDS)
-    is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
-    return Unroller(streams, origin=float(max(start, presentation_origin(container))), is_stream=is_stream)
-
-
-def packets_of(container: InputContainer, streams: Sequence[Stream]) -> Iterator[Packet[Any]]:
-    """Those of these streams, as far as the file can be read."""
-    try:
-        yield from container.demux(*streams)
-    except (IndexError, av.error.FFmpegError):  # a track that began later, see :func:`media_app.av.container.demux`
-        return
 
 
 class _Sizes:

@@ -223,7 +223,7 @@ class Unroller:
         return middle < at < high
 
     def _next_break(self, track: _Track, *, steps: bool = False) -> tuple[float, float] | None:
-        """Of a track's next break in sight the timestamp before it and behind it. steps: sound that goes back at all."""
+        """The timestamps around a track's next break in sight. steps: sound that goes back at all is one too."""
         high = track.high
         for other, packet, raw in self._ahead:
             if other is track:

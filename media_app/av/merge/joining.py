@@ -22,7 +22,7 @@ from media_app.av.merge.reading import survey_of, times_of
 from media_app.av.merge.survey import Survey, filled
 from media_app.av.normalize import normalize
 from media_app.av.probe import probe
-from media_app.av.recording import Why, look
+from media_app.av.recording import Why
 from media_app.av.source import Source
 
 Tell = Callable[[float, str], None]  # percent, and what is being done
@@ -122,8 +122,7 @@ class Merge:
             return path
         folder = self.folder / f"normalized-{number}"
         folder.mkdir(exist_ok=True)
-        whole = look(path, facts.duration, truncated=facts.truncated, seconds=float("inf"))
-        return normalize(path, folder, whole, lambda: self.program)
+        return normalize(path, folder, facts.recording.why, duration=facts.duration, program=lambda: self.program)[0]
 
     def _encoded(self, begin: float, part: float, message: str, share: float) -> None:
         self.tell(begin + part * share, message)
