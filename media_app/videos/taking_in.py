@@ -122,7 +122,8 @@ def take_in(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    _check(facts, needs_end)
+    if not facts["recording"]["why"]:  # what others claim to last their copies tell
+        _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
     digest = digest_of(context, path) if expected else ""
     if digest != expected:
