@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -119,7 +120,7 @@ def real_tasks(folder: Path, clips: Path, seed: int) -> Iterator[Task]:
             with VideoFile(clips / name) as clip:
                 frames, length = round(clip.fps), clip.duration
             offset = chance.randrange(round(STARTS[0] * frames), round(STARTS[1] * frames)) / frames
-            first, second = (folder / f"{name}-{way}-{side}.mkv".replace(" ", "_") for side in "ab")
+            first, second = (folder / re.sub("[ /]", "_", f"{name}-{way}-{side}.mkv") for side in "ab")
             encode(clips / name, first, "null", f"{X264} -crf 22", 0.0, length - chance.uniform(0.5, 4))
             encode(clips / name, second, filters, encoder, offset)
             for mode, shown in (("timer", box), ("timer", None), ("sound", None), ("both", box), ("both", None)):
@@ -142,7 +143,7 @@ def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
             pair = related_pair(rng, number)
             assert pair.offset is not None
             with tempfile.TemporaryDirectory() as made:
-                paths = [folder / f"{way}-{number}-{side}.mkv".replace(" ", "_") for side in "ab"]
+                paths = [folder / re.sub("[ /]", "_", f"{way}-{number}-{side}.mkv") for side in "ab"]
                 for path, drawn in zip(paths, render_pair(pair, Path(made)), strict=True):
                     encode(drawn, path, filters, encoder)
             yield Task(f"drawn, {way}", (paths[0], paths[1]), pair.offset, "timer", None)

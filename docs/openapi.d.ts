@@ -3728,9 +3728,9 @@ export interface components {
          */
         RenditionRequestKindEnum: "proxy" | "silent" | "poster" | "normalized";
         /**
-         * @description What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+         * @description A rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
          *
-         *     ``normalized`` is made without being asked for, of a file that browsers would play otherwise than other programs.
+         *     ``normalized`` is the copy of a file that programs read differently. The program makes it without a request.
          */
         RenditionRequestRequest: {
             kind: components["schemas"]["RenditionRequestKindEnum"];

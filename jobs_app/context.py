@@ -51,8 +51,10 @@ class YieldTurn(Exception):
 
 
 class WaitRequested(Exception):
-    """Raised by :meth:`JobContext.wait`: the attempt ends here, the job goes on later. state: None for what it has
-    saved already."""
+    """End of an attempt whose job continues later; raised by :meth:`JobContext.wait`.
+
+    state: the job's new checkpoint; None keeps the present one.
+    """
 
     def __init__(self, state: dict[str, Any] | None, seconds: float, deadline_seconds: float, message: str) -> None:
         super().__init__(message)

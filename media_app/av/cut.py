@@ -505,10 +505,10 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 @contextmanager
 def output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
-    """A file that is being written; the index of an MP4 stands at its head.
+    """Open a media file for writing, with the index of an MP4 at its head.
 
-    verb: what is done to the media, for the sentence. options: for FFmpeg's writer. Raises OSError where the disk is at
-    fault, :class:`ConversionFailed` where it is the media.
+    verb: past participle for the error message. options: options of FFmpeg's muxer. Raises OSError for a fault of the
+    disk and :class:`ConversionFailed` for one of the media.
     """
     options = {"movflags": "+faststart", **options} if format == "mp4" else options
     try:

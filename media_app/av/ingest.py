@@ -25,7 +25,7 @@ import av.error
 from media_app.av import hls, proxy
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
-from media_app.av.recording import look
+from media_app.av.recording import inspect
 from media_app.av.rungs import fitted, rung_of
 from media_app.av.source import Progress, Source
 from vodplatform.base.processes.child import BadRequest, Reports, answer
@@ -170,9 +170,9 @@ class Ingest:
         from media_app.av.normalize import MIME_TYPES, normalize
 
         facts = self.source.facts
-        why = look(self.source.path, facts.duration, truncated=facts.truncated, seconds=0.0).why
+        reasons = inspect(self.source.path, facts.duration, truncated=facts.truncated, seconds=0.0).reasons
         path, recording = normalize(
-            self.source.path, folder, why, duration=facts.duration, program=lambda: self.program, on_progress=share
+            self.source.path, folder, reasons, duration=facts.duration, program=lambda: self.program, on_progress=share
         )
         said = {
             "files": {"video": path.name}, "width": facts.width, "height": facts.height, "bit_rate": 0, "codecs": "",

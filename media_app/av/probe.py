@@ -29,7 +29,7 @@ from media_app.av.container import (
     open_media,
     presentation_origin,
 )
-from media_app.av.recording import Recording, look
+from media_app.av.recording import Recording, inspect
 from vodplatform.base.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
@@ -110,11 +110,11 @@ def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> Vi
         is_fragmented = not first_video(container).frames
     try:
         # Of a file in fragments those that are whole can be played.
-        recording = look(path, facts.duration, truncated=facts.truncated and is_fragmented)
+        recording = inspect(path, facts.duration, truncated=facts.truncated and is_fragmented)
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
     facts = replace(facts, recording=recording, truncated=facts.truncated and not is_fragmented)
-    if not recording.why or recording.duration <= 0:
+    if not recording.reasons or recording.duration <= 0:
         return facts
     size = Path(path).stat().st_size if Path(path).is_file() else 0
     return replace(

@@ -16,7 +16,7 @@ Family = Literal["video", "image", "audio"]
 
 ENOUGH_BYTES = 512  # tell every kind; with more, up to 4 096, hidden ones are told with more certainty
 BOX_HEADER = 8
-CUT_PACKETS = 8  # of a transport stream that does not begin with one: so many sync bytes stand in no text
+CUT_PACKETS = 8  # minimum packets of a transport stream that does not begin with a complete packet
 TS_SYNC = 0x47
 TS_PACKET = 188
 M2TS_PACKET = 192  # four bytes of arrival time before each packet
@@ -193,7 +193,7 @@ def _streams(head: bytes) -> Kind | None:
     for packet, lead in ((TS_PACKET, 0), (M2TS_PACKET, M2TS_LEAD)):
         if _is_transport(head, lead, packet, 2):
             return MPEG_TS
-        # Cut from a broadcast at any byte: its first whole packet is somewhere behind the first.
+        # A part of a broadcast may begin within a packet.
         if any(_is_transport(head, at, packet, CUT_PACKETS) for at in range(packet)):
             return MPEG_TS
     if head.startswith(b"\0\0\x01\xba") and len(head) > 4 and (head[4] & 0xC4 == 0x44 or head[4] & 0xF1 == 0x21):
@@ -202,7 +202,7 @@ def _streams(head: bytes) -> Kind | None:
 
 
 def _is_transport(head: bytes, lead: int, packet: int, least: int) -> bool:
-    """Whether there is nothing but packets of an MPEG transport stream from ``lead`` on, ``least`` or more of them."""
+    """Return whether ``head`` consists of at least ``least`` packets of an MPEG transport stream from ``lead`` on."""
     places = range(lead, len(head) - 3, packet)
     # No error flag, not scrambled by a reserved key, and something in it.
     return len(places) >= least and all(

@@ -1,8 +1,8 @@
-"""One presentation clock for a file: its packets in order, each with the second at which it is shown or heard.
+"""Mapping of a file's packets onto one presentation clock that starts at 0 and has no breaks.
 
-Recorders that reconnect begin their timestamps again, and broken ones jump. Both are breaks: what follows is joined to
-what was before. Picture and sound break together as a rule, some packets apart in the file. Each then keeps its place
-beside the other. The clock begins at 0 where the first track begins, as a browser plays the file once it is remuxed.
+A recorder that reconnects starts its timestamps again, and damaged recordings jump. This module calls both breaks and
+joins the material behind a break to the material before it. Picture and sound usually break together, a few packets
+apart in the file, and keep their distance from each other.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # packets
-LOOK_AHEAD_BYTES = 64 * 1024**2
-REORDER_SECONDS = 1.0  # pictures are decoded in another order than they are shown
-REORDER_PICTURES = 20
-MAX_GAP = 10.0  # seconds without any packet; FFmpeg closes longer ones in transport streams too (-dts_delta_threshold)
-MAX_STILL = 1800.0  # seconds without a picture in a file that has no sound: a screen that does not change
-TOGETHER = 0.1  # seconds by which the sound may outlast the picture at a break without the picture waiting for it
-NEAR_BREAK = 5.0  # seconds behind the break of one track within which that of the other belongs to it
-OVERLAP = 0.5  # seconds of sound that are written twice at a joint of transport streams
-SAME_MOMENT = 0.0006  # seconds: timestamps in milliseconds are rounded
-USUAL_PICTURE = Fraction(1, 30)
+LOOK_AHEAD = 600  # packets that are buffered to find the break of the other track
+LOOK_AHEAD_BYTES = 64 * 1024**2  # maximum size of that buffer
+REORDER_SECONDS = 1.0  # minimum step back of a picture that cannot be explained by reordering
+REORDER_PICTURES = 20  # maximum pictures by which a decoder reorders
+MAX_GAP = 10.0  # maximum seconds without packets; longer ones are breaks, as for FFmpeg's -dts_delta_threshold
+MAX_STILL = 1800.0  # the same for the picture of a file without sound, which may show a still screen
+SOUND_TAIL = 0.1  # maximum seconds of sound behind the last picture that are dropped at a break
+NEAR_BREAK = 5.0  # maximum seconds between the breaks of two tracks that belong together
+OVERLAP = 0.5  # maximum seconds of sound that a transport stream repeats at a joint
+SAME_MOMENT = 0.0006  # maximum difference of two timestamps in seconds that are equal before rounding to milliseconds
+PICTURE_SECONDS = Fraction(1, 30)  # duration of a picture whose rate is unknown
+SOUND_SECONDS = 0.02  # duration of a packet of sound that does not say it
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where the file's own clock does not go on.
+    """A place where the file's own clock starts again or jumps.
 
-    at: seconds on the presentation clock. jump: seconds that its clock moves forward there, None where it begins
-    again. track: ``video`` or ``audio`` where only one of them breaks, else empty.
+    at: seconds on the presentation clock. jump: seconds by which the file's clock moves forward, None if it starts
+    again. track: ``video`` or ``audio`` if only that track breaks, else empty.
     """
 
     at: float
@@ -44,92 +45,89 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
-    """A packet and the second at which it is shown or heard."""
+class PlacedPacket:
+    """A packet with its time on the presentation clock in seconds."""
 
     packet: Packet[Any]
     time: float
-    track: _Track
 
 
 @dataclass(slots=True, eq=False)
 class _Track:
-    """stream: of the file. usual: seconds of a packet. high: the latest timestamp since the last break, seconds.
+    """State of one track while its packets are placed.
 
-    shift: seconds from the file's clock to the presentation clock. end: where its last packet ends on that clock.
-    last: where its last packet would end were it as long as others: the clock of a file that jumps is part of its
-    length. epoch: how many breaks it has passed. floor: timestamp of the keyframe behind a break, None while it is
-    awaited.
+    packet_seconds: usual duration of a packet. last_stamp: latest timestamp since the last break, in seconds of the
+    file's clock. shift: seconds from the file's clock to the presentation clock. end: end of the track so far, on the
+    presentation clock. steady_end: the same if each packet had its usual duration, because an MP4 counts a jump as the
+    duration of the packet before it. breaks: number of breaks so far. first_stamp: timestamp of the keyframe behind
+    the last break, None until it is found.
     """
 
-    stream: Stream
-    usual: float
+    packet_seconds: float
     is_picture: bool
     shift: float = 0.0
-    high: float = float("-inf")
+    last_stamp: float = float("-inf")
     end: float = 0.0
-    last: float = 0.0
-    epoch: int = 0
-    floor: float | None = float("-inf")
+    steady_end: float = 0.0
+    breaks: int = 0
+    first_stamp: float | None = float("-inf")
     recent: deque[float] = field(default_factory=lambda: deque(maxlen=2 * REORDER_PICTURES))
 
     @classmethod
     def of(cls, stream: Stream) -> _Track:
-        is_picture = stream.type == "video"
-        rate: Fraction | None = getattr(stream, "average_rate", None) if is_picture else None
-        usual = float(1 / rate) if rate else float(USUAL_PICTURE) if is_picture else 0.02
-        return cls(stream, usual, is_picture)
+        if stream.type != "video":
+            return cls(SOUND_SECONDS, False)
+        rate: Fraction | None = getattr(stream, "average_rate", None)
+        return cls(float(1 / rate if rate else PICTURE_SECONDS), True)
 
-    def stamp(self, packet: Packet[Any]) -> float | None:
-        """Seconds on the file's own clock."""
-        ticks = packet.pts if packet.pts is not None else packet.dts
-        return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
+    def duration_of(self, packet: Packet[Any]) -> float:
+        if packet.duration and packet.time_base:
+            return float(packet.duration * packet.time_base)
+        return self.packet_seconds
 
-    def length(self, packet: Packet[Any]) -> float:
-        return float(packet.duration * packet.time_base) if packet.duration and packet.time_base else self.usual
-
-    def goes_back(self, packet: Packet[Any], raw: float, high: float) -> bool:
-        """Whether the clock went back before this packet. high: the latest timestamp before it."""
+    def goes_back(self, packet: Packet[Any], stamp: float, before: float) -> bool:
+        """Return whether the clock starts again at this packet. before: latest timestamp of the packets before it."""
         if not self.is_picture:
-            return raw < high - OVERLAP
-        if raw > high:
+            return stamp < before - OVERLAP
+        if stamp > before:
             return False
-        if packet.is_keyframe or raw < high - max(REORDER_SECONDS, REORDER_PICTURES * self.usual):
-            return True  # nothing that is decoded before a keyframe is shown behind it
-        return any(abs(raw - one) < SAME_MOMENT for one in self.recent)
+        # Every picture that is decoded before a keyframe is shown before it, too.
+        if packet.is_keyframe or stamp < before - max(REORDER_SECONDS, REORDER_PICTURES * self.packet_seconds):
+            return True
+        return any(abs(stamp - one) < SAME_MOMENT for one in self.recent)
 
-    def steps_back(self, raw: float, high: float) -> bool:
-        """Whether sound goes back at all, which alone is no break."""
-        return not self.is_picture and raw < high + self.usual / 2
+    def steps_back(self, stamp: float, before: float) -> bool:
+        """Return whether sound goes back by any amount. That is a break only if the picture breaks, too."""
+        return not self.is_picture and stamp < before + self.packet_seconds / 2
 
-    def jumps(self, raw: float, high: float, gap: float = MAX_GAP) -> bool:
-        return raw > high + self.usual + gap
+    def jumps(self, stamp: float, before: float, gap: float = MAX_GAP) -> bool:
+        return stamp > before + self.packet_seconds + gap
 
-    def take(self, packet: Packet[Any], raw: float) -> Placed | None:
-        """Its place; None for what cannot be decoded behind a break and for sound that was there before."""
-        self.high = max(self.high, raw)
+    def place(self, packet: Packet[Any], stamp: float) -> PlacedPacket | None:
+        """Return the packet with its time, or None if it cannot be decoded or repeats earlier sound."""
+        self.last_stamp = max(self.last_stamp, stamp)
         if self.is_picture:
-            self.recent.append(raw)
-            if self.floor is None and packet.is_keyframe:
-                self.floor = raw
-            if self.floor is None or raw < self.floor:
+            self.recent.append(stamp)
+            if self.first_stamp is None and packet.is_keyframe:
+                self.first_stamp = stamp
+            if self.first_stamp is None or stamp < self.first_stamp:
                 return None
-        time = raw + self.shift
-        if not self.is_picture and time <= self.last - self.usual + SAME_MOMENT:
+        time = stamp + self.shift
+        if not self.is_picture and time <= self.steady_end - self.packet_seconds + SAME_MOMENT:
             return None
-        self.end = max(self.end, time + self.length(packet))
-        self.last = max(self.last, time + self.usual)
-        return Placed(packet, time, self)
+        self.end = max(self.end, time + self.duration_of(packet))
+        self.steady_end = max(self.steady_end, time + self.packet_seconds)
+        return PlacedPacket(packet, time)
 
 
 class Unroller:
-    """Puts packets on the presentation clock as they come.
+    """Placement of a file's packets on the presentation clock, in the order of the file.
 
-    streams: those whose packets will come, the picture first. origin: seconds on the file's clock that are 0.
-    is_stream: whether the format is a transport or a broadcast stream, in which a long gap of one track alone is a
-    break.
+    streams: the streams of the packets, the picture first. origin: time of the file's clock, in seconds, that becomes
+    0. is_stream: whether the format is a transport or broadcast stream; a long gap of its only track is a break.
 
-    ``breaks`` and ``end`` (seconds) hold for what has been read so far. ``is_cut``: the file ends within a packet.
+    The attributes describe the packets read so far. ``breaks``: the breaks. ``end``: end of the longest track in
+    seconds. ``is_cut``: whether the file ends within a packet.
     """
 
     def __init__(self, streams: Sequence[Stream], *, origin: float, is_stream: bool) -> None:
@@ -142,24 +140,24 @@ class Unroller:
 
     @property
     def end(self) -> float:
-        """Seconds at which the last packet ends."""
+        """Return the end of the longest track in seconds."""
         return max((track.end for track in self._tracks.values()), default=0.0)
 
     def end_of(self, stream: Stream) -> float:
-        """Seconds at which the last packet of a track ends."""
+        """Return the end of a track in seconds."""
         return self._tracks[stream.index].end
 
-    def read(self, packets: Iterable[Packet[Any]]) -> Iterator[Placed]:
-        """Each packet that can be used with its place, in the order of the file."""
+    def place(self, packets: Iterable[Packet[Any]]) -> Iterator[PlacedPacket]:
+        """Yield each usable packet with its time."""
         bytes_ahead, has_begun = 0, False
         for packet in packets:
             if not packet.size:
                 continue
             track = self._tracks[packet.stream.index]
-            raw = track.stamp(packet)
-            if raw is None:
+            stamp = _stamp(packet)
+            if stamp is None:
                 continue
-            self._ahead.append((track, packet, raw))
+            self._ahead.append((track, packet, stamp))
             bytes_ahead += packet.size
             if len(self._ahead) < LOOK_AHEAD and bytes_ahead < LOOK_AHEAD_BYTES:
                 continue
@@ -178,95 +176,105 @@ class Unroller:
     def _begin(self) -> None:
         for track in self._tracks.values():
             track.shift = -self._origin
-            own = [(packet, raw) for one, packet, raw in self._ahead if one is track]
-            lengths = sorted(track.length(packet) for packet, _ in own if packet.duration)
-            steps = sorted(b - a for a, b in pairwise(sorted(raw for _, raw in own)) if b > a)
-            if lengths or steps:
-                track.usual = lengths[len(lengths) // 2] if lengths else steps[len(steps) // 2]
+            own = [(packet, stamp) for one, packet, stamp in self._ahead if one is track]
+            durations = sorted(track.duration_of(packet) for packet, _ in own if packet.duration)
+            steps = sorted(b - a for a, b in pairwise(sorted(stamp for _, stamp in own)) if b > a)
+            if usual := durations or steps:
+                track.packet_seconds = usual[len(usual) // 2]
 
-    def _next(self) -> Placed | None:
-        track, packet, raw = self._ahead.popleft()
+    def _next(self) -> PlacedPacket | None:
+        track, packet, stamp = self._ahead.popleft()
         if packet.is_corrupt and not any(other is track for other, _, _ in self._ahead):
             self.is_cut = True
             return None
-        if track.high > float("-inf") and self._breaks(track, packet, raw):
-            self._open(track, packet, raw)
-        return track.take(packet, raw)
+        if track.last_stamp > float("-inf") and self._is_break(track, packet, stamp):
+            self._continue_behind_break(track, packet, stamp)
+        return track.place(packet, stamp)
 
-    def _breaks(self, track: _Track, packet: Packet[Any], raw: float) -> bool:
-        if track.goes_back(packet, raw, track.high):
+    def _is_break(self, track: _Track, packet: Packet[Any], stamp: float) -> bool:
+        if track.goes_back(packet, stamp, track.last_stamp):
             return True
         others = [other for other in self._tracks.values() if other is not track]
-        if track.steps_back(raw, track.high):
-            # With the picture, which went back as well: else it was written twice.
-            return any(other.epoch > track.epoch or self._next_break(other) is not None for other in others)
-        if not track.jumps(raw, track.high):
+        if track.steps_back(stamp, track.last_stamp):
+            # Without a break of the picture the sound only repeats itself.
+            return any(other.breaks > track.breaks or self._next_break(other) is not None for other in others)
+        if not track.jumps(stamp, track.last_stamp):
             return False
-        if any(other.epoch > track.epoch for other in others):
+        if any(other.breaks > track.breaks for other in others):
             return True
-        heard = [other for other in others if other.high > float("-inf")]
-        if not heard:
-            return track.jumps(raw, track.high, self._still)
-        # A screen that does not change has no pictures while the sound goes on.
-        return not any(self._fills(other, track.high, raw) for other in heard)
+        begun = [other for other in others if other.last_stamp > float("-inf")]
+        if not begun:
+            return track.jumps(stamp, track.last_stamp, self._still)
+        # A still screen has no new pictures while the sound continues.
+        return not any(self._continues_between(other, track.last_stamp, stamp) for other in begun)
 
-    def _fills(self, other: _Track, low: float, high: float) -> bool:
-        """Whether another track goes on between two timestamps."""
-        at, middle = other.high, low + MAX_GAP / 2
-        for track, _, raw in self._ahead:
+    def _continues_between(self, track: _Track, low: float, high: float) -> bool:
+        """Return whether a track has packets between two timestamps that are far apart."""
+        at, middle = track.last_stamp, low + MAX_GAP / 2
+        for other, _, stamp in self._ahead:
             if middle < at < high:
                 return True
-            if track is other:
-                if abs(raw - at) > MAX_GAP:
+            if other is track:
+                if abs(stamp - at) > MAX_GAP:
                     return False
-                at = max(at, raw)
+                at = max(at, stamp)
         return middle < at < high
 
-    def _next_break(self, track: _Track, *, steps: bool = False) -> tuple[float, float] | None:
-        """The timestamps around a track's next break in sight. steps: sound that goes back at all is one too."""
-        high = track.high
-        for other, packet, raw in self._ahead:
+    def _next_break(self, track: _Track, *, any_step: bool = False) -> tuple[float, float] | None:
+        """Return the timestamps before and behind a track's next break in the buffer.
+
+        any_step: whether any step back of the sound counts.
+        """
+        before = track.last_stamp
+        for other, packet, stamp in self._ahead:
             if other is track:
-                goes_back = track.goes_back(packet, raw, high) or (steps and track.steps_back(raw, high))
-                if goes_back or track.jumps(raw, high):
-                    return high, self._first(track, packet, raw)
-                high = max(high, raw)
+                goes_back = track.goes_back(packet, stamp, before) or (any_step and track.steps_back(stamp, before))
+                if goes_back or track.jumps(stamp, before):
+                    return before, self._first_shown(track, packet, stamp)
+                before = max(before, stamp)
         return None
 
-    def _open(self, track: _Track, packet: Packet[Any], raw: float) -> None:
-        """Let a track go on behind a break: where it would have gone on by itself, and beside the others."""
-        high, track.high = track.high, raw
+    def _continue_behind_break(self, track: _Track, packet: Packet[Any], stamp: float) -> None:
+        """Shift a track so that it continues at its own end, at the same distance from the other tracks as before."""
+        before, track.last_stamp = track.last_stamp, stamp
         track.recent.clear()
         if track.is_picture:
-            track.floor = None
+            track.first_stamp = None
         for other in self._tracks.values():
-            if other.epoch > track.epoch and abs(raw + other.shift - track.last) <= NEAR_BREAK:
-                track.shift, track.epoch, track.end = other.shift, other.epoch, track.last
+            if other.breaks > track.breaks and abs(stamp + other.shift - track.steady_end) <= NEAR_BREAK:
+                track.shift, track.breaks, track.end = other.shift, other.breaks, track.steady_end
                 return
-        first = self._first(track, packet, raw)
-        shifts, starts, alone = {track.is_picture: track.last - first}, [first], False
+        first = self._first_shown(track, packet, stamp)
+        shifts, starts, is_alone = {track.is_picture: track.steady_end - first}, [first], False
         for other in self._tracks.values():
-            if other is track or other.high == float("-inf"):
+            if other is track or other.last_stamp == float("-inf"):
                 continue
-            if (found := self._next_break(other, steps=True)) is None:
-                alone = alone or any(one is other for one, _, _ in self._ahead)
+            if (found := self._next_break(other, any_step=True)) is None:
+                is_alone = is_alone or any(one is other for one, _, _ in self._ahead)
                 continue
-            before, behind = found
-            own = before + other.usual + other.shift - behind
-            if abs(own - shifts[track.is_picture]) <= NEAR_BREAK:
-                starts.append(behind)
-                shifts[other.is_picture] = max(own, shifts.get(other.is_picture, own))
-        shift = shifts.get(True, shifts.get(False, 0.0))
-        if shifts.get(False, shift) > shift + TOGETHER:
-            shift = shifts[False]
-        track.shift, track.end = shift, track.last
-        track.epoch = max(other.epoch for other in self._tracks.values()) + 1
-        jump = raw - high - track.usual
-        which = "video" if track.is_picture else "audio"
-        self.breaks.append(Break(shift + min(starts), jump if jump > 0 else None, which if alone else ""))
+            last, next_first = found
+            shift = last + other.packet_seconds + other.shift - next_first
+            if abs(shift - shifts[track.is_picture]) <= NEAR_BREAK:
+                starts.append(next_first)
+                shifts[other.is_picture] = max(shift, shifts.get(other.is_picture, shift))
+        # The picture continues without a gap, unless too much of the sound would be dropped.
+        chosen = shifts.get(True, shifts.get(False, 0.0))
+        if shifts.get(False, chosen) > chosen + SOUND_TAIL:
+            chosen = shifts[False]
+        track.shift, track.end = chosen, track.steady_end
+        track.breaks = max(other.breaks for other in self._tracks.values()) + 1
+        jump = stamp - before - track.packet_seconds
+        name = "video" if track.is_picture else "audio"
+        self.breaks.append(Break(chosen + min(starts), jump if jump > 0 else None, name if is_alone else ""))
 
-    def _first(self, track: _Track, packet: Packet[Any], raw: float) -> float:
-        """Timestamp of what will be shown first: behind a break that is a keyframe."""
+    def _first_shown(self, track: _Track, packet: Packet[Any], stamp: float) -> float:
+        """Return the timestamp of the first packet behind a break that can be decoded: for a picture, a keyframe."""
         if not track.is_picture or packet.is_keyframe:
-            return raw
-        return next((stamp for one, other, stamp in self._ahead if one is track and other.is_keyframe), raw)
+            return stamp
+        return next((later for one, other, later in self._ahead if one is track and other.is_keyframe), stamp)
+
+
+def _stamp(packet: Packet[Any]) -> float | None:
+    """Return the timestamp of a packet in seconds of the file's clock."""
+    ticks = packet.pts if packet.pts is not None else packet.dts
+    return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)

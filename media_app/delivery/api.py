@@ -23,7 +23,7 @@ from vodplatform.base.errors import DomainError
 
 @extend_schema(tags=["Delivery"])
 class OptimizedViewSet(ApiViewSet[Video]):
-    """Where videos are played from. Strangers are told of what the public catalogue shows them."""
+    """Playback addresses of videos. Callers without an account get those of the public catalogue."""
 
     permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
     lookup_url_kwarg = "video_id"
@@ -41,7 +41,7 @@ class OptimizedViewSet(ApiViewSet[Video]):
     def retrieve(self, request: Request, video_id: UUID) -> Response:
         """The address from which a device plays a video best."""
         if not request.user.is_authenticated and not self.get_queryset().filter(pk=video_id).exists():
-            raise DomainError("unauthenticated")  # to sign in may help
+            raise DomainError("unauthenticated")
         video = self.get_object()
         query = self.read_query(s.OptimizedQuerySerializer)
         chosen = services.choose_delivery(

@@ -57,7 +57,7 @@ def choose_delivery(video: Video, device: Device, *, seconds: float, signed: boo
 
 
 def _copy(video: Video) -> Rendition | None:
-    """Its normalised copy, where one is read in place of its file. Raises ``video_not_ready`` while it is made."""
+    """Return the video's normalised copy, None if its file is played. Raise ``video_not_ready`` while it is made."""
     try:
         return normalized_copy(video)
     except (CopyPending, JobFailed) as exc:

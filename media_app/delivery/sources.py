@@ -349,7 +349,7 @@ def _remote(request: Request, key: str, content_type: str, cache: str, *, until:
 
 
 def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
-    """The normalised copy of a video whose own file browsers would read in another way than the rest of us."""
+    """Return the normalised copy of a video. Raise ``video_not_ready`` while it is made."""
     try:
         row = normalized_copy(video)
     except (CopyPending, JobFailed) as exc:

@@ -214,9 +214,9 @@ class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """What is made on demand: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+    """A rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
 
-    ``normalized`` is made without being asked for, of a file that browsers would play otherwise than other programs.
+    ``normalized`` is the copy of a file that programs read differently. The program makes it without a request.
     """
 
     kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])

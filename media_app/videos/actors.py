@@ -133,7 +133,7 @@ def make_renditions(context: JobContext) -> dict[str, Any]:
 
 
 def _normalize(context: JobContext, video: Video, folder: Path) -> dict[str, Any]:
-    """Make the copy from which everything of a file in a library folder is read, and write what it is like."""
+    """Make the normalised copy of a file in a library folder, and save its facts."""
     _, facts = make_copy(context, video, original_for_work(video, folder, checking(context)), folder)
     with context.holding():
         Video.objects.filter(pk=video.pk).update(**columns_of(facts), updated_at=Now())

@@ -62,7 +62,7 @@ def is_inside(real: Path, roots: list[Path]) -> bool:
 def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None) -> Iterator[Path]:
     """Files that look like videos by their name, in name order; neither symlinked nor hidden folders are entered.
 
-    unusable: is called with what can be shown of each name, of a file or a folder, that is no text (:func:`is_text`).
+    unusable: is called with the :func:`printable` form of each name of a file or folder that is not UTF-8.
     """
     walked = 0
     refuse = unusable or (lambda name: None)
@@ -97,5 +97,5 @@ def is_text(name: str) -> bool:
 
 
 def printable(name: str) -> str:
-    """What can be shown of a name that is no text."""
+    """Return a name that is not UTF-8 with its invalid bytes replaced."""
     return os.fsencode(name).decode("utf-8", "replace")

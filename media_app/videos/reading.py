@@ -56,7 +56,7 @@ def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readab
 
 
 def _source(video: Video) -> Path | str:
-    """Where a video is read from: a file of this machine, or a key of the bucket."""
+    """Return the local path that a video is read from, or its key in the bucket."""
     if (made := normalized_copy(video)) is not None:
         check_file(video)
         key = made.key_of("video")

@@ -1,4 +1,4 @@
-"""What people are told of a video that was not recorded in one piece, or that is shown in another form than it has."""
+"""Notes for users about what is missing from a recording or is shown in another form."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from media_app.videos.models import Video
 from vodplatform.base.text import clock
 
 NAMES = {"video": "Its picture", "audio": "Its sound"}
-MANY_BREAKS = 10
-OUTLASTS = 1.0  # seconds by which one track may end before the other without a word
+MANY_BREAKS = 10  # maximum breaks that are listed
+OUTLASTS = 1.0  # minimum seconds between the ends of picture and sound that are noted
 
 
 def notes_of(video: Video) -> list[str]:
-    """A sentence for each thing that was lost, closed or changed in the recording; none for most videos."""
+    """Return a sentence for each loss, break and change in the recording; an empty list for most videos."""
     recording: dict[str, Any] = video.recording
     notes = [_break(found) for found in recording.get("breaks", ())]
     if len(notes) > MANY_BREAKS:
         notes = [*notes[:MANY_BREAKS], f"It was interrupted {len(notes) - MANY_BREAKS} times more."]
-    if promised := recording.get("promised"):
+    if promised := recording.get("claimed_duration"):
         notes.append(f"Its end is missing: {clock(recording['duration'])} of {clock(promised)} are there.")
-    elif "cut" in recording.get("why", ()):
+    elif "cut" in recording.get("reasons", ()):
         notes.append("It breaks off at its end. All that is whole is shown.")
-    picture, sound = recording.get("picture", 0.0), recording.get("sound")
+    picture, sound = recording.get("picture_end", 0.0), recording.get("sound_end")
     if sound is not None and picture < sound - OUTLASTS:
         notes.append(f"Its picture ends at {clock(picture)}, its sound goes on.")
     elif sound is not None and sound < picture - OUTLASTS:
         notes.append(f"Its sound ends at {clock(sound)}, its picture goes on.")
-    if begin := recording.get("begin"):
+    if begin := recording.get("clock_start"):
         notes.append(f"Its own clock begins at {clock(begin)}; here it begins at 0:00.")
     if len(sizes := recording.get("sizes", ())) > 1:
         width, height = max(sizes, key=lambda size: size[0] * size[1])

@@ -56,7 +56,7 @@ PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
-COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # how often a job looks whether a copy is there, and for how long
+COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # interval and maximum time of a job's wait for a normalised copy
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
 # What a video's row says of its file.
@@ -180,19 +180,19 @@ def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
 
 
 class CopyPending(WaitRequested):
-    """The normalised copy of a video is being made; a job that needs it waits."""
+    """A normalised copy that is still being made. A job that needs it waits."""
 
     def __init__(self) -> None:
         super().__init__(None, COPY_SECONDS, COPY_DEADLINE, "Waiting for a copy that can be played")
 
 
 def normalized_copy(video: Video) -> Rendition | None:
-    """What is read in place of a video's own file; None for most, whose file every program reads alike.
+    """Return the normalised copy that is read in place of a video's file, or None if the file itself is read.
 
-    Raises :class:`CopyPending` while it is being made, which is begun here where it was not, and
-    :class:`jobs_app.context.JobFailed` where it could not be made.
+    Raises :class:`CopyPending` while the copy is being made, after enqueueing its job if necessary, and
+    :class:`jobs_app.context.JobFailed` if that job failed.
     """
-    if not video.recording.get("why"):
+    if not video.recording.get("reasons"):
         return None
     if row := video.renditions.filter(kind=RenditionKind.NORMALIZED, name=copy_name(video)).first():
         return row
@@ -201,14 +201,14 @@ def normalized_copy(video: Video) -> Rendition | None:
 
 
 def copy_name(video: Video) -> str:
-    """The name of the rendition that is the normalised copy of a video's file: a file that replaces it has another."""
+    """Return the name of the rendition for a video's normalised copy. A file that replaces another has a new name."""
     return hashlib.sha256(video.location.encode()).hexdigest()[:16]
 
 
 def request_copy(video: Video) -> Job:
-    """The job that makes the normalised copy of a video, begun where there is none.
+    """Return the live job that makes the normalised copy of a video, or enqueue one.
 
-    Raises :class:`jobs_app.context.JobFailed` where it has failed; whoever owns it may let it try again.
+    Raises :class:`jobs_app.context.JobFailed` if the last one failed. Its owner can retry it.
     """
     with transaction.atomic():
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
@@ -226,18 +226,17 @@ def request_copy(video: Video) -> Job:
 def path_for_work(
     video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, viewer: User | None
 ) -> Path:
-    """A path from which the whole video can be read as browsers show it: of its file, or of its normalised copy.
+    """Return a local path of the file that browsers play: the video's own or its normalised copy.
 
-    What lies on S3 is copied into ``folder``. viewer: who is shown the result, and has to be allowed to see the video
-    now; None where the program works for the video itself. on_progress: as in
-    :func:`media_app.store.files.local_copy`. Raises ``FileNotFoundError``, also for what the viewer may not see any
-    more, ``StoreUnavailable``, ``StoreFull`` where this machine has no room for a copy, and as
-    :func:`normalized_copy`.
+    A file on S3 is downloaded into ``folder``. viewer: the user who sees the result and must be allowed to see the
+    video; None if the program works for the video itself. on_progress: as in :func:`media_app.store.files.local_copy`.
+    Raises ``FileNotFoundError``, also if the viewer may not see the video, ``StoreUnavailable``, ``StoreFull`` if the
+    download does not fit, and the errors of :func:`normalized_copy`.
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
         return original_for_work(video, folder, on_progress)
-    check_file(video)  # what was made of a file in a library folder is used while that is there and its owner may
+    check_file(video)  # the copy is used only while the file exists and its owner may use its folder
     if store.is_local():
         return store.local_path(made.key_of("video"))
     room.check_disk(made.size)
@@ -245,7 +244,7 @@ def path_for_work(
 
 
 def original_for_work(video: Video, folder: Path, on_progress: Callable[[int], None] | None = None) -> Path:
-    """A path from which a video's own file can be read; raises as :func:`path_for_work`."""
+    """Return a local path of the video's own file. Raises the errors of :func:`path_for_work`."""
     if is_local(video):
         return local_path(video)
     room.check_disk(video.file_size)
@@ -481,5 +480,5 @@ def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
         "height": facts["height"],
         "codec": facts["codec"][:32],
         "audio_tracks": facts["audio_tracks"],
-        "recording": recording if (recording := facts.get("recording") or {}).get("why") else {},
+        "recording": recording if (recording := facts.get("recording") or {}).get("reasons") else {},
     }

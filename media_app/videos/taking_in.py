@@ -45,9 +45,9 @@ from vodplatform.base.processes.process import Access, ChildError, Limits
 from vodplatform.base.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # of a rendition that stands for a source that browsers cannot play
+MAX_LINES = 1080  # maximum lines of a rendition that replaces a source that browsers cannot play
 POSTER_SECONDS = 120.0
-COPIED_BYTES = 1_000_000  # a second, of a file that has to be encoded
+COPIED_BYTES = 1_000_000  # minimum bytes that a normalisation with encoding reads in a second
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
 NO_SHIM = 127  # the exit code with which the shim says that it could not start the program
@@ -89,9 +89,10 @@ def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """A file that was taken in. path: from which it is read, of the file itself or of its normalised copy. original:
-    of the file. facts: what the probe says of the first. mime_type: of the file. sha256: of it where its sender gave
-    one, else empty.
+    """An ingested file.
+
+    path: the file that is played and read, the original or its normalised copy. original: the original. facts: the
+    probe's facts of ``path``. mime_type, sha256: of the original; sha256 is empty if the sender gave none.
     """
 
     path: Path
@@ -102,14 +103,14 @@ class TakenIn:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """The columns of its video."""
+        """Return the columns of its video."""
         return columns_of(self.facts) | {"mime_type": self.mime_type}
 
 
 def take_in(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
 ) -> TakenIn:
-    """The whole file, and what the probe says of it; one that programs would read differently is normalised.
+    """Return the complete file with the probe's facts. Normalise it if programs would read it differently.
 
     needs_end: whether a file that is cut short is refused. Raises :class:`JobFailed` and as :func:`map_storage_errors`.
     """
@@ -122,13 +123,13 @@ def take_in(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    if not facts["recording"]["why"]:  # what others claim to last their copies tell
+    if not facts["recording"]["reasons"]:  # otherwise the claimed duration may be wrong
         _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
     digest = digest_of(context, path) if expected else ""
     if digest != expected:
         raise JobFailed("checksum_mismatch", "The file that came is not the one that was sent; send it again.")
-    if facts["recording"]["why"]:
+    if facts["recording"]["reasons"]:
         path, facts = make_copy(context, video, path, folder, share=(15, 25), purpose=upload.purpose if upload else "")
         _check(facts, needs_end)
     return TakenIn(path, original, facts, mime_type_of(original, video.mime_type), digest)
@@ -143,9 +144,10 @@ def make_copy(
     share: tuple[float, float] = (0, 100),
     purpose: str = "",
 ) -> tuple[Path, dict[str, Any]]:
-    """Make the normalised copy of a video from its file at ``path``: where to read it, and what the probe says of it.
+    """Make and store the normalised copy of the file at ``path``. Return a local path of it and the probe's facts.
 
-    folder: of the attempt's own. share: as in :meth:`jobs_app.context.JobContext.run_child`. Raises :class:`JobFailed`.
+    folder: scratch folder of the attempt. share: as in :meth:`jobs_app.context.JobContext.run_child`. Raises
+    :class:`JobFailed`.
     """
     out = folder / "normalized"
     out.mkdir()
@@ -380,8 +382,10 @@ def plan_rungs(
     context: JobContext, video: Video, facts: dict[str, Any], *, full: bool = False, source: bool = False,
     purpose: str = "",
 ) -> None:  # fmt: skip
-    """Have smaller renditions made when there is time. full: one of the video's own size too, for a file that cannot be
-    streamed as it is. source: the video itself as a stream too. purpose: as in :func:`keep`.
+    """Enqueue a job of low priority for the smaller HLS renditions.
+
+    full: whether to add one of the video's own size. source: whether to add the video itself. purpose: as in
+    :func:`keep`.
     """
     lines = min(facts["width"], facts["height"])
     rungs: list[int | str] = [rung for rung in settings.HLS_RUNGS if rung < lines]
@@ -394,7 +398,7 @@ def plan_rungs(
         return
     tasks = [{"do": "hls", "rung": rung} for rung in (["source", *rungs] if source else rungs)]
     params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
-    # Who deletes the video cancels this job first: none is begun after that.
+    # Deleting the video cancels this job first, so that no new one starts afterwards.
     with context.holding():
         enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
 

@@ -36,7 +36,7 @@ from vodplatform.base.processes.waiting_room import WaitingRoom
 MAX_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
-BROKEN = "not_one_recording"  # why a recording that was interrupted is refused, here and by the sound
+BROKEN = "not_one_recording"  # reason of the refusal of an interrupted recording, here and by sound
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
@@ -208,9 +208,9 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
 
 
 def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
-    """Refuse what the timer alone says of a recording that was interrupted: it is the offset of one part of it.
+    """Refuse the proposals of the timer alone for interrupted recordings, because they hold for one part only.
 
-    The sound is compared all along, and finds by itself where two recordings stop running together.
+    The comparison by sound covers the complete recordings and refuses those that stop running together.
     """
     reference = result["reference"]
     kept = []

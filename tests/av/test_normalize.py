@@ -118,20 +118,20 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     odd = MAKERS[name](tmp_path)
     facts = probe(odd.path)
     recording = facts.recording
-    assert set(recording.why) == odd.why
+    assert set(recording.reasons) == odd.why
     (tmp_path / "made").mkdir()
-    known = [reason for reason in recording.why if reason not in ("breaks", "sizes", "cut")]
+    known = [reason for reason in recording.reasons if reason not in ("breaks", "sizes", "cut")]
     made, whole = normalize(
         odd.path, tmp_path / "made", known, duration=facts.duration, program=lambda: Ffmpeg(FFMPEG, 1)
     )
-    assert set(whole.why) == odd.why
-    assert replace(whole, why=(), promised=None) == replace(recording, why=(), promised=None)
+    assert set(whole.reasons) == odd.why
+    assert replace(whole, reasons=(), claimed_duration=None) == replace(recording, reasons=(), claimed_duration=None)
     assert [path.name for path in (tmp_path / "made").iterdir()] == [made.name]
     pictures, sound = shown(made), heard(made)
     numbers = [number for clip in odd.holds for number in clip.numbers]
     if "cut" in odd.why:
         assert 60 < len(pictures) < 100
-        assert recording.promised is None or recording.promised > recording.duration + 1
+        assert recording.claimed_duration is None or recording.claimed_duration > recording.duration + 1
         numbers = numbers[: len(pictures)]
     assert [number for _, number in pictures] == numbers
     steps = np.diff([time for time, _ in pictures])
@@ -146,13 +146,13 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
         begin = first if "times" not in odd.why else 0.0
         assert lag(sound, begin, wanted) == pytest.approx(0, abs=0.025)
     again = probe(made)
-    assert not again.recording.why
+    assert not again.recording.reasons
     assert again.container.startswith("mov" if odd.container == "mp4" else "matroska")
     assert again.start == 0.0
     assert (again.width, again.height) == odd.size
     assert again.duration == pytest.approx(facts.duration, abs=0.05)
     assert again.duration == pytest.approx(pictures[-1][0] + FRAME, abs=0.1)
-    assert recording.begin == pytest.approx(odd.begin, abs=0.1)
+    assert recording.clock_start == pytest.approx(odd.begin, abs=0.1)
     breaks = [found.jump for found in recording.breaks]
     assert breaks == ([] if odd.jump == 0.0 else [None if odd.jump is None else pytest.approx(odd.jump, abs=1.5)])
     assert all(found.at == pytest.approx(4.0, abs=0.1) for found in recording.breaks)
@@ -170,20 +170,20 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
 def test_what_all_read_alike_needs_no_copy(suffix: str, options: tuple[str, ...], tmp_path: Path) -> None:
     clip = statement(tmp_path, 1, seconds=2.0, video=B_FRAMES)
     facts = probe(convert(clip.path, tmp_path / f"plain.{suffix}", *options))
-    assert facts.recording.why == ()
+    assert facts.recording.reasons == ()
     assert facts.duration == pytest.approx(4.0 if "-output_ts_offset" in options else 2.0, abs=0.1)
 
 
 def test_a_still_screen_is_no_break(tmp_path: Path) -> None:
     clip = statement(tmp_path, 1, seconds=20.0, fps=5, steps=(1, 1, 1, 1, 60), sound="aac")
-    assert probe(clip.path).recording.why == ()
+    assert probe(clip.path).recording.reasons == ()
 
 
 def test_a_file_whose_index_promises_more_says_so(tmp_path: Path) -> None:
     clip = statement(tmp_path, 1, seconds=8.0)
     flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "4000000")
     recording = probe(cut_short(convert(clip.path, tmp_path / "odd.mp4", *flags), 0.8)).recording
-    assert recording.why == ("cut",)
+    assert recording.reasons == ("cut",)
     assert recording.duration < 7
 
 

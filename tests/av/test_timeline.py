@@ -60,7 +60,7 @@ def placed(packets: list[Packet], **options: Any) -> tuple[dict[int, list[tuple[
     streams: Any = [VIDEO, AUDIO] if any(one.stream is AUDIO for one in packets) else [VIDEO]
     unroller = Unroller(streams, **({"origin": packets[0].pts / 1000, "is_stream": True} | options))
     found: dict[int, list[tuple[int, int]]] = {0: [], 1: []}
-    for one in unroller.read(packets):  # type: ignore[arg-type]
+    for one in unroller.place(packets):  # type: ignore[arg-type]
         packet: Any = one.packet
         found[packet.stream.index].append((round(one.time * 1000), packet.content))
     return found, unroller.breaks

@@ -422,7 +422,7 @@ def test_the_timer_alone_does_not_place_a_recording_that_was_interrupted() -> No
             ("a", 0.0, "timer_ocr"), ("b", 9.5, "timer_ocr"), ("c", 3.25, "audio"))]  # fmt: skip
         return {"reference": "a", "proposals": proposals, "refused": None}
 
-    broken = Video(recording={"breaks": [{"at": 20.0, "jump": None, "track": ""}], "why": ["breaks"]})
+    broken = Video(recording={"breaks": [{"at": 20.0, "jump": None, "track": ""}], "reasons": ["breaks"]})
     whole, videos = result(), {name: Video() for name in "abc"}
     alignments.refuse_broken(whole, videos)
     assert whole == result()

@@ -146,8 +146,10 @@ def test_a_replacement_has_a_copy_of_its_own(uploaded: Video) -> None:
 
 
 def recording(**more: Any) -> Video:
-    whole = {"why": ["cut"], "duration": 62.0, "breaks": [], "sizes": [], "begin": 0.0, "promised": None,
-             "picture": 62.0, "sound": 62.0}  # fmt: skip
+    whole = {
+        "reasons": ["cut"], "duration": 62.0, "breaks": [], "sizes": [], "clock_start": 0.0, "claimed_duration": None,
+        "picture_end": 62.0, "sound_end": 62.0,
+    }  # fmt: skip
     return Video(recording=whole | more)
 
 
@@ -155,17 +157,17 @@ def recording(**more: Any) -> Video:
     ("found", "sentences"),
     [
         ({}, ["It breaks off at its end. All that is whole is shown."]),
-        ({"promised": 125.0}, ["Its end is missing: 1:02 of 2:05 are there."]),
-        ({"why": [], "begin": 7200.0}, ["Its own clock begins at 2:00:00; here it begins at 0:00."]),
-        ({"why": [], "picture": 1.5}, ["Its picture ends at 0:02, its sound goes on."]),
-        ({"why": [], "sound": 30.0}, ["Its sound ends at 0:30, its picture goes on."]),
-        ({"why": [], "sound": None}, []),
+        ({"claimed_duration": 125.0}, ["Its end is missing: 1:02 of 2:05 are there."]),
+        ({"reasons": [], "clock_start": 7200.0}, ["Its own clock begins at 2:00:00; here it begins at 0:00."]),
+        ({"reasons": [], "picture_end": 1.5}, ["Its picture ends at 0:02, its sound goes on."]),
+        ({"reasons": [], "sound_end": 30.0}, ["Its sound ends at 0:30, its picture goes on."]),
+        ({"reasons": [], "sound_end": None}, []),
         (
-            {"why": [], "breaks": [{"at": 20.0, "jump": 3600.0, "track": "audio"}]},
+            {"reasons": [], "breaks": [{"at": 20.0, "jump": 3600.0, "track": "audio"}]},
             ["Its sound was interrupted at 0:20. By its clock 1:00:00 are missing; they are left out."],
         ),
         (
-            {"why": [], "sizes": [[640, 360], [854, 480]]},
+            {"reasons": [], "sizes": [[640, 360], [854, 480]]},
             ["Its picture changes its size. It is shown at 854×480 throughout."],
         ),
     ],
@@ -176,4 +178,4 @@ def test_what_people_are_told(found: dict[str, Any], sentences: list[str]) -> No
 
 def test_of_many_breaks_the_first_are_told() -> None:
     breaks = [{"at": 10.0 * number, "jump": None, "track": ""} for number in range(14)]
-    assert notes_of(recording(why=[], breaks=breaks))[10:] == ["It was interrupted 4 times more."]
+    assert notes_of(recording(reasons=[], breaks=breaks))[10:] == ["It was interrupted 4 times more."]

@@ -22,15 +22,15 @@ from media_app.av.merge.reading import survey_of, times_of
 from media_app.av.merge.survey import Survey, filled
 from media_app.av.normalize import normalize
 from media_app.av.probe import probe
-from media_app.av.recording import Why
+from media_app.av.recording import CopyReason
 from media_app.av.source import Source
 
 Tell = Callable[[float, str], None]  # percent, and what is being done
 
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent
 BREAK_SECONDS = 1.0  # that a file may say it is longer than its packets
-ROUNDED_SECONDS = 0.03  # by which a segment moves where the sound is copied
-NORMALIZED = frozenset({Why.BREAKS, Why.SIZES, Why.LATE, Why.TIMES})
+ROUNDED_SECONDS = 0.03  # maximum difference of a segment's length if the sound is copied
+NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES})
 
 
 @dataclass
@@ -116,13 +116,15 @@ class Merge:
         return clip
 
     def _on_one_clock(self, number: int, path: Path) -> Path:
-        """The clip, or its normalised copy where its clock breaks or its picture changes its size."""
+        """Return the path of the clip, or of a normalised copy if its clock breaks or its picture changes size."""
         facts = probe(path)
-        if NORMALIZED.isdisjoint(facts.recording.why):
+        if NORMALIZED.isdisjoint(facts.recording.reasons):
             return path
         folder = self.folder / f"normalized-{number}"
         folder.mkdir(exist_ok=True)
-        return normalize(path, folder, facts.recording.why, duration=facts.duration, program=lambda: self.program)[0]
+        return normalize(path, folder, facts.recording.reasons, duration=facts.duration, program=lambda: self.program)[
+            0
+        ]
 
     def _encoded(self, begin: float, part: float, message: str, share: float) -> None:
         self.tell(begin + part * share, message)
@@ -159,7 +161,7 @@ class Merge:
 
 
 def _check_lengths(clips: Sequence[Clip], segments: Sequence[Segment]) -> None:
-    """Raises :class:`ClipFailed` where a segment is not as long as its clip: a picture and a packet of sound may be."""
+    """Raise :class:`ClipFailed` if a segment differs from its clip by more than a picture and a packet of sound."""
     for clip, segment in zip(clips, segments, strict=True):
         wanted, found = float(clip.survey.seconds), segment.end - segment.start
         if abs(found - wanted) > ROUNDED_SECONDS + 1.5 / min(MAX_FPS, float(clip.source.facts.fps)):

@@ -12,7 +12,7 @@ from media_app.av.avcc import LENGTH_BYTES, Avcc
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 OTHER = -1  # a parameter set that nobody has announced
 UNSPECIFIED = 2  # of colours (ITU-T H.273)
-OUTLASTS = Fraction(1, 10)  # seconds of sound without a picture; less is cut off
+MIN_HELD = Fraction(1, 10)  # minimum seconds of sound without a picture for which a picture is held; less is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,18 @@ class Survey:
 
 
 def filled(survey: Survey) -> Survey:
-    """The same with the first picture shown from where the sound begins, and the last to where that ends."""
+    """Return the survey with the first picture shown from the sound's beginning and the last one to its end."""
     sound = survey.sound
     if sound is None or not sound.starts:
         return survey
     begin = max(survey.origin, sound.starts[0] * sound.base + sound.offset)
     first, end = survey.shown[0], (survey.shown[-1] + survey.last_length) * survey.base
-    if first * survey.base - begin > OUTLASTS:
+    if first * survey.base - begin > MIN_HELD:
         early = round(begin / survey.base)
         shown, decoded = [early, *survey.shown[1:]], [early if one == first else one for one in survey.decoded]
         held = first * survey.base - begin
         survey = replace(survey, shown=shown, decoded=decoded, held_first=held)
-    if sound.end + sound.offset - end > OUTLASTS:
+    if sound.end + sound.offset - end > MIN_HELD:
         last = round((sound.end + sound.offset) / survey.base) - survey.shown[-1]
         held = (last - survey.last_length) * survey.base
         survey = replace(survey, last_length=last, held_last=held)

@@ -73,7 +73,7 @@ def _summary(known: Known, final: Sequence[Interval]) -> str:
 
 
 def measured(known: Known, start: float, end: float, cuts: int = 0) -> words.Measured:
-    """What was measured between two moments. cuts: that were found in decoded frames."""
+    """Return the signals between two moments. cuts: number of cuts that were found in decoded frames."""
     part = known.moments.part(start, end)
     return words.Measured(
         sound=float(known.moments.sound[part].max()) / MOST,

@@ -29,7 +29,7 @@ from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.base.processes.child import BadRequest, Reports, answer
 
-ROUNDED_SECONDS = 0.05  # by which the sound may be longer than the picture
+ROUNDED_SECONDS = 0.05  # maximum seconds by which the sound may be longer than the picture
 FONT_PIXELS = 20  # of a font that can be scaled
 
 
@@ -78,7 +78,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
 
 def _is_copied(target: Path, export: Export, part: tuple[float, float], program: Ffmpeg, tell: Progress) -> bool:
-    """Copy a part of the one video of an export, where it has a picture at all of it."""
+    """Copy a part of the only video of an export. Return False if its picture does not cover the part."""
     frame = 1 / float(export.clock.fps)
     try:
         placed = cut(target, export.panes[0].source, [part], program, tell)

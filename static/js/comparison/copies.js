@@ -134,14 +134,14 @@ export class Copies {
   }
 
   /**
-   * Have a copy made of a video that this browser cannot play, and play it when it is there. Called for each failure.
+   * Request a copy of a video that this browser cannot play, and play it when it is ready.
    * @param {string} vod
    */
   async recover(vod) {
     const copy = this.copies.find((c) => c.vod_id === vod);
     if (!copy || this.#jobs.has(vod)) return;
     try {
-      // 409: the program itself reads a copy of it that is still being made.
+      // 409: the program is still making the normalised copy.
       const isPending = (await fetch(copy.stream_url, { method: "HEAD" })).status === 409;
       if (!isPending) this.#unplayable.add(vod);
       if (!isPending && copy.proxy_url) return void this.apply();

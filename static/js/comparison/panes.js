@@ -9,7 +9,7 @@ import * as format from "../base/format.js";
 export class Pane {
   #noteKey = "";
   /** Whether all videos are moved one by one. */ isOneByOne = false;
-  /** What is being done about a video that cannot be played: a sentence, or empty. */ remedy = "";
+  /** Sentence about the copy that is made of an unplayable video, or empty. */ remedy = "";
   /** Whether the offset field holds what somebody types, or nonsense that they have yet to mend. */
   #isTyping = false;
 

@@ -229,7 +229,7 @@ function once(target, names, patience) {
   });
 }
 
-/** Whether a browser plays its sound alone: it cannot decode the picture. @param {HTMLVideoElement} video */
+/** Return whether the browser plays only the sound because it cannot decode the picture. @param {HTMLVideoElement} video */
 function showsNothing(video) {
   return video.readyState >= HTMLMediaElement.HAVE_METADATA && video.videoWidth === 0;
 }
