@@ -31,7 +31,9 @@ def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_demo_overlaps_substantially_but_not_fully(seed: int) -> None:
-    a, b, c = demo_specs(seed)
+    found = demo_specs(seed)
+    a, b, c = sorted(found, key=lambda clip: clip.spec.start)
+    assert (found[0] is a) == (seed % 3 > 0)  # some comparisons begin before their first recording
     assert [float(clip.spec.fps) for clip in (a, b, c)] == pytest.approx([60, 30, 29.97], abs=0.001)
     assert len({clip.spec.style for clip in (a, b, c)}) == 3
     for other in (b, c):

@@ -14,6 +14,7 @@ from media_app.delivery.addresses import stream_url
 from media_app.delivery.sources import OpenFile, Pending, Request, find_stream
 from media_app.store import files as store
 from media_app.videos import receiving, services
+from media_app.videos.local import readable_path
 from media_app.videos.models import RenditionKind, Video
 from media_app.videos.reading import readable
 from media_app.videos.recordings import notes_of
@@ -138,6 +139,17 @@ def test_a_plain_one_has_none(owner: User, library: Library) -> None:
     with pytest.raises(DomainError) as info:
         request_rendition(video, "normalized")
     assert info.value.type.name == "invalid"
+
+
+def test_commands_read_a_copy_too(library: Library, twice: bytes, tmp_path: Path) -> None:
+    plain, odd = library.crew / "plain.mp4", tmp_path / "odd.ts"
+    odd.write_bytes(twice)
+    assert readable_path(plain, tmp_path / "copy")[0] == plain
+    path, video = readable_path(odd, tmp_path / "copy")
+    assert path.is_relative_to(tmp_path / "copy")
+    assert (path.read_bytes()[4:8], notes_of(video)) == (b"ftyp", BROKEN)
+    odd.write_bytes(b"G" + bytes(5000))
+    assert readable_path(odd, tmp_path / "copy")[0] == odd
 
 
 def test_a_replacement_has_a_copy_of_its_own(uploaded: Video) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from media_app.videos.local import readable_path
 from media_app.videos.taking_in import limits
 from sessions_app.analysis.actors import THUMBNAIL
 from sessions_app.analysis.params import PARAMS, Choice, Number
@@ -62,7 +63,8 @@ class AnalysisCommand(BaseCommand):
             writing_output(self.stderr, "What was made"),
             tempfile.TemporaryDirectory(prefix="vod-analysis-") as folder,
         ):
-            result = self._run(source, Path(folder), params, options)
+            path, _ = readable_path(source.resolve(), Path(folder, "copy"))
+            result = self._run(path, Path(folder), params, options)
             paths = self.keep(Path(folder), result["files"], options)
         if options["json"]:
             self.stdout.write(json.dumps({**result["data"], **paths}))

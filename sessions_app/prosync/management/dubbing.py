@@ -14,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from media_app.videos.local import readable_path
 from media_app.videos.services import probe
 from media_app.videos.taking_in import limits
 from sessions_app.prosync.engines.local import DUB
@@ -83,8 +84,9 @@ def dub(
     folder = Path(tempfile.mkdtemp(prefix=".vod-dub-", dir=output.parent))
     try:
         made = folder / "made.mp4"
+        source, _ = readable_path(video.resolve(), folder / "copy")
         request = {
-            "source": str(video.resolve()), "target": str(made.resolve()), "folder": str(folder.resolve()),
+            "source": str(source), "target": str(made.resolve()), "folder": str(folder.resolve()),
             "lines": [
                 {
                     "start": one.start, "end": one.end, "sound": str(lines[one.index].sound.resolve()), "mode": mode,
@@ -97,7 +99,7 @@ def dub(
         result = run_with_progress(
             DUB, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity,
             access=Access(
-                reads=[video.resolve(), *(line.sound.resolve() for line in lines)], writes=[folder.resolve()]
+                reads=[source, *(line.sound.resolve() for line in lines)], writes=[folder.resolve()]
             ),
         )  # fmt: skip
         if not made.exists():

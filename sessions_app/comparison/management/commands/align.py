@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs_app.context import default_limits
-from sessions_app.comparison.alignments import run_aligner
+from media_app.videos.local import readable_path
+from sessions_app.comparison.alignments import refuse_broken, run_aligner
 from sessions_app.comparison.models import MAX_VODS, MIN_VODS
 from vodplatform.base.errors import DomainError
 from vodplatform.base.processes.commands import Command as BaseCommand
@@ -57,13 +59,8 @@ class Command(BaseCommand):
         for name in names:
             if not Path(name).is_file():
                 raise CommandError(f"There is no file {name}.")
-        videos = [{"vod_id": str(index), "path": str(Path(name).resolve())} for index, name in enumerate(names)]
-        roi = {"vod_id": "0", **options["roi"]} if options["roi"] else None
-        request = {
-            "op": "align", "method": options["method"], "videos": videos, "roi": roi, "game": "auto",
-            "reader": settings.TIMER_READER, "evidence_dir": None,
-        }  # fmt: skip
-        result = self._run(request)
+        with tempfile.TemporaryDirectory(prefix="vod-align-") as folder:
+            result = self._align([Path(name).resolve() for name in names], Path(folder), options)
         answer = {
             "proposals": [
                 {
@@ -94,6 +91,22 @@ class Command(BaseCommand):
             self._print(answer, names, result.get("reference"))
         if answer["refused"]:
             sys.exit(REFUSED_EXIT)
+
+    def _align(self, paths: list[Path], folder: Path, options: dict[str, Any]) -> dict[str, Any]:
+        """Return the aligner's answer. folder: for normalised copies."""
+        try:
+            found = [readable_path(path, folder / str(index)) for index, path in enumerate(paths)]
+        except ChildError as exc:
+            raise CommandError(str(exc)) from exc
+        request = {
+            "op": "align", "method": options["method"],
+            "videos": [{"vod_id": str(index), "path": str(path)} for index, (path, _) in enumerate(found)],
+            "roi": {"vod_id": "0", **options["roi"]} if options["roi"] else None, "game": "auto",
+            "reader": settings.TIMER_READER, "evidence_dir": None,
+        }  # fmt: skip
+        result = self._run(request)
+        refuse_broken(result, {str(index): video for index, (_, video) in enumerate(found)})
+        return result
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         columns = (

@@ -1,0 +1,41 @@
+"""Media files that commands read by their path, without rows and jobs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from media_app.videos.models import Video
+from media_app.videos.services import probe
+from media_app.videos.taking_in import INGEST, limits
+from vodplatform.base.processes.process import Access, run_child
+
+NORMALIZE_SECONDS = 24 * 3600.0  # maximum time of a normalisation; the user of a command decides what is too long
+
+
+def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
+    """Return the path from which a file is read, the file's own or a normalised copy in ``folder``.
+
+    The video is not saved; it holds how the file was recorded. A file that cannot be read is returned as it is, so that
+    its reader reports the error. Raises :class:`vodplatform.base.processes.process.ChildError`.
+    """
+    facts: dict[str, Any] = probe([path])[0].get("facts") or {}
+    recording = facts.get("recording") or {}
+    if not recording.get("reasons"):
+        return path, Video()
+    folder.mkdir(exist_ok=True)
+    request = {
+        "source": str(path), "folder": str(folder), "tasks": [{"do": "normalized"}], "threads": settings.CHILD_THREADS
+    }  # fmt: skip
+    made: list[dict[str, Any]] = []
+    run_child(
+        INGEST, stdin=json.dumps(request).encode(), limits=limits(NORMALIZE_SECONDS),
+        on_message=lambda message: made.extend([message["made"]] if "made" in message else []),
+        access=Access(reads=[path], writes=[folder]),
+    )  # fmt: skip
+    if not made:
+        return path, Video(recording=recording)
+    return folder / "normalized" / made[0]["files"]["video"], Video(recording=made[0]["recording"])
