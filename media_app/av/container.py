@@ -89,14 +89,14 @@ def _opened(file: str | RangedFile) -> av.container.InputContainer:
 
 
 def first_video(container: av.container.InputContainer) -> VideoStream:
-    """The video track that a player would show: the first that is no cover picture.
+    """The video track that a player would show: the first default one that is no cover picture, else the first.
 
     Raises :class:`MediaError` when there is none or no decoder for it.
     """
     tracks = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     if not tracks:
         raise MediaError(MediaError.NO_PICTURE, "There is no picture in this file.")
-    track = tracks[0]
+    track = next((one for one in tracks if one.disposition & one.disposition.default), tracks[0])
     context: Any = track.codec_context
     if context is None or not context.is_decoder:
         raise MediaError(MediaError.CODEC, "The video track uses a codec that this server cannot decode.")

@@ -36,10 +36,13 @@ MP4_PICTURES = {
 MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # codecs that browsers play from an MP4
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
-FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska"}  # FFmpeg's names
+# Sound codecs of the intermediate file; Matroska would round timestamps to milliseconds.
+MOV_SOUNDS = MP4_SOUNDS | {"ac3", "eac3", "mp2", "alac", "pcm_s16le", "pcm_s24le"}
+FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}  # FFmpeg's names
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
-MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}}
+MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
+MAX_PACKET = 2  # maximum seconds of a packet of sound; an MP4 counts a jump as the duration of the packet before it
 COPY_SHARE = 0.25  # share of the progress that copying takes if encoding follows
 
 
@@ -72,13 +75,18 @@ def normalize(
             made = own / f"normalized.{suffix}"
             if CopyReason.TIMES in reasons:
                 made = source
-                for _ in scan.packets():
-                    pass
             elif encodes_picture or encodes_sound:
-                made = own / "between.mkv"
-                _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
+                fits_mov = picture in MP4_PICTURES and MOV_SOUNDS.issuperset(sounds)
+                made = own / ("between.mov" if fits_mov else "between.mkv")
+                try:
+                    _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
+                except ValueError:  # no container of ours carries the codec: ffmpeg reads the original
+                    made = source
             else:
                 _remux(scan, streams, made, size=container.size, report=report)
+            if made == source:
+                for _ in scan.packets():
+                    pass
             recording = scan.recording(reasons, duration)
             changes_size = CopyReason.SIZES in recording.reasons
             if encodes_picture or encodes_sound or changes_size:
@@ -120,22 +128,27 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 
 
 class _Sound:
-    """Timestamps of the sound in the output. first: time of the first packet that is kept, in seconds."""
+    """Timestamps of the sound in the output. first: time of the first packet that is kept, in seconds.
+
+    Players put packets one behind the other and ignore small gaps and overlaps. A packet that mostly overlaps the one
+    before it is left out, and others follow without an overlap, so that the sound stays beside its picture.
+    """
 
     def __init__(self, made: Stream, first: float) -> None:
         self._made = made
         self._first = first
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
-        self._last: int | None = None
+        self._end: int | None = None
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
-        packet = placed.packet
-        if placed.time < self._first:
+        packet, stamp = placed.packet, round(placed.time / self._base)
+        seconds = (packet.duration or 0) * (packet.time_base or 0)
+        length = round(seconds / self._base) if seconds < MAX_PACKET else 0
+        if placed.time < self._first or (self._end is not None and stamp + length / 2 < self._end):
             return
-        stamp = round(placed.time / self._base)
-        if self._last is not None and stamp <= self._last:
-            stamp = self._last + 1
-        self._last = stamp
+        if self._end is not None and stamp - self._end < length / 2:
+            stamp = self._end
+        self._end = stamp + max(1, length)
         packet.stream, packet.time_base, packet.pts, packet.dts = self._made, self._base, stamp, stamp
         yield packet
 

@@ -37,6 +37,7 @@ TIMING_PACKETS = 600
 VFR_JITTER = 0.1  # of a frame: more than any container's rounding
 RATE_ROUNDING = Fraction(1, 5000)  # a fifth of what parts 30 from 29.97
 RATE_ERROR = Fraction(1, 4)  # of a frame, over the whole file
+RATE_HOLES = 0.005  # minimum share by which the mean rate differs if pictures are missing
 RATE_DENOMINATOR = 1_000_000
 VFR_SHARE = 0.01  # one lost frame in a long recording does not make its rate variable
 
@@ -171,6 +172,9 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
+        # The mean counts the time without pictures, too.
+        steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
+        rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
         raise MediaError(MediaError.UNREADABLE, "The file does not say how long it is, and no frame tells.")
     if duration > limits.max_seconds:

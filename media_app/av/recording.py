@@ -38,7 +38,8 @@ SCAN_SECONDS = 10.0  # maximum time to scan a file while a user waits
 MAX_KEYFRAMES = 2000  # keyframes whose heads are read; of a longer file only every n-th
 HEAD_BYTES = 1024  # size of the head of a keyframe, which holds its parameter sets
 MAX_SETS = 64  # maximum different parameter sets that are decoded for the size of their picture
-MISSING_SECONDS = 1.0  # minimum difference between the claimed and the real duration that is reported
+MISSING_SECONDS = 0.5  # minimum difference between the claimed and the real duration that is reported
+MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 262_144, 0.05  # unread end of a file up to which it counts as complete
 UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}  # mask, shift and types of sequence parameter sets
 
 
@@ -117,17 +118,13 @@ def _reasons_of_head(container: InputContainer, video: VideoStream) -> Iterator[
 
 
 def _needs_scan(container: InputContainer, video: VideoStream) -> bool:
-    """Return whether only the packets show breaks and sizes: without an index, with a gap in it, with VP8 or VP9."""
+    """Return whether only the packets show breaks, sizes and a missing end."""
     formats = container.format.name.split(",")
     if "ogg" in formats:
         return False
-    if video.codec_context.codec.canonical_name in ("vp8", "vp9"):
-        return True
     if "matroska" in formats:
-        # FFmpeg reads the index at the first seek. The second seek returns to the beginning.
-        container.seek(int(container.duration or 0))
-        container.seek(min(0, container.start_time or 0))
-    elif not video.frames or len(video.index_entries) < video.frames:
+        return True  # its index lists keyframes only
+    if not video.frames or len(video.index_entries) < video.frames:
         return True  # a fragmented MP4
     stamps = sorted(entry.timestamp for entry in video.index_entries)
     base = video.time_base or Fraction(1, 1000)
@@ -177,7 +174,10 @@ class PacketScan:
         origin = float(max(start, presentation_origin(container)))
         self._unroller = Unroller(streams, origin=origin, is_stream=is_stream)
         self._sizes = _PictureSizes(streams[0])
+        # Other formats than streams count their duration from the beginning of their clock.
+        self._cut_off = 0.0 if is_stream else max(0.0, origin)
         self._is_complete = False
+        self._position = 0
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
@@ -189,6 +189,7 @@ class PacketScan:
         for placed in self._unroller.place(self._demuxed()):
             if placed.packet.stream is self._streams[0]:
                 self._sizes.add(placed.packet)
+            self._position = max(self._position, placed.packet.pos or 0)
             yield placed
         self._is_complete = True
 
@@ -203,7 +204,7 @@ class PacketScan:
         unroller, found = self._unroller, list(reasons)
         for reason, applies in (
             (CopyReason.BREAKS, bool(unroller.breaks)), (CopyReason.SIZES, len(self.sizes) > 1),
-            (CopyReason.CUT, unroller.is_cut),
+            (CopyReason.CUT, unroller.is_cut or self._misses_end(claimed)),
         ):  # fmt: skip
             if applies and reason not in found:
                 found.append(reason)
@@ -219,10 +220,25 @@ class PacketScan:
             breaks=tuple(unroller.breaks),
             sizes=tuple(self.sizes),
             clock_start=start if CopyReason.LATE in found else 0.0,
-            claimed_duration=claimed if is_short and claimed > unroller.end + MISSING_SECONDS else None,
+            claimed_duration=claimed if is_short and claimed > self._end_on_file + MISSING_SECONDS else None,
             picture_end=ends[0],
             sound_end=sound_end,
             is_complete=self._is_complete,
+        )
+
+    @property
+    def _end_on_file(self) -> float:
+        return self._unroller.end + self._cut_off
+
+    def _misses_end(self, claimed: float) -> bool:
+        """Return whether a complete scan ended before the end of the file, or before the duration that it claims."""
+        if not self._is_complete or self._unroller.breaks:
+            return False
+        others = len(self._container.streams) > len(self._streams)  # subtitles may end last
+        is_indexed = "mov" in self._container.format.name
+        unread = self._container.size - self._position
+        return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
+            unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size
         )
 
 

@@ -25,7 +25,9 @@ MAX_GAP = 10.0  # maximum seconds without packets; longer ones are breaks, as fo
 MAX_STILL = 1800.0  # the same for the picture of a file without sound, which may show a still screen
 SOUND_TAIL = 0.1  # maximum seconds of sound behind the last picture that are dropped at a break
 NEAR_BREAK = 5.0  # maximum seconds between the breaks of two tracks that belong together
+STEP_SECONDS = 1.0  # maximum seconds from a small step back of the sound to the picture's break that explains it
 OVERLAP = 0.5  # maximum seconds of sound that a transport stream repeats at a joint
+NEW_BREAK = 0.5  # minimum seconds between two breaks that are reported
 SAME_MOMENT = 0.0006  # maximum difference of two timestamps in seconds that are equal before rounding to milliseconds
 PICTURE_SECONDS = Fraction(1, 30)  # duration of a picture whose rate is unknown
 SOUND_SECONDS = 0.02  # duration of a packet of sound that does not say it
@@ -181,6 +183,8 @@ class Unroller:
             steps = sorted(b - a for a, b in pairwise(sorted(stamp for _, stamp in own)) if b > a)
             if usual := durations or steps:
                 track.packet_seconds = usual[len(usual) // 2]
+            if track.is_picture and any(packet.is_keyframe for packet, _ in own):
+                track.first_stamp = None  # pictures before the first keyframe cannot be decoded
 
     def _next(self) -> PlacedPacket | None:
         track, packet, stamp = self._ahead.popleft()
@@ -196,8 +200,8 @@ class Unroller:
             return True
         others = [other for other in self._tracks.values() if other is not track]
         if track.steps_back(stamp, track.last_stamp):
-            # Without a break of the picture the sound only repeats itself.
-            return any(other.breaks > track.breaks or self._next_break(other) is not None for other in others)
+            # Without a break of the picture at the same time the sound only repeats itself.
+            return any(other.breaks > track.breaks or self._breaks_near(other, track.last_stamp) for other in others)
         if not track.jumps(stamp, track.last_stamp):
             return False
         if any(other.breaks > track.breaks for other in others):
@@ -219,6 +223,10 @@ class Unroller:
                     return False
                 at = max(at, stamp)
         return middle < at < high
+
+    def _breaks_near(self, track: _Track, stamp: float) -> bool:
+        found = self._next_break(track)
+        return found is not None and abs(found[0] - stamp) <= STEP_SECONDS
 
     def _next_break(self, track: _Track, *, any_step: bool = False) -> tuple[float, float] | None:
         """Return the timestamps before and behind a track's next break in the buffer.
@@ -265,6 +273,8 @@ class Unroller:
         track.breaks = max(other.breaks for other in self._tracks.values()) + 1
         jump = stamp - before - track.packet_seconds
         name = "video" if track.is_picture else "audio"
+        if self.breaks and chosen + min(starts) - self.breaks[-1].at < NEW_BREAK:
+            return
         self.breaks.append(Break(chosen + min(starts), jump if jump > 0 else None, name if is_alone else ""))
 
     def _first_shown(self, track: _Track, packet: Packet[Any], stamp: float) -> float:

@@ -36,6 +36,8 @@ from vodplatform.base.processes.waiting_room import WaitingRoom
 MAX_ALIGNMENTS = 20  # that a session keeps
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+# Reasons of refusals that a break of the recording explains.
+UNEXPLAINED = ("sound_unrelated", "sound_uncertain", "sound_agrees_in_part", "no_overlap", "no_common_clock")
 BROKEN = "not_one_recording"  # reason of the refusal of an interrupted recording, here and by sound
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
@@ -227,6 +229,15 @@ def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
         refusal = {name: found[name] for name in ("vod_id", "readings", "evidence", "findings")}
         result["refused"] = [*(result.get("refused") or []), {**refusal, "reason": BROKEN, "message": message}]
     result["proposals"] = kept
+    for refusal in result.get("refused") or []:
+        vod_id = refusal["vod_id"]
+        broken = next((one for one in (vod_id, reference) if one and videos[one].recording.get("breaks")), None)
+        if broken is not None and refusal["reason"] in UNEXPLAINED:
+            note = notes_of(videos[broken])[0]
+            refusal |= {
+                "reason": BROKEN,
+                "message": f"{vod_id}: {broken} is not in one piece. {note} Compare the parts.",
+            }
 
 
 def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:

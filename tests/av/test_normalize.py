@@ -77,9 +77,28 @@ def amid_a_fragment(folder: Path) -> Odd:
     return Odd(cut_short(odd.path, 0.77), odd.holds, odd.why)
 
 
-def sized(folder: Path) -> Odd:
+def sized(folder: Path, suffix: str = "mp4") -> Odd:
     clips = two(folder, size=(320, 180))
-    return Odd(joined(folder, clips, suffix="mp4"), clips, {"sizes"}, size=(320, 180))
+    return Odd(joined(folder, clips, suffix=suffix), clips, {"sizes"}, size=(320, 180))
+
+
+def one_behind_another(folder: Path) -> Odd:
+    clips = two(folder)
+    parts = [convert(clip.path, folder / f"part-{clip.number}.mkv", "-c", "copy").read_bytes() for clip in clips]
+    (folder / "whole.mkv").write_bytes(b"".join(parts))
+    return Odd(folder / "whole.mkv", clips, {"breaks"}, None)
+
+
+def without_its_end(folder: Path) -> Odd:
+    odd = single(folder, "mkv", "-c", "copy", why={"cut"})
+    return Odd(cut_short(odd.path, 0.77), odd.holds, odd.why)
+
+
+def between_keyframes(folder: Path) -> Odd:
+    clip = statement(folder, 1, seconds=4.0, video=B_FRAMES)
+    stream = convert(clip.path, folder / "whole.ts", "-c", "copy").read_bytes()
+    (folder / "odd.ts").write_bytes(stream[len(stream) // 5 + 77 :])
+    return Odd(folder / "odd.ts", [clip], {"container"})
 
 
 def sized_vp8(folder: Path) -> Odd:
@@ -89,6 +108,12 @@ def sized_vp8(folder: Path) -> Odd:
     listed.write_text("".join(f"file {part.name}\n" for part in parts))
     whole = convert(None, folder / "whole.webm", "-f", "concat", "-i", str(listed), "-c", "copy")
     return Odd(whole, clips, {"sizes"}, size=(320, 180))
+
+
+def played(path: Path) -> np.ndarray:
+    """The sound as players give it: packet behind packet, whatever their timestamps."""
+    with av.open(str(path)) as container:
+        return np.concatenate([frame.to_ndarray()[0] for frame in container.decode(audio=0)])
 
 
 MAKERS: dict[str, Callable[[Path], Odd]] = {
@@ -109,7 +134,10 @@ MAKERS: dict[str, Callable[[Path], Odd]] = {
     "AVI with B-frames": lambda f: single(f, "avi", "-c", "copy", why={"container", "times"}),
     "amid a fragment": amid_a_fragment,
     "H.264 of two sizes": sized,
-    "VP8 of two sizes": sized_vp8,
+    "H.264 of two sizes in Matroska": lambda f: sized(f, "mkv"),
+    "two files in one": one_behind_another,
+    "without its end": without_its_end,
+    "between keyframes": between_keyframes,
 }  # fmt: skip
 
 
@@ -129,6 +157,9 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     assert [path.name for path in (tmp_path / "made").iterdir()] == [made.name]
     pictures, sound = shown(made), heard(made)
     numbers = [number for clip in odd.holds for number in clip.numbers]
+    if name == "between keyframes":
+        numbers = numbers[-len(pictures) :]
+        assert 60 < len(pictures) < 100
     if "cut" in odd.why:
         assert 60 < len(pictures) < 100
         assert recording.claimed_duration is None or recording.claimed_duration > recording.duration + 1
@@ -141,9 +172,9 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     assert max(steps) < 0.15
     # What is heard belongs to what is seen.
     for clip in odd.holds:
-        first = next(time for time, number in pictures if number == clip.numbers[0])
-        wanted = noise(clip.number, 2 * 48_000)[0]
+        first, number = next(one for one in pictures if one[1] >= clip.numbers[0])
         begin = first if "times" not in odd.why else 0.0
+        wanted = noise(clip.number, 4 * 48_000)[0][round((number - clip.numbers[0]) * FRAME * 48_000) :][:96_000]
         assert lag(sound, begin, wanted) == pytest.approx(0, abs=0.025)
     again = probe(made)
     assert not again.recording.reasons
@@ -206,3 +237,23 @@ def test_pictures_keep_their_own_ticks(tmp_path: Path) -> None:
     decoded = [packet.dts for packet in packets if packet.dts is not None]
     assert decoded == sorted(set(decoded))
     assert all(packet.pts >= packet.dts for packet in packets if packet.pts is not None and packet.dts is not None)
+
+
+def test_over_many_breaks_the_sound_stays_beside_its_picture(tmp_path: Path) -> None:
+    clips = [statement(tmp_path, number, seconds=1.0) for number in range(1, 9)]
+    odd = joined(tmp_path, clips)
+    made, recording = normalize(odd, tmp_path, ["container"], duration=8.0)
+    assert len(recording.breaks) == 7
+    pictures, sound = shown(made), played(made)
+    for clip in clips:
+        first = next(time for time, number in pictures if number == clip.numbers[0])
+        assert lag(sound, first, noise(clip.number, 40_000)[0]) == pytest.approx(0, abs=0.035)
+
+
+def test_a_codec_that_no_container_of_ours_carries_is_encoded(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=2.0)
+    odd = convert(clip.path, tmp_path / "odd.wmv", "-c:v", "msmpeg4v2", "-c:a", "wmav2")
+    made, recording = normalize(odd, tmp_path, probe(odd).recording.reasons, duration=2.0)
+    facts = probe(made)
+    assert (recording.reasons, facts.codec, facts.audio_tracks[0].codec) == (("container",), "h264", "aac")
+    assert facts.duration == pytest.approx(2.0, abs=0.15)

@@ -91,7 +91,7 @@ def test_what_follows_a_break_is_joined(second: int, jump: float | None, late: i
 
 
 @given(
-    parts=st.lists(st.tuples(st.integers(20, 100), st.integers(0, 90_000_000)), min_size=2, max_size=11),
+    parts=st.lists(st.tuples(st.integers(30, 100), st.integers(0, 90_000_000)), min_size=2, max_size=11),
     late=st.integers(0, 700),
 )
 def test_ten_breaks_move_picture_and_sound_alike(parts: list[tuple[int, int]], late: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import ffmpeg  # type: ignore[import-untyped]
 
-from media_app.av.container import MediaError, first_video, open_media
+from media_app.av.container import MediaError, demux, first_video, open_media
 from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track, run
 from media_app.av.rungs import SOUND_BITS, SOUND_RATE, picture_of
 from media_app.av.source import Progress, Source
@@ -26,6 +26,7 @@ SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
 SEEKABLE = frozenset({"mov", "matroska"})  # whose index tells where keyframes are; others are read from their beginning
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz, of which two are in nearly any ratio
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # of an export; by which its sound may be off at its end
+ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets of a file by which exact timestamps are told from rounded ones
 NEAR_FRAME = 5e-4  # seconds
 CLOCK_LETTERS = 1 / 22  # of the height of the picture
 
@@ -211,12 +212,24 @@ def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
 
 
 def _uncertainty(source: Source) -> float:
-    """Seconds by which timestamps may be rounded: half a tick where frames do not last whole ones."""
+    """Return by how many seconds timestamps may be rounded.
+
+    That is half a tick if frames do not last whole ticks. It is more if the first frames are not at the places of their
+    rate, because another program has rounded their times to milliseconds.
+    """
+    fps = source.facts.fps
     with open_media(source.path) as container:
-        tick = first_video(container).time_base or Fraction(0)
-    if not tick or (not source.facts.is_vfr and (1 / source.facts.fps / tick).denominator == 1):
+        video = first_video(container)
+        tick = video.time_base or Fraction(0)
+        stamps = [packet.pts for packet, _ in zip(demux(container, video), range(ROUNDING_PACKETS), strict=False)]
+    if not tick:
         return 0.0
-    return min(1e-3, float(tick)) / 2
+    if source.facts.is_vfr or (1 / fps / tick).denominator != 1:
+        return min(1e-3, float(tick)) / 2
+    first = min((stamp for stamp in stamps if stamp is not None), default=0)
+    places = [(stamp - first) * tick * fps for stamp in stamps if stamp is not None]
+    off = max((abs(float(place - round(place)) / float(fps)) for place in places), default=0.0)
+    return 0.0 if off < EXACT_SECONDS else min(1e-3, 1 / (4 * float(fps)))
 
 
 def _apart(arrangement: Arrangement, shown: Sequence[Any]) -> Any:
