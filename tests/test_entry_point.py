@@ -22,9 +22,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("word", ["--version", "version"])
-def test_the_version_is_told_without_settings(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str
-) -> None:
+def test_version_without_setup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str) -> None:
     monkeypatch.setattr(sys, "argv", ["manage.py", word])
     entry.main()
     assert capsys.readouterr().out == f"{sentence()}\n"

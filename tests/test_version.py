@@ -57,9 +57,7 @@ class TestCommit:
         assert commit_in(checkout, monkeypatch, "0123456789abcdef" * 2) == "0123456789ab"
 
     @pytest.mark.parametrize("head", [None, "ref: refs/heads/none", "nonsense", "\xff"])
-    def test_nobody_knows_and_nothing_fails(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str | None
-    ) -> None:
+    def test_unknown_and_nothing_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str | None) -> None:
         if head is not None:
             (tmp_path / ".git").mkdir()
             (tmp_path / ".git" / "HEAD").write_bytes(head.encode("latin-1"))

@@ -61,9 +61,7 @@ def test_the_list_has_each_browser_and_the_own_one_first(two: tuple[Client, Clie
         assert client.session.session_key not in shown
 
 
-def test_one_is_ended_and_the_others_stay_until_all_others_are_ended_at_once(
-    two: tuple[Client, Client], owner: User, other: User
-) -> None:
+def test_one_is_ended_and_then_all_others_at_once(two: tuple[Client, Client], owner: User, other: User) -> None:
     here, there = two
     third, foreign = signed_in(owner), signed_in(other)
     browser = re.findall(r'name="browser" value="(\w+)"', browsers(here).split("Safari")[1])[0]

@@ -168,9 +168,7 @@ class TestRefusals:
             head = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
             self.refused(f"{head}.")
 
-    def test_one_that_was_changed_or_is_of_another_kind_or_signed_with_another_key_does_not(
-        self, owner: User, admin_person: User
-    ) -> None:
+    def test_a_changed_one_another_kind_or_another_key_does_not(self, owner: User, admin_person: User) -> None:
         pair = pair_of()
         head, _, mac = pair["access"].split(".")
         claims = json.dumps({**claims_of(pair["access"]), "sub": str(admin_person.pk)}).encode()

@@ -124,16 +124,12 @@ class TestChanging:
         ],
         ids=lambda fields: str(fields)[:50],
     )  # fmt: skip
-    def test_a_bad_field_is_refused_and_nothing_changes(
-        self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any]
-    ) -> None:
+    def test_bad_fields_refused(self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any]) -> None:
         assert refused(api.patch("/api/v1/me", fields), 400, "invalid")["errors"]
         assert me(owner) == before
 
     @pytest.mark.full
-    def test_a_picture_is_kept_here_made_small_and_shown_to_whom_is_signed_in(
-        self, api: Api, owner: User, other: User, before: dict[str, Any], client: Client
-    ) -> None:
+    def test_picture_is_kept(self, api: Api, owner: User, other: User, before: dict[str, Any], client: Client) -> None:
         found, pictures = [], []
         for colour in (10, 200):
             sent = cv2.imencode(".jpg", np.full((1500, 3000, 3), colour, np.uint8))[1].tobytes()
@@ -157,9 +153,7 @@ class TestChanging:
         refused(client.get(found[1]), 404, "not_found")
 
     @pytest.mark.full
-    def test_an_address_takes_the_place_of_a_picture_and_what_is_no_picture_changes_nothing(
-        self, api: Api, owner: User, before: dict[str, Any]
-    ) -> None:
+    def test_an_address_replaces_a_picture_a_bad_one_not(self, api: Api, owner: User, before: dict[str, Any]) -> None:
         sent = base64.b64encode(cv2.imencode(".jpg", np.zeros((40, 40, 3), np.uint8))[1].tobytes()).decode()
         kept = api.patch("/api/v1/me", {"picture": sent}).json()["avatar_url"]
         for wrong, kind in ((base64.b64encode(b"<svg>").decode(), "not_a_picture"), ("%%%", "invalid"), (7, "invalid")):

@@ -62,9 +62,7 @@ class TestSigningIn:
         assert not is_signed_in(browser)
 
     @pytest.mark.parametrize(("name", "password"), [("owner", "not mine"), ("OWNER", PASSWORD)])
-    def test_a_wrong_password_or_another_case_is_kept_without_it(
-        self, browser: Client, owner: User, name: str, password: str
-    ) -> None:
+    def test_a_failed_sign_in_keeps_no_password(self, browser: Client, owner: User, name: str, password: str) -> None:
         assert browser.post("/login", {"username": name, "password": password}).status_code == 200
         assert actions() == [("sign_in.failed", "")]
         assert password not in str(AuditEntry.objects.values().get())
@@ -178,9 +176,7 @@ class TestSigningUp:
         assert "Too many accounts were made from your network. Try again in" in html_of(response)
         assert set(User.objects.values_list("username", flat=True)) == {"ada", "ben"}
 
-    def test_of_two_who_take_one_name_at_once_the_second_is_told(
-        self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_one_name_twice_at_once(self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         # Between the form's check and the row there is a moment; the constraint is what holds then.
         monkeypatch.setattr(User, "clean", lambda self: None)
         monkeypatch.setattr("django.contrib.auth.forms.UserCreationForm.clean_username", lambda self: "OWNER")
@@ -249,9 +245,7 @@ class TestAccountPage:
         assert context["usage"]["storage_bytes"] == 77
         assert context["limits"]["max_concurrent_jobs"] == 4
 
-    def test_it_takes_as_many_queries_for_many_tokens_as_for_one(
-        self, browser: Client, owner: User, django_assert_max_num_queries: Any
-    ) -> None:
+    def test_queries_of_many_tokens(self, browser: Client, owner: User, django_assert_max_num_queries: Any) -> None:
         browser.force_login(owner)
         for _ in range(30):
             make_key(owner)

@@ -71,7 +71,7 @@ async def nothing_left(media: Path) -> None:
 
 @pytest.mark.parametrize("url", [URL, "/analyze/highlights", "/analyze/workout"])
 @pytest.mark.parametrize(("name", "type_"), [("truncated.mp4", "file_incomplete"), ("sound.mp4", "no_video")])
-async def test_what_can_be_seen_to_be_of_no_use_is_refused_at_once(
+async def test_useless_file(
     key: str, media: Path, clips: Path, tmp_path: Path, url: str, name: str, type_: str
 ) -> None:
     write_sound(tmp_path / "sound.mp4")
@@ -216,9 +216,7 @@ class TestWaiting:
         body = answer.refused(422, "analysis_failed")
         assert (body["error"], body["message"]) == ("Analysis failed", "There is no picture.")
 
-    async def test_a_video_that_is_more_work_than_the_plan_allows_is_not_begun(
-        self, key: str, pipeline: Pipeline, settings: Any
-    ) -> None:
+    async def test_more_work_than_the_plan_allows_is_refused(self, key: str, pipeline: Pipeline, settings: Any) -> None:
         free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": 0}
         settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
         log = pipeline("say(result={'data': DATA, 'files': {}})")

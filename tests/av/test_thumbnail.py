@@ -114,9 +114,7 @@ def test_a_page_in_a_pictures_clothes_is_pixels_or_refused(suffix: str, tmp_path
 
 
 @given(st.sampled_from(sorted(KINDS)), st.integers(0, 400), st.binary(max_size=8))
-def test_damage_is_refused_or_read(
-    tmp_path_factory: pytest.TempPathFactory, suffix: str, at: int, noise: bytes
-) -> None:
+def test_damage_refused_or_read(tmp_path_factory: pytest.TempPathFactory, suffix: str, at: int, noise: bytes) -> None:
     folder = tmp_path_factory.getbasetemp()
     content = encoded(suffix, picture(64, 48))
     at = min(at, len(content))

@@ -81,9 +81,7 @@ def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, 
         pytest.param("a broken mark", "belongs to installation unknown", id="broken"),
     ],
 )
-def test_who_has_another_database_or_store_is_refused(
-    row: Installation, settings: Any, tmp_path: Path, wrong: str, says: str
-) -> None:
+def test_a_wrong_database_or_store(row: Installation, settings: Any, tmp_path: Path, wrong: str, says: str) -> None:
     match wrong:
         case "copy":
             copied_database()
@@ -199,9 +197,7 @@ class TestProcesses:
             health.ask_own_storage()
 
     @pytest.mark.django_db(transaction=True)
-    def test_without_storage_none_is_refused(
-        self, row: Installation, signals: list[int], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_storage_may_be_away(self, row: Installation, signals: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(installation, "_read_mark", raise_unavailable)
         with pytest.raises(StoreUnavailable):
             installation.check()
@@ -229,9 +225,7 @@ class TestCommands:
                 call_command(*words)
         assert poster.exists()
 
-    def test_expire_touches_no_file_while_storage_is_away(
-        self, row: Installation, poster: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_expire_waits_for_storage(self, row: Installation, poster: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr(installation, "check", raise_unavailable)
             with pytest.raises(CommandError, match="storage does not answer"):

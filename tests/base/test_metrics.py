@@ -198,9 +198,7 @@ class TestRows:
         assert started and started > 1_600_000_000
         assert resident and 10_000_000 < resident < total
 
-    def test_many_rows_take_no_more_queries(
-        self, scraper: Api, owner: User, django_assert_max_num_queries: Callable[[int], Any]
-    ) -> None:
+    def test_query_count(self, scraper: Api, owner: User, django_assert_max_num_queries: Callable[[int], Any]) -> None:
         for _ in range(30):
             make_job(owner)
         with django_assert_max_num_queries(32):
@@ -208,7 +206,7 @@ class TestRows:
 
 
 class TestRequests:
-    def test_each_is_counted_under_its_template_and_none_can_make_new_series(
+    def test_series_are_templates(
         self, scraper: Api, anonymous: Api, api: Api, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*args: Any) -> None:
@@ -277,9 +275,7 @@ class TestBadDays:
         assert value(samples, "vod_storage_used_bytes") == 5
         assert value(samples, "vod_jobs", kind="half", status="done") is None
 
-    def test_a_lost_database_costs_only_what_is_read_from_it(
-        self, scraper: Api, anonymous: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    def test_lost_database(self, scraper: Api, anonymous: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         # The test keeps its connection. No server listens at port 1.
         gone = {"HOST": "127.0.0.1", "PORT": 1} if connection.vendor == "postgresql" else {"NAME": str(tmp_path / "x")}
         for name, setting in gone.items():

@@ -52,9 +52,7 @@ def install(folder: Path, name: str, says: str) -> str:
         ({}, "Redis 6.2.14"),
     ],
 )
-def test_a_supported_release_of_path_comes_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], expected: str
-) -> None:
+def test_path_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], expected: str) -> None:
     for name, says in programs.items():
         install(tmp_path, name, says)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -125,9 +125,7 @@ NOT_READY = {
         *(("1.0.0", reason) for reason in NOT_READY),
     ],
 )  # fmt: skip
-def test_it_refuses_a_version_that_is_not_the_next_and_a_tree_that_is_not_ready(
-    repository: Repository, version: str, reason: str
-) -> None:
+def test_it_refuses_a_wrong_version_and_an_unready_tree(repository: Repository, version: str, reason: str) -> None:
     if version == "1.0.0":
         NOT_READY[reason](repository)
     before = repository.git("status", "--porcelain"), repository.git("rev-parse", "HEAD")

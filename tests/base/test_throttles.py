@@ -115,9 +115,7 @@ class TestRequests:
         assert base.THROTTLES_ON
 
     @pytest.mark.parametrize("off", ["view", "all"])
-    def test_nothing_is_counted_where_it_is_switched_off(
-        self, api: Api, settings: Any, monkeypatch: pytest.MonkeyPatch, off: str
-    ) -> None:
+    def test_nothing_counts_when_off(self, api: Api, settings: Any, monkeypatch: pytest.MonkeyPatch, off: str) -> None:
         if off == "view":
             monkeypatch.setattr("jobs_app.api.JobViewSet.throttle_scope", None)
         settings.THROTTLES_ON = off == "view"

@@ -203,9 +203,7 @@ class TestEdit:
         assert (fresh.title, fresh.description) == ("Mine", "New")
 
     @pytest.mark.parametrize("mine", [{"title": "Mine"}, {"is_hidden": "on", "reason": REASON}])
-    def test_an_edit_and_hiding_do_not_stand_against_each_other(
-        self, client: Client, admin_person: User, video: Video, mine: dict[str, str]
-    ) -> None:
+    def test_edit_beside_hiding(self, client: Client, admin_person: User, video: Video, mine: dict[str, str]) -> None:
         form = form_of(client, page_of(video)) | mine
         theirs = {"is_hidden": True} if "title" in mine else {"title": "Mine"}
         services.edit(video.pk, theirs, admin_person)
@@ -290,9 +288,7 @@ class TestActions:
             ("unfeature", {"is_featured": True}, {"is_featured": False}, "video.unfeature"),
         ],
     )
-    def test_they_change_all_that_were_chosen(
-        self, client: Client, moderator: User, action: str, before: Any, after: Any, noted: str
-    ) -> None:
+    def test_actions(self, client: Client, moderator: User, action: str, before: Any, after: Any, noted: str) -> None:
         videos = [make_catalogue_video(moderator, title=f"v{number}", **before) for number in range(3)]
         act(client, action, *videos[:2])
         name, value = next(iter(after.items()))
@@ -398,9 +394,7 @@ class TestReports:
             row.refresh_from_db()
             assert (row.settled_by, row.outcome) == (other, "Theirs")
 
-    def test_who_comes_too_late_by_a_moment_is_told_too(
-        self, client: Client, other: User, video: Video, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_moment_late(self, client: Client, other: User, video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
         row, settle = reported(video, other), moderation.settle_report
         form = form_of(client, f"{REPORTS}{row.pk}/change/") | {"outcome": "Mine"}
 

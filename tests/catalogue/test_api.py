@@ -326,9 +326,7 @@ class TestDelete:
             assert not model.objects.exists()
 
     @pytest.mark.parametrize("fields", [{}, {"deleted_at": Now()}])
-    def test_for_good_whatever_comparisons_show_it(
-        self, admin_api: Api, moderator: User, owner: User, fields: dict[str, Any]
-    ) -> None:
+    def test_for_good_if_compared(self, admin_api: Api, moderator: User, owner: User, fields: dict[str, Any]) -> None:
         video = make_catalogue_video(moderator)
         make_session(owner, videos=[video, make_video(owner)])
         Video.objects.filter(pk=video.pk).update(**fields)

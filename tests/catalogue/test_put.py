@@ -191,8 +191,6 @@ class TestConflicts:
         refused(moderator_api.put(url, {"is_hidden": True, "version": 1}), 409, "edit_conflict")
         assert not Video.objects.get().is_hidden
 
-    def test_of_two_who_saw_the_same_the_second_is_told(
-        self, clock: dict[str, int], moderator_api: Api, admin_api: Api, url: str
-    ) -> None:
+    def test_the_second_is_told(self, clock: dict[str, int], moderator_api: Api, admin_api: Api, url: str) -> None:
         assert self.put(moderator_api, url, vector_clock=clock, version=4) == ""
         assert self.put(admin_api, url, vector_clock=clock, version=4) == "vector_clock_mismatch"

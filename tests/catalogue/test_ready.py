@@ -54,9 +54,7 @@ async def test_moderators_read_what_clients_report(moderator_api: Api, other_api
     assert (await ask_rows(lambda: other_api.get(ready))).status_code == 403
 
 
-async def test_it_is_ready_with_the_length_that_was_told_until_the_files_own_is_known(
-    moderator: User, moderator_api: Api, ready: str, sent: Video
-) -> None:
+async def test_the_told_length_holds_until_known(moderator: User, moderator_api: Api, ready: str, sent: Video) -> None:
     response = await put(moderator_api, ready, {"duration": 120, "processingResults": {"codec": "h264"}})
     body = response.json()
     assert (response.status_code, body["status"], body["duration"], body["version"]) == (200, "ready", 120, 1)

@@ -171,9 +171,7 @@ class TestWhatIsTold:
             message = await next_message(communicator)
             assert (message["old"]["title"], message["new"]["title"]) == ("Shown", "Told")
 
-    async def test_an_address_that_only_expires_later_is_no_change(
-        self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_expiry_is_no_change(self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch) -> None:
         """Addresses are signed until a rounded instant; here each look comes after the next of them."""
         lifetimes = iter(range(1000, 100_000_000, 1000))
         monkeypatch.setattr("media_app.delivery.addresses.lifetime", lambda _: next(lifetimes))
@@ -219,9 +217,7 @@ class TestManyViewers:
                     assert (message["event"], message["new"]["title"]) == ("UPDATE", title)
             return len(said)
 
-    async def test_fifty_viewers_take_the_queries_of_one(
-        self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_fifty_viewers_queries(self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch) -> None:
         one = await self.cost(1, video, "One", moderator, monkeypatch)
         fifty = await self.cost(50, video, "Fifty", moderator, monkeypatch)
         assert 0 < fifty == one
@@ -256,9 +252,7 @@ class TestLookingAgain:
             for later in range(number + 1, number + 4):
                 assert not await round_of(later)
 
-    async def test_on_the_way_to_another_audience_nothing_is_missed_and_nothing_comes_twice(
-        self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_each_news_exactly_once(self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch) -> None:
         person = await ask(lambda: make_user(role=Role.MODERATOR))
         layer = get_channel_layer()
         moves: list[str] = []
@@ -328,9 +322,7 @@ class TestLookingAgain:
                 event = await communicator.receive_output(SECONDS)
             assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
-    async def test_who_has_lost_a_token_a_role_or_an_open_catalogue_is_let_go(
-        self, video: Video, hidden: Video, owner: User, settings: Any
-    ) -> None:
+    async def test_lost_rights_close_sockets(self, video: Video, hidden: Video, owner: User, settings: Any) -> None:
         person = await ask(lambda: make_user(role=Role.MODERATOR))
         keys = [await ask(make_key, who) for who in (owner, person)]
         async with connected(path_of(hidden), key=keys[1]) as demoted:
@@ -356,7 +348,7 @@ async def editors(communicator: Socket) -> list[str]:
 
 
 class TestWhoEdits:
-    async def test_those_who_edit_are_told_of_each_other_and_nobody_else_is(
+    async def test_editors_hear_of_editors(
         self, video: Video, owner: User, moderator: User, admin_person: User
     ) -> None:
         keys = [await ask(make_key, person) for person in (moderator, admin_person, owner)]
@@ -387,9 +379,7 @@ class TestWhoEdits:
             await ask(retitle, video, "New", moderator)
             assert (await next_message(one))["event"] == "UPDATE"
 
-    async def test_a_former_moderator_leaves(
-        self, video: Video, moderator: User, admin_person: User, at_once: None
-    ) -> None:
+    async def test_demotion_disconnects(self, video: Video, moderator: User, admin_person: User, at_once: None) -> None:
         keys = [await ask(make_key, person) for person in (moderator, admin_person)]
         path = f"{path_of(video)}?editing=1"
         async with connected(path, key=keys[0]), connected(path, key=keys[1]) as other:

@@ -89,9 +89,7 @@ class TestAnswers:
             assert answer["merged_video"]["title"] == f"Title {number}"
             assert answer["merged_video"]["last_modified_by"] == me
 
-    def test_how_a_client_stands_without_operations(
-        self, moderator_api: Api, video: Video, me: str, send: Callable[..., HttpResponse]
-    ) -> None:
+    def test_no_operations(self, moderator_api: Api, video: Video, me: str, send: Callable[..., HttpResponse]) -> None:
         moderator_api.put(f"{URL}/{video.pk}", {"title": "Put"})
         send(title(me, 2))
         for clock, stands, action in [
@@ -106,9 +104,7 @@ class TestAnswers:
             assert (body["sync_type"], body["action"], body["conflicts_resolved"]) == (stands, action, 0), clock
             assert (body["server_version"], body["merged_video"]["title"]) == (3, "Put")
 
-    def test_a_write_beside_another_is_a_conflict_and_nothing_is_lost(
-        self, moderator_api: Api, admin_api: Api, admin_person: User, url: str, me: str
-    ) -> None:
+    def test_concurrent_writes(self, moderator_api: Api, admin_api: Api, admin_person: User, url: str, me: str) -> None:
         moderator_api.post(url, {"operations": [title(me, 1, "Earlier")]})
         later = {**title(str(admin_person.pk), 1, "Later"), "timestamp": THEN + 1}
         body = admin_api.post(url, {"operations": [later], "client_vector_clock": {}}).json()
@@ -162,9 +158,7 @@ class TestSpellings:
         [THEN, "2023-11-14T22:13:20.25Z", "2023-11-14T22:13:20.250000+00:00", "2023-11-14T23:13:20.25+01:00",
          "2023-11-14 22:13:20.25", "20231114T221320.25Z"],
     )  # fmt: skip
-    def test_all_are_the_same_operation(
-        self, told: dict[str, Any], timestamp: Any, me: str, send: Callable[..., HttpResponse]
-    ) -> None:
+    def test_all_equal(self, told: dict[str, Any], timestamp: Any, me: str, send: Callable[..., HttpResponse]) -> None:
         operation = {**told, "timestamp": timestamp, "vector_clock": {me: 1, "nobody": 0}}
         assert send(operation).json()["merged_video"]["title"] == "New"
         # Said in the usual way it is known already.
@@ -296,9 +290,7 @@ class TestRefusals:
         assert send(title(me, 200_000)).status_code == 200
         refused(send(title(me, 300_001)), 400, "invalid")
 
-    def test_an_account_names_only_so_many_replicas(
-        self, me: str, send: Callable[..., HttpResponse], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_replica_limit(self, me: str, send: Callable[..., HttpResponse], monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(services, "MAX_SILENT_REPLICAS", 2)
         monkeypatch.setattr(services, "MAX_REPLICAS", 3)
         assert send(title(me, 1, vector_clock={me: 1, f"{me}:a": 1, f"{me}:b": 1})).status_code == 200
@@ -429,9 +421,7 @@ class TestState:
         part = moderator_api.get(f"{url}?limit=2").json()
         assert (part["server_version"], part["base"]) == (11, every["base"])
 
-    def test_an_answer_ends_after_so_many_bytes_and_misses_nothing(
-        self, moderator_api: Api, url: str, me: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_answers_end_by_bytes(self, moderator_api: Api, url: str, me: str, monkeypatch: pytest.MonkeyPatch) -> None:
         for first, last in ((1, 2), (3, 3), (4, 4), (5, 5)):
             moderator_api.post(url, {"operations": [title(me, n, "x" * 150) for n in range(first, last + 1)]})
         every = moderator_api.get(url).json()["operations"]
@@ -465,9 +455,7 @@ class TestState:
         for url in (f"{URL}/{video.pk}/sync?", f"/sync?video_id={video.pk}&"):
             assert set(refused(moderator_api.get(f"{url}{name}={value}"), 400, "invalid")["errors"]) == {name}
 
-    def test_readers_send_nothing_and_are_not_shown_what_was_written_once(
-        self, anonymous: Api, api: Api, moderator_api: Api, video: Video, url: str, owner: User
-    ) -> None:
+    def test_readers(self, anonymous: Api, api: Api, moderator_api: Api, video: Video, url: str, owner: User) -> None:
         for told in (title(str(owner.pk)), {}):
             refused(api.post(url, {"operations": [told]}), 403, "forbidden")
         body = api.post(url, {"operations": [], "client_vector_clock": {"user1": 3}}).json()

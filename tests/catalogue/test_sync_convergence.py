@@ -322,9 +322,7 @@ def test_three_clients_converge_when_offline(program: Program, people: People, c
     assert len(replicas) == 3 if locks else len(replicas) >= 3
 
 
-def test_at_most_a_thousand_operations_per_call_none_twice(
-    program: Program, who: Person, video: str, clients: Clients
-) -> None:
+def test_a_thousand_operations_per_call_none_twice(program: Program, who: Person, video: str, clients: Clients) -> None:
     with lossy(program.address, 3) as proxy:
         proxy.heal()
         clients.begin("a", address=proxy.url)
@@ -498,9 +496,7 @@ def test_who_may_not_edit_keeps_his_words_and_is_told_why(people: People, who: P
     assert clients.do("stranger", "sync")["error"]["status"] == 401
 
 
-def test_unsent_edits_are_kept_while_another_is_signed_in(
-    program: Program, people: People, who: Person, video: str, clients: Clients
-) -> None:
+def test_unsent_edits_are_kept(program: Program, people: People, who: Person, video: str, clients: Clients) -> None:
     """The page stays open while another tab signs out and somebody else in: the cookie is his, the words are not."""
     clients.begin("a")
     clients.synced("a")
@@ -564,9 +560,7 @@ def test_typing_during_a_sync_is_reported_as_no_fault(clients: Clients) -> None:
 
 
 @pytest.mark.parametrize("locks", [True, False])
-def test_a_conflict_with_a_closed_page_is_shown(
-    program: Program, people: People, video: str, clients: Clients, locks: bool
-) -> None:
+def test_conflict_with_closed_page(program: Program, people: People, video: str, clients: Clients, locks: bool) -> None:
     other = people["b"]
     clients.begin("one", store="profile", locks=locks)
     clients.synced("one")

@@ -35,9 +35,7 @@ def part(content: bytes, filename: str = "anything.txt") -> tuple[str, bytes, st
 class TestTaken:
     @pytest.mark.parametrize("suffix", KINDS)
     @pytest.mark.parametrize("is_first", [True, False])
-    async def test_it_is_shown_in_place_of_a_poster(
-        self, moderator_key: str, bare: Video, media: Path, suffix: str, is_first: bool
-    ) -> None:
+    async def test_as_poster(self, moderator_key: str, bare: Video, media: Path, suffix: str, is_first: bool) -> None:
         given = part(encoded(suffix, picture(1600, 900)))
         answer = await send(moderator_key, canonical(bare), *([given, VIDEO] if is_first else [VIDEO, given]))
         body = answer.json()
@@ -58,9 +56,7 @@ class TestTaken:
         for key in files_in(media):
             assert SECRET not in (media / key).read_bytes()
 
-    async def test_the_next_one_takes_its_place_under_a_new_key(
-        self, moderator: User, moderator_key: str, bare: Video, media: Path
-    ) -> None:
+    async def test_the_next_has_a_new_key(self, moderator: User, moderator_key: str, bare: Video, media: Path) -> None:
         first = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
         # A file without one leaves it.
         assert (await send(moderator_key, canonical(bare), VIDEO)).json()["thumbnail_path"] == first["thumbnail_path"]
@@ -91,9 +87,7 @@ class TestTaken:
         assert answer.status == 415
         assert files_in(media) == []
 
-    async def test_it_goes_with_its_video_alone(
-        self, moderator_key: str, admin_person: User, bare: Video, media: Path
-    ) -> None:
+    async def test_goes_only_with_video(self, moderator_key: str, admin_person: User, bare: Video, media: Path) -> None:
         body = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
         await ask_rows(lambda: services.delete(bare.pk, admin_person))
         assert body["thumbnail_path"] in files_in(media)
@@ -166,9 +160,7 @@ class TestUpkeep:
 
 
 class TestOnS3:
-    async def test_file_and_picture_are_where_they_belong_and_nothing_else_is(
-        self, s3_storage: Bucket, moderator_key: str, admin_person: User, bare: Video
-    ) -> None:
+    async def test_stored_places(self, s3_storage: Bucket, moderator_key: str, admin_person: User, bare: Video) -> None:
         given = part(with_exif(encoded(".jpg", picture(1600, 900))))
         answer = await send(moderator_key, canonical(bare), VIDEO, given)
         body = answer.json()
@@ -187,9 +179,7 @@ class TestOnS3:
         )
         assert (s3_storage.keys(), s3_storage.unfinished()) == ([], [])
 
-    async def test_a_storage_that_is_away_is_503_and_leaves_the_video_as_it_was(
-        self, s3_storage: Bucket, moderator_key: str, bare: Video
-    ) -> None:
+    async def test_lost_storage_is_503_no_change(self, s3_storage: Bucket, moderator_key: str, bare: Video) -> None:
         s3_storage.faults.answer_503()
         (await send(moderator_key, canonical(bare), VIDEO)).refused(503, "unavailable")
         s3_storage.faults.heal()

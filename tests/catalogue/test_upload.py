@@ -91,9 +91,7 @@ class TestTaken:
         assert answer.status == 201, answer
         assert re.fullmatch(KEY.format(bare.pk, name.partition(".")[2]), answer.json()["file_path"])
 
-    async def test_logs_and_metrics_know_the_route_not_the_id(
-        self, moderator_key: str, bare: Video, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    async def test_logs_and_metrics(self, moderator_key: str, bare: Video, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="vodplatform.event"):
             (await send(moderator_key, canonical(bare), ("video", b"", "a.mp4"))).refused(400, "invalid")
         [line] = [record for record in caplog.records if record.getMessage() == "request"]
@@ -118,9 +116,7 @@ class TestRefused:
         assert "MP4" in body["error"]
         await expect_untouched(bare, media)
 
-    async def test_a_file_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(
-        self, moderator_key: str, bare: Video, media: Path, settings: Any
-    ) -> None:
+    async def test_the_limit_to_the_byte(self, moderator_key: str, bare: Video, media: Path, settings: Any) -> None:
         assert settings.MAX_VIDEO_SIZE == 52_428_800
         too_much = ("video", video_of(52_428_801), "a.mp4")
         body = (await send(moderator_key, canonical(bare), too_much)).refused(413, "too_large")
@@ -140,9 +136,7 @@ class TestRefused:
         assert (await send(moderator_key, canonical(bare), VIDEO)).refused(413, "too_large")["limit"] == 1000
         await expect_untouched(bare, media)
 
-    async def test_a_video_that_is_not_there_or_not_of_the_catalogue(
-        self, moderator: User, moderator_key: str, bare: Video, media: Path
-    ) -> None:
+    async def test_not_a_catalogue_video(self, moderator: User, moderator_key: str, bare: Video, media: Path) -> None:
         private = await ask_rows(make_video, moderator)
         for key in (uuid.uuid4(), private.pk, "no-id"):
             (await send(moderator_key, f"/api/v1/videos/{key}/file", VIDEO)).refused(404, "not_found")
@@ -175,9 +169,7 @@ class TestRefused:
             ([("videoId", "ID"), VIDEO, ("other", b"x", "a.mp4")], "other"),
         ],
     )  # fmt: skip
-    async def test_forms_that_lack_or_repeat_something(
-        self, moderator_key: str, bare: Video, media: Path, parts: list[Any], field: str
-    ) -> None:
+    async def test_bad_forms(self, moderator_key: str, bare: Video, media: Path, parts: list[Any], field: str) -> None:
         filled = [(name, str(bare.pk) if value == "ID" else value, *rest) for name, value, *rest in parts]
         answer = await send(moderator_key, ALIASES[0], *filled)  # type: ignore[arg-type]
         assert field in answer.refused(400, "invalid")["errors"]
@@ -190,9 +182,7 @@ class TestRefused:
 class TestReplaced:
     """With real ingest; what becomes of the former file's renditions is tests/videos's."""
 
-    async def test_the_former_file_stays_until_the_last_that_was_sent_is_taken_in(
-        self, moderator_key: str, bare: Video, clips: Path, media: Path
-    ) -> None:
+    async def test_the_former_stays_until_then(self, moderator_key: str, bare: Video, clips: Path, media: Path) -> None:
         first = (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).json()["file_path"]
         await ask_rows(run_queue, "ingest")
         video = await ask_rows(again, bare)
@@ -212,9 +202,7 @@ class TestReplaced:
         assert (video.state, video.location, round(video.duration)) == ("ready", third["file_path"], 4)
         assert files_in(media) == [third["file_path"]]
 
-    async def test_two_at_once_leave_one_of_them(
-        self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path
-    ) -> None:
+    async def test_two_at_once(self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path) -> None:
         answers = await asyncio.gather(
             *(send(key, canonical(bare), part_of(clips / "plain.mp4")) for key in (moderator_key, admin_key))
         )

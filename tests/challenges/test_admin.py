@@ -56,9 +56,7 @@ def again(challenge: Challenge) -> Challenge:
 
 
 class TestChallenges:
-    def test_moderators_see_what_is_published_reported_or_withheld(
-        self, client: Client, desk: Client, owner: User, moderator: User
-    ) -> None:
+    def test_what_moderators_see(self, client: Client, desk: Client, owner: User, moderator: User) -> None:
         rows = {name: make_challenge(owner, title=f"one-{name}", is_published=name != "draft") for name in (
             "draft", "published", "reported", "withheld"
         )}  # fmt: skip

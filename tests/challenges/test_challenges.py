@@ -81,9 +81,7 @@ class TestMake:
 
     @pytest.mark.parametrize("metadata", [{}, {"compression_applied": True}])
     @pytest.mark.parametrize("seconds", [0.001, 1e5])
-    def test_of_the_metadata_nothing_is_needed_and_what_lies_harmlessly_is_not_kept(
-        self, api: Api, merge: MergeSession, metadata: dict[str, Any], seconds: float
-    ) -> None:
+    def test_harmless_metadata(self, api: Api, merge: MergeSession, metadata: dict[str, Any], seconds: float) -> None:
         """The document's own sample says that it is compressed, whatever the merge did."""
         asked = statements_of(merge, merged_video_metadata=metadata, title="Bears")
         asked["statements"][0]["duration_seconds"] = seconds
@@ -394,9 +392,7 @@ class TestPublish:
             assert other_api.get(path_of(challenge)).status_code == 404
             assert Video.objects.get().place == Place.SESSION
 
-    def test_what_a_moderator_took_down_its_owner_cannot_publish(
-        self, owner: User, api: Api, other_api: Api, moderator: User, moderator_api: Api
-    ) -> None:
+    def test_taken_down_stays(self, owner: User, api: Api, other_api: Api, moderator: User, moderator_api: Api) -> None:
         challenge = make_challenge(owner, is_published=True)
         body = moderator_api.post(path_of(challenge, "/unpublish")).json()
         assert body["status"] == "withheld"

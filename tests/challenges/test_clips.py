@@ -188,9 +188,7 @@ class TestLooking:
         assert 422 in answers
         assert status_of(api, begun["merge_session_id"])["error_type"] == "clip_unreadable"
 
-    def test_one_that_ends_while_its_bytes_are_read_is_no_lost_upload(
-        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_ended_while_read_is_not_lost(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         """By another call that has looked at it: the bytes go with the upload's end."""
         _, sid = first_sent(api, [clip_files["text"], clip_files["1"]])
         monkeypatch.setattr(

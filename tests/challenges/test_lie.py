@@ -132,9 +132,7 @@ class TestSameBytes:
             rest = {name: value for name, value in one.items() if name != "lie_statement_index"}
             assert not re.search(r"lie|correct|true_index|answer", json.dumps(rest).lower())
 
-    def test_owners_are_told_and_admins_only_in_the_admin(
-        self, owner: User, api: Api, admin_api: Api, admin_person: User, moderator: User
-    ) -> None:
+    def test_owner_and_admins(self, owner: User, api: Api, admin_api: Api, admin_person: User, moderator: User) -> None:
         challenge = make_challenge(owner, is_published=True, lie=2)
         assert api.get(f"{CHALLENGES}/{challenge.pk}").json()["lie_statement_index"] == 2
         assert admin_api.get(f"{CHALLENGES}/{challenge.pk}").json()["lie_statement_index"] is None

@@ -94,7 +94,7 @@ def contents_of(media: Path, merge_id: str) -> bytes:
 
 
 class TestWhatItMakes:
-    def test_clips_that_agree_become_one_video(
+    def test_alike_clips_are_merged(
         self, api: Api, admin_api: Api, owner: User, media: Path, clip_files: Clips
     ) -> None:
         def timed() -> float:
@@ -352,9 +352,7 @@ class TestPassingFaults:
         # 5 s, 20 s, 80 s …, each give or take a quarter.
         assert delays[0] < delays[1] < delays[2]
 
-    def test_a_probe_that_the_system_ended_condemns_no_merge(
-        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_killed_probe(self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         """The merged video is looked at before it is kept."""
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         before = files_in(media)
@@ -386,9 +384,7 @@ class TestPassingFaults:
         assert (body["overall_status"], body["retry_available"]) == ("failed", False)
         assert "statement2.mp4" in body["error_message"]
 
-    def test_one_that_died_after_the_video_was_kept_has_merged_once(
-        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_merged_only_once(self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
 
         def dies(*given: Any, **share: Any) -> None:
@@ -407,9 +403,7 @@ class TestPassingFaults:
         assert contents_of(media, merge_id) == content
         assert [name for name in files_in(media) if name.startswith("uploads")] == []
 
-    def test_a_poster_that_could_not_be_written_is_made_by_the_next_attempt(
-        self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_failed_poster_is_made_again(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         make_poster = actors.make_poster
 
@@ -434,9 +428,7 @@ class TestPassingFaults:
 
 
 class TestScanned:
-    def test_one_that_carries_a_virus_is_named_and_all_go(
-        self, api: Api, media: Path, clip_files: Clips, clamd: Clamd, tmp_path: Path
-    ) -> None:
+    def test_a_virus_removes_all(self, api: Api, media: Path, clip_files: Clips, clamd: Clamd, tmp_path: Path) -> None:
         clip = tmp_path / "infected.mp4"
         clip.write_bytes(clip_files["2"])
         body = merged(api, [clip_files["1"], infect(clip).read_bytes()])
@@ -459,9 +451,7 @@ class TestScanned:
 
 class TestGivenUp:
     @pytest.mark.parametrize("way", ["cancel", "delete clip", "delete merge", "cancel job"])
-    def test_in_mid_work_it_leaves_no_process_file_or_folder(
-        self, api: Api, owner: User, media: Path, child: Child, settings: Any, way: str
-    ) -> None:
+    def test_it_leaves_nothing(self, api: Api, owner: User, media: Path, child: Child, settings: Any, way: str) -> None:
         settings.JOB_PROGRESS_SECONDS = 0.0
         merge = make_merge(owner, status="queued")
         merge_id, clip = str(merge.pk), merge.clips.all()[0].pk

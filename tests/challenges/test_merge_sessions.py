@@ -74,9 +74,7 @@ class TestStates:
             ({"status": "cancelled"}, "cancelled"),
         ],
     )  # fmt: skip
-    def test_each_is_told_and_a_failed_one_alone_runs_again_and_a_live_one_alone_is_cancelled(
-        self, owner: User, api: Api, media: Path, job: dict[str, Any], status: str
-    ) -> None:
+    def test_retry_and_cancel(self, owner: User, api: Api, media: Path, job: dict[str, Any], status: str) -> None:
         columns = {name: value for name, value in job.items() if name != "started"}
         merge = make_merge(owner, **columns)
         if "started" in job:

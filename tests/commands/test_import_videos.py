@@ -216,17 +216,13 @@ class TestLimits:
     @pytest.mark.parametrize(
         ("limit", "more", "type"), [("max_upload_bytes", 0, "too_large"), ("max_storage_bytes", 10, "storage_full")]
     )
-    def test_the_plan_binds_each_file_and_all(
-        self, folder: Path, run: Run, settings: Any, limit: str, more: int, type: str
-    ) -> None:
+    def test_plan_limits_files(self, folder: Path, run: Run, settings: Any, limit: str, more: int, type: str) -> None:
         self.limit(settings, **{limit: (folder / "other.mp4").stat().st_size + more})
         code, lines, sums = run(folder, copy=True)
         assert (code, sums["imported"], lines[1]["error"]["type"]) == (1, 1, type)
 
     @pytest.mark.parametrize("options", [{"copy": True, "no_limits": True}, {}], ids=["told so", "by reference"])
-    def test_an_operator_may_go_past_it_and_references_take_no_room(
-        self, folder: Path, run: Run, settings: Any, options: dict[str, bool]
-    ) -> None:
+    def test_forced_or_only_referenced(self, folder: Path, run: Run, settings: Any, options: dict[str, bool]) -> None:
         self.limit(settings, max_upload_bytes=1, max_storage_bytes=1)
         assert run(folder, **options)[2]["imported"] == 2
 
@@ -291,9 +287,7 @@ class TestOwner:
     @pytest.mark.parametrize(
         ("folder", "name", "said"), [(".", "nobody", "no account nobody"), ("none", "owner", "There is no folder")]
     )
-    def test_it_must_be_an_account_and_the_folder_there(
-        self, owner: User, tmp_path: Path, folder: str, name: str, said: str
-    ) -> None:
+    def test_needs_account_and_folder(self, owner: User, tmp_path: Path, folder: str, name: str, said: str) -> None:
         with pytest.raises(CommandError, match=said):
             call_command("import_videos", str(tmp_path / folder), owner=name)
 

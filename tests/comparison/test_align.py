@@ -178,9 +178,7 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
 @pytest.mark.full
 @pytest.mark.usefixtures("running_keeper")
 @pytest.mark.django_db(transaction=True)
-def test_a_match_is_aligned_to_the_frame(
-    api: Api, owner: User, library: Library, match: tuple[Path, Path, float]
-) -> None:
+def test_a_match_aligns_to_the_frame(api: Api, owner: User, library: Library, match: tuple[Path, Path, float]) -> None:
     first, second, truth = match
     for path in (first, second):
         (library.crew / path.name).hardlink_to(path)
@@ -269,7 +267,7 @@ class TestPreview:
     def url(self, recorded: ComparisonSession) -> str:
         return f"{BASE}/{recorded.session_id}/timer-preview"
 
-    def test_it_answers_what_the_box_reads_and_replaces_the_pictures_of_the_last_preview(
+    def test_preview_answer(
         self, api: Api, recorded: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in(monkeypatch, ECHO)
@@ -378,17 +376,13 @@ class TestOnS3:
         assert (body["status"], body["refused"]) == ("completed", None)
         assert abs(body["proposals"][0]["offset"] - match[2]) <= 1 / 30
 
-    def test_a_preview_reads_little(
-        self, api: Api, base: str, s3_storage: Bucket, match: tuple[Path, Path, float]
-    ) -> None:
+    def test_it_reads_little(self, api: Api, base: str, s3_storage: Bucket, match: tuple[Path, Path, float]) -> None:
         preview = api.post(f"{base}/timer-preview", {"roi": self.BOX, "times": [20]})
         assert preview.status_code == 200, preview.content
         assert any(reading["value"] is not None for reading in preview.json()["readings"])
         assert 0 < s3_storage.faults.received < sum(path.stat().st_size for path in match[:2]) / 2
 
-    def test_an_outage_is_waited_out(
-        self, api: Api, base: str, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_outages_delay_it(self, api: Api, base: str, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         job_id = api.post(f"{base}/align", {"method": "timer_ocr"}).json()["job_id"]
         run_aligner = actors.run_aligner
 

@@ -173,7 +173,7 @@ class TestPaths:
             refused(create(api, *paths), 400, "path_not_allowed")
         assert create(Api(make_key(member)), *paths).status_code == 201
 
-    def test_a_folder_without_a_group_is_for_staff_and_every_folder_for_admins(
+    def test_staffs_folders(
         self, api: Api, moderator_api: Api, admin_api: Api, library: Library, settings: Any
     ) -> None:
         paths = (library.staff / "plain.mp4", library.staff / "other.mp4")

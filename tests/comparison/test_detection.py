@@ -85,9 +85,7 @@ class TestWriting:
         [event] = api.get(f"{url}?vod_id=vod-3").json()["events"]
         assert (event["time"], event["end"]) == (599.0, 600.0)
 
-    def test_run_again_it_replaces_its_own_and_nothing_that_people_did(
-        self, api: Api, url: str, session: ComparisonSession, owner: User
-    ) -> None:
+    def test_again_replaces_only_its_own(self, api: Api, url: str, session: ComparisonSession, owner: User) -> None:
         api.post(url, {"vod_id": "vod-1", "time": 1.0, "kind": "shot"})
         both = {vod: {EventOrigin.SHOTS: [*SHOTS, {**SHOTS[0], "time": 7.0}]} for vod in ("vod-1", "vod-2")}
         detection.write_found(session, owner, both)

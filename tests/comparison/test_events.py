@@ -133,9 +133,7 @@ class TestReading:
         assert [page["events"] for page in pages] == [*([one] for one in whole), []]
         assert {page["total"] for page in pages} == {6}
 
-    def test_a_vod_has_its_first_fifty_in_short(
-        self, api: Api, url: str, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_first_fifty(self, api: Api, url: str, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch) -> None:
         def of_vods() -> list[list[dict[str, Any]]]:
             return [vod["events"] for vod in api.get(f"{BASE}/{session.pk}").json()["session"]["vods"]]
 

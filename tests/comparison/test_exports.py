@@ -77,9 +77,7 @@ class TestAsking:
             ({"layout": "difference", "vod_ids": ["vod-3", "vod-2", "vod-1"]}, [2, 1], []),
         ],
     )  # fmt: skip
-    def test_what_is_shown_and_heard(
-        self, api: Api, url: str, body: dict[str, Any], panes: list[int], sounds: list[int]
-    ) -> None:
+    def test_what_is_in_it(self, api: Api, url: str, body: dict[str, Any], panes: list[int], sounds: list[int]) -> None:
         params = params_of(api, url, **body)
         assert (params["panes"], params["sounds"]) == (panes, sounds)
 
@@ -142,9 +140,7 @@ class TestReels:
             ({"kind": "round"}, [[7, 13]]),
         ],
     )  # fmt: skip
-    def test_it_has_what_is_around_the_events_of_a_kind(
-        self, api: Api, url: str, events: str, reel: dict[str, Any], parts: list[list[float]]
-    ) -> None:
+    def test_event_reel(self, api: Api, url: str, events: str, reel: dict[str, Any], parts: list[list[float]]) -> None:
         assert params_of(api, url, start=0, end=38, reel={"kind": "kill", **reel})["parts"] == parts
 
     def test_what_is_no_reel_is_refused(self, api: Api, url: str, events: str) -> None:

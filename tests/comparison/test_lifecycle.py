@@ -103,9 +103,7 @@ class TestGaps:
         """Return the owner's session, with a video that belongs to another user, as a catalogue video would."""
         return make_session(owner, videos=[video, make_video(owner)], name="Final")
 
-    def test_whose_video_it_is_may_delete_it_and_the_session_of_others_keeps_its_clock(
-        self, other_api: Api, api: Api, url: str, video: Video
-    ) -> None:
+    def test_a_deleted_video_leaves_others_their_clock(self, other_api: Api, api: Api, url: str, video: Video) -> None:
         before = session_of(api.get(url))
         assert other_api.delete(f"/api/v1/library/{video.pk}").status_code == 200
         assert not Video.objects.filter(pk=video.pk).exists()

@@ -77,9 +77,7 @@ def test_a_bad_value_is_refused(api: Api) -> None:
             refused(api.get(f"{URL}?{query}"), 400, "invalid")
 
 
-def test_everybody_sees_their_own_and_admins_see_all(
-    api: Api, other_api: Api, admin_api: Api, moderator_api: Api, owner: User, other: User
-) -> None:
+def test_who_sees_what(api: Api, other_api: Api, admin_api: Api, moderator_api: Api, owner: User, other: User) -> None:
     make_session(owner, name="owner's")
     make_session(other, name="other's")
     assert names(api) == ["owner's"]

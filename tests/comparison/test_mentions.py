@@ -105,9 +105,7 @@ async def test_who_is_named_is_told_and_nobody_else(owner: User, other: User) ->
         assert (await named(here), await named(there)) == ({}, {})
 
 
-def test_nobody_names_themselves_nor_who_sees_nothing_of_it_nor_anybody_by_a_file(
-    api: Api, other_api: Api, url: str, session: ComparisonSession
-) -> None:
+def test_not_oneself_not_strangers_not_by_file(api: Api, other_api: Api, url: str, session: ComparisonSession) -> None:
     stranger = make_user("stranger")
     comment(other_api, url, "@other and @stranger and @owner")
     assert [row.user.username for row in Mention.objects.all()] == ["owner"]

@@ -241,9 +241,7 @@ def test_a_bad_timestamp_changes_nothing(api: Api, url: str, session: Comparison
     assert (session.revision, session.global_time) == (1, 0)
 
 
-def test_in_global_mode_the_clock_goes_along_and_the_others_stay_until_its_next_seek(
-    api: Api, url: str, session: ComparisonSession
-) -> None:
+def test_in_global_mode_others_stay_until_the_next_seek(api: Api, url: str, session: ComparisonSession) -> None:
     session_of(api.put(f"{url}/global-seek", {"timestamp": 150}))
     shown = session_of(seek(api, session, "vod-2", 80))
     assert (shown["global_time"], times(shown)) == (30, [150, 80, 113])

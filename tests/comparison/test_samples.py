@@ -73,9 +73,7 @@ def test_it_plays_three_views_in_step_and_can_be_deleted(browser: Client, api: A
 @pytest.mark.usefixtures("media", "running_keeper")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("allowed", [0, 1], ids=["before it is made", "while it is made"])
-def test_where_no_comparison_may_be_added_it_fails_and_leaves_nothing(
-    browser: Client, owner: User, media: Path, allowed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_at_the_limit(browser: Client, owner: User, media: Path, allowed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """allowed: how often it is asked whether one more may be made before the answer is no."""
     answers = [10] * allowed + [0]
     monkeypatch.setattr("sessions_app.comparison.services.limits_of", lambda user: {"max_sessions": answers.pop(0)})

@@ -164,9 +164,7 @@ class TestRights:
 class TestWatching:
     pytestmark = committed
 
-    async def test_withdrawn_a_socket_closes_at_once(
-        self, api: Api, url: str, session: ComparisonSession, other: User
-    ) -> None:
+    async def test_withdrawal_closes_sockets(self, api: Api, url: str, session: ComparisonSession, other: User) -> None:
         made = await ask(share, api, url)
         path = f"/ws/sessions/{session.pk}/"
         async with (

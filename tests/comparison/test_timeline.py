@@ -44,9 +44,7 @@ def shown(moment: float, placement: Placement, duration: float) -> float:
         (37.5, 37, 600, 0.5), (600, -50, 600, 600), (549, -50, 600, 599), (0, 0, 5, 0),
     ],
 )  # fmt: skip
-def test_a_vod_is_behind_the_clock_by_its_offset_and_stays_within_its_length(
-    moment: float, offset: float, duration: float, found: float
-) -> None:
+def test_position_is_clock_minus_offset_clamped(moment: float, offset: float, duration: float, found: float) -> None:
     assert Clock((Track(Placement(offset), duration),)).seek(moment).tracks[0].current_time == found
 
 

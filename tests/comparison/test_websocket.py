@@ -107,9 +107,7 @@ class TestSessionCookie:
 
 
 class TestWatching:
-    async def test_the_snapshot_comes_first(
-        self, api: Api, url: str, path: str, key: str, session: ComparisonSession
-    ) -> None:
+    async def test_snapshot_first(self, api: Api, url: str, path: str, key: str, session: ComparisonSession) -> None:
         async with connected(path, key=key) as communicator:
             message = await next_message(communicator)
         assert set(message) >= {"type", "revision", "by", "at", "session"}
@@ -122,9 +120,7 @@ class TestWatching:
                 vod.pop("stream_url")
         assert message["session"] == shown
 
-    async def test_changes_are_sent(
-        self, url: str, path: str, key: str, session: ComparisonSession, admin_person: User
-    ) -> None:
+    async def test_changes(self, url: str, path: str, key: str, session: ComparisonSession, admin_person: User) -> None:
         admin_key = await ask(make_key, admin_person)
         alignment = await ask(make_alignment, session)
         changes: list[tuple[str, str, Any]] = [
@@ -154,9 +150,7 @@ class TestWatching:
             event = await communicator.receive_output(5)
             assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
-    async def test_other_and_failed_changes_send_nothing(
-        self, api: Api, url: str, path: str, key: str, owner: User
-    ) -> None:
+    async def test_other_or_failed_changes_not_sent(self, api: Api, url: str, path: str, key: str, owner: User) -> None:
         elsewhere = await ask(make_session, owner)
         async with connected(path, key=key) as communicator:
             await next_message(communicator)
@@ -187,9 +181,7 @@ class TestLookingAgain:
             assert (event["type"], event["code"]) == ("websocket.close", code)
         assert await first_close(socket(path, key=key)) == code
 
-    async def test_what_a_dead_broker_lost_arrives_then(
-        self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_dead_broker(self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
         async with connected(path, key=key) as communicator:
             await next_message(communicator)
             monkeypatch.setattr(publish, "_send", lambda group, event: None)
@@ -225,7 +217,7 @@ class TestClock:
         assert moved == pytest.approx(2 * (clocks[-1]["server_time"] - clocks[0]["server_time"]), abs=0.01)
         assert 100 <= clocks[0]["global_time"] < 104
 
-    async def test_viewers_of_one_process_are_sent_one_message_without_what_the_page_keeps(
+    async def test_shared_message(
         self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made: list[float] = []

@@ -132,9 +132,7 @@ FORM = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_each_role_gets_the_pages_that_are_theirs_and_changes_nothing_else(
-    name: str, owner: User, other: User, moderator: User, admin_person: User
-) -> None:
+def test_what_each_role_sees_and_does(name: str, owner: User, other: User, moderator: User, admin_person: User) -> None:
     make_row, may = MODELS[name]
     row = make_row(owner)
     rows = type(row)._default_manager.order_by("pk")

@@ -413,9 +413,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize(("method", "path"), WITH_PARTS, ids=lambda part: part)
-def test_too_many_parts_are_refused_unseen(
-    method: str, path: str, owner: User, key: tuple[bytes, bytes], looked_at: list[int]
-) -> None:
+def test_too_many_parts(method: str, path: str, owner: User, key: tuple[bytes, bytes], looked_at: list[int]) -> None:
     url = address(path, owner)
     for body in bodies(schema_of(method, path)):
         looked_at.clear()

@@ -277,9 +277,7 @@ def example_of(content: Any, response: HttpResponse) -> dict[str, Any]:
     [(method, path) for method, path in operations() if identifier(path, method) not in {*FORMS, PREVIEW, ADDRESSES}],
     ids=lambda part: part,
 )
-def test_an_example_is_answered_as_the_document_says(
-    method: str, path: str, owner: User, other: User, admin_person: User, written: dict[str, Any]
-) -> None:
+def test_example(method: str, path: str, owner: User, other: User, admin_person: User, written: dict[str, Any]) -> None:
     name = identifier(path, method)
     if name in PREPARED:
         person, url, content = PREPARED[name](owner, other)
@@ -293,9 +291,7 @@ def test_an_example_is_answered_as_the_document_says(
 
 
 @pytest.mark.usefixtures("media")
-def test_the_preview_of_a_box_is_answered_as_the_document_says(
-    owner: User, library: Library, monkeypatch: pytest.MonkeyPatch, written: dict[str, Any]
-) -> None:
+def test_box_preview(owner: User, library: Library, monkeypatch: pytest.MonkeyPatch, written: dict[str, Any]) -> None:
     stand_in(monkeypatch, READINGS)
     videos = [make_video(owner, duration=5, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
     content = {"roi": {"vod_id": "vod-1", "time": 3.5, "x": 0.4, "y": 0.02, "width": 0.2, "height": 0.08}}
@@ -303,9 +299,7 @@ def test_the_preview_of_a_box_is_answered_as_the_document_says(
     compare(written, PREVIEW, example_of(content, Api(make_key(owner)).post(url, content)))
 
 
-def test_addresses_at_the_bucket_are_answered_as_the_document_says(
-    owner: User, s3_storage: Bucket, settings: Any, written: dict[str, Any]
-) -> None:
+def test_bucket_address_example(owner: User, s3_storage: Bucket, settings: Any, written: dict[str, Any]) -> None:
     public = {"AWS_S3_PUBLIC_ENDPOINT_URL": "https://files.example.com"}
     settings.STORAGES = {**settings.STORAGES, "default": storage_of(s3_storage.environment | public)}
     upload = uploads.begin(owner, front="direct", purpose="library", filename="round-7.mp4", size=40 << 20)
@@ -336,9 +330,7 @@ def compare(written: dict[str, Any], name: str, made: dict[str, Any]) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("media")
 @pytest.mark.parametrize("name", FORMS)
-async def test_an_example_with_a_file_is_answered_as_the_document_says(
-    name: str, footage: Path, settings: Any, written: dict[str, Any]
-) -> None:
+async def test_file_example(name: str, footage: Path, settings: Any, written: dict[str, Any]) -> None:
     settings.SYNCSO = {**settings.SYNCSO, "webhook_secret": SECRET}
     key, url, parts = await ask_rows(FORMS[name], footage)
     if isinstance(parts, bytes):

@@ -135,9 +135,7 @@ def said(response: HttpResponse, ids: dict[str, str]) -> tuple[int, dict[str, st
 
 
 @pytest.mark.parametrize(("method", "path"), owned_operations(), ids=lambda part: part)
-def test_an_owners_object_is_for_the_owner_and_admins(
-    method: str, path: str, owner: User, people: dict[str, User]
-) -> None:
+def test_an_owned_object_is_for_owner_and_admins(method: str, path: str, owner: User, people: dict[str, User]) -> None:
     """Other users get, byte by byte, the answer of a missing object."""
     walk(method, path, people, EVERY_WAY if (method, path) in one_of_each_kind() else ONE_WAY)
 
@@ -145,9 +143,7 @@ def test_an_owners_object_is_for_the_owner_and_admins(
 @pytest.mark.exhaustive
 @pytest.mark.both
 @pytest.mark.parametrize(("method", "path"), owned_operations(), ids=lambda part: part)
-def test_an_owners_object_is_for_the_owner_and_admins_by_every_way(
-    method: str, path: str, owner: User, people: dict[str, User]
-) -> None:
+def test_an_owned_object_by_every_way(method: str, path: str, owner: User, people: dict[str, User]) -> None:
     walk(method, path, people, EVERY_WAY, other_methods=METHODS)
 
 

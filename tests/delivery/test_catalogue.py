@@ -125,9 +125,7 @@ class TestOpen:
             assert (response.status_code, len(response.content)) == (206, 10)
             assert response.headers["cache-control"] == "private, no-cache"
 
-    async def test_where_the_catalogue_is_not_public_one_signs_in(
-        self, http: httpx.AsyncClient, address: str, other: User, settings: Any
-    ) -> None:
+    async def test_private_catalogue(self, http: httpx.AsyncClient, address: str, other: User, settings: Any) -> None:
         settings.PUBLIC_CATALOG = False
         refused(await http.get(address), 401, "unauthenticated")
         assert (await http.get(address, headers=await key_of(other))).status_code == 200

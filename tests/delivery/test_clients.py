@@ -63,9 +63,7 @@ def test_curl_reads_any_part_and_continues(site: str, clip: Video, content: byte
 
 
 class TestFfmpeg:
-    def test_a_reader_of_the_container_jumps_to_its_index_and_to_a_moment(
-        self, site: str, clip: Video, content: bytes, watched: Watched
-    ) -> None:
+    def test_demuxer_seeks_to_index_and_moment(self, site: str, clip: Video, content: bytes, watched: Watched) -> None:
         """As ffprobe does; the index of this file stands at its end."""
         assert content.index(b"moov") > len(content) / 2
         with av.open(site + addresses.stream_url(clip)) as container:

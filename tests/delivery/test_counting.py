@@ -137,9 +137,7 @@ class TestWho:
                 assert (await http.get(address, headers=headers)).status_code == 200
         assert await viewers() == [str(other.pk)]
 
-    async def test_somebody_without_a_name_by_what_stands_for_the_address(
-        self, http: httpx.AsyncClient, plain: str, video: Video
-    ) -> None:
+    async def test_guests_by_an_address_stand_in(self, http: httpx.AsyncClient, plain: str, video: Video) -> None:
         for address in (plain, addresses.stream_url(video), addresses.hls_url(video)):
             await http.get(address, headers={"Authorization": "Token wrong"} if "sig" in address else {})
         (viewer,) = await viewers()
@@ -161,9 +159,7 @@ class TestWho:
 
 
 class TestBeside:
-    async def test_the_answer_does_not_wait_for_it(
-        self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_no_answer_waits(self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
         gate = threading.Event()
         real = counting.note_view
 
@@ -180,9 +176,7 @@ class TestBeside:
             gate.set()
         assert len(await viewers()) == 1
 
-    async def test_a_database_that_is_away_costs_a_view_and_no_answer(
-        self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_without_database(self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
         real = counting.note_view
 
         def refuse(*arguments: object) -> None:
@@ -195,9 +189,7 @@ class TestBeside:
         assert (await http.get(plain)).status_code == 200
         assert len(await viewers()) == 1
 
-    async def test_who_plays_in_a_loop_is_written_down_once(
-        self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_loops_count_once(self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
         noted = []
         monkeypatch.setattr(counting, "note_view", lambda *arguments: noted.append(arguments))
         for _ in range(5):

@@ -62,9 +62,7 @@ class TestWithoutAScanner:
         await stand(clip, status, job, error, row_error)
         assert await answers(http, clip, headers) == expected
 
-    async def test_what_has_not_come_in_is_not_ready(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
-    ) -> None:
+    async def test_incomplete_is_not_ready(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
         await ask(lambda: Video.objects.filter(pk=clip.pk).update(location="uploads/1/"))
         await stand(clip, VideoStatus.PROCESSING, "queued")
         assert await answers(http, clip, headers) == (409, 409, 409)
@@ -79,9 +77,7 @@ class TestWithAScanner:
         settings.CLAMD = "/run/clamd"
 
     @pytest.mark.parametrize("error", sorted(AFTER_SCAN))
-    async def test_what_failed_after_it_had_passed_is_given_back(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], error: str
-    ) -> None:
+    async def test_fails_later(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], error: str) -> None:
         await stand(clip, VideoStatus.PROCESSING, "failed", error)
         assert await answers(http, clip, headers) == (200, 200, 409)
         await stand(clip, VideoStatus.FAILED, GONE, row_error=error)
@@ -102,16 +98,12 @@ class TestWithAScanner:
         await stand(clip, status, job, error)
         assert await answers(http, clip, headers) == (404, 404, 409)
 
-    async def test_what_an_earlier_file_failed_for_opens_nothing(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
-    ) -> None:
+    async def test_an_earlier_failure(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
         """A row keeps the reason for which a new file was not taken in; the next one's job tells of itself."""
         await stand(clip, VideoStatus.PROCESSING, "cancelled", row_error="vod_unreadable")
         assert await answers(http, clip, headers) == (404, 404, 409)
 
-    async def test_what_waits_for_it_is_not_ready(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
-    ) -> None:
+    async def test_waiting_is_not_ready(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
         for job in ("queued", "processing", "waiting", "completed"):
             await stand(clip, VideoStatus.PROCESSING, job)
             assert await answers(http, clip, headers) == (409, 409, 409)
@@ -124,9 +116,7 @@ class TestOnS3:
     def clip(self, s3_storage: s3.Bucket, owner: User, made: Made, tmp_path: Path) -> Video:
         return stored_video(owner, made, tmp_path)
 
-    async def test_nothing_has_an_address_before_its_parts_are_joined(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]
-    ) -> None:
+    async def test_unjoined_has_no_address(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str]) -> None:
         await stand(clip, VideoStatus.PROCESSING, "processing")
         assert await answers(http, clip, headers) == (409, 409, 409)
         refused(await http.get(stream_url(clip) + "&proxy=1"), 409, "video_not_ready")

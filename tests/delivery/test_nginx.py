@@ -83,9 +83,7 @@ class Listener:
 
 
 class TestFiles:
-    def test_the_program_sends_headers_and_nginx_bytes_of_the_same_file_alone(
-        self, client: httpx.Client, signed: str, path: Path
-    ) -> None:
+    def test_headers_and_bytes_come_from_the_same_file(self, client: httpx.Client, signed: str, path: Path) -> None:
         content, whole = path.read_bytes(), client.get(signed)
         assert (whole.status_code, whole.content) == (200, content)
         assert whole.headers["server"] == "nginx"
@@ -408,9 +406,7 @@ class TestFaults:
         ],
         ids=["trace", "version", "encoding", "long", "length"],
     )  # fmt: skip
-    def test_what_nginx_refuses_itself_is_told_in_json(
-        self, recorded: tuple[nginx.Nginx, Recorder], line: str, more: str, type: str
-    ) -> None:
+    def test_nginxs_own_refusals(self, recorded: tuple[nginx.Nginx, Recorder], line: str, more: str, type: str) -> None:
         front, recorder = recorded
         with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:
             connection.sendall(f"{line}\r\nHost: a\r\n{more}Connection: close\r\n\r\n".encode())

@@ -62,9 +62,7 @@ class TestFiles:
         picture = await http.get(urljoin(url, named.pop()))
         assert picture.content == (made.folder / "sprite" / "sprite.jpg").read_bytes()
 
-    async def test_there_is_nothing_else(
-        self, http: httpx.AsyncClient, poster: Rendition, clip: Video, settings: Any
-    ) -> None:
+    async def test_nothing_else(self, http: httpx.AsyncClient, poster: Rendition, clip: Video, settings: Any) -> None:
         row = await ask(of_kind, clip, "hls")
         refused(await http.get(address(row, "media.mp4")), 404, "not_found")  # a ladder has its own endpoint
         await ask(lambda: Rendition.objects.filter(pk=poster.pk).update(files={"image": "page.html"}))
@@ -96,9 +94,7 @@ async def test_it_goes_with_its_video(http: httpx.AsyncClient, poster: Rendition
     refused(await http.get(url), 404, "not_found")
 
 
-async def test_what_was_made_of_a_folders_file_is_shown_while_its_owner_may_use_the_folder(
-    http: httpx.AsyncClient, clip: Video, library: Library, owner: User
-) -> None:
+async def test_folder_rights_hold_for_them(http: httpx.AsyncClient, clip: Video, library: Library, owner: User) -> None:
     where = {"source": VideoSource.REFERENCE, "location": str(library.crew / "plain.mp4")}
     await ask(lambda: Video.objects.filter(pk=clip.pk).update(**where))
     poster = await ask(of_kind, clip, "poster")

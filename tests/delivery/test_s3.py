@@ -165,9 +165,7 @@ class TestThroughUs:
         refused(response, 416, "range_not_satisfiable")
         assert response.headers["content-range"] == f"bytes */{len(content)}"
 
-    async def test_head_is_answered_here(
-        self, http: httpx.AsyncClient, clip: Video, content: bytes, bucket: s3.Bucket
-    ) -> None:
+    async def test_head_is_local(self, http: httpx.AsyncClient, clip: Video, content: bytes, bucket: s3.Bucket) -> None:
         """What is signed for the bucket is signed for GET."""
         received = bucket.faults.received
         response = await http.head(addresses.stream_url(clip))
@@ -244,9 +242,7 @@ class TestFaults:
         bucket.heal()
         assert {(await future).status_code for future in waiting} <= {200, 503}
 
-    async def test_one_that_breaks_off_in_the_middle_breaks_the_connection(
-        self, clip: Video, bucket: s3.Bucket, tmp_path: Path
-    ) -> None:
+    async def test_a_broken_read_breaks_the_connection(self, clip: Video, bucket: s3.Bucket, tmp_path: Path) -> None:
         (tmp_path / "large").write_bytes(bytes(20_000_000))
         await asyncio.to_thread(bucket.client().upload_file, str(tmp_path / "large"), bucket.name, clip.location)
         bucket.faults.cut(after_bytes=8_000_000)

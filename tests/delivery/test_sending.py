@@ -154,9 +154,7 @@ class TestSlowDisks:
         assert received.content == os.pread(file.descriptor, file.size, 5)
 
     @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EOPNOTSUPP])
-    async def test_what_cannot_be_read_at_once_is_read_all_the_same(
-        self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int
-    ) -> None:
+    async def test_blocking_reads_work(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         def refuse(*arguments: object) -> int:
             raise OSError(number, os.strerror(number))
 
@@ -165,9 +163,7 @@ class TestSlowDisks:
         assert await sending._read(file, 10, 5) == os.pread(file.descriptor, 10, 5)
 
     @pytest.mark.parametrize(("number", "tells"), [(0, True), (errno.EAGAIN, True), (errno.EOPNOTSUPP, False)])
-    def test_a_file_system_tells_or_does_not(
-        self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int, tells: bool
-    ) -> None:
+    def test_nowait_support(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int, tells: bool) -> None:
         def answer(*arguments: object) -> int:
             if number:
                 raise OSError(number, os.strerror(number))

@@ -122,9 +122,7 @@ class TestKeeping:
         assert signing.ends(token) - time.time() - 1 <= int(kept) <= before < 3600
 
 
-async def test_a_signature_stands_in_for_the_sign_in_while_the_video_is_there(
-    http: httpx.AsyncClient, signed: str, video: Video
-) -> None:
+async def test_a_signature_opens_it_while_the_video_exists(http: httpx.AsyncClient, signed: str, video: Video) -> None:
     """tests/contract/test_door_roles.py tries the signatures of other files."""
     assert (await http.get(signed)).status_code == 200
     assert (await http.get(signed, headers={"Authorization": "Token wrong"})).status_code == 200
@@ -156,9 +154,7 @@ class TestSignIn:
 
 
 @pytest.mark.parametrize("status", [VideoStatus.FAILED, VideoStatus.PROCESSING])
-async def test_one_that_failed_is_given_back_and_never_played(
-    http: httpx.AsyncClient, owner: User, headers: dict[str, str], status: str
-) -> None:
+async def test_failed_is_not_played(http: httpx.AsyncClient, owner: User, headers: dict[str, str], status: str) -> None:
     """Which of them is given at all: test_gate.py."""
     key = await ask(default_storage.save, "videos/a/stored.mp4", ContentFile(b"stored bytes"))
     job = await ask(lambda: make_job(owner, "failed", error={"type": "vod_unreadable", "message": "No."}))
@@ -172,9 +168,7 @@ async def test_one_that_failed_is_given_back_and_never_played(
         assert response.headers["content-disposition"] == 'attachment; filename="A title.mp4"'
 
 
-async def test_a_download_is_saved_under_its_title_and_else_it_is_played_in_place(
-    http: httpx.AsyncClient, signed: str, video: Video
-) -> None:
+async def test_a_download_has_its_title_a_stream_is_inline(http: httpx.AsyncClient, signed: str, video: Video) -> None:
     await ask(lambda: Video.objects.filter(pk=video.pk).update(title="Rúnda 7\r\nX-Evil: 1"))
     response = await http.get(f"{signed}&download=1")
     assert response.headers["content-disposition"] == (

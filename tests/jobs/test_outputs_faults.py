@@ -80,9 +80,7 @@ def put(job: Job) -> str:
 
 
 class TestDeleting:
-    def test_a_job_is_deleted_and_its_files_are_swept_later(
-        self, api: Api, owner: User, files: Files, events: list[tuple[str, dict[str, Any]]]
-    ) -> None:
+    def test_swept_later(self, api: Api, owner: User, files: Files, events: list[tuple[str, dict[str, Any]]]) -> None:
         job = make_job(owner, "completed")
         key = put(job)
         files.is_away = True
@@ -201,9 +199,7 @@ class TestExpire:
         assert s3_storage.keys("previews/") == []
 
 
-def test_a_timer_preview_on_a_storage_that_is_away_is_503(
-    api: Api, owner: User, library: Library, files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_preview_is_503(api: Api, owner: User, library: Library, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, ECHO)
     videos = [make_video(owner, duration=5, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
     session = make_session(owner, videos=videos)

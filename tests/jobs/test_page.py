@@ -179,9 +179,7 @@ def test_many_jobs_in_the_admin_take_no_more_queries_than_one(admin: Client, own
         ("pause_jobs", "queued", ("paused", Priority.NORMAL)), ("resume_jobs", "paused", ("queued", Priority.NORMAL)),
     ],
 )  # fmt: skip
-def test_an_action_of_the_admin_changes_the_chosen_jobs_alone(
-    admin: Client, owner: User, action: str, before: str, after: tuple[str, int]
-) -> None:
+def test_actions_on_chosen_jobs(admin: Client, owner: User, action: str, before: str, after: tuple[str, int]) -> None:
     chosen, left = make_job(owner, before, kind=RENDER_KIND), make_job(owner, before)
     answer = admin.post(LIST, {"action": action, "_selected_action": [str(chosen.pk)]}, follow=True)
     assert answer.status_code == 200

@@ -234,9 +234,7 @@ class TestLimits:
         LaneLimit.objects.update(limit=6)
         assert admission.max_share("test") == 3
 
-    def test_the_settings_are_for_each_host_until_admins_set_one_for_all(
-        self, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_settings_per_host_until_admins_set_one(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
         for host, queues in (("a", ["test"]), ("a", ["test"]), ("b", ["align", "test"]), ("c", ["align"])):
             monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
@@ -354,7 +352,7 @@ class TestRetry:
 
 
 class TestLeases:
-    def test_a_database_that_hangs_stops_the_job_all_the_same(
+    def test_a_hanging_database_stops_the_job(
         self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         settings.JOB_LEASE_SECONDS, settings.JOB_RENEW_SECONDS, settings.JOB_CONTROL_SECONDS = 0.5, 0.1, 0.05
@@ -392,9 +390,7 @@ class TestLeases:
             is_away.clear()
             wait_until(lambda: ended == [signal.SIGTERM])
 
-    def test_after_trouble_nobody_is_taken_over_before_all_could_renew(
-        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_after_trouble_all_renew_first(self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         job = make(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         monkeypatch.setattr(messages, "send", lambda job: None)
         keeper = LeaseKeeper()

@@ -55,9 +55,7 @@ SLEEPS = {"code": "import time; time.sleep(60)", "seconds": 0.3}
     ],
     ids=["handler's word", "fault of ours", "child's fault", "child too slow", "child killed"],
 )
-def test_a_job_that_fails_says_why_and_nothing_of_our_faults(
-    owner: User, kind: str, params: dict[str, Any], error: str, attempts: int, text: str
-) -> None:
+def test_failures_reason(owner: User, kind: str, params: dict[str, Any], error: str, attempts: int, text: str) -> None:
     job = make(owner, kind=kind, params=params)
     run_queue("test")
     assert (again(job).status, job.error["type"], job.attempt) == ("failed", error, attempts)

@@ -344,9 +344,7 @@ class TestLog:
 
     pytestmark = pytest.mark.django_db(transaction=True)
 
-    def test_a_failure_is_a_warning_with_its_reason_its_owner_and_its_request(
-        self, api: Api, owner: User, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_the_warning_of_a_failure(self, api: Api, owner: User, caplog: pytest.LogCaptureFixture) -> None:
         caplog.set_level(logging.INFO)
         session = make_session(owner)
         path = f"{BASE}/{session.session_id}/align"

@@ -48,9 +48,7 @@ def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
 
 
 @pytest.mark.parametrize("is_before", [False, True])
-def test_who_waits_is_told_of_a_message_and_one_that_came_before_is_there(
-    wakes: NotifyingRedisBroker, monkeypatch: pytest.MonkeyPatch, is_before: bool
-) -> None:
+def test_waiting_hears_a_message(wakes: NotifyingRedisBroker, monkeypatch: pytest.MonkeyPatch, is_before: bool) -> None:
     monkeypatch.setattr(broker, "ASK_SECONDS", LONG)
     consumer = wakes.consume("align", timeout=SOON)
     if is_before:

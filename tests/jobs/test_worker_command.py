@@ -24,9 +24,7 @@ def option(argv: list[str], name: str) -> str:
     return argv[argv.index(name) + 1]
 
 
-def test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow(
-    started: list[tuple[Any, ...]], settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_thread_for_each_job(started: list[tuple[Any, ...]], settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.JOB_LANES = {"merge": 4, "align": 2}
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     call_command("worker")
@@ -41,9 +39,7 @@ def test_it_takes_all_queues_with_a_thread_for_each_job_that_they_allow(
     assert argv == dramatiq_argv(1)
 
 
-def test_it_takes_the_queues_that_are_named_and_no_more_jobs_than_its_memory_has_room_for(
-    started: list[tuple[Any, ...]], settings: Any
-) -> None:
+def test_it_takes_named_queues_and_jobs_as_memory_allows(started: list[tuple[Any, ...]], settings: Any) -> None:
     settings.JOB_LANES = {"merge": 4, "align": 2, "render": 1}
     call_command("worker", "--queues", "render, align,align", "--threads", "3", "--processes", "2")
     settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8}, 2048 * 1024**2

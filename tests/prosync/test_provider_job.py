@@ -148,9 +148,7 @@ class TestTheWay:
             pytest.param([Fault("half", "create")], marks=pytest.mark.exhaustive),
         ],
     )
-    async def test_what_passes_is_waited_out(
-        self, dub: Dub, faults: list[Fault], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_transient_faults_wait(self, dub: Dub, faults: list[Fault], monkeypatch: pytest.MonkeyPatch) -> None:
         rules = engine.syncso.API_RULES.__class__(seconds=1.0, connect_seconds=1.0)
         monkeypatch.setattr(engine.syncso, "API_RULES", rules)
         dub.lips.fails(*faults)
@@ -292,9 +290,7 @@ def _die() -> None:
 class TestTwice:
     """What may be paid a second time, and what has to be."""
 
-    async def test_a_failure_that_could_not_be_written_pays_once(
-        self, dub: Dub, monkeypatch: pytest.MonkeyPatch, settings: Any
-    ) -> None:
+    async def test_unwritten_failure_pays_once(self, dub: Dub, monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
         settings.JOB_LAST_WORD_SECONDS = 0.0
         dub.lips.set(outcome="REJECTED", polls=0)
         await dub.expect_waiting()

@@ -100,9 +100,7 @@ class TestArriving:
         assert (media / "videos/whole.mp4").read_bytes() == VIDEO
 
     @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 2, 0)])
-    async def test_the_fields_may_come_in_any_order_and_others_are_ignored(
-        self, key: str, upload: Upload, order: tuple[int, ...]
-    ) -> None:
+    async def test_fields_in_any_order_others_ignored(self, key: str, upload: Upload, order: tuple[int, ...]) -> None:
         fields = [*fields_of(3, chunk_of(3), checksum=hashlib.sha256(chunk_of(3)).hexdigest()), ("other", "x")]
         assert (await send(key, upload, [fields[number] for number in order])).status == 200
 
@@ -336,9 +334,7 @@ class TestALookAtTheEnd:
     @pytest.mark.parametrize(
         ("content", "status", "mime_type"), [(b"x" * CHUNK, 400, ""), (video_of(CHUNK), 200, "video/mp4")]
     )
-    async def test_any_first_chunk_is_taken_and_the_whole_is_judged(
-        self, key: str, whole: Upload, content: bytes, status: int, mime_type: str
-    ) -> None:
+    async def test_whole_is_judged(self, key: str, whole: Upload, content: bytes, status: int, mime_type: str) -> None:
         assert (await send(key, whole, fields_of(0, content))).status == 200
         answer = await complete(key, whole)
         assert (answer.status, (await state(whole)).mime_type) == (status, mime_type)

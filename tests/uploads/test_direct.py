@@ -287,9 +287,7 @@ class TestEnding:
         assert sweep.expire() == 1
         assert (s3_storage.unfinished(), s3_storage.keys()) == ([], [])
 
-    def test_one_that_ends_while_it_is_opened_leaves_nothing_at_s3(
-        self, sender: Sender, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_ended_while_opening(self, sender: Sender, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         begin = store.begin_multipart
 
         def begin_late(*given: Any, **named: Any) -> str:
@@ -309,9 +307,7 @@ def test_clips_may_be_sent_this_way_and_pictures_may_not(api: Api, owner: User, 
     assert answer["type"] == "invalid"
 
 
-def test_the_job_looks_at_the_first_bytes_of_what_went_past_the_program(
-    moderator_api: Api, moderator: User, s3_storage: Bucket
-) -> None:
+def test_the_job_checks_first_bytes_of_direct_uploads(moderator_api: Api, moderator: User, s3_storage: Bucket) -> None:
     video = catalogue.create(moderator, {"title": "To come"})
     sender = Sender(moderator_api, purpose="catalogue", video_id=str(video.pk))
     sender.send(0, 1, 2, content=b"FLV\x01\x05\0\0\0\x09" + VIDEO[9:])

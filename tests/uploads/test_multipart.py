@@ -175,18 +175,14 @@ class TestLimits:
         await nothing_left(media)
         assert (await post(key, FILE)).status == 201
 
-    async def test_a_database_that_is_away_when_it_ends_is_503_and_leaves_nothing(
-        self, key: str, media: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_no_database_at_the_end_is_503(self, key: str, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))
             (await post(key, FILE)).refused(503, "unavailable")
         await nothing_left(media)
 
     @pytest.mark.parametrize(("content", "statuses"), [(VIDEO, {201}), (b"no video", {400, 415})])
-    async def test_each_counts_once_among_the_changes_of_a_minute(
-        self, key: str, media: Path, settings: Any, content: bytes, statuses: set[int]
-    ) -> None:
+    async def test_counts_once(self, key: str, media: Path, settings: Any, content: bytes, statuses: set[int]) -> None:
         settings.THROTTLES_ON, settings.THROTTLES = True, {**settings.THROTTLES, "write": 3}
         answers = [await post(key, ("file", content, "a.mp4")) for _ in range(4)]
         assert {answer.status for answer in answers[:3]} <= statuses

@@ -155,9 +155,7 @@ class TestTus:
         assert (await client.patch(address, 1_400_000, VIDEO[1_400_000:])).status == 204
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
-    async def test_nobody_holds_a_connection_to_the_database_while_s3_takes_its_time(
-        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_no_connection_is_held(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         held: list[tuple[str, bool]] = []
 
         def noting(name: str) -> None:
@@ -202,9 +200,7 @@ class TestTus:
         bucket.client().delete_object(Bucket=bucket.name, Key=tail)
         (await client.patch(address, 1000, VIDEO[1000:])).refused(410, "upload_lost")
 
-    async def test_a_tail_that_could_not_be_deleted_goes_with_the_pieces(
-        self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_an_undeletable_tail(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
         def away(key: str) -> None:
             raise store.StoreUnavailable
 
@@ -303,9 +299,7 @@ class TestTakenOver:
 
 
 class TestChunks:
-    async def test_chunks_become_the_file_without_passing_through_here(
-        self, key: str, owner: User, bucket: Bucket, tmp_path: Path
-    ) -> None:
+    async def test_chunks_are_joined_at_s3(self, key: str, owner: User, bucket: Bucket, tmp_path: Path) -> None:
         chunk = 6 * MIB
         upload = await ask_rows(lambda: begin(owner, "chunks", size=SIZE, chunk_size=chunk))
         numbers = [3, 0, 2, 1, 2, 0]
@@ -377,9 +371,7 @@ class TestIll:
         assert await whole_of(hurried, await row_of(address)) == VIDEO
 
     @pytest.mark.parametrize("fault", ["answer_503", "hang"])
-    async def test_a_chunk_is_503_and_can_be_sent_again(
-        self, key: str, owner: User, hurried: Bucket, fault: str, tmp_path: Path
-    ) -> None:
+    async def test_a_chunk_is_retried(self, key: str, owner: User, hurried: Bucket, fault: str, tmp_path: Path) -> None:
         size = 100_000
         upload = await ask_rows(lambda: begin(owner, "chunks", size=size, chunk_size=size))
         body = form_of([("chunk_number", "0"), ("chunk", VIDEO[:size], "blob")])

@@ -361,9 +361,7 @@ class TestTrouble:
         (await client.patch(address, 50_000, VIDEO[50_000:])).refused(410, "upload_lost")
         assert (await row_of(address)).status == "failed"
 
-    async def test_a_part_that_breaks_in_the_job_s_row_leaves_the_upload_to_be_finished(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_a_job_row_that_fails_keeps_the_upload(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         address = await client.created(SIZE)
         with monkeypatch.context() as patch:
             patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))

@@ -84,9 +84,7 @@ class TestCreation:
             (SIZE, "Idempotency-Key", "x" * 256),
         ],
     )  # fmt: skip
-    async def test_a_header_that_means_nothing_is_400(
-        self, client: Client, size: int | None, header: str, value: str | None
-    ) -> None:
+    async def test_a_bad_header_is_400(self, client: Client, size: int | None, header: str, value: str | None) -> None:
         answer = await client.create(size, {} if value is None else {header: value})
         assert header in answer.refused(400, "invalid")["errors"]
 
@@ -261,7 +259,7 @@ class TestPatch:
             ("Upload-Checksum", {"Upload-Offset": "0", "Upload-Checksum": "crc32 AAAA"}),
         ],
     )  # fmt: skip
-    async def test_a_header_that_means_nothing_is_400(self, client: Client, name: str, headers: dict[str, str]) -> None:
+    async def test_a_bad_header_is_400(self, client: Client, name: str, headers: dict[str, str]) -> None:
         address = await client.created(SIZE)
         body = (await ask("PATCH", address, BYTES | headers, VIDEO, key=client.key)).refused(400, "invalid")
         assert name in body["errors"]

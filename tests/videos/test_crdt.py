@@ -267,9 +267,7 @@ class TestFields:
             (op(T.UPDATE_TITLE, "one", "b", 1, at=1), op(T.UPDATE_TITLE, "other", "a", 9, at=1), "one"),
         ],
     )
-    def test_of_those_that_knew_nothing_of_each_other_the_greatest_timestamp_then_actor_wins(
-        self, one: Operation, other: Operation, shown: str
-    ) -> None:
+    def test_of_concurrent_ones_the_latest_then_actor_wins(self, one: Operation, other: Operation, shown: str) -> None:
         assert values_of(one, other)["title"] == values_of(other, one)["title"] == shown
 
     def test_an_actors_own_later_write_wins_even_with_an_older_timestamp_and_a_gap_between(self) -> None:

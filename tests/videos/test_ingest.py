@@ -107,9 +107,7 @@ def test_the_frame_that_is_chosen_becomes_the_poster(take: Callable[..., Video],
     assert pictures[0] != pictures[1]
 
 
-def test_one_that_is_more_work_than_the_plan_allows_is_played_and_not_encoded(
-    take: Callable[..., Video], clip: Path, settings: Any
-) -> None:
+def test_more_work_than_the_plan_allows_plays_unencoded(take: Callable[..., Video], clip: Path, settings: Any) -> None:
     settings.HLS_RUNGS = [120]
     work = budget.gigapixels(take(clip))
     assert Job.objects.filter(kind="render").count() == 1
@@ -192,9 +190,7 @@ def test_files_not_kept_are_swept(take: Callable[..., Video], clip: Path, is_bes
     assert (default_storage.exists(lost), default_storage.exists(kept)) == (False, True)
 
 
-def test_what_an_attempt_keeps_while_the_sweep_looks_around_stays(
-    take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_sweep_spares_an_attempt(take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = take(clip)
     poster = video.renditions.get(kind="poster")
     held = leases.held_tokens
@@ -269,9 +265,7 @@ class TestPieces:
     @pytest.mark.parametrize(
         ("metadata", "type"), [({}, "not_found"), ({"sha256": "0" * 64}, "checksum_mismatch")], ids=["gone", "another"]
     )
-    def test_a_piece_that_is_gone_or_a_wrong_whole_fails_it(
-        self, owner: User, clip: Path, tmp_path: Path, metadata: dict[str, str], type: str
-    ) -> None:
+    def test_lost_or_wrong(self, owner: User, clip: Path, tmp_path: Path, metadata: dict[str, str], type: str) -> None:
         upload = upload_in_chunks(owner, clip.read_bytes(), tmp_path, 1 << 22, metadata=metadata)
         if not metadata:
             store.delete(upload.chunks.get().key)
@@ -280,9 +274,7 @@ class TestPieces:
         video = again(Video.objects.get(pk=upload.resource_id))
         assert (video.state, job_of(video).error["type"]) == ("failed", type)
 
-    def test_parts_on_s3_become_one_video_and_all_of_it_goes_when_it_is_deleted(
-        self, owner: User, clip: Path, s3_storage: Bucket
-    ) -> None:
+    def test_s3_parts_become_one_video_deleted_as_one(self, owner: User, clip: Path, s3_storage: Bucket) -> None:
         size = 20 * 1024**2
         content = clip.read_bytes() + size.to_bytes(4) + b"free" + bytes(size - 8)  # a box that players skip
         upload, sink = opened(owner, len(content))

@@ -165,9 +165,7 @@ class TestWhoseFaultItIs:
         run_queue("ingest")
         assert (again(video).state, job_of(video).error["type"]) == ("failed", "vod_unreadable")
 
-    def test_a_picture_that_was_killed_by_others_is_tried_once_more_and_then_left_out(
-        self, put: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_killed_picture_is_tried_once_more_then_left_out(self, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(actors, "MADE_AT_ONCE", [{"do": "poster"}])
         monkeypatch.setattr(actors, "WORK", shell("kill -KILL $$"))
         video = put()
@@ -183,9 +181,7 @@ class TestWhoseFaultItIs:
         [("disk_full", "waiting"), ("unavailable", "waiting"), ("out_of_memory", "waiting"), ("bad_request", "failed"),
          ("vod_unreadable", "failed")],
     )  # fmt: skip
-    def test_only_what_another_time_is_not_so_is_tried_again(
-        self, put: Any, monkeypatch: pytest.MonkeyPatch, type: str, status: str
-    ) -> None:
+    def test_only_transient_is_retried(self, put: Any, monkeypatch: pytest.MonkeyPatch, type: str, status: str) -> None:
         said = f'{{"error": {{"type": "{type}", "message": "So it is."}}}}'
         monkeypatch.setattr(actors, "WORK", shell(f"echo '{said}'"))
         video = put()
@@ -206,9 +202,7 @@ class TestWhoseFaultItIs:
 class TestTheRow:
     """It outlives the job: without it nobody would know why."""
 
-    def test_a_failure_stays_when_the_job_is_deleted_and_goes_when_it_is_tried_again(
-        self, put: Any, settings: Any, no_pictures: None
-    ) -> None:
+    def test_a_failure_outlives_its_job_and_ends_with_a_retry(self, put: Any, settings: Any, no_pictures: None) -> None:
         settings.MAX_VIDEO_SECONDS = 1
         video, deleted = put(), put()
         run_queue("ingest")
@@ -252,9 +246,7 @@ class TestDeletedMeanwhile:
     [([1080, 720], [1080, 720]), ([720, 480], [1080, 720, 480])],
     ids=["is in the list already", "is not in the list"],
 )
-def test_what_cannot_be_streamed_gets_one_rendition_of_full_size(
-    owner: User, put: Any, settings: Any, rungs: list[int], expected: list[int]
-) -> None:
+def test_unstreamable_is_full_size(owner: User, put: Any, settings: Any, rungs: list[int], expected: list[int]) -> None:
     settings.HLS_RUNGS = rungs
     video = put()
     job = make_job(owner, JobStatus.PROCESSING, kind="ingest", params={"video_id": str(video.pk)})

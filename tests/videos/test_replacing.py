@@ -152,7 +152,7 @@ def test_one_that_was_overtaken_by_another_goes_back_to_the_last_that_was_taken_
     assert files_of(first, "videos") == [first.location]
 
 
-def test_nothing_is_deleted_beside_a_file_that_another_has_replaced_meanwhile(
+def test_two_replace_it(
     first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listed = store.files
@@ -173,9 +173,7 @@ def test_nothing_is_deleted_beside_a_file_that_another_has_replaced_meanwhile(
     assert f"videos/{first.pk}/newer.mp4" in files_of(first, "videos")
 
 
-def test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why(
-    first: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path
-) -> None:
+def test_a_bad_one_leaves_the_former(first: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
     before = {name: getattr(first, name) for name in ("location", "file_size", "duration", "sha256", "width")}
@@ -193,9 +191,7 @@ def test_one_that_cannot_be_taken_in_leaves_the_former_as_it_was_and_says_why(
     assert not actors.VideoJobs().inputs_exist(now.job)
 
 
-def test_once_it_is_taken_in_there_is_no_way_back_whatever_becomes_of_the_rest(
-    first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_way_back(first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(*args: Any, **options: Any) -> Any:
         raise TransientFault("unavailable", "Not now.")
 
@@ -234,9 +230,7 @@ def test_a_cancelled_one_leaves_the_former_afterwards(first: Video, send: Callab
     assert files_of(first, "videos") == [first.location]
 
 
-def test_watchers_are_told_when_it_can_be_played_and_of_its_pictures(
-    video: Video, send: Callable[..., Upload], clips: Path, told: list[dict[str, Any]]
-) -> None:
+def test_watchers_are_told(video: Video, send: Callable[..., Upload], clips: Path, told: list[dict[str, Any]]) -> None:
     send(clips / "plain.mp4")
     told.clear()
     run_queue("ingest")

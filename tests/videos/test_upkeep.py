@@ -201,9 +201,7 @@ class TestLostRenditions:
         ("kind", "name", "task"),
         [("poster", "", {"do": "poster"}), ("hls", "source", {"do": "hls", "rung": "source"}), ("proxy", "", None)],
     )
-    def test_each_is_asked_for_by_its_name_and_those_on_demand_wait(
-        self, owner: User, put: Any, kind: str, name: str, task: Any
-    ) -> None:
+    def test_each_by_name_those_on_demand_wait(self, owner: User, put: Any, kind: str, name: str, task: Any) -> None:
         make_rendition(make_stored(owner, put), kind, name)
         upkeep.mark_lost_renditions()
         assert not Rendition.objects.exists()
@@ -219,9 +217,7 @@ class TestLostRenditions:
         assert upkeep.mark_lost_renditions() == ([], [lost])
         assert list(video.renditions.all()) == [lost]
 
-    def test_one_that_is_made_again_takes_the_place_of_the_lost_one(
-        self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_new_one_replaces_the_lost_one(self, owner: User, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         lost = make_rendition(make_stored(owner, put))
         look = upkeep._renditions
 

@@ -107,9 +107,7 @@ def wait_at(film: Locator, time: float, near: float = 0.25) -> None:
     )
 
 
-def test_from_an_empty_list_a_file_becomes_an_analysis_with_what_was_asked(
-    open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
-) -> None:
+def test_from_a_file(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
     page = open_page("/analysis")
     expect(page.get_by_role("heading", name="No analyses yet")).to_be_visible()
     assert page.locator("main .btn.primary").count() == 1
@@ -209,9 +207,7 @@ def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backst
 
 
 @pytest.mark.services
-def test_a_video_of_the_library_is_found_and_its_work_followed_to_the_result(
-    open_page: OpenPage, backstage: Backstage, program: Program, video: dict[str, Any]
-) -> None:
+def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Program, video: dict[str, Any]) -> None:
     # The analysis is deleted while a request may be under way, which the browser logs as an error.
     page = open_page("/analysis?new", quiet=False)
     dialog = page.get_by_role("dialog", name="New analysis")

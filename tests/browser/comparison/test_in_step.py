@@ -146,9 +146,7 @@ def start_playing(page: Page) -> None:
 
 
 @pytest.mark.services
-def test_a_step_moves_the_focused_video_by_one_frame_and_all_wait_for_one_that_runs_dry(
-    page: Page, rates: dict[str, Fraction], starts: dict[str, float]
-) -> None:
+def test_steps_of_a_frame_and_a_shared_wait(page: Page, rates: dict[str, Fraction], starts: dict[str, float]) -> None:
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
     for letter in "ABC":

@@ -63,9 +63,7 @@ def make_many(backstage: Backstage, count: int, title: str = "Recording", older:
         backstage.video(owner=ACCOUNT, title=f"{title} {number:02d}", minutes=older + number)
 
 
-def test_files_become_videos(
-    open_page: OpenPage, program: Program, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_files_make_videos(open_page: OpenPage, program: Program, recordings: list[Recording], tmp_path: Path) -> None:
     large = shelf.padded(recordings[1].path, tmp_path / "match_2041.mp4", 24 * 2**20)
     page = open_page("/library")
     expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()

@@ -98,7 +98,7 @@ def test_files_go_and_play_past_the_program(page: Page, bucket: Bucket, on_s3: P
     assert {line.rsplit("/", 1)[1] for line in watching.here if "/media/hls/" in line} == {"master.m3u8", "index.m3u8"}
 
 
-def test_what_is_left_cancelled_or_hidden_from_the_bucket_leaves_nothing_there(
+def test_nothing_is_left(
     page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path
 ) -> None:
     file = shelf.padded(recordings[2].path, tmp_path / "match_8.mp4", SIZE)

@@ -112,9 +112,7 @@ def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, re
 
 
 @pytest.mark.services
-def test_a_dropped_folder_is_compared_and_of_dropped_files_three_are_sent_at_once(
-    open_page: OpenPage, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_dropped_folders_and_files(open_page: OpenPage, recordings: list[Recording], tmp_path: Path) -> None:
     inner = tmp_path / "scrim" / "day 2"
     inner.mkdir(parents=True)
     (inner / "notes.txt").write_text("No video.")
@@ -155,9 +153,7 @@ def test_a_dropped_folder_is_compared_and_of_dropped_files_three_are_sent_at_onc
 
 
 @pytest.mark.services
-def test_whatever_interrupts_an_upload_it_continues_where_it_was(
-    open_page: OpenPage, backstage: Backstage, program: Program, large: Path
-) -> None:
+def test_interrupted_uploads_continue(open_page: OpenPage, backstage: Backstage, program: Program, large: Path) -> None:
     page = open_page("/upload", quiet=False)
     sent, refusals = listen(page), [503, 502]
 
@@ -266,9 +262,7 @@ def lose_the_last(page: Page, size: int) -> list[str]:
 
 
 @pytest.mark.services
-def test_what_is_not_answered_is_sent_again_after_a_pause_and_a_lost_last_answer_costs_nothing(
-    open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
-) -> None:
+def test_lost_answers(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
     page = open_page("/upload", quiet=False)
     page.route(TUS, lambda route: route.abort() if route.request.method == "PATCH" else route.fallback())
     choose(page, recordings[0].path)
@@ -296,7 +290,7 @@ def test_what_is_not_answered_is_sent_again_after_a_pause_and_a_lost_last_answer
 
 
 @pytest.mark.services
-def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chosen_again(
+def test_reload_continues(
     open_page: OpenPage, backstage: Backstage, program: Program, large: Path, tmp_path: Path
 ) -> None:
     page = open_page("/upload")
@@ -440,9 +434,7 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
 
 
 @pytest.mark.services
-def test_what_is_no_video_or_has_no_room_is_refused_with_the_reason(
-    open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path) -> None:
     huge, empty, notes, many = (tmp_path / name for name in ("huge.mov", "empty.mp4", "notes.mp4", "many.mp4"))
     with huge.open("wb") as file:
         file.truncate(513 * MIB)

@@ -258,9 +258,7 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
 
 
 @pytest.mark.services
-def test_its_details_are_shown_its_form_and_picture_are_chosen_and_it_can_be_compared(
-    page: Page, video: dict[str, Any], recordings: list[Recording]
-) -> None:
+def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], recordings: list[Recording]) -> None:
     details = page.locator("[data-details]")
     expect_texts(
         details, "0:40.000", "640 × 360, 60 fps, h264", "aac 48 kHz", "video/mp4", "original, 360p", "in your storage"
@@ -428,9 +426,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 
 
 @pytest.mark.services
-def test_progress_of_ingest_is_live_and_a_new_upload_becomes_playable(
-    open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]
-) -> None:
+def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
     mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0, tags=["scrim"])
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)
@@ -507,9 +503,7 @@ def test_a_failed_video_says_why_and_may_be_tried_again(open_page: OpenPage, bac
 
 
 @pytest.mark.services
-def test_guests_watch_it_and_late_answers_are_no_news(
-    open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path
-) -> None:
+def test_guests_and_late_answers(open_page: OpenPage, program: Program, backstage: Backstage, tmp_path: Path) -> None:
     clip = render_clip(tmp_path / "clip.mp4", seconds=20)
     shown = shelf.taken_in(program, clip)["id"]
     words = {"title": "The final", "category": "Finals", "tags": ["ascent"], "description": "Both sides"}

@@ -93,7 +93,7 @@ class TestBothPropose:
             (3.0, 0.999, 12.5, 0.85, 0.02, "The sound says +15.500 s, and is less sure: 0.99"),
         ],
     )
-    def test_the_clearly_surer_one_wins_and_no_offset_has_the_others_confidence(
+    def test_surer_wins(
         self, gap: float, sure: float, offset: float, confidence: float, bound: float, says: str
     ) -> None:
         found = proposed(timer("b", 12.5, sure), sound("b", 12.5 + gap, 0.99))
@@ -211,9 +211,7 @@ class TestRealSounds:
         assert [item.confidence for item in proposals.values()] == ([0.96, 0.96] if stands else [])
 
     @pytest.mark.parametrize(("method", "findings"), [("auto", ["timer_ocr", "audio"]), ("audio", [])])
-    def test_the_child_reports_what_it_listens_to_and_reads(
-        self, takes: dict[str, Path], tmp_path: Path, method: str, findings: list[str]
-    ) -> None:
+    def test_the_childs_reports(self, takes: dict[str, Path], tmp_path: Path, method: str, findings: list[str]) -> None:
         """Sounds without a picture: the timer cannot be read, and the sound has the word."""
         request = {
             "op": "align", "method": method, "evidence_dir": str(tmp_path),

@@ -85,9 +85,7 @@ class TestOffset:
         ],
         ids=str,
     )  # fmt: skip
-    def test_it_is_right_to_a_millisecond_whatever_became_of_the_sound(
-        self, change: dict[str, Any], reference: Path, game: Sound, tmp_path: Path
-    ) -> None:
+    def test_right_to_a_millisecond(self, change: dict[str, Any], reference: Path, game: Sound, tmp_path: Path) -> None:
         take = dataclasses.replace(SECOND, **change)
         found = aligned(reference, write(take, game, tmp_path / "b"))
         assert only_offset(found) == pytest.approx(offset_between(FIRST, take), abs=1e-3)
