@@ -28,14 +28,11 @@ def test_version_without_setup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     assert capsys.readouterr().out == f"{sentence()}\n"
 
 
-@pytest.mark.parametrize(
-    ("words", "rest", "folder"),
-    [
-        (["up", "--data-dir", "/a"], ["up"], "/a"), (["--data-dir=/b", "up"], ["up"], "/b"),
-        (["up", "--port", "1"], ["up", "--port", "1"], "before"),
-        (["shell", "--", "--data-dir", "/c"], ["shell", "--", "--data-dir", "/c"], "before"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("words", "rest", "folder"), [
+    (["up", "--data-dir", "/a"], ["up"], "/a"), (["--data-dir=/b", "up"], ["up"], "/b"),
+    (["up", "--port", "1"], ["up", "--port", "1"], "before"),
+    (["shell", "--", "--data-dir", "/c"], ["shell", "--", "--data-dir", "/c"], "before"),
+])  # fmt: skip
 def test_the_data_folder_is_taken_out_of_the_words(words: list[str], rest: list[str], folder: str) -> None:
     os.environ["VOD_DATA_DIR"] = "before"
     assert entry.take_data_dir(words) == rest

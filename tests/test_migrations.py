@@ -79,20 +79,16 @@ def test_the_previous_release_can_run_after_each_migration() -> None:
         assert faults_of(migration, before) == [], migration
 
 
-@pytest.mark.parametrize(
-    ("operation", "is_fault"),
-    [
-        (AddField("job", "size", models.IntegerField(default=0)), True),
-        (AddField("job", "size", models.IntegerField(db_default=0)), False),
-        (AddField("job", "size", models.IntegerField(null=True)), False),
-        (AlterField("job", "deadline", models.DateTimeField()), True),
-        (AlterField("job", "worker", models.CharField(max_length=200)), False),
-        (RemoveField("job", "worker"), True),
-        (RenameField("job", "worker", "host"), True),
-        (DeleteModel("chore"), True),
-    ],
-    ids=lambda value: value.describe() if isinstance(value, Operation) else str(value),
-)
+@pytest.mark.parametrize(("operation", "is_fault"), [
+    (AddField("job", "size", models.IntegerField(default=0)), True),
+    (AddField("job", "size", models.IntegerField(db_default=0)), False),
+    (AddField("job", "size", models.IntegerField(null=True)), False),
+    (AlterField("job", "deadline", models.DateTimeField()), True),
+    (AlterField("job", "worker", models.CharField(max_length=200)), False),
+    (RemoveField("job", "worker"), True),
+    (RenameField("job", "worker", "host"), True),
+    (DeleteModel("chore"), True),
+], ids=lambda value: value.describe() if isinstance(value, Operation) else str(value))  # fmt: skip
 def test_operations_that_break_the_previous_release_are_found(operation: Operation, is_fault: bool) -> None:
     migration = Migration("0002_something", "jobs")
     migration.operations = [operation]

@@ -92,14 +92,11 @@ def _without_tokens(page: str) -> list[str]:
     return [line for line in page.splitlines() if "csrfmiddlewaretoken" not in line and "sig=" not in line]
 
 
-@pytest.mark.parametrize(
-    ("act", "reason", "outcome", "is_hidden"),
-    [
-        ("dismiss", "", "Dismissed: Nothing wrong", False),
-        ("settle", "The title was mended", "Settled: The title was mended", False),
-        ("take_down", "Shows somebody who did not agree", "Taken down: Shows somebody who did not agree", True),
-    ],
-)
+@pytest.mark.parametrize(("act", "reason", "outcome", "is_hidden"), [
+    ("dismiss", "", "Dismissed: Nothing wrong", False),
+    ("settle", "The title was mended", "Settled: The title was mended", False),
+    ("take_down", "Shows somebody who did not agree", "Taken down: Shows somebody who did not agree", True),
+])  # fmt: skip
 def test_all_reports_of_a_video_are_decided_at_once(
     client: Client, moderator: User, video: Video, act: str, reason: str, outcome: str, is_hidden: bool
 ) -> None:

@@ -50,11 +50,9 @@ class TestCreateAccount:
         assert (user.role, user.is_staff, tier_of(user)) == ("moderator", True, "pro")
         assert sorted(user.groups.values_list("name", flat=True)) == ["b", "crew"]
 
-    @pytest.mark.parametrize(
-        "words",
-        [["ada"], ["a b"], [""], ["x" * 151], ["new", "--role", "king"], ["new", "--tier", "gold"], []],
-        ids=str,
-    )
+    @pytest.mark.parametrize("words", [
+        ["ada"], ["a b"], [""], ["x" * 151], ["new", "--role", "king"], ["new", "--tier", "gold"], [],
+    ], ids=str)  # fmt: skip
     def test_a_bad_account_is_refused_with_a_sentence(self, words: list[str]) -> None:
         make_user("ada")
         with pytest.raises(CommandError) as caught:

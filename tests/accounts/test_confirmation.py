@@ -219,22 +219,18 @@ class TestSettings:
         }  # fmt: skip
         assert Environment({"VOD_EMAIL_URL": "smtp://[::1]:1025"}).email()["port"] == 1025
 
-    @pytest.mark.parametrize(
-        ("values", "name"),
-        [
-            ({"VOD_EMAIL_URL": "mail.example.org"}, "VOD_EMAIL_URL"),
-            ({"VOD_EMAIL_URL": "http://mail.example.org"}, "VOD_EMAIL_URL"),
-            ({"VOD_EMAIL_URL": "smtp://u:secret@host:port"}, "VOD_EMAIL_URL"),
-            ({"VOD_EMAIL_FROM": "nobody"}, "VOD_EMAIL_FROM"),
-            ({"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_FROM": "a@b.org"}, "VOD_SIGNUP_CONFIRM"),
-            ({"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_URL": "smtp://localhost"}, "VOD_SIGNUP_CONFIRM"),
-            (
-                {"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_URL": "smtp://localhost", "VOD_EMAIL_FROM": "a@b.org"},
-                "VOD_PUBLIC_URL",
-            ),
-        ],
-        ids=str,
-    )
+    @pytest.mark.parametrize(("values", "name"), [
+        ({"VOD_EMAIL_URL": "mail.example.org"}, "VOD_EMAIL_URL"),
+        ({"VOD_EMAIL_URL": "http://mail.example.org"}, "VOD_EMAIL_URL"),
+        ({"VOD_EMAIL_URL": "smtp://u:secret@host:port"}, "VOD_EMAIL_URL"),
+        ({"VOD_EMAIL_FROM": "nobody"}, "VOD_EMAIL_FROM"),
+        ({"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_FROM": "a@b.org"}, "VOD_SIGNUP_CONFIRM"),
+        ({"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_URL": "smtp://localhost"}, "VOD_SIGNUP_CONFIRM"),
+        (
+            {"VOD_SIGNUP_CONFIRM": "1", "VOD_EMAIL_URL": "smtp://localhost", "VOD_EMAIL_FROM": "a@b.org"},
+            "VOD_PUBLIC_URL",
+        ),
+    ], ids=str)  # fmt: skip
     def test_what_cannot_be_used_is_said_at_the_start(self, values: dict[str, str], name: str) -> None:
         with pytest.raises(SettingsError, match=name) as caught:
             Environment(values).email()

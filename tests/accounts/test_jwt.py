@@ -181,14 +181,12 @@ class TestRefusals:
         for text in ("x", "a.b.c", "é", "." * 4000, "eyJhbGciOiJub25lIn0.e30."):
             refused(Api().post(REFRESH, {"refresh": text}), 401, "token_invalid")
 
-    @pytest.mark.parametrize(
-        "changes",
-        [{"exp": None}, {"jti": None}, {"sub": None}, {"token_type": None}, {"token_type": "refresh"},
-         {"pwd": None},
-         {"pwd": "0" * 32}, {"scopes": None}, {"scopes": [1]}, {"sub": "owner"}, {"exp": 1}, {"exp": "soon"},
-         {"pwd": 7}],
-        ids=str,
-    )  # fmt: skip
+    @pytest.mark.parametrize("changes", [
+        {"exp": None}, {"jti": None}, {"sub": None}, {"token_type": None}, {"token_type": "refresh"},
+        {"pwd": None},
+        {"pwd": "0" * 32}, {"scopes": None}, {"scopes": [1]}, {"sub": "owner"}, {"exp": 1}, {"exp": "soon"},
+        {"pwd": 7},
+    ], ids=str)  # fmt: skip
     def test_one_whose_claims_are_not_ours_does_not(self, owner: User, changes: dict[str, Any]) -> None:
         access = pair_of()["access"]
         assert bearer(forged(access)).get(ME).status_code == 200

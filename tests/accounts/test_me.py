@@ -88,21 +88,17 @@ class TestChanging:
         owner.save()
         return me(owner)
 
-    @pytest.mark.parametrize(
-        ("fields", "shown"),
-        [
-            ({"full_name": "Ada Lovelace"}, {"full_name": "Ada Lovelace"}),
-            ({"full_name": ""}, {"full_name": ""}),
-            ({"full_name": "안나 Kovač 🎮"}, {"full_name": "안나 Kovač 🎮"}),
-            ({"full_name": "x" * 150}, {"full_name": "x" * 150}),
-            ({"avatar_url": "http://a.example/b?c=d"}, {"avatar_url": "http://a.example/b?c=d"}),
-            ({"avatar_url": None}, {"avatar_url": None}),
-            ({"avatar_url": ""}, {"avatar_url": None}),
-            ({}, {}),
-            ({"username": "root", "role": "admin", "tier": "pro", "id": 7, "is_staff": True, "none": 1}, {}),
-        ],
-        ids=str,
-    )
+    @pytest.mark.parametrize(("fields", "shown"), [
+        ({"full_name": "Ada Lovelace"}, {"full_name": "Ada Lovelace"}),
+        ({"full_name": ""}, {"full_name": ""}),
+        ({"full_name": "안나 Kovač 🎮"}, {"full_name": "안나 Kovač 🎮"}),
+        ({"full_name": "x" * 150}, {"full_name": "x" * 150}),
+        ({"avatar_url": "http://a.example/b?c=d"}, {"avatar_url": "http://a.example/b?c=d"}),
+        ({"avatar_url": None}, {"avatar_url": None}),
+        ({"avatar_url": ""}, {"avatar_url": None}),
+        ({}, {}),
+        ({"username": "root", "role": "admin", "tier": "pro", "id": 7, "is_staff": True, "none": 1}, {}),
+    ], ids=str)  # fmt: skip
     def test_name_and_picture_can_be_changed_and_nothing_else(
         self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any], shown: dict[str, Any]
     ) -> None:
@@ -112,18 +108,14 @@ class TestChanging:
         owner.refresh_from_db()
         assert (owner.role, owner.is_staff) == ("user", False)
 
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            {"full_name": None}, {"full_name": 7}, {"full_name": "x" * 151}, {"full_name": "a\nb"},
-            {"full_name": "a\u202eb"}, {"full_name": "\u0007"},
-            {"avatar_url": 7}, {"avatar_url": "x"}, {"avatar_url": "javascript:alert(1)"}, {"avatar_url": []},
-            {"avatar_url": "data:image/png;base64,AA"}, {"avatar_url": "//a.example"}, {"avatar_url": "https://"},
-            {"avatar_url": "ftp://a.example/b"}, {"avatar_url": "https://a.example/" + "x" * 500},
-            {"full_name": "Good", "avatar_url": "bad"},
-        ],
-        ids=lambda fields: str(fields)[:50],
-    )  # fmt: skip
+    @pytest.mark.parametrize("fields", [
+        {"full_name": None}, {"full_name": 7}, {"full_name": "x" * 151}, {"full_name": "a\nb"},
+        {"full_name": "a\u202eb"}, {"full_name": "\u0007"},
+        {"avatar_url": 7}, {"avatar_url": "x"}, {"avatar_url": "javascript:alert(1)"}, {"avatar_url": []},
+        {"avatar_url": "data:image/png;base64,AA"}, {"avatar_url": "//a.example"}, {"avatar_url": "https://"},
+        {"avatar_url": "ftp://a.example/b"}, {"avatar_url": "https://a.example/" + "x" * 500},
+        {"full_name": "Good", "avatar_url": "bad"},
+    ], ids=lambda fields: str(fields)[:50])  # fmt: skip
     def test_bad_fields_refused(self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any]) -> None:
         assert refused(api.patch("/api/v1/me", fields), 400, "invalid")["errors"]
         assert me(owner) == before

@@ -139,13 +139,10 @@ class TestEnding:
             assert event["type"] == "websocket.close", event
             return int(event["code"])
 
-    @pytest.mark.parametrize(
-        ("kind", "what"),
-        [
-            ("token", "revoked"), ("token", "expired"), ("session", "sign-out"), ("jwt", "password"),
-            ("session", "password"), *((kind, "deactivated") for kind in MAKERS),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("kind", "what"), [
+        ("token", "revoked"), ("token", "expired"), ("session", "sign-out"), ("jwt", "password"),
+        ("session", "password"), *((kind, "deactivated") for kind in MAKERS),
+    ])  # fmt: skip
     async def test_what_ends_the_sign_in_ends_it(self, path: str, owner: User, kind: str, what: str) -> None:
         api = await ask(MAKERS[kind], owner)
 

@@ -49,11 +49,9 @@ class TestMaking:
         left = datetime.fromisoformat(body["expiry"]) - timezone.now()
         assert timedelta(minutes=59) < left <= timedelta(hours=1)
 
-    @pytest.mark.parametrize(
-        "fields",
-        [{"password": "wrong"}, {"username": "nobody"}, {"username": "OWNER"}, {"username": "sleeper"}],
-        ids=str,
-    )
+    @pytest.mark.parametrize("fields", [
+        {"password": "wrong"}, {"username": "nobody"}, {"username": "OWNER"}, {"username": "sleeper"},
+    ], ids=str)  # fmt: skip
     def test_wrong_credentials_are_refused_alike(self, anonymous: Api, owner: User, fields: dict[str, str]) -> None:
         make_user("sleeper", is_active=False)
         refused(ask_for(anonymous, **fields), 401, "bad_credentials")

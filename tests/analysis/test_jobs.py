@@ -80,13 +80,10 @@ def test_results_are_kept_and_the_model_named(api: Api, make_analysis: Make, pip
     assert json.loads(log.read_text().splitlines()[-1])["vision"]["model"] == "small"
 
 
-@pytest.mark.parametrize(
-    ("script", "type"),
-    [
-        ("say(error={'type': 'no_video', 'message': 'There is no picture.'})", "no_video"),
-        ("os._exit(3)", "vod_unreadable"),
-    ],
-)
+@pytest.mark.parametrize(("script", "type"), [
+    ("say(error={'type': 'no_video', 'message': 'There is no picture.'})", "no_video"),
+    ("os._exit(3)", "vod_unreadable"),
+])  # fmt: skip
 def test_a_failed_one_has_no_file(media: Path, make_analysis: Make, pipeline: Pipeline, script: str, type: str) -> None:
     pipeline(script)
     session = run(make_analysis())

@@ -35,18 +35,15 @@ def pass_time(session: AnalysisSession, **fields: Any) -> None:
 
 
 class TestStatus:
-    @pytest.mark.parametrize(
-        ("job", "status"),
-        [
-            ({}, "queued"),
-            ({"status": JobStatus.PAUSED}, "queued"),
-            ({"status": JobStatus.WAITING, "started_at": Now()}, "processing"),
-            ({"status": JobStatus.PAUSED, "started_at": Now()}, "processing"),
-            ({"status": JobStatus.COMPLETED}, "completed"),
-            ({"status": JobStatus.FAILED, "error": {"type": "no_video", "message": "No."}}, "failed"),
-            ({"status": JobStatus.CANCELLED}, "cancelled"),
-        ],
-    )
+    @pytest.mark.parametrize(("job", "status"), [
+        ({}, "queued"),
+        ({"status": JobStatus.PAUSED}, "queued"),
+        ({"status": JobStatus.WAITING, "started_at": Now()}, "processing"),
+        ({"status": JobStatus.PAUSED, "started_at": Now()}, "processing"),
+        ({"status": JobStatus.COMPLETED}, "completed"),
+        ({"status": JobStatus.FAILED, "error": {"type": "no_video", "message": "No."}}, "failed"),
+        ({"status": JobStatus.CANCELLED}, "cancelled"),
+    ])  # fmt: skip
     def test_it_follows_from_the_job(self, api: Api, make_analysis: Make, job: dict[str, Any], status: str) -> None:
         session = make_analysis(**job)
         body = api.get(f"{BASE}/status/{session.pk}").json()

@@ -151,13 +151,10 @@ class TestPatience:
         assert [judge.judge(WINDOW), judge.judge(WINDOW)] == [UNKNOWN, GOOD]
         assert len(server.asked) == 4
 
-    @pytest.mark.parametrize(
-        ("fault", "limit", "is_spent"),
-        [
-            (served.hangs, "call_seconds", False), (served.drips, "call_seconds", False),
-            (served.hangs, "seconds", True),  # no call is longer than what is left
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("fault", "limit", "is_spent"), [
+        (served.hangs, "call_seconds", False), (served.drips, "call_seconds", False),
+        (served.hangs, "seconds", True),  # no call is longer than what is left
+    ])  # fmt: skip
     def test_slow_answers_are_abandoned(
         self, fault: served.Reply, limit: str, is_spent: bool, server: VisionServer, pauses: list[float]
     ) -> None:
@@ -168,16 +165,13 @@ class TestPatience:
         assert time.monotonic() - began < LATE_SECONDS
         assert (len(server.asked), pauses, judge.is_spent) == (1, [], is_spent)
 
-    @pytest.mark.parametrize(
-        ("fault", "why"),
-        [
-            (fails(500), "busy or broken (500)"), (served.resets, "broke off"),
-            (served.hangs, "did not answer in time"),
-            (fails(400), "does not take what it is asked (400)"), (says(""), "could not be read"),
-            (sends(served.HTML.encode(), "text/html"), "could not be read"),
-            (sends(b" " * 300_000), "more than is read"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("fault", "why"), [
+        (fails(500), "busy or broken (500)"), (served.resets, "broke off"),
+        (served.hangs, "did not answer in time"),
+        (fails(400), "does not take what it is asked (400)"), (says(""), "could not be read"),
+        (sends(served.HTML.encode(), "text/html"), "could not be read"),
+        (sends(b" " * 300_000), "more than is read"),
+    ])  # fmt: skip
     def test_four_misses_end_it(self, fault: served.Reply, why: str, server: VisionServer, pauses: list[float]) -> None:
         server.usual = fault
         judge = judge_of(server, pauses, call_seconds=SHORT)
@@ -274,57 +268,44 @@ class TestGuard:
 
 FILLED = ModelAnswer(0.7, "A man jumps.")
 SEVEN_TENTHS = [
-    "0.7",
-    '"0.7"',
-    '"0,7"',
-    '"7/10"',
-    '"7 out of 10"',
-    '"70%"',
-    '"70 percent"',
-    '"０．７"',
-]  # written in JSON
+    "0.7", '"0.7"', '"0,7"', '"7/10"', '"7 out of 10"', '"70%"', '"70 percent"', '"０．７"',
+]  # written in JSON  # fmt: skip
 
 
 class TestReading:
-    @pytest.mark.parametrize(
-        "text",
-        [
-            *(f'{{"score": {score}, "description": "A man jumps."}}' for score in SEVEN_TENTHS),
-            '```json\n{"score": 0.7, "description": "A man jumps."}\n```',
-            'Sure! Here it is:\n{"score": 0.7, "description": "A man jumps."}\nAnything else?',
-            '{"Score": ".70"[0:0], "x": 1} {"SCORE": 0.70, "Description": "A man jumps."}',
-            '{"description": "A man jumps.", "score": 7e-1, "extra": [1, {"a": null}]}',
-            '{"result": {"score": 0.7, "description": "A man jumps."}}',
-            '[{"score": 0.7, "description": "A man jumps."}]',
-            '<think>Perhaps {"score": 0.1, "description": "no"}</think>{"score": 0.7, "description": "A man jumps."}',
-            'The form is {"score": 0.0, "description": "…"}. So: {"score": 0.7, "description": "A man jumps."}',
-            '{"score": 0.7, "description": "A <b>man</b>\\n jumps."}',
-            "{'score': 0.7, 'description': 'A man jumps.'}",
-            '{"score": 0.7, "description": "A man jumps.",}',
-            "Score: 0.7\nDescription: A man jumps.",
-            "**Score:** 7/10\n**Description:** A man jumps.",
-            '{"puntuación": 0.7, "descripción": "A man jumps."}',
-            '{"评分": 0.7, "描述": "A man jumps."}',
-        ],
-    )
+    @pytest.mark.parametrize("text", [
+        *(f'{{"score": {score}, "description": "A man jumps."}}' for score in SEVEN_TENTHS),
+        '```json\n{"score": 0.7, "description": "A man jumps."}\n```',
+        'Sure! Here it is:\n{"score": 0.7, "description": "A man jumps."}\nAnything else?',
+        '{"Score": ".70"[0:0], "x": 1} {"SCORE": 0.70, "Description": "A man jumps."}',
+        '{"description": "A man jumps.", "score": 7e-1, "extra": [1, {"a": null}]}',
+        '{"result": {"score": 0.7, "description": "A man jumps."}}',
+        '[{"score": 0.7, "description": "A man jumps."}]',
+        '<think>Perhaps {"score": 0.1, "description": "no"}</think>{"score": 0.7, "description": "A man jumps."}',
+        'The form is {"score": 0.0, "description": "…"}. So: {"score": 0.7, "description": "A man jumps."}',
+        '{"score": 0.7, "description": "A <b>man</b>\\n jumps."}',
+        "{'score': 0.7, 'description': 'A man jumps.'}",
+        '{"score": 0.7, "description": "A man jumps.",}',
+        "Score: 0.7\nDescription: A man jumps.",
+        "**Score:** 7/10\n**Description:** A man jumps.",
+        '{"puntuación": 0.7, "descripción": "A man jumps."}',
+        '{"评分": 0.7, "描述": "A man jumps."}',
+    ])  # fmt: skip
     def test_one_answer_has_many_shapes(self, text: str) -> None:
         assert read(text, is_whole=True) == FILLED
 
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "", " ", "{}", "[]", "null", "0.7", "yes", "{{{{{{", "[" * 5000, '{"a":' * 5000, "{" * 20_000,
-            '{"score": 0', '{"score": 0.',
-            '{"score": 0.7', '{"score": 0.7, "desc', '{"score": 0.7, "description": "A m',
-            '```json\n{"score": 0.7, "description": "A man', "Score: 0.7 to 0.9", "Score: 0.7-0.9",
-            "Score: 0.7. Score: 0.2.", "I'm sorry, but I can't help with that. Score: 0", "I cannot rate this.",
-            '{"description": "I\'m sorry, I can\'t help with that.", "score": 0}', served.HTML,
-            '<html>{"score": 1, "description": "x"}</html>', "<think>the score: 0.7", "Score: 12", "Score: high",
-            '{"score": null}', '{"score": NaN}', '{"score": true}', '{"score": [0.7]}', '{"score": {"value": 0.7}}',
-            '{"score": "high"}', '{"score": "0.7 or 0.9"}', '{"score": -Infinity, "description": ""}',
-            '{"score": 1' + "0" * 9999 + "}", '{"score": "' + "9" * 9999 + '"}', '{"score": 7, "description": " * "}',
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("text", [
+        "", " ", "{}", "[]", "null", "0.7", "yes", "{{{{{{", "[" * 5000, '{"a":' * 5000, "{" * 20_000,
+        '{"score": 0', '{"score": 0.',
+        '{"score": 0.7', '{"score": 0.7, "desc', '{"score": 0.7, "description": "A m',
+        '```json\n{"score": 0.7, "description": "A man', "Score: 0.7 to 0.9", "Score: 0.7-0.9",
+        "Score: 0.7. Score: 0.2.", "I'm sorry, but I can't help with that. Score: 0", "I cannot rate this.",
+        '{"description": "I\'m sorry, I can\'t help with that.", "score": 0}', served.HTML,
+        '<html>{"score": 1, "description": "x"}</html>', "<think>the score: 0.7", "Score: 12", "Score: high",
+        '{"score": null}', '{"score": NaN}', '{"score": true}', '{"score": [0.7]}', '{"score": {"value": 0.7}}',
+        '{"score": "high"}', '{"score": "0.7 or 0.9"}', '{"score": -Infinity, "description": ""}',
+        '{"score": 1' + "0" * 9999 + "}", '{"score": "' + "9" * 9999 + '"}', '{"score": 7, "description": " * "}',
+    ])  # fmt: skip
     def test_half_an_answer_none_or_a_double_one_is_unknown_and_not_0(self, text: str) -> None:
         assert read(text, is_whole=True) == NOTHING
 
@@ -339,16 +320,13 @@ class TestReading:
         text = f'{{"score": {json.dumps(value)}, "description": "A man."}}'
         assert read(text, is_whole=True) == ModelAnswer(None, "A man.")
 
-    @pytest.mark.parametrize(
-        ("value", "score"),
-        [
-            (0, 0.0), (1, 1.0), ("0", 0.0), ("1.0", 1.0), ("8 / 10", 0.8), ("85 %", 0.85), ("4/5", 0.8),
-            ("75/100", 0.75),
-            ("80 Prozent", 0.8), ("8 von 10", 0.8), ("8 sur 10", 0.8), ("about 0.6", 0.6), ("0.6 (high)", 0.6),
-            ("3/7", None), ("12/10", None), ("7", None), ("85", None), ("-0.5", None), ("0.2, 0.4", None), ("", None),
-            ("1e-3", None), ("8/10/12", None), ("nan", None), (None, None), ("0.7.2026", None),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("value", "score"), [
+        (0, 0.0), (1, 1.0), ("0", 0.0), ("1.0", 1.0), ("8 / 10", 0.8), ("85 %", 0.85), ("4/5", 0.8),
+        ("75/100", 0.75),
+        ("80 Prozent", 0.8), ("8 von 10", 0.8), ("8 sur 10", 0.8), ("about 0.6", 0.6), ("0.6 (high)", 0.6),
+        ("3/7", None), ("12/10", None), ("7", None), ("85", None), ("-0.5", None), ("0.2, 0.4", None), ("", None),
+        ("1e-3", None), ("8/10/12", None), ("nan", None), (None, None), ("0.7.2026", None),
+    ])  # fmt: skip
     def test_a_number_as_text_counts_with_its_scale(self, value: Any, score: float | None) -> None:
         found = amount(value)
         assert found == (None if score is None else pytest.approx(score))
@@ -395,21 +373,18 @@ class TestReading:
 
 
 class TestDescription:
-    @pytest.mark.parametrize(
-        ("told", "clean"),
-        [
-            ("  A  man\n\tjumps. ", "A man jumps."), ("<script>alert(1)</script>A man", "alert(1) A man"),
-            ("&lt;img src=x onerror=alert(1)&gt;A man", "A man"), ("<img src=x onerror=alert(1)",
-            "img src=x onerror=alert(1)"),
-            ("**A man** `jumps`", "A man jumps"), ("# A man", "A man"), ("[A man](http://evil.example) jumps",
-            "A man jumps"),
-            ("A man, see https://evil.example/x?y=1 now", "A man, see now"), ("javascript:alert(1)", ""),
-            ("A\u202eman\u202c \u200bjumps\x00\x1b[31m", "Aman jumps [31m"), ("\ud800A man", "A man"), ("...", ""),
-            ("", ""),
-            ("Z" + "\u0351" * 50 + "algo", "Z\u0351\u0351algo"), ("Crème brûlée 7 %", "Crème brûlée 7 %"), ("五", "五"),
-            ("A\u2028B", "A B"), ('"A man"', "A man"), ("two_words", "two_words"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("told", "clean"), [
+        ("  A  man\n\tjumps. ", "A man jumps."), ("<script>alert(1)</script>A man", "alert(1) A man"),
+        ("&lt;img src=x onerror=alert(1)&gt;A man", "A man"), ("<img src=x onerror=alert(1)",
+        "img src=x onerror=alert(1)"),
+        ("**A man** `jumps`", "A man jumps"), ("# A man", "A man"), ("[A man](http://evil.example) jumps",
+        "A man jumps"),
+        ("A man, see https://evil.example/x?y=1 now", "A man, see now"), ("javascript:alert(1)", ""),
+        ("A\u202eman\u202c \u200bjumps\x00\x1b[31m", "Aman jumps [31m"), ("\ud800A man", "A man"), ("...", ""),
+        ("", ""),
+        ("Z" + "\u0351" * 50 + "algo", "Z\u0351\u0351algo"), ("Crème brûlée 7 %", "Crème brûlée 7 %"), ("五", "五"),
+        ("A\u2028B", "A B"), ('"A man"', "A man"), ("two_words", "two_words"),
+    ])  # fmt: skip
     def test_it_is_plain_text(self, told: str, clean: str) -> None:
         assert cleaned(told) == clean
 

@@ -30,19 +30,11 @@ def picture(number: int, width: int, height: int) -> np.ndarray:
 
 @usual_priority()
 def write_video(
-    path: Path,
-    frames: int = 60,
-    rate: Fraction = Fraction(30),
-    codec: str = "libx264",
-    size: tuple[int, int] = (160, 96),
-    stamps: Sequence[Fraction] | None = None,
-    rotation: int = 0,
-    ratio: Fraction | None = None,
-    pixel_format: str = "yuv420p",
-    sound: bool = False,
-    container_options: dict[str, str] | None = None,
-    options: dict[str, str] | None = None,
-) -> Path:
+    path: Path, frames: int = 60, rate: Fraction = Fraction(30), codec: str = "libx264",
+    size: tuple[int, int] = (160, 96), stamps: Sequence[Fraction] | None = None, rotation: int = 0,
+    ratio: Fraction | None = None, pixel_format: str = "yuv420p", sound: bool = False,
+    container_options: dict[str, str] | None = None, options: dict[str, str] | None = None,
+) -> Path:  # fmt: skip
     """Write ``frames`` pictures at ``rate``, or at ``stamps`` seconds; rotation: degrees clockwise for display."""
     width, height = size
     with av.open(str(path), "w", options=container_options or {}) as container:

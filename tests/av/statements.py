@@ -49,27 +49,12 @@ def noise(number: int, count: int, rate: int = RATE, channels: int = 1) -> np.nd
 
 
 def statement(
-    folder: Path,
-    number: int,
-    *,
-    seconds: float = 1.0,
-    fps: Fraction | int = 25,
-    size: tuple[int, int] = SIZE,
-    steps: Sequence[int] = (1,),
-    video: dict[str, str] | None = None,
-    codec: str = "libx264",
-    pixel_format: str = "yuv420p",
-    sound: str | None = "aac",
-    rate: int = RATE,
-    channels: int = 1,
-    priming: int = PRIMING,
-    sound_seconds: float | None = None,
-    rotation: int = 0,
-    ratio: Fraction | None = None,
-    suffix: str = "mp4",
-    loud: float = 1.0,
-    tags: dict[str, str] | None = None,
-) -> Statement:
+    folder: Path, number: int, *, seconds: float = 1.0, fps: Fraction | int = 25, size: tuple[int, int] = SIZE,
+    steps: Sequence[int] = (1,), video: dict[str, str] | None = None, codec: str = "libx264",
+    pixel_format: str = "yuv420p", sound: str | None = "aac", rate: int = RATE, channels: int = 1,
+    priming: int = PRIMING, sound_seconds: float | None = None, rotation: int = 0, ratio: Fraction | None = None,
+    suffix: str = "mp4", loud: float = 1.0, tags: dict[str, str] | None = None,
+) -> Statement:  # fmt: skip
     """Write ``clip-number.suffix``.
 
     steps: how many frame durations each picture lasts, in turn. priming: samples of the sound that are hidden before

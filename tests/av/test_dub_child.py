@@ -68,15 +68,12 @@ def test_who_or_what_is_at_fault_is_named(video: Path, tmp_path: Path) -> None:
     assert run_child(CHILD, stdin=b"{").messages[-1]["error"]["type"] == "bad_request"
 
 
-@pytest.mark.parametrize(
-    "lines",
-    [
-        [], [{"start": 1}], ["a"], [{"start": "nan", "end": 2, "sound": "a"}], [{"start": 2, "end": 1, "sound": "a"}],
-        [{"start": -1, "end": 1, "sound": "a"}], [{"start": 0, "end": 1, "sound": "a", "mode": "reverse"}],
-        [{"start": 0, "end": 1, "sound": "a", "from": 2, "to": 1}], [{"start": 0, "end": 1, "sound": "a", "from": 2}],
-        [{"start": 0, "end": 1, "sound": "a"}, {"start": 0.5, "end": 2, "sound": "a"}],
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("lines", [
+    [], [{"start": 1}], ["a"], [{"start": "nan", "end": 2, "sound": "a"}], [{"start": 2, "end": 1, "sound": "a"}],
+    [{"start": -1, "end": 1, "sound": "a"}], [{"start": 0, "end": 1, "sound": "a", "mode": "reverse"}],
+    [{"start": 0, "end": 1, "sound": "a", "from": 2, "to": 1}], [{"start": 0, "end": 1, "sound": "a", "from": 2}],
+    [{"start": 0, "end": 1, "sound": "a"}, {"start": 0.5, "end": 2, "sound": "a"}],
+])  # fmt: skip
 def test_a_bad_request_is_said(video: Path, tmp_path: Path, lines: Any) -> None:
     with pytest.raises(BadRequest):
         serve({**request(video, tmp_path), "lines": lines}, NOBODY)

@@ -321,16 +321,13 @@ def test_where_the_original_is_silent_the_sound_is_left_as_it_is(tmp_path: Path)
     assert (segment.gain, segment.original) == (0.0, None)
 
 
-@pytest.mark.parametrize(
-    ("recipe", "why"),
-    [
-        (("-c:v", "copy", "-c:a", "libopus", "-f", "matroska"), "The sound is opus, not AAC-LC."),
-        (("-c:v", "copy", "-c:a", "pcm_s16le", "-f", "mov"), "The sound is pcm_s16le, not AAC-LC."),
-        (("-c:v", "copy", "-c:a", "aac", "-ac", "6"), "The sound has more than two channels."),
-        (("-c:v", "copy", "-c:a", "aac", "-ar", "22050"), "The sound is not AAC-LC as every player takes it."),
-        (("-c:v", "copy", "-af", "aselect='not(between(t,2,2.5))'", "-c:a", "aac"), "The sound has holes."),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("recipe", "why"), [
+    (("-c:v", "copy", "-c:a", "libopus", "-f", "matroska"), "The sound is opus, not AAC-LC."),
+    (("-c:v", "copy", "-c:a", "pcm_s16le", "-f", "mov"), "The sound is pcm_s16le, not AAC-LC."),
+    (("-c:v", "copy", "-c:a", "aac", "-ac", "6"), "The sound has more than two channels."),
+    (("-c:v", "copy", "-c:a", "aac", "-ar", "22050"), "The sound is not AAC-LC as every player takes it."),
+    (("-c:v", "copy", "-af", "aselect='not(between(t,2,2.5))'", "-c:a", "aac"), "The sound has holes."),
+])  # fmt: skip
 def test_sound_of_another_kind_is_encoded(originals: Path, tmp_path: Path, recipe: tuple[str, ...], why: str) -> None:
     source = convert(originals / "plain.mp4", tmp_path / "source.mp4", *recipe)
     made, dubbed = dub(source, [Line(*span, given(tmp_path, seed, 2.0)) for seed, span in enumerate(SEGMENTS, 5)])

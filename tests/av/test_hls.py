@@ -255,16 +255,13 @@ def facts_of(width: int, height: int, fps: int = 30) -> VideoFacts:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("size", "with_source", "expected"),
-    [
-        ((1920, 1080), False, [(1920, 1080), (1280, 720), (854, 480), (640, 360)]),
-        ((1080, 1920), True, [(720, 1280), (480, 854), (360, 640)]),
-        ((3840, 2160), True, [(1920, 1080), (1280, 720), (854, 480), (640, 360)]), ((640, 360), True, []),
-        ((640, 360), False, [(640, 360)]), ((321, 241), True, []), ((321, 241), False, [(320, 240)]),
-        ((1000, 1000), True, [(720, 720), (480, 480), (360, 360)]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("size", "with_source", "expected"), [
+    ((1920, 1080), False, [(1920, 1080), (1280, 720), (854, 480), (640, 360)]),
+    ((1080, 1920), True, [(720, 1280), (480, 854), (360, 640)]),
+    ((3840, 2160), True, [(1920, 1080), (1280, 720), (854, 480), (640, 360)]), ((640, 360), True, []),
+    ((640, 360), False, [(640, 360)]), ((321, 241), True, []), ((321, 241), False, [(320, 240)]),
+    ((1000, 1000), True, [(720, 720), (480, 480), (360, 360)]),
+])  # fmt: skip
 def test_the_ladder(size: tuple[int, int], with_source: bool, expected: list[tuple[int, int]]) -> None:
     rungs = ladder(facts_of(*size), with_source=with_source)
     assert [(rung.width, rung.height) for rung in rungs] == expected
@@ -307,13 +304,10 @@ class TestOneClock:
             "picture starts late": convert(whole, folder / "picture.mp4", *late, "1:v", "-map", "0:a"),
         }
 
-    @pytest.mark.parametrize(
-        ("name", "picture", "sound"),
-        [
-            ("whole", 0.0, 0.0), ("transport stream", 0.0232, 0.0), ("sound starts late", 0.0, 2.0),
-            ("picture starts late", 2.0, 0.0),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("name", "picture", "sound"), [
+        ("whole", 0.0, 0.0), ("transport stream", 0.0232, 0.0), ("sound starts late", 0.0, 2.0),
+        ("picture starts late", 2.0, 0.0),
+    ])  # fmt: skip
     @pytest.mark.parametrize("kind", ["source", "rung"])
     def test_picture_and_sound_begin_when_they_do_in_the_original(
         self, sources: dict[str, Path], tmp_path: Path, name: str, picture: float, sound: float, kind: str

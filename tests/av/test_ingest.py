@@ -206,19 +206,16 @@ class TestBadMedia:
 class TestFilesThatNameOthers:
     """What a playlist names is a pipe here: whoever opened it would wait for ever, and the child would not end."""
 
-    @pytest.mark.parametrize(
-        ("name", "script"),
-        [
-            ("list.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n"),
-            ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile:{folder}/secret.ts\n#EXT-X-ENDLIST\n"),
-            ("list.mp4", "ffconcat version 1.0\nfile secret.ts\n"),
-            ("list.ffconcat", "ffconcat version 1.0\nfile 'file:{folder}/secret.ts'\n"),
-            ("list.mpd",
-             '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
-             '<Representation id="1" mimeType="video/mp4"><BaseURL>secret.ts</BaseURL></Representation>'
-             "</AdaptationSet></Period></MPD>"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("name", "script"), [
+        ("list.mp4", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n"),
+        ("list.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nfile:{folder}/secret.ts\n#EXT-X-ENDLIST\n"),
+        ("list.mp4", "ffconcat version 1.0\nfile secret.ts\n"),
+        ("list.ffconcat", "ffconcat version 1.0\nfile 'file:{folder}/secret.ts'\n"),
+        ("list.mpd",
+         '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"><Period><AdaptationSet>'
+         '<Representation id="1" mimeType="video/mp4"><BaseURL>secret.ts</BaseURL></Representation>'
+         "</AdaptationSet></Period></MPD>"),
+    ])  # fmt: skip
     def test_they_are_refused_and_what_they_name_is_not_opened(self, tmp_path: Path, name: str, script: str) -> None:
         os.mkfifo(tmp_path / "secret.ts")
         (tmp_path / name).write_text(script.format(folder=tmp_path))

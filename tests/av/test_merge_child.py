@@ -75,20 +75,17 @@ def index_first(path: Path) -> Path:
     return convert(path, path.with_name("first.mp4"), "-c", "copy", "-movflags", "+faststart")
 
 
-@pytest.mark.parametrize(
-    ("damage", "type", "says"),
-    [
-        (lambda path: path.with_name("gone.mp4"), "vod_unreadable", "cannot be read"),
-        (cut_short, "vod_unreadable", "cannot be read"),
-        (lambda path: cut_short(index_first(path)), "vod_unreadable", "cut short"),
-        (lambda path: cut_short(convert(path, path.with_suffix(".mkv"), "-c", "copy")), "vod_unreadable", "cut short"),
-        (lambda path: cut_short(as_vp9(path)), "vod_unreadable", "cut short"),
-        (lambda path: garbled(index_first(path), begin=0.35, end=0.95), "merge_failed", "cannot be converted"),
-        (lambda path: garbled(as_vp9(path), begin=0.5, end=0.95), None, "Clip 2 (“clip-2.webm”)"),
-        (lambda path: path.write_text("milk, bread") and path, "vod_unreadable", "no video"),
-        (lambda path: convert(None, path.with_suffix(".m4a"), "-f", "lavfi", "-i", "sine=d=1"), "no_video", "picture"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("damage", "type", "says"), [
+    (lambda path: path.with_name("gone.mp4"), "vod_unreadable", "cannot be read"),
+    (cut_short, "vod_unreadable", "cannot be read"),
+    (lambda path: cut_short(index_first(path)), "vod_unreadable", "cut short"),
+    (lambda path: cut_short(convert(path, path.with_suffix(".mkv"), "-c", "copy")), "vod_unreadable", "cut short"),
+    (lambda path: cut_short(as_vp9(path)), "vod_unreadable", "cut short"),
+    (lambda path: garbled(index_first(path), begin=0.35, end=0.95), "merge_failed", "cannot be converted"),
+    (lambda path: garbled(as_vp9(path), begin=0.5, end=0.95), None, "Clip 2 (“clip-2.webm”)"),
+    (lambda path: path.write_text("milk, bread") and path, "vod_unreadable", "no video"),
+    (lambda path: convert(None, path.with_suffix(".m4a"), "-f", "lavfi", "-i", "sine=d=1"), "no_video", "picture"),
+])  # fmt: skip
 def test_a_damaged_clip_is_named(tmp_path: Path, damage: Any, type: str | None, says: str) -> None:
     first, third = statement(tmp_path, 1).path, statement(tmp_path, 3).path
     second = damage(statement(tmp_path, 2, seconds=4.0).path)
@@ -102,13 +99,10 @@ def test_a_damaged_clip_is_named(tmp_path: Path, damage: Any, type: str | None, 
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".merge")]
 
 
-@pytest.mark.parametrize(
-    "request_",
-    [
-        [], {"clips": []}, {"clips": [{"path": "a", "name": "a"}], "target": "b", "folder": "c"},
-        {"clips": ["a", "b"], "target": "b", "folder": "c"},
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("request_", [
+    [], {"clips": []}, {"clips": [{"path": "a", "name": "a"}], "target": "b", "folder": "c"},
+    {"clips": ["a", "b"], "target": "b", "folder": "c"},
+])  # fmt: skip
 def test_a_bad_request_is_said(request_: Any) -> None:
     assert error_of(child(request_))["type"] == "bad_request"
 

@@ -147,14 +147,11 @@ def test_other_ways_to_store_them_are_joined_too(tmp_path: Path, suffix: str) ->
         assert abs(lag(heard(path), segment.start, own)) < 1e-3
 
 
-@pytest.mark.parametrize(
-    ("other", "why"),
-    [
-        ({"sound": None}, "Clip 2 (“clip-2.mp4”) has no sound."), ({"rate": 44_100}, "encoded in another way"),
-        ({"channels": 2}, "encoded in another way"), ({"seconds": 0.04}, "too short"),
-        ({"sound": "libopus"}, "not AAC-LC"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("other", "why"), [
+    ({"sound": None}, "Clip 2 (“clip-2.mp4”) has no sound."), ({"rate": 44_100}, "encoded in another way"),
+    ({"channels": 2}, "encoded in another way"), ({"seconds": 0.04}, "too short"),
+    ({"sound": "libopus"}, "not AAC-LC"),
+])  # fmt: skip
 def test_other_sound_is_encoded_beside_copied_pictures(tmp_path: Path, other: dict[str, object], why: str) -> None:
     clips = [statement(tmp_path, 1), statement(tmp_path, 2, **other), statement(tmp_path, 3)]  # type: ignore[arg-type]
     path, made = merged(clips)

@@ -158,13 +158,10 @@ def test_the_size_of_most_clips_wins_and_is_at_most_1080_lines(tmp_path: Path) -
     assert made.plan.channels == 0
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        ("-vf", "scale=out_color_matrix=bt601:out_range=tv", "-colorspace", "smpte170m"),
-        ("-vf", "scale=out_color_matrix=bt709:out_range=pc", "-color_range", "pc", "-colorspace", "bt709"),
-    ],
-)
+@pytest.mark.parametrize("options", [
+    ("-vf", "scale=out_color_matrix=bt601:out_range=tv", "-colorspace", "smpte170m"),
+    ("-vf", "scale=out_color_matrix=bt709:out_range=pc", "-color_range", "pc", "-colorspace", "bt709"),
+])  # fmt: skip
 def test_colours_stay_what_they_were(tmp_path: Path, options: tuple[str, ...]) -> None:
     red = np.zeros((126, 224, 3), np.uint8)
     red[:] = (30, 40, 200)

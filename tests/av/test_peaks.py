@@ -105,13 +105,10 @@ def test_sound_that_ends_early_or_starts_late_is_surrounded_by_silence(tmp_path:
     assert highest[at(found, 2.1) : at(found, 2.9)].min() > 0.4
 
 
-@pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("v.webm", ("-c:v", "libvpx-vp9", "-c:a", "libopus")), ("v.flv", ("-c:a", "libmp3lame", "-ar", "44100")),
-        ("v.avi", ("-c:a", "pcm_u8")), ("wide.mkv", ("-c:a", "pcm_s32le", "-ac", "6")),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("name", "options"), [
+    ("v.webm", ("-c:v", "libvpx-vp9", "-c:a", "libopus")), ("v.flv", ("-c:a", "libmp3lame", "-ar", "44100")),
+    ("v.avi", ("-c:a", "pcm_u8")), ("wide.mkv", ("-c:a", "pcm_s32le", "-ac", "6")),
+])  # fmt: skip
 def test_every_usual_sound_is_read(tmp_path: Path, name: str, options: tuple[str, ...]) -> None:
     time = np.arange(4 * RATE) / RATE
     tone = np.sin(2 * np.pi * 400 * time) * np.where(time < 2, 0.6, 0.0)

@@ -88,17 +88,14 @@ def box(kind: bytes, content: bytes = b"") -> bytes:
     return (8 + len(content)).to_bytes(4) + kind + content
 
 
-@pytest.mark.parametrize(
-    "start",
-    [
-        box(b"wide") + (1000).to_bytes(4) + b"mdat",
-        box(b"free", bytes(20)) + box(b"skip", bytes(9)) + (0).to_bytes(4) + b"mdat",
-        (2_100_000_000).to_bytes(4) + b"mdat",
-        (1).to_bytes(4) + b"mdat" + (5_000_000_000).to_bytes(8),
-        (900).to_bytes(4) + b"moov" + box(b"mvhd", bytes(100)),
-        (4000).to_bytes(4) + b"free",
-    ],
-)
+@pytest.mark.parametrize("start", [
+    box(b"wide") + (1000).to_bytes(4) + b"mdat",
+    box(b"free", bytes(20)) + box(b"skip", bytes(9)) + (0).to_bytes(4) + b"mdat",
+    (2_100_000_000).to_bytes(4) + b"mdat",
+    (1).to_bytes(4) + b"mdat" + (5_000_000_000).to_bytes(8),
+    (900).to_bytes(4) + b"moov" + box(b"mvhd", bytes(100)),
+    (4000).to_bytes(4) + b"free",
+])  # fmt: skip
 def test_quicktime_older_than_brands_is_known_by_its_boxes(start: bytes) -> None:
     assert sniff(start.ljust(ENOUGH_BYTES, b"\0")) == kinds.MOV
 

@@ -102,14 +102,11 @@ class TestFiles:
 class TestFilesOfOthers:
     """What Landlock does not ask for: changing a file that is there, without opening it."""
 
-    @pytest.mark.parametrize(
-        "act",
-        [
-            "os.chmod(sys.argv[1], 0)", "os.utime(sys.argv[1], (1, 1))", "os.chown(sys.argv[1], 1, 1)",
-            "os.setxattr(sys.argv[1], 'user.a', b'b')", "os.removexattr(sys.argv[1], 'user.there')",
-            "os.chmod(os.path.dirname(sys.argv[1]), 0)",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("act", [
+        "os.chmod(sys.argv[1], 0)", "os.utime(sys.argv[1], (1, 1))", "os.chown(sys.argv[1], 1, 1)",
+        "os.setxattr(sys.argv[1], 'user.a', b'b')", "os.removexattr(sys.argv[1], 'user.there')",
+        "os.chmod(os.path.dirname(sys.argv[1]), 0)",
+    ])  # fmt: skip
     def test_nothing_of_them_is_changed(self, act: str, secret: Path) -> None:
         before, folder = secret.stat(), secret.parent.stat()
         for access in (Access(), Access(reads=[secret])):
@@ -154,13 +151,10 @@ class TestOthers:
             found = tried("len(open(sys.argv[1], 'rb').read(1))", f"/proc/{os.getpid()}/{name}", access=Access())
             assert found == "PermissionError", name
 
-    @pytest.mark.parametrize(
-        "act",
-        [
-            "os.kill(os.getppid(), 0)", "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
-            "os.sched_setscheduler(0, 3, os.sched_param(0))",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("act", [
+        "os.kill(os.getppid(), 0)", "os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+        "os.sched_setscheduler(0, 3, os.sched_param(0))",
+    ])  # fmt: skip
     def test_its_parent_hears_no_signal_of_it_and_is_not_slowed_down(self, act: str) -> None:
         assert tried(act, access=Access()) == "PermissionError"
 
@@ -235,19 +229,16 @@ class TestNetwork:
         assert tried(CONNECT, port, access=Access(connects_to=port)) == "done"
         assert tried(CONNECT, port, access=Access(connects_to=port + 1)) == "PermissionError"
 
-    @pytest.mark.parametrize(
-        "act",
-        [
-            # 262: MPTCP, which Landlock does not know; it falls back to TCP.
-            "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).connect(('127.0.0.1', int(sys.argv[1])))",
-            "socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
-            "socket.socket().sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
-            "socket.socket().listen()",
-            "socket.create_server(('127.0.0.1', 0)).close()",
-            "socket.socket(socket.AF_UNIX)",
-            "socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET)",
-        ],
-    )
+    @pytest.mark.parametrize("act", [
+        # 262: MPTCP, which Landlock does not know; it falls back to TCP.
+        "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).connect(('127.0.0.1', int(sys.argv[1])))",
+        "socket.socket().sendto(b'x', 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
+        "socket.socket().sendmsg([b'x'], [], 0x20000000, ('127.0.0.1', int(sys.argv[1])))",
+        "socket.socket().listen()",
+        "socket.create_server(('127.0.0.1', 0)).close()",
+        "socket.socket(socket.AF_UNIX)",
+        "socket.socket(socket.AF_INET, socket.SOCK_SEQPACKET)",
+    ])  # fmt: skip
     def test_nor_by_another_way(self, act: str, port: int) -> None:
         with socket.create_server(("127.0.0.1", 0)) as other:
             found = tried(act, other.getsockname()[1], access=Access(connects_to=port))

@@ -216,18 +216,14 @@ class TestCdn:
             with pytest.raises(SettingsError, match="CDN_BASE_URL"):
                 Environment({**values, "CDN_BASE_URL": address}).cdn()
 
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"", b"not a key", b"\xff\xfe",
-            pem_of(ec.generate_private_key(ec.SECP256R1())), pem_of(ed25519.Ed25519PrivateKey.generate()),
-            pem_of(rsa.generate_private_key(65537, 2048), b"passphrase"),
-            rsa.generate_private_key(65537, 2048).public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            ),
-        ],
-        ids=["empty", "text", "bytes", "EC", "Ed25519", "with a passphrase", "public"],
-    )  # fmt: skip
+    @pytest.mark.parametrize("content", [
+        b"", b"not a key", b"\xff\xfe",
+        pem_of(ec.generate_private_key(ec.SECP256R1())), pem_of(ed25519.Ed25519PrivateKey.generate()),
+        pem_of(rsa.generate_private_key(65537, 2048), b"passphrase"),
+        rsa.generate_private_key(65537, 2048).public_key().public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        ),
+    ], ids=["empty", "text", "bytes", "EC", "Ed25519", "with a passphrase", "public"])  # fmt: skip
     def test_only_an_rsa_key_that_signs_will_do(self, values: dict[str, str], tmp_path: Path, content: bytes) -> None:
         (tmp_path / "key.pem").write_bytes(content)
         with pytest.raises(SettingsError, match=r"CDN_PRIVATE_KEY_PATH.*RSA"):
@@ -257,23 +253,20 @@ def test_the_prefix_begins_and_ends_with_a_slash() -> None:
             Environment({"VOD_X_ACCEL_PREFIX": given}).text("VOD_X_ACCEL_PREFIX")
 
 
-@pytest.mark.parametrize(
-    ("variables", "origins"),
-    [
-        ({}, ""),
-        ({"AWS_S3_ENDPOINT_URL": "https://a.example"}, ""),
-        ({"AWS_STORAGE_BUCKET_NAME": "vods"}, "https://vods.s3.amazonaws.com https://vods.s3.us-east-1.amazonaws.com"),
-        (
-            {"AWS_STORAGE_BUCKET_NAME": "my.vods", "AWS_S3_REGION_NAME": "eu-central-1"},
-            "https://s3.amazonaws.com https://s3.eu-central-1.amazonaws.com",
-        ),
-        (
-            {"AWS_STORAGE_BUCKET_NAME": "vods", "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:9000/path"},
-            "http://127.0.0.1:9000",
-        ),
-        ({"CDN_BASE_URL": "https://cdn.example.org/vod"}, "https://cdn.example.org"),
-    ],
-)
+@pytest.mark.parametrize(("variables", "origins"), [
+    ({}, ""),
+    ({"AWS_S3_ENDPOINT_URL": "https://a.example"}, ""),
+    ({"AWS_STORAGE_BUCKET_NAME": "vods"}, "https://vods.s3.amazonaws.com https://vods.s3.us-east-1.amazonaws.com"),
+    (
+        {"AWS_STORAGE_BUCKET_NAME": "my.vods", "AWS_S3_REGION_NAME": "eu-central-1"},
+        "https://s3.amazonaws.com https://s3.eu-central-1.amazonaws.com",
+    ),
+    (
+        {"AWS_STORAGE_BUCKET_NAME": "vods", "AWS_S3_ENDPOINT_URL": "http://127.0.0.1:9000/path"},
+        "http://127.0.0.1:9000",
+    ),
+    ({"CDN_BASE_URL": "https://cdn.example.org/vod"}, "https://cdn.example.org"),
+])  # fmt: skip
 def test_pages_may_play_from_where_players_are_sent(variables: dict[str, str], origins: str) -> None:
     assert Environment(variables).media_origins() == origins.split()
 

@@ -81,28 +81,24 @@ def test_the_body_has_the_fields_of_the_contract_and_what_the_case_needs() -> No
     assert (body["ok"], body["code"], body["type"], body["limit"]) == (False, 413, "too_large", 7)
 
 
-@pytest.mark.parametrize(
-    ("exc", "status", "type"),
-    [
-        (DomainError("vod_count"), 400, "vod_count"), (Http404(), 404, "not_found"),
-        (PermissionDenied(), 403, "forbidden"), (RequestDataTooBig(), 413, "too_large"),
-        (exceptions.ValidationError({"a": ["Wrong."]}), 400, "invalid"),
-        (exceptions.ParseError("Not JSON."), 400, "parse_error"),
-        (exceptions.NotAuthenticated(), 401, "unauthenticated"),
-        (exceptions.AuthenticationFailed("No.", code="token_invalid"), 401, "token_invalid"),
-        (exceptions.PermissionDenied("No.", code="scope_required"), 403, "scope_required"),
-        (exceptions.PermissionDenied(), 403, "forbidden"), (exceptions.NotFound(), 404, "not_found"),
-        (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
-        (exceptions.NotAcceptable(), 406, "not_acceptable"),
-        (exceptions.UnsupportedMediaType("text/plain"), 415, "unsupported_media_type"),
-        (exceptions.Throttled(wait=7.5), 429, "throttled"),
-        (OperationalError("database is locked"), 503, "unavailable"),
-        (InterfaceError("the connection is closed"), 503, "unavailable"), (ended_by_idleness(), 503, "unavailable"),
-        (InternalError("locked, a fault of ours"), 500, "server_error"),
-        (RuntimeError("secret detail"), 500, "server_error"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
-)  # fmt: skip
+@pytest.mark.parametrize(("exc", "status", "type"), [
+    (DomainError("vod_count"), 400, "vod_count"), (Http404(), 404, "not_found"),
+    (PermissionDenied(), 403, "forbidden"), (RequestDataTooBig(), 413, "too_large"),
+    (exceptions.ValidationError({"a": ["Wrong."]}), 400, "invalid"),
+    (exceptions.ParseError("Not JSON."), 400, "parse_error"),
+    (exceptions.NotAuthenticated(), 401, "unauthenticated"),
+    (exceptions.AuthenticationFailed("No.", code="token_invalid"), 401, "token_invalid"),
+    (exceptions.PermissionDenied("No.", code="scope_required"), 403, "scope_required"),
+    (exceptions.PermissionDenied(), 403, "forbidden"), (exceptions.NotFound(), 404, "not_found"),
+    (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed"),
+    (exceptions.NotAcceptable(), 406, "not_acceptable"),
+    (exceptions.UnsupportedMediaType("text/plain"), 415, "unsupported_media_type"),
+    (exceptions.Throttled(wait=7.5), 429, "throttled"),
+    (OperationalError("database is locked"), 503, "unavailable"),
+    (InterfaceError("the connection is closed"), 503, "unavailable"), (ended_by_idleness(), 503, "unavailable"),
+    (InternalError("locked, a fault of ours"), 500, "server_error"),
+    (RuntimeError("secret detail"), 500, "server_error"),
+], ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value))  # fmt: skip
 def test_every_exception_becomes_the_one_body(exc: Exception, status: int, type: str) -> None:
     response = exception_handler(exc, {})
     assert (response.status_code, response.data["code"], response.data["type"]) == (status, status, type)
@@ -118,16 +114,13 @@ def test_a_401_says_how_to_sign_in() -> None:
         assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Token")
 
 
-@pytest.mark.parametrize(
-    ("detail", "sentence"),
-    [
-        ({"timestamp": ["Must be a number."]}, "timestamp: Must be a number."),
-        ({"vods": [{}, {"vod_id": ["Required."]}]}, "vods[1].vod_id: Required."),
-        ({"non_field_errors": ["Invalid data."]}, "Invalid data."),
-        (["Wrong."], "Wrong."),
-        ({}, "Some fields are not valid."),
-    ],
-)
+@pytest.mark.parametrize(("detail", "sentence"), [
+    ({"timestamp": ["Must be a number."]}, "timestamp: Must be a number."),
+    ({"vods": [{}, {"vod_id": ["Required."]}]}, "vods[1].vod_id: Required."),
+    ({"non_field_errors": ["Invalid data."]}, "Invalid data."),
+    (["Wrong."], "Wrong."),
+    ({}, "Some fields are not valid."),
+])  # fmt: skip
 def test_the_first_fault_is_the_sentence(detail: Any, sentence: str) -> None:
     assert errors.first_sentence(detail) == sentence
 

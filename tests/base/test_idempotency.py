@@ -242,14 +242,10 @@ class TestRefusals:
         assert refused(response, 413, "too_large")["limit"] == 2 * 1024 * 1024
         assert not IdempotencyRecord.objects.exists()
 
-    @pytest.mark.parametrize(
-        ("exc", "status"),
-        [
-            (RuntimeError("broken"), 500), (OperationalError("database is locked"), 503),
-            (DomainError("unavailable"), 503), (DomainError("throttled", retry_after=3), 429),
-        ],
-        ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
-    )  # fmt: skip
+    @pytest.mark.parametrize(("exc", "status"), [
+        (RuntimeError("broken"), 500), (OperationalError("database is locked"), 503),
+        (DomainError("unavailable"), 503), (DomainError("throttled", retry_after=3), 429),
+    ], ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value))  # fmt: skip
     def test_what_may_pass_is_forgotten(
         self, api: Api, align: str, monkeypatch: pytest.MonkeyPatch, exc: Exception, status: int
     ) -> None:
@@ -329,15 +325,11 @@ class TestCrashes:
         assert "carried out" in error["error"]
         assert ComparisonSession.objects.count() == 1
 
-    @pytest.mark.parametrize(
-        ("meanwhile", "status"),
-        [
-            ({"token": uuid.UUID(int=7)}, 409),
-            ({"sealed": True}, 409),
-            ({"state": RecordState.DONE, "answer_status": 201, "body": "{}"}, 201),
-        ],
-        ids=["another took it over", "its effect was committed", "its answer was written"],
-    )
+    @pytest.mark.parametrize(("meanwhile", "status"), [
+        ({"token": uuid.UUID(int=7)}, 409),
+        ({"sealed": True}, 409),
+        ({"state": RecordState.DONE, "answer_status": 201, "body": "{}"}, 201),
+    ], ids=["another took it over", "its effect was committed", "its answer was written"])  # fmt: skip
     def test_what_happens_between_looking_and_taking_over_wins(
         self, api: Api, body: Body, monkeypatch: pytest.MonkeyPatch, meanwhile: dict[str, Any], status: int
     ) -> None:

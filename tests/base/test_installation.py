@@ -71,16 +71,13 @@ def test_a_process_that_died_before_the_mark_is_gone_on_from(row: Installation, 
     assert (media / installation.MARK).is_file()
 
 
-@pytest.mark.parametrize(
-    ("wrong", "says"),
-    [
-        pytest.param("copy", "is a copy of the one of installation", id="copy"),
-        pytest.param("other store", "has no installation.json", id="store"),
-        pytest.param("other kind of store", "in the S3 bucket shop, and this host in the data folder", id="kind"),
-        pytest.param("another's store", "belongs to installation 5e1f", id="another"),
-        pytest.param("a broken mark", "belongs to installation unknown", id="broken"),
-    ],
-)
+@pytest.mark.parametrize(("wrong", "says"), [
+    pytest.param("copy", "is a copy of the one of installation", id="copy"),
+    pytest.param("other store", "has no installation.json", id="store"),
+    pytest.param("other kind of store", "in the S3 bucket shop, and this host in the data folder", id="kind"),
+    pytest.param("another's store", "belongs to installation 5e1f", id="another"),
+    pytest.param("a broken mark", "belongs to installation unknown", id="broken"),
+])  # fmt: skip
 def test_a_wrong_database_or_store(row: Installation, settings: Any, tmp_path: Path, wrong: str, says: str) -> None:
     match wrong:
         case "copy":

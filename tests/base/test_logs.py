@@ -182,23 +182,20 @@ class TestSecrets:
             pass
         assert key not in lines.getvalue()
 
-    @pytest.mark.parametrize(
-        ("text", "secret"),
-        [
-            ("GET /x?ticket=AbC-1_2&a=1", "AbC-1_2"),
-            ("/stream/1?a=1&sig=5f3.ab-c_d", "5f3.ab-c_d"),
-            ("/api/v1/media/hls/65f3a0c4.Ab-c_d/1/master.m3u8", "Ab-c_d"),
-            ("/api/v1/media/renditions/65f3a0c4.Ab-c_d/1/poster.jpg", "Ab-c_d"),
-            ("Authorization: Token vod_abcdefghijklmnopqrstuvwxyz", "abcdefghijkl"),
-            ("Authorization: Bearer abcdefghijklmnopqrstuv", "abcdefghijklmnopqrstuv"),
-            ("'authorization', b'Basic YTpiYWFhYWFhYWFhYWFh'", "YTpiYWFhYWFh"),
-            ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
-            ("connection to redis://user:hunter2@host:6379/0 failed", "hunter2"),
-            ("postgres://u:p%40ss@db/name", "p%40ss"),
-            ("Cookie: sessionid=abc123def; theme=dark", "abc123def"),
-            ("username=a&password=hunter2&next=/", "hunter2"),
-        ],
-    )
+    @pytest.mark.parametrize(("text", "secret"), [
+        ("GET /x?ticket=AbC-1_2&a=1", "AbC-1_2"),
+        ("/stream/1?a=1&sig=5f3.ab-c_d", "5f3.ab-c_d"),
+        ("/api/v1/media/hls/65f3a0c4.Ab-c_d/1/master.m3u8", "Ab-c_d"),
+        ("/api/v1/media/renditions/65f3a0c4.Ab-c_d/1/poster.jpg", "Ab-c_d"),
+        ("Authorization: Token vod_abcdefghijklmnopqrstuvwxyz", "abcdefghijkl"),
+        ("Authorization: Bearer abcdefghijklmnopqrstuv", "abcdefghijklmnopqrstuv"),
+        ("'authorization', b'Basic YTpiYWFhYWFhYWFhYWFh'", "YTpiYWFhYWFh"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
+        ("connection to redis://user:hunter2@host:6379/0 failed", "hunter2"),
+        ("postgres://u:p%40ss@db/name", "p%40ss"),
+        ("Cookie: sessionid=abc123def; theme=dark", "abc123def"),
+        ("username=a&password=hunter2&next=/", "hunter2"),
+    ])  # fmt: skip
     def test_one_that_slips_into_a_message_is_cut_out(self, lines: Lines, text: str, secret: str) -> None:
         logging.getLogger("anybody").warning("failed: %s", text, extra={"data": {"again": text, "list": [text]}})
         try:

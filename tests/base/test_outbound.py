@@ -129,72 +129,57 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 class TestAddresses:
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "127.0.0.1", "127.255.0.3", "100.64.0.1",
-            "100.127.255.255", "::1", "fc00::1", "fd12:3456::1", "::ffff:127.0.0.1", "::ffff:10.1.2.3",
-            "::ffff:7f00:1", "64:ff9b::7f00:1", "64:ff9b::10.0.0.1", "2002:7f00:1::", "2002:a00:1::1", "::127.0.0.1",
-            "::10.0.0.1", "2600::5efe:10.0.0.1", "2600::200:5efe:192.168.0.1",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("address", [
+        "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1", "127.0.0.1", "127.255.0.3", "100.64.0.1",
+        "100.127.255.255", "::1", "fc00::1", "fd12:3456::1", "::ffff:127.0.0.1", "::ffff:10.1.2.3",
+        "::ffff:7f00:1", "64:ff9b::7f00:1", "64:ff9b::10.0.0.1", "2002:7f00:1::", "2002:a00:1::1", "::127.0.0.1",
+        "::10.0.0.1", "2600::5efe:10.0.0.1", "2600::200:5efe:192.168.0.1",
+    ])  # fmt: skip
     def test_neighbours_are_refused_unless_allowed(self, address: str) -> None:
         assert why_refused(address) == "a private"
         assert why_refused(address, allow_private=True) is None
 
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "0.0.0.0", "0.1.2.3", "169.254.0.1", "169.254.169.254", "192.0.0.192", "192.0.2.1", "192.88.99.1",
-            "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1",
-            "255.255.255.255", "100.100.100.200", "168.63.129.16", "::", "fe80::1", "fe80::1%eth0", "febf::1",
-            "fec0::1", "ff02::1", "ff0e::1", "fd00:ec2::254", "fd20:ce::254", "100::1", "2001::1",
-            "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1", "3fff::1", "5f00::1", "4000::1", "64:ff9b:1::a00:1",
-            "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "::169.254.169.254", "::ffff:0.0.0.0",
-            "2600::5efe:169.254.169.254", "fc00::5efe:169.254.169.254", "fe80::5efe:8.8.8.8", "nonsense", "",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("address", [
+        "0.0.0.0", "0.1.2.3", "169.254.0.1", "169.254.169.254", "192.0.0.192", "192.0.2.1", "192.88.99.1",
+        "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1",
+        "255.255.255.255", "100.100.100.200", "168.63.129.16", "::", "fe80::1", "fe80::1%eth0", "febf::1",
+        "fec0::1", "ff02::1", "ff0e::1", "fd00:ec2::254", "fd20:ce::254", "100::1", "2001::1",
+        "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:db8::1", "3fff::1", "5f00::1", "4000::1", "64:ff9b:1::a00:1",
+        "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1", "::169.254.169.254", "::ffff:0.0.0.0",
+        "2600::5efe:169.254.169.254", "fc00::5efe:169.254.169.254", "fe80::5efe:8.8.8.8", "nonsense", "",
+    ])  # fmt: skip
     def test_what_is_no_host_is_always_refused(self, address: str) -> None:
         assert why_refused(address)
         assert why_refused(address, allow_private=True)
 
-    @pytest.mark.parametrize(
-        "address",
-        [
-            "8.8.8.8", "1.1.1.1", PUBLIC, "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1", "192.0.1.1",
-            "198.17.255.255", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450:4001::1", "::ffff:8.8.8.8",
-            "64:ff9b::808:808", "2002:808:808::1", "2600::5efe:8.8.8.8",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("address", [
+        "8.8.8.8", "1.1.1.1", PUBLIC, "172.15.255.255", "172.32.0.1", "100.63.255.255", "100.128.0.1", "192.0.1.1",
+        "198.17.255.255", "223.255.255.255", "2606:4700:4700::1111", "2a00:1450:4001::1", "::ffff:8.8.8.8",
+        "64:ff9b::808:808", "2002:808:808::1", "2600::5efe:8.8.8.8",
+    ])  # fmt: skip
     def test_public_hosts_are_not(self, address: str) -> None:
         assert why_refused(address) is None
 
-    @pytest.mark.parametrize(
-        "host",
-        [
-            "127.0.0.1", "localhost", "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "0177.0.0.1", "127.1",
-            "127.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
-            "[0:0:0:0:0:0:0:1]", "0", "0.0.0.0", "[::]", "localhost.", "127.0.0.1.", "%6c%6f%63%61lhost", "①②⑦.⓪.⓪.①",
-            "169.254.169.254", "[fe80::1]", "0xa9fea9fe", "2852039166",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("host", [
+        "127.0.0.1", "localhost", "2130706433", "0x7f000001", "0x7f.0.0.1", "017700000001", "0177.0.0.1", "127.1",
+        "127.0.1", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]",
+        "[0:0:0:0:0:0:0:1]", "0", "0.0.0.0", "[::]", "localhost.", "127.0.0.1.", "%6c%6f%63%61lhost", "①②⑦.⓪.⓪.①",
+        "169.254.169.254", "[fe80::1]", "0xa9fea9fe", "2852039166",
+    ])  # fmt: skip
     def test_no_spelling_of_an_address_inside_is_connected_to(self, host: str, tried: list[Any]) -> None:
         with pytest.raises((Refused, Unreachable)):
             send("GET", f"http://{host}/")
         assert tried == []
 
-    @pytest.mark.parametrize(
-        "url",
-        [
-            "file:///etc/passwd", "ftp://example.com/", "gopher://example.com/", "data:text/plain,hi", "//example.com/",
-            "example.com", "/path", "", "http://", "http:///x", "https://:443/", "http://example.com:99999/",
-            "http://example.com:port/",
-            "http://example.com:0/", "http://%6c%6f/", "http://[::1/", "http://exa mple.com/",
-            "http://example.com/\r\nHost: inside",
-            "http://example.com\\@inside/", "\thttp://example.com/", "http://example.com/\x00", "unix:///run/x.sock",
-            "http://" + "a" * 5000, "javascript:alert(1)",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("url", [
+        "file:///etc/passwd", "ftp://example.com/", "gopher://example.com/", "data:text/plain,hi", "//example.com/",
+        "example.com", "/path", "", "http://", "http:///x", "https://:443/", "http://example.com:99999/",
+        "http://example.com:port/",
+        "http://example.com:0/", "http://%6c%6f/", "http://[::1/", "http://exa mple.com/",
+        "http://example.com/\r\nHost: inside",
+        "http://example.com\\@inside/", "\thttp://example.com/", "http://example.com/\x00", "unix:///run/x.sock",
+        "http://" + "a" * 5000, "javascript:alert(1)",
+    ])  # fmt: skip
     def test_what_is_no_address_for_us_is_refused_with_a_sentence(self, url: str) -> None:
         with pytest.raises(Refused) as caught:
             check_url(url)
@@ -365,13 +350,10 @@ class TestLimits:
         with pytest.raises(TooBig):
             send("GET", serve(b"HTTP/1.1 200 OK\r\nContent-Length: 100001\r\n\r\n").url, rules=self.SMALL)
 
-    @pytest.mark.parametrize(
-        ("piece", "head"),
-        [
-            (b"x" * 4096, b"HTTP/1.1 200 OK\r\n\r\n"),
-            (b"1000\r\n" + b"x" * 4096 + b"\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-        ],
-    )
+    @pytest.mark.parametrize(("piece", "head"), [
+        (b"x" * 4096, b"HTTP/1.1 200 OK\r\n\r\n"),
+        (b"1000\r\n" + b"x" * 4096 + b"\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    ])  # fmt: skip
     def test_one_without_an_end_is_cut_off(self, piece: bytes, head: bytes, serve: Serve) -> None:
         file = io.BytesIO()
         for into in (None, file):
@@ -414,16 +396,12 @@ class TestLimits:
         )
         assert int(done.stdout) < 32 * 1024  # KiB
 
-    @pytest.mark.parametrize(
-        ("piece", "head"),
-        [
-            (b"x", b"HTTP/1.1 200 OK\r\n\r\n"),
-            (b"1\r\nx\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-            (b"X: y\r\n", b"HTTP/1.1 200 OK\r\n"),
-            (b"HTTP/1.1 100 Continue\r\n\r\n", b""),
-        ],
-        ids=["body", "chunks", "headers", "interim answers"],
-    )
+    @pytest.mark.parametrize(("piece", "head"), [
+        (b"x", b"HTTP/1.1 200 OK\r\n\r\n"),
+        (b"1\r\nx\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        (b"X: y\r\n", b"HTTP/1.1 200 OK\r\n"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", b""),
+    ], ids=["body", "chunks", "headers", "interim answers"])  # fmt: skip
     def test_a_slow_drip_ends_in_time(self, piece: bytes, head: bytes, serve: Serve) -> None:
         began = time.monotonic()
         with pytest.raises(TooSlow, match=r"within 0\.4 s"):

@@ -168,15 +168,11 @@ class TestEndingBadly:
 class TestEnding:
     SLEEPS = "import os, time; print('{\"pid\": %d}' % os.getpid(), flush=True); time.sleep(60)"
 
-    @pytest.mark.parametrize(
-        "code",
-        [
-            "import time; time.sleep(60)", "import os, time; os.close(1); os.close(2); time.sleep(60)",
-            "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)", "while True: pass",
-            "while True: print('{}', flush=True)", "import sys\nwhile True: print('x' * 1000, file=sys.stderr)",
-        ],
-        ids=["asleep", "silent", "deaf", "busy", "chatty", "noisy"],
-    )  # fmt: skip
+    @pytest.mark.parametrize("code", [
+        "import time; time.sleep(60)", "import os, time; os.close(1); os.close(2); time.sleep(60)",
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)", "while True: pass",
+        "while True: print('{}', flush=True)", "import sys\nwhile True: print('x' * 1000, file=sys.stderr)",
+    ], ids=["asleep", "silent", "deaf", "busy", "chatty", "noisy"])  # fmt: skip
     def test_the_wall_clock_ends_whatever_it_does(self, code: str) -> None:
         began = time.monotonic()
         error = failed(code, limits=Limits(wall_seconds=0.5), keeps=lambda message: False)

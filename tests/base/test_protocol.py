@@ -94,14 +94,11 @@ UPGRADE = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", b"get / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nA: \x00\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"\x16\x03\x01\x00\x00",
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("sent", [
+    b"BREW /pot HTTP/1.1\r\nHost: a\r\n\r\n", b"get / HTTP/1.1\r\nHost: a\r\n\r\n", b"GET /\xff HTTP/1.1\r\n\r\n",
+    b"GET / HTTP/1.1\r\nA: \x00\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: x\r\n\r\n", b"\x16\x03\x01\x00\x00",
+    b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", b"CONNECT a:1 HTTP/1.1\r\n\r\n",
+])  # fmt: skip
 def test_what_is_no_http_gets_the_one_error_body(wire: socket.socket, answers: BinaryIO, sent: bytes) -> None:
     wire.sendall(sent)
     status, headers, body = answer(answers)

@@ -39,19 +39,16 @@ def install(folder: Path, name: str, says: str) -> str:
 
 
 @pytest.mark.usefixtures("bundled")
-@pytest.mark.parametrize(
-    ("programs", "expected"),
-    [
-        ({"redis-server": "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"}, "Redis 7.0.15"),
-        ({"valkey-server": "Valkey server v=8.1.1 sha=00000000:0"}, "Valkey 8.1.1"),
-        ({"redis-server": "Redis server v=8.2.0", "valkey-server": "Valkey server v=8.1.1"}, "Redis 8.2.0"),
-        ({"redis-server": "Redis server v=6.0.16", "valkey-server": "Valkey server v=7.2.5"}, "Valkey 7.2.5"),
-        ({"redis-server": "Redis server v=6.0.16 sha=0"}, "Redis 6.2.14"),
-        ({"redis-server": "Redis server v=6.2.16 sha=0"}, "Redis 6.2.16"),
-        ({"redis-server": "cannot load libssl"}, "Redis 6.2.14"),
-        ({}, "Redis 6.2.14"),
-    ],
-)
+@pytest.mark.parametrize(("programs", "expected"), [
+    ({"redis-server": "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0"}, "Redis 7.0.15"),
+    ({"valkey-server": "Valkey server v=8.1.1 sha=00000000:0"}, "Valkey 8.1.1"),
+    ({"redis-server": "Redis server v=8.2.0", "valkey-server": "Valkey server v=8.1.1"}, "Redis 8.2.0"),
+    ({"redis-server": "Redis server v=6.0.16", "valkey-server": "Valkey server v=7.2.5"}, "Valkey 7.2.5"),
+    ({"redis-server": "Redis server v=6.0.16 sha=0"}, "Redis 6.2.14"),
+    ({"redis-server": "Redis server v=6.2.16 sha=0"}, "Redis 6.2.16"),
+    ({"redis-server": "cannot load libssl"}, "Redis 6.2.14"),
+    ({}, "Redis 6.2.14"),
+])  # fmt: skip
 def test_path_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], expected: str) -> None:
     for name, says in programs.items():
         install(tmp_path, name, says)

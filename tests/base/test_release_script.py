@@ -117,14 +117,11 @@ NOT_READY = {
 }
 
 
-@pytest.mark.parametrize(
-    ("version", "reason"),
-    [
-        ("", "three numbers"), ("1.0", "three numbers"), ("1.0.0rc1", "three numbers"), ("01.0.0", "three numbers"),
-        ("0.9.0", "not greater than 0.9.0"), ("0.8.12", "not greater than 0.9.0"),
-        *(("1.0.0", reason) for reason in NOT_READY),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("version", "reason"), [
+    ("", "three numbers"), ("1.0", "three numbers"), ("1.0.0rc1", "three numbers"), ("01.0.0", "three numbers"),
+    ("0.9.0", "not greater than 0.9.0"), ("0.8.12", "not greater than 0.9.0"),
+    *(("1.0.0", reason) for reason in NOT_READY),
+])  # fmt: skip
 def test_it_refuses_a_wrong_version_and_an_unready_tree(repository: Repository, version: str, reason: str) -> None:
     if version == "1.0.0":
         NOT_READY[reason](repository)

@@ -58,13 +58,10 @@ def test_more_than_can_be_read_are_refused(api: Api, path: str) -> None:
         refused(api.get(f"{path}?{'a=1&' * 1000}a=1", headers={"Accept": accept}), 400, "bad_request")
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/", "/health", "/login", "/api/v1/me", "/api/none", "/api/schema", "/api/docs",
-        "/static/css/base/base.css", "/static/none", "/api/v1/media/made/none.jpg", "/admin/",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("path", [
+    "/", "/health", "/login", "/api/v1/me", "/api/none", "/api/schema", "/api/docs",
+    "/static/css/base/base.css", "/static/none", "/api/v1/media/made/none.jpg", "/admin/",
+])  # fmt: skip
 def test_every_answer_has_the_protective_ones(anonymous: Api, path: str) -> None:
     response = anonymous.client.get(path)
     assert response["X-Content-Type-Options"] == "nosniff"

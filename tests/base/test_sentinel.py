@@ -141,25 +141,22 @@ async def _speak() -> None:
     await layer.flush()
 
 
-@pytest.mark.parametrize(
-    ("url", "found"),
-    [
-        ("redis://a:1/0", None),
-        (
-            "redis+sentinel://[::1]:1/my%20vod",
-            {"sentinels": [("::1", 1)], "master_name": "my vod", "sentinel_kwargs": {}, "db": 0},
-        ),
-        ("redis+sentinel://a:1/vod", {"sentinels": [("a", 1)], "master_name": "vod", "sentinel_kwargs": {}, "db": 0}),
-        (
-            "rediss+sentinel://me:p%40ss@a:1,b.example:26379/vod/2",
-            {
-                "sentinels": [("a", 1), ("b.example", 26379)], "master_name": "vod", "db": 2, "ssl": True,
-                "username": "me", "password": "p@ss",
-                "sentinel_kwargs": {"username": "me", "password": "p@ss", "ssl": True},
-            },
-        ),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("url", "found"), [
+    ("redis://a:1/0", None),
+    (
+        "redis+sentinel://[::1]:1/my%20vod",
+        {"sentinels": [("::1", 1)], "master_name": "my vod", "sentinel_kwargs": {}, "db": 0},
+    ),
+    ("redis+sentinel://a:1/vod", {"sentinels": [("a", 1)], "master_name": "vod", "sentinel_kwargs": {}, "db": 0}),
+    (
+        "rediss+sentinel://me:p%40ss@a:1,b.example:26379/vod/2",
+        {
+            "sentinels": [("a", 1), ("b.example", 26379)], "master_name": "vod", "db": 2, "ssl": True,
+            "username": "me", "password": "p@ss",
+            "sentinel_kwargs": {"username": "me", "password": "p@ss", "ssl": True},
+        },
+    ),
+])  # fmt: skip
 def test_addresses_of_sentinels_are_read(url: str, found: dict[str, Any] | None) -> None:
     assert sentinels(url) == found
 

@@ -216,14 +216,11 @@ class TestSigningIn:
             assert refusal("anna")
         assert not refusal("anna", "192.0.2.2")
 
-    @pytest.mark.parametrize(
-        ("one", "other", "same"),
-        [
-            ("2001:db8::1", "2001:db8::ffff", True), ("2001:db8::1", "2001:db8:0:1::1", False),
-            ("::ffff:192.0.2.1", "192.0.2.1", True), ("fe80::1%eth0", "fe80::2", True),
-            ("192.0.2.1", "192.0.2.2", False), ("", "nonsense", True),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("one", "other", "same"), [
+        ("2001:db8::1", "2001:db8::ffff", True), ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True), ("fe80::1%eth0", "fe80::2", True),
+        ("192.0.2.1", "192.0.2.2", False), ("", "nonsense", True),
+    ])  # fmt: skip
     def test_an_ipv6_network_is_one_address(self, one: str, other: str, same: bool) -> None:
         assert (throttles.network_of(one) == throttles.network_of(other)) is same
 

@@ -171,14 +171,10 @@ def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
 ONES, ALL = waiting_room.MAX_WAITING_OF_ONE, waiting_room.MAX_WAITING
 
 
-@pytest.mark.parametrize(
-    ("callers", "last", "is_full"),
-    [
-        (["ann"] * ONES, "ann", lambda room: room._callers["ann"][1] == ONES + 1),
-        ([f"caller {number}" for number in range(ALL)], "ben", lambda room: len(room._line) == ALL),
-    ],
-    ids=["of one caller", "of all"],
-)
+@pytest.mark.parametrize(("callers", "last", "is_full"), [
+    (["ann"] * ONES, "ann", lambda room: room._callers["ann"][1] == ONES + 1),
+    ([f"caller {number}" for number in range(ALL)], "ben", lambda room: len(room._line) == ALL),
+], ids=["of one caller", "of all"])  # fmt: skip
 def test_only_so_many_wait(running, callers, last, is_full):
     inside, let_go = running
     room = WaitingRoom(1)

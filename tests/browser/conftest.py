@@ -187,15 +187,9 @@ def open_page(
             errors.append(f"{message.text} ({message.location})")
 
     def open_(
-        path: str,
-        *,
-        size: tuple[int, int] = DESK,
-        theme: str = "dark",
-        anonymous: bool = False,
-        quiet: bool = True,
-        session: str = "",
-        own: bool = False,
-    ) -> Page:
+        path: str, *, size: tuple[int, int] = DESK, theme: str = "dark", anonymous: bool = False, quiet: bool = True,
+        session: str = "", own: bool = False,
+    ) -> Page:  # fmt: skip
         cookies = [] if anonymous or session else list(signed_in["cookies"])
         cookies.append({"name": "theme", "value": theme, "url": program.address})
         if session:

@@ -279,15 +279,12 @@ class TestActions:
     def entries(self, action: str) -> Iterator[tuple[str, str]]:
         return ((row.actor_name, row.data["reason"]) for row in AuditEntry.objects.filter(action=action))
 
-    @pytest.mark.parametrize(
-        ("action", "before", "after", "noted"),
-        [
-            ("publish", {"is_hidden": True}, {"is_hidden": False}, "video.publish"),
-            ("hide", {"is_hidden": False}, {"is_hidden": True}, "video.hide"),
-            ("feature", {"is_featured": False}, {"is_featured": True}, "video.feature"),
-            ("unfeature", {"is_featured": True}, {"is_featured": False}, "video.unfeature"),
-        ],
-    )
+    @pytest.mark.parametrize(("action", "before", "after", "noted"), [
+        ("publish", {"is_hidden": True}, {"is_hidden": False}, "video.publish"),
+        ("hide", {"is_hidden": False}, {"is_hidden": True}, "video.hide"),
+        ("feature", {"is_featured": False}, {"is_featured": True}, "video.feature"),
+        ("unfeature", {"is_featured": True}, {"is_featured": False}, "video.unfeature"),
+    ])  # fmt: skip
     def test_actions(self, client: Client, moderator: User, action: str, before: Any, after: Any, noted: str) -> None:
         videos = [make_catalogue_video(moderator, title=f"v{number}", **before) for number in range(3)]
         act(client, action, *videos[:2])

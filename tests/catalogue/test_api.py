@@ -125,15 +125,12 @@ class TestList:
             assert titles(anonymous, query) == [], query
             assert anonymous.get(f"{URL}?{query}").json()["pagination"]["total"] == 0
 
-    @pytest.mark.parametrize(
-        "query",
-        [
-            "limit=0", "limit=101", "limit=-1", "limit=x", "limit=1.5", "page=0", "page=-1", "page=x", "page=1e3",
-            "page=99999999999999999999", "featured=maybe", "featured=2", "hidden=maybe", "status=unknown",
-            "status=READY", "status=private", f"search={'a' * 201}", f"category={'a' * 201}", f"tag={'a' * 201}",
-            "limit=20&limit=x",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("query", [
+        "limit=0", "limit=101", "limit=-1", "limit=x", "limit=1.5", "page=0", "page=-1", "page=x", "page=1e3",
+        "page=99999999999999999999", "featured=maybe", "featured=2", "hidden=maybe", "status=unknown",
+        "status=READY", "status=private", f"search={'a' * 201}", f"category={'a' * 201}", f"tag={'a' * 201}",
+        "limit=20&limit=x",
+    ])  # fmt: skip
     def test_a_bad_value_is_400(self, query: str, anonymous: Api) -> None:
         for url in NAMES:
             body = refused(anonymous.get(f"{url}?{query}"), 400, "invalid")
@@ -168,15 +165,12 @@ class TestList:
             assert moderator_api.get(f"{URL}?tag={tag}&{other}").json()["pagination"]["total"] == 5
 
     @pytest.mark.parametrize("is_analyzed", [False, True])
-    @pytest.mark.parametrize(
-        ("query", "index"),
-        [
-            ({"featured": True}, "video_featured"), ({"category": "Training"}, "video_by_category"),
-            ({"hidden": True}, "video_hidden"), ({"status": "processing"}, "video_not_ready"),
-            ({"status": "failed"}, "video_not_ready"), ({"status": "uploading"}, "video_not_ready"),
-            ({"status": "deleted"}, "video_deleted"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("query", "index"), [
+        ({"featured": True}, "video_featured"), ({"category": "Training"}, "video_by_category"),
+        ({"hidden": True}, "video_hidden"), ({"status": "processing"}, "video_not_ready"),
+        ({"status": "failed"}, "video_not_ready"), ({"status": "uploading"}, "video_not_ready"),
+        ({"status": "deleted"}, "video_deleted"),
+    ])  # fmt: skip
     def test_a_list_of_few_is_read_by_its_index_in_order(
         self, query: dict[str, Any], index: str, is_analyzed: bool, admin_person: User, moderator: User
     ) -> None:
@@ -221,17 +215,14 @@ class TestCreate:
         assert (body["description"], body["category"], body["is_hidden"]) == ("", None, True)
         assert set(refused(admin_api.post(URL, {}), 400, "invalid")["errors"]) == {"title"}
 
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [
-            ("title", ""), ("title", "  "), ("title", None), ("title", 5), ("title", ["a"]), ("title", "a" * 256),
-            ("description", 5), ("description", "a" * 20_001), ("category", 5), ("category", "a" * 101),
-            ("category", ["a"]), ("tags", "mma"), ("tags", {"a": 1}), ("tags", [1]), ("tags", [None]),
-            ("tags", ["a" * 65]), ("tags", ["a" * 10_000]), ("tags", [str(n) for n in range(51)]), ("tags", None),
-            ("is_featured", 1), ("is_featured", "true"), ("is_featured", None), ("is_hidden", 0),
-            ("is_hidden", "no"), ("is_hidden", []),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("field", "value"), [
+        ("title", ""), ("title", "  "), ("title", None), ("title", 5), ("title", ["a"]), ("title", "a" * 256),
+        ("description", 5), ("description", "a" * 20_001), ("category", 5), ("category", "a" * 101),
+        ("category", ["a"]), ("tags", "mma"), ("tags", {"a": 1}), ("tags", [1]), ("tags", [None]),
+        ("tags", ["a" * 65]), ("tags", ["a" * 10_000]), ("tags", [str(n) for n in range(51)]), ("tags", None),
+        ("is_featured", 1), ("is_featured", "true"), ("is_featured", None), ("is_hidden", 0),
+        ("is_hidden", "no"), ("is_hidden", []),
+    ])  # fmt: skip
     def test_what_is_wrong_is_named(self, field: str, value: Any, moderator_api: Api) -> None:
         body = refused(moderator_api.post(URL, {"title": "A", field: value}), 400, "invalid")
         assert set(body["errors"]) == {field}

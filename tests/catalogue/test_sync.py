@@ -141,18 +141,15 @@ class TestAnswers:
 
 
 class TestSpellings:
-    @pytest.mark.parametrize(
-        "told",
-        [
-            {"operation_type": "update_title", "operation_data": {"value": "New"}},
-            {"operation_type": "update_title", "operation_data": "New"},
-            {"type": "update_title", "value": "New"},
-            {"type": "update_title", "operation_data": {"value": "New", "old_value": "Old"}},
-            {"operation_type": "update_title", "type": "update_title", "value": "New", "operation_data": "New"},
-            {"type": "update_title", "value": "New", "id": None, "actor_id": None},
-            {"type": "update_title", "value": "New", "id": str(uuid.uuid4())},
-        ],
-    )
+    @pytest.mark.parametrize("told", [
+        {"operation_type": "update_title", "operation_data": {"value": "New"}},
+        {"operation_type": "update_title", "operation_data": "New"},
+        {"type": "update_title", "value": "New"},
+        {"type": "update_title", "operation_data": {"value": "New", "old_value": "Old"}},
+        {"operation_type": "update_title", "type": "update_title", "value": "New", "operation_data": "New"},
+        {"type": "update_title", "value": "New", "id": None, "actor_id": None},
+        {"type": "update_title", "value": "New", "id": str(uuid.uuid4())},
+    ])  # fmt: skip
     @pytest.mark.parametrize(
         "timestamp",
         [THEN, "2023-11-14T22:13:20.25Z", "2023-11-14T22:13:20.250000+00:00", "2023-11-14T23:13:20.25+01:00",
@@ -173,16 +170,13 @@ class TestSpellings:
         assert send(title(me, timestamp=told, operation_data=data)).status_code == 200
         assert CrdtOperation.objects.get().operation_data == {"value": "New"}
 
-    @pytest.mark.parametrize(
-        ("kind", "value", "name", "shown"),
-        [
-            ("update_title", " a \n b ", "title", "a b"), ("update_description", " a\n", "description", " a\n"),
-            ("update_description", None, "description", ""), ("update_category", "", "category", None),
-            ("update_category", None, "category", None), ("update_featured", True, "is_featured", True),
-            ("add_tag", "e\u0301 ", "tags", ["a", "\u00e9"]), ("remove_tag", " a ", "tags", []),
-            ("set_tags", ["x", "", " x"], "tags", ["x"]),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("kind", "value", "name", "shown"), [
+        ("update_title", " a \n b ", "title", "a b"), ("update_description", " a\n", "description", " a\n"),
+        ("update_description", None, "description", ""), ("update_category", "", "category", None),
+        ("update_category", None, "category", None), ("update_featured", True, "is_featured", True),
+        ("add_tag", "e\u0301 ", "tags", ["a", "\u00e9"]), ("remove_tag", " a ", "tags", []),
+        ("set_tags", ["x", "", " x"], "tags", ["x"]),
+    ])  # fmt: skip
     def test_words_are_made_clean(
         self, kind: str, value: Any, name: str, shown: Any, me: str, send: Callable[..., HttpResponse]
     ) -> None:
@@ -330,18 +324,15 @@ class TestRefusals:
         answer = send(*told[:1000]).json()
         assert (answer["server_version"], answer["server_vector_clock"]) == (1001, {me: 1000})
 
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [
-            ("operations", {}), ("operations", "a"), ("operations", 1), ("operations", True),
-            ("client_vector_clock", []), ("client_vector_clock", "a"), ("client_vector_clock", {"a": -1}),
-            ("client_vector_clock", {"a": 1.5}), ("client_vector_clock", {"a": True}), ("client_vector_clock", 0),
-            ("client_vector_clock", False), ("client_vector_clock", {"{me}": FAR}),
-            ("client_vector_clock", {"{me}:x": FAR}), ("client_version", "1"), ("client_version", True),
-            ("client_version", -1), ("client_version", 1.5), ("client_version", []),
-            ("video_id", "none"), ("video_id", 5), ("video_id", []), ("video_id", str(uuid.UUID(int=5))),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("field", "value"), [
+        ("operations", {}), ("operations", "a"), ("operations", 1), ("operations", True),
+        ("client_vector_clock", []), ("client_vector_clock", "a"), ("client_vector_clock", {"a": -1}),
+        ("client_vector_clock", {"a": 1.5}), ("client_vector_clock", {"a": True}), ("client_vector_clock", 0),
+        ("client_vector_clock", False), ("client_vector_clock", {"{me}": FAR}),
+        ("client_vector_clock", {"{me}:x": FAR}), ("client_version", "1"), ("client_version", True),
+        ("client_version", -1), ("client_version", 1.5), ("client_version", []),
+        ("video_id", "none"), ("video_id", 5), ("video_id", []), ("video_id", str(uuid.UUID(int=5))),
+    ])  # fmt: skip
     def test_the_rest_of_the_body(self, field: str, value: Any, me: str, send: Callable[..., HttpResponse]) -> None:
         for told in ([], [title(me)]):
             if field == "operations" and told:
@@ -443,14 +434,11 @@ class TestState:
             assert len(moderator_api.get(url).json()["operations"]) == 1
         assert set(held) == {False}
 
-    @pytest.mark.parametrize(
-        ("name", "value"),
-        [
-            *(("since", text) for text in ("yesterday", "NaN", "inf", "-1", "1e300", "1969-01-01", "[]")),
-            ("since", "0001-01-01T00:00:00%2B23:00"),
-            *(("limit", text) for text in ("0", "-1", "10001", "x", "1.5")),
-        ],
-    )
+    @pytest.mark.parametrize(("name", "value"), [
+        *(("since", text) for text in ("yesterday", "NaN", "inf", "-1", "1e300", "1969-01-01", "[]")),
+        ("since", "0001-01-01T00:00:00%2B23:00"),
+        *(("limit", text) for text in ("0", "-1", "10001", "x", "1.5")),
+    ])  # fmt: skip
     def test_a_bad_instant_or_limit_is_400(self, name: str, value: str, moderator_api: Api, video: Video) -> None:
         for url in (f"{URL}/{video.pk}/sync?", f"/sync?video_id={video.pk}&"):
             assert set(refused(moderator_api.get(f"{url}{name}={value}"), 400, "invalid")["errors"]) == {name}

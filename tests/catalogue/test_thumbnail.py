@@ -98,14 +98,10 @@ class TestTaken:
 
 @pytest.mark.usefixtures("media")
 class TestRefused:
-    @pytest.mark.parametrize(
-        "content",
-        [
-            b"GIF89a" + b"\0" * 6000, b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
-            b"<html><script>alert(1)</script></html>", b"BM" + b"\0" * 6000, video_of(6000), b"RIFF\0\0\0\0WAVEfmt ",
-        ],
-        ids=["gif", "svg", "html", "bmp", "video", "sound"],
-    )  # fmt: skip
+    @pytest.mark.parametrize("content", [
+        b"GIF89a" + b"\0" * 6000, b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>",
+        b"<html><script>alert(1)</script></html>", b"BM" + b"\0" * 6000, video_of(6000), b"RIFF\0\0\0\0WAVEfmt ",
+    ], ids=["gif", "svg", "html", "bmp", "video", "sound"])  # fmt: skip
     @pytest.mark.parametrize("is_first", [True, False])
     async def test_other_kinds_whatever_they_are_called(
         self, moderator_key: str, bare: Video, media: Path, content: bytes, is_first: bool

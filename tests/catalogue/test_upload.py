@@ -157,18 +157,15 @@ class TestRefused:
         (await send(moderator_key, canonical(bare), VIDEO)).refused(409, "video_deleted")
         await expect_untouched(bare, media)
 
-    @pytest.mark.parametrize(
-        ("parts", "field"),
-        [
-            ([VIDEO], "videoId"),
-            ([VIDEO, ("videoId", "x")], "videoId"),
-            ([VIDEO, ("videoId", "a"), ("videoId", "b")], "videoId"),
-            ([("videoId", "ID")], "video"),
-            ([VIDEO, VIDEO, ("videoId", "ID")], "video"),
-            ([("videoId", "ID"), ("video", b"", "a.mp4")], "video"),
-            ([("videoId", "ID"), VIDEO, ("other", b"x", "a.mp4")], "other"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("parts", "field"), [
+        ([VIDEO], "videoId"),
+        ([VIDEO, ("videoId", "x")], "videoId"),
+        ([VIDEO, ("videoId", "a"), ("videoId", "b")], "videoId"),
+        ([("videoId", "ID")], "video"),
+        ([VIDEO, VIDEO, ("videoId", "ID")], "video"),
+        ([("videoId", "ID"), ("video", b"", "a.mp4")], "video"),
+        ([("videoId", "ID"), VIDEO, ("other", b"x", "a.mp4")], "other"),
+    ])  # fmt: skip
     async def test_bad_forms(self, moderator_key: str, bare: Video, media: Path, parts: list[Any], field: str) -> None:
         filled = [(name, str(bare.pk) if value == "ID" else value, *rest) for name, value, *rest in parts]
         answer = await send(moderator_key, ALIASES[0], *filled)  # type: ignore[arg-type]

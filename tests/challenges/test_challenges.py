@@ -152,17 +152,13 @@ class TestMake:
         [{"media_file_id": str(uuid.UUID(int=n))} for n in range(11)],
     ]  # fmt: skip
 
-    @pytest.mark.parametrize(
-        ("name", "wrong"),
-        [
-            *(("title", one) for one in ("", "   ", "x" * 201, 7, None)),
-            *(("is_merged_video", one) for one in (False, "perhaps")),
-            *(("merged_video_metadata", one) for one in ("x", [])),
-            *(("lie_statement_index", one) for one in (3, 9, 10, -1, 1.0, "1", None, True, 10**30)),
-            *(("statements", one) for one in NO_STATEMENTS),
-        ],
-        ids=lambda part: str(part)[:24],
-    )
+    @pytest.mark.parametrize(("name", "wrong"), [
+        *(("title", one) for one in ("", "   ", "x" * 201, 7, None)),
+        *(("is_merged_video", one) for one in (False, "perhaps")),
+        *(("merged_video_metadata", one) for one in ("x", [])),
+        *(("lie_statement_index", one) for one in (3, 9, 10, -1, 1.0, "1", None, True, 10**30)),
+        *(("statements", one) for one in NO_STATEMENTS),
+    ], ids=lambda part: str(part)[:24])  # fmt: skip
     def test_a_wrong_field_is_named(self, api: Api, merge: MergeSession, name: str, wrong: Any) -> None:
         body = refused(api.post(CHALLENGES, statements_of(merge, **{name: wrong})), 400, "invalid")
         assert name in body["errors"]
@@ -185,12 +181,10 @@ class TestMake:
             assert response.status_code == 400 or sign not in f"{shown['title']}{shown['statements'][0]['text']}"
             Challenge.objects.all().delete()
 
-    @pytest.mark.parametrize(
-        "job",
-        [{}, {"status": "queued"}, {"status": "processing"}, {"status": "cancelled"},
-         {"status": "failed", "error": {"type": "timeout", "message": "x"}}],
-        ids=str,
-    )  # fmt: skip
+    @pytest.mark.parametrize("job", [
+        {}, {"status": "queued"}, {"status": "processing"}, {"status": "cancelled"},
+        {"status": "failed", "error": {"type": "timeout", "message": "x"}},
+    ], ids=str)  # fmt: skip
     def test_only_a_completed_merge_makes_one(self, api: Api, owner: User, job: dict[str, Any]) -> None:
         merge = make_merge(owner, **job)
         refused(api.post(CHALLENGES, statements_of(merge)), 409, "merge_unfinished")

@@ -114,13 +114,11 @@ class TestForms:
         assert response.status_code == 201, response.content
         assert [one["filename"] for one in response.json()["upload_sessions"]] == names
 
-    @pytest.mark.parametrize(
-        "text",
-        ["[" * 100_000, '{"a":' * 50_000, "[NaN, NaN, NaN]", "[1e999, 1, 1]", "[" + "9" * 5000 + ", 1, 1]", "[1, 2",
-         "nope", '["\\ud800", "b", "c"]', '["a\\u0000b", "b", "c"]', "null", "7", '{"0": 1}', '"text"', "",
-         "[[1], [2], [3]]"],
-        ids=lambda text: text[:12],
-    )  # fmt: skip
+    @pytest.mark.parametrize("text", [
+        "[" * 100_000, '{"a":' * 50_000, "[NaN, NaN, NaN]", "[1e999, 1, 1]", "[" + "9" * 5000 + ", 1, 1]", "[1, 2",
+        "nope", '["\\ud800", "b", "c"]', '["a\\u0000b", "b", "c"]', "null", "7", '{"0": 1}', '"text"', "",
+        "[[1], [2], [3]]",
+    ], ids=lambda text: text[:12])  # fmt: skip
     @pytest.mark.parametrize("name", LISTS)
     def test_texts_that_are_no_list_are_refused(self, api: Api, name: str, text: str) -> None:
         fields = [pair for pair in as_json_texts(SEED) if pair[0] != name]
@@ -165,20 +163,16 @@ class TestRefusals:
         given = {key: value for key, value in SEED.items() if key != name}
         assert name in refused(api.post(INITIATE, given), 400, "invalid")["errors"]
 
-    @pytest.mark.parametrize(
-        ("name", "wrong"),
-        [
-            *((name, many(length)[name]) for name in LISTS for length in (0, 2, 4)),
-            *((name, [SEED[name][0], one, SEED[name][2]]) for name, ones in WRONG_ENTRIES.items() for one in ones),
-            *(("video_count", one) for one in (True, None, 3.5, [3], 10**30)),
-            *(("chunk_size", one) for one in (0, -1, 1, 65_535, 67_108_865, 1.5, "x", None, True)),
-            *(("priority", one) for one in ("high", "", 0, None, ["low"])),
-            *(("level_loudness", one) for one in ("maybe", 7, [True], None)),
-            *(("challenge_title", one) for one in ("x" * 201, 7, ["a"])),
-            *((name, one) for name in LISTS for one in (None, 7, {}, True)),
-        ],
-        ids=lambda part: str(part)[:16],
-    )
+    @pytest.mark.parametrize(("name", "wrong"), [
+        *((name, many(length)[name]) for name in LISTS for length in (0, 2, 4)),
+        *((name, [SEED[name][0], one, SEED[name][2]]) for name, ones in WRONG_ENTRIES.items() for one in ones),
+        *(("video_count", one) for one in (True, None, 3.5, [3], 10**30)),
+        *(("chunk_size", one) for one in (0, -1, 1, 65_535, 67_108_865, 1.5, "x", None, True)),
+        *(("priority", one) for one in ("high", "", 0, None, ["low"])),
+        *(("level_loudness", one) for one in ("maybe", 7, [True], None)),
+        *(("challenge_title", one) for one in ("x" * 201, 7, ["a"])),
+        *((name, one) for name in LISTS for one in (None, 7, {}, True)),
+    ], ids=lambda part: str(part)[:16])  # fmt: skip
     def test_a_wrong_field_is_named(self, api: Api, name: str, wrong: Any) -> None:
         body = refused(api.post(INITIATE, {**SEED, name: wrong}), 400, "invalid")
         assert name in body["errors"]

@@ -64,16 +64,13 @@ class TestWhoMay:
 
 class TestStates:
     @committed
-    @pytest.mark.parametrize(
-        ("job", "status"),
-        [
-            ({}, "initiated"), ({"status": "queued"}, "queued"),
-            ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing"),
-            ({"status": "waiting", "started": True, "message": "Trying again automatically."}, "processing"),
-            ({"status": "completed"}, "completed"), ({"status": "failed", "error": TIMEOUT}, "failed"),
-            ({"status": "cancelled"}, "cancelled"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("job", "status"), [
+        ({}, "initiated"), ({"status": "queued"}, "queued"),
+        ({"status": "processing", "started": True, "progress": 40.0, "message": "Joining"}, "processing"),
+        ({"status": "waiting", "started": True, "message": "Trying again automatically."}, "processing"),
+        ({"status": "completed"}, "completed"), ({"status": "failed", "error": TIMEOUT}, "failed"),
+        ({"status": "cancelled"}, "cancelled"),
+    ])  # fmt: skip
     def test_retry_and_cancel(self, owner: User, api: Api, media: Path, job: dict[str, Any], status: str) -> None:
         columns = {name: value for name, value in job.items() if name != "started"}
         merge = make_merge(owner, **columns)

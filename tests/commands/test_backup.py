@@ -217,15 +217,12 @@ UNREADABLE = "cannot be read as an archive"
 LATER = '{"format": 1, "migrations": [["base", "9999_later"]], "counts": {}}'
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        (b"", UNREADABLE), (b"not a tar", UNREADABLE), (b"\x1f\x8b", UNREADABLE),
-        *((archive_with(text), "") for text in ("[]", "7", "null", '{"format": 1}')),
-        (archive_with('{"format": 1, "migrations": [7], "counts": {}}'), ""),
-        (archive_with(LATER), "newer program (it knows 9999_later)"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"", UNREADABLE), (b"not a tar", UNREADABLE), (b"\x1f\x8b", UNREADABLE),
+    *((archive_with(text), "") for text in ("[]", "7", "null", '{"format": 1}')),
+    (archive_with('{"format": 1, "migrations": [7], "counts": {}}'), ""),
+    (archive_with(LATER), "newer program (it knows 9999_later)"),
+])  # fmt: skip
 def test_what_cannot_be_used_is_one_sentence(transactional_db, tmp_path, settings, content, reason):
     settings.DATA_DIR = tmp_path
     assert reason in refused(tmp_path / "bad.tar", content)

@@ -106,14 +106,11 @@ def test_doctor_says_what_easyocr_lacks_and_where_to_get_it(settings, tmp_path, 
         assert said.startswith("VOD_EASYOCR_MODELS does not say where EasyOCR's weights are: download english_g2")
 
 
-@pytest.mark.parametrize(
-    ("allowed", "said"),
-    [
-        (["https://vod.example.org"], None),
-        (["*"], None),
-        (["https://other.example.org"], "does not let pages of https://vod.example.org use PUT"),
-    ],
-)
+@pytest.mark.parametrize(("allowed", "said"), [
+    (["https://vod.example.org"], None),
+    (["*"], None),
+    (["https://other.example.org"], "does not let pages of https://vod.example.org use PUT"),
+])  # fmt: skip
 def test_doctor_asks_whether_the_bucket_lets_the_pages_in(settings, allowed, said):
     """The server of the tests lets everybody in; this one answers by rules, as buckets do."""
     with answering_cors(allowed) as address:

@@ -61,33 +61,25 @@ def test_where_there_is_no_text_nothing_is_written(run: Run, tmp_path: Path) -> 
     assert [one.name for one in tmp_path.iterdir()] == ["plain.mp4"]
 
 
-@pytest.mark.parametrize(
-    ("words", "exit_code", "sentence"),
-    [
-        (["talk.mp4", "-o", "out.mp4"], 2, "Say what is to be heard, or --remove-text."),
-        (["talk.mp4", "one", "-o", "out.mp4"], 2, "'one' is not START-END=SOUND, in seconds"),
-        (["talk.mp4", "-1-3=line.wav", "-o", "out.mp4"], 2, "usage:"),
-        (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "There is no file gone.mp4."),
-        (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "There is no file gone.wav."),
-        (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "would replace a file that it is made of"),
-        (["talk.mp4", "1-3=line.wav", "-o", "there.mp4"], 2, "--force"),
-        (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The video ends at 6.000 s"),
-        (["talk.mp4", "1-3=line.wav@1-2.5", "-o", "out.mp4"], 2, "ends at 2.000 s"),
-        (["talk.mp4", "1-3=line.wav", "2-4=line.wav", "-o", "out.mp4"], 2, "before segment 1 ends"),
-        (["line.wav", "1-1.5=line.wav", "-o", "out.mp4"], 3, ""),
-        (["talk.mp4", "1-3=words.wav", "-o", "out.mp4"], 3, "words.wav: "),
-        (["words.wav", "1-3=line.wav", "-o", "out.mp4"], 3, "not a video file"),
-    ],
-)
+@pytest.mark.parametrize(("words", "exit_code", "sentence"), [
+    (["talk.mp4", "-o", "out.mp4"], 2, "Say what is to be heard, or --remove-text."),
+    (["talk.mp4", "one", "-o", "out.mp4"], 2, "'one' is not START-END=SOUND, in seconds"),
+    (["talk.mp4", "-1-3=line.wav", "-o", "out.mp4"], 2, "usage:"),
+    (["gone.mp4", "1-3=line.wav", "-o", "out.mp4"], 2, "There is no file gone.mp4."),
+    (["talk.mp4", "1-3=gone.wav", "-o", "out.mp4"], 2, "There is no file gone.wav."),
+    (["talk.mp4", "1-3=line.wav", "-o", "line.wav", "--force"], 2, "would replace a file that it is made of"),
+    (["talk.mp4", "1-3=line.wav", "-o", "there.mp4"], 2, "--force"),
+    (["talk.mp4", "1-6.01=line.wav", "-o", "out.mp4"], 2, "1-6.01=line.wav: The video ends at 6.000 s"),
+    (["talk.mp4", "1-3=line.wav@1-2.5", "-o", "out.mp4"], 2, "ends at 2.000 s"),
+    (["talk.mp4", "1-3=line.wav", "2-4=line.wav", "-o", "out.mp4"], 2, "before segment 1 ends"),
+    (["line.wav", "1-1.5=line.wav", "-o", "out.mp4"], 3, ""),
+    (["talk.mp4", "1-3=words.wav", "-o", "out.mp4"], 3, "words.wav: "),
+    (["words.wav", "1-3=line.wav", "-o", "out.mp4"], 3, "not a video file"),
+])  # fmt: skip
 def test_what_cannot_be_done_is_answered_by_a_sentence(
-    run: Run,
-    footage: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    words: Sequence[str],
-    exit_code: int,
+    run: Run, footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], exit_code: int,
     sentence: str,
-) -> None:
+) -> None:  # fmt: skip
     for name in ("talk.mp4", "line.wav"):
         (tmp_path / name).write_bytes((footage / name).read_bytes())
     (tmp_path / "words.wav").write_text("bread, milk" * 500)

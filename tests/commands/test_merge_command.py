@@ -74,18 +74,15 @@ def test_an_output_that_is_there_is_replaced_only_by_force(run: Run, tmp_path: P
     assert probe(output).duration > 1
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (["clip-1.mp4", "-o", "out.mp4"], "Give 2 to 10 videos."),
-        (["clip-1.mp4"] * 11 + ["-o", "out.mp4"], "Give 2 to 10 videos."),
-        (["clip-1.mp4", "gone.mp4", "-o", "out.mp4"], "There is no file gone.mp4."),
-        (["clip-1.mp4", "clip-1.mp4", "-o", "nowhere/out.mp4"], "name a file in a folder that exists"),
-        (["clip-1.mp4", "clip-1.mp4", "-o", "."], "name a file in a folder that exists"),
-        (["clip-1.mp4", "clip-1.mp4", "-o", "clip-1.mp4", "--force"], "would replace a file that it is made of"),
-        (["clip-1.mp4", "clip-1.mp4"], "required: -o/--output"),
-    ],
-)
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["clip-1.mp4", "-o", "out.mp4"], "Give 2 to 10 videos."),
+    (["clip-1.mp4"] * 11 + ["-o", "out.mp4"], "Give 2 to 10 videos."),
+    (["clip-1.mp4", "gone.mp4", "-o", "out.mp4"], "There is no file gone.mp4."),
+    (["clip-1.mp4", "clip-1.mp4", "-o", "nowhere/out.mp4"], "name a file in a folder that exists"),
+    (["clip-1.mp4", "clip-1.mp4", "-o", "."], "name a file in a folder that exists"),
+    (["clip-1.mp4", "clip-1.mp4", "-o", "clip-1.mp4", "--force"], "would replace a file that it is made of"),
+    (["clip-1.mp4", "clip-1.mp4"], "required: -o/--output"),
+])  # fmt: skip
 def test_wrong_words_are_answered_by_a_sentence(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Sequence[str], sentence: str
 ) -> None:

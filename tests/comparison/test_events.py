@@ -243,30 +243,23 @@ class TestFiles:
     def send(self, api: Api, url: str, name: str, raw: bytes) -> Any:
         return api.client.post(f"{url}/import", {"file": SimpleUploadedFile(name, raw)}, headers=api.headers)
 
-    @pytest.mark.parametrize(
-        "raw",
-        [
-            b"\xef\xbb\xbfvod_id,time,end,kind,label\r\nvod-1,1.5,,kill,A\r\n",
-            b"label;kind;end;time;vod_id\nA;kill;;1,5;vod-1\n",
-            b"vod_id\ttime\tend\tkind\tlabel\nvod-1\t1.5\t\tkill\tA",
-            b"time,kind,vod_id,label,note\n1.5,kill,vod-1,A,what nobody asked for\n",
-        ],
-        ids=["a BOM", "semicolons and decimal commas", "tabs", "another column"],
-    )  # fmt: skip
+    @pytest.mark.parametrize("raw", [
+        b"\xef\xbb\xbfvod_id,time,end,kind,label\r\nvod-1,1.5,,kill,A\r\n",
+        b"label;kind;end;time;vod_id\nA;kill;;1,5;vod-1\n",
+        b"vod_id\ttime\tend\tkind\tlabel\nvod-1\t1.5\t\tkill\tA",
+        b"time,kind,vod_id,label,note\n1.5,kill,vod-1,A,what nobody asked for\n",
+    ], ids=["a BOM", "semicolons and decimal commas", "tabs", "another column"])  # fmt: skip
     def test_tables_as_spreadsheets_write_them(self, api: Api, url: str, raw: bytes) -> None:
         assert self.bring(api, url, "t.csv", raw) == 1
         [event] = listed(api, url)
         assert (event["vod_id"], event["time"], event["end"], event["label"]) == ("vod-1", 1.5, None, "A")
 
-    @pytest.mark.parametrize(
-        ("raw", "where"),
-        [
-            (b"", "file"), (b"[]", "events"), (b"vod_id,time,kind\n", "file"),
-            (b"a,b\n1,2\n", "file"), (b"\xff\xfe", "file"), (b"vod_id,time,kind\nvod-1,x,kill\n", "2"),
-            (b"vod_id,time,kind\nvod-1,1,kill\nvod-1,2,Kill\n", "3"), (b"[", "file"), (b"[7]", "1"),
-            (b'[{"vod_id":"vod-1","time":1,"kind":"a"},{}]', "2"), (b'vod_id,time,kind\n"vod-1,1,kill\n', "file"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("raw", "where"), [
+        (b"", "file"), (b"[]", "events"), (b"vod_id,time,kind\n", "file"),
+        (b"a,b\n1,2\n", "file"), (b"\xff\xfe", "file"), (b"vod_id,time,kind\nvod-1,x,kill\n", "2"),
+        (b"vod_id,time,kind\nvod-1,1,kill\nvod-1,2,Kill\n", "3"), (b"[", "file"), (b"[7]", "1"),
+        (b'[{"vod_id":"vod-1","time":1,"kind":"a"},{}]', "2"), (b'vod_id,time,kind\n"vod-1,1,kill\n', "file"),
+    ])  # fmt: skip
     def test_errors_are_told_by_line_and_nothing_is_kept(self, api: Api, url: str, raw: bytes, where: str) -> None:
         body = refused(self.send(api, url, "t.csv", raw), 400, "invalid")
         assert list(body["errors"]) == [where]

@@ -68,15 +68,12 @@ class TestAsking:
         assert (params["videos"][1]["offset"], params["videos"][1]["drift_ppm"]) == (7, 80)
         assert (params["panes"], params["sounds"], params["height"], params["fps"]) == ([0, 1, 2], [], 720, [60, 1])
 
-    @pytest.mark.parametrize(
-        ("body", "panes", "sounds"),
-        [
-            ({"audio": "mix"}, [0, 1, 2], [0, 2]), ({"audio": "vod-3", "vod_ids": ["vod-2", "vod-1"]}, [1, 0], [2]),
-            ({"layout": "single", "vod_ids": ["vod-3"], "audio": "mix"}, [2], [2]), ({"layout": "single"}, [0], []),
-            ({"layout": "wipe"}, [0, 1], []),
-            ({"layout": "difference", "vod_ids": ["vod-3", "vod-2", "vod-1"]}, [2, 1], []),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("body", "panes", "sounds"), [
+        ({"audio": "mix"}, [0, 1, 2], [0, 2]), ({"audio": "vod-3", "vod_ids": ["vod-2", "vod-1"]}, [1, 0], [2]),
+        ({"layout": "single", "vod_ids": ["vod-3"], "audio": "mix"}, [2], [2]), ({"layout": "single"}, [0], []),
+        ({"layout": "wipe"}, [0, 1], []),
+        ({"layout": "difference", "vod_ids": ["vod-3", "vod-2", "vod-1"]}, [2, 1], []),
+    ])  # fmt: skip
     def test_what_is_in_it(self, api: Api, url: str, body: dict[str, Any], panes: list[int], sounds: list[int]) -> None:
         params = params_of(api, url, **body)
         assert (params["panes"], params["sounds"]) == (panes, sounds)
@@ -132,14 +129,11 @@ class TestReels:
             assert api.post(found, {"kind": "kill", **event}).status_code == 201
         return found
 
-    @pytest.mark.parametrize(
-        ("reel", "parts"),
-        [
-            ({}, [[1, 10.5], [17, 24]]), ({"before": 0.5, "after": 1}, [[3.5, 5], [6, 8.5], [19.5, 22]]),
-            ({"before": 0, "after": 0}, [[6.5, 7.5]]), ({"before": 60, "after": 60}, [[0, 38]]),
-            ({"kind": "round"}, [[7, 13]]),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("reel", "parts"), [
+        ({}, [[1, 10.5], [17, 24]]), ({"before": 0.5, "after": 1}, [[3.5, 5], [6, 8.5], [19.5, 22]]),
+        ({"before": 0, "after": 0}, [[6.5, 7.5]]), ({"before": 60, "after": 60}, [[0, 38]]),
+        ({"kind": "round"}, [[7, 13]]),
+    ])  # fmt: skip
     def test_event_reel(self, api: Api, url: str, events: str, reel: dict[str, Any], parts: list[list[float]]) -> None:
         assert params_of(api, url, start=0, end=38, reel={"kind": "kill", **reel})["parts"] == parts
 

@@ -37,13 +37,10 @@ def shown(moment: float, placement: Placement, duration: float) -> float:
     return clamp(moment - placement.offset + drift, 0.0, duration)
 
 
-@pytest.mark.parametrize(
-    ("moment", "offset", "duration", "found"),
-    [
-        (150, -50, 600, 200), (150, 37, 600, 113), (150, 0, 600, 150), (10, 37, 600, 0), (37, 37, 600, 0),
-        (37.5, 37, 600, 0.5), (600, -50, 600, 600), (549, -50, 600, 599), (0, 0, 5, 0),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("moment", "offset", "duration", "found"), [
+    (150, -50, 600, 200), (150, 37, 600, 113), (150, 0, 600, 150), (10, 37, 600, 0), (37, 37, 600, 0),
+    (37.5, 37, 600, 0.5), (600, -50, 600, 600), (549, -50, 600, 599), (0, 0, 5, 0),
+])  # fmt: skip
 def test_position_is_clock_minus_offset_clamped(moment: float, offset: float, duration: float, found: float) -> None:
     assert Clock((Track(Placement(offset), duration),)).seek(moment).tracks[0].current_time == found
 

@@ -41,20 +41,17 @@ async def answers(http: httpx.AsyncClient, video: Video, headers: dict[str, str]
 
 
 class TestWithoutAScanner:
-    @pytest.mark.parametrize(
-        ("status", "job", "error", "row_error", "expected"),
-        [
-            (VideoStatus.READY, "completed", "", "", (200, 200, 200)),
-            (VideoStatus.PROCESSING, "processing", "", "", (200, 200, 200)),
-            (VideoStatus.PROCESSING, "cancelled", "", "", (200, 200, 409)),
-            (VideoStatus.PROCESSING, GONE, "", "", (200, 200, 409)),
-            (VideoStatus.PROCESSING, "failed", "not_scanned", "", (200, 200, 409)),
-            (VideoStatus.PROCESSING, "failed", "malware_found", "", (404, 404, 409)),
-            # A verdict is kept alone, once the job has been deleted.
-            (VideoStatus.FAILED, GONE, "", "malware_found", (404, 404, 409)),
-            (VideoStatus.UPLOADING, "queued", "", "", (409, 409, 409)),
-        ],
-    )
+    @pytest.mark.parametrize(("status", "job", "error", "row_error", "expected"), [
+        (VideoStatus.READY, "completed", "", "", (200, 200, 200)),
+        (VideoStatus.PROCESSING, "processing", "", "", (200, 200, 200)),
+        (VideoStatus.PROCESSING, "cancelled", "", "", (200, 200, 409)),
+        (VideoStatus.PROCESSING, GONE, "", "", (200, 200, 409)),
+        (VideoStatus.PROCESSING, "failed", "not_scanned", "", (200, 200, 409)),
+        (VideoStatus.PROCESSING, "failed", "malware_found", "", (404, 404, 409)),
+        # A verdict is kept alone, once the job has been deleted.
+        (VideoStatus.FAILED, GONE, "", "malware_found", (404, 404, 409)),
+        (VideoStatus.UPLOADING, "queued", "", "", (409, 409, 409)),
+    ])  # fmt: skip
     async def test_what_is_not_known_to_be_bad_is_given(
         self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], status: str, job: str, error: str,
         row_error: str, expected: tuple[int, int, int],
@@ -83,14 +80,11 @@ class TestWithAScanner:
         await stand(clip, VideoStatus.FAILED, GONE, row_error=error)
         assert await answers(http, clip, headers) == (200, 200, 409)
 
-    @pytest.mark.parametrize(
-        ("job", "error"),
-        [
-            *(("failed", error) for error in ("malware_found", "not_scanned", "server_error", "timeout")),
-            ("cancelled", ""),
-            (GONE, ""),
-        ],
-    )
+    @pytest.mark.parametrize(("job", "error"), [
+        *(("failed", error) for error in ("malware_found", "not_scanned", "server_error", "timeout")),
+        ("cancelled", ""),
+        (GONE, ""),
+    ])  # fmt: skip
     @pytest.mark.parametrize("status", [VideoStatus.PROCESSING, VideoStatus.FAILED])
     async def test_what_it_has_not_passed_never_is(
         self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], status: str, job: str, error: str

@@ -267,14 +267,11 @@ def recorded(tmp_path: Path) -> Iterator[tuple[nginx.Nginx, Recorder]]:
 
 
 class TestBodies:
-    @pytest.mark.parametrize(
-        "path",
-        [
-            "/api/v1/uploads/tus/1", "/api/v1/uploads/tus/", "/api/v1/library", "/api/v1/uploads/7/chunk",
-            "/api/v1/challenge-videos/upload/7/chunk", "/videos-upload", "/videos-upload/",
-            "/functions/v1/videos-upload", "/api/v1/videos/7/file", "/api/v1/videos/7/thumbnail",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("path", [
+        "/api/v1/uploads/tus/1", "/api/v1/uploads/tus/", "/api/v1/library", "/api/v1/uploads/7/chunk",
+        "/api/v1/challenge-videos/upload/7/chunk", "/videos-upload", "/videos-upload/",
+        "/functions/v1/videos-upload", "/api/v1/videos/7/file", "/api/v1/videos/7/thumbnail",
+    ])  # fmt: skip
     def test_an_upload_is_passed_on_as_it_comes(self, path: str, recorded: tuple[nginx.Nginx, Recorder]) -> None:
         front, recorder = recorded
         with socket.create_connection(("127.0.0.1", front.port)) as connection:
@@ -396,16 +393,12 @@ class TestFaults:
         refused(response, "server_error")
         assert signed.partition("?sig=")[2] not in logged(front)
 
-    @pytest.mark.parametrize(
-        ("line", "more", "type"),
-        [
-            ("TRACE / HTTP/1.1", "", "method_not_allowed"), ("GET / HTTP/3.0", "", "bad_request"),
-            ("POST /api/v1/me HTTP/1.1", "Transfer-Encoding: gzip\r\n", "bad_request"),
-            ("GET /" + "a" * 40_000 + " HTTP/1.1", "", "bad_request"),
-            ("GET / HTTP/1.1", "Content-Length: x\r\n", "bad_request"),
-        ],
-        ids=["trace", "version", "encoding", "long", "length"],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("line", "more", "type"), [
+        ("TRACE / HTTP/1.1", "", "method_not_allowed"), ("GET / HTTP/3.0", "", "bad_request"),
+        ("POST /api/v1/me HTTP/1.1", "Transfer-Encoding: gzip\r\n", "bad_request"),
+        ("GET /" + "a" * 40_000 + " HTTP/1.1", "", "bad_request"),
+        ("GET / HTTP/1.1", "Content-Length: x\r\n", "bad_request"),
+    ], ids=["trace", "version", "encoding", "long", "length"])  # fmt: skip
     def test_nginxs_own_refusals(self, recorded: tuple[nginx.Nginx, Recorder], line: str, more: str, type: str) -> None:
         front, recorder = recorded
         with socket.create_connection(("127.0.0.1", front.port), timeout=5) as connection:

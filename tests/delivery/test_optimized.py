@@ -73,13 +73,10 @@ class TestDevices:
         for device, kind in (("tablet", "hls"), ("tv", "local_signed"), ("", "local_signed")):
             assert ask(api, video, f"?device_type={device}")["delivery_type"] == kind
 
-    @pytest.mark.parametrize(
-        "fields",
-        [
-            {"codec": "hevc"}, {"mime_type": "video/x-matroska"},
-            {"audio_tracks": [{"codec": "aac"}, {"codec": "ac3"}]},
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("fields", [
+        {"codec": "hevc"}, {"mime_type": "video/x-matroska"},
+        {"audio_tracks": [{"codec": "aac"}, {"codec": "ac3"}]},
+    ])  # fmt: skip
     def test_unplayable_ones_are_a_ladder_or_a_proxy(self, api: Api, video: Video, fields: dict[str, Any]) -> None:
         Video.objects.filter(pk=video.pk).update(**fields)
         assert ask(api, video)["delivery_type"] == "local_signed"
@@ -137,13 +134,10 @@ class TestElsewhere:
         assert f"{proxy.folder}proxy.mp4" in body["streaming_url"]
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "?device_type=watch", "?device_type=MOBILE", "?prefer_signed=maybe", "?expires_in=59", "?expires_in=86401",
-        "?expires_in=x", "?expires_in=-1", "?expires_in=1e3", "?expires_in=NaN",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("query", [
+    "?device_type=watch", "?device_type=MOBILE", "?prefer_signed=maybe", "?expires_in=59", "?expires_in=86401",
+    "?expires_in=x", "?expires_in=-1", "?expires_in=1e3", "?expires_in=NaN",
+])  # fmt: skip
 def test_a_bad_value_is_400(api: Api, video: Video, query: str) -> None:
     refused(api.get(path(video, query)), 400, "invalid")
 

@@ -31,14 +31,11 @@ async def poster(clip: Video) -> Rendition:
 
 
 class TestFiles:
-    @pytest.mark.parametrize(
-        ("kind", "name", "content_type"),
-        [
-            ("poster", "poster.jpg", "image/jpeg"), ("sprite", "sprite.vtt", "text/vtt; charset=utf-8"),
-            ("sprite", "sprite.jpg", "image/jpeg"), ("peaks", "peaks.json", "application/json"),
-            ("proxy", "proxy.mp4", "video/mp4"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("kind", "name", "content_type"), [
+        ("poster", "poster.jpg", "image/jpeg"), ("sprite", "sprite.vtt", "text/vtt; charset=utf-8"),
+        ("sprite", "sprite.jpg", "image/jpeg"), ("peaks", "peaks.json", "application/json"),
+        ("proxy", "proxy.mp4", "video/mp4"),
+    ])  # fmt: skip
     async def test_each_is_what_was_made(
         self, http: httpx.AsyncClient, clip: Video, made: Made, kind: str, name: str, content_type: str
     ) -> None:

@@ -314,19 +314,16 @@ class TestHangingUp:
         assert b"".join(message.get("body", b"") for message in player.messages) == content
 
 
-@pytest.mark.parametrize(
-    ("path", "route"),
-    [
-        ("/api/v1/media/stream/abc", "api/v1/media/stream/<video_id>"),
-        ("/api/v1/media/stream/abc/", "api/v1/media/stream/<video_id>"),
-        ("/api/v1/media/hls/t/v/master.m3u8", "api/v1/media/hls/<token>/<video_id>/<name>"),
-        ("/api/v1/media/hls/t/v/720/index.m3u8", "api/v1/media/hls/<token>/<video_id>/<rung>/<name>"),
-        ("/api/v1/media/renditions/t/r/poster.jpg", "api/v1/media/renditions/<token>/<rendition_id>/<name>"),
-        ("/api/v1/media/stream/", None), ("/api/v1/media/stream", None), ("/api/v1/media/stream/a/b", None),
-        ("/x/api/v1/media/stream/a", None), ("/api/v1/media/hls/t/v", None), ("/api/v1/media/hls/t/v/a.html", None),
-        ("/api/v1/media/hls/t/v/a/b/c", None), ("/api/v1/media/renditions/t/r", None), ("/api/v1/media/made/a", None),
-        ("/api/v1/media/optimized/a", None), ("/", None),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("path", "route"), [
+    ("/api/v1/media/stream/abc", "api/v1/media/stream/<video_id>"),
+    ("/api/v1/media/stream/abc/", "api/v1/media/stream/<video_id>"),
+    ("/api/v1/media/hls/t/v/master.m3u8", "api/v1/media/hls/<token>/<video_id>/<name>"),
+    ("/api/v1/media/hls/t/v/720/index.m3u8", "api/v1/media/hls/<token>/<video_id>/<rung>/<name>"),
+    ("/api/v1/media/renditions/t/r/poster.jpg", "api/v1/media/renditions/<token>/<rendition_id>/<name>"),
+    ("/api/v1/media/stream/", None), ("/api/v1/media/stream", None), ("/api/v1/media/stream/a/b", None),
+    ("/x/api/v1/media/stream/a", None), ("/api/v1/media/hls/t/v", None), ("/api/v1/media/hls/t/v/a.html", None),
+    ("/api/v1/media/hls/t/v/a/b/c", None), ("/api/v1/media/renditions/t/r", None), ("/api/v1/media/made/a", None),
+    ("/api/v1/media/optimized/a", None), ("/", None),
+])  # fmt: skip
 def test_the_door_takes_only_its_own_addresses(path: str, route: str | None) -> None:
     assert route_of({"path": path}) == route

@@ -40,20 +40,16 @@ def made(tmp_path: Path, match: Match = MATCH, **changes: Any) -> tuple[Recordin
     return spec, tmp_path / "clip.mp4"
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"fps": NTSC, "preset": "veryfast", "bframes": 2},
-        {"fps": Fraction(25), "audio": True},
-        {"vfr": True},
-        {"loop": 0.5},
-        *(
-            pytest.param(changes, marks=pytest.mark.exhaustive)
-            for changes in ({}, {"fps": Fraction(60)}, {"codec": "hevc"}, {"codec": "av1"})
-        ),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("changes", [
+    {"fps": NTSC, "preset": "veryfast", "bframes": 2},
+    {"fps": Fraction(25), "audio": True},
+    {"vfr": True},
+    {"loop": 0.5},
+    *(
+        pytest.param(changes, marks=pytest.mark.exhaustive)
+        for changes in ({}, {"fps": Fraction(60)}, {"codec": "hevc"}, {"codec": "av1"})
+    ),
+], ids=str)  # fmt: skip
 def test_every_frame_carries_its_number_at_its_time(tmp_path: Path, changes: dict[str, Any]) -> None:
     spec, path = made(tmp_path, frame_barcode=True, **changes)
     pts, time_base = presentation_times(spec)
@@ -73,17 +69,14 @@ def test_a_rotated_file_is_upright_once_displayed(tmp_path: Path, turn: int) -> 
     assert [decode_barcode(np.ascontiguousarray(picture)) for _, picture in frames] == list(range(len(frames)))
 
 
-@pytest.mark.parametrize(
-    ("style", "vfr"),
-    [
-        ("tactical", False),
-        ("speedrun", True),
-        *(
-            pytest.param(style, vfr, marks=pytest.mark.exhaustive)
-            for style, vfr in (("broadcast", True), ("led", False), ("tactical", True), ("speedrun", False))
-        ),
-    ],
-)
+@pytest.mark.parametrize(("style", "vfr"), [
+    ("tactical", False),
+    ("speedrun", True),
+    *(
+        pytest.param(style, vfr, marks=pytest.mark.exhaustive)
+        for style, vfr in (("broadcast", True), ("led", False), ("tactical", True), ("speedrun", False))
+    ),
+])  # fmt: skip
 def test_frame_n_shows_the_clock_at_start_plus_its_presentation_time(tmp_path: Path, style: str, vfr: bool) -> None:
     match = count_up_match(22, 60, "m:ss", clock=40.21)
     spec, path = made(tmp_path, match, style=style, vfr=vfr, width=640, height=360)

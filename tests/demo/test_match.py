@@ -19,13 +19,10 @@ from vodplatform.demo.match import (
 pytestmark = pytest.mark.pure
 
 
-@pytest.mark.parametrize(
-    ("clock_format", "ticks", "text"),
-    [
-        ("m:ss", 65, "1:05"), ("mm:ss", 65, "01:05"), ("h:mm:ss", 3_725, "1:02:05"), ("m:ss.t", 659, "1:05.9"),
-        ("m:ss.cc", 6_507, "1:05.07"), ("ss", 65, "65"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("clock_format", "ticks", "text"), [
+    ("m:ss", 65, "1:05"), ("mm:ss", 65, "01:05"), ("h:mm:ss", 3_725, "1:02:05"), ("m:ss.t", 659, "1:05.9"),
+    ("m:ss.cc", 6_507, "1:05.07"), ("ss", 65, "65"),
+])  # fmt: skip
 def test_it_writes_the_clock_as_the_game_would(clock_format: ClockFormat, ticks: int, text: str) -> None:
     assert format_clock(ticks, clock_format) == text
 
@@ -39,13 +36,10 @@ def test_a_countdown_shows_the_seconds_begun_one_that_counts_up_those_passed() -
     assert [match.clock_text(t) for t in (0.0, 0.39, 0.41, 1.41)] == ["0:59", "0:59", "1:00", "1:01"]
 
 
-@pytest.mark.parametrize(
-    "match",
-    [
-        round_match(4, 200, pauses=2), count_up_match(5, 200, "m:ss.t", pauses=1), count_up_match(6, 200, "h:mm:ss"),
-        jumping_match(7, 200),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize("match", [
+    round_match(4, 200, pauses=2), count_up_match(5, 200, "m:ss.t", pauses=1), count_up_match(6, 200, "h:mm:ss"),
+    jumping_match(7, 200),
+])  # fmt: skip
 def test_the_text_changes_at_flips_and_nowhere_else(match: Match) -> None:
     flips = match.flips(10, 190)
     assert len(flips) > 60

@@ -172,13 +172,10 @@ def test_many_jobs_in_the_admin_take_no_more_queries_than_one(admin: Client, own
     assert counts[1] <= counts[0]
 
 
-@pytest.mark.parametrize(
-    ("action", "before", "after"),
-    [
-        ("cancel_jobs", "queued", ("cancelled", Priority.NORMAL)), ("put_first", "queued", ("queued", Priority.HIGH)),
-        ("pause_jobs", "queued", ("paused", Priority.NORMAL)), ("resume_jobs", "paused", ("queued", Priority.NORMAL)),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("action", "before", "after"), [
+    ("cancel_jobs", "queued", ("cancelled", Priority.NORMAL)), ("put_first", "queued", ("queued", Priority.HIGH)),
+    ("pause_jobs", "queued", ("paused", Priority.NORMAL)), ("resume_jobs", "paused", ("queued", Priority.NORMAL)),
+])  # fmt: skip
 def test_actions_on_chosen_jobs(admin: Client, owner: User, action: str, before: str, after: tuple[str, int]) -> None:
     chosen, left = make_job(owner, before, kind=RENDER_KIND), make_job(owner, before)
     answer = admin.post(LIST, {"action": action, "_selected_action": [str(chosen.pk)]}, follow=True)

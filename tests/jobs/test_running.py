@@ -44,17 +44,13 @@ RAISES = {"code": "raise RuntimeError('not for users')"}
 SLEEPS = {"code": "import time; time.sleep(60)", "seconds": 0.3}
 
 
-@pytest.mark.parametrize(
-    ("kind", "params", "error", "attempts", "text"),
-    [
-        ("test.refuse", {}, "no_timer", 1, "There is no timer."),
-        ("test.break", {}, "server_error", 1, ""),
-        ("test.child", RAISES, "server_error", 1, ""),
-        ("test.child", SLEEPS, "timeout", 1, ""),
-        ("test.child", DIES, "job_crashed", 3, "SIGKILL"),  # a crash, which runs again
-    ],
-    ids=["handler's word", "fault of ours", "child's fault", "child too slow", "child killed"],
-)
+@pytest.mark.parametrize(("kind", "params", "error", "attempts", "text"), [
+    ("test.refuse", {}, "no_timer", 1, "There is no timer."),
+    ("test.break", {}, "server_error", 1, ""),
+    ("test.child", RAISES, "server_error", 1, ""),
+    ("test.child", SLEEPS, "timeout", 1, ""),
+    ("test.child", DIES, "job_crashed", 3, "SIGKILL"),  # a crash, which runs again
+], ids=["handler's word", "fault of ours", "child's fault", "child too slow", "child killed"])  # fmt: skip
 def test_failures_reason(owner: User, kind: str, params: dict[str, Any], error: str, attempts: int, text: str) -> None:
     job = make(owner, kind=kind, params=params)
     run_queue("test")

@@ -52,13 +52,10 @@ def test_it_takes_named_queues_and_jobs_as_memory_allows(started: list[tuple[Any
     assert [option(argv, "--threads") for _, argv, _ in started] == [str(3 + 2), str(3 + 2), str(1 + 2)]
 
 
-@pytest.mark.parametrize(
-    ("words", "sentence"),
-    [
-        (("--queues", "ingest,encode"), "no such queue: encode"), (("--queues", ","), "no such queue: ','"),
-        (("--threads", "0"), "at least 1"), (("--processes", "two"), "at least 1"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("words", "sentence"), [
+    (("--queues", "ingest,encode"), "no such queue: encode"), (("--queues", ","), "no such queue: ','"),
+    (("--threads", "0"), "at least 1"), (("--processes", "two"), "at least 1"),
+])  # fmt: skip
 def test_bad_options_fail_in_a_sentence(started: list[tuple[Any, ...]], words: tuple[str, str], sentence: str) -> None:
     with pytest.raises(CommandError, match=sentence):
         call_command("worker", *words)

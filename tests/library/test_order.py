@@ -19,14 +19,11 @@ def _videos(owner: User) -> None:
         make_video(owner, title=title, duration=duration, file_size=size)
 
 
-@pytest.mark.parametrize(
-    ("order", "expected"),
-    [
-        ("", ["charlie", "Alpha", "bravo"]), ("newest", ["charlie", "Alpha", "bravo"]),
-        ("title", ["Alpha", "bravo", "charlie"]), ("longest", ["Alpha", "charlie", "bravo"]),
-        ("largest", ["Alpha", "charlie", "bravo"]),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("order", "expected"), [
+    ("", ["charlie", "Alpha", "bravo"]), ("newest", ["charlie", "Alpha", "bravo"]),
+    ("title", ["Alpha", "bravo", "charlie"]), ("longest", ["Alpha", "charlie", "bravo"]),
+    ("largest", ["Alpha", "charlie", "bravo"]),
+])  # fmt: skip
 def test_videos_stand_as_asked_and_equal_ones_newest_first(api: Api, order: str, expected: list[str]) -> None:
     body = api.get(f"{URL}?order={order}").json()
     assert [video["title"] for video in body["videos"]] == expected

@@ -96,20 +96,16 @@ def test_signs_that_stand_for_many_letters_do_not_fill_the_database(api: Api, ow
     assert "stand for several letters" in error_of(api.post(URL, raw=raw))["errors"]["content"][0]
 
 
-@pytest.mark.parametrize(
-    ("values", "field"),
-    [
-        ({"content": "<html>"}, "content"), ({"content": "WEBVTT\n\n"}, "content"),
-        ({"content": "WEBVTT\n\n00:02.000 --> 00:01.000\nBackwards\n"}, "content"),
-        ({"content": "WEBVTT\n\n00:01.000 --> 00:02.000\n \n"}, "content"),
-        ({"content": "WEBVTT\n\n00:01.000 --> 00:61.000\nNo such second\n"}, "content"),
-        ({"content": "x" * (text_tracks.MAX_CHARACTERS + 1)}, "content"), ({"content": 5}, "content"),
-        ({"kind": "chapters", "content": SAME_BEGINNING}, "content"), ({"kind": "subtitles"}, "kind"),
-        ({"language": "English, please"}, "language"), ({"label": "x" * 101}, "label"),
-        ({"video_id": "round-7"}, "video_id"),
-    ],
-    ids=lambda part: repr(part)[:50] if isinstance(part, dict) else "",
-)  # fmt: skip
+@pytest.mark.parametrize(("values", "field"), [
+    ({"content": "<html>"}, "content"), ({"content": "WEBVTT\n\n"}, "content"),
+    ({"content": "WEBVTT\n\n00:02.000 --> 00:01.000\nBackwards\n"}, "content"),
+    ({"content": "WEBVTT\n\n00:01.000 --> 00:02.000\n \n"}, "content"),
+    ({"content": "WEBVTT\n\n00:01.000 --> 00:61.000\nNo such second\n"}, "content"),
+    ({"content": "x" * (text_tracks.MAX_CHARACTERS + 1)}, "content"), ({"content": 5}, "content"),
+    ({"kind": "chapters", "content": SAME_BEGINNING}, "content"), ({"kind": "subtitles"}, "kind"),
+    ({"language": "English, please"}, "language"), ({"label": "x" * 101}, "label"),
+    ({"video_id": "round-7"}, "video_id"),
+], ids=lambda part: repr(part)[:50] if isinstance(part, dict) else "")  # fmt: skip
 def test_an_invalid_track_is_refused_with_a_text(api: Api, owner: User, values: dict[str, Any], field: str) -> None:
     response = api.post(URL, body(make_video(owner), **values))
     assert list(error_of(response)["errors"]) == [field]

@@ -32,14 +32,11 @@ class TestPatch:
         assert (video.title, video.tags) == ("Round 8", ["a", "b"])
         assert api.get(url(video)).json() == body
 
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {}, {"title": ""}, {"title": " \n"}, {"title": 7}, {"title": "x" * 256}, {"tags": "a"}, {"tags": [1]},
-            {"tags": ["x" * 65]}, {"tags": [str(n) for n in range(51)]}, {"description": 1}, {"status": "ready"},
-            {"description": "x" * 20_001}, {"tags": None},
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("change", [
+        {}, {"title": ""}, {"title": " \n"}, {"title": 7}, {"title": "x" * 256}, {"tags": "a"}, {"tags": [1]},
+        {"tags": ["x" * 65]}, {"tags": [str(n) for n in range(51)]}, {"description": 1}, {"status": "ready"},
+        {"description": "x" * 20_001}, {"tags": None},
+    ])  # fmt: skip
     def test_what_is_no_change_is_400(self, api: Api, owner: User, change: dict[str, object]) -> None:
         video = make_video(owner, title="as it was")
         refused(api.patch(url(video), change), 400, "invalid")
@@ -118,13 +115,10 @@ class TestRenditions:
         api.post(f"{url(video)}/renditions", {"kind": "proxy"})
         assert Job.objects.get(pk=jobs[2]).status == "queued"
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            {}, {"kind": "hls"}, {"kind": 1}, {"kind": None}, {"kind": "poster"}, {"kind": "proxy", "time": 1},
-            {"kind": "poster", "time": -1}, {"kind": "poster", "time": "1"},
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("body", [
+        {}, {"kind": "hls"}, {"kind": 1}, {"kind": None}, {"kind": "poster"}, {"kind": "proxy", "time": 1},
+        {"kind": "poster", "time": -1}, {"kind": "poster", "time": "1"},
+    ])  # fmt: skip
     def test_other_kinds_are_400(self, api: Api, owner: User, body: dict[str, object]) -> None:
         refused(api.post(f"{url(make_video(owner))}/renditions", body), 400, "invalid")
 

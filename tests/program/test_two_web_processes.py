@@ -28,13 +28,10 @@ def host_of(folder: Path, child: Child, place: Place, bucket: Bucket) -> Supervi
     assert SHARED_REDIS, "REDIS_URL is missing: give both, as scripts/test does"
     (folder / "tmp").mkdir(parents=True)
     variables = {
-        **place.environment,
-        **bucket.environment,
-        "PYTHONPATH": str(PROJECT_ROOT),
-        "SECRET_KEY": (place.data_dir / "secret.key").read_text().strip(),
-        "TMPDIR": str(folder / "tmp"),
+        **place.environment, **bucket.environment, "PYTHONPATH": str(PROJECT_ROOT),
+        "SECRET_KEY": (place.data_dir / "secret.key").read_text().strip(), "TMPDIR": str(folder / "tmp"),
         "VOD_DATA_DIR": str(folder / "data"),
-    }
+    }  # fmt: skip
     child.log = (folder / "log").open("ab")
     return Supervisor([child], clean_environment(variables))
 

@@ -98,13 +98,10 @@ class TestSegments:
     def test_a_part_of_a_sound_that_holds_nothing_is_refused(self, begin: float, end: float) -> None:
         assert faults_of(one(startTime=begin, endTime=end)) == [(0, "audioInput.endTime", "crop_too_short")]
 
-    @pytest.mark.parametrize(
-        "label",
-        [
-            7, 0, False, [], {}, "x" * 201, "two\nlines", "nul\0", "\ud800", "a\u202eb", "a\u2067b", "a\u2028b",
-            "a\tb", "a\x7fb",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("label", [
+        7, 0, False, [], {}, "x" * 201, "two\nlines", "nul\0", "\ud800", "a\u202eb", "a\u2067b", "a\u2028b",
+        "a\tb", "a\x7fb",
+    ])  # fmt: skip
     def test_a_label_stays_in_its_line_and_its_direction(self, label: Any) -> None:
         assert faults_of({**one(), "label": label}) == [(0, "label", "invalid")]
 
@@ -157,14 +154,11 @@ class TestRefs:
         assert read_refs(None, 3) == (["audio-1", "audio-2", "audio-3"], [])
         assert read_refs('["x", "y"]', 2) == (["x", "y"], [])
 
-    @pytest.mark.parametrize(
-        ("given", "kind"),
-        [
-            ('["x", "x"]', "duplicate_ref"), ('["x"]', "wrong_count"), ('["x", ""]', "invalid"),
-            ('["x", 7]', "invalid"), ('["x", "a\\u0000"]', "invalid"), ('{"x": 1}', "not_a_list"), ("x, y", "not_json"),
-            ('["x", NaN]', "invalid"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("given", "kind"), [
+        ('["x", "x"]', "duplicate_ref"), ('["x"]', "wrong_count"), ('["x", ""]', "invalid"),
+        ('["x", 7]', "invalid"), ('["x", "a\\u0000"]', "invalid"), ('{"x": 1}', "not_a_list"), ("x, y", "not_json"),
+        ('["x", NaN]', "invalid"),
+    ])  # fmt: skip
     def test_other_names_are_refused(self, given: str, kind: str) -> None:
         (fault,) = read_refs(given, 2)[1]
         assert (fault.index, fault.field, fault.type) == (None, "audio_ref_ids", kind)
@@ -185,38 +179,32 @@ class TestOptions:
             Options("loop", "", {"regions": [region], "start": 1.0, "end": 2.0}), [],
         )  # fmt: skip
 
-    @pytest.mark.parametrize(
-        ("options", "field"),
-        [
-            ('{"sync_mode": "shout"}', "options.sync_mode"), ('{"sync_mode": 1}', "options.sync_mode"),
-            *((f'{{"sync_mode": {value}}}', "options.sync_mode") for value in FALSY),
-            *((f'{{"model": {value}}}', "options.model") for value in FALSY),
-            # `{}` and false are answers to this one.
-            *((f'{{"remove_text": {value}}}', "options.remove_text") for value in ('""', "0", "0.0", "[]")),
-            ('{"model": 7}', "options.model"), ('{"remove_text": 1}', "options.remove_text"),
-            ('{"remove_text": {"start": -1}}', "options.remove_text.start"),
-            ('{"remove_text": {"start": 2, "end": 2}}', "options.remove_text.end"),
-            ('{"remove_text": {"regions": []}}', "options.remove_text.regions"),
-            ('{"remove_text": {"regions": [{"x": 0.5, "y": 0, "width": 0.6, "height": 1}]}}',
-             "options.remove_text.regions"),
-            ('{"remove_text": {"regions": [{"x": 0, "y": 0, "width": 0.5, "height": 0.004}]}}',
-             "options.remove_text.regions"),
-            ("[]", "options"), ("{", "options"), ('{"a": NaN}', "options"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("options", "field"), [
+        ('{"sync_mode": "shout"}', "options.sync_mode"), ('{"sync_mode": 1}', "options.sync_mode"),
+        *((f'{{"sync_mode": {value}}}', "options.sync_mode") for value in FALSY),
+        *((f'{{"model": {value}}}', "options.model") for value in FALSY),
+        # `{}` and false are answers to this one.
+        *((f'{{"remove_text": {value}}}', "options.remove_text") for value in ('""', "0", "0.0", "[]")),
+        ('{"model": 7}', "options.model"), ('{"remove_text": 1}', "options.remove_text"),
+        ('{"remove_text": {"start": -1}}', "options.remove_text.start"),
+        ('{"remove_text": {"start": 2, "end": 2}}', "options.remove_text.end"),
+        ('{"remove_text": {"regions": []}}', "options.remove_text.regions"),
+        ('{"remove_text": {"regions": [{"x": 0.5, "y": 0, "width": 0.6, "height": 1}]}}',
+         "options.remove_text.regions"),
+        ('{"remove_text": {"regions": [{"x": 0, "y": 0, "width": 0.5, "height": 0.004}]}}',
+         "options.remove_text.regions"),
+        ("[]", "options"), ("{", "options"), ('{"a": NaN}', "options"),
+    ])  # fmt: skip
     def test_what_cannot_be_done_is_named(self, options: str, field: str) -> None:
         faults = read_options(options)[1]
         assert [fault.field for fault in faults] == [field]
 
 
 class TestTheTimeOfTheText:
-    @pytest.mark.parametrize(
-        ("given", "names"),
-        [
-            ({}, []), ({"start": 0}, []), ({"start": 59.9}, []), ({"end": 60}, []), ({"start": 1, "end": 60.0004}, []),
-            ({"start": 60}, ["start"]), ({"end": 60.001}, ["end"]), ({"start": 61, "end": 62}, ["start", "end"]),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("given", "names"), [
+        ({}, []), ({"start": 0}, []), ({"start": 59.9}, []), ({"end": 60}, []), ({"start": 1, "end": 60.0004}, []),
+        ({"start": 60}, ["start"]), ({"end": 60.001}, ["end"]), ({"start": 61, "end": 62}, ["start", "end"]),
+    ])  # fmt: skip
     def test_what_lies_behind_the_video_is_named(self, given: dict[str, float], names: list[str]) -> None:
         expected = [(f"options.remove_text.{name}", "beyond_video") for name in names]
         assert [(fault.field, fault.type) for fault in segments.removal_beyond(given, DURATION)] == expected

@@ -69,15 +69,12 @@ class TestRequest:
         request = syncso.build_request("https://v", SOUNDS, SEGMENTS[::-1], output_name=NAME)
         assert [segment["startTime"] for segment in request["segments"]] == [0.5, 2.0]
 
-    @pytest.mark.parametrize(
-        "words",
-        [
-            {"sync_mode": "stretch"}, {"model": "lipsync-9"}, {"output_name": "a b c d e f"}, {"output_name": "short"},
-            {"segments": [{"start": 0, "end": 1, "ref": "a", "from": 0.5}]},
-            {"segments": [{"start": 0, "end": 1, "ref": "a", "from": None, "to": 1}]},
-            {"segments": [{"start": 0, "end": 1, "ref": "c"}]},
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("words", [
+        {"sync_mode": "stretch"}, {"model": "lipsync-9"}, {"output_name": "a b c d e f"}, {"output_name": "short"},
+        {"segments": [{"start": 0, "end": 1, "ref": "a", "from": 0.5}]},
+        {"segments": [{"start": 0, "end": 1, "ref": "a", "from": None, "to": 1}]},
+        {"segments": [{"start": 0, "end": 1, "ref": "c"}]},
+    ])  # fmt: skip
     def test_what_is_no_request_is_not_made_one(self, words: dict[str, Any]) -> None:
         with pytest.raises(ValueError):
             syncso.build_request("https://v", SOUNDS, **{"segments": SEGMENTS, "output_name": NAME} | words)
@@ -150,15 +147,12 @@ class TestMeaning:
         }  # fmt: skip
         return calls[request.param]
 
-    @pytest.mark.parametrize(
-        ("faults", "error"),
-        [
-            ([Fault("status", status=status) for status in (401, 402, 403)], syncso.AccountRefused),
-            ([Fault("status", status=status) for status in (413, 415, 418)], syncso.RefusedForGood),
-            ([Fault("cut"), Fault("half")], RetryLater),
-            ([page(status=200), page(status=302)], InvalidResponse),
-        ],
-    )
+    @pytest.mark.parametrize(("faults", "error"), [
+        ([Fault("status", status=status) for status in (401, 402, 403)], syncso.AccountRefused),
+        ([Fault("status", status=status) for status in (413, 415, 418)], syncso.RefusedForGood),
+        ([Fault("cut"), Fault("half")], RetryLater),
+        ([page(status=200), page(status=302)], InvalidResponse),
+    ])  # fmt: skip
     def test_each_answer_has_its_meaning(
         self, provider: Provider, ask: Callable[[], Any], faults: list[Fault], error: type[Exception]
     ) -> None:
@@ -221,14 +215,11 @@ class TestMeaning:
             assert KEY not in str(caught.value) + repr(caught.value) + repr(vars(caught.value))
             assert caught.value.__cause__ is None and KEY not in repr(client)
 
-    @pytest.mark.parametrize(
-        ("address", "told"),
-        [
-            ("https://here.example/api/v1/media/66ab.c2lnbmVk/1f/sound.wav", "https://here.example/…/sound.wav"),
-            ("HTTPS://here.example/a/stream?sig=66ab.c2lnbmVk", "HTTPS://here.example/…/stream"),
-            ("https://here.example?sig=66ab.c2lnbmVk", "https://here.example"),
-        ],
-    )
+    @pytest.mark.parametrize(("address", "told"), [
+        ("https://here.example/api/v1/media/66ab.c2lnbmVk/1f/sound.wav", "https://here.example/…/sound.wav"),
+        ("HTTPS://here.example/a/stream?sig=66ab.c2lnbmVk", "HTTPS://here.example/…/stream"),
+        ("https://here.example?sig=66ab.c2lnbmVk", "https://here.example"),
+    ])  # fmt: skip
     def test_of_an_address_host_and_file_are_told(self, address: str, told: str) -> None:
         entry = {"id": "5c1b", "status": "FAILED", "error": f"Could not fetch {address} today"}
         assert syncso.read_generation(entry).error == f"Could not fetch {told} today"
@@ -518,13 +509,10 @@ class TestWebhook:
             with pytest.raises(syncso.WebhookRefused):
                 verify_webhook(secret, sent, body, self.NOW)
 
-    @pytest.mark.parametrize(
-        "header",
-        [
-            None, "", "t=,v1=", "v1=abc", "t=1", "t=1,t=2,v1=a", "t=-1,v1=a", "t=1e9,v1=a", "t=٣,v1=a",
-            "t=" + "9" * 5000 + ",v1=a", "t=1,v1=ü\ud800", "," * 9000,
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("header", [
+        None, "", "t=,v1=", "v1=abc", "t=1", "t=1,t=2,v1=a", "t=-1,v1=a", "t=1e9,v1=a", "t=٣,v1=a",
+        "t=" + "9" * 5000 + ",v1=a", "t=1,v1=ü\ud800", "," * 9000,
+    ])  # fmt: skip
     def test_a_header_that_is_none_is_refused(self, header: str | None) -> None:
         with pytest.raises(syncso.WebhookRefused):
             verify_webhook(SECRET, header, self.BODY, self.NOW)

@@ -176,14 +176,11 @@ def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_library(bucket: Buck
         store.put_stream("new", io.BytesIO(CONTENT))
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "is_gone"),
-    [
-        # Swift says NoSuchKey of a multipart upload that was finished.
-        *((404, code, True) for code in ("NoSuchUpload", "NoSuchKey", "404", "NotFound", "NoSuchVersion")),
-        (404, "NoSuchBucket", False), (403, "AccessDenied", False), (500, "InternalError", False),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("status", "code", "is_gone"), [
+    # Swift says NoSuchKey of a multipart upload that was finished.
+    *((404, code, True) for code in ("NoSuchUpload", "NoSuchKey", "404", "NotFound", "NoSuchVersion")),
+    (404, "NoSuchBucket", False), (403, "AccessDenied", False), (500, "InternalError", False),
+])  # fmt: skip
 def test_what_is_gone(bucket: Bucket, status: int, code: str, is_gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, status, code)
     for call in (lambda: store.abort_multipart(KEY, "some-upload"), lambda: store.delete(KEY)):

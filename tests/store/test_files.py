@@ -335,16 +335,12 @@ class TestFullDisk:
         assert not path.exists()
 
 
-@pytest.mark.parametrize(
-    ("error", "becomes"),
-    [
-        *((OSError(number, "no room"), store.StoreFull) for number in (errno.ENOSPC, errno.EDQUOT)),
-        *((OSError(number, "sick"), store.StoreUnavailable) for number in (errno.EIO, errno.EROFS, errno.ESTALE)),
-        (OSError(errno.ETIMEDOUT, "slow"), store.StoreUnavailable),
-        (ZeroDivisionError(), ZeroDivisionError),  # a fault of ours stays one
-    ],
-    ids=repr,
-)
+@pytest.mark.parametrize(("error", "becomes"), [
+    *((OSError(number, "no room"), store.StoreFull) for number in (errno.ENOSPC, errno.EDQUOT)),
+    *((OSError(number, "sick"), store.StoreUnavailable) for number in (errno.EIO, errno.EROFS, errno.ESTALE)),
+    (OSError(errno.ETIMEDOUT, "slow"), store.StoreUnavailable),
+    (ZeroDivisionError(), ZeroDivisionError),  # a fault of ours stays one
+], ids=repr)  # fmt: skip
 def test_what_a_storage_raises_is_told_apart(error: Exception, becomes: type[Exception]) -> None:
     with pytest.raises(becomes), store.storage_errors():
         raise error

@@ -31,16 +31,9 @@ class Api:
         self.headers = {"Authorization": f"Token {key}"} if key else {}
 
     def send(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        raw: bytes | str | None = None,
-        content_type: str = "application/json",
-        headers: dict[str, str] | None = None,
-        fails: bool = False,
-    ) -> HttpResponse:
+        self, method: str, path: str, body: Any = None, *, raw: bytes | str | None = None,
+        content_type: str = "application/json", headers: dict[str, str] | None = None, fails: bool = False,
+    ) -> HttpResponse:  # fmt: skip
         """One call: ``body`` as JSON, or ``raw`` as it stands. A 5xx fails the test unless it ``fails`` on purpose."""
         data: bytes | str = b"" if raw is None else raw
         if raw is None and body is not None:

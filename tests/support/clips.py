@@ -24,15 +24,9 @@ OPTIONS = {
 
 @usual_priority()
 def render_clip(
-    path: Path,
-    *,
-    codec: str = "h264",
-    fps: Fraction = Fraction(30),
-    seconds: float = 2.0,
-    rotation: int = 0,
-    sound: bool = True,
-    frame_steps: Sequence[int] = (1,),
-) -> Path:
+    path: Path, *, codec: str = "h264", fps: Fraction = Fraction(30), seconds: float = 2.0, rotation: int = 0,
+    sound: bool = True, frame_steps: Sequence[int] = (1,),
+) -> Path:  # fmt: skip
     """Write a clip of ``seconds`` at ``path``.
 
     rotation: how far a player has to turn the stored picture, clockwise degrees. frame_steps: how many frame

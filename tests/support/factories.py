@@ -73,13 +73,9 @@ def make_video(owner: User, *, duration: float = 600.0, location: str = "", **fi
 
 
 def make_session(
-    owner: User,
-    *,
-    durations: Sequence[float] = (600.0, 500.0, 400.0),
-    offsets: Sequence[float] = (),
-    videos: Sequence[Video] = (),
-    **fields: Any,
-) -> ComparisonSession:
+    owner: User, *, durations: Sequence[float] = (600.0, 500.0, 400.0), offsets: Sequence[float] = (),
+    videos: Sequence[Video] = (), **fields: Any,
+) -> ComparisonSession:  # fmt: skip
     """A session with VODs ``vod-1``, ``vod-2`` …, one for each duration (or video); it stands at 0, paused."""
     rows = list(videos) or [make_video(owner, duration=duration) for duration in durations]
     session = ComparisonSession.objects.create(owner=owner, **{"name": "A comparison", **fields})
@@ -154,13 +150,9 @@ def proposal(vod_id: str, offset: float, confidence: float = 0.93, **fields: Any
 
 
 def make_alignment(
-    session: ComparisonSession,
-    status: str = JobStatus.COMPLETED,
-    *,
-    proposals: Sequence[dict[str, Any]] | None = None,
-    refused: Sequence[dict[str, Any]] = (),
-    reference: str = "vod-1",
-) -> Alignment:
+    session: ComparisonSession, status: str = JobStatus.COMPLETED, *, proposals: Sequence[dict[str, Any]] | None = None,
+    refused: Sequence[dict[str, Any]] = (), reference: str = "vod-1",
+) -> Alignment:  # fmt: skip
     """An alignment of ``session``; a completed one proposes −50 s for vod-2 and +37 s for vod-3 by default."""
     result = None
     if status == JobStatus.COMPLETED:

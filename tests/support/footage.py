@@ -21,16 +21,9 @@ def convert(source: Path | None, target: Path, *options: str) -> Path:
 
 
 def write_pictures(
-    path: Path,
-    pictures: Iterable[np.ndarray],
-    *,
-    fps: Fraction = Fraction(10),
-    gop: int = 10,
-    rotation: int = 0,
-    ratio: Fraction | None = None,
-    pixel_format: str = "yuv420p",
-    codec: str = "libx264",
-) -> Path:
+    path: Path, pictures: Iterable[np.ndarray], *, fps: Fraction = Fraction(10), gop: int = 10, rotation: int = 0,
+    ratio: Fraction | None = None, pixel_format: str = "yuv420p", codec: str = "libx264",
+) -> Path:  # fmt: skip
     """Write BGR ``pictures`` of one size, one a frame, with a keyframe every ``gop`` frames and nowhere else."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=fps)

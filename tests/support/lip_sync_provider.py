@@ -266,14 +266,9 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _reply(
-        self,
-        status: int,
-        body: bytes,
-        content_type: str = "application/json",
-        *,
-        headers: dict[str, str] | None = None,
-        sent: int | None = None,
-    ) -> None:
+        self, status: int, body: bytes, content_type: str = "application/json", *,
+        headers: dict[str, str] | None = None, sent: int | None = None,
+    ) -> None:  # fmt: skip
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -50,12 +50,9 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 def manage(
-    *words: str,
-    environment: Mapping[str, str],
-    seconds: float = 300.0,
-    stdin: str | None = None,
+    *words: str, environment: Mapping[str, str], seconds: float = 300.0, stdin: str | None = None,
     tree: Path = PROJECT_ROOT,
-) -> subprocess.CompletedProcess[str]:
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
     """Run one management command to its end; never raises for how it ended. stdin: its standard input."""
     return subprocess.run(
         [sys.executable, str(tree / "manage.py"), *words],

@@ -41,14 +41,9 @@ class Sender:
         """One request over a connection of its own. Raises ``httpx.TransportError``."""
         given = {"Authorization": f"Token {self.key}", **self.headers, **(headers or {})}
         return httpx.request(
-            method,
-            self.address + path,
-            headers=given,
-            timeout=ANSWER_SECONDS,
-            trust_env=False,
-            verify=self.trusted,
+            method, self.address + path, headers=given, timeout=ANSWER_SECONDS, trust_env=False, verify=self.trusted,
             **body,
-        )
+        )  # fmt: skip
 
     @property
     def trusted(self) -> ssl.SSLContext | bool:

@@ -66,12 +66,9 @@ class Shared:
     """
 
     def __init__(
-        self,
-        module: pytest.Module,
-        new_place: Callable[[], Place],
-        new_program: Callable[[Place], Program],
+        self, module: pytest.Module, new_place: Callable[[], Place], new_program: Callable[[Place], Program],
         prepare: Prepare,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._module, self._new_place, self._new_program, self._prepare = module, new_place, new_program, prepare
         self._program: Program | None = None
 

@@ -38,14 +38,9 @@ class Request:
     """One request that is under way: its body by :meth:`give`, its answer by :meth:`answer`."""
 
     def __init__(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str] | None = None,
-        *,
-        key: str = "",
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, *, key: str = "",
         length: int | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         given = {"host": "vod.example", **(headers or {})}
         if key:
             given["authorization"] = f"Token {key}"

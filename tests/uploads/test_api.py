@@ -43,16 +43,13 @@ class TestBegin:
         assert upload.metadata == {"title": "A title", "tags": ["b", "a"], "sha256": digest}
         assert (upload.content_type, upload.chunk_size, upload.total_chunks) == ("video/mp4", 2 * MIB, 2)
 
-    @pytest.mark.parametrize(
-        ("field", "value"),
-        [
-            ("filename", ""), ("filename", None), ("filename", 5), ("filename", "x" * 1001), ("size", 0), ("size", -1),
-            ("size", "10"), ("size", 1.5), ("size", True), ("size", None), ("size", 1 << 63), ("chunk_size", 0),
-            ("chunk_size", 1000), ("chunk_size", 65 * MIB), ("chunk_size", "1048576"), ("purpose", "nothing"),
-            ("purpose", 5), ("title", "x" * 256), ("title", ["a"]), ("tags", "a"), ("tags", [1]), ("tags", ["x"] * 51),
-            ("tags", ["x" * 65]), ("sha256", "abc"), ("sha256", 5), ("content_type", 5),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("field", "value"), [
+        ("filename", ""), ("filename", None), ("filename", 5), ("filename", "x" * 1001), ("size", 0), ("size", -1),
+        ("size", "10"), ("size", 1.5), ("size", True), ("size", None), ("size", 1 << 63), ("chunk_size", 0),
+        ("chunk_size", 1000), ("chunk_size", 65 * MIB), ("chunk_size", "1048576"), ("purpose", "nothing"),
+        ("purpose", 5), ("title", "x" * 256), ("title", ["a"]), ("tags", "a"), ("tags", [1]), ("tags", ["x"] * 51),
+        ("tags", ["x" * 65]), ("sha256", "abc"), ("sha256", 5), ("content_type", 5),
+    ])  # fmt: skip
     def test_fields_that_cannot_be_are_named(self, api: Api, field: str, value: object) -> None:
         given = {**NEW, "size": 100 * MIB, field: value}
         assert field in refused(api.post(URL, given), 400, "invalid")["errors"]

@@ -178,14 +178,11 @@ class TestWrong:
         [name] = files_in(media)
         assert (media / name).read_bytes() == others[[answer.status for answer in answers].index(200)]
 
-    @pytest.mark.parametrize(
-        "body",
-        [
-            b"", b"no form", form_of(fields_of(0, chunk_of(0)))[:-20], part_of(("chunk_number", "0")),
-            form_of([("chunk_number", "\0")]) + b"x" * 100_000, form_of([]), form_of([("chunk_number", "0")]),
-            form_of([("chunk", chunk_of(0), "blob")]), form_of([*fields_of(0, chunk_of(0)), ("chunk", b"x", "b")]),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("body", [
+        b"", b"no form", form_of(fields_of(0, chunk_of(0)))[:-20], part_of(("chunk_number", "0")),
+        form_of([("chunk_number", "\0")]) + b"x" * 100_000, form_of([]), form_of([("chunk_number", "0")]),
+        form_of([("chunk", chunk_of(0), "blob")]), form_of([*fields_of(0, chunk_of(0)), ("chunk", b"x", "b")]),
+    ])  # fmt: skip
     async def test_what_is_no_form_or_lacks_parts(self, key: str, upload: Upload, media: Path, body: bytes) -> None:
         answer = await ask("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, body, key=key)
         assert answer.status == 400

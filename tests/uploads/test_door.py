@@ -88,13 +88,10 @@ class TestAnswering:
 
 
 class TestFaults:
-    @pytest.mark.parametrize(
-        ("fault", "type"),
-        [
-            (LockLost(), "upload_locked"), (LockRequested(), "upload_locked"), (BodyTimeout(), "bad_request"),
-            (RuntimeError("x"), "server_error"), (DomainError("too_large"), "too_large"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("fault", "type"), [
+        (LockLost(), "upload_locked"), (LockRequested(), "upload_locked"), (BodyTimeout(), "bad_request"),
+        (RuntimeError("x"), "server_error"), (DomainError("too_large"), "too_large"),
+    ])  # fmt: skip
     async def test_each_becomes_an_error_of_ours(self, fault: Exception, type: str) -> None:
         async def work(exchange: Exchange) -> None:
             raise fault
@@ -157,18 +154,15 @@ class TestKeeper:
     def _quick(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(door, "RENEW_SECONDS", 0.02)
 
-    @pytest.mark.parametrize(
-        ("sink", "reading", "error"),
-        [
-            pytest.param(lambda: _Sink(renew=_raise(LockLost())), _for_ever, LockLost, id="a lock that is lost"),
-            pytest.param(
-                lambda: _Sink(flush_due=_raise(DomainError("disk_full")), due=True), _for_ever, DomainError,
-                id="a disk that breaks",
-            ),
-            pytest.param(lambda: _Sink(is_wanted=True), _for_ever, LockRequested, id="somebody who wants the lock"),
-            pytest.param(_Sink, _broken, OddError, id="what reading raises"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("sink", "reading", "error"), [
+        pytest.param(lambda: _Sink(renew=_raise(LockLost())), _for_ever, LockLost, id="a lock that is lost"),
+        pytest.param(
+            lambda: _Sink(flush_due=_raise(DomainError("disk_full")), due=True), _for_ever, DomainError,
+            id="a disk that breaks",
+        ),
+        pytest.param(lambda: _Sink(is_wanted=True), _for_ever, LockRequested, id="somebody who wants the lock"),
+        pytest.param(_Sink, _broken, OddError, id="what reading raises"),
+    ])  # fmt: skip
     async def test_what_ends_the_reading(
         self, sink: Callable[[], _Sink], reading: Callable[[], Coroutine[None, None, None]], error: type[Exception]
     ) -> None:

@@ -84,14 +84,11 @@ class TestRefused:
         (await post(key, ("file", b"<html>" * 10_000, "film.mp4"))).refused(415, "not_a_video")
         await nothing_left(media)
 
-    @pytest.mark.parametrize(
-        ("parts", "field"),
-        [
-            ([("file", b"", "film.mp4")], "file"), ([("title", "Alone")], "file"),
-            ([FILE, ("video", VIDEO, "b.mp4")], "video"), ([("clip", VIDEO, "b.mp4")], "clip"),
-            ([FILE, ("title", "x" * 256)], "title"), ([FILE, ("tags", "[1]")], "tags"), ([FILE, ("tags", "[")], "tags"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("parts", "field"), [
+        ([("file", b"", "film.mp4")], "file"), ([("title", "Alone")], "file"),
+        ([FILE, ("video", VIDEO, "b.mp4")], "video"), ([("clip", VIDEO, "b.mp4")], "clip"),
+        ([FILE, ("title", "x" * 256)], "title"), ([FILE, ("tags", "[1]")], "tags"), ([FILE, ("tags", "[")], "tags"),
+    ])  # fmt: skip
     async def test_missing_extra_or_wrong_parts(self, key: str, media: Path, parts: list[Part], field: str) -> None:
         assert field in (await post(key, *parts)).refused(400, "invalid")["errors"]
         await nothing_left(media)
@@ -201,11 +198,9 @@ class TestIdempotency:
         assert await ask_rows(lambda: (Video.objects.count(), Job.objects.count())) == (1, 1)
         assert len(files_in(media)) == 1
 
-    @pytest.mark.parametrize(
-        "parts",
-        [[("file", video_of(SIZE, 1), "a.mp4")], [FILE, ("title", "Other")], [("video", VIDEO, "a.mp4")]],
-        ids=["other bytes", "another field", "another name"],
-    )
+    @pytest.mark.parametrize("parts", [
+        [("file", video_of(SIZE, 1), "a.mp4")], [FILE, ("title", "Other")], [("video", VIDEO, "a.mp4")],
+    ], ids=["other bytes", "another field", "another name"])  # fmt: skip
     async def test_other_content_is_a_conflict(self, key: str, media: Path, parts: list[Part]) -> None:
         again = {"Idempotency-Key": "once"}
         assert (await post(key, FILE, headers=again)).status == 201

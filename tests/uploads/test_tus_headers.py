@@ -74,16 +74,13 @@ class TestCreation:
         expires = parsedate_to_datetime(answer.headers["upload-expires"])
         assert abs((upload.expires_at - expires).total_seconds()) < 1
 
-    @pytest.mark.parametrize(
-        ("size", "header", "value"),
-        [
-            (None, "Upload-Length", None), (None, "Upload-Length", "-1"), (None, "Upload-Length", str(2**63)),
-            (None, "Upload-Defer-Length", "1"), (SIZE, "Upload-Metadata", "filename !"),
-            (SIZE, "Upload-Metadata", "filename YQBi"), (SIZE, "Upload-Concat", ""),
-            (SIZE, "Upload-Concat", "final;/a /b"), (SIZE, "Idempotency-Key", ""), (SIZE, "Idempotency-Key", "a b"),
-            (SIZE, "Idempotency-Key", "x" * 256),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("size", "header", "value"), [
+        (None, "Upload-Length", None), (None, "Upload-Length", "-1"), (None, "Upload-Length", str(2**63)),
+        (None, "Upload-Defer-Length", "1"), (SIZE, "Upload-Metadata", "filename !"),
+        (SIZE, "Upload-Metadata", "filename YQBi"), (SIZE, "Upload-Concat", ""),
+        (SIZE, "Upload-Concat", "final;/a /b"), (SIZE, "Idempotency-Key", ""), (SIZE, "Idempotency-Key", "a b"),
+        (SIZE, "Idempotency-Key", "x" * 256),
+    ])  # fmt: skip
     async def test_a_bad_header_is_400(self, client: Client, size: int | None, header: str, value: str | None) -> None:
         answer = await client.create(size, {} if value is None else {header: value})
         assert header in answer.refused(400, "invalid")["errors"]
@@ -91,13 +88,10 @@ class TestCreation:
     async def test_an_empty_file_is_400(self, client: Client) -> None:
         assert (await client.create(0)).refused(400, "invalid")["errors"] == {"size": ["The file is empty."]}
 
-    @pytest.mark.parametrize(
-        ("metadata", "field"),
-        [
-            ({"purpose": "nothing"}, "purpose"), ({"title": "x" * 256}, "title"), ({"tags": "[1]"}, "tags"),
-            ({"tags": "[broken"}, "tags"), ({"sha256": "abc"}, "sha256"), ({"sha256": "g" * 64}, "sha256"),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("metadata", "field"), [
+        ({"purpose": "nothing"}, "purpose"), ({"title": "x" * 256}, "title"), ({"tags": "[1]"}, "tags"),
+        ({"tags": "[broken"}, "tags"), ({"sha256": "abc"}, "sha256"), ({"sha256": "g" * 64}, "sha256"),
+    ])  # fmt: skip
     async def test_metadata_that_cannot_be_are_400(self, client: Client, metadata: dict[str, str], field: str) -> None:
         assert field in (await client.create(SIZE, **metadata)).refused(400, "invalid")["errors"]
 
@@ -251,14 +245,11 @@ class TestPatch:
         (await ask("PATCH", address, headers, VIDEO, key=client.key)).refused(415, "unsupported_media_type")
         assert await client.offset(address) == 0
 
-    @pytest.mark.parametrize(
-        ("name", "headers"),
-        [
-            ("Upload-Offset", {}), ("Upload-Offset", {"Upload-Offset": "-1"}),
-            ("Upload-Checksum", {"Upload-Offset": "0", "Upload-Checksum": ""}),
-            ("Upload-Checksum", {"Upload-Offset": "0", "Upload-Checksum": "crc32 AAAA"}),
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize(("name", "headers"), [
+        ("Upload-Offset", {}), ("Upload-Offset", {"Upload-Offset": "-1"}),
+        ("Upload-Checksum", {"Upload-Offset": "0", "Upload-Checksum": ""}),
+        ("Upload-Checksum", {"Upload-Offset": "0", "Upload-Checksum": "crc32 AAAA"}),
+    ])  # fmt: skip
     async def test_a_bad_header_is_400(self, client: Client, name: str, headers: dict[str, str]) -> None:
         address = await client.created(SIZE)
         body = (await ask("PATCH", address, BYTES | headers, VIDEO, key=client.key)).refused(400, "invalid")

@@ -56,15 +56,12 @@ class TestMetadata:
     def test_blanks_around_pairs_do_not_matter(self, text: str) -> None:
         assert set(protocol.parse_metadata(text).values()) <= {"a", "b", ""}
 
-    @pytest.mark.parametrize(
-        "text",
-        [
-            ",", "a,", ",a", "a YQ==,,b", "a YQ", "a YQ=", "a YQ===", "a Y Q==", "a YQ==,a Yg==", "ä YQ==", "a ä",
-            "a !!!!", "a YQ==;b", f"a {encoded(bytes([0xFF]))}", f"a {encoded(b'x' + bytes(1))}",
-            f"a {encoded(b'a' * 20_000)}",
-            ",".join(f"k{number}" for number in range(100)), "a\tYQ==", "k" * 300,
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("text", [
+        ",", "a,", ",a", "a YQ==,,b", "a YQ", "a YQ=", "a YQ===", "a Y Q==", "a YQ==,a Yg==", "ä YQ==", "a ä",
+        "a !!!!", "a YQ==;b", f"a {encoded(bytes([0xFF]))}", f"a {encoded(b'x' + bytes(1))}",
+        f"a {encoded(b'a' * 20_000)}",
+        ",".join(f"k{number}" for number in range(100)), "a\tYQ==", "k" * 300,
+    ])  # fmt: skip
     def test_what_is_malformed_is_refused(self, text: str) -> None:
         with pytest.raises(Malformed, match="Upload-Metadata"):
             protocol.parse_metadata(text)
@@ -95,27 +92,21 @@ class TestConcatenation:
         written = protocol.write_final(PREFIX, [str(part) for part in parts])
         assert protocol.parse_concat(written, PREFIX).parts == tuple(parts)
 
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "", "final", "final;", "final; ", "Partial", "partial;", "partial;/a", "whole", f"final;{PREFIX}/",
-            f"final;{PREFIX}/1", f"final;/other/{uuid.UUID(int=1)}", f"final;{uuid.UUID(int=1)}",
-            f"final;{PREFIX}/x/{uuid.UUID(int=1)}",
-            f"final;https://[::1/{uuid.UUID(int=1)}", f"final;{PREFIX}/../{uuid.UUID(int=1)}",
-        ],
-    )  # fmt: skip
+    @pytest.mark.parametrize("text", [
+        "", "final", "final;", "final; ", "Partial", "partial;", "partial;/a", "whole", f"final;{PREFIX}/",
+        f"final;{PREFIX}/1", f"final;/other/{uuid.UUID(int=1)}", f"final;{uuid.UUID(int=1)}",
+        f"final;{PREFIX}/x/{uuid.UUID(int=1)}",
+        f"final;https://[::1/{uuid.UUID(int=1)}", f"final;{PREFIX}/../{uuid.UUID(int=1)}",
+    ])  # fmt: skip
     def test_anything_else_is_refused(self, text: str) -> None:
         with pytest.raises(Malformed, match="Upload-Concat"):
             protocol.parse_concat(text, PREFIX)
 
 
-@pytest.mark.parametrize(
-    ("method", "override", "meant"),
-    [
-        ("POST", "PATCH", "PATCH"), ("POST", " patch ", "PATCH"), ("POST", None, "POST"), ("POST", "", "POST"),
-        ("PATCH", "DELETE", "PATCH"), ("GET", "PATCH", "GET"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("method", "override", "meant"), [
+    ("POST", "PATCH", "PATCH"), ("POST", " patch ", "PATCH"), ("POST", None, "POST"), ("POST", "", "POST"),
+    ("PATCH", "DELETE", "PATCH"), ("GET", "PATCH", "GET"),
+])  # fmt: skip
 def test_only_a_post_can_mean_something_else(method: str, override: str | None, meant: str) -> None:
     assert protocol.method_of(method, override) == meant
 

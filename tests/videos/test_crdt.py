@@ -260,13 +260,10 @@ class TestFields:
         second = op(T.UPDATE_TITLE, "second", "b", 1, at=5, a=1)
         assert values_of(first, second)["title"] == values_of(second, first)["title"] == "second"
 
-    @pytest.mark.parametrize(
-        ("one", "other", "shown"),
-        [
-            (op(T.UPDATE_TITLE, "one", "b", 9, at=1), op(T.UPDATE_TITLE, "other", "a", 1, at=2), "other"),
-            (op(T.UPDATE_TITLE, "one", "b", 1, at=1), op(T.UPDATE_TITLE, "other", "a", 9, at=1), "one"),
-        ],
-    )
+    @pytest.mark.parametrize(("one", "other", "shown"), [
+        (op(T.UPDATE_TITLE, "one", "b", 9, at=1), op(T.UPDATE_TITLE, "other", "a", 1, at=2), "other"),
+        (op(T.UPDATE_TITLE, "one", "b", 1, at=1), op(T.UPDATE_TITLE, "other", "a", 9, at=1), "one"),
+    ])  # fmt: skip
     def test_of_concurrent_ones_the_latest_then_actor_wins(self, one: Operation, other: Operation, shown: str) -> None:
         assert values_of(one, other)["title"] == values_of(other, one)["title"] == shown
 
@@ -391,26 +388,23 @@ def test_clocks_stand_to_each_other_as_what_they_have_seen(one: Clock, other: Cl
 class TestConflicts:
     """What is counted as one: neither had seen the other."""
 
-    @pytest.mark.parametrize(
-        ("there", "comes", "is_one"),
-        [
-            (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1), True),
-            (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1, a=1), False),
-            (op(T.UPDATE_TITLE, "a", "a", 1, b=1), op(T.UPDATE_TITLE, "b", "b", 1), False),
-            (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_CATEGORY, "b", "b", 1), False),
-            (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "a", 2), False),
-            (op(T.ADD_TAG, "x", "a", 1), op(T.REMOVE_TAG, "x", "b", 1), True),
-            (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), True),
-            (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1, a=1), False),
-            (op(T.REMOVE_TAG, "x", "a", 1, b=1), op(T.ADD_TAG, "x", "b", 1), False),
-            (op(T.REMOVE_TAG, "x", "b", 1), op(T.ADD_TAG, "x", "b", 2), False),
-            (op(T.REMOVE_TAG, "y", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
-            (op(T.ADD_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
-            (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1), True),
-            (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["x"], "b", 1), False),
-            (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1, a=1), False),
-            (op(T.SET_TAGS, ["y"], "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
-        ],
-    )
+    @pytest.mark.parametrize(("there", "comes", "is_one"), [
+        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1), True),
+        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "b", 1, a=1), False),
+        (op(T.UPDATE_TITLE, "a", "a", 1, b=1), op(T.UPDATE_TITLE, "b", "b", 1), False),
+        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_CATEGORY, "b", "b", 1), False),
+        (op(T.UPDATE_TITLE, "a", "a", 1), op(T.UPDATE_TITLE, "b", "a", 2), False),
+        (op(T.ADD_TAG, "x", "a", 1), op(T.REMOVE_TAG, "x", "b", 1), True),
+        (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), True),
+        (op(T.REMOVE_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1, a=1), False),
+        (op(T.REMOVE_TAG, "x", "a", 1, b=1), op(T.ADD_TAG, "x", "b", 1), False),
+        (op(T.REMOVE_TAG, "x", "b", 1), op(T.ADD_TAG, "x", "b", 2), False),
+        (op(T.REMOVE_TAG, "y", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
+        (op(T.ADD_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
+        (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1), True),
+        (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["x"], "b", 1), False),
+        (op(T.ADD_TAG, "x", "a", 1), op(T.SET_TAGS, ["y"], "b", 1, a=1), False),
+        (op(T.SET_TAGS, ["y"], "a", 1), op(T.ADD_TAG, "x", "b", 1), False),
+    ])  # fmt: skip
     def test_two_operations(self, there: Operation, comes: Operation, is_one: bool) -> None:
         assert merged([there], tags=["x"]).meets(comes) is is_one

@@ -140,11 +140,9 @@ class TestCancelled:
 
 
 class TestWhoseFaultItIs:
-    @pytest.mark.parametrize(
-        ("probe", "type"),
-        [(["/nowhere/python"], "unavailable"), (shell("kill -KILL $$"), "out_of_memory")],
-        ids=["cannot be started", "killed by others"],
-    )
+    @pytest.mark.parametrize(("probe", "type"), [
+        (["/nowhere/python"], "unavailable"), (shell("kill -KILL $$"), "out_of_memory"),
+    ], ids=["cannot be started", "killed by others"])  # fmt: skip
     def test_ours_is_tried_again(
         self, put: Any, monkeypatch: pytest.MonkeyPatch, no_pictures: None, probe: list[str], type: str
     ) -> None:
@@ -241,11 +239,9 @@ class TestDeletedMeanwhile:
         assert not Job.objects.filter(kind="render").exists()
 
 
-@pytest.mark.parametrize(
-    ("rungs", "expected"),
-    [([1080, 720], [1080, 720]), ([720, 480], [1080, 720, 480])],
-    ids=["is in the list already", "is not in the list"],
-)
+@pytest.mark.parametrize(("rungs", "expected"), [
+    ([1080, 720], [1080, 720]), ([720, 480], [1080, 720, 480]),
+], ids=["is in the list already", "is not in the list"])  # fmt: skip
 def test_unstreamable_is_full_size(owner: User, put: Any, settings: Any, rungs: list[int], expected: list[int]) -> None:
     settings.HLS_RUNGS = rungs
     video = put()

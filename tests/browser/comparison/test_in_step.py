@@ -53,12 +53,9 @@ def look_while_playing(page: Page, rates: dict[str, Fraction], starts: dict[str,
 
 @pytest.mark.services
 def test_a_person_signs_in_aligns_three_recordings_and_watches_them_in_step(
-    open_page: OpenPage,
-    program: Program,
-    recordings: list[Recording],
-    rates: dict[str, Fraction],
+    open_page: OpenPage, program: Program, recordings: list[Recording], rates: dict[str, Fraction],
     starts: dict[str, float],
-) -> None:
+) -> None:  # fmt: skip
     page = open_page("/login", anonymous=True)
     sign_in(page, program)
     page.get_by_role("link", name="New comparison").click()

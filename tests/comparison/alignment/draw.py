@@ -40,16 +40,9 @@ def timer_crop(text: str, height: int = 40, look: Look | None = None) -> np.ndar
 
 
 def draw_clip(
-    path: Path,
-    text: Text,
-    seconds: float,
-    fps: Fraction = Fraction(30),
-    *,
-    size: tuple[int, int] = (320, 180),
-    look: Look | None = None,
-    gop: int = 30,
-    seed: int = 0,
-) -> Path:
+    path: Path, text: Text, seconds: float, fps: Fraction = Fraction(30), *, size: tuple[int, int] = (320, 180),
+    look: Look | None = None, gop: int = 30, seed: int = 0,
+) -> Path:  # fmt: skip
     """Write a clip in which frame n shows ``text(n / fps)``; returns ``path``."""
     look = look or Look()
     rng = np.random.default_rng(seed)

@@ -74,17 +74,13 @@ def reason(result: AlignmentResult) -> str:
 
 
 class TestOffset:
-    @pytest.mark.parametrize(
-        "change",
-        [
-            {"codec": "opus", "channels": 2}, {"rate": 8000, "late": 6.5}, {"noise": 0.08}, {"music": 0.7, "loop": 9.0},
-            *(pytest.param(change, marks=pytest.mark.exhaustive) for change in (
-                {"codec": "aac"}, {"codec": "mp3"}, {"channels": 6}, {"voice": 2.0}, {"gain": 4.0}, {"echo": 0.11},
-                {"low_pass": 1200.0}, {"level_control": True},
-            )),
-        ],
-        ids=str,
-    )  # fmt: skip
+    @pytest.mark.parametrize("change", [
+        {"codec": "opus", "channels": 2}, {"rate": 8000, "late": 6.5}, {"noise": 0.08}, {"music": 0.7, "loop": 9.0},
+        *(pytest.param(change, marks=pytest.mark.exhaustive) for change in (
+            {"codec": "aac"}, {"codec": "mp3"}, {"channels": 6}, {"voice": 2.0}, {"gain": 4.0}, {"echo": 0.11},
+            {"low_pass": 1200.0}, {"level_control": True},
+        )),
+    ], ids=str)  # fmt: skip
     def test_right_to_a_millisecond(self, change: dict[str, Any], reference: Path, game: Sound, tmp_path: Path) -> None:
         take = dataclasses.replace(SECOND, **change)
         found = aligned(reference, write(take, game, tmp_path / "b"))

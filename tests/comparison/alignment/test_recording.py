@@ -191,15 +191,12 @@ def child(request: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-@pytest.mark.parametrize(
-    ("request_", "kind"),
-    [
-        ([1], "bad_request"),
-        ({"op": "dance", "videos": []}, "bad_request"),
-        ({"op": "align", "videos": [], "roi": {"x": "wide"}}, "bad_request"),
-        ({"op": "align", "videos": [], "reader": "easyocr"}, "reader_unavailable"),
-    ],
-)
+@pytest.mark.parametrize(("request_", "kind"), [
+    ([1], "bad_request"),
+    ({"op": "dance", "videos": []}, "bad_request"),
+    ({"op": "align", "videos": [], "roi": {"x": "wide"}}, "bad_request"),
+    ({"op": "align", "videos": [], "reader": "easyocr"}, "reader_unavailable"),
+])  # fmt: skip
 def test_the_child_answers_bad_requests_with_an_error(request_: Any, kind: str) -> None:
     (answer,) = child(request_)
     assert answer["error"]["type"] == kind

@@ -8,14 +8,11 @@ pytestmark = pytest.mark.pure
 WIDE, TALL = (1920, 1080), (1080, 1920)
 
 
-@pytest.mark.parametrize(
-    ("layout", "count", "size"),
-    [
-        ("side_by_side", 2, (2560, 720)), ("side_by_side", 3, (3840, 720)), ("stack", 2, (640, 720)),
-        ("main_and_side", 3, (1920, 720)), ("main_and_side", 2, (1920, 720)), ("main_and_side", 1, (1280, 720)),
-        ("single", 1, (1280, 720)), ("wipe", 2, (1280, 720)),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("layout", "count", "size"), [
+    ("side_by_side", 2, (2560, 720)), ("side_by_side", 3, (3840, 720)), ("stack", 2, (640, 720)),
+    ("main_and_side", 3, (1920, 720)), ("main_and_side", 2, (1920, 720)), ("main_and_side", 1, (1280, 720)),
+    ("single", 1, (1280, 720)), ("wipe", 2, (1280, 720)),
+])  # fmt: skip
 def test_the_picture_is_as_high_as_was_asked_for(layout: str, count: int, size: tuple[int, int]) -> None:
     found = arrange(layout, [WIDE] * count, 720)
     assert (found.width, found.height) == size

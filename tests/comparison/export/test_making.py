@@ -105,17 +105,13 @@ def shown_at(moments: Sequence[float], time: float) -> int:
     return int(np.searchsorted(moments, time + 1e-3 / 60, side="right")) - 1
 
 
-@pytest.mark.parametrize(
-    ("start", "end", "fps", "places"),
-    [
-        (1.013, 2.5, (60, 1), {"a": Placement(), "b": Placement(0.4837), "c": Placement(-1.2)}),
-        (0.0, 1.4, (30_000, 1001), {"b": Placement(-0.731), "a": Placement(0.5)}),
-        (2.2, 5.0, (25, 1), {"a": Placement(), "c": Placement(0.333), "b": Placement(-0.5)}),
-        (1.0, 3.9, (60, 1), {"a": Placement(0.0, 900.0), "b": Placement(0.1, -1000.0, 2.0)}),
-        (0.7, 2.3, (50, 1), {"v": Placement(0.05), "a": Placement(-0.3)}),
-    ],
-    ids=["three rates", "one has not begun", "some have ended", "drift", "variable rate"],
-)
+@pytest.mark.parametrize(("start", "end", "fps", "places"), [
+    (1.013, 2.5, (60, 1), {"a": Placement(), "b": Placement(0.4837), "c": Placement(-1.2)}),
+    (0.0, 1.4, (30_000, 1001), {"b": Placement(-0.731), "a": Placement(0.5)}),
+    (2.2, 5.0, (25, 1), {"a": Placement(), "c": Placement(0.333), "b": Placement(-0.5)}),
+    (1.0, 3.9, (60, 1), {"a": Placement(0.0, 900.0), "b": Placement(0.1, -1000.0, 2.0)}),
+    (0.7, 2.3, (50, 1), {"v": Placement(0.05), "a": Placement(-0.3)}),
+], ids=["three rates", "one has not begun", "some have ended", "drift", "variable rate"])  # fmt: skip
 def test_each_frame_shows_what_the_page_shows_at_its_moment(
     export: Export, videos: dict[str, Path], start: float, end: float, fps: tuple[int, int],
     places: dict[str, Placement],
@@ -145,11 +141,9 @@ def samples_of(path: Path) -> np.ndarray:
     return np.concatenate(blocks)
 
 
-@pytest.mark.parametrize(
-    ("start", "place"),
-    [(0.0, Placement(0.7)), (1.4142, Placement()), (1.0, Placement(-0.5, 900.0)), (0.2, Placement(0.1, -700.0, 3.0))],
-    ids=["not begun", "within", "drift", "drift backwards"],
-)
+@pytest.mark.parametrize(("start", "place"), [
+    (0.0, Placement(0.7)), (1.4142, Placement()), (1.0, Placement(-0.5, 900.0)), (0.2, Placement(0.1, -700.0, 3.0)),
+], ids=["not begun", "within", "drift", "drift backwards"])  # fmt: skip
 def test_the_sound_is_where_the_clock_is(export: Export, start: float, place: Placement) -> None:
     """What is heard is a tone that rises: its pitch tells the moment."""
     end = 3.4
