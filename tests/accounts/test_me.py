@@ -117,11 +117,13 @@ class TestChanging:
         {"full_name": "Good", "avatar_url": "bad"},
     ], ids=lambda fields: str(fields)[:50])  # fmt: skip
     def test_bad_fields_refused(self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any]) -> None:
+        """A refused request changes nothing."""
         assert refused(api.patch("/api/v1/me", fields), 400, "invalid")["errors"]
         assert me(owner) == before
 
     @pytest.mark.full
     def test_picture_is_kept(self, api: Api, owner: User, other: User, before: dict[str, Any], client: Client) -> None:
+        """It is made small and shown to people who signed in."""
         found, pictures = [], []
         for colour in (10, 200):
             sent = cv2.imencode(".jpg", np.full((1500, 3000, 3), colour, np.uint8))[1].tobytes()
@@ -146,6 +148,7 @@ class TestChanging:
 
     @pytest.mark.full
     def test_an_address_replaces_a_picture_a_bad_one_not(self, api: Api, owner: User, before: dict[str, Any]) -> None:
+        """What is neither an address nor a picture changes nothing."""
         sent = base64.b64encode(cv2.imencode(".jpg", np.zeros((40, 40, 3), np.uint8))[1].tobytes()).decode()
         kept = api.patch("/api/v1/me", {"picture": sent}).json()["avatar_url"]
         for wrong, kind in ((base64.b64encode(b"<svg>").decode(), "not_a_picture"), ("%%%", "invalid"), (7, "invalid")):

@@ -173,6 +173,7 @@ class TestSigningUp:
         assert set(User.objects.values_list("username", flat=True)) == {"ada", "ben"}
 
     def test_one_name_twice_at_once(self, browser: Client, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Of two people who take one name at once, the second is told."""
         # Between the form's check and the row there is a moment; the constraint is what holds then.
         monkeypatch.setattr(User, "clean", lambda self: None)
         monkeypatch.setattr("django.contrib.auth.forms.UserCreationForm.clean_username", lambda self: "OWNER")
@@ -242,6 +243,7 @@ class TestAccountPage:
         assert context["limits"]["max_concurrent_jobs"] == 4
 
     def test_queries_of_many_tokens(self, browser: Client, owner: User, django_assert_max_num_queries: Any) -> None:
+        """Many tokens take as many queries as one."""
         browser.force_login(owner)
         for _ in range(30):
             make_key(owner)

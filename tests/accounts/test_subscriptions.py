@@ -43,7 +43,7 @@ class TestGranting:
         assert [tier for tier, _, _ in periods(owner)] == ["enterprise", "pro"]
 
     @pytest.mark.parametrize(("ends", "left"), [(10, (10, 30)), (20, (20, 30)), (40, None)])
-    def test_longer_ones_start_late(self, owner: User, now: datetime, ends: int, left: tuple[int, int] | None) -> None:
+    def test_a_longer_one_follows(self, owner: User, now: datetime, ends: int, left: tuple[int, int] | None) -> None:
         services.grant(owner, "pro", now + 30 * DAY, None, begins=now + 10 * DAY)
         services.grant(owner, "enterprise", now + ends * DAY, None)
         rest = [("pro", now + left[0] * DAY, now + left[1] * DAY)] if left else []

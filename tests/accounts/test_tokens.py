@@ -187,6 +187,7 @@ class TestTime:
 
     @pytest.mark.parametrize("hours", [-1, 1])
     def test_hosts_clocks_are_unused(self, api: Api, owner: User, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+        """A host whose clock is an hour off gives a token its right life."""
         now = timezone.now()
         monkeypatch.setattr(timezone, "now", lambda: now + timedelta(hours=hours))
         body = api.post(TOKENS, {"expires_in": 600}).json()

@@ -110,6 +110,7 @@ def test_a_killed_child_is_retried(media: Path, make_analysis: Make, pipeline: P
 
 @pytest.mark.parametrize("end", ["cancel", "clean_up", "expire"])
 def test_ending_it_leaves_nothing(owner: User, media: Path, make_analysis: Make, pipeline: Pipeline, end: str) -> None:
+    """However it is ended in mid-work, no process, file or folder stays."""
     log = pipeline(
         "make('half.mp4')\nsay(progress=10, message='Analyzing segment 1/9', pid=os.getpid())\ntime.sleep(600)"
     )

@@ -71,9 +71,8 @@ async def nothing_left(media: Path) -> None:
 
 @pytest.mark.parametrize("url", [URL, "/analyze/highlights", "/analyze/workout"])
 @pytest.mark.parametrize(("name", "type_"), [("truncated.mp4", "file_incomplete"), ("sound.mp4", "no_video")])
-async def test_useless_file(
-    key: str, media: Path, clips: Path, tmp_path: Path, url: str, name: str, type_: str
-) -> None:
+async def test_useless(key: str, media: Path, clips: Path, tmp_path: Path, url: str, name: str, type_: str) -> None:
+    """What can be seen to be of no use is refused at once."""
     write_sound(tmp_path / "sound.mp4")
     path = clips / name if name == "truncated.mp4" else tmp_path / name
     (await post(key, ("video", path.read_bytes(), name), KIND, url=url)).refused(422, type_)

@@ -107,9 +107,7 @@ class TestAnswers:
             assert api.post(path, {"method": "timer_ocr"}, headers=KEY).get(AGAIN) is None
         assert Job.objects.count() == 2
 
-    def test_keys_are_per_user(
-        self, api: Api, admin_api: Api, admin_person: User, body: Body, library: Library
-    ) -> None:
+    def test_keys_by_user(self, api: Api, admin_api: Api, admin_person: User, body: Body, library: Library) -> None:
         mine = session_of(api.post(BASE, body, headers=KEY), 201)
         theirs = admin_api.post(BASE, body, headers=KEY)
         assert theirs.get(AGAIN) is None

@@ -206,9 +206,9 @@ class TestRows:
 
 
 class TestRequests:
-    def test_series_are_templates(
-        self, scraper: Api, anonymous: Api, api: Api, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_template_series(self, scraper: Api, anonymous: Api, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each request is counted under its template; none can make new series."""
+
         def broken(*args: Any) -> None:
             raise RuntimeError("broken")
 
@@ -276,6 +276,7 @@ class TestBadDays:
         assert value(samples, "vod_jobs", kind="half", status="done") is None
 
     def test_lost_database(self, scraper: Api, anonymous: Api, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """It costs only the values that are read from it."""
         # The test keeps its connection. No server listens at port 1.
         gone = {"HOST": "127.0.0.1", "PORT": 1} if connection.vendor == "postgresql" else {"NAME": str(tmp_path / "x")}
         for name, setting in gone.items():

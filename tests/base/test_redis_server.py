@@ -50,6 +50,7 @@ def install(folder: Path, name: str, says: str) -> str:
     ({}, "Redis 6.2.14"),
 ])  # fmt: skip
 def test_path_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, programs: dict[str, str], expected: str) -> None:
+    """A supported release on the PATH comes first."""
     for name, says in programs.items():
         install(tmp_path, name, says)
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -204,6 +204,7 @@ class TestEdit:
 
     @pytest.mark.parametrize("mine", [{"title": "Mine"}, {"is_hidden": "on", "reason": REASON}])
     def test_edit_beside_hiding(self, client: Client, admin_person: User, video: Video, mine: dict[str, str]) -> None:
+        """An edit and hiding are no conflict."""
         form = form_of(client, page_of(video)) | mine
         theirs = {"is_hidden": True} if "title" in mine else {"title": "Mine"}
         services.edit(video.pk, theirs, admin_person)
@@ -392,6 +393,7 @@ class TestReports:
             assert (row.settled_by, row.outcome) == (other, "Theirs")
 
     def test_a_moment_late(self, client: Client, other: User, video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A person who decides a moment too late is told so."""
         row, settle = reported(video, other), moderation.settle_report
         form = form_of(client, f"{REPORTS}{row.pk}/change/") | {"outcome": "Mine"}
 

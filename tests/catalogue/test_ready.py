@@ -55,6 +55,7 @@ async def test_moderators_read_what_clients_report(moderator_api: Api, other_api
 
 
 async def test_the_told_length_holds_until_known(moderator: User, moderator_api: Api, ready: str, sent: Video) -> None:
+    """It is ready with the length that was told, until the file's own is known."""
     response = await put(moderator_api, ready, {"duration": 120, "processingResults": {"codec": "h264"}})
     body = response.json()
     assert (response.status_code, body["status"], body["duration"], body["version"]) == (200, "ready", 120, 1)

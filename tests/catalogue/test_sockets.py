@@ -253,6 +253,7 @@ class TestLookingAgain:
                 assert not await round_of(later)
 
     async def test_each_news_exactly_once(self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        """While a video changes its audience nothing is missed and nothing comes twice."""
         person = await ask(lambda: make_user(role=Role.MODERATOR))
         layer = get_channel_layer()
         moves: list[str] = []
@@ -323,6 +324,7 @@ class TestLookingAgain:
             assert (event["type"], event["code"]) == ("websocket.close", 4404)
 
     async def test_lost_rights_close_sockets(self, video: Video, hidden: Video, owner: User, settings: Any) -> None:
+        """A viewer who loses a token, a role or an open catalogue is disconnected."""
         person = await ask(lambda: make_user(role=Role.MODERATOR))
         keys = [await ask(make_key, who) for who in (owner, person)]
         async with connected(path_of(hidden), key=keys[1]) as demoted:
@@ -348,9 +350,8 @@ async def editors(communicator: Socket) -> list[str]:
 
 
 class TestWhoEdits:
-    async def test_editors_hear_of_editors(
-        self, video: Video, owner: User, moderator: User, admin_person: User
-    ) -> None:
+    async def test_editors_hear_of_others(self, video: Video, owner: User, moderator: User, admin_person: User) -> None:
+        """People who edit are told of each other; nobody else is."""
         keys = [await ask(make_key, person) for person in (moderator, admin_person, owner)]
         path = f"{path_of(video)}?editing=1"
         names = sorted([moderator.username, admin_person.username])
@@ -379,7 +380,7 @@ class TestWhoEdits:
             await ask(retitle, video, "New", moderator)
             assert (await next_message(one))["event"] == "UPDATE"
 
-    async def test_demotion_disconnects(self, video: Video, moderator: User, admin_person: User, at_once: None) -> None:
+    async def test_demoted_ones_leave(self, video: Video, moderator: User, admin_person: User, at_once: None) -> None:
         keys = [await ask(make_key, person) for person in (moderator, admin_person)]
         path = f"{path_of(video)}?editing=1"
         async with connected(path, key=keys[0]), connected(path, key=keys[1]) as other:

@@ -105,6 +105,7 @@ class TestAnswers:
             assert (body["server_version"], body["merged_video"]["title"]) == (3, "Put")
 
     def test_concurrent_writes(self, moderator_api: Api, admin_api: Api, admin_person: User, url: str, me: str) -> None:
+        """A write beside another is a conflict, and nothing is lost."""
         moderator_api.post(url, {"operations": [title(me, 1, "Earlier")]})
         later = {**title(str(admin_person.pk), 1, "Later"), "timestamp": THEN + 1}
         body = admin_api.post(url, {"operations": [later], "client_vector_clock": {}}).json()
@@ -413,6 +414,7 @@ class TestState:
         assert (part["server_version"], part["base"]) == (11, every["base"])
 
     def test_answers_end_by_bytes(self, moderator_api: Api, url: str, me: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An answer ends after so many bytes; the next one misses nothing."""
         for first, last in ((1, 2), (3, 3), (4, 4), (5, 5)):
             moderator_api.post(url, {"operations": [title(me, n, "x" * 150) for n in range(first, last + 1)]})
         every = moderator_api.get(url).json()["operations"]
@@ -444,6 +446,7 @@ class TestState:
             assert set(refused(moderator_api.get(f"{url}{name}={value}"), 400, "invalid")["errors"]) == {name}
 
     def test_readers(self, anonymous: Api, api: Api, moderator_api: Api, video: Video, url: str, owner: User) -> None:
+        """Readers may send nothing and are not shown former texts."""
         for told in (title(str(owner.pk)), {}):
             refused(api.post(url, {"operations": [told]}), 403, "forbidden")
         body = api.post(url, {"operations": [], "client_vector_clock": {"user1": 3}}).json()

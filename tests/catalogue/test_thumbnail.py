@@ -36,6 +36,7 @@ class TestTaken:
     @pytest.mark.parametrize("suffix", KINDS)
     @pytest.mark.parametrize("is_first", [True, False])
     async def test_as_poster(self, moderator_key: str, bare: Video, media: Path, suffix: str, is_first: bool) -> None:
+        """It is shown in place of a poster."""
         given = part(encoded(suffix, picture(1600, 900)))
         answer = await send(moderator_key, canonical(bare), *([given, VIDEO] if is_first else [VIDEO, given]))
         body = answer.json()
@@ -157,6 +158,7 @@ class TestUpkeep:
 
 class TestOnS3:
     async def test_stored_places(self, s3_storage: Bucket, moderator_key: str, admin_person: User, bare: Video) -> None:
+        """File and picture are where they belong, and nothing else is."""
         given = part(with_exif(encoded(".jpg", picture(1600, 900))))
         answer = await send(moderator_key, canonical(bare), VIDEO, given)
         body = answer.json()

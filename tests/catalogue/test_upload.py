@@ -92,6 +92,7 @@ class TestTaken:
         assert re.fullmatch(KEY.format(bare.pk, name.partition(".")[2]), answer.json()["file_path"])
 
     async def test_logs_and_metrics(self, moderator_key: str, bare: Video, caplog: pytest.LogCaptureFixture) -> None:
+        """They know the route, not the id."""
         with caplog.at_level("INFO", logger="vodplatform.event"):
             (await send(moderator_key, canonical(bare), ("video", b"", "a.mp4"))).refused(400, "invalid")
         [line] = [record for record in caplog.records if record.getMessage() == "request"]
@@ -117,6 +118,7 @@ class TestRefused:
         await expect_untouched(bare, media)
 
     async def test_the_limit_to_the_byte(self, moderator_key: str, bare: Video, media: Path, settings: Any) -> None:
+        """A file of exactly the limit is taken, one byte more is not."""
         assert settings.MAX_VIDEO_SIZE == 52_428_800
         too_much = ("video", video_of(52_428_801), "a.mp4")
         body = (await send(moderator_key, canonical(bare), too_much)).refused(413, "too_large")
@@ -167,6 +169,7 @@ class TestRefused:
         ([("videoId", "ID"), VIDEO, ("other", b"x", "a.mp4")], "other"),
     ])  # fmt: skip
     async def test_bad_forms(self, moderator_key: str, bare: Video, media: Path, parts: list[Any], field: str) -> None:
+        """A form that lacks or repeats something is refused."""
         filled = [(name, str(bare.pk) if value == "ID" else value, *rest) for name, value, *rest in parts]
         answer = await send(moderator_key, ALIASES[0], *filled)  # type: ignore[arg-type]
         assert field in answer.refused(400, "invalid")["errors"]
@@ -180,6 +183,7 @@ class TestReplaced:
     """With real ingest; what becomes of the former file's renditions is tests/videos's."""
 
     async def test_the_former_stays_until_then(self, moderator_key: str, bare: Video, clips: Path, media: Path) -> None:
+        """The former file stays until the last one that was sent is taken in."""
         first = (await send(moderator_key, canonical(bare), part_of(clips / "plain.mp4"))).json()["file_path"]
         await ask_rows(run_queue, "ingest")
         video = await ask_rows(again, bare)
@@ -200,6 +204,7 @@ class TestReplaced:
         assert files_in(media) == [third["file_path"]]
 
     async def test_two_at_once(self, moderator_key: str, admin_key: str, bare: Video, clips: Path, media: Path) -> None:
+        """One of the two files stays."""
         answers = await asyncio.gather(
             *(send(key, canonical(bare), part_of(clips / "plain.mp4")) for key in (moderator_key, admin_key))
         )

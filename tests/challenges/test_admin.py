@@ -57,6 +57,7 @@ def again(challenge: Challenge) -> Challenge:
 
 class TestChallenges:
     def test_what_moderators_see(self, client: Client, desk: Client, owner: User, moderator: User) -> None:
+        """Moderators see what is published, reported or withheld."""
         rows = {name: make_challenge(owner, title=f"one-{name}", is_published=name != "draft") for name in (
             "draft", "published", "reported", "withheld"
         )}  # fmt: skip

@@ -387,6 +387,7 @@ class TestPublish:
             assert Video.objects.get().place == Place.SESSION
 
     def test_taken_down_stays(self, owner: User, api: Api, other_api: Api, moderator: User, moderator_api: Api) -> None:
+        """What a moderator took down its owner cannot publish."""
         challenge = make_challenge(owner, is_published=True)
         body = moderator_api.post(path_of(challenge, "/unpublish")).json()
         assert body["status"] == "withheld"

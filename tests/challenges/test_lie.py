@@ -133,6 +133,7 @@ class TestSameBytes:
             assert not re.search(r"lie|correct|true_index|answer", json.dumps(rest).lower())
 
     def test_owner_and_admins(self, owner: User, api: Api, admin_api: Api, admin_person: User, moderator: User) -> None:
+        """Owners are told; admins only in the admin."""
         challenge = make_challenge(owner, is_published=True, lie=2)
         assert api.get(f"{CHALLENGES}/{challenge.pk}").json()["lie_statement_index"] == 2
         assert admin_api.get(f"{CHALLENGES}/{challenge.pk}").json()["lie_statement_index"] is None

@@ -94,9 +94,7 @@ def contents_of(media: Path, merge_id: str) -> bytes:
 
 
 class TestWhatItMakes:
-    def test_alike_clips_are_merged(
-        self, api: Api, admin_api: Api, owner: User, media: Path, clip_files: Clips
-    ) -> None:
+    def test_like_clips_are_merged(self, api: Api, admin_api: Api, owner: User, media: Path, clip_files: Clips) -> None:
         def timed() -> float:
             lines = admin_api.client.get("/metrics", headers=admin_api.headers).content.decode().splitlines()
             found = [line for line in lines if line.startswith('vod_merge_seconds_count{picture="copied"')]
@@ -385,6 +383,7 @@ class TestPassingFaults:
         assert "statement2.mp4" in body["error_message"]
 
     def test_merged_only_once(self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A job that died after the video was kept does not merge again."""
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
 
         def dies(*given: Any, **share: Any) -> None:
@@ -452,6 +451,7 @@ class TestScanned:
 class TestGivenUp:
     @pytest.mark.parametrize("way", ["cancel", "delete clip", "delete merge", "cancel job"])
     def test_it_leaves_nothing(self, api: Api, owner: User, media: Path, child: Child, settings: Any, way: str) -> None:
+        """Ended in mid-work it leaves no process, file or folder."""
         settings.JOB_PROGRESS_SECONDS = 0.0
         merge = make_merge(owner, status="queued")
         merge_id, clip = str(merge.pk), merge.clips.all()[0].pk

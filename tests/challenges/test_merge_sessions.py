@@ -72,6 +72,7 @@ class TestStates:
         ({"status": "cancelled"}, "cancelled"),
     ])  # fmt: skip
     def test_retry_and_cancel(self, owner: User, api: Api, media: Path, job: dict[str, Any], status: str) -> None:
+        """Only a failed merge runs again, only a live one is cancelled."""
         columns = {name: value for name, value in job.items() if name != "started"}
         merge = make_merge(owner, **columns)
         if "started" in job:

@@ -108,6 +108,7 @@ def test_one_sign_in_holds_at_each_host(cluster: Cluster) -> None:
 
 
 def test_upload_over_two_hosts_played_from_s3(cluster: Cluster, senders: tuple[Sender, Sender], tmp_path: Path) -> None:
+    """An upload continues at the other host and is played from the bucket."""
     content, chunk = long_video(tmp_path / "match.mp4", 17 * MIB + 99).read_bytes(), 5 * MIB
     upload = senders[0].begin_chunks(len(content), chunk)
     for number in range(-(-len(content) // chunk)):
@@ -136,6 +137,7 @@ def test_upload_over_two_hosts_played_from_s3(cluster: Cluster, senders: tuple[S
 
 
 def test_upload_to_and_hls_from_the_bucket(cluster: Cluster, senders: tuple[Sender, Sender], tmp_path: Path) -> None:
+    """A file is sent straight to the bucket, and its HLS is played from there."""
     content = long_video(tmp_path / "straight.mp4", 11 * MIB + 7).read_bytes()
     body = {"filename": "straight.mp4", "size": len(content), "direct": True, "chunk_size": 5 * MIB}
     begun = senders[0].ask("POST", "/api/v1/uploads", json=body).json()
@@ -274,6 +276,7 @@ def test_what_is_away_loses_nothing(cluster: Cluster, tmp_path: Path, part: str)
 
 @as_root
 def test_clocks_may_differ(cluster: Cluster, senders: tuple[Sender, Sender], truth: Truth, tmp_path: Path) -> None:
+    """Clocks that differ by five minutes harm nothing."""
     changed = {"web-2": CLOCK_SECONDS, "work-2": -CLOCK_SECONDS}
     for name, clock in changed.items():
         cluster.hosts[name].stop()

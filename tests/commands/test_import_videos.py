@@ -223,6 +223,7 @@ class TestLimits:
 
     @pytest.mark.parametrize("options", [{"copy": True, "no_limits": True}, {}], ids=["told so", "by reference"])
     def test_forced_or_only_referenced(self, folder: Path, run: Run, settings: Any, options: dict[str, bool]) -> None:
+        """An operator may exceed the plan; references take no room."""
         self.limit(settings, max_upload_bytes=1, max_storage_bytes=1)
         assert run(folder, **options)[2]["imported"] == 2
 

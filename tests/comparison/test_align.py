@@ -267,7 +267,7 @@ class TestPreview:
     def url(self, recorded: ComparisonSession) -> str:
         return f"{BASE}/{recorded.session_id}/timer-preview"
 
-    def test_preview_answer(
+    def test_it_answers_what_the_box_reads_and_replaces_the_pictures_of_the_last_preview(
         self, api: Api, recorded: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stand_in(monkeypatch, ECHO)

@@ -173,9 +173,8 @@ class TestPaths:
             refused(create(api, *paths), 400, "path_not_allowed")
         assert create(Api(make_key(member)), *paths).status_code == 201
 
-    def test_staffs_folders(
-        self, api: Api, moderator_api: Api, admin_api: Api, library: Library, settings: Any
-    ) -> None:
+    def test_staff_folders(self, api: Api, moderator_api: Api, admin_api: Api, library: Library, settings: Any) -> None:
+        """A folder without a group is for staff; admins may use every folder."""
         paths = (library.staff / "plain.mp4", library.staff / "other.mp4")
         refused(create(api, *paths), 400, "path_not_allowed")
         assert create(moderator_api, *paths).status_code == 201

@@ -135,6 +135,7 @@ class TestReels:
         ({"kind": "round"}, [[7, 13]]),
     ])  # fmt: skip
     def test_event_reel(self, api: Api, url: str, events: str, reel: dict[str, Any], parts: list[list[float]]) -> None:
+        """It has what is around the events of a kind."""
         assert params_of(api, url, start=0, end=38, reel={"kind": "kill", **reel})["parts"] == parts
 
     def test_what_is_no_reel_is_refused(self, api: Api, url: str, events: str) -> None:

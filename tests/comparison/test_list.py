@@ -78,6 +78,7 @@ def test_a_bad_value_is_refused(api: Api) -> None:
 
 
 def test_who_sees_what(api: Api, other_api: Api, admin_api: Api, moderator_api: Api, owner: User, other: User) -> None:
+    """Everybody sees their own comparisons; admins see all."""
     make_session(owner, name="owner's")
     make_session(other, name="other's")
     assert names(api) == ["owner's"]

@@ -217,7 +217,7 @@ class TestClock:
         assert moved == pytest.approx(2 * (clocks[-1]["server_time"] - clocks[0]["server_time"]), abs=0.01)
         assert 100 <= clocks[0]["global_time"] < 104
 
-    async def test_shared_message(
+    async def test_viewers_of_one_process_are_sent_one_message_without_what_the_page_keeps(
         self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made: list[float] = []

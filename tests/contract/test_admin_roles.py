@@ -133,6 +133,7 @@ FORM = {
 
 @pytest.mark.parametrize("name", MODELS)
 def test_what_each_role_sees_and_does(name: str, owner: User, other: User, moderator: User, admin_person: User) -> None:
+    """Each role gets the pages that are theirs and changes nothing else."""
     make_row, may = MODELS[name]
     row = make_row(owner)
     rows = type(row)._default_manager.order_by("pk")

@@ -126,6 +126,7 @@ class TestOpen:
             assert response.headers["cache-control"] == "private, no-cache"
 
     async def test_private_catalogue(self, http: httpx.AsyncClient, address: str, other: User, settings: Any) -> None:
+        """Where the catalogue is not public, one has to sign in."""
         settings.PUBLIC_CATALOG = False
         refused(await http.get(address), 401, "unauthenticated")
         assert (await http.get(address, headers=await key_of(other))).status_code == 200

@@ -177,6 +177,7 @@ class TestBeside:
         assert len(await viewers()) == 1
 
     async def test_without_database(self, http: httpx.AsyncClient, plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A database that is away costs a view and no answer."""
         real = counting.note_view
 
         def refuse(*arguments: object) -> None:

@@ -75,6 +75,7 @@ class TestWithAScanner:
 
     @pytest.mark.parametrize("error", sorted(AFTER_SCAN))
     async def test_fails_later(self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], error: str) -> None:
+        """What failed after it had passed the scanner is given to its owner."""
         await stand(clip, VideoStatus.PROCESSING, "failed", error)
         assert await answers(http, clip, headers) == (200, 200, 409)
         await stand(clip, VideoStatus.FAILED, GONE, row_error=error)

@@ -66,6 +66,7 @@ async def test_it_opens_while_the_grant_holds_and_only_what_it_is_for(
 
 
 async def test_a_grant_cannot_be_forged(http: httpx.AsyncClient, friends: dict[str, set[UUID]], video: Video) -> None:
+    """Neither the grant nor its absence can be written by hand."""
     friends["anna"] = friends["ben"] = {video.pk}
     granted, plain = address(video), stream_url(video)
     for forged in (

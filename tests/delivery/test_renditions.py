@@ -92,6 +92,7 @@ async def test_it_goes_with_its_video(http: httpx.AsyncClient, poster: Rendition
 
 
 async def test_folder_rights_hold_for_them(http: httpx.AsyncClient, clip: Video, library: Library, owner: User) -> None:
+    """Renditions of a folder's file are shown while their owner may use the folder."""
     where = {"source": VideoSource.REFERENCE, "location": str(library.crew / "plain.mp4")}
     await ask(lambda: Video.objects.filter(pk=clip.pk).update(**where))
     poster = await ask(of_kind, clip, "poster")

@@ -155,6 +155,8 @@ class TestSlowDisks:
 
     @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EOPNOTSUPP])
     async def test_blocking_reads_work(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+        """What cannot be read without waiting is read all the same."""
+
         def refuse(*arguments: object) -> int:
             raise OSError(number, os.strerror(number))
 

@@ -91,7 +91,7 @@ async def test_after_a_while_it_is_told(
     assert (await http.get(stream_url(away))).status_code == 200
 
 
-async def test_stuck_disk(
+async def test_a_reader_whose_disk_stops_in_the_middle_does_not_stop_the_program(
     http: httpx.AsyncClient, near: Video, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither the reading nor the look at the file's times is done where everybody waits for it."""

@@ -81,6 +81,7 @@ def put(job: Job) -> str:
 
 class TestDeleting:
     def test_swept_later(self, api: Api, owner: User, files: Files, events: list[tuple[str, dict[str, Any]]]) -> None:
+        """The job is deleted at once, its files are swept later."""
         job = make_job(owner, "completed")
         key = put(job)
         files.is_away = True

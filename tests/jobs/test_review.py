@@ -352,9 +352,7 @@ class TestRetry:
 
 
 class TestLeases:
-    def test_a_hanging_database_stops_the_job(
-        self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_hanging_database_stops_the_job(self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.JOB_LEASE_SECONDS, settings.JOB_RENEW_SECONDS, settings.JOB_CONTROL_SECONDS = 0.5, 0.1, 0.05
         go = threading.Event()
         monkeypatch.setattr(leases, "renew", lambda tokens: go.wait(20))
@@ -391,6 +389,7 @@ class TestLeases:
             wait_until(lambda: ended == [signal.SIGTERM])
 
     def test_after_trouble_all_renew_first(self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No job is taken over before all workers could renew their leases."""
         job = make(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         monkeypatch.setattr(messages, "send", lambda job: None)
         keeper = LeaseKeeper()

@@ -52,6 +52,7 @@ SLEEPS = {"code": "import time; time.sleep(60)", "seconds": 0.3}
     ("test.child", DIES, "job_crashed", 3, "SIGKILL"),  # a crash, which runs again
 ], ids=["handler's word", "fault of ours", "child's fault", "child too slow", "child killed"])  # fmt: skip
 def test_failures_reason(owner: User, kind: str, params: dict[str, Any], error: str, attempts: int, text: str) -> None:
+    """A job that fails says why, and nothing of our own faults."""
     job = make(owner, kind=kind, params=params)
     run_queue("test")
     assert (again(job).status, job.error["type"], job.attempt) == ("failed", error, attempts)

@@ -345,6 +345,7 @@ class TestLog:
     pytestmark = pytest.mark.django_db(transaction=True)
 
     def test_the_warning_of_a_failure(self, api: Api, owner: User, caplog: pytest.LogCaptureFixture) -> None:
+        """It names the reason, the owner and the request."""
         caplog.set_level(logging.INFO)
         session = make_session(owner)
         path = f"{BASE}/{session.session_id}/align"

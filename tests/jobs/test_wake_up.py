@@ -49,6 +49,7 @@ def taken(consumer: dramatiq.Consumer) -> dramatiq.MessageProxy:
 
 @pytest.mark.parametrize("is_before", [False, True])
 def test_waiting_hears_a_message(wakes: NotifyingRedisBroker, monkeypatch: pytest.MonkeyPatch, is_before: bool) -> None:
+    """A message that came before the wait is there too."""
     monkeypatch.setattr(broker, "ASK_SECONDS", LONG)
     consumer = wakes.consume("align", timeout=SOON)
     if is_before:

@@ -25,6 +25,7 @@ def option(argv: list[str], name: str) -> str:
 
 
 def test_a_thread_for_each_job(started: list[tuple[Any, ...]], settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes all queues, with a thread for each job that they allow."""
     settings.JOB_LANES = {"merge": 4, "align": 2}
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     call_command("worker")
@@ -40,6 +41,7 @@ def test_a_thread_for_each_job(started: list[tuple[Any, ...]], settings: Any, mo
 
 
 def test_it_takes_named_queues_and_jobs_as_memory_allows(started: list[tuple[Any, ...]], settings: Any) -> None:
+    """It takes no more jobs at once than its memory has room for."""
     settings.JOB_LANES = {"merge": 4, "align": 2, "render": 1}
     call_command("worker", "--queues", "render, align,align", "--threads", "3", "--processes", "2")
     settings.JOB_LANES, settings.CHILD_MEMORY_BYTES = {"merge": 4, "align": 8}, 2048 * 1024**2

@@ -182,6 +182,7 @@ def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_library(bucket: Buck
     (404, "NoSuchBucket", False), (403, "AccessDenied", False), (500, "InternalError", False),
 ])  # fmt: skip
 def test_what_is_gone(bucket: Bucket, status: int, code: str, is_gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is gone counts as given up or deleted."""
     answering(monkeypatch, status, code)
     for call in (lambda: store.abort_multipart(KEY, "some-upload"), lambda: store.delete(KEY)):
         with nullcontext() if is_gone else pytest.raises(store.StoreUnavailable):

@@ -332,6 +332,7 @@ class TestALookAtTheEnd:
         ("content", "status", "mime_type"), [(b"x" * CHUNK, 400, ""), (video_of(CHUNK), 200, "video/mp4")]
     )
     async def test_whole_is_judged(self, key: str, whole: Upload, content: bytes, status: int, mime_type: str) -> None:
+        """Any first chunk is taken; the whole file is judged."""
         assert (await send(key, whole, fields_of(0, content))).status == 200
         answer = await complete(key, whole)
         assert (answer.status, (await state(whole)).mime_type) == (status, mime_type)

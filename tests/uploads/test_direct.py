@@ -288,6 +288,7 @@ class TestEnding:
         assert (s3_storage.unfinished(), s3_storage.keys()) == ([], [])
 
     def test_ended_while_opening(self, sender: Sender, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        """An upload that ends while it is opened leaves nothing at S3."""
         begin = store.begin_multipart
 
         def begin_late(*given: Any, **named: Any) -> str:

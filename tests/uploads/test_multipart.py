@@ -173,6 +173,7 @@ class TestLimits:
         assert (await post(key, FILE)).status == 201
 
     async def test_no_database_at_the_end_is_503(self, key: str, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The upload leaves nothing behind."""
         with monkeypatch.context() as patch:
             patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))
             (await post(key, FILE)).refused(503, "unavailable")
@@ -180,6 +181,7 @@ class TestLimits:
 
     @pytest.mark.parametrize(("content", "statuses"), [(VIDEO, {201}), (b"no video", {400, 415})])
     async def test_counts_once(self, key: str, media: Path, settings: Any, content: bytes, statuses: set[int]) -> None:
+        """Each upload counts once among the changes of a minute."""
         settings.THROTTLES_ON, settings.THROTTLES = True, {**settings.THROTTLES, "write": 3}
         answers = [await post(key, ("file", content, "a.mp4")) for _ in range(4)]
         assert {answer.status for answer in answers[:3]} <= statuses

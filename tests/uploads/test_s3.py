@@ -156,6 +156,7 @@ class TestTus:
         assert await whole_of(bucket, await row_of(address)) == VIDEO
 
     async def test_no_connection_is_held(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        """No request holds a database connection while S3 takes its time."""
         held: list[tuple[str, bool]] = []
 
         def noting(name: str) -> None:
@@ -201,6 +202,8 @@ class TestTus:
         (await client.patch(address, 1000, VIDEO[1000:])).refused(410, "upload_lost")
 
     async def test_an_undeletable_tail(self, client: Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A tail that could not be deleted goes with the pieces."""
+
         def away(key: str) -> None:
             raise store.StoreUnavailable
 
@@ -300,6 +303,7 @@ class TestTakenOver:
 
 class TestChunks:
     async def test_chunks_are_joined_at_s3(self, key: str, owner: User, bucket: Bucket, tmp_path: Path) -> None:
+        """Chunks become the file without passing through this program again."""
         chunk = 6 * MIB
         upload = await ask_rows(lambda: begin(owner, "chunks", size=SIZE, chunk_size=chunk))
         numbers = [3, 0, 2, 1, 2, 0]

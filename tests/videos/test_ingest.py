@@ -191,6 +191,7 @@ def test_files_not_kept_are_swept(take: Callable[..., Video], clip: Path, is_bes
 
 
 def test_a_sweep_spares_an_attempt(take: Callable[..., Video], clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweep deletes nothing that a running attempt keeps."""
     video = take(clip)
     poster = video.renditions.get(kind="poster")
     held = leases.held_tokens
@@ -266,6 +267,7 @@ class TestPieces:
         ("metadata", "type"), [({}, "not_found"), ({"sha256": "0" * 64}, "checksum_mismatch")], ids=["gone", "another"]
     )
     def test_lost_or_wrong(self, owner: User, clip: Path, tmp_path: Path, metadata: dict[str, str], type: str) -> None:
+        """A lost piece or a wrong whole fails the upload."""
         upload = upload_in_chunks(owner, clip.read_bytes(), tmp_path, 1 << 22, metadata=metadata)
         if not metadata:
             store.delete(upload.chunks.get().key)
@@ -275,6 +277,7 @@ class TestPieces:
         assert (video.state, job_of(video).error["type"]) == ("failed", type)
 
     def test_s3_parts_become_one_video_deleted_as_one(self, owner: User, clip: Path, s3_storage: Bucket) -> None:
+        """Parts on S3 become one video; deleting the video deletes all of them."""
         size = 20 * 1024**2
         content = clip.read_bytes() + size.to_bytes(4) + b"free" + bytes(size - 8)  # a box that players skip
         upload, sink = opened(owner, len(content))

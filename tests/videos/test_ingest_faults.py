@@ -243,6 +243,7 @@ class TestDeletedMeanwhile:
     ([1080, 720], [1080, 720]), ([720, 480], [1080, 720, 480]),
 ], ids=["is in the list already", "is not in the list"])  # fmt: skip
 def test_unstreamable_is_full_size(owner: User, put: Any, settings: Any, rungs: list[int], expected: list[int]) -> None:
+    """What cannot be streamed gets one rendition of full size."""
     settings.HLS_RUNGS = rungs
     video = put()
     job = make_job(owner, JobStatus.PROCESSING, kind="ingest", params={"video_id": str(video.pk)})

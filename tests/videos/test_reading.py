@@ -61,6 +61,7 @@ def test_it_is_gone_without_permission(owner: User, other: User, library: Any, s
     "what_the_child_made_of_it", [DomainError("vod_unreadable"), JobFailed("broken", "It broke."), None]
 )
 def test_not_the_videos_fault(stored: Video, s3_storage: Bucket, what_the_child_made_of_it: Exception | None) -> None:
+    """A bucket that does not answer is not the video's fault."""
     with pytest.raises(StoreUnavailable), readable([stored], viewer=None) as files:
         s3_storage.faults.answer_503()
         with pytest.raises(OSError):

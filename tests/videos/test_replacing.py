@@ -152,9 +152,8 @@ def test_one_that_was_overtaken_by_another_goes_back_to_the_last_that_was_taken_
     assert files_of(first, "videos") == [first.location]
 
 
-def test_two_replace_it(
-    first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_replacing(first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is deleted beside a file that another one has replaced meanwhile."""
     listed = store.files
 
     def replaced(prefix: str) -> Any:
@@ -174,6 +173,7 @@ def test_two_replace_it(
 
 
 def test_a_bad_one_leaves_the_former(first: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path) -> None:
+    """A file that cannot be taken in leaves the former one as it was, and says why."""
     bad = tmp_path / "bad.mp4"
     bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
     before = {name: getattr(first, name) for name in ("location", "file_size", "duration", "sha256", "width")}
@@ -192,6 +192,8 @@ def test_a_bad_one_leaves_the_former(first: Video, send: Callable[..., Upload], 
 
 
 def test_no_way_back(first: Video, send: Callable[..., Upload], clips: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is taken in stays, whatever becomes of the rest."""
+
     def away(*args: Any, **options: Any) -> Any:
         raise TransientFault("unavailable", "Not now.")
 
@@ -231,6 +233,7 @@ def test_a_cancelled_one_leaves_the_former_afterwards(first: Video, send: Callab
 
 
 def test_watchers_are_told(video: Video, send: Callable[..., Upload], clips: Path, told: list[dict[str, Any]]) -> None:
+    """They hear when the video can be played, and of its pictures."""
     send(clips / "plain.mp4")
     told.clear()
     run_queue("ingest")

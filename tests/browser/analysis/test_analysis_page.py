@@ -108,6 +108,7 @@ def wait_at(film: Locator, time: float, near: float = 0.25) -> None:
 
 
 def test_from_a_file(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
+    """From an empty list a file becomes an analysis with the chosen settings."""
     page = open_page("/analysis")
     expect(page.get_by_role("heading", name="No analyses yet")).to_be_visible()
     assert page.locator("main .btn.primary").count() == 1
@@ -208,6 +209,7 @@ def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backst
 
 @pytest.mark.services
 def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Program, video: dict[str, Any]) -> None:
+    """A video of the library is found, and its work is followed to the result."""
     # The analysis is deleted while a request may be under way, which the browser logs as an error.
     page = open_page("/analysis?new", quiet=False)
     dialog = page.get_by_role("dialog", name="New analysis")

@@ -144,6 +144,7 @@ def start_playing(page: Page) -> None:
 
 @pytest.mark.services
 def test_steps_of_a_frame_and_a_shared_wait(page: Page, rates: dict[str, Fraction], starts: dict[str, float]) -> None:
+    """A step moves the focused video by one frame; all wait for one that runs dry."""
     page.locator("[data-lanes]").press("Shift+ArrowRight")
     wait_until_standing(page)
     for letter in "ABC":

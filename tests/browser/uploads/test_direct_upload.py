@@ -98,9 +98,8 @@ def test_files_go_and_play_past_the_program(page: Page, bucket: Bucket, on_s3: P
     assert {line.rsplit("/", 1)[1] for line in watching.here if "/media/hls/" in line} == {"master.m3u8", "index.m3u8"}
 
 
-def test_nothing_is_left(
-    page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path
-) -> None:
+def test_no_leftovers(page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path) -> None:
+    """An upload that is left, cancelled or hidden from the bucket leaves nothing there."""
     file = shelf.padded(recordings[2].path, tmp_path / "match_8.mp4", SIZE)
     page.goto("/upload")
     bucket.faults.cut(after_bytes=PIECE + 2 * MIB)

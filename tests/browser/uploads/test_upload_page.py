@@ -113,6 +113,7 @@ def test_a_chosen_file_becomes_a_video(open_page: OpenPage, program: Program, re
 
 @pytest.mark.services
 def test_dropped_folders_and_files(open_page: OpenPage, recordings: list[Recording], tmp_path: Path) -> None:
+    """A dropped folder is compared; of dropped files three are sent at once."""
     inner = tmp_path / "scrim" / "day 2"
     inner.mkdir(parents=True)
     (inner / "notes.txt").write_text("No video.")
@@ -154,6 +155,7 @@ def test_dropped_folders_and_files(open_page: OpenPage, recordings: list[Recordi
 
 @pytest.mark.services
 def test_interrupted_uploads_continue(open_page: OpenPage, backstage: Backstage, program: Program, large: Path) -> None:
+    """Whatever interrupts an upload, it continues where it was."""
     page = open_page("/upload", quiet=False)
     sent, refusals = listen(page), [503, 502]
 
@@ -263,6 +265,7 @@ def lose_the_last(page: Page, size: int) -> list[str]:
 
 @pytest.mark.services
 def test_lost_answers(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
+    """An unanswered request is sent again after a pause; a lost last answer costs nothing."""
     page = open_page("/upload", quiet=False)
     page.route(TUS, lambda route: route.abort() if route.request.method == "PATCH" else route.fallback())
     choose(page, recordings[0].path)
@@ -290,7 +293,7 @@ def test_lost_answers(open_page: OpenPage, backstage: Backstage, program: Progra
 
 
 @pytest.mark.services
-def test_reload_continues(
+def test_leaving_is_asked_and_after_a_reload_it_continues_when_its_file_is_chosen_again(
     open_page: OpenPage, backstage: Backstage, program: Program, large: Path, tmp_path: Path
 ) -> None:
     page = open_page("/upload")
@@ -435,6 +438,7 @@ def test_an_upload_is_stopped_here_and_elsewhere_and_by_another_account(
 
 @pytest.mark.services
 def test_refused_files(open_page: OpenPage, backstage: Backstage, recordings: list[Recording], tmp_path: Path) -> None:
+    """What is no video or has no room is refused with the reason."""
     huge, empty, notes, many = (tmp_path / name for name in ("huge.mov", "empty.mp4", "notes.mp4", "many.mp4"))
     with huge.open("wb") as file:
         file.truncate(513 * MIB)

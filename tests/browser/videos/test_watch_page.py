@@ -259,6 +259,7 @@ def test_the_bar_says_where_it_is_and_bar_pictures_and_sound_lead_to_a_time_and_
 
 @pytest.mark.services
 def test_details_form_picture_and_comparing(page: Page, video: dict[str, Any], recordings: list[Recording]) -> None:
+    """The form and the picture can be chosen; the video can be compared."""
     details = page.locator("[data-details]")
     expect_texts(
         details, "0:40.000", "640 × 360, 60 fps, h264", "aac 48 kHz", "video/mp4", "original, 360p", "in your storage"
@@ -427,6 +428,7 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
 
 @pytest.mark.services
 def test_live_ingest(open_page: OpenPage, backstage: Backstage, program: Program, recordings: list[Recording]) -> None:
+    """Progress of ingest is live, and a new upload becomes playable."""
     mine = backstage.video(owner=ACCOUNT, title="Warm-up", status="processing", duration=0, width=0, tags=["scrim"])
     job = backstage.make(owner=ACCOUNT, status="processing", kind="ingest", params={"video_id": mine})
     backstage.change_video(video=mine, job=job)

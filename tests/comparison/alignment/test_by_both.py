@@ -90,7 +90,7 @@ class TestBothPropose:
         (3.0, 0.65, 15.5, 0.85, 0.0005, "The timer says +12.500 s, and is less sure: 0.65"),
         (3.0, 0.999, 12.5, 0.85, 0.02, "The sound says +15.500 s, and is less sure: 0.99"),
     ])  # fmt: skip
-    def test_surer_wins(
+    def test_the_clearly_surer_one_wins_and_no_offset_has_the_others_confidence(
         self, gap: float, sure: float, offset: float, confidence: float, bound: float, says: str
     ) -> None:
         found = proposed(timer("b", 12.5, sure), sound("b", 12.5 + gap, 0.99))

@@ -82,6 +82,7 @@ class TestOffset:
         )),
     ], ids=str)  # fmt: skip
     def test_right_to_a_millisecond(self, change: dict[str, Any], reference: Path, game: Sound, tmp_path: Path) -> None:
+        """The offset is right whatever became of the sound."""
         take = dataclasses.replace(SECOND, **change)
         found = aligned(reference, write(take, game, tmp_path / "b"))
         assert only_offset(found) == pytest.approx(offset_between(FIRST, take), abs=1e-3)

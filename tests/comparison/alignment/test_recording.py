@@ -80,9 +80,7 @@ def test_a_flip_is_found_to_the_frame(clips: dict[str, Path], rapid: RapidReader
 
 
 @pytest.mark.parametrize(("across", "down", "scale"), [(-0.06, 0.0, 1.0), (0.06, 0.03, 1.6), (0.0, 0.04, 1.6)])
-def test_a_loose_box_works(
-    clips: dict[str, Path], rapid: RapidReader, across: float, down: float, scale: float
-) -> None:
+def test_loose_box_works(clips: dict[str, Path], rapid: RapidReader, across: float, down: float, scale: float) -> None:
     hint = Box(HINT.x + across, max(0, HINT.y + down), HINT.width * scale, HINT.height * scale)
     with Source("a", clips["a"], rapid, PROFILES["auto"]) as source:
         locator = Locator(TextFinder(), rapid, PROFILES["auto"])
