@@ -369,6 +369,12 @@ def anonymous() -> Api:
 
 
 @pytest.fixture
+def key(owner: User) -> str:
+    """A token of the owner's."""
+    return make_key(owner)
+
+
+@pytest.fixture
 def api(owner: User) -> Api:
     """The owner's client."""
     return Api(make_key(owner))

@@ -3,17 +3,14 @@
 import contextlib
 import io
 import json
-import os
 import signal
 import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
-import psutil
 import pytest
 from pytest_check import check
 
@@ -21,13 +18,8 @@ from sessions_app.analysis.management import analysing
 from sessions_app.analysis.management.commands import highlights, workout
 from tests.support.clips import render_clip, write_sound
 from tests.support.footage import convert, write_pictures
+from tests.support.interrupts import interrupt
 from tests.support.vision_server import running_vision_server
-from tests.support.waiting import wait_until
-from vodplatform.settings.variables import PROJECT_ROOT
-
-MANAGE = [sys.executable, str(PROJECT_ROOT / "manage.py")]
-CHILD = "sessions_app.analysis.pipelines"
-BUSY_SECONDS = 60
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -145,36 +137,13 @@ class TestHighlights:
     @pytest.mark.services
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_an_interrupt_leaves_nothing(self, number: signal.Signals, eventful: Path, tmp_path: Path) -> None:
-        # A suite that runs in the background hands down that SIGINT is ignored.
-        as_usual = ["env", "--default-signal=INT"]
-        argv = [*as_usual, *MANAGE, "highlights", str(eventful), "-o", str(tmp_path / "reel.mp4")]
-        environment = {**os.environ, "TMPDIR": str(tmp_path)}
-        pipe = subprocess.PIPE
-        with subprocess.Popen(argv, stdout=pipe, stderr=pipe, text=True, env=environment) as command:
-            child = wait_until(lambda: child_of(command), BUSY_SECONDS)
-            child.suspend()  # it does not come to its end before it is ended
+        words = ("highlights", str(eventful), "-o", str(tmp_path / "reel.mp4"))
+
+        def look() -> None:
             assert list(tmp_path.glob("vod-analysis-*"))
-            command.send_signal(number)
-            try:
-                _, said = command.communicate(timeout=BUSY_SECONDS)
-            finally:
-                command.kill()
-        assert command.returncode == 130
-        assert said.splitlines()[-1] == "Stopped."
-        assert "Traceback" not in said
-        wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+
+        interrupt(*words, module="sessions_app.analysis.pipelines", number=number, look=look, TMPDIR=str(tmp_path))
         assert list(tmp_path.glob("*reel*")) == list(tmp_path.glob("vod-analysis-*")) == []
-
-
-def child_of(command: subprocess.Popen[str]) -> psutil.Process | None:
-    """The pipeline's process, once it runs."""
-    for process in psutil.Process(command.pid).children(recursive=True):
-        try:
-            if CHILD in process.cmdline() and "-S" not in process.cmdline():  # no longer the shim that starts it
-                return process
-        except psutil.NoSuchProcess:
-            continue
-    return None
 
 
 @pytest.mark.full

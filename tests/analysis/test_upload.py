@@ -21,7 +21,7 @@ from sessions_app.analysis import services, waiting
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Pipeline
 from tests.support.clips import write_sound
-from tests.support.factories import make_key, make_video
+from tests.support.factories import make_video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
@@ -38,11 +38,6 @@ FACTS = {
     "width": 320, "height": 180, "duration": 20.0, "fps": (30, 1), "is_vfr": False, "codec": "h264", "audio_tracks": [],
 }  # fmt: skip
 FOUND = "say(result={'data': DATA, 'files': {}})"
-
-
-@pytest.fixture
-def key(owner: User) -> str:
-    return make_key(owner)
 
 
 @pytest.fixture

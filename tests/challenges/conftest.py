@@ -12,10 +12,12 @@ from django.http import HttpResponse
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from sessions_app.challenges import actors, receiving
-from sessions_app.challenges.models import MergeSession
+from sessions_app.challenges.models import Challenge, MergeSession
 from tests.av.statements import statement
 from tests.support.api import Api
+from tests.support.factories import make_challenge
 from tests.uploads.forms import FORM, Part, form_of
+from vodplatform.accounts.models import User
 
 MERGES = "/api/v1/challenge-videos"
 INITIATE = f"{MERGES}/upload-for-merge/initiate"
@@ -169,3 +171,9 @@ def statements_of(session: MergeSession | str, **more: Any) -> dict[str, Any]:
     statements = [{"media_file_id": str(clip.pk), "duration_seconds": 2.0} for clip in clips]
     usual = {"title": "Three things", "statements": statements, "lie_statement_index": 1, "is_merged_video": True}
     return {**usual, **more}
+
+
+@pytest.fixture
+def challenge(owner: User) -> Challenge:
+    """A published challenge whose lie is the second statement."""
+    return make_challenge(owner, is_published=True)

@@ -16,12 +16,6 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db, pytest.mark.usefixtures("
 committed = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def challenge(owner: User) -> Challenge:
-    """A published one whose lie is the second statement."""
-    return make_challenge(owner, is_published=True)
-
-
 def path_of(challenge: Challenge, what: str = "/guesses") -> str:
     return f"{CHALLENGES}/{challenge.pk}{what}"
 

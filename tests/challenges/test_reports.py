@@ -17,11 +17,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 committed = pytest.mark.django_db(transaction=True)
 
 
-@pytest.fixture
-def challenge(owner: User) -> Challenge:
-    return make_challenge(owner, is_published=True)
-
-
 def report(api: Api, challenge: Challenge, reason: Any = "Not funny", **options: Any) -> Any:
     return api.post(f"{CHALLENGES}/{challenge.pk}/reports", {"reason": reason}, **options)
 

@@ -1,25 +1,18 @@
 """`manage.py merge`: one video of several, where each begins as a table and as JSON, sentences for what is wrong."""
 
-import contextlib
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import psutil
 import pytest
 
 from media_app.av.probe import probe
 from tests.av.statements import statement
 from tests.commands.conftest import Run
-from tests.support.waiting import wait_until
-from vodplatform.settings.variables import PROJECT_ROOT
+from tests.support.interrupts import interrupt
 
 COMMAND = "merge"
-BUSY_SECONDS = 60
 
 
 def names(folder: Path) -> list[str]:
@@ -97,29 +90,6 @@ def test_wrong_words_are_answered_by_a_sentence(
 def test_an_interrupt_ends_the_child_and_leaves_nothing(tmp_path: Path) -> None:
     clips = [statement(tmp_path, 1).path, statement(tmp_path, 2, fps=30).path]
     before = names(tmp_path)
-    argv = [
-        "env", "--default-signal=INT", sys.executable, str(PROJECT_ROOT / "manage.py"), "merge",
-        *map(str, clips), "-o", str(tmp_path / "out.mp4"),
-    ]  # fmt: skip
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ) as command:
-        child = wait_until(lambda: child_of(command), BUSY_SECONDS)
-        child.suspend()  # it does not come to its end before it is ended
-        command.send_signal(signal.SIGTERM)
-        try:
-            _, said = command.communicate(timeout=BUSY_SECONDS)
-        finally:
-            command.kill()
-    assert command.returncode == 130
-    assert said.splitlines()[-1] == "Stopped."
-    wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
+    words = ("merge", *map(str, clips), "-o", str(tmp_path / "out.mp4"))
+    interrupt(*words, module="media_app.av.merge", number=signal.SIGTERM)
     assert names(tmp_path) == before
-
-
-def child_of(command: subprocess.Popen[str]) -> psutil.Process | None:
-    """The merging process, once it runs."""
-    for process in psutil.Process(command.pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            words = process.cmdline()
-            if "media_app.av.merge" in words and "-S" not in words:  # no longer the shim that starts it
-                return process
-    return None

@@ -31,11 +31,6 @@ def path(session: ComparisonSession) -> str:
     return f"/ws/sessions/{session.session_id}/"
 
 
-@pytest.fixture
-def key(owner: User) -> str:
-    return make_key(owner)
-
-
 async def message_of(communicator: Socket, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The next message that fits; what comes before it is let go."""
     while True:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from media_app.videos.models import Video
+from media_app.videos.models import Place, Video
 from tests.conftest import Library
 from tests.delivery.made import SIZE, Made, make_all, stored_video
 from tests.support.factories import make_key
@@ -53,3 +53,11 @@ def content(made: Made) -> bytes:
 def clip(owner: User, made: Made, tmp_path: Path) -> Video:
     """The clip as a stored video of the owner's, with its renditions."""
     return stored_video(owner, made, tmp_path)
+
+
+@pytest.fixture
+def video(clip: Video) -> Video:
+    """The clip as a catalogue video."""
+    Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
+    clip.refresh_from_db()
+    return clip

@@ -21,13 +21,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 Addresses = Callable[[], Any]
 
 
-@pytest.fixture
-def video(clip: Video) -> Video:
-    Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
-    clip.refresh_from_db()
-    return clip
-
-
 async def to(video: Video, **fields: Any) -> Video:
     """Change its row; returns it as it is then."""
 

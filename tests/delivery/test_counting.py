@@ -45,13 +45,6 @@ def client_from(address: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://vod.example")
 
 
-@pytest.fixture
-def video(clip: Video) -> Video:
-    Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
-    clip.refresh_from_db()
-    return clip
-
-
 async def viewers() -> list[str]:
     """Who has been noted, once all is written."""
     wait_until(lambda: counting._waiting == 0)

@@ -18,11 +18,6 @@ def job(owner: User) -> Job:
     return make_job(owner, "processing", progress=12.5)
 
 
-@pytest.fixture
-def key(owner: User) -> str:
-    return make_key(owner)
-
-
 async def test_the_present_state_comes_first_as_in_the_api_then_every_change_to_the_end(job: Job, key: str) -> None:
     lease = await ask(lease_of, job)
     async with connected(f"/ws/jobs/{job.pk}", key=key) as communicator:

@@ -29,11 +29,6 @@ def video_of(size: int, seed: int = 0) -> bytes:
 
 
 @pytest.fixture
-def key(owner: User) -> str:
-    return make_key(owner)
-
-
-@pytest.fixture
 def client(key: str) -> Client:
     return Client(key)
 

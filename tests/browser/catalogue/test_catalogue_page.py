@@ -11,6 +11,7 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
+from tests.browser.cards import expect_cards, open_menu, titles, type_while_narrowed
 from tests.browser.conftest import ACCOUNT, DESK, PHONE, OpenPage, Recording
 from tests.browser.expecting import BROKEN, expect_fine, expect_fits, expect_texts, expect_visible
 from tests.browser.test_accessibility import axe_findings
@@ -46,14 +47,6 @@ def card(page: Page, title: str) -> Locator:
     return page.locator(".card", has=page.locator("[data-part=title]", has_text=title))
 
 
-def titles(page: Page) -> list[str]:
-    return page.locator(".card h2").all_inner_texts()
-
-
-def expect_cards(page: Page, count: int) -> None:
-    expect(page.locator(".card")).to_have_count(count)
-
-
 def wait_live(page: Page) -> Page:
     page.locator(".grid[data-live]").wait_for(state="attached")
     return page
@@ -66,10 +59,6 @@ def begin_video(page: Page, title: str) -> Locator:
     dialog.get_by_label("Title").fill(title)
     dialog.get_by_role("button", name="Next: the file").click()
     return dialog
-
-
-def open_menu(page: Page, title: str) -> None:
-    page.get_by_role("button", name=f"More for {title}").click()
 
 
 def test_a_moderator_makes_a_video_from_a_file_and_others_see_it_come(
@@ -155,14 +144,7 @@ def test_anybody_reads_searches_and_narrows_what_is_shown(open_page: OpenPage, p
     page.get_by_role("button", name="Clear the search").click()
     expect_cards(page, 3)
     with check("letters that are typed while the list is narrowed stay"):
-        page.evaluate("""() => {
-            const find = document.querySelector('#find');
-            find.value = 'new';
-            find.dispatchEvent(new Event('input'));
-            document.querySelector('[data-featured]').click();
-        }""")
-        expect_cards(page, 1)
-        expect(find).to_have_value("new")
+        type_while_narrowed(page, "new", "[data-featured]")
         assert titles(page) == ["The newer one"]
 
 

@@ -10,6 +10,7 @@ from pytest_check import check
 
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
+from tests.browser.cards import expect_cards, open_menu, titles, type_while_narrowed
 from tests.browser.conftest import ACCOUNT, PHONE, OpenPage, Recording
 from tests.browser.expecting import BROKEN, expect_fits, expect_texts, expect_visible, press
 from tests.browser.test_accessibility import axe_findings
@@ -25,20 +26,8 @@ def card(page: Page, title: str) -> Locator:
     return page.locator(".card", has=page.get_by_role("link", name=title, exact=True))
 
 
-def titles(page: Page) -> list[str]:
-    return page.locator(".card h2").all_inner_texts()
-
-
-def expect_cards(page: Page, count: int) -> None:
-    expect(page.locator(".card")).to_have_count(count)
-
-
 def pick(page: Page, title: str) -> None:
     page.get_by_role("checkbox", name=f"Select {title}").check()
-
-
-def open_menu(page: Page, title: str) -> None:
-    page.get_by_role("button", name=f"More for {title}").click()
 
 
 def ask_to_delete(page: Page, title: str) -> Locator:
@@ -125,14 +114,7 @@ def test_the_list_is_narrowed_and_the_address_keeps_it(open_page: OpenPage, back
     order, find = page.get_by_role("combobox", name="Order"), page.get_by_label("Search your videos")
     expect_cards(page, 3)
     with check("letters that are typed while the list is narrowed stay"):
-        page.evaluate("""() => {
-            const find = document.querySelector('#find');
-            find.value = 'round';
-            find.dispatchEvent(new Event('input'));
-            document.querySelector('[data-rail] a[href*=ready]').click();
-        }""")
-        expect_cards(page, 1)
-        expect(find).to_have_value("round")
+        type_while_narrowed(page, "round", "[data-rail] a[href*=ready]")
         page.go_back()
         expect_cards(page, 3)
         expect(find).to_have_value("")
