@@ -162,6 +162,7 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     if "cut" in odd.why:
         assert 60 < len(pictures) < 100
         assert recording.claimed_duration is None or recording.claimed_duration > recording.duration + 0.5
+        pictures.pop()  # B-frames before the last picture may be missing
         numbers = numbers[: len(pictures)]
     assert [number for _, number in pictures] == numbers
     steps = np.diff([time for time, _ in pictures])
@@ -181,7 +182,7 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     assert again.start == 0.0
     assert (again.width, again.height) == odd.size
     assert again.duration == pytest.approx(facts.duration, abs=0.05)
-    assert again.duration == pytest.approx(pictures[-1][0] + FRAME, abs=0.1)
+    assert again.duration == pytest.approx(pictures[-1][0] + FRAME, abs=0.2)
     assert recording.clock_start == pytest.approx(odd.begin, abs=0.1)
     breaks = [found.jump for found in recording.breaks]
     assert breaks == ([] if odd.jump == 0.0 else [None if odd.jump is None else pytest.approx(odd.jump, abs=1.5)])
