@@ -40,6 +40,7 @@ make_alignment(session)
 services.set_offsets(session, user, {"vod-2": 3.5}, "manual", None)
 default_storage.save("jobs/kept/evidence.jpg", ContentFile(b"a picture"))
 """
+ADDED = {"catalog.video": "recording"}  # columns that the last development version did not have
 TAKES_AWAY = (RemoveField, RenameField, DeleteModel, RenameModel)
 # Migrations that remove or rename, and the first release whose code no longer uses the former names.
 UNUSED_SINCE: dict[str, str] = {}
@@ -158,11 +159,14 @@ def test_no_migration_has_the_name_that_marks_development_versions() -> None:
 
 
 def rows_in(archive: Path) -> list[str]:
-    """Return the rows of a backup as sorted JSON, independent of the order of rows and columns."""
+    """Return the rows of a backup as sorted JSON, without new columns and independent of the order."""
     with tarfile.open(archive) as tar:
         file = tar.extractfile("rows.jsonl")
         assert file is not None
-        return sorted(json.dumps(json.loads(line), sort_keys=True) for line in file)
+        rows = [json.loads(line) for line in file]
+    for row in rows:
+        row.get("fields", {}).pop(ADDED.get(row.get("model"), ""), None)
+    return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 
 @pytest.mark.full

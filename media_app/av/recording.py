@@ -32,9 +32,11 @@ from media_app.av.container import (
     presentation_origin,
 )
 from media_app.av.timeline import MAX_GAP, Break, PlacedPacket, Unroller
+from vodplatform.base.processes.ranged import PREFIX
 
 LATE_START = 5.0  # seconds without any track at the beginning that are cut off; shorter ones are kept
 SCAN_SECONDS = 10.0  # maximum time to scan a file while a user waits
+RANGED_SECONDS = 2.0  # the same for a file that is read in parts from the bucket
 MAX_KEYFRAMES = 2000  # keyframes whose heads are read; of a longer file only every n-th
 HEAD_BYTES = 1024  # size of the head of a keyframe, which holds its parameter sets
 MAX_SETS = 64  # maximum different parameter sets that are decoded for the size of their picture
@@ -97,7 +99,8 @@ def inspect(
         if not reasons and not _needs_scan(container, video):
             return Recording(duration=duration)
         scan = PacketScan(container, streams_of(container))
-        stop = time.monotonic() + seconds
+        # A file in the bucket is inspected again once it is on this machine.
+        stop = time.monotonic() + (min(seconds, RANGED_SECONDS) if str(path).startswith(PREFIX) else seconds)
         for number, _ in enumerate(scan.packets()):
             if not number % 1000 and time.monotonic() > stop:
                 break

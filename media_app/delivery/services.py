@@ -60,8 +60,10 @@ def _copy(video: Video) -> Rendition | None:
     """Return the video's normalised copy, None if its file is played. Raise ``video_not_ready`` while it is made."""
     try:
         return normalized_copy(video)
-    except (CopyPending, JobFailed) as exc:
+    except CopyPending as exc:
         raise DomainError("video_not_ready") from exc
+    except JobFailed as exc:
+        raise DomainError("video_not_ready", f"No copy that can be played could be made: {exc}") from exc
 
 
 def _place(

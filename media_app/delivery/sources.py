@@ -352,8 +352,10 @@ def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
     """Return the normalised copy of a video. Raise ``video_not_ready`` while it is made."""
     try:
         row = normalized_copy(video)
-    except (CopyPending, JobFailed) as exc:
+    except CopyPending as exc:
         raise DomainError("video_not_ready", "A copy that can be played is being made. Ask again in a while.") from exc
+    except JobFailed as exc:
+        raise DomainError("video_not_ready", f"No copy that can be played could be made: {exc}") from exc
     assert row is not None
     _check_folder(video)
     key, content_type = row.key_of("video"), names.media_type(row.mime_type)

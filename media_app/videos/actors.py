@@ -23,6 +23,7 @@ from media_app.uploads.models import Upload
 from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.receiving import INGEST_KIND
 from media_app.videos.services import (
+    NORMALIZE_KIND,
     RENDER_KIND,
     columns_of,
     copy_name,
@@ -116,28 +117,31 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
     return {"duration": taken.facts["duration"], "sha256": digest, "left_out": left_out}
 
 
+# In the lane of imports: people wait for it, and renditions take long.
+@job_actor(NORMALIZE_KIND, queue="ingest", label="Playable copy", icon="film", hooks=VideoJobs())
+def normalize_video(context: JobContext) -> dict[str, Any]:
+    """Make the normalised copy of a file in a library folder, and save its facts."""
+    video = _video(context)
+    with context.scratch() as folder, map_storage_errors():
+        original = original_for_work(video, folder, checking(context))
+        _, facts = make_copy(context, video, original, folder)
+        with context.holding():
+            Video.objects.filter(pk=video.pk).update(**columns_of(facts), updated_at=Now())
+    return {"duration": facts["duration"]}
+
+
 @job_actor(RENDER_KIND, queue="render", label="Renditions", icon="library", pausable=True, hooks=VideoJobs())
 def make_renditions(context: JobContext) -> dict[str, Any]:
     """Make the renditions that the job's ``tasks`` name, but those that are there; each is shown once it is made."""
     video = _video(context)
     tasks = context.params["tasks"]
     with context.scratch() as folder, map_storage_errors():
-        if tasks == [{"do": RenditionKind.NORMALIZED.value}]:
-            return _normalize(context, video, folder)
         path = path_for_work(video, folder, checking(context), viewer=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
         left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
     if left_out and len(left_out) == len(tasks):
         raise JobFailed("vod_unreadable", left_out[0]["reason"])
     return {"left_out": left_out}
-
-
-def _normalize(context: JobContext, video: Video, folder: Path) -> dict[str, Any]:
-    """Make the normalised copy of a file in a library folder, and save its facts."""
-    _, facts = make_copy(context, video, original_for_work(video, folder, checking(context)), folder)
-    with context.holding():
-        Video.objects.filter(pk=video.pk).update(**columns_of(facts), updated_at=Now())
-    return {"left_out": []}
 
 
 def _video(context: JobContext) -> Video:

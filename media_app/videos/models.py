@@ -198,7 +198,7 @@ class Video(models.Model):
     height = models.PositiveIntegerField(default=0)
     codec = models.CharField(max_length=32, blank=True, default="")
     audio_tracks = models.JSONField(default=list)
-    recording = models.JSONField(default=dict, blank=True)
+    recording = models.JSONField(default=dict, db_default={}, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

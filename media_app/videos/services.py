@@ -23,7 +23,7 @@ from django.dispatch import Signal
 from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.context import JobFailed, WaitRequested
-from jobs_app.models import LIVE, Job, JobStatus, Priority
+from jobs_app.models import LIVE, Job, JobStatus
 from media_app.av.sniff import sniff
 from media_app.store import files as store
 from media_app.uploads import room
@@ -44,6 +44,7 @@ from vodplatform.base.records.transitions import transition
 from vodplatform.base.records.unreferenced import seen_again
 
 RENDER_KIND = "render"
+NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
 # Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
 # ``session_id`` and ``name``. Whoever shows it to others takes a :func:`create_placeholder`.
@@ -212,15 +213,13 @@ def request_copy(video: Video) -> Job:
     """
     with transaction.atomic():
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
-        tasks = [{"do": RenditionKind.NORMALIZED.value}]
-        last = Job.objects.filter(kind=RENDER_KIND, params__video_id=str(video.pk), params__tasks=tasks).first()
+        last = Job.objects.filter(kind=NORMALIZE_KIND, params__video_id=str(video.pk)).first()
         if last is not None and last.status == JobStatus.FAILED:
             error = last.error or {}
             raise JobFailed(error.get("type", "vod_unreadable"), error.get("message", "No copy can be made of it."))
         if last is not None and last.status in LIVE:
             return last
-        params = {"video_id": str(video.pk), "tasks": tasks}
-        return jobs.enqueue(RENDER_KIND, video.owner, params, priority=Priority.HIGH)
+        return jobs.enqueue(NORMALIZE_KIND, video.owner, {"video_id": str(video.pk)})
 
 
 def path_for_work(

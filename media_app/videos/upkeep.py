@@ -53,7 +53,8 @@ GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
 # Renditions that people or sessions ask for one by one: lost ones are made when somebody asks again.
 ON_DEMAND = (
-    RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW, RenditionKind.DUB,
+    RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
+    RenditionKind.DUB,
 )  # fmt: skip
 # What somebody gave cannot be made again.
 GIVEN = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)

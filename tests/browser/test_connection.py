@@ -41,7 +41,7 @@ def test_a_lost_network_video_or_socket_is_named_and_overcome(open_page: OpenPag
     # The page retries once, with a fresh address.
     wait_until(lambda: page.evaluate("true") and len(refused) > 1, 20, "the page's own second try")
     expect(note).to_contain_text("B cannot be played")
-    wait_until_standing(page)
+    expect(page.locator("[data-sync-word]")).to_have_text("one not shown")
     page.unroute(f"**{gone}*")
     note.get_by_role("button", name="Try again").click()
     expect(note).not_to_contain_text("cannot be played")

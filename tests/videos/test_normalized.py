@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from jobs_app import services as jobs
 from jobs_app.context import JobFailed
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
@@ -90,8 +89,8 @@ def test_an_uploaded_one_is_played_by_its_copy_and_given_back_as_it_came(
 
 def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: User, api: Api, tmp_path: Path) -> None:
     assert referenced.duration == pytest.approx(4.0, abs=0.1)
-    job = Job.objects.get(kind="render")
-    assert (job.params["tasks"], job.priority) == ([{"do": "normalized"}], 10)
+    job = Job.objects.get()
+    assert (job.kind, job.params) == ("normalize", {"video_id": str(referenced.pk)})
     with pytest.raises(CopyPending), readable([referenced], viewer=owner):
         pass
     with pytest.raises(DomainError) as info:
@@ -99,7 +98,7 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
     assert info.value.type.name == "video_not_ready"
     refused(api.get(f"/api/v1/media/optimized/{referenced.pk}"), 409, "video_not_ready")
     assert request_rendition(referenced, "normalized") == (None, job)
-    run_queue("render")
+    run_queue("ingest")
     video = again(referenced)
     assert (video.duration, notes_of(video)) == (pytest.approx(4.0, abs=0.1), BROKEN)
     assert path_for_work(video, tmp_path, viewer=owner).suffix == ".mp4"
@@ -115,21 +114,22 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
 
 def test_a_job_that_needs_the_copy_waits_and_keeps_what_it_has_saved(referenced: Video, owner: User) -> None:
     services.request_rendition(referenced, "proxy")
-    first, second = Job.objects.filter(kind="render").order_by("created_at")
-    jobs.pause(first)
-    Job.objects.filter(pk=second.pk).update(checkpoint={"kept": 1})
+    job = Job.objects.get(kind="render")
+    Job.objects.filter(pk=job.pk).update(checkpoint={"kept": 1})
     run_queue("render")
-    second.refresh_from_db()
-    assert (second.status, second.checkpoint) == (JobStatus.WAITING, {"kept": 1})
-    assert second.message == "Waiting for a copy that can be played"
+    job.refresh_from_db()
+    assert (job.status, job.checkpoint) == (JobStatus.WAITING, {"kept": 1})
+    assert job.message == "Waiting for a copy that can be played"
 
 
 def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_path: Path) -> None:
     Path(referenced.location).write_bytes(b"G" + bytes(5000))
-    run_queue("render")
+    run_queue("ingest")
     with pytest.raises(JobFailed, match="not a video file that can be read"):
         path_for_work(referenced, tmp_path, viewer=None)
-    assert Job.objects.filter(kind="render").count() == 1
+    with pytest.raises(DomainError, match="No copy that can be played could be made: This is not a video"):
+        played(referenced)
+    assert Job.objects.count() == 1
 
 
 def test_a_plain_one_has_none(owner: User, library: Library) -> None:

@@ -304,6 +304,7 @@ AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 # take jobs from, and hold how many of their jobs run at once over all workers.
 JOB_KINDS = [
     "media_app.videos.actors.ingest_video",
+    "media_app.videos.actors.normalize_video",
     "media_app.videos.actors.make_renditions",
     "sessions_app.comparison.actors.align_vods",
     "sessions_app.comparison.actors.detect_events",

@@ -142,7 +142,9 @@ export class Copies {
     if (!copy || this.#jobs.has(vod)) return;
     try {
       // 409: the program is still making the normalised copy.
-      const isPending = (await fetch(copy.stream_url, { method: "HEAD" })).status === 409;
+      const found = await fetch(copy.stream_url, { method: "HEAD" }).catch(() => null);
+      const isPending = found?.status === 409;
+      if (!found?.ok && !isPending) return; // it is gone, or the server cannot be reached: a copy does not help
       if (!isPending) this.#unplayable.add(vod);
       if (!isPending && copy.proxy_url) return void this.apply();
       if (!copy.mine) {
