@@ -212,4 +212,6 @@ def _encode(path: Path, target: Path, size: tuple[int, int] | None, program: Ffm
         options["tag:v"] = tag
     sounds = [Track(source.sound.track)] if source.sound else []
     options |= {"f": "mp4", "copyts": None, "movflags": "+faststart"}
-    program.make(target, source, [picture, *sounds], options, on_progress=report)
+    # An original of a stream format may start late; an intermediate file starts at 0.
+    reading = {"itsoffset": f"{float(-source.origin):.6f}"} if source.origin > 0 else {}
+    program.make(target, source, [picture, *sounds], options, on_progress=report, reading=reading)
