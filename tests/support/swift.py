@@ -82,8 +82,11 @@ def _start(stack: ExitStack, folder: Path, name: str, port: int, rest: str) -> N
 
 
 def _answers(port: int) -> bool:
+    """Return whether all four servers answer: storing an object takes each of them."""
     with suppress(Exception):
-        client_of(f"http://127.0.0.1:{port}", KEY_ID, SECRET).list_buckets()
+        client = client_of(f"http://127.0.0.1:{port}", KEY_ID, SECRET)
+        client.create_bucket(Bucket="ready")
+        client.put_object(Bucket="ready", Key="ready", Body=b"")
         return True
     return False
 
