@@ -41,7 +41,7 @@ MAX_KEYFRAMES = 2000  # keyframes whose heads are read; of a longer file only ev
 HEAD_BYTES = 1024  # size of the head of a keyframe, which holds its parameter sets
 MAX_SETS = 64  # maximum different parameter sets that are decoded for the size of their picture
 MISSING_SECONDS = 0.5  # minimum difference between the claimed and the real duration that is reported
-MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 262_144, 0.05  # unread end of a file up to which it counts as complete
+MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # unread end of a file up to which it counts as complete
 UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}  # mask, shift and types of sequence parameter sets
 
 
@@ -239,7 +239,8 @@ class PacketScan:
             return False
         others = len(self._container.streams) > len(self._streams)  # subtitles may end last
         is_indexed = "mov" in self._container.format.name
-        unread = self._container.size - self._position
+        # The index of an AVI stands behind its packets.
+        unread = 0 if "avi" in self._container.format.name else self._container.size - self._position
         return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
             unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size
         )

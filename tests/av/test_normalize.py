@@ -13,6 +13,8 @@ from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.normalize import normalize
 from media_app.av.probe import probe
 from media_app.av.recording import _vp9_size
+from media_app.av.source import Source
+from sessions_app.comparison.export.graph import _uncertainty
 from tests.av.statements import Statement, heard, lag, noise, shown, statement
 from tests.support.footage import FFMPEG, convert, cut_short
 
@@ -257,3 +259,31 @@ def test_a_codec_that_no_container_of_ours_carries_is_encoded(tmp_path: Path) ->
     facts = probe(made)
     assert (recording.reasons, facts.codec, facts.audio_tracks[0].codec) == (("container",), "h264", "aac")
     assert facts.duration == pytest.approx(2.0, abs=0.15)
+
+
+def test_what_follows_a_damaged_fragment_is_said_to_be_missing(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=8.0, video={"g": "25"})
+    flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
+    odd = convert(clip.path, tmp_path / "odd.mp4", *flags)
+    content = bytearray(odd.read_bytes())
+    place = content.index(b"moof", len(content) // 2)
+    content[place - 4 : place] = (2**31).to_bytes(4)
+    odd.write_bytes(content)
+    recording = probe(odd).recording
+    assert "cut" in recording.reasons
+    assert 3 < recording.duration < 6
+
+
+def test_the_default_picture_is_the_one_that_is_read(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=1.0)
+    small = convert(clip.path, tmp_path / "small.mp4", "-vf", "scale=64:48", "-an")
+    tracks = ("-i", str(clip.path), "-map", "0:v", "-map", "1:v", "-map", "1:a", "-c", "copy")
+    which = ("-disposition:v:0", "0", "-disposition:v:1", "default")
+    assert probe(convert(small, tmp_path / "both.mp4", *tracks, *which)).width == 224
+
+
+def test_an_export_allows_for_times_that_were_rounded(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=2.0, fps=30)
+    rounded = convert(convert(clip.path, tmp_path / "a.mkv", "-c", "copy"), tmp_path / "a.mp4", "-c", "copy")
+    assert _uncertainty(Source.open(clip.path)) == 0.0
+    assert _uncertainty(Source.open(rounded)) == pytest.approx(1e-3)

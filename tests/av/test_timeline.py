@@ -162,3 +162,15 @@ def test_a_packet_in_which_the_file_ends_is_left_out() -> None:
     last.is_corrupt = True
     found, _ = placed(packets)
     assert last.content not in {content for _, content in found[0]}
+
+
+def test_material_that_is_written_twice_is_shown_twice_with_its_sound() -> None:
+    """The sound steps back a little some seconds before the break, which alone is none."""
+    parts = [part(0, 10_000, 0), part(10_000, 5_000, 10_000), part(15_000, 5_000, 10_000), part(20_000, 5_000, 15_000)]
+    for one in parts[1]:
+        one.pts -= 26 * (one.stream is AUDIO)
+    found, breaks = placed([one for packets in parts for one in packets])
+    assert [one.at for one in breaks] == pytest.approx([15.0], abs=0.03)
+    assert all(time == content for time, content in found[0])
+    assert all(abs(time - content) <= 30 for time, content in found[1])
+    assert len(found[1]) >= 25_000 // SOUND - 3

@@ -224,12 +224,13 @@ def _uncertainty(source: Source) -> float:
         stamps = [packet.pts for packet, _ in zip(demux(container, video), range(ROUNDING_PACKETS), strict=False)]
     if not tick:
         return 0.0
-    if source.facts.is_vfr or (1 / fps / tick).denominator != 1:
-        return min(1e-3, float(tick)) / 2
+    half = min(1e-3, float(tick)) / 2 if source.facts.is_vfr or (1 / fps / tick).denominator != 1 else 0.0
+    if source.facts.is_vfr:
+        return half
     first = min((stamp for stamp in stamps if stamp is not None), default=0)
     places = [(stamp - first) * tick * fps for stamp in stamps if stamp is not None]
     off = max((abs(float(place - round(place)) / float(fps)) for place in places), default=0.0)
-    return 0.0 if off < EXACT_SECONDS else min(1e-3, 1 / (4 * float(fps)))
+    return half if off <= half + EXACT_SECONDS else min(1e-3, 1 / (4 * float(fps)))
 
 
 def _apart(arrangement: Arrangement, shown: Sequence[Any]) -> Any:
