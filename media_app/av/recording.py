@@ -203,7 +203,10 @@ class PacketScan:
             return
 
     def recording(self, reasons: Sequence[str], claimed: float) -> Recording:
-        """Return what the packets show. reasons: of the head. claimed: duration that the file claims, in seconds."""
+        """Return how the file was recorded.
+
+        reasons: the reasons that its head gives. claimed: the duration that it claims, in seconds.
+        """
         unroller, found = self._unroller, list(reasons)
         for reason, applies in (
             (CopyReason.BREAKS, bool(unroller.breaks)), (CopyReason.SIZES, len(self.sizes) > 1),

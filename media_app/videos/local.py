@@ -19,8 +19,8 @@ NORMALIZE_SECONDS = 24 * 3600.0  # maximum time of a normalisation; the user of 
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
     """Return the path from which a file is read, the file's own or a normalised copy in ``folder``.
 
-    The video is not saved; it holds how the file was recorded. A file that cannot be read is returned as it is, so that
-    its reader reports the error. Raises :class:`vodplatform.base.processes.process.ChildError`.
+    The video is not saved; its ``recording`` describes the file. For an unreadable file the path itself is returned, so
+    that its reader reports the error. Raises :class:`vodplatform.base.processes.process.ChildError`.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

@@ -26,7 +26,7 @@ SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
 SEEKABLE = frozenset({"mov", "matroska"})  # whose index tells where keyframes are; others are read from their beginning
 RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz, of which two are in nearly any ratio
 LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # of an export; by which its sound may be off at its end
-ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets of a file by which exact timestamps are told from rounded ones
+ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets to inspect; maximum error of exact timestamps
 NEAR_FRAME = 5e-4  # seconds
 CLOCK_LETTERS = 1 / 22  # of the height of the picture
 

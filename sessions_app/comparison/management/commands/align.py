@@ -93,7 +93,7 @@ class Command(BaseCommand):
             sys.exit(REFUSED_EXIT)
 
     def _align(self, paths: list[Path], folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the aligner's answer. folder: for normalised copies."""
+        """Return the aligner's answer. folder: temporary folder that receives normalised copies."""
         try:
             found = [readable_path(path, folder / str(index)) for index, path in enumerate(paths)]
         except ChildError as exc:
