@@ -43,6 +43,7 @@ MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
 MAX_PACKET = 2  # maximum seconds of a packet of sound; an MP4 counts a jump as the duration of the packet before it
+JOINT_SECONDS = 0.003  # minimum gap or overlap of two packets of sound that is no rounding
 COPY_SHARE = 0.25  # share of the progress that copying takes if encoding follows
 
 
@@ -130,25 +131,34 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 class _Sound:
     """Timestamps of the sound in the output. first: time of the first packet that is kept, in seconds.
 
-    Players put packets one behind the other and ignore small gaps and overlaps. A packet that mostly overlaps the one
-    before it is left out, and others follow without an overlap, so that the sound stays beside its picture.
+    Players put packets one behind the other and ignore small gaps and overlaps. Over several joints these would add up,
+    so a packet is left out as soon as the overlaps are longer than half of it.
     """
 
     def __init__(self, made: Stream, first: float) -> None:
         self._made = made
         self._first = first
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
-        self._end: int | None = None
+        self._last: int | None = None
+        self._end = float("-inf")
+        self._overlap = 0.0  # seconds of all joints so far; gaps count as negative
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
-        packet, stamp = placed.packet, round(placed.time / self._base)
-        seconds = (packet.duration or 0) * (packet.time_base or 0)
-        length = round(seconds / self._base) if seconds < MAX_PACKET else 0
-        if placed.time < self._first or (self._end is not None and stamp + length / 2 < self._end):
+        packet = placed.packet
+        seconds = float((packet.duration or 0) * (packet.time_base or 0))
+        length = seconds if seconds < MAX_PACKET else 0.0
+        overlap = self._end - placed.time
+        if placed.time < self._first:
             return
-        if self._end is not None and stamp - self._end < length / 2:
-            stamp = self._end
-        self._end = stamp + max(1, length)
+        if JOINT_SECONDS < abs(overlap) < MAX_PACKET:
+            if self._overlap + overlap > length / 2:
+                return  # the next packet then has a gap, which is counted
+            self._overlap += overlap
+        self._end = placed.time + length
+        stamp = round(placed.time / self._base)
+        if self._last is not None and stamp <= self._last:
+            stamp = self._last + 1
+        self._last = stamp
         packet.stream, packet.time_base, packet.pts, packet.dts = self._made, self._base, stamp, stamp
         yield packet
 

@@ -287,3 +287,11 @@ def test_an_export_allows_for_times_that_were_rounded(tmp_path: Path) -> None:
     rounded = convert(convert(clip.path, tmp_path / "a.mkv", "-c", "copy"), tmp_path / "a.mp4", "-c", "copy")
     assert _uncertainty(Source.open(clip.path)) == 0.0
     assert _uncertainty(Source.open(rounded)) == pytest.approx(1e-3)
+
+
+def test_rounded_times_do_not_move_the_sound(tmp_path: Path) -> None:
+    odd = single(tmp_path, "mkv", "-c", "copy", "-output_ts_offset", "7200", why={"late"})
+    made, _ = normalize(odd.path, tmp_path, ["late"], duration=7204.0)
+    for start in (1.0, 2.0, 2.7):
+        wanted = noise(1, 4 * 48_000)[0][round(start * 48_000) :][:24_000]
+        assert lag(heard(made), start, wanted) == pytest.approx(0, abs=0.002)
