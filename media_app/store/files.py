@@ -489,6 +489,9 @@ def _code(error: Any) -> str:
     return str(error.response["Error"]["Code"])
 
 
+_opening = threading.Lock()  # Django makes a storage at its first use, and two where two threads use it first.
+
+
 def _client() -> Any:
     """S3's client, for what the storage itself has no call for: parts, ranges, copies, and what tells faults apart.
 
@@ -496,7 +499,8 @@ def _client() -> Any:
     """
     if caller_gone.get() is not None:
         release_connection()
-    return default_storage.connection.meta.client  # type: ignore[attr-defined]
+    with _opening:
+        return default_storage.connection.meta.client  # type: ignore[attr-defined]
 
 
 def _bucket() -> str:

@@ -522,6 +522,8 @@ def test_a_browser_with_a_full_store_sends(clients: Clients, since: str) -> None
     clients.ask(full="a", **{"is": True})
     # It is said that it would not outlive the page.
     assert clients.do("a", "edit", "title", "Sent")["error"]["type"] == "not_kept"
+    kept = [detail["kept"] for detail in clients.events("a", "state") if detail["pending"]]
+    assert (kept[0], "no" in kept, "yes" in kept) == ("soon", True, False)
     answer = clients.check("a")
     assert answer["video"]["title"] == "Sent"
     assert not [detail for detail in clients.events("a", "state") if detail["error"]]

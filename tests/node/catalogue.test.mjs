@@ -57,7 +57,10 @@ test("views are told as people say them", () => {
   ]);
 });
 
-for (const [state, pending, words] of [
+for (const [state, pending, words, kept = "yes"] of [
+  ["offline", 3, "Storing in this browser", "soon"],
+  ["offline", 3, "3 changes would be lost if you closed this page", "no"],
+  ["sending", 1, "Syncing", "soon"],
   ["synced", 0, "Saved"],
   ["pending", 2, "Syncing"],
   ["sending", 1, "Syncing"],
@@ -66,8 +69,8 @@ for (const [state, pending, words] of [
   ["offline", 3, "3 changes wait for the network"],
   ["refused", 2, "2 changes could not be sent"],
 ]) {
-  test(`how far it has come is told in words: ${state}, ${pending}`, () =>
-    assert.equal(savedLine(state, pending).words, words));
+  test(`how far it has come is told in words: ${state}, ${pending}, stored: ${kept}`, () =>
+    assert.equal(savedLine(state, pending, kept).words, words));
 }
 
 test("who sees a video is told in words", () => {

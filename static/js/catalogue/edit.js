@@ -210,9 +210,9 @@ client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.de
 
 let announced = "";
 
-/** @param {{state: string, pending: number, error: any}} now */
-function drawLine({ state, pending, error }) {
-  const told = savedLine(state, pending);
+/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no", error: any}} now */
+function drawLine({ state, pending, kept, error }) {
+  const told = savedLine(state, pending, kept);
   line.className = `status line ${told.tone}`;
   line.dataset.state = state;
   setIcon(line, told.icon);
@@ -248,6 +248,10 @@ function flush() {
   for (const field of Object.values(fields)) field.flush();
 }
 window.addEventListener("pagehide", flush);
+window.addEventListener("beforeunload", (event) => {
+  flush();
+  if (client.pending && client.kept !== "yes") event.preventDefault();
+});
 document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());
 
 // What is no word of it: its file, who sees it

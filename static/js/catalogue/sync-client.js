@@ -31,9 +31,11 @@
 //   "change"   {values, fields: ["title", …], origin: "local"|"remote"}    shown values that are different now
 //   "conflict" {field, mine, theirs, shown}     somebody wrote a field that I wrote too, neither having seen the other;
 //              field "tags": mine, theirs are what each did to one tag: {tag, did: "added"|"removed"}
-//   "state"    {state, pending, error}          error: SyncError or null; error.sentence is for people,
-//              error.status, error.type as in the API ("offline" when the network is gone, "other_account" when
-//              somebody else has signed in meanwhile: what is unsent waits for its writer)
+//   "state"    {state, pending, kept, error}    kept: whether what is pending is in the store ("yes"), is being written
+//              there ("soon"), or was refused by it and lives as long as the page ("no");
+//              error: SyncError or null; error.sentence is for people, error.status, error.type as in the API
+//              ("offline" when the network is gone, "other_account" when somebody else has signed in meanwhile: what is
+//              unsent waits for its writer)
 //   "refused"  {operation, error}               the server refused this one for good; it was taken back
 //
 // A page that holds ws/videos/{id}/ calls client.retry() at each message; the client polls each 30 s besides.
@@ -124,6 +126,12 @@ export class SyncClient extends EventTarget {
 
   get pending() {
     return this.#outbox.waiting.length;
+  }
+
+  /** Whether what is pending is in the store. @returns {"yes"|"soon"|"no"} */
+  get kept() {
+    if (this.#outbox.isKept) return "yes";
+    return this.#outbox.isRefused ? "no" : "soon";
   }
 
   /** This replica's name in clocks. */
@@ -264,6 +272,7 @@ export class SyncClient extends EventTarget {
     try {
       await this.#outbox.keep();
     } finally {
+      this.#tell(this.state, this.error); // kept or not is part of it
       // What this browser cannot keep the server still can.
       this.#soon(0);
     }
@@ -325,7 +334,7 @@ export class SyncClient extends EventTarget {
     if (this.state === "closed") return;
     this.state = state;
     this.error = error;
-    this.#emit("state", { state, pending: this.pending, error });
+    this.#emit("state", { state, pending: this.pending, kept: this.kept, error });
   }
 
   /**

@@ -11,9 +11,14 @@ const changes = (count) => (count === 1 ? "1 change" : `${count} changes`);
 /**
  * @param {string} state of the SyncClient
  * @param {number} pending operations that the server has not confirmed
+ * @param {"yes"|"soon"|"no"} kept whether the browser has stored them
  * @returns {Line}
  */
-export function savedLine(state, pending) {
+export function savedLine(state, pending, kept) {
+  if (pending && kept === "no")
+    return { words: `${changes(pending)} would be lost if you closed this page`, icon: "alert", tone: "bad" };
+  if (pending && kept === "soon" && (state === "offline" || state === "refused"))
+    return { words: "Storing in this browser", icon: "run", tone: "run" };
   if (state === "offline")
     return {
       words: pending

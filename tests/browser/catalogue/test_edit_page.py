@@ -75,7 +75,10 @@ def wait_row(backstage: Backstage, video: str, **values: Any) -> dict[str, Any]:
         have = {**found, "operations": len(found["operations"])}
         return found if values.items() <= {name: have[name] for name in values}.items() else {}
 
-    return wait_until(row, 20, f"the row to have {values}")
+    try:
+        return wait_until(row, 20, f"the row to have {values}")
+    except AssertionError:
+        pytest.fail(f"{backstage.catalogue_row(video=video)} does not have {values}")
 
 
 def tags(page: Page) -> list[str]:

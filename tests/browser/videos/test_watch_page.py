@@ -693,6 +693,8 @@ def test_a_moderator_publishes_a_video_of_the_library_with_its_captions_and_choo
     assert "Zdaj" in page.request.get(track["url"]).text()
     assert page.request.get(f"/api/v1/library/{own}").ok
 
+    # Moderators can play it before all of its file has been looked at.
+    wait_until(lambda: page.request.get(f"/api/v1/videos/{made['id']}").json()["status"] == "ready", 30, "ready")
     page.goto(f"/watch/{made['id']}")
     wait_loaded(page)
     before = made["thumbnail_url"]

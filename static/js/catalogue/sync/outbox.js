@@ -23,6 +23,8 @@ export class Outbox {
   /** @type {Map<string, () => void>} what lets go of the lock of each replica that is held */ #locks = new Map();
   /** @type {Promise<unknown>} */ #writing = Promise.resolve();
   #isClosed = false;
+  /** @type {Set<Operation>} what of `own` stands in the store */ #kept = new Set();
+  /** Whether the store refused the last of `own`; it then lives as long as the page. */ isRefused = false;
 
   /**
    * @param {Store} store
@@ -50,6 +52,11 @@ export class Outbox {
   /** What waits, in the order in which it is sent. */
   get waiting() {
     return [...this.adopted, ...this.own];
+  }
+
+  /** Whether the store has all that waits: a page that ends now loses nothing. */
+  get isKept() {
+    return this.own.every((one) => this.#kept.has(one));
   }
 
   /** Let go of the locks once all is kept that was to be kept: who takes a replica then finds its last counter. */
@@ -96,6 +103,7 @@ export class Outbox {
     this.mustBeOpen();
     this.#replica = replica;
     this.own = kept?.log ?? [];
+    this.#kept = new Set(this.own);
     this.counter = Math.max(kept?.counter ?? 0, known(this.actor));
     return true;
   }
@@ -171,7 +179,10 @@ export class Outbox {
         if (!this.locks && !state.log.length) return undefined;
         return { ...state, counter: Math.max(state.counter, kept?.counter ?? 0) };
       });
+      this.#kept = new Set(state.log);
+      this.isRefused = false;
     } catch (error) {
+      this.isRefused = true;
       throw new SyncError("What you changed could not be kept in this browser.", { type: "not_kept", body: error });
     }
   }
