@@ -69,6 +69,14 @@ def nal_units(sample: bytes) -> Iterator[bytes]:
         at += length
 
 
+def unit_types(head: bytes) -> Iterator[int]:
+    """The types of the units in the head of a sample; the last unit may be longer than the head."""
+    at = 0
+    while at + LENGTH_BYTES < len(head) and (length := int.from_bytes(head[at : at + LENGTH_BYTES])):
+        yield head[at + LENGTH_BYTES] & 31
+        at += LENGTH_BYTES + length
+
+
 def _sets(record: bytes, at: int, count: int) -> tuple[tuple[bytes, ...], int]:
     found = []
     for _ in range(count):

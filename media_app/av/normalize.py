@@ -89,14 +89,14 @@ def normalize(
                 for _ in scan.packets():
                     pass
             recording = scan.recording(reasons, duration)
-            changes_size = CopyReason.SIZES in recording.reasons
-            if encodes_picture or encodes_sound or changes_size:
+            encodes_picture |= not {CopyReason.SIZES, CopyReason.ENTRIES}.isdisjoint(recording.reasons)
+            if encodes_picture or encodes_sound:
                 video = first_video(container).codec_context
                 sizes = scan.sizes or [(video.width, video.height)]
                 largest = max(sizes, key=lambda size: size[0] * size[1])
                 between, made = made, own / "encoded.mp4"
                 _encode(
-                    between, made, largest if encodes_picture or changes_size else None, program(),
+                    between, made, largest if encodes_picture else None, program(),
                     lambda share: report(COPY_SHARE + (1 - COPY_SHARE) * share),
                 )  # fmt: skip
         return made.rename(folder / f"normalized{made.suffix}"), recording

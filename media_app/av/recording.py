@@ -22,7 +22,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from media_app.av.avcc import nal_units
+from media_app.av.avcc import nal_units, unit_types
 from media_app.av.container import (
     MICROSECONDS,
     REBASED_FORMATS,
@@ -42,6 +42,7 @@ HEAD_BYTES = 1024  # size of the head of a keyframe, which holds its parameter s
 MAX_SETS = 64  # maximum different parameter sets that are decoded for the size of their picture
 MISSING_SECONDS = 0.5  # minimum difference between the claimed and the real duration that is reported
 MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # unread end of a file up to which it counts as complete
+SLICE, IDR_SLICE = 1, 5  # the first and the last type of the units of H.264 that hold pictures
 UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}  # mask, shift and types of sequence parameter sets
 
 
@@ -49,7 +50,8 @@ class CopyReason:
     """Reasons why a file needs a normalised copy.
 
     CONTAINER: browsers do not open it. INDEX: it has no index. LATE: its clock starts late. BREAKS: its clock breaks.
-    SIZES: its picture changes its size. CUT: its end is missing. TIMES: it has no presentation times.
+    SIZES: its picture changes its size. CUT: its end is missing. TIMES: it has no presentation times. ENTRIES: its
+    index leads to pictures that cannot be decoded alone, on which browsers fail.
     """
 
     CONTAINER = "container"
@@ -59,6 +61,7 @@ class CopyReason:
     SIZES = "sizes"
     CUT = "cut"
     TIMES = "times"
+    ENTRIES = "entries"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,13 @@ def inspect(
     """
     with open_media(path) as container:
         video = first_video(container)
+        heads = list(_keyframe_heads(container, video))
         reasons = [*_reasons_of_head(container, video)]
         if truncated:
             reasons.append(CopyReason.CUT)
-        if not reasons and not _needs_scan(container, video):
+        if any(_is_idr(head, video) is False for head in heads):
+            reasons.append(CopyReason.ENTRIES)
+        if not reasons and not _needs_scan(container, video, heads):
             return Recording(duration=duration)
         scan = PacketScan(container, streams_of(container))
         # A file in the bucket is inspected again once it is on this machine.
@@ -120,7 +126,7 @@ def _reasons_of_head(container: InputContainer, video: VideoStream) -> Iterator[
         yield CopyReason.LATE
 
 
-def _needs_scan(container: InputContainer, video: VideoStream) -> bool:
+def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[bytes]) -> bool:
     """Return whether only the packets show breaks, sizes and a missing end."""
     formats = container.format.name.split(",")
     if "ogg" in formats:
@@ -133,23 +139,38 @@ def _needs_scan(container: InputContainer, video: VideoStream) -> bool:
     base = video.time_base or Fraction(1, 1000)
     if any((later - earlier) * base > MAX_GAP for earlier, later in pairwise(stamps)):
         return True
-    return _has_other_sets(container, video)
+    record = bytes(video.codec_context.extradata or b"")
+    return any(one not in record for head in heads for one in _parameter_sets(head, video))
 
 
-def _has_other_sets(container: InputContainer, video: VideoStream) -> bool:
-    """Return whether a keyframe of an MP4 has parameter sets that its header does not list."""
+def _keyframe_heads(container: InputContainer, video: VideoStream) -> Iterator[bytes]:
+    """Yield the heads of the keyframes of an MP4 on this machine, in H.264 or HEVC; nothing for other files."""
     kind = UNIT_TYPES.get(video.codec_context.codec.canonical_name)
     record = bytes(video.codec_context.extradata or b"")
     name = container.name.removeprefix("file:")
     if kind is None or not record.startswith(b"\1") or "mov" not in container.format.name or not Path(name).is_file():
-        return False
+        return
     places = [entry.pos for entry in video.index_entries if entry.is_keyframe]
     with open(name, "rb", buffering=0) as file:
         for place in places[:: max(1, len(places) // MAX_KEYFRAMES)]:
             file.seek(place)
-            if any(one not in record for one in _parameter_sets(file.read(HEAD_BYTES), video)):
-                return True
-    return False
+            yield file.read(HEAD_BYTES)
+
+
+def _is_idr(head: bytes, video: VideoStream) -> bool | None:
+    """Return whether a keyframe of H.264 is an IDR picture, None if its head does not say and for other codecs.
+
+    A recovery point (open groups, intra refresh) is marked as a keyframe as well. Chromium fails to decode behind one
+    to which it seeks, or shows an incomplete picture.
+    """
+    context = video.codec_context
+    if context.codec.canonical_name != "h264":
+        return None
+    if bytes(context.extradata or b"").startswith(b"\1"):
+        types = unit_types(head)
+    else:
+        types = (part[0] & 31 for part in head.split(b"\0\0\1")[1:] if part)
+    return next((one == IDR_SLICE for one in types if SLICE <= one <= IDR_SLICE), None)
 
 
 def _parameter_sets(head: bytes, video: VideoStream) -> list[bytes]:
@@ -179,6 +200,7 @@ class PacketScan:
         self._sizes = _PictureSizes(streams[0])
         # Other formats than streams count their duration from the beginning of their clock.
         self._cut_off = 0.0 if is_stream else max(0.0, origin)
+        self._has_bad_entries = False
         self._is_complete = False
         self._position = 0
 
@@ -192,9 +214,15 @@ class PacketScan:
         for placed in self._unroller.place(self._demuxed()):
             if placed.packet.stream is self._streams[0]:
                 self._sizes.add(placed.packet)
+                self._check_entry(placed.packet)
             self._position = max(self._position, placed.packet.pos or 0)
             yield placed
         self._is_complete = True
+
+    def _check_entry(self, packet: Packet[Any]) -> None:
+        video = self._streams[0]
+        if packet.is_keyframe and not self._has_bad_entries and isinstance(video, VideoStream):
+            self._has_bad_entries = _is_idr(bytes(memoryview(packet)[:HEAD_BYTES]), video) is False
 
     def _demuxed(self) -> Iterator[Packet[Any]]:
         try:
@@ -210,7 +238,7 @@ class PacketScan:
         unroller, found = self._unroller, list(reasons)
         for reason, applies in (
             (CopyReason.BREAKS, bool(unroller.breaks)), (CopyReason.SIZES, len(self.sizes) > 1),
-            (CopyReason.CUT, unroller.is_cut or self._misses_end(claimed)),
+            (CopyReason.CUT, unroller.is_cut or self._misses_end(claimed)), (CopyReason.ENTRIES, self._has_bad_entries),
         ):  # fmt: skip
             if applies and reason not in found:
                 found.append(reason)

@@ -73,6 +73,11 @@ def single(folder: Path, suffix: str, *options: str, why: set[str], **more: obje
     return Odd(convert(clip.path, folder / f"odd.{suffix}", *options), [clip], why, **more)  # type: ignore[arg-type]
 
 
+def without_idr(folder: Path, suffix: str, parameters: str, *, why: set[str]) -> Odd:
+    encoder = ("-c:v", "libx264", "-x264-params", f"{parameters}:scenecut=0", "-c:a", "copy")
+    return single(folder, suffix, *encoder, why=why)
+
+
 def amid_a_fragment(folder: Path) -> Odd:
     flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
     odd = single(folder, "mp4", *flags, why={"cut"})
@@ -134,6 +139,9 @@ MAKERS: dict[str, Callable[[Path], Odd]] = {
     "AC-3 sound": lambda f: single(f, "ts", "-c:v", "copy", "-c:a", "ac3", why={"container"}),
     "AVI": lambda f: single(f, "avi", "-c:v", "libx264", "-bf", "0", "-c:a", "mp3", why={"container"}),
     "AVI with B-frames": lambda f: single(f, "avi", "-c", "copy", why={"container", "times"}),
+    "open groups": lambda f: without_idr(f, "mp4", "open-gop=1:keyint=12:bframes=2", why={"entries"}),
+    "open groups in a stream": lambda f: without_idr(f, "ts", "open-gop=1:keyint=12", why={"container", "entries"}),
+    "intra refresh": lambda f: without_idr(f, "mkv", "intra-refresh=1:keyint=12:bframes=0", why={"entries"}),
     "amid a fragment": amid_a_fragment,
     "H.264 of two sizes": sized,
     "H.264 of two sizes in Matroska": lambda f: sized(f, "mkv"),

@@ -30,7 +30,7 @@ Tell = Callable[[float, str], None]  # percent, and what is being done
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent
 BREAK_SECONDS = 1.0  # that a file may say it is longer than its packets
 ROUNDED_SECONDS = 0.03  # maximum difference of a segment's length if the sound is copied
-NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES})
+NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
 
 
 @dataclass
