@@ -103,7 +103,8 @@ def inspect(
         if any(_is_idr(head, video) is False for head in heads):
             reasons.append(CopyReason.ENTRIES)
         if not reasons and not _needs_scan(container, video, heads):
-            return Recording(duration=duration)
+            picture_end, *sound_ends = map(_end_by_index, streams_of(container))
+            return Recording(duration=duration, picture_end=picture_end, sound_end=max(sound_ends, default=None))
         scan = PacketScan(container, streams_of(container))
         # A file in the bucket is inspected again once it is on this machine.
         stop = time.monotonic() + (min(seconds, RANGED_SECONDS) if str(path).startswith(PREFIX) else seconds)
@@ -124,6 +125,13 @@ def _reasons_of_head(container: InputContainer, video: VideoStream) -> Iterator[
         yield CopyReason.INDEX
     if not is_stream and late_start(container) > LATE_START:
         yield CopyReason.LATE
+
+
+def _end_by_index(stream: Stream) -> float:
+    """Return the end of a track in seconds as its container states it, 0 if it does not."""
+    if stream.duration is None or stream.time_base is None:
+        return 0.0
+    return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
 
 
 def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[bytes]) -> bool:
@@ -245,7 +253,9 @@ class PacketScan:
         ends = [unroller.end_of(stream) for stream in self._streams]
         sound_end = max(ends[1:], default=None)
         if not found:
-            return Recording(duration=claimed, picture_end=ends[0], sound_end=sound_end)
+            return Recording(
+                duration=claimed, picture_end=ends[0], sound_end=sound_end, is_complete=self._is_complete
+            )  # fmt: skip
         is_short = CopyReason.CUT in found and self._is_complete and not unroller.breaks
         start = (self._container.start_time or 0) / MICROSECONDS
         return Recording(

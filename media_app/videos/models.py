@@ -160,8 +160,8 @@ class Video(models.Model):
     search_text: all its words as :func:`media_app.videos.search.search_text` puts them; whoever writes words by an
     UPDATE writes it too. view_count: of whole minutes.
     reviewed_at: when a moderator first looked at it. recording: how the file was recorded
-    (:class:`media_app.av.recording.Recording`), where that makes a normalised copy necessary; everything is read from
-    the copy then, and the facts are the copy's.
+    (:class:`media_app.av.recording.Recording`), if a note is made of it or if it has reasons for a normalised copy.
+    Everything is then read from the copy, and the facts are the copy's.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -22,17 +22,31 @@ def notes_of(video: Video) -> list[str]:
         notes.append(f"Its end is missing: {clock(recording['duration'])} of {clock(promised)} are there.")
     elif "cut" in recording.get("reasons", ()):
         notes.append("It breaks off at its end. All that is whole is shown.")
-    picture, sound = recording.get("picture_end", 0.0), recording.get("sound_end")
-    if sound is not None and picture < sound - OUTLASTS:
-        notes.append(f"Its picture ends at {clock(picture)}, its sound goes on.")
-    elif sound is not None and sound < picture - OUTLASTS:
-        notes.append(f"Its sound ends at {clock(sound)}, its picture goes on.")
+    if outlasting := _outlasting(recording):
+        picture, sound = recording["picture_end"], recording["sound_end"]
+        ended = (
+            f"Its picture ends at {clock(picture)}" if outlasting == "sound" else f"Its sound ends at {clock(sound)}"
+        )
+        notes.append(f"{ended}, its {outlasting} goes on.")
     if begin := recording.get("clock_start"):
         notes.append(f"Its own clock begins at {clock(begin)}; here it begins at 0:00.")
     if len(sizes := recording.get("sizes", ())) > 1:
         width, height = max(sizes, key=lambda size: size[0] * size[1])
         notes.append(f"Its picture changes its size. It is shown at {width}×{height} throughout.")
     return notes
+
+
+def is_notable(recording: dict[str, Any]) -> bool:
+    """Return whether a video keeps what the probe says of its recording: it needs a copy, or a note is made of it."""
+    return bool(recording.get("reasons") or _outlasting(recording))
+
+
+def _outlasting(recording: dict[str, Any]) -> str:
+    """Return the track that ends noticeably later than the other, or an empty string."""
+    picture, sound = recording.get("picture_end"), recording.get("sound_end")
+    if not picture or not sound or not recording.get("is_complete", True) or abs(sound - picture) <= OUTLASTS:
+        return ""
+    return "sound" if sound > picture else "picture"
 
 
 def _break(found: dict[str, Any]) -> str:

@@ -33,6 +33,7 @@ from media_app.uploads.models import Upload
 from media_app.uploads.purposes import registry as purposes
 from media_app.videos import budget, library_roots
 from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.recordings import is_notable
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 from vodplatform.base.logs import event
@@ -479,5 +480,5 @@ def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
         "height": facts["height"],
         "codec": facts["codec"][:32],
         "audio_tracks": facts["audio_tracks"],
-        "recording": recording if (recording := facts.get("recording") or {}).get("reasons") else {},
+        "recording": recording if is_notable(recording := facts.get("recording") or {}) else {},
     }

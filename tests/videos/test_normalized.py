@@ -9,6 +9,7 @@ import pytest
 from jobs_app.context import JobFailed
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
+from media_app.av.probe import probe
 from media_app.delivery.addresses import stream_url
 from media_app.delivery.sources import OpenFile, Pending, Request, find_stream
 from media_app.store import files as store
@@ -18,6 +19,7 @@ from media_app.videos.models import RenditionKind, Video
 from media_app.videos.reading import readable
 from media_app.videos.recordings import notes_of
 from media_app.videos.services import CopyPending, path_for_work, reference_videos, request_rendition
+from tests.av.statements import statement
 from tests.conftest import Library
 from tests.support.api import Api, refused
 from tests.support.clips import render_clip
@@ -174,6 +176,7 @@ def recording(**more: Any) -> Video:
         ({"reasons": [], "picture_end": 1.5}, ["Its picture ends at 0:02, its sound goes on."]),
         ({"reasons": [], "sound_end": 30.0}, ["Its sound ends at 0:30, its picture goes on."]),
         ({"reasons": [], "sound_end": None}, []),
+        ({"reasons": [], "sound_end": 30.0, "is_complete": False}, []),
         (
             {"reasons": [], "breaks": [{"at": 20.0, "jump": 3600.0, "track": "audio"}]},
             ["Its sound was interrupted at 0:20. By its clock 1:00:00 are missing; they are left out."],
@@ -186,6 +189,13 @@ def recording(**more: Any) -> Video:
 )  # fmt: skip
 def test_what_people_are_told(found: dict[str, Any], sentences: list[str]) -> None:
     assert notes_of(recording(**found)) == sentences
+
+
+def test_a_track_that_ends_early_is_kept_of_a_file_that_needs_no_copy(tmp_path: Path) -> None:
+    clip = statement(tmp_path, 1, seconds=4.0)
+    silent = convert(clip.path, tmp_path / "odd.mp4", "-c:v", "copy", "-af", "atrim=0:2")
+    columns, plain = (services.columns_of(probe(path).as_json()) for path in (silent, clip.path))
+    assert (notes_of(Video(**columns)), plain["recording"]) == (["Its sound ends at 0:02, its picture goes on."], {})
 
 
 def test_of_many_breaks_the_first_are_told() -> None:
