@@ -288,11 +288,13 @@ class PacketScan:
 
 
 def streams_of(container: InputContainer) -> list[Stream]:
-    """Return the picture that players show, and behind it all sounds that can be decoded."""
-    return [
-        first_video(container),
-        *(one for one in container.streams.audio if one.codec_context is not None and one.codec_context.is_decoder),
-    ]
+    """Return the picture that players show, and behind it the sounds of its program that can be decoded."""
+    picture = first_video(container)
+    sounds = [one for one in container.streams.audio if one.codec_context is not None and one.codec_context.is_decoder]
+    if "mpegts" in container.format.name and len(container.streams.video) > 1:
+        own = container.streams.best("audio", picture)
+        sounds = [one for one in sounds if one is own]
+    return [picture, *sounds]
 
 
 class _PictureSizes:

@@ -73,6 +73,15 @@ def single(folder: Path, suffix: str, *options: str, why: set[str], **more: obje
     return Odd(convert(clip.path, folder / f"odd.{suffix}", *options), [clip], why, **more)  # type: ignore[arg-type]
 
 
+def two_programs(folder: Path) -> Odd:
+    clips = two(folder, seconds=4.0)
+    inputs = [part for clip in clips for part in ("-i", str(clip.path))]
+    maps = [part for track in ("0:v", "1:v", "1:a", "0:a") for part in ("-map", track)]
+    programs = ("-program", "st=0:st=3", "-program", "st=1:st=2")
+    whole = convert(None, folder / "odd.ts", *inputs, *maps, *programs, "-c", "copy")
+    return Odd(whole, clips[:1], {"container"})
+
+
 def without_idr(folder: Path, suffix: str, parameters: str, *, why: set[str]) -> Odd:
     encoder = ("-c:v", "libx264", "-x264-params", f"{parameters}:scenecut=0", "-c:a", "copy")
     return single(folder, suffix, *encoder, why=why)
@@ -136,6 +145,7 @@ MAKERS: dict[str, Callable[[Path], Odd]] = {
         f, "webm", *VP8, "-f", "webm", "-live", "1", why={"index"}, container="webm"
     ),
     "a transport stream": lambda f: single(f, "ts", "-c", "copy", why={"container"}),
+    "two programs": two_programs,
     "AC-3 sound": lambda f: single(f, "ts", "-c:v", "copy", "-c:a", "ac3", why={"container"}),
     "AVI": lambda f: single(f, "avi", "-c:v", "libx264", "-bf", "0", "-c:a", "mp3", why={"container"}),
     "AVI with B-frames": lambda f: single(f, "avi", "-c", "copy", why={"container", "times"}),
