@@ -1,5 +1,7 @@
 """What deploy/ tells containers fits the program: queues, variables, and what the image holds."""
 
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -66,6 +68,25 @@ def test_every_variable_is_one_of_the_program() -> None:
     named |= {one["name"] for container in containers() for one in container.get("env", [])}
     named |= set(re.findall(r"^(?:ENV)? +([A-Z_]+)=", (DEPLOY / "Containerfile").read_text(), re.MULTILINE)) - {"PATH"}
     assert named - OF_OTHERS - {"POD_IP", "PYTHONPATH", "PYTHONUNBUFFERED"} <= set(BY_NAME)
+
+
+def test_an_operators_command_has_no_secret_in_its_command_line(tmp_path: Path) -> None:
+    variables = {"SECRET_KEY": "hush $HOME 'x' = y", "DATABASE_URL": "postgres://u:p%40ss@db/name"}
+    (tmp_path / "variables").write_text("# note\n" + "".join(f"{name}={value}\n" for name, value in variables.items()))
+    for name in ("setpriv", "env"):  # in place of both, a program that shows what it was started with
+        (tmp_path / name).write_text(
+            f"#!{sys.executable}\nimport json, os, sys\nprint(json.dumps([sys.argv, dict(os.environ)]))\n"
+        )
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "vod").write_text((DEPLOY / "vod").read_text().replace("/opt/vodplatform", str(tmp_path)))
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "VOD_ENVIRONMENT": str(tmp_path / "variables")}
+    done = subprocess.run(
+        ["bash", tmp_path / "vod", "create_account", "anna"], env=environment, capture_output=True, text=True, check=True
+    )
+    words, given = json.loads(done.stdout)
+    assert words[-4:] == [".venv/bin/python", "manage.py", "create_account", "anna"]
+    assert given.items() >= variables.items()
+    assert not [value for value in variables.values() if value in " ".join(words)]
 
 
 @pytest.mark.full

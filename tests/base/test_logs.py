@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import call_command
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from uvicorn.config import LOGGING_CONFIG
 
 from jobs_app.context import JobContext
@@ -174,6 +174,15 @@ class TestSecrets:
         for name, secret in secrets.items():
             assert secret not in lines.getvalue(), name
 
+    def test_a_link_is_in_no_line_of_a_refused_form(self, lines: Lines) -> None:
+        logging.getLogger().setLevel(logging.DEBUG)
+        token = "wXyZ0123456789abcdefghijklmnopqrstuvwxyz"
+        client = Client(enforce_csrf_checks=True)
+        for path in ("/r/", "/login/new-password/MQ/", "/signup/confirm/"):
+            assert client.post(path + token).status_code in (403, 405)
+        assert lines.of("request")
+        assert token not in lines.getvalue()
+
     @pytest.mark.django_db(transaction=True)
     async def test_a_sockets_ticket_is_in_no_line(self, lines: Lines) -> None:
         logging.getLogger().setLevel(logging.DEBUG)
@@ -195,6 +204,12 @@ class TestSecrets:
         ("postgres://u:p%40ss@db/name", "p%40ss"),
         ("Cookie: sessionid=abc123def; theme=dark", "abc123def"),
         ("username=a&password=hunter2&next=/", "hunter2"),
+        ("link-4f1c=eyAbC-1:x; theme=dark", "eyAbC-1"),
+        ("https://b.s3.test/a.mp4?X-Amz-Credential=K&X-Amz-Signature=5f3abc", "5f3abc"),
+        ("/x.m3u8?grant=ab.cd-e", "ab.cd-e"),
+        ("Forbidden: /r/wXyZ0123456789abcdefgh", "wXyZ0123456789"),
+        ("/signup/confirm/wXyZ0123456789abcdefgh?a", "wXyZ0123456789"),
+        ("/login/new-password/MQ/set-0123456789abcdefgh", "0123456789abcdefgh"),
     ])  # fmt: skip
     def test_one_that_slips_into_a_message_is_cut_out(self, lines: Lines, text: str, secret: str) -> None:
         logging.getLogger("anybody").warning("failed: %s", text, extra={"data": {"again": text, "list": [text]}})

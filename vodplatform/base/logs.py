@@ -57,13 +57,16 @@ SECRETS = re.compile(
     r"(?P<token>\bvod_)[A-Za-z0-9_-]{20,}"
     r"|(?P<jwt>(?<![A-Za-z0-9_-])eyJ)[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
     r"|(?P<scheme>\b(?:token|bearer|basic) +)[A-Za-z0-9._~+/=-]{16,}"
-    r"|(?P<field>\b(?:sig|ticket|password|sessionid|csrftoken|csrfmiddlewaretoken)=)[^&;\s\"'\\]+"
+    r"|(?P<field>\b(?:sig|signature|security-token|grant|ticket|password|sessionid|link-[\w-]{1,64}|csrftoken"
+    r"|csrfmiddlewaretoken)=)[^&;\s\"'\\]+"
     r"|(?P<address>/media/(?:hls|renditions)/)[0-9a-f]{1,12}\.[A-Za-z0-9_=-]+"
+    # Links whose address is the permission: Django names the path of each request that it refuses.
+    r"|(?P<link>/(?:r|signup/confirm|login/new-password/[^/\s]{1,200})/)[A-Za-z0-9_-]{20,}"
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,
 )
 # One of these is in every text that the expression would change; most lines have none, and looking costs 40 times less.
-HINTS = ("=", "://", "/media/", "vod_", "eyj", "token ", "bearer ", "basic ")
+HINTS = ("=", "://", "/media/", "/r/", "/signup/", "/login/", "vod_", "eyj", "token ", "bearer ", "basic ")
 
 
 def without_secrets(text: str) -> str:
