@@ -10,13 +10,13 @@ from django.db.models import QuerySet
 from django.forms.widgets import Script
 from django.http import HttpRequest
 from django.utils.html import format_html
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from jobs_app import services
 from jobs_app.kinds import Subject, label_of, registry, subjects_of
 from jobs_app.models import Job, JobEvent, LaneLimit
-from vodplatform.base.admin import AuditedModelAdmin
+from vodplatform.base.admin import AuditedModelAdmin, ModelAdmin
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
 

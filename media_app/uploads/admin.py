@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from media_app.uploads import room, services
 from media_app.uploads.models import Upload
+from vodplatform.base.admin import ModelAdmin
 from vodplatform.base.errors import DomainError
 from vodplatform.base.records import audit
 

@@ -5,13 +5,13 @@ from typing import Any, cast
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.decorators import display
 
 from media_app.uploads.room import format_bytes
 from media_app.videos import services
 from media_app.videos.models import Video, VideoQuerySet
 from vodplatform.accounts.models import User
+from vodplatform.base.admin import ModelAdmin
 from vodplatform.base.text import clock
 
 

@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib.admin.filters import EmptyFieldListFilter
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 
 from sessions_app.comparison import services
 from sessions_app.comparison.models import (
@@ -21,7 +21,7 @@ from sessions_app.comparison.models import (
     ShareLink,
 )
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
+from vodplatform.base.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
 from vodplatform.base.records.columns import column_names
 
 # Columns that tell staff nothing; all others are shown, including columns added later.

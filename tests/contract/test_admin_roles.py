@@ -28,6 +28,7 @@ from tests.support import factories
 from tests.support.catalogue import make_catalogue_video
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
+from vodplatform.base.admin import ModelAdmin
 from vodplatform.base.models import AuditEntry, RunningProcess
 from vodplatform.base.records import audit
 
@@ -172,6 +173,36 @@ def test_what_each_role_sees_and_does(name: str, owner: User, other: User, moder
                 assert list(rows.values()) == before
                 for answer in (response, clients[user].get(url)) if user in (None, other) else ():
                     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/admin/login/")
+
+
+COSTLY = "(a%2B)%2B$"
+# What the address of a list may ask, and its status: 302 leads to the list without it.
+QUERIES = {
+    f"pk__regex={COSTLY}": 400, f"pk__iregex={COSTLY}": 400, "pk__regex=(": 400, "pk__icontains=a": 400,
+    "pk__exact__x": 400, "pk__isnull=0": 200, "none__regex=a": 302, "p=9" * 700: 200, "p=999999999": 200,
+    "o=1.-x.99": 200, "_to_field=password": 400, "pk__in=" + "9," * 4000: 400, "q=%22": 200, "q=" + "a+" * 2000: 200,
+    "q=" + "a" * 3000: 200, "q=" + "a" * 5000: 400,
+    "created_at__year=9999": 200, "created_at__gte=x": 302, "owner__username__regex=a": 400,
+}  # fmt: skip
+
+
+def test_every_list_bounds_what_its_address_asks() -> None:
+    for found in admin.site._registry.values():
+        with check(str(found)):
+            assert isinstance(found, ModelAdmin)
+
+
+def test_the_address_of_a_list_asks_little(owner: User, admin_person: User) -> None:
+    client = browser(admin_person)
+    factories.make_video(owner)
+    for query, status in QUERIES.items():
+        with check(query[:40]):
+            assert client.get(f"/admin/catalog/video/?{query}").status_code == status
+    page = client.get("/admin/catalog/video/?q=" + "+".join("abcdefghijkl")).content.decode()
+    assert "The search was shortened to “a b c d e f g h i j”." in page
+    for query in ("at__year=9999", "at__year=99999", "at__year=1&at__month=13"):
+        with check(query):
+            assert client.get(f"/admin/base/auditentry/?{query}").status_code in (302, 400)
 
 
 # What is there whichever models there are.

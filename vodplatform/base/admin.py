@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Model, QuerySet
+from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
+from django.utils.text import smart_split
+from unfold.admin import ModelAdmin as UnfoldModelAdmin  # noqa: TID251
 from unfold.decorators import display
 
 from vodplatform.base.errors import DomainError
@@ -16,6 +19,45 @@ from vodplatform.base.models import AuditEntry, RunningProcess
 from vodplatform.base.records import audit, running
 
 MAX_REFUSALS = 10  # that are told of one action
+# What the address of a list may ask of a field: what the lists' own filters and date hierarchies need.
+LOOKUPS = frozenset({"exact", "isnull", "in", "gt", "gte", "lt", "lte", "date", "year", "month", "day"})
+MAX_SEARCH_LETTERS, MAX_SEARCH_WORDS = 200, 10
+
+
+class ModelAdmin(UnfoldModelAdmin):
+    """The base of every ModelAdmin: bounds what the address of a list can make the database do.
+
+    SQLite runs regular expressions in this process, which a pattern such as ``(a+)+$`` stops for minutes.
+    """
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return _asks_little(self.model, lookup) and super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for the first words alone, and say so where there are more."""
+        words = list(smart_split(search_term[:MAX_SEARCH_LETTERS]))
+        if len(search_term) > MAX_SEARCH_LETTERS or len(words) > MAX_SEARCH_WORDS:
+            words = words[:MAX_SEARCH_WORDS]
+            search_term = " ".join(words)
+            self.message_user(request, f"The search was shortened to “{search_term}”.", messages.WARNING)
+        return super().get_search_results(request, queryset, search_term)
+
+
+def _asks_little(model: type[Model], lookup: str) -> bool:
+    """Whether what follows the fields in ``lookup`` is in :data:`LOOKUPS`."""
+    parts = lookup.split(LOOKUP_SEP)
+    for index, part in enumerate(parts):
+        try:
+            field = model._meta.pk if part == "pk" else model._meta.get_field(part)
+        except FieldDoesNotExist:
+            # A name that no field has is a filter of its own, or is refused by Django.
+            return index == 0 or LOOKUPS.issuperset(parts[index:])
+        if field is None or not field.is_relation or field.related_model is None:
+            return LOOKUPS.issuperset(parts[index + 1 :])
+        model = field.related_model  # type: ignore[assignment]
+    return True
 
 
 class AuditedModelAdmin(ModelAdmin):

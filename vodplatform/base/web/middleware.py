@@ -22,6 +22,8 @@ ADMIN_POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 KEEPS_SLASH = ("/admin/", "/static/")
+# Each condition in the address of an admin's list becomes one of the database's, which takes a limited number.
+MAX_ADMIN_QUERY_BYTES = 4096
 
 
 def without_trailing_slash(path: str) -> str:
@@ -89,6 +91,8 @@ class RequestContextMiddleware:
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
             # Django refuses to read them, and each page reads some, the one that tells of a fault too.
             return error_response("bad_request", "The address has too many parameters.")
+        if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
+            return error_response("bad_request", "The address is too long.")
         if (request.content_params or {}).get("charset", "utf-8").lower().replace("utf8", "utf-8") != "utf-8":
             return error_response("bad_request", "The body must be UTF-8.")
         return None
