@@ -80,10 +80,8 @@ def test_an_operators_command_has_no_secret_in_its_command_line(tmp_path: Path) 
         (tmp_path / name).chmod(0o755)
     (tmp_path / "vod").write_text((DEPLOY / "vod").read_text().replace("/opt/vodplatform", str(tmp_path)))
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "VOD_ENVIRONMENT": str(tmp_path / "variables")}
-    done = subprocess.run(
-        ["bash", tmp_path / "vod", "create_account", "anna"], env=environment, capture_output=True, text=True, check=True
-    )
-    words, given = json.loads(done.stdout)
+    command = ["bash", tmp_path / "vod", "create_account", "anna"]
+    words, given = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
     assert words[-4:] == [".venv/bin/python", "manage.py", "create_account", "anna"]
     assert given.items() >= variables.items()
     assert not [value for value in variables.values() if value in " ".join(words)]

@@ -28,7 +28,7 @@ from vodplatform.base.web.server import Server
 
 pytestmark = pytest.mark.django_db
 LONGEST_SECONDS = 2.0 * PATIENCE
-PARTS = {"database", "storage", "queue", "realtime"}
+PARTS = {"database", "storage", "disk", "queue", "realtime"}
 
 
 @pytest.fixture(autouse=True)
@@ -85,6 +85,30 @@ def test_live_asks_nothing(anonymous: Api, django_assert_num_queries: Any, monke
     with django_assert_num_queries(0):
         response = anonymous.get("/health/live")
     assert (response.status_code, response.json()) == (200, {"status": "healthy"})
+
+
+class TestRoom:
+    def test_little_room_is_named(self, anonymous: Api, settings: Any) -> None:
+        assert part(anonymous, "disk") == "up"
+        settings.DISK_RESERVE_BYTES = 1 << 60
+        status, body, _ = ask(anonymous)
+        assert (status, body["status"], body["disk"]) == (200, "degraded", "down")
+
+    def test_a_database_without_room_is_named_at_once(self, anonymous: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        def full(write: Any) -> None:
+            with closing(sqlite3.connect(":memory:")) as found:
+                found.execute("PRAGMA max_page_count = 1")
+                found.execute("CREATE TABLE filled (value)")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(health, "heart", health.HeartbeatWriter())
+            beat = health.heart.beat
+            patch.setattr(health.heart, "beat", lambda write: beat(lambda: full(write)))
+            for path in ("/health", "/health/ready"):
+                response = anonymous.get(path, fails=True)
+                refused(response, 503, "disk_full")
+                assert int(response["Retry-After"]) >= 1
+        assert ask(anonymous)[0] == 200
 
 
 class TestDatabase:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,13 +16,14 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFilesSent,
 )
-from django.db import InterfaceError, InternalError, OperationalError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from vodplatform.base import logs
+from vodplatform.base.files import disk
 
 logger = logging.getLogger("vodplatform.error")
 
@@ -171,7 +173,7 @@ ERROR_TYPES = _types(
     ("out_of_memory", 422, "The job needed too much memory.", "Try a smaller video."),
     ("job_crashed", 500, "The job was started several times and never came to its end.", "Retry it; name its id if it stays."),
     ("server_error", 500, "Something broke on our side; it has been logged.", "Try again; name the request id if it stays."),
-    ("disk_full", 503, "The server has no room for this file.", "Try again later; the operator has to make room."),
+    ("disk_full", 503, "The server's disk is full: nothing can be saved until the operator makes room.", "Try again after `Retry-After` seconds; delete what you no longer need."),
     ("request_timeout", 408, "The request did not come to its end in time.", "Send it again, without a pause."),
     ("unavailable", 503, "A part of the service is down.", "Try again after `Retry-After` seconds."),
 )  # fmt: skip
@@ -208,16 +210,39 @@ def error_response(
 ) -> JsonResponse:
     """The same body as a plain Django response, for what is not a REST framework view."""
     status = ERROR_TYPES[type].status
-    return JsonResponse(error_body(type, message, **extra), status=status, headers=_challenge(status) | (headers or {}))
+    return JsonResponse(error_body(type, message, **extra), status=status, headers=headers_of(status) | (headers or {}))
 
 
-def _challenge(status: int) -> dict[str, str]:
-    """The header that a 401 must have (RFC 9110 section 15.5.2), on the endpoints that take passwords too."""
-    return {"WWW-Authenticate": "Token"} if status == HTTPStatus.UNAUTHORIZED else {}
+def headers_of(status: int) -> dict[str, str]:
+    """Return the headers that a status needs: how to sign in (RFC 9110 section 15.5.2), when to try again."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Token"}
+    return {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
+def database_refusal(exc: BaseException | None) -> DomainError | None:
+    """Return what to answer if ``exc`` says that the database is away or has no room; None for any other fault."""
+    sqlstate = getattr(getattr(exc, "__cause__", None), "sqlstate", "")
+    if not isinstance(exc, OperationalError | InterfaceError) and sqlstate != IDLE_IN_TRANSACTION:
+        return None
+    if sqlstate == DISK_FULL or is_disk_full(exc.__cause__):
+        return DomainError("disk_full")
+    return DomainError("unavailable", DATABASE_AWAY)
+
+
+def is_disk_full(exc: BaseException | None) -> bool:
+    """Whether SQLite had no room. It calls some writes that fail for this reason input/output errors."""
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        return disk.free_bytes() < disk.LAST_BYTES
+    return code == sqlite3.SQLITE_FULL
+
+
+DATABASE_AWAY = "The database does not answer; try again in a moment."
+RETRY_SECONDS = 5  # after which a client may try again
+# PostgreSQL's SQLSTATEs.
+IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"
 # Sentences in `errors`; whoever sends more of what is wrong has no use for each.
-IDLE_IN_TRANSACTION = "25P03"  # PostgreSQL's SQLSTATE
 MAX_ERRORS = 20
 MAX_SENTENCE = 300  # letters of one of them, and of a field's name
 
@@ -274,22 +299,16 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
             headers["Retry-After"] = str(body["retry_after"])
         if header := getattr(exc, "auth_header", None):
             headers["WWW-Authenticate"] = header
-    elif isinstance(exc, OperationalError | InterfaceError) or _waited_too_long(exc):
+    elif refusal := database_refusal(exc):
         logger.error("error", extra={"data": {"exception": repr(exc)}}, exc_info=exc)
-        headers["Retry-After"] = "5"
-        body = error_body("unavailable", "The database does not answer; try again in a moment.")
+        body = error_body(refusal.type.name, refusal.message)
     else:
         logger.error("error", extra={"data": {"traceback": traceback.format_exc()}}, exc_info=exc)
         body = error_body("server_error")
     response = Response(body, status=body["code"] if body["code"] in range(400, 600) else status.HTTP_400_BAD_REQUEST)
-    for name, value in (_challenge(response.status_code) | headers).items():
+    for name, value in (headers_of(response.status_code) | headers).items():
         response[name] = value
     return response
-
-
-def _waited_too_long(exc: Exception) -> bool:
-    """Whether PostgreSQL has ended the connection, as its transaction stood still for longer than it may."""
-    return isinstance(exc, InternalError) and getattr(exc.__cause__, "sqlstate", "") == IDLE_IN_TRANSACTION
 
 
 def _truncate_details(detail: Any) -> dict[str, Any]:

@@ -55,11 +55,16 @@ NAVIGATION: tuple[NavItem, ...] = (
 )
 
 
+def theme_of(request: HttpRequest) -> str:
+    """Return the theme that the browser's cookie names, or the usual one."""
+    theme = request.COOKIES.get(THEME_COOKIE, "")
+    return theme if theme in {choice["value"] for choice in THEMES} else "dark"
+
+
 def shell(request: HttpRequest) -> dict[str, Any]:
     """Context processor of every template; reads the request, who asks, and the settings."""
-    theme = request.COOKIES.get(THEME_COOKIE)
     return {
-        "theme": theme if theme in {choice["value"] for choice in THEMES} else "dark",
+        "theme": theme_of(request),
         "themes": THEMES,
         "nav_items": navigation(request),
         "is_catalogue_public": settings.PUBLIC_CATALOG,

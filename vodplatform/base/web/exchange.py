@@ -8,16 +8,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 
-from django.db import DatabaseError
+from django.db import Error
 
 from vodplatform.base import logs
-from vodplatform.base.errors import DomainError
+from vodplatform.base.errors import DATABASE_AWAY, RETRY_SECONDS, DomainError, database_refusal
 from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.web.bodies import Scope
 from vodplatform.base.web.middleware import REQUEST_ID
 
 logger = logging.getLogger("vodplatform.error")
-RETRY_SECONDS = 5
 
 
 @contextmanager
@@ -43,9 +42,9 @@ def refusal_of(exc: Exception) -> DomainError:
         logger.warning("storage", extra={"data": {"reason": exc.reason}})
     if isinstance(exc, DomainError):
         return exc
-    if isinstance(exc, DatabaseError):
+    if isinstance(exc, Error):
         logger.warning("database", extra={"data": {"exception": repr(exc)}})
-        return DomainError("unavailable", "The database does not answer; try again in a moment.")
+        return database_refusal(exc) or DomainError("unavailable", DATABASE_AWAY)
     logger.error("error", exc_info=exc)
     return DomainError("server_error")
 

@@ -32,8 +32,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.module_loading import import_string
 
-from vodplatform.base.errors import error_body, error_response
-from vodplatform.base.files import installation
+from vodplatform.base.errors import error_body, error_response, headers_of, is_disk_full
+from vodplatform.base.files import disk, installation
+from vodplatform.base.files.storage import StoreFull
 from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect
 from vodplatform.base.web import drain
@@ -62,6 +63,7 @@ class Part:
         self._lock = threading.Lock()
         self._asked: Future[bool] | None = None
         self._was_up = True
+        self.is_full = False  # whether it had no room when it was asked last
 
     def begin(self) -> Future[bool]:
         """Ask, unless that is being done, and do not wait."""
@@ -87,8 +89,10 @@ class Part:
     def _run(self, asked: Future[bool]) -> None:
         try:
             self.ask()
+            self.is_full = False
             asked.set_result(True)
         except Exception as exc:  # whatever the driver of a part raises: the part is down
+            self.is_full = is_disk_full(exc) or isinstance(exc, StoreFull | psycopg.errors.DiskFull)
             logger.info("health", extra={"data": {"part": self.name, "exception": repr(exc)}})
             asked.set_result(False)
 
@@ -106,6 +110,8 @@ class HeartbeatWriter:
         except (sqlite3.Error, psycopg.Error) as exc:
             if isinstance(exc, psycopg.errors.UndefinedTable) or "no such table" in str(exc):
                 return  # it is being updated
+            if is_disk_full(exc) or isinstance(exc, psycopg.errors.DiskFull):
+                raise
             now = time.monotonic()
             self._fails_since = now if self._fails_since is None else self._fails_since
             if now - self._fails_since >= LOCKED_SECONDS:
@@ -165,6 +171,12 @@ def ask_storage() -> None:
             raise OSError("what was written is not what is read")
 
 
+def ask_disk() -> None:
+    """Raise :class:`StoreFull` while the disk with the data folder has too little room for uploads and jobs."""
+    if not disk.has_room():
+        raise StoreFull
+
+
 def ask_queue() -> None:
     """Ping the broker."""
     with connect(settings.REDIS_URL, DRIVER_SECONDS / 2) as client:
@@ -189,6 +201,7 @@ def ask_own_storage() -> None:
 PARTS = [
     Part("database", ask_database),
     Part("storage", ask_own_storage),
+    Part("disk", ask_disk),
     Part("queue", ask_queue),
     Part("realtime", ask_realtime),
 ]
@@ -235,7 +248,7 @@ def ready(request: HttpRequest) -> HttpResponse:
             if database_is_current():
                 return JsonResponse({"status": "ready"})
             return error_response("unavailable", "The database is behind this release: `manage.py migrate` has to run.")
-    return error_response("unavailable", "The database does not answer.")
+    return error_response(*_database_refusal())
 
 
 @read_only
@@ -249,6 +262,13 @@ def health(request: HttpRequest) -> HttpResponse:
         **{name: "up" if up else "down" for name, up in found.items()},
     }
     if not found["database"]:
-        body = error_body("unavailable", "The database does not answer.", **body)
-        return JsonResponse(body, status=503, headers={"Retry-After": "5"})
+        body = error_body(*_database_refusal(), **body)
+        return JsonResponse(body, status=body["code"], headers=headers_of(body["code"]))
     return JsonResponse(body)
+
+
+def _database_refusal() -> tuple[str, str]:
+    """The error type and the sentence for a database that is down."""
+    if PARTS[0].is_full:
+        return "disk_full", ""
+    return "unavailable", "The database does not answer."

@@ -6,19 +6,23 @@ import logging
 import sys
 from collections.abc import Callable
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.views.decorators.csrf import csrf_exempt
 
-from vodplatform.base.errors import error_body, error_response
+from vodplatform.base.errors import DomainError, database_refusal, error_body, error_response, headers_of
+from vodplatform.base.web.context_processors import theme_of
 
 logger = logging.getLogger("vodplatform.error")
 
 
 # Where programs alone ask; the catalogue's other names look like pages'.
 API_PREFIXES = ("/api", "/functions/v1/", "/videos", "/sync")
+UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 def wants_html(request: HttpRequest) -> bool:
@@ -55,13 +59,24 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: logged with its traceback, answered without one."""
-    logger.error("error", exc_info=sys.exc_info())
+    """handler500: logged with its traceback, answered without one. Without a database it is 503."""
+    exc = sys.exc_info()[1]
+    logger.error("error", exc_info=exc)
+    refusal = exc if isinstance(exc, DomainError) and exc.type.status == UNAVAILABLE else database_refusal(exc)
     try:
-        return _answer(request, "500.html", "server_error")
+        return _unavailable(request, refusal) if refusal else _answer(request, "500.html", "server_error")
     except Exception:  # the page itself may need what is broken
         logger.exception("the error page could not be rendered")
         return error_response("server_error")
+
+
+def _unavailable(request: HttpRequest, refusal: DomainError) -> HttpResponse:
+    """503 as a page that asks nobody who is signed in, since that is what cannot be known."""
+    if not wants_html(request):
+        return error_response(refusal.type.name, refusal.message)
+    body = error_body(refusal.type.name, refusal.message)
+    page = render_to_string("503.html", {"error": body, "theme": theme_of(request), "address": request.path})
+    return HttpResponse(page, status=body["code"], headers=headers_of(body["code"]))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

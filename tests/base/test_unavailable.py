@@ -1,0 +1,89 @@
+"""A database that is away, or has no room, is 503 for pages as for calls, and the page needs no database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpResponse
+
+from sessions_app.comparison.models import ComparisonSession
+from tests.support.api import BASE, Api, refused
+from tests.support.factories import make_session
+from vodplatform.accounts.models import User
+from vodplatform.base.files.storage import StoreUnavailable
+
+pytestmark = pytest.mark.django_db
+HTML = {"Accept": "text/html"}
+
+
+@contextmanager
+def database_away() -> Iterator[None]:
+    """Let each query fail as one over a lost connection does."""
+
+    def fail(*query: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(fail):
+        yield
+
+
+@pytest.fixture
+def browser(owner: User) -> Any:
+    client = Api().client
+    client.raise_request_exception = False
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def full_database() -> Iterator[None]:
+    """Let SQLite's file be as long as it may be."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA max_page_count = 1")  # no less than it has
+        yield
+        cursor.execute("PRAGMA max_page_count = 4294967294")
+
+
+def assert_unavailable_page(response: HttpResponse) -> None:
+    page = response.content.decode()
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response["Content-Type"].startswith("text/html")
+    assert "The service is unavailable for a moment" in page
+    assert 'href="/login">Sign in' not in page  # nobody knows whether one is signed in
+
+
+@pytest.mark.parametrize("path", ["/", "/library", "/login", "/none", "/admin/", "/admin/accounts/user/", "/r/none"])
+def test_pages_say_so_while_the_database_is_away(browser: Any, path: str) -> None:
+    with database_away():
+        assert_unavailable_page(browser.get(path, headers=HTML))
+    assert browser.get(path, headers=HTML).status_code in (200, 302, 404)
+
+
+def test_programs_get_the_one_body(browser: Any) -> None:
+    with database_away():
+        response = browser.get("/library")
+        refused(response, 503, "unavailable")
+        assert response["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize("fault", [InterfaceError("connection already closed"), StoreUnavailable()])
+def test_so_they_do_for_other_parts(browser: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    def fail(*values: Any) -> None:
+        raise fault
+
+    monkeypatch.setattr("jobs_app.models.JobQuerySet.visible_to", fail)
+    assert_unavailable_page(browser.get("/jobs", headers=HTML))
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'")
+def test_a_full_disk_is_called_so_and_heals(api: Api, owner: User, full_database: None) -> None:
+    session = make_session(owner)
+    change = {"ui_state": {"text": "x" * 60_000}}
+    refused(api.patch(f"{BASE}/{session.session_id}", change, fails=True), 503, "disk_full")
+    assert api.get(f"{BASE}/{session.session_id}").status_code == 200
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA max_page_count = 4294967294")
+    assert api.patch(f"{BASE}/{session.session_id}", change).status_code == 200
+    assert ComparisonSession.objects.get(pk=session.pk).ui_state == change["ui_state"]
