@@ -21,6 +21,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from vodplatform.accounts import names
+
 # Signs that turn the reading direction of what stands around them: a name with them can look like another.
 TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 USERNAME_KEY_LENGTH = 450
@@ -81,7 +83,7 @@ def username_key(username: str) -> str:
 
 
 # What :meth:`User.save` writes along when only some fields are saved.
-DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key",)}
+DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
 class User(AbstractUser):
@@ -100,8 +102,11 @@ class User(AbstractUser):
     )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     username_key = models.CharField(max_length=500, unique=True, editable=False)
+    # Not unique: accounts older than the rule keep names that pass for each other.
+    username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
     without_admin_scope = False  # set on the object that a token signs in
+    may_have_reserved_name = False  # set where an operator names the account
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -133,13 +138,25 @@ class User(AbstractUser):
         return self.full_name or self.username
 
     def clean(self) -> None:
-        """Refuse a user name that another has in another case."""
+        """Refuse a new user name that passes for another or is reserved. Accounts keep the names that they have."""
         super().clean()
         if not self.username or "\x00" in self.username:
             return  # the field's own check has refused it; a database could not even be asked
-        is_another = self._renew_key() or self._state.adding
-        if is_another and User.objects.filter(username_key=self.username_key).exclude(pk=self.pk).exists():
+        if self._renew_key() or self._state.adding:
+            self._check_new_name()
+
+    def _check_new_name(self) -> None:
+        others = User.objects.exclude(pk=self.pk)
+        if others.filter(username_key=self.username_key).exists():
             raise ValidationError({"username": "A user with that username already exists."}, code="unique")
+        if not names.ends_plainly(self.username):
+            raise ValidationError({"username": "Begin and end the name with a letter or a digit."}, code="invalid")
+        if names.is_reserved(self.username) and not self.may_have_reserved_name:
+            raise ValidationError({"username": "This name is reserved. Choose another one."}, code="reserved")
+        if others.filter(username_skeleton__in=names.skeletons(self.username)).exists():
+            raise ValidationError(
+                {"username": "This name looks like that of another account. Choose another one."}, code="unique"
+            )
 
     def _renew_key(self) -> bool:
         """Let the key follow the name; whether it had to. Accounts older than the rule may have ``#…`` added to it."""
@@ -154,6 +171,7 @@ class User(AbstractUser):
         self.is_superuser = self.role == Role.ADMIN
         self.is_staff = self.role in (Role.ADMIN, Role.MODERATOR)
         self._renew_key()
+        self.username_skeleton = names.skeleton(self.username)
         if kwargs.get("update_fields") is not None:
             wanted = set(kwargs["update_fields"])
             kwargs["update_fields"] = wanted.union(*(DERIVED_FIELDS[name] for name in wanted & DERIVED_FIELDS.keys()))

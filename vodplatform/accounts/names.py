@@ -1,0 +1,57 @@
+"""Which user names pass for others: look-alikes of names that exist, and names that seem to speak for the site."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from vodplatform.accounts.lookalikes import LOOKALIKES, LOOKALIKES_IN_ASCII
+
+MAX_LETTERS = 450  # of a name that are compared
+# Names of roles and of mailboxes (RFC 2142), and names that a text could mean everybody by.
+RESERVED = frozenset({
+    "abuse", "admin", "administrator", "all", "anonymous", "everybody", "everyone", "guest", "help", "here", "info",
+    "mod", "hostmaster", "moderation", "moderator", "moderators", "nobody", "null", "official", "operator", "owner",
+    "postmaster", "root", "security", "staff", "superuser", "support", "system", "team", "vod", "vodplatform",
+    "vodsync", "webmaster",
+})  # fmt: skip
+_PROTOTYPES = str.maketrans(
+    {sign: seen_as for seen_as, signs in LOOKALIKES.items() for sign in signs} | LOOKALIKES_IN_ASCII
+)
+
+
+def skeleton(name: str) -> str:
+    """Return what ``name`` looks like: two names with the same skeleton pass for each other.
+
+    The skeleton of Unicode Technical Standard 39, section 4, for what looks like ASCII; case and signs at the ends are
+    ignored too.
+    """
+    shown = unicodedata.normalize("NFKC", name[:MAX_LETTERS]).translate(_PROTOTYPES)
+    return _trimmed(unicodedata.normalize("NFKC", shown.casefold()))[:MAX_LETTERS]
+
+
+def skeletons(name: str) -> set[str]:
+    """Return what ``name`` looks like as it is written, and in small letters."""
+    return {skeleton(name), skeleton(name.casefold())}
+
+
+def is_reserved(name: str) -> bool:
+    """Whether ``name`` looks like one of :data:`RESERVED`, also with signs between its letters."""
+    plain = "".join(sign for sign in name if sign.isalnum())
+    return not _RESERVED.isdisjoint(skeletons(plain))
+
+
+def ends_plainly(name: str) -> bool:
+    """Whether the first and the last sign of ``name`` are letters or digits."""
+    return name == _trimmed(name) != ""
+
+
+def _trimmed(name: str) -> str:
+    begin, end = 0, len(name)
+    while begin < end and not name[begin].isalnum():
+        begin += 1
+    while end > begin and not name[end - 1].isalnum():
+        end -= 1
+    return name[begin:end]
+
+
+_RESERVED = frozenset(map(skeleton, RESERVED))
