@@ -85,7 +85,7 @@ class PictureField(StrictCharField):
 
 
 class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
-    """What users change of themselves; other fields are ignored."""
+    """What users change of themselves."""
 
     full_name = StrictCharField(max_length=150, allow_blank=True, required=False, validators=[plain_text])
     avatar_url = StrictCharField(
@@ -129,9 +129,9 @@ class MeViewSet(ApiViewSet[User]):
     def partial_update(self, request: Request) -> Response:
         """Change the name or the picture. A ``picture`` is kept here, and ``avatar_url`` is its address then."""
         user = self.user
-        form = ProfileSerializer(data=request.data, context={"own_picture": user.own_picture})
-        form.is_valid(raise_exception=True)
-        given: dict[str, Any] = dict(form.validated_data)
+        given = self.read_change(
+            ProfileSerializer, lambda: [MeSerializer(user).data], context={"own_picture": user.own_picture}
+        )
         if user.own_picture and given.get("avatar_url") == user.own_picture:
             del given["avatar_url"]  # as it was answered
         changed = sorted(given)

@@ -141,9 +141,9 @@ class VideoViewSet(CatalogueViewSet):
         return self._change(video_id)
 
     def _change(self, video_id: UUID) -> Response:
-        self.get_object()
+        video = self.get_object()
         user = self.moderator()
-        values = dict(self.read_body(s.CatalogueChangeSerializer))
+        values = dict(self.read_change(s.CatalogueChangeSerializer, lambda: [VideoSerializer.show(video)]))
         clock, version, reason = (values.pop(name, None) for name in ("vector_clock", "version", "reason"))
         services.edit(video_id, values, user, clock=clock, version=version, reason=reason or "")
         return Response(VideoSerializer.show(self.get_object()))

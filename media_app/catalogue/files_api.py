@@ -95,9 +95,9 @@ class VideoFileViewSet(CatalogueViewSet):
     def ready(self, request: Request, video_id: UUID | None = None) -> Response:
         """Report that a video can be watched. Videos that the program processes become ready by themselves."""
         found = _video_id(request.data, video_id)
-        self.find(found)
+        shown = self.find(found)
         user = self.moderator()
-        data = self.read_body(ReadySerializer)
+        data = self.read_change(ReadySerializer, lambda: [VideoSerializer.show(shown)])
         video = receiving.find(user, found)
         receiving.make_ready(video.pk, user, duration=data.get("duration"), results=data.get("processingResults"))
         return Response(_shown(video.pk))

@@ -86,7 +86,8 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     def partial_update(self, request: Request, video_id: str) -> Response:
         """Change the title, description or tags."""
-        services.change(self.get_object_to_change(), self.read_body(s.VideoChangeSerializer))
+        video = self.get_object_to_change()
+        services.change(video, self.read_change(s.VideoChangeSerializer, lambda: [s.VideoSerializer.show(video)]))
         return Response(s.VideoSerializer.show(self.get_object()))
 
     @extend_schema(

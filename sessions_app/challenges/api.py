@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from uuid import UUID
 
@@ -183,7 +184,8 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     def partial_update(self, request: Request, challenge_id: UUID) -> Response:
         """Change the title, the statements, or which of them is the lie."""
         found = self.get_object_to_change()
-        challenges.edit(found, self.read_body(s.ChallengeChangesSerializer))
+        answers = functools.partial(s.ChallengeSerializer.show_all, [found], self.user)
+        challenges.edit(found, self.read_change(s.ChallengeChangesSerializer, answers))
         return self.answer()
 
     @extend_schema(operation_id="challenges_delete", summary="Delete a challenge", responses={200: MessageSerializer})

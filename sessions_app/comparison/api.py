@@ -14,6 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import Serializer
 
 from media_app.videos import library_roots
 from sessions_app.comparison import alignments, services
@@ -62,6 +63,17 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         """A visitor of this session is let in; what they may there is asked like anybody's."""
         if not isinstance(self.viewer, LinkVisitor):
             super().check_permissions(request)
+
+    def read_session_change(
+        self, form: type[Serializer[Any]], session: ComparisonSession, vod_id: str | None = None
+    ) -> dict[str, Any]:
+        """Return the body of a change of a session, or of one of its VODs, as :meth:`read_change`."""
+
+        def answers() -> list[dict[str, Any]]:
+            shown = as_granted(s.SessionSerializer.show(s.SessionSnapshot.of(session)), self.access.grant)
+            return [shown] if vod_id is None else [vod for vod in shown["vods"] if vod["vod_id"] == vod_id]
+
+        return self.read_change(form, answers)
 
     @property
     def viewer(self) -> Viewer:
@@ -158,7 +170,9 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def partial_update(self, request: Request, session_id: str) -> Response:
         """Change the name, the description, how the VODs are kept in step, or what the page remembers."""
         session = self.get_object_to_change()
-        return self.answer(services.update_session(session, self.user, self.read_body(s.PatchSerializer)))
+        return self.answer(
+            services.update_session(session, self.user, self.read_session_change(s.PatchSerializer, session))
+        )
 
     @extend_schema(operation_id="comparison_delete", summary="Delete a comparison", responses={200: s.OkSerializer})
     def destroy(self, request: Request, session_id: str) -> Response:
@@ -227,7 +241,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def global_seek(self, request: Request, session_id: str) -> Response:
         """Move every VOD to one instant of the shared clock."""
         session = self.get_object_to_change()
-        values = self.read_body(s.GlobalSeekSerializer)
+        values = self.read_session_change(s.GlobalSeekSerializer, session)
         return self.answer(services.global_seek(session, self.user, values["timestamp"]))
 
     @extend_schema(
@@ -240,7 +254,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def vod_seek(self, request: Request, session_id: str, vod_id: str) -> Response:
         """Move one VOD to a time of its own."""
         session = self.get_object_to_change()
-        timestamp = self.read_body(s.SeekSerializer)["timestamp"]
+        timestamp = self.read_session_change(s.SeekSerializer, session, vod_id)["timestamp"]
         return self.answer(services.vod_seek(session, self.user, vod_id, timestamp))
 
     @extend_schema(
@@ -253,7 +267,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def playback(self, request: Request, session_id: str) -> Response:
         """Play or pause every VOD."""
         session = self.get_object_to_change()
-        data = self.read_body(s.PlaybackSerializer)
+        data = self.read_session_change(s.PlaybackSerializer, session)
         return self.answer(services.set_playback(session, self.user, data["state"], data.get("rate"), data.get("at")))
 
     @extend_schema(
@@ -267,7 +281,9 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         """Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent)."""
         session = self.get_object_to_change()
         return self.answer(
-            services.set_vod_playback(session, self.user, vod_id, self.read_body(s.VodPlaybackSerializer))
+            services.set_vod_playback(
+                session, self.user, vod_id, self.read_session_change(s.VodPlaybackSerializer, session, vod_id)
+            )
         )
 
     @extend_schema(
@@ -280,7 +296,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     def offsets(self, request: Request, session_id: str) -> Response:
         """Set offsets and drifts, all or none."""
         session = self.get_object_to_change()
-        data = self.read_body(s.OffsetsSerializer)
+        data = self.read_session_change(s.OffsetsSerializer, session)
         changed = services.set_offsets(
             session,
             self.user,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +71,15 @@ class EventViewSet(ComparisonViewSet):
     def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Change an event; anything left out stays. Allowed for its author and for editors."""
         session = self.get_object()
-        values = self.read_body(s.EventPatchSerializer)
+
+        def answers() -> Iterator[dict[str, Any]]:
+            yield s.EventSerializer.show(s.ShownEvent(events.find_event(session, event_id)))
+            # The list answers what several VODs show at one moment as one event.
+            for shown in events.read_events(session, {}).events:
+                if shown.event.pk == event_id:
+                    yield s.EventSerializer.show(shown)
+
+        values = self.read_change(s.EventPatchSerializer, answers, alternatives=("time", "global_time"))
         return self.answer_event(events.change_event(session, self.viewer, event_id, values))
 
     @extend_schema(operation_id="events_delete", summary="Delete an event", responses={200: OkSerializer})

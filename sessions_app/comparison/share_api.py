@@ -58,7 +58,9 @@ class ShareViewSet(ComparisonViewSet):
     def change(self, request: Request, session_id: str, share_id: UUID) -> Response:
         """Change the role of an invited account."""
         session = self.get_object_to_own()
-        return self.answer_share(sharing.change_share(session, share_id, self.read_body(s.SharePatchSerializer)))
+        shares = session.shares.select_related("user").filter(pk=share_id)
+        values = self.read_change(s.SharePatchSerializer, lambda: map(s.ShareSerializer.show, shares))
+        return self.answer_share(sharing.change_share(session, share_id, values))
 
     @extend_schema(operation_id="shares_delete", summary="Withdraw a share", responses={200: OkSerializer})
     @change.mapping.delete

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from vodplatform.accounts.models import Scope, User
 from vodplatform.base.api.fields import validate_query
+from vodplatform.base.api.fixed import as_json, check_fixed, has_value
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.throttles import BY_METHOD
 
@@ -70,6 +72,31 @@ class ApiViewSet(GenericViewSet[M]):
     def read_body(self, form: type[Serializer[Any]]) -> dict[str, Any]:
         """The body as ``form`` has it. Raises REST framework's ``ValidationError``."""
         filled = form(data=self.request.data)
+        filled.is_valid(raise_exception=True)
+        return cast(dict[str, Any], filled.validated_data)
+
+    def read_change(
+        self, form: type[Serializer[Any]], answers: Callable[[], Iterable[Mapping[str, Any]]], *,
+        alternatives: Sequence[str] = (), **options: Any,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Return the body of a PATCH or PUT as ``form`` has it.
+
+        answers: returns the object as it is answered now, in each form in which it is answered; called only if the body
+        names fields that the form does not take. alternatives: the form takes one of these; if all are sent, those
+        with their present value are left out. options: of ``form``. Raises REST framework's ``ValidationError``, and
+        ``invalid`` for a field that cannot be changed and was sent with another value than it has.
+        """
+        data = self.request.data
+        filled = form(data=data, **options)
+        if type(data) is dict:  # JSON, whose values have types
+            others = {name: value for name, value in data.items() if name not in filled.fields}
+            are_all_sent = bool(alternatives) and all(name in data for name in alternatives)
+            if others or are_all_sent:
+                shown = [as_json(answer) for answer in answers()]
+                check_fixed(others, shown)
+                if are_all_sent:
+                    same = {name for name in alternatives if has_value(data[name], name, shown)}
+                    filled = form(data={name: data[name] for name in data if name not in same}, **options)
         filled.is_valid(raise_exception=True)
         return cast(dict[str, Any], filled.validated_data)
 

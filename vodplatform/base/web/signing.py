@@ -20,6 +20,9 @@ KEY_SECONDS = 86_400
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 
+_TOKEN = re.compile(r"[0-9a-f]{1,12}\.[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
+
+
 class BadSignature(Exception):
     """The signature is not ours, or is for another file or purpose."""
 
@@ -39,6 +42,11 @@ def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | 
     step = max(MIN_ROUND_SECONDS, min(ROUND_SECONDS, lifetime // 10))
     expires = int(-(-(moment + lifetime) // step) * step)
     return f"{expires:x}.{_mac(purpose, name, expires, settings.SECRET_KEY)}"
+
+
+def without_tokens(address: str) -> str:
+    """Return an address without its tokens, which differ each time it is signed."""
+    return _TOKEN.sub("", address)
 
 
 def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> int:
