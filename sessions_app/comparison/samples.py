@@ -16,6 +16,7 @@ from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import LIVE, Job, JobStatus
 from media_app.store import files as store
+from media_app.uploads import room
 from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from media_app.videos.receiving import key_of
 from media_app.videos.services import columns_of, path_for_work
@@ -71,7 +72,9 @@ def request_sample(user: User) -> None:
 def make(context: JobContext) -> dict[str, Any]:
     """Render the recordings, keep them as videos of the owner's library, and compare them with their true offsets."""
     with _refusals(), transaction.atomic():
-        services.check_limit(context.owner)  # before anything is made
+        # Before anything is made; how large the recordings are is known only then.
+        services.check_limit(context.owner)
+        room.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():
         work = folder / "work"
         work.mkdir()
@@ -124,6 +127,8 @@ def _compared(
     owner: User, kept: Sequence[dict[str, Any]], made: Sequence[dict[str, Any]]
 ) -> tuple[ComparisonSession, list[Video]]:
     with transaction.atomic():
+        room.lock(owner)
+        room.check_room(owner, sum(one["file_size"] for one in kept))
         videos = [
             begin(
                 Video,

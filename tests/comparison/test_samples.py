@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client
 from jobs_app.kinds import subjects_of
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
+from media_app.uploads import room
 from media_app.videos.models import RenditionKind, Video
 from sessions_app.comparison import samples
 from sessions_app.comparison.models import ComparisonSession
@@ -65,7 +67,7 @@ def test_it_plays_three_views_in_step_and_can_be_deleted(browser: Client, api: A
     assert all(video.renditions.filter(kind=RenditionKind.POSTER).exists() for video in videos)
     assert api.delete(f"{BASE}/{session.pk}").status_code == 200
     for video in videos:
-        assert api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
     assert not any(path.is_file() for path in media.rglob("videos/**/*"))
     assert subjects_of([job])[job.pk].href == ""
 
@@ -86,6 +88,27 @@ def test_at_the_limit(browser: Client, owner: User, media: Path, allowed: int, m
     assert answers == []
     assert not Video.objects.exists()
     assert not any(path.is_file() for path in media.rglob("videos/**/*"))
+
+
+@pytest.mark.usefixtures("media", "running_keeper")
+@pytest.mark.django_db(transaction=True)
+def test_its_videos_count_towards_the_storage(
+    browser: Client, api: Api, owner: User, media: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """Deleting the comparison and keeping its videos does not make room for another sample."""
+    monkeypatch.setattr(samples, "run_answering", lambda context, argv, request, **_: small(Path(request["folder"])))
+    browser.post(ASK)
+    run_queue("render")
+    assert api.delete(f"{BASE}/{ComparisonSession.objects.get().pk}").status_code == 200
+    files = set(media.rglob("videos/**/*.mp4"))
+    limits = {**settings.TIER_LIMITS["free"], "max_storage_bytes": room.storage_bytes(owner.pk) + 10}
+    settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
+    browser.post(ASK)
+    run_queue("render")
+    job = Job.objects.filter(kind=SAMPLE_KIND).latest("created_at")
+    assert (job.status, (job.error or {}).get("type")) == (JobStatus.FAILED, "storage_full")
+    assert not ComparisonSession.objects.exists()
+    assert (Video.objects.count(), set(media.rglob("videos/**/*.mp4"))) == (3, files)
 
 
 def small(folder: Path) -> dict[str, list[dict[str, object]]]:
