@@ -2,6 +2,7 @@
 // else's by the sync client; what is no word of the video (its file, who sees it) goes to the server at once.
 
 import { ApiError, cookie, fragment } from "../base/api.js";
+import { copy } from "../base/clipboard.js";
 import { debounce, h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
 import { duration, when } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
@@ -25,6 +26,7 @@ const line = need("[data-line]");
 const trouble = need("[data-trouble]");
 const said = need("[data-said]");
 const history = need("[data-history]");
+const ASK = 10_000; // ms between two looks whether a deleted video was restored
 const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
 const client = new SyncClient({
@@ -33,7 +35,8 @@ const client = new SyncClient({
   headers: () => ({ "X-CSRFToken": cookie("csrftoken") }),
 });
 /** @type {CatalogueVideo|null} as the server last told it */ let video = null;
-let gone = false;
+/** Whether the video is deleted; it may be restored. */ let gone = facts.is_deleted;
+let drawnDeleted = "";
 
 // The words
 
@@ -218,7 +221,7 @@ function drawLine({ state, pending, kept, error }) {
   setIcon(line, told.icon);
   need(".icon", line).classList.toggle("spin", told.tone === "run");
   setText(need("span", line), told.words);
-  if (state === "refused" && error?.type === "video_deleted") drawDeleted();
+  if (gone || (state === "refused" && (error?.type === "video_deleted" || error?.status === 404))) drawDeleted();
   else if (state === "refused" && error)
     trouble.replaceChildren(
       errorNote(
@@ -227,7 +230,7 @@ function drawLine({ state, pending, kept, error }) {
         () => client.retry(),
       ),
     );
-  else if (!gone) trouble.replaceChildren();
+  else trouble.replaceChildren();
   if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
   if (told.tone !== "run" && told.tone !== announced) {
     // Not each time that something is saved: that the network went, that it came back.
@@ -262,6 +265,7 @@ function draw(now) {
   video = now;
   if (gone && !now.deleted_at) {
     gone = false;
+    drawnDeleted = "";
     form.inert = !isLoaded;
     trouble.replaceChildren();
     client.retry();
@@ -332,7 +336,13 @@ function drawFile(now) {
 function drawDeleted() {
   gone = true;
   form.inert = true;
-  const words = facts.is_admin ? "Restore it to go on." : "An administrator can restore it.";
+  const unsent = unsentWords();
+  // Drawn again only when it is another: text that is being selected stays selected.
+  const drawn = JSON.stringify(unsent);
+  if (drawn === drawnDeleted) return;
+  drawnDeleted = drawn;
+  const words = facts.is_admin ? "Restore it to continue." : "An administrator can restore it.";
+  const kept = unsent.length ? "Your unsent edits are kept in this browser and are sent when it is restored. " : "";
   trouble.replaceChildren(
     h(
       "div",
@@ -342,11 +352,79 @@ function drawDeleted() {
         "div",
         { class: "spacer" },
         h("b", {}, "This video has been deleted."),
-        h("p", { class: "text-small" }, `What you wrote and was not sent is kept in this browser. ${words}`),
+        h("p", { class: "text-small" }, `${kept}${words}`),
       ),
       h("a", { class: "btn", href: "/catalogue" }, "To the catalogue"),
     ),
+    ...(unsent.length ? [unsentPanel(unsent)] : []),
   );
+}
+
+/** @returns {[string, string][]} label and text of each unsent edit, of one field the last alone */
+function unsentWords() {
+  /** @type {Map<string, string>} */ const last = new Map();
+  for (const { type, value } of client.unsent) {
+    if (type === "update_featured") last.set("Featured", yesNo(value));
+    else if (type === "set_tags") last.set("Tags", value.join(", "));
+    else if (type === "add_tag" || type === "remove_tag") {
+      const label = type === "add_tag" ? "Added tags" : "Removed tags";
+      const before = last.get(label);
+      last.set(label, before ? `${before}, ${value}` : value);
+    } else last.set({ update_title: "Title", update_description: "Description" }[type] ?? "Category", value);
+  }
+  return [...last];
+}
+
+/** @param {[string, string][]} unsent */
+function unsentPanel(unsent) {
+  return h(
+    "section",
+    { class: "panel", "aria-labelledby": "unsent-title" },
+    h("header", {}, h("h2", { class: "h-small", id: "unsent-title" }, "Your unsent edits")),
+    h(
+      "div",
+      { class: "pad col" },
+      ...unsent.map(([label, text], at) =>
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: `unsent-${at}` }, label),
+          h(
+            "div",
+            { class: "row" },
+            h(
+              "textarea",
+              {
+                class: "input spacer",
+                id: `unsent-${at}`,
+                rows: label === "Description" ? "6" : "1",
+                readonly: true,
+                dir: "auto",
+              },
+              text,
+            ),
+            h(
+              "button",
+              {
+                class: "btn",
+                type: "button",
+                "aria-label": `Copy ${label.toLowerCase()}`,
+                onclick: () => copyWords(text),
+              },
+              icon("copy"),
+              "Copy",
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @param {string} text */
+async function copyWords(text) {
+  if (await copy(text)) toast("Copied.");
+  else toast("This browser does not let the page copy. Select the text and copy it.", "warn");
 }
 
 hide.addEventListener("click", () => {
@@ -479,7 +557,10 @@ new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
   isSilent: true,
 });
 
+// A moderator's socket is told nothing of a deleted video: whether it was restored is asked.
+setInterval(() => gone && document.visibilityState === "visible" && renew(), ASK);
 tags.show(facts.tags);
+if (gone) drawDeleted();
 askHistory();
 renew();
 await client.start();

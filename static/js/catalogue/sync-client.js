@@ -128,6 +128,11 @@ export class SyncClient extends EventTarget {
     return this.#outbox.waiting.length;
   }
 
+  /** What was written here and is not sent, in order. @returns {{type: string, value: any}[]} */
+  get unsent() {
+    return this.#outbox.waiting.map(({ type, value }) => ({ type, value }));
+  }
+
   /** Whether what is pending is in the store. @returns {"yes"|"soon"|"no"} */
   get kept() {
     if (this.#outbox.isKept) return "yes";

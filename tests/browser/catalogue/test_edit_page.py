@@ -198,6 +198,27 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
 
 
 @pytest.mark.services
+def test_edits_of_a_deleted_video_can_be_read_and_are_sent_when_it_is_restored(
+    edit: Callable[..., Page], backstage: Backstage, video: str
+) -> None:
+    page = edit(own=True)
+    expect_saved(page)
+    page.context.set_offline(True)
+    description_of(page).fill("Written on the train")
+    page.locator("[data-line][data-state=offline]").wait_for()
+    backstage.delete_catalogue(by="boss", video=video)
+    page.context.set_offline(False)
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("This video has been deleted.")
+    expect(page.get_by_label("Description", exact=True).last).to_have_value("Written on the train")
+    expect(page.get_by_role("button", name="Copy description")).to_be_enabled()
+    assert axe_findings(page) == []
+    backstage.change_catalogue(video=video, deleted_at=None)
+    expect_saved(page)
+    assert backstage.catalogue_row(video=video)["description"] == "Written on the train"
+
+
+@pytest.mark.services
 def test_what_is_being_typed_is_never_written_over(edit: Callable[..., Page], backstage: Backstage, video: str) -> None:
     page = edit(own=True)
     title, note = title_of(page), note_of(page, "title")
