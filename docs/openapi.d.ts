@@ -1403,7 +1403,7 @@ export interface paths {
         };
         /**
          * List your videos
-         * @description The caller's own videos, newest first unless ``order`` says otherwise.
+         * @description The caller's own videos, newest first unless ``order`` says otherwise; of the bin the last deleted first.
          */
         get: operations["library_list"];
         put?: never;
@@ -1434,9 +1434,10 @@ export interface paths {
         post?: never;
         /**
          * Delete a video of your library
-         * @description Delete a video and its files.
+         * @description Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
          *
-         *     While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true.
+         *     While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true. A video
+         *     in the bin is deleted for good without that question.
          */
         delete: operations["library_delete"];
         options?: never;
@@ -1464,6 +1465,46 @@ export interface paths {
          *     Repeating the call gives the same job, or the rendition.
          */
         post: operations["library_render"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/library/{video_id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Restore a video from the bin
+         * @description Move a video from the bin back to the library. Comparisons that have a gap in its place show it again.
+         */
+        post: operations["library_restore"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/library/uses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what uses videos of your library
+         * @description The comparisons and analyses that use these videos: at most 100 of each, the last changed first.
+         */
+        get: operations["library_uses"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2503,6 +2544,17 @@ export interface components {
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
+        /** @description When a video was deleted, and until when it can be restored. */
+        Deleted: {
+            ok: boolean;
+            /** Format: date-time */
+            deleted_at: string;
+            /**
+             * Format: date-time
+             * @description When it is deleted for good; `deleted_at` if it is already.
+             */
+            purge_at: string;
+        };
         /**
          * @description * `local` - local
          *     * `local_signed` - local_signed
@@ -3463,7 +3515,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description What users change of themselves; other fields are ignored. */
+        /** @description What users change of themselves. */
         PatchedProfileRequest: {
             full_name?: string;
             /** @description http or https; null for none. In answers also the address of a `picture`. */
@@ -4234,6 +4286,18 @@ export interface components {
             jobs_active: number;
             uploads_today: number;
         };
+        /** @description What uses a video. url: its page. */
+        Use: {
+            kind: components["schemas"]["UseKindEnum"];
+            name: string;
+            url: string;
+        };
+        /**
+         * @description * `comparison` - comparison
+         *     * `analysis` - analysis
+         * @enum {string}
+         */
+        UseKindEnum: "comparison" | "analysis";
         /** @description A user with role, tier and what the tier allows. */
         User: {
             /** Format: uuid */
@@ -4245,6 +4309,11 @@ export interface components {
             readonly role: components["schemas"]["RoleEnum"];
             readonly tier: components["schemas"]["TierEnum"];
             readonly limits: components["schemas"]["Limits"];
+        };
+        /** @description What uses some videos, as far as the caller may see it. */
+        Uses: {
+            uses: components["schemas"]["Use"][];
+            total: number;
         };
         /** @description One video. duration: whole seconds; duration_exact, fps: seconds and frames a second; addresses are signed. */
         Video: {
@@ -4279,6 +4348,11 @@ export interface components {
             updated_at: string;
             /** Format: date-time */
             deleted_at: string | null;
+            /**
+             * Format: date-time
+             * @description When a video in the bin is deleted for good.
+             */
+            purge_at: string | null;
             width: number;
             height: number;
             /** Format: double */
@@ -4470,6 +4544,7 @@ export type ChunkRequest = components['schemas']['ChunkRequest'];
 export type Clip = components['schemas']['Clip'];
 export type CompletedUpload = components['schemas']['CompletedUpload'];
 export type CredentialsRequest = components['schemas']['CredentialsRequest'];
+export type Deleted = components['schemas']['Deleted'];
 export type DeliveryTypeEnum = components['schemas']['DeliveryTypeEnum'];
 export type DetectRequest = components['schemas']['DetectRequest'];
 export type Disk = components['schemas']['Disk'];
@@ -4635,7 +4710,10 @@ export type UploadList = components['schemas']['UploadList'];
 export type UploadState = components['schemas']['UploadState'];
 export type UploadStatusEnum = components['schemas']['UploadStatusEnum'];
 export type Usage = components['schemas']['Usage'];
+export type Use = components['schemas']['Use'];
+export type UseKindEnum = components['schemas']['UseKindEnum'];
 export type User = components['schemas']['User'];
+export type Uses = components['schemas']['Uses'];
 export type Video = components['schemas']['Video'];
 export type VideoSourceEnum = components['schemas']['VideoSourceEnum'];
 export type VideoStatusEnum = components['schemas']['VideoStatusEnum'];
@@ -7651,6 +7729,8 @@ export interface operations {
     library_list: {
         parameters: {
             query?: {
+                /** @description Videos in the bin in place of those in the library. */
+                bin?: boolean;
                 limit?: number;
                 /**
                  * @description Titles from A to Z.
@@ -7783,6 +7863,8 @@ export interface operations {
             query?: {
                 /** @description Delete it also where your comparisons show it; they keep a gap in its place. */
                 leave_gaps?: boolean;
+                /** @description Delete the video for good, whether it is in the bin or not. */
+                purge?: boolean;
             };
             header?: never;
             path: {
@@ -7798,7 +7880,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Message"];
+                    "application/json": components["schemas"]["Deleted"];
                 };
             };
             /** @description An error. */
@@ -7889,6 +7971,77 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RenditionAnswer"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    library_restore: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description An error. */
+            default: {
+                headers: {
+                    Allow: components["headers"]["Allow"];
+                    "WWW-Authenticate": components["headers"]["Challenge"];
+                    "Retry-After": components["headers"]["RetryAfter"];
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    library_uses: {
+        parameters: {
+            query: {
+                /** @description Ids of your videos, separated by commas; at most 100. */
+                video_ids: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    "X-Request-ID": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Uses"];
                 };
             };
             /** @description An error. */

@@ -82,7 +82,7 @@ def _own_things(user: User) -> dict[str, Any]:
     newest = current.select_related("owner").prefetch_related("vods__video").order_by("-updated_at", "-session_id")
     sessions = list(newest[:COMPARISONS])
     pictures = pictures_of(sessions)
-    videos = Video.objects.private().filter(owner=user, deleted_at=None)
+    videos = Video.objects.private().filter(owner=user)
     shown = list(videos.order_by("-created_at", "-id")[:VIDEOS])
     made = _made_by(user)
     return {

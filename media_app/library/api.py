@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models.functions import Lower
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -16,7 +18,7 @@ from media_app.uploads import services as uploads
 from media_app.uploads.multipart import received
 from media_app.videos import services
 from media_app.videos.fields import clean_tags, clean_title
-from media_app.videos.models import Video, VideoQuerySet
+from media_app.videos.models import Place, Video, VideoQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
@@ -34,8 +36,11 @@ class LibraryViewSet(ApiViewSet[Video]):
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
+    is_about_bin = False  # whether this call also finds videos in the bin
+
     def get_queryset(self) -> VideoQuerySet:
-        return s.with_answer_data(Video.objects.private().visible_to(self.user))
+        videos = Video.objects.filter(place=Place.LIBRARY) if self.is_about_bin else Video.objects.private()
+        return s.with_answer_data(videos if self.user.is_admin else videos.filter(owner=self.user))
 
     @extend_schema(
         operation_id="library_list",
@@ -44,14 +49,16 @@ class LibraryViewSet(ApiViewSet[Video]):
         responses={200: s.LibraryPageSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The caller's own videos, newest first unless ``order`` says otherwise."""
+        """The caller's own videos, newest first unless ``order`` says otherwise; of the bin the last deleted first."""
         query = self.read_query(s.LibraryQuerySerializer)
-        videos = filter_videos(Video.objects.private().filter(owner=self.user).with_state(), query)
+        rows = Video.objects.in_bin() if query["bin"] else Video.objects.private()
+        videos = filter_videos(rows.filter(owner=self.user).with_state(), query)
         page, limit, total = query["page"], query["limit"], videos.count()
-        videos = videos.order_by(*ORDERS[query["order"]], "-created_at", "-id")
-        rows = s.with_answer_data(videos)[(page - 1) * limit : page * limit]
+        newest = ("-deleted_at", "-id") if query["bin"] else ("-created_at", "-id")
+        videos = videos.order_by(*ORDERS[query["order"]], *newest)
+        found = s.with_answer_data(videos)[(page - 1) * limit : page * limit]
         pagination = {"page": page, "limit": limit, "total": total, "totalPages": -(-total // limit)}
-        return Response({"videos": [s.VideoSerializer.show(video) for video in rows], "pagination": pagination})
+        return Response({"videos": [s.VideoSerializer.show(video) for video in found], "pagination": pagination})
 
     @extend_schema(
         operation_id="library_upload",
@@ -94,16 +101,52 @@ class LibraryViewSet(ApiViewSet[Video]):
         operation_id="library_delete",
         summary="Delete a video of your library",
         parameters=[s.DeletionQuerySerializer],
-        responses={200: s.MessageSerializer},
+        responses={200: s.DeletedSerializer},
     )
     def destroy(self, request: Request, video_id: str) -> Response:
-        """Delete a video and its files.
+        """Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
 
-        While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true.
+        While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true. A video
+        in the bin is deleted for good without that question.
         """
-        leave_gaps: bool = self.read_query(s.DeletionQuerySerializer)["leave_gaps"]
-        services.delete_video(self.get_object_to_change(), self.user, leave_gaps=leave_gaps)
-        return Response({"message": "Video deleted successfully"})
+        query = self.read_query(s.DeletionQuerySerializer)
+        is_final = query["purge"] or not settings.BIN_DAYS
+        self.is_about_bin = query["purge"]
+        video = self.get_object_to_change()
+        if is_final:
+            services.delete_video(video, self.user, leave_gaps=query["leave_gaps"])
+            deleted_at = purge_at = timezone.now()
+        else:
+            services.move_to_bin(video, self.user, leave_gaps=query["leave_gaps"])
+            deleted_at, purge_at = video.deleted_at, video.purge_at
+        return Response(s.DeletedSerializer({"ok": True, "deleted_at": deleted_at, "purge_at": purge_at}).data)
+
+    @extend_schema(
+        operation_id="library_restore",
+        summary="Restore a video from the bin",
+        request=None,
+        responses={200: s.VideoSerializer},
+    )
+    @action(detail=True, methods=["post"])
+    def restore(self, request: Request, video_id: str) -> Response:
+        """Move a video from the bin back to the library. Comparisons that have a gap in its place show it again."""
+        self.is_about_bin = True
+        services.restore_from_bin(self.get_object_to_change(), self.user)
+        return Response(s.VideoSerializer.show(self.get_object()))
+
+    @extend_schema(
+        operation_id="library_uses",
+        summary="List what uses videos of your library",
+        parameters=[s.UsesQuerySerializer],
+        responses={200: s.UsesSerializer},
+    )
+    @action(detail=False)
+    def uses(self, request: Request) -> Response:
+        """The comparisons and analyses that use these videos: at most 100 of each, the last changed first."""
+        ids = self.read_query(s.UsesQuerySerializer)["video_ids"]
+        self.is_about_bin = True
+        found = services.uses_of(list(self.get_queryset().filter(pk__in=ids)), self.user)
+        return Response({"uses": [s.UseSerializer.show(use) for use in found], "total": len(found)})
 
     @idempotent
     @extend_schema(

@@ -16,12 +16,14 @@ from media_app.store import files as store
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
 from media_app.videos.recordings import notes_of
+from media_app.videos.services import Use, UseKind
 from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, SecondsField, StrictCharField
 from vodplatform.base.errors import DomainError
 
 T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
 MAX_SECONDS = 604_800
+MAX_ASKED = 100  # videos in one question for their uses
 
 
 class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -42,6 +44,7 @@ class LibraryQuerySerializer(PageQuerySerializer):
     order = serializers.ChoiceField(
         choices=["newest", "title", "longest", "largest"], default="newest", help_text="Titles from A to Z."
     )
+    bin = serializers.BooleanField(default=False, help_text="Videos in the bin in place of those in the library.")
 
 
 class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -50,6 +53,50 @@ class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
     leave_gaps = serializers.BooleanField(
         default=False, help_text="Delete it also where your comparisons show it; they keep a gap in its place."
     )
+    purge = serializers.BooleanField(
+        default=False, help_text="Delete the video for good, whether it is in the bin or not."
+    )
+
+
+class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
+    """When a video was deleted, and until when it can be restored."""
+
+    ok = serializers.BooleanField()
+    deleted_at = serializers.DateTimeField()
+    purge_at = serializers.DateTimeField(help_text="When it is deleted for good; `deleted_at` if it is already.")
+
+
+class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """Of which videos."""
+
+    video_ids = serializers.CharField(
+        max_length=4000, help_text="Ids of your videos, separated by commas; at most 100."
+    )
+
+    def validate_video_ids(self, value: str) -> list[UUID]:
+        ids = value.split(",")
+        if len(ids) > MAX_ASKED:
+            raise serializers.ValidationError(f"Send at most {MAX_ASKED} ids.")
+        try:
+            return [UUID(one) for one in ids]
+        except ValueError as exc:
+            raise serializers.ValidationError("Send the ids of videos, separated by commas.") from exc
+
+
+class UseSerializer(AnswerSerializer[Use]):
+    """What uses a video. url: its page."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in UseKind])
+    name = serializers.CharField()
+    url = serializers.CharField()
+
+
+@extend_schema_serializer(many=False)
+class UsesSerializer(serializers.Serializer[dict[str, Any]]):
+    """What uses some videos, as far as the caller may see it."""
+
+    uses = UseSerializer(many=True)
+    total = serializers.IntegerField()
 
 
 class PaginationSerializer(serializers.Serializer[dict[str, int]]):
@@ -89,6 +136,7 @@ class VideoSerializer(AnswerSerializer[Video]):
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     deleted_at = serializers.DateTimeField(allow_null=True)
+    purge_at = serializers.DateTimeField(allow_null=True, help_text="When a video in the bin is deleted for good.")
     width = serializers.IntegerField()
     height = serializers.IntegerField()
     fps = serializers.FloatField()

@@ -20,7 +20,7 @@ from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
 from media_app.uploads.models import Upload
-from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.models import IN_BIN, TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.receiving import INGEST_KIND
 from media_app.videos.services import (
     NORMALIZE_KIND,
@@ -65,7 +65,8 @@ class VideoJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
         """Whether the video is still there, and the file that was sent."""
         previous = job.params.get("previous") or {}
-        return Video.objects.filter(pk=job.params["video_id"]).exclude(location=previous.get("location", "")).exists()
+        rows = Video.objects.exclude(IN_BIN).exclude(location=previous.get("location", ""))
+        return rows.filter(pk=job.params["video_id"]).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
         """The video of each; a job whose video is gone has no page."""

@@ -1,5 +1,6 @@
 """Videos of private libraries in the admin: facts, read-only, for admins alone."""
 
+from contextlib import suppress
 from typing import Any, cast
 
 from django.contrib import admin
@@ -9,10 +10,24 @@ from unfold.decorators import display
 
 from media_app.uploads.room import format_bytes
 from media_app.videos import services
-from media_app.videos.models import Video, VideoQuerySet
+from media_app.videos.models import Place, Video, VideoQuerySet
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import ModelAdmin
+from vodplatform.base.errors import DomainError
 from vodplatform.base.text import clock
+
+
+class InBinFilter(admin.SimpleListFilter):
+    """Videos in the library or in the bin."""
+
+    title = "bin"
+    parameter_name = "bin"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("1", "In the bin"), ("0", "In the library")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> QuerySet[Video]:
+        return queryset.filter(deleted_at__isnull=self.value() == "0") if self.value() in ("0", "1") else queryset
 
 
 @admin.register(Video)
@@ -27,18 +42,19 @@ class VideoAdmin(ModelAdmin):
         "shown_size",
         "created_at",
     ]
-    list_filter = ["status", "source", "codec"]
+    list_filter = ["status", InBinFilter, "source", "codec"]
+    actions = ["restore"]
     search_fields = ["title", "owner__username"]
     list_select_related = ["owner"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
         """Nobody but admins sees them, whatever the permissions say. The catalogue has an admin of its own."""
-        rows = cast(VideoQuerySet, super().get_queryset(request)).private().with_state()
+        rows = cast(VideoQuerySet, super().get_queryset(request)).filter(place=Place.LIBRARY).with_state()
         return rows if request.user.is_superuser else rows.none()
 
     @display(description="Status", label={"ready": "success", "failed": "danger", "processing": "info"})
     def shown_state(self, video: Video) -> str:
-        return video.state
+        return "in the bin" if video.deleted_at else video.state
 
     @admin.display(description="Format", ordering="height")
     def shown_format(self, video: Video) -> str:
@@ -52,8 +68,18 @@ class VideoAdmin(ModelAdmin):
     def shown_size(self, video: Video) -> str:
         return format_bytes(video.file_size)
 
+    @admin.action(description="Restore from the bin", permissions=["delete"])
+    def restore(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
+        """Move videos from the bin back to the libraries of their owners."""
+        count = 0
+        for video in queryset.exclude(deleted_at=None):
+            with suppress(DomainError):  # deleted for good meanwhile
+                services.restore_from_bin(video, cast(User, request.user))
+                count += 1
+        self.message_user(request, f"{count} video{'' if count == 1 else 's'} restored.")
+
     def delete_model(self, request: HttpRequest, obj: Video) -> None:
-        """With its files; a comparison that shows it has a gap in its place."""
+        """Delete a video for good, with its files; comparisons that show it have a gap in its place."""
         services.delete_video(obj, cast(User, request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,12 @@ NOT_READY = PRESENT & ~Q(status=VideoStatus.READY)
 TAKEN_OUT = Q(place=Place.CATALOGUE, deleted_at__isnull=False)
 
 
+# Videos in their owner's library, and those that its owner has moved to the bin. A library video has no other use for
+# `deleted_at`.
+IN_LIBRARY = Q(place=Place.LIBRARY, deleted_at=None)
+IN_BIN = Q(place=Place.LIBRARY, deleted_at__isnull=False)
+
+
 def catalogue_rule(user: User | AnonymousUser) -> Q:
     """Which rows of the catalogue a user may see: admins all, moderators what is not deleted, others what is shown."""
     if isinstance(user, User) and user.is_admin:
@@ -81,23 +88,27 @@ def catalogue_rule(user: User | AnonymousUser) -> Q:
 
 class VideoQuerySet(models.QuerySet["Video"]):
     def visible_to(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """The user's own, and of the catalogue what :meth:`in_catalogue` says; an admin's are all."""
+        """The user's own, and of the catalogue what :meth:`in_catalogue` says; an admin's are all. Nothing in a bin."""
         if isinstance(user, User) and user.is_admin:
-            return self
+            return self.exclude(IN_BIN)
         if isinstance(user, AnonymousUser):
             return self.in_catalogue(user)
-        return self.filter(Q(owner=user, place=Place.LIBRARY) | catalogue_rule(user))
+        return self.filter(Q(owner=user) & IN_LIBRARY | catalogue_rule(user))
 
     def watchable_by(self, user: User | AnonymousUser) -> VideoQuerySet:
         """Those, and what stands on no shelf: one's own, and what is open."""
         if isinstance(user, AnonymousUser) or user.is_admin:
             return self.visible_to(user)
-        own = Q(owner=user, place__in=[Place.LIBRARY, *OFF_SHELF])
+        own = Q(owner=user) & (IN_LIBRARY | Q(place__in=OFF_SHELF))
         return self.filter(own | Q(place=Place.OPEN) | catalogue_rule(user))
 
     def private(self) -> VideoQuerySet:
-        """Those of private libraries."""
-        return self.filter(place=Place.LIBRARY)
+        """Return the videos of private libraries, without those in the bin."""
+        return self.filter(IN_LIBRARY)
+
+    def in_bin(self) -> VideoQuerySet:
+        """Return the videos that their owners have moved to the bin."""
+        return self.filter(IN_BIN)
 
     def in_catalogue(self, user: User | AnonymousUser) -> VideoQuerySet:
         """What of the catalogue a user may see."""
@@ -159,7 +170,8 @@ class Video(models.Model):
     are what :mod:`media_app.catalogue` made of everybody's operations: written there alone. owner: who created it.
     search_text: all its words as :func:`media_app.videos.search.search_text` puts them; whoever writes words by an
     UPDATE writes it too. view_count: of whole minutes.
-    reviewed_at: when a moderator first looked at it. recording: how the file was recorded
+    reviewed_at: when a moderator first looked at it. deleted_at: when it was taken out of the catalogue or moved to the
+    bin of its owner's library; both can be undone. recording: how the file was recorded
     (:class:`media_app.av.recording.Recording`), if a note is made of it or if it has reasons for a normalised copy.
     Everything is then read from the copy, and the facts are the copy's.
     """
@@ -230,6 +242,7 @@ class Video(models.Model):
                 fields=["place", "-created_at", "-id", "status", "job"], condition=NOT_READY, name="video_not_ready"
             ),
             models.Index(fields=["place", "-created_at", "-id"], condition=TAKEN_OUT, name="video_deleted"),
+            models.Index(fields=["owner", "deleted_at"], condition=IN_BIN, name="video_in_bin"),
         ]  # fmt: skip
         constraints = [
             models.UniqueConstraint(
@@ -265,6 +278,13 @@ class Video(models.Model):
         if self.place == Place.CATALOGUE:
             return user.is_moderator
         return user.is_admin or user.pk == self.owner_id
+
+    @property
+    def purge_at(self) -> datetime | None:
+        """When a video in the bin is deleted for good; None outside of the bin."""
+        if self.place != Place.LIBRARY or self.deleted_at is None:
+            return None
+        return self.deleted_at + timedelta(days=settings.BIN_DAYS)
 
     @property
     def fps(self) -> Fraction:

@@ -8,6 +8,7 @@ from typing import cast
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Count, QuerySet
@@ -29,6 +30,7 @@ STATUSES: dict[str, tuple[str, str]] = {
     VideoStatus.READY: ("Ready", "check"),
     VideoStatus.PROCESSING: ("Processing", "hour"),
     VideoStatus.FAILED: ("Needs attention", "alert"),
+    "bin": ("Bin", "trash"),
 }
 # How the list stands, by the word in the address.
 ORDERS = {"": "Newest first", "title": "Name", "longest": "Longest first", "largest": "Largest first"}
@@ -60,24 +62,28 @@ def library(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def _library(request: HttpRequest, template: str) -> HttpResponse:
-    videos = Video.objects.private().filter(owner=cast(User, request.user))
+    own = Video.objects.filter(owner=cast(User, request.user))
+    videos = own.private()
     status, tag = request.GET.get("status", ""), request.GET.get("tag", "")
     context = {
-        "statuses": _statuses(videos, status if status in STATUSES else ""),
+        "statuses": _statuses(videos, own.in_bin().count(), status if status in STATUSES else ""),
         "tags": _tags(videos, tag),
         "orders": [
             {"value": value, "label": label, "current": value == request.GET.get("order", "")}
             for value, label in ORDERS.items()
         ],
         "search": request.GET.get("search", "")[:200],
+        "bin_days": round(settings.BIN_DAYS),
     }
     return render(request, template, context)
 
 
-def _statuses(videos: QuerySet[Video], current: str) -> list[Choice]:
+def _statuses(videos: QuerySet[Video], binned: int, current: str) -> list[Choice]:
+    """The ways to narrow the list by status. binned: number of videos in the bin."""
     rows = videos.with_state().order_by().values_list("state").annotate(count=Count("pk"))  # type: ignore[attr-defined]
     counts = dict(rows)
     counts[""] = sum(counts.values())
+    counts["bin"] = binned
     return [
         Choice(name, label, _address(status=name), counts.get(name, 0), name == current, icon)
         for name, (label, icon) in STATUSES.items()
@@ -137,8 +143,9 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
         "is_variable_frame_rate": video.is_variable_frame_rate,
         "audio_tracks": video.audio_tracks,
     }
-    uses = uses_of(video, user) if isinstance(user, User) else []
+    uses = uses_of([video], user) if isinstance(user, User) else []
     context = {"video": video, "facts": facts, "listed": is_listed, "uses": uses, "notes": notes_of(video)}
+    context["bin_days"] = round(settings.BIN_DAYS)
     if is_listed:
         context["nav_items"] = navigation(request, "/catalogue")
     return render(request, "videos/watch.html", context)

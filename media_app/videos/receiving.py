@@ -135,7 +135,8 @@ class LibraryPurpose(Purpose):
         )
 
     def stored_bytes(self, user_id: uuid.UUID) -> int:
-        rows = Video.objects.private().filter(owner=user_id, source=VideoSource.STORED)
+        # What is in the bin counts until it is deleted for good.
+        rows = Video.objects.filter(place=Place.LIBRARY, owner=user_id, source=VideoSource.STORED)
         return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 
 

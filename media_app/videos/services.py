@@ -11,6 +11,8 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from django.dispatch import Signal
 
 from jobs_app import leases
 from jobs_app import services as jobs
+from jobs_app.chores import chore
 from jobs_app.context import JobFailed, WaitRequested
 from jobs_app.models import LIVE, Job, JobStatus
 from media_app.av.sniff import sniff
@@ -47,10 +50,13 @@ from vodplatform.base.records.unreferenced import seen_again
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Sent before a video is deleted, with ``video`` and ``by``; answered with the sessions of ``by`` that show it, as
-# ``session_id`` and ``name``. Whoever shows it to others takes a :func:`create_placeholder`.
+# Sent with ``video`` and ``by`` before a video is deleted or moved to the bin. Receivers answer the sessions of ``by``
+# that show it, as ``session_id`` and ``name``.
 video_deleting = Signal()
-# Sent with a video and its viewer for the page that shows it; answers are lists of :class:`Use`.
+# Sent with ``video`` and ``by`` after it was moved to the bin or restored, and with ``is_final`` before it is deleted
+# for good. Receivers that show it tell their viewers, and then take a :func:`create_placeholder`.
+video_shelving = Signal()
+# Sent with ``videos`` and ``viewer`` for a page that lists what uses them; receivers answer lists of :class:`Use`.
 video_showing = Signal()
 # Sent with ``video_id`` before jobs of a video are locked: rows that others lock before jobs are locked by it.
 video_locking = Signal()
@@ -58,6 +64,7 @@ PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
+PURGE_BATCH = 500  # videos of the bin deleted in one go
 COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # interval and maximum time of a job's wait for a normalised copy
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
@@ -114,6 +121,9 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             )
             if known[file].recording:
                 request_copy(known[file])
+        for video in known.values():
+            if video.purge_at is not None:  # its owner uses it again
+                restore_from_bin(video, user)
     return [known[file] for file in files]
 
 
@@ -361,16 +371,14 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
 
     by: None where its time was over.
     Raises ``video_in_use`` (409) while sessions of ``by`` show it, with the ``sessions``, unless ``leave_gaps``; those
-    of others, and all where an admin deletes it, show a gap from then on.
+    of others, and all where an admin deletes it, show a gap from then on. Sessions that show a video of the bin have
+    had their gap since it was moved there.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
-        answers: list[Any] = [
-            answer for _, answer in video_deleting.send(Video, video=video, by=None if leave_gaps else by)
-        ]
-        in_the_way = [session for answer in answers for session in answer]
-        if in_the_way:
-            raise DomainError("video_in_use", sessions=in_the_way)
+        if not leave_gaps and video.purge_at is None:
+            _check_unused(video, by)
+        video_shelving.send(Video, video=video, by=by, is_final=True)
         audit.record("video.delete", actor=by, target=video, title=video.title, location=video.location)
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
@@ -380,18 +388,87 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
 
+def _check_unused(video: Video, by: User | None) -> None:
+    """Raises ``video_in_use`` (409) while sessions of ``by`` show the video."""
+    answers: list[Any] = video_deleting.send(Video, video=video, by=by)
+    if in_the_way := [session for _, found in answers for session in found]:
+        raise DomainError("video_in_use", sessions=in_the_way)
+
+
+def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
+    """Move a library video to the bin and cancel its jobs. ``video.deleted_at`` is set.
+
+    Comparisons show a gap until it is restored. Raises ``not_found`` (404) if it is no longer in the library,
+    ``video_in_use`` (409) as :func:`delete_video`.
+    """
+    with transaction.atomic():
+        cancel_jobs(video.pk)
+        if not leave_gaps:
+            _check_unused(video, by)
+        if not Video.objects.private().filter(pk=video.pk).update(deleted_at=Now(), updated_at=Now()):
+            raise DomainError("not_found")
+        video.refresh_from_db(fields=["deleted_at"])
+        audit.record("video.bin", actor=by, target=video, title=video.title, location=video.location)
+        video_shelving.send(Video, video=video, by=by, is_final=False)
+
+
+def restore_from_bin(video: Video, by: User) -> None:
+    """Move a video from the bin back to the library; comparisons show it again. Does nothing outside of the bin.
+
+    A job that was cancelled with the move to the bin starts again. Raises ``not_found`` if the video was deleted.
+    """
+    with transaction.atomic():
+        video_locking.send(Video, video_id=video.pk)
+        if not Video.objects.in_bin().filter(pk=video.pk).update(deleted_at=None, updated_at=Now()):
+            if not Video.objects.private().filter(pk=video.pk).exists():
+                raise DomainError("not_found")
+            return
+        video.refresh_from_db()
+        audit.record("video.unbin", actor=by, target=video, title=video.title)
+        video_shelving.send(Video, video=video, by=by, is_final=False)
+    if video.job and video.job.status == JobStatus.CANCELLED:
+        with contextlib.suppress(DomainError):  # the owner sees the failure, and can retry
+            jobs.retry(video.job)
+
+
+@chore("bin", seconds=600)
+def empty_bin() -> int:
+    """Delete the videos that have been in the bin for ``VOD_BIN_DAYS``; returns how many."""
+    count = 0
+    over = Video.objects.in_bin().filter(deleted_at__lte=Now() - timedelta(days=settings.BIN_DAYS))
+    for pk in list(over.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
+        with transaction.atomic():
+            cancel_jobs(pk)  # locks sessions and jobs before the video, as every other deletion does
+            if video := over.filter(pk=pk).select_for_update(no_key=True).first():  # unless restored meanwhile
+                delete_video(video, by=None)
+                count += 1
+    return count
+
+
+class UseKind(StrEnum):
+    """What can use a video."""
+
+    COMPARISON = "comparison"
+    ANALYSIS = "analysis"
+
+
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What shows a video: a symbol of static/icons.svg, its name, its page."""
+    """Something that uses a video. name: its title. url: its page."""
 
-    icon: str
+    kind: UseKind
     name: str
-    href: str
+    url: str
+
+    @property
+    def icon(self) -> str:
+        """Its symbol in static/icons.svg."""
+        return "compare" if self.kind == UseKind.COMPARISON else "analysis"
 
 
-def uses_of(video: Video, viewer: User) -> list[Use]:
-    """Where a video is used, of what the viewer may see."""
-    answers: list[Any] = video_showing.send(Video, video=video, viewer=viewer)
+def uses_of(videos: Sequence[Video], viewer: User) -> list[Use]:
+    """Return what uses any of these videos, of what the viewer may see."""
+    answers: list[Any] = video_showing.send(Video, videos=videos, viewer=viewer)
     return [use for _, found in answers for use in found]
 
 

@@ -42,7 +42,7 @@ class AnalysisJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
         """Whether the session and its file are still there."""
         session_id = job.params["session_id"]
-        return AnalysisSession.objects.filter(pk=session_id, expired_at=None, video__isnull=False).exists()
+        return AnalysisSession.objects.with_video().filter(pk=session_id).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
         """The session of each; a job whose session is gone has no page."""
@@ -66,7 +66,7 @@ class ReelJobs(JobHooks):
 
     def inputs_exist(self, job: Job) -> bool:
         """Whether the session still shows this job, and its file is there."""
-        return AnalysisSession.objects.filter(reel_job=job, expired_at=None, video__isnull=False).exists()
+        return AnalysisSession.objects.with_video().filter(reel_job=job).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
         """The session of each; a job whose session is gone has no page."""

@@ -8,6 +8,6 @@ class AnalysisConfig(AppConfig):
 
     def ready(self) -> None:
         from media_app.videos.services import video_showing
-        from sessions_app.analysis.services import analyses_of_video
+        from sessions_app.analysis.services import analyses_of_videos
 
-        video_showing.connect(analyses_of_video)
+        video_showing.connect(analyses_of_videos)

@@ -56,6 +56,10 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
+    def with_video(self) -> AnalysisSessionQuerySet:
+        """Return those whose time is not over and whose video is there, also not in the bin."""
+        return self.filter(expired_at=None, video__isnull=False, video__deleted_at=None)
+
     def over(self) -> AnalysisSessionQuerySet:
         """Those whose time is over and whose files are still there, by the database's clock."""
         return self.filter(TIME_IS_UP, expired_at=None)

@@ -19,7 +19,7 @@ from media_app.store import files as store
 from media_app.uploads.models import Upload
 from media_app.videos import budget
 from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import Use, delete_video
+from media_app.videos.services import Use, UseKind, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.reels import check_moments
 from vodplatform.accounts.models import User
@@ -30,7 +30,7 @@ from vodplatform.base.records import audit
 
 REEL_KIND = "highlight_reel"
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
-USES_SHOWN = 20
+USES_SHOWN = 100
 EXPIRED_KEPT_FOR = timedelta(days=7)  # for which an expired session still says so
 BATCH = 2000
 
@@ -239,7 +239,7 @@ def _delete_folders(folders: list[str]) -> None:
         event("video.left", reason=exc.reason)
 
 
-def analyses_of_video(sender: object, video: Video, viewer: User, **_: Any) -> list[Use]:
-    """The viewer's analyses of a video that are still there, the last first."""
-    rows = AnalysisSession.objects.filter(owner=viewer, video=video, expired_at=None).order_by("-created_at")
-    return [Use("analysis", row.name, f"/analysis/{row.pk}") for row in rows[:USES_SHOWN]]
+def analyses_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
+    """Return the viewer's analyses of any of these videos that have not expired, the last first."""
+    rows = AnalysisSession.objects.filter(owner=viewer, video__in=videos, expired_at=None).order_by("-created_at")
+    return [Use(UseKind.ANALYSIS, row.name, f"/analysis/{row.pk}") for row in rows[:USES_SHOWN]]

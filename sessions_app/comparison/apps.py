@@ -8,14 +8,20 @@ class ComparisonConfig(AppConfig):
 
     def ready(self) -> None:
         from media_app.delivery import grants
-        from media_app.videos.services import video_deleting, video_locking, video_showing
+        from media_app.videos.services import video_deleting, video_locking, video_shelving, video_showing
         from sessions_app.comparison.links import is_link_open
         from sessions_app.comparison.models import LINK_GRANT, SHARE_GRANT
-        from sessions_app.comparison.services import comparisons_of_video, lock_sessions_of, replace_deleted_video
+        from sessions_app.comparison.services import (
+            comparisons_of_videos,
+            lock_sessions_of,
+            own_sessions_of,
+            tell_of_video,
+        )
         from sessions_app.comparison.sharing import is_share_open
 
         video_locking.connect(lock_sessions_of)
-        video_deleting.connect(replace_deleted_video)
-        video_showing.connect(comparisons_of_video)
+        video_deleting.connect(own_sessions_of)
+        video_shelving.connect(tell_of_video)
+        video_showing.connect(comparisons_of_videos)
         grants.register(SHARE_GRANT, is_share_open)
         grants.register(LINK_GRANT, is_link_open)

@@ -51,10 +51,14 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """The same video; in the place of a deleted one a placeholder of the copy's own, which goes with it."""
+    """Return the video of a copied VOD: the same one, also from the bin of ``by``.
+
+    In the place of a deleted one it is a placeholder of the copy's own, which goes with the copy.
+    """
     video = vod.video
     if video.place == Place.SESSION and video.deleted_at is not None:
         return create_placeholder(video, by)
-    if not Video.objects.visible_to(by).filter(pk=video.pk).exists():
+    is_in_own_bin = video.purge_at is not None and video.can_change(by)
+    if not is_in_own_bin and not Video.objects.visible_to(by).filter(pk=video.pk).exists():
         raise DomainError("video_not_found", vod_id=vod.vod_id)
     return video

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from jobs_app import services as jobs
 from jobs_app.models import Job
 from media_app.uploads import room
 from media_app.videos.models import Place, Video, VideoStatus
-from media_app.videos.services import DELETED, Use, check_file, create_placeholder, reference_videos
+from media_app.videos.services import DELETED, Use, UseKind, check_file, create_placeholder, reference_videos
 from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
     MAX_VODS,
@@ -38,7 +38,7 @@ from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
 
-USES_SHOWN = 20
+USES_SHOWN = 100
 # What stands in for a deleted video.
 DELETED_VIDEO = {"place": Place.SESSION, "error_type": DELETED}
 
@@ -378,35 +378,38 @@ def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
-def replace_deleted_video(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Let go of a video that is being deleted: what shows it has a gap in its place.
+def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
+    """Return the sessions of ``by`` that show a video. An admin's deletion is not held up by any."""
+    if by is None or by.is_admin:
+        return []
+    own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
+    return [{"session_id": session.session_id, "name": session.name} for session in own]
 
-    Returns the sessions of ``by``, which have to be deleted first; an admin's deletion is not held up by any.
+
+def tell_of_video(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
+    """Broadcast the sessions that show a video after it was moved to the bin or restored.
+
+    is_final: it is about to be deleted for good, and the sessions get a gap of their own in its place.
     """
-    rows = list(ComparisonVod.objects.filter(video=video).select_related("session__owner").order_by("session"))
-    shown = {row.session_id: row.session for row in rows}
-    if by is not None and not by.is_admin:
-        own = [session for session in shown.values() if session.owner_id == by.pk]
-        if own:
-            return [{"session_id": session.session_id, "name": session.name} for session in own]
-    for session in shown.values():
+    for session in ComparisonSession.objects.filter(vods__video=video).distinct().select_related("owner"):
         with (
             contextlib.suppress(DomainError),
             edit_session(session, by or session.owner, even_archived=True, by_itself=True) as change,
         ):  # unless it is gone
+            if not is_final:
+                continue
             gap = create_placeholder(video, session.owner)
             ComparisonVod.objects.filter(session=session, video=video).update(video=gap)
             for vod in change.vods:
                 if vod.video_id == video.pk:
                     vod.video = gap
-    return []
 
 
-def comparisons_of_video(sender: object, video: Video, viewer: User, **_: Any) -> list[Use]:
-    """The sessions that show a video, of those that the viewer may see, the last changed first."""
-    sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video=video).distinct()
+def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
+    """Return the sessions that show any of these videos and that the viewer may see, the last changed first."""
+    sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video__in=videos).distinct()
     shown = sessions.order_by("-updated_at")[:USES_SHOWN]
-    return [Use("compare", session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
+    return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
 def save_playing_position(session_id: str) -> None:

@@ -177,7 +177,7 @@ class TestCleanup:
         assert [row.name for row in video.renditions.all()] == [others.rendition_name]
         assert api.get(f"{BASE}/results/{others.pk}").json()["data"]["highlight_video_url"]
         # Where it is deleted, the results stay.
-        assert api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
         data = api.get(f"{BASE}/results/{others.pk}").json()["data"]
         assert (data["highlight_video_url"], len(data["segments"])) == (None, 2)
 
@@ -207,7 +207,7 @@ class TestExpiry:
         usual = api.post(f"{BASE}/keep/{session.pk}", {"keep": False}).json()
         assert usual["expires_at"] is not None
         api.post(f"{BASE}/keep/{session.pk}", {"keep": True})
-        assert api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
         assert api.get(f"{BASE}/status/{session.pk}").json()["status"] == "expired"
         assert services.expire() == 1
         refused(api.post(f"{BASE}/keep/{session.pk}", {"keep": True}), 410, "session_expired")

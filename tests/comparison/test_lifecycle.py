@@ -105,7 +105,7 @@ class TestGaps:
 
     def test_a_deleted_video_leaves_others_their_clock(self, other_api: Api, api: Api, url: str, video: Video) -> None:
         before = session_of(api.get(url))
-        assert other_api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert other_api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
         assert not Video.objects.filter(pk=video.pk).exists()
         after = session_of(api.get(url))
         assert [vod["duration"] for vod in after["vods"]] == [vod["duration"] for vod in before["vods"]]
@@ -116,11 +116,11 @@ class TestGaps:
 
     def test_ones_own_session_is_named_by_its_id(self, other_api: Api, other: User, video: Video) -> None:
         session = make_session(other, videos=[video, make_video(other)], name="Mine")
-        body = refused(other_api.delete(f"/api/v1/library/{video.pk}"), 409, "video_in_use")
+        body = refused(other_api.delete(f"/api/v1/library/{video.pk}?purge=true"), 409, "video_in_use")
         assert body["sessions"] == [{"session_id": session.pk, "name": "Mine"}]
         assert Video.objects.filter(pk=video.pk).exists()
         # It has a gap where that is asked for.
-        assert other_api.delete(f"/api/v1/library/{video.pk}?leave_gaps=true").status_code == 200
+        assert other_api.delete(f"/api/v1/library/{video.pk}?leave_gaps=true&purge=true").status_code == 200
         assert not Video.objects.filter(pk=video.pk).exists()
         assert [vod["name"] for vod in session_of(other_api.get(f"{BASE}/{session.pk}"))["vods"]] == [
             vod.name for vod in session.vods.all()
@@ -130,13 +130,13 @@ class TestGaps:
         self, admin_api: Api, admin_person: User, session: ComparisonSession, video: Video
     ) -> None:
         make_session(admin_person, videos=[video, make_video(admin_person)])
-        assert admin_api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert admin_api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
         assert Video.objects.filter(**services.DELETED_VIDEO).count() == 2
 
     def test_a_gap_says_so_and_goes_with_its_session(
         self, other_api: Api, api: Api, url: str, session: ComparisonSession, video: Video, owner: User, client: Any
     ) -> None:
-        other_api.delete(f"/api/v1/library/{video.pk}")
+        other_api.delete(f"/api/v1/library/{video.pk}?purge=true")
         vod = session_of(api.get(url))["vods"][0]["vod_id"]
         body = {"roi": {"x": 0.1, "y": 0.1, "width": 0.5, "height": 0.2, "time": 1.0, "vod_id": vod}, "times": [1.0]}
         answer = refused(api.post(f"{url}/timer-preview", body), 400, "vod_file_not_found")
@@ -149,7 +149,7 @@ class TestGaps:
         assert not Video.objects.filter(**services.DELETED_VIDEO).exists()
 
     def test_a_gap_is_copied_and_deleted_with_the_copy(self, other_api: Api, api: Api, url: str, video: Video) -> None:
-        assert other_api.delete(f"/api/v1/library/{video.pk}").status_code == 200
+        assert other_api.delete(f"/api/v1/library/{video.pk}?purge=true").status_code == 200
         copy = session_of(api.post(f"{url}/duplicate"), 201)
         assert copy["vods"][0]["duration"] == 90.0
         assert api.delete(f"{BASE}/{copy['session_id']}").status_code == 200

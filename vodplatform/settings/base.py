@@ -336,6 +336,7 @@ JOB_ADMISSION_SECONDS = 10.0
 JOB_CHORES = [
     "vodplatform.host.delete_expired",
     "media_app.videos.viewing.roll_up",
+    "media_app.videos.services.empty_bin",
     "sessions_app.analysis.services.expire",
     "sessions_app.challenges.merges.expire",
     "sessions_app.prosync.services.expire",
@@ -380,6 +381,7 @@ UPLOAD_FORMS = [
     "sessions_app.prosync.receiving.FORMS",
 ]
 # Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
+BIN_DAYS = env.number("VOD_BIN_DAYS")
 EXPORT_TTL_HOURS = env.number("VOD_EXPORT_TTL_HOURS")
 SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS")
 VISION = {

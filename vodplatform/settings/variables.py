@@ -230,6 +230,9 @@ VARIABLES: list[Variable] = [
         "Bytes of a video that the catalogue's own upload door takes.",
     ),
     _integer("VOD_MAX_THUMBNAIL_SIZE", 5_242_880, 1, 1 << 30, "Bytes of a thumbnail."),
+    _number(
+        "VOD_BIN_DAYS", 14, 0, 3650, "Days after which a video in the bin is deleted for good; 0: there is no bin."
+    ),
     _number("VOD_EXPORT_TTL_HOURS", 168, 0.001, 24 * 365, "Hours after which an exported video is deleted."),
     _number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365, "Hours after which an unfinished upload expires."),
     _integer("VOD_DISK_RESERVE_MB", 512, 0, 1 << 20, "Room on the disk that uploads and jobs leave free."),

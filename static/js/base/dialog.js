@@ -2,7 +2,7 @@
 // one for a name.
 
 import { ApiError } from "./api.js";
-import { h, icon, setText } from "./dom.js";
+import { h, icon } from "./dom.js";
 import { placeOf } from "./focus.js";
 import { errorNote } from "./notice.js";
 
@@ -59,7 +59,6 @@ export function showNamed(name, classes, ...parts) {
  * @param {() => Promise<any>} about.remove
  * @param {() => void} about.onDeleted
  * @param {(error: unknown) => HTMLElement} [about.refused] what is shown of a refusal
- * @param {(error: unknown) => string|null} [about.anyway] what the button says then, where it may go all the same
  */
 export function askToDelete({
   heading,
@@ -67,11 +66,9 @@ export function askToDelete({
   remove,
   onDeleted,
   refused = (error) => errorNote("It was not deleted.", error),
-  anyway = () => null,
 }) {
   const problem = h("div", {});
-  const label = h("span", {}, "Delete");
-  const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), label);
+  const confirm = h("button", { class: "btn danger", type: "button", onclick: go }, icon("trash"), "Delete");
   const dialog = show(
     h(
       "dialog",
@@ -107,7 +104,6 @@ export function askToDelete({
       // Deleted elsewhere meanwhile: that is what was asked for.
       if (!(error instanceof ApiError && error.status === 404)) {
         confirm.removeAttribute("aria-disabled");
-        setText(label, anyway(error) ?? "Delete");
         return problem.replaceChildren(refused(error));
       }
     }

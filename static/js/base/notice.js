@@ -8,14 +8,29 @@ const ICONS = { ok: "check", warn: "alert", bad: "alert" };
 /**
  * @param {string} text
  * @param {"ok"|"warn"|"bad"} [tone]
+ * @param {{label: string, run: () => void}|null} [action] a button of the toast, which then stays longer
  */
-export function toast(text, tone = "ok") {
+export function toast(text, tone = "ok", action = null) {
   const holder = document.querySelector("[data-toasts]");
   if (!holder) return;
-  const note = h("div", { class: `note ${tone}` }, icon(ICONS[tone]), h("span", {}, text));
+  const act = () => {
+    note.remove();
+    action?.run();
+  };
+  const note = h(
+    "div",
+    { class: `note ${tone}` },
+    icon(ICONS[tone]),
+    h("span", { class: "spacer" }, text),
+    action && h("button", { class: "btn", type: "button", onclick: act }, action.label),
+  );
   holder.append(note);
   while (holder.children.length > 3) holder.firstElementChild?.remove();
-  setTimeout(() => note.remove(), tone === "bad" ? 8000 : 4000);
+  const remove = () => {
+    if (note.matches(":hover, :focus-within")) setTimeout(remove, 2000);
+    else note.remove();
+  };
+  setTimeout(remove, action ? 12_000 : tone === "bad" ? 8000 : 4000);
 }
 
 /**

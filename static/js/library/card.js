@@ -2,7 +2,7 @@
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { placeOf } from "../base/focus.js";
-import { duration } from "../base/format.js";
+import { counted, duration } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
 import { bytes, day, LETTERS, picture } from "../videos/api.js";
 import { posterOf } from "../videos/picture.js";
@@ -13,6 +13,7 @@ import { posterOf } from "../videos/picture.js";
  */
 
 const STEPS = 20; // pictures that the arrow keys go through
+const DAY = 86_400_000; // ms
 const LINGER = 120; // ms that a pointer stays before the pictures are loaded: one that passes over a grid wants none
 
 /**
@@ -296,6 +297,74 @@ export class Card {
     for (const part of /** @type {NodeListOf<HTMLElement>} */ (this.element.querySelectorAll("canvas, .scrub")))
       part.hidden = true;
   }
+}
+
+/** A video in the bin: its name, until when it can be restored, and what can be done with it. */
+export class BinCard {
+  /**
+   * @param {Video} video
+   * @param {{onRestore: (video: Video) => void, onPurge: (video: Video) => void}} actions
+   */
+  constructor(video, { onRestore, onPurge }) {
+    this.video = video;
+    const left = Math.max(0, Math.ceil((Date.parse(video.purge_at ?? "") - Date.now()) / DAY));
+    this.title = h("h2", { dir: "auto", title: video.title, tabindex: "-1" }, video.title);
+    this.element = h(
+      "li",
+      { class: "card", data: { video: video.id } },
+      h("span", { class: "picture dark" }, h("span", { class: "mask" }, icon("trash"))),
+      h(
+        "div",
+        { class: "card-foot col" },
+        h(
+          "div",
+          {},
+          this.title,
+          h(
+            "p",
+            { class: "meta" },
+            `Deleted ${inSentence(day(new Date(video.deleted_at ?? "")))}, ${bytes(video.file_size)}. ${left ? `${counted(left, "day")} left` : "Its time is over"}`,
+          ),
+        ),
+        h(
+          "div",
+          { class: "row wrap" },
+          h(
+            "button",
+            {
+              class: "btn",
+              type: "button",
+              "aria-label": `Restore ${video.title}`,
+              data: { part: "restore" },
+              onclick: () => onRestore(video),
+            },
+            icon("undo"),
+            "Restore",
+          ),
+          h(
+            "button",
+            {
+              class: "btn quiet danger",
+              type: "button",
+              "aria-label": `Delete ${video.title} for good`,
+              onclick: () => onPurge(video),
+            },
+            "Delete for good",
+          ),
+        ),
+      ),
+    );
+  }
+
+  // Nothing of it is selected, and no job works on it.
+  draw() {}
+  mark() {}
+  work() {}
+}
+
+/** @param {string} when @returns {string} as it stands inside a sentence */
+function inSentence(when) {
+  return when.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
 }
 
 /**

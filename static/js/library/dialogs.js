@@ -1,10 +1,10 @@
-// What is asked about one video: its name, description and tags; and whether it shall really go.
+// What is asked about one video: its name, description and tags.
 
 import { ApiError } from "../base/api.js";
-import { askToDelete, show } from "../base/dialog.js";
+import { show } from "../base/dialog.js";
 import { h, icon, need } from "../base/dom.js";
 import { errorNote, sentences } from "../base/notice.js";
-import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
+import { changeVideo, parseTags } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
@@ -142,64 +142,5 @@ function field(name, label, input, hint) {
     input,
     hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
     h("p", { class: "field-error", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
-  );
-}
-
-/**
- * @param {Video} video
- * @param {() => void} onDeleted
- */
-export function deleteDialog(video, onDeleted) {
-  // Said once that comparisons show it, it may go all the same.
-  let leaveGaps = false;
-  askToDelete({
-    heading: `Delete “${video.title}”?`,
-    words: words(video),
-    remove: () => deleteVideo(video.id, leaveGaps),
-    onDeleted,
-    refused: (error) => {
-      leaveGaps = isInUse(error);
-      return isInUse(error) ? inUse(/** @type {ApiError} */ (error)) : errorNote("It was not deleted.", error);
-    },
-    anyway: (error) => (isInUse(error) ? "Delete it and leave a gap" : null),
-  });
-}
-
-/** @param {unknown} error @returns {boolean} whether a video was not deleted because comparisons show it */
-export function isInUse(error) {
-  return error instanceof ApiError && error.type === "video_in_use";
-}
-
-/** @param {Video} video @returns {string} what deleting it does */
-function words({ source, file_size }) {
-  if (source === "reference")
-    return "Its file stays where it is, in the server's folder; pictures, tags and description go. This cannot be undone.";
-  return `${bytes(file_size)} will be freed. This cannot be undone.`;
-}
-
-/** @param {ApiError} error with the viewer's comparisons that show the video */
-function inUse(error) {
-  /** @type {{session_id: string, name: string}[]} */ const sessions = error.body?.sessions ?? [];
-  return h(
-    "div",
-    { class: "note warn", role: "alert" },
-    icon("compare"),
-    h(
-      "div",
-      { class: "spacer" },
-      h("b", {}, sessions.length > 1 ? `${sessions.length} comparisons show it.` : "A comparison shows it."),
-      h(
-        "p",
-        { class: "text-small" },
-        `${sessions.length > 1 ? "They stay, with their" : "It stays, with its"} offsets and events, and a gap where this video was:`,
-      ),
-      h(
-        "ul",
-        { class: "text-small several" },
-        ...sessions.map(({ session_id, name }) =>
-          h("li", { class: "anywhere", dir: "auto" }, h("a", { href: `/compare/${session_id}` }, name)),
-        ),
-      ),
-    ),
   );
 }

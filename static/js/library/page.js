@@ -9,10 +9,11 @@ import { toast } from "../base/notice.js";
 import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos/api.js";
 import { takeDrops } from "../uploads/dropping.js";
 import { Sending } from "../uploads/sending.js";
-import { Card, selectable } from "./card.js";
-import { deleteDialog, editDialog } from "./dialogs.js";
+import { BinCard, Card, selectable } from "./card.js";
+import { deleteDialog, restoreAll, toastDeleted } from "./deleting.js";
+import { editDialog } from "./dialogs.js";
 import { Selection } from "./selection.js";
-import { deleteSeveral, tagSeveral } from "./several.js";
+import { tagSeveral } from "./several.js";
 import { UploadsPanel } from "./uploads.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
@@ -20,6 +21,7 @@ import { UploadsPanel } from "./uploads.js";
 const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const VIEW = "vod-library-view";
+const BIN = "bin"; // the status of the list that shows the bin
 /** @type {Record<string, string>} how they stand, by the word in the address */
 const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
 
@@ -44,15 +46,23 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   path: "/library",
   queryOf: (part) => ({ search: part("search"), status: part("status"), tag: part("tag"), order: part("order") }),
   noun: "video",
-  ask: async (query, page, signal) => listed(await listVideos({ ...query, ...page }, signal)),
-  card: (video) => new Card(video, { onPick: pick, onMore: openMenu }),
+  ask: async (query, page, signal) => listed(await listVideos(asked(query, page), signal)),
+  card: (video) =>
+    video.deleted_at
+      ? new BinCard(video, {
+          onRestore: (one) => restoreAll([one], () => takeAway(one, true)),
+          onPurge: (one) => remove([one]),
+        })
+      : new Card(video, { onPick: pick, onMore: openMenu }),
   added: (card) => {
     selection.renew(card.video);
     showWork(card);
   },
   // What stands above all that is shown is offered instead; in another order than by time nothing is known to.
   ofThisList: (videos) => {
-    const old = videos.filter((video) => list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest));
+    const old = videos.filter(
+      (video) => video.deleted_at || list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest),
+    );
     if (old.length < videos.length) lookForNew();
     return old;
   },
@@ -78,17 +88,44 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
         h("a", { class: "btn primary", href: "/upload" }, icon("upload"), "Upload videos"),
       ),
     ),
-  nothing: ({ search }) =>
-    nothingFound(
-      search,
-      "Names, tags and descriptions of your videos were searched, with or without accents and capitals. Check the spelling, or look in the catalogue.",
-      "None of your videos has this status and tag.",
-      () => list.clear({ search: "", status: "", tag: "" }),
-      search &&
-        h("a", { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` }, "Search the catalogue too"),
-    ),
+  nothing: ({ search, status, tag }) =>
+    status === BIN && !search && !tag
+      ? emptyBin()
+      : nothingFound(
+          search,
+          "Names, tags and descriptions of your videos were searched, with or without accents and capitals. Check the spelling, or look in the catalogue.",
+          "None of your videos has this status and tag.",
+          () => list.clear({ search: "", status: "", tag: "" }),
+          search &&
+            h(
+              "a",
+              { class: "btn", href: `/catalogue?search=${encodeURIComponent(search)}` },
+              "Search the catalogue too",
+            ),
+        ),
   drawFilters: drawRail,
 });
+
+/** @param {any} query @param {{page: number, limit: number}} page @returns {Record<string, string|number>} as the API takes it */
+function asked({ status, ...query }, page) {
+  return { ...query, ...page, ...(status === BIN ? { bin: "true" } : { status }) };
+}
+
+function emptyBin() {
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("trash"),
+    h("h2", {}, "The bin is empty"),
+    h("p", {}, "Videos that you delete stay here until they are deleted for good."),
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "btn", type: "button", onclick: () => list.clear({ status: "" }) }, "Show all videos"),
+    ),
+  );
+}
+
 const selection = new Selection(need("[data-selection]"), markAll);
 const sending = new Sending({ state: (files) => uploads.told(files), arrived: () => lookForNew() });
 const uploads = new UploadsPanel(
@@ -185,7 +222,7 @@ function openMenu(video, button) {
     ...(video.video_url && video.error?.type !== "malware_found"
       ? [{ label: "Download", icon: "download", href: downloadOf(video) }]
       : []),
-    { label: "Delete", icon: "trash", danger: true, apart: true, run: () => deleteDialog(video, () => removed(video)) },
+    { label: "Delete", icon: "trash", danger: true, apart: true, run: () => remove([video]) },
   ]);
 }
 
@@ -196,17 +233,22 @@ need("[data-tag-selected]").addEventListener("click", () => {
     (count) => count && toast(count === 1 ? "The video is changed." : `${count} videos are changed.`),
   );
 });
-need("[data-delete-selected]").addEventListener("click", () => {
-  deleteSeveral(
-    selection.chosen,
-    (video) => takeAway(video),
-    (count) => {
-      if (!count) return;
-      toast(count === 1 ? "The video is deleted." : `${count} videos are deleted.`);
-      list.find.focus();
+need("[data-delete-selected]").addEventListener("click", () => remove([...selection.chosen]));
+
+/** Ask whether videos shall be deleted, and delete them. @param {Video[]} videos */
+function remove(videos) {
+  /** @type {Video[]} */ const gone = [];
+  deleteDialog(videos, {
+    deleted: (video) => {
+      gone.push(video);
+      takeAway(video, videos.length === 1);
     },
-  );
-});
+    done: (_, isFinal) => {
+      toastDeleted(gone, isFinal, () => list.reload().then(renewCounts));
+      if (videos.length > 1) list.find.focus();
+    },
+  });
+}
 
 /** @param {Video} video as it is now */
 function changed(video) {
@@ -216,16 +258,14 @@ function changed(video) {
   renewRail();
 }
 
-/** @param {Video} video */
-function removed(video) {
-  takeAway(video, true);
-  toast("The video is deleted.");
-}
-
 /** @param {Video} video that no longer exists @param {boolean} [byHand] whether it was deleted here */
 function takeAway(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
   list.remove(video.id, byHand);
+  renewCounts();
+}
+
+function renewCounts() {
   renewRail();
   showStorage();
 }
@@ -325,8 +365,9 @@ function stable(video) {
 
 /** A video may have come: it is offered, for a list that moves by itself is pressed in the wrong place. */
 const lookForNew = debounce(async () => {
+  if (list.query.status === BIN) return renewCounts();
   try {
-    const answer = await listVideos({ .../** @type {any} */ (list.query), page: 1, limit: LIMIT });
+    const answer = await listVideos(asked(list.query, { page: 1, limit: LIMIT }));
     const { videos, pagination } = answer;
     renewRail();
     showStorage();

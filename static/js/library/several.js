@@ -1,96 +1,16 @@
-// What is asked about several videos at once: whether they shall really go, and which tags they get or lose. They are
-// changed one after the other; what was refused is named with its reason, and costs none of the others.
+// What is asked about several videos at once: which tags they get or lose. They are changed one after the other; what was
+// refused is named with its reason, and costs none of the others.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
-import { h, icon, need, setText } from "../base/dom.js";
+import { h, icon, setText } from "../base/dom.js";
 import { explain } from "../base/notice.js";
-import { isInUse } from "./dialogs.js";
-import { bytes, changeVideo, deleteVideo, parseTags } from "../videos/api.js";
+import { changeVideo, parseTags } from "../videos/api.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
 const NAMES_SHOWN = 5;
 const TRIES = 3;
-
-/**
- * @param {Video[]} videos
- * @param {(video: Video) => void} onDeleted for each
- * @param {(count: number) => void} onDone after the last
- */
-export function deleteSeveral(videos, onDeleted, onDone) {
-  const stored = videos.filter((video) => video.source !== "reference");
-  const words = [
-    stored.length > 0 && `${bytes(stored.reduce((sum, video) => sum + video.file_size, 0))} will be freed.`,
-    stored.length < videos.length && "Files in the server's folders stay where they are.",
-    "This cannot be undone.",
-  ];
-  const progress = h("p", { class: "text-small muted", role: "status" });
-  const refused = h("div", {});
-  const confirm = h(
-    "button",
-    { class: "btn danger", type: "button", onclick: run },
-    icon("trash"),
-    h("span", {}, `Delete ${videos.length}`),
-  );
-  const keep = h(
-    "button",
-    { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() },
-    "Keep them",
-  );
-  const dialog = show(
-    h(
-      "dialog",
-      {
-        class: "dialog small",
-        role: "alertdialog",
-        "aria-labelledby": "several-heading",
-        "aria-describedby": "several-words",
-      },
-      h(
-        "div",
-        { class: "pad col" },
-        h("h2", { id: "several-heading" }, `Delete ${videos.length} videos?`),
-        names(videos),
-        h("p", { class: "muted", id: "several-words" }, words.filter(Boolean).join(" ")),
-        progress,
-        refused,
-        h("div", { class: "row wrap end" }, keep, confirm),
-      ),
-    ),
-  );
-
-  /** Those that comparisons show: once that is said, they may go all the same. @type {Video[]} */ let shown = [];
-
-  async function run() {
-    if (confirm.getAttribute("aria-disabled") === "true") return;
-    confirm.setAttribute("aria-disabled", "true");
-    const leaveGaps = shown.length > 0;
-    const wanted = leaveGaps ? shown : videos;
-    shown = [];
-    const act = (/** @type {Video} */ video) => deleteOne(video, leaveGaps);
-    const { done, failed } = await oneByOne(wanted, act, "deleted", { progress, refused, dialog });
-    onDone(done);
-    if (!failed) return dialog.close();
-    setText(keep, "Close");
-    confirm.removeAttribute("aria-disabled");
-    confirm.hidden = shown.length === 0;
-    setText(need("span", confirm), `Delete ${shown.length} and leave gaps`);
-    keep.focus();
-  }
-
-  /** @param {Video} video @param {boolean} leaveGaps */
-  async function deleteOne(video, leaveGaps) {
-    try {
-      await deleteVideo(video.id, leaveGaps);
-    } catch (error) {
-      if (isInUse(error)) shown.push(video);
-      // Somebody else has deleted it meanwhile: that is what was asked for.
-      if (!(error instanceof ApiError && error.status === 404)) throw error;
-    }
-    onDeleted(video);
-  }
-}
 
 /**
  * @param {Video[]} videos
@@ -130,7 +50,7 @@ export function tagSeveral(videos, onChanged, onDone) {
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
         h("h2", { id: "several-heading" }, `Tags of ${videos.length} videos`),
-        names(videos),
+        namesOf(videos),
         h(
           "div",
           { class: "field" },
@@ -188,8 +108,8 @@ export function tagSeveral(videos, onChanged, onDone) {
   }
 }
 
-/** @param {Video[]} videos */
-function names(videos) {
+/** @param {Video[]} videos @returns the names of the first, and how many more there are */
+export function namesOf(videos) {
   const rest = videos.length - NAMES_SHOWN;
   return h(
     "ul",
@@ -208,7 +128,7 @@ function names(videos) {
  * @param {{progress: HTMLElement, refused: HTMLElement, dialog: HTMLDialogElement}} shown
  * @returns {Promise<{done: number, failed: number}>}
  */
-async function oneByOne(videos, act, word, { progress, refused, dialog }) {
+export async function oneByOne(videos, act, word, { progress, refused, dialog }) {
   /** @type {HTMLElement[]} */ const reasons = [];
   let done = 0;
   for (const video of videos) {
@@ -219,11 +139,7 @@ async function oneByOne(videos, act, word, { progress, refused, dialog }) {
       await patiently(() => act(video));
       done += 1;
     } catch (error) {
-      const names =
-        error instanceof ApiError && isInUse(error)
-          ? ` Shown by ${(error.body?.sessions ?? []).map((/** @type {{name: string}} */ session) => `“${session.name}”`).join(", ")}.`
-          : "";
-      reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}${names}`));
+      reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}`));
     }
   }
   setText(progress, `${done} of ${videos.length} ${word}`);

@@ -10,6 +10,7 @@ import { frameRate, isoDay } from "../base/format.js";
  */
 
 const LIBRARY = "/api/v1/library";
+const USES_A_CALL = 100;
 export const TUS = "/api/v1/uploads/tus/";
 /** The most a comparison takes. */
 export const LETTERS = ["A", "B", "C"];
@@ -41,9 +42,24 @@ export const findVideo = (id) =>
   );
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
-/** @param {string} id @param {boolean} [leaveGaps] also where comparisons show it: these keep a gap in its place */
-export const deleteVideo = (id, leaveGaps = false) =>
-  call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}${leaveGaps ? "?leave_gaps=true" : ""}`);
+/**
+ * Move a video to the bin; comparisons that show it have a gap in its place.
+ * @param {string} id
+ * @param {boolean} isFinal delete it for good
+ */
+export const deleteVideo = (id, isFinal) =>
+  call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}?leave_gaps=true${isFinal ? "&purge=true" : ""}`);
+/** @param {string} id of a video in the bin @returns {Promise<Video>} */
+export const restoreVideo = (id) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/restore`);
+/** @param {Video[]} videos @returns {Promise<{kind: string, name: string, url: string}[]>} */
+export async function usesOf(videos) {
+  const found = [];
+  for (let at = 0; at < videos.length; at += USES_A_CALL) {
+    const ids = videos.slice(at, at + USES_A_CALL).map((video) => video.id);
+    found.push(...(await get(`${LIBRARY}/uses?video_ids=${ids.join(",")}`)).uses);
+  }
+  return [...new Map(found.map((use) => [use.url, use])).values()];
+}
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
 /** @param {string} id @param {number} time seconds @returns {Promise<{job_id?: string}>} the job that makes it its picture */

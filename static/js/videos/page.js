@@ -7,7 +7,8 @@ import { copy } from "../base/clipboard.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
 import { placeOf } from "../base/focus.js";
 import { duration, frameRate, position } from "../base/format.js";
-import { deleteDialog, editDialog } from "../library/dialogs.js";
+import { deleteDialog, restoreAll } from "../library/deleting.js";
+import { editDialog } from "../library/dialogs.js";
 import { selectable } from "../library/card.js";
 import { LiveChannel } from "../base/live.js";
 import { toggleMenu } from "../base/menu.js";
@@ -612,7 +613,8 @@ need("[data-more]").addEventListener("click", () => {
             icon: "trash",
             danger: true,
             apart: true,
-            run: () => deleteDialog(one, () => location.assign("/library")),
+            run: () =>
+              deleteDialog([one], { deleted: () => {}, done: (_, isFinal) => (isFinal ? gone() : binned(one)) }),
           },
         ]
       : []),
@@ -647,27 +649,51 @@ function nextStep(type, again) {
 
 function gone() {
   if (isGone) return;
+  place.forget();
+  showGone(
+    "search",
+    "Page not found",
+    listed ? "The video is not in the catalogue any more." : "The video has been deleted.",
+    h("a", { class: "btn", href: listed ? "/catalogue" : "/library" }, listed ? "To the catalogue" : "To the library"),
+  );
+}
+
+/** @param {Video} one that was moved to the bin here */
+function binned(one) {
+  showGone(
+    "trash",
+    "Moved to the bin",
+    `“${one.title}” can be restored until it is deleted for good.`,
+    h(
+      "button",
+      { class: "btn primary", type: "button", onclick: () => restoreAll([one], () => location.reload()) },
+      icon("undo"),
+      "Restore",
+    ),
+    h("a", { class: "btn", href: "/library" }, "To the library"),
+  );
+}
+
+/**
+ * Show in place of the whole page that there is no video any more.
+ * @param {string} symbol
+ * @param {string} title
+ * @param {string} text
+ * @param {...HTMLElement} ways where to go from here
+ */
+function showGone(symbol, title, text, ...ways) {
   isGone = true;
   player?.pause();
-  place.forget();
   live?.close();
   askWhileWaiting();
   need("[data-whole-page]").replaceChildren(
     h(
       "div",
       { class: "panel empty" },
-      icon("search"),
-      h("h1", {}, "Page not found"),
-      h("p", {}, listed ? "The video is not in the catalogue any more." : "The video has been deleted."),
-      h(
-        "div",
-        { class: "row wrap" },
-        h(
-          "a",
-          { class: "btn", href: listed ? "/catalogue" : "/library" },
-          listed ? "To the catalogue" : "To the library",
-        ),
-      ),
+      icon(symbol),
+      h("h1", {}, title),
+      h("p", { class: "anywhere", dir: "auto" }, text),
+      h("div", { class: "row wrap" }, ...ways),
     ),
   );
   focusHeading();

@@ -240,7 +240,7 @@ def test_a_button_brings_more_and_nothing_is_hidden(open_page: OpenPage, backsta
     page.goto("/library")
     expect_cards(page, 24)
     expect(page.locator("[data-rest]")).to_have_text("24 of 50")
-    ask_to_delete(page, "Recording 03").get_by_role("button", name="Delete").click()
+    ask_to_delete(page, "Recording 03").get_by_role("button", name="Move to the bin").click()
     expect_cards(page, 23)
     more = page.get_by_role("button", name="Show more")
     for count, first in ((48, "Recording 24"), (49, "Recording 49")):
@@ -267,7 +267,7 @@ def test_a_button_brings_more_and_nothing_is_hidden(open_page: OpenPage, backsta
 
 
 @pytest.mark.services
-def test_names_are_checked_and_deleting_is_asked(open_page: OpenPage, backstage: Backstage) -> None:
+def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, backstage: Backstage) -> None:
     long = f"In use {'x' * 200}"
     facts = {"duration": 4360, "width": 1920, "height": 1080}
     backstage.picture(video=backstage.video(owner=ACCOUNT, title="Keep me", file_size=2**30, **facts))
@@ -297,26 +297,40 @@ def test_names_are_checked_and_deleting_is_asked(open_page: OpenPage, backstage:
         expect(page.locator("#edit-title-error")).to_be_hidden()
         page.keyboard.press("Escape")
     dialog = ask_to_delete(page, "Keep me")
-    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
-    expect(dialog).to_contain_text("1.0 GiB will be freed. This cannot be undone.")
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(dialog).to_contain_text("can be restored. 1.0 GiB of your storage is freed after that.")
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="More for Keep me")).to_be_focused()
-    ask_to_delete(page, long).get_by_role("button", name="Delete").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("A comparison shows it.")
+    ask_to_delete(page, long)
+    expect(dialog).to_contain_text("Used in 1 comparison:")
     expect(dialog.get_by_role("link", name="Match 2041")).to_have_attribute("href", re.compile("^/compare/comp-"))
-    dialog.get_by_role("button", name="Keep it").click()
-    expect_cards(page, 3)
-    ask_to_delete(page, long).get_by_role("button", name="Delete").click()
-    dialog.get_by_role("button", name="Delete it and leave a gap").click()
+    dialog.get_by_role("button", name="Move to the bin").click()
     expect_cards(page, 2)
-    ask_to_delete(page, "Delete me").get_by_role("button", name="Delete").click()
-    expect_cards(page, 1)
+    page.get_by_role("button", name="Undo").click()
+    expect_cards(page, 3)
+    for title in (long, "Delete me"):
+        ask_to_delete(page, title).get_by_role("button", name="Move to the bin").click()
+        expect(card(page, title)).to_have_count(0)
     expect(page.get_by_role("link", name="Keep me")).to_be_focused()
     expect(page.locator("[data-total]")).to_have_text("1 video")
-    expect(page.get_by_role("progressbar", name="Storage used: 1.0 of 5 GiB")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Storage used: 2.0 of 5 GiB")).to_be_visible()
     expect(page.get_by_role("link", name="All mine 1")).to_be_visible()
+
+    page.get_by_role("link", name="Bin 2").click()
+    expect(page.locator(".card h2")).to_have_text(["Delete me", long])
+    expect(card(page, "Delete me")).to_contain_text("14 days left")
+    assert axe_findings(page) == []
+    page.get_by_role("button", name=f"Restore {long}").click()
+    page.get_by_role("button", name="Delete Delete me for good").click()
+    expect(dialog).to_contain_text("1023 MiB will be freed. This cannot be undone.")
+    dialog.get_by_role("button", name="Delete for good").click()
+    expect(page.get_by_role("heading", name="The bin is empty")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="Storage used: 1.0 of 5 GiB")).to_be_visible()
+    page.get_by_role("button", name="Show all videos").click()
+    expect_cards(page, 2)
     backstage.no_videos()
-    ask_to_delete(page, "Keep me").get_by_role("button", name="Delete").click()
+    for title in ("Keep me", long):
+        ask_to_delete(page, title).get_by_role("button", name="Move to the bin").click()
     expect(page.get_by_role("heading", name="No videos yet")).to_be_visible()
 
 
@@ -382,21 +396,19 @@ def test_several_are_tagged_and_deleted_at_once(open_page: OpenPage, backstage: 
 
     bar.get_by_role("button", name="Delete").click()
     dialog = page.get_by_role("alertdialog", name="Delete 3 videos?")
-    expect(dialog).to_contain_text("3.0 GiB will be freed. This cannot be undone.")
-    expect(dialog.get_by_role("button", name="Keep them")).to_be_focused()
+    expect(dialog).to_contain_text("They stay in the bin for 14 days")
+    expect(dialog).to_contain_text("Used in 1 comparison:")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
     page.keyboard.press("Escape")
     expect_cards(page, 4)
     expect(bar.get_by_role("button", name="Delete")).to_be_focused()
     page.keyboard.press("Enter")
-    dialog.get_by_role("button", name="Delete 3").click()
-    expect(dialog.get_by_role("status")).to_have_text("2 of 3 deleted")
-    expect(dialog.get_by_role("alert")).to_contain_text("Shown by “Match 2041”")
-    expect(page.locator("[data-toasts]")).to_contain_text("2 videos are deleted.")
-    expect(page.locator(".card h2")).to_have_text(["Keep me", "Two"])
-    expect(bar).to_contain_text("1 selected")
-    expect(page.locator("[data-total]")).to_have_text("2 videos")
-    dialog.get_by_role("button", name="Delete 1 and leave gaps").click()
+    dialog.get_by_role("button", name="Move to the bin").click()
+    expect(page.locator("[data-toasts]")).to_contain_text("3 videos moved to the bin.")
     expect(page.locator(".card h2")).to_have_text(["Keep me"])
+    expect(page.locator("[data-total]")).to_have_text("1 video")
+    page.get_by_role("button", name="Undo").click()
+    expect_cards(page, 4)
 
 
 @pytest.mark.services

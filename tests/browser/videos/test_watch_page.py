@@ -421,8 +421,13 @@ def test_a_playing_video_is_changed_and_deleted(open_page: OpenPage, program: Pr
     wait_loaded(page)
 
     choose_action(page, "Delete")
-    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
-    page.wait_for_url("**/library")
+    page.get_by_role("alertdialog").get_by_role("button", name="Move to the bin").click()
+    expect(page.get_by_role("heading", name="Moved to the bin")).to_be_focused()
+    page.get_by_role("button", name="Restore").click()
+    wait_loaded(page)
+    choose_action(page, "Delete")
+    page.get_by_role("alertdialog").get_by_role("button", name="Move to the bin").click()
+    page.get_by_role("link", name="To the library").click()
     expect(page.get_by_text("תחילת המשחק השני")).to_have_count(0)
 
 

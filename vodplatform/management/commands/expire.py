@@ -1,4 +1,4 @@
-"""Remove what has had its time: sign-ins, kept answers, uploads, analyses, jobs, previews, and what the dead left."""
+"""Remove what has had its time: sign-ins, kept answers, uploads, analyses, jobs, bins, previews, what the dead left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from jobs_app import outputs, upkeep
 from media_app.store import files as store
 from media_app.uploads import sweep
-from media_app.videos.services import sweep_renditions
+from media_app.videos.services import empty_bin, sweep_renditions
 from media_app.videos.upkeep import abort_unfinished, go_back_where_it_ended
 from sessions_app.analysis import services as analysis
 from sessions_app.challenges import merges
@@ -56,6 +56,7 @@ class Command(BaseCommand):
         analyses = analysis.expire()
         ended_merges = merges.expire()
         dubs = prosync.expire()
+        binned = empty_bin()
         jobs = upkeep.purge()
         removed = host.clean()
         go_back_where_it_ended()
@@ -67,12 +68,12 @@ class Command(BaseCommand):
             raise CommandError(exc.message) from exc
         removed += sum(store.delete_empty_folders(prefix, EMPTY_SECONDS) for prefix in ("videos/", "sounds/"))
         event(
-            "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=ended_merges, dubs=dubs, files=files,
-            folders=removed,
+            "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=ended_merges, dubs=dubs, binned=binned,
+            files=files, folders=removed,
         )  # fmt: skip
         self.stdout.write(
             f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {ended_merges} merges, {dubs} pro jobs, "
-            f"{files} files that nothing points at, {removed} old folders removed"
+            f"{binned} videos of bins, {files} files that nothing points at, {removed} old folders removed"
         )
 
 
