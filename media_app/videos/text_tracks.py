@@ -92,7 +92,10 @@ def _searched(cues: list[Caption]) -> str:
     lines, size = [], 0
     for cue in cues:
         # A little at a time: what grows too much is not folded to its end.
-        text = html.unescape(cue.text)
+        try:
+            text = html.unescape(cue.text)
+        except ValueError as exc:  # a reference of more digits than Python converts
+            raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))
             size += len(lines[-1])

@@ -24,6 +24,8 @@ from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
 
+PEEK_BYTES = 1024  # of an imported file: enough to tell JSON from CSV
+
 
 @extend_schema(tags=[TAG])
 class EventViewSet(ComparisonViewSet):
@@ -165,14 +167,15 @@ class EventViewSet(ComparisonViewSet):
         file = request.FILES.get("file")
         if file is None:
             return event_files.checked(request.data), 1
-        raw = file.read()
-        if file.name.lower().endswith(".otio") or raw.lstrip()[:1] == b"{":
+        name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
+        file.seek(0)
+        if name.endswith(".otio") or sign == b"{":
             from sessions_app.comparison.otio_files import from_otio
 
-            return from_otio(raw, list(session.vods.all())), 1
-        if file.name.lower().endswith(".json") or raw.lstrip()[:1] == b"[":
-            return event_files.from_json(raw), 1
-        return event_files.from_csv(raw), 2
+            return from_otio(file.read(), list(session.vods.all())), 1
+        if name.endswith(".json") or sign == b"[":
+            return event_files.from_json(file.read()), 1
+        return event_files.from_csv(file.file), 2
 
 
 @extend_schema(tags=[TAG])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
-from itertools import islice
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
+from typing import IO, Any
 
 from rest_framework.exceptions import ValidationError
 
@@ -18,6 +18,8 @@ from vodplatform.base.errors import MAX_ERRORS, DomainError
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
+MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
+MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # of a CSV file, also empty lines; characters
 
 Data = dict[str, Any]
 
@@ -42,31 +44,47 @@ def _plain(shown: ShownEvent) -> Data:
     return {**place, "end": row.end, **rest}
 
 
-def from_csv(raw: bytes) -> list[Data]:
-    """Events of a table with a header: UTF-8, commas, semicolons or tabs. Raises ``invalid`` with errors by line."""
+def from_csv(file: IO[bytes]) -> list[Data]:
+    """Read events of a table with a header: UTF-8, commas, semicolons or tabs. Raises ``invalid`` with errors by line.
+
+    The file is read line by line. Columns that are not in :data:`COLUMNS` are ignored.
+    """
+    lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
     try:
-        text = raw.decode("utf-8-sig")
+        head = next(lines, "")
+        delimiter = max(",;\t", key=head.count)
+        table = csv.reader(chain([head], lines), delimiter=delimiter, strict=True)
+        names = next(table, [])
+        if len(names) > MAX_COLUMNS:
+            raise refusal({"file": [f"Its first line has more than {MAX_COLUMNS} columns."]})
+        if not {"time", "kind"}.issubset(names):
+            raise refusal({"file": [f"Its first line must name the columns {', '.join(COLUMNS)}."]})
+        places = [(name, names.index(name)) for name in COLUMNS if name in names]
+        rows = (_from_cells({name: cells[at] for name, at in places if at < len(cells)}) for cells in table if cells)
+        return checked(list(islice(rows, MAX_ROWS + 1)), first_line=2)
     except UnicodeDecodeError as exc:
         raise refusal({"file": ["The file is not UTF-8."]}) from exc
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
-    try:
-        lines = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-        table = list(islice(lines, MAX_ROWS + 1))  # no more of a file of a million short lines is built
     except csv.Error as exc:
         raise refusal({"file": [f"The file is no CSV: {exc}."]}) from exc
-    missing = [name for name in ("time", "kind") if name not in (table[0] if table else {})]
-    if missing:
-        raise refusal({"file": [f"Its first line must name the columns {', '.join(COLUMNS)}."]})
-    return checked([_from_line(line) for line in table], first_line=2)
 
 
-def _from_line(line: dict[str | None, Any]) -> Data:
-    cells = {name: (line.get(name) or "").strip() for name in COLUMNS}
-    vod_id = unmarked(cells["vod_id"])
-    place = {"vod_id": vod_id, "time": _number(cells["time"])} if vod_id else {"global_time": _number(cells["time"])}
+def _lines(text: IO[str]) -> Iterator[str]:
+    for _ in range(MAX_LINES):
+        line = text.readline(MAX_LINE_LENGTH + 1)
+        if not line:
+            return
+        if len(line) > MAX_LINE_LENGTH:
+            raise refusal({"file": [f"It has a line of more than {MAX_LINE_LENGTH} characters."]})
+        yield line
+    raise refusal({"file": [f"It has more than {MAX_LINES} lines."]})
+
+
+def _from_cells(found: dict[str, str]) -> Data:
+    cells = {name: unmarked(found.get(name, "").strip()) for name in COLUMNS}
+    time, vod_id = _number(cells["time"]), cells["vod_id"]
+    place = {"vod_id": vod_id, "time": time} if vod_id else {"global_time": time}
     end = {"end": _number(cells["end"])} if cells["end"] else {}
-    return {**place, **end, "kind": cells["kind"], "label": unmarked(cells["label"])}
+    return {**place, **end, "kind": cells["kind"], "label": cells["label"]}
 
 
 def from_json(raw: bytes) -> list[Data]:

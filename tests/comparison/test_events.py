@@ -1,5 +1,6 @@
 """…/events: what is marked in a comparison, changed, answered to, and told to everybody who watches."""
 
+import re
 import tracemalloc
 from typing import Any
 
@@ -211,14 +212,14 @@ class TestChanging:
 class TestFiles:
     def test_a_table_goes_out_and_in_again(self, api: Api, url: str, owner: User) -> None:
         mark(api, url, vod_id="vod-2", time=0.1 + 0.2, end=3.0, label="=cmd|' /C calc'!A0")
-        mark(api, url, global_time=7.0, label="'quoted', \"twice\"\nand over two lines")
+        mark(api, url, global_time=7.0, label="'quoted', \"twice\"\nand over two lines", kind="-kill")
+        mark(api, url, global_time=8.0, label="x;=1+1\t＝2")
         answer = api.get(f"{url}.csv")
         assert answer["Content-Type"].startswith("text/csv")
         assert "attachment" in answer["Content-Disposition"]
-        assert "\n=" not in answer.content.decode()
-        assert ",=" not in answer.content.decode()
+        assert not re.search(r"[\n,;\t][=＝]", answer.content.decode())
         copy = f"{BASE}/{make_session(owner, durations=(600, 500, 400), offsets=(0, -50, 37)).pk}/events"
-        assert self.bring(api, copy, "events.csv", answer.content) == 2
+        assert self.bring(api, copy, "events.csv", answer.content) == 3
         assert [self.plain(one) for one in listed(api, copy)] == [self.plain(one) for one in listed(api, url)]
         assert {one["origin"] for one in listed(api, copy)} == {"import"}
 
@@ -255,7 +256,7 @@ class TestFiles:
         assert (event["vod_id"], event["time"], event["end"], event["label"]) == ("vod-1", 1.5, None, "A")
 
     @pytest.mark.parametrize(("raw", "where"), [
-        (b"", "file"), (b"[]", "events"), (b"vod_id,time,kind\n", "file"),
+        (b"", "file"), (b"[]", "events"), (b"vod_id,time,kind\n", "events"),
         (b"a,b\n1,2\n", "file"), (b"\xff\xfe", "file"), (b"vod_id,time,kind\nvod-1,x,kill\n", "2"),
         (b"vod_id,time,kind\nvod-1,1,kill\nvod-1,2,Kill\n", "3"), (b"[", "file"), (b"[7]", "1"),
         (b'[{"vod_id":"vod-1","time":1,"kind":"a"},{}]', "2"), (b'vod_id,time,kind\n"vod-1,1,kill\n', "file"),
@@ -266,7 +267,13 @@ class TestFiles:
         assert not SessionEvent.objects.exists()
 
     def test_files_of_very_many_short_parts_are_refused_before_they_are_built(self, api: Api, url: str) -> None:
-        for name, raw in (("t.csv", b"time,kind\n" + b"1,a\n" * 500_000), ("t.json", b"[" + b"[]," * 500_000 + b"[]]")):
+        for name, raw in (
+            ("t.csv", b"time,kind\n" + b"1,a\n" * 500_000),
+            ("t.csv", b"time,kind" + b",a" * 2000 + b"\n1\n" * 2000),
+            ("t.csv", b"time,kind\n1,a" + b"," * 4_000_000),
+            ("t.csv", b"time,kind" + b"\n" * 4_000_000),
+            ("t.json", b"[" + b"[]," * 500_000 + b"[]]"),
+        ):
             tracemalloc.start()
             try:
                 refused(self.send(api, url, name, raw), 400, "invalid")

@@ -101,6 +101,7 @@ def test_signs_that_stand_for_many_letters_do_not_fill_the_database(api: Api, ow
     ({"content": "WEBVTT\n\n00:02.000 --> 00:01.000\nBackwards\n"}, "content"),
     ({"content": "WEBVTT\n\n00:01.000 --> 00:02.000\n \n"}, "content"),
     ({"content": "WEBVTT\n\n00:01.000 --> 00:61.000\nNo such second\n"}, "content"),
+    ({"content": f"WEBVTT\n\n00:01.000 --> 00:02.000\n&#{'9' * 4301};\n"}, "content"),
     ({"content": "x" * (text_tracks.MAX_CHARACTERS + 1)}, "content"), ({"content": 5}, "content"),
     ({"kind": "chapters", "content": SAME_BEGINNING}, "content"), ({"kind": "subtitles"}, "kind"),
     ({"language": "English, please"}, "language"), ({"label": "x" * 101}, "label"),

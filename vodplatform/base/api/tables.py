@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,13 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-# What a spreadsheet takes for a formula where a cell begins with it.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 MARK = "'"
+# Where a spreadsheet may see a cell begin: it may split the text at semicolons, tabs and line ends too.
+CELL_START = r"(?<![^;\t\r\n])"
+# What makes a formula of a cell, also in full width and behind quotation marks; and the mark itself, to be told apart.
+FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
+TO_MARK = re.compile(CELL_START + FORMULA_START)
+MARKED = re.compile(CELL_START + MARK + FORMULA_START)
 
 
 class AsTable(DefaultContentNegotiation):
@@ -36,9 +41,9 @@ def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def _marked(cell: Any) -> Any:
-    return f"{MARK}{cell}" if isinstance(cell, str) and cell.startswith((*FORMULA, MARK)) else cell
+    return TO_MARK.sub(MARK, cell) if isinstance(cell, str) else cell
 
 
 def unmarked(cell: str) -> str:
-    """A cell of :func:`csv_text` as it was."""
-    return cell[1:] if cell.startswith(MARK) and cell[1:].startswith((*FORMULA, MARK)) else cell
+    """Return a text as it was before :func:`csv_text` marked it."""
+    return MARKED.sub("", cell)
