@@ -26,6 +26,7 @@ from sessions_app.comparison.models import Access, ComparisonSession, LinkVisito
 from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.authentication import BrowserAuthentication
 from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.base.api import idempotency
 from vodplatform.base.api.fields import page_slice
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.errors import DomainError
@@ -114,6 +115,11 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
 class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on one clock."""
 
+    def answer_again(self, made: dict[str, str]) -> Response:
+        """Answer a repeated request with the session that the first one made, as it is now."""
+        self.kwargs.update(made)
+        return self.retrieve(self.request, **made)
+
     @extend_schema(
         operation_id="comparison_create",
         summary="Create a comparison",
@@ -126,6 +132,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         data = self.read_body(s.NewSessionSerializer)
         vods = [services.NewVod(**vod) for vod in data["vods"]]
         session = services.create_session(self.user, vods, name=data["name"], description=data["description"])
+        idempotency.remember(session_id=session.pk)
         return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(session)), status=201)
 
     @extend_schema(
@@ -193,6 +200,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         session = self.get_object_to_change()
         copy = duplicate_session(session, self.user, self.read_body(s.DuplicateSerializer)["name"])
         self.access = Access(SessionRole.OWNER)
+        idempotency.remember(session_id=copy.pk)
         return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(copy)), status=201)
 
     @extend_schema(

@@ -20,6 +20,7 @@ from sessions_app.comparison.api import TAG, ComparisonViewSet
 from sessions_app.comparison.mentions import forget_mentions, unseen_events
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
+from vodplatform.base.api import idempotency
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
@@ -33,7 +34,12 @@ class EventViewSet(ComparisonViewSet):
 
     def answer_event(self, row: SessionEvent, status: int = 200) -> Response:
         """One event as it is now."""
+        idempotency.remember(event_id=str(row.pk))
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
+
+    def answer_again(self, made: dict[str, str]) -> Response:
+        """Answer a repeated request with the event that the first one made or answered, as it is now."""
+        return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
         operation_id="events_list",

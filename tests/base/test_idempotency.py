@@ -269,6 +269,34 @@ class TestRefusals:
         assert ComparisonSession.objects.count() == 1
 
 
+class TestSize:
+    def test_a_large_object_is_not_kept_and_answered_as_it_is(self, api: Api, owner: User) -> None:
+        events = f"{BASE}/{make_session(owner).pk}/events"
+        event = api.post(events, {"global_time": 1, "kind": "kill", "body": "x" * 9000}).json()["event"]
+        replies = f"{events}/{event['event_id']}/replies"
+        first, second = (api.post(replies, {"body": "y"}, headers=KEY) for _ in range(2))
+        assert (first.content, second.status_code, second[AGAIN]) == (second.content, 201, "true")
+        assert (record().size, record().is_kept) == (len(record().body), False)
+        assert record().size < 100
+        api.delete(f"{events}/{event['event_id']}")
+        refused(api.post(replies, {"body": "y"}, headers=KEY), 404, "event_not_found")
+
+    def test_an_account_has_its_share_of_answers(
+        self, api: Api, body: Body, align: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(idempotency, "MAX_ACCOUNT_BYTES", 100)
+        keys = [{"Idempotency-Key": key} for key in "abc"]
+        for key in keys[:2]:
+            assert api.post(align, {"method": "timer_ocr"}, headers=key).status_code == 202
+        assert api.post(align, {"method": "timer_ocr"}, headers=keys[0])[AGAIN] == "true"
+        refused(api.post(align, {"method": "timer_ocr"}, headers=keys[1]), 409, "idempotency_answer_lost")
+        assert Job.objects.count() == 2
+        first, second = (session_of(api.post(BASE, body, headers=keys[2]), 201)["session_id"] for _ in range(2))
+        assert first == second
+        for _ in range(2):  # nothing was made by it
+            assert api.post(align, {"method": "none"}, headers=KEY).get(AGAIN) is None
+
+
 class TestTime:
     def test_after_a_day_a_key_is_new(self, api: Api, body: Body) -> None:
         first = session_of(api.post(BASE, body, headers=KEY), 201)["session_id"]

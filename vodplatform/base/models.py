@@ -38,7 +38,8 @@ class IdempotencyRecord(models.Model):
 
     ``token`` names the request that works on it: whoever takes the record over writes another one, and the first
     request can then neither carry out its effect nor write its answer. ``sealed`` is written in the transaction of
-    the effect: a sealed record is never worked on again.
+    the effect: a sealed record is never worked on again. size: of ``body``, in bytes. is_kept: whether ``body`` is the
+    answer; otherwise it says what was made, or nothing.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -51,6 +52,8 @@ class IdempotencyRecord(models.Model):
     sealed = models.BooleanField(default=False)
     answer_status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True, default="")
+    size = models.PositiveIntegerField(db_default=0)
+    is_kept = models.BooleanField(db_default=True)
     headers = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now())
 
@@ -67,7 +70,10 @@ class IdempotencyRecord(models.Model):
                 name="idempotency_answer_when_done",
             ),
         ]
-        indexes = [models.Index(fields=["created_at"], name="idempotency_age")]
+        indexes = [
+            models.Index(fields=["created_at"], name="idempotency_age"),
+            models.Index(fields=["user", "size"], name="idempotency_size"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.key} on {self.route}"

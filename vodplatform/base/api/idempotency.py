@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import wraps
 from typing import Any, cast
@@ -22,6 +22,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Sum
 from django.db.models.functions import Now
 from django.http import QueryDict, RawPostDataException
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -47,6 +48,9 @@ WRONG_KEY = "Must be 1 to 255 visible ASCII characters."
 MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
+MAX_ANSWER_BYTES = 64 * 1024  # of one answer that is kept
+MAX_REFERRED_BYTES = 4 * 1024  # the same where the view can answer again with what was made
+MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # of all answers that are kept for one account
 # An answer's own headers; those that REST framework and the middleware add come again each time.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
 # Where an ASGI scope has the files that a door before Django has taken: ``{name: {"sha256": …, …}}``.
@@ -65,11 +69,16 @@ PARAMETER = OpenApiParameter(
 
 @dataclass(slots=True)
 class InProgress:
-    """The record that the request of this context works on, as long as ``token`` stands in it."""
+    """The record that the request of this context works on, as long as ``token`` stands in it.
+
+    made: what the view's ``answer_again`` takes.
+    """
 
     pk: int
     token: uuid.UUID
+    user_id: Any = None
     sealed: bool = False
+    made: dict[str, str] = field(default_factory=dict)
 
 
 _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None)
@@ -81,6 +90,9 @@ def idempotent(handler: Handler) -> Handler:
     Answers of 2xx and 4xx are kept for 24 h and given again, 429 and 5xx are not. Refuses with 409: other content
     under the same key ``idempotency_mismatch``; the first request still runs ``idempotency_running``; it was carried
     out and its answer is lost ``idempotency_answer_lost``.
+
+    In place of an answer that is too large to keep, or of an account that has too many, the view's
+    ``answer_again(made)`` answers with the present state of what the first request made (:func:`remember`).
     """
 
     @wraps(handler)
@@ -92,7 +104,7 @@ def idempotent(handler: Handler) -> Handler:
             raise ValidationError({HEADER: [WRONG_KEY]})
         found = _begin(request.user.pk, route_of(request), key, fingerprint(request))
         if isinstance(found, IdempotencyRecord):
-            return _replay(found)
+            return _replay(found, self)
         context = _current.set(found)
         try:
             response = handler(self, request, *args, **kwargs)
@@ -116,6 +128,8 @@ def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[
         raise DomainError("invalid", errors={HEADER: [WRONG_KEY]})
     found = _begin(user_id, route, key, hashlib.sha256(_canonical(content)).hexdigest())
     if isinstance(found, IdempotencyRecord):
+        if not found.is_kept:
+            raise DomainError("idempotency_answer_lost")
         metrics.IDEMPOTENT_REPLAYS.inc()
         return json.loads(found.body), True
     context = _current.set(found)
@@ -150,6 +164,12 @@ def bind_to_transaction() -> None:
     if not _owned_record(current).update(sealed=True):
         raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
     current.sealed = True
+
+
+def remember(**made: str) -> None:
+    """Name what the request has made, for the view's ``answer_again``; nothing without a record."""
+    if current := _current.get():
+        current.made = made
 
 
 def purge() -> int:
@@ -243,7 +263,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
         if record is None:
             continue  # its request has just ended with an answer that is not kept
         if record.token == token:
-            return InProgress(record.pk, token)
+            return InProgress(record.pk, token, user_id)
         same = IdempotencyRecord.objects.filter(pk=record.pk, token=record.token)
         if record.stale:  # type: ignore[attr-defined]
             same.filter(created_at__lt=Now() - KEPT).delete()
@@ -258,7 +278,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
             raise DomainError("idempotency_answer_lost")
         # Whoever wrote this row is gone, or so slow that its effect will find the token changed.
         if same.filter(state=RecordState.IN_PROGRESS, sealed=False).update(token=token, locked_until=Now() + LOCK):
-            return InProgress(record.pk, token)
+            return InProgress(record.pk, token, user_id)
     raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
 
 
@@ -274,12 +294,25 @@ def _finish(current: InProgress, response: Response) -> None:
         if response.status_code < 300 and not current.sealed:
             logger.error("an effect was not sealed", extra={"data": {"status": response.status_code}})
         body = "" if response.data is None else JSONRenderer().render(response.data).decode()
+        if not (is_kept := _has_room(current, len(body.encode()))):
+            if _owned_record(current).filter(sealed=False).delete()[0]:
+                return  # nothing was made: the request may be judged again
+            body = json.dumps(current.made) if current.made else ""
         headers = {name: value for name, value in response.items() if name.lower() not in NOT_KEPT}
         _owned_record(current).update(
-            state=RecordState.DONE, answer_status=response.status_code, body=body, headers=headers
-        )
+            state=RecordState.DONE, answer_status=response.status_code, headers=headers, body=body,
+            size=len(body.encode()), is_kept=is_kept,
+        )  # fmt: skip
     except DatabaseError as exc:
         logger.error("error", extra={"data": {"exception": repr(exc)}}, exc_info=exc)
+
+
+def _has_room(current: InProgress, size: int) -> bool:
+    """Return whether an answer of ``size`` bytes is kept."""
+    if size > (MAX_REFERRED_BYTES if current.made else MAX_ANSWER_BYTES):
+        return False
+    rows = IdempotencyRecord.objects.filter(user_id=current.user_id)
+    return bool(rows.aggregate(total=Sum("size", default=0))["total"] + size <= MAX_ACCOUNT_BYTES)
 
 
 def _owned_record(current: InProgress) -> Any:
@@ -287,9 +320,13 @@ def _owned_record(current: InProgress) -> Any:
     return IdempotencyRecord.objects.filter(pk=current.pk, token=current.token, state=RecordState.IN_PROGRESS)
 
 
-def _replay(record: IdempotencyRecord) -> Response:
+def _replay(record: IdempotencyRecord, view: Any) -> Response:
     """The first answer once more; an error names the present request, which is the one in the log."""
     body = json.loads(record.body) if record.body else None
+    if not record.is_kept:
+        if body is None:
+            raise DomainError("idempotency_answer_lost")
+        body = view.answer_again(body).data
     status = cast(int, record.answer_status)
     if status >= 400 and isinstance(body, dict):
         body["request_id"] = logs.request_id.get()
