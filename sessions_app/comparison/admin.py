@@ -25,7 +25,7 @@ from vodplatform.base.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
 from vodplatform.base.records.columns import column_names
 
 # Columns that tell staff nothing; all others are shown, including columns added later.
-NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "revision", "events_revision"}
+NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "watched_at", "revision", "events_revision"}
 NOT_SHOWN_OF_VOD = {
     "id", "session", "ordinal", "path", "position", "own_playing", "own_rate", "drift_anchor",
 }  # fmt: skip

@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
-from django.db import close_old_connections
+from django.db import DatabaseError, close_old_connections
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
 from sessions_app.comparison.links import COOKIE, viewer_of
 from sessions_app.comparison.messages import clock_message, moves, plays, session_message
 from sessions_app.comparison.models import Access, ComparisonSession
-from sessions_app.comparison.services import group_name, save_playing_position
+from sessions_app.comparison.services import group_name, keep_watched, pause_left, reload, save_playing_position
 from sessions_app.comparison.sharing import as_granted
 from vodplatform.accounts.credentials import headers_of, same_origin
 from vodplatform.accounts.models import User
@@ -31,6 +32,10 @@ REST_SECONDS = 60.0  # after the end of the last VOD
 # For so long the clock message of one viewer is good for the others of the session.
 SHARED_SECONDS = 0.02
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # the last of each session, and when it was made
+# The clock stops after `WATCH_LEASE` without a viewer. Each process renews the lease of the sessions that it shows:
+# at the second tick after the last renewal.
+RENEW_SECONDS = 0.75
+_renewed: dict[str, float] = {}  # when this process last did so, by session
 
 
 class SessionConsumer(WatchConsumer):
@@ -68,6 +73,10 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
+        if session.is_left(session.now()):  # before this viewer counts as one
+            with contextlib.suppress(DomainError):  # deleted between two statements
+                pause_left(session)
+                session = reload(session)
         access = session.access_of(viewer)
         if access is None:  # withdrawn between two statements
             return None
@@ -145,6 +154,8 @@ class SessionConsumer(WatchConsumer):
             presence.leave(self.route["session_id"], self.channel_name, self._tell)
 
     async def disconnect(self, code: int) -> None:
+        if self._ticker and not self._ticker.done():
+            await self._renew(0.1)  # if this is the last viewer, the clock stops at this moment
         await self._stop_ticking()
         await super().disconnect(code)
 
@@ -152,6 +163,7 @@ class SessionConsumer(WatchConsumer):
         ticker, self._ticker = self._ticker, None
         if ticker:
             _clocks.pop(self.route["session_id"], None)
+            _renewed.pop(self.route["session_id"], None)
             ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticker
@@ -162,15 +174,24 @@ class SessionConsumer(WatchConsumer):
             now = time.monotonic()
             clock = self._clock(now)
             await self.send_json(self._as_seen(clock))
+            await self._renew(RENEW_SECONDS)
             moved_at = now if moves(clock["session"]) else moved_at
             if now - moved_at > REST_SECONDS:
                 # Nothing moves any more: the next change begins again.
-                await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
+                await _in_database(save_playing_position, self.route["session_id"])
                 return
             if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
                 saved_at = now
-                await sync_to_async(_save, thread_sensitive=False)(self.route["session_id"])
+                await _in_database(save_playing_position, self.route["session_id"])
             await asyncio.sleep(self._seconds_to_next_tick())
+
+    async def _renew(self, seconds: float) -> None:
+        """Say that the session has a viewer, unless this process has said so within ``seconds``."""
+        session_id, now = self.route["session_id"], time.monotonic()
+        if now - _renewed.get(session_id, -seconds) >= seconds:
+            _renewed[session_id] = now
+            with contextlib.suppress(DatabaseError):  # the next tick tries again
+                await _in_database(keep_watched, session_id)
 
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
         """A message with a session as this viewer sees it; the very same where all see it so."""
@@ -210,9 +231,14 @@ class SessionConsumer(WatchConsumer):
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 
-def _save(session_id: str) -> None:
-    close_old_connections()
-    try:
-        save_playing_position(session_id)
-    finally:
+async def _in_database(write: Callable[[str], None], session_id: str) -> None:
+    """Call ``write`` in a thread, with a database connection that is still good."""
+
+    def run() -> None:
         close_old_connections()
+        try:
+            write(session_id)
+        finally:
+            close_old_connections()
+
+    await sync_to_async(run, thread_sensitive=False)()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from vodplatform.accounts.models import User
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3  # of a session
 MAX_WORDS = 10  # of a search
+WATCH_LEASE = timedelta(seconds=2)  # the clock stops when no process has renewed `watched_at` for this long
 SHARE_GRANT, LINK_GRANT = "share", "link"  # the kinds of grants that shares and links give
 
 
@@ -171,6 +172,7 @@ class ComparisonSession(models.Model):
     ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
     follow from how long ago that was (see :meth:`clock`). Every change anchors again and counts ``revision``.
     events_revision: the revision at which an event was changed last. archived_at: out of the list and read-only since.
+    watched_at: when a process last had a viewer of the playing clock; None while only the API plays it, and paused.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -188,6 +190,7 @@ class ComparisonSession(models.Model):
     revision = models.PositiveBigIntegerField(default=1)
     events_revision = models.PositiveBigIntegerField(db_default=0)
     archived_at = models.DateTimeField(null=True, blank=True)
+    watched_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -230,8 +233,12 @@ class ComparisonSession(models.Model):
         moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
         return known or moments.get()
 
+    def is_left(self, now: datetime) -> bool:
+        """Whether the last viewer of the playing clock is gone at ``now``, which must come from the database."""
+        return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
+
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
-        """The clock at ``now``, which must come from the database."""
+        """The clock at ``now``, which must come from the database; paused where its last viewer left it."""
         anchored = Clock(
             tracks=tuple(
                 Track(vod.placement, vod.video.duration, vod.position, vod.own_playing, vod.own_rate) for vod in vods
@@ -240,6 +247,8 @@ class ComparisonSession(models.Model):
             rate=self.rate,
             playing=self.playback_state == PlaybackState.PLAYING,
         )
+        if self.watched_at is not None and self.is_left(now):
+            return anchored.after((self.watched_at - self.anchored_at).total_seconds()).paused()
         return anchored.after((now - self.anchored_at).total_seconds())
 
 

@@ -273,6 +273,7 @@ class SessionSnapshot:
     session: ComparisonSession
     vods: list[VodSnapshot]
     global_time: float
+    playback_state: str
     timeline: dict[str, float]
 
     @classmethod
@@ -291,7 +292,8 @@ class SessionSnapshot:
             )
             for vod, track in zip(vods, clock.tracks, strict=True)
         ]
-        return cls(session, shown, clock.global_time, {"start": clock.start, "end": clock.end})
+        state = PlaybackState.PLAYING if clock.playing else PlaybackState.PAUSED
+        return cls(session, shown, clock.global_time, state, {"start": clock.start, "end": clock.end})
 
 
 class VodEventSerializer(AnswerSerializer[SessionEvent]):
@@ -374,7 +376,7 @@ class SessionSerializer(AnswerSerializer[SessionSnapshot]):
     sync_mode = serializers.ChoiceField(choices=SyncMode.choices, source="session.sync_mode")
     global_time = serializers.FloatField()
     timeline = TimelineSerializer()
-    global_playback_state = serializers.ChoiceField(choices=PlaybackState.choices, source="session.playback_state")
+    global_playback_state = serializers.ChoiceField(choices=PlaybackState.choices, source="playback_state")
     rate = serializers.FloatField(source="session.rate")
     ui_state = serializers.DictField(source="session.ui_state")
     sync_config = SyncConfigSerializer(source="session.sync_config")

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 
 from jobs_app import outputs
 from jobs_app import services as jobs
@@ -166,20 +167,22 @@ def access_to(locked: ComparisonSession, by: Viewer) -> Access:
 
 @contextmanager
 def edit_session(
-    session: ComparisonSession, by: User, *, even_archived: bool = False, by_itself: bool = False
+    session: ComparisonSession, by: User | None, *, even_archived: bool = False, by_itself: bool = False
 ) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
-    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: what follows from
-    a change elsewhere is nobody's right. Raises ``session_not_found``, ``forbidden``, ``archived``.
+    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: the change follows
+    from something else, so no right is checked, and ``by`` may be None. Raises ``session_not_found``, ``forbidden``,
+    ``archived``.
     """
     with transaction.atomic():
         locked = lock(session, even_archived=even_archived)
-        if not by_itself and not access_to(locked, by).can_edit:
+        if not by_itself and (by is None or not access_to(locked, by).can_edit):
             raise DomainError("forbidden")
         now = locked.now()
         vods = list(locked.vods.select_related("video"))
         change = Change(locked, vods, locked.clock(vods, now), now)
+        moved = change.clock.moves
         yield change
         for vod, track in zip(vods, change.clock.tracks, strict=True):
             placed = track.placement
@@ -197,9 +200,11 @@ def edit_session(
         locked.rate = change.clock.rate
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
+        if not (moved and change.clock.moves):
+            locked.watched_at = None  # the viewers of a clock that starts renew it again
         locked.revision += 1
         locked.save()
-        message = session_message(locked, by.username, now=now, vods=vods)
+        message = session_message(locked, by.username if by else "", now=now, vods=vods)
         change.shown = message["session"]
         publish_on_commit(group_name(locked.pk), message)
 
@@ -410,6 +415,17 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
     sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video__in=videos).distinct()
     shown = sessions.order_by("-updated_at")[:USES_SHOWN]
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
+
+
+def keep_watched(session_id: str) -> None:
+    """Note that a process has a viewer of the session's playing clock at this moment."""
+    ComparisonSession.objects.filter(pk=session_id).update(watched_at=Now())
+
+
+def pause_left(session: ComparisonSession) -> None:
+    """Pause a session for everybody where its last viewer left it, unless a viewer has come back meanwhile."""
+    with edit_session(session, None, even_archived=True, by_itself=True):
+        pass  # its clock is read as paused
 
 
 def save_playing_position(session_id: str) -> None:

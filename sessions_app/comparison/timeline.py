@@ -149,6 +149,11 @@ class Clock:
         """The clock with no VOD that is moved by itself; each stays where it is."""
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
+    def paused(self) -> Clock:
+        """The clock with everything paused; each VOD stays where it is."""
+        tracks = tuple(replace(track, playing=track.playing and False) for track in self.tracks)
+        return replace(self, playing=False, tracks=tracks)
+
     def play_track(self, index: int, playing: bool, rate: float | None, at: float | None) -> Clock:
         """One VOD played or paused by itself, from its own time ``at``; the others untouched."""
         track = self.tracks[index]

@@ -8,7 +8,7 @@ import pytest
 from pytest_check import check
 
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
-from sessions_app.comparison.services import save_playing_position
+from sessions_app.comparison.services import keep_watched, save_playing_position
 from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of
 from tests.support.factories import make_session, rewind_anchor
 from vodplatform.accounts.models import User
@@ -136,6 +136,26 @@ def test_a_change_while_playing_starts_from_the_present(api: Api, session: Compa
     assert shown["global_time"] == about(120)
     rewind_anchor(session, 10)
     assert read(api, session)["global_time"] == about(130)
+
+
+@pytest.mark.parametrize("mode", ["global", "independent"])
+def test_the_clock_pauses_where_its_last_viewer_left_it(api: Api, session: ComparisonSession, mode: str) -> None:
+    api.patch(f"{BASE}/{session.session_id}", {"sync_mode": mode})
+    if mode == "global":
+        play(api, session, state="playing", at=100)
+    else:
+        api.put(f"{BASE}/{session.session_id}/vods/vod-1/playback", {"state": "playing", "at": 100})
+    rewind_anchor(session, 3)
+    keep_watched(session.session_id)
+    assert read(api, session)["vods"][0]["playback_state"] == "playing"
+    rewind_anchor(session, 6)
+    for shown in (read(api, session), session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))):
+        assert shown["vods"][0]["current_time"] == about(103)
+        assert {vod["playback_state"] for vod in shown["vods"]} == {shown["global_playback_state"]} == {"paused"}
+    # The API alone plays on.
+    play(api, session, state="playing")
+    rewind_anchor(session, 20)
+    assert read(api, session)["vods"][0]["current_time"] == about(123)
 
 
 def test_saving_the_position_changes_nothing_visible(api: Api, session: ComparisonSession, settings: Any) -> None:

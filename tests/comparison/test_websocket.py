@@ -16,7 +16,7 @@ from sessions_app.comparison import consumers
 from sessions_app.comparison.messages import clock_message
 from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, Api
-from tests.support.factories import PASSWORD, make_alignment, make_key, make_session
+from tests.support.factories import PASSWORD, make_alignment, make_key, make_session, rewind_anchor
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, User
@@ -271,6 +271,19 @@ class TestClock:
             first = await next_message(late)
             assert (first["type"], first["session"]["global_playback_state"]) == ("session", "playing")
             assert (await next_message(late))["type"] == "clock"
+
+    async def test_it_pauses_without_viewers(
+        self, api: Api, url: str, path: str, key: str, session: ComparisonSession
+    ) -> None:
+        async with self.playing(path, key, api, url, at=100) as communicator, connected(path, key=key):
+            left = await message_of(communicator, lambda m: m["type"] == "clock" and m["global_time"] > 101)
+        await ask(rewind_anchor, session, 6)
+        async with connected(path, key=key) as back:
+            message = await next_message(back)
+            assert message["revision"] == 3
+            assert message["session"]["global_playback_state"] == "paused"
+            assert 0 <= message["session"]["global_time"] - left["global_time"] < 1
+            assert await back.receive_nothing(0.8)
 
     async def test_the_position_is_saved(
         self, api: Api, url: str, path: str, key: str, session: ComparisonSession, settings: Any

@@ -111,8 +111,11 @@ def make_link(session: ComparisonSession, **fields: Any) -> ShareLink:
 
 
 def rewind_anchor(session: ComparisonSession, seconds: float) -> None:
-    """Let ``seconds`` of playing pass: the state then began that much earlier."""
-    ComparisonSession.objects.filter(pk=session.pk).update(anchored_at=F("anchored_at") - timedelta(seconds=seconds))
+    """Let ``seconds`` pass: the state then began that much earlier, and the last viewer was seen that much earlier."""
+    past = timedelta(seconds=seconds)
+    ComparisonSession.objects.filter(pk=session.pk).update(
+        anchored_at=F("anchored_at") - past, watched_at=F("watched_at") - past
+    )
 
 
 def make_job(owner: User, status: str = JobStatus.QUEUED, *, kind: str = ALIGN_KIND, **fields: Any) -> Job:
