@@ -171,9 +171,9 @@ def edit_session(
 ) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
-    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: the change follows
-    from something else, so no right is checked, and ``by`` may be None. Raises ``session_not_found``, ``forbidden``,
-    ``archived``.
+    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: the change
+    follows from something else, so no right is checked, and ``by`` may be None. Raises ``session_not_found``,
+    ``forbidden``, ``archived``.
     """
     with transaction.atomic():
         locked = lock(session, even_archived=even_archived)

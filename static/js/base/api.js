@@ -211,16 +211,16 @@ export function linksApi(id) {
  */
 export function eventsApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
-  const once = () => ({ headers: { "Idempotency-Key": idempotencyKey() } });
+  const once = (key = idempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
   return {
     list: () => get(`${base}?joined=false`),
     /** What several videos show at one moment as one. */
     joined: () => get(base),
-    create: (/** @type {any} */ values) => post(base, values, once()),
+    create: (/** @type {any} */ values, /** @type {string|undefined} */ key) => post(base, values, once(key)),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),
     remove: (/** @type {string} */ event) => remove(`${base}/${event}`),
-    reply: (/** @type {string} */ event, /** @type {string} */ body) =>
-      post(`${base}/${event}/replies`, { body }, once()),
+    reply: (/** @type {string} */ event, /** @type {string} */ body, /** @type {string} */ key) =>
+      post(`${base}/${event}/replies`, { body }, once(key)),
     seen: (/** @type {string} */ event) => post(`${base}/${event}/seen`),
     removeReply: (/** @type {string} */ event, /** @type {string} */ reply) =>
       remove(`${base}/${event}/replies/${reply}`),

@@ -9,6 +9,7 @@ import { saveFrames } from "./save.js";
 const SPEEDS = [0.25, 0.5, 1, 2];
 const OFFSETS_PAUSE = 400;
 const RETRY_PAUSE = 60_000;
+const PAUSE_TO_WRITE = "vod-pause-to-write";
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
@@ -16,6 +17,7 @@ export class Actions extends EventTarget {
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
+  /** How the clock was paused to write: for everybody, or here alone. @type {""|"shared"|"alone"} */ #paused = "";
 
   /**
    * @param {object} parts
@@ -75,7 +77,51 @@ export class Actions extends EventTarget {
     return this.oneByOne.isOn ? this.oneByOne.rate(this.touched.id) : this.controller.rate;
   }
 
+  get pausesToWrite() {
+    try {
+      return localStorage.getItem(PAUSE_TO_WRITE) !== "off";
+    } catch {
+      return true;
+    }
+  }
+
+  set pausesToWrite(isOn) {
+    try {
+      localStorage.setItem(PAUSE_TO_WRITE, isOn ? "on" : "off");
+    } catch {
+      // A browser that stores nothing pauses again next time.
+    }
+  }
+
+  /** Pause for everybody while the person here writes, if they want that. Who may not move the clock pauses alone. */
+  pauseToWrite() {
+    const { controller, remote } = this;
+    if (!this.pausesToWrite || this.oneByOne.isOn || controller.wanted !== "playing") return;
+    if (remote.isReadOnly && remote.following) {
+      remote.follow(false);
+      remote.onMover();
+      this.#paused = "alone";
+    } else this.#paused = "shared";
+    controller.pause();
+    remote.played();
+  }
+
+  /** Continue after writing, unless somebody has moved the clock since. */
+  playAfterWriting() {
+    const { controller, remote } = this;
+    const paused = this.#paused;
+    this.#paused = "";
+    if (paused === "alone" && !remote.following) {
+      remote.follow(true);
+      remote.onMover();
+    }
+    if (paused !== "shared" || controller.wanted === "playing" || !(remote.leading || remote.isApart)) return;
+    controller.play();
+    remote.played();
+  }
+
   async toggle() {
+    this.#paused = "";
     if (this.oneByOne.isOn) return this.oneByOne.toggle(this.touched.id);
     if (this.controller.wanted === "playing") {
       this.controller.pause();

@@ -132,6 +132,7 @@ const events = new EventsPanel({
     userId: access.user_id,
   }),
   person: access,
+  sessionId: session.session_id,
   nameable: async () => (access.is_visitor ? [] : (await api.people()).people.map((one) => one.username)),
 });
 

@@ -1,7 +1,8 @@
-// The event that is looked at: its name, kind, times and note, what was drawn, and what was said to it. Fields are saved
-// when they are left; one that is being typed in is not overwritten by what others do.
+// The event that is looked at: its name, kind, times and note, what was drawn, and what was said to it. What is typed is
+// a draft until it is sent by Enter or a button; others' changes do not overwrite it.
 
 import { h, icon } from "../../base/dom.js";
+import { sends } from "../../base/drafts.js";
 import { instant, parseOffset, position, relative } from "../../base/format.js";
 import { kindOf, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
@@ -11,32 +12,38 @@ import { marked } from "./mentions.js";
 /**
  * @typedef {object} DetailActs
  * @property {(one: Shown, values: any) => Promise<boolean>} change fields of all that is shown as one; whether it was done
- * @property {(one: Shown, values: {at?: number, until?: number|null}) => void} move on the shared clock, seconds
+ * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move on the shared clock, seconds;
+ *   whether it was done
  * @property {(one: Shown) => void} remove
- * @property {(one: Shown, body: string) => Promise<boolean>} reply
+ * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply draft: the key of its draft
  * @property {(one: Shown, replyId: string) => void} removeReply
  * @property {(one: Shown) => void} draw
  * @property {() => void} close
  * @property {() => number} now seconds of the clock
  * @property {(written: {created_by: string|null}) => boolean} canChange an event or a reply
  * @property {() => boolean} canReply
+ * @property {() => void} written what was typed has been sent or discarded
  */
 
 const LONGEST = { label: 200, body: 10_000 };
+const TYPED = /** @type {const} */ (["label", "kind", "at", "until", "body"]);
 
 export class EventDetails {
   #id = "";
   /** @type {Shown|null} */ #one = null;
   /** @type {Record<string, HTMLInputElement|HTMLTextAreaElement>} */ #fields = {};
+  #isSaving = false;
 
   /**
    * @param {HTMLElement} holder
    * @param {DetailActs} act
    * @param {(id: string) => string} letterOf
    * @param {import("./mentions.js").NameOffers} offers
+   * @param {import("../../base/drafts.js").Drafts} drafts
    */
-  constructor(holder, act, letterOf, offers) {
+  constructor(holder, act, letterOf, offers, drafts) {
     this.offers = offers;
+    this.drafts = drafts;
     this.holder = holder;
     this.act = act;
     this.letterOf = letterOf;
@@ -83,9 +90,14 @@ export class EventDetails {
         h(tag, { class: "input", "aria-label": label, autocomplete: "off", disabled: readOnly, ...props })
       );
       this.#fields[name] = element;
-      element.addEventListener("change", () => this.#save(name));
+      if (name === "color")
+        element.addEventListener("change", () => this.#one && this.act.change(this.#one, { color: element.value }));
+      else element.addEventListener("input", () => this.#typed(name));
       element.addEventListener("keydown", (event) => {
-        if (event.key === "Enter" && (tag === "input" || event.ctrlKey)) element.blur();
+        if (!sends(event)) return;
+        event.preventDefault();
+        element.blur();
+        this.#save();
       });
       return element;
     };
@@ -103,7 +115,12 @@ export class EventDetails {
           disabled: readOnly,
           "aria-label": words,
           title: words,
-          onclick: () => this.#one && this.act.move(this.#one, { [edge]: this.act.now() }),
+          onclick: () => {
+            if (!this.#one) return;
+            this.drafts.set(this.#draft(edge), undefined);
+            this.act.move(this.#one, { [edge]: this.act.now() });
+            this.#fill(this.#one);
+          },
         },
         icon("align"),
       );
@@ -112,7 +129,12 @@ export class EventDetails {
       h(
         "div",
         { class: "event-fields" },
-        field("label", "Name", { maxlength: LONGEST.label, placeholder: "Name", dir: "auto" }),
+        field("label", "Name", {
+          maxlength: LONGEST.label,
+          placeholder: "Name",
+          dir: "auto",
+          data: { words: "" },
+        }),
         field("kind", "Kind", { list: "event-kinds", maxlength: 40 }),
         field("color", "Colour", { type: "color", class: "swatch" }),
       ),
@@ -125,13 +147,91 @@ export class EventDetails {
         field("until", "End on the shared clock; empty for a moment", { class: "input mono", placeholder: "moment" }),
         here("Set the end to now", "until"),
       ),
-      field("body", "Note", { rows: "2", maxlength: LONGEST.body, placeholder: "Note", dir: "auto" }, "textarea"),
+      field(
+        "body",
+        "Note",
+        {
+          rows: "2",
+          maxlength: LONGEST.body,
+          placeholder: "Note. Shift+Enter makes a new line",
+          dir: "auto",
+          data: { words: "" },
+        },
+        "textarea",
+      ),
+      this.#unsaved(),
       this.drawn,
       this.thread,
       this.act.canReply() ? this.#replyForm() : "",
       this.foot,
     );
     for (const name of ["body", "reply"]) if (this.#fields[name]) this.offers.attach(this.#fields[name]);
+  }
+
+  /** What is shown while fields have drafts. */
+  #unsaved() {
+    this.meanwhile = h("p", { class: "faint text-small anywhere", dir: "auto" });
+    this.unsaved = h(
+      "div",
+      { class: "unsaved col", hidden: true },
+      this.meanwhile,
+      h(
+        "div",
+        { class: "row" },
+        h("span", { class: "pill" }, "Draft"),
+        h("span", { class: "spacer" }),
+        h("button", { class: "btn quiet", type: "button", onclick: () => this.#discard() }, "Discard"),
+        h("button", { class: "btn primary", type: "button", onclick: () => this.#save() }, "Save"),
+      ),
+    );
+    return this.unsaved;
+  }
+
+  /**
+   * The key of a field's draft: with the event that has one, if several are shown as one.
+   * @param {string} name
+   */
+  #draft(name) {
+    const ids = this.#one?.sources.map(({ event }) => event.event_id) ?? [];
+    return `${ids.find((id) => this.drafts.get(`${id}/${name}`)) ?? this.#id}/${name}`;
+  }
+
+  /** The fields whose drafts differ from what is saved. */
+  get #changed() {
+    return TYPED.filter((name) => {
+      const text = this.drafts.get(this.#draft(name))?.text;
+      return text !== undefined && text !== this.#fields[name].dataset.saved;
+    });
+  }
+
+  /** @param {string} name */
+  #typed(name) {
+    const { value, dataset } = this.#fields[name];
+    const base = this.drafts.get(this.#draft(name))?.base ?? dataset.saved;
+    this.#fields[name].removeAttribute("aria-invalid");
+    this.drafts.set(this.#draft(name), value === dataset.saved ? undefined : { text: value, base });
+    this.#drawUnsaved();
+  }
+
+  #drawUnsaved() {
+    if (!this.unsaved || !this.meanwhile) return;
+    const changed = this.#changed;
+    this.unsaved.hidden = !changed.length;
+    const lines = changed.flatMap((name) => {
+      const { dataset, ariaLabel } = this.#fields[name];
+      return this.drafts.get(this.#draft(name)).base === dataset.saved
+        ? []
+        : [`${ariaLabel}: changed to “${dataset.saved}” meanwhile. Saving replaces it.`];
+    });
+    this.meanwhile.hidden = !lines.length;
+    this.meanwhile.textContent = lines.join(" ");
+  }
+
+  #discard() {
+    for (const name of TYPED) this.drafts.set(this.#draft(name), undefined);
+    if (this.#one) this.#fill(this.#one);
+    this.holder.focus();
+    this.act.written();
   }
 
   #replyForm() {
@@ -143,6 +243,13 @@ export class EventDetails {
         maxlength: LONGEST.body,
         dir: "auto",
         autocomplete: "off",
+        data: { words: "" },
+        oninput: () => this.drafts.set(this.#draft("reply"), input.value ? { text: input.value } : undefined),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => {
+          if (!sends(event)) return;
+          event.preventDefault();
+          input.form?.requestSubmit();
+        },
       })
     );
     this.#fields.reply = input;
@@ -155,8 +262,10 @@ export class EventDetails {
           const body = input.value.trim();
           if (!body || !this.#one || input.readOnly) return;
           input.readOnly = true;
-          if (await this.act.reply(this.#one, body)) input.value = "";
+          const isSent = await this.act.reply(this.#one, body, this.#draft("reply"));
           input.readOnly = false;
+          if (isSent) input.value = "";
+          if (isSent) this.act.written();
         },
       },
       input,
@@ -193,6 +302,10 @@ export class EventDetails {
     this.#set("at", position(at));
     this.#set("until", until === null ? "" : position(until));
     this.#set("body", event.body);
+    const reply = this.#fields.reply;
+    if (reply && document.activeElement !== reply && !reply.readOnly)
+      reply.value = this.drafts.get(this.#draft("reply"))?.text ?? "";
+    this.#drawUnsaved();
     this.#drawDrawing(one);
     this.thread?.replaceChildren(...event.replies.map((reply) => this.#reply(one, reply)));
     this.#drawFoot(one);
@@ -209,39 +322,50 @@ export class EventDetails {
       .join("")}`;
   }
 
-  /** @param {string} name @param {string} value */
+  /** @param {string} name @param {string} value what is saved */
   #set(name, value) {
     const field = this.#fields[name];
-    if (!field || field.dataset.saved === value) return;
-    if (document.activeElement === field && field.value !== field.dataset.saved) return;
-    field.value = value;
+    if (!field) return;
     field.dataset.saved = value;
+    const text = this.drafts.get(this.#draft(name))?.text;
+    // What is saved here shows at once, and is a draft until the server has it.
+    if (text === value && !this.#isSaving) this.drafts.set(this.#draft(name), undefined);
+    const shown = text ?? value;
+    if (field.value === shown) return;
+    field.value = shown;
     field.removeAttribute("aria-invalid");
   }
 
-  /** @param {string} name */
-  async #save(name) {
-    const field = this.#fields[name];
+  /** Save all fields that have drafts; what is refused stays a draft. */
+  async #save() {
     const one = this.#one;
-    if (!one || field.value === field.dataset.saved) return;
-    const value = field.value.trim();
-    if (name === "at" || name === "until") {
-      const seconds = value ? parseOffset(value) : null;
-      const isWrong = value ? seconds === null : name === "at";
-      field.setAttribute("aria-invalid", String(isWrong));
-      if (!isWrong) this.act.move(one, { [name]: seconds });
-      return;
+    if (!one || this.#isSaving) return;
+    const fields = this.#fields;
+    const names = this.#changed;
+    const wrong = names.find((name) => !isValid(name, fields[name].value));
+    for (const name of names) fields[name].setAttribute("aria-invalid", String(name === wrong));
+    if (wrong) return fields[wrong].focus();
+    const drafts = names.map((name) => ({ name, key: this.#draft(name), draft: this.drafts.get(this.#draft(name)) }));
+    this.#isSaving = true;
+    for (const { name, key, draft } of drafts) {
+      const isSaved = await this.#send(one, name, draft.text.trim());
+      if (isSaved && this.drafts.get(key) === draft) this.drafts.set(key, undefined);
+      if (!isSaved) fields[name].setAttribute("aria-invalid", "true");
     }
-    const kept = name === "kind" ? kindOf(value) : value;
-    field.setAttribute("aria-invalid", String(name === "kind" && !kept));
-    if (name === "kind" && !kept) return;
-    const before = field.dataset.saved;
-    field.dataset.saved = field.value = kept;
-    if (await this.act.change(one, { [name]: kept })) return;
-    // What was typed is not lost with the connection.
-    field.value = kept;
-    field.dataset.saved = before;
-    field.setAttribute("aria-invalid", "true");
+    this.#isSaving = false;
+    if (this.#one) this.#fill(this.#one);
+    if (!this.#changed.length) this.act.written();
+  }
+
+  /**
+   * @param {Shown} one
+   * @param {typeof TYPED[number]} name
+   * @param {string} text
+   * @returns {Promise<boolean>} whether it is saved
+   */
+  #send(one, name, text) {
+    if (name === "at" || name === "until") return this.act.move(one, { [name]: text ? parseOffset(text) : null });
+    return this.act.change(one, { [name]: name === "kind" ? kindOf(text) : text });
   }
 
   /** @param {Shown} one */
@@ -326,6 +450,13 @@ export class EventDetails {
       ),
     );
   }
+}
+
+/** @param {typeof TYPED[number]} name @param {string} text @returns {boolean} whether a field may have it */
+function isValid(name, text) {
+  if (name === "kind") return kindOf(text) !== "";
+  if (name === "until" && !text.trim()) return true; // a moment
+  return (name !== "at" && name !== "until") || parseOffset(text) !== null;
 }
 
 /**

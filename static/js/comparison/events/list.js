@@ -23,12 +23,14 @@ export class EventList {
    * @param {HTMLElement} scroller
    * @param {object} options
    * @param {(id: string) => string} options.letterOf
+   * @param {(one: Shown) => boolean} options.isDraft whether words to it are not sent yet
    * @param {(one: Shown) => void} options.open
    * @param {() => void} options.enter goes on to the details of the one that is open
    */
-  constructor(scroller, { letterOf, open, enter }) {
+  constructor(scroller, { letterOf, isDraft, open, enter }) {
     this.scroller = scroller;
     this.letterOf = letterOf;
+    this.isDraft = isDraft;
     this.open = open;
     this.enter = enter;
     this.rows = h("ol", {});
@@ -154,7 +156,7 @@ export class EventList {
             return h("span", { class: "letter-badge", data: { letter } }, letter);
           }),
         ),
-        h("small", {}, stateOf(one)),
+        this.isDraft(one) ? h("small", { data: { draft: "" } }, "Draft") : h("small", {}, stateOf(one)),
       ),
     );
   }

@@ -1,9 +1,11 @@
 // The events of a comparison on its page: list, details, lanes, hover card and drawings show one store, narrowed by one
 // set of filters; and everything that can be done to events is here once, for buttons, keys and the timeline.
 
+import { idempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
-import { h, need, setText } from "../../base/dom.js";
-import { counted } from "../../base/format.js";
+import { h, icon, need, setText } from "../../base/dom.js";
+import { Drafts, sends } from "../../base/drafts.js";
+import { counted, position } from "../../base/format.js";
 import { labelButton } from "../../base/keys.js";
 import { toggleMenu } from "../../base/menu.js";
 import { errorNote, explain, toast } from "../../base/notice.js";
@@ -19,9 +21,21 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // s of a span
+const SAME_MOMENT = 2; // s between a draft and the clock within which a new event goes on with the draft
+const NEW = "new/"; // before the keys of drafts of new events
 const REACHED = 0.02; // s: the event that the clock stands on is not the next one
 
-/** @typedef {import("./store.js").Shown} Shown */
+/**
+ * @typedef {import("./store.js").Shown} Shown
+ * @typedef {object} NewDraft a new event that is not sent yet
+ * @property {string} kind
+ * @property {string} vodId
+ * @property {number} at seconds of the clock
+ * @property {number} time seconds of its video
+ * @property {boolean} isOfAll
+ * @property {string} text
+ * @property {boolean} isOpen whether its form was open
+ */
 
 export class EventsPanel {
   #filters = noFilters();
@@ -29,7 +43,9 @@ export class EventsPanel {
   #selected = "";
   #kind = "mark";
   #rightsDrawn = "";
-  /** @type {{pane: import("../panes.js").Pane, at: number, time: number}|null} */ #marked = null;
+  /** @type {Set<string>} ids of events with drafts */ #withDraft = new Set();
+  /** @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} draft: its key */ #marked =
+    null;
   /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
   #isSketching = false;
 
@@ -44,10 +60,11 @@ export class EventsPanel {
    * @param {(id: string) => string} parts.letterOf
    * @param {() => void} parts.reveal shows the tab of events
    * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights of the person here
-   * @param {{username: string}} parts.person
+   * @param {{username: string, user_id: string}} parts.person
+   * @param {string} parts.sessionId
    * @param {() => Promise<string[]>} parts.nameable who can be named
    */
-  constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, nameable }) {
+  constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, sessionId, nameable }) {
     this.api = api;
     this.panes = panes;
     this.actions = actions;
@@ -59,8 +76,10 @@ export class EventsPanel {
     const offers = new NameOffers(nameable);
     this.store = new EventStore(api, vods, person.username);
     this.layers = new Map(panes.map((pane) => [pane.id, new DrawingLayer(pane)]));
+    this.drafts = new Drafts(person.user_id, `comparison/${sessionId}`);
     this.list = new EventList(need("[data-event-list]"), {
       letterOf,
+      isDraft: (one) => one.sources.some(({ event }) => this.#withDraft.has(event.event_id)),
       open: (one) => this.open(one),
       enter: () => this.details.focus("label"),
     });
@@ -70,7 +89,8 @@ export class EventsPanel {
         change: (one, values) => this.#change(one, values),
         move: (one, values) => this.#move(one, values),
         remove: (one) => this.remove(one),
-        reply: (one, body) => this.#attempt(() => this.store.reply(one.id, body)),
+        reply: (one, body, draft) =>
+          this.#attempt(() => this.drafts.send(draft, body, (key) => this.store.reply(one.id, body, key))),
         removeReply: (one, replyId) => this.#attempt(() => this.store.removeReply(one.id, replyId)),
         draw: (one) => this.draw(one),
         close: () => {
@@ -81,9 +101,11 @@ export class EventsPanel {
         now: () => actions.controller.time,
         canChange: (event) => this.#canChange(event),
         canReply: () => rights().canComment,
+        written: () => actions.playAfterWriting(),
       },
       letterOf,
       offers,
+      this.drafts,
     );
     offers.attach(need("[data-naming-name]"), () => kindOf(need("[data-naming-kind]").value) === NOTE);
     this.finding = new Finding(need("[data-finding]"), { api, vods, letterOf, onFound: () => this.store.load() });
@@ -96,6 +118,7 @@ export class EventsPanel {
       canChange: (one) => one.sources.every(({ event }) => this.#canChange(event)),
     });
     this.store.addEventListener("change", () => this.#draw());
+    this.drafts.addEventListener("change", () => this.#drawDrafts());
     document.addEventListener("visibilitychange", () => this.drawMentions());
     this.store.edits.addEventListener("change", () => this.#drawEdits());
     this.#listen();
@@ -121,6 +144,7 @@ export class EventsPanel {
   #draw() {
     const { store } = this;
     const all = store.shown;
+    this.#withDraft = new Set(this.drafts.all.map(([key]) => key.split("/")[0]));
     const filters = this.#filters;
     this.#shown = filtered(all, filters);
     const selected = this.#selected ? store.withEvent(this.#selected) : undefined;
@@ -130,12 +154,90 @@ export class EventsPanel {
     this.details.show(selected ?? null);
     this.#drawFilters(all);
     this.#drawState(all.length);
+    this.#drawDraftRows();
     this.drawMentions(selected);
     const drawn = [...store.all].filter(
       (event) => event.drawing?.strokes?.length && !filters.hiddenKinds.has(event.kind),
     );
     for (const [id, layer] of this.layers)
       layer.show(drawn.filter(({ vod_id: vod }) => vod === id || (vod === null && id === this.view.state.main)));
+  }
+
+  /** A draft has begun or ended, here or in another tab. */
+  #drawDrafts() {
+    const name = need("[data-naming-name]");
+    if (this.#marked && name.value && !need("[data-naming]").contains(document.activeElement)) {
+      const draft = this.drafts.get(this.#marked.draft);
+      if (draft) name.value = draft.text;
+      else this.#hideNaming();
+    }
+    this.#draw();
+  }
+
+  /** The drafts that belong to no event of the list: of new events, and of events that were deleted. */
+  #drawDraftRows() {
+    const { store } = this;
+    const isListed = (/** @type {string} */ key) =>
+      key.startsWith(NEW) ? key === this.#marked?.draft : !store.isLoaded || store.get(key.split("/")[0]);
+    need("[data-drafts]").replaceChildren(
+      ...this.drafts.all.filter(([key]) => !isListed(key)).map(([key, { value }]) => this.#draftRow(key, value)),
+    );
+  }
+
+  /** @param {string} key @param {any} value */
+  #draftRow(key, value) {
+    const isNew = key.startsWith(NEW);
+    return h(
+      "li",
+      { class: "row" },
+      h(
+        "button",
+        {
+          class: "btn quiet spacer",
+          type: "button",
+          title: isNew ? "Continue this draft" : "Its event was deleted. Continue the draft as a comment",
+          onclick: () => (isNew ? this.#continue(key, value) : this.#rescue(key, value.text)),
+        },
+        h("span", { class: "pill" }, "Draft"),
+        h("span", { class: "mono text-small" }, isNew ? position(value.at) : "deleted"),
+        h("span", { class: "truncate", dir: "auto" }, value.text),
+      ),
+      h(
+        "button",
+        {
+          class: "btn icon-only quiet",
+          type: "button",
+          "aria-label": `Discard the draft “${value.text}”`,
+          title: "Discard the draft",
+          onclick: () => this.drafts.set(key, undefined),
+        },
+        icon("trash"),
+      ),
+    );
+  }
+
+  /** Go on with a new event. @param {string} key @param {NewDraft} draft */
+  #continue(key, draft) {
+    this.actions.seek(draft.at);
+    this.#openNaming(this.#markedBy(key, draft), draft);
+    need("[data-naming-name]").focus();
+  }
+
+  /** Go on with what was written to a deleted event, as a comment. @param {string} key @param {string} text */
+  #rescue(key, text) {
+    this.#closeNaming();
+    this.mark(NOTE);
+    if (!this.#marked) return;
+    const name = need("[data-naming-name]");
+    name.value = [name.value, text].filter(Boolean).join(" ");
+    this.#keepNaming();
+    this.drafts.set(key, undefined);
+  }
+
+  /** @param {string} key @param {NewDraft} draft */
+  #markedBy(key, { vodId, at, time }) {
+    const pane = this.panes.find(({ id }) => id === vodId) ?? this.panes[0];
+    return { pane, at, time, draft: key };
   }
 
   /** Whoever looks at an event has seen that it names them. @param {Shown} [selected] */
@@ -257,7 +359,10 @@ export class EventsPanel {
     const { canEdit, canComment } = this.rights();
     const said = `${canEdit} ${canComment}`;
     if (said === this.#rightsDrawn) return;
+    const open = !this.#rightsDrawn && this.#newDrafts.find(([, draft]) => draft.isOpen);
+    if (open) this.#openNaming(this.#markedBy(...open), open[1]);
     this.#rightsDrawn = said;
+    need("[data-naming-kind]").readOnly = !canEdit;
     need("[data-act=mark]").disabled = !canEdit;
     need("[data-act=comment]").disabled = need("[data-act=sketch]").disabled = !canComment;
     this.details.show(null);
@@ -308,9 +413,12 @@ export class EventsPanel {
     const { canEdit, canComment } = this.rights();
     if (!canEdit && !(canComment && kind === NOTE))
       return toast(canComment ? "You may comment here: press C." : "Nothing can be changed here.", "warn");
-    this.#saveMark();
     const { controller } = this.actions;
     const at = controller.time;
+    const isNote = kind === NOTE;
+    const begun = this.#newDrafts.find(
+      ([, draft]) => (draft.kind === NOTE) === isNote && Math.abs(draft.at - at) < SAME_MOMENT,
+    );
     const touched = this.actions.touched;
     const pane =
       touched.track.runsAt(at) || touched.track.free
@@ -318,59 +426,108 @@ export class EventsPanel {
         : (this.panes.find(({ track }) => track.runsAt(at)) ?? touched);
     const { track } = pane;
     const time = track.free ? track.time : Math.min(Math.max(track.timeAt(at), 0), track.duration);
-    this.#openNaming({ pane, at, time }, kind, "");
+    const draft = {
+      kind,
+      vodId: pane.id,
+      at,
+      time,
+      isOfAll: need("[data-naming-all]").checked,
+      text: "",
+      isOpen: true,
+    };
+    const [key, shown] = begun ?? [`${NEW}${idempotencyKey()}`, draft];
+    this.#openNaming(this.#markedBy(key, shown), shown);
+    this.reveal();
+    need("[data-naming-name]").focus();
+  }
+
+  /** Drafts of new events, the newest first. @returns {[string, NewDraft][]} */
+  get #newDrafts() {
+    return this.drafts.all.filter(([key]) => key.startsWith(NEW)).map(([key, { value }]) => [key, value]);
   }
 
   /**
-   * @param {{pane: import("../panes.js").Pane, at: number, time: number}} marked
-   * @param {string} kind
-   * @param {string} typed
+   * Show the form of a new event. A draft that it shows already is kept.
+   * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}} marked
+   * @param {NewDraft} draft
    */
-  #openNaming(marked, kind, typed) {
+  #openNaming(marked, { kind, isOfAll, text }) {
+    if (this.#marked?.draft === marked.draft) return;
+    this.#closeNaming();
     this.#marked = marked;
-    this.reveal();
     const form = need("[data-naming]");
     form.hidden = false;
     setText(need("[data-naming-letter]"), marked.pane.letter);
     need("[data-naming-letter]").dataset.letter = marked.pane.letter;
-    const field = /** @type {HTMLInputElement} */ (need("[data-naming-kind]"));
-    field.value = kind;
-    field.readOnly = !this.rights().canEdit;
+    need("[data-naming-kind]").value = kind;
+    need("[data-naming-all]").checked = isOfAll;
     const name = /** @type {HTMLInputElement} */ (need("[data-naming-name]"));
-    name.value = typed;
+    name.value = text;
     name.placeholder = kind === NOTE ? "Write a comment" : "What happens here";
-    name.focus();
+    this.#drawDraftRows();
   }
 
-  /** Keep what was marked, with what was typed. */
-  async #saveMark() {
+  /** Keep as a draft what the form of a new event has. */
+  #keepNaming(isOpen = true) {
     const marked = this.#marked;
     if (!marked) return;
-    this.#closeNaming();
+    const text = need("[data-naming-name]").value;
+    /** @type {NewDraft} */ const draft = {
+      kind: kindOf(need("[data-naming-kind]").value) || this.#kind,
+      vodId: marked.pane.id,
+      at: marked.at,
+      time: marked.time,
+      isOfAll: need("[data-naming-all]").checked,
+      text,
+      isOpen,
+    };
+    this.drafts.set(marked.draft, text.trim() ? draft : undefined);
+  }
+
+  /** Send the new event with what was typed. */
+  async #saveMark() {
+    const marked = this.#marked;
+    const form = need("[data-naming]");
+    if (!marked || form.getAttribute("aria-busy") === "true") return;
     const kind = kindOf(need("[data-naming-kind]").value) || this.#kind;
     const text = need("[data-naming-name]").value.trim();
-    if (kind === NOTE && !text) return;
+    if (kind === NOTE && !text) return need("[data-naming-name]").focus();
     if (kind !== NOTE) this.#kind = kind;
     const isOfAll = need("[data-naming-all]").checked;
-    const typed = need("[data-naming-name]").value;
     const place = isOfAll
       ? { global_time: rounded(marked.at) }
       : { vod_id: marked.pane.id, time: rounded(marked.time) };
-    const isKept = await this.#attempt(async () => {
-      const event = await this.store.create({ ...place, kind, [kind === NOTE ? "body" : "label"]: text });
+    const values = { ...place, kind, [kind === NOTE ? "body" : "label"]: text };
+    this.#setBusy(true);
+    const isSent = await this.#attempt(async () => {
+      const event = await this.drafts.send(marked.draft, values, (key) => this.store.create(values, key));
+      if (this.#marked === marked) this.#hideNaming();
       this.select(event.event_id);
+      this.actions.playAfterWriting();
     });
-    if (isKept || this.#marked) return;
-    // What was typed is not lost with the connection.
-    this.#openNaming(marked, kind, typed);
+    this.#setBusy(false);
+    if (!isSent && this.#marked === marked) need("[data-naming-name]").focus();
   }
 
+  /** @param {boolean} isBusy whether the new event is being sent */
+  #setBusy(isBusy) {
+    need("[data-naming]").setAttribute("aria-busy", String(isBusy));
+    need("[data-naming-name]").readOnly = isBusy;
+  }
+
+  /** Close the form of a new event; what was typed stays a draft. */
   #closeNaming() {
+    this.#keepNaming(false);
+    this.#hideNaming();
+  }
+
+  #hideNaming() {
     this.#marked = null;
     const form = need("[data-naming]");
     // What is hidden would keep the focus, and with it all keys.
     if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
     form.hidden = true;
+    this.#drawDraftRows();
   }
 
   /** @param {Shown} one */
@@ -574,6 +731,19 @@ export class EventsPanel {
     });
   }
 
+  /** The clock pauses while the person writes. @param {HTMLElement} panel */
+  #listenToWriting(panel) {
+    const isWords = (/** @type {Event} */ { target }) => "words" in /** @type {HTMLElement} */ (target).dataset;
+    panel.addEventListener("input", (event) => isWords(event) && this.actions.pauseToWrite());
+    panel.addEventListener("focusout", (event) => {
+      const { value, dataset } = /** @type {HTMLInputElement} */ (event.target);
+      if (isWords(event) && (!value.trim() || value === dataset.saved)) this.actions.playAfterWriting();
+    });
+    const choice = need("[data-pause-to-write]");
+    choice.checked = this.actions.pausesToWrite;
+    choice.addEventListener("change", () => (this.actions.pausesToWrite = choice.checked));
+  }
+
   #listen() {
     /** @type {Record<string, () => void>} */
     const acts = {
@@ -602,13 +772,14 @@ export class EventsPanel {
     });
     need("[data-naming-cancel]").addEventListener("click", () => this.#closeNaming());
     form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-      if (event.key !== "Escape") return;
+      if (event.key === "Escape") this.#closeNaming();
+      else if (sends(event) && event.target instanceof HTMLInputElement) this.#saveMark();
+      else return;
+      event.preventDefault();
       event.stopPropagation();
-      this.#closeNaming();
     });
-    form.addEventListener("focusout", (/** @type {FocusEvent} */ event) => {
-      if (!form.contains(/** @type {Node|null} */ (event.relatedTarget)) && document.hasFocus()) this.#saveMark();
-    });
+    form.addEventListener("input", () => this.#keepNaming());
+    this.#listenToWriting(need("#panel-events"));
     for (const select of document.querySelectorAll("[data-filter]"))
       select.addEventListener("change", () => {
         const { value, dataset } = /** @type {HTMLSelectElement} */ (select);

@@ -173,11 +173,12 @@ export class EventStore extends EventTarget {
   /**
    * Mark a moment.
    * @param {any} values as the API takes them
+   * @param {string} [key] makes a repeated attempt harmless
    * @returns {Promise<SessionEvent>}
    */
-  create(values) {
+  create(values, key) {
     return this.edits.inTurn(async () => {
-      const event = await this.#create(values);
+      const event = await this.#create(values, { key });
       const label = `marked ${nameOf(event)}`;
       this.edits.add({
         label,
@@ -186,7 +187,7 @@ export class EventStore extends EventTarget {
             throw new ApiError("Others have answered it: delete it where it is shown.", { status: 409 });
           await this.#remove(event.event_id);
         },
-        redo: () => this.#create(values, event.event_id),
+        redo: () => this.#create(values, { again: event.event_id }),
       });
       return event;
     });
@@ -227,7 +228,7 @@ export class EventStore extends EventTarget {
         label: `deleted ${nameOf(events[0])}`,
         undo: async () => {
           for (const event of events) {
-            await this.#create(valuesOf(event), event.event_id);
+            await this.#create(valuesOf(event), { again: event.event_id });
             if (event.resolved) await this.#change(event.event_id, { resolved: true });
           }
         },
@@ -236,9 +237,9 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** @param {string} id @param {string} body */
-  async reply(id, body) {
-    await this.#take(id, (now) => this.api.reply(now, body));
+  /** @param {string} id @param {string} body @param {string} key makes a repeated attempt harmless */
+  async reply(id, body, key) {
+    await this.#take(id, (now) => this.api.reply(now, body, key));
   }
 
   /** @param {string} id @param {string} replyId */
@@ -253,9 +254,9 @@ export class EventStore extends EventTarget {
     return now;
   }
 
-  /** @param {any} values @param {string} [again] the id that it had before */
-  async #create(values, again) {
-    const { event } = await this.api.create(values);
+  /** @param {any} values @param {{again?: string, key?: string}} about again: the id that it had before */
+  async #create(values, { again, key }) {
+    const { event } = await this.api.create(values, key);
     if (again) this.#renamed.set(this.#idOf(again), event.event_id);
     if (!this.#told.has(event.event_id)) this.#events.set(event.event_id, event);
     this.#changed();

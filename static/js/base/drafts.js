@@ -1,0 +1,156 @@
+// Words that a person has typed and not sent, kept in this browser until they are sent or discarded. Knows no page.
+
+import { idempotencyKey } from "./api.js";
+
+const PREFIX = "vod-draft/";
+const KEPT = 30 * 24 * 3600 * 1000; // ms
+
+/**
+ * @typedef {object} Draft
+ * @property {any} value what was typed
+ * @property {number} at when it was typed last, ms since the epoch
+ * @property {{key: string, body: string}} [sent] the Idempotency-Key of the last attempt to send it, and what was sent
+ */
+
+/**
+ * The drafts of one person at one place. Tells "change" when a draft begins or ends, and when another tab of this
+ * browser changes one. Where the browser stores nothing they last as long as the page, which then asks before it is left.
+ */
+export class Drafts extends EventTarget {
+  /** @type {Map<string, Draft>} */ #all = new Map();
+  /** Those that the browser could not store. @type {Set<string>} */ #unstored = new Set();
+
+  /**
+   * @param {string} person an account or a visitor
+   * @param {string} place such as `comparison/{id}`
+   */
+  constructor(person, place) {
+    super();
+    this.prefix = `${PREFIX}${person}/${place}/`;
+    prune();
+    for (const name of stored()) if (name.startsWith(this.prefix)) this.#read(name);
+    window.addEventListener("storage", ({ key: name }) => {
+      if (!name?.startsWith(this.prefix)) return;
+      this.#read(name);
+      this.#changed();
+    });
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#unstored.size) event.preventDefault();
+    });
+  }
+
+  /** @returns {[string, Draft][]} keys and drafts, the newest first */
+  get all() {
+    return [...this.#all].sort(([, one], [, other]) => other.at - one.at);
+  }
+
+  /** @param {string} key @returns {any} what was typed; undefined if nothing was */
+  get(key) {
+    return this.#all.get(key)?.value;
+  }
+
+  /** @param {string} key @param {any} value undefined: it was sent or discarded */
+  set(key, value) {
+    const before = this.#all.get(key);
+    if (value === undefined) this.#all.delete(key);
+    else this.#all.set(key, { ...before, value, at: Date.now() });
+    this.#store(key);
+    if ((before === undefined) !== (value === undefined)) this.#changed();
+  }
+
+  /**
+   * Send a draft, which ends with that. Sent again unchanged after an attempt whose answer was lost, it counts once.
+   * @template T
+   * @param {string} key
+   * @param {any} body what is sent
+   * @param {(idempotencyKey: string) => Promise<T>} send
+   * @returns {Promise<T>}
+   */
+  async send(key, body, send) {
+    const draft = this.#all.get(key);
+    const text = JSON.stringify(body);
+    const sent = draft?.sent?.body === text ? draft.sent : { key: idempotencyKey(), body: text };
+    this.#keep(key, sent);
+    try {
+      const answer = await send(sent.key);
+      this.set(key, undefined);
+      return answer;
+    } catch (error) {
+      // The server repeats a refusal under the same key, also once its reason is gone.
+      const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
+      if (status >= 400 && status < 500 && !type.startsWith("idempotency_")) this.#keep(key, undefined);
+      throw error;
+    }
+  }
+
+  /** @param {string} key @param {Draft["sent"]} sent */
+  #keep(key, sent) {
+    const draft = this.#all.get(key);
+    if (!draft) return;
+    this.#all.set(key, { ...draft, sent });
+    this.#store(key);
+  }
+
+  /** @param {string} key */
+  #store(key) {
+    const draft = this.#all.get(key);
+    this.#unstored.delete(key);
+    try {
+      if (draft) localStorage.setItem(this.prefix + key, JSON.stringify(draft));
+      else localStorage.removeItem(this.prefix + key);
+    } catch {
+      if (draft) this.#unstored.add(key);
+    }
+  }
+
+  /** @param {string} name in the storage */
+  #read(name) {
+    const draft = parsed(name);
+    const key = name.slice(this.prefix.length);
+    if (draft) this.#all.set(key, draft);
+    else this.#all.delete(key);
+  }
+
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @returns {string[]} names of all drafts in this browser */
+function stored() {
+  try {
+    return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
+  } catch {
+    return [];
+  }
+}
+
+/** @param {string} name @returns {Draft|null} */
+function parsed(name) {
+  try {
+    const draft = JSON.parse(localStorage.getItem(name) ?? "null");
+    return typeof draft?.at === "number" ? draft : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Remove the drafts that nobody has touched for long. */
+function prune() {
+  for (const name of stored())
+    if (!(Date.now() - (parsed(name)?.at ?? 0) < KEPT))
+      try {
+        localStorage.removeItem(name);
+      } catch {
+        // It is removed another time.
+      }
+}
+
+/**
+ * Whether a key press sends what is typed: Enter, also with Ctrl or Cmd; Shift+Enter makes a new line.
+ * @param {KeyboardEvent} event
+ * @returns {boolean}
+ */
+export function sends(event) {
+  return event.key === "Enter" && !event.shiftKey && !event.altKey && !event.isComposing;
+}
