@@ -116,6 +116,24 @@ export class Drafts extends EventTarget {
   }
 }
 
+/**
+ * Keep what is typed into the fields of a form, also when its dialog or page is closed, and fill it in again.
+ * @param {string} place such as `report/{id}`
+ * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields with the values that are saved
+ * @returns {() => void} to call when the form was sent or cancelled
+ */
+export function keepTyped(place, fields) {
+  const drafts = new Drafts(document.body.dataset.user ?? "", place);
+  for (const [name, field] of Object.entries(fields)) {
+    const saved = field.value;
+    field.value = drafts.get(name) ?? saved;
+    field.addEventListener("input", () => drafts.set(name, field.value === saved ? undefined : field.value));
+  }
+  return () => {
+    for (const name of Object.keys(fields)) drafts.set(name, undefined);
+  };
+}
+
 /** @returns {string[]} names of all drafts in this browser */
 function stored() {
   try {

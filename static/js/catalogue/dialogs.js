@@ -2,6 +2,7 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
 import { errorNote } from "../base/notice.js";
 import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo } from "./api.js";
 
@@ -32,6 +33,7 @@ export function reportDialog(video, reasons, onSent) {
       "aria-describedby": "report-hint",
     })
   );
+  const forget = keepTyped(`report/${video.id}`, { text });
   const send = h("button", { class: "btn primary" }, "Send the report");
   const dialog = show(
     h(
@@ -61,13 +63,18 @@ export function reportDialog(video, reasons, onSent) {
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
           send,
         ),
       ),
     ),
   );
   /** @type {HTMLElement} */ (need("input", dialog)).focus();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
 
   /** @param {Event} event */
   async function submit(event) {
@@ -80,6 +87,7 @@ export function reportDialog(video, reasons, onSent) {
     problem.replaceChildren();
     try {
       await reportVideo(video.id, chosen.value, text.value.trim());
+      forget();
       dialog.close();
       onSent("Thank you. A moderator will look at it.");
     } catch (error) {

@@ -4,6 +4,7 @@ import { ApiError } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
 import { askToDelete, show } from "../base/dialog.js";
 import { h, icon, need } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
 import { counted } from "../base/format.js";
 import { errorNote, toast } from "../base/notice.js";
 import { changeChallenge, deleteChallenge, showChallenge } from "./api.js";
@@ -293,13 +294,19 @@ export function editDialog(challenge, limits, onChanged) {
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
           save,
         ),
       ),
     ),
   );
+  const forget = keepTyped(`challenge/${challenge.id}`, { title, ...(isPlayed ? {} : { ...texts }) });
   title.focus();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
 
   /** @param {Event} event */
   async function submit(event) {
@@ -320,6 +327,7 @@ export function editDialog(challenge, limits, onChanged) {
     };
     try {
       const changed = await changeChallenge(challenge.id, { title: called, ...(isPlayed ? {} : all) });
+      forget();
       dialog.close();
       onChanged(changed);
       toast("It is saved.");

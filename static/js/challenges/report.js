@@ -3,6 +3,7 @@
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
 import { h, icon } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
 import { errorNote, toast } from "../base/notice.js";
 import { newKey, reportChallenge } from "./api.js";
 
@@ -32,6 +33,7 @@ export function reportDialog(challenge, onReported) {
       "aria-describedby": "report-hint report-error",
     })
   );
+  const forget = keepTyped(`report/${challenge.id}`, { reason });
   const send = h("button", { class: "btn primary" }, "Send the report");
   const dialog = show(
     h(
@@ -54,13 +56,18 @@ export function reportDialog(challenge, onReported) {
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
           send,
         ),
       ),
     ),
   );
   reason.focus();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
 
   /** @param {Event} event */
   async function submit(event) {
@@ -89,6 +96,7 @@ export function reportDialog(challenge, onReported) {
 
   /** @param {string} words */
   function done(words) {
+    forget();
     dialog.close();
     toast(words);
     onReported();

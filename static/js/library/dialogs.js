@@ -3,6 +3,7 @@
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
 import { h, icon, need } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
 import { errorNote, sentences } from "../base/notice.js";
 import { changeVideo, parseTags } from "../videos/api.js";
 
@@ -64,15 +65,24 @@ export function editDialog(video, onChanged, first = "title") {
         h(
           "div",
           { class: "row wrap end" },
-          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
           save,
         ),
       ),
     ),
   );
+  const forget = keepTyped(
+    `video/${video.id}`,
+    Object.fromEntries(FIELDS.map((name) => [name, /** @type {HTMLInputElement} */ (need(`#edit-${name}`, dialog))])),
+  );
   const typed = /** @type {HTMLInputElement} */ (need(`#edit-${first}`, dialog));
   typed.focus();
   if (first === "title") typed.select();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
 
   /** @param {Event} event */
   async function submit(event) {
@@ -89,6 +99,7 @@ export function editDialog(video, onChanged, first = "title") {
     save.setAttribute("aria-disabled", "true");
     try {
       const changed = await changeVideo(video.id, fields);
+      forget();
       dialog.close();
       onChanged(changed);
     } catch (error) {

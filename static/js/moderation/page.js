@@ -1,5 +1,6 @@
 // The moderation queue by keys: to the next and the one before, play, and the decisions; and times in the viewer's own zone.
 
+import { keepTyped } from "../base/drafts.js";
 import { key, offerKeys } from "../base/keys.js";
 import { day } from "../videos/api.js";
 
@@ -28,6 +29,9 @@ function go(by) {
 
 /** The decision that waits for its reason. */ let waiting = "";
 
+const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
+const forget = reason && current && keepTyped(`moderation${current.getAttribute("href")}`, { reason });
+
 /** A decision needs its reason, but that nothing is wrong. @param {string} act */
 function decide(act) {
   const button = /** @type {HTMLButtonElement|null} */ (document.querySelector(`[data-do=${act}]`));
@@ -39,7 +43,7 @@ function decide(act) {
 
 document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
   const act = /** @type {SubmitEvent} */ (event).submitter?.getAttribute("value");
-  if (!reason || act === "dismiss" || reason.value.trim()) return;
+  if (!reason || act === "dismiss" || reason.value.trim()) return forget?.();
   event.preventDefault();
   waiting = act ?? "";
   reason.setCustomValidity("Say why, in a few words.");

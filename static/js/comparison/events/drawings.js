@@ -318,7 +318,6 @@ export class Sketch {
           this.#add({ ...stroke, text: input.value.trim() });
         },
         onkeydown: (/** @type {KeyboardEvent} */ event) => {
-          if (event.key === "Escape") input.value = "";
           if (event.key !== "Enter" && event.key !== "Escape") return;
           event.preventDefault();
           event.stopPropagation();

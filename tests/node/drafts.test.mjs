@@ -1,0 +1,100 @@
+// Drafts: kept in the browser, by person and place, and sent once.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { Drafts } from "./js/base/drafts.js";
+
+let failure = "";
+
+/** A browser's storage, which fails while `failure` says why. */
+function storage() {
+  const items = {};
+  const calls = {
+    getItem: (name) => items[name] ?? null,
+    setItem: (name, text) => Object.assign(items, { [name]: text }),
+    removeItem: (name) => delete items[name],
+  };
+  const guarded = (call) => ({
+    value: (...given) => {
+      if (failure) throw new Error(failure);
+      return call(...given);
+    },
+  });
+  return Object.defineProperties(
+    items,
+    Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, guarded(call)])),
+  );
+}
+
+test.beforeEach(() => {
+  failure = "";
+  globalThis.localStorage = storage();
+  globalThis.window = new EventTarget();
+});
+
+const DAY = 24 * 3600 * 1000;
+
+test("a draft is kept for its person and place until it is discarded", () => {
+  new Drafts("anna", "comparison/1").set("e/reply", { text: "half a" });
+  assert.deepEqual(new Drafts("anna", "comparison/1").get("e/reply"), { text: "half a" });
+  for (const [person, place] of [
+    ["ben", "comparison/1"],
+    ["anna", "comparison/10"],
+  ])
+    assert.deepEqual(new Drafts(person, place).all, []);
+  new Drafts("anna", "comparison/1").set("e/reply", undefined);
+  assert.deepEqual(Object.keys(localStorage), []);
+});
+
+test("drafts of more than 30 days are removed, and what is no draft is left out", (context) => {
+  context.mock.timers.enable({ apis: ["Date"], now: 100 * DAY });
+  new Drafts("anna", "a").set("old", "old");
+  context.mock.timers.tick(29 * DAY);
+  new Drafts("anna", "b").set("new", "new");
+  assert.equal(Object.keys(localStorage).length, 2);
+  context.mock.timers.tick(2 * DAY);
+  localStorage["vod-draft/anna/b/broken"] = "{";
+  assert.deepEqual(
+    new Drafts("anna", "b").all.map(([key]) => key),
+    ["new"],
+  );
+  assert.deepEqual(Object.keys(localStorage), ["vod-draft/anna/b/new"]);
+});
+
+test("where nothing can be stored a draft lasts as long as the page, which asks before it is left", () => {
+  const drafts = new Drafts("anna", "a");
+  const asks = () => !window.dispatchEvent(new Event("beforeunload", { cancelable: true }));
+  failure = "full";
+  drafts.set("e", "words");
+  assert.equal(drafts.get("e"), "words");
+  assert.ok(asks());
+  failure = "";
+  drafts.set("e", "words");
+  assert.ok(!asks());
+  delete globalThis.localStorage;
+  new Drafts("anna", "a").set("e", "words");
+});
+
+test("a repeated attempt has the same key while the words are the same and no answer came", async () => {
+  const drafts = new Drafts("anna", "a");
+  const keys = [];
+  const attempt = (body, error) =>
+    drafts.send("e", body, async (key) => {
+      keys.push(key);
+      if (error) throw error;
+    });
+  drafts.set("e", "words");
+  await assert.rejects(attempt("words", { status: 0 }));
+  await assert.rejects(attempt("words", { status: 503 }));
+  drafts.set("e", "other words");
+  await assert.rejects(attempt("other words", { status: 400 }));
+  await assert.rejects(attempt("other words", { status: 409, type: "idempotency_running" }));
+  assert.equal(drafts.get("e"), "other words");
+  await attempt("other words");
+  const [a, b, c, d, e] = keys;
+  assert.equal(a, b);
+  assert.equal(d, e);
+  assert.equal(new Set([a, c, d]).size, 3);
+  assert.deepEqual(drafts.all, []);
+});
