@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import uuid
 import zlib
+from collections import Counter
+from collections.abc import Collection
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
 from jobs_app import lanes
+from jobs_app.kinds import registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import Job, JobStatus
 from vodplatform.accounts.limits import limits_of_many
 
 ADMISSION_BATCH = 200
+QUEUE_NUMBERS = 1000
 PLACES_LOCK = 0x766F66
 
 
@@ -58,6 +62,27 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 def max_share(lane: str) -> int:
     """How many places of ``lane`` one owner may hold while others wait: half of them."""
     return max(1, lanes.places_of(lane) // 2)
+
+
+def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
+    """Return the places, from 1, in which the admitted queued jobs of some lanes will start; by job.
+
+    The order is that of the claim as things stand: owners who hold their share of the lane come last, and short jobs
+    first while the lane has a place for short jobs only. At most ``QUEUE_NUMBERS`` of each lane are counted.
+    """
+    numbers: dict[uuid.UUID, int] = {}
+    for lane in set(queue_lanes) & set(settings.JOB_LANES):
+        running = list(
+            Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by().values_list("owner_id", "is_short")
+        )
+        held = Counter(owner_id for owner_id, _ in running)
+        is_full = [is_short for _, is_short in running].count(False) >= lanes.limit_of(lane)
+        share = max_share(lane)
+        queued = Job.objects.claimable(lane).filter(kind__in=registry())
+        rows = list(queued.values_list("pk", "owner_id", "is_short")[:QUEUE_NUMBERS])
+        rows.sort(key=lambda row: (is_full and not row[2], held[row[1]] >= share))
+        numbers |= {row[0]: number for number, row in enumerate(rows, start=1)}
+    return numbers
 
 
 def _lock_places(owner_id: uuid.UUID) -> None:

@@ -17,6 +17,7 @@ from django.db import DatabaseError, close_old_connections, transaction
 from jobs_app import leases, outputs, scratch
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
+from jobs_app.pace import Pace
 from vodplatform.base.processes.process import Access, ChildError, Finished, Limits, run_child
 from vodplatform.base.processes.ranged import RangeServer
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
+DONE = "Done"  # what children say last; only a completed job is shown with it
 
 
 class JobFailed(Exception):
@@ -79,9 +81,14 @@ class JobContext:
         self.lost = threading.Event()
         self.shutdown = threading.Event()
         self.gives_way = threading.Event()
+        self.stalled = threading.Event()
+        self._began = time.monotonic()
+        self.moved_at = self._began  # of the last sign that the work advances
         self.has_stored = False
         self._may_yield = False  # since it was told to give way
-        self._pending: tuple[float, str] | None = None
+        self._reported: tuple[float, str] = (-1.0, "")
+        self._pending: str | None = None  # the message that is not written yet
+        self._pace: Pace | None = None
         self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
         self.renewed_at = time.monotonic()
@@ -106,16 +113,21 @@ class JobContext:
             return "The job was cancelled, paused or taken over."
         if self.shutdown.is_set():
             return "The worker shuts down."
+        if self.stalled.is_set():
+            return stalled_message()
         if self._may_yield:
             return "Others wait for their turn."
         return None
 
     def check(self) -> None:
-        """Raise when the job has to stop; call it between steps."""
+        """Raise when the job has to stop; call it between steps, since each call counts as a sign of progress."""
         if self.is_lost():
             raise LeaseLost
         if self.shutdown.is_set():
             raise ShuttingDown
+        if self.stalled.is_set():
+            raise JobFailed("stalled", stalled_message())
+        self.mark_moved()
         if self._may_yield:
             raise YieldTurn
 
@@ -123,10 +135,36 @@ class JobContext:
         """Say that an attempt begun from here on would lose nothing: where others wait, this one ends soon."""
         self._may_yield = self.gives_way.is_set()
 
+    def mark_moved(self) -> None:
+        """Record a sign that the work advances: a job without any for ``JOB_STALL_SECONDS`` fails."""
+        self.moved_at = time.monotonic()
+
     def progress(self, percent: float, message: str) -> None:
-        """Report how far it is; written at most twice a second, so a report soon after another may be left out."""
-        self._pending = (percent, message)
+        """Report the percentage of the work; written at most twice a second, so a report soon after another may be
+        left out.
+        """
+        if message == DONE:
+            message = self._reported[1]
+        if (percent, message) != self._reported:
+            self.mark_moved()
+        self._reported = (percent, message)
+        self.pace.note(percent)
+        self._pending = message
         self._flush_if_due()
+
+    @property
+    def pace(self) -> Pace:
+        """The speed of this attempt."""
+        if self._pace is None:
+            try:
+                self._pace = Pace(leases.read_paces(self.kind), self._began)
+            except DatabaseError:
+                self._pace = Pace([], self._began)
+        return self._pace
+
+    def pace_curve(self) -> list[float] | None:
+        """Return how the time of this attempt was spread over its progress; None if that says nothing."""
+        return self._pace.curve() if self._pace else None
 
     def _flush_if_due(self) -> None:
         if time.monotonic() - self._written_at >= settings.JOB_PROGRESS_SECONDS:
@@ -141,13 +179,16 @@ class JobContext:
         self._written_at = time.monotonic()
         try:
             holds = state is None or leases.save_checkpoint(self.lease, state)
-            if not holds or (pending is not None and not leases.report_progress(self.lease, *pending)):
+            if not holds or (pending is not None and not self._write_progress(pending)):
                 self.lost.set()
         except DatabaseError as exc:
             # A percentage is no reason to lose the work; a lost lease is the keeper's to notice.
             logger.warning("progress not written", extra={"data": {"exception": repr(exc)}})
         finally:
             close_old_connections()
+
+    def _write_progress(self, message: str) -> bool:
+        return leases.report_progress(self.lease, self.pace.progress(), message, self.pace.seconds_left())
 
     def checkpoint(self, state: dict[str, Any]) -> None:
         """Keep ``state`` (JSON types): another attempt finds it in ``saved`` and goes on from there, after a pause,
@@ -183,6 +224,8 @@ class JobContext:
             return not isinstance(message.get("progress"), int | float) and "checkpoint" not in message
 
         def handle(message: dict[str, Any]) -> None:
+            if not isinstance(message.get("progress"), int | float):
+                self.mark_moved()
             if isinstance(message.get("checkpoint"), dict):
                 self.saved = self._pending_checkpoint = message["checkpoint"]
                 self.mark_checkpointed()
@@ -202,6 +245,7 @@ class JobContext:
                 stdin=stdin,
                 on_message=handle,
                 should_stop=self.stop_reason,
+                on_moved=self.mark_moved,
                 keeps=is_for_caller,
                 access=access,
                 ranged=ranged,
@@ -242,6 +286,11 @@ class JobContext:
         """
         self.has_stored = True
         return outputs.store(self.job_id, self.lease.token, name, content)
+
+
+def stalled_message() -> str:
+    """Return why a job without progress has failed."""
+    return f"The job made no progress for {settings.JOB_STALL_SECONDS:g} s and was stopped."
 
 
 def default_limits() -> Limits:

@@ -16,12 +16,13 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from jobs_app import leases
-from jobs_app.context import JobContext
+from jobs_app.context import JobContext, stalled_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
+STALLED_GRACE_SECONDS = 10.0  # for a handler to fail its stalled job itself
 
 
 class LeaseKeeper:
@@ -132,6 +133,7 @@ class LeaseKeeper:
             if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
                 self.mark_database_trouble()
             self._asked_at = None
+            self._end_stalled(contexts)
             self._end_if_stuck(contexts)
             tick.wait(settings.JOB_CONTROL_SECONDS)
         connection.close()
@@ -147,6 +149,29 @@ class LeaseKeeper:
         for token, context in contexts.items():
             # Who waited may have been served meanwhile: then it goes on.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
+
+    def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
+        """Stop jobs that have made no progress for ``JOB_STALL_SECONDS``.
+
+        The handler fails the job with what belongs to it. If the handler does not react, the job is failed here.
+        """
+        now = time.monotonic()
+        is_waiting_for_database = connection.vendor != "sqlite" and not self.is_database_stable()
+        for context in contexts.values():
+            if is_waiting_for_database and not context.stalled.is_set():
+                context.mark_moved()
+            still = now - context.moved_at
+            if still <= settings.JOB_STALL_SECONDS or context.is_lost():
+                continue
+            if not context.stalled.is_set():
+                logger.warning("job stalled", extra={"data": {"job": str(context.job_id), "kind": context.kind}})
+                context.stalled.set()
+            if still > settings.JOB_STALL_SECONDS + STALLED_GRACE_SECONDS:
+                try:
+                    leases.fail(context.lease, "stalled", stalled_message())
+                    context.lost.set()
+                except DatabaseError:
+                    connection.close()
 
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """A thread cannot be killed: where a handler ignores its end for too long, this worker is ended instead.

@@ -1,10 +1,15 @@
-"""How many jobs of a lane run at once on all hosts together: what admins have set, else the settings' for each host."""
+"""How many jobs of a lane run at once on all hosts together: what admins have set, else the settings' for each host.
+
+Beside these places each lane has one short place, so that a job of a minute does not wait for one of an hour: long jobs
+take at most the lane's limit, and short ones may take one place more.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -14,6 +19,7 @@ from vodplatform.base.records import running
 
 SECONDS = 5.0  # for which a process goes on with what it has read
 NO_LIMIT = 10**9
+SHORT_PLACES = 1  # of each lane, beyond its limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,21 @@ def places_of(lane: str) -> int:
     limit, taken = limit_of(lane), _known().taken[lane]
     usual: int = settings.JOB_LANES[lane]
     return min(limit, taken or usual) if taken or limit == NO_LIMIT else limit
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Which jobs of a lane may start now."""
+
+    long: bool
+    short: bool
+
+
+def free_in(lane: str, running: Sequence[bool]) -> Free:
+    """Which jobs of ``lane`` may start beside those that run. running: whether each of them is short."""
+    limit = limit_of(lane)
+    is_any = len(running) < limit + SHORT_PLACES
+    return Free(long=is_any and running.count(False) < limit, short=is_any)
 
 
 def _known() -> Known:

@@ -20,10 +20,10 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from jobs_app import admission, lanes
+from jobs_app import admission, lanes, pace
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import send_on_commit
-from jobs_app.models import TRANSITIONS, Job, JobQuerySet, JobStatus, lease_duration
+from jobs_app.models import TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
 from jobs_app.record import publish, record_change, record_end, record_event, reload_job, request_of
 from vodplatform.base import metrics
 from vodplatform.base.logs import event
@@ -58,24 +58,30 @@ class NeedsOwnProcess(Exception):
     """The next job of the lane has crashed so often that it runs in a process with nothing beside it."""
 
 
-def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True) -> Job | None:
+def claim(
+    lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True, only_short: bool = False
+) -> Job | None:
     """Take the best queued job of a lane, or None when there is none, the lane is full or its owners are.
 
     One short transaction. On PostgreSQL an advisory lock per lane comes first: counting under SKIP LOCKED
     alone lets several workers count the same free slot. On SQLite the transaction is IMMEDIATE.
 
     is_alone: whether nothing else runs in the caller's process; if not, raises :class:`NeedsOwnProcess` for a job
-    that has to be. look_first: look without a lock before; one who has just freed a slot need not.
+    that has to be. look_first: look without a lock before; one who has just freed a slot need not. only_short: whether
+    long jobs are left to other processes.
     """
-    if look_first and not may_claim(lane):
+    if look_first and not may_claim(lane, only_short=only_short):
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
         # Few rows, by a partial index: the lanes' limits bound them. A count by owner would walk the owner's rows.
-        processing = list(Job.objects.filter(status=JobStatus.PROCESSING).order_by().values_list("lane", "owner_id"))
-        if sum(1 for running, _ in processing if running == lane) >= lanes.limit_of(lane):
+        rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
+        processing = list(rows.values_list("lane", "owner_id", "is_short"))
+        free = lanes.free_in(lane, [is_short for name, _, is_short in processing if name == lane])
+        if not free.short:
             return None
-        job = _next_of(lane, processing)
+        queued = _claimable(lane) if free.long and not only_short else _claimable(lane).filter(is_short=True)
+        job = _next_of(lane, queued, [(name, owner_id) for name, owner_id, _ in processing])
         if job is None:
             return None
         if job.runs_alone and not is_alone:
@@ -83,7 +89,7 @@ def claim(lane: str, worker: str, *, is_alone: bool = True, look_first: bool = T
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PROCESSING,
             lease_token=uuid.uuid4(), lease_until=Now() + lease_duration(), worker=worker[:100],
-            attempt=F("attempt") + 1, started_at=Now(), finished_at=None, run_at=None, error=None,
+            attempt=F("attempt") + 1, started_at=Now(), finished_at=None, run_at=None, error=None, seconds_left=None,
             revision=F("revision") + 1,
         )  # fmt: skip
         if not won:
@@ -101,15 +107,24 @@ def next_needs_own_process(lane: str) -> bool:
 
 def next_claimable(lane: str) -> Job | None:
     """The job of ``lane`` that is first in turn, where there is one and a free slot."""
-    return _claimable(lane).first() if may_claim(lane) else None
+    return _startable(lane).first()
 
 
-def may_claim(lane: str) -> bool:
+def may_claim(lane: str, *, only_short: bool = False) -> bool:
     """Whether there is something to claim and a free slot; a look without a lock, for the many wake-ups in vain."""
+    found = _startable(lane)
+    return (found.filter(is_short=True) if only_short else found).exists()
+
+
+def _startable(lane: str) -> JobQuerySet:
+    """The claimable jobs for which ``lane`` has a place now."""
     if lane not in settings.JOB_LANES:
-        return False
-    busy = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).count()
-    return busy < lanes.limit_of(lane) and _claimable(lane).exists()
+        return Job.objects.none()
+    running = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by()
+    free = lanes.free_in(lane, list(running.values_list("is_short", flat=True)))
+    if free.long:
+        return _claimable(lane)
+    return _claimable(lane).filter(is_short=True) if free.short else Job.objects.none()
 
 
 def _claimable(lane: str) -> JobQuerySet:
@@ -117,21 +132,21 @@ def _claimable(lane: str) -> JobQuerySet:
     return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
-def _next_of(lane: str, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
-    """The best claimable job whose owner may run one more; of who has a share of the lane already only if nobody else
-    waits. processing: lane and owner of each job that runs now.
+def _next_of(lane: str, queued: JobQuerySet, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
+    """Return the first of ``queued`` whose owner is below their limit. Owners who already hold their share of the lane
+    come last. processing: lane and owner of each job that runs now.
     """
     running = [owner_id for _, owner_id in processing]
     here = Counter(owner_id for name, owner_id in processing if name == lane)
     over_share = {owner_id for owner_id, count in here.items() if count >= admission.max_share(lane)}
-    return _pick_job(lane, running, passed_over=over_share) or (
-        _pick_job(lane, running, passed_over=set()) if over_share else None
+    return _pick_job(queued, running, passed_over=over_share) or (
+        _pick_job(queued, running, passed_over=set()) if over_share else None
     )
 
 
-def _pick_job(lane: str, running: list[uuid.UUID], *, passed_over: set[uuid.UUID]) -> Job | None:
+def _pick_job(queued: JobQuerySet, running: list[uuid.UUID], *, passed_over: set[uuid.UUID]) -> Job | None:
     full = set(passed_over)
-    while job := _claimable(lane).exclude(owner_id__in=full).first():
+    while job := queued.exclude(owner_id__in=full).first():
         count = running.count(job.owner_id)
         if connection.vendor == "postgresql":
             # Another lane may be claiming for the same owner: then this one is passed over, the sweep comes again.
@@ -180,13 +195,26 @@ def held_tokens(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     return {token for token in rows.values_list("lease_token", flat=True) if token}
 
 
-def report_progress(lease: Lease, progress: float, message: str) -> bool:
+def read_paces(kind: str) -> list[list[float]]:
+    """Return the curves of the last jobs of a kind, as :class:`jobs_app.pace.Pace` takes them."""
+    return list(JobPace.objects.filter(kind=kind).order_by("-id").values_list("curve", flat=True)[:pace.KEPT])
+
+
+def record_pace(kind: str, curve: list[float]) -> None:
+    """Keep the curve of a completed job, and delete the oldest ones."""
+    JobPace.objects.create(kind=kind, curve=curve)
+    kept = JobPace.objects.filter(kind=kind).order_by("-id").values_list("id", flat=True)[: pace.KEPT]
+    JobPace.objects.filter(kind=kind, id__lt=min(kept)).delete()
+
+
+def report_progress(lease: Lease, progress: float, message: str, seconds_left: float | None = None) -> bool:
     """Write how far a job is (percent; never goes back) and tell who watches. False when the lease is lost."""
     percent = min(max(progress, 0.0), 100.0)
     with transaction.atomic():
         won = lease.rows().update(
-            progress=Greatest(F("progress"), Value(percent)), message=plain(message), revision=F("revision") + 1
-        )
+            progress=Greatest(F("progress"), Value(percent)), message=plain(message), seconds_left=seconds_left,
+            revision=F("revision") + 1,
+        )  # fmt: skip
         if won:
             publish(reload_job(lease.job_id))
     if won:
@@ -245,6 +273,7 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     own, found = set(tokens), set()
     # Not whole rows: checkpoints may be large.
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
+    rows = rows.filter(is_short=False)  # a short job ends soon, and is not in the way of a long one
     names = ("lane", "owner_id", "kind", "priority", "lease_token")
     by_lane: dict[str, list[Any]] = {}
     for row in rows.annotate(ran=Now() - F("started_at")).values_list(*names, "ran", named=True):

@@ -91,9 +91,12 @@ class Job(models.Model):
     ``lease_token`` names the present attempt: every write of a worker carries it, so one that lost its lease
     writes nothing. ``admitted``: holds one of its owner's places in the lane; only such a job can be claimed,
     which keeps the claim as quick with 100 000 queued as with ten. ``turn`` orders the users of a lane (start-time
-    fair queueing with jobs of one size, after Goyal, Vin and Cheng 1996). ``run_at``: when a waiting job goes on.
+    fair queueing with jobs of one size, after Goyal, Vin and Cheng 1996). ``is_short``: may take the short place of its lane (:mod:`jobs_app.lanes`).
+    ``run_at``: when a waiting job goes on.
     ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait. ``away_since``: the
     first attempt of those in a row that found the storage away.
+
+    ``seconds_left``: of the running attempt, when its progress was last written; null while it is unknown.
 
     ``is_pro_job``, ``segments_data``: of a job on segments of a video, each with its ``status``; whose kind it is
     knows what they mean. On PostgreSQL a GIN index finds jobs by what their segments hold.
@@ -116,6 +119,8 @@ class Job(models.Model):
     retries = models.PositiveIntegerField(default=0, help_text="automatic ones, after transient faults")
     admitted = models.BooleanField(default=True)
     turn = models.BigIntegerField(default=0)
+    is_short = models.BooleanField(default=False, db_default=False)
+    seconds_left = models.FloatField(null=True, blank=True)
     run_at = models.DateTimeField(null=True, blank=True)
     deadline = models.DateTimeField(null=True, blank=True)
     away_since = models.DateTimeField(null=True, blank=True)
@@ -206,6 +211,24 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of {self.job_id}"
+
+
+class JobPace(models.Model):
+    """How the time of a job of one kind was spread over its progress, one row for each of the last jobs.
+
+    curve: the share of the time that had passed at each twentieth of the reported percentage, 21 numbers from 0 to 1.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=64)
+    curve = models.JSONField()
+
+    class Meta:
+        db_table = "job_pace"
+        indexes = [models.Index("kind", F("id").desc(), name="job_pace_newest")]
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class Chore(models.Model):

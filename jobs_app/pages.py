@@ -17,6 +17,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from jobs_app.admission import queue_numbers
 from jobs_app.kinds import Subject, icon_of, label_of, registry, subjects_of
 from jobs_app.models import LIVE, Job, JobStatus
 from jobs_app.serializers import JobSerializer
@@ -138,16 +139,18 @@ def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
     all_taken: whether as many jobs of ``user`` run as the tier allows, so that the queued ones take turns.
     """
     subjects = subjects_of(jobs)
-    return [_row(job, subjects[job.pk], user, all_taken) for job in jobs]
+    numbers = queue_numbers({job.lane for job in jobs if job.status == S.QUEUED})
+    return [_row(job, subjects[job.pk], user, all_taken, numbers.get(job.pk)) for job in jobs]
 
 
-def _row(job: Job, subject: Subject, user: User, all_taken: bool) -> Row:
+def _row(job: Job, subject: Subject, user: User, all_taken: bool, number: int | None) -> Row:
     icon, word, tone = STATUSES[job.status]
     state = JobSerializer.show(job)
     error_type = ERROR_TYPES.get((job.error or {}).get("type", ""))
     return Row(
         job=job, state=state, subject=subject, icon=icon_of(job.kind), status_icon=icon, status_word=word,
-        tone=tone, remark=_remark(job, takes_turns=not job.admitted or (all_taken and job.owner_id == user.pk)),
+        tone=tone,
+        remark=_remark(job, takes_turns=not job.admitted or (all_taken and job.owner_id == user.pk), number=number),
         next_step=error_type.next_step.replace("`", "") if error_type else "",
         run_at=job.run_at if job.status == S.WAITING else None, now=job.asked_at,  # type: ignore[attr-defined]
         foreign_owner="" if job.owner_id == user.pk else job.owner.username,
@@ -170,11 +173,14 @@ def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> f
     return frozenset(name for name, can in possible.items() if can)
 
 
-def _remark(job: Job, *, takes_turns: bool) -> str:
-    """What stands under the bar, or in its place."""
+def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
+    """Return the text under the bar, or in its place. number: the job's place in the queue, if it is known."""
     at = f"At {job.progress:.0f} %" if job.started_at else "Before it started"
     if job.status == S.QUEUED:
-        return TAKES_TURNS if takes_turns else job.message or "Next in line"
+        if takes_turns:
+            return TAKES_TURNS
+        place = "Next in line" if number == 1 else f"Number {number} in line" if number else "Waiting in line"
+        return ". ".join(filter(None, (job.message, place)))
     if job.status in (S.FAILED, S.CANCELLED):
         return at
     if job.status == S.EXPIRED:

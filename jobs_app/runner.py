@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
 
 from jobs_app import leases, outputs
 from jobs_app.context import JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, WaitRequested, YieldTurn
@@ -34,13 +34,14 @@ logger = logging.getLogger("vodplatform.jobs")
 class Room:
     """Which jobs run in this process. One that has crashed twice runs with nothing beside it.
 
-    max_jobs: at once; None for as many as there are threads. The first of a lane comes on top, so that long jobs of one
-    lane never keep another lane waiting.
+    max_jobs: at once; None for as many as there are threads. The first of a lane and one short job come on top, so that
+    long jobs of one lane keep neither another lane nor a short job waiting.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._running = 0
+        self._short = 0
         self._lanes: Counter[str] = Counter()
         self.max_jobs: int | None = None
         self._alone = False
@@ -58,24 +59,29 @@ class Room:
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
-                if self._is_full(name):
+                only_short = self._is_full(name)
+                if only_short and self._short:
                     continue
                 try:
-                    job = leases.claim(name, worker_name(), is_alone=self._running == 0, look_first=look_first)
+                    job = leases.claim(
+                        name, worker_name(), is_alone=self._running == 0, look_first=look_first, only_short=only_short
+                    )
                 except leases.NeedsOwnProcess:
                     self._drained_for = name
                     return None
                 if job is not None:
                     self._running += 1
+                    self._short += job.is_short
                     self._lanes[job.lane] += 1
                     self._alone = job.runs_alone
                     return job
         return None
 
-    def leave(self, lane: str) -> None:
-        """A job of ``lane`` has ended here."""
+    def leave(self, lane: str, *, is_short: bool = False) -> None:
+        """Record that a job of ``lane`` has ended here."""
         with self._lock:
             self._running -= 1
+            self._short -= is_short
             self._lanes[lane] -= 1
             self._alone = False
 
@@ -92,8 +98,10 @@ room = Room()
 
 
 def spare_threads(lanes: Collection[str]) -> int:
-    """Threads of a worker process beyond its jobs at once: for the first job of each lane, and for vain wake-ups."""
-    return max(2, len(lanes) - 1)
+    """Return a worker process's threads beyond its jobs at once: for the first job of each lane, for a short job, and
+    for vain wake-ups.
+    """
+    return max(2, len(lanes))
 
 
 def worker_name() -> str:
@@ -115,7 +123,7 @@ def run_queue(lane: str) -> int:
             try:
                 run_job(job)
             finally:
-                room.leave(job.lane)
+                room.leave(job.lane, is_short=job.is_short)
             count += 1
     finally:
         close_old_connections()
@@ -163,7 +171,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     try:
         result = kind_of(job.kind).handler(context)
         context.check()
-        return partial(_complete, lease, result)
+        return partial(_complete, context, result)
     except LeaseLost:
         logger.info("lease lost")
         # Where it was the database that did not answer, the row may still be this attempt's, and nobody has crashed.
@@ -204,8 +212,14 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_write_with_retry, leases.fail, lease, "server_error", _internal_error_message(exc))
 
 
-def _complete(lease: leases.Lease, result: dict[str, Any]) -> bool:
-    return _write_with_retry(leases.complete, lease, result)
+def _complete(context: JobContext, result: dict[str, Any]) -> bool:
+    won = _write_with_retry(leases.complete, context.lease, result)
+    if won and (curve := context.pace_curve()):
+        try:
+            leases.record_pace(context.kind, curve)
+        except DatabaseError as exc:
+            logger.warning("pace not written", extra={"data": {"exception": repr(exc)}})
+    return won
 
 
 def _internal_error_message(exc: Exception) -> str:

@@ -25,6 +25,9 @@ class JobSerializer(AnswerSerializer[Job]):
     pausable = serializers.BooleanField(help_text="Whether jobs of this kind keep checkpoints.")
     priority = serializers.IntegerField()
     progress = serializers.FloatField(help_text="Percent; never goes back within an attempt.")
+    seconds_left = serializers.FloatField(
+        allow_null=True, help_text="While it runs, if it is known within a third; counted from this answer on."
+    )
     message = serializers.CharField()
     attempt = serializers.IntegerField()
     created_at = serializers.DateTimeField()
@@ -39,6 +42,10 @@ class JobSerializer(AnswerSerializer[Job]):
 
     def compute_progress(self, job: Job) -> float:
         return round(job.progress, 1)
+
+    def compute_seconds_left(self, job: Job) -> float | None:
+        is_known = job.status == JobStatus.PROCESSING and job.seconds_left is not None
+        return round(job.seconds_left, 1) if is_known else None
 
     def compute_result(self, job: Job) -> Any:
         return shown_result(job)

@@ -32,12 +32,13 @@ RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 def enqueue(
     kind: str, owner: User, params: dict[str, Any], *, priority: int = Priority.NORMAL, job_id: uuid.UUID | None = None,
-    segments: list[dict[str, Any]] | None = None,
+    segments: list[dict[str, Any]] | None = None, is_short: bool = False,
 ) -> Job:  # fmt: skip
     """Write a queued job in the caller's transaction; a worker is woken on commit.
 
     Over the owner's limit it is queued without a place: it waits for one and is not refused. job_id: the id to use if
-    the caller has already named something after it. segments: of a pro job.
+    the caller has already named something after it. segments: of a pro job. is_short: whether it takes about a minute
+    and may take the short place of its lane.
     """
     definition = kind_of(kind)
     with transaction.atomic():
@@ -46,7 +47,7 @@ def enqueue(
         job = Job.objects.create(
             kind=kind, lane=definition.lane, owner=owner, params=params, priority=priority,
             max_attempts=definition.max_attempts, admitted=is_admitted, turn=turn, pk=job_id or uuid.uuid4(),
-            is_pro_job=segments is not None, segments_data=segments,
+            is_pro_job=segments is not None, segments_data=segments, is_short=is_short,
         )  # fmt: skip
         job.refresh_from_db(fields=["created_at"])
         JobEvent.objects.create(job=job, name="queued", data=request_data())

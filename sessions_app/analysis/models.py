@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import BooleanField, Case, DurationField, ExpressionWrapper, F, Prefetch, Q, Value, When
+from django.db.models import BooleanField, Case, F, Prefetch, Q, Value, When
 from django.db.models.functions import Now
 
 from jobs_app.models import FINISHED, Job, JobStatus
@@ -16,7 +16,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
 
 class AnalysisType(models.TextChoices):
@@ -40,7 +40,7 @@ OF_SESSIONS = (
     "owner", "analysis_type", "name", "params", "warnings", "video", "job", "reel_job", "thumbnails", "created_at",
     "expires_at", "expired_at",
 )  # fmt: skip
-OF_JOBS = ("kind", "status", "progress", "message", "error", "started_at", "finished_at")
+OF_JOBS = ("kind", "status", "progress", "seconds_left", "message", "error", "started_at", "finished_at")
 OF_VIDEOS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", "height", "mime_type")
 OF_RENDITIONS = ("video", "kind", "name", "files")
 
@@ -69,7 +69,6 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
         It is asked for twice a second while somebody waits. Without the results, which may be large.
         """
-        running = ExpressionWrapper(Now() - F("job__started_at"), output_field=DurationField())
         return (
             self.select_related("job", "reel_job", "video")
             .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*OF_RENDITIONS)))
@@ -82,7 +81,6 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
                     When(Q(expired_at__isnull=False) | TIME_IS_UP, then=Value(True)),
                     default=Value(False), output_field=BooleanField(),
                 ),
-                running=running,
             )
         )  # fmt: skip
 
@@ -100,7 +98,6 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
 
 LIVE = frozenset(JobStatus) - FINISHED
-MIN_PROGRESS = 3.0  # percent; below it an estimate of the time left says nothing
 
 
 class AnalysisSession(models.Model):
@@ -130,8 +127,7 @@ class AnalysisSession(models.Model):
 
     objects = AnalysisSessionQuerySet.as_manager()
     if TYPE_CHECKING:
-        is_over: bool  # these two of AnalysisSessionQuerySet.with_state
-        running: timedelta | None
+        is_over: bool  # of AnalysisSessionQuerySet.with_state
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -199,13 +195,11 @@ class AnalysisSession(models.Model):
 
     @property
     def seconds_left(self) -> float | None:
-        """Estimated from its speed so far; None where it does not run or has not run long enough to tell."""
+        """The job's estimate; None where it does not run or the time is not known within a third."""
         job = self.job
-        if job is None or job.status != JobStatus.PROCESSING or self.is_over or self.running is None:
+        if job is None or job.status != JobStatus.PROCESSING or self.is_over or job.seconds_left is None:
             return None
-        if job.progress < MIN_PROGRESS:
-            return None
-        return round(self.running.total_seconds() * (100 - job.progress) / job.progress, 1)
+        return round(job.seconds_left, 1)
 
     def check_ready(self) -> None:
         """Raise where it has no results: ``session_expired``, ``analysis_failed`` or ``results_not_ready``."""

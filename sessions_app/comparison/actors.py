@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -34,7 +34,9 @@ from vodplatform.base.logs import event
 from vodplatform.base.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
-MIN_EXPORT_SECONDS, EXPORT_SECONDS_PER_SECOND = 900.0, 60.0  # for the child, and for each second of the export
+# Time limit of the child: a minimum, for each gigapixel that is shown or written, and for each of the complete videos,
+# which are read from the beginning if they have no index.
+MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ALL_PERCENT = 99.0  # at which all videos have been looked at
 SENSES = {
@@ -143,9 +145,9 @@ def _video(item: dict[str, str]) -> Video:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc
 
 
-def _path(item: dict[str, str], folder: Path, viewer: User) -> Path:
+def _path(context: JobContext, item: dict[str, str], folder: Path, viewer: User) -> Path:
     try:
-        return path_for_work(_video(item), folder, viewer=viewer)
+        return path_for_work(_video(item), folder, checking(context), viewer=viewer)
     except FileNotFoundError as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc
 
@@ -189,7 +191,7 @@ def _found_in(
     kinds = list(context.params["kinds"])
     found: dict[str, Any] = {}
     with context.scratch() as folder, map_storage_errors():
-        path = _path(item, folder, session.owner)
+        path = _path(context, item, folder, session.owner)
         video = Video.objects.get(pk=item["video_id"])
         if EventOrigin.HIGHLIGHTS in kinds:
             known = known_highlights(video, [context.owner, session.owner])
@@ -229,7 +231,7 @@ def export_video(context: JobContext) -> dict[str, Any]:
         work = folder / "work"
         work.mkdir()
         items = dict(enumerate(params["videos"]))
-        paths = {number: str(_path(items[number], folder, session.owner)) for number in exports.needed(params)}
+        paths = {number: str(_path(context, items[number], folder, session.owner)) for number in exports.needed(params)}
         made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
         path = child_files.move_out(work, exports.NAME)
         size = path.stat().st_size
@@ -241,11 +243,26 @@ def export_video(context: JobContext) -> dict[str, Any]:
 
 def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """What the child answers: ``width, height, duration``."""
-    seconds = MIN_EXPORT_SECONDS + EXPORT_SECONDS_PER_SECOND * (request["end"] - request["start"])
+    try:
+        exports.check_drawings(request["captions"])
+    except DomainError as exc:
+        raise JobFailed(exc.type.name, exc.message) from exc
+    seconds = export_seconds(context.params)
     access = Access(reads=paths, writes=[Path(request["folder"])])
     broke = "The export broke or took too long."
     return run_answering(
         context, EXPORTER, request, seconds=seconds, share=(0, EXPORTED_PERCENT), access=access, broke=broke
+    )
+
+
+def export_seconds(params: Mapping[str, Any]) -> float:
+    """Return the time limit of an export's child in seconds, in proportion to the pixels that it reads and writes."""
+    if "gigapixels" not in params:  # queued by a release that did not count them
+        return 900 + SECONDS_PER_GIGAPIXEL * float(params["end"] - params["start"])
+    return (
+        MIN_EXPORT_SECONDS
+        + SECONDS_PER_GIGAPIXEL * float(params["gigapixels"])
+        + SECONDS_PER_SOURCE_GIGAPIXEL * float(params["source_gigapixels"])
     )
 
 

@@ -29,6 +29,7 @@ from vodplatform.base.api.fields import (
 from vodplatform.base.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
+MAX_STROKE_TEXT = 500  # letters of one text stroke
 MAX_BODY = 10_000
 AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
@@ -64,6 +65,8 @@ def _stroke(data: Data) -> Data:
         text = data["text"]
         if not isinstance(text, str) or not text.strip():
             raise ValueError
+        if len(text) > MAX_STROKE_TEXT:
+            raise serializers.ValidationError(f"The text of a stroke has at most {MAX_STROKE_TEXT} letters.")
         found["text"] = text
     return found
 

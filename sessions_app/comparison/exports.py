@@ -41,6 +41,8 @@ FPS_ROUNDING = Fraction(1, 5000)
 NEAR_END = 0.01  # seconds: how long videos are is rounded
 SHOWN_SECONDS = 3.0  # of an event without an end, as the page shows its drawing
 MAX_WORDS = 120  # letters of one caption
+MAX_DRAWINGS = 20  # that an export shows at one moment
+SHORT_GIGAPIXELS = 5.0  # read and written by an export that may take the lane's short place
 LETTERS = "ABC"
 MIX, NONE = "mix", "none"
 
@@ -76,6 +78,9 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
             "fps": (fps.numerator, fps.denominator),
         }
         budget.check(by, facts)
+        shown_videos = [vods[number].video for number in shown]
+        read = sum(budget.gigapixels(video) * min(1.0, seconds / max(video.duration, 1e-6)) for video in shown_videos)
+        work = budget.gigapixels(facts) + read
         params = {
             "session_id": locked.pk,
             "videos": [
@@ -99,8 +104,28 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
             "fps": [fps.numerator, fps.denominator],
             "height": height,
             "burn": dict(values.get("burn") or {}),
+            "gigapixels": round(work, 3),
+            "source_gigapixels": round(sum(map(budget.gigapixels, shown_videos)), 3),
         }
-        return jobs.enqueue(EXPORT_KIND, by, params)
+        if params["burn"].get("events"):
+            check_drawings(captions_of(locked, params))
+        return jobs.enqueue(EXPORT_KIND, by, params, is_short=work <= SHORT_GIGAPIXELS)
+
+
+def check_drawings(captions: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ``invalid`` if more than ``MAX_DRAWINGS`` drawings are visible at one moment of the shared clock."""
+    drawings = [one for one in captions if one.get("strokes")]
+    # At equal times a drawing ends before another one begins.
+    changes = sorted([(one["begin"], 1) for one in drawings] + [(one["end"], -1) for one in drawings])
+    count = 0
+    for time, change in changes:
+        count += change
+        if count > MAX_DRAWINGS:
+            raise _invalid(
+                "burn",
+                f"More than {MAX_DRAWINGS} drawings are visible at {time:.1f} s, the most that an export can show. "
+                "Delete some or move them apart, or export without the events.",
+            )
 
 
 def _invalid(field: str, sentence: str) -> DomainError:

@@ -66,7 +66,7 @@ def request_sample(user: User) -> None:
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)  # pressed twice, one is made
         if not Job.objects.filter(kind=SAMPLE_KIND, owner=user, status__in=LIVE).exists():
-            jobs.enqueue(SAMPLE_KIND, user, {})
+            jobs.enqueue(SAMPLE_KIND, user, {}, is_short=True)
 
 
 def make(context: JobContext) -> dict[str, Any]:

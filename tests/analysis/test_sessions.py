@@ -56,12 +56,12 @@ class TestStatus:
     def test_progress_estimate_and_failure_are_shown(self, api: Api, make_analysis: Make) -> None:
         session = make_analysis(
             status=JobStatus.PROCESSING, progress=25, message="Analyzing segment 13/20",
-            started_at=Now() - timedelta(seconds=30),
+            started_at=Now() - timedelta(seconds=30), seconds_left=91.25,
         )  # fmt: skip
         body = api.get(f"{BASE}/status/{session.pk}").json()
         assert (body["progress"], body["message"]) == (25.0, "Analyzing segment 13/20")
-        assert 85 < body["eta_seconds"] < 180
-        paused = make_analysis(status=JobStatus.PAUSED, progress=25, started_at=Now())
+        assert body["eta_seconds"] == 91.2
+        paused = make_analysis(status=JobStatus.PAUSED, progress=25, seconds_left=91.25, started_at=Now())
         assert api.get(f"{BASE}/status/{paused.pk}").json()["eta_seconds"] is None
         error = {"type": "no_video", "message": "There is no picture in this file."}
         failed = make_analysis(status=JobStatus.FAILED, error=error)

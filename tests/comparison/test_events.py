@@ -83,7 +83,7 @@ class TestMarking:
             [], "x", {}, {"strokes": {}}, {"strokes": [7]}, *({"strokes": [{**STROKE, **change}]} for change in (
                 {"tool": "rocket"}, {"points": []}, {"points": [[0, 2]]}, {"points": [[0.1]]}, {"points": [["a", 0]]},
                 {"points": [[True, 0]]}, {"color": "red"}, {"color": 7}, {"width": -1}, {"width": 10**400},
-                {"tool": "text"}, {"tool": "text", "text": 5},
+                {"tool": "text"}, {"tool": "text", "text": 5}, {"tool": "text", "text": "x" * 501},
             )),
         ]  # fmt: skip
         for body, field in (*bad, *(({"global_time": 1, "drawing": drawing}, "drawing") for drawing in drawings)):
@@ -94,6 +94,19 @@ class TestMarking:
     def test_a_drawing_has_64_kilobytes_at_most(self, api: Api, url: str) -> None:
         strokes = [{**STROKE, "points": [[0.5, 0.5]] * 9_000}]
         refused(api.post(url, {"kind": "comment", "global_time": 1, "drawing": {"strokes": strokes}}), 413, "too_large")
+
+    def test_the_text_of_a_stroke_has_500_letters_at_most(self, api: Api, url: str) -> None:
+        event, long = ({"kind": "kill", "global_time": 1, "drawing": {"strokes": [
+            {**STROKE, "tool": "text", "text": "x" * count}]}} for count in (500, 501))  # fmt: skip
+        event_id = mark(api, url, **event)["event_id"]
+        for answer in (
+            api.patch(f"{url}/{event_id}", {"drawing": long["drawing"]}),
+            api.post(f"{url}/import", [long]),
+        ):
+            body = refused(answer, 400, "invalid")
+            assert "at most 500 letters" in str(body["errors"]), body
+            assert "drawing" in str(body["errors"])
+        assert len(listed(api, url)) == 1
 
     def test_events_are_capped_and_one_key_makes_one(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         refused(api.post(url, {"kind": "kill", "vod_id": "none", "time": 1}), 400, "unknown_vod")

@@ -18,7 +18,7 @@ from jobs_app.runner import run_queue
 from media_app.store import files as store
 from media_app.videos.models import Video
 from sessions_app.comparison import actors, exports
-from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.models import ComparisonSession, SessionEvent
 from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_session, make_share, make_video
@@ -199,6 +199,55 @@ class TestCaptions:
         ]  # fmt: skip
         assert found[4]["strokes"] == [stroke]
         assert self.captions(session, api, url, start=3, end=6) == []
+
+
+def draw(session: ComparisonSession, count: int, *, apart: float = 0.0) -> None:
+    """Write ``count`` drawings on the first VOD: all at 1 s, or each ``apart`` seconds after the one before."""
+    stroke = {"tool": "line", "color": "#ff0000", "width": 4, "points": [[0, 0], [1, 1]]}
+    SessionEvent.objects.bulk_create(
+        SessionEvent(
+            session=session, vod=session.vods.get(ordinal=0), time=1 + number * apart, end=1 + (number + 1) * apart,
+            kind="drawing", drawing={"strokes": [stroke]},
+        )
+        for number in range(count)
+    )  # fmt: skip
+
+
+class TestCost:
+    def test_more_drawings_than_an_export_shows_at_once_are_refused(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        draw(session, exports.MAX_DRAWINGS, apart=0.01)
+        SessionEvent.objects.update(end=3.0)
+        assert api.post(url, {**BODY, "burn": {"events": True}}).status_code == 202
+        draw(session, 1, apart=1.0)
+        body = refused(api.post(url, {**BODY, "burn": {"events": True}}), 400, "invalid")
+        assert "More than 20 drawings are visible at 1." in body["errors"]["burn"][0]
+        assert api.post(url, {**BODY, "burn": {"events": False}}).status_code == 202
+        job = Job.objects.filter(kind=exports.EXPORT_KIND).latest("created_at")
+        assert job.params["gigapixels"] > 0
+
+    def test_drawings_one_after_the_other_are_as_many_as_wanted(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        draw(session, 40, apart=0.05)
+        assert api.post(url, {**BODY, "burn": {"events": True}}).status_code == 202
+
+    def test_the_time_limit_is_in_proportion_to_the_work(self, api: Api, url: str) -> None:
+        short = params_of(api, url, end=2)
+        long = params_of(api, url, end=4)
+        assert long["gigapixels"] == pytest.approx(3 * short["gigapixels"], rel=0.01)
+        assert actors.export_seconds(short) < 300
+        assert actors.export_seconds(long) > actors.export_seconds(short)
+
+    def test_only_an_export_of_about_a_minute_takes_the_short_place(
+        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        params_of(api, url)
+        monkeypatch.setattr(exports, "SHORT_GIGAPIXELS", 0.0)
+        params_of(api, url)
+        kept = Job.objects.filter(kind=exports.EXPORT_KIND).order_by("created_at").values_list("is_short", flat=True)
+        assert list(kept) == [True, False]
 
 
 SCRIPT = (

@@ -160,6 +160,7 @@ ERROR_TYPES = _types(
     ("upload_locked", 423, "Another request is writing this upload.", "Try again in a moment."),
     ("upload_checksum_mismatch", 460, "The bytes do not fit their checksum; none of them was kept.", "Send them again."),
     ("timeout", 422, "The job took too long.", "Try a shorter or smaller video."),
+    ("stalled", 422, "The job made no progress and was stopped.", "Retry it; if it stops again, send the video in another format."),
     ("merge_failed", 422, "The clips cannot be merged.", "The message names the clip; send it again, or another one."),
     ("merge_crashed", 422, "Merging the clips broke.", "Try again; if it breaks each time, send the clips in another format."),
     ("generation_failed", 422, "The lip-sync provider could not make it.", "Try again, or another video or sound."),

@@ -347,6 +347,8 @@ HOST_CHORE = "vodplatform.host.look_after"
 JOB_STUCK_SECONDS = 60.0
 # How long a worker tries to write how an attempt ended, through a database that is away.
 JOB_LAST_WORD_SECONDS = 60.0
+# A job fails if it makes no progress for this long.
+JOB_STALL_SECONDS = env.number("VOD_JOB_STALL_SECONDS")
 JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS")
 
 CHILD_MEMORY_BYTES = env.integer("VOD_CHILD_MEMORY_MB") * 1024**2

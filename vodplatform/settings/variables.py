@@ -242,6 +242,7 @@ VARIABLES: list[Variable] = [
     ),
     _number("VOD_AUDIT_RETENTION_DAYS", 365, 1, 36_500, "Days after which an entry of the audit log is deleted."),
     _number("VOD_JOB_RETENTION_DAYS", 30, 1, 36_500, "Days after which a finished job that nothing shows is deleted."),
+    _number("VOD_JOB_STALL_SECONDS", 120, 1, 86_400, "Seconds without any progress after which a running job fails."),
     _integer("VOD_CHILD_MEMORY_MB", 2048, 128, 1 << 20, "Memory of one helper process."),
     _integer("VOD_CHILD_THREADS", 2, 1, 256, "Threads of one helper process."),
     _number("VOD_CHILD_SECONDS", 300, 1, 86_400, "Wall clock of one helper process; jobs that must run longer say so."),

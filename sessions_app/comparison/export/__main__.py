@@ -22,13 +22,14 @@ from media_app.av.container import MediaError
 from media_app.av.cut import cut
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.source import Progress, Source
-from sessions_app.comparison.export.captions import write_captions
+from sessions_app.comparison.export.captions import TooManyStrokes, write_captions
 from sessions_app.comparison.export.graph import Export, Pane, copied_part, facts_of, indexed, make, make_reel
 from sessions_app.comparison.export.layouts import Arrangement, arrange
 from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.base.processes.child import BadRequest, Reports, answer
 
+INDEXED, WRITTEN = 5.0, 15.0  # percent at which the videos are indexed, and the captions written
 ROUNDED_SECONDS = 0.05  # maximum seconds by which the sound may be longer than the picture
 FONT_PIXELS = 20  # of a font that can be scaled
 
@@ -46,9 +47,9 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
         threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
         program = Ffmpeg.default(request.get("ffmpeg"), threads)
         if len(clocks) > 1:
-            sources = {
-                number: indexed(source, folder / f"whole-{number}.mov", program) for number, source in sources.items()
-            }
+            for place, (number, source) in enumerate(list(sources.items())):
+                reports.progress(INDEXED * place / len(sources), "Indexing the videos")
+                sources[number] = indexed(source, folder / f"whole-{number}.mov", program)
         facts = [sources[number].facts for number in request["panes"]]
         shapes = [(one.width, one.height) for one in facts]
         arrangement = arrange(request["layout"], shapes, int(request["height"]))
@@ -57,13 +58,21 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, IndexError) as exc:
         raise BadRequest(f"The request lacks or garbles {exc}.") from exc
     font = _font(folder / "clock.ttf") if request.get("has_clock") else None
-    exports = [
-        replace(part, captions=_written(folder / f"captions-{number}.mov", part, captions[number]), clock_font=font)
-        for number, part in enumerate(parts)
-    ]
+    begun = INDEXED if len(clocks) > 1 else 0.0
+    written = WRITTEN if any(captions) else begun
+
+    def draw(number: int) -> Path | None:
+        def tell_drawn(share: float) -> None:
+            reports.progress(begun + (written - begun) * (number + share) / len(parts), "Drawing the captions")
+
+        return _written(folder / f"captions-{number}.mov", parts[number], captions[number], tell_drawn)
+
+    exports = [replace(part, captions=draw(number), clock_font=font) for number, part in enumerate(parts)]
 
     def tell(share: float) -> None:
-        reports.progress(100 * share, "Making the video")
+        reports.progress(written + (100 - written) * share, "Making the video")
+
+    tell(0)
 
     if len(exports) > 1:
         make_reel(target, exports, program, tell)
@@ -127,7 +136,7 @@ def _caption(one: Mapping[str, Any], clock: Clock) -> Caption:
     )
 
 
-def _written(path: Path, part: Export, captions: Sequence[Caption]) -> Path | None:
+def _written(path: Path, part: Export, captions: Sequence[Caption], tell: Progress) -> Path | None:
     """The video of all that is written and drawn on a part; None where nothing is."""
     seen = [one for one in captions if one.stop > one.first]
     if not seen:
@@ -136,7 +145,7 @@ def _written(path: Path, part: Export, captions: Sequence[Caption]) -> Path | No
         box.fitted((pane.source.facts.width, pane.source.facts.height))
         for pane, box in zip(part.panes, part.arrangement.boxes, strict=True)
     ]
-    write_captions(path, part.arrangement, frames, seen, part.clock)
+    write_captions(path, part.arrangement, frames, seen, part.clock, tell)
     return path
 
 
@@ -153,6 +162,8 @@ def _font(path: Path) -> Path:
 def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, MediaError):
         return {"type": exc.code, "message": exc.message}
+    if isinstance(exc, TooManyStrokes):
+        return {"type": "timeout", "message": str(exc)}
     return {"type": "vod_unreadable", "message": str(exc)} if isinstance(exc, ConversionFailed) else None
 
 

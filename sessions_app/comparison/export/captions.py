@@ -5,7 +5,8 @@ The letters are those that OpenCV brings along: no font of the machine is needed
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,24 +26,34 @@ BELOW = 3 / 1000  # of the width of the frame: dark around a stroke
 ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # in widths; radians
 WEIGHT = 500
 MAX_LINES = 4  # of words on one video at once
+NARROWEST = 0.2  # width of the narrowest letter, in font sizes
+SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit: a minimum, and for each gigapixel of the export
 UNITS = 1000  # across a frame, in which strokes give their widths
 DEPTH = 4  # fractional bits of coordinates
 
 
+class TooManyStrokes(Exception):
+    """Drawing the strokes takes too long; the text is a sentence for the owner."""
+
+
 def write_captions(
-    path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock
-) -> None:
+    path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> None:  # fmt: skip
     """Write a video of which each picture holds until the next; its colours are multiplied by their opacity.
 
-    frames: where the picture of each video lies.
+    frames: where the picture of each video lies. Raises :class:`TooManyStrokes`.
     """
+    gigapixels = arrangement.width * arrangement.height * clock.frames / 1e9
+    deadline = time.monotonic() + SECONDS_AT_LEAST + SECONDS_PER_GIGAPIXEL * gigapixels
     with av.open(str(path), "w", format="mov") as container:
-        stream = container.add_stream("png", rate=clock.fps)
+        stream = container.add_stream("png", rate=clock.fps, options={"compression_level": "1"})
         stream.width, stream.height, stream.pix_fmt = arrangement.width, arrangement.height, "rgba"
         stream.time_base = stream.codec_context.time_base = 1 / clock.fps
-        for number, picture in _pictures(arrangement, frames, captions):
+        for number, picture in _pictures(arrangement, frames, captions, deadline):
             if number >= clock.frames:
                 break
+            on_progress(number / clock.frames)
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[..., [2, 1, 0, 3]]), format="rgba")
             frame.pts, frame.time_base = number, 1 / clock.fps
             container.mux(stream.encode(frame))
@@ -50,18 +61,26 @@ def write_captions(
 
 
 def _pictures(
-    arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption]
+    arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], deadline: float
 ) -> Iterator[tuple[int, Picture]]:
-    """Each picture, and the frame of the export from which on it is shown."""
+    """Each picture, and the frame of the export from which on it is shown. Each drawing is drawn once."""
+    layers: dict[int, tuple[int, int, Picture]] = {}
+    by_start = sorted(range(len(captions)), key=lambda index: captions[index].first)
+    shown: list[int] = []  # indices of the captions that are visible, in order
     for number in sorted({0, *(one.first for one in captions), *(one.stop for one in captions)}):
+        while by_start and captions[by_start[0]].first <= number:
+            shown.append(by_start.pop(0))
+        shown = sorted(index for index in shown if number < captions[index].stop)
+        layers = {index: layer for index, layer in layers.items() if index in shown}
         picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
         lines: dict[int, int] = {}
-        for one in captions:
-            if not one.first <= number < one.stop:
-                continue
+        for index in shown:
+            one = captions[index]
             frame = frames[one.pane]
             if one.strokes:
-                draw_strokes(picture, frame, one.strokes)
+                if index not in layers:
+                    layers[index] = _drawn(arrangement, frame, one.strokes, deadline)
+                _lay(picture, *layers[index])
             if one.is_name:
                 _write(picture, frame, one.text, "top", 0)
             elif one.text:
@@ -69,6 +88,29 @@ def _pictures(
                 if line < MAX_LINES:
                     _write(picture, frame, one.text, "middle" if one.is_notice else "bottom", line)
         yield number, picture
+
+
+def _drawn(
+    arrangement: Arrangement, frame: Box, strokes: Sequence[dict[str, Any]], deadline: float
+) -> tuple[int, int, Picture]:
+    """Return the top, the left and the pixels of the smallest rectangle that holds the strokes."""
+    picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
+    for stroke in strokes:
+        if time.monotonic() > deadline:
+            raise TooManyStrokes("Its drawings take too long. Delete some, or export without the events.")
+        draw_strokes(picture, frame, [stroke])
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(picture[..., 3]))
+    return top, left, picture[top : top + height, left : left + width].copy()
+
+
+def _lay(picture: Picture, top: int, left: int, layer: Picture) -> None:
+    """Lay ``layer`` over a part of ``picture``; the colours of both are multiplied by their opacity."""
+    part = picture[top : top + layer.shape[0], left : left + layer.shape[1]]
+    if not part.any():
+        part[:] = layer
+        return
+    rest = 255 - layer[..., 3]
+    part[:] = cv2.add(layer, cv2.multiply(np.ascontiguousarray(part), cv2.merge([rest] * 4), scale=1 / 255))
 
 
 def _write(picture: Picture, box: Box, text: str, place: str, line: int) -> None:
@@ -118,10 +160,12 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
         if stroke["tool"] == "text":
             size = max(4, round(width))
             at = (round(points[0][0]), round(points[0][1]))
+            # OpenCV also draws letters outside the picture, which costs as much as those within.
+            text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))
-                _put(picture, stroke["text"], shifted, (0, 0, 0), size)
-            _put(picture, stroke["text"], at, color, size)
+                _put(picture, text, shifted, (0, 0, 0), size)
+            _put(picture, text, at, color, size)
             continue
         outline = _outline(stroke["tool"], points, width)
         for ink, broad in (((0, 0, 0), width + BELOW * frame.width), (color, width)):

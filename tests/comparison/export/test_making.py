@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 
 from media_app.av.probe import probe
+from sessions_app.comparison.export import captions
+from sessions_app.comparison.export.captions import write_captions
 from sessions_app.comparison.export.graph import rates_of
-from sessions_app.comparison.export.layouts import arrange
+from sessions_app.comparison.export.layouts import Box, arrange
+from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from tests.support.footage import convert, write_pictures
 from vodplatform.demo.barcode import decode_barcode, draw_barcode
@@ -252,6 +255,44 @@ def test_words_and_drawings_lie_on_their_video_for_their_time(export: Export) ->
     assert all(picture[:60, :200].max() > 200 for picture in made)  # the name
     assert all(picture[:60, 540:740].max() > 200 for picture in made)  # the clock, in the middle
     assert all(picture[60:300, :200].max() < 200 for picture in made)
+
+
+class TestCaptions:
+    CLOCK = Clock(0.0, Fraction(30), 300)
+
+    def write(self, path: Path, found: Sequence[Caption]) -> list[float]:
+        """Write the captions on a small picture; the shares that were reported."""
+        arrangement = arrange("single", [(640, 360)], 360)
+        told: list[float] = []
+        frames = [box.fitted((640, 360)) for box in arrangement.boxes]
+        write_captions(path, arrangement, frames, found, self.CLOCK, told.append)
+        return told
+
+    def test_each_drawing_is_drawn_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        drawn: list[int] = []
+        real = captions.draw_strokes
+        monkeypatch.setattr(captions, "draw_strokes", lambda *args: (drawn.append(1), real(*args)))
+        stroke = {"tool": "line", "color": "#ff0000", "width": 4, "points": [[0, 0], [1, 1]]}
+        told = self.write(tmp_path / "c.mov", [Caption(0, n, n + 50, strokes=(stroke,)) for n in range(0, 200, 5)])
+        assert len(drawn) == 40
+        assert told == sorted(told)
+        assert told[0] == 0
+
+    def test_letters_outside_the_picture_cost_nothing(self) -> None:
+        picture = np.zeros((360, 640, 4), np.uint8)
+        put: list[str] = []
+        stroke = {"tool": "text", "color": "#ff0000", "width": 500, "points": [[0.5, 0.5]], "text": "W" * 65_000}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(captions, "_put", lambda picture, text, *rest: put.append(text))
+            captions.draw_strokes(picture, Box(0, 0, 640, 360), [stroke])
+        assert max(map(len, put)) < 10
+
+    def test_strokes_that_take_too_long_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(captions, "SECONDS_AT_LEAST", 0.0)
+        monkeypatch.setattr(captions, "SECONDS_PER_GIGAPIXEL", 0.0)
+        stroke = {"tool": "line", "color": "#ff0000", "width": 4, "points": [[0, 0], [1, 1]]}
+        with pytest.raises(captions.TooManyStrokes, match="export without the events"):
+            self.write(tmp_path / "c.mov", [Caption(0, 0, 50, strokes=(stroke,))])
 
 
 def test_one_video_alone_is_copied_where_it_can_be(export: Export, videos: dict[str, Path]) -> None:

@@ -41,7 +41,7 @@ class Reports:
             return
         self._percent = max(self._percent, min(100.0, percent))
         self._message, self._last = message, now
-        self.send({"progress": round(self._percent, 1), "message": message})
+        self.send({"progress": round(self._percent, 4), "message": message})
 
     def send(self, message: dict[str, Any]) -> None:
         """Write one line and flush it."""

@@ -33,6 +33,8 @@ from vodplatform.base.processes.ranged import RangeServer
 PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
+MOVED_CHECK_SECONDS = 1.0
+MOVED_BYTES = 1024**2  # more than reports of progress are in minutes
 FEW_FILES = ",nofile=512"  # what waits in sockets and pipes is counted by no limit of memory
 MAX_SAID_PARTS = 2_000_000  # of one message: they take twenty times their length
 MAX_SAID_BYTES = 64 * 1024 * 1024  # in one message, and in all that are kept
@@ -143,6 +145,7 @@ def run_child(
     keeps: Callable[[dict[str, Any]], bool] = lambda message: True,
     access: Access | None = None,
     ranged: RangeServer | None = None,
+    on_moved: Callable[[], None] | None = None,
 ) -> Finished:
     """Run ``argv`` to its end and return what it said.
 
@@ -151,6 +154,8 @@ def run_child(
 
     on_message: called with each JSON object line, in order, in this thread. keeps: whether one is in the result.
     should_stop: asked about ten times a second; a sentence stops the child (raises ``STOPPED`` with it).
+    on_moved: called when the child and what it started have read and written another ``MOVED_BYTES``: a stage such as
+    the rewriting of a large file reports nothing else.
     access: None for a child of our own code alone, that sees what this process does. ranged: what it may read in parts
     through this process. Raises :class:`ChildError`.
     """
@@ -170,7 +175,7 @@ def run_child(
         )  # fmt: skip
     except OSError as exc:
         raise ChildError(ChildError.START, f"The helper process could not be started: {exc}") from exc
-    watch = _Watch(process, limits, should_stop)
+    watch = _Watch(process, limits, should_stop, on_moved)
     finished = Finished()
     kept_bytes = 0
 
@@ -222,8 +227,12 @@ class _Watch:
     """Decides, each time it is asked, whether a child has to end."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], limits: Limits, should_stop: Callable[[], str | None] | None
-    ) -> None:
+        self, process: subprocess.Popen[bytes], limits: Limits, should_stop: Callable[[], str | None] | None,
+        on_moved: Callable[[], None] | None,
+    ) -> None:  # fmt: skip
+        self.on_moved = on_moved
+        self.next_moved_check = 0.0
+        self.moved_bytes = 0
         self.process = process
         self.limits = limits
         self.should_stop = should_stop
@@ -239,6 +248,14 @@ class _Watch:
         now = time.monotonic()
         if now > self.deadline:
             raise ChildError(ChildError.TIMEOUT, f"It took longer than {self.limits.wall_seconds:.0f} s.")
+        if self.on_moved is not None and now >= self.next_moved_check:
+            self.next_moved_check = now + MOVED_CHECK_SECONDS
+            moved = tree_moved_bytes(self.process.pid)
+            if moved < self.moved_bytes:  # a process of the tree has ended, with its share
+                self.moved_bytes = moved
+            elif moved >= self.moved_bytes + MOVED_BYTES:
+                self.moved_bytes = moved
+                self.on_moved()
         if now >= self.next_memory_check:
             self.next_memory_check = now + MEMORY_CHECK_SECONDS
             used = tree_memory_bytes(self.process.pid)
@@ -246,6 +263,21 @@ class _Watch:
             if used > self.limits.memory_bytes:
                 limit = self.limits.memory_bytes // 1024**2
                 raise ChildError(ChildError.MEMORY, f"It needed more than {limit} MiB of memory.")
+
+
+def tree_moved_bytes(pid: int) -> int:
+    """Bytes that a process and all its descendants have read and written; 0 when it is gone."""
+    try:
+        root = psutil.Process(pid)
+        family = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    total = 0
+    for member in family:
+        with contextlib.suppress(psutil.Error):
+            counts = member.io_counters()
+            total += counts.read_chars + counts.write_chars
+    return total
 
 
 def tree_memory_bytes(pid: int) -> int:

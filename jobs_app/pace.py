@@ -1,0 +1,103 @@
+"""How far a job is in time, from what each part of the work took in the last jobs of its kind on this installation.
+
+Handlers report the percentage of the work, whose parts differ in cost. The progress that is shown is the share of the
+time that had passed at that percentage in the last jobs, so it advances evenly. Changes no row.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+STEPS = 20  # parts of a curve
+KEPT = 8  # curves of each kind
+SHORTEST_SECONDS = 3.0  # of a job whose curve is kept
+LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # of an attempt before its end can be estimated
+LEAST_CURVES = 2
+AGREEMENT = 4 / 3  # greatest ratio of an estimate to the median of all
+AGREEMENT_SECONDS = 1.0  # estimates that differ by less than this agree
+RECENT = 1 / 3  # share of the elapsed time over which the present speed is measured
+
+Curve = Sequence[float]
+
+
+def time_share(curve: Curve, percent: float) -> float:
+    """Return the share of the time (0 to 1) that had passed at a percentage of the work."""
+    place = min(max(percent / 100, 0.0), 1.0) * STEPS
+    index = min(int(place), STEPS - 1)
+    return curve[index] + (curve[index + 1] - curve[index]) * (place - index)
+
+
+EVEN = [step / STEPS for step in range(STEPS + 1)]
+
+
+class Pace:
+    """The speed of one attempt.
+
+    curves: of the last jobs of the kind, each with ``STEPS`` + 1 numbers from 0 to 1. began: on the monotonic clock,
+    seconds.
+    """
+
+    def __init__(self, curves: Sequence[Curve], began: float | None = None) -> None:
+        self.curves = [curve for curve in curves if len(curve) == STEPS + 1]
+        self.began = time.monotonic() if began is None else began
+        self._samples: list[tuple[float, float]] = []  # seconds since the beginning, percentage of the work
+
+    def note(self, percent: float, now: float | None = None) -> None:
+        """Record the percentage of the work that is done. A smaller one than before is ignored."""
+        seconds = (time.monotonic() if now is None else now) - self.began
+        if not self._samples or percent > self._samples[-1][1]:
+            self._samples.append((seconds, percent))
+
+    def progress(self) -> float:
+        """Return the percentage of the time that has passed, by the mean of the last jobs. It never falls."""
+        return 100 * self._share(self._samples[-1][1]) if self._samples else 0.0
+
+    def seconds_left(self, now: float | None = None) -> float | None:
+        """Return the remaining seconds, or None unless all estimates agree within a third.
+
+        There is an estimate by each of the last jobs, from the time so far, and one by the present speed.
+        """
+        elapsed = (time.monotonic() if now is None else now) - self.began
+        if len(self.curves) < LEAST_CURVES or elapsed < LEAST_SECONDS or not self._samples:
+            return None
+        first, last = self._samples[0][1], self._samples[-1][1]
+        estimates = []
+        for curve in self.curves:
+            done = time_share(curve, last) - time_share(curve, first)
+            if done < LEAST_SHARE:
+                return None
+            estimates.append(elapsed * (1 - time_share(curve, last)) / done)
+        since = elapsed * (1 - RECENT)
+        before = self._samples[max(0, bisect_right(self._samples, (since, 101.0)) - 1)][1]
+        gained = self._share(last) - self._share(before)
+        if gained <= 0:
+            return None
+        estimates.append((1 - self._share(last)) * elapsed * RECENT / gained)
+        middle = statistics.median(estimates)
+        agree = all(
+            max(one, middle) <= AGREEMENT * min(one, middle) or abs(one - middle) < AGREEMENT_SECONDS
+            for one in estimates
+        )
+        return middle if agree else None
+
+    def curve(self, now: float | None = None) -> list[float] | None:
+        """Return the curve of a finished attempt; None if it was short or did not begin at 0 %."""
+        total = (time.monotonic() if now is None else now) - self.began
+        if total < SHORTEST_SECONDS or not self._samples or self._samples[0][1] > 100 / STEPS:
+            return None
+        points = [(0.0, 0.0), *((percent, seconds / total) for seconds, percent in self._samples), (100.0, 1.0)]
+        found = []
+        for step in range(STEPS + 1):
+            percent = 100 * step / STEPS
+            left, right = next(pair for pair in pairwise(points) if pair[1][0] >= percent)
+            part = (percent - left[0]) / (right[0] - left[0]) if right[0] > left[0] else 1.0
+            found.append(round(left[1] + (right[1] - left[1]) * part, 4))
+        return [0.0, *found[1:-1], 1.0]
+
+    def _share(self, percent: float) -> float:
+        curves = self.curves or [EVEN]
+        return sum(time_share(curve, percent) for curve in curves) / len(curves)
