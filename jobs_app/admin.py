@@ -18,6 +18,7 @@ from jobs_app.kinds import Subject, label_of, registry, subjects_of
 from jobs_app.models import Job, JobEvent, LaneLimit
 from vodplatform.base.admin import AuditedModelAdmin, ModelAdmin
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import counted
 from vodplatform.base.records import audit
 
 STATUS_COLOURS = {"processing": "info", "completed": "success", "failed": "danger", "cancelled": "warning"}
@@ -154,7 +155,7 @@ class JobAdmin(ModelAdmin):
             else:
                 count += 1
                 audit.record(f"job.{change.__name__}", actor=request.user, target=job)
-        self.message_user(request, f"{count} jobs {done}.")
+        self.message_user(request, f"{counted(count, 'job')} {done}.")
 
 
 @admin.register(LaneLimit)

@@ -24,6 +24,7 @@ from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import ERROR_TYPES, error_response
+from vodplatform.base.formatting import percent
 
 PER_PAGE = 50
 S = JobStatus
@@ -68,6 +69,7 @@ class Row:
     now: datetime
     foreign_owner: str
     has_bar: bool
+    percent: str
     actions: frozenset[str]
 
 
@@ -155,7 +157,7 @@ def _row(job: Job, subject: Subject, user: User, all_taken: bool, number: int | 
         run_at=job.run_at if job.status == S.WAITING else None, now=job.asked_at,  # type: ignore[attr-defined]
         foreign_owner="" if job.owner_id == user.pk else job.owner.username,
         has_bar=job.status in WITH_BAR or (job.status == S.WAITING and job.progress > 0),
-        actions=_actions(job, subject, state, user),
+        percent=percent(job.progress), actions=_actions(job, subject, state, user),
     )  # fmt: skip
 
 
@@ -175,7 +177,7 @@ def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> f
 
 def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
     """Return the text under the bar, or in its place. number: the job's place in the queue, if it is known."""
-    at = f"At {job.progress:.0f} %" if job.started_at else "Before it started"
+    at = f"At {percent(job.progress)}" if job.started_at else "Before it started"
     if job.status == S.QUEUED:
         if takes_turns:
             return TAKES_TURNS

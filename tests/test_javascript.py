@@ -22,7 +22,7 @@ EXPORT = re.compile(r"^export (?:async )?(?:function|class|const|let) (\w+)", re
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The pages' modules and the tests of them, as node loads both."""
-    return modules(tmp_path_factory.mktemp("node"), "near.mjs", "random.mjs", *SCRIPTS)
+    return modules(tmp_path_factory.mktemp("node"), "near.mjs", "random.mjs", "formats.json", *SCRIPTS)
 
 
 @pytest.fixture(scope="module")

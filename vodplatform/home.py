@@ -21,7 +21,7 @@ from sessions_app.challenges.models import Challenge
 from sessions_app.comparison.copies import pictures_of
 from sessions_app.comparison.models import ComparisonSession
 from vodplatform.accounts.models import User
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import duration
 from vodplatform.base.web.views import read_only, wants_html
 from vodplatform.moderation import open_count
 
@@ -103,7 +103,7 @@ def _cards_of(videos: Iterable[Video]) -> list[Card]:
     posters = _posters_of(video.pk for video in videos)
     return [
         Card(video.title, f"/watch/{video.pk}", "film", video.created_at, posters.get(video.pk),
-             length=clock(video.duration) if video.duration else "")
+             length=duration(video.duration) if video.duration else "")
         for video in videos
     ]  # fmt: skip
 

@@ -33,6 +33,7 @@ from vodplatform.accounts.serializers import UserSerializer
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.base.api.fields import StrictCharField
 from vodplatform.base.errors import error_response
+from vodplatform.base.formatting import limit_size, size
 from vodplatform.base.records import audit
 
 ACTIVE = (JobStatus.QUEUED, JobStatus.PROCESSING, JobStatus.WAITING)
@@ -195,9 +196,9 @@ def account(request: HttpRequest) -> HttpResponse:
         "limits": most,
         "usage": usage,
         "sizes": {
-            "storage": room.format_bytes(usage["storage_bytes"]),
-            "max_storage": room.format_bytes(most["max_storage_bytes"]),
-            "max_upload": room.format_bytes(most["max_upload_bytes"]),
+            "storage": size(usage["storage_bytes"]),
+            "max_storage": limit_size(most["max_storage_bytes"]),
+            "max_upload": limit_size(most["max_upload_bytes"]),
         },
     }
     return render(request, "accounts/index.html", context)

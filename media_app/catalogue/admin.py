@@ -33,6 +33,7 @@ from media_app.videos.models import Video, VideoQuerySet, VideoStatus
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import counted
 from vodplatform.base.records import audit
 
 MAX_REASON = 500
@@ -463,7 +464,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def shown_waiting(self, video: Video) -> tuple[str, str] | str:
         """Why a moderator should look at it."""
         if count := video.open_reports:  # type: ignore[attr-defined]
-            return "reported", f"{count} report{'s' if count > 1 else ''}"
+            return "reported", counted(count, "report")
         return "new" if video.reviewed_at is None else ""
 
     @admin.display(description="trouble")

@@ -9,10 +9,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from media_app.uploads import room, services
+from media_app.uploads import services
 from media_app.uploads.models import Upload
 from vodplatform.base.admin import ModelAdmin
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import counted, percent, size
 from vodplatform.base.records import audit
 
 
@@ -30,8 +31,8 @@ class UploadAdmin(ModelAdmin):
 
     @admin.display(description="Arrived", ordering="offset")
     def shown_progress(self, upload: Upload) -> str:
-        share = 100 * upload.offset // upload.size if upload.size else 100
-        return f"{share} % of {room.format_bytes(upload.size)}"
+        share = 100 * upload.offset / upload.size if upload.size else 100
+        return f"{percent(share)} of {size(upload.size)}"
 
     @admin.action(description="Give up and delete the bytes")
     def give_up(self, request: HttpRequest, uploads: QuerySet[Upload]) -> None:
@@ -44,7 +45,7 @@ class UploadAdmin(ModelAdmin):
                 continue
             audit.record("upload.cancel", actor=request.user, target=upload, filename=upload.filename)
             count += 1
-        self.message_user(request, f"{count} uploads given up.")
+        self.message_user(request, f"{counted(count, 'upload')} given up.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

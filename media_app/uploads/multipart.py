@@ -38,6 +38,7 @@ from vodplatform.accounts.models import User
 from vodplatform.base import logs
 from vodplatform.base.api.idempotency import HEADER, RECEIVED, is_answered, route_at
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import limit_size
 from vodplatform.base.web.bodies import Receive, Scope, Send
 from vodplatform.base.web.middleware import without_trailing_slash
 from vodplatform.base.web.throttles import COUNTED
@@ -205,7 +206,7 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
         least = max(0, announced - MAX_OVERHEAD_BYTES)
         if least > sum(part.most * limit for part, limit in limits.items()):
             limit = limits[form.files[0]]
-            sentence = f"The file is larger than your limit of {room.format_bytes(limit)}."
+            sentence = f"The file is larger than your limit of {limit_size(limit)}."
             raise DomainError("too_large", sentence, limit=limit)
         if any(purpose_of(part.purpose).counts for part in form.files):
             room.check_room(user, least)

@@ -17,13 +17,14 @@ from media_app.uploads.purposes import Purpose, registry
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import limit_size
 
 
 def check_size(user: User, kind: Purpose, size: int) -> None:
     """Raises ``too_large`` with the ``limit`` where a file is larger than the tier or the purpose allows."""
     limit = max_file_bytes(user, kind)
     if size > limit:
-        raise DomainError("too_large", f"The file is larger than your limit of {format_bytes(limit)}.", limit=limit)
+        raise DomainError("too_large", f"The file is larger than your limit of {limit_size(limit)}.", limit=limit)
 
 
 def max_file_bytes(user: User, kind: Purpose) -> int:
@@ -101,13 +102,3 @@ def scratch_folder() -> Path:
     folder = scratch.base() / "uploads"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-def format_bytes(size: int) -> str:
-    """``512 MiB``."""
-    amount = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":
-            break
-        amount /= 1024
-    return f"{amount:.4g} {unit}"

@@ -31,9 +31,10 @@ from media_app.av.sniff import sniff
 from media_app.store import files as store
 from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadFront, UploadQuerySet, UploadStatus
 from media_app.uploads.purposes import purpose_of
-from media_app.uploads.room import format_bytes, scratch_folder
+from media_app.uploads.room import scratch_folder
 from media_app.uploads.services import HEAD_BYTES
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import limit_size
 from vodplatform.base.metrics import UPLOAD_BYTES
 from vodplatform.base.records.transitions import transition
 
@@ -144,7 +145,7 @@ class Sink:
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes came than were announced."
             if self.upload.front == UploadFront.MULTIPART:  # nobody said how long a form's file is
-                sentence = f"The file is larger than your limit of {format_bytes(self.upload.size)}."
+                sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
         self.received += len(data)

@@ -8,13 +8,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
 
-from media_app.uploads.room import format_bytes
 from media_app.videos import services
 from media_app.videos.models import Place, Video, VideoQuerySet
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import ModelAdmin
 from vodplatform.base.errors import DomainError
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import duration, size
 
 
 class InBinFilter(admin.SimpleListFilter):
@@ -62,11 +61,11 @@ class VideoAdmin(ModelAdmin):
 
     @admin.display(description="Length", ordering="duration")
     def shown_length(self, video: Video) -> str:
-        return clock(video.duration) if video.duration else ""
+        return duration(video.duration) if video.duration else ""
 
     @admin.display(description="Size", ordering="file_size")
     def shown_size(self, video: Video) -> str:
-        return format_bytes(video.file_size)
+        return size(video.file_size)
 
     @admin.action(description="Restore from the bin", permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from media_app.videos.models import Video
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import clock, duration
 
 NAMES = {"video": "Its picture", "audio": "Its sound"}
 MANY_BREAKS = 10  # maximum breaks that are listed
@@ -19,15 +19,12 @@ def notes_of(video: Video) -> list[str]:
     if len(notes) > MANY_BREAKS:
         notes = [*notes[:MANY_BREAKS], f"It was interrupted {len(notes) - MANY_BREAKS} times more."]
     if promised := recording.get("claimed_duration"):
-        notes.append(f"Its end is missing: {clock(recording['duration'])} of {clock(promised)} are there.")
+        notes.append(f"Its end is missing: {duration(recording['duration'])} of {duration(promised)} are there.")
     elif "cut" in recording.get("reasons", ()):
         notes.append("It breaks off at its end. All that is whole is shown.")
     if outlasting := _outlasting(recording):
-        picture, sound = recording["picture_end"], recording["sound_end"]
-        ended = (
-            f"Its picture ends at {clock(picture)}" if outlasting == "sound" else f"Its sound ends at {clock(sound)}"
-        )
-        notes.append(f"{ended}, its {outlasting} goes on.")
+        other = "picture" if outlasting == "sound" else "sound"
+        notes.append(f"Its {other} ends at {duration(recording[f'{other}_end'])}, its {outlasting} goes on.")
     if begin := recording.get("clock_start"):
         notes.append(f"Its own clock begins at {clock(begin)}; here it begins at 0:00.")
     if len(sizes := recording.get("sizes", ())) > 1:
@@ -53,4 +50,4 @@ def _break(found: dict[str, Any]) -> str:
     what, at = NAMES.get(found["track"], "The recording"), clock(found["at"])
     if found["jump"] is None:
         return f"{what} was interrupted at {at}, for an unknown time."
-    return f"{what} was interrupted at {at}. By its clock {clock(found['jump'])} are missing; they are left out."
+    return f"{what} was interrupted at {at}. By its clock {duration(found['jump'])} are missing; they are left out."

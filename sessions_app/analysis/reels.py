@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import counted, tenths
 
 MAX_MOMENTS = 50
 MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # of a moment, and of all together
@@ -52,14 +53,13 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> 
             "start_time": round(start, 3), "end_time": round(end, 3),
             "reel_start": round(reel_start, 3), "reel_end": round(reel_end, 3),
         })  # fmt: skip
-    seconds = sum(one["reel_end"] - one["reel_start"] for one in highlights)
+    seconds = sum(one["end_time"] - one["start_time"] for one in highlights)
     by_hand = sum(one["origin"] == "manual" for one in highlights)
-    count = f"{len(highlights)} moment{'' if len(highlights) == 1 else 's'}"
-    length = f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     by_whom = {len(highlights): "chosen by hand", 0: "all of them as found"}.get(
         by_hand, f"{by_hand} of them chosen by hand"
     )
-    return {**data, "highlights": highlights, "found": found, "summary": f"{count}, {length}, {by_whom}."}
+    summary = f"{counted(len(highlights), 'moment')}, {tenths(seconds)}, {by_whom}."
+    return {**data, "highlights": highlights, "found": found, "summary": summary}
 
 
 def _known(found: Sequence[Data], moment: Moment) -> Data | None:

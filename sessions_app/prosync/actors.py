@@ -27,6 +27,7 @@ from sessions_app.prosync import services
 from sessions_app.prosync.engines import local, provider
 from sessions_app.prosync.engines.work import Made, Work
 from sessions_app.prosync.models import Engine, ProJob
+from vodplatform.base.formatting import counted
 
 TAKEN_IN_PERCENT, STILLS_PERCENT, DUBBED_PERCENT = 15.0, 20.0, 95.0
 STILLS = ("poster", "peaks", "sprite")
@@ -50,7 +51,7 @@ class ProSyncJobs(JobHooks):
                 found[job.pk] = Subject("A pro job that is gone")
             else:
                 count = len(job.segments_data or [])
-                detail = f"{count} segment{'s' if count != 1 else ''}"
+                detail = counted(count, "segment")
                 found[job.pk] = Subject(row.name, detail, f"/pro?job={job.pk}", in_use=True)
         return found
 

@@ -29,6 +29,7 @@ from vodplatform.base.api.fields import page_of, page_slice
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import MAX_BODY_BYTES
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import counted
 
 
 @extend_schema(tags=["Pro Video Editor – segments"])
@@ -58,7 +59,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         given = form.get("segments") or form.get("segments_data")
         wanted, faults = segments.read_list(given or [], "segments")
         if len(wanted) > most:
-            sentence = f"Your plan allows {most} segments, and these are {len(wanted)}."
+            sentence = f"Your plan allows {counted(most, 'segment')}, and these are {len(wanted)}."
             raise DomainError("segment_limit", sentence, limit=most)
         if not wanted and not faults:
             faults = [Fault(None, "segments", "no_segments", "Send at least one segment.")]

@@ -12,11 +12,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from media_app.uploads.room import format_bytes
 from sessions_app.prosync.models import Engine, ProJob
 from sessions_app.prosync.receiving import MAX_SOUNDS
 from vodplatform.accounts.limits import limits_of, limits_of_tier, tier_of
 from vodplatform.accounts.models import Tier, User
+from vodplatform.base.formatting import limit_size
 
 ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "by sync.so"}
 
@@ -38,7 +38,7 @@ def index(request: HttpRequest) -> HttpResponse:
     }
     context = {
         "facts": facts,
-        "max_upload": format_bytes(limits["max_upload_bytes"]),
+        "max_upload": limit_size(limits["max_upload_bytes"]),
         # Who has no plan any more still sees what was made.
         "is_workspace": bool(limits["max_segments"]) or _has_run(user, request.GET.get("job", "")),
         "pro_segments": limits_of_tier(Tier.PRO)["max_segments"],

@@ -21,7 +21,7 @@ from sessions_app.analysis.pipelines.highlights import find_highlights
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from tests.support.footage import convert, cut_short, noise, write_pictures
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import clock, counted, duration, hundredths, tenths
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 WIDTH, HEIGHT, RATE, SECONDS = 160, 90, 10, 60
@@ -164,6 +164,26 @@ def test_where_nothing_stands_out_there_are_no_highlights(tmp_path: Path) -> Non
     assert len(result.data["segments"]) == 6
 
 
+def test_where_nothing_reaches_the_minimum_the_best_there_is_is_offered(loud: Path, tmp_path: Path) -> None:
+    result = analysed(loud, tmp_path / "out", min_score=1.0)
+    assert (result.data["highlights"], result.files) == ([], {})
+    below = result.data["below_minimum"]
+    assert any(one["start_time"] < LOUD[1] and LOUD[0] < one["end_time"] for one in below)
+    assert [one["score"] for one in below] == sorted((one["score"] for one in below), reverse=True)
+    start, score = clock(below[0]["start_time"]), hundredths(below[0]["score"])
+    said = f"Nothing in these 60 s reaches the minimum score of 1.00. The best moment, at {start}, has {score}."
+    assert result.data["summary"] == said
+
+
+def test_a_score_and_the_length_of_the_reel_have_one_source(found: Found) -> None:
+    data = found.result.data
+    assert data["below_minimum"] == []
+    for one in data["highlights"]:
+        assert one["score"] == data["segments"][one["segment"]]["score"]
+    seconds = sum(one["end_time"] - one["start_time"] for one in data["highlights"])
+    assert data["summary"].startswith(f"{counted(len(data['highlights']), 'highlight')}, {tenths(seconds)}")
+
+
 @pytest.mark.parametrize("count", [1, 2, 9])
 def test_a_few_frames_are_a_video_too(tmp_path: Path, count: int) -> None:
     path = write_pictures(tmp_path / "short.mp4", [noise(n, WIDTH, HEIGHT) for n in range(count)])
@@ -190,7 +210,7 @@ def test_a_file_that_breaks_off_is_analysed_as_far_as_it_goes(loud: Path, tmp_pa
     assert 10 < data["duration"] < 50
     assert data["segments"][-1]["end_time"] == data["duration"]
     if suffix != "ts":  # which announces nothing
-        ends = clock(data["duration"])
+        ends = duration(data["duration"])
         assert data["warnings"][0] == f"The file ends at {ends}; 1:00 were announced. What is there was analysed."
 
 

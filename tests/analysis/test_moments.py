@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sessions_app.analysis.pipelines.loudness import STEP, measure_loudness, sound_peaks
 from sessions_app.analysis.pipelines.moments import (
     MIN_SECONDS,
-    STEP,
     Interval,
     Moments,
     apart,
@@ -78,6 +78,21 @@ def test_what_comes_again_and_again_and_noise_are_usual() -> None:
     moments = measure(surveyed(levels()), SECONDS)
     assert moments.score.max() < 0.2
     assert choose(stretches(moments, SECONDS), 60, 10, 0.2, lambda moment: None) == []
+
+
+def test_the_sound_peaks_of_a_game_score_as_highlights_and_its_segments_say_so() -> None:
+    """A recording whose level never rests: what hits hardest lasts for half a second."""
+    times = np.arange(SECONDS * BINS_A_SECOND) / BINS_A_SECOND
+    level = -45 + 5 * np.sin(times) + 4 * np.sin(3.1 * times)
+    kills = [30.2, 75.4, 120.1, 171.3, 214.2]
+    for at in kills:
+        level[int(at * BINS_A_SECOND) : int((at + 0.5) * BINS_A_SECOND)] = -24
+    found = surveyed(level)
+    peaks = sound_peaks(found, measure_loudness(found, SECONDS), SECONDS)
+    assert [one.time for one in peaks] == pytest.approx(kills, abs=0.5)
+    chosen = choose(stretches(measure(found, SECONDS), SECONDS), 60, 10, 0.2, lambda moment: None)
+    assert all(any(one.start <= at <= one.end for one in chosen) for at in kills)
+    assert sum(one.length for one in chosen) < 30
 
 
 @pytest.mark.parametrize("dense", [False, True])

@@ -20,7 +20,7 @@ from sessions_app.analysis.pipelines.workout import count_workout, describe
 from tests.support.bodies import Floats, bends, curling, seen, squatting
 from tests.support.clips import render_clip
 from tests.support.footage import convert, cut_short, noise, write_pictures
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import duration
 
 pytestmark = pytest.mark.pure
 SQUAT = Path(__file__).parents[1] / "av" / "rx_squat.mp4"
@@ -213,7 +213,7 @@ def test_a_long_video_is_looked_at_less_often_and_the_counter_counts_what_is_don
     assert [count_at(labels, at) for at in (0.5, 1.5, 3.0, 5.5, 10.0, 23.0)] == [
         "", "Squat 0 of 2", "Squat 1 of 2", "Squat 2 of 2", "", "Movement 1 of 2",
     ]  # fmt: skip
-    assert [clock(seconds) for seconds in (0, 65.4, 3725)] == ["0:00", "1:05", "1:02:05"]
+    assert [duration(seconds) for seconds in (0, 65.4, 3725)] == ["0:00", "1:05", "1:02:05"]
 
 
 # With real files.

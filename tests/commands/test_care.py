@@ -234,12 +234,12 @@ def test_doctor_fix_marks_videos_without_files_and_deletes_files_without_rows(db
     code, output = doctor(capsys)
     assert code == 1
     assert "1 videos have no file any more, the first is videos/gone/a.mp4" in output
-    assert "1 files (10 bytes) belong to nothing, the first is videos/nobodys/a.mp4" in output
+    assert "1 files (10 B) belong to nothing, the first is videos/nobodys/a.mp4" in output
     assert left.exists()
     code, output = doctor(capsys, "--fix")
     assert code == 0, output
     assert "failed   gone: videos/gone/a.mp4" in output
-    assert "removed  videos/nobodys/a.mp4, 10 bytes" in output
+    assert "removed  videos/nobodys/a.mp4, 10 B" in output
     assert (left.exists(), young.exists()) == (False, True)
     kept.refresh_from_db()
     gone.refresh_from_db()

@@ -6,7 +6,7 @@ import test from "node:test";
 import { faultOfAll, faultsOf, nextBest, roomAround } from "./js/analysis/chosen.js";
 import { toReel, toSource, within } from "./js/analysis/reel.js";
 import { whyShort } from "./js/analysis/short.js";
-import { exerciseTitle, fileName, span } from "./js/analysis/words.js";
+import { exerciseTitle, fileName, reachWords, span } from "./js/analysis/words.js";
 
 const spans = (...pairs) => pairs.map(([start, end]) => ({ start, end }));
 
@@ -70,6 +70,21 @@ test("a short reel says why, and what would make it longer", () => {
     text: "The reel has 6 s of the 30 s that were asked for: nothing else in the video stands out.",
     params: null,
   });
+});
+
+test("where no moment reaches the minimum, the best there is gives a lower one", () => {
+  const best = [{ start_time: 11.4, end_time: 15.9, score: 0.379 }];
+  const params = { target_duration: 30, max_highlights: 10, min_score: 0.5 };
+  assert.deepEqual(whyShort({ highlights: [], segments: [], duration: 50, below_minimum: best }, params), {
+    text: "There is no reel: no moment reaches the minimum score of 0.50. The best one has 0.37, at 0:11.",
+    params: { ...params, min_score: 0.37 },
+  });
+});
+
+test("one segment reaches, several reach", () => {
+  const segments = [0.2, 0.5, 0.7].map((score) => ({ score }));
+  assert.equal(reachWords(segments, 0.7), "1 of 3 segments reaches the minimum score of");
+  assert.equal(reachWords(segments, 0.5), "2 of 3 segments reach the minimum score of");
 });
 
 test("a moment is added where there is room for one", () => {

@@ -1,10 +1,25 @@
 // Numbers as people read and type them.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test from "node:test";
 
-import { confidence, offset, parseOffset, position } from "./js/base/format.js";
+import * as format from "./js/base/format.js";
+import { bytes, round } from "./js/videos/api.js";
 import { assertMatches, near } from "./near.mjs";
+
+const { confidence, offset, parseOffset, position } = format;
+const FORMATS = JSON.parse(readFileSync(new URL("formats.json", import.meta.url), "utf8"));
+
+for (const [name, rows] of Object.entries(FORMATS)) {
+  test(`${name} writes what the server writes`, () => {
+    const write = { ...format, size: bytes, limit_size: round }[name];
+    assert.deepEqual(
+      rows.map((row) => write(...row.slice(0, -1))),
+      rows.map((row) => row.at(-1)),
+    );
+  });
+}
 
 for (const [text, seconds] of [
   ["+1.5 s", 1.5],

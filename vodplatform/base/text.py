@@ -1,4 +1,4 @@
-"""Unicode normal forms of text from outside, in time that grows with its length only; positions in a video as text."""
+"""Unicode normal forms of text from outside, in time that grows with its length only."""
 
 from __future__ import annotations
 
@@ -32,11 +32,3 @@ def _with_short_runs(text: str) -> str:
 def _is_mark(sign: str) -> bool:
     """Whether it combines with what stands before it, as a whole or once it is taken apart (U+0F73, U+FF9E)."""
     return unicodedata.combining(unicodedata.normalize("NFKD", sign)[0]) > 0
-
-
-def clock(seconds: float) -> str:
-    """A position as people read it: 6:20, 1:02:05."""
-    whole = round(seconds)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -19,9 +19,9 @@ from media_app.videos.taking_in import limits
 from sessions_app.analysis.actors import THUMBNAIL
 from sessions_app.analysis.params import PARAMS, Choice, Number
 from sessions_app.analysis.running import PIPELINE, access_of, vision
+from vodplatform.base.formatting import clock
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.terminal import DAY_SECONDS, USAGE_EXIT, check_output, run_with_progress, writing_output
-from vodplatform.base.text import clock
 
 REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported"})
 

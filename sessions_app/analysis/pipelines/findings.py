@@ -26,35 +26,33 @@ def segments_of(duration: float, length: float) -> int:
 
 def data_of(  # noqa: PLR0917 - each stage gives one
     params: Mapping[str, Any], known: Known, final: Sequence[Interval], placed: Mapping[int, Placed],
-    edges: Sequence[Edge], method: str,
+    edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """What the contract shows of one analysis, but for the addresses of files.
+    """Return what the contract shows of one analysis, without the addresses of files.
 
-    final: the highlights in their order; placed: where each stands in the reel, by its number.
+    final: the highlights in their order; placed: where each is in the reel, by its number; below: the best moments
+    where none reaches the minimum score, best first.
     """
     length = float(params["segment_length"])
     count = segments_of(known.duration, length)
     segments = [_segment(known, edges, number, length) for number in range(count)]
     highlights = []
     for number, one in enumerate(final):
-        _, said = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
-        cuts = sum(edge.kind == EdgeKind.CUT and one.start + 0.1 < edge.middle < one.end - 0.1 for edge in edges)
-        seen = measured(known, one.start, one.end, cuts)
         place = placed.get(number)
         highlights.append({
-            "start_time": round(place.source_start if place else one.start, 3),
-            "end_time": round(place.source_end if place else one.end, 3),
-            "score": round(min(1.0, one.score), 3),
-            "description": said or words.highlight(seen),
-            "segment": min(count - 1, int(one.peak / length)),
+            **_moment(known, edges, one, length, count),
             "reel_start": round(place.start, 3) if place else None,
             "reel_end": round(place.end, 3) if place else None,
         })  # fmt: skip
+        if place:
+            highlights[-1] |= {"start_time": round(place.source_start, 3), "end_time": round(place.source_end, 3)}
+    best = [_moment(known, edges, one, length, count) for one in below]
     return {
-        "summary": _summary(known, final),
+        "summary": _summary(known, highlights, best, float(params["min_score"])),
         "duration": round(known.duration, 3),
         "segments": segments,
         "highlights": highlights,
+        "below_minimum": best,
         "curves": _curves(known),
         "edges": [{"kind": str(e.kind), "start": round(e.start, 3), "end": round(e.end, 3)} for e in edges],
         "warnings": known.warnings,
@@ -62,13 +60,31 @@ def data_of(  # noqa: PLR0917 - each stage gives one
     }
 
 
-def _summary(known: Known, final: Sequence[Interval]) -> str:
+def _moment(known: Known, edges: Sequence[Edge], one: Interval, length: float, count: int) -> dict[str, Any]:
+    """Describe a stretch. length: seconds of a segment; count: number of segments."""
+    _, said = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
+    cuts = sum(edge.kind == EdgeKind.CUT and one.start + 0.1 < edge.middle < one.end - 0.1 for edge in edges)
+    return {
+        "start_time": round(one.start, 3),
+        "end_time": round(one.end, 3),
+        "score": round(min(1.0, one.score), 3),
+        "description": said or words.highlight(measured(known, one.start, one.end, cuts)),
+        "segment": min(count - 1, int(one.peak / length)),
+    }
+
+
+def _summary(
+    known: Known, highlights: Sequence[Mapping[str, Any]], below: Sequence[Mapping[str, Any]], least: float
+) -> str:
     def peak(values: Floats) -> float | None:
         at = int(np.argmax(values))
         return (at + 0.5) * STEP if values[at] / MOST >= words.SOME else None
 
+    if below:
+        return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
-    lengths = [one.length for one in final]
+    # Of the reel as it is cut, so that the summary and the page add up the same lengths.
+    lengths = [one["end_time"] - one["start_time"] for one in highlights]
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 
 

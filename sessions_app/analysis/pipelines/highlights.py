@@ -41,10 +41,11 @@ from sessions_app.analysis.pipelines.reel import REEL, cut_reel, write_thumbnail
 from sessions_app.analysis.pipelines.shots import Edge, find_edges
 from sessions_app.analysis.pipelines.survey import Survey, survey
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from vodplatform.base.text import clock
+from vodplatform.base import formatting
 
 Floats = NDArray[np.float64]
 MAX_CANDIDATES = 300
+BEST = 3  # moments that are offered where none reaches the minimum score
 ANOTHER_SHOT = 0.25  # how far two keyframes are apart when something else is shown; see moments.apart
 EDGE_MARGIN = 0.9  # seconds of frames around where an edge may lie, for telling cuts from flashes
 EDGE_PIXELS = 1.5e9  # that are decoded for looking at edges, of the best highlights first: 24 s of 1080p
@@ -71,13 +72,14 @@ def find_highlights(task: Task) -> Result:
         candidates, counted = _judged(task, known, budget)
         method = "vision" if counted else method
     edges, final = chosen_of(task, source, known, candidates)
+    below = [] if final else best_of(known, candidates)
     files: dict[str, str] = {}
     placed: dict[int, Placed] = {}
     if final:
         _thumbnails(task, known, final, files)
         placed = _reel(task, known, source, final, files)
     task.progress(100, "Done")
-    return Result(data_of(task.params, known, final, placed, edges, method), files)
+    return Result(data_of(task.params, known, final, placed, edges, method, below), files)
 
 
 def chosen_of(
@@ -91,6 +93,12 @@ def chosen_of(
     )  # fmt: skip
     facts = source.facts
     return _settled(task, known, chosen, budget, float(facts.fps) * facts.coded_width * facts.coded_height)
+
+
+def best_of(known: Known, candidates: Sequence[Interval]) -> list[Interval]:
+    """Return the best candidates, best first, with ends where the sound rests: for when none reaches the minimum."""
+    best = sorted(candidates, key=lambda one: -one.score)[:BEST]
+    return [settled(one, [], known.moments, known.duration) for one in best]
 
 
 # Reading
@@ -161,7 +169,7 @@ def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
     frame = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
     end = max(found.end + frame, STEP)
     if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
-        ends = f"The file ends at {clock(end)}; {clock(announced)} were announced."
+        ends = f"The file ends at {formatting.duration(end)}; {formatting.duration(announced)} were announced."
         return end, [f"{ends} What is there was analysed."]
     duration = max(announced, STEP) if len(found.times) > 1 else max(min(announced, 1.0), STEP)
     return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []

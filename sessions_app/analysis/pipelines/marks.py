@@ -10,7 +10,7 @@ import av.error
 from media_app.av.container import MediaError
 from sessions_app.analysis.pipelines.findings import data_of
 from sessions_app.analysis.pipelines.highlights import chosen_of, known_of, open_source, read_all
-from sessions_app.analysis.pipelines.moments import sound_peaks
+from sessions_app.analysis.pipelines.loudness import measure_loudness, sound_peaks
 from sessions_app.analysis.pipelines.shots import find_edges
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
@@ -50,7 +50,7 @@ def find_marks(task: Task) -> Result:
                 for one in data_of(task.params, known, final, {}, edges, "signals")["highlights"]
             ]
         if "sound_peaks" in kinds:
-            peaks = sound_peaks(survey, known.moments, known.duration)
+            peaks = sound_peaks(survey, measure_loudness(survey, known.duration), known.duration)
             found["sound_peaks"] = [
                 {"time": round(one.time, 3), "label": "", "confidence": round(one.confidence, 3)} for one in peaks
             ]

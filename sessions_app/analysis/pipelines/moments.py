@@ -14,21 +14,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, Survey, histograms
+from sessions_app.analysis.pipelines.loudness import STEP, deviations, measure_loudness, smoothed
+from sessions_app.analysis.pipelines.survey import Survey, histograms
 
 Floats = NDArray[np.float64]
-STEP = 0.25  # seconds
-MINUTES = 120.0  # seconds of sound that a moment is compared with
-CONTEXT = 600.0  # seconds: how much of it is usual, for what comes again and again
 STILL_DB = 1.5  # less than this is no change of loudness
 STILL_LUMA = 0.3  # nor this of luma in a tenth of a second
-SILENT_DB = -60.0
-HOLD_STEPS = 2  # to either side, over which beats are one sound
-SOUND_STEPS, MOTION_STEPS = 3, 8  # to either side, that are smoothed together
-SOUND_PERCENT, MOTION_PERCENT = 80.0, 82.0  # of the context: what is above counts
-MIN_DB = 6.0  # a distance that counts as one, however steady the sound is
-MIN_GROWTH = 0.6  # of the logarithm of motion, likewise
-SOUND_WEIGHT, MOTION_WEIGHT = 1.0, 3.0  # the distance of motion is of the logarithm
+MOTION_STEPS, SCORE_STEPS = 8, 2  # to either side, over which motion and score are smoothed
+MOTION_PERCENT = 82.0  # percentile of the context whose distance from the median is one deviation of motion
+MIN_GROWTH = 0.6  # minimum deviation of motion, as a logarithm
+MOTION_WEIGHT = 3.0  # against sound
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
 DENSE = 0.5  # of the steps have a change of frames
 MOST = 8.0  # deviations: more than this is no more remarkable
@@ -40,9 +35,6 @@ LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds
 SNAP = 1.0  # seconds outwards within which an end moves to a shot edge
 SNAP_INWARD = 1.6  # and inwards: scores are smoothed, and a lead is added
 REST = 0.3  # seconds within which it moves to where the sound rests
-PEAK_DB, PEAK_SURE_DB = 10.0, 30.0  # above what is usual: where a peak of the sound begins, and where it is sure
-PEAK_SECONDS = 3.0  # between two peaks
-PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5  # at most
 ALIKE = 0.5  # how much less one counts that looks the same
 
 
@@ -83,19 +75,17 @@ class Interval:
 def measure(found: Survey, duration: float) -> Moments:
     """The signals of a whole video. duration: seconds."""
     count = max(1, int(np.ceil(duration / STEP)))
-    level = _at_steps(found.band, 1 / BINS_A_SECOND, count, np.max) if found.has_sound else np.full(count, SILENT_DB)
-    level = np.maximum(level, SILENT_DB)
-    usual = _running(level, MINUTES, 50)
-    sound = _remarkable(_smoothed(_held(level, HOLD_STEPS), SOUND_STEPS) - usual, SOUND_PERCENT, MIN_DB) * SOUND_WEIGHT
-    motion = _remarkable(_motion(found, count), MOTION_PERCENT, MIN_GROWTH) * MOTION_WEIGHT
-    sound, motion = np.minimum(sound, MOST), np.minimum(motion, MOST)
+    loudness = measure_loudness(found, duration)
+    motion = deviations(_motion(found, count), MOTION_PERCENT, MIN_GROWTH) * MOTION_WEIGHT
+    sound, motion = np.minimum(loudness.sound, MOST), np.minimum(motion, MOST)
     both = np.sqrt(sound**2 + motion**2)
-    return Moments(sound, motion, level - usual, np.maximum(0, both - SCORE_FROM) / (both + SCORE_HALF))
+    score = np.maximum(0, both - SCORE_FROM) / (both + SCORE_HALF)
+    return Moments(sound, motion, loudness.level, smoothed(score, SCORE_STEPS))
 
 
 def _motion(found: Survey, count: int) -> Floats:
     """How much moves in each step: logarithms against what is usual, of changes of frames where there are enough."""
-    packets = _smoothed(np.log(np.maximum(_bytes(found, count), 1.0)), MOTION_STEPS)
+    packets = smoothed(np.log(np.maximum(_bytes(found, count), 1.0)), MOTION_STEPS)
     packets = packets - np.median(packets)
     index = np.clip((found.change_times / STEP).astype(np.int64), 0, count - 1)
     frames = np.bincount(index, minlength=count)
@@ -103,18 +93,11 @@ def _motion(found: Survey, count: int) -> Floats:
     if len(seen) < 2:
         return packets
     total = np.bincount(index, weights=np.log(found.changes + STILL_LUMA), minlength=count)
-    changes = _smoothed(np.interp(np.arange(count), seen, total[seen] / frames[seen]), MOTION_STEPS)
+    changes = smoothed(np.interp(np.arange(count), seen, total[seen] / frames[seen]), MOTION_STEPS)
     changes = changes - np.median(changes)
     if len(seen) >= DENSE * count:
         return changes
     return np.asarray((packets + changes) / 2, np.float64)
-
-
-def _remarkable(values: Floats, percent: float, least: float) -> Floats:
-    """How far values are above a percentile of what is around them, in distances from there to the median."""
-    base = _running(values, CONTEXT, 50)
-    spread = np.maximum(_running(values, CONTEXT, percent) - base, least)
-    return np.asarray(np.maximum((values - base) / spread - 1, 0.0))
 
 
 def _bytes(found: Survey, count: int) -> Floats:
@@ -133,42 +116,9 @@ def _bytes(found: Survey, count: int) -> Floats:
     return np.asarray(np.interp(np.arange(count), has_some, total[has_some] / frames[has_some]))
 
 
-def _at_steps(values: Floats, spacing: float, count: int, of: Callable[..., Floats]) -> Floats:
-    """One value for each step of those that lie in it."""
-    index = np.clip((np.arange(len(values)) * spacing / STEP).astype(np.int64), 0, count - 1)
-    first = np.searchsorted(index, np.arange(count))
-    first = np.minimum(first, len(values) - 1)
-    return np.asarray(np.maximum.reduceat(values, first) if of is np.max else np.add.reduceat(values, first))
-
-
-def _running(values: Floats, seconds: float, percent: float) -> Floats:
-    """A percentile of the window around each step, found at each second and drawn out in between."""
-    half, hop = int(seconds / STEP / 2), max(1, int(1 / STEP))
-    at = np.arange(0, len(values), hop)
-    found = [float(np.percentile(values[max(0, i - half) : i + half + 1], percent)) for i in at.tolist()]
-    return np.asarray(np.interp(np.arange(len(values)), at, found))
-
-
-def _held(values: Floats, steps: int) -> Floats:
-    """What comes in beats counts as going on between them: a closing (dilation, then erosion) over time."""
-    size = 2 * steps + 1
-    row = values.reshape(1, -1)
-    kernel = np.ones((1, size), np.uint8)
-    closed = cv2.morphologyEx(row, cv2.MORPH_CLOSE, kernel, borderType=cv2.BORDER_REPLICATE)
-    found: Floats = np.asarray(closed, np.float64)[0]
-    return found
-
-
-def _smoothed(values: Floats, steps: int) -> Floats:
-    """A mean over some steps to either side; ends repeat themselves."""
-    padded = np.pad(values, steps, mode="edge")
-    weights = np.hanning(2 * steps + 3)[1:-1]
-    return np.convolve(padded, weights / weights.sum(), "valid")
-
-
 def stretches(moments: Moments, duration: float) -> list[Interval]:
     """What stands out, the most remarkable first; they do not overlap."""
-    score = _smoothed(moments.score, 2)
+    score = moments.score
     free = np.ones(len(score), np.bool_)
     found: list[Interval] = []
     for peak in np.argsort(-score, kind="stable").tolist():
@@ -204,33 +154,6 @@ def _grown(score: Floats, free: NDArray[np.bool_], peak: int) -> tuple[int, int]
         return last
 
     return reach(-1), reach(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Peak:
-    """A moment at which the sound is far louder than around it. time: seconds; confidence: 0 to 1."""
-
-    time: float
-    confidence: float
-
-
-def sound_peaks(found: Survey, moments: Moments, duration: float) -> list[Peak]:
-    """The loudest moments of a video's sound, in their order, to a tenth of a second."""
-    if not found.has_sound:
-        return []
-    most = max(FEWEST_PEAKS, int(PEAKS_A_MINUTE * duration / 60))
-    level = moments.level.copy()
-    reach = round(PEAK_SECONDS / STEP)
-    peaks: list[Peak] = []
-    while len(peaks) < most and level.max() >= PEAK_DB:
-        at = int(np.argmax(level))
-        first = min(int(at * STEP * BINS_A_SECOND), len(found.band) - 1)
-        within = found.band[first : first + int(np.ceil(STEP * BINS_A_SECOND))]
-        time = (first + int(np.argmax(within)) + 0.5) / BINS_A_SECOND
-        if time < duration:
-            peaks.append(Peak(time, min(1.0, float(level[at]) / PEAK_SURE_DB)))
-        level[max(0, at - reach) : at + reach + 1] = -np.inf
-    return sorted(peaks, key=lambda one: one.time)
 
 
 def choose(

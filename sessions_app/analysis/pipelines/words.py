@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import clock, counted, duration, hundredths, tenths
 
 # Shares (0 to 1) of what counts as remarkable, from which on a word is used.
 SOME, MUCH = 0.25, 0.6
 LOUDER_DB = 6.0  # twice as loud to the ear is 10
+HIT_DB = 10.0  # a single hit of this much is louder, however short: the room marks it as a sound peak
 TOGETHER_SECONDS = 3.0  # within which two things happen together
 
 
@@ -33,7 +34,7 @@ def segment(seen: Measured) -> str:
     motion = _motion(seen.motion)
     if seen.has_sound:
         sound = "much louder than around it" if seen.sound >= MUCH and seen.decibels >= LOUDER_DB else ""
-        sound = sound or ("louder than around it" if seen.sound >= SOME else "sound as usual")
+        sound = sound or ("louder than around it" if _is_louder(seen) else "sound as usual")
         sentence = f"{sound[0].upper()}{sound[1:]}, {motion}"
     else:
         sentence = f"{motion[0].upper()}{motion[1:]}"
@@ -43,8 +44,9 @@ def segment(seen: Measured) -> str:
 def highlight(seen: Measured) -> str:
     """One sentence about why a stretch was chosen. How loud and how fast in numbers the segments say."""
     said = []
-    if seen.has_sound and seen.sound >= SOME:
-        said.append("much louder than usual" if seen.decibels >= LOUDER_DB else "louder than usual")
+    if _is_louder(seen):
+        is_much = seen.sound >= SOME and seen.decibels >= LOUDER_DB
+        said.append("much louder than usual" if is_much else "louder than usual")
     if seen.motion >= SOME:
         said.append("much more motion than usual" if seen.motion >= MUCH else "more motion than usual")
     sentence = " and ".join(said) or "stands out a little from what is around it"
@@ -58,19 +60,19 @@ def facts(seen: Measured, start: float, end: float) -> str:
 
 
 def summary(
-    lengths: Sequence[float], duration: float, loudest: float | None, liveliest: float | None, *, by_sound: bool
+    lengths: Sequence[float], whole: float, loudest: float | None, liveliest: float | None, *, by_sound: bool
 ) -> str:
-    """What was found in one or two sentences.
+    """Say in one or two sentences what was found.
 
-    lengths: of the highlights, seconds. loudest, liveliest: where the sound rises most above what is usual and where
-    there is most motion against what is usual, seconds; None where neither is remarkable.
+    lengths: of the highlights, whole: of the video, seconds. loudest, liveliest: where the sound rises most above what
+    is usual and where there is most motion against what is usual, seconds; None where neither is remarkable.
     """
     if not lengths:
         against = "in sound or motion" if by_sound else "in motion"
-        return f"Nothing in these {_length(duration)} stands out {against}; there are no highlights."
+        return f"Nothing in these {tenths(whole)} stands out {against}; there are no highlights."
     count = len(lengths)
-    text = f"{count} highlight{'' if count == 1 else 's'}, {_length(sum(lengths))}"
-    text += f"{' together' if count > 1 else ''}, out of {clock(duration)}."
+    text = f"{counted(count, 'highlight')}, {tenths(sum(lengths))}"
+    text += f"{' together' if count > 1 else ''}, out of {duration(whole)}."
     if loudest is not None and liveliest is not None and abs(loudest - liveliest) <= TOGETHER_SECONDS:
         return f"{text} The sharpest rise of the sound and the most motion come together at {clock(loudest)}."
     if loudest is not None:
@@ -80,8 +82,16 @@ def summary(
     return text
 
 
-def _length(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+def nothing_reached(whole: float, least: float, best: float, at: float) -> str:
+    """Say that no moment reaches the minimum score. whole, at: seconds; least, best: scores."""
+    return (
+        f"Nothing in these {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
+        f"The best moment, at {clock(at)}, has {hundredths(best)}."
+    )
+
+
+def _is_louder(seen: Measured) -> bool:
+    return seen.has_sound and (seen.sound >= SOME or seen.decibels >= HIT_DB)
 
 
 def _motion(share: float) -> str:
@@ -91,4 +101,4 @@ def _motion(share: float) -> str:
 
 
 def _counted(cuts: int) -> str:
-    return "one cut" if cuts == 1 else f"{cuts} cuts"
+    return "one cut" if cuts == 1 else counted(cuts, "cut")

@@ -21,7 +21,7 @@ from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable, ways
 from sessions_app.analysis.pipelines.preview import make_preview
 from sessions_app.analysis.pipelines.repetitions import Repetition
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from vodplatform.base.text import clock
+from vodplatform.base.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
 LOOKED, COUNTED = 85.0, 88.0  # percent done when the video has been looked at, and when the sets are found
@@ -82,7 +82,7 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
         seen = look(video, None, None, on_progress, task.checkpoint)
     if seen.announced - seen.end > MISSING_SECONDS + 2 / max(video.fps, 1):
         warnings.append(
-            f"The picture ends at {clock(seen.end)}; {clock(seen.announced)} were announced. "
+            f"The picture ends at {duration(seen.end)}; {duration(seen.announced)} were announced. "
             "What is there was analysed."
         )
     return seen
@@ -101,7 +101,8 @@ def describe(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) ->
         count_of = len(one.set.repetitions)
         if count_of < least:
             refused.append((
-                one.set.start, one.set.end, f"Only {count_of} repetitions in a row; at least {least} were asked for.",
+                one.set.start, one.set.end,
+                f"Only {counted(count_of, 'repetition')} in a row; at least {least} were asked for.",
             ))  # fmt: skip
             continue
         refused += [(skipped.start, skipped.end, UNLIKE) for skipped in one.set.skipped]

@@ -10,7 +10,7 @@ import { call, get, idempotencyKey } from "../base/api.js";
  * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start: number, reel_end: number, thumbnail_url?: string|null}} Highlight
  * @typedef {{step: number, score: number[], sound: number[], motion: number[]}} Curves
  * @typedef {{kind: "cut"|"dissolve"|"fade", start: number, end: number}} Edge
- * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges: Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[], found?: Highlight[]}} Highlights
+ * @typedef {{summary: string, duration: number, segments: Segment[], highlights: Highlight[], curves: Curves, edges: Edge[], warnings: string[], method: string, highlight_video_url: string|null, thumbnails: string[], below_minimum?: Segment[], found?: Highlight[]}} Highlights
  *
  * @typedef {{start: number, turn: number, end: number}} Repetition
  * @typedef {{name: string, start_time: number, end_time: number, repetitions: number, rep_times: Repetition[], tempo: {seconds: number, down: number, up: number, per_minute: number, pauses: {start: number, end: number}[]}|null, confidence: number, name_confidence: number|null, signal: string, curve: {step: number, start: number, values: number[]}|null, feedback: string[]}} Exercise

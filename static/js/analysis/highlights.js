@@ -2,7 +2,7 @@
 // shown by all of them: a moment of the video, of which the reel shows some.
 
 import { h, need, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
+import { clock, counted, hundredths, tenths } from "../base/format.js";
 import { key } from "../base/keys.js";
 import { area, drawing, mirrored, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
@@ -10,7 +10,7 @@ import * as reel from "./reel.js";
 import { ReelEditor } from "./recut.js";
 import { Screen } from "./screen.js";
 import { Segments } from "./segments.js";
-import { rangeWords, scoreWords, secondsWords, timeWords } from "./words.js";
+import { rangeWords, reachWords } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -27,6 +27,8 @@ export class HighlightsView extends EventTarget {
   /** @type {Screen|null} */ screen = null;
   /** Where in the video it is while there is no player, seconds. */ #place = 0;
   #current = -2;
+  least = h("i", { class: "least" });
+  leastLabel = h("span", { class: "axis-label" });
 
   /**
    * @param {HTMLElement} root
@@ -77,6 +79,7 @@ export class HighlightsView extends EventTarget {
     });
     this.segments = new Segments(need("[data-segments]", root), data, (line) => this.#press(line));
     this.chart = this.#drawChart(need("[data-chart]", root));
+    this.showMinimum(Number(session.params.min_score ?? 0));
     this.showBands();
     const numbers = need("[data-numbers]", root);
     numbers.addEventListener("toggle", () => this.#drawNumbers(need("tbody", numbers)), { once: true });
@@ -173,8 +176,8 @@ export class HighlightsView extends EventTarget {
         "button",
         {
           type: "button",
-          title: `${timeWords(one.start_time)}, ${scoreWords(one.score)}`,
-          "aria-label": `${n + 1}: ${timeWords(one.start_time)}, score ${scoreWords(one.score)}`,
+          title: `${clock(one.start_time)}, ${hundredths(one.score)}`,
+          "aria-label": `${n + 1}: ${clock(one.start_time)}, score ${hundredths(one.score)}`,
           vars: { "--grow": Math.max(1, one.end_time - one.start_time) },
           onclick: () => this.play(n),
         },
@@ -190,24 +193,11 @@ export class HighlightsView extends EventTarget {
 
   /** @param {HTMLElement} holder */
   #drawChart(holder) {
-    const { data, session } = this;
-    const { segments, highlights, curves, duration } = data;
-    const least = Number(session.params.min_score ?? 0);
-    const best = segments.reduce(
-      (top, one) => (one.score > (top?.score ?? -1) ? one : top),
-      /** @type {import("./api.js").Segment|null} */ (null),
-    );
-    const lengths = segments.length ? secondsWords(segments[0].end_time - segments[0].start_time) : "";
+    const { segments, highlights, curves, duration } = this.data;
+    const lengths = segments.length ? tenths(segments[0].end_time - segments[0].start_time) : "";
     setText(
       need("[data-chart-words]", this.root),
       `${counted(segments.length, "segment")}${lengths ? ` of ${lengths}` : ""}. Arrow keys move from one to the next`,
-    );
-    setText(need("[data-least]", this.root), `minimum score ${scoreWords(least)}`);
-    setText(
-      need("[data-chart-sentence]", this.root),
-      best
-        ? `Scores of ${counted(segments.length, "segment")}; ${segments.filter((one) => one.score >= least).length} reach ${scoreWords(least)}, the highest is ${scoreWords(best.score)} at ${timeWords(best.start_time)}. The table above has the numbers.`
-        : "",
     );
     const chart = new TimeChart(holder, {
       duration,
@@ -225,17 +215,12 @@ export class HighlightsView extends EventTarget {
       "",
       "plot",
       drawing(duration, HEIGHT, { d: bars(false), class: "unselected" }, { d: bars(true), class: "selected" }),
-      h("i", { class: "least", vars: { "--y": least } }),
+      this.least,
     );
-    const scale = chart.names.firstElementChild;
-    scale?.append(
-      ...[
-        [1, "1.0"],
-        [least, scoreWords(least)],
-        [0, "0"],
-      ]
-        .filter(([at], n) => n !== 1 || (Number(at) > 0.12 && Number(at) < 0.88))
-        .map(([at, words]) => h("span", { class: "axis-label", vars: { "--y": at } }, String(words))),
+    chart.names.firstElementChild?.append(
+      h("span", { class: "axis-label", vars: { "--y": 1 } }, "1.0"),
+      this.leastLabel,
+      h("span", { class: "axis-label", vars: { "--y": 0 } }, "0"),
     );
     if (curves.sound.some((value) => value > 0))
       chart.lane(
@@ -251,6 +236,23 @@ export class HighlightsView extends EventTarget {
       );
     chart.lane("Cuts", "cuts", drawing(duration, HEIGHT, ...this.#cuts()));
     return chart;
+  }
+
+  /** Show a minimum score in the chart. @param {number} least */
+  showMinimum(least) {
+    const { segments } = this.data;
+    const words = hundredths(least);
+    const best = [...segments].sort((one, other) => other.score - one.score)[0];
+    for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
+    setText(this.leastLabel, words);
+    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // beside the ends of the scale
+    setText(need("[data-least]", this.root), `minimum score ${words}`);
+    setText(
+      need("[data-chart-sentence]", this.root),
+      best
+        ? `${reachWords(segments, least)} ${words}. The highest is ${hundredths(best.score)}, ${rangeWords(best.start_time, best.end_time)}. The table above has the numbers.`
+        : "",
+    );
   }
 
   /**
@@ -295,8 +297,8 @@ export class HighlightsView extends EventTarget {
     const segment =
       segments.find((one) => time >= one.start_time && time < one.end_time) ?? segments[segments.length - 1];
     const highlight = reel.at(highlights, time);
-    if (!segment) return timeWords(time);
-    return `${timeWords(time)}, segment ${segment.index + 1} of ${segments.length}, score ${scoreWords(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
+    if (!segment) return clock(time);
+    return `${clock(time)}, segment ${segment.index + 1} of ${segments.length}, score ${hundredths(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
   }
 
   /** How loud, how fast and how cut each segment is: for whoever wants to know why. @param {HTMLElement} body */
@@ -308,7 +310,7 @@ export class HighlightsView extends EventTarget {
           {},
           h("th", { scope: "row", class: "mono" }, rangeWords(start_time, end_time)),
           ...[score, signals.sound, signals.motion, signals.cuts].map((value) =>
-            h("td", { class: "mono" }, scoreWords(value)),
+            h("td", { class: "mono" }, hundredths(value)),
           ),
         ),
       ),
@@ -326,7 +328,7 @@ export class HighlightsView extends EventTarget {
     this.segments.mark(place, index);
     const where = need("[data-where]", this.root);
     where.hidden = index < 0 && screen?.shown !== SOURCE;
-    setText(where, index >= 0 ? `${index + 1} of ${highlights.length} · ${timeWords(place)}` : timeWords(place));
+    setText(where, index >= 0 ? `${index + 1} of ${highlights.length} · ${clock(place)}` : clock(place));
     if (index === this.#current) return;
     this.#current = index;
     this.parts.forEach((part, n) => {

@@ -223,7 +223,7 @@ export class NewAnalysis {
     const [first] = this.#files;
     const count = this.#files.length;
     this.source.toggleAttribute("data-chosen", count > 0);
-    setText(this.label, count === 0 ? "Drop a video here, or choose one" : count === 1 ? "1 file" : `${count} files`);
+    setText(this.label, count === 0 ? "Drop a video here, or choose one" : counted(count, "file"));
     const size = this.#files.reduce((sum, { file }) => sum + file.size, 0);
     this.words.replaceChildren(
       ...(first

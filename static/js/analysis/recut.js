@@ -2,13 +2,12 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
-import { counted, moment, parseMoment } from "../base/format.js";
+import { clock, counted, moment, parseMoment, tenths } from "../base/format.js";
 import { JobProgress, reasonOf } from "../base/job.js";
 import { errorNote, toast } from "../base/notice.js";
 import { tellAfterReload } from "./arriving.js";
 import { cutReel, newKey } from "./api.js";
 import { faultOfAll, faultsOf, inOrder, lengthOf, MOST, nextBest, roomAround } from "./chosen.js";
-import { secondsWords, timeWords } from "./words.js";
 
 /**
  * @typedef {import("./chosen.js").Moment} Moment
@@ -152,7 +151,7 @@ export class ReelEditor {
     });
     setText(
       need("[data-total]", this.panel),
-      `${counted(this.#moments.length, "moment")}, ${secondsWords(lengthOf(this.#moments))}`,
+      `${counted(this.#moments.length, "moment")}, ${tenths(lengthOf(this.#moments))}`,
     );
     if (focused) document.getElementById(focused)?.focus();
     this.problem.replaceChildren();
@@ -161,7 +160,7 @@ export class ReelEditor {
   }
 
   #drawPlace() {
-    setText(need("span", this.addButton), `Add around ${timeWords(this.view.place)}`);
+    setText(need("span", this.addButton), `Add around ${clock(this.view.place)}`);
     this.addButton.setAttribute("aria-disabled", String(!this.#room || this.#moments.length >= MOST));
   }
 
@@ -189,7 +188,7 @@ export class ReelEditor {
       this.#input(one, n, "start"),
       h("span", { "aria-hidden": "true" }, "–"),
       this.#input(one, n, "end"),
-      h("span", { class: "mono text-small faint desk" }, secondsWords(Math.max(0, one.end - one.start))),
+      h("span", { class: "mono text-small faint desk" }, tenths(Math.max(0, one.end - one.start))),
       h(
         "button",
         {

@@ -2,7 +2,7 @@
 // Drawn again when its state changes; while it is worked on only bar and words move.
 
 import { h, icon, need, setText } from "../base/dom.js";
-import { when } from "../base/format.js";
+import { percent, when } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 import { leftWords } from "../uploads/speed.js";
 import { posterOf } from "../videos/picture.js";
@@ -77,11 +77,11 @@ export class Row {
     const { session } = this;
     const state = stateOf(session);
     if (state === "queued") return session.message || "Starts by itself when its turn comes";
-    if (state === "paused") return `At ${Math.floor(session.progress)} %`;
+    if (state === "paused") return `At ${percent(session.progress)}`;
     const left = this.options.left(session);
     return [
       session.message || "Starting",
-      session.progress > 0 && `${Math.floor(session.progress)} %`,
+      session.progress > 0 && `${percent(session.progress)}`,
       left !== null && leftWords(left),
     ]
       .filter(Boolean)
@@ -134,7 +134,7 @@ export class Row {
           ),
         state === "expired" && h("span", {}, "Its result has been deleted"),
         state === "cancelled" &&
-          h("span", {}, session.progress > 0 ? `At ${Math.floor(session.progress)} %` : "Before it started"),
+          h("span", {}, session.progress > 0 ? `At ${percent(session.progress)}` : "Before it started"),
       ),
       h(
         "span",

@@ -2,7 +2,7 @@
 // the clock, sound, full screen. Each film is played as the page of a video plays it.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { duration } from "../base/format.js";
+import { clock, duration } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 import { keepSound, restoreSound } from "../videos/kept.js";
 import { Player } from "../videos/player.js";
@@ -149,7 +149,7 @@ export class Screen extends EventTarget {
   }
 
   #time() {
-    setText(need("[data-now]", this.root), duration(Math.floor(this.time)));
+    setText(need("[data-now]", this.root), clock(this.time));
     this.dispatchEvent(new Event("time"));
   }
 

@@ -1,8 +1,8 @@
 // The table of segments: those in the reel, or all; by time or by score. A row pressed leads to its time.
 
 import { h, icon, need, setText } from "../base/dom.js";
+import { clock, hundredths } from "../base/format.js";
 import { within } from "./reel.js";
-import { scoreWords, timeWords } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Highlights} Highlights
@@ -28,12 +28,17 @@ export class Segments {
     this.onPress = onPress;
     this.body = need("tbody", root);
     this.list = need("[data-segment-list]", root);
-    /** @type {Line[]} */ this.highlights = data.highlights.map((one, n) => ({
-      ...one,
-      numbers: [n + 1],
-      picture: one.thumbnail_url ?? null,
-      highlight: n,
-    }));
+    const best = data.highlights.length ? [] : (data.below_minimum ?? []);
+    /** @type {Line[]} the highlights, or the best there is where nothing reaches the minimum score */
+    this.highlights = best.length
+      ? best.map((one) => ({ ...one, numbers: [], picture: null, highlight: null }))
+      : data.highlights.map((one, n) => ({
+          ...one,
+          numbers: [n + 1],
+          picture: one.thumbnail_url ?? null,
+          highlight: n,
+        }));
+    if (best.length) setText(need("[data-reel-words]", root), "Below the minimum");
     /** @type {Line[]} */ this.segments = data.segments.map((one) => ({
       ...one,
       numbers: within(data.highlights, one),
@@ -180,7 +185,7 @@ export class Segments {
           "button",
           { class: "mono", type: "button" },
           h("span", { class: "visually-hidden" }, `${number} `),
-          timeWords(start_time),
+          clock(start_time),
         ),
       ),
       h(
@@ -195,7 +200,7 @@ export class Segments {
             max: "1",
             "aria-hidden": "true",
           }),
-          h("span", { class: "mono text-small" }, scoreWords(score)),
+          h("span", { class: "mono text-small" }, hundredths(score)),
         ),
       ),
       h("td", { class: "description", dir: "auto" }, description),

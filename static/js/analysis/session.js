@@ -2,6 +2,7 @@
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { hundredths, percent } from "../base/format.js";
 import { toggleMenu } from "../base/menu.js";
 import { errorNote, explain, toast } from "../base/notice.js";
 import { tellWhatHappened } from "./arriving.js";
@@ -104,7 +105,7 @@ function tick() {
   kept.hidden = !words;
   setText(need("span", kept), words);
   if (isLive(session)) progress.tick();
-  document.title = isLive(session) && session.progress > 0 ? `${Math.floor(session.progress)} % · ${TITLE}` : TITLE;
+  document.title = isLive(session) && session.progress > 0 ? `${percent(session.progress)} · ${TITLE}` : TITLE;
 }
 
 /** The buttons on top: drawn again when there are others. */
@@ -216,8 +217,11 @@ async function showResult() {
     const result = need("[data-result]");
     result.hidden = false;
     const View = session.analysis_type === "workout" ? WorkoutView : HighlightsView;
-    drawShort();
-    new View(result, session, data, { result: renewResult, session: () => readSession(session.sessionId) });
+    const view = new View(result, session, data, {
+      result: renewResult,
+      session: () => readSession(session.sessionId),
+    });
+    if (view instanceof HighlightsView) drawShort(view);
   } catch (error) {
     clearTimeout(shapes);
     if (error instanceof ApiError && [404, 410, 422].includes(error.status)) {
@@ -236,14 +240,23 @@ async function showResult() {
   }
 }
 
-/** What is said of a reel that is much shorter than was asked for, with a longer one a press away. */
-function drawShort() {
-  const why = session.analysis_type === "highlights" && !data.found ? whyShort(data, session.params) : null;
+/**
+ * Say why a reel is much shorter than was asked for, or why there is none, with another analysis one press away.
+ * @param {HighlightsView} view
+ */
+function drawShort(view) {
+  const why = data.found ? null : whyShort(data, session.params);
   const place = need("[data-short]");
   place.hidden = why === null;
   if (!why) return;
   const { params } = why;
-  const longer = h("button", { class: "btn", type: "button" }, icon("analysis"), "Make a longer reel");
+  const isNone = data.highlights.length === 0;
+  const longer = h(
+    "button",
+    { class: "btn", type: "button" },
+    icon("analysis"),
+    isNone ? "Run again" : "Make a longer reel",
+  );
   const problem = h("div", {});
   let key = newKey();
   longer.addEventListener("click", async () => {
@@ -266,11 +279,38 @@ function drawShort() {
       { class: "note" },
       icon("info"),
       h("p", { class: "spacer" }, why.text),
+      params && isNone && lowerButton(view, params.min_score),
       params && mayRunAgain() ? longer : null,
     ),
     problem,
   );
 }
+
+/**
+ * A button that shows in the chart what a lower minimum lets in; running again uses that minimum.
+ * @param {HighlightsView} view
+ * @param {number} least
+ */
+function lowerButton(view, least) {
+  const button = h(
+    "button",
+    { class: "btn", type: "button", "aria-pressed": "false", title: "Show it in the chart" },
+    `Lower the minimum to ${hundredths(least)}`,
+  );
+  button.addEventListener("click", () => {
+    const isLowered = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(isLowered));
+    view.showMinimum(isLowered ? least : session.params.min_score);
+    view.showBands(isLowered ? data.below_minimum?.filter(reaches(least)).map(asMoment) : undefined);
+  });
+  return button;
+}
+
+const reaches = (/** @type {number} */ least) => (/** @type {{score: number}} */ one) => one.score >= least;
+const asMoment = (/** @type {{start_time: number, end_time: number}} */ { start_time, end_time }) => ({
+  start: start_time,
+  end: end_time,
+});
 
 async function renewResult() {
   ({ data } = await readResults(session.sessionId));

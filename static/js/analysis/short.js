@@ -1,38 +1,44 @@
 // Why a reel is shorter than was asked for, and with what it would be longer. Pure.
 
-import { counted } from "../base/format.js";
-import { scoreWords, secondsWords } from "./words.js";
+import { clock, counted, hundredths, tenths } from "../base/format.js";
+import { reachWords } from "./words.js";
 
 /** @typedef {import("./api.js").Highlights} Highlights */
 
 const SHORT = 0.6; // of what was asked for: what is above it is told of by nobody
 const MOST_HIGHLIGHTS = 50;
-const ROUND = 100; // of minimum scores
 
 /**
- * @param {Pick<Highlights, "highlights"|"segments"|"duration">} data
+ * @param {Pick<Highlights, "highlights"|"segments"|"duration"|"below_minimum">} data
  * @param {Record<string, any>} params what was asked for
  * @returns {{text: string, params: Record<string, any>|null}|null} params: those of a longer reel, null where nothing
  *   would make it longer; null altogether for a reel that is long enough
  */
-export function whyShort({ highlights, segments, duration }, params) {
+export function whyShort({ highlights, segments, duration, below_minimum: best = [] }, params) {
+  if (!highlights.length && best.length)
+    return {
+      text: `There is no reel: no moment reaches the minimum score of ${hundredths(params.min_score)}. The best one has ${hundredths(best[0].score)}, at ${clock(best[0].start_time)}.`,
+      params: { ...params, min_score: floored(best[0].score) },
+    };
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);
   const wanted = Math.min(params.target_duration, duration);
   if (!segments.length || length >= SHORT * wanted) return null;
-  const said = `The reel has ${secondsWords(length)} of the ${secondsWords(params.target_duration)} that were asked for`;
+  const said = `The reel has ${tenths(length)} of the ${tenths(params.target_duration)} that were asked for`;
   if (highlights.length >= params.max_highlights && params.max_highlights < MOST_HIGHLIGHTS)
     return {
       text: `${said}: it has at most ${counted(params.max_highlights, "highlight")}.`,
       params: { ...params, max_highlights: Math.min(MOST_HIGHLIGHTS, 2 * params.max_highlights) },
     };
   const below = segments.filter((one) => one.score > 0 && one.score < params.min_score);
-  const reach = segments.filter((one) => one.score >= params.min_score).length;
   if (!below.length) return { text: `${said}: nothing else in the video stands out.`, params: null };
   return {
-    text: `${said}: ${reach} of ${counted(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of ${scoreWords(params.min_score)}.`,
+    text: `${said}: ${reachWords(segments, params.min_score)} ${hundredths(params.min_score)}.`,
     params: { ...params, min_score: lower(below, wanted - length) },
   };
 }
+
+/** As it is shown. @param {number} score */
+const floored = (score) => Number(hundredths(score));
 
 /**
  * @param {import("./api.js").Segment[]} below those that stay out
@@ -47,5 +53,5 @@ function lower(below, lacking) {
       sum += one.end_time - one.start_time;
       return sum >= lacking;
     });
-  return last ? Math.floor(last.score * ROUND) / ROUND : 0;
+  return last ? floored(last.score) : 0;
 }

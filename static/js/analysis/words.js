@@ -1,6 +1,6 @@
 // Analyses in words: what state one is in, how long it is kept, what was asked, what a repetition is called. Pure.
 
-import { counted, duration, plural } from "../base/format.js";
+import { clock, counted, plural, tenths } from "../base/format.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -71,12 +71,6 @@ export function keptWords({ status, expires_at }, now = Date.now()) {
   return status !== "expired" && left > 0 ? `kept ${span(left)}` : "";
 }
 
-/** @param {number} seconds @returns {string} `10 s`, `0.5 s` */
-export const secondsWords = (seconds) => `${Number(seconds.toFixed(1))} s`;
-
-/** @param {number} score 0 to 1 @returns {string} `0.94` */
-export const scoreWords = (score) => score.toFixed(2);
-
 /** What an exercise is called where nothing is known of it but that it repeats. */
 const UNNAMED = "movement";
 
@@ -104,19 +98,26 @@ export function askedWords(kind, params) {
           params.min_repetitions && `sets of ${params.min_repetitions} repetitions and more`,
         ]
       : [
-          params.target_duration && `a reel of ${secondsWords(params.target_duration)}`,
+          params.target_duration && `a reel of ${tenths(params.target_duration)}`,
           params.max_highlights && `${counted(params.max_highlights, "highlight")} at most`,
-          params.segment_length && `segments of ${secondsWords(params.segment_length)}`,
+          params.segment_length && `segments of ${tenths(params.segment_length)}`,
         ];
   const words = said.filter(Boolean).join(", ");
   return words ? `Asked: ${words}.` : "";
 }
 
-/** @param {number} from @param {number} to seconds @returns {string} `0:08–0:52` */
-export const rangeWords = (from, to) => `${duration(Math.floor(from))}–${duration(Math.round(to))}`;
+/**
+ * @param {{score: number}[]} segments
+ * @param {number} least the minimum score
+ * @returns {string} `1 of 8 segments reaches the minimum score of`, `2 of 8 segments reach …`
+ */
+export function reachWords(segments, least) {
+  const reach = segments.filter((one) => one.score >= least).length;
+  return `${reach} of ${counted(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of`;
+}
 
-/** @param {number} time seconds @returns {string} the second that is being shown: `6:18` */
-export const timeWords = (time) => duration(Math.floor(time));
+/** @param {number} from @param {number} to seconds @returns {string} `0:08–0:52` */
+export const rangeWords = (from, to) => `${clock(from)}–${clock(to)}`;
 
 /**
  * A name for a file that is saved.

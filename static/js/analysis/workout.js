@@ -2,12 +2,12 @@
 // the movement over time, and the parts that could not be counted.
 
 import { h, icon, need, setText } from "../base/dom.js";
-import { confidence, counted } from "../base/format.js";
+import { clock, confidence, counted, tenths } from "../base/format.js";
 import { SeekBar } from "../videos/seek.js";
 import { drawing, round, TimeChart } from "./chart.js";
 import { bindKeys } from "./keys.js";
 import { Screen } from "./screen.js";
-import { exerciseTitle, rangeWords, repetitionWords, secondsWords, timeWords } from "./words.js";
+import { exerciseTitle, rangeWords, repetitionWords } from "./words.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -124,11 +124,7 @@ export class WorkoutView {
       h(
         "div",
         { class: "told" },
-        h(
-          "p",
-          { dir: "auto" },
-          [tempo && `${secondsWords(tempo.seconds)} each.`, ...feedback].filter(Boolean).join(" "),
-        ),
+        h("p", { dir: "auto" }, [tempo && `${tenths(tempo.seconds)} each.`, ...feedback].filter(Boolean).join(" ")),
         h(
           "p",
           { class: "faint" },
@@ -178,7 +174,7 @@ export class WorkoutView {
       );
       if (slowOnes.length) slow.push(`${slowOnes.join(", ")} of the ${exerciseTitle(exercise.name, 2).toLowerCase()}`);
       exercise.rep_times.forEach((one, index) => {
-        const words = `${repetitionWords(exercise.name, index + 1, exercise.rep_times.length)}: ${secondsWords(one.turn - one.start)} to the turn, ${secondsWords(one.end - one.turn)} back`;
+        const words = `${repetitionWords(exercise.name, index + 1, exercise.rep_times.length)}: ${tenths(one.turn - one.start)} to the turn, ${tenths(one.end - one.turn)} back`;
         const bar = h(
           "li",
           { class: [slowOnes.includes(index + 1) && "slow", n > 0 && index === 0 && "next"].filter(Boolean).join(" ") },
@@ -242,9 +238,9 @@ export class WorkoutView {
       [
         ...exercises.map(
           (one) =>
-            `${counted(one.repetitions, exerciseTitle(one.name, 1).toLowerCase())} from ${timeWords(one.start_time)} to ${timeWords(one.end_time)}`,
+            `${counted(one.repetitions, exerciseTitle(one.name, 1).toLowerCase())} from ${clock(one.start_time)} to ${clock(one.end_time)}`,
         ),
-        ...not_counted.map((one) => `${timeWords(one.start_time)} to ${timeWords(one.end_time)} not counted`),
+        ...not_counted.map((one) => `${clock(one.start_time)} to ${clock(one.end_time)} not counted`),
       ].join("; ") || "Nothing repeats.",
     );
     return chart;
@@ -262,10 +258,9 @@ export class WorkoutView {
   /** @param {number} time @returns {string} */
   #say(time) {
     const now = this.#at(time);
-    if (now)
-      return `${timeWords(time)}, ${repetitionWords(now.exercise.name, now.number, now.exercise.rep_times.length)}`;
+    if (now) return `${clock(time)}, ${repetitionWords(now.exercise.name, now.number, now.exercise.rep_times.length)}`;
     const unknown = this.data.not_counted.some((one) => time >= one.start_time && time < one.end_time);
-    return `${timeWords(time)}${unknown ? ", not counted" : ""}`;
+    return `${clock(time)}${unknown ? ", not counted" : ""}`;
   }
 
   #follow() {

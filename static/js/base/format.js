@@ -1,7 +1,9 @@
-// Numbers as people read them: positions, offsets, sizes, confidence. Pure; knows no page.
+// Numbers as people read them: positions, offsets, sizes, confidence. Pure; knows no page. What the server writes too is
+// in vodplatform/base/formatting.py; tests/node/formats.json holds both to the same texts.
 
 const MINUS = "\u2212";
 const MILLI = 1000;
+const TINY = 1e-6; // added before rounding down, so that 100 * 0.29 counts as 29
 
 /**
  * @param {number} seconds on a clock that may begin before zero
@@ -27,6 +29,29 @@ export function duration(seconds) {
   const minutes = Math.floor(whole / 60) % 60;
   return hours ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
+
+/**
+ * @param {number} seconds a position
+ * @returns {string} the second that is shown at it, rounded down: `6:18`
+ */
+export const clock = (seconds) => duration(Math.floor(seconds + TINY));
+
+/** @param {number} seconds a length @returns {string} `2.8 s`, `10 s` */
+export const tenths = (seconds) => `${Math.floor(seconds * 10 + 0.5) / 10} s`;
+
+/**
+ * A score or a confidence, rounded down, so that a score below a minimum of 0.2 never reads `0.20`.
+ * @param {number} value 0 to 1
+ * @returns {string} `0.94`
+ */
+export const hundredths = (value) => (Math.floor(value * 100 + TINY) / 100).toFixed(2);
+
+/**
+ * Progress, rounded down, so that only complete work reads `100 %`.
+ * @param {number} value 0 to 100
+ * @returns {string}
+ */
+export const percent = (value) => `${Math.floor(value + TINY)} %`;
 
 /**
  * @param {number} seconds
@@ -123,7 +148,7 @@ export function frameNumber(n) {
  */
 export function confidence(confidence) {
   const [word, tone] = confidence >= 0.9 ? ["high", "ok"] : confidence >= 0.5 ? ["fair", "warn"] : ["low", "bad"];
-  return { number: (Math.floor(confidence * 100 + 1e-9) / 100).toFixed(2), word, tone };
+  return { number: hundredths(confidence), word, tone };
 }
 
 /**

@@ -4,6 +4,7 @@ import { cancelJob, readJob } from "./api.js";
 import { h, icon } from "./dom.js";
 import { LiveChannel } from "./live.js";
 import { explain, toast } from "./notice.js";
+import { percent } from "./format.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
 const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
@@ -96,7 +97,7 @@ export class JobProgress {
   #show({ status, progress, message }) {
     this.bar.value = progress;
     this.message.textContent = message || (status === "queued" ? "Waiting for a worker" : this.label);
-    this.percent.textContent = `${Math.round(progress)} %`;
+    this.percent.textContent = percent(progress);
   }
 
   #stop() {

@@ -1,12 +1,14 @@
 // What the page of one video says: how far what was typed has come, who sees the video. Pure; knows no page.
 
+import { counted } from "../base/format.js";
+
 /**
  * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
  * @typedef {{words: string, icon: string, tone: string}} Line
  */
 
 /** @param {number} count */
-const changes = (count) => (count === 1 ? "1 change" : `${count} changes`);
+const changes = (count) => counted(count, "change");
 
 /**
  * @param {string} state of the SyncClient

@@ -2,7 +2,7 @@
 
 import { jobs } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
-import { counted } from "../base/format.js";
+import { counted, percent } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
 import { listMerges } from "./api.js";
 
@@ -83,7 +83,7 @@ export class Merges {
     if (row?.merge.overall_status === "processing" && job.status === "processing") {
       const bar = /** @type {HTMLProgressElement} */ (need("progress", row.element));
       bar.value = Math.max(bar.value, 50 + job.progress / 2);
-      setText(need("[data-percent]", row.element), `${Math.round(bar.value)} %`);
+      setText(need("[data-percent]", row.element), percent(bar.value));
     } else if (!row || ["queued", "processing"].includes(row.merge.overall_status)) this.#soon(SETTLES);
   }
 
@@ -140,7 +140,7 @@ export class Merges {
           "div",
           { class: "row words" },
           h("span", { class: `status ${tone}`.trim() }, icon(picture, picture === "run" ? "spin" : ""), word),
-          runs && h("span", { class: "mono text-small muted", data: { percent: "" } }, `${Math.round(progress)} %`),
+          runs && h("span", { class: "mono text-small muted", data: { percent: "" } }, percent(progress)),
         ),
         overall_status === "failed" && error_message && h("p", { class: "text-small muted anywhere" }, error_message),
       ),

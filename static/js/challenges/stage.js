@@ -1,7 +1,7 @@
 // The picture with what lies over it: the story bars, the words, the buttons; and the strip of parts below.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
-import { duration } from "../base/format.js";
+import { clock, duration } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 import { keepSound, restoreSound } from "../videos/kept.js";
 import { wordsOf } from "./words.js";
@@ -111,7 +111,7 @@ export class Stage {
     const count = challenge.segments.length;
     setText(
       need("[data-where]", this.root),
-      `${index + 1} of ${count} · ${duration(isOver ? time : Math.floor(time))} / ${duration(segment.duration)}`,
+      `${index + 1} of ${count} · ${isOver ? duration(time) : clock(time)} / ${duration(segment.duration)}`,
     );
     [...this.bars.children].forEach((/** @type {any} */ bar, at) =>
       bar.firstElementChild.style.setProperty(

@@ -3,6 +3,7 @@
 
 import { cancelJob } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
+import { percent } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
 import { errorNote } from "../base/notice.js";
 import { proposalView, refusalView } from "./proposals.js";
@@ -239,7 +240,7 @@ export class AlignPanel {
     }
     bar.value = progress;
     /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
-    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = `${Math.round(progress)} %`;
+    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = percent(progress);
   }
 
   async #cancel() {

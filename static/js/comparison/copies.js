@@ -3,6 +3,7 @@
 
 import { ApiError, call } from "../base/api.js";
 import { h, need, setText } from "../base/dom.js";
+import { percent } from "../base/format.js";
 import { explain } from "../base/notice.js";
 
 const LOOK = 2_000; // milliseconds between two looks at a job
@@ -192,7 +193,7 @@ export class Copies {
           const isLive = LIVE.has(job.status);
           if (isLive) share += job.progress / 100;
           if (kind !== "proxy" || this.#unplayable.has(vod))
-            this.tell(vod, isLive ? `${MAKING} ${Math.round(job.progress)} %` : "");
+            this.tell(vod, isLive ? `${MAKING} ${percent(job.progress)}` : "");
           if (!isLive) await this.#ended(vod, job, kind);
         }
         this.#progress = Math.round((100 * share) / Math.max(1, total));

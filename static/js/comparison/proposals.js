@@ -1,7 +1,7 @@
 // How one proposal and one refusal look: offset, confidence as number, word and bar, and the frames it rests on.
 
 import { h, icon } from "../base/dom.js";
-import { confidence, duration, offset, ppm } from "../base/format.js";
+import { clock, confidence, offset, ppm } from "../base/format.js";
 import { crop } from "./readings.js";
 
 /** @typedef {{icon: string, label: string, run: () => void}} WayOut what else can be tried */
@@ -133,8 +133,8 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
                 h(
                   "figure",
                   {},
-                  crop(e.url, `${letter} at ${duration(e.time)}`),
-                  h("figcaption", {}, `${e.text || "–"} · ${duration(e.time)}`),
+                  crop(e.url, `${letter} at ${clock(e.time)}`),
+                  h("figcaption", {}, `${e.text || "–"} · ${clock(e.time)}`),
                 ),
               ),
           )
@@ -165,8 +165,8 @@ function evidencePairs(evidence, letterOf) {
       h(
         "figure",
         {},
-        ...pair.map((e) => crop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${duration(e.time)}`)),
-        h("figcaption", {}, `${duration(pair[0].time)} | ${duration(pair[1].time)}`),
+        ...pair.map((e) => crop(e.url, `${letterOf(e.vod_id)} reads ${e.text ?? "nothing"} at ${clock(e.time)}`)),
+        h("figcaption", {}, `${clock(pair[0].time)} | ${clock(pair[1].time)}`),
       ),
     ),
   );

@@ -1,7 +1,7 @@
 // What the timer box reads in each video, asked of the server while the box is drawn: crops, text, confidence.
 
 import { debounce, h, icon } from "../base/dom.js";
-import { duration } from "../base/format.js";
+import { clock, hundredths } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 
 /**
@@ -120,13 +120,13 @@ export class Readings {
       ? readings.map((r) =>
           h(
             "figure",
-            { title: `${letter} at ${duration(r.time)}` },
-            crop(r.crop_url, `${letter} at ${duration(r.time)}`),
+            { title: `${letter} at ${clock(r.time)}` },
+            crop(r.crop_url, `${letter} at ${clock(r.time)}`),
             h(
               "figcaption",
               {},
               r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""),
-              h("span", {}, r.confidence.toFixed(2)),
+              h("span", {}, hundredths(r.confidence)),
             ),
           ),
         )

@@ -3,7 +3,7 @@
 import { AlignPanel } from "./align.js";
 import { sessionApi } from "../base/api.js";
 import { debounce, need, pageData, setText } from "../base/dom.js";
-import { duration, frameRate, position } from "../base/format.js";
+import { duration, frameRate, hundredths, position } from "../base/format.js";
 import { explain, toast } from "../base/notice.js";
 import { Readings } from "./readings.js";
 import { RoiBox } from "../base/roi.js";
@@ -59,7 +59,7 @@ const readings = new Readings(need("[data-readings]"), {
       .sort((a, b) => Math.abs(a.time - current().time) - Math.abs(b.time - current().time))[0];
     box.say(
       nearest && Math.abs(nearest.time - current().time) < 0.5
-        ? `${nearest.text} · ${nearest.confidence.toFixed(2)}`
+        ? `${nearest.text} · ${hundredths(nearest.confidence)}`
         : "",
     );
     mark("box", all.some((r) => r.value !== null) ? "done" : "now");

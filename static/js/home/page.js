@@ -2,6 +2,7 @@
 
 import { fragment, jobs } from "../base/api.js";
 import { need, setText } from "../base/dom.js";
+import { percent } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
 import { tellTimes } from "../base/times.js";
 
@@ -44,7 +45,7 @@ function show(job) {
   }
   if (!row) return;
   /** @type {HTMLProgressElement} */ (need("progress", row)).value = job.progress;
-  setText(need("[data-percent]", row), `${Math.round(job.progress)} %`);
+  setText(need("[data-percent]", row), percent(job.progress));
   if (job.message) setText(need("[data-message]", row), job.message);
 }
 

@@ -4,6 +4,7 @@
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
 import { h, icon, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
 import { explain } from "../base/notice.js";
 import { changeVideo, parseTags } from "../videos/api.js";
 
@@ -49,7 +50,7 @@ export function tagSeveral(videos, onChanged, onDone) {
       h(
         "form",
         { class: "pad col", novalidate: true, onsubmit: submit },
-        h("h2", { id: "several-heading" }, `Tags of ${videos.length} videos`),
+        h("h2", { id: "several-heading" }, `Tags of ${counted(videos.length, "video")}`),
         namesOf(videos),
         h(
           "div",

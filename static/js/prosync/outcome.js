@@ -1,6 +1,6 @@
 // How far a run and its segments are, and what was done to a segment, in words. Pure.
 
-import { moment } from "../base/format.js";
+import { counted, moment } from "../base/format.js";
 
 /** Of a run: sign, tone, word. */
 export const STATES = {
@@ -50,7 +50,7 @@ export function toldOfAll(outcome) {
     Math.max(...found.map((/** @type {any} */ one) => one.end)),
   ];
   const text = found.length
-    ? `Text removed from ${found.length} place${found.length === 1 ? "" : "s"}, between ${moment(first)} and ${moment(last)}.`
+    ? `Text removed from ${counted(found.length, "place")}, between ${moment(first)} and ${moment(last)}.`
     : "";
   return [text, mouthsOf(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
     .filter(Boolean)

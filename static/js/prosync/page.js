@@ -5,7 +5,7 @@ import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
 import { key, offerKeys } from "../base/keys.js";
 import { LiveChannel } from "../base/live.js";
 import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
-import { moment, when } from "../base/format.js";
+import { counted, moment, percent, when } from "../base/format.js";
 import { bytes } from "../videos/api.js";
 import { fileAt, fileOf } from "../videos/originals.js";
 import { newKey, otherRuns, readJob, send } from "./api.js";
@@ -650,7 +650,7 @@ class Page {
     setText(
       need("[data-meter-words]"),
       this.job
-        ? `${cells.length} segment${cells.length === 1 ? "" : "s"}`
+        ? counted(cells.length, "segment")
         : `${cells.length} of ${facts.max_segments} segments on ${facts.plan}`,
     );
   }
@@ -680,10 +680,7 @@ class Page {
             ? ""
             : job.message);
       setText(need("[data-state-words]"), words || word);
-      setText(
-        need("[data-percent]"),
-        isWorking && job?.status !== "queued" ? `${Math.floor(job?.progress ?? 0)} %` : "",
-      );
+      setText(need("[data-percent]"), isWorking && job?.status !== "queued" ? percent(job?.progress ?? 0) : "");
       need("[data-progress]").value = job ? job.progress : 0;
     }
     need("[data-progress]").hidden = !isWorking;
@@ -691,7 +688,7 @@ class Page {
     process.hidden = this.isLocked;
     process.setAttribute("aria-disabled", String(Boolean(why)));
     process.title = why;
-    setText(need("span", process), count ? `Process ${count} segment${count === 1 ? "" : "s"}` : "Process");
+    setText(need("span", process), count ? `Process ${counted(count, "segment")}` : "Process");
     need("[data-cancel]").hidden = !isWorking;
     need("[data-again]").hidden = !job || !["failed", "cancelled"].includes(job.status);
     need("[data-delete]").hidden = !job || isWorking || job.status === "expired";

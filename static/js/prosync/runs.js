@@ -1,7 +1,7 @@
 // What was processed before: the newest runs, each to be opened again.
 
 import { h, icon, need } from "../base/dom.js";
-import { when } from "../base/format.js";
+import { counted, when } from "../base/format.js";
 import { errorNote } from "../base/notice.js";
 import { listJobs } from "./api.js";
 import { STATES } from "./outcome.js";
@@ -66,7 +66,7 @@ export class Runs {
         },
         job.name,
       ),
-      h("span", { class: "text-small faint" }, `${count} segment${count === 1 ? "" : "s"}`),
+      h("span", { class: "text-small faint" }, counted(count, "segment")),
       h("time", { class: "text-small faint mono", datetime: job.created_at }, when(new Date(job.created_at))),
       h("span", { class: `status ${tone}` }, icon(sign), word),
     );

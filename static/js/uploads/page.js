@@ -3,6 +3,7 @@
 
 import { jobs, me } from "../base/api.js";
 import { icon, need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
 import { explain, toast } from "../base/notice.js";
 import { bytes, INGEST, isOfPages, liveUploads, parseTags, readVideo, round } from "../videos/api.js";
@@ -270,7 +271,7 @@ function drawSummary() {
   panel.hidden = transfers.length === 0;
   const count = (/** @type {(one: Transfer) => boolean} */ fits) => transfers.filter(fits).length;
   const ready = transfers.filter((one) => one.state === "ready");
-  setText(need("[data-count]"), transfers.length === 1 ? "1 file" : `${transfers.length} files`);
+  setText(need("[data-count]"), counted(transfers.length, "file"));
   const needing = count((one) => NEEDS_YOU.has(one.state));
   const words = [
     `${ready.length} ready`,

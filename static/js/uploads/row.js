@@ -2,7 +2,7 @@
 // changes; while bytes go only the bar and the words move.
 
 import { h, icon, need, setText } from "../base/dom.js";
-import { duration, when } from "../base/format.js";
+import { duration, percent, when } from "../base/format.js";
 import { bytes, bytesOf, picture } from "../videos/api.js";
 import { leftWords } from "./speed.js";
 import { drawThumbnail } from "./thumbnail.js";
@@ -89,26 +89,26 @@ export class Row {
       need("[data-size]", element),
       WITH_BAR.has(state) && (sent > 0 || state === "sending") ? bytesOf(Math.min(sent, size), size) : bytes(size),
     );
-    const percent = size ? Math.floor((Math.min(sent, size) / size) * 100) : 0;
+    const share = size ? Math.floor((Math.min(sent, size) / size) * 100) : 0;
     const bar = /** @type {HTMLProgressElement|null} */ (element.querySelector("progress"));
     if (bar) {
-      bar.value = percent;
-      bar.setAttribute("aria-label", `${transfer.name}, ${percent} percent`);
+      bar.value = share;
+      bar.setAttribute("aria-label", `${transfer.name}, ${share} percent`);
     }
     const words = element.querySelector("[data-words]");
-    if (words) setText(words, this.#words(percent));
+    if (words) setText(words, this.#words(share));
   }
 
-  /** @param {number} percent @returns {string} */
-  #words(percent) {
+  /** @param {number} share percent that has arrived @returns {string} */
+  #words(share) {
     const { state, speed, size, sent, expires, lack, retryAt, work, video } = this.transfer;
     const until = expires ? when(expires) : "";
     if (state === "sending")
-      return [`${percent} %`, speed > 0 && leftWords((size - sent) / speed)].filter(Boolean).join(" · ");
+      return [percent(share), speed > 0 && leftWords((size - sent) / speed)].filter(Boolean).join(" · ");
     if (state === "waiting") return sent > 0 ? "Goes on in a moment" : "Two or three go at once";
     if (state === "paused") return until ? `Resume before ${until}` : "";
     if (state === "unfinished") return until ? `What arrived is kept until ${until}` : "What arrived is kept";
-    if (state === "elsewhere") return `${percent} %`;
+    if (state === "elsewhere") return percent(share);
     if (state === "offline") {
       const kept = sent > 0 ? "What arrived is kept. " : "";
       if (lack === "session") return `${kept}Goes on when you have signed in`;
@@ -118,11 +118,11 @@ export class Row {
     }
     if (state === "processing")
       return work && work.progress > 0
-        ? `${work.message || "Being looked at"}, ${Math.round(work.progress)} %`
+        ? `${work.message || "Being looked at"}, ${percent(work.progress)}`
         : "Waiting to be looked at";
     if (state === "ready")
       return work
-        ? `Preview pictures are being made, ${Math.round(work.progress)} %`
+        ? `Preview pictures are being made, ${percent(work.progress)}`
         : [video && picture(video), video && duration(video.duration_exact)].filter(Boolean).join(", ");
     return "";
   }

@@ -1,7 +1,7 @@
 // All of the video at a glance: ten pictures, and the outline of its sound. Pressed, both lead to their time.
 
 import { h, need, setText } from "../base/dom.js";
-import { duration } from "../base/format.js";
+import { clock } from "../base/format.js";
 
 const PICTURES = 10;
 const SVG = "http://www.w3.org/2000/svg";
@@ -26,7 +26,7 @@ export function pictures(strip, sprite, player) {
       "a",
       {
         href: `#t=${Math.floor(start)}`,
-        "aria-label": duration(Math.floor(start)),
+        "aria-label": clock(start),
         onclick: (/** @type {Event} */ event) => {
           event.preventDefault();
           player.seek(starts[n]);
@@ -114,5 +114,5 @@ function sentence({ data, bits }, whole) {
   }
   const height = (data[loudest * 2 + 1] - data[loudest * 2]) / 2 ** bits;
   if (height < 0.01) return "Sound over the whole video: next to silent.";
-  return `Sound over the whole video: loudest at ${duration(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
+  return `Sound over the whole video: loudest at ${clock(((loudest + 0.5) / (data.length / 2)) * whole)}.`;
 }

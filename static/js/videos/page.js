@@ -6,7 +6,7 @@ import { marks, views } from "../catalogue/matching.js";
 import { copy } from "../base/clipboard.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
 import { placeOf } from "../base/focus.js";
-import { duration, frameRate, position } from "../base/format.js";
+import { clock, frameRate, percent, position } from "../base/format.js";
 import { deleteDialog, restoreAll } from "../library/deleting.js";
 import { editDialog } from "../library/dialogs.js";
 import { selectable } from "../library/card.js";
@@ -169,7 +169,7 @@ function goOn() {
   const at = place.of(video?.duration_exact ?? 0);
   if (!player || at === null) return;
   player.seek(at);
-  toast(`Continuing at ${duration(Math.floor(at))}, where you left off. Press Home to go to the start.`);
+  toast(`Continuing at ${clock(at)}, where you left off. Press Home to go to the start.`);
 }
 
 function frame() {
@@ -380,7 +380,7 @@ function drawWork() {
       work
         ? work.status === "queued"
           ? "Waiting for its turn."
-          : `${work.message || "Being looked at"}, ${Math.round(work.progress)} %`
+          : `${work.message || "Being looked at"}, ${percent(work.progress)}`
         : "Waiting to be looked at.",
     );
   const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
@@ -394,7 +394,7 @@ function drawWork() {
             "run",
             "run",
             video?.status === "ready"
-              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${Math.round(work.progress)} %`
+              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${percent(work.progress)}`
               : "Processing",
           ]
         : video?.status === "ready"
@@ -583,7 +583,7 @@ need("[data-more]").addEventListener("click", () => {
   toggleMenu(need("[data-more]"), `More for ${one.title}`, [
     ...(may_change ? [{ label: "Rename, describe, tag", icon: "pencil", run: () => edit() }] : []),
     {
-      label: isReady ? `Copy the link to ${duration(Math.floor(player?.time ?? 0))}` : "Copy the link",
+      label: isReady ? `Copy the link to ${clock(player?.time ?? 0)}` : "Copy the link",
       icon: "copy",
       run: copyLink,
     },
@@ -633,7 +633,7 @@ function editTracks(one) {
 async function copyLink() {
   const at = Number((player?.time ?? 0).toFixed(3));
   const address = `${location.origin}${location.pathname}${at > 0 ? `#t=${at}` : ""}`;
-  if (await copy(address)) toast(at > 0 ? `The link to ${duration(Math.floor(at))} is copied.` : "The link is copied.");
+  if (await copy(address)) toast(at > 0 ? `The link to ${clock(at)} is copied.` : "The link is copied.");
   else toast(`This browser does not let the page copy. The link is ${address}`, "warn");
 }
 

@@ -2,7 +2,7 @@
 // or reached by keys.
 
 import { h, need, setText } from "../base/dom.js";
-import { duration } from "../base/format.js";
+import { clock } from "../base/format.js";
 
 const STEP = 5; // seconds
 const SMALL_STEP = 1; // with Shift
@@ -67,7 +67,7 @@ export class SeekBar {
     const time = at * this.player.duration;
     this.element.style.setProperty("--hover", at.toFixed(5));
     const chapter = this.#chapters.findLast(({ start }) => start <= time);
-    const words = [duration(Math.floor(time)), chapter?.text].filter(Boolean);
+    const words = [clock(time), chapter?.text].filter(Boolean);
     setText(need("[data-preview-time]", this.preview), words.join(" · "));
     this.canvas.hidden = this.sprite === null;
     this.sprite?.draw(this.canvas, time);

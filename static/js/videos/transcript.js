@@ -2,7 +2,7 @@
 // chapters on the bar and as a list.
 
 import { h, need, setText } from "../base/dom.js";
-import { counted, duration } from "../base/format.js";
+import { clock, counted } from "../base/format.js";
 import { toggleMenu } from "../base/menu.js";
 import { labelButton } from "../base/keys.js";
 import { keepCaptions, keptCaptions } from "./kept.js";
@@ -164,7 +164,7 @@ export class Transcript {
       h(
         "button",
         { type: "button", onclick: () => this.player.seek(start) },
-        h("span", { class: "time" }, duration(Math.floor(start))),
+        h("span", { class: "time" }, clock(start)),
         h("span", { class: "text", dir: "auto" }, speaker && h("b", {}, `${speaker}: `), text),
       ),
     );

@@ -23,9 +23,9 @@ from jobs_app.upkeep import unclaimable_jobs
 from media_app.delivery import cdn
 from media_app.store.files import StoreUnavailable, is_local, presigned
 from media_app.uploads import scan
-from media_app.uploads.room import format_bytes
 from media_app.videos import upkeep
 from vodplatform.base.files import disk, installation
+from vodplatform.base.formatting import size
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import protect_again, unprotected_tables
@@ -123,7 +123,7 @@ class Command(BaseCommand):
         for rendition in found_renditions:
             self.stdout.write(f"back     {rendition.video.title}: {rendition}")
         for file in removed.files:
-            self.stdout.write(f"removed  {file.key}, {format_bytes(file.size)}")
+            self.stdout.write(f"removed  {file.key}, {size(file.size)}")
         for item in removed.unfinished:
             self.stdout.write(f"removed  unfinished upload of {item.key}")
 
@@ -195,7 +195,7 @@ def room() -> str | None:
     if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
         return None
     return (
-        f"{format_bytes(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
+        f"{size(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
         "VOD_DISK_RESERVE_MB: "
         "uploads are refused and jobs wait; delete something."
     )
@@ -382,7 +382,7 @@ def leftovers() -> str | None:
         return None
     names = [file.key for file in found.files] + [item.key for item in found.unfinished]
     return (
-        f"{len(names)} files ({format_bytes(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
+        f"{len(names)} files ({size(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
         f"deletes those that did not {settings.UNREFERENCED_HOURS:g} hours ago either, now {old.count}."
     )
 

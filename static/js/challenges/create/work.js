@@ -2,7 +2,7 @@
 // went wrong, beside what can be done about it.
 
 import { h, icon, need, setText } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
+import { counted, duration } from "../../base/format.js";
 import { ACCEPT } from "../../uploads/choosing.js";
 import { leftWords } from "../../uploads/speed.js";
 import { drawThumbnail } from "../../uploads/thumbnail.js";
@@ -130,8 +130,8 @@ export class Work {
     const { phase, sender, trouble } = this.#stand;
     const count = this.#lines.length;
     const heading = {
-      beginning: `Sending ${count} clips`,
-      sending: `Sending ${count} clips`,
+      beginning: `Sending ${counted(count, "clip")}`,
+      sending: `Sending ${counted(count, "clip")}`,
       merging: "Putting the clips together",
       failed: trouble?.title ?? "",
     }[phase];

@@ -3,7 +3,7 @@
 
 import { h, icon } from "../../base/dom.js";
 import { sends } from "../../base/drafts.js";
-import { instant, parseOffset, position, relative } from "../../base/format.js";
+import { hundredths, instant, parseOffset, position, relative } from "../../base/format.js";
 import { kindOf, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
 import { marked } from "./mentions.js";
@@ -471,7 +471,7 @@ export function whoAndWhen(event, time = relative) {
     sound_peaks: "found in the sound",
   };
   const origin = found[/** @type {keyof found} */ (event.origin)];
-  if (origin) return event.confidence === null ? origin : `${origin}, ${event.confidence.toFixed(2)}`;
+  if (origin) return event.confidence === null ? origin : `${origin}, ${hundredths(event.confidence)}`;
   const by = event.origin === "import" ? `imported by ${event.created_by_name}` : event.created_by_name;
   return `${by}, ${time(instant(event.created_at))}`;
 }

@@ -2,7 +2,7 @@
 // that are in view: a comparison may have ten thousand.
 
 import { h } from "../../base/dom.js";
-import { duration } from "../../base/format.js";
+import { duration, hundredths, tenths } from "../../base/format.js";
 import { lastBegun } from "./filters.js";
 import { NOTE, lookOf } from "./kinds.js";
 import { colors, glyph, looks } from "./lanes.js";
@@ -145,7 +145,7 @@ export class EventList {
           vars: colors(event),
           onclick: () => this.open(one),
         },
-        h("span", { class: "mono" }, tenths(at)),
+        h("span", { class: "mono" }, clockOf(at)),
         glyph(event),
         h("span", { class: "truncate", dir: "auto" }, titleOf(one)),
         h(
@@ -179,7 +179,7 @@ export class EventList {
 }
 
 /** @param {number} T seconds @returns {string} `14:31.4` */
-function tenths(T) {
+function clockOf(T) {
   const whole = Math.floor(Math.abs(T) * 10 + 1e-6) / 10;
   const sign = T < 0 && whole ? "\u2212" : ""; // before the clock begins
   return `${sign}${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
@@ -188,12 +188,12 @@ function tenths(T) {
 /** @param {Shown} one @returns {string} */
 function titleOf({ event, at, until }) {
   const name = event.label || event.body.split("\n")[0] || lookOf(event.kind).name;
-  return until === null || event.label || event.body ? name : `${name}, ${(until - at).toFixed(1)} s`;
+  return until === null || event.label || event.body ? name : `${name}, ${tenths(until - at)}`;
 }
 
 /** @param {Shown} one @returns {string} what is to be said of it in a word */
 function stateOf({ event }) {
-  if (event.confidence !== null) return event.confidence.toFixed(2);
+  if (event.confidence !== null) return hundredths(event.confidence);
   if (event.origin !== "manual" && event.origin !== "import") return "found";
   if (event.resolved) return "done";
   if (event.replies.length) return `${event.replies.length} ${event.replies.length === 1 ? "reply" : "replies"}`;

@@ -1,0 +1,71 @@
+"""Numbers as people read them. static/js/base/format.js writes the same; tests/node/formats.json holds both to it."""
+
+from __future__ import annotations
+
+from math import floor
+
+TINY = 1e-6  # added before rounding down, so that 100 * 0.29 counts as 29
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def clock(seconds: float) -> str:
+    """Return a position, rounded down to the second that is shown at it: ``6:20``, ``1:02:05``."""
+    return _clock(floor(seconds + TINY))
+
+
+def duration(seconds: float) -> str:
+    """Return a length, rounded to the nearest second: ``6:20``, ``1:02:05``."""
+    whole = _nearest(abs(seconds))
+    return _clock(-whole if seconds < 0 else whole)
+
+
+def tenths(seconds: float) -> str:
+    """Return a length in seconds: ``2.8 s``, ``10 s``."""
+    return f"{_plain(_nearest(seconds * 10) / 10)} s"
+
+
+def hundredths(value: float) -> str:
+    """Return a score or a confidence, rounded down, so that a score below a minimum of 0.2 never reads ``0.20``."""
+    return f"{floor(value * 100 + TINY) / 100:.2f}"
+
+
+def percent(value: float) -> str:
+    """Return progress from 0 to 100, rounded down, so that only complete work reads ``100 %``."""
+    return f"{floor(value + TINY)} %"
+
+
+def size(count: float) -> str:
+    """Return a measured number of bytes: ``412 MiB``, ``5.0 GiB``."""
+    unit = 0
+    while count >= 1023.5 and unit < len(UNITS) - 1:
+        count /= 1024
+        unit += 1
+    value = str(_nearest(count)) if unit == 0 or count >= 99.95 else f"{_nearest(count * 10) / 10:.1f}"
+    return f"{value} {UNITS[unit]}"
+
+
+def limit_size(count: float) -> str:
+    """Return a number of bytes that somebody has set: ``5 GiB``."""
+    return size(count).replace(".0 ", " ")
+
+
+def counted(count: int, one: str) -> str:
+    """Return ``1 video``, ``3 videos``, ``2 matches``."""
+    ending = "es" if one.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{count} {one}{'' if count == 1 else ending}"
+
+
+def _nearest(value: float) -> int:
+    """Round halves up, as JavaScript does; Python's ``round`` takes 0.5 to 0."""
+    return floor(value + 0.5)
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if value == int(value) else str(value)
+
+
+def _clock(whole: int) -> str:
+    minutes, rest = divmod(abs(whole), 60)
+    hours, minutes = divmod(minutes, 60)
+    sign = "\u2212" if whole < 0 else ""
+    return f"{sign}{hours}:{minutes:02}:{rest:02}" if hours else f"{sign}{minutes}:{rest:02}"
