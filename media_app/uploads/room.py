@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db.models import Sum
 from django.db.models.functions import Now
+from django.utils.module_loading import import_string
 
 from jobs_app import scratch
 from media_app.store import files as store
@@ -46,11 +47,12 @@ def left(user: User) -> int:
 
 
 def storage_bytes(user_id: uuid.UUID) -> int:
-    """What a user's finished files take, and what is reserved for those on their way."""
+    """What a user's finished files take, what is reserved for those on their way, and rows that count like files."""
     uncounted = [kind.name for kind in registry().values() if not kind.counts]
     rows = Upload.objects.filter(owner=user_id).exclude(purpose__in=uncounted)
     reserved = rows.reserved().aggregate(total=Sum("size", default=0))["total"]
-    return int(reserved) + finished_bytes(user_id)
+    rows_bytes = sum(import_string(path)(user_id) for path in settings.STORAGE_COUNTERS)
+    return int(reserved) + finished_bytes(user_id) + int(rows_bytes)
 
 
 def finished_bytes(user_id: uuid.UUID) -> int:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import html
 import io
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Length
 from webvtt import Caption, WebVTT
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
@@ -20,6 +23,7 @@ MAX_CHARACTERS = 500_000
 MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
 MAX_TRACKS = 10
+MAX_TOTAL = 2_000_000  # characters of all tracks of a video, as WebVTT
 FOLDED_AT_ONCE = 10_000
 # The first line of WebVTT; what begins otherwise is taken for SubRip.
 HEADER = "WEBVTT"
@@ -34,7 +38,7 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
     content: WebVTT or SubRip. Raises ``invalid``, with what is wrong of ``content``, or that there are too many.
     """
     cues = parse_cues(content, kind)
-    values = {
+    values: dict[str, Any] = {
         "label": label,
         "content": WebVTT(captions=cues).content,
         "cue_count": len(cues),
@@ -47,6 +51,9 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
         others = video.text_tracks.exclude(kind=kind, language=language)
         if others.count() >= MAX_TRACKS:
             raise DomainError("invalid", errors={"language": [f"A video has at most {MAX_TRACKS} text tracks."]})
+        kept = others.aggregate(total=Sum(Length("content"), default=0))["total"]
+        if kept + len(values["content"]) > MAX_TOTAL:
+            raise _invalid(f"The text tracks of a video have at most {MAX_TOTAL} characters together.")
         return video.text_tracks.update_or_create(kind=kind, language=language, defaults=values)
 
 

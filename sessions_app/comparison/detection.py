@@ -14,6 +14,7 @@ from media_app.videos import budget
 from media_app.videos.models import Video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.params import PARAMS
+from sessions_app.comparison.event_serializers import size_of
 from sessions_app.comparison.events import MAX_EVENTS, edit_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionEvent
 from sessions_app.comparison.services import access_to, lock
@@ -133,7 +134,7 @@ def _fits(mark: Mapping[str, Any], vod: ComparisonVod, kept: Sequence[float]) ->
 
 def _event(session: ComparisonSession, vod: ComparisonVod, origin: str, mark: Mapping[str, Any]) -> SessionEvent:
     end = min(mark["end"], vod.video.duration) if mark.get("end") is not None else None
-    return SessionEvent(
+    row = SessionEvent(
         session=session,
         vod=vod,
         time=mark["time"],
@@ -144,3 +145,6 @@ def _event(session: ComparisonSession, vod: ComparisonVod, origin: str, mark: Ma
         confidence=mark["confidence"],
         created_by_name="",
     )
+    row.thread = []
+    row.size = size_of(row)
+    return row

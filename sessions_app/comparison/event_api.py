@@ -11,25 +11,37 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
 from rest_framework.parsers import MultiPartParser
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
-from sessions_app.comparison import detection, event_files, events
+from sessions_app.comparison import detection, event_files, event_pages, events
 from sessions_app.comparison import event_serializers as s
 from sessions_app.comparison.api import TAG, ComparisonViewSet
 from sessions_app.comparison.mentions import forget_mentions, unseen_events
-from sessions_app.comparison.models import ComparisonSession, EventOrigin, SessionEvent
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, LinkVisitor, SessionEvent
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from vodplatform.base.api import idempotency
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
 
+Write = Callable[[ComparisonSession, Sequence[ComparisonVod], Iterable[s.ShownEvent]], str]
 PEEK_BYTES = 1024  # of an imported file: enough to tell JSON from CSV
 
 
+class EventReadsViewSet(ComparisonViewSet):
+    """Calls that can answer all events of a comparison: visitors without an account make fewer of them."""
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        if isinstance(self.viewer, LinkVisitor) and self.request.method in SAFE_METHODS:
+            self.throttle_scope = "visitor_events"
+        return super().get_throttles()
+
+
 @extend_schema(tags=[TAG])
-class EventViewSet(ComparisonViewSet):
+class EventViewSet(EventReadsViewSet):
     """Moments and spans that were marked in a comparison, and what was said to them."""
 
     def answer_event(self, row: SessionEvent, status: int = 200) -> Response:
@@ -51,10 +63,12 @@ class EventViewSet(ComparisonViewSet):
         """Events, sorted by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
         session = self.get_object()
-        page = events.read_events(session, query)
+        page = event_pages.read_events(session, query)
         shown = [s.EventSerializer.show(one) for one in page.events]
         unseen = [str(key) for key in unseen_events(session, self.viewer)]
-        return Response({"ok": True, "events": shown, "total": page.total, "unseen": unseen})
+        return Response(
+            {"ok": True, "events": shown, "total": page.total, "next_cursor": page.next_cursor, "unseen": unseen}
+        )
 
     @idempotent
     @extend_schema(
@@ -185,7 +199,7 @@ class EventViewSet(ComparisonViewSet):
 
 
 @extend_schema(tags=[TAG])
-class EventFileViewSet(ComparisonViewSet):
+class EventFileViewSet(EventReadsViewSet):
     """The same events as files; what is written can be read by ``import``."""
 
     @extend_schema(
@@ -196,7 +210,7 @@ class EventFileViewSet(ComparisonViewSet):
     @action(detail=True, url_path="events.csv", content_negotiation_class=AsTable)
     def as_csv(self, request: Request, session_id: str) -> HttpResponse:
         """A table: VOD, time, end, kind and label."""
-        return self.file("csv", "text/csv; charset=utf-8", event_files.to_csv)
+        return self.file("csv", "text/csv; charset=utf-8", lambda session, vods, shown: event_files.to_csv(shown))
 
     @extend_schema(
         operation_id="events_json", summary="Download events as JSON", responses={200: s.NewEventSerializer(many=True)}
@@ -204,7 +218,7 @@ class EventFileViewSet(ComparisonViewSet):
     @action(detail=True, url_path="events.json", content_negotiation_class=AsTable)
     def as_json(self, request: Request, session_id: str) -> HttpResponse:
         """The events with all their fields, without replies."""
-        return self.file("json", "application/json", event_files.to_json)
+        return self.file("json", "application/json", lambda session, vods, shown: event_files.to_json(shown))
 
     @extend_schema(
         operation_id="timeline_otio",
@@ -216,15 +230,16 @@ class EventFileViewSet(ComparisonViewSet):
         """An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers."""
         from sessions_app.comparison.otio_files import to_otio
 
-        session = self.get_object()
-        vods = list(session.vods.select_related("video"))
-        return self.file("otio", "application/json", lambda shown: to_otio(session, vods, shown), "timeline")
+        return self.file("otio", "application/json", to_otio, "timeline")
 
-    def file(
-        self, ending: str, content_type: str, write: Callable[[Iterable[s.ShownEvent]], str], name: str = "events"
-    ) -> HttpResponse:
+    def file(self, ending: str, content_type: str, write: Write, name: str = "events") -> HttpResponse:
         """All events, each by itself, as a file to keep."""
         session = self.get_object()
-        answer = HttpResponse(write(events.read_events(session, {"joined": False}).events), content_type=content_type)
+        vods = event_pages.vods_of(session)
+        made_of = (ending, session.name, event_pages.state_of(session, vods))
+        content = event_files.cache.file(
+            made_of, lambda: write(session, list(vods.values()), event_pages.iterate_events(session, vods))
+        )
+        answer = HttpResponse(content, content_type=content_type)
         answer["Content-Disposition"] = f'attachment; filename="{name}-{session.pk}.{ending}"'
         return answer

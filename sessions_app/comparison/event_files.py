@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from typing import IO, Any
 
@@ -18,10 +20,37 @@ from vodplatform.base.errors import MAX_ERRORS, DomainError
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
+MAX_KEPT_BYTES = 32 * 1024 * 1024  # of written files, in this process
 MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # of a CSV file, also empty lines; characters
 
 Data = dict[str, Any]
+
+
+class FileCache:
+    """The files written last in this process, together at most 32 MiB, by what they were made of."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[Any, bytes] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def file(self, key: Any, write: Callable[[], str]) -> bytes:
+        """Return the file that was made of the same, or the one that ``write`` makes."""
+        with self._lock:
+            if key in self._files:
+                self._files.move_to_end(key)
+                return self._files[key]
+        made = write().encode()
+        with self._lock:
+            self._size += len(made) - len(self._files.pop(key, b""))
+            self._files[key] = made
+            while self._size > MAX_KEPT_BYTES:
+                self._size -= len(self._files.popitem(last=False)[1])
+        return made
+
+
+cache = FileCache()
 
 
 def to_csv(events: Iterable[ShownEvent]) -> str:
@@ -34,7 +63,7 @@ def to_csv(events: Iterable[ShownEvent]) -> str:
 
 def to_json(events: Iterable[ShownEvent]) -> str:
     """A list that :func:`from_json` takes."""
-    return json.dumps([_plain(shown) for shown in events], indent=1)
+    return "[\n" + ",\n".join(json.dumps(_plain(shown)) for shown in events) + "\n]\n"
 
 
 def _plain(shown: ShownEvent) -> Data:

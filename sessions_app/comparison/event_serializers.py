@@ -31,6 +31,7 @@ from vodplatform.base.errors import DomainError
 MAX_DRAWING_BYTES = 64 * 1024
 MAX_STROKE_TEXT = 500  # letters of one text stroke
 MAX_BODY = 10_000
+EVENT_BYTES, REPLY_BYTES = 700, 250  # of an answer beside its texts
 AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -140,13 +141,16 @@ class ReplyBodySerializer(serializers.Serializer[Data]):
 
 
 class EventQuerySerializer(serializers.Serializer[Data]):
-    """All events where no limit is given. from, to: on the shared clock."""
+    """All events where no limit is given, at most 4 MiB of them. from, to: on the shared clock."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     kind = serializers.CharField(required=False, max_length=40)
     origin = serializers.ChoiceField(required=False, choices=EventOrigin.choices)
     limit = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
     offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    cursor = serializers.CharField(
+        required=False, max_length=80, help_text="The `next_cursor` of the page before; `offset` counts from there."
+    )
     joined = serializers.BooleanField(
         default=True, help_text="Whether what several VODs show at one moment is answered as one event."
     )
@@ -254,6 +258,9 @@ class EventListSerializer(serializers.Serializer[Data]):
     ok = serializers.BooleanField()
     events = EventSerializer(many=True)
     total = serializers.IntegerField()
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="Where to go on, as `cursor`; null at the end of the list."
+    )
     unseen = serializers.ListField(
         child=serializers.UUIDField(), help_text="Events that name the caller with `@`, who has not looked since."
     )
@@ -280,6 +287,14 @@ class ImportedSerializer(serializers.Serializer[Data]):
     created = serializers.IntegerField()
 
 
+def size_of(row: SessionEvent) -> int:
+    """Return the bytes of an event's answer, with its thread, rounded up."""
+    texts = [row.kind, row.label, row.body, row.drawing, row.created_by_name, *[row.vod.vod_id if row.vod else ""] * 2]
+    texts += [text for said in row.thread for text in (said.body, said.created_by_name)]
+    written = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    return EVENT_BYTES + REPLY_BYTES * len(row.thread) + len(written.encode())
+
+
 def global_time_of(row: SessionEvent) -> float:
     """Where an event stands on the shared clock, in seconds."""
     return row.vod.placement.global_time(row.time) if row.vod else row.time
@@ -290,12 +305,13 @@ def joined_events(
 ) -> list[Joined]:
     """The keys of events by time, with what several VODs show as one. vods: those of the session, by primary key."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
-    columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "is_written")
+    columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
     frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}
     marks = []
-    for number, (key, vod_key, time, kind, is_written) in enumerate(columns):
+    placements = {key: vod.placement for key, vod in vods.items()}
+    for number, (key, vod_key, time, kind, size, is_written) in enumerate(columns):
         vod = vods.get(vod_key)
-        at = vod.placement.global_time(time) if vod else time
+        at = placements[vod_key].global_time(time) if vod else time
         is_alone = is_written or not is_joined
-        marks.append(Mark(key, number, kind, vod.vod_id if vod else None, at, frames.get(vod_key, 0.0), is_alone))
+        marks.append(Mark(key, number, kind, vod.vod_id if vod else None, at, frames.get(vod_key, 0.0), is_alone, size))
     return join(marks)

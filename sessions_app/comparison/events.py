@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Prefetch, Sum
+from django.db.models import Count, Sum
 from django.db.models.functions import Length
 
-from sessions_app.comparison.event_serializers import EventSerializer, ShownEvent, joined_events
+from media_app.uploads import room
+from sessions_app.comparison.event_pages import WITH_THREAD
+from sessions_app.comparison.event_serializers import EventSerializer, ShownEvent, size_of
 from sessions_app.comparison.mentions import drop_mentions, keep_mentions
 from sessions_app.comparison.models import (
     Access,
@@ -31,7 +34,6 @@ from sessions_app.comparison.timeline import MAX_TIMESTAMP, ROUNDING, start_of
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
-from vodplatform.base.records.columns import column_values
 from vodplatform.base.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the kind that who may not edit makes
@@ -39,9 +41,9 @@ MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
 MAX_THREAD = 200_000  # letters of the replies to one event
 MAX_OF_GUEST = 1_000  # events of one who may not edit
 MAX_TOLD = 100  # events of one message; of more the message says that there are some
-WITH_THREAD: Any = Prefetch(
-    "replies", to_attr="thread"
-)  # as plain lists: a query set for each row takes as long as the rest
+MAX_TOLD_BYTES = 1024 * 1024  # the same
+COPIED_AT_ONCE = 100  # events
+ROOM_STEP = 256 * 1024  # bytes: the owner's storage is asked each time so many more have come
 
 
 @dataclass
@@ -84,13 +86,39 @@ def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange
         row.revision += 1
         row.events_revision = row.revision
         row.updated_at = row.now()
-        row.save(update_fields=["revision", "events_revision", "updated_at"])
+        _count_bytes(change)
+        row.save(update_fields=["revision", "events_revision", "events_bytes", "updated_at"])
         publish_on_commit(group_name(row.pk), _message(change, by))
+
+
+def _count_bytes(change: EventsChange) -> None:
+    """Keep how large the changed events and all of the session's are. Raises ``too_many_events``, ``storage_full``."""
+    session, resized = change.session, []
+    for row in change.changed:
+        if (size := size_of(row)) != row.size:
+            row.size = size
+            resized.append(row)
+    SessionEvent.objects.bulk_update(resized, ["size"], batch_size=500)
+    before = session.events_bytes
+    session.events_bytes = total = session.events.aggregate(total=Sum("size", default=0))["total"]
+    limit = settings.MULTI_VOD_MAX_EVENTS_BYTES
+    if total > max(before, limit):
+        sentence = f"The comparison's events take {room.format_bytes(limit)}, which is the most. Delete some first."
+        raise DomainError("too_many_events", sentence, limit=limit)
+    if total // ROOM_STEP > before // ROOM_STEP:
+        room.check_room(session.owner, total - before)
+
+
+def stored_bytes(user_id: UUID) -> int:
+    """Return the bytes of the events of a user's comparisons, which count into the storage of the plan."""
+    total = ComparisonSession.objects.filter(owner=user_id).aggregate(total=Sum("events_bytes", default=0))["total"]
+    return int(total)
 
 
 def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     """All that a page needs to stay up to date; where that is too much, ``complete`` says that it has to ask."""
     complete = len(change.changed) + len(change.deleted) <= MAX_TOLD
+    complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
     return {
         "type": "events",
@@ -102,45 +130,6 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class EventPage:
-    """Some of the events that a query asks for, by time, and how many it has in all."""
-
-    events: list[ShownEvent]
-    total: int
-
-
-def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
-    """Return the events that a query asks for. Raises ``unknown_vod``.
-
-    query: of :class:`sessions_app.comparison.event_serializers.EventQuerySerializer`. Which are joined is found from a
-    few columns of all rows; whole rows are read of those alone that are answered.
-    """
-    vods = {vod.pk: vod for vod in session.vods.select_related("video")}
-    if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:
-        raise DomainError("unknown_vod", vod_id=query["vod_id"])
-    rows = session.events.filter(**{name: query[name] for name in ("kind", "origin") if name in query})
-    low, high = query.get("from", -math.inf), query.get("to", math.inf)
-    found = [
-        one
-        for one in joined_events(rows, vods, is_joined=query.get("joined", True))
-        if low <= one.global_time <= high
-        and ("vod_id" not in query or any(mark.vod_id == query["vod_id"] for mark in one.marks))
-    ]
-    first = query.get("offset", 0)
-    page = found[first : first + query["limit"]] if "limit" in query else found[first:]
-    whole = rows.prefetch_related(WITH_THREAD)
-    if len(page) < len(found):
-        whole = whole.filter(pk__in=[mark.key for one in page for mark in one.marks])
-    by_key: dict[UUID | str, SessionEvent] = {row.pk: row for row in whole}
-    for row in by_key.values():
-        row.vod = vods[row.vod_id] if row.vod_id is not None else None
-    # What was deleted between the two readings is not there any more.
-    shown = [[by_key[mark.key] for mark in one.marks if mark.key in by_key] for one in page]
-    events = [ShownEvent(rows[0], rows[1:], one.global_time) for rows, one in zip(shown, page, strict=True) if rows]
-    return EventPage(events, len(found))
 
 
 def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
@@ -179,6 +168,8 @@ def create_events(
                 if not first_line:
                     raise
                 raise _of_line(number, exc) from exc
+            row.thread = []
+            row.size = size_of(row)
             made.append(row)
         change.changed = SessionEvent.objects.bulk_create(made)
         if origin == EventOrigin.MANUAL:  # what a file brings was said before
@@ -281,18 +272,20 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     """The same events with their replies in a copy of a session, under the names of who wrote them."""
+    if source.events_bytes:
+        room.check_room(target.owner, source.events_bytes)
     vods = {vod.vod_id: vod for vod in target.vods.all()}
-    copies, replies = [], []
-    for row in source.events.select_related("vod").prefetch_related("replies"):
-        vod = vods[row.vod.vod_id] if row.vod else None
-        copy = SessionEvent(session=target, vod=vod, **column_values(row, {"id", "session", "vod"}))
-        copies.append(copy)
-        for said in row.replies.all():
-            said.pk, said.event = uuid.uuid4(), copy
-            said._state.adding = True
-            replies.append(said)
-    SessionEvent.objects.bulk_create(copies, batch_size=500)
-    EventReply.objects.bulk_create(replies, batch_size=500)
+    rows = source.events.select_related("vod").prefetch_related(WITH_THREAD)
+    found = rows.iterator(chunk_size=COPIED_AT_ONCE)
+    while batch := list(islice(found, COPIED_AT_ONCE)):
+        replies: list[EventReply] = []
+        for row in batch:
+            row.pk, row.session, row.vod = uuid.uuid4(), target, vods[row.vod.vod_id] if row.vod else None
+            for said in row.thread:
+                said.pk, said.event = uuid.uuid4(), row
+            replies += row.thread
+        SessionEvent.objects.bulk_create(batch)
+        EventReply.objects.bulk_create(replies, batch_size=500)
 
 
 WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")

@@ -20,7 +20,8 @@ class Mark:
     """An event on the shared clock, in seconds.
 
     key: what tells it apart. number: its place by when it was made. frame: how long a frame of its VOD is. is_alone:
-    whether it is never shown with others, as what people wrote or drew must not disappear behind another event.
+    whether it is never shown with others, as what people wrote or drew must not disappear behind another event. size:
+    of its answer, in bytes.
     """
 
     key: UUID | str
@@ -30,6 +31,7 @@ class Mark:
     global_time: float
     frame: float = 0.0
     is_alone: bool = False
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,11 @@ class Joined:
 
     marks: tuple[Mark, ...]
     global_time: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of their answer."""
+        return sum(mark.size for mark in self.marks)
 
     @property
     def key(self) -> UUID | str:

@@ -171,7 +171,8 @@ class ComparisonSession(models.Model):
 
     ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
     follow from how long ago that was (see :meth:`clock`). Every change anchors again and counts ``revision``.
-    events_revision: the revision at which an event was changed last. archived_at: out of the list and read-only since.
+    events_revision: the revision at which an event was changed last. events_bytes: the sum of its events' sizes.
+    archived_at: out of the list and read-only since.
     watched_at: when a process last had a viewer of the playing clock; None while only the API plays it, and paused.
     """
 
@@ -189,6 +190,7 @@ class ComparisonSession(models.Model):
     auto_sync_result = models.JSONField(null=True, blank=True)
     revision = models.PositiveBigIntegerField(default=1)
     events_revision = models.PositiveBigIntegerField(db_default=0)
+    events_bytes = models.PositiveBigIntegerField(db_default=0)
     archived_at = models.DateTimeField(null=True, blank=True)
     watched_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
@@ -442,6 +444,7 @@ class SessionEvent(models.Model):
 
     time, end: seconds of the VOD's own time, so that the event follows the VOD's offset; without a VOD, of the shared
     clock. drawing: strokes in fractions of the displayed frame. created_by_name: kept when the account is gone.
+    size: of its answer with its thread, in bytes.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -460,12 +463,16 @@ class SessionEvent(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="comparison_events")
     visitor_id = models.UUIDField(null=True, help_text="Of who wrote it by a link, without an account.")
     created_by_name = models.CharField(max_length=150)
+    size = models.PositiveIntegerField(db_default=0)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
         ordering = ["created_at", "id"]
-        indexes = [models.Index(fields=["session", "created_at", "id"], name="event_of_session")]
+        indexes = [
+            models.Index(fields=["session", "created_at", "id"], name="event_of_session"),
+            models.Index(fields=["session", "size"], name="event_size"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(time__gte=0, time__lte=MAX_TIMESTAMP)

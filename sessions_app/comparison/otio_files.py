@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -35,24 +36,40 @@ Data = dict[str, Any]
 
 
 def to_otio(session: ComparisonSession, vods: Sequence[ComparisonVod], events: Iterable[ShownEvent]) -> str:
-    """The timeline of a session. vods: with their videos, in order. events: each by itself."""
+    """The timeline of a session. vods: with their videos, in order. events: each by itself.
+
+    Each marker is written at once: the library's objects for ten thousand take seconds.
+    """
     timeline = otio.schema.Timeline(name=session.name)
     # Editors count from 0: a clock that begins before that is moved by so much.
     start = start_of(vod.placement for vod in vods)
     timeline.metadata[OURS] = {"session_id": session.pk, "start": start}
-    clips = {vod.pk: _clip(vod) for vod in vods}
     for vod in vods:
         track = otio.schema.Track(name=vod.name, kind=otio.schema.TrackKind.Video)
         if (begin := vod.placement.global_time(0.0) - start) > 0:
             rate = _rate(vod)
             track.append(otio.schema.Gap(duration=RationalTime(begin * rate, rate)))
-        track.append(clips[vod.pk])
+        track.append(_clip(vod))
         timeline.tracks.append(track)
+    rates = {vod.pk: _rate(vod) for vod in vods}
+    markers: dict[int | None, list[str]] = {None: [], **{vod.pk: [] for vod in vods}}
     for shown in events:
-        own = shown.event.vod
-        holder = clips[own.pk] if own else timeline.tracks
-        holder.markers.append(_marker(shown, _rate(own), 0.0) if own else _marker(shown, CLOCK_RATE, start))
-    return str(otio.adapters.write_to_string(timeline, "otio_json"))
+        key = shown.event.vod_id
+        marker = _marker(shown, CLOCK_RATE, start) if key is None else _marker(shown, rates[key], 0.0)
+        markers[key].append(json.dumps(marker))
+    whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
+    tracks = whole["tracks"]
+    holders: dict[int | None, Data] = {
+        None: tracks,
+        **{vod.pk: one["children"][-1] for vod, one in zip(vods, tracks["children"], strict=True)},
+    }
+    places = {key: f"markers-{uuid.uuid4()}" for key in markers}
+    for key, place in places.items():
+        holders[key]["markers"] = [place]
+    text = json.dumps(whole, indent=4)
+    for key, place in places.items():
+        text = text.replace(f'"{place}"', ",\n".join(markers[key]))
+    return text
 
 
 def _rate(vod: ComparisonVod) -> float:
@@ -78,19 +95,23 @@ def _range(start: float, end: float, rate: float) -> TimeRange:
     return TimeRange(RationalTime(start * rate, rate), RationalTime((end - start) * rate, rate))
 
 
-def _marker(shown: ShownEvent, rate: float, start: float) -> otio.schema.Marker:
+def _marker(shown: ShownEvent, rate: float, start: float) -> Data:
     """start: the time of the event's clock that is 0 in the file."""
     row = shown.event
-    marker = otio.schema.Marker(
-        name=row.label,
-        marked_range=_range(row.time - start, (row.time if row.end is None else row.end) - start, rate),
-        color=_nearest_color(row.color) if row.color else otio.schema.MarkerColor.BLUE,
-        comment=row.body,
-    )
-    marker.metadata[OURS] = {"kind": row.kind} | {
-        name: value for name, value in {"color": row.color, "drawing": row.drawing}.items() if value
+    own = {name: value for name, value in {"color": row.color, "drawing": row.drawing}.items() if value}
+    time = {"OTIO_SCHEMA": "RationalTime.1", "rate": rate}
+    return {
+        "OTIO_SCHEMA": "Marker.2",
+        "metadata": {OURS: {"kind": row.kind, **own}},
+        "name": row.label,
+        "color": _nearest_color(row.color) if row.color else otio.schema.MarkerColor.BLUE,
+        "marked_range": {
+            "OTIO_SCHEMA": "TimeRange.1",
+            "start_time": {**time, "value": (row.time - start) * rate},
+            "duration": {**time, "value": 0.0 if row.end is None else (row.end - row.time) * rate},
+        },
+        "comment": row.body,
     }
-    return marker
 
 
 def _nearest_color(color: str) -> str:

@@ -1,17 +1,19 @@
 """…/events: what is marked in a comparison, changed, answered to, and told to everybody who watches."""
 
+import json
 import re
 import tracemalloc
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_check import check
 
+from sessions_app.comparison import event_pages, vod_cache
 from sessions_app.comparison import events as service
-from sessions_app.comparison import vod_cache
 from sessions_app.comparison.models import ComparisonSession, EventReply, SessionEvent
-from tests.support.api import BASE, Api, refused
+from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_key, make_session
 from tests.support.sockets import ask, connected, next_message
 from tests.support.together import at_once
@@ -220,6 +222,99 @@ class TestChanging:
         assert api.delete(f"{url}/{event['event_id']}").json() == {"ok": True}
         assert listed(api, url) == []
         assert not EventReply.objects.exists()
+
+
+class TestSize:
+    """What the events of a session take, and how much of them one answer has."""
+
+    def draw(self, api: Api, url: str, points: int = 4000) -> dict[str, Any]:
+        stroke = {**STROKE, "points": [[0.25, 0.5]] * points}
+        return mark(api, url, global_time=1, drawing={"strokes": [stroke]})
+
+    @pytest.mark.both
+    def test_the_sum_follows_every_change_and_counts_into_the_storage_of_the_owner(
+        self, api: Api, url: str, session: ComparisonSession
+    ) -> None:
+        def total() -> int:
+            session.refresh_from_db()
+            answered = len(json.dumps(listed(api, url, "joined=false"), separators=(",", ":")))
+            assert answered <= session.events_bytes <= answered + 500 * session.events.count()
+            assert api.get("/api/v1/me").json()["usage"]["storage_bytes"] == session.events_bytes
+            return session.events_bytes
+
+        event = f"{url}/{self.draw(api, url)['event_id']}"
+        assert total() > 40_000
+        api.patch(event, {"drawing": None, "body": "x" * 5000})
+        assert 5000 < total() < 7000
+        reply = api.post(f"{event}/replies", {"body": "y" * 5000}).json()["event"]["replies"][0]["reply_id"]
+        assert 10_000 < total() < 12_000
+        api.post(f"{url}/import", [{"global_time": 1, "kind": "kill"}] * 3)
+        assert 12_000 < total() < 15_000
+        copy = session_of(api.post(f"{BASE}/{session.pk}/duplicate", {}), 201)["session_id"]
+        assert ComparisonSession.objects.get(pk=copy).events_bytes == session.events_bytes
+        api.delete(f"{BASE}/{copy}")
+        api.delete(f"{event}/replies/{reply}")
+        assert 7000 < total() < 10_000
+        api.delete(event)
+        assert total() < 4000
+
+    def test_a_session_and_a_plan_have_a_limit(
+        self, api: Api, url: str, session: ComparisonSession, settings: Any
+    ) -> None:
+        settings.MULTI_VOD_MAX_EVENTS_BYTES = 100_000
+        event = self.draw(api, url)["event_id"]
+        self.draw(api, url)
+        for path, body in (
+            (url, {"global_time": 1, "kind": "kill", "body": "x" * 9000, "drawing": {"strokes": [STROKE] * 150}}),
+            (f"{url}/import", [{"global_time": 1, "kind": "kill", "body": "x" * 9000}] * 3),
+            (f"{url}/{event}/replies", {"body": "é" * 9999}),
+        ):
+            assert refused(api.post(path, body), 409, "too_many_events")["limit"] == 100_000
+        assert session.events.count() == 2
+        tiers = settings.TIER_LIMITS
+        settings.TIER_LIMITS = {**tiers, "free": {**tiers["free"], "max_storage_bytes": 100_000}}
+        refused(api.post(f"{BASE}/{session.pk}/duplicate", {}), 413, "storage_full")
+        settings.MULTI_VOD_MAX_EVENTS_BYTES = 10_000_000
+        rows = [{"global_time": 1, "kind": "kill", "body": "x" * 9000}] * 30
+        refused(api.post(f"{url}/import", rows), 413, "storage_full")
+        assert api.delete(f"{url}/{event}").status_code == 200
+
+    def test_an_answer_is_cut_and_the_cursor_leads_to_the_rest(
+        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(event_pages, "MAX_PAGE_BYTES", 20_000)
+        monkeypatch.setattr(event_pages, "MAX_BATCH", 2)
+        for time in (3, 1, 2, 1, 1):
+            mark(api, url, global_time=time, body="x" * 8000)
+        whole, cursor, ids = api.get(f"{url}?joined=false").json(), "", []
+        assert (len(whole["events"]), whole["total"]) == (2, 5)
+        while cursor is not None:
+            page = api.get(f"{url}?joined=false&cursor={cursor}").json()
+            ids += [event["event_id"] for event in page["events"]]
+            cursor = page["next_cursor"]
+        assert len(ids) == len(set(ids)) == 5
+        assert [event["global_time"] for event in listed(api, url, "limit=1&offset=4")] == [3]
+        # The event that the cursor names has gone: nothing is missed.
+        api.delete(f"{url}/{ids[1]}")
+        rest = listed(api, url, f"cursor={whole['next_cursor']}")
+        assert ids[2] in [event["event_id"] for event in rest]
+        for bad in ("1", "nan_" + "0" * 32, "9" * 80, f"1e999_{'0' * 32}"):
+            assert list(refused(api.get(f"{url}?cursor={bad}"), 400, "invalid")["errors"]) == ["cursor"]
+
+    def test_a_page_and_a_file_cost_what_is_new(self, api: Api, url: str, session: ComparisonSession) -> None:
+        mark(api, url, vod_id="vod-1", time=1)
+        with patch.object(event_pages, "joined_events", wraps=event_pages.joined_events) as joined:
+            for query in ("", "?limit=1", "?limit=1&kind=kill"):
+                api.get(f"{url}{query}")
+            assert joined.call_count == 1
+            first = [api.get(f"{BASE}/{session.pk}/{name}").content for name in ("timeline.otio", "events.json")]
+            assert joined.call_count == 2
+        with patch.object(event_pages, "iterate_events") as read:
+            again = [api.get(f"{BASE}/{session.pk}/{name}").content for name in ("timeline.otio", "events.json")]
+        assert (first, read.call_count) == (again, 0)
+        api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-1": 9.0}, "source": "manual"})
+        assert [event["global_time"] for event in listed(api, url)] == [10.0]
+        assert api.get(f"{BASE}/{session.pk}/timeline.otio").content != first[0]
 
 
 class TestFiles:

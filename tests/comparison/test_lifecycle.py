@@ -183,8 +183,9 @@ def unusual_value(column: models.Field[Any, Any]) -> Any:
     if column.name in UNUSUAL:
         return UNUSUAL[column.name]
     by_type: list[tuple[type[models.Field[Any, Any]], Any]] = [
-        (models.FloatField, 3.25), (models.BooleanField, True), (models.JSONField, {"kept": [1]}),
-        (models.DateTimeField, timezone.now()), (models.CharField, "Kept"), (models.TextField, "Kept"),
+        (models.FloatField, 3.25), (models.IntegerField, 7), (models.BooleanField, True),
+        (models.JSONField, {"kept": [1]}), (models.DateTimeField, timezone.now()), (models.CharField, "Kept"),
+        (models.TextField, "Kept"),
     ]  # fmt: skip
     return next(value for kind, value in by_type if isinstance(column, kind))
 

@@ -235,6 +235,14 @@ class TestPassword:
 
 
 class TestVisiting:
+    def test_a_network_lists_events_so_many_times_a_minute(self, api: Api, url: str, throttled: None) -> None:
+        visitor = opened(make_link(api, url, can_comment=True))
+        with override_settings(THROTTLES={**settings.THROTTLES, "visitor_events": 2}):
+            paths = ("events", "events.csv", "timeline.otio")
+            assert [visitor.get(f"{url}/{path}").status_code for path in paths] == [200, 200, 429]
+            assert [api.get(f"{url}/{path}").status_code for path in paths] == [200] * 3
+            assert visitor.post(f"{url}/events", COMMENT).status_code == 201
+
     def test_a_visitor_sees_nothing_else(self, api: Api, url: str, session: ComparisonSession, owner: User) -> None:
         session.vods.update(path="/srv/recordings/of the owner.mp4")
         visitor = opened(make_link(api, url))

@@ -119,6 +119,10 @@ def test_there_is_a_limit_of_tracks_and_of_cues(api: Api, owner: User, monkeypat
     assert api.post(URL, body(video)).status_code == 201
     assert api.post(URL, body(video)).status_code == 200
     assert "at most 1" in error_of(api.post(URL, body(video, language="de")))["errors"]["language"][0]
+    monkeypatch.setattr(text_tracks, "MAX_TRACKS", 10)
+    monkeypatch.setattr(text_tracks, "MAX_TOTAL", 100)
+    assert "at most 100" in error_of(api.post(URL, body(video, language="de")))["errors"]["content"][0]
+    monkeypatch.setattr(text_tracks, "MAX_TOTAL", 10_000)
     monkeypatch.setattr(text_tracks, "MAX_CUES", 1)
     assert "at most 1" in error_of(api.post(URL, body(video)))["errors"]["content"][0]
 

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
 
+import { eventsApi } from "./js/base/api.js";
 import { Edits } from "./js/comparison/events/edits.js";
 import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./js/comparison/events/filters.js";
 import { join } from "./js/comparison/events/joining.js";
@@ -296,4 +297,19 @@ test("a name is a word behind an @", () => {
       text,
     );
   assert.deepEqual(["Why, @gu", "@", "mail@gu", "@gu ", "(@ann-l"].map(typedName), ["gu", "", null, null, "ann-l"]);
+});
+
+test("a list that is cut is read to its end, and what moved meanwhile is there once", async (t) => {
+  /** @type {any} */
+  const pages = {
+    "": { events: [{ event_id: "a" }, { event_id: "b" }], next_cursor: "1.0_b", unseen: ["a"] },
+    "1.0_b": { events: [{ event_id: "b" }, { event_id: "c" }], next_cursor: null, unseen: [] },
+  };
+  t.mock.method(globalThis, "fetch", async (/** @type {string} */ address) => {
+    const query = new URL(address, "http://vod.test").searchParams;
+    assert.equal(query.get("joined"), "false");
+    return Response.json(pages[query.get("cursor") ?? ""]);
+  });
+  const { events, unseen } = await eventsApi("comp-1").list();
+  assert.deepEqual([events.map((/** @type {any} */ event) => event.event_id), unseen], [["a", "b", "c"], ["a"]]);
 });

@@ -236,6 +236,8 @@ THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # Of links to comparisons: opened from one network; passwords tried from one network, and for one link from anywhere.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
+# Lists and files of a comparison's events, from one network, by people who came by a link.
+THROTTLES["visitor_events"] = 120
 # At challenges, from one network, by people without an account.
 THROTTLES["guest_guess"] = 20
 # By the hour; each account has room for files.
@@ -376,6 +378,8 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.receiving.VIDEO",
     "sessions_app.prosync.receiving.SOUND",
 ]
+# Functions of a user's id: bytes of rows that count into the storage of the user's plan.
+STORAGE_COUNTERS = ["sessions_app.comparison.events.stored_bytes"]
 # Which addresses take forms with files: lists of media_app.uploads.multipart.Form.
 UPLOAD_FORMS = [
     "media_app.uploads.multipart.FORMS",
@@ -414,6 +418,7 @@ HLS_RUNGS: list[int] = list(env.value("VOD_HLS_RUNGS"))
 # Comparison.
 MULTI_VOD_ENABLED = env.flag("VOD_MULTI_VOD_ENABLED")
 MULTI_VOD_MAX_SESSIONS_CACHED = env.integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED")
+MULTI_VOD_MAX_EVENTS_BYTES = env.integer("VOD_MULTI_VOD_MAX_EVENTS_MB") * 1024 * 1024
 MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS = env.number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS")
 TIMER_READER = env.text("VOD_TIMER_READER")
 EASYOCR_MODELS: Path | None = env.value("VOD_EASYOCR_MODELS")

@@ -184,6 +184,10 @@ VARIABLES: list[Variable] = [
     ),
     _flag("VOD_MULTI_VOD_ENABLED", True, "0 switches comparison sessions off (404 `feature_disabled`)."),
     _integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", 20, 0, 100_000, "Sessions whose VODs each process keeps in memory."),
+    _integer(
+        "VOD_MULTI_VOD_MAX_EVENTS_MB", 32, 1, 1024,
+        "Size of the events of one comparison, with drawings and replies; it counts into the owner's storage.",
+    ),
     _number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600, "How often a playing position is persisted."),
     _choice(
         "VOD_TIMER_READER", ("rapidocr", "easyocr"), "rapidocr",

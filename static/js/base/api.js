@@ -206,6 +206,22 @@ export function linksApi(id) {
 }
 
 /**
+ * All pages of a list of events: one answer has at most 4 MiB.
+ * @param {string} url with a query
+ */
+async function wholeList(url) {
+  const first = await get(url);
+  /** @type {Map<string, any>} a page may repeat what was moved meanwhile */
+  const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
+  for (let cursor = first.next_cursor; cursor; ) {
+    const page = await get(`${url}&cursor=${encodeURIComponent(cursor)}`);
+    for (const event of page.events) events.set(event.event_id, event);
+    cursor = page.next_cursor;
+  }
+  return { ...first, events: [...events.values()] };
+}
+
+/**
  * The calls of a comparison's events.
  * @param {string} id of the session
  */
@@ -213,9 +229,9 @@ export function eventsApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
   const once = (key = idempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
   return {
-    list: () => get(`${base}?joined=false`),
+    list: () => wholeList(`${base}?joined=false`),
     /** What several videos show at one moment as one. */
-    joined: () => get(base),
+    joined: () => wholeList(`${base}?joined=true`),
     create: (/** @type {any} */ values, /** @type {string|undefined} */ key) => post(base, values, once(key)),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),
     remove: (/** @type {string} */ event) => remove(`${base}/${event}`),
