@@ -2641,6 +2641,8 @@ export interface components {
             ok: boolean;
             events: components["schemas"]["Event"][];
             total: number;
+            /** @description Where to go on, as `cursor`; null at the end of the list. */
+            next_cursor: string | null;
             /** @description Events that name the caller with `@`, who has not looked since. */
             unseen: string[];
         };
@@ -5446,6 +5448,8 @@ export interface operations {
     events_list: {
         parameters: {
             query?: {
+                /** @description The `next_cursor` of the page before; `offset` counts from there. */
+                cursor?: string;
                 from?: number;
                 /** @description Whether what several VODs show at one moment is answered as one event. */
                 joined?: boolean;

@@ -29,7 +29,8 @@ class Number:
 
     def of(self, value: Any) -> float | int:
         """Raises ``ValueError`` with a sentence."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        if isinstance(value, bool) or not is_number:
             raise ValueError("Must be a number.")
         if self.is_whole and value != int(value):
             raise ValueError("Must be a whole number.")

@@ -34,6 +34,7 @@ URL = "/api/v1/video/upload"
 VIDEO = video_of(50_000)
 FILE: Part = ("video", VIDEO, "Räder.mp4")
 KIND: Part = ("analysis_type", "highlights")
+HUGE = f'{{"segment_length": 1{"0" * 400}}}'  # no float
 FACTS = {
     "width": 320, "height": 180, "duration": 20.0, "fps": (30, 1), "is_vfr": False, "codec": "h264", "audio_tracks": [],
 }  # fmt: skip
@@ -104,7 +105,7 @@ class TestUpload:
 
     @pytest.mark.parametrize(("field", "values"), [
         ("params", ["[]", '"x"', "7", "null!", "{", '{"segment_length": 0}', '{"segment_length": 1e9}']),
-        ("params", ['{"segment_length": "10"}', '{"segment_length": true}', '{"segment_length": NaN}']),
+        ("params", ['{"segment_length": "10"}', '{"segment_length": true}', '{"segment_length": NaN}', HUGE]),
         (
             "params",
             ['{"max_highlights": 1.5}', '{"min_score": 1.01}', '{"target_duration": [60]}', '{"a": ' * 3000],
