@@ -2791,6 +2791,11 @@ export interface components {
              * @description Percent; never goes back within an attempt.
              */
             progress: number;
+            /**
+             * Format: double
+             * @description While it runs, if it is known within a third; counted from this answer on.
+             */
+            seconds_left: number | null;
             message: string;
             attempt: number;
             /** Format: date-time */

@@ -233,3 +233,15 @@ export function counted(count, one, many = plural(one)) {
 export function plural(word) {
   return /(s|x|ch|sh)$/.test(word) ? `${word}es` : `${word}s`;
 }
+
+/**
+ * @param {number} seconds
+ * @returns {string} `30 s left`, `4 min left`, `2 h 10 min left`
+ */
+export function leftWords(seconds) {
+  if (!Number.isFinite(seconds)) return "";
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s left`;
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 90) return `${minutes} min left`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
+}

@@ -4,18 +4,19 @@ import { cancelJob, readJob } from "./api.js";
 import { h, icon } from "./dom.js";
 import { LiveChannel } from "./live.js";
 import { explain, toast } from "./notice.js";
-import { percent } from "./format.js";
+import { Furthest, progressWords } from "./progress.js";
 
 const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
 const CHECK = 5000; // ms between two looks while the socket is up: a broker that dies loses messages
 
-/** @typedef {{id: string, status: string, progress: number, message: string, result: any, error: any}} Job */
+/** @typedef {{id: string, status: string, progress: number, seconds_left?: number|null, attempt?: number, message: string, result: any, error: any}} Job */
 
 /** Shows a job in an element, which is empty when it has ended. */
 export class JobProgress {
   /** @type {LiveChannel|null} */ #live = null;
   #check = 0;
   #job = "";
+  #furthest = new Furthest();
   /** @type {(job: Job) => void} */ #ended = () => {};
 
   /**
@@ -44,6 +45,7 @@ export class JobProgress {
   follow(job) {
     this.#stop();
     this.#job = job;
+    this.#furthest = new Furthest();
     this.holder.replaceChildren(
       h(
         "div",
@@ -93,11 +95,12 @@ export class JobProgress {
     this.#ended(now);
   }
 
-  /** @param {{status: string, progress: number, message: string}} job */
-  #show({ status, progress, message }) {
+  /** @param {Pick<Job, "status"|"progress"|"seconds_left"|"attempt"|"message">} job */
+  #show(job) {
+    const progress = this.#furthest.of(job);
     this.bar.value = progress;
-    this.message.textContent = message || (status === "queued" ? "Waiting for a worker" : this.label);
-    this.percent.textContent = percent(progress);
+    this.message.textContent = job.message || (job.status === "queued" ? "Waiting for a worker" : this.label);
+    this.percent.textContent = progressWords(progress, job.seconds_left);
   }
 
   #stop() {

@@ -3,9 +3,9 @@
 
 import { cancelJob } from "../base/api.js";
 import { h, icon } from "../base/dom.js";
-import { percent } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
 import { errorNote } from "../base/notice.js";
+import { Furthest, progressWords } from "../base/progress.js";
 import { proposalView, refusalView } from "./proposals.js";
 
 const DONE = new Set(["completed", "failed", "cancelled", "expired"]);
@@ -44,6 +44,7 @@ const CHECK = 5000; // ms between two looks while the socket is up: a broker tha
 
 export class AlignPanel {
   /** @type {string|null} */ #job = null;
+  #furthest = new Furthest();
   /** @type {LiveChannel|null} */ #live = null;
   /** @type {any} the last result */ #alignment = null;
   #ended = false;
@@ -211,12 +212,14 @@ export class AlignPanel {
     }
   }
 
-  /** @param {{status: string, progress: number, message?: string}} state */
-  #running({ status, progress, message }) {
+  /** @param {{status: string, progress: number, message?: string, attempt?: number, seconds_left?: number|null}} state */
+  #running(state) {
+    const { status, message } = state;
     this.options.onState?.("running");
     const text = message || (status === "queued" ? "Waiting for a worker" : "Working");
     let bar = /** @type {HTMLProgressElement|null} */ (this.body.querySelector("progress[data-job]"));
     if (!bar) {
+      this.#furthest = new Furthest();
       bar = /** @type {HTMLProgressElement} */ (
         h("progress", { class: "bar", max: "100", "aria-label": "Alignment", data: { job: "1" } })
       );
@@ -238,9 +241,13 @@ export class AlignPanel {
         h("button", { class: "btn wide", type: "button", onclick: () => this.#cancel() }, icon("x"), "Cancel"),
       );
     }
+    const progress = this.#furthest.of(state);
     bar.value = progress;
     /** @type {Element} */ (this.body.querySelector("[data-message]")).textContent = text;
-    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = percent(progress);
+    /** @type {Element} */ (this.body.querySelector("[data-percent]")).textContent = progressWords(
+      progress,
+      state.seconds_left,
+    );
   }
 
   async #cancel() {

@@ -196,7 +196,7 @@ export class Copies {
             this.tell(vod, isLive ? `${MAKING} ${percent(job.progress)}` : "");
           if (!isLive) await this.#ended(vod, job, kind);
         }
-        this.#progress = Math.round((100 * share) / Math.max(1, total));
+        this.#progress = Math.max(this.#progress, Math.floor((100 * share) / Math.max(1, total)));
       } catch (error) {
         this.#trouble = explain(error);
       }

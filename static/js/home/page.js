@@ -2,8 +2,8 @@
 
 import { fragment, jobs } from "../base/api.js";
 import { need, setText } from "../base/dom.js";
-import { percent } from "../base/format.js";
 import { LiveChannel } from "../base/live.js";
+import { progressWords } from "../base/progress.js";
 import { tellTimes } from "../base/times.js";
 
 const GATHER = 300; // ms in which several changes become one question
@@ -44,8 +44,9 @@ function show(job) {
     return;
   }
   if (!row) return;
-  /** @type {HTMLProgressElement} */ (need("progress", row)).value = job.progress;
-  setText(need("[data-percent]", row), percent(job.progress));
+  const bar = /** @type {HTMLProgressElement} */ (need("progress", row));
+  bar.value = Math.max(bar.value, job.progress);
+  setText(need("[data-percent]", row), progressWords(bar.value, job.seconds_left));
   if (job.message) setText(need("[data-message]", row), job.message);
 }
 

@@ -2,13 +2,14 @@
 // server draws the row again and it is put in place of the old one, with the focus where it was.
 
 import { need, setText } from "../base/dom.js";
-import { duration } from "../base/format.js";
+import { duration, leftWords } from "../base/format.js";
 import { ServerClock } from "../base/live.js";
 import { tellTimes } from "../base/times.js";
 
 const GATHER = 60; // ms in which changes of several rows become one question
 const AGAIN = 5000; // ms after which a question that failed is asked again
 const AT_ONCE = 50;
+const PLACES = 10_000; // ms between two questions for the places in the queue, which other people's jobs change
 const RUNNING = new Set(["processing", "waiting"]);
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
@@ -32,6 +33,7 @@ export class Rows {
     this.options = options;
     this.adoptAll();
     setInterval(() => this.#tick(), 1000);
+    setInterval(() => this.#askPlaces(), PLACES);
   }
 
   /** @returns {HTMLElement[]} */
@@ -85,6 +87,11 @@ export class Rows {
       const id = /** @type {string} */ (row.dataset.job);
       if (!known.has(id)) this.ask(id);
     }
+  }
+
+  #askPlaces() {
+    if (document.visibilityState !== "visible") return;
+    for (const row of this.#all) if (row.dataset.status === "queued") this.ask(/** @type {string} */ (row.dataset.job));
   }
 
   /** @param {string} id a row that may have changed */
@@ -141,7 +148,9 @@ export class Rows {
   #progress(row, job) {
     const bar = /** @type {HTMLProgressElement} */ (need("progress", row));
     bar.value = Math.max(bar.value, job.progress);
-    if (job.message) setText(need("[data-message]", row), job.message);
+    const left = job.seconds_left === null ? "" : leftWords(job.seconds_left);
+    const words = [job.message, left].filter(Boolean).join(" · ");
+    if (words) setText(need("[data-message]", row), words);
   }
 
   async #load() {

@@ -1,5 +1,7 @@
 // How fast bytes go, and how long the rest will take. Pure.
 
+export { leftWords } from "../base/format.js";
+
 const WINDOW = 6000; // ms that count
 
 export class Speed {
@@ -27,16 +29,4 @@ export class Speed {
     const seconds = first ? (last.at - first.at) / 1000 : 0;
     return seconds > 0.2 ? (last.bytes - first.bytes) / seconds : 0;
   }
-}
-
-/**
- * @param {number} seconds
- * @returns {string} `30 s left`, `4 min left`, `2 h 10 min left`
- */
-export function leftWords(seconds) {
-  if (!Number.isFinite(seconds)) return "";
-  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s left`;
-  const minutes = Math.round(seconds / 60);
-  if (minutes < 90) return `${minutes} min left`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min left`;
 }

@@ -1,0 +1,30 @@
+// How far a job is, as pages show it. Pure.
+
+import { leftWords } from "./format.js";
+
+/** The progress of one job: within one attempt it never falls, whatever order its messages come in. */
+export class Furthest {
+  #attempt = -1;
+  #progress = 0;
+
+  /**
+   * @param {{progress: number, attempt?: number, status?: string}} job
+   * @returns {number} percent
+   */
+  of({ progress, attempt = this.#attempt, status = "" }) {
+    if (attempt > this.#attempt) this.#progress = 0;
+    this.#attempt = Math.max(this.#attempt, attempt);
+    this.#progress = status === "completed" ? 100 : Math.max(this.#progress, progress);
+    return this.#progress;
+  }
+}
+
+/**
+ * @param {number} progress percent
+ * @param {number|null} [left] seconds; null where they are not known
+ * @returns {string} `40 % · 30 s left`
+ */
+export function progressWords(progress, left = null) {
+  const percent = `${Math.floor(progress)} %`;
+  return left === null || progress >= 100 ? percent : `${percent} · ${leftWords(left)}`;
+}

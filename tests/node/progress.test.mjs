@@ -1,0 +1,27 @@
+// How far a job is shown to be: never less than before within an attempt, at the end all, and no time without one.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+import { Furthest, progressWords } from "./js/base/progress.js";
+
+test("progress never falls within one attempt, and a new attempt begins anew", () => {
+  const furthest = new Furthest();
+  const shown = [
+    { progress: 15, attempt: 1 },
+    { progress: 79, attempt: 1 },
+    { progress: 15, attempt: 1 },
+    { progress: 5, attempt: 2 },
+  ].map((job) => furthest.of(job));
+  assert.deepEqual(shown, [15, 79, 79, 5]);
+});
+
+test("a finished job is at a hundred percent", () => {
+  assert.equal(new Furthest().of({ progress: 15, attempt: 1, status: "completed" }), 100);
+});
+
+test("the time left is said only where it is known", () => {
+  assert.equal(progressWords(15.4), "15 %");
+  assert.equal(progressWords(15.4, null), "15 %");
+  assert.equal(progressWords(79.9, 81), "79 % · 81 s left");
+  assert.equal(progressWords(100, 2), "100 %");
+});
