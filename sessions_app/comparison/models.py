@@ -236,7 +236,7 @@ class ComparisonSession(models.Model):
         return known or moments.get()
 
     def is_left(self, now: datetime) -> bool:
-        """Whether the last viewer of the playing clock is gone at ``now``, which must come from the database."""
+        """Return whether the clock's last viewer is gone. now: the database's time."""
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:

@@ -18,7 +18,7 @@ const KEPT = 30 * 24 * 3600 * 1000; // ms
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
-  /** Those that the browser could not store. @type {Set<string>} */ #unstored = new Set();
+  /** Keys of drafts that the browser could not store. @type {Set<string>} */ #unstored = new Set();
 
   /**
    * @param {string} person an account or a visitor
@@ -153,7 +153,7 @@ function parsed(name) {
   }
 }
 
-/** Remove the drafts that nobody has touched for long. */
+/** Remove drafts that have not changed for 30 days. */
 function prune() {
   for (const name of stored())
     if (!(Date.now() - (parsed(name)?.at ?? 0) < KEPT))
@@ -165,7 +165,7 @@ function prune() {
 }
 
 /**
- * Whether a key press sends what is typed: Enter, also with Ctrl or Cmd; Shift+Enter makes a new line.
+ * Return whether a key press sends the words: Enter does, also with Ctrl or Cmd. Shift+Enter makes a new line.
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */

@@ -300,7 +300,10 @@ export function editDialog(challenge, limits, onChanged) {
       ),
     ),
   );
-  const forget = keepTyped(`challenge/${challenge.id}`, { title, ...(isPlayed ? {} : { ...texts }) });
+  const forget = keepTyped(`challenge/${challenge.id}`, {
+    title,
+    ...(isPlayed ? {} : Object.fromEntries(texts.entries())),
+  });
   title.focus();
 
   function cancel() {

@@ -17,7 +17,8 @@ export class Actions extends EventTarget {
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** How the clock was paused to write: for everybody, or here alone. @type {""|"shared"|"alone"} */ #paused = "";
+  /** The pause that writing caused: for all viewers, or on this page alone. @type {""|"shared"|"alone"} */ #paused =
+    "";
 
   /**
    * @param {object} parts
@@ -93,7 +94,7 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** Pause for everybody while the person here writes, if they want that. Who may not move the clock pauses alone. */
+  /** Pause for all viewers while this user writes, unless they switched it off. A user without the right pauses alone. */
   pauseToWrite() {
     const { controller, remote } = this;
     if (!this.pausesToWrite || this.oneByOne.isOn || controller.wanted !== "playing") return;
@@ -106,7 +107,7 @@ export class Actions extends EventTarget {
     remote.played();
   }
 
-  /** Continue after writing, unless somebody has moved the clock since. */
+  /** Continue after writing, unless another viewer has moved the clock since. */
   playAfterWriting() {
     const { controller, remote } = this;
     const paused = this.#paused;

@@ -18,7 +18,7 @@ def drafts(page: Page) -> Locator:
 
 
 def lose_answer(route: Route) -> None:
-    """Let the server do it, and let nobody hear of it."""
+    """Let the request reach the server, and drop its answer."""
     route.fetch()
     route.abort()
 
@@ -43,7 +43,7 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(
     expect(drafts(page)).to_contain_text("Why is")
     assert events.all() == []
 
-    # Not sent, then done without an answer, then sent once more: one comment.
+    # The first attempt fails, the second loses its answer, the third repeats it: one comment is made.
     drafts(page).get_by_role("button").first.click()
     comment(page).press("End")
     page.keyboard.type(" nobody here?")
@@ -96,7 +96,7 @@ def test_the_clock_waits_while_a_comment_is_written(
     expect_clock("Play")
     page.keyboard.press("Enter")
     expect_clock("Pause")
-    # Somebody else moves the clock meanwhile: it stays as they leave it.
+    # The clock stays paused if another viewer moves it meanwhile.
     details(page).get_by_label("Reply").fill("There")
     expect_clock("Play")
     with there.expect_response("**/global-seek"):

@@ -270,7 +270,7 @@ def test_a_long_list_is_one_tab_stop_and_partly_drawn(page: Page, program: Progr
     expect(details(page).get_by_label("Name", exact=True)).to_have_value("n 1")
     page.keyboard.press("Enter")
     expect(details(page).get_by_label("Name", exact=True)).to_be_focused()
-    # The first leaves the field, the second closes and leads back. What was typed stays a draft.
+    # The first Escape leaves the field, the second closes the event. The typed text stays a draft.
     type_text(page, "x", "Escape")
     page.keyboard.press("Escape")
     expect(rows(page).filter(has_text="Draft")).to_contain_text("n 1")

@@ -1,5 +1,5 @@
-// The event that is looked at: its name, kind, times and note, what was drawn, and what was said to it. What is typed is
-// a draft until it is sent by Enter or a button; others' changes do not overwrite it.
+// The selected event: its name, kind, times and note, its drawing and its replies. Typed text is a draft until Enter or a
+// button sends it. Other people's changes do not overwrite it.
 
 import { h, icon } from "../../base/dom.js";
 import { sends } from "../../base/drafts.js";
@@ -168,7 +168,7 @@ export class EventDetails {
     for (const name of ["body", "reply"]) if (this.#fields[name]) this.offers.attach(this.#fields[name]);
   }
 
-  /** What is shown while fields have drafts. */
+  /** Make the row with Save and Discard that is visible while fields have drafts. */
   #unsaved() {
     this.meanwhile = h("p", { class: "faint text-small anywhere", dir: "auto" });
     this.unsaved = h(
@@ -328,7 +328,7 @@ export class EventDetails {
     if (!field) return;
     field.dataset.saved = value;
     const text = this.drafts.get(this.#draft(name))?.text;
-    // What is saved here shows at once, and is a draft until the server has it.
+    // The store shows a change before the server has accepted it; the draft ends only then.
     if (text === value && !this.#isSaving) this.drafts.set(this.#draft(name), undefined);
     const shown = text ?? value;
     if (field.value === shown) return;

@@ -21,7 +21,7 @@ import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // s of a span
-const SAME_MOMENT = 2; // s between a draft and the clock within which a new event goes on with the draft
+const SAME_MOMENT = 2; // s: a new event this close to a draft of its kind continues that draft
 const NEW = "new/"; // before the keys of drafts of new events
 const REACHED = 0.02; // s: the event that the clock stands on is not the next one
 
@@ -216,14 +216,14 @@ export class EventsPanel {
     );
   }
 
-  /** Go on with a new event. @param {string} key @param {NewDraft} draft */
+  /** Continue the draft of a new event. @param {string} key @param {NewDraft} draft */
   #continue(key, draft) {
     this.actions.seek(draft.at);
     this.#openNaming(this.#markedBy(key, draft), draft);
     need("[data-naming-name]").focus();
   }
 
-  /** Go on with what was written to a deleted event, as a comment. @param {string} key @param {string} text */
+  /** Continue the draft of a deleted event as a comment. @param {string} key @param {string} text */
   #rescue(key, text) {
     this.#closeNaming();
     this.mark(NOTE);
