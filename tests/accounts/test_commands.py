@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from tests.support.api import Api
 from tests.support.factories import make_user
 from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import ApiToken, User
+from vodplatform.base.models import AuditEntry
+from vodplatform.base.processes import commands
 
 pytestmark = pytest.mark.django_db
 
@@ -59,6 +62,91 @@ class TestCreateAccount:
             run("create_account", *words)
         assert len(str(caught.value)) > 10
         assert User.objects.count() == 1
+
+    def test_one_that_is_there_already_is_one_sentence_with_the_command_that_changes_it(self) -> None:
+        make_user("anna")
+        with pytest.raises(CommandError) as caught:
+            run("create_account", "Anna", "--tier", "pro", "--group", "crew")
+        assert str(caught.value) == (
+            "There is an account 'anna' already; see `manage.py account plan anna pro` and "
+            "`manage.py account group anna --add crew`."
+        )
+
+    def test_operators_may_give_a_reserved_name_and_none_that_looks_like_another(self) -> None:
+        assert json.loads(run("create_account", "admin"))["username"] == "admin"
+        with pytest.raises(CommandError, match="This name looks like that of another account"):
+            run("create_account", "adrnin")
+
+
+class TestAccount:
+    def test_it_makes_and_changes_an_account(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        password = json.loads(run("account", "create", "anna"))["password"]
+        key = run("account", "token", "anna", "--scopes", "read", "--label", "robot", "--days", "1").strip()
+        assert json.loads(run("account", "role", "anna", "moderator"))["role"] == "moderator"
+        assert json.loads(run("account", "plan", "anna", "pro", "--days", "2"))["tier_until"] > "20"
+        assert json.loads(run("account", "group", "anna", "--add", "crew", "--add", "b", "--remove", "b"))[
+            "groups"
+        ] == ["crew"]
+        body = json.loads(run("account", "show", "anna"))
+        assert {**body, "id": "", "tier_until": ""} == {
+            "id": "", "username": "anna", "full_name": "", "email": "", "role": "moderator", "is_active": True,
+            "tier": "pro", "tier_until": "", "groups": ["crew"], "tokens": ["robot"],
+        }  # fmt: skip
+        assert json.loads(run("account", "plan", "anna", "free"))["tier"] == "free"
+        user = User.objects.get()
+        assert (user.is_staff, user.check_password(password)) == (True, True)
+        monkeypatch.setattr("sys.stdin", io.StringIO("correct horse battery\n"))
+        run("account", "password", "anna", "--password-stdin")
+        assert User.objects.get().check_password("correct horse battery")
+        assert json.loads(run("account", "rename", "anna", "support"))["username"] == "support"
+        assert Api(key).get("/api/v1/me").json()["username"] == "support"
+        run("account", "disable", "support")
+        assert Api(key).get("/api/v1/me", fails=True).status_code == 401
+        run("account", "enable", "support")
+        assert json.loads(run("account", "revoke", "support")) == {"username": "support", "revoked": 1}
+        actions = set(AuditEntry.objects.values_list("action", flat=True))
+        assert actions >= {"role.changed", "subscription.revoked", "user.changed", "token.revoked"}
+
+    def test_it_lists_and_deletes(self) -> None:
+        for name in ("anna", "ben"):
+            run("account", "create", name)
+        run("account", "disable", "ben")
+        assert [line.split()[:3] for line in run("account", "list").splitlines()[1:]] == [
+            ["anna", "user", "free"], ["ben", "user", "free"]
+        ]  # fmt: skip
+        assert [
+            json.loads(line)["username"] for line in run("account", "list", "--disabled", "--json").splitlines()
+        ] == ["ben"]
+        with pytest.raises(CommandError, match="--yes"):
+            run("account", "delete", "ben")
+        run("account", "delete", "ben", "--yes")
+        assert [user.username for user in User.objects.all()] == ["anna"]
+
+    @pytest.mark.parametrize("words", [
+        ["show", "nobody"], ["role", "anna", "king"], ["plan", "anna", "pro", "--days", "0"], ["rename", "anna", "b."],
+        [],
+        ["token", "anna", "--scopes", "admin"],
+    ], ids=str)  # fmt: skip
+    def test_what_cannot_be_is_refused(self, words: list[str]) -> None:
+        make_user("anna")
+        with pytest.raises(CommandError):
+            run("account", *words)
+
+
+class TestWaiting:
+    def test_it_says_so_while_an_up_creates_the_tables(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked, said = iter([False, False, False, True]), []
+        monkeypatch.setattr(commands, "SILENT_SECONDS", 0.01)
+        monkeypatch.setattr(commands, "_has_tables", lambda: next(asked))
+        monkeypatch.setattr(commands, "_is_up_running", lambda: True)
+        commands.wait_for_tables(lambda: said.append("waiting"))
+        assert said == ["waiting"]
+
+    def test_it_says_what_to_start(self, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path) -> None:
+        settings.DATA_DIR = tmp_path
+        monkeypatch.setattr(commands, "_has_tables", lambda: False)
+        with pytest.raises(CommandError, match=r"manage\.py up"):
+            run("account", "list")
 
 
 class TestCreateToken:

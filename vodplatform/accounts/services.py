@@ -58,7 +58,7 @@ def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta
 
 
 @transaction.atomic
-def revoke_tokens(tokens: Iterable[ApiToken], *, by: User) -> int:
+def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
     """End tokens that are not revoked yet, at once; returns how many that were."""
     count = 0
     for token in tokens:

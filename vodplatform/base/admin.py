@@ -30,7 +30,7 @@ class ModelAdmin(UnfoldModelAdmin):
     SQLite runs regular expressions in this process, which a pattern such as ``(a+)+$`` stops for minutes.
     """
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         return _asks_little(self.model, lookup) and super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
@@ -56,7 +56,7 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])
-        model = field.related_model  # type: ignore[assignment]
+        model = field.related_model
     return True
 
 

@@ -226,7 +226,7 @@ def database_refusal(exc: BaseException | None) -> DomainError | None:
     sqlstate = getattr(getattr(exc, "__cause__", None), "sqlstate", "")
     if not isinstance(exc, OperationalError | InterfaceError) and sqlstate != IDLE_IN_TRANSACTION:
         return None
-    if sqlstate == DISK_FULL or is_disk_full(exc.__cause__):
+    if sqlstate == DISK_FULL or is_disk_full(exc and exc.__cause__):
         return DomainError("disk_full")
     return DomainError("unavailable", DATABASE_AWAY)
 

@@ -1,6 +1,6 @@
 // How far a job is, as pages show it. Pure.
 
-import { leftWords } from "./format.js";
+import { leftWords, percent } from "./format.js";
 
 /** The progress of one job: within one attempt it never falls, whatever order its messages come in. */
 export class Furthest {
@@ -25,6 +25,6 @@ export class Furthest {
  * @returns {string} `40 % · 30 s left`
  */
 export function progressWords(progress, left = null) {
-  const percent = `${Math.floor(progress)} %`;
-  return left === null || progress >= 100 ? percent : `${percent} · ${leftWords(left)}`;
+  const done = percent(progress);
+  return left === null || progress >= 100 ? done : `${done} · ${leftWords(left)}`;
 }

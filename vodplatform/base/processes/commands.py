@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import signal
 import sys
 import threading
+import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NoReturn
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
 
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.version import sentence
+
+UP_LOCK = "up.lock"  # in the data folder, held while an `up` runs
+SILENT_SECONDS = 1.0  # that a command waits without a word
+TABLES_SECONDS = 120.0  # that an `up` may take to create or update the tables
 
 
 class Command(BaseCommand):
@@ -25,6 +35,56 @@ class Command(BaseCommand):
     def get_version(self) -> str:
         """Return the program's version for ``COMMAND --version``, not Django's."""
         return sentence()
+
+
+class DatabaseCommand(Command):
+    """Base of commands that need the tables: it waits while `up` creates or updates them, and says so."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        wait_for_tables(lambda: self.stderr.write("waiting for the database …"))
+        return super().execute(*args, **options)
+
+
+def wait_for_tables(say: Callable[[], object]) -> None:
+    """Return once every migration of this release has been applied. Raises :class:`CommandError` if nobody does that.
+
+    say: called once, if it takes longer than :data:`SILENT_SECONDS`.
+    """
+    teller = threading.Timer(SILENT_SECONDS, say)
+    teller.daemon = True
+    teller.start()
+    deadline = time.monotonic() + TABLES_SECONDS
+    try:
+        while not _has_tables():
+            if not _is_up_running() or time.monotonic() > deadline:
+                raise CommandError(
+                    "The database lacks tables of this release: start `manage.py up`, or run `manage.py migrate`."
+                )
+            threading.Event().wait(0.2)
+    finally:
+        teller.cancel()
+
+
+def _has_tables() -> bool:
+    try:
+        executor = MigrationExecutor(connection)
+        return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except OperationalError as exc:
+        if connection.vendor == "sqlite" and "locked" in str(exc):
+            return False  # `up` creates them at this moment
+        raise CommandError(f"The database cannot be used: {' '.join(str(exc).split())}") from exc
+
+
+def _is_up_running() -> bool:
+    """Whether an `up` holds the data folder."""
+    try:
+        with open(Path(settings.DATA_DIR) / UP_LOCK) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def manage_argv(*words: str) -> list[str]:

@@ -22,8 +22,8 @@ from jobs_app.management.commands.worker import dramatiq_argv
 from vodplatform.base.files import installation
 from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
+from vodplatform.base.processes.commands import UP_LOCK, manage_argv
 from vodplatform.base.processes.commands import Command as BaseCommand
-from vodplatform.base.processes.commands import manage_argv
 from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.redis_server import NoRedisServer, find_redis_server
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
 def take_lock(data_dir: Path) -> IO[str]:
     """The data folder for this process alone; held as long as the file is open."""
-    file = open(data_dir / "up.lock", "a+")  # noqa: SIM115 (it stays open as long as the program runs)
+    file = open(data_dir / UP_LOCK, "a+")  # noqa: SIM115 (it stays open as long as the program runs)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:

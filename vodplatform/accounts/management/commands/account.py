@@ -1,0 +1,230 @@
+"""Accounts from the command line: list, show, create, change, disable and delete them."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.management.base import CommandError
+from django.db import transaction
+from django.db.models import ProtectedError, Q, RestrictedError
+
+from vodplatform.accounts import services
+from vodplatform.accounts.limits import plan_of, tiers_of_many
+from vodplatform.accounts.management import making
+from vodplatform.accounts.models import ApiToken, Role, Subscription, Tier, User
+from vodplatform.base.processes.commands import DatabaseCommand
+from vodplatform.base.processes.terminal import table
+from vodplatform.base.records import audit
+
+BY = "command"  # as whom the audit log names an operator
+
+
+class Command(DatabaseCommand):
+    help = "Accounts: list, show, create, role, plan, group, token, revoke, password, disable, enable, rename, delete."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+        def add(name: str, help: str, *, is_about_one: bool = True) -> ArgumentParser:
+            action = actions.add_parser(name, help=help, description=help)
+            if is_about_one:
+                action.add_argument("name", help="the account's user name")
+            return action
+
+        listing = add("list", "accounts, by name", is_about_one=False)
+        listing.add_argument("--search", default="", help="a part of user name, full name or e-mail address")
+        listing.add_argument("--role", choices=Role.values)
+        listing.add_argument("--disabled", action="store_true", help="only those that may not sign in")
+        listing.add_argument("--json", action="store_true", help="one JSON object a line")
+        add("show", "one account with its plan, groups and tokens, as JSON")
+        making.add_account_arguments(add("create", "make an account; reserved names are allowed", is_about_one=False))
+        add("role", "give an account another role").add_argument("role", choices=Role.values)
+        plan = add("plan", "give an account another plan from now on; free ends the present one")
+        plan.add_argument("tier", choices=Tier.values)
+        plan.add_argument("--days", type=float, help="how long; without it there is no end")
+        group = add("group", "put an account into groups, which library folders name, or take it out of them")
+        group.add_argument("--add", action="append", default=[], metavar="GROUP")
+        group.add_argument("--remove", action="append", default=[], metavar="GROUP")
+        token = add("token", "make an API token; prints the key, this once", is_about_one=False)
+        making.add_token_arguments(token)
+        token.add_argument("--label", default="command line", help="what the token is called")
+        token.add_argument("--days", type=float, help="how long it is valid; without it there is no end")
+        add("revoke", "end API tokens: all, or those of one name").add_argument("--label")
+        making.add_password_argument(add("password", "set a password, which ends browser sessions"))
+        add("disable", "let nobody sign in as this account; its tokens and sessions end, its files stay")
+        add("enable", "let a disabled account sign in again")
+        add("rename", "give an account another user name").add_argument("to")
+        add("delete", "delete an account with all that is its own").add_argument(
+            "--yes", action="store_true", help="really; nothing brings it back"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        action: Callable[[dict[str, Any]], object] = ACTIONS[options["action"]]
+        said = action(options)
+        self.stdout.write(said if isinstance(said, str) else json.dumps(said))
+
+
+def list_accounts(options: dict[str, Any]) -> str:
+    """Return a table, or JSON lines."""
+    users = User.objects.order_by("username")
+    if text := options["search"]:
+        users = users.filter(Q(username__icontains=text) | Q(full_name__icontains=text) | Q(email__icontains=text))
+    if options["role"]:
+        users = users.filter(role=options["role"])
+    if options["disabled"]:
+        users = users.filter(is_active=False)
+    found = list(users)
+    tiers = tiers_of_many(user.pk for user in found)
+    rows: list[dict[str, Any]] = [
+        {
+            "id": str(user.pk), "username": user.username, "role": user.role, "tier": tiers[user.pk],
+            "is_active": user.is_active, "last_login": user.last_login.isoformat() if user.last_login else None,
+        }
+        for user in found
+    ]  # fmt: skip
+    if options["json"]:
+        return "\n".join(map(json.dumps, rows))
+    shown = [
+        (
+            row["username"],
+            row["role"],
+            row["tier"],
+            "" if row["is_active"] else "disabled",
+            row["last_login"] or "never",
+        )
+        for row in rows
+    ]
+    return "\n".join(table([("name", "role", "plan", "", "last sign-in"), *shown]))
+
+
+def state_of(row: dict[str, Any]) -> str:
+    return "" if row["is_active"] else "disabled"
+
+
+def show(options: dict[str, Any]) -> dict[str, Any]:
+    """Return what there is to know of one account."""
+    return described(making.account_of(options["name"]))
+
+
+def described(user: User) -> dict[str, Any]:
+    """An account as commands print it."""
+    plan = plan_of(user)
+    until = plan["valid_until"]
+    tokens = ApiToken.objects.valid().filter(user=user)
+    return {
+        "id": str(user.pk), "username": user.username, "full_name": user.full_name, "email": user.email,
+        "role": user.role, "is_active": user.is_active, "tier": plan["tier"],
+        "tier_until": until.isoformat() if until else None,
+        "groups": sorted(user.groups.values_list("name", flat=True)), "tokens": [token.name for token in tokens],
+    }  # fmt: skip
+
+
+def set_role(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    old, user.role = user.role, options["role"]
+    with transaction.atomic():
+        user.save(update_fields=["role"])
+        audit.record("role.changed", actor=None, target=user, old=old, new=user.role, by=BY)
+    return described(user)
+
+
+def set_plan(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    if options["days"] is not None and options["days"] <= 0:
+        raise CommandError("--days must be greater than 0.")
+    if options["tier"] == Tier.FREE:
+        for row in Subscription.objects.current().filter(user=user):
+            services.revoke(row, None)
+    else:
+        until = services.database_now(user) + timedelta(days=options["days"]) if options["days"] else None
+        services.grant(user, options["tier"], until, None)
+    return described(user)
+
+
+def set_groups(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    with transaction.atomic():
+        for name in options["add"]:
+            user.groups.add(Group.objects.get_or_create(name=name)[0])
+        user.groups.remove(*Group.objects.filter(name__in=options["remove"]))
+        audit.record("user.changed", actor=None, target=user, fields=["groups"], by=BY)
+    return described(user)
+
+
+def make_token(options: dict[str, Any]) -> str:
+    user = making.account_of(options["name"], is_active=True)
+    return making.make_token(user, options["scopes"], name=options["label"], days=options["days"])
+
+
+def revoke(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    tokens = ApiToken.objects.filter(user=user)
+    if options["label"]:
+        tokens = tokens.filter(name=options["label"])
+    return {"username": user.username, "revoked": services.revoke_tokens(tokens, by=None)}
+
+
+def set_password(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    answer = making.set_password(user, from_stdin=options["password_stdin"])
+    _save(user, "password")
+    return {"id": str(user.pk), "username": user.username, **answer}
+
+
+def disable(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    user.is_active = False
+    return _save(user, "is_active")
+
+
+def enable(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    user.is_active = True
+    return _save(user, "is_active")
+
+
+def rename(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    user.username = User.normalize_username(options["to"])
+    user.may_have_reserved_name = True
+    making.check(user)
+    return _save(user, "username")
+
+
+def _save(user: User, field: str) -> dict[str, Any]:
+    with transaction.atomic():
+        user.save(update_fields=[field])
+        audit.record("user.changed", actor=None, target=user, fields=[field], by=BY)
+    return described(user)
+
+
+def delete(options: dict[str, Any]) -> dict[str, Any]:
+    user = making.account_of(options["name"])
+    if not options["yes"]:
+        raise CommandError(
+            f"This deletes {user.username!r} with all videos, comparisons and jobs that are its own. Say it again with "
+            f"--yes, or keep them: `manage.py account disable {user.username}`."
+        )
+    answer = {"id": str(user.pk), "username": user.username, "deleted": True}
+    try:
+        with transaction.atomic():
+            audit.record("user.deleted", actor=None, target=user, by=BY)
+            user.delete()
+    except (ProtectedError, RestrictedError) as exc:
+        raise CommandError(
+            f"{user.username!r} cannot be deleted while others use what is its own; disable it."
+        ) from exc
+    return answer
+
+
+ACTIONS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "list": list_accounts, "show": show, "create": making.make_account, "role": set_role, "plan": set_plan,
+    "group": set_groups, "token": make_token, "revoke": revoke, "password": set_password, "disable": disable,
+    "enable": enable, "rename": rename, "delete": delete,
+}  # fmt: skip
