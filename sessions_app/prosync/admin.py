@@ -9,6 +9,7 @@ from sessions_app.prosync import services
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import User
 from vodplatform.base.admin import ReadOnlyAdminWithActions
+from vodplatform.base.formatting import percent
 
 
 @admin.register(ProJob)
@@ -33,7 +34,7 @@ class ProJobAdmin(ReadOnlyAdminWithActions):
 
     @admin.display(description="progress")
     def progress(self, row: ProJob) -> str:
-        return f"{row.job.progress:.0f} %"
+        return percent(row.job.progress)
 
     @admin.display(description="segments")
     def segment_count(self, row: ProJob) -> int:

@@ -23,6 +23,7 @@ from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.confidence import ONE_CLOCK_CAP
 from sessions_app.comparison.alignment.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
+from vodplatform.base.formatting import hundredths
 
 AGREE_SECONDS = 0.25  # sound that was captured beside its picture may be so far from it
 ALONE_CAP = 0.95  # of a method that nothing independent confirms
@@ -194,9 +195,9 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
             read.evidence + heard.evidence,
         )
     if sound_stands > timer_stands:
-        note = f"By the sound. The timer says {read.offset:+.3f} s, and is less sure: {read.confidence:.2f}."
+        note = f"By the sound. The timer says {read.offset:+.3f} s, and is less sure: {hundredths(read.confidence)}."
         return _with_both(heard, read, heard, min(DOUBTED_CAP, sound_stands), note)
-    note = f"By the timer. The sound says {heard.offset:+.3f} s, and is less sure: {heard.confidence:.2f}."
+    note = f"By the timer. The sound says {heard.offset:+.3f} s, and is less sure: {hundredths(heard.confidence)}."
     return _with_both(read, read, heard, min(DOUBTED_CAP, timer_stands), note)
 
 
@@ -214,7 +215,7 @@ def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if stands_against(heard.confidence, sure) >= CLEARLY:
         side = "earlier" if gap > 0 else "later"
-        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {read.confidence:.2f}."
+        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {hundredths(read.confidence)}."
         return _with_both(heard, read, heard, heard.confidence, note)
     side = "later" if gap > 0 else "earlier"
     note = f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is."
@@ -237,7 +238,7 @@ def _with_both(best: Proposal, read: Proposal, heard: Proposal, confidence: floa
 
 
 def _timer_alone(read: Proposal, unheard: Refusal) -> Proposal | Refusal:
-    says = f"The timer alone says {read.offset:+.3f} s, confidence {read.confidence:.2f}."
+    says = f"The timer alone says {read.offset:+.3f} s, confidence {hundredths(read.confidence)}."
     doubtful = read.confidence <= ONE_CLOCK_CAP
     if unheard.reason in BROKEN or (unheard.reason in UNLIKE and doubtful):
         why = " Clocks of different matches run alike, too." if unheard.reason in UNLIKE else ""

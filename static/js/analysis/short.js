@@ -1,6 +1,6 @@
 // Why a reel is shorter than was asked for, and with what it would be longer. Pure.
 
-import { clock, counted, hundredths, tenths } from "../base/format.js";
+import { counted, hundredths, tenths } from "../base/format.js";
 import { reachWords } from "./words.js";
 
 /** @typedef {import("./api.js").Highlights} Highlights */
@@ -17,7 +17,7 @@ const MOST_HIGHLIGHTS = 50;
 export function whyShort({ highlights, segments, duration, below_minimum: best = [] }, params) {
   if (!highlights.length && best.length)
     return {
-      text: `There is no reel: no moment reaches the minimum score of ${hundredths(params.min_score)}. The best one has ${hundredths(best[0].score)}, at ${clock(best[0].start_time)}.`,
+      text: "There is no reel. The table lists the best moments below the minimum.", // the summary has the numbers
       params: { ...params, min_score: floored(best[0].score) },
     };
   const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);

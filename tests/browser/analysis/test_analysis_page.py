@@ -478,6 +478,20 @@ def test_what_a_result_lacks_is_said(open_page: OpenPage, backstage: Backstage, 
         expect(page.locator("[data-segments] tbody tr")).to_have_count(58)
         page.get_by_role("button", name="In the reel 0").click()
         expect(page.get_by_text("Nothing stood out enough for a reel.")).to_be_visible()
+    best = {"start_time": 65.2, "end_time": 69.0, "score": 0.137, "description": "Louder than usual.", "segment": 6}
+    page = open_result(
+        open_page, backstage, "highlights", video, data=found("highlights", video) | nothing | {"below_minimum": [best]}
+    )
+    with check("nothing reaches the minimum: the best there is, a lower minimum, another run"):
+        expect(page.locator("[data-segments] tbody tr")).to_have_count(1)
+        expect_texts(page.locator("[data-segments] tbody"), "1:05", "0.13", "Louder than usual.")
+        first = page.url
+        page.get_by_role("button", name="Lower the minimum to 0.13").click()
+        expect(page.get_by_text("minimum score 0.13")).to_be_visible()
+        page.locator("[data-short]").get_by_role("button", name="Run again").click()
+        page.wait_for_url(lambda address: address != first)
+        again = page.request.get(page.url.replace("/analysis/", f"{API}/status/")).json()
+        assert again["params"] == analyses.PARAMS["highlights"] | {"min_score": 0.13}
     page = open_result(open_page, backstage, "highlights", video, own=False)
     with check("the file went with the analysis"):
         expect(page.get_by_role("link", name="Download reel")).to_be_visible()
