@@ -81,12 +81,12 @@ def test_what_comes_again_and_again_and_noise_are_usual() -> None:
 
 
 def test_the_sound_peaks_of_a_game_score_as_highlights_and_its_segments_say_so() -> None:
-    """A recording whose level never rests: what hits hardest lasts for half a second."""
+    """A recording whose level never rests: what hits hardest is short."""
     times = np.arange(SECONDS * BINS_A_SECOND) / BINS_A_SECOND
     level = -45 + 5 * np.sin(times) + 4 * np.sin(3.1 * times)
     kills = [30.2, 75.4, 120.1, 171.3, 214.2]
     for at in kills:
-        level[int(at * BINS_A_SECOND) : int((at + 0.5) * BINS_A_SECOND)] = -24
+        level[int(at * BINS_A_SECOND) : int((at + 0.4) * BINS_A_SECOND)] = -26
     found = surveyed(level)
     peaks = sound_peaks(found, measure_loudness(found, SECONDS), SECONDS)
     assert [one.time for one in peaks] == pytest.approx(kills, abs=0.5)

@@ -215,7 +215,8 @@ def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if stands_against(heard.confidence, sure) >= CLEARLY:
         side = "earlier" if gap > 0 else "later"
-        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {hundredths(read.confidence)}."
+        sure_of = hundredths(read.confidence)
+        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {sure_of}."
         return _with_both(heard, read, heard, heard.confidence, note)
     side = "later" if gap > 0 else "earlier"
     note = f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is."
