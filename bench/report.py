@@ -21,12 +21,13 @@ trust ratios, not seconds. Goals are those of goals.md.
 
 @dataclass(slots=True)
 class Table:
-    """Rows under a heading; cells are text."""
+    """Rows under a heading; cells are text. is_met: False where a goal is missed that has to fail the run."""
 
     title: str
     columns: Sequence[str]
     rows: list[Sequence[str]] = field(default_factory=list)
     note: str = ""
+    is_met: bool = True
 
     def add(self, *cells: object) -> None:
         """One row."""

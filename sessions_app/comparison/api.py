@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any, cast
 from uuid import UUID
 
@@ -418,10 +419,10 @@ class LibraryFileViewSet(ComparisonViewSet):
         paths = [
             path
             for path in library_roots.video_files(library_roots.roots_of(self.user), unusable.append)
-            if all(word in path.name.lower() for word in words)
+            if not words or all(word in path.rpartition("/")[2].lower() for word in words)
         ]
         files = []
-        for path in paths[page_slice(query)]:
+        for path in map(Path, paths[page_slice(query)]):
             with contextlib.suppress(OSError):  # gone since the folder was read
                 files.append({"path": str(path), "name": path.name, "size": path.stat().st_size})
         return Response({"ok": True, "files": files, "total": len(paths), "unusable": unusable[:UNUSABLE_SHOWN]})

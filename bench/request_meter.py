@@ -1,0 +1,268 @@
+"""What one request costs the web process, and what another account notices of it."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import psutil
+
+from bench.measure import percentile
+from bench.report import PROJECT_ROOT
+from tests.support.program import Program, is_alive
+from tests.support.waiting import wait_until
+
+ANSWER_SECONDS = 180.0
+KEPT_BYTES = 20_000  # of an answer, to read an error from
+MAX_RATIO, MAX_GROWTH = 3.0, 100e6  # the goal: of the other account's p95; bytes of the web process
+# A request of less, sent as often as an account may, takes a twentieth of a core: too little to raise a p95.
+QUIET_CPU = 0.03
+WORTH_TELLING = 0.3  # of the goal: told at once, since the walk takes minutes
+NOTABLE_CPU = 0.05  # below it a bad p95 is the machine's, not the request's
+WINDOW_SECONDS = 0.6
+# How often one account may ask (`THROTTLES` of the settings: 1 200 and 120 a minute).
+READS_A_SECOND, WRITES_A_SECOND = 20, 2
+LONG_CPU = 1.0  # of more one window says enough
+QUIET_SECONDS, QUIET_EVERY = 0.8, 20  # cases
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """status: 0 for none. size: bytes of the whole body, of which ``body`` has the beginning."""
+
+    status: int
+    size: int
+    body: bytes = b""
+
+
+Send = Callable[[], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """path: with its query, percent-encoded."""
+
+    method: str
+    path: str
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_write(self) -> bool:
+        return self.method not in ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one request cost. cpu, wall: seconds; growth, stored: bytes of memory and of the database.
+
+    p95: seconds of the other account's requests meanwhile; ratio: by how much that is more than without.
+    """
+
+    name: str
+    variant: str
+    status: int
+    wall: float
+    cpu: float
+    growth: int
+    size: int
+    stored: int
+    p95: float = 0.0
+    ratio: float = 1.0
+
+    @property
+    def is_met(self) -> bool:
+        slows = self.ratio > MAX_RATIO and self.cpu >= NOTABLE_CPU
+        return bool(self.status) and self.growth <= MAX_GROWTH and not slows
+
+    @property
+    def badness(self) -> float:
+        """1 where it just meets the goal."""
+        slowness = self.ratio / MAX_RATIO if self.cpu >= NOTABLE_CPU else 0.0
+        return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
+
+
+def ask(address: str, request: Request) -> Answer:
+    """Send one request on a connection of its own and read the whole answer."""
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=ANSWER_SECONDS)
+    try:
+        connection.putrequest(request.method, request.path, skip_accept_encoding=True)
+        for name, value in {"Accept": "*/*", **request.headers}.items():
+            connection.putheader(name, value)
+        if request.body or request.is_write:
+            connection.putheader("Content-Length", str(len(request.body)))
+        connection.endheaders()
+        with contextlib.suppress(OSError):  # refused before its end: the answer says why
+            connection.send(request.body)
+        response = connection.getresponse()
+        kept = response.read(KEPT_BYTES)
+        size = len(kept)
+        while piece := response.read(65_536):
+            size += len(piece)
+        return Answer(response.status, size, kept)
+    except (OSError, http.client.HTTPException):
+        return Answer(0, 0)
+    finally:
+        connection.close()
+
+
+class Neighbour:
+    """Another account's requests, in a process of its own (:mod:`bench.neighbour`)."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.neighbour", address, key], cwd=PROJECT_ROOT, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, bufsize=1,
+        )  # fmt: skip
+        self._samples: list[tuple[float, float]] = []
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            sent, seconds = line.split()
+            self._samples.append((float(sent), float(seconds)))
+
+    def beside(self, work: Callable[[], object]) -> list[float]:
+        """Seconds of each of its requests that was waiting for its answer while ``work`` ran."""
+        self._say("on")
+        time.sleep(0.03)
+        begun = time.monotonic()
+        work()
+        ended = time.monotonic()
+        # The last answer comes after the work: ask on until one was sent behind its end.
+        wait_until(lambda: self._samples and self._samples[-1][0] >= ended, ANSWER_SECONDS)
+        self._say("off")
+        samples, self._samples = self._samples, []
+        return [seconds for sent, seconds in samples if sent < ended and sent + seconds > begun]
+
+    def _say(self, word: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{word}\n")
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+class Meter:
+    """Sends requests to a running program one after the other, and keeps what each cost."""
+
+    def __init__(self, program: Program, neighbour: Neighbour) -> None:
+        self.program = program
+        self.results: list[Result] = []
+        self._neighbour = neighbour
+        self._quiet: list[float] = []
+        self._process = self._web()
+
+    def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
+        """Measure one request alone, then, where it is not cheap, beside the other account.
+
+        make: called before each sending, with whatever rows the request needs.
+        """
+        if len(self.results) % QUIET_EVERY == 0:
+            self._listen_in_quiet()
+        answer, result = self._alone(name, variant, make())
+        if result.cpu >= QUIET_CPU or result.wall >= 4 * QUIET_CPU:
+            result = self._beside(result, make, is_write)
+        self.results.append(result)
+        if result.badness >= WORTH_TELLING or result.status >= 500 or not result.status:
+            print(f"{result.badness:.1f} {result}", file=sys.stderr, flush=True)
+        return answer
+
+    def _alone(self, name: str, variant: str, send: Send) -> tuple[Answer, Result]:
+        process = self._web()
+        stored = self._stored()
+        memory = _reset_peak(process.pid)
+        used = _cpu(process)
+        began = time.monotonic()
+        answer = send()
+        wall = time.monotonic() - began
+        if not is_alive(process):
+            return answer, Result(name, variant, 0, wall, 0.0, 0, answer.size, 0)
+        growth = _peak(process.pid) - memory
+        cpu = _cpu(process) - used
+        result = Result(
+            name, variant, answer.status, wall, cpu, max(0, growth), answer.size, max(0, self._stored() - stored)
+        )
+        return answer, result
+
+    def _beside(self, alone: Result, make: Callable[[], Send], is_write: bool) -> Result:
+        """With the p95 of the other account; a bad one is measured again, and the samples of all are taken together."""
+        samples = self._window(alone, make, is_write)
+        if alone.cpu < LONG_CPU and percentile(samples, 0.95) > MAX_RATIO * self._usual():
+            self._listen_in_quiet()
+            samples += [one for _ in range(2) for one in self._window(alone, make, is_write)]
+        p95 = percentile(samples, 0.95)
+        names = {field: getattr(alone, field) for field in Result.__slots__}
+        return Result(**{**names, "p95": p95, "ratio": p95 / self._usual()})
+
+    def _window(self, alone: Result, make: Callable[[], Send], is_write: bool) -> list[float]:
+        rate = WRITES_A_SECOND if is_write else READS_A_SECOND
+        pause = 1 / rate
+        # Who waits for a long answer asks once in the window.
+        sends = [make() for _ in range(1 if alone.wall > WINDOW_SECONDS else int(WINDOW_SECONDS * rate) + 1)]
+
+        def work() -> None:
+            began, number = time.monotonic(), 0
+            while (passed := time.monotonic() - began) < WINDOW_SECONDS:
+                if passed >= number * pause:
+                    sends[min(number, len(sends) - 1)]()
+                    number += 1
+                else:
+                    time.sleep(min(number * pause, WINDOW_SECONDS) - passed)
+
+        return self._neighbour.beside(work)
+
+    def _listen_in_quiet(self) -> None:
+        self._quiet = (self._quiet + self._neighbour.beside(lambda: time.sleep(QUIET_SECONDS)))[-150:]
+
+    def _usual(self) -> float:
+        return percentile(self._quiet, 0.95)
+
+    @property
+    def usual_p95(self) -> float:
+        """Seconds, while nobody else asks for anything; of the last time that it was measured."""
+        return self._usual()
+
+    def _web(self) -> psutil.Process:
+        found = self._process if hasattr(self, "_process") and is_alive(self._process) else None
+        self._process = found or wait_until(self.program.web, 60)  # type: ignore[assignment]
+        return self._process
+
+    def _stored(self) -> int:
+        """Bytes of the database's pages that are in use."""
+        path = self.program.place.data_dir / "vodplatform.sqlite3"
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
+            size, pages, free = (database.execute(f"PRAGMA {name}").fetchone()[0]
+                                 for name in ("page_size", "page_count", "freelist_count"))  # fmt: skip
+        return int(size * (pages - free))
+
+
+def _cpu(process: psutil.Process) -> float:
+    """Seconds, with those of its children that have ended."""
+    return float(sum(process.cpu_times()[:4]))
+
+
+def _reset_peak(pid: int) -> int:
+    """Let the peak of resident memory begin anew; returns the present bytes (proc(5), clear_refs)."""
+    with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
+        file.write("5")
+    return _status(pid, "VmRSS")
+
+
+def _peak(pid: int) -> int:
+    return _status(pid, "VmHWM")
+
+
+def _status(pid: int, name: str) -> int:
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(f"{name}:"))
