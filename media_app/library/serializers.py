@@ -70,11 +70,11 @@ class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
     """Of which videos."""
 
     video_ids = serializers.CharField(
-        max_length=4000, help_text="Ids of your videos, separated by commas; at most 100."
+        max_length=4000, default="", help_text="Ids of your videos, separated by commas; at most 100."
     )
 
     def validate_video_ids(self, value: str) -> list[UUID]:
-        ids = value.split(",")
+        ids = value.split(",") if value else []
         if len(ids) > MAX_ASKED:
             raise serializers.ValidationError(f"Send at most {MAX_ASKED} ids.")
         try:

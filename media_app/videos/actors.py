@@ -70,7 +70,7 @@ class VideoJobs(JobHooks):
 
     def subjects(self, jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
         """The video of each; a job whose video is gone has no page."""
-        rows = Video.objects.filter(pk__in={job.params["video_id"] for job in jobs})
+        rows = Video.objects.exclude(IN_BIN).filter(pk__in={job.params["video_id"] for job in jobs})
         titles = {str(pk): title for pk, title in rows.values_list("pk", "title")}
         found = {}
         for job in jobs:

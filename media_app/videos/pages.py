@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import cast
@@ -73,7 +74,7 @@ def _library(request: HttpRequest, template: str) -> HttpResponse:
             for value, label in ORDERS.items()
         ],
         "search": request.GET.get("search", "")[:200],
-        "bin_days": round(settings.BIN_DAYS),
+        "bin_days": math.ceil(settings.BIN_DAYS),
     }
     return render(request, template, context)
 
@@ -145,7 +146,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
     }
     uses = uses_of([video], user) if isinstance(user, User) else []
     context = {"video": video, "facts": facts, "listed": is_listed, "uses": uses, "notes": notes_of(video)}
-    context["bin_days"] = round(settings.BIN_DAYS)
+    context["bin_days"] = math.ceil(settings.BIN_DAYS)
     if is_listed:
         context["nav_items"] = navigation(request, "/catalogue")
     return render(request, "videos/watch.html", context)

@@ -431,7 +431,7 @@ def restore_from_bin(video: Video, by: User) -> None:
             jobs.retry(video.job)
 
 
-@chore("bin", seconds=600)
+@chore("bin", seconds=60)
 def empty_bin() -> int:
     """Delete the videos that have been in the bin for ``VOD_BIN_DAYS``; returns how many."""
     count = 0

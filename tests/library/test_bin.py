@@ -165,7 +165,7 @@ def test_what_uses_videos_is_listed(api: Api, other: User, owner: User, video: V
     ]
     found = api.get(f"{LIBRARY}/uses?video_ids={video.pk},{second.pk}").json()
     assert found == {"uses": expected, "total": 2}
-    for wrong in ("", "x", ",".join([str(video.pk)] * 101)):
+    for wrong in ("x", ",".join([str(video.pk)] * 101)):
         refused(api.get(f"{LIBRARY}/uses?video_ids={wrong}"), 400, "invalid")
 
 

@@ -564,4 +564,4 @@ if (gone) drawDeleted();
 askHistory();
 renew();
 await client.start();
-drawLine({ state: client.state, pending: client.pending, error: null });
+drawLine({ state: client.state, pending: client.pending, kept: client.kept, error: null });

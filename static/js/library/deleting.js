@@ -19,11 +19,10 @@ function binDays() {
 
 /**
  * @param {Video[]} videos
- * @param {object} on
- * @param {(video: Video) => void} on.deleted called for each
- * @param {(count: number, isFinal: boolean) => void} on.done called after the last; isFinal: not in the bin
+ * @param {(gone: Video[], isFinal: boolean) => void} onDeleted called after the last; isFinal: they are not in the bin
  */
-export function deleteDialog(videos, on) {
+export function deleteDialog(videos, onDeleted) {
+  /** @type {Video[]} */ const gone = [];
   const isFinal = !binDays() || videos.every((video) => video.deleted_at);
   const progress = h("p", { class: "text-small muted", role: "status" });
   const problem = h("div", {});
@@ -75,12 +74,13 @@ export function deleteDialog(videos, on) {
     if (confirm.getAttribute("aria-disabled") === "true") return;
     confirm.setAttribute("aria-disabled", "true");
     const word = isFinal ? "deleted" : "moved to the bin";
-    const { done, failed } = await oneByOne(videos, remove, word, { progress, refused: problem, dialog });
-    if (done) on.done(done, isFinal);
-    if (!failed) return dialog.close();
-    confirm.hidden = true;
-    setText(cancel, "Close");
-    cancel.focus();
+    const { failed } = await oneByOne(videos, remove, word, { progress, refused: problem, dialog });
+    if (failed) {
+      confirm.hidden = true;
+      setText(cancel, "Close");
+      cancel.focus();
+    } else dialog.close(); // before the page moves the focus, which an open dialog keeps
+    if (gone.length) onDeleted(gone, isFinal);
   }
 
   /** @param {Video} video */
@@ -91,7 +91,7 @@ export function deleteDialog(videos, on) {
       // It was deleted elsewhere in the meantime.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
     }
-    on.deleted(video);
+    gone.push(video);
   }
 }
 

@@ -237,16 +237,10 @@ need("[data-delete-selected]").addEventListener("click", () => remove([...select
 
 /** Ask whether videos shall be deleted, and delete them. @param {Video[]} videos */
 function remove(videos) {
-  /** @type {Video[]} */ const gone = [];
-  deleteDialog(videos, {
-    deleted: (video) => {
-      gone.push(video);
-      takeAway(video, videos.length === 1);
-    },
-    done: (_, isFinal) => {
-      toastDeleted(gone, isFinal, () => list.reload().then(renewCounts));
-      if (videos.length > 1) list.find.focus();
-    },
+  deleteDialog(videos, (gone, isFinal) => {
+    for (const video of gone) takeAway(video, videos.length === 1);
+    if (videos.length > 1) list.find.focus();
+    toastDeleted(gone, isFinal, () => list.reload().then(renewCounts));
   });
 }
 

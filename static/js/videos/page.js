@@ -613,8 +613,7 @@ need("[data-more]").addEventListener("click", () => {
             icon: "trash",
             danger: true,
             apart: true,
-            run: () =>
-              deleteDialog([one], { deleted: () => {}, done: (_, isFinal) => (isFinal ? gone() : binned(one)) }),
+            run: () => deleteDialog([one], (_, isFinal) => (isFinal ? gone() : binned(one))),
           },
         ]
       : []),

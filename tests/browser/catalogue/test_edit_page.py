@@ -201,7 +201,7 @@ def test_people_on_one_video_see_each_others_edits(edit: Callable[..., Page], ba
 def test_edits_of_a_deleted_video_can_be_read_and_are_sent_when_it_is_restored(
     edit: Callable[..., Page], backstage: Backstage, video: str
 ) -> None:
-    page = edit(own=True)
+    page = edit(own=True, quiet=False)
     expect_saved(page)
     page.context.set_offline(True)
     description_of(page).fill("Written on the train")
