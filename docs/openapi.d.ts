@@ -8034,9 +8034,9 @@ export interface operations {
     };
     library_uses: {
         parameters: {
-            query: {
+            query?: {
                 /** @description Ids of your videos, separated by commas; at most 100. */
-                video_ids: string;
+                video_ids?: string;
             };
             header?: never;
             path?: never;

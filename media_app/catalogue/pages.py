@@ -93,9 +93,8 @@ def _edit(request: HttpRequest, video_id: UUID, is_part: bool) -> HttpResponse:
     if video is None and user.is_moderator and not is_part:
         video = Video.objects.filter(TAKEN_OUT).filter(pk=video_id).first()
         if video is not None:
-            for name in ("description", "category", "tags", "is_featured"):
-                setattr(video, name, Video._meta.get_field(name).get_default())
-            video.title = "A deleted video"
+            video.title, video.description, video.category = "A deleted video", "", ""
+            video.tags, video.is_featured = [], False
     if video is None:
         raise Http404
     if not video.can_change(user):

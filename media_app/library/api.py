@@ -115,11 +115,11 @@ class LibraryViewSet(ApiViewSet[Video]):
         video = self.get_object_to_change()
         if is_final:
             services.delete_video(video, self.user, leave_gaps=query["leave_gaps"])
-            deleted_at = purge_at = timezone.now()
+            video.deleted_at = timezone.now()
         else:
             services.move_to_bin(video, self.user, leave_gaps=query["leave_gaps"])
-            deleted_at, purge_at = video.deleted_at, video.purge_at
-        return Response(s.DeletedSerializer({"ok": True, "deleted_at": deleted_at, "purge_at": purge_at}).data)
+        purge_at = video.deleted_at if is_final else video.purge_at
+        return Response(s.DeletedSerializer({"ok": True, "deleted_at": video.deleted_at, "purge_at": purge_at}).data)
 
     @extend_schema(
         operation_id="library_restore",
