@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
-from django.db.models import BooleanField, Case, F, Prefetch, Q, Value, When
+from django.db.models import BooleanField, Case, Prefetch, Q, Value, When
 from django.db.models.functions import Now
 
 from jobs_app.models import FINISHED, Job, JobStatus

@@ -25,7 +25,7 @@ def measure(apps: Any, schema_editor: Any) -> None:
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('comparison', '0002_time_before_zero'),
+        ('comparison', "0003_pause_without_viewers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
