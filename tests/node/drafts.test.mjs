@@ -80,7 +80,7 @@ test("a repeated attempt has the same key while the words are the same and no an
   const drafts = new Drafts("anna", "a");
   const keys = [];
   const attempt = (body, error) =>
-    drafts.send("e", body, async (key) => {
+    drafts.send("e", body, async (_, key) => {
       keys.push(key);
       if (error) throw error;
     });
@@ -97,4 +97,28 @@ test("a repeated attempt has the same key while the words are the same and no an
   assert.equal(d, e);
   assert.equal(new Set([a, c, d]).size, 3);
   assert.deepEqual(drafts.all, []);
+});
+
+test("words that follow a lost answer replace what that attempt has made", async () => {
+  const made = new Map();
+  const takenBack = [];
+  let isCut = true;
+  const attempt = async (body) => {
+    const drafts = new Drafts("anna", "a"); // as after a reload
+    drafts.set("e", body);
+    const send = async (words, key) => {
+      made.set(key, words);
+      if (isCut) throw new Error("The answer is lost.");
+      return key;
+    };
+    await drafts.send("e", body, send, async (key) => takenBack.push(key) && made.delete(key));
+    return drafts.all;
+  };
+  await assert.rejects(attempt("Nice"));
+  await assert.rejects(attempt("Nice play"));
+  await assert.rejects(attempt("Nice play"));
+  isCut = false;
+  assert.deepEqual(await attempt("Nice play, Ben"), []);
+  assert.deepEqual([...made.values()], ["Nice play, Ben"]);
+  assert.equal(takenBack.length, 1);
 });

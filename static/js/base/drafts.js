@@ -9,7 +9,9 @@ const KEPT = 30 * 24 * 3600 * 1000; // ms
  * @typedef {object} Draft
  * @property {any} value what was typed
  * @property {number} at when it was typed last, ms since the epoch
- * @property {{key: string, body: string}} [sent] the Idempotency-Key of the last attempt to send it, and what was sent
+ * @property {Attempt & {lost?: Attempt[]}} [sent] the last attempt to send it, if it was not answered; lost: those before,
+ *   with other words
+ * @typedef {{key: string, body: string}} Attempt its Idempotency-Key, and what was sent
  */
 
 /**
@@ -59,26 +61,34 @@ export class Drafts extends EventTarget {
   }
 
   /**
-   * Send a draft, which ends with that. Sent again unchanged after an attempt whose answer was lost, it counts once.
+   * Send a draft, which ends with that. What is sent counts once, however many attempts it takes: an attempt that was
+   * made but whose answer was lost is repeated under its key, and taken back if other words follow it.
    * @template T
    * @param {string} key
    * @param {any} body what is sent
-   * @param {(idempotencyKey: string) => Promise<T>} send
+   * @param {(body: any, idempotencyKey: string) => Promise<T>} send
+   * @param {(answer: T) => Promise<unknown>} [takeBack] undoes what was sent; without it, the server knows no keys here
    * @returns {Promise<T>}
    */
-  async send(key, body, send) {
-    const draft = this.#all.get(key);
+  async send(key, body, send, takeBack) {
     const text = JSON.stringify(body);
-    const sent = draft?.sent?.body === text ? draft.sent : { key: idempotencyKey(), body: text };
+    const last = this.#all.get(key)?.sent;
+    const sent =
+      last?.body === text ? last : { key: idempotencyKey(), body: text, lost: takeBack ? attempts(last) : [] };
     this.#keep(key, sent);
     try {
-      const answer = await send(sent.key);
+      for (const former of [...(sent.lost ?? [])]) {
+        const made = await send(JSON.parse(former.body), former.key).catch(unlessRefused);
+        if (made !== undefined) await takeBack?.(made).catch(unlessRefused);
+        sent.lost = sent.lost?.filter((one) => one !== former);
+        this.#keep(key, sent);
+      }
+      const answer = await send(body, sent.key);
       this.set(key, undefined);
       return answer;
     } catch (error) {
       // The server repeats a refusal under the same key, also once its reason is gone.
-      const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
-      if (status >= 400 && status < 500 && !type.startsWith("idempotency_")) this.#keep(key, undefined);
+      if (isRefused(error)) this.#keep(key, undefined);
       throw error;
     }
   }
@@ -132,6 +142,22 @@ export function keepTyped(place, fields) {
   return () => {
     for (const name of Object.keys(fields)) drafts.set(name, undefined);
   };
+}
+
+/** @param {Draft["sent"]} sent @returns {Attempt[]} in order */
+function attempts(sent) {
+  return sent ? [...(sent.lost ?? []), { key: sent.key, body: sent.body }] : [];
+}
+
+/** @param {unknown} error @returns {boolean} whether the server has refused it, so that a repetition would be, too */
+function isRefused(error) {
+  const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
+  return status >= 400 && status < 500 && ![401, 408, 429].includes(status) && !type.startsWith("idempotency_");
+}
+
+/** @param {unknown} error @returns {undefined} where the server has refused it */
+function unlessRefused(error) {
+  if (!isRefused(error)) throw error;
 }
 
 /** @returns {string[]} names of all drafts in this browser */

@@ -90,7 +90,14 @@ export class EventsPanel {
         move: (one, values) => this.#move(one, values),
         remove: (one) => this.remove(one),
         reply: (one, body, draft) =>
-          this.#attempt(() => this.drafts.send(draft, body, (key) => this.store.reply(one.id, body, key))),
+          this.#attempt(() =>
+            this.drafts.send(
+              draft,
+              body,
+              (text, key) => this.store.reply(one.id, text, key),
+              this.store.username ? async (replyId) => replyId && this.store.removeReply(one.id, replyId) : undefined,
+            ),
+          ),
         removeReply: (one, replyId) => this.#attempt(() => this.store.removeReply(one.id, replyId)),
         draw: (one) => this.draw(one),
         close: () => {
@@ -500,7 +507,12 @@ export class EventsPanel {
     const values = { ...place, kind, [kind === NOTE ? "body" : "label"]: text };
     this.#setBusy(true);
     const isSent = await this.#attempt(async () => {
-      const event = await this.drafts.send(marked.draft, values, (key) => this.store.create(values, key));
+      const event = await this.drafts.send(
+        marked.draft,
+        values,
+        (given, key) => this.store.create(given, key),
+        this.store.username ? ({ event_id }) => this.store.takeBack(event_id) : undefined,
+      );
       if (this.#marked === marked) this.#hideNaming();
       this.select(event.event_id);
       this.actions.playAfterWriting();

@@ -237,9 +237,21 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** @param {string} id @param {string} body @param {string} key makes a repeated attempt harmless */
+  /** Take back an event that has just been made; not an edit. @param {string} id */
+  takeBack(id) {
+    return this.edits.inTurn(() => this.#remove(id));
+  }
+
+  /**
+   * @param {string} id
+   * @param {string} body
+   * @param {string} key makes a repeated attempt harmless
+   * @returns {Promise<string|undefined>} the id of the reply
+   */
   async reply(id, body, key) {
-    await this.#take(id, (now) => this.api.reply(now, body, key));
+    const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
+    const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
+    return own.at(-1)?.reply_id;
   }
 
   /** @param {string} id @param {string} replyId */
@@ -307,6 +319,7 @@ export class EventStore extends EventTarget {
     const told = this.#told.get(now);
     const { event } = await call(now);
     if (this.#told.get(now) === told) this.#set(event);
+    return event;
   }
 
   /** @param {SessionEvent} event */
