@@ -197,7 +197,7 @@ def held_tokens(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
 
 def read_paces(kind: str) -> list[list[float]]:
     """Return the curves of the last jobs of a kind, as :class:`jobs_app.pace.Pace` takes them."""
-    return list(JobPace.objects.filter(kind=kind).order_by("-id").values_list("curve", flat=True)[:pace.KEPT])
+    return list(JobPace.objects.filter(kind=kind).order_by("-id").values_list("curve", flat=True)[: pace.KEPT])
 
 
 def record_pace(kind: str, curve: list[float]) -> None:

@@ -44,8 +44,9 @@ class JobSerializer(AnswerSerializer[Job]):
         return round(job.progress, 1)
 
     def compute_seconds_left(self, job: Job) -> float | None:
-        is_known = job.status == JobStatus.PROCESSING and job.seconds_left is not None
-        return round(job.seconds_left, 1) if is_known else None
+        if job.status != JobStatus.PROCESSING or job.seconds_left is None:
+            return None
+        return round(job.seconds_left, 1)
 
     def compute_result(self, job: Job) -> Any:
         return shown_result(job)

@@ -4,32 +4,35 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jobs', '0001_initial'),
+        ("jobs", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='job',
-            name='is_short',
+            model_name="job",
+            name="is_short",
             field=models.BooleanField(db_default=False, default=False),
         ),
         migrations.AddField(
-            model_name='job',
-            name='seconds_left',
+            model_name="job",
+            name="seconds_left",
             field=models.FloatField(blank=True, null=True),
         ),
         migrations.CreateModel(
-            name='JobPace',
+            name="JobPace",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=64)),
-                ('curve', models.JSONField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=64)),
+                ("curve", models.JSONField()),
             ],
             options={
-                'db_table': 'job_pace',
-                'indexes': [models.Index(models.F('kind'), models.OrderBy(models.F('id'), descending=True), name='job_pace_newest')],
+                "db_table": "job_pace",
+                "indexes": [
+                    models.Index(
+                        models.F("kind"), models.OrderBy(models.F("id"), descending=True), name="job_pace_newest"
+                    )
+                ],
             },
         ),
     ]

@@ -145,7 +145,7 @@ def _written(path: Path, part: Export, captions: Sequence[Caption], tell: Progre
         box.fitted((pane.source.facts.width, pane.source.facts.height))
         for pane, box in zip(part.panes, part.arrangement.boxes, strict=True)
     ]
-    write_captions(path, part.arrangement, frames, seen, part.clock, tell)
+    write_captions(path, part.arrangement, frames, seen, part.clock, on_progress=tell)
     return path
 
 

@@ -37,7 +37,7 @@ class TooManyStrokes(Exception):
 
 
 def write_captions(
-    path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock,
+    path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
     """Write a video of which each picture holds until the next; its colours are multiplied by their opacity.

@@ -265,7 +265,7 @@ class TestCaptions:
         arrangement = arrange("single", [(640, 360)], 360)
         told: list[float] = []
         frames = [box.fitted((640, 360)) for box in arrangement.boxes]
-        write_captions(path, arrangement, frames, found, self.CLOCK, told.append)
+        write_captions(path, arrangement, frames, found, self.CLOCK, on_progress=told.append)
         return told
 
     def test_each_drawing_is_drawn_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
