@@ -346,7 +346,7 @@ export class BinCard {
             {
               class: "btn quiet danger",
               type: "button",
-              "aria-label": `Delete ${video.title} for good`,
+              "aria-label": `Delete for good: ${video.title}`,
               onclick: () => onPurge(video),
             },
             "Delete for good",

@@ -321,7 +321,7 @@ def test_names_are_checked_and_a_deleted_video_is_restored(open_page: OpenPage, 
     expect(page.locator(".card").first).to_contain_text("14 days left")
     assert axe_findings(page) == []
     page.get_by_role("button", name=f"Restore {long}").click()
-    page.get_by_role("button", name="Delete Delete me for good").click()
+    page.get_by_role("button", name="Delete for good: Delete me").click()
     expect(dialog).to_contain_text("1023 MiB will be freed. This cannot be undone.")
     dialog.get_by_role("button", name="Delete for good").click()
     expect(page.get_by_role("heading", name="The bin is empty")).to_be_visible()
