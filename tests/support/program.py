@@ -45,6 +45,7 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         # A test asks how far a job is as often as it can.
         "VOD_THROTTLES": "off",
+        "VOD_LOG_LEVEL": "INFO",
         **extra,
     }
 

@@ -42,12 +42,15 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
         parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
         parser.add_argument("--workers", type=int, default=1, help="worker processes")
+        parser.add_argument("--verbose", action="store_true", help="show requests and other lines below warnings too")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1.")
         lock = take_lock(settings.DATA_DIR)
         host, port = options["host"], free_port(options["host"], options["port"])
+        for warning in warnings():
+            self.stderr.write(f"warning: {warning}")
         check_services()
         call_command("migrate", interactive=False, verbosity=0)
         try:
@@ -65,6 +68,7 @@ class Command(BaseCommand):
             **os.environ,
             "VOD_DATA_DIR": str(settings.DATA_DIR),
             "PYTHONUNBUFFERED": "1",
+            "VOD_LOG_LEVEL": log_level(is_verbose=options["verbose"]),
             VARIABLE: str(metrics_folder(settings.DATA_DIR)),
             # The children find the program from whatever folder `up` was started in.
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
@@ -84,6 +88,18 @@ class Command(BaseCommand):
         finally:
             supervisor.stop()
             lock.close()
+
+
+def log_level(*, is_verbose: bool) -> str:
+    """Return the level of the children's logs: what VOD_LOG_LEVEL says, else warnings, for a quiet terminal."""
+    return os.environ.get("VOD_LOG_LEVEL") or ("INFO" if is_verbose else "WARNING")
+
+
+def warnings() -> list[str]:
+    """Return sentences about what is missing and hinders nothing from starting; `doctor` looks at everything."""
+    from vodplatform.management.commands import doctor
+
+    return [problem for check in (doctor.library_folders, doctor.room) if (problem := check())]
 
 
 def take_lock(data_dir: Path) -> IO[str]:

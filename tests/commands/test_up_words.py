@@ -1,0 +1,24 @@
+"""What `up` tells the terminal before it serves, and what it keeps from it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vodplatform.management.commands import up
+
+
+def test_it_warns_of_a_missing_library_folder_and_of_a_full_disk(settings: Any, tmp_path: Path) -> None:
+    settings.LIBRARY_ROOTS, settings.DISK_RESERVE_BYTES = [(tmp_path / "none", "crew"), (tmp_path, "crew")], 0
+    [warning] = up.warnings()
+    assert f"{tmp_path / 'none'} named by VOD_LIBRARY_ROOTS" in warning
+    settings.LIBRARY_ROOTS, settings.DISK_RESERVE_BYTES = [], 1 << 60
+    [warning] = up.warnings()
+    assert "uploads are refused" in warning
+
+
+def test_requests_are_shown_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VOD_LOG_LEVEL", raising=False)
+    assert (up.log_level(is_verbose=False), up.log_level(is_verbose=True)) == ("WARNING", "INFO")
+    monkeypatch.setenv("VOD_LOG_LEVEL", "ERROR")
+    assert up.log_level(is_verbose=True) == "ERROR"
