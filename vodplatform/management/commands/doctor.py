@@ -7,7 +7,6 @@ import tempfile
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,8 +23,7 @@ from media_app.delivery import cdn
 from media_app.store.files import StoreUnavailable, is_local, presigned
 from media_app.uploads import scan
 from media_app.videos import upkeep
-from vodplatform.base.files import disk, installation
-from vodplatform.base.formatting import size
+from vodplatform.base.files import installation
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import protect_again, unprotected_tables
@@ -33,7 +31,7 @@ from vodplatform.base.records.database import connect_apart
 from vodplatform.base.redis_pool import connect, reason
 from vodplatform.base.redis_server import NoRedisServer, find_redis_server
 from vodplatform.base.web.health import ask_storage
-from vodplatform.management.commands.up import check_database
+from vodplatform.management.commands.up import check_database, library_folders, room
 from vodplatform.settings.environment import PRIVATE_FILES, is_open
 from vodplatform.version import sentence
 
@@ -191,16 +189,6 @@ def append_only() -> str | None:
     return f"{tables}: the trigger that keeps rows unchanged is gone; `doctor --fix` creates it." if tables else None
 
 
-def room() -> str | None:
-    if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
-        return None
-    return (
-        f"{size(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
-        "VOD_DISK_RESERVE_MB: "
-        "uploads are refused and jobs wait; delete something."
-    )
-
-
 def broker() -> tuple[str | None, str]:
     """Return what is wrong with the server that carries messages, and which program it is where nothing is."""
     try:
@@ -214,18 +202,6 @@ def broker() -> tuple[str | None, str]:
         return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL.", ""
     name = "Valkey" if "valkey_version" in told else "Redis"
     return None, f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
-
-
-def library_folders() -> str | None:
-    missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
-    return f"{', '.join(missing)} named by VOD_LIBRARY_ROOTS do not exist, or cannot be read." if missing else None
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a network's disk that has gone away
-        return False
 
 
 def converter(path: str = "") -> str | None:

@@ -19,7 +19,8 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from jobs_app.management.commands.worker import dramatiq_argv
-from vodplatform.base.files import installation
+from media_app.uploads.room import format_bytes
+from vodplatform.base.files import disk, installation
 from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import UP_LOCK, manage_argv
@@ -97,9 +98,29 @@ def log_level(*, is_verbose: bool) -> str:
 
 def warnings() -> list[str]:
     """Return sentences about what is missing and hinders nothing from starting; `doctor` looks at everything."""
-    from vodplatform.management.commands import doctor
+    return [problem for check in (library_folders, room) if (problem := check())]
 
-    return [problem for check in (doctor.library_folders, doctor.room) if (problem := check())]
+
+def room() -> str | None:
+    if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
+        return None
+    return (
+        f"{format_bytes(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
+        "VOD_DISK_RESERVE_MB: "
+        "uploads are refused and jobs wait; delete something."
+    )
+
+
+def library_folders() -> str | None:
+    missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
+    return f"{', '.join(missing)} named by VOD_LIBRARY_ROOTS do not exist, or cannot be read." if missing else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a network's disk that has gone away
+        return False
 
 
 def take_lock(data_dir: Path) -> IO[str]:
