@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from media_app.av.cut import Placed
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.known import Known
-from sessions_app.analysis.pipelines.moments import MOST, STEP, Interval
+from sessions_app.analysis.pipelines.loudness import STEP
+from sessions_app.analysis.pipelines.moments import MOST, Interval
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 
 Floats = NDArray[np.float64]

@@ -25,10 +25,10 @@ from media_app.av.source import Source
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.findings import data_of, measured, segments_of
 from sessions_app.analysis.pipelines.known import Known, from_saved, to_save
+from sessions_app.analysis.pipelines.loudness import STEP
 from sessions_app.analysis.pipelines.moments import (
     SNAP,
     SNAP_INWARD,
-    STEP,
     Interval,
     apart,
     choose,
