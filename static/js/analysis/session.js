@@ -300,7 +300,7 @@ function lowerButton(view, least) {
   button.addEventListener("click", () => {
     const isLowered = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(isLowered));
-    view.showMinimum(isLowered ? least : session.params.min_score);
+    view.showMinimum(isLowered ? least : Number(session.params.min_score));
     view.showBands(isLowered ? data.below_minimum?.filter(reaches(least)).map(asMoment) : undefined);
   });
   return button;
