@@ -23,7 +23,16 @@ from tests.support.program import Place, Program
 
 SHOWN = 40  # rows of the table
 SETTINGS = "bench.small_requests_settings"
-PARTS = ("operations", "parsers", "files", "pages", "admin", "sockets", "known")  # of the walk, in this order
+PARTS = (
+    "operations",
+    "parsers",
+    "files",
+    "pages",
+    "admin",
+    "sockets",
+    "known",
+    "large_events",
+)  # of the walk, in this order
 
 
 def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:

@@ -384,7 +384,6 @@ class Walk:
             self.signed(Request("POST", "/api/v1/text-tracks", json.dumps(track).encode(), kind)),
         )
         self.send("A14 sample", "made", self.in_browser("/compare/sample", "", {"name": "a"}))
-        self._large_events()
 
     def _replies(self) -> None:
         """One letter more in a thread that is nearly full, with a key for which the answer is kept."""
@@ -404,12 +403,12 @@ class Walk:
 
         self.send("A5 reply with an Idempotency-Key", "1 letter", make)
 
-    def _large_events(self) -> None:
+    def large_events(self) -> None:
         """As many bytes of events as one comparison takes by its own calls; then all at once, and copies of it."""
         from tests.support.factories import make_session
 
         session = make_session(self.people.owner).session_id
-        points = [[0.5, 0.25]] * 5_300
+        points = [[0.12345678901234566, 0.9876543210987654]] * 1_450
         stroke = {"tool": "pen", "color": "#ff0000", "width": 1, "points": points}
         event = {"kind": "kill", "global_time": 5, "body": "a" * 10_000, "drawing": {"strokes": [stroke]}}
         few = json.dumps([event] * 17, separators=(",", ":")).encode()

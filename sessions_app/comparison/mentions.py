@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import takewhile
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from sessions_app.comparison.models import ComparisonSession, Mention, SessionEvent, Viewer
 from vodplatform.accounts.models import User
+
+MAX_NAME = 150  # letters of a user name
+WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
+END = re.compile(r"[.-](?!\w)")  # where the name in such a word may end
 
 
 def people_of(session: ComparisonSession) -> QuerySet[User]:
@@ -20,12 +25,18 @@ def people_of(session: ComparisonSession) -> QuerySet[User]:
 
 def named_in(text: str, people: Iterable[User]) -> list[User]:
     """Those of some people whose name stands in a text behind an ``@`` that begins a word."""
-    return [user for user in people if _pattern(user.username).search(text)]
+    names = _names_in(text)
+    return [user for user in people if user.username.lower() in names]
 
 
-def _pattern(name: str) -> re.Pattern[str]:
-    # Names may have dots and hyphens of their own; the full stop behind one ends the sentence.
-    return re.compile(rf"(?<![\w.@+-])@{re.escape(name)}(?![\w@+]|[.-]\w)", re.IGNORECASE)
+def _names_in(text: str) -> set[str]:
+    """Every name, in lower case, that a text may mean: found in one pass, however many people there are."""
+    found = set()
+    for word in map(str.lower, WORD.findall(text)):
+        # Names may have dots and hyphens of their own; the full stop behind one ends the sentence.
+        ends = takewhile(lambda end: end <= MAX_NAME, (match.start() for match in END.finditer(word)))
+        found |= {word, *(word[:end] for end in ends)}
+    return found
 
 
 def keep_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
@@ -44,10 +55,13 @@ def keep_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") ->
 
 def drop_mentions(row: SessionEvent) -> None:
     """Something was taken back: who is not named in the event any more has nothing to look at."""
+    mentions = list(row.mentions.select_related("user"))
+    if not mentions:
+        return
     texts = [row.body, *row.replies.values_list("body", flat=True)]
-    for mention in row.mentions.select_related("user"):
-        if not any(named_in(text, [mention.user]) for text in texts):
-            mention.delete()
+    named = set().union(*map(_names_in, texts))
+    gone = [mention.pk for mention in mentions if mention.user.username.lower() not in named]
+    Mention.objects.filter(pk__in=gone).delete()
 
 
 def forget_mentions(row: SessionEvent, by: Viewer) -> None:

@@ -3,6 +3,8 @@
 import uuid
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from sessions_app.comparison.mentions import named_in
 from sessions_app.comparison.models import ComparisonSession, Mention
@@ -38,6 +40,7 @@ def mentions(api: Api) -> list[int]:
     ("@ann", ["ann"]), ("Look, @Ann.", ["ann"]), ("(@ann)", ["ann"]), ("@ann, @bob!", ["ann", "bob"]),
     ("@ann.lee?", ["ann.lee"]), ("@ann.", ["ann"]), ("@annette", []), ("@ann-lee", []), ("mail@ann", []),
     ("a@b@ann", []), ("ann", []), ("@", []), ("@@ann", []), ("@bo+b", ["bo+b"]), ("@ÄNN", ["änn"]), ("@ann_", []),
+    ("@ann.lee.", ["ann.lee"]), ("@ann.-lee", ["ann"]), ("@ann.@bob", ["ann"]), ("@ann." + "x-." * 5_000, []),
 ])  # fmt: skip
 def test_a_name_is_a_word_behind_an_at(text: str, found: list[str]) -> None:
     people = [User(username=name) for name in ("ann", "ann.lee", "bob", "bo+b", "änn")]
@@ -79,6 +82,23 @@ def test_only_a_name_that_is_new_is_told_and_what_is_taken_back_no_more(api: Api
     assert mentions(other_api) == [1]
     api.delete(f"{url}/events/{event}/replies/{answer['event']['replies'][0]['reply_id']}")
     assert mentions(other_api) == [0]
+
+
+def test_taking_back_a_text_takes_as_long_whether_it_named_one_or_many(
+    api: Api, url: str, session: ComparisonSession
+) -> None:
+    people = [make_user(f"friend-{number}") for number in range(4)]
+    for user in people:
+        make_share(session, user)
+    costs = []
+    for some in (people[:1], people):
+        event = comment(api, url, " ".join(f"@{user.username}" for user in some))
+        assert Mention.objects.count() == len(some)
+        with CaptureQueriesContext(connection) as seen:
+            api.patch(f"{url}/events/{event}", {"body": "Nobody."})
+        costs.append(len(seen))
+        assert not Mention.objects.exists()
+    assert costs[0] == costs[1]
 
 
 @pytest.mark.both
