@@ -86,7 +86,7 @@ class Result:
     @property
     def badness(self) -> float:
         """1 where it just meets the goal."""
-        slowness = self.ratio / MAX_RATIO if self.cpu >= NOTABLE_CPU else 0.0
+        slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
 
 

@@ -124,6 +124,20 @@ class VideoQuerySet(models.QuerySet["Video"]):
         )  # fmt: skip
         return self.annotate(is_tagged=there).filter(is_tagged=True)
 
+    def most_used_tags(self, count: int) -> dict[str, int]:
+        """The tags that most of these videos have, with how many have each. The database counts, and sends no more."""
+        connection = connections[self.db]
+        parts = (
+            "jsonb_array_elements_text(kept.tags) AS tag(value)"
+            if connection.vendor == "postgresql"
+            else "json_each(kept.tags) AS tag"
+        )
+        rows, values = self.order_by().values("tags").query.sql_with_params()
+        counted = f"SELECT tag.value, COUNT(*) FROM ({rows}) AS kept, {parts} GROUP BY 1"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.execute(f"{counted} ORDER BY 2 DESC, 1 LIMIT %s", [*values, count])
+            return dict(cursor.fetchall())
+
     def containing(self, text: str) -> VideoQuerySet:
         """Those in which every term of a search occurs, inside of words too: in what is written about them, or in
         their captions and chapters. For as few videos as one person has."""

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from media_app.videos.library_roots import roots_of
 from media_app.videos.models import Video
-from media_app.videos.pages import ORDERS, TAGS_SHOWN, tag_counts
+from media_app.videos.pages import ORDERS, TAGS_SHOWN
 from sessions_app.comparison.alignments import latest_alignment_id
 from sessions_app.comparison.copies import LETTERS, copies_of, pictures_of
 from sessions_app.comparison.link_pages import check_enabled, show_locked, unlisted
@@ -93,7 +93,7 @@ def make_sample(request: HttpRequest) -> HttpResponse:
 def _new(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     context = {
-        "tags": tag_counts(Video.objects.private().filter(owner=user)).most_common(TAGS_SHOWN),
+        "tags": Video.objects.private().filter(owner=user).most_used_tags(TAGS_SHOWN).items(),
         "orders": ORDERS,
         "has_folders": bool(roots_of(user)),
     }

@@ -42,6 +42,18 @@ def test_a_video_has_the_fields_of_the_contract(api: Api, owner: User) -> None:
     assert (row["poster_url"], row["renditions"], row["error"]) == (None, [], None)
 
 
+def test_the_tags_used_most_are_counted_by_the_database(owner: User, other: User) -> None:
+    for tags in (["b", "a"], ["a", 'Ä "quoted"'], [], ["c"]):
+        make_video(owner, tags=tags)
+    make_video(other, tags=["b", "b"])
+    videos = Video.objects.private().filter(owner=owner)
+    with CaptureQueriesContext(connection) as seen:
+        assert list(videos.most_used_tags(3).items()) == [("a", 2), ("b", 1), ("c", 1)]
+    assert (len(seen), "LIMIT 3" in seen[0]["sql"]) == (1, True)
+    assert videos.most_used_tags(9)['Ä "quoted"'] == 1
+    assert videos.filter(title="none").most_used_tags(3) == {}
+
+
 def test_what_was_made_of_it_has_signed_addresses(api: Api, owner: User) -> None:
     video = make_video(owner)
     for kind, name, files in [
