@@ -42,6 +42,12 @@ class TestNames:
         form = {"username": MARKS[:200_000], "password": "x", "password1": "x", "password2": "x"}
         assert api.client.post(path, form).status_code in (200, 400)
 
+    @pytest.mark.parametrize("path", ["/login", "/compare/sample", "/r/none", "/admin/login/", "/api/v1/me"])
+    def test_a_large_form_is_refused_before_it_is_read(self, path: str) -> None:
+        kind = "application/x-www-form-urlencoded"
+        response = Api().send("POST", path, raw="a=" + "%CC" * 200_000, content_type=kind)
+        assert refused(response, 413, "too_large")["limit"] == 512 * 1024
+
     def test_sign_in_takes_no_large_body(self, anonymous: Api) -> None:
         for path in ("token", "jwt", "jwt/refresh"):
             body = json.dumps({"username": "x" * 20_000, "password": "x", "refresh": "x"})

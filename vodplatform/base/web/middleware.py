@@ -21,6 +21,8 @@ ADMIN_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
+FORM = "application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 512 * 1024  # reading one takes eighty times its length in memory, where every letter is escaped
 KEEPS_SLASH = ("/admin/", "/static/")
 # Each condition in the address of an admin's list becomes one of the database's, which takes a limited number.
 MAX_ADMIN_QUERY_BYTES = 4096
@@ -93,6 +95,9 @@ class RequestContextMiddleware:
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")
+        length = request.META.get("CONTENT_LENGTH") or ""
+        if request.content_type == FORM and length.isdigit() and int(length[:19]) > MAX_FORM_BYTES:
+            return error_response("too_large", f"The form is larger than {MAX_FORM_BYTES} bytes.", limit=MAX_FORM_BYTES)
         if (request.content_params or {}).get("charset", "utf-8").lower().replace("utf8", "utf-8") != "utf-8":
             return error_response("bad_request", "The body must be UTF-8.")
         return None

@@ -19,7 +19,6 @@ from django.core.management.base import CommandError
 from django.db import connection
 
 from jobs_app.management.commands.worker import dramatiq_argv
-from media_app.uploads.room import format_bytes
 from vodplatform.base.files import disk, installation
 from vodplatform.base.files.storage import StoreUnavailable
 from vodplatform.base.metrics import VARIABLE
@@ -105,7 +104,7 @@ def room() -> str | None:
     if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
         return None
     return (
-        f"{format_bytes(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
+        f"{size(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
         "VOD_DISK_RESERVE_MB: "
         "uploads are refused and jobs wait; delete something."
     )
