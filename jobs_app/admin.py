@@ -27,6 +27,7 @@ STATUS_COLOURS = {"processing": "info", "completed": "success", "failed": "dange
 class JobEventInline(TabularInline):
     model = JobEvent
     extra = 0
+    per_page = 100  # type: ignore[assignment]
     can_delete = False
     fields = ["at", "name", "attempt", "data"]
     readonly_fields = ["at", "name", "attempt", "data"]

@@ -122,6 +122,7 @@ class ReportInline(ReadOnlyMixin, TabularInline):
 
     model = ChallengeReport
     extra = 0
+    per_page = 20  # type: ignore[assignment]
     fields = ("created_at", "shown_reporter", "reason", "settled_at", "outcome")
     readonly_fields = fields
     shown_reporter = person("reporter", "reporter")

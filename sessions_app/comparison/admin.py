@@ -40,6 +40,7 @@ class VodInline(ReadOnlyMixin, TabularInline):
 class OffsetChangeInline(ReadOnlyMixin, TabularInline):
     model = OffsetChange
     extra = 0
+    per_page = 20  # type: ignore[assignment]
     fields = ["at", "vod", "old_offset", "new_offset", "new_drift_ppm", "source", "confidence", "changed_by_name"]
 
 
@@ -52,12 +53,14 @@ class AlignmentInline(ReadOnlyMixin, TabularInline):
 class ShareInline(ReadOnlyMixin, TabularInline):
     model = SessionShare
     extra = 0
+    per_page = 20  # type: ignore[assignment]
     fields = ["user", "role", "can_comment", "created_at"]
 
 
 class LinkInline(ReadOnlyMixin, TabularInline):
     model = ShareLink
     extra = 0
+    per_page = 20  # type: ignore[assignment]
     fields = ["created_at", "expires_at", "can_comment"]
 
 
