@@ -34,6 +34,7 @@ from sessions_app.comparison.timeline import MAX_TIMESTAMP, ROUNDING, start_of
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
+from vodplatform.base.formatting import limit_size
 from vodplatform.base.web.publish import publish_on_commit
 
 COMMENT = "comment"  # the kind that who may not edit makes

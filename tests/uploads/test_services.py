@@ -66,10 +66,6 @@ class TestNames:
         assert not set("/\\\0\r\n") & set(clean)
         clean.encode()
 
-    @pytest.mark.parametrize(("size", "words"), [(1, "1 bytes"), (512 << 20, "512 MiB"), (5 << 40, "5120 GiB")])
-    def test_sizes_in_words(self, size: int, words: str) -> None:
-        assert room.format_bytes(size) == words
-
 
 class TestRoom:
     def test_what_is_on_its_way_and_what_is_stored_count_together(self, owner: User) -> None:

@@ -24,6 +24,7 @@ from media_app.store.files import StoreUnavailable, is_local, presigned
 from media_app.uploads import scan
 from media_app.videos import upkeep
 from vodplatform.base.files import installation
+from vodplatform.base.formatting import size
 from vodplatform.base.processes.commands import Command as BaseCommand
 from vodplatform.base.processes.process import Access, ChildError, run_child
 from vodplatform.base.records.append_only import protect_again, unprotected_tables

@@ -21,6 +21,7 @@ from django.db import connection
 from jobs_app.management.commands.worker import dramatiq_argv
 from vodplatform.base.files import disk, installation
 from vodplatform.base.files.storage import StoreUnavailable
+from vodplatform.base.formatting import size
 from vodplatform.base.metrics import VARIABLE
 from vodplatform.base.processes.commands import UP_LOCK, manage_argv
 from vodplatform.base.processes.commands import Command as BaseCommand
