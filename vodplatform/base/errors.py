@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 import traceback
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import (
     ObjectDoesNotExist,
     PermissionDenied,
@@ -23,7 +25,6 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from vodplatform.base import logs
-from vodplatform.base.files import disk
 
 logger = logging.getLogger("vodplatform.error")
 
@@ -235,11 +236,12 @@ def is_disk_full(exc: BaseException | None) -> bool:
     """Whether SQLite had no room. It calls some writes that fail for this reason input/output errors."""
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
-        return disk.free_bytes() < disk.LAST_BYTES
+        return shutil.disk_usage(settings.DATA_DIR).free < FULL_BYTES
     return code == sqlite3.SQLITE_FULL
 
 
 DATABASE_AWAY = "The database does not answer; try again in a moment."
+FULL_BYTES = 1024**2  # with so little left a disk is full
 RETRY_SECONDS = 5  # after which a client may try again
 # PostgreSQL's SQLSTATEs.
 IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"
