@@ -7,7 +7,8 @@ import contextlib
 import json
 import time
 from collections.abc import Callable
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -27,15 +28,18 @@ from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web import presence
 
+T = TypeVar("T")
 CLOCK_SECONDS = 0.5
 REST_SECONDS = 60.0  # after the end of the last VOD
 # For so long the clock message of one viewer is good for the others of the session.
 SHARED_SECONDS = 0.02
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # the last of each session, and when it was made
-# The clock stops after `WATCH_LEASE` without a viewer. Each process renews the lease of the sessions that it shows:
-# at the second tick after the last renewal.
+# Each process renews the lease of the playing sessions that it shows, at the second tick after the last renewal. The
+# clock pauses if nobody renews it for `LEFT_SECONDS` after a viewer left; for killed processes, after `WATCH_LEASE`.
 RENEW_SECONDS = 0.75
+LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # when this process last did so, by session
+_leaving: set[asyncio.Task[None]] = set()
 
 
 class SessionConsumer(WatchConsumer):
@@ -74,8 +78,8 @@ class SessionConsumer(WatchConsumer):
         if session is None:
             return None
         if session.is_left(session.now()):  # before this viewer counts as one
-            with contextlib.suppress(DomainError):  # deleted between two statements
-                pause_left(session)
+            pause_left(session.pk)
+            with contextlib.suppress(ComparisonSession.DoesNotExist):  # deleted between two statements
                 session = reload(session)
         access = session.access_of(viewer)
         if access is None:  # withdrawn between two statements
@@ -154,9 +158,14 @@ class SessionConsumer(WatchConsumer):
             presence.leave(self.route["session_id"], self.channel_name, self._tell)
 
     async def disconnect(self, code: int) -> None:
-        if self._ticker and not self._ticker.done():
-            await self._renew(0.1)  # if this is the last viewer, the clock stops at this moment
+        plays = self._ticker is not None and not self._ticker.done()
         await self._stop_ticking()
+        if plays:
+            with contextlib.suppress(DatabaseError):  # the lease ends by itself
+                left_at = await _in_database(keep_watched, self.route["session_id"])
+                leaving = asyncio.create_task(_leave(self.route["session_id"], left_at))
+                _leaving.add(leaving)
+                leaving.add_done_callback(_leaving.discard)
         await super().disconnect(code)
 
     async def _stop_ticking(self) -> None:
@@ -231,14 +240,21 @@ class SessionConsumer(WatchConsumer):
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 
-async def _in_database(write: Callable[[str], None], session_id: str) -> None:
-    """Call ``write`` in a thread, with a database connection that is still good."""
+async def _leave(session_id: str, left_at: datetime | None) -> None:
+    """Pause a session where it was at ``left_at`` unless another viewer of it turns out to be there."""
+    await asyncio.sleep(LEFT_SECONDS)
+    with contextlib.suppress(DatabaseError):
+        await _in_database(pause_left, session_id, left_at)
 
-    def run() -> None:
+
+async def _in_database(call: Callable[..., T], *args: Any) -> T:
+    """Make ``call`` in a thread, with a database connection that is still good."""
+
+    def run() -> T:
         close_old_connections()
         try:
-            write(session_id)
+            return call(*args)
         finally:
             close_old_connections()
 
-    await sync_to_async(run, thread_sensitive=False)()
+    return await sync_to_async(run, thread_sensitive=False)()

@@ -97,9 +97,8 @@ class EventViewSet(EventReadsViewSet):
         def answers() -> Iterator[dict[str, Any]]:
             yield s.EventSerializer.show(s.ShownEvent(events.find_event(session, event_id)))
             # The list answers what several VODs show at one moment as one event.
-            for shown in events.read_events(session, {}).events:
-                if shown.event.pk == event_id:
-                    yield s.EventSerializer.show(shown)
+            if shown := event_pages.read_event(session, event_id):
+                yield s.EventSerializer.show(shown)
 
         values = self.read_change(s.EventPatchSerializer, answers, alternatives=("time", "global_time"))
         return self.answer_event(events.change_event(session, self.viewer, event_id, values))

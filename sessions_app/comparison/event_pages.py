@@ -110,6 +110,13 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
     return EventPage(list(_load(page, vods, has_thread=True)), len(found), next_cursor)
 
 
+def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
+    """Return the event as which the list answers ``event_id``, joined with those of other VODs; None if it is gone."""
+    vods = vods_of(session)
+    found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
+    return next(_load(found, vods, has_thread=True), None)
+
+
 def iterate_events(session: ComparisonSession, vods: Vods) -> Iterator[ShownEvent]:
     """Yield all events of a session by time, each by itself and without its replies."""
     return _load(cache.order(session, vods, None, is_joined=False), vods, has_thread=False)

@@ -23,7 +23,7 @@ from vodplatform.accounts.models import User
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3  # of a session
 MAX_WORDS = 10  # of a search
-WATCH_LEASE = timedelta(seconds=2)  # the clock stops when no process has renewed `watched_at` for this long
+WATCH_LEASE = timedelta(seconds=10)  # the clock stops when no process has renewed `watched_at` for this long
 SHARE_GRANT, LINK_GRANT = "share", "link"  # the kinds of grants that shares and links give
 
 
@@ -250,7 +250,7 @@ class ComparisonSession(models.Model):
             playing=self.playback_state == PlaybackState.PLAYING,
         )
         if self.watched_at is not None and self.is_left(now):
-            return anchored.after((self.watched_at - self.anchored_at).total_seconds()).paused()
+            return self.clock(vods, self.watched_at).paused()
         return anchored.after((now - self.anchored_at).total_seconds())
 
 

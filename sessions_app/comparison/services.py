@@ -417,15 +417,25 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
-def keep_watched(session_id: str) -> None:
-    """Note that a process has a viewer of the session's playing clock at this moment."""
-    ComparisonSession.objects.filter(pk=session_id).update(watched_at=Now())
+def keep_watched(session_id: str) -> datetime | None:
+    """Note that a process has a viewer of the session's playing clock at this moment. Return the moment."""
+    rows = ComparisonSession.objects.filter(pk=session_id)
+    now = rows.annotate(moment=Now()).values_list("moment", flat=True).first()
+    rows.update(watched_at=now)
+    return now
 
 
-def pause_left(session: ComparisonSession) -> None:
-    """Pause a session for everybody where its last viewer left it, unless a viewer has come back meanwhile."""
-    with edit_session(session, None, even_archived=True, by_itself=True):
-        pass  # its clock is read as paused
+def pause_left(session_id: str, left_at: datetime | None = None) -> None:
+    """Pause a session for everybody where its last viewer left it, unless a viewer has come back meanwhile.
+
+    left_at: when that was, as :func:`keep_watched` has returned it; by default, as long ago as the lease lasts.
+    """
+    if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
+        return
+    left = ComparisonSession(pk=session_id)
+    with contextlib.suppress(DomainError), edit_session(left, None, even_archived=True, by_itself=True) as change:
+        if left_at and change.session.watched_at == left_at:
+            change.clock = change.session.clock(change.vods, left_at).paused()
 
 
 def save_playing_position(session_id: str) -> None:

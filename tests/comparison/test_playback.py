@@ -148,7 +148,7 @@ def test_the_clock_pauses_where_its_last_viewer_left_it(api: Api, session: Compa
     rewind_anchor(session, 3)
     keep_watched(session.session_id)
     assert read(api, session)["vods"][0]["playback_state"] == "playing"
-    rewind_anchor(session, 6)
+    rewind_anchor(session, 11)
     for shown in (read(api, session), session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))):
         assert shown["vods"][0]["current_time"] == about(103)
         assert {vod["playback_state"] for vod in shown["vods"]} == {shown["global_playback_state"]} == {"paused"}

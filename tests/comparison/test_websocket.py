@@ -272,18 +272,34 @@ class TestClock:
             assert (first["type"], first["session"]["global_playback_state"]) == ("session", "playing")
             assert (await next_message(late))["type"] == "clock"
 
+    @pytest.mark.parametrize("is_killed", [False, True])
     async def test_it_pauses_without_viewers(
-        self, api: Api, url: str, path: str, key: str, session: ComparisonSession
-    ) -> None:
+        self, api: Api, url: str, path: str, key: str, session: ComparisonSession,
+        monkeypatch: pytest.MonkeyPatch, is_killed: bool,
+    ) -> None:  # fmt: skip
+        monkeypatch.setattr(consumers, "LEFT_SECONDS", 600.0 if is_killed else 0.1)
         async with self.playing(path, key, api, url, at=100) as communicator, connected(path, key=key):
             left = await message_of(communicator, lambda m: m["type"] == "clock" and m["global_time"] > 101)
-        await ask(rewind_anchor, session, 6)
+        if is_killed:
+            await ask(rewind_anchor, session, 11)
+        else:
+            await asyncio.gather(*consumers._leaving)
         async with connected(path, key=key) as back:
             message = await next_message(back)
             assert message["revision"] == 3
             assert message["session"]["global_playback_state"] == "paused"
             assert 0 <= message["session"]["global_time"] - left["global_time"] < 1
             assert await back.receive_nothing(0.8)
+
+    async def test_it_plays_on_for_who_stays(
+        self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(consumers, "LEFT_SECONDS", 1.5)
+        async with self.playing(path, key, api, url, at=100) as communicator:
+            async with connected(path, key=key) as other:
+                await next_message(other)
+            await asyncio.gather(*consumers._leaving)
+            await message_of(communicator, lambda m: m["type"] == "clock" and m["global_time"] > 103)
 
     async def test_the_position_is_saved(
         self, api: Api, url: str, path: str, key: str, session: ComparisonSession, settings: Any
