@@ -79,6 +79,14 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Count what is deleted with some sessions. Django's own list loads each row: 1.4 GB for 10 000 events."""
+        rows = list(objs)
+        events = SessionEvent.objects.filter(session__in=rows).count()
+        return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         changed = {name: form.cleaned_data[name] for name in form.changed_data}
         if changed:

@@ -120,6 +120,18 @@ def test_rows_that_people_add_to_a_row_are_shown_by_pages() -> None:
     assert {inline.model.__name__ for inline in inlines if not inline.per_page} <= FEW
 
 
+def test_what_is_deleted_with_a_comparison_is_counted_and_not_loaded(admin_person: User) -> None:
+    """Loading 10 000 events took the server 14 s of its processor and 1.4 GB."""
+    session = factories.make_session(factories.make_user())
+    factories.make_reply(session, label=MARK)
+    url = f"/admin/comparison/comparisonsession/{session.pk}/delete/"
+    client = browser(admin_person)
+    response = client.get(url)
+    assert (response.status_code, MARK in response.content.decode()) == (200, False)
+    assert client.post(url, {"post": "yes"}).status_code == 302
+    assert not type(session).objects.exists()
+
+
 @pytest.fixture
 def owner() -> User:
     return factories.make_user(f"{MARK}-owner", full_name="Zebra Owner")
