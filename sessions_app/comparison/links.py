@@ -51,13 +51,13 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
 
     values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises ``too_many_links``.
     """
-    # Outside of the transaction: hashing takes long, and the session's row would be locked meanwhile.
+    _check_count(session)  # before the hashing, which takes long
+    # Outside of the transaction, which locks the session's row.
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
         locked = lock(session)
-        if locked.links.open().count() >= MAX_LINKS:
-            raise DomainError("too_many_links", limit=MAX_LINKS)
+        _check_count(locked)
         link = ShareLink.objects.create(
             session=locked,
             digest=ApiToken.digest_of(token),
@@ -69,6 +69,12 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
         audit.record("link.made", actor=by, target=locked, link=str(link.pk), expires_at=link.expires_at.isoformat())
     link.url = f"{site}/r/{token}"
     return link
+
+
+def _check_count(session: ComparisonSession) -> None:
+    """Raise ``too_many_links`` if the session has as many links as are allowed."""
+    if session.links.open().count() >= MAX_LINKS:
+        raise DomainError("too_many_links", limit=MAX_LINKS)
 
 
 def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
