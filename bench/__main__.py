@@ -53,7 +53,7 @@ GOALS = {
     "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
     "R5": Goal("bench.r5_mixed_users", "50 people for ten minutes and 1 000 idle sockets, over two web hosts", False),
     "R6": Goal("bench.r6_outages", "what is away, what is answered, and when all is well again", False),
-    "R8": Goal("bench.r8_small_requests", "small requests that make large work, by a walk over all of them", False),
+    "R8": Goal("bench.r8_small_requests", "small requests that cause much work, found by a walk over all", False),
     "A3": Goal("bench.a3_repetitions", "repetitions of real clips, and what their confidence is worth", False),
     "A1": Goal("bench.a1_shots", "shot edges on edits of real clips", False),
     "A2": Goal("bench.a2_highlights", "planted highlights in bland recordings", False),

@@ -1,4 +1,4 @@
-"""The settings of R8 while its rows are made: no Redis runs yet, and a lost row costs nothing."""
+"""Settings of R8 while it creates its rows: Redis does not run yet, and losing rows in a crash is acceptable."""
 
 from bench.small_requests_settings import *  # noqa: F403
 from bench.small_requests_settings import CHANNEL_LAYERS, DATABASES

@@ -8,16 +8,16 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
-BODY_BYTES = 1_900_000  # just below the 2 MiB that JSON may have
-LONG_TEXT = 200_000  # letters of a text without a limit of its own
-MANY_ITEMS = 10_000  # of a list without a limit of its own
-MAX_DEPTH = 4  # of what is filled in a schema
-LIGATURE = "\ufdfa"  # one sign that compatibility normalisation turns into eighteen
+BODY_BYTES = 1_900_000  # just below the 2 MiB limit of JSON bodies
+LONG_TEXT = 200_000  # length of a text whose schema sets no limit; letters
+MANY_ITEMS = 10_000  # length of a list whose schema sets no limit
+MAX_DEPTH = 4  # levels of a schema that are filled
+LIGATURE = "\ufdfa"  # one character that compatibility normalisation turns into eighteen
 MARK = "\u0327"  # a combining mark: long runs of these are sorted by insertion
 
 
 def resolved(schema: Schema, document: Schema) -> Schema:
-    """A schema with its reference followed, and of several ones the first."""
+    """Return a schema with its reference resolved; the first one of several alternatives."""
     while True:
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -28,7 +28,7 @@ def resolved(schema: Schema, document: Schema) -> Schema:
 
 
 def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, budget: int = BODY_BYTES) -> Any:
-    """The largest value that a schema allows, of at most ``budget`` bytes as JSON. sign: what texts consist of."""
+    """Return the largest value that a schema allows, at most ``budget`` bytes as JSON. sign: letter of all texts."""
     schema = resolved(schema, document)
     if "enum" in schema:
         return schema["enum"][-1]
@@ -58,12 +58,12 @@ def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, 
 
 
 def text_of(letters: int, sign: str) -> str:
-    """So many letters of a sign; combining marks stand on a letter, since no text begins with one."""
+    """Return a text of this many letters. Combining marks follow a letter, since no text begins with a mark."""
     return ("a" + sign * letters)[:letters] if sign == MARK else (sign * letters)[:letters]
 
 
 def hard_json() -> dict[str, bytes]:
-    """Bodies of nearly 2 MiB that are hard to read as JSON, by what is hard about them."""
+    """Return bodies of nearly 2 MiB that are hard to parse as JSON, by the name of the difficulty."""
     parts = 190_000
     return {
         "nested lists": b"[" * 60 + b",".join([b"[[[[]]]]"] * 48_000) + b"]" * 60,
@@ -78,7 +78,7 @@ def hard_json() -> dict[str, bytes]:
 
 
 def hard_headers() -> dict[str, dict[str, str]]:
-    """Headers that nearly fill a head of 64 KiB, by which is hard."""
+    """Return headers that nearly fill the 64 KiB of a request's head, by the name of the difficulty."""
     return {
         "cookies": {"Cookie": "; ".join(f"c{number}=1" for number in range(5_500))},
         "Accept": {"Accept": ",".join(["a/b;q=0.1"] * 5_000)},
@@ -93,7 +93,7 @@ def hard_headers() -> dict[str, dict[str, str]]:
 
 
 def hard_queries() -> dict[str, str]:
-    """Query strings, by what is hard about them."""
+    """Return query strings that are hard to parse, by the name of the difficulty."""
     return {
         "parameters": "&".join(f"a{number}=1" for number in range(990)),
         "one long": "search=" + "a" * 50_000,
@@ -103,7 +103,7 @@ def hard_queries() -> dict[str, str]:
 
 
 def form(fields: list[tuple[str, str, bytes]], boundary: str = "x" * 60) -> tuple[bytes, str]:
-    """A multipart body of (name, file name or nothing, content), and its content type."""
+    """Return a multipart body of (name, file name or nothing, content), and its content type."""
     lines = []
     for name, filename, content in fields:
         file = f'; filename="{filename}"' if filename else ""
@@ -114,7 +114,7 @@ def form(fields: list[tuple[str, str, bytes]], boundary: str = "x" * 60) -> tupl
 
 
 def hard_forms() -> dict[str, tuple[bytes, str]]:
-    """Multipart bodies, by what is hard about them."""
+    """Return multipart bodies that are hard to parse, by the name of the difficulty."""
     near, kind = form([("a", "", b"--" + b"x" * 59 + b"\r\n" + b"-" * 60) for _ in range(90)])
     lines, kind_of_lines = form([("a", "a.mp4", b"\r\n--" * 400_000)], "-" * 70)
     head = b'--x\r\nContent-Disposition: form-data; name="a"' + b"; a=b" * 12_000 + b"\r\n\r\n1\r\n--x--\r\n"
@@ -130,7 +130,7 @@ def hard_forms() -> dict[str, tuple[bytes, str]]:
 
 
 def hard_tables(wide_bytes: int = 100_000) -> dict[str, bytes]:
-    """CSV files, by what is hard about them. wide_bytes: how large the one with many columns is."""
+    """Return CSV files that are hard to parse, by the name of the difficulty. wide_bytes: size of the widest file."""
     columns = ",".join(f"c{number}" for number in range(wide_bytes // 50))
     wide = f"vod_id,time,end,kind,label,{columns}\r\n"
     rows = max(1, (wide_bytes - len(wide)) // 2)
@@ -149,7 +149,7 @@ def hard_tables(wide_bytes: int = 100_000) -> dict[str, bytes]:
 
 
 def hard_timelines() -> dict[str, bytes]:
-    """OpenTimelineIO and JSON files, by what is hard about them."""
+    """Return OpenTimelineIO and JSON files that are hard to parse, by the name of the difficulty."""
     stack = b'{"OTIO_SCHEMA":"Stack.1","children":['
     track = b'{"OTIO_SCHEMA":"Track.1","children":[]}'
     begin = b'{"OTIO_SCHEMA":"Timeline.1","tracks":'
@@ -165,7 +165,7 @@ def hard_timelines() -> dict[str, bytes]:
 
 
 def hard_captions() -> dict[str, str]:
-    """WebVTT and SubRip, by what is hard about them; half a million letters at most."""
+    """Return captions of at most 500 000 letters that are hard to parse, by the name of the difficulty."""
     cue = "\n00:01.000 --> 00:02.000\n"
     return {
         "20 000 cues": "WEBVTT\n" + "\n00:01.000 --> 00:02.000\na\n" * 18_500,

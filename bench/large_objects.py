@@ -1,7 +1,7 @@
-"""``python -m bench.large_objects FOLDER SEED``: a data folder with the largest things that one account can have.
+"""``python -m bench.large_objects FOLDER SEED``: fill a data folder with the largest objects of one account.
 
-What R8 sends its requests to, made as rows where the API would take too long. Writes ``about.json``: the ids of these
-things, and what signs people in.
+R8 sends its requests to these objects. They are written as rows where the API would take too long. Writes
+``about.json``: the ids of the objects, and the keys and cookies that sign people in.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Ids = dict[str, str]
 
 
 def make_in_child(folder: Path, seed: int) -> None:
-    """Fill a folder in a process of its own, which has settings of its own."""
+    """Fill a folder in a separate process with its own settings."""
     argv = [sys.executable, "-m", "bench.large_objects", str(folder), str(seed)]
     subprocess.run(argv, cwd=PROJECT_ROOT, env={**os.environ, "VOD_LOG_LEVEL": "ERROR"}, check=True)
 
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
-    """Make rows; returns the ids that stand in addresses, by what the address is about (see :func:`ids_of`)."""
+    """Create the rows. Return the ids to put into addresses, by the kind of object (see :func:`ids_of`)."""
     session = large_session(owner, rng)
     _surround(session, owner, moderator)
     _library(owner, rng)
@@ -95,7 +95,7 @@ def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
 
 
 def ids_of(path: str) -> str:
-    """The name in the answer of :func:`fill` of what a path of the API is about; empty where it names nothing large."""
+    """Return the key of a path's object in the result of :func:`fill`; empty if the object is not large."""
     if "{" not in path:
         return ""
     beginnings = {
@@ -109,7 +109,7 @@ def ids_of(path: str) -> str:
 
 
 def large_session(owner: User, rng: random.Random, count: int = EVENTS) -> ComparisonSession:
-    """A comparison with as many short events as are accepted, a third of which several VODs show."""
+    """Create a comparison with the maximum number of short events, a third of them shown by several VODs."""
     from sessions_app.comparison.models import SessionEvent
     from tests.support.factories import make_session
 
@@ -129,7 +129,7 @@ def large_session(owner: User, rng: random.Random, count: int = EVENTS) -> Compa
 
 
 def _surround(session: ComparisonSession, owner: User, moderator: User) -> None:
-    """Replies, shares, links, mentions, alignments and changes of offsets of a session."""
+    """Create replies, shares, links, mentions, alignments and changes of offsets of a session."""
     from sessions_app.comparison import models as m
     from tests.support.factories import make_alignment, make_link, make_reply, make_share, proposal
     from vodplatform.accounts.models import User
@@ -193,7 +193,7 @@ def _with_tracks(owner: User) -> uuid.UUID:
 
 
 def _tracks(video_id: uuid.UUID) -> uuid.UUID:
-    """Text tracks with as many cues as fit."""
+    """Create text tracks with as many cues as fit."""
     from media_app.videos.models import TextTrack
 
     content = "WEBVTT\n" + "\n00:01.000 --> 00:02.000\na\n" * CUES
@@ -222,7 +222,7 @@ def _jobs(owner: User) -> None:
 
 
 def _catalogue(moderator: User, rng: random.Random) -> uuid.UUID:
-    """Many videos, and one with many operations on its words and many tags that were removed."""
+    """Create many videos, and one with many operations on its words and many removed tags."""
     from django.utils import timezone
 
     from bench import catalogue_lists
@@ -303,7 +303,7 @@ def _pro_jobs(owner: User) -> uuid.UUID:
 
 
 def _upload(owner: User) -> uuid.UUID:
-    """An upload of which nearly all chunks have come."""
+    """Create an upload that has received nearly all of its chunks."""
     from media_app.uploads import services as uploads
     from media_app.uploads.models import UploadChunk, UploadFront
 

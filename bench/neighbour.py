@@ -1,7 +1,7 @@
-"""``python -m bench.neighbour ADDRESS KEY``: another account that asks for ``/api/v1/me`` again and again.
+"""``python -m bench.neighbour ADDRESS KEY``: request ``/api/v1/me`` repeatedly as another account.
 
-Reads ``on`` and ``off`` from standard input. Prints for each answer when its request was sent (on the monotonic clock,
-which all processes of a machine share) and how many seconds it took.
+Reads ``on`` and ``off`` from standard input. Prints two numbers for each answer: when its request was sent (seconds of
+the monotonic clock, which all processes of a machine share) and how many seconds it took.
 """
 
 from __future__ import annotations

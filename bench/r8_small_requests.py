@@ -1,4 +1,4 @@
-"""R8: no request of one account slows another one down or takes much memory, whatever it sends; a walk over all."""
+"""R8: walk over all requests to check that none of one account slows another account down or takes much memory."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ PARTS = (
     "sockets",
     "known",
     "large_events",
-)  # of the walk, in this order
+)  # parts of the walk, in order
 
 
 def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:
-    """parts: some of :data:`PARTS`; by default those that ``VOD_BENCH_PARTS`` names, else all."""
+    """Run the walk. parts: some of :data:`PARTS`; by default the parts in ``VOD_BENCH_PARTS``, else all."""
     parts = parts or os.environ.get("VOD_BENCH_PARTS", "").split() or PARTS
     made = kept("small-requests", partial(make_in_child, seed=seed), prepared_by(), seed)
     about = json.loads((made / "about.json").read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:
 
 
 def table_of(results: Sequence[Result], usual: float) -> Table:
-    """The worst, and all that miss the goal. usual: the other account's p95 in quiet, in seconds."""
+    """Return the worst results and all that miss the goal. usual: the other account's p95 without load, seconds."""
     missed = [one for one in results if not one.is_met]
     faults = [one for one in results if one.status >= 500 or not one.status]
     table = Table(

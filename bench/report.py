@@ -21,7 +21,7 @@ trust ratios, not seconds. Goals are those of goals.md.
 
 @dataclass(slots=True)
 class Table:
-    """Rows under a heading; cells are text. is_met: False where a goal is missed that has to fail the run."""
+    """Rows under a heading; cells are text. is_met: False if a missed goal must fail the run."""
 
     title: str
     columns: Sequence[str]

@@ -1,4 +1,4 @@
-"""What one request costs the web process, and what another account notices of it."""
+"""Measure the cost of one request to the web process, and the delay that it causes to another account."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from tests.support.program import Program, is_alive
 from tests.support.waiting import wait_until
 
 ANSWER_SECONDS = 180.0
-KEPT_BYTES = 20_000  # of an answer, to read an error from
-MAX_RATIO, MAX_GROWTH = 3.0, 100e6  # the goal: of the other account's p95; bytes of the web process
-# Seconds of the processor from which on the other account is asked: the walk has to end within minutes, and one request
-# of less hides behind what else a machine does.
+KEPT_BYTES = 20_000  # bytes of an answer that are kept, to show an error
+MAX_RATIO, MAX_GROWTH = 3.0, 100e6  # goals: ratio of the other account's p95; bytes by which the web process grows
+# Minimum processor seconds of a request that is measured beside the other account. The walk has to end within minutes,
+# and the effect of a cheaper request is lost in the noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # of the goal: told at once, since the walk takes minutes
+WORTH_TELLING = 0.3  # share of the goal above which a result is printed at once, since the walk takes minutes
 WINDOW_SECONDS = 0.6
-# How often one account may ask (`THROTTLES` of the settings: 1 200 and 120 a minute).
+# Maximum rates of one account (`THROTTLES` of the settings: 1 200 and 120 a minute).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # of more one window says enough
-QUIET_SECONDS, QUIET_EVERY = 0.8, 20  # cases
+LONG_CPU = 1.0  # processor seconds above which one window is enough
+QUIET_SECONDS, QUIET_EVERY = 0.8, 20  # length of a measurement without load; cases from one to the next
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """status: 0 for none. size: bytes of the whole body, of which ``body`` has the beginning."""
+    """An answer. status: 0 if there was none. size: bytes of the complete body; ``body`` is its beginning."""
 
     status: int
     size: int
@@ -48,7 +48,7 @@ Send = Callable[[], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """path: with its query, percent-encoded."""
+    """A request. path: percent-encoded, with its query."""
 
     method: str
     path: str
@@ -62,9 +62,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one request cost. cpu, wall: seconds; growth, stored: bytes of memory and of the database.
+    """The measured cost of one request.
 
-    p95: seconds of the other account's requests meanwhile; ratio: by how much that is more than without.
+    cpu, wall: seconds. growth: bytes of memory. stored: bytes of the database. p95: seconds of the other account's
+    requests meanwhile. ratio: p95 divided by the p95 without the request.
     """
 
     name: str
@@ -85,13 +86,13 @@ class Result:
 
     @property
     def badness(self) -> float:
-        """1 where it just meets the goal."""
+        """The worst measure as a share of its goal: 1 just meets it."""
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
 
 
 def ask(address: str, request: Request) -> Answer:
-    """Send one request on a connection of its own and read the whole answer."""
+    """Send one request on a new connection and read the complete answer."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=ANSWER_SECONDS)
     try:
         connection.putrequest(request.method, request.path, skip_accept_encoding=True)
@@ -100,7 +101,7 @@ def ask(address: str, request: Request) -> Answer:
         if request.body or request.is_write:
             connection.putheader("Content-Length", str(len(request.body)))
         connection.endheaders()
-        with contextlib.suppress(OSError):  # refused before its end: the answer says why
+        with contextlib.suppress(OSError):  # refused before the body was sent: the answer says why
             connection.send(request.body)
         response = connection.getresponse()
         kept = response.read(KEPT_BYTES)
@@ -115,7 +116,7 @@ def ask(address: str, request: Request) -> Answer:
 
 
 class Neighbour:
-    """Another account's requests, in a process of its own (:mod:`bench.neighbour`)."""
+    """The requests of another account, sent by a separate process (:mod:`bench.neighbour`)."""
 
     def __init__(self, address: str, key: str) -> None:
         self._process = subprocess.Popen(
@@ -132,13 +133,13 @@ class Neighbour:
             self._samples.append((float(sent), float(seconds)))
 
     def beside(self, work: Callable[[], object]) -> list[float]:
-        """Seconds of each of its requests that was waiting for its answer while ``work`` ran."""
+        """Return the seconds of each of its requests that was in progress while ``work`` ran."""
         self._say("on")
         time.sleep(0.03)
         begun = time.monotonic()
         work()
         ended = time.monotonic()
-        # The last answer comes after the work: ask on until one was sent behind its end.
+        # The last answer arrives after the work: continue until a request was sent after its end.
         wait_until(lambda: self._samples and self._samples[-1][0] >= ended, ANSWER_SECONDS)
         self._say("off")
         samples, self._samples = self._samples, []
@@ -154,7 +155,7 @@ class Neighbour:
 
 
 class Meter:
-    """Sends requests to a running program one after the other, and keeps what each cost."""
+    """Sends requests to a running program one after the other, and keeps the cost of each."""
 
     def __init__(self, program: Program, neighbour: Neighbour) -> None:
         self.program = program
@@ -164,9 +165,9 @@ class Meter:
         self._process = self._web()
 
     def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
-        """Measure one request alone, then, where it is not cheap, beside the other account.
+        """Measure one request alone and, unless it is cheap, together with the other account's requests.
 
-        make: called before each sending, with whatever rows the request needs.
+        make: called before each time the request is sent, to create the rows that it needs.
         """
         if len(self.results) % QUIET_EVERY == 0:
             self._listen_in_quiet()
@@ -196,7 +197,7 @@ class Meter:
         return answer, result
 
     def _beside(self, alone: Result, make: Callable[[], Send], is_write: bool) -> Result:
-        """With the p95 of the other account; a bad one is measured again, and the samples of all are taken together."""
+        """Return ``alone`` with the p95 of the other account. If it is bad, more windows are measured."""
         samples = self._window(alone, make, is_write)
         if alone.cpu < LONG_CPU and percentile(samples, 0.95) > MAX_RATIO * self._usual():
             self._listen_in_quiet()
@@ -208,7 +209,7 @@ class Meter:
     def _window(self, alone: Result, make: Callable[[], Send], is_write: bool) -> list[float]:
         rate = WRITES_A_SECOND if is_write else READS_A_SECOND
         pause = 1 / rate
-        # Who waits for a long answer asks once in the window.
+        # A request whose answer takes longer than the window is sent once.
         sends = [make() for _ in range(1 if alone.wall > WINDOW_SECONDS else int(WINDOW_SECONDS * rate) + 1)]
 
         def work() -> None:
@@ -230,7 +231,7 @@ class Meter:
 
     @property
     def usual_p95(self) -> float:
-        """Seconds, while nobody else asks for anything; of the last time that it was measured."""
+        """The other account's last measured p95 without other requests; seconds."""
         return self._usual()
 
     def _web(self) -> psutil.Process:
@@ -239,7 +240,7 @@ class Meter:
         return self._process
 
     def _stored(self) -> int:
-        """Bytes of the database's pages that are in use."""
+        """Return the bytes of the database's pages in use."""
         path = self.program.place.data_dir / "vodplatform.sqlite3"
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
             size, pages, free = (database.execute(f"PRAGMA {name}").fetchone()[0]
@@ -248,12 +249,12 @@ class Meter:
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Seconds, with those of its children that have ended."""
+    """Return the processor seconds of a process and its ended children."""
     return float(sum(process.cpu_times()[:4]))
 
 
 def _reset_peak(pid: int) -> int:
-    """Let the peak of resident memory begin anew; returns the present bytes (proc(5), clear_refs)."""
+    """Reset the peak of resident memory; return the present bytes (proc(5), clear_refs)."""
     with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
         file.write("5")
     return _status(pid, "VmRSS")

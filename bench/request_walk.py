@@ -1,4 +1,4 @@
-"""The requests of R8: each call of the API, page, list of the admin and socket, plain and as heavy as it accepts."""
+"""The requests of R8: each API call, page, admin list and socket, plain and as heavy as it accepts."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vodplatform.accounts.models import User
 
 BASE = "/api/sessions/multi-vod"
-ATTEMPTS = 4  # to find the largest body that is accepted, each without what the one before was refused for
-# Calls after which the thing is another: each gets one of its own.
+ATTEMPTS = 4  # attempts to find the largest accepted body, each without the fields refused before
+# Calls that change the state of their object: each gets a new object.
 CHANGES = ("/cancel", "/pause", "/resume", "/retry", "/complete", "/archive", "/unarchive", "/restore", "/apply")
 SIGNS = {"": "a", " of ligatures": heavy.LIGATURE, " of marks": heavy.MARK}
 SEARCHES = {
@@ -31,12 +31,12 @@ FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights
 # A pattern for which a backtracking engine doubles its work with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-IMPORTS = 40  # of 17 events of 75 kB each: 50 MB in one comparison, where that is accepted
+IMPORTS = 40  # number of imports, each of 17 events of 75 kB: 50 MB in one comparison if accepted
 
 
 @dataclass(slots=True)
 class People:
-    """Whose things they are, and who asks. admin_cookie, cookie: of a browser that is signed in."""
+    """The owner of the large objects and the accounts that send requests. admin_cookie, cookie: session cookies."""
 
     owner: User
     key: str
@@ -46,7 +46,7 @@ class People:
 
 
 class Walk:
-    """ids: of :func:`bench.large_objects.fill`."""
+    """The walk. ids: the result of :func:`bench.large_objects.fill`."""
 
     def __init__(self, meter: Meter, people: People, ids: Mapping[str, dict[str, str]]) -> None:
         self.meter, self.people, self.ids = meter, people, ids
@@ -55,7 +55,7 @@ class Walk:
     # Sending
 
     def send(self, name: str, variant: str, make: Callable[[], Request] | Request) -> Answer:
-        """Measure a request; make: one that needs something new each time."""
+        """Measure a request, or the requests that ``make`` returns if each needs a new object."""
         made: Callable[[], Request] = make if callable(make) else lambda: make
         is_write = made().is_write if not callable(make) else True
 
@@ -70,7 +70,7 @@ class Walk:
         return Request(request.method, request.path, request.body, headers)
 
     def in_browser(self, path: str, cookie: str = "", fields: Mapping[str, str] | None = None) -> Request:
-        """A page, or a form that it sends."""
+        """Return a request for a page, or with a form of it."""
         headers = {"Cookie": f"sessionid={cookie or self.people.cookie}; csrftoken={'c' * 32}", "Accept": "text/html"}
         if fields is None:
             return Request("GET", path, headers=headers)
@@ -80,10 +80,10 @@ class Walk:
     # The API
 
     def operations(self) -> None:
-        """Every operation of the OpenAPI document: plain, with the largest parameters, with the largest body."""
+        """Send every operation of the OpenAPI document: plain, with the largest parameters, with the largest body."""
         from tests.contract import places
 
-        # What deletes comes last.
+        # Deletions come last.
         for method, path in sorted(places.operations(), key=lambda one: (one[0] == "delete", one[1])):
             operation = places.document()["paths"][path][method]
             name = f"{method.upper()} {path}"
@@ -94,7 +94,7 @@ class Walk:
                 self._bodies(name, method, path, content["application/json"]["schema"], key)
 
     def _plain(self, name: str, method: str, path: str, content: Mapping[str, Any]) -> str:
-        """Returns the key of who may do it: the owner's, else an administrator's."""
+        """Return the key of the first account that may call it: the owner, else an administrator."""
         for key in (self.people.key, self.people.admin_key):
             answer = self.send(name, "plain", self._making(method, path, content, key))
             if answer.status != 403:
@@ -119,7 +119,7 @@ class Walk:
         return make if method != "get" else make()
 
     def where(self, method: str, path: str) -> str:
-        """The path with the largest thing in each place; with a new one where the call ends it or changes its state."""
+        """Return the path with the ids of the largest objects, or of a new one if the call deletes or changes it."""
         from tests.contract import places
         from tests.support import factories
 
@@ -141,7 +141,7 @@ class Walk:
         return places.filled(path, {name: ids[name] for name in names})
 
     def _queries(self, name: str, method: str, path: str, operation: Mapping[str, Any], key: str) -> None:
-        """Each parameter as large as it may be, all at once; lists from their beginning and far behind their end."""
+        """Send all parameters at their maximum at once; read lists from their beginning and far past their end."""
         parameters = [one for one in operation.get("parameters", []) if one["in"] == "query"]
         if not parameters or method != "get":
             return
@@ -155,7 +155,7 @@ class Walk:
             self.send(name, shown, self.signed(Request("GET", where), key))
 
     def _bodies(self, name: str, method: str, path: str, schema: Mapping[str, Any], key: str) -> None:
-        """The largest body that is accepted, of each kind of sign: fields that are refused are given back."""
+        """Send the largest accepted body of each kind of sign. Refused fields are left out of the next attempt."""
         from tests.contract import places
 
         document = places.document()
@@ -180,7 +180,7 @@ class Walk:
                 large = {field: part for field, part in large.items() if field not in refused}
 
     def parsers(self) -> None:
-        """What is read before a view's own code: one call of each kind, with text that is hard to read."""
+        """Send text that is hard to parse to one call of each kind; these parsers run before a view's own code."""
         from tests.contract import places
 
         for method, path in places.one_of_each_kind():
@@ -199,7 +199,7 @@ class Walk:
                 self.send(name, f"form of {variant}", self.signed(Request(method.upper(), where, body, kind)))
 
     def files(self) -> None:
-        """CSV, JSON and OpenTimelineIO into a comparison; WebVTT and SubRip onto a video; ranges of a file."""
+        """Import every file format into a comparison, add WebVTT and SubRip to a video, and read ranges of a file."""
         from tests.contract import places
         from tests.support.factories import make_session
 
@@ -234,7 +234,7 @@ class Walk:
     # Pages
 
     def pages(self) -> None:
-        """Every page with each query that it knows, of the owner's largest things, and with a long search."""
+        """Request every page of the owner's largest objects, with each query that it takes and with a long search."""
         from tests.contract import test_page_roles as taught
 
         flat = {name: value for ids in self.ids.values() for name, value in ids.items()}
@@ -270,7 +270,7 @@ class Walk:
                 self.send(f"form {re.sub(r'[0-9a-f-]{30,}|a{40}', '…', path)}", variant, request)
 
     def admin(self) -> None:
-        """Every list, form, history and search of the admin, with all that a list can be asked for."""
+        """Request every list, form, history and search of the admin, with every parameter of the lists."""
         from django.contrib import admin
         from django.urls import reverse
 
@@ -303,7 +303,7 @@ class Walk:
     # Sockets
 
     def sockets(self) -> None:
-        """Every WebSocket: opened, and sent many small messages or a large one."""
+        """Open every WebSocket, and send it many small messages or a large one."""
         session, video = self.ids["session"]["session_id"], self.ids["catalogue"]["video_id"]
         following = [json.dumps({"type": "following", "following": bool(n % 2)}) for n in range(900)]
         messages: dict[str, list[str | bytes]] = {
@@ -336,10 +336,10 @@ class Walk:
         except (TimeoutError, WebSocketException, OSError):
             return Answer(101, size)
 
-    # What is known
+    # Known attacks
 
     def known(self) -> None:
-        """The attacks that succeeded before, so that they can be measured again."""
+        """Repeat the attacks that succeeded before."""
         from tests.support.factories import make_session, make_video
 
         owner, session = self.people.owner, self.ids["session"]["session_id"]
@@ -386,7 +386,7 @@ class Walk:
         self.send("A14 sample", "made", self.in_browser("/compare/sample", "", {"name": "a"}))
 
     def _replies(self) -> None:
-        """One letter more in a thread that is nearly full, with a key for which the answer is kept."""
+        """Add one letter to a thread that is nearly full, with an idempotency key, so that the answer is kept."""
         from sessions_app.comparison.models import EventReply
         from tests.support.factories import make_reply, make_session
 
@@ -404,7 +404,7 @@ class Walk:
         self.send("A5 reply with an Idempotency-Key", "1 letter", make)
 
     def large_events(self) -> None:
-        """As many bytes of events as one comparison takes by its own calls; then all at once, and copies of it."""
+        """Fill a comparison with as many bytes of events as its calls accept; then read all at once, and copy it."""
         from tests.support.factories import make_session
 
         session = make_session(self.people.owner).session_id
@@ -436,18 +436,18 @@ class Walk:
 
 
 def parameter(one: Mapping[str, Any], words: str, offset: int) -> Any:
-    """The largest value of one parameter of a query; None to leave it out."""
+    """Return the largest value of a query parameter; None to leave it out."""
     name, schema = one["name"], one["schema"]
     if name in ("offset", "page"):
         return offset // 100 if name == "page" and offset else offset or None
     if name == "search":
         return words[: schema.get("maxLength", 200)]
-    # Whatever narrows a list makes its work smaller.
+    # Filters reduce the work of a list.
     return schema.get("maximum") if name == "limit" else {"joined": "true", "archived": "all"}.get(name)
 
 
 def refused_fields(answer: Answer) -> set[str]:
-    """The names of the fields that an answer of 400 complains about."""
+    """Return the names of the fields that an answer of 400 refuses."""
     try:
         return {name.partition(".")[0] for name in json.loads(answer.body).get("errors", {})}
     except (ValueError, AttributeError):
