@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # what children say last; only a completed job is shown with it
+DONE = "Done"  # last message of a child process; shown only with a completed job
 
 
 class JobFailed(Exception):
@@ -83,11 +83,11 @@ class JobContext:
         self.gives_way = threading.Event()
         self.stalled = threading.Event()
         self._began = time.monotonic()
-        self.moved_at = self._began  # of the last sign that the work advances
+        self.moved_at = self._began  # time of the last sign of progress
         self.has_stored = False
         self._may_yield = False  # since it was told to give way
         self._reported: tuple[float, str] = (-1.0, "")
-        self._pending: str | None = None  # the message that is not written yet
+        self._pending: str | None = None  # message still to be written
         self._pace: Pace | None = None
         self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
@@ -120,7 +120,7 @@ class JobContext:
         return None
 
     def check(self) -> None:
-        """Raise when the job has to stop; call it between steps, since each call counts as a sign of progress."""
+        """Raise if the job has to stop. Call it between steps: each call counts as a sign of progress."""
         if self.is_lost():
             raise LeaseLost
         if self.shutdown.is_set():
@@ -136,7 +136,7 @@ class JobContext:
         self._may_yield = self.gives_way.is_set()
 
     def mark_moved(self) -> None:
-        """Record a sign that the work advances: a job without any for ``JOB_STALL_SECONDS`` fails."""
+        """Record a sign of progress. A job without one for ``JOB_STALL_SECONDS`` fails."""
         self.moved_at = time.monotonic()
 
     def progress(self, percent: float, message: str) -> None:
@@ -163,7 +163,7 @@ class JobContext:
         return self._pace
 
     def pace_curve(self) -> list[float] | None:
-        """Return how the time of this attempt was spread over its progress; None if that says nothing."""
+        """Return the curve of this attempt's time over its progress; None if it cannot be used."""
         return self._pace.curve() if self._pace else None
 
     def _flush_if_due(self) -> None:

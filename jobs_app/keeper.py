@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-STALLED_GRACE_SECONDS = 10.0  # for a handler to fail its stalled job itself
+STALLED_GRACE_SECONDS = 10.0  # time that a handler has to fail its stalled job itself
 
 
 class LeaseKeeper:
@@ -153,7 +153,7 @@ class LeaseKeeper:
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         """Stop jobs that have made no progress for ``JOB_STALL_SECONDS``.
 
-        The handler fails the job with what belongs to it. If the handler does not react, the job is failed here.
+        The handler fails the job and the objects that belong to it. If it does not react, the job is failed here.
         """
         now = time.monotonic()
         is_waiting_for_database = connection.vendor != "sqlite" and not self.is_database_stable()

@@ -1,7 +1,7 @@
-"""How many jobs of a lane run at once on all hosts together: what admins have set, else the settings' for each host.
+"""Limits of the jobs of a lane that run at once on all hosts together.
 
-Beside these places each lane has one short place, so that a job of a minute does not wait for one of an hour: long jobs
-take at most the lane's limit, and short ones may take one place more.
+An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has one short place beyond its limit,
+so that a job of a minute does not wait for one of an hour: only short jobs may take it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from vodplatform.base.records import running
 
 SECONDS = 5.0  # for which a process goes on with what it has read
 NO_LIMIT = 10**9
-SHORT_PLACES = 1  # of each lane, beyond its limit
+SHORT_PLACES = 1  # places for short jobs in each lane, beyond its limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +54,14 @@ def places_of(lane: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Which jobs of a lane may start now."""
+    """Whether a long and a short job of a lane may start now."""
 
     long: bool
     short: bool
 
 
 def free_in(lane: str, running: Sequence[bool]) -> Free:
-    """Which jobs of ``lane`` may start beside those that run. running: whether each of them is short."""
+    """Return the kinds of jobs for which ``lane`` has a place. running: for each running job, whether it is short."""
     limit = limit_of(lane)
     is_any = len(running) < limit + SHORT_PLACES
     return Free(long=is_any and running.count(False) < limit, short=is_any)

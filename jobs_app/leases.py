@@ -67,8 +67,8 @@ def claim(
     alone lets several workers count the same free slot. On SQLite the transaction is IMMEDIATE.
 
     is_alone: whether nothing else runs in the caller's process; if not, raises :class:`NeedsOwnProcess` for a job
-    that has to be. look_first: look without a lock before; one who has just freed a slot need not. only_short: whether
-    long jobs are left to other processes.
+    that has to be alone. look_first: search without the lock first, which is not needed just after a slot was freed.
+    only_short: whether long jobs are left to other processes.
     """
     if look_first and not may_claim(lane, only_short=only_short):
         return None
@@ -117,7 +117,7 @@ def may_claim(lane: str, *, only_short: bool = False) -> bool:
 
 
 def _startable(lane: str) -> JobQuerySet:
-    """The claimable jobs for which ``lane`` has a place now."""
+    """Return the claimable jobs for which ``lane`` has a place now."""
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
     running = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by()

@@ -96,7 +96,7 @@ class Job(models.Model):
     ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait. ``away_since``: the
     first attempt of those in a row that found the storage away.
 
-    ``seconds_left``: of the running attempt, when its progress was last written; null while it is unknown.
+    ``seconds_left``: remaining time of the running attempt when its progress was last written; null if unknown.
 
     ``is_pro_job``, ``segments_data``: of a job on segments of a video, each with its ``status``; whose kind it is
     knows what they mean. On PostgreSQL a GIN index finds jobs by what their segments hold.
@@ -214,7 +214,7 @@ class JobEvent(models.Model):
 
 
 class JobPace(models.Model):
-    """How the time of a job of one kind was spread over its progress, one row for each of the last jobs.
+    """The time of a job over its progress; one row for each of the last jobs of a kind.
 
     curve: the share of the time that had passed at each twentieth of the reported percentage, 21 numbers from 0 to 1.
     """

@@ -1,7 +1,7 @@
-"""How far a job is in time, from what each part of the work took in the last jobs of its kind on this installation.
+"""Estimates of a job's progress in time, from the last jobs of its kind on this installation.
 
 Handlers report the percentage of the work, whose parts differ in cost. The progress that is shown is the share of the
-time that had passed at that percentage in the last jobs, so it advances evenly. Changes no row.
+time that had passed at that percentage in the last jobs, so it advances evenly. This module changes no row.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 STEPS = 20  # parts of a curve
-KEPT = 8  # curves of each kind
-SHORTEST_SECONDS = 3.0  # of a job whose curve is kept
-LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # of an attempt before its end can be estimated
+KEPT = 8  # number of curves that are kept for each kind
+SHORTEST_SECONDS = 3.0  # minimum time of a job whose curve is kept
+LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # minimum time and share of an attempt before its end is estimated
 LEAST_CURVES = 2
 AGREEMENT = 4 / 3  # greatest ratio of an estimate to the median of all
 AGREEMENT_SECONDS = 1.0  # estimates that differ by less than this agree
@@ -37,8 +37,8 @@ EVEN = [step / STEPS for step in range(STEPS + 1)]
 class Pace:
     """The speed of one attempt.
 
-    curves: of the last jobs of the kind, each with ``STEPS`` + 1 numbers from 0 to 1. began: on the monotonic clock,
-    seconds.
+    curves: the curve of each of the last jobs of the kind, ``STEPS`` + 1 numbers from 0 to 1. began: start of the
+    attempt, seconds of the monotonic clock.
     """
 
     def __init__(self, curves: Sequence[Curve], began: float | None = None) -> None:
@@ -53,13 +53,13 @@ class Pace:
             self._samples.append((seconds, percent))
 
     def progress(self) -> float:
-        """Return the percentage of the time that has passed, by the mean of the last jobs. It never falls."""
+        """Return the percentage of the time that has passed, as the mean over the last jobs. It never falls."""
         return 100 * self._share(self._samples[-1][1]) if self._samples else 0.0
 
     def seconds_left(self, now: float | None = None) -> float | None:
         """Return the remaining seconds, or None unless all estimates agree within a third.
 
-        There is an estimate by each of the last jobs, from the time so far, and one by the present speed.
+        Each of the last jobs gives an estimate from the time so far; the current speed gives another one.
         """
         elapsed = (time.monotonic() if now is None else now) - self.began
         if len(self.curves) < LEAST_CURVES or elapsed < LEAST_SECONDS or not self._samples:

@@ -176,7 +176,7 @@ def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> f
 
 
 def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
-    """Return the text under the bar, or in its place. number: the job's place in the queue, if it is known."""
+    """Return the text below the progress bar, or instead of it. number: the job's place in the queue, if known."""
     at = f"At {percent(job.progress)}" if job.started_at else "Before it started"
     if job.status == S.QUEUED:
         if takes_turns:

@@ -32,10 +32,10 @@ logger = logging.getLogger("vodplatform.jobs")
 
 
 class Room:
-    """Which jobs run in this process. One that has crashed twice runs with nothing beside it.
+    """The jobs that run in this process. A job that has crashed twice runs alone.
 
-    max_jobs: at once; None for as many as there are threads. The first of a lane and one short job come on top, so that
-    long jobs of one lane keep neither another lane nor a short job waiting.
+    max_jobs: maximum of jobs at once; None for the number of threads. The first job of each lane and one short job may
+    run beyond it, so that they do not wait for long jobs of another lane.
     """
 
     def __init__(self) -> None:
@@ -98,8 +98,8 @@ room = Room()
 
 
 def spare_threads(lanes: Collection[str]) -> int:
-    """Return a worker process's threads beyond its jobs at once: for the first job of each lane, for a short job, and
-    for vain wake-ups.
+    """Return a worker process's threads beyond ``max_jobs``: for the first job of each lane, for a short job, and
+    for wake-ups that find no job.
     """
     return max(2, len(lanes))
 

@@ -36,8 +36,8 @@ def enqueue(
 ) -> Job:  # fmt: skip
     """Write a queued job in the caller's transaction; a worker is woken on commit.
 
-    Over the owner's limit it is queued without a place: it waits for one and is not refused. job_id: the id to use if
-    the caller has already named something after it. segments: of a pro job. is_short: whether it takes about a minute
+    Over the owner's limit the job is not refused but queued without a place. job_id: the id to use if the caller has
+    already named something after it. segments: the segments of a pro job. is_short: whether it takes about a minute
     and may take the short place of its lane.
     """
     definition = kind_of(kind)

@@ -74,11 +74,11 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def edit(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    """Where moderators work on one video; 403 for who may see it but not change it, 404 for who may not see it.
+    """The page where moderators edit a video. 403 for users who may only see it, 404 for users who may not.
 
-    Of a deleted video moderators get the page without its words: what they wrote and did not send is in their browser.
+    Moderators get the page of a deleted video without its words, to read the unsent edits that their browser keeps.
 
-    ``part=history`` answers the list of its changes alone, ``shown`` of them at most.
+    ``part=history`` answers only the list of its changes, at most ``shown`` of them.
     """
     is_part = request.GET.get("part") == "history"
     if is_part and not request.user.is_authenticated:

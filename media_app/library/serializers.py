@@ -59,7 +59,7 @@ class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
-    """When a video was deleted, and until when it can be restored."""
+    """The times at which a video was deleted and will be deleted for good."""
 
     ok = serializers.BooleanField()
     deleted_at = serializers.DateTimeField()
@@ -67,7 +67,7 @@ class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Of which videos."""
+    """The ids of the videos whose uses are listed."""
 
     video_ids = serializers.CharField(
         max_length=4000, default="", help_text="Ids of your videos, separated by commas; at most 100."
@@ -84,7 +84,7 @@ class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UseSerializer(AnswerSerializer[Use]):
-    """What uses a video. url: its page."""
+    """A comparison or an analysis that uses a video. url: its page."""
 
     kind = serializers.ChoiceField(choices=[kind.value for kind in UseKind])
     name = serializers.CharField()
@@ -93,7 +93,7 @@ class UseSerializer(AnswerSerializer[Use]):
 
 @extend_schema_serializer(many=False)
 class UsesSerializer(serializers.Serializer[dict[str, Any]]):
-    """What uses some videos, as far as the caller may see it."""
+    """The comparisons and analyses that use some videos, without those that the caller may not see."""
 
     uses = UseSerializer(many=True)
     total = serializers.IntegerField()

@@ -47,7 +47,7 @@ def left(user: User) -> int:
 
 
 def storage_bytes(user_id: uuid.UUID) -> int:
-    """What a user's finished files take, what is reserved for those on their way, and rows that count like files."""
+    """Return the bytes of a user's complete files, reserved uploads, and rows that count towards the storage."""
     uncounted = [kind.name for kind in registry().values() if not kind.counts]
     rows = Upload.objects.filter(owner=user_id).exclude(purpose__in=uncounted)
     reserved = rows.reserved().aggregate(total=Sum("size", default=0))["total"]

@@ -78,7 +78,7 @@ class VideoAdmin(ModelAdmin):
         self.message_user(request, f"{count} video{'' if count == 1 else 's'} restored.")
 
     def delete_model(self, request: HttpRequest, obj: Video) -> None:
-        """Delete a video for good, with its files; comparisons that show it have a gap in its place."""
+        """Delete a video for good, with its files; comparisons that show it get a gap instead."""
         services.delete_video(obj, cast(User, request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:

@@ -62,11 +62,10 @@ def is_inside(real: Path, roots: list[Path]) -> bool:
 
 
 def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None) -> Iterator[str]:
-    """Paths of files that look like videos by their name, in name order.
+    """Return the paths of files with a video's extension, in name order.
 
-    Neither symlinked nor hidden folders are entered. Only names are read, no file is looked at: a list of 20 000 takes
-    a tenth of a second. unusable: is called with the :func:`printable` form of each name of a file or folder that is
-    not UTF-8.
+    Symlinked and hidden folders are skipped. Only names are read and no file is opened: a list of 20 000 takes a tenth
+    of a second. unusable: called with the :func:`printable` form of each file or folder name that is not UTF-8.
     """
     refuse, endings = unusable or (lambda name: None), tuple(VIDEO_SUFFIXES)
     found = (entry for root in roots for entry in _files_below(str(root), MAX_DEPTH, refuse))
@@ -81,7 +80,7 @@ def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None
 
 
 def _files_below(folder: str, depth: int, refuse: Callable[[str], None]) -> Iterator[os.DirEntry[str]]:
-    """A folder's files, then those of its folders, ``depth`` levels down. A folder that cannot be read has none."""
+    """Yield a folder's files, then those of its subfolders, ``depth`` levels down. Unreadable folders are skipped."""
     try:
         with os.scandir(folder) as entries:
             here = sorted(entries, key=attrgetter("name"))
@@ -103,7 +102,7 @@ def _files_below(folder: str, depth: int, refuse: Callable[[str], None]) -> Iter
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or a link to one; a link that cannot be followed is none."""
+    """Return whether an entry is a folder or a link to one; False for a broken link."""
     try:
         return entry.is_dir()
     except OSError:

@@ -71,8 +71,8 @@ NOT_READY = PRESENT & ~Q(status=VideoStatus.READY)
 TAKEN_OUT = Q(place=Place.CATALOGUE, deleted_at__isnull=False)
 
 
-# Videos in their owner's library, and those that its owner has moved to the bin. A library video has no other use for
-# `deleted_at`.
+# Videos in their owner's library, and videos that the owner has moved to the bin. For a library video, `deleted_at`
+# means that it is in the bin.
 IN_LIBRARY = Q(place=Place.LIBRARY, deleted_at=None)
 IN_BIN = Q(place=Place.LIBRARY, deleted_at__isnull=False)
 
@@ -125,7 +125,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return self.annotate(is_tagged=there).filter(is_tagged=True)
 
     def most_used_tags(self, count: int) -> dict[str, int]:
-        """The tags that most of these videos have, with how many have each. The database counts, and sends no more."""
+        """Return the most frequent tags of these videos with the number of videos. The database does the counting."""
         connection = connections[self.db]
         parts = (
             "jsonb_array_elements_text(kept.tags) AS tag(value)"
@@ -295,7 +295,7 @@ class Video(models.Model):
 
     @property
     def purge_at(self) -> datetime | None:
-        """When a video in the bin is deleted for good; None outside of the bin."""
+        """The time at which a video in the bin is deleted for good; None outside the bin."""
         if self.place != Place.LIBRARY or self.deleted_at is None:
             return None
         return self.deleted_at + timedelta(days=settings.BIN_DAYS)

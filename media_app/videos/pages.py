@@ -79,7 +79,7 @@ def _library(request: HttpRequest, template: str) -> HttpResponse:
 
 
 def _statuses(videos: QuerySet[Video], binned: int, current: str) -> list[Choice]:
-    """The ways to narrow the list by status. binned: number of videos in the bin."""
+    """Return the status filters of the list. binned: number of videos in the bin."""
     rows = videos.with_state().order_by().values_list("state").annotate(count=Count("pk"))  # type: ignore[attr-defined]
     counts = dict(rows)
     counts[""] = sum(counts.values())

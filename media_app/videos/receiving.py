@@ -135,7 +135,7 @@ class LibraryPurpose(Purpose):
         )
 
     def stored_bytes(self, user_id: uuid.UUID) -> int:
-        # What is in the bin counts until it is deleted for good.
+        # Videos in the bin count until they are deleted for good.
         rows = Video.objects.filter(place=Place.LIBRARY, owner=user_id, source=VideoSource.STORED)
         return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 

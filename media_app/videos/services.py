@@ -50,13 +50,14 @@ from vodplatform.base.records.unreferenced import seen_again
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Sent with ``video`` and ``by`` before a video is deleted or moved to the bin. Receivers answer the sessions of ``by``
+# Sent with ``video`` and ``by`` before a video is deleted or moved to the bin. Receivers return the sessions of ``by``
 # that show it, as ``session_id`` and ``name``.
 video_deleting = Signal()
-# Sent with ``video`` and ``by`` after it was moved to the bin or restored, and with ``is_final`` before it is deleted
-# for good. Receivers that show it tell their viewers, and then take a :func:`create_placeholder`.
+# Sent with ``video`` and ``by`` after a video was moved to the bin or restored, and with ``is_final`` before it is
+# deleted for good. Receivers notify the viewers of sessions that show it and, if final, replace it by a
+# :func:`create_placeholder`.
 video_shelving = Signal()
-# Sent with ``videos`` and ``viewer`` for a page that lists what uses them; receivers answer lists of :class:`Use`.
+# Sent with ``videos`` and ``viewer`` to find the uses of videos; receivers return lists of :class:`Use`.
 video_showing = Signal()
 # Sent with ``video_id`` before jobs of a video are locked: rows that others lock before jobs are locked by it.
 video_locking = Signal()
@@ -64,7 +65,7 @@ PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
-PURGE_BATCH = 500  # videos of the bin deleted in one go
+PURGE_BATCH = 500  # maximum number of videos of the bin that are deleted at once
 COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # interval and maximum time of a job's wait for a normalised copy
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
@@ -369,10 +370,9 @@ def cancel_jobs(video_id: uuid.UUID) -> None:
 def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> None:
     """Delete a video with all that was made of it; a file used in place stays where it is.
 
-    by: None where its time was over.
-    Raises ``video_in_use`` (409) while sessions of ``by`` show it, with the ``sessions``, unless ``leave_gaps``; those
-    of others, and all where an admin deletes it, show a gap from then on. Sessions that show a video of the bin have
-    had their gap since it was moved there.
+    by: None if the video has expired.
+    Raises ``video_in_use`` (409), with the ``sessions``, if sessions of ``by`` show it, unless ``leave_gaps`` or an
+    admin deletes it. All other sessions that show it get a gap; for a video in the bin they have had it since the move.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -389,7 +389,7 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
 
 
 def _check_unused(video: Video, by: User | None) -> None:
-    """Raises ``video_in_use`` (409) while sessions of ``by`` show the video."""
+    """Raise ``video_in_use`` (409) if sessions of ``by`` show the video."""
     answers: list[Any] = video_deleting.send(Video, video=video, by=by)
     if in_the_way := [session for _, found in answers for session in found]:
         raise DomainError("video_in_use", sessions=in_the_way)
@@ -413,9 +413,9 @@ def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
 
 
 def restore_from_bin(video: Video, by: User) -> None:
-    """Move a video from the bin back to the library; comparisons show it again. Does nothing outside of the bin.
+    """Move a video from the bin back to the library; comparisons show it again. Does nothing outside the bin.
 
-    A job that was cancelled with the move to the bin starts again. Raises ``not_found`` if the video was deleted.
+    If the move to the bin cancelled its ingest, that job starts again. Raises ``not_found`` if the video was deleted.
     """
     with transaction.atomic():
         video_locking.send(Video, video_id=video.pk)
@@ -433,7 +433,7 @@ def restore_from_bin(video: Video, by: User) -> None:
 
 @chore("bin", seconds=60)
 def empty_bin() -> int:
-    """Delete the videos that have been in the bin for ``VOD_BIN_DAYS``; returns how many."""
+    """Delete the videos that have been in the bin for ``VOD_BIN_DAYS``; return their number."""
     count = 0
     over = Video.objects.in_bin().filter(deleted_at__lte=Now() - timedelta(days=settings.BIN_DAYS))
     for pk in list(over.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
@@ -446,7 +446,7 @@ def empty_bin() -> int:
 
 
 class UseKind(StrEnum):
-    """What can use a video."""
+    """The kinds of objects that can use a video."""
 
     COMPARISON = "comparison"
     ANALYSIS = "analysis"
@@ -454,7 +454,7 @@ class UseKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """Something that uses a video. name: its title. url: its page."""
+    """A comparison or analysis that uses a video. name: its title. url: its page."""
 
     kind: UseKind
     name: str
@@ -462,12 +462,12 @@ class Use:
 
     @property
     def icon(self) -> str:
-        """Its symbol in static/icons.svg."""
+        """The kind's symbol in static/icons.svg."""
         return "compare" if self.kind == UseKind.COMPARISON else "analysis"
 
 
 def uses_of(videos: Sequence[Video], viewer: User) -> list[Use]:
-    """Return what uses any of these videos, of what the viewer may see."""
+    """Return the uses of these videos that the viewer may see."""
     answers: list[Any] = video_showing.send(Video, videos=videos, viewer=viewer)
     return [use for _, found in answers for use in found]
 
