@@ -57,7 +57,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         return self if user.is_admin else self.filter(owner=user)
 
     def with_video(self) -> AnalysisSessionQuerySet:
-        """Return those whose time is not over and whose video is there, also not in the bin."""
+        """Return the analyses that have not expired and whose video exists and is not in the bin."""
         return self.filter(expired_at=None, video__isnull=False, video__deleted_at=None)
 
     def over(self) -> AnalysisSessionQuerySet:
@@ -127,7 +127,7 @@ class AnalysisSession(models.Model):
 
     objects = AnalysisSessionQuerySet.as_manager()
     if TYPE_CHECKING:
-        is_over: bool  # of AnalysisSessionQuerySet.with_state
+        is_over: bool  # set by AnalysisSessionQuerySet.with_state
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -195,7 +195,7 @@ class AnalysisSession(models.Model):
 
     @property
     def seconds_left(self) -> float | None:
-        """The job's estimate; None where it does not run or the time is not known within a third."""
+        """The job's remaining seconds; None if it does not run or the time is not known within a third."""
         job = self.job
         if job is None or job.status != JobStatus.PROCESSING or self.is_over or job.seconds_left is None:
             return None

@@ -240,6 +240,6 @@ def _delete_folders(folders: list[str]) -> None:
 
 
 def analyses_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
-    """Return the viewer's analyses of any of these videos that have not expired, the last first."""
+    """Return the viewer's analyses of these videos that have not expired, newest first."""
     rows = AnalysisSession.objects.filter(owner=viewer, video__in=videos, expired_at=None).order_by("-created_at")
     return [Use(UseKind.ANALYSIS, row.name, f"/analysis/{row.pk}") for row in rows[:USES_SHOWN]]

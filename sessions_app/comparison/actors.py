@@ -34,8 +34,8 @@ from vodplatform.base.logs import event
 from vodplatform.base.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
-# Time limit of the child: a minimum, for each gigapixel that is shown or written, and for each of the complete videos,
-# which are read from the beginning if they have no index.
+# Seconds of the child's time limit: the minimum, and what each gigapixel shown or written and each gigapixel of the
+# complete videos adds. Videos without an index are read from the beginning.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
 ALL_PERCENT = 99.0  # at which all videos have been looked at

@@ -82,7 +82,7 @@ class ComparisonSessionAdmin(AuditedModelAdmin):
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """Count what is deleted with some sessions. Django's own list loads each row: 1.4 GB for 10 000 events."""
+        """Count the rows that are deleted with sessions. Django's own list loads each: 1.4 GB for 10 000 events."""
         rows = list(objs)
         events = SessionEvent.objects.filter(session__in=rows).count()
         return [str(row) for row in rows], {"comparison sessions": len(rows), "events": events}, set(), []

@@ -69,7 +69,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
     def read_session_change(
         self, form: type[Serializer[Any]], session: ComparisonSession, vod_id: str | None = None
     ) -> dict[str, Any]:
-        """Return the body of a change of a session, or of one of its VODs, as :meth:`read_change`."""
+        """Return the validated body of a change of a session or of one of its VODs (:meth:`read_change`)."""
 
         def answers() -> list[dict[str, Any]]:
             shown = as_granted(s.SessionSerializer.show(s.SessionSnapshot.of(session)), self.access.grant)
@@ -117,7 +117,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on one clock."""
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the session that the first one made, as it is now."""
+        """Answer a repeated request with the current state of the session that the first request created."""
         self.kwargs.update(made)
         return self.retrieve(self.request, **made)
 

@@ -35,10 +35,10 @@ REST_SECONDS = 60.0  # after the end of the last VOD
 SHARED_SECONDS = 0.02
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # the last of each session, and when it was made
 # Each process renews the lease of the playing sessions that it shows, at the second tick after the last renewal. The
-# clock pauses if nobody renews it for `LEFT_SECONDS` after a viewer left; for killed processes, after `WATCH_LEASE`.
+# clock pauses if no process renews it for `LEFT_SECONDS` after a viewer left; for killed processes, after `WATCH_LEASE`.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
-_renewed: dict[str, float] = {}  # when this process last did so, by session
+_renewed: dict[str, float] = {}  # time of this process's last renewal, by session
 _leaving: set[asyncio.Task[None]] = set()
 
 
@@ -77,7 +77,7 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_left(session.now()):  # before this viewer counts as one
+        if session.is_left(session.now()):  # checked before this viewer is counted
             pause_left(session.pk)
             with contextlib.suppress(ComparisonSession.DoesNotExist):  # deleted between two statements
                 session = reload(session)
@@ -161,7 +161,7 @@ class SessionConsumer(WatchConsumer):
         plays = self._ticker is not None and not self._ticker.done()
         await self._stop_ticking()
         if plays:
-            with contextlib.suppress(DatabaseError):  # the lease ends by itself
+            with contextlib.suppress(DatabaseError):  # the lease expires anyway
                 left_at = await _in_database(keep_watched, self.route["session_id"])
                 leaving = asyncio.create_task(_leave(self.route["session_id"], left_at))
                 _leaving.add(leaving)
@@ -195,7 +195,7 @@ class SessionConsumer(WatchConsumer):
             await asyncio.sleep(self._seconds_to_next_tick())
 
     async def _renew(self, seconds: float) -> None:
-        """Say that the session has a viewer, unless this process has said so within ``seconds``."""
+        """Renew the session's lease, unless this process has renewed it within ``seconds``."""
         session_id, now = self.route["session_id"], time.monotonic()
         if now - _renewed.get(session_id, -seconds) >= seconds:
             _renewed[session_id] = now
@@ -241,14 +241,14 @@ class SessionConsumer(WatchConsumer):
 
 
 async def _leave(session_id: str, left_at: datetime | None) -> None:
-    """Pause a session where it was at ``left_at`` unless another viewer of it turns out to be there."""
+    """Pause a session at its position of ``left_at``, unless another process shows it to a viewer."""
     await asyncio.sleep(LEFT_SECONDS)
     with contextlib.suppress(DatabaseError):
         await _in_database(pause_left, session_id, left_at)
 
 
 async def _in_database(call: Callable[..., T], *args: Any) -> T:
-    """Make ``call`` in a thread, with a database connection that is still good."""
+    """Run ``call`` in a thread, with a valid database connection."""
 
     def run() -> T:
         close_old_connections()

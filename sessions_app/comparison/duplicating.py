@@ -51,9 +51,9 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return the video of a copied VOD: the same one, also from the bin of ``by``.
+    """Return the video of a copied VOD: the same video, even if it is in the bin of ``by``.
 
-    In the place of a deleted one it is a placeholder of the copy's own, which goes with the copy.
+    If the video was deleted, it is a new placeholder, which is deleted with the copy.
     """
     video = vod.video
     if video.place == Place.SESSION and video.deleted_at is not None:

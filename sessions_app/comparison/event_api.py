@@ -28,7 +28,7 @@ from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
 
 Write = Callable[[ComparisonSession, Sequence[ComparisonVod], Iterable[s.ShownEvent]], str]
-PEEK_BYTES = 1024  # of an imported file: enough to tell JSON from CSV
+PEEK_BYTES = 1024  # bytes of an imported file that are read to tell JSON from CSV
 
 
 class EventReadsViewSet(ComparisonViewSet):
@@ -50,7 +50,7 @@ class EventViewSet(EventReadsViewSet):
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the event that the first one made or answered, as it is now."""
+        """Answer a repeated request with the current state of the event that the first one created or replied to."""
         return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
@@ -96,7 +96,7 @@ class EventViewSet(EventReadsViewSet):
 
         def answers() -> Iterator[dict[str, Any]]:
             yield s.EventSerializer.show(s.ShownEvent(events.find_event(session, event_id)))
-            # The list answers what several VODs show at one moment as one event.
+            # In the list, events that several VODs show at one moment are one event.
             if shown := event_pages.read_event(session, event_id):
                 yield s.EventSerializer.show(shown)
 

@@ -20,15 +20,15 @@ from vodplatform.base.errors import MAX_ERRORS, DomainError
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
-MAX_KEPT_BYTES = 32 * 1024 * 1024  # of written files, in this process
+MAX_KEPT_BYTES = 32 * 1024 * 1024  # maximum size of all files in the cache of this process
 MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
-MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # of a CSV file, also empty lines; characters
+MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # lines of a CSV file, with empty ones; characters of a line
 
 Data = dict[str, Any]
 
 
 class FileCache:
-    """The files written last in this process, together at most 32 MiB, by what they were made of."""
+    """The files written last in this process, at most 32 MiB together, keyed by their source."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, bytes] = OrderedDict()
@@ -36,7 +36,7 @@ class FileCache:
         self._lock = threading.Lock()
 
     def file(self, key: Any, write: Callable[[], str]) -> bytes:
-        """Return the file that was made of the same, or the one that ``write`` makes."""
+        """Return the cached file of ``key``, or write it."""
         with self._lock:
             if key in self._files:
                 self._files.move_to_end(key)
@@ -74,8 +74,9 @@ def _plain(shown: ShownEvent) -> Data:
 
 
 def from_csv(file: IO[bytes]) -> list[Data]:
-    """Read events of a table with a header: UTF-8, commas, semicolons or tabs. Raises ``invalid`` with errors by line.
+    """Read events from a table with a header (UTF-8; commas, semicolons or tabs).
 
+    Raises ``invalid`` with errors by line.
     The file is read line by line. Columns that are not in :data:`COLUMNS` are ignored.
     """
     lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))

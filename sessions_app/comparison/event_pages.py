@@ -1,6 +1,6 @@
-"""Reading a comparison's events: their order on the shared clock, one page of them, or all of them piece by piece.
+"""Reading a comparison's events: their order on the shared clock, one page of them, or all of them in batches.
 
-The order of a session's events is kept in memory for one revision, so that a page costs what its events cost.
+The order of a session's events is kept in memory for one revision, so that a page costs only its own events.
 """
 
 from __future__ import annotations
@@ -23,20 +23,19 @@ from sessions_app.comparison.joining import Joined
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from vodplatform.base.errors import DomainError
 
-MAX_PAGE_BYTES = 4 * 1024 * 1024  # of one answer
-MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # of the rows that are read at once; events
-ORDERS_KEPT = 8  # in this process; one of 10,000 events takes about 4 MB
+MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum size of one answer
+MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum size and number of the events that are read at once
+ORDERS_KEPT = 8  # number of orders in this process's cache; an order of 10,000 events takes about 4 MB
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-WITH_THREAD: Any = Prefetch(
-    "replies", to_attr="thread"
-)  # as plain lists: a query set for each row takes as long as the rest
+# The replies as plain lists: a query set for each event would double the time.
+WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
 Vods = Mapping[int, ComparisonVod]
 
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Some of the events that a query asks for, by time, how many it has in all, and where the next page begins."""
+    """One page of a query's events by time, the number of all its events, and the cursor of the next page."""
 
     events: list[ShownEvent]
     total: int
@@ -44,14 +43,14 @@ class EventPage:
 
 
 class OrderCache:
-    """The order of the events of the sessions used last, each valid for one revision and the VODs as they lay then."""
+    """The event orders of the sessions used last, each valid for one revision and its offsets of VODs."""
 
     def __init__(self) -> None:
         self._orders: OrderedDict[tuple[Any, ...], list[Joined]] = OrderedDict()
         self._lock = threading.Lock()
 
     def order(self, session: ComparisonSession, vods: Vods, origin: str | None, *, is_joined: bool) -> list[Joined]:
-        """Return the events of a session by time, only those of ``origin`` where one is given."""
+        """Return the events of a session by time, filtered by ``origin`` if given."""
         key = (state_of(session, vods), origin, is_joined)
         with self._lock:
             if key in self._orders:
@@ -70,20 +69,20 @@ cache = OrderCache()
 
 
 def vods_of(session: ComparisonSession) -> Vods:
-    """The VODs of a session with their videos, by primary key."""
+    """Return the VODs of a session with their videos, by primary key."""
     return {vod.pk: vod for vod in session.vods.select_related("video")}
 
 
 def state_of(session: ComparisonSession, vods: Vods) -> tuple[Any, ...]:
-    """Return what a session's events and their times on the shared clock depend on."""
+    """Return a key that changes with a session's events and with their times on the shared clock."""
     places = tuple((vod.vod_id, vod.name, vod.placement, vod.video.fps, vod.video.duration) for vod in vods.values())
     return session.pk, session.events_revision, places
 
 
 def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
-    """Return a page of the events that a query asks for, at most 4 MiB of them. Raises ``unknown_vod``, ``invalid``.
+    """Return a page of a query's events, at most 4 MiB. Raises ``unknown_vod``, ``invalid``.
 
-    query: of :class:`sessions_app.comparison.event_serializers.EventQuerySerializer`.
+    query: data of :class:`sessions_app.comparison.event_serializers.EventQuerySerializer`.
     """
     vods = vods_of(session)
     if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:
@@ -111,14 +110,14 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return the event as which the list answers ``event_id``, joined with those of other VODs; None if it is gone."""
+    """Return ``event_id`` as the list shows it, joined with events of other VODs; None if it was deleted."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods, has_thread=True), None)
 
 
 def iterate_events(session: ComparisonSession, vods: Vods) -> Iterator[ShownEvent]:
-    """Yield all events of a session by time, each by itself and without its replies."""
+    """Yield all events of a session by time, unjoined and without their replies."""
     return _load(cache.order(session, vods, None, is_joined=False), vods, has_thread=False)
 
 
@@ -127,7 +126,7 @@ def _cursor(one: Joined) -> str:
 
 
 def _place_after(found: list[Joined], cursor: str) -> int:
-    """Return the index behind the event that ``cursor`` names, or of the first at its time if it is gone."""
+    """Return the index after the event of ``cursor``, or of the first event at its time if it was deleted."""
     match = CURSOR.fullmatch(cursor)
     if match is None:
         raise DomainError("invalid", errors={"cursor": ["Send the `next_cursor` of the page before."]})
@@ -150,7 +149,7 @@ def _load(order: Iterable[Joined], vods: Vods, *, has_thread: bool) -> Iterator[
         for row in by_key.values():
             row.vod = vods[row.vod_id] if row.vod_id is not None else None
         for one in batch:
-            # Rows that were deleted since the order was read are missing.
+            # Events that were deleted after the order was read are skipped.
             shown = [by_key[mark.key] for mark in one.marks if mark.key in by_key]
             if shown:
                 yield ShownEvent(shown[0], shown[1:], one.global_time)

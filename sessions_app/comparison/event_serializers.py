@@ -29,9 +29,9 @@ from vodplatform.base.api.fields import (
 from vodplatform.base.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
-MAX_STROKE_TEXT = 500  # letters of one text stroke
+MAX_STROKE_TEXT = 500  # maximum letters of a text stroke
 MAX_BODY = 10_000
-EVENT_BYTES, REPLY_BYTES = 700, 250  # of an answer beside its texts
+EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of an event's and a reply's answer without their texts
 AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -141,7 +141,7 @@ class ReplyBodySerializer(serializers.Serializer[Data]):
 
 
 class EventQuerySerializer(serializers.Serializer[Data]):
-    """All events where no limit is given, at most 4 MiB of them. from, to: on the shared clock."""
+    """The query of a list of events. Without a limit: all events, at most 4 MiB. from, to: on the shared clock."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     kind = serializers.CharField(required=False, max_length=40)
@@ -288,7 +288,7 @@ class ImportedSerializer(serializers.Serializer[Data]):
 
 
 def size_of(row: SessionEvent) -> int:
-    """Return the bytes of an event's answer, with its thread, rounded up."""
+    """Return the size of an event's answer with its thread, in bytes, rounded up."""
     texts = [row.kind, row.label, row.body, row.drawing, row.created_by_name, *[row.vod.vod_id if row.vod else ""] * 2]
     texts += [text for said in row.thread for text in (said.body, said.created_by_name)]
     written = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))

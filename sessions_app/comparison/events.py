@@ -41,10 +41,10 @@ COMMENT = "comment"  # the kind that who may not edit makes
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
 MAX_THREAD = 200_000  # letters of the replies to one event
 MAX_OF_GUEST = 1_000  # events of one who may not edit
-MAX_TOLD = 100  # events of one message; of more the message says that there are some
-MAX_TOLD_BYTES = 1024 * 1024  # the same
+MAX_TOLD = 100  # maximum events of one message; a message about more says only that there are some
+MAX_TOLD_BYTES = 1024 * 1024  # maximum size of the events of one message
 COPIED_AT_ONCE = 100  # events
-ROOM_STEP = 256 * 1024  # bytes: the owner's storage is asked each time so many more have come
+ROOM_STEP = 256 * 1024  # bytes of new events after which the owner's storage is checked again
 
 
 @dataclass
@@ -93,7 +93,7 @@ def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange
 
 
 def _count_bytes(change: EventsChange) -> None:
-    """Keep how large the changed events and all of the session's are. Raises ``too_many_events``, ``storage_full``."""
+    """Store the sizes of the changed events and of all together. Raises ``too_many_events``, ``storage_full``."""
     session, resized = change.session, []
     for row in change.changed:
         if (size := size_of(row)) != row.size:
@@ -111,7 +111,7 @@ def _count_bytes(change: EventsChange) -> None:
 
 
 def stored_bytes(user_id: UUID) -> int:
-    """Return the bytes of the events of a user's comparisons, which count into the storage of the plan."""
+    """Return the bytes of the events of a user's comparisons, which count towards the storage of the plan."""
     total = ComparisonSession.objects.filter(owner=user_id).aggregate(total=Sum("events_bytes", default=0))["total"]
     return int(total)
 

@@ -41,8 +41,8 @@ FPS_ROUNDING = Fraction(1, 5000)
 NEAR_END = 0.01  # seconds: how long videos are is rounded
 SHOWN_SECONDS = 3.0  # of an event without an end, as the page shows its drawing
 MAX_WORDS = 120  # letters of one caption
-MAX_DRAWINGS = 20  # that an export shows at one moment
-SHORT_GIGAPIXELS = 5.0  # read and written by an export that may take the lane's short place
+MAX_DRAWINGS = 20  # maximum drawings that an export shows at one moment
+SHORT_GIGAPIXELS = 5.0  # maximum gigapixels read and written by an export that may take the lane's short place
 LETTERS = "ABC"
 MIX, NONE = "mix", "none"
 

@@ -19,9 +19,9 @@ JOIN_SECONDS = 0.25
 class Mark:
     """An event on the shared clock, in seconds.
 
-    key: what tells it apart. number: its place by when it was made. frame: how long a frame of its VOD is. is_alone:
-    whether it is never shown with others, as what people wrote or drew must not disappear behind another event. size:
-    of its answer, in bytes.
+    key: its id. number: its rank by creation time. frame: duration of a frame of its VOD. is_alone: whether it is never
+    joined with other events, so that comments and drawings do not disappear behind another event. size: bytes of its
+    answer.
     """
 
     key: UUID | str
@@ -43,7 +43,7 @@ class Joined:
 
     @property
     def size(self) -> int:
-        """Bytes of their answer."""
+        """The size of their answers, in bytes."""
         return sum(mark.size for mark in self.marks)
 
     @property

@@ -14,7 +14,7 @@ from vodplatform.accounts.models import User
 
 MAX_NAME = 150  # letters of a user name
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # where the name in such a word may end
+END = re.compile(r"[.-](?!\w)")  # a position in such a word at which the name may end
 
 
 def people_of(session: ComparisonSession) -> QuerySet[User]:
@@ -30,10 +30,10 @@ def named_in(text: str, people: Iterable[User]) -> list[User]:
 
 
 def _names_in(text: str) -> set[str]:
-    """Every name, in lower case, that a text may mean: found in one pass, however many people there are."""
+    """Return all names, in lower case, that a text may mention, in one pass whatever the number of people."""
     found = set()
     for word in map(str.lower, WORD.findall(text)):
-        # Names may have dots and hyphens of their own; the full stop behind one ends the sentence.
+        # Names may contain dots and hyphens, but a full stop after the name ends the sentence.
         ends = takewhile(lambda end: end <= MAX_NAME, (match.start() for match in END.finditer(word)))
         found |= {word, *(word[:end] for end in ends)}
     return found

@@ -172,8 +172,8 @@ class ComparisonSession(models.Model):
     ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
     follow from how long ago that was (see :meth:`clock`). Every change anchors again and counts ``revision``.
     events_revision: the revision at which an event was changed last. events_bytes: the sum of its events' sizes.
-    archived_at: out of the list and read-only since.
-    watched_at: when a process last had a viewer of the playing clock; None while only the API plays it, and paused.
+    archived_at: the time since when it is unlisted and read-only.
+    watched_at: when a process last had a viewer of the playing clock; None if it is paused or only the API plays it.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -240,7 +240,7 @@ class ComparisonSession(models.Model):
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
-        """The clock at ``now``, which must come from the database; paused where its last viewer left it."""
+        """Return the clock at ``now``, a time of the database; paused where its last viewer left it."""
         anchored = Clock(
             tracks=tuple(
                 Track(vod.placement, vod.video.duration, vod.position, vod.own_playing, vod.own_rate) for vod in vods
@@ -444,7 +444,7 @@ class SessionEvent(models.Model):
 
     time, end: seconds of the VOD's own time, so that the event follows the VOD's offset; without a VOD, of the shared
     clock. drawing: strokes in fractions of the displayed frame. created_by_name: kept when the account is gone.
-    size: of its answer with its thread, in bytes.
+    size: bytes of its answer with its thread.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

@@ -72,7 +72,7 @@ def request_sample(user: User) -> None:
 def make(context: JobContext) -> dict[str, Any]:
     """Render the recordings, keep them as videos of the owner's library, and compare them with their true offsets."""
     with _refusals(), transaction.atomic():
-        # Before anything is made; how large the recordings are is known only then.
+        # Checked before anything is created; the size of the recordings is known only afterwards.
         services.check_limit(context.owner)
         room.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():

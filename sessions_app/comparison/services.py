@@ -171,8 +171,8 @@ def edit_session(
 ) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
-    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: the change
-    follows from something else, so no right is checked, and ``by`` may be None. Raises ``session_not_found``,
+    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: the system makes
+    the change, so no permission is checked, and ``by`` may be None. Raises ``session_not_found``,
     ``forbidden``, ``archived``.
     """
     with transaction.atomic():
@@ -384,7 +384,7 @@ def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that show a video. An admin's deletion is not held up by any."""
+    """Return the sessions of ``by`` that show a video; none for an admin, who may delete it anyway."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -394,7 +394,7 @@ def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> 
 def tell_of_video(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
     """Broadcast the sessions that show a video after it was moved to the bin or restored.
 
-    is_final: it is about to be deleted for good, and the sessions get a gap of their own in its place.
+    is_final: whether the video is about to be deleted for good; the sessions then get a placeholder.
     """
     for session in ComparisonSession.objects.filter(vods__video=video).distinct().select_related("owner"):
         with (
@@ -411,14 +411,14 @@ def tell_of_video(sender: object, video: Video, by: User | None, is_final: bool,
 
 
 def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
-    """Return the sessions that show any of these videos and that the viewer may see, the last changed first."""
+    """Return the sessions with any of these videos that the viewer may see, the last changed first."""
     sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video__in=videos).distinct()
     shown = sessions.order_by("-updated_at")[:USES_SHOWN]
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
 def keep_watched(session_id: str) -> datetime | None:
-    """Note that a process has a viewer of the session's playing clock at this moment. Return the moment."""
+    """Record that a process has a viewer of the session's playing clock now. Return that time."""
     rows = ComparisonSession.objects.filter(pk=session_id)
     now = rows.annotate(moment=Now()).values_list("moment", flat=True).first()
     rows.update(watched_at=now)
@@ -428,7 +428,7 @@ def keep_watched(session_id: str) -> datetime | None:
 def pause_left(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session for everybody where its last viewer left it, unless a viewer has come back meanwhile.
 
-    left_at: when that was, as :func:`keep_watched` has returned it; by default, as long ago as the lease lasts.
+    left_at: that time, from :func:`keep_watched`; by default, one lease before now.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

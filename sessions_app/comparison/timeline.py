@@ -150,7 +150,7 @@ class Clock:
         return replace(self, tracks=tuple(replace(track, playing=None, rate=None) for track in self.tracks))
 
     def paused(self) -> Clock:
-        """The clock with everything paused; each VOD stays where it is."""
+        """Return the clock with everything paused; each VOD stays where it is."""
         tracks = tuple(replace(track, playing=track.playing and False) for track in self.tracks)
         return replace(self, playing=False, tracks=tracks)
 

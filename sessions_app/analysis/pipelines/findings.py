@@ -29,10 +29,10 @@ def data_of(  # noqa: PLR0917 - each stage gives one
     params: Mapping[str, Any], known: Known, final: Sequence[Interval], placed: Mapping[int, Placed],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what the contract shows of one analysis, without the addresses of files.
+    """Return the result of one analysis as in the contract, without the addresses of files.
 
-    final: the highlights in their order; placed: where each is in the reel, by its number; below: the best moments
-    where none reaches the minimum score, best first.
+    final: the highlights in their order; placed: the place of each in the reel, by its number; below: the best moments
+    if none reaches the minimum score, best first.
     """
     length = float(params["segment_length"])
     count = segments_of(known.duration, length)
@@ -84,7 +84,7 @@ def _summary(
     if below:
         return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
-    # Of the reel as it is cut, so that the summary and the page add up the same lengths.
+    # Lengths of the cuts in the reel, so that the summary and the page show the same sum.
     lengths = [one["end_time"] - one["start_time"] for one in highlights]
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 

@@ -45,7 +45,7 @@ from vodplatform.base import formatting
 
 Floats = NDArray[np.float64]
 MAX_CANDIDATES = 300
-BEST = 3  # moments that are offered where none reaches the minimum score
+BEST = 3  # maximum number of moments listed if none reaches the minimum score
 ANOTHER_SHOT = 0.25  # how far two keyframes are apart when something else is shown; see moments.apart
 EDGE_MARGIN = 0.9  # seconds of frames around where an edge may lie, for telling cuts from flashes
 EDGE_PIXELS = 1.5e9  # that are decoded for looking at edges, of the best highlights first: 24 s of 1080p
@@ -96,7 +96,7 @@ def chosen_of(
 
 
 def best_of(known: Known, candidates: Sequence[Interval]) -> list[Interval]:
-    """Return the best candidates, best first, with ends where the sound rests: for when none reaches the minimum."""
+    """Return the best candidates below the minimum score, best first, with ends at pauses of the sound."""
     best = sorted(candidates, key=lambda one: -one.score)[:BEST]
     return [settled(one, [], known.moments, known.duration) for one in best]
 

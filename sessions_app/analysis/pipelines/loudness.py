@@ -1,7 +1,7 @@
-"""How loud each moment of a video is against what is usual there: one measure for highlights and for sound peaks.
+"""A measure of the loudness of each moment against its surroundings, for highlights and for sound peaks.
 
-Loudness is compared with the minutes around it and with how much it varies in this recording, because what is loud for
-a library is quiet for a stadium. Both the level that lasts and the level of single hits count: smoothing alone hides
+Loudness is compared with the minutes around it and with its variation in this recording, because a sound that is loud
+in a library is quiet in a stadium. Both the lasting level and the level of single hits count: smoothing alone hides
 the shots and kills of a game.
 """
 
@@ -18,13 +18,13 @@ from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, Survey
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two values
 MINUTES = 120.0  # seconds of sound whose median is the usual level at a moment
-CONTEXT = 600.0  # seconds in which variation is measured; what returns again and again within them is usual
+CONTEXT = 600.0  # seconds in which variation is measured; sounds that recur within them are usual
 SILENT_DB = -60.0  # dB of full scale; quieter sound counts as this
 SPREAD_PERCENT = 80.0  # percentile of the context whose distance from the median is one deviation
 MIN_SPREAD_DB = 6.0  # minimum deviation, however steady the sound is
-HOLD_STEPS = 2  # to either side; beats this close to each other count as one sound
-LASTING_STEPS, HIT_STEPS = 3, 2  # to either side, over which each kind is smoothed
-HIT_WEIGHT = 1.15  # of a single hit against a level that lasts
+HOLD_STEPS = 2  # steps to either side; beats this close to each other count as one sound
+LASTING_STEPS, HIT_STEPS = 3, 2  # steps to either side over which each kind is smoothed
+HIT_WEIGHT = 1.15  # weight of a single hit relative to a lasting level
 PEAK_FROM, PEAK_SURE = 0.65, 4.0  # deviations at which a sound peak begins, and at which it is certain
 PEAK_SECONDS = 3.0  # minimum time between two peaks
 PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5  # maximum number of peaks
@@ -34,8 +34,8 @@ PEAKS_A_MINUTE, FEWEST_PEAKS = 2.0, 5  # maximum number of peaks
 class Loudness:
     """The sound at each step, shape (n,).
 
-    level: dB above the usual level, in the band of speech. hits: deviations of each step by itself. sound: deviations
-    of what lasts or hits, smoothed, 0 and more.
+    level: dB above the usual level, in the band of speech. hits: deviation of each single step. sound: smoothed
+    deviation, the larger of lasting level and hits; 0 and more.
     """
 
     level: Floats
@@ -45,7 +45,7 @@ class Loudness:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A moment at which the sound is far louder than around it. time: seconds; confidence: 0 to 1."""
+    """A moment that is far louder than its surroundings. time: seconds; confidence: 0 to 1."""
 
     time: float
     confidence: float
@@ -84,9 +84,9 @@ def sound_peaks(found: Survey, loudness: Loudness, duration: float) -> list[Peak
 
 
 def deviations(values: Floats, percent: float, least: float) -> Floats:
-    """Return how far values are above their running median, less one deviation; 0 and more.
+    """Return the distance of values above their running median minus one deviation; 0 and more.
 
-    One deviation is the distance from the median to the percentile ``percent`` of the context, ``least`` at least.
+    One deviation is the distance from the median to the percentile ``percent`` of the context, at least ``least``.
     """
     base = running_percentile(values, CONTEXT, 50)
     spread = np.maximum(running_percentile(values, CONTEXT, percent) - base, least)

@@ -20,10 +20,10 @@ from sessions_app.analysis.pipelines.survey import Survey, histograms
 Floats = NDArray[np.float64]
 STILL_DB = 1.5  # less than this is no change of loudness
 STILL_LUMA = 0.3  # nor this of luma in a tenth of a second
-MOTION_STEPS, SCORE_STEPS = 8, 2  # to either side, over which motion and score are smoothed
+MOTION_STEPS, SCORE_STEPS = 8, 2  # steps to either side over which motion and score are smoothed
 MOTION_PERCENT = 82.0  # percentile of the context whose distance from the median is one deviation of motion
 MIN_GROWTH = 0.6  # minimum deviation of motion, as a logarithm
-MOTION_WEIGHT = 3.0  # against sound
+MOTION_WEIGHT = 3.0  # weight of motion relative to sound
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
 DENSE = 0.5  # of the steps have a change of frames
 MOST = 8.0  # deviations: more than this is no more remarkable

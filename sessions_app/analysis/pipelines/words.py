@@ -10,7 +10,7 @@ from vodplatform.base.formatting import clock, counted, duration, hundredths, te
 # Shares (0 to 1) of what counts as remarkable, from which on a word is used.
 SOME, MUCH = 0.25, 0.6
 LOUDER_DB = 6.0  # twice as loud to the ear is 10
-HIT_DB = 10.0  # a single hit of this much is louder, however short: the room marks it as a sound peak
+HIT_DB = 10.0  # minimum level of a single hit that counts as louder, however short: comparisons mark it as a sound peak
 TOGETHER_SECONDS = 3.0  # within which two things happen together
 
 
@@ -62,10 +62,10 @@ def facts(seen: Measured, start: float, end: float) -> str:
 def summary(
     lengths: Sequence[float], whole: float, loudest: float | None, liveliest: float | None, *, by_sound: bool
 ) -> str:
-    """Say in one or two sentences what was found.
+    """Return one or two sentences that summarise the highlights.
 
-    lengths: of the highlights, whole: of the video, seconds. loudest, liveliest: where the sound rises most above what
-    is usual and where there is most motion against what is usual, seconds; None where neither is remarkable.
+    lengths: lengths of the highlights, seconds. whole: length of the video, seconds. loudest, liveliest: times of the
+    most unusual sound and motion, seconds; None if it is not remarkable.
     """
     if not lengths:
         against = "in sound or motion" if by_sound else "in motion"
@@ -83,7 +83,7 @@ def summary(
 
 
 def nothing_reached(whole: float, least: float, best: float, at: float) -> str:
-    """Say that no moment reaches the minimum score. whole, at: seconds; least, best: scores."""
+    """Return a sentence saying that no moment reaches the minimum score. whole, at: seconds; least, best: scores."""
     return (
         f"Nothing in these {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
         f"The best moment, at {clock(at)}, has {hundredths(best)}."

@@ -29,7 +29,7 @@ from sessions_app.comparison.export.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.base.processes.child import BadRequest, Reports, answer
 
-INDEXED, WRITTEN = 5.0, 15.0  # percent at which the videos are indexed, and the captions written
+INDEXED, WRITTEN = 5.0, 15.0  # percent of progress after indexing the videos and after writing the captions
 ROUNDED_SECONDS = 0.05  # maximum seconds by which the sound may be longer than the picture
 FONT_PIXELS = 20  # of a font that can be scaled
 

@@ -27,22 +27,22 @@ ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # in widths; radians
 WEIGHT = 500
 MAX_LINES = 4  # of words on one video at once
 NARROWEST = 0.2  # width of the narrowest letter, in font sizes
-SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit: a minimum, and for each gigapixel of the export
+SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit: minimum, and per gigapixel of the export
 UNITS = 1000  # across a frame, in which strokes give their widths
 DEPTH = 4  # fractional bits of coordinates
 
 
 class TooManyStrokes(Exception):
-    """Drawing the strokes takes too long; the text is a sentence for the owner."""
+    """Raised if drawing the strokes takes too long; the text is a sentence for the owner."""
 
 
 def write_captions(
     path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Write a video of which each picture holds until the next; its colours are multiplied by their opacity.
+    """Write a video whose pictures each last until the next; colours are multiplied by their opacity.
 
-    frames: where the picture of each video lies. Raises :class:`TooManyStrokes`.
+    frames: the box of each video's picture. Raises :class:`TooManyStrokes`.
     """
     gigapixels = arrangement.width * arrangement.height * clock.frames / 1e9
     deadline = time.monotonic() + SECONDS_AT_LEAST + SECONDS_PER_GIGAPIXEL * gigapixels
@@ -63,7 +63,7 @@ def write_captions(
 def _pictures(
     arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], deadline: float
 ) -> Iterator[tuple[int, Picture]]:
-    """Each picture, and the frame of the export from which on it is shown. Each drawing is drawn once."""
+    """Yield (first frame of the export, picture) whenever the captions change. Each drawing is drawn once."""
     layers: dict[int, tuple[int, int, Picture]] = {}
     by_start = sorted(range(len(captions)), key=lambda index: captions[index].first)
     shown: list[int] = []  # indices of the captions that are visible, in order
@@ -93,7 +93,7 @@ def _pictures(
 def _drawn(
     arrangement: Arrangement, frame: Box, strokes: Sequence[dict[str, Any]], deadline: float
 ) -> tuple[int, int, Picture]:
-    """Return the top, the left and the pixels of the smallest rectangle that holds the strokes."""
+    """Return top, left and pixels of the smallest rectangle that holds the strokes."""
     picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
     for stroke in strokes:
         if time.monotonic() > deadline:
@@ -104,7 +104,7 @@ def _drawn(
 
 
 def _lay(picture: Picture, top: int, left: int, layer: Picture) -> None:
-    """Lay ``layer`` over a part of ``picture``; the colours of both are multiplied by their opacity."""
+    """Draw ``layer`` over a part of ``picture``; the colours of both are multiplied by their opacity."""
     part = picture[top : top + layer.shape[0], left : left + layer.shape[1]]
     if not part.any():
         part[:] = layer
@@ -160,7 +160,7 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
         if stroke["tool"] == "text":
             size = max(4, round(width))
             at = (round(points[0][0]), round(points[0][1]))
-            # OpenCV also draws letters outside the picture, which costs as much as those within.
+            # OpenCV also draws letters outside the picture, at the same cost as letters inside.
             text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))

@@ -7,7 +7,7 @@ from django.db.models.functions import Cast, Coalesce, Length
 
 
 def measure(apps: Any, schema_editor: Any) -> None:
-    """Estimate the sizes of the events that are there; each is measured at its next change."""
+    """Estimate the sizes of existing events; each is measured at its next change."""
     event, reply = apps.get_model("comparison", "SessionEvent"), apps.get_model("comparison", "EventReply")
     thread = reply.objects.filter(event=OuterRef("pk")).order_by().values("event")
     event.objects.update(
