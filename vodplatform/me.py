@@ -86,7 +86,7 @@ class PictureField(StrictCharField):
 
 
 class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
-    """What users change of themselves."""
+    """The fields of their profile that users can change."""
 
     full_name = StrictCharField(max_length=150, allow_blank=True, required=False, validators=[plain_text])
     avatar_url = StrictCharField(

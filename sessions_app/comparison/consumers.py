@@ -35,7 +35,8 @@ REST_SECONDS = 60.0  # after the end of the last VOD
 SHARED_SECONDS = 0.02
 _clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # the last of each session, and when it was made
 # Each process renews the lease of the playing sessions that it shows, at the second tick after the last renewal. The
-# clock pauses if no process renews it for `LEFT_SECONDS` after a viewer left; for killed processes, after `WATCH_LEASE`.
+# clock pauses if no process renews it for `LEFT_SECONDS` after a viewer left, or for `WATCH_LEASE` if the viewer's
+# process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
 _renewed: dict[str, float] = {}  # time of this process's last renewal, by session

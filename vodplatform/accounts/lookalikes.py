@@ -1,6 +1,6 @@
 """Letters and digits of all scripts that look like ASCII: a part of Unicode 15.1's confusables.txt.
 
-Characters that no user name contains, and those that NFKC turns into ASCII, are left out.
+Characters that user names cannot contain and characters that NFKC turns into ASCII are left out.
 """
 
 # ASCII, and the characters that look like it.

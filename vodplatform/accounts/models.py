@@ -102,11 +102,11 @@ class User(AbstractUser):
     )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     username_key = models.CharField(max_length=500, unique=True, editable=False)
-    # Not unique: accounts older than the rule keep names that pass for each other.
+    # Not unique: accounts older than the rule keep names that look alike.
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
     without_admin_scope = False  # set on the object that a token signs in
-    may_have_reserved_name = False  # set where an operator names the account
+    may_have_reserved_name = False  # set if an operator chooses the name
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -138,7 +138,7 @@ class User(AbstractUser):
         return self.full_name or self.username
 
     def clean(self) -> None:
-        """Refuse a new user name that passes for another or is reserved. Accounts keep the names that they have."""
+        """Refuse a new user name that looks like another one or is reserved. Existing accounts keep their names."""
         super().clean()
         if not self.username or "\x00" in self.username:
             return  # the field's own check has refused it; a database could not even be asked

@@ -1,4 +1,4 @@
-"""Which user names pass for others: look-alikes of names that exist, and names that seem to speak for the site."""
+"""Checks of new user names: look-alikes of existing names, and names that seem to speak for the site."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import unicodedata
 
 from vodplatform.accounts.lookalikes import LOOKALIKES, LOOKALIKES_IN_ASCII
 
-MAX_LETTERS = 450  # of a name that are compared
-# Names of roles and of mailboxes (RFC 2142), and names that a text could mean everybody by.
+MAX_LETTERS = 450  # letters of a name that are compared
+# Names of roles and of mailboxes (RFC 2142), and names that would mention all people in a text.
 RESERVED = frozenset({
     "abuse", "admin", "administrator", "all", "anonymous", "everybody", "everyone", "guest", "help", "here", "info",
     "mod", "hostmaster", "moderation", "moderator", "moderators", "nobody", "null", "official", "operator", "owner",
@@ -20,28 +20,28 @@ _PROTOTYPES = str.maketrans(
 
 
 def skeleton(name: str) -> str:
-    """Return what ``name`` looks like: two names with the same skeleton pass for each other.
+    """Return the skeleton of ``name``. Two names with the same skeleton look alike.
 
-    The skeleton of Unicode Technical Standard 39, section 4, for what looks like ASCII; case and signs at the ends are
-    ignored too.
+    This is the skeleton of Unicode Technical Standard 39, section 4, for characters that look like ASCII. Case and
+    signs at the ends are ignored too.
     """
     shown = unicodedata.normalize("NFKC", name[:MAX_LETTERS]).translate(_PROTOTYPES)
     return _trimmed(unicodedata.normalize("NFKC", shown.casefold()))[:MAX_LETTERS]
 
 
 def skeletons(name: str) -> set[str]:
-    """Return what ``name`` looks like as it is written, and in small letters."""
+    """Return the skeletons of ``name`` and of its lower case."""
     return {skeleton(name), skeleton(name.casefold())}
 
 
 def is_reserved(name: str) -> bool:
-    """Whether ``name`` looks like one of :data:`RESERVED`, also with signs between its letters."""
+    """Return whether ``name`` looks like one of :data:`RESERVED`, also with signs between its letters."""
     plain = "".join(sign for sign in name if sign.isalnum())
     return not _RESERVED.isdisjoint(skeletons(plain))
 
 
 def ends_plainly(name: str) -> bool:
-    """Whether the first and the last sign of ``name`` are letters or digits."""
+    """Return whether ``name`` begins and ends with a letter or a digit."""
     return name == _trimmed(name) != ""
 
 

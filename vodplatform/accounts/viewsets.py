@@ -79,12 +79,12 @@ class ApiViewSet(GenericViewSet[M]):
         self, form: type[Serializer[Any]], answers: Callable[[], Iterable[Mapping[str, Any]]], *,
         alternatives: Sequence[str] = (), **options: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """Return the body of a PATCH or PUT as ``form`` has it.
+        """Return the body of a PATCH or PUT, validated by ``form``.
 
-        answers: returns the object as it is answered now, in each form in which it is answered; called only if the body
-        names fields that the form does not take. alternatives: the form takes one of these; if all are sent, those
-        with their present value are left out. options: of ``form``. Raises REST framework's ``ValidationError``, and
-        ``invalid`` for a field that cannot be changed and was sent with another value than it has.
+        answers: returns the object in each form in which the API answers it; called only if the body has fields that
+        the form does not take. alternatives: fields of which the form takes one; if all are sent, fields with their
+        current value are left out. options: arguments of ``form``. Raises REST framework's ``ValidationError``, and
+        ``invalid`` for a field that cannot be changed and was sent with a new value.
         """
         data = self.request.data
         filled = form(data=data, **options)

@@ -19,15 +19,15 @@ from vodplatform.base.models import AuditEntry, RunningProcess
 from vodplatform.base.records import audit, running
 
 MAX_REFUSALS = 10  # that are told of one action
-# What the address of a list may ask of a field: what the lists' own filters and date hierarchies need.
+# The lookups that the address of a list may use. The lists' own filters and date hierarchies need them.
 LOOKUPS = frozenset({"exact", "isnull", "in", "gt", "gte", "lt", "lte", "date", "year", "month", "day"})
 MAX_SEARCH_LETTERS, MAX_SEARCH_WORDS = 200, 10
 
 
 class ModelAdmin(UnfoldModelAdmin):
-    """The base of every ModelAdmin: bounds what the address of a list can make the database do.
+    """The base of every ModelAdmin. It limits the database queries that the address of a list can cause.
 
-    SQLite runs regular expressions in this process, which a pattern such as ``(a+)+$`` stops for minutes.
+    SQLite runs regular expressions in this process, and a pattern such as ``(a+)+$`` blocks it for minutes.
     """
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -36,7 +36,7 @@ class ModelAdmin(UnfoldModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for the first words alone, and say so where there are more."""
+        """Search for the first words only, and warn if there are more."""
         words = list(smart_split(search_term[:MAX_SEARCH_LETTERS]))
         if len(search_term) > MAX_SEARCH_LETTERS or len(words) > MAX_SEARCH_WORDS:
             words = words[:MAX_SEARCH_WORDS]
@@ -46,13 +46,13 @@ class ModelAdmin(UnfoldModelAdmin):
 
 
 def _asks_little(model: type[Model], lookup: str) -> bool:
-    """Whether what follows the fields in ``lookup`` is in :data:`LOOKUPS`."""
+    """Return whether all parts of ``lookup`` after its fields are in :data:`LOOKUPS`."""
     parts = lookup.split(LOOKUP_SEP)
     for index, part in enumerate(parts):
         try:
             field = model._meta.pk if part == "pk" else model._meta.get_field(part)
         except FieldDoesNotExist:
-            # A name that no field has is a filter of its own, or is refused by Django.
+            # A name without a field is a custom filter, or Django refuses it.
             return index == 0 or LOOKUPS.issuperset(parts[index:])
         if field is None or not field.is_relation or field.related_model is None:
             return LOOKUPS.issuperset(parts[index + 1 :])

@@ -216,14 +216,14 @@ def error_response(
 
 
 def headers_of(status: int) -> dict[str, str]:
-    """Return the headers that a status needs: how to sign in (RFC 9110 section 15.5.2), when to try again."""
+    """Return the headers that a status needs: ``WWW-Authenticate`` (RFC 9110 section 15.5.2), ``Retry-After``."""
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Token"}
     return {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def database_refusal(exc: BaseException | None) -> DomainError | None:
-    """Return what to answer if ``exc`` says that the database is away or has no room; None for any other fault."""
+    """Return the error to answer if ``exc`` means that the database is unavailable or full; else None."""
     sqlstate = getattr(getattr(exc, "__cause__", None), "sqlstate", "")
     if not isinstance(exc, OperationalError | InterfaceError) and sqlstate != IDLE_IN_TRANSACTION:
         return None
@@ -233,7 +233,7 @@ def database_refusal(exc: BaseException | None) -> DomainError | None:
 
 
 def is_disk_full(exc: BaseException | None) -> bool:
-    """Whether SQLite had no room. It calls some writes that fail for this reason input/output errors."""
+    """Return whether the disk of SQLite is full. SQLite reports some of these failures as input/output errors."""
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         return shutil.disk_usage(settings.DATA_DIR).free < FULL_BYTES
@@ -241,8 +241,8 @@ def is_disk_full(exc: BaseException | None) -> bool:
 
 
 DATABASE_AWAY = "The database does not answer; try again in a moment."
-FULL_BYTES = 1024**2  # with so little left a disk is full
-RETRY_SECONDS = 5  # after which a client may try again
+FULL_BYTES = 1024**2  # a disk with less free space counts as full
+RETRY_SECONDS = 5  # value of ``Retry-After``, seconds
 # PostgreSQL's SQLSTATEs.
 IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"
 # Sentences in `errors`; whoever sends more of what is wrong has no use for each.

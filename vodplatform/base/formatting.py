@@ -1,4 +1,4 @@
-"""Numbers as people read them. static/js/base/format.js writes the same; tests/node/formats.json holds both to it."""
+"""Numbers formatted for people. static/js/base/format.js writes the same texts; tests/node/formats.json checks both."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def size(count: float) -> str:
 
 
 def limit_size(count: float) -> str:
-    """Return a number of bytes that somebody has set: ``5 GiB``."""
+    """Return a configured number of bytes: ``5 GiB``."""
     return size(count).replace(".0 ", " ")
 
 

@@ -60,7 +60,7 @@ SECRETS = re.compile(
     r"|(?P<field>\b(?:sig|signature|security-token|grant|ticket|password|sessionid|link-[\w-]{1,64}|csrftoken"
     r"|csrfmiddlewaretoken)=)[^&;\s\"'\\]+"
     r"|(?P<address>/media/(?:hls|renditions)/)[0-9a-f]{1,12}\.[A-Za-z0-9_=-]+"
-    # Links whose address is the permission: Django names the path of each request that it refuses.
+    # Links whose address grants access. Django logs the path of each request that it refuses.
     r"|(?P<link>/(?:r|signup/confirm|login/new-password/[^/\s]{1,200})/)[A-Za-z0-9_-]{20,}"
     r"|(?P<login>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)",
     re.IGNORECASE,

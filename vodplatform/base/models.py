@@ -36,10 +36,10 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 class IdempotencyRecord(models.Model):
     """One ``Idempotency-Key`` of one user on one route, and the answer that was given.
 
-    ``token`` names the request that works on it: whoever takes the record over writes another one, and the first
-    request can then neither carry out its effect nor write its answer. ``sealed`` is written in the transaction of
-    the effect: a sealed record is never worked on again. size: of ``body``, in bytes. is_kept: whether ``body`` is the
-    answer; otherwise it says what was made, or nothing.
+    ``token`` names the request that works on the record. A request that takes the record over writes another token, and
+    the first request can then neither commit its effect nor write its answer. ``sealed`` is written in the transaction
+    of the effect: a sealed record is never worked on again. size: bytes of ``body``. is_kept: whether ``body`` is the
+    answer; otherwise it has the ids of the created objects as JSON, or is empty.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""Unicode normal forms of text from outside, in time that grows with its length only."""
+"""Unicode normal forms of untrusted text, in time proportional to its length."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
 # Of links to comparisons: opened from one network; passwords tried from one network, and for one link from anywhere.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
-# Lists and files of a comparison's events, from one network, by people who came by a link.
+# Lists and files of a comparison's events, from one network, by visitors of a link.
 THROTTLES["visitor_events"] = 120
 # At challenges, from one network, by people without an account.
 THROTTLES["guest_guess"] = 20
@@ -349,7 +349,7 @@ HOST_CHORE = "vodplatform.host.look_after"
 JOB_STUCK_SECONDS = 60.0
 # How long a worker tries to write how an attempt ended, through a database that is away.
 JOB_LAST_WORD_SECONDS = 60.0
-# A job fails if it makes no progress for this long.
+# Seconds without progress after which a job fails.
 JOB_STALL_SECONDS = env.number("VOD_JOB_STALL_SECONDS")
 JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS")
 
@@ -378,7 +378,7 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.receiving.VIDEO",
     "sessions_app.prosync.receiving.SOUND",
 ]
-# Functions of a user's id: bytes of rows that count into the storage of the user's plan.
+# Functions of a user's id that return bytes of rows that count towards the storage of the user's plan.
 STORAGE_COUNTERS = ["sessions_app.comparison.events.stored_bytes"]
 # Which addresses take forms with files: lists of media_app.uploads.multipart.Form.
 UPLOAD_FORMS = [

@@ -1,4 +1,4 @@
-"""What the commands that make accounts and tokens share."""
+"""Arguments and functions shared by the commands that create accounts and tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vodplatform.accounts.services import grant
 
 
 def add_account_arguments(parser: ArgumentParser) -> None:
-    """Add what describes a new account."""
+    """Add the arguments that describe a new account."""
     parser.add_argument("name")
     parser.add_argument("--role", choices=Role.values, default=Role.USER)
     parser.add_argument("--tier", choices=Tier.values, default=Tier.FREE)
@@ -29,18 +29,18 @@ def add_account_arguments(parser: ArgumentParser) -> None:
 
 
 def add_password_argument(parser: ArgumentParser) -> None:
-    """Add where the password comes from: standard input, or it is made up and printed."""
+    """Add the argument to read the password from standard input. Without it, a password is generated and printed."""
     parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
 
 def add_token_arguments(parser: ArgumentParser) -> None:
-    """Add what describes a new token."""
+    """Add the arguments that describe a new token."""
     parser.add_argument("name", help="the account's user name")
     parser.add_argument("--scopes", help="read,write,admin; default read,write (admins: all)")
 
 
 def make_account(options: dict[str, Any]) -> str:
-    """Make an account; returns one JSON line with its id, its name and a password that was made up."""
+    """Create an account; return one JSON line with its id, its name and the password if it was generated."""
     name = User.normalize_username(options["name"])
     if found := User.objects.filter(username_key=username_key(name)).first():
         raise CommandError(_already_there(found, options))
@@ -57,7 +57,7 @@ def make_account(options: dict[str, Any]) -> str:
 
 
 def _already_there(user: User, options: dict[str, Any]) -> str:
-    """Return a sentence that names the commands which change what was asked for."""
+    """Return a sentence that names the commands for the requested changes of an existing account."""
     changes = [
         f"`manage.py account {action} {user.username} {value}`"
         for action, value, usual in (
@@ -72,7 +72,7 @@ def _already_there(user: User, options: dict[str, Any]) -> str:
 
 
 def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
-    """Set a password and check the account; saves nothing. Returns ``password`` if it was made up."""
+    """Set a password and check the account, without saving it. Return ``password`` if it was generated."""
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
     user.set_password(password)
     check(user)
@@ -92,7 +92,7 @@ def check(user: User) -> None:
 
 
 def make_token(user: User, scopes: str | None, *, name: str = "command line", days: float | None = None) -> str:
-    """Make a token; returns its key. scopes: their names, with commas between."""
+    """Create a token; return its key. scopes: names separated by commas."""
     wanted = scopes.split(",") if scopes else None
     unknown = [scope for scope in wanted or [] if scope not in Scope.values]
     if unknown:
@@ -104,7 +104,7 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
 
 
 def account_of(name: str, *, is_active: bool = False) -> User:
-    """Return the account of that name. is_active: whether one that is disabled does not count."""
+    """Return the account of that name. is_active: whether disabled accounts are ignored."""
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()
     if user is None:

@@ -8,7 +8,7 @@ BATCH = 1000
 
 
 def fill(apps, schema_editor):
-    """Give the accounts that exist their skeletons."""
+    """Compute the skeletons of existing accounts."""
     users = apps.get_model("accounts", "User").objects.filter(username_skeleton="").order_by("pk").only("username")
     last = None
     while batch := list((users.filter(pk__gt=last) if last else users)[:BATCH]):

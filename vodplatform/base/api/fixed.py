@@ -1,4 +1,4 @@
-"""Fields that an API object is answered with and that a PATCH or PUT cannot change."""
+"""Read-only fields of API objects: a PATCH or PUT cannot change them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.base.errors import DomainError
 from vodplatform.base.web import signing
 
-# Fields that only grow. A client may send back a value that it was answered earlier.
+# Fields that only grow. A client may send back an earlier value.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
@@ -19,15 +19,15 @@ FIXED = "This field cannot be changed here. Leave it out, or send the value that
 
 
 def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an answer as its client reads it."""
+    """Return an answer as the client parses it from JSON."""
     found: dict[str, Any] = json.loads(json.dumps(answer, cls=JSONEncoder))
     return found
 
 
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
-    """Raise ``invalid`` with each field in ``errors`` that was sent with another value than it is answered with.
+    """Raise ``invalid`` with all fields in ``errors`` that were sent with a new value.
 
-    answers: the object in each form in which it is answered, as JSON. Fields that none of them has are ignored.
+    answers: the object in each form in which the API answers it, as JSON. Fields that none of them has are ignored.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]
@@ -37,7 +37,7 @@ def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -
 
 
 def has_value(value: Any, name: str, answers: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether a field is answered with ``value`` in one of the answers."""
+    """Return whether a field has ``value`` in one of the answers."""
     return any(name in answer and _is_same(value, answer[name], name) for answer in answers)
 
 

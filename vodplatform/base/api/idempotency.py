@@ -48,9 +48,9 @@ WRONG_KEY = "Must be 1 to 255 visible ASCII characters."
 MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
-MAX_ANSWER_BYTES = 64 * 1024  # of one answer that is kept
-MAX_REFERRED_BYTES = 4 * 1024  # the same where the view can answer again with what was made
-MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # of all answers that are kept for one account
+MAX_ANSWER_BYTES = 64 * 1024  # maximum size of a stored answer
+MAX_REFERRED_BYTES = 4 * 1024  # the same if the view has ``answer_again``
+MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum size of all stored answers of one account
 # An answer's own headers; those that REST framework and the middleware add come again each time.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
 # Where an ASGI scope has the files that a door before Django has taken: ``{name: {"sha256": …, …}}``.
@@ -69,9 +69,9 @@ PARAMETER = OpenApiParameter(
 
 @dataclass(slots=True)
 class InProgress:
-    """The record that the request of this context works on, as long as ``token`` stands in it.
+    """The record that the request of this context works on, as long as the record has its ``token``.
 
-    made: what the view's ``answer_again`` takes.
+    made: the argument of the view's ``answer_again``.
     """
 
     pk: int
@@ -87,12 +87,12 @@ _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None
 def idempotent(handler: Handler) -> Handler:
     """A ``post`` of a REST view that honours ``Idempotency-Key``; without the header nothing changes.
 
-    Answers of 2xx and 4xx are kept for 24 h and given again, 429 and 5xx are not. Refuses with 409: other content
-    under the same key ``idempotency_mismatch``; the first request still runs ``idempotency_running``; it was carried
-    out and its answer is lost ``idempotency_answer_lost``.
+    Answers of 2xx and 4xx are stored for 24 h and repeated; 429 and 5xx are not. Errors, all 409:
+    ``idempotency_mismatch`` for other content under the same key, ``idempotency_running`` while the first request
+    runs, ``idempotency_answer_lost`` if the first request succeeded and its answer was not stored.
 
-    In place of an answer that is too large to keep, or of an account that has too many, the view's
-    ``answer_again(made)`` answers with the present state of what the first request made (:func:`remember`).
+    If an answer is not stored because it, or the sum of its account, is too large, the view's ``answer_again(made)``
+    answers with the current state of the object that the first request created (:func:`remember`).
     """
 
     @wraps(handler)
@@ -167,7 +167,7 @@ def bind_to_transaction() -> None:
 
 
 def remember(**made: str) -> None:
-    """Name what the request has made, for the view's ``answer_again``; nothing without a record."""
+    """Record the ids of the objects that the request created, for the view's ``answer_again``."""
     if current := _current.get():
         current.made = made
 
@@ -296,7 +296,7 @@ def _finish(current: InProgress, response: Response) -> None:
         body = "" if response.data is None else JSONRenderer().render(response.data).decode()
         if not (is_kept := _has_room(current, len(body.encode()))):
             if _owned_record(current).filter(sealed=False).delete()[0]:
-                return  # nothing was made: the request may be judged again
+                return  # the request had no effect, so it may run again
             body = json.dumps(current.made) if current.made else ""
         headers = {name: value for name, value in response.items() if name.lower() not in NOT_KEPT}
         _owned_record(current).update(
@@ -308,7 +308,7 @@ def _finish(current: InProgress, response: Response) -> None:
 
 
 def _has_room(current: InProgress, size: int) -> bool:
-    """Return whether an answer of ``size`` bytes is kept."""
+    """Return whether an answer of ``size`` bytes is stored."""
     if size > (MAX_REFERRED_BYTES if current.made else MAX_ANSWER_BYTES):
         return False
     rows = IdempotencyRecord.objects.filter(user_id=current.user_id)

@@ -13,9 +13,10 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# Where a spreadsheet may see a cell begin: it may split the text at semicolons, tabs and line ends too.
+# The start of a cell. Spreadsheets may also split the text at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# What makes a formula of a cell, also in full width and behind quotation marks; and the mark itself, to be told apart.
+# Characters that begin a formula, also in full width and after quotation marks, and the mark itself, so that a text
+# that begins with it can be restored.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)
@@ -45,5 +46,5 @@ def _marked(cell: Any) -> Any:
 
 
 def unmarked(cell: str) -> str:
-    """Return a text as it was before :func:`csv_text` marked it."""
+    """Return a text without the marks of :func:`csv_text`."""
     return MARKED.sub("", cell)

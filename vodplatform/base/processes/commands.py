@@ -21,9 +21,9 @@ from django.db.migrations.executor import MigrationExecutor
 from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.version import sentence
 
-UP_LOCK = "up.lock"  # in the data folder, held while an `up` runs
-SILENT_SECONDS = 1.0  # that a command waits without a word
-TABLES_SECONDS = 120.0  # that an `up` may take to create or update the tables
+UP_LOCK = "up.lock"  # file in the data folder, locked while `up` runs
+SILENT_SECONDS = 1.0  # time after which a command says that it waits
+TABLES_SECONDS = 120.0  # maximum time that `up` may take to create or update the tables
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
 
 class DatabaseCommand(Command):
-    """Base of commands that need the tables: it waits while `up` creates or updates them, and says so."""
+    """Base of commands that need the tables. It waits while `up` creates or updates them, and says that it waits."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         wait_for_tables(lambda: self.stderr.write("waiting for the database …"))
@@ -46,9 +46,9 @@ class DatabaseCommand(Command):
 
 
 def wait_for_tables(say: Callable[[], object]) -> None:
-    """Return once every migration of this release has been applied. Raises :class:`CommandError` if nobody does that.
+    """Wait until every migration of this release is applied. Raises :class:`CommandError` if no `up` applies them.
 
-    say: called once, if it takes longer than :data:`SILENT_SECONDS`.
+    say: called once if this takes longer than :data:`SILENT_SECONDS`.
     """
     teller = threading.Timer(SILENT_SECONDS, say)
     teller.daemon = True
@@ -76,7 +76,7 @@ def _has_tables() -> bool:
 
 
 def _is_up_running() -> bool:
-    """Whether an `up` holds the data folder."""
+    """Return whether an `up` runs with the data folder."""
     try:
         with open(Path(settings.DATA_DIR) / UP_LOCK) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -34,7 +34,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-MOVED_BYTES = 1024**2  # more than reports of progress are in minutes
+MOVED_BYTES = 1024**2  # bytes that count as work: more than the progress reports of minutes have
 FEW_FILES = ",nofile=512"  # what waits in sockets and pipes is counted by no limit of memory
 MAX_SAID_PARTS = 2_000_000  # of one message: they take twenty times their length
 MAX_SAID_BYTES = 64 * 1024 * 1024  # in one message, and in all that are kept
@@ -154,8 +154,8 @@ def run_child(
 
     on_message: called with each JSON object line, in order, in this thread. keeps: whether one is in the result.
     should_stop: asked about ten times a second; a sentence stops the child (raises ``STOPPED`` with it).
-    on_moved: called when the child and what it started have read and written another ``MOVED_BYTES``: a stage such as
-    the rewriting of a large file reports nothing else.
+    on_moved: called when the child and its descendants have read and written another ``MOVED_BYTES``, which is the only
+    sign of progress of stages such as the rewriting of a large file.
     access: None for a child of our own code alone, that sees what this process does. ranged: what it may read in parts
     through this process. Raises :class:`ChildError`.
     """
@@ -266,7 +266,7 @@ class _Watch:
 
 
 def tree_moved_bytes(pid: int) -> int:
-    """Bytes that a process and all its descendants have read and written; 0 when it is gone."""
+    """Return the bytes that a process and its descendants have read and written; 0 if it has ended."""
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]

@@ -56,7 +56,7 @@ NAVIGATION: tuple[NavItem, ...] = (
 
 
 def theme_of(request: HttpRequest) -> str:
-    """Return the theme that the browser's cookie names, or the usual one."""
+    """Return the theme of the browser's cookie, or the default."""
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return theme if theme in {choice["value"] for choice in THEMES} else "dark"
 

@@ -63,7 +63,7 @@ class Part:
         self._lock = threading.Lock()
         self._asked: Future[bool] | None = None
         self._was_up = True
-        self.is_full = False  # whether it had no room when it was asked last
+        self.is_full = False  # whether the last check failed because its disk was full
 
     def begin(self) -> Future[bool]:
         """Ask, unless that is being done, and do not wait."""
@@ -172,7 +172,7 @@ def ask_storage() -> None:
 
 
 def ask_disk() -> None:
-    """Raise :class:`StoreFull` while the disk with the data folder has too little room for uploads and jobs."""
+    """Raise :class:`StoreFull` if the disk of the data folder has too little space for uploads and jobs."""
     if not disk.has_room():
         raise StoreFull
 
@@ -268,7 +268,7 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def _database_refusal() -> tuple[str, str]:
-    """The error type and the sentence for a database that is down."""
+    """Return the error type and the sentence for a database that is down."""
     if PARTS[0].is_full:
         return "disk_full", ""
     return "unavailable", "The database does not answer."

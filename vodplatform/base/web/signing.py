@@ -45,7 +45,7 @@ def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | 
 
 
 def without_tokens(address: str) -> str:
-    """Return an address without its tokens, which differ each time it is signed."""
+    """Return an address without its tokens, which differ with each signature."""
     return _TOKEN.sub("", address)
 
 

@@ -59,7 +59,7 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: logged with its traceback, answered without one. Without a database it is 503."""
+    """handler500: log the traceback and answer without it. If the database is unavailable, answer 503."""
     exc = sys.exc_info()[1]
     logger.error("error", exc_info=exc)
     refusal = exc if isinstance(exc, DomainError) and exc.type.status == UNAVAILABLE else database_refusal(exc)
@@ -71,7 +71,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _unavailable(request: HttpRequest, refusal: DomainError) -> HttpResponse:
-    """503 as a page that asks nobody who is signed in, since that is what cannot be known."""
+    """Answer 503. The page does not show the user, since reading the session needs the database."""
     if not wants_html(request):
         return error_response(refusal.type.name, refusal.message)
     body = error_body(refusal.type.name, refusal.message)

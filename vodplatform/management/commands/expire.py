@@ -1,4 +1,4 @@
-"""Remove what has had its time: sign-ins, kept answers, uploads, analyses, jobs, bins, previews, what the dead left."""
+"""Delete expired sign-ins, stored answers, uploads, analyses, jobs, bins, previews, and files of dead processes."""
 
 from __future__ import annotations
 

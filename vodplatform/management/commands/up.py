@@ -92,12 +92,12 @@ class Command(BaseCommand):
 
 
 def log_level(*, is_verbose: bool) -> str:
-    """Return the level of the children's logs: what VOD_LOG_LEVEL says, else warnings, for a quiet terminal."""
+    """Return the log level of the children: VOD_LOG_LEVEL if set, else warnings, for a quiet terminal."""
     return os.environ.get("VOD_LOG_LEVEL") or ("INFO" if is_verbose else "WARNING")
 
 
 def warnings() -> list[str]:
-    """Return sentences about what is missing and hinders nothing from starting; `doctor` looks at everything."""
+    """Return sentences about problems that do not prevent the start; `doctor` checks everything."""
     return [problem for check in (library_folders, room) if (problem := check())]
 
 
@@ -119,7 +119,7 @@ def library_folders() -> str | None:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except OSError:  # a network's disk that has gone away
+    except OSError:  # a network disk that is unavailable
         return False
 
 

@@ -21,7 +21,7 @@ from vodplatform.base.processes.commands import DatabaseCommand
 from vodplatform.base.processes.terminal import table
 from vodplatform.base.records import audit
 
-BY = "command"  # as whom the audit log names an operator
+BY = "command"  # name of an operator in the audit log
 
 
 class Command(DatabaseCommand):
@@ -108,12 +108,12 @@ def state_of(row: dict[str, Any]) -> str:
 
 
 def show(options: dict[str, Any]) -> dict[str, Any]:
-    """Return what there is to know of one account."""
+    """Return all facts about one account."""
     return described(making.account_of(options["name"]))
 
 
 def described(user: User) -> dict[str, Any]:
-    """An account as commands print it."""
+    """Return an account as commands print it."""
     plan = plan_of(user)
     until = plan["valid_until"]
     tokens = ApiToken.objects.valid().filter(user=user)
