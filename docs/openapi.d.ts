@@ -1403,7 +1403,7 @@ export interface paths {
         };
         /**
          * List your videos
-         * @description The caller's own videos, newest first unless ``order`` says otherwise; of the bin the last deleted first.
+         * @description The caller's own videos, newest first unless ``order`` says otherwise. In the bin: last deleted first.
          */
         get: operations["library_list"];
         put?: never;
@@ -1436,8 +1436,8 @@ export interface paths {
          * Delete a video of your library
          * @description Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
          *
-         *     While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true. A video
-         *     in the bin is deleted for good without that question.
+         *     If comparisons of yours show the video, the answer is a conflict that names them, unless ``leave_gaps`` is true.
+         *     A video in the bin is deleted for good without this check.
          */
         delete: operations["library_delete"];
         options?: never;
@@ -1482,7 +1482,7 @@ export interface paths {
         put?: never;
         /**
          * Restore a video from the bin
-         * @description Move a video from the bin back to the library. Comparisons that have a gap in its place show it again.
+         * @description Move a video from the bin back to the library. Comparisons that show a gap instead show the video again.
          */
         post: operations["library_restore"];
         delete?: never;
@@ -2544,14 +2544,14 @@ export interface components {
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
-        /** @description When a video was deleted, and until when it can be restored. */
+        /** @description The times at which a video was deleted and will be deleted for good. */
         Deleted: {
             ok: boolean;
             /** Format: date-time */
             deleted_at: string;
             /**
              * Format: date-time
-             * @description When it is deleted for good; `deleted_at` if it is already.
+             * @description When it is deleted for good; equals `deleted_at` if it already is.
              */
             purge_at: string;
         };
@@ -2641,7 +2641,7 @@ export interface components {
             ok: boolean;
             events: components["schemas"]["Event"][];
             total: number;
-            /** @description Where to go on, as `cursor`; null at the end of the list. */
+            /** @description The `cursor` of the next page; null at the end of the list. */
             next_cursor: string | null;
             /** @description Events that name the caller with `@`, who has not looked since. */
             unseen: string[];
@@ -2793,7 +2793,7 @@ export interface components {
             progress: number;
             /**
              * Format: double
-             * @description While it runs, if it is known within a third; counted from this answer on.
+             * @description Remaining time of a running job if known within a third, counted from this answer; else null.
              */
             seconds_left: number | null;
             message: string;
@@ -3522,7 +3522,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description What users change of themselves. */
+        /** @description The fields of their profile that users can change. */
         PatchedProfileRequest: {
             full_name?: string;
             /** @description http or https; null for none. In answers also the address of a `picture`. */
@@ -4293,7 +4293,7 @@ export interface components {
             jobs_active: number;
             uploads_today: number;
         };
-        /** @description What uses a video. url: its page. */
+        /** @description A comparison or an analysis that uses a video. url: its page. */
         Use: {
             kind: components["schemas"]["UseKindEnum"];
             name: string;
@@ -4317,7 +4317,7 @@ export interface components {
             readonly tier: components["schemas"]["TierEnum"];
             readonly limits: components["schemas"]["Limits"];
         };
-        /** @description What uses some videos, as far as the caller may see it. */
+        /** @description The comparisons and analyses that use some videos, without those that the caller may not see. */
         Uses: {
             uses: components["schemas"]["Use"][];
             total: number;
@@ -5453,7 +5453,7 @@ export interface operations {
     events_list: {
         parameters: {
             query?: {
-                /** @description The `next_cursor` of the page before; `offset` counts from there. */
+                /** @description The `next_cursor` of the previous page; `offset` counts from there. */
                 cursor?: string;
                 from?: number;
                 /** @description Whether what several VODs show at one moment is answered as one event. */
@@ -7738,7 +7738,7 @@ export interface operations {
     library_list: {
         parameters: {
             query?: {
-                /** @description Videos in the bin in place of those in the library. */
+                /** @description List the videos in the bin instead of the library. */
                 bin?: boolean;
                 limit?: number;
                 /**

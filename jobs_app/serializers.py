@@ -26,7 +26,8 @@ class JobSerializer(AnswerSerializer[Job]):
     priority = serializers.IntegerField()
     progress = serializers.FloatField(help_text="Percent; never goes back within an attempt.")
     seconds_left = serializers.FloatField(
-        allow_null=True, help_text="While it runs, if it is known within a third; counted from this answer on."
+        allow_null=True,
+        help_text="Remaining time of a running job if known within a third, counted from this answer; else null.",
     )
     message = serializers.CharField()
     attempt = serializers.IntegerField()

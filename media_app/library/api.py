@@ -36,7 +36,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
-    is_about_bin = False  # whether this call also finds videos in the bin
+    is_about_bin = False  # whether the operation also finds videos in the bin
 
     def get_queryset(self) -> VideoQuerySet:
         videos = Video.objects.filter(place=Place.LIBRARY) if self.is_about_bin else Video.objects.private()
@@ -49,7 +49,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         responses={200: s.LibraryPageSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The caller's own videos, newest first unless ``order`` says otherwise; of the bin the last deleted first."""
+        """The caller's own videos, newest first unless ``order`` says otherwise. In the bin: last deleted first."""
         query = self.read_query(s.LibraryQuerySerializer)
         rows = Video.objects.in_bin() if query["bin"] else Video.objects.private()
         videos = filter_videos(rows.filter(owner=self.user).with_state(), query)
@@ -106,8 +106,8 @@ class LibraryViewSet(ApiViewSet[Video]):
     def destroy(self, request: Request, video_id: str) -> Response:
         """Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
 
-        While comparisons of yours show it, this is a conflict that names them, unless ``leave_gaps`` is true. A video
-        in the bin is deleted for good without that question.
+        If comparisons of yours show the video, the answer is a conflict that names them, unless ``leave_gaps`` is true.
+        A video in the bin is deleted for good without this check.
         """
         query = self.read_query(s.DeletionQuerySerializer)
         is_final = query["purge"] or not settings.BIN_DAYS
@@ -129,7 +129,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, video_id: str) -> Response:
-        """Move a video from the bin back to the library. Comparisons that have a gap in its place show it again."""
+        """Move a video from the bin back to the library. Comparisons that show a gap instead show the video again."""
         self.is_about_bin = True
         services.restore_from_bin(self.get_object_to_change(), self.user)
         return Response(s.VideoSerializer.show(self.get_object()))

@@ -23,7 +23,7 @@ from vodplatform.base.errors import DomainError
 T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
 MAX_SECONDS = 604_800
-MAX_ASKED = 100  # videos in one question for their uses
+MAX_ASKED = 100  # maximum videos of one request for their uses
 
 
 class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -44,7 +44,7 @@ class LibraryQuerySerializer(PageQuerySerializer):
     order = serializers.ChoiceField(
         choices=["newest", "title", "longest", "largest"], default="newest", help_text="Titles from A to Z."
     )
-    bin = serializers.BooleanField(default=False, help_text="Videos in the bin in place of those in the library.")
+    bin = serializers.BooleanField(default=False, help_text="List the videos in the bin instead of the library.")
 
 
 class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -63,7 +63,7 @@ class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
 
     ok = serializers.BooleanField()
     deleted_at = serializers.DateTimeField()
-    purge_at = serializers.DateTimeField(help_text="When it is deleted for good; `deleted_at` if it is already.")
+    purge_at = serializers.DateTimeField(help_text="When it is deleted for good; equals `deleted_at` if it already is.")
 
 
 class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):

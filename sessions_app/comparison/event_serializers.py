@@ -149,7 +149,7 @@ class EventQuerySerializer(serializers.Serializer[Data]):
     limit = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
     offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
     cursor = serializers.CharField(
-        required=False, max_length=80, help_text="The `next_cursor` of the page before; `offset` counts from there."
+        required=False, max_length=80, help_text="The `next_cursor` of the previous page; `offset` counts from there."
     )
     joined = serializers.BooleanField(
         default=True, help_text="Whether what several VODs show at one moment is answered as one event."
@@ -259,7 +259,7 @@ class EventListSerializer(serializers.Serializer[Data]):
     events = EventSerializer(many=True)
     total = serializers.IntegerField()
     next_cursor = serializers.CharField(
-        allow_null=True, help_text="Where to go on, as `cursor`; null at the end of the list."
+        allow_null=True, help_text="The `cursor` of the next page; null at the end of the list."
     )
     unseen = serializers.ListField(
         child=serializers.UUIDField(), help_text="Events that name the caller with `@`, who has not looked since."

@@ -133,7 +133,7 @@ ERROR_TYPES = _types(
     ("nothing_to_apply", 409, "This alignment has nothing to apply.", "Wait until it ends, or align again."),
     ("idempotency_mismatch", 409, "This Idempotency-Key was used for another request.", "Send the first content again, or use a new key."),
     ("idempotency_running", 409, "The first request with this Idempotency-Key is still running.", "Send it again after `Retry-After` seconds."),
-    ("idempotency_answer_lost", 409, "The first request with this Idempotency-Key was carried out, but its answer is not kept.", "Look for what it made in the list; use a new key for another one."),
+    ("idempotency_answer_lost", 409, "The first request with this Idempotency-Key was carried out, but its answer was not stored.", "Look for its result in the list; use a new key for another request."),
     ("subscription_over", 409, "This subscription has ended, or has no end that could be moved.", "Grant a new one."),
     ("gone", 410, "This address has expired.", "Ask for the object again to get a fresh address."),
     ("session_expired", 410, "The session has expired; its files and results are deleted.", "Send the video again."),

@@ -29,7 +29,7 @@ export class Segments {
     this.body = need("tbody", root);
     this.list = need("[data-segment-list]", root);
     const best = data.highlights.length ? [] : (data.below_minimum ?? []);
-    /** @type {Line[]} the highlights, or the best there is where nothing reaches the minimum score */
+    /** @type {Line[]} the highlights, or the best moments if none reaches the minimum score */
     this.highlights = best.length
       ? best.map((one) => ({ ...one, numbers: [], picture: null, highlight: null }))
       : data.highlights.map((one, n) => ({

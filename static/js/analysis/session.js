@@ -241,7 +241,7 @@ async function showResult() {
 }
 
 /**
- * Say why a reel is much shorter than was asked for, or why there is none, with another analysis one press away.
+ * Show why a reel is much shorter than requested, or why there is none, with a button for another analysis.
  * @param {HighlightsView} view
  */
 function drawShort(view) {
@@ -287,7 +287,7 @@ function drawShort(view) {
 }
 
 /**
- * A button that shows in the chart what a lower minimum lets in; running again uses that minimum.
+ * Make the button that shows in the chart which moments a lower minimum includes. "Run again" uses that minimum.
  * @param {HighlightsView} view
  * @param {number} least
  */

@@ -37,7 +37,7 @@ export function whyShort({ highlights, segments, duration, below_minimum: best =
   };
 }
 
-/** As it is shown. @param {number} score */
+/** The score as pages show it. @param {number} score */
 const floored = (score) => Number(hundredths(score));
 
 /**

@@ -206,12 +206,12 @@ export function linksApi(id) {
 }
 
 /**
- * All pages of a list of events: one answer has at most 4 MiB.
+ * Load all pages of a list of events. One answer has at most 4 MiB.
  * @param {string} url with a query
  */
 async function wholeList(url) {
   const first = await get(url);
-  /** @type {Map<string, any>} a page may repeat what was moved meanwhile */
+  /** @type {Map<string, any>} a page may repeat events that were moved meanwhile */
   const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
   for (let cursor = first.next_cursor; cursor; ) {
     const page = await get(`${url}&cursor=${encodeURIComponent(cursor)}`);

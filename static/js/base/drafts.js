@@ -1,4 +1,4 @@
-// Words that a person has typed and not sent, kept in this browser until they are sent or discarded. Knows no page.
+// Drafts: text that a person has typed, kept in this browser until it is sent or discarded. Independent of pages.
 
 import { idempotencyKey } from "./api.js";
 
@@ -7,16 +7,17 @@ const KEPT = 30 * 24 * 3600 * 1000; // ms
 
 /**
  * @typedef {object} Draft
- * @property {any} value what was typed
- * @property {number} at when it was typed last, ms since the epoch
- * @property {Attempt & {lost?: Attempt[]}} [sent] the last attempt to send it, if it was not answered; lost: those before,
- *   with other words
- * @typedef {{key: string, body: string}} Attempt its Idempotency-Key, and what was sent
+ * @property {any} value the typed text
+ * @property {number} at time of the last change, ms since the epoch
+ * @property {Attempt & {lost?: Attempt[]}} [sent] the last attempt to send it, if it was not answered; lost: earlier
+ *   attempts with another text
+ * @typedef {{key: string, body: string}} Attempt the Idempotency-Key and the body of a request
  */
 
 /**
- * The drafts of one person at one place. Tells "change" when a draft begins or ends, and when another tab of this
- * browser changes one. Where the browser stores nothing they last as long as the page, which then asks before it is left.
+ * The drafts of one person at one place. Dispatches "change" when a draft begins or ends, and when another tab of this
+ * browser changes one. If the browser cannot store them, they last as long as the page, and the browser asks before it
+ * leaves the page.
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
@@ -46,12 +47,12 @@ export class Drafts extends EventTarget {
     return [...this.#all].sort(([, one], [, other]) => other.at - one.at);
   }
 
-  /** @param {string} key @returns {any} what was typed; undefined if nothing was */
+  /** @param {string} key @returns {any} the typed text; undefined without a draft */
   get(key) {
     return this.#all.get(key)?.value;
   }
 
-  /** @param {string} key @param {any} value undefined: it was sent or discarded */
+  /** @param {string} key @param {any} value undefined: the draft was sent or discarded */
   set(key, value) {
     const before = this.#all.get(key);
     if (value === undefined) this.#all.delete(key);
@@ -61,13 +62,13 @@ export class Drafts extends EventTarget {
   }
 
   /**
-   * Send a draft, which ends with that. What is sent counts once, however many attempts it takes: an attempt that was
-   * made but whose answer was lost is repeated under its key, and taken back if other words follow it.
+   * Send a draft and remove it. It is saved once, however many attempts it takes: an attempt whose answer was lost is
+   * repeated under its key, and undone if the text has changed since.
    * @template T
    * @param {string} key
-   * @param {any} body what is sent
+   * @param {any} body body of the request
    * @param {(body: any, idempotencyKey: string) => Promise<T>} send
-   * @param {(answer: T) => Promise<unknown>} [takeBack] undoes what was sent; without it, the server knows no keys here
+   * @param {(answer: T) => Promise<unknown>} [takeBack] undoes a request; omitted if the endpoint supports no keys
    * @returns {Promise<T>}
    */
   async send(key, body, send, takeBack) {
@@ -87,7 +88,7 @@ export class Drafts extends EventTarget {
       this.set(key, undefined);
       return answer;
     } catch (error) {
-      // The server repeats a refusal under the same key, also once its reason is gone.
+      // Under the same key the server repeats a refusal, even if its reason is gone.
       if (isRefused(error)) this.#keep(key, undefined);
       throw error;
     }
@@ -127,10 +128,10 @@ export class Drafts extends EventTarget {
 }
 
 /**
- * Keep what is typed into the fields of a form, also when its dialog or page is closed, and fill it in again.
+ * Keep the text typed into a form when its dialog or page is closed, and fill it in again.
  * @param {string} place such as `report/{id}`
  * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields with the values that are saved
- * @returns {() => void} to call when the form was sent or cancelled
+ * @returns {() => void} a function to call when the form was sent or cancelled
  */
 export function keepTyped(place, fields) {
   const drafts = new Drafts(document.body.dataset.user ?? "", place);
@@ -149,13 +150,13 @@ function attempts(sent) {
   return sent ? [...(sent.lost ?? []), { key: sent.key, body: sent.body }] : [];
 }
 
-/** @param {unknown} error @returns {boolean} whether the server has refused it, so that a repetition would be, too */
+/** @param {unknown} error @returns {boolean} whether the server has refused the request, and would refuse it again */
 function isRefused(error) {
   const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
   return status >= 400 && status < 500 && ![401, 408, 429].includes(status) && !type.startsWith("idempotency_");
 }
 
-/** @param {unknown} error @returns {undefined} where the server has refused it */
+/** @param {unknown} error @returns {undefined} if the server has refused the request */
 function unlessRefused(error) {
   if (!isRefused(error)) throw error;
 }
@@ -186,12 +187,12 @@ function prune() {
       try {
         localStorage.removeItem(name);
       } catch {
-        // It is removed another time.
+        // The next call removes it.
       }
 }
 
 /**
- * Return whether a key press sends the words: Enter does, also with Ctrl or Cmd. Shift+Enter makes a new line.
+ * Return whether a key press sends the text: Enter, also with Ctrl or Cmd. Shift+Enter makes a new line.
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */

@@ -1,5 +1,5 @@
-// Numbers as people read them: positions, offsets, sizes, confidence. Pure; knows no page. What the server writes too is
-// in vodplatform/base/formatting.py; tests/node/formats.json holds both to the same texts.
+// Numbers formatted for people: positions, offsets, sizes, confidence. Pure and independent of pages.
+// vodplatform/base/formatting.py writes the same texts; tests/node/formats.json checks both.
 
 const MINUS = "\u2212";
 const MILLI = 1000;
@@ -32,7 +32,7 @@ export function duration(seconds) {
 
 /**
  * @param {number} seconds a position
- * @returns {string} the second that is shown at it, rounded down: `6:18`
+ * @returns {string} the position, rounded down to seconds: `6:18`
  */
 export const clock = (seconds) => duration(Math.floor(seconds + TINY));
 

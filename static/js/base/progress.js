@@ -1,8 +1,8 @@
-// How far a job is, as pages show it. Pure.
+// The progress of a job as pages show it. Pure.
 
 import { leftWords, percent } from "./format.js";
 
-/** The progress of one job: within one attempt it never falls, whatever order its messages come in. */
+/** The progress of one job. Within an attempt it never falls, whatever the order of the messages. */
 export class Furthest {
   #attempt = -1;
   #progress = 0;
@@ -21,7 +21,7 @@ export class Furthest {
 
 /**
  * @param {number} progress percent
- * @param {number|null} [left] seconds; null where they are not known
+ * @param {number|null} [left] seconds; null if unknown
  * @returns {string} `40 % · 30 s left`
  */
 export function progressWords(progress, left = null) {

@@ -26,7 +26,7 @@ const line = need("[data-line]");
 const trouble = need("[data-trouble]");
 const said = need("[data-said]");
 const history = need("[data-history]");
-const ASK = 10_000; // ms between two looks whether a deleted video was restored
+const ASK = 10_000; // ms between two checks whether a deleted video was restored
 const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
 
 const client = new SyncClient({
@@ -35,7 +35,7 @@ const client = new SyncClient({
   headers: () => ({ "X-CSRFToken": cookie("csrftoken") }),
 });
 /** @type {CatalogueVideo|null} as the server last told it */ let video = null;
-/** Whether the video is deleted; it may be restored. */ let gone = facts.is_deleted;
+/** True while the video is deleted. */ let gone = facts.is_deleted;
 let drawnDeleted = "";
 
 // The words
@@ -337,7 +337,7 @@ function drawDeleted() {
   gone = true;
   form.inert = true;
   const unsent = unsentWords();
-  // Drawn again only when it is another: text that is being selected stays selected.
+  // Redrawn only if the edits have changed, so that selected text stays selected.
   const drawn = JSON.stringify(unsent);
   if (drawn === drawnDeleted) return;
   drawnDeleted = drawn;
@@ -360,7 +360,7 @@ function drawDeleted() {
   );
 }
 
-/** @returns {[string, string][]} label and text of each unsent edit, of one field the last alone */
+/** @returns {[string, string][]} label and text of the last unsent edit of each field */
 function unsentWords() {
   /** @type {Map<string, string>} */ const last = new Map();
   for (const { type, value } of client.unsent) {
@@ -424,7 +424,7 @@ function unsentPanel(unsent) {
 /** @param {string} text */
 async function copyWords(text) {
   if (await copy(text)) toast("Copied.");
-  else toast("This browser does not let the page copy. Select the text and copy it.", "warn");
+  else toast("This browser does not let the page copy text. Select the text and copy it.", "warn");
 }
 
 hide.addEventListener("click", () => {
@@ -557,7 +557,7 @@ new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
   isSilent: true,
 });
 
-// A moderator's socket is told nothing of a deleted video: whether it was restored is asked.
+// The socket of a moderator gets no messages about a deleted video, so the page polls whether it was restored.
 setInterval(() => gone && document.visibilityState === "visible" && renew(), ASK);
 tags.show(facts.tags);
 if (gone) drawDeleted();

@@ -128,7 +128,7 @@ export class SyncClient extends EventTarget {
     return this.#outbox.waiting.length;
   }
 
-  /** What was written here and is not sent, in order. @returns {{type: string, value: any}[]} */
+  /** The edits of this browser that are not sent yet, in order. @returns {{type: string, value: any}[]} */
   get unsent() {
     return this.#outbox.waiting.map(({ type, value }) => ({ type, value }));
   }

@@ -17,8 +17,7 @@ export class Actions extends EventTarget {
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** The pause that writing caused: for all viewers, or on this page alone. @type {""|"shared"|"alone"} */ #paused =
-    "";
+  /** The pause that writing caused: for all viewers, or only on this page. @type {""|"shared"|"alone"} */ #paused = "";
 
   /**
    * @param {object} parts
@@ -90,11 +89,11 @@ export class Actions extends EventTarget {
     try {
       localStorage.setItem(PAUSE_TO_WRITE, isOn ? "on" : "off");
     } catch {
-      // A browser that stores nothing pauses again next time.
+      // If the browser cannot store the setting, the clock pauses again next time.
     }
   }
 
-  /** Pause for all viewers while this user writes, unless they switched it off. A user without the right pauses alone. */
+  /** Pause for all viewers while this user writes, unless they switched it off. A user who may not move the clock pauses alone. */
   pauseToWrite() {
     const { controller, remote } = this;
     if (!this.pausesToWrite || this.oneByOne.isOn || controller.wanted !== "playing") return;

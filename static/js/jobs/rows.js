@@ -9,7 +9,7 @@ import { tellTimes } from "../base/times.js";
 const GATHER = 60; // ms in which changes of several rows become one question
 const AGAIN = 5000; // ms after which a question that failed is asked again
 const AT_ONCE = 50;
-const PLACES = 10_000; // ms between two questions for the places in the queue, which other people's jobs change
+const PLACES = 10_000; // ms between two requests for the places in the queue, which other people's jobs change
 const RUNNING = new Set(["processing", "waiting"]);
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 

@@ -299,7 +299,7 @@ export class Card {
   }
 }
 
-/** A video in the bin: its name, until when it can be restored, and what can be done with it. */
+/** A video in the bin: its name, the days left to restore it, and its buttons. */
 export class BinCard {
   /**
    * @param {Video} video
@@ -323,7 +323,7 @@ export class BinCard {
           h(
             "p",
             { class: "meta" },
-            `Deleted ${inSentence(day(new Date(video.deleted_at ?? "")))}, ${bytes(video.file_size)}. ${left ? `${counted(left, "day")} left` : "Its time is over"}`,
+            `Deleted ${inSentence(day(new Date(video.deleted_at ?? "")))}, ${bytes(video.file_size)}. ${left ? `${counted(left, "day")} left` : "About to be deleted for good"}`,
           ),
         ),
         h(
@@ -356,13 +356,13 @@ export class BinCard {
     );
   }
 
-  // Nothing of it is selected, and no job works on it.
+  // A video in the bin cannot be selected and has no job.
   draw() {}
   mark() {}
   work() {}
 }
 
-/** @param {string} when @returns {string} as it stands inside a sentence */
+/** @param {string} when @returns {string} the date as written inside a sentence */
 function inSentence(when) {
   return when.replace("Today, ", "today at ").replace("Yesterday", "yesterday");
 }

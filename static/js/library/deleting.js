@@ -1,5 +1,5 @@
-// The one dialog that deletes videos of the library: it says first what uses them, then moves them to the bin or deletes
-// them for good.
+// The dialog that deletes videos of the library. It lists what uses them, then moves them to the bin or deletes them for
+// good.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
@@ -19,7 +19,7 @@ function binDays() {
 
 /**
  * @param {Video[]} videos
- * @param {(gone: Video[], isFinal: boolean) => void} onDeleted called after the last; isFinal: they are not in the bin
+ * @param {(gone: Video[], isFinal: boolean) => void} onDeleted called after the last deletion; isFinal: the videos are not in the bin
  */
 export function deleteDialog(videos, onDeleted) {
   /** @type {Video[]} */ const gone = [];
@@ -79,7 +79,7 @@ export function deleteDialog(videos, onDeleted) {
       confirm.hidden = true;
       setText(cancel, "Close");
       cancel.focus();
-    } else dialog.close(); // before the page moves the focus, which an open dialog keeps
+    } else dialog.close(); // close before the page moves the focus: an open dialog keeps it
     if (gone.length) onDeleted(gone, isFinal);
   }
 
@@ -96,7 +96,7 @@ export function deleteDialog(videos, onDeleted) {
 }
 
 /**
- * Say in a toast that videos were deleted; from the bin they can be restored with it.
+ * Show a toast that videos were deleted. For videos in the bin it has a button to restore them.
  * @param {Video[]} videos
  * @param {boolean} isFinal
  * @param {() => void} onRestored
@@ -120,7 +120,7 @@ export async function restoreAll(videos, onRestored) {
     }
     toast(`${counted(count, "video")} restored.`);
   } catch (error) {
-    const sentence = error instanceof ApiError ? error.sentence : "Load the page again.";
+    const sentence = error instanceof ApiError ? error.sentence : "Reload the page.";
     toast(`${count} of ${counted(videos.length, "video")} restored. ${sentence}`, "bad");
   }
   onRestored();
@@ -132,7 +132,7 @@ function heading(videos, isFinal) {
   return isFinal ? `Delete ${what} for good?` : `Delete ${what}?`;
 }
 
-/** @param {Video[]} videos @param {boolean} isFinal @returns {string} what happens to the videos and their files */
+/** @param {Video[]} videos @param {boolean} isFinal @returns {string} sentences about the consequences for the videos and their files */
 function words(videos, isFinal) {
   const stored = videos.filter((video) => video.source !== "reference");
   const size = bytes(stored.reduce((sum, video) => sum + video.file_size, 0));
@@ -180,8 +180,8 @@ function usesNote(uses, isFinal) {
             "p",
             { class: "text-small" },
             isFinal
-              ? "Comparisons keep their offsets and events, and have a gap in its place."
-              : "Comparisons keep their offsets and events. They have a gap until it is restored.",
+              ? "Comparisons keep their offsets and events, and show a gap instead."
+              : "Comparisons keep their offsets and events, and show a gap until it is restored.",
           ),
       ),
     ),

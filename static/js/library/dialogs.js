@@ -1,4 +1,4 @@
-// What is asked about one video: its name, description and tags.
+// The dialog that edits the name, description and tags of one video.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";

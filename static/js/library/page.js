@@ -21,7 +21,7 @@ import { UploadsPanel } from "./uploads.js";
 const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const VIEW = "vod-library-view";
-const BIN = "bin"; // the status of the list that shows the bin
+const BIN = "bin"; // status filter that lists the bin
 /** @type {Record<string, string>} how they stand, by the word in the address */
 const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
 
@@ -235,7 +235,7 @@ need("[data-tag-selected]").addEventListener("click", () => {
 });
 need("[data-delete-selected]").addEventListener("click", () => remove([...selection.chosen]));
 
-/** Ask whether videos shall be deleted, and delete them. @param {Video[]} videos */
+/** Delete videos after confirmation. @param {Video[]} videos */
 function remove(videos) {
   deleteDialog(videos, (gone, isFinal) => {
     for (const video of gone) takeAway(video, videos.length === 1);

@@ -1,5 +1,5 @@
-// What is asked about several videos at once: which tags they get or lose. They are changed one after the other; what was
-// refused is named with its reason, and costs none of the others.
+// The dialog that adds and removes tags of several videos. They are changed one after the other; a refused change is
+// listed with its reason and does not stop the others.
 
 import { ApiError } from "../base/api.js";
 import { show } from "../base/dialog.js";
@@ -109,7 +109,7 @@ export function tagSeveral(videos, onChanged, onDone) {
   }
 }
 
-/** @param {Video[]} videos @returns the names of the first, and how many more there are */
+/** @param {Video[]} videos @returns the names of the first videos, and the number of the others */
 export function namesOf(videos) {
   const rest = videos.length - NAMES_SHOWN;
   return h(

@@ -43,9 +43,9 @@ export const findVideo = (id) =>
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /**
- * Move a video to the bin; comparisons that show it have a gap in its place.
+ * Move a video to the bin. Comparisons that show it have a gap instead.
  * @param {string} id
- * @param {boolean} isFinal delete it for good
+ * @param {boolean} isFinal whether to delete it for good
  */
 export const deleteVideo = (id, isFinal) =>
   call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}?leave_gaps=true${isFinal ? "&purge=true" : ""}`);

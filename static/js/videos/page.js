@@ -652,12 +652,12 @@ function gone() {
   showGone(
     "search",
     "Page not found",
-    listed ? "The video is not in the catalogue any more." : "The video has been deleted.",
+    listed ? "The video is no longer in the catalogue." : "The video has been deleted.",
     h("a", { class: "btn", href: listed ? "/catalogue" : "/library" }, listed ? "To the catalogue" : "To the library"),
   );
 }
 
-/** @param {Video} one that was moved to the bin here */
+/** Show that this page has moved the video to the bin. @param {Video} one */
 function binned(one) {
   showGone(
     "trash",
@@ -674,11 +674,11 @@ function binned(one) {
 }
 
 /**
- * Show in place of the whole page that there is no video any more.
+ * Replace the page by a message that the video no longer exists.
  * @param {string} symbol
  * @param {string} title
  * @param {string} text
- * @param {...HTMLElement} ways where to go from here
+ * @param {...HTMLElement} ways links and buttons to continue
  */
 function showGone(symbol, title, text, ...ways) {
   isGone = true;

@@ -12,8 +12,8 @@ import { marked } from "./mentions.js";
 /**
  * @typedef {object} DetailActs
  * @property {(one: Shown, values: any) => Promise<boolean>} change fields of all that is shown as one; whether it was done
- * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move on the shared clock, seconds;
- *   whether it was done
+ * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move seconds of the shared clock;
+ *   returns whether it was done
  * @property {(one: Shown) => void} remove
  * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply draft: the key of its draft
  * @property {(one: Shown, replyId: string) => void} removeReply
@@ -22,7 +22,7 @@ import { marked } from "./mentions.js";
  * @property {() => number} now seconds of the clock
  * @property {(written: {created_by: string|null}) => boolean} canChange an event or a reply
  * @property {() => boolean} canReply
- * @property {() => void} written what was typed has been sent or discarded
+ * @property {() => void} written called after the text was sent or discarded
  */
 
 const LONGEST = { label: 200, body: 10_000 };
@@ -188,7 +188,7 @@ export class EventDetails {
   }
 
   /**
-   * The key of a field's draft: with the event that has one, if several are shown as one.
+   * Return the key of a field's draft. If several events are shown as one, the event with a draft is used.
    * @param {string} name
    */
   #draft(name) {
@@ -196,7 +196,7 @@ export class EventDetails {
     return `${ids.find((id) => this.drafts.get(`${id}/${name}`)) ?? this.#id}/${name}`;
   }
 
-  /** The fields whose drafts differ from what is saved. */
+  /** The fields whose drafts differ from the saved values. */
   get #changed() {
     return TYPED.filter((name) => {
       const text = this.drafts.get(this.#draft(name))?.text;
@@ -322,7 +322,7 @@ export class EventDetails {
       .join("")}`;
   }
 
-  /** @param {string} name @param {string} value what is saved */
+  /** @param {string} name @param {string} value the saved value */
   #set(name, value) {
     const field = this.#fields[name];
     if (!field) return;
@@ -336,7 +336,7 @@ export class EventDetails {
     field.removeAttribute("aria-invalid");
   }
 
-  /** Save all fields that have drafts; what is refused stays a draft. */
+  /** Save all fields that have drafts. A refused value stays a draft. */
   async #save() {
     const one = this.#one;
     if (!one || this.#isSaving) return;
@@ -452,7 +452,7 @@ export class EventDetails {
   }
 }
 
-/** @param {typeof TYPED[number]} name @param {string} text @returns {boolean} whether a field may have it */
+/** @param {typeof TYPED[number]} name @param {string} text @returns {boolean} whether the text is valid for the field */
 function isValid(name, text) {
   if (name === "kind") return kindOf(text) !== "";
   if (name === "until" && !text.trim()) return true; // a moment

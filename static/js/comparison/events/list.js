@@ -23,7 +23,7 @@ export class EventList {
    * @param {HTMLElement} scroller
    * @param {object} options
    * @param {(id: string) => string} options.letterOf
-   * @param {(one: Shown) => boolean} options.isDraft whether words to it are not sent yet
+   * @param {(one: Shown) => boolean} options.isDraft whether the event has unsent text
    * @param {(one: Shown) => void} options.open
    * @param {() => void} options.enter goes on to the details of the one that is open
    */

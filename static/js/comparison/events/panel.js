@@ -22,7 +22,7 @@ import { EventStore, nameOf } from "./store.js";
 
 const SHORTEST = 0.05; // s of a span
 const SAME_MOMENT = 2; // s: a new event this close to a draft of its kind continues that draft
-const NEW = "new/"; // before the keys of drafts of new events
+const NEW = "new/"; // prefix of the keys of drafts of new events
 const REACHED = 0.02; // s: the event that the clock stands on is not the next one
 
 /**
@@ -170,7 +170,7 @@ export class EventsPanel {
       layer.show(drawn.filter(({ vod_id: vod }) => vod === id || (vod === null && id === this.view.state.main)));
   }
 
-  /** A draft has begun or ended, here or in another tab. */
+  /** Redraw after a draft has begun or ended, here or in another tab. */
   #drawDrafts() {
     const name = need("[data-naming-name]");
     if (this.#marked && name.value && !need("[data-naming]").contains(document.activeElement)) {
@@ -181,7 +181,7 @@ export class EventsPanel {
     this.#draw();
   }
 
-  /** The drafts that belong to no event of the list: of new events, and of events that were deleted. */
+  /** The drafts without an event in the list: drafts of new events and of deleted events. */
   #drawDraftRows() {
     const { store } = this;
     const isListed = (/** @type {string} */ key) =>
@@ -454,7 +454,7 @@ export class EventsPanel {
   }
 
   /**
-   * Show the form of a new event. A draft that it shows already is kept.
+   * Show the form of a new event. A draft that is in the form is kept.
    * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}} marked
    * @param {NewDraft} draft
    */
@@ -474,7 +474,7 @@ export class EventsPanel {
     this.#drawDraftRows();
   }
 
-  /** Keep as a draft what the form of a new event has. */
+  /** Keep the text in the form of a new event as a draft. */
   #keepNaming(isOpen = true) {
     const marked = this.#marked;
     if (!marked) return;
@@ -491,7 +491,7 @@ export class EventsPanel {
     this.drafts.set(marked.draft, text.trim() ? draft : undefined);
   }
 
-  /** Send the new event with what was typed. */
+  /** Send the new event with the typed text. */
   async #saveMark() {
     const marked = this.#marked;
     const form = need("[data-naming]");
@@ -527,7 +527,7 @@ export class EventsPanel {
     need("[data-naming-name]").readOnly = isBusy;
   }
 
-  /** Close the form of a new event; what was typed stays a draft. */
+  /** Close the form of a new event; its text stays a draft. */
   #closeNaming() {
     this.#keepNaming(false);
     this.#hideNaming();
@@ -743,7 +743,7 @@ export class EventsPanel {
     });
   }
 
-  /** The clock pauses while the person writes. @param {HTMLElement} panel */
+  /** Pause the clock while the person writes. @param {HTMLElement} panel */
   #listenToWriting(panel) {
     const isWords = (/** @type {Event} */ { target }) => "words" in /** @type {HTMLElement} */ (target).dataset;
     panel.addEventListener("input", (event) => isWords(event) && this.actions.pauseToWrite());

@@ -237,7 +237,7 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** Take back an event that has just been made; not an edit. @param {string} id */
+  /** Delete an event that has just been created. This is not an edit. @param {string} id */
   takeBack(id) {
     return this.edits.inTurn(() => this.#remove(id));
   }
@@ -266,7 +266,7 @@ export class EventStore extends EventTarget {
     return now;
   }
 
-  /** @param {any} values @param {{again?: string, key?: string}} about again: the id that it had before */
+  /** @param {any} values @param {{again?: string, key?: string}} about again: the previous id of the event */
   async #create(values, { again, key }) {
     const { event } = await this.api.create(values, key);
     if (again) this.#renamed.set(this.#idOf(again), event.event_id);
