@@ -73,7 +73,7 @@ def test_every_variable_is_one_of_the_program() -> None:
 def test_an_operators_command_has_no_secret_in_its_command_line(tmp_path: Path) -> None:
     variables = {"SECRET_KEY": "hush $HOME 'x' = y", "DATABASE_URL": "postgres://u:p%40ss@db/name"}
     (tmp_path / "variables").write_text("# note\n" + "".join(f"{name}={value}\n" for name, value in variables.items()))
-    for name in ("setpriv", "env"):  # in place of both, a program that shows what it was started with
+    for name in ("setpriv", "env"):  # replaced by a program that prints its arguments and environment
         (tmp_path / name).write_text(
             f"#!{sys.executable}\nimport json, os, sys\nprint(json.dumps([sys.argv, dict(os.environ)]))\n"
         )

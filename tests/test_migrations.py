@@ -40,7 +40,7 @@ make_alignment(session)
 services.set_offsets(session, user, {"vod-2": 3.5}, "manual", None)
 default_storage.save("jobs/kept/evidence.jpg", ContentFile(b"a picture"))
 """
-# Columns that the last development version did not have.
+# Columns that the last development version lacks.
 ADDED = {"catalog.video": "recording", "comparison.comparisonsession": "watched_at"}
 TAKES_AWAY = (RemoveField, RenameField, DeleteModel, RenameModel)
 # Migrations that remove or rename, and the first release whose code no longer uses the former names.

@@ -1,4 +1,4 @@
-"""User names that pass for others, or for the site, are refused to new accounts; accounts that exist keep theirs."""
+"""New accounts cannot take names that look like others or speak for the site; existing accounts keep their names."""
 
 from importlib import import_module
 
@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery"
 
 
 def refusal_of(name: str) -> str:
-    """Return why a new account may not have a name, or nothing."""
+    """Return why a new account may not have a name; empty if it may."""
     try:
         User(username=name, password="x").full_clean()
     except ValidationError as exc:
@@ -48,7 +48,7 @@ def test_other_names_are_not(name: str) -> None:
 def test_accounts_keep_their_names_and_take_no_other_s(admin_person: User) -> None:
     make_user("alice")
     kept = make_user("admin.")
-    User.objects.update(username_skeleton="")  # as a process of the last release writes them
+    User.objects.update(username_skeleton="")  # processes of the previous release write rows like this
     import_module("vodplatform.accounts.migrations.0002_skeletons_of_names").fill(apps, None)
     kept.refresh_from_db()
     assert kept.username_skeleton == names.skeleton("admin")

@@ -81,7 +81,7 @@ def test_what_comes_again_and_again_and_noise_are_usual() -> None:
 
 
 def test_the_sound_peaks_of_a_game_score_as_highlights_and_its_segments_say_so() -> None:
-    """A recording whose level never rests: what hits hardest is short."""
+    """In a recording whose level always varies, short hits are the peaks and highlights."""
     times = np.arange(SECONDS * BINS_A_SECOND) / BINS_A_SECOND
     level = -45 + 5 * np.sin(times) + 4 * np.sin(3.1 * times)
     kills = [30.2, 75.4, 120.1, 171.3, 214.2]

@@ -1,4 +1,4 @@
-"""Numbers that the server and the pages both write; tests/node/format.test.mjs reads the same table."""
+"""Formats of numbers that the server and the pages share; tests/node/format.test.mjs reads the same table."""
 
 import json
 from typing import Any

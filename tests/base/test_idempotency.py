@@ -293,7 +293,7 @@ class TestSize:
         assert Job.objects.count() == 2
         first, second = (session_of(api.post(BASE, body, headers=keys[2]), 201)["session_id"] for _ in range(2))
         assert first == second
-        for _ in range(2):  # nothing was made by it
+        for _ in range(2):  # the refused request had no effect
             assert api.post(align, {"method": "none"}, headers=KEY).get(AGAIN) is None
 
 

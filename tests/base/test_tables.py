@@ -1,4 +1,4 @@
-"""CSV without formulas, by whichever sign a spreadsheet separates the cells."""
+"""CSV without formulas, whichever separator the spreadsheet uses."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.pure
 def test_no_separator_makes_a_formula_of_a_text_which_comes_back_unchanged(text: str) -> None:
     table = csv_text(["label"], [[text]])
     for separator in ",;\t":
-        # Spreadsheets know quotation marks only where a cell begins.
+        # Spreadsheets recognise quotation marks only at the start of a cell.
         cells = [cell for row in csv.reader(table.splitlines(), delimiter=separator) for cell in row]
         assert not [cell for cell in cells if re.match("[=+@＝＋－＠-]", cell)], separator
     [_, [cell]] = csv.reader(io.StringIO(table, newline=""))

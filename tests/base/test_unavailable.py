@@ -1,4 +1,4 @@
-"""A database that is away, or has no room, is 503 for pages as for calls, and the page needs no database."""
+"""Pages and API calls answer 503 if the database is unavailable or full, and the page needs no database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ HTML = {"Accept": "text/html"}
 
 @contextmanager
 def database_away() -> Iterator[None]:
-    """Let each query fail as one over a lost connection does."""
+    """Make each query fail like a query over a lost connection."""
 
     def fail(*query: Any) -> None:
         raise OperationalError("server closed the connection unexpectedly")
@@ -39,9 +39,9 @@ def browser(owner: User) -> Any:
 
 @pytest.fixture
 def full_database() -> Iterator[None]:
-    """Let SQLite's file be as long as it may be."""
+    """Limit SQLite's file to its current size."""
     with connection.cursor() as cursor:
-        cursor.execute("PRAGMA max_page_count = 1")  # no less than it has
+        cursor.execute("PRAGMA max_page_count = 1")  # SQLite raises this to the current number of pages
         yield
         cursor.execute("PRAGMA max_page_count = 4294967294")
 
@@ -51,7 +51,7 @@ def assert_unavailable_page(response: HttpResponse) -> None:
     assert (response.status_code, response["Retry-After"]) == (503, "5")
     assert response["Content-Type"].startswith("text/html")
     assert "The service is unavailable for a moment" in page
-    assert 'href="/login">Sign in' not in page  # nobody knows whether one is signed in
+    assert 'href="/login">Sign in' not in page  # the server does not know whether the user is signed in
 
 
 @pytest.mark.parametrize("path", ["/", "/library", "/login", "/none", "/admin/", "/admin/accounts/user/", "/r/none"])

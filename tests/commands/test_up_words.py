@@ -1,4 +1,4 @@
-"""What `up` tells the terminal before it serves, and what it keeps from it."""
+"""The terminal output of `up`: warnings before it serves, and requests only with `--verbose`."""
 
 from pathlib import Path
 from typing import Any

@@ -225,7 +225,7 @@ class TestChanging:
 
 
 class TestSize:
-    """What the events of a session take, and how much of them one answer has."""
+    """The size of a session's events, and the size of one answer."""
 
     def draw(self, api: Api, url: str, points: int = 4000) -> dict[str, Any]:
         stroke = {**STROKE, "points": [[0.25, 0.5]] * points}
@@ -294,7 +294,7 @@ class TestSize:
             cursor = page["next_cursor"]
         assert len(ids) == len(set(ids)) == 5
         assert [event["global_time"] for event in listed(api, url, "limit=1&offset=4")] == [3]
-        # The event that the cursor names has gone: nothing is missed.
+        # The event of the cursor was deleted: no event is skipped.
         api.delete(f"{url}/{ids[1]}")
         rest = listed(api, url, f"cursor={whole['next_cursor']}")
         assert ids[2] in [event["event_id"] for event in rest]

@@ -152,7 +152,7 @@ def test_the_clock_pauses_where_its_last_viewer_left_it(api: Api, session: Compa
     for shown in (read(api, session), session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))):
         assert shown["vods"][0]["current_time"] == about(103)
         assert {vod["playback_state"] for vod in shown["vods"]} == {shown["global_playback_state"]} == {"paused"}
-    # The API alone plays on.
+    # A clock that only the API plays continues.
     play(api, session, state="playing")
     rewind_anchor(session, 20)
     assert read(api, session)["vods"][0]["current_time"] == about(123)

@@ -95,7 +95,7 @@ def test_at_the_limit(browser: Client, owner: User, media: Path, allowed: int, m
 def test_its_videos_count_towards_the_storage(
     browser: Client, api: Api, owner: User, media: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    """Deleting the comparison and keeping its videos does not make room for another sample."""
+    """A user who deletes the comparison and keeps its videos has no storage for another sample."""
     monkeypatch.setattr(samples, "run_answering", lambda context, argv, request, **_: small(Path(request["folder"])))
     browser.post(ASK)
     run_queue("render")

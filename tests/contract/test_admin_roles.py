@@ -110,7 +110,7 @@ def test_every_model_is_taught() -> None:
     assert {f"{model._meta.app_label}.{model._meta.model_name}" for model in admin.site._registry} == set(MODELS)
 
 
-# Rows of which a row has few: VODs, alignments, clips, and what admins alone grant.
+# Models of which a parent row has few: VODs, alignments, clips, and subscriptions, which only admins grant.
 FEW = {"ComparisonVod", "Alignment", "MergeClip", "Subscription"}
 
 
@@ -198,7 +198,7 @@ def test_what_each_role_sees_and_does(name: str, owner: User, other: User, moder
 
 
 COSTLY = "(a%2B)%2B$"
-# What the address of a list may ask, and its status: 302 leads to the list without it.
+# Queries of an admin list and their status: 302 leads to the list without the query.
 QUERIES = {
     f"pk__regex={COSTLY}": 400, f"pk__iregex={COSTLY}": 400, "pk__regex=(": 400, "pk__icontains=a": 400,
     "pk__exact__x": 400, "pk__isnull=0": 200, "none__regex=a": 302, "p=9" * 700: 200, "p=999999999": 200,

@@ -1,4 +1,4 @@
-"""Fields that are answered and cannot be changed, at every PATCH and PUT: another value is refused by name."""
+"""Every PATCH and PUT refuses a new value of a read-only field by the name of the field."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ assert len(CHANGES) > 10
 
 
 def another(value: Any) -> Any:
-    """Return a value that differs from ``value``, and that it did not have before either."""
+    """Return a value that differs from ``value`` and from its earlier values."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int | float):
@@ -32,7 +32,7 @@ def another(value: Any) -> Any:
 
 
 def answered_object(answer: Any, path: str) -> dict[str, Any]:
-    """Return the object that an answer is about."""
+    """Return the object inside an answer."""
     found = next((answer[name] for name in ("session", "event", "share") if name in answer), answer)
     return next(vod for vod in found["vods"] if vod["vod_id"] == "vod-1") if "{vod_id}" in path else found
 
@@ -51,7 +51,7 @@ def test_fields_that_cannot_be_changed_are_refused_by_name(method: str, path: st
     ComparisonSession.objects.filter(owner=owner).update(
         sync_mode="independent" if path.endswith("{vod_id}/playback") else "global"
     )
-    first = api.send(method.upper(), url, valid)  # what it changes is changed then
+    first = api.send(method.upper(), url, valid)  # later requests with these values change nothing
     assert first.status_code == 200, first.content
     shown = answered_object(first.json(), path)
     fixed = [name for name in shown if name not in taken]

@@ -1,4 +1,4 @@
-"""Progress in time: what the last jobs of a kind took for each part of the work weighs it, and bounds the estimate."""
+"""Progress weighted by the time that the last jobs of a kind took for each part of the work, and the estimated rest."""
 
 from typing import Any
 
@@ -11,12 +11,12 @@ from jobs_app.runner import run_job
 from tests.jobs.kinds import again, make
 from vodplatform.accounts.models import User
 
-# Nine tenths of the time go into the last half of the work.
+# The last half of the work takes nine tenths of the time.
 LATE = [0.2 * step / STEPS if step <= 10 else 0.1 + 0.9 * (step - 10) / 10 for step in range(STEPS + 1)]
 
 
 def run_at(pace: Pace, moments: list[tuple[float, float]]) -> list[float]:
-    """The progress after each (seconds, percentage of the work)."""
+    """Return the progress after each (seconds, percentage of the work)."""
     shown = []
     for seconds, percent in moments:
         pace.note(percent, seconds)
@@ -38,7 +38,7 @@ class TestPace:
         for curves in ([], [LATE], [LATE, [step / STEPS for step in range(STEPS + 1)]]):
             pace = Pace(curves, 0)
             run_at(pace, moments)
-            assert pace.seconds_left(30) is None  # no or one former job, or two that say something else
+            assert pace.seconds_left(30) is None  # no former job, one, or two that disagree
 
     def test_the_time_left_is_within_a_third(self) -> None:
         pace = Pace([LATE, LATE], 0)

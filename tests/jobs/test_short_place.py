@@ -1,4 +1,4 @@
-"""A short job does not wait for a long one, stays in turn with others, and is told its true place in the queue."""
+"""Short jobs do not wait for long ones, take turns with other jobs, and show their true place in the queue."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ class TestClaim:
         short = [queue(make_user(f"user-{number}"), is_short=True) for number in range(3)]
         for job in short:
             assert claimed() == job
-            assert claimed() is None  # one short place
+            assert claimed() is None  # the lane has only one short place
             leases.complete(lease_of(job), {})
 
     def test_a_second_long_job_waits(self, owner: User, other: User) -> None:
@@ -77,7 +77,7 @@ def test_places_in_the_queue_are_distinct_and_true(owner: User, other: User) -> 
     assert claimed()
     users = [make_user(f"user-{number}") for number in range(4)]
     jobs = [queue(user, is_short=number == 3) for number, user in enumerate(users)]
-    own = queue(owner, is_short=False)  # its owner holds the lane already
+    own = queue(owner, is_short=False)  # its owner already has a running job in the lane
     numbers = queue_numbers({"test"})
     assert [numbers[job.pk] for job in (jobs[3], jobs[0], jobs[1], jobs[2], own)] == [1, 2, 3, 4, 5]
     listed = list(Job.objects.filter(status="queued").annotate(asked_at=services.Now()).order_by("created_at"))
@@ -85,7 +85,7 @@ def test_places_in_the_queue_are_distinct_and_true(owner: User, other: User) -> 
     assert remarks == ["Number 2 in line", "Number 3 in line", "Number 4 in line", "Next in line", "Number 5 in line"]
     order = []
     leases.complete(lease_of(Job.objects.get(status="processing")), {})
-    # With its long place free the lane takes everybody in turn.
+    # Once the long place is free, the lane takes the jobs of all owners in turn.
     while job := claimed():
         order.append(queue_numbers({"test"}).get(job.pk))
         leases.complete(lease_of(job), {})

@@ -1,4 +1,4 @@
-"""The bin of the library: what is deleted can be restored, and is nowhere else until then (contract section 4)."""
+"""The bin of the library: deleted videos are visible only there, until they are restored (contract section 4)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_it_is_deleted_for_good_when_asked_and_when_its_time_is_over(
 
 
 def is_gone(session: ComparisonSession) -> bool:
-    """Return whether the comparison has a gap in the place of its first video."""
+    """Return whether the comparison has a gap instead of its first video."""
     return bool(copies_of(session, session.owner)[0]["is_gone"])
 
 
@@ -134,7 +134,7 @@ def test_comparisons_have_a_gap_until_it_is_back(api: Api, owner: User, video: V
     api.post(f"{url}/restore")
     for row in ComparisonSession.objects.filter(pk__in=[session.pk, copy["session_id"]]):
         assert not is_gone(row)
-    # Deleted for good, the gap stays.
+    # After the video is deleted for good, the gap stays.
     api.delete(f"{url}?leave_gaps=true")
     assert api.delete(f"{url}?purge=true").status_code == 200
     last = session_of(api.get(f"{BASE}/{session.pk}"))

@@ -1,4 +1,4 @@
-// Drafts: kept in the browser, by person and place, and sent once.
+// Drafts are kept in the browser by person and place, and sent once.
 
 import assert from "node:assert/strict";
 import test from "node:test";
@@ -7,7 +7,7 @@ import { Drafts } from "./js/base/drafts.js";
 
 let failure = "";
 
-/** A browser's storage, which fails while `failure` says why. */
+/** A browser's storage that fails while `failure` is set. */
 function storage() {
   const items = {};
   const calls = {
@@ -47,7 +47,7 @@ test("a draft is kept for its person and place until it is discarded", () => {
   assert.deepEqual(Object.keys(localStorage), []);
 });
 
-test("drafts of more than 30 days are removed, and what is no draft is left out", (context) => {
+test("drafts older than 30 days are removed, and entries that are not drafts are ignored", (context) => {
   context.mock.timers.enable({ apis: ["Date"], now: 100 * DAY });
   new Drafts("anna", "a").set("old", "old");
   context.mock.timers.tick(29 * DAY);
@@ -62,7 +62,7 @@ test("drafts of more than 30 days are removed, and what is no draft is left out"
   assert.deepEqual(Object.keys(localStorage), ["vod-draft/anna/b/new"]);
 });
 
-test("where nothing can be stored a draft lasts as long as the page, which asks before it is left", () => {
+test("without storage a draft lasts as long as the page, and the browser asks before leaving it", () => {
   const drafts = new Drafts("anna", "a");
   const asks = () => !window.dispatchEvent(new Event("beforeunload", { cancelable: true }));
   failure = "full";
@@ -76,7 +76,7 @@ test("where nothing can be stored a draft lasts as long as the page, which asks 
   new Drafts("anna", "a").set("e", "words");
 });
 
-test("a repeated attempt has the same key while the words are the same and no answer came", async () => {
+test("a repeated attempt has the same key while the text is the same and there was no answer", async () => {
   const drafts = new Drafts("anna", "a");
   const keys = [];
   const attempt = (body, error) =>
@@ -99,11 +99,11 @@ test("a repeated attempt has the same key while the words are the same and no an
   assert.deepEqual(drafts.all, []);
 });
 
-test("words that follow a lost answer replace what that attempt has made", async () => {
+test("text sent after a lost answer replaces the result of that attempt", async () => {
   const made = new Map();
   let isCut = true;
   const attempt = async (body) => {
-    const drafts = new Drafts("anna", "a"); // as after a reload
+    const drafts = new Drafts("anna", "a"); // the page after a reload
     drafts.set("e", body);
     const send = async (words, key) => {
       made.set(key, words);

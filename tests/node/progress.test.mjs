@@ -1,10 +1,10 @@
-// How far a job is shown to be: never less than before within an attempt, at the end all, and no time without one.
+// The progress that pages show: it never falls within an attempt, ends at 100 %, and has a time only if that is known.
 
 import assert from "node:assert/strict";
 import test from "node:test";
 import { Furthest, progressWords } from "./js/base/progress.js";
 
-test("progress never falls within one attempt, and a new attempt begins anew", () => {
+test("progress never falls within one attempt, and a new attempt starts from zero", () => {
   const furthest = new Furthest();
   const shown = [
     { progress: 15, attempt: 1 },
@@ -19,7 +19,7 @@ test("a finished job is at a hundred percent", () => {
   assert.equal(new Furthest().of({ progress: 15, attempt: 1, status: "completed" }), 100);
 });
 
-test("the time left is said only where it is known", () => {
+test("the time left is shown only if it is known", () => {
   assert.equal(progressWords(15.4), "15 %");
   assert.equal(progressWords(15.4, null), "15 %");
   assert.equal(progressWords(79.9, 81), "79 % · 81 s left");

@@ -111,7 +111,7 @@ def make_link(session: ComparisonSession, **fields: Any) -> ShareLink:
 
 
 def rewind_anchor(session: ComparisonSession, seconds: float) -> None:
-    """Let ``seconds`` pass: the state then began that much earlier, and the last viewer was seen that much earlier."""
+    """Move the start of the session's state and its last viewer ``seconds`` into the past."""
     past = timedelta(seconds=seconds)
     ComparisonSession.objects.filter(pk=session.pk).update(
         anchored_at=F("anchored_at") - past, watched_at=F("watched_at") - past

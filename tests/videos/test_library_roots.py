@@ -1,4 +1,4 @@
-"""The walk through library folders: cheap, since each list of files walks through all of them."""
+"""The walk through library folders. It must be cheap, since each list of files walks through all of them."""
 
 import os
 from pathlib import Path

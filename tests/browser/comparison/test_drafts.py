@@ -1,4 +1,4 @@
-"""Words on the comparison page are sent on purpose alone, and are kept until then."""
+"""Text on the comparison page is sent only on purpose, and is kept until then."""
 
 from playwright.sync_api import Locator, Page, Route, expect
 
@@ -28,7 +28,7 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(
     address: str,
     events: Events,  # noqa: F811
 ) -> None:
-    page = open_page(address, quiet=False)  # requests are made to fail
+    page = open_page(address, quiet=False)  # the test makes requests fail
     wait_until_standing(page)
     page.keyboard.press("k")
     expect(page.get_by_role("button", name="Pause (")).to_be_visible()
@@ -43,7 +43,7 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(
     expect(drafts(page)).to_contain_text("Why is")
     assert events.all() == []
 
-    # The first attempt fails, the second loses its answer, the third repeats it: one comment is made.
+    # The first attempt fails, the second loses its answer, the third repeats it: one comment is created.
     drafts(page).get_by_role("button").first.click()
     comment(page).press("End")
     page.keyboard.type(" nobody here?")

@@ -261,7 +261,7 @@ class TestCaptions:
     CLOCK = Clock(0.0, Fraction(30), 300)
 
     def write(self, path: Path, found: Sequence[Caption]) -> list[float]:
-        """Write the captions on a small picture; the shares that were reported."""
+        """Write the captions on a small picture; return the reported shares."""
         arrangement = arrange("single", [(640, 360)], 360)
         told: list[float] = []
         frames = [box.fitted((640, 360)) for box in arrangement.boxes]
