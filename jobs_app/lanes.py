@@ -54,7 +54,7 @@ def places_of(lane: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """Whether a long and a short job of a lane may start now."""
+    """The kinds of jobs, long and short, that may start in a lane now."""
 
     long: bool
     short: bool

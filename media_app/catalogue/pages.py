@@ -74,7 +74,7 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def edit(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    """The page where moderators edit a video. 403 for users who may only see it, 404 for users who may not.
+    """The page where moderators edit a video. 403 for users without the right to edit it, 404 if it is not visible.
 
     Moderators get the page of a deleted video without its words, to read the unsent edits that their browser keeps.
 

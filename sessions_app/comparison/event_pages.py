@@ -35,7 +35,7 @@ Vods = Mapping[int, ComparisonVod]
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """One page of a query's events by time, the number of all its events, and the cursor of the next page."""
+    """A page of a query's events by time, the number of all its events, and the cursor of the next page."""
 
     events: list[ShownEvent]
     total: int

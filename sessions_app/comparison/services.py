@@ -384,7 +384,7 @@ def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that show a video; none for an admin, who may delete it anyway."""
+    """Return the sessions of ``by`` that show a video; none for admins, because they can always delete it."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -428,7 +428,7 @@ def keep_watched(session_id: str) -> datetime | None:
 def pause_left(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session for everybody where its last viewer left it, unless a viewer has come back meanwhile.
 
-    left_at: that time, from :func:`keep_watched`; by default, one lease before now.
+    left_at: time of the last viewer, from :func:`keep_watched`; by default, one lease before now.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return

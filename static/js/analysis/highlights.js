@@ -245,7 +245,7 @@ export class HighlightsView extends EventTarget {
     const best = [...segments].sort((one, other) => other.score - one.score)[0];
     for (const part of [this.least, this.leastLabel]) part.style.setProperty("--y", String(least));
     setText(this.leastLabel, words);
-    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // beside the ends of the scale
+    this.leastLabel.hidden = least <= 0.12 || least >= 0.88; // too close to the labels at the ends of the scale
     setText(need("[data-least]", this.root), `minimum score ${words}`);
     setText(
       need("[data-chart-sentence]", this.root),

@@ -206,7 +206,7 @@ export function linksApi(id) {
 }
 
 /**
- * Load all pages of a list of events. One answer has at most 4 MiB.
+ * Load all pages of a list of events; each page has at most 4 MiB.
  * @param {string} url with a query
  */
 async function wholeList(url) {

@@ -22,7 +22,7 @@ ADMIN_POLICY = (
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 FORM = "application/x-www-form-urlencoded"
-MAX_FORM_BYTES = 512 * 1024  # parsing a form takes up to eighty times its length in memory, if every letter is escaped
+MAX_FORM_BYTES = 512 * 1024  # parsing needs up to eighty times this in memory, if every letter is escaped
 KEEPS_SLASH = ("/admin/", "/static/")
 # Each condition in the address of an admin list becomes a condition of the query; the database limits their number.
 MAX_ADMIN_QUERY_BYTES = 4096
