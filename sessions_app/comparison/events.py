@@ -104,7 +104,7 @@ def _count_bytes(change: EventsChange) -> None:
     session.events_bytes = total = session.events.aggregate(total=Sum("size", default=0))["total"]
     limit = settings.MULTI_VOD_MAX_EVENTS_BYTES
     if total > max(before, limit):
-        sentence = f"The comparison's events take {limit_size(limit)}, which is the most. Delete some first."
+        sentence = f"The comparison's events have reached the limit of {limit_size(limit)}. Delete some first."
         raise DomainError("too_many_events", sentence, limit=limit)
     if total // ROOM_STEP > before // ROOM_STEP:
         room.check_room(session.owner, total - before)

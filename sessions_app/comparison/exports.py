@@ -123,7 +123,7 @@ def check_drawings(captions: Sequence[Mapping[str, Any]]) -> None:
         if count > MAX_DRAWINGS:
             raise _invalid(
                 "burn",
-                f"More than {MAX_DRAWINGS} drawings are visible at {time:.1f} s, the most that an export can show. "
+                f"More than {MAX_DRAWINGS} drawings are visible at {time:.1f} s, which is too many for an export. "
                 "Delete some or move them apart, or export without the events.",
             )
 

@@ -68,7 +68,7 @@ class TestCreateAccount:
         with pytest.raises(CommandError) as caught:
             run("create_account", "Anna", "--tier", "pro", "--group", "crew")
         assert str(caught.value) == (
-            "There is an account 'anna' already; see `manage.py account plan anna pro` and "
+            "The account 'anna' already exists; see `manage.py account plan anna pro` and "
             "`manage.py account group anna --add crew`."
         )
 

@@ -186,7 +186,7 @@ VARIABLES: list[Variable] = [
     _integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED", 20, 0, 100_000, "Sessions whose VODs each process keeps in memory."),
     _integer(
         "VOD_MULTI_VOD_MAX_EVENTS_MB", 32, 1, 1024,
-        "Size of the events of one comparison, with drawings and replies; it counts into the owner's storage.",
+        "Size of the events of one comparison, with drawings and replies; it counts towards the owner's storage.",
     ),
     _number("VOD_MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS", 5.0, 0.1, 3600, "How often a playing position is persisted."),
     _choice(
@@ -235,7 +235,7 @@ VARIABLES: list[Variable] = [
     ),
     _integer("VOD_MAX_THUMBNAIL_SIZE", 5_242_880, 1, 1 << 30, "Bytes of a thumbnail."),
     _number(
-        "VOD_BIN_DAYS", 14, 0, 3650, "Days after which a video in the bin is deleted for good; 0: there is no bin."
+        "VOD_BIN_DAYS", 14, 0, 3650, "Days after which a video in the bin is deleted for good; 0 disables the bin."
     ),
     _number("VOD_EXPORT_TTL_HOURS", 168, 0.001, 24 * 365, "Hours after which an exported video is deleted."),
     _number("VOD_UPLOAD_TTL_HOURS", 24, 0.01, 24 * 365, "Hours after which an unfinished upload expires."),

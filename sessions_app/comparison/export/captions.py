@@ -97,7 +97,7 @@ def _drawn(
     picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
     for stroke in strokes:
         if time.monotonic() > deadline:
-            raise TooManyStrokes("Its drawings take too long. Delete some, or export without the events.")
+            raise TooManyStrokes("Rendering the drawings takes too long. Delete some, or export without the events.")
         draw_strokes(picture, frame, [stroke])
     left, top, width, height = cv2.boundingRect(np.ascontiguousarray(picture[..., 3]))
     return top, left, picture[top : top + height, left : left + width].copy()

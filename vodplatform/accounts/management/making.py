@@ -68,7 +68,7 @@ def _already_there(user: User, options: dict[str, Any]) -> str:
         if value != usual
     ]
     is_told = " and ".join(changes) or f"`manage.py account show {user.username}`"
-    return f"There is an account {user.username!r} already; see {is_told}."
+    return f"The account {user.username!r} already exists; see {is_told}."
 
 
 def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:

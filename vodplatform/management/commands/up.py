@@ -107,7 +107,7 @@ def room() -> str | None:
     return (
         f"{size(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
         "VOD_DISK_RESERVE_MB: "
-        "uploads are refused and jobs wait; delete something."
+        "uploads are refused and jobs wait. Delete some files."
     )
 
 

@@ -37,31 +37,31 @@ class Command(DatabaseCommand):
                 action.add_argument("name", help="the account's user name")
             return action
 
-        listing = add("list", "accounts, by name", is_about_one=False)
-        listing.add_argument("--search", default="", help="a part of user name, full name or e-mail address")
+        listing = add("list", "list accounts by name", is_about_one=False)
+        listing.add_argument("--search", default="", help="part of the user name, full name or e-mail address")
         listing.add_argument("--role", choices=Role.values)
-        listing.add_argument("--disabled", action="store_true", help="only those that may not sign in")
-        listing.add_argument("--json", action="store_true", help="one JSON object a line")
-        add("show", "one account with its plan, groups and tokens, as JSON")
-        making.add_account_arguments(add("create", "make an account; reserved names are allowed", is_about_one=False))
-        add("role", "give an account another role").add_argument("role", choices=Role.values)
-        plan = add("plan", "give an account another plan from now on; free ends the present one")
+        listing.add_argument("--disabled", action="store_true", help="list only disabled accounts")
+        listing.add_argument("--json", action="store_true", help="print one JSON object per line")
+        add("show", "print one account with its plan, groups and tokens, as JSON")
+        making.add_account_arguments(add("create", "create an account; reserved names are allowed", is_about_one=False))
+        add("role", "change the role of an account").add_argument("role", choices=Role.values)
+        plan = add("plan", "change the plan of an account from now on; free ends the current one")
         plan.add_argument("tier", choices=Tier.values)
-        plan.add_argument("--days", type=float, help="how long; without it there is no end")
-        group = add("group", "put an account into groups, which library folders name, or take it out of them")
+        plan.add_argument("--days", type=float, help="duration of the plan; default unlimited")
+        group = add("group", "add an account to groups, which library folders name, or remove it from them")
         group.add_argument("--add", action="append", default=[], metavar="GROUP")
         group.add_argument("--remove", action="append", default=[], metavar="GROUP")
-        token = add("token", "make an API token; prints the key, this once", is_about_one=False)
+        token = add("token", "create an API token; prints its key, which cannot be shown again", is_about_one=False)
         making.add_token_arguments(token)
-        token.add_argument("--label", default="command line", help="what the token is called")
-        token.add_argument("--days", type=float, help="how long it is valid; without it there is no end")
-        add("revoke", "end API tokens: all, or those of one name").add_argument("--label")
+        token.add_argument("--label", default="command line", help="name of the token")
+        token.add_argument("--days", type=float, help="validity of the token; default unlimited")
+        add("revoke", "revoke all API tokens of an account, or those with one label").add_argument("--label")
         making.add_password_argument(add("password", "set a password, which ends browser sessions"))
-        add("disable", "let nobody sign in as this account; its tokens and sessions end, its files stay")
-        add("enable", "let a disabled account sign in again")
-        add("rename", "give an account another user name").add_argument("to")
-        add("delete", "delete an account with all that is its own").add_argument(
-            "--yes", action="store_true", help="really; nothing brings it back"
+        add("disable", "prevent sign-in to an account; its tokens and sessions end, its files stay")
+        add("enable", "allow sign-in to a disabled account again")
+        add("rename", "change the user name of an account").add_argument("to")
+        add("delete", "delete an account with all its videos, comparisons and jobs").add_argument(
+            "--yes", action="store_true", help="confirm the deletion, which cannot be undone"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -208,7 +208,7 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
     user = making.account_of(options["name"])
     if not options["yes"]:
         raise CommandError(
-            f"This deletes {user.username!r} with all videos, comparisons and jobs that are its own. Say it again with "
+            f"This deletes {user.username!r} with all its videos, comparisons and jobs. Repeat the command with "
             f"--yes, or keep them: `manage.py account disable {user.username}`."
         )
     answer = {"id": str(user.pk), "username": user.username, "deleted": True}
@@ -218,7 +218,7 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
             user.delete()
     except (ProtectedError, RestrictedError) as exc:
         raise CommandError(
-            f"{user.username!r} cannot be deleted while others use what is its own; disable it."
+            f"{user.username!r} cannot be deleted while other accounts use its objects; disable it."
         ) from exc
     return answer
 

@@ -8,7 +8,7 @@ from vodplatform.base.processes.commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):
-    help = "Make an account; prints one JSON line with its id and username. The same as `account create`."
+    help = "Create an account; prints one JSON line with its id and username. The same as `account create`."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)

@@ -8,7 +8,7 @@ from vodplatform.base.processes.commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):
-    help = "Make an API token; prints the key alone, this once. The same as `account token`."
+    help = "Create an API token; prints only its key, which cannot be shown again. The same as `account token`."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
