@@ -97,7 +97,7 @@ class TestChanging:
         ({"avatar_url": None}, {"avatar_url": None}),
         ({"avatar_url": ""}, {"avatar_url": None}),
         ({}, {}),
-        ({"username": "root", "role": "admin", "tier": "pro", "id": 7, "is_staff": True, "none": 1}, {}),
+        ({"is_staff": True, "none": 1}, {}),
     ], ids=str)  # fmt: skip
     def test_name_and_picture_can_be_changed_and_nothing_else(
         self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any], shown: dict[str, Any]
@@ -114,7 +114,7 @@ class TestChanging:
         {"avatar_url": 7}, {"avatar_url": "x"}, {"avatar_url": "javascript:alert(1)"}, {"avatar_url": []},
         {"avatar_url": "data:image/png;base64,AA"}, {"avatar_url": "//a.example"}, {"avatar_url": "https://"},
         {"avatar_url": "ftp://a.example/b"}, {"avatar_url": "https://a.example/" + "x" * 500},
-        {"full_name": "Good", "avatar_url": "bad"},
+        {"full_name": "Good", "avatar_url": "bad"}, {"username": "root"}, {"role": "admin"}, {"tier": "pro"}, {"id": 7},
     ], ids=lambda fields: str(fields)[:50])  # fmt: skip
     def test_bad_fields_refused(self, api: Api, owner: User, before: dict[str, Any], fields: dict[str, Any]) -> None:
         """A refused request changes nothing."""

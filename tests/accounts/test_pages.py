@@ -247,6 +247,6 @@ class TestAccountPage:
         browser.force_login(owner)
         for _ in range(30):
             make_key(owner)
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(12):
             response = browser.get("/account")
         assert len(re.findall(r"<tr", html_of(response))) >= 30

@@ -354,7 +354,7 @@ class TestEdit:
         challenge = make_challenge(owner)
         sent = {"owner": str(other.pk), "status": "published", "published_at": "2020-01-01T00:00:00Z", "id": "x",
                 "guess_count": 9, "segments": []}  # fmt: skip
-        assert api.patch(path_of(challenge), sent).json()["status"] == "draft"
+        refused(api.patch(path_of(challenge), sent), 400, "invalid")
         challenge.refresh_from_db()
         assert (challenge.owner, challenge.published_at) == (owner, None)
 

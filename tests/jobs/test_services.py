@@ -140,11 +140,11 @@ class TestClaim:
         counted, second_is_done = threading.Event(), threading.Event()
         real = leases._next_of
 
-        def pause_after_the_count(lane: str, running: list[uuid.UUID]) -> Job | None:
+        def pause_after_the_count(*counted_jobs: Any) -> Job | None:
             if threading.current_thread().name == "first":
                 counted.set()
                 second_is_done.wait(1.5)  # with the lock it cannot be: then the first goes on alone
-            return real(lane, running)
+            return real(*counted_jobs)
 
         monkeypatch.setattr(leases, "_next_of", pause_after_the_count)
 

@@ -181,7 +181,7 @@ class TestChores:
     def test_the_programs_own_are_there(self, settings: Any) -> None:
         declared = [import_string(path) for path in settings.JOB_CHORES]
         assert {chore.name: chore.seconds for chore in declared} == {
-            "expire": 3600, "views": 60, "analyses": 60, "merges": 300, "pro jobs": 300
+            "expire": 3600, "bin": 60, "views": 60, "analyses": 60, "merges": 300, "pro jobs": 300
         }  # fmt: skip
 
     def test_views_are_added_up_by_a_worker(self, owner: User) -> None:

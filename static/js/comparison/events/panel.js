@@ -523,8 +523,10 @@ export class EventsPanel {
 
   /** @param {boolean} isBusy whether the new event is being sent */
   #setBusy(isBusy) {
-    need("[data-naming]").setAttribute("aria-busy", String(isBusy));
+    const form = need("[data-naming]");
+    form.setAttribute("aria-busy", String(isBusy));
     need("[data-naming-name]").readOnly = isBusy;
+    if (isBusy) leaveFocus(form); // keys control the room again
   }
 
   /** Close the form of a new event; its text stays a draft. */
@@ -536,8 +538,7 @@ export class EventsPanel {
   #hideNaming() {
     this.#marked = null;
     const form = need("[data-naming]");
-    // What is hidden would keep the focus, and with it all keys.
-    if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
+    leaveFocus(form); // a hidden field would keep all keys
     form.hidden = true;
     this.#drawDraftRows();
   }
@@ -810,4 +811,9 @@ export class EventsPanel {
 /** @param {number} seconds @returns {number} to a millionth, as the server keeps times */
 function rounded(seconds) {
   return Math.round(seconds * 1e6) / 1e6;
+}
+
+/** Take the focus from the fields of a form. @param {HTMLElement} form */
+function leaveFocus(form) {
+  if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }
