@@ -344,6 +344,26 @@ GUARDS = [
         "tests/comparison/test_create.py::TestVideoIds::test_another_users_video_is_refused_as_an_unknown_one",
     ),
     Guard(
+        "a video in the bin is found nowhere else", "media_app/videos/models.py",
+        "IN_LIBRARY = Q(place=Place.LIBRARY, deleted_at=None)", "IN_LIBRARY = Q(place=Place.LIBRARY)",
+        "tests/library/test_bin.py::test_in_the_bin_it_is_nowhere_else",
+    ),
+    Guard(
+        "a field that cannot be changed is refused", "vodplatform/base/api/fixed.py",
+        "    if fixed:\n", "    if False:\n",
+        "tests/contract/test_fixed_fields.py::test_fields_that_cannot_be_changed_are_refused_by_name",
+    ),
+    Guard(
+        "a comparison's events have a limit", "sessions_app/comparison/events.py",
+        "if total > max(before, limit):", "if False:",
+        "tests/comparison/test_events.py::TestSize::test_a_session_and_a_plan_have_a_limit",
+    ),
+    Guard(
+        "no account takes a reserved name", "vodplatform/accounts/names.py",
+        "return not _RESERVED.isdisjoint(skeletons(plain))", "return False",
+        "tests/accounts/test_names.py::test_roles_are_reserved",
+    ),
+    Guard(
         "a key is inserted before its effect", "vodplatform/base/api/idempotency.py",
         "        if key is None or not request.user.is_authenticated:\n", "        if True:\n",
         "tests/base/test_idempotency.py::TestAtOnce::test_two_requests_with_one_key_at_once_create_one_session",
