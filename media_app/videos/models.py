@@ -11,7 +11,8 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import connections, models
 from django.db.models import Case, Exists, F, Func, OuterRef, Q, Value, When
-from django.db.models.functions import Now
+from django.db.models.functions import Now, StrIndex
+from django.db.models.lookups import GreaterThan
 
 from jobs_app.models import LIVE as JOBS_LIVE
 from jobs_app.models import Job, JobStatus
@@ -145,8 +146,10 @@ class VideoQuerySet(models.QuerySet["Video"]):
             return self.none()
         found = self
         for term in wanted:
-            said = TextTrack.objects.filter(video=OuterRef("pk"), search_text__contains=term)
-            found = found.filter(Q(search_text__contains=term) | Exists(said))
+            # LIKE compares each letter with the whole term, which takes seconds in long captions.
+            is_there = GreaterThan(StrIndex("search_text", Value(term)), 0)
+            said = TextTrack.objects.filter(is_there, video=OuterRef("pk"))
+            found = found.filter(Q(is_there) | Exists(said))
         return found
 
     def with_state(self) -> VideoQuerySet:

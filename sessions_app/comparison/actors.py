@@ -16,6 +16,7 @@ from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
 from media_app.store import files as store
+from media_app.uploads import room
 from media_app.videos.models import Video
 from media_app.videos.reading import readable
 from media_app.videos.services import check_file, is_local, path_for_work
@@ -235,6 +236,10 @@ def export_video(context: JobContext) -> dict[str, Any]:
         made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
         path = child_files.move_out(work, exports.NAME)
         size = path.stat().st_size
+        try:
+            room.check_room(context.owner, size)
+        except DomainError as exc:
+            raise JobFailed(exc.type.name, exc.message) from exc
         key = f"{outputs.prefix_of(context.job_id)}/{context.lease.token.hex}/{exports.NAME}"
         context.has_stored = True
         store.put_file(key, path, "video/mp4", checking(context))

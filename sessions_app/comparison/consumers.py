@@ -163,7 +163,7 @@ class SessionConsumer(WatchConsumer):
         await self._stop_ticking()
         if plays:
             with contextlib.suppress(DatabaseError):  # the lease expires anyway
-                left_at = await _in_database(keep_watched, self.route["session_id"])
+                left_at = await _in_database(keep_watched, self.route["session_id"], self._can_edit)
                 leaving = asyncio.create_task(_leave(self.route["session_id"], left_at))
                 _leaving.add(leaving)
                 leaving.add_done_callback(_leaving.discard)
@@ -201,7 +201,11 @@ class SessionConsumer(WatchConsumer):
         if now - _renewed.get(session_id, -seconds) >= seconds:
             _renewed[session_id] = now
             with contextlib.suppress(DatabaseError):  # the next tick tries again
-                await _in_database(keep_watched, session_id)
+                await _in_database(keep_watched, session_id, self._can_edit)
+
+    @property
+    def _can_edit(self) -> bool:
+        return self.access is not None and self.access.can_edit
 
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
         """A message with a session as this viewer sees it; the very same where all see it so."""
@@ -243,6 +247,8 @@ class SessionConsumer(WatchConsumer):
 
 async def _leave(session_id: str, left_at: datetime | None) -> None:
     """Pause a session at its position of ``left_at``, unless another process shows it to a viewer."""
+    if left_at is None:
+        return
     await asyncio.sleep(LEFT_SECONDS)
     with contextlib.suppress(DatabaseError):
         await _in_database(pause_left, session_id, left_at)

@@ -40,6 +40,7 @@ from vodplatform.base.web.publish import publish_on_commit
 COMMENT = "comment"  # the kind that who may not edit makes
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
 MAX_THREAD = 200_000  # letters of the replies to one event
+GUESTS_SHARE = 0.5  # share of the room for events and replies that viewers who may not edit can fill
 MAX_OF_GUEST = 1_000  # events of one who may not edit
 MAX_TOLD = 100  # maximum events of one message; a message about more says only that there are some
 MAX_TOLD_BYTES = 1024 * 1024  # maximum size of the events of one message
@@ -102,7 +103,7 @@ def _count_bytes(change: EventsChange) -> None:
     SessionEvent.objects.bulk_update(resized, ["size"], batch_size=500)
     before = session.events_bytes
     session.events_bytes = total = session.events.aggregate(total=Sum("size", default=0))["total"]
-    limit = settings.MULTI_VOD_MAX_EVENTS_BYTES
+    limit = round((1.0 if change.access.can_edit else GUESTS_SHARE) * settings.MULTI_VOD_MAX_EVENTS_BYTES)
     if total > max(before, limit):
         sentence = f"The comparison's events have reached the limit of {limit_size(limit)}. Delete some first."
         raise DomainError("too_many_events", sentence, limit=limit)
@@ -219,7 +220,8 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         row = find_event(change.session, event_id)
         said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
         # A thread is told whole to everybody who watches, with each of its changes.
-        if said["count"] >= MAX_REPLIES or said["letters"] + len(body) > MAX_THREAD:
+        share = 1.0 if change.access.can_edit else GUESTS_SHARE
+        if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
         EventReply.objects.create(event=row, body=body, **_author(by))
         change.named[row.pk] = keep_mentions(row, by, body)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -18,6 +19,7 @@ from jobs_app import outputs
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from media_app.delivery.addresses import output_url
+from media_app.uploads import room
 from media_app.videos import budget
 from media_app.videos.models import Video
 from sessions_app.comparison.detection import check_editor, chosen_vods
@@ -50,8 +52,8 @@ MIX, NONE = "mix", "none"
 def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]) -> Job:
     """Queue an export as the API has it; the job, and what it makes, is that of ``by``.
 
-    The videos are placed as they lie on the clock now. Raises ``forbidden``, ``unknown_vod``, ``invalid`` and
-    ``work_limit``.
+    The videos are placed as they lie on the clock now. Raises ``forbidden``, ``unknown_vod``, ``invalid``,
+    ``work_limit`` and ``storage_full``.
     """
     with transaction.atomic():
         locked = lock(session)
@@ -109,7 +111,21 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
         }
         if params["burn"].get("events"):
             check_drawings(captions_of(locked, params))
+        room.check_room(by, _least_bytes(shown_videos, seconds))
         return jobs.enqueue(EXPORT_KIND, by, params, is_short=work <= SHORT_GIGAPIXELS)
+
+
+def stored_bytes(user_id: UUID) -> int:
+    """Return the bytes of a user's finished exports, which count towards the storage of the plan."""
+    rows = Job.objects.filter(kind=EXPORT_KIND, owner=user_id, status=JobStatus.COMPLETED)
+    rows = rows.filter(finished_at__gte=Now() - _kept_for())
+    return sum(size for size in rows.values_list("result__size", flat=True) if isinstance(size, int))
+
+
+def _least_bytes(videos: Sequence[Video], seconds: float) -> int:
+    """Return how much room an export needs at least, before its size is known: half of the smallest shown part."""
+    parts = [video.file_size * min(1.0, seconds / max(video.duration, 1e-6)) for video in videos]
+    return round(min(parts) / 2)
 
 
 def check_drawings(captions: Sequence[Mapping[str, Any]]) -> None:

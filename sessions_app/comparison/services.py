@@ -417,11 +417,18 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
-def keep_watched(session_id: str) -> datetime | None:
-    """Record that a process has a viewer of the session's playing clock now. Return that time."""
+def keep_watched(session_id: str, can_edit: bool = True) -> datetime | None:
+    """Note that a process has a viewer of the session's playing clock at this moment. Return the moment.
+
+    can_edit: whether the viewer may move the clock. Other viewers are noted only once such a viewer was there, so that
+    they cannot stop a clock that the API plays. Return None if nothing was noted.
+    """
     rows = ComparisonSession.objects.filter(pk=session_id)
+    if not can_edit:
+        rows = rows.filter(watched_at__isnull=False)
     now = rows.annotate(moment=Now()).values_list("moment", flat=True).first()
-    rows.update(watched_at=now)
+    if now is not None:
+        rows.update(watched_at=now)
     return now
 
 

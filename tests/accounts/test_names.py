@@ -28,6 +28,7 @@ def refusal_of(name: str) -> str:
     ("\u0430lice", "looks like"),  # CYRILLIC SMALL LETTER A
     ("AL\u0399CE", "looks like"),  # GREEK CAPITAL LETTER IOTA
     ("a1ice", "looks like"), ("aIice", "looks like"), ("\u0251lice", "looks like"), ("ALICE", "already exists"),
+    ("alic\u3164e", "looks like"), ("ad\u1160min", "reserved"), ("a\u0661ice", "looks like"),
     ("alice.", "Begin and end"), ("@alice", "Begin and end"), ("..", "Begin and end"), ("_", "Begin and end"),
     ("admin", "reserved"), ("Moderator", "reserved"), ("rnoderator", "reserved"), ("\u0430dmin", "reserved"),
     ("vod-sync", "reserved"), ("r.o.o.t", "reserved"),

@@ -16,6 +16,7 @@ from jobs_app.kinds import subjects_of
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
 from media_app.store import files as store
+from media_app.uploads.room import storage_bytes
 from media_app.videos.models import Video
 from sessions_app.comparison import actors, exports
 from sessions_app.comparison.models import ComparisonSession, SessionEvent
@@ -316,8 +317,21 @@ class TestRunning:
         with pytest.raises(FileNotFoundError):
             store.size(key)
         result = api.get(f"/api/v1/jobs/{job.pk}").json()["result"]
-        assert (result["url"], result["width"]) == (None, 3840)
+        assert (result["url"], result["width"], storage_bytes(job.owner_id)) == (None, 3840, 0)
         assert exports.expire() == 0
+
+    def test_it_counts_into_the_storage_of_its_owner(
+        self, api: Api, shown: ComparisonSession, asked: Path, owner: User, settings: Any
+    ) -> None:
+        run(api, shown)
+        assert storage_bytes(owner.pk) == 7
+        tiers = settings.TIER_LIMITS
+        settings.TIER_LIMITS = {**tiers, "free": {**tiers["free"], "max_storage_bytes": 10}}
+        Video.objects.update(file_size=0)
+        job = run(api, shown)  # its size is unknown when it is requested
+        assert (job.status, (job.error or {})["type"]) == ("failed", "storage_full")
+        Video.objects.update(file_size=1000)
+        refused(api.post(f"{BASE}/{shown.pk}/export", BODY), 413, "storage_full")
 
     def test_the_real_child_makes_it(self, api: Api, owner: User, library: Library) -> None:
         videos = [

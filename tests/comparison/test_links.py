@@ -279,6 +279,15 @@ class TestVisiting:
         refused(opened(link).post(f"{url}/events", COMMENT), 409, "too_many_events")
         assert api.post(f"{url}/events", COMMENT).status_code == 201
 
+    def test_visitors_leave_room_for_the_team(self, api: Api, url: str, settings: Any) -> None:
+        settings.MULTI_VOD_MAX_EVENTS_BYTES = 20_000
+        visitor = opened(make_link(api, url, can_comment=True))
+        long = {**COMMENT, "body": "x" * 9000}
+        event = api.post(f"{url}/events", COMMENT).json()["event"]["event_id"]
+        assert refused(visitor.post(f"{url}/events", long), 409, "too_many_events")["limit"] == 10_000
+        refused(visitor.post(f"{url}/events/{event}/replies", {"body": "x" * 9000}), 409, "too_many_events")
+        assert api.post(f"{url}/events/{event}/replies", {"body": "x" * 9000}).status_code == 201
+
     def test_what_a_visitor_writes_is_theirs_and_under_their_name(self, api: Api, url: str) -> None:
         link = make_link(api, url, can_comment=True)
         ann, ben = opened(link), opened(link)

@@ -52,6 +52,16 @@ class TestHowMany:
                 assert (await next_message(another))["type"] == "session"
         assert not realtime.open_sockets
 
+    async def test_so_many_are_opened_in_a_minute(self, path: str, key: str, settings: Any) -> None:
+        settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
+        settings.THROTTLES = {**settings.THROTTLES, "socket": 2}
+        for expected in ("session", "session", ""):
+            async with connected(path, key=key) as one:
+                if expected:
+                    assert (await next_message(one))["type"] == expected
+                else:
+                    assert (await one.receive_output(5))["code"] == realtime.TRY_AGAIN
+
     async def test_a_place_is_given_back_by_whom_it_was_taken(self) -> None:
         one = realtime.WatchConsumer()
         one.watcher = "a network"
@@ -290,6 +300,18 @@ class TestClock:
             assert message["session"]["global_playback_state"] == "paused"
             assert 0 <= message["session"]["global_time"] - left["global_time"] < 1
             assert await back.receive_nothing(0.8)
+
+    async def test_who_may_only_watch_does_not_stop_what_the_api_plays(
+        self, api: Api, url: str, path: str, other: User, session: ComparisonSession, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(consumers, "LEFT_SECONDS", 0.0)
+        await ask(api.post, f"{url}/shares", {"username": other.username, "role": "viewer"})
+        await ask(api.put, f"{url}/playback", {"state": "playing", "at": 100})
+        async with connected(path, key=await ask(make_key, other)) as watcher:
+            await message_of(watcher, lambda m: m["type"] == "clock")
+        await asyncio.gather(*consumers._leaving)
+        await ask(session.refresh_from_db)
+        assert (session.playback_state, session.watched_at) == ("playing", None)
 
     async def test_it_plays_on_for_who_stays(
         self, api: Api, url: str, path: str, key: str, monkeypatch: pytest.MonkeyPatch

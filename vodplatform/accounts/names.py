@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from vodplatform.accounts.lookalikes import LOOKALIKES, LOOKALIKES_IN_ASCII
 
+# Characters that are not shown (Unicode's Default_Ignorable_Code_Point).
+INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 MAX_LETTERS = 450  # letters of a name that are compared
 # Names of roles and of mailboxes (RFC 2142), and names that would mention all people in a text.
 RESERVED = frozenset({
@@ -25,7 +31,7 @@ def skeleton(name: str) -> str:
     This is the skeleton of Unicode Technical Standard 39, section 4, for characters that look like ASCII. Case and
     signs at the ends are ignored too.
     """
-    shown = unicodedata.normalize("NFKC", name[:MAX_LETTERS]).translate(_PROTOTYPES)
+    shown = INVISIBLE.sub("", unicodedata.normalize("NFKC", name[:MAX_LETTERS])).translate(_PROTOTYPES)
     return _trimmed(unicodedata.normalize("NFKC", shown.casefold()))[:MAX_LETTERS]
 
 
@@ -36,7 +42,7 @@ def skeletons(name: str) -> set[str]:
 
 def is_reserved(name: str) -> bool:
     """Return whether ``name`` looks like one of :data:`RESERVED`, also with signs between its letters."""
-    plain = "".join(sign for sign in name if sign.isalnum())
+    plain = "".join(sign for sign in INVISIBLE.sub("", name) if sign.isalnum())
     return not _RESERVED.isdisjoint(skeletons(plain))
 
 

@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from vodplatform.accounts.authentication import current_user, sign_in
 from vodplatform.accounts.credentials import Credential, headers_of, known_host
 from vodplatform.accounts.models import User
-from vodplatform.base.web.throttles import network_of
+from vodplatform.base.web.throttles import hit, network_of
 
 logger = logging.getLogger("vodplatform.realtime")
 NOT_SIGNED_IN = 4401
@@ -58,6 +58,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     group: str = ""
     credential: Credential | None = None
     accepted = False
+    is_counted = False  # among the sockets that the watcher has opened in this minute
     watcher = ""
     place = ""
     # A timer, not a sleeping task: thousands of sockets wait here.
@@ -214,6 +215,12 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
         # An account, or where nobody has signed in the network of the address.
         self.watcher = str(user.pk) if isinstance(user, User) else network_of((self.scope.get("client") or [""])[0])
+
+        if not self.is_counted:
+            self.is_counted = True
+            if await sync_to_async(hit, thread_sensitive=False)("socket", self.watcher):
+                await self._refuse(TRY_AGAIN)
+                return None
 
         def take() -> tuple[str, dict[str, Any] | None] | None:
             close_old_connections()

@@ -238,6 +238,8 @@ THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 12
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
 # Lists and files of a comparison's events, from one network, by visitors of a link.
 THROTTLES["visitor_events"] = 120
+# WebSockets opened by one account, or from one network by people without an account.
+THROTTLES["socket"] = 300
 # At challenges, from one network, by people without an account.
 THROTTLES["guest_guess"] = 20
 # By the hour; each account has room for files.
@@ -379,7 +381,10 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.receiving.SOUND",
 ]
 # Functions of a user's id that return bytes of rows that count towards the storage of the user's plan.
-STORAGE_COUNTERS = ["sessions_app.comparison.events.stored_bytes"]
+STORAGE_COUNTERS = [
+    "sessions_app.comparison.events.stored_bytes",
+    "sessions_app.comparison.exports.stored_bytes",
+]
 # Which addresses take forms with files: lists of media_app.uploads.multipart.Form.
 UPLOAD_FORMS = [
     "media_app.uploads.multipart.FORMS",

@@ -21,7 +21,7 @@ MAX_PIPELINED = 64
 # Pieces of a chunked body cost the same whatever is in them: so many may be small.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
 # Messages and control frames that one socket may send: at once, and each second after that.
-FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 100
+FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
 # Of an answer that a client has to have taken each time that is looked; the doors of media have another pace.

@@ -57,7 +57,7 @@ class Command(DatabaseCommand):
         token.add_argument("--days", type=float, help="validity of the token; default unlimited")
         add("revoke", "revoke all API tokens of an account, or those with one label").add_argument("--label")
         making.add_password_argument(add("password", "set a password, which ends browser sessions"))
-        add("disable", "prevent sign-in to an account; its tokens and sessions end, its files stay")
+        add("disable", "refuse an account, its tokens and its sessions until it is enabled again; its files stay")
         add("enable", "allow sign-in to a disabled account again")
         add("rename", "change the user name of an account").add_argument("to")
         add("delete", "delete an account with all its videos, comparisons and jobs").add_argument(
