@@ -39,6 +39,7 @@ SECRET = "scrape-me-if-you-can-0123456789"
 def scraper(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Api:
     """A client with the metrics token; a busy machine is no database that is away."""
     monkeypatch.setattr("vodplatform.metrics.DATABASE_SECONDS", 120.0)
+    monkeypatch.setattr("vodplatform.base.web.health.ANSWER_SECONDS", 60.0)
     settings.METRICS_TOKEN = SECRET
     client = Api()
     client.headers = {"Authorization": f"Bearer {SECRET}"}
