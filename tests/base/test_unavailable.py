@@ -39,8 +39,11 @@ def browser(owner: User) -> Any:
 
 @pytest.fixture
 def full_database() -> Iterator[None]:
-    """Limit SQLite's file to its current size."""
+    """Limit SQLite's file to its current size. Free pages that other tests left are filled first."""
     with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE filler (content BLOB)")
+        cursor.execute("SELECT max(0, freelist_count - 4) * page_size FROM pragma_freelist_count, pragma_page_size")
+        cursor.execute("INSERT INTO filler VALUES (zeroblob(%s))", cursor.fetchone())
         cursor.execute("PRAGMA max_page_count = 1")  # SQLite raises this to the current number of pages
         yield
         cursor.execute("PRAGMA max_page_count = 4294967294")
