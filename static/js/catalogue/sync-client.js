@@ -133,7 +133,7 @@ export class SyncClient extends EventTarget {
     return this.#outbox.waiting.map(({ type, value }) => ({ type, value }));
   }
 
-  /** Whether what is pending is in the store. @returns {"yes"|"soon"|"no"} */
+  /** Tells whether the store has the pending operations. @returns {"yes"|"soon"|"no"} */
   get kept() {
     if (this.#outbox.isKept) return "yes";
     return this.#outbox.isRefused ? "no" : "soon";

@@ -23,8 +23,8 @@ export class Outbox {
   /** @type {Map<string, () => void>} what lets go of the lock of each replica that is held */ #locks = new Map();
   /** @type {Promise<unknown>} */ #writing = Promise.resolve();
   #isClosed = false;
-  /** @type {Set<Operation>} what of `own` stands in the store */ #kept = new Set();
-  /** Whether the store refused the last of `own`; it then lives as long as the page. */ isRefused = false;
+  /** @type {Set<Operation>} operations of `own` that are in the store */ #kept = new Set();
+  /** True if the store refused the last write of `own`, whose operations then live as long as the page. */ isRefused = false;
 
   /**
    * @param {Store} store
@@ -54,7 +54,7 @@ export class Outbox {
     return [...this.adopted, ...this.own];
   }
 
-  /** Whether the store has all that waits: a page that ends now loses nothing. */
+  /** True if the store has all operations of `own`, so that a page that ends now loses nothing. */
   get isKept() {
     return this.own.every((one) => this.#kept.has(one));
   }
