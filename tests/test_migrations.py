@@ -40,8 +40,6 @@ make_alignment(session)
 services.set_offsets(session, user, {"vod-2": 3.5}, "manual", None)
 default_storage.save("jobs/kept/evidence.jpg", ContentFile(b"a picture"))
 """
-# Columns that the last development version lacks.
-ADDED = {"catalog.video": "recording", "comparison.comparisonsession": "watched_at"}
 TAKES_AWAY = (RemoveField, RenameField, DeleteModel, RenameModel)
 # Migrations that remove or rename, and the first release whose code no longer uses the former names.
 UNUSED_SINCE: dict[str, str] = {}
@@ -165,8 +163,16 @@ def rows_in(archive: Path) -> list[str]:
         file = tar.extractfile("rows.jsonl")
         assert file is not None
         rows = [json.loads(line) for line in file]
+    added = {
+        (f"{migration.app_label}.{operation.model_name_lower}", operation.name)
+        for migration in later_migrations()
+        for operation in migration.operations
+        if isinstance(operation, AddField)
+    }
     for row in rows:
-        row.get("fields", {}).pop(ADDED.get(row.get("model"), ""), None)
+        for model, name in added:
+            if row.get("model") == model:
+                row["fields"].pop(name, None)
     return sorted(json.dumps(row, sort_keys=True) for row in rows)
 
 

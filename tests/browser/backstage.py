@@ -126,8 +126,8 @@ def main() -> None:
         Job.objects.filter(pk=job).update(revision=F("revision") + 1, **fields)
         publish(reload_job(Job.objects.get(pk=job).pk))
 
-    def progress(job: str, percent: float, message: str) -> bool:
-        return leases.report_progress(lease_of(Job.objects.get(pk=job)), percent, message)
+    def progress(job: str, percent: float, message: str, left: float | None = None) -> bool:
+        return leases.report_progress(lease_of(Job.objects.get(pk=job)), percent, message, left)
 
     def complete(job: str) -> bool:
         return leases.complete(lease_of(Job.objects.get(pk=job)), {})

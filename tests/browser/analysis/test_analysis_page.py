@@ -150,9 +150,10 @@ def test_from_a_file(open_page: OpenPage, backstage: Backstage, program: Program
 @pytest.mark.services
 def test_the_list_is_live_in_all_statuses(open_page: OpenPage, backstage: Backstage, video: dict[str, Any]) -> None:
     done, job = make(backstage, "processing", progress=20, minutes=1)
+    backstage.change(job=job, seconds_left=240)
     page = open_page("/analysis")
-    expect(row(page, done)).to_contain_text("min left")
-    backstage.progress(job=job, percent=50, message="Analyzing segment 13/20")
+    expect(row(page, done)).to_contain_text("4 min left")
+    backstage.progress(job=job, percent=50, message="Analyzing segment 13/20", left=30)
     expect(row(page, done)).to_contain_text("Analyzing segment 13/20 · 50 %")
     expect(row(page, done)).to_contain_text(re.compile(r"\d+ s left"))
     backstage.end_analysis(session=done, data=found("highlights", None))
@@ -237,12 +238,13 @@ def test_from_the_library(open_page: OpenPage, backstage: Backstage, program: Pr
     expect(page.get_by_role("heading", name="This analysis is not here any more")).to_be_visible()
 
     session, job = make(backstage, "processing", progress=20, minutes=1, fields={"video_id": video["id"]})
+    backstage.change(job=job, seconds_left=240)
     answer(page, "highlights", found("highlights", video))
     page.goto(f"/analysis/{session}")
     page.evaluate("window.stays = true")
     work = page.get_by_role("region", name="Progress")
     expect(work).to_contain_text("4 min left")
-    backstage.progress(job=job, percent=50, message="Analyzing segment 13/20")
+    backstage.progress(job=job, percent=50, message="Analyzing segment 13/20", left=30)
     expect(work).to_contain_text("Analyzing segment 13/20")
     expect(work).to_contain_text(re.compile(r"50 % · \d+ s left"))
     expect(page).to_have_title(re.compile("^50 % · Match 2041"))
