@@ -58,7 +58,7 @@ def test_the_list_moves_and_actions_change_rows(admin_page: Page, backstage: Bac
         admin_page.locator(f'input[name="_selected_action"][value="{ticked}"]').check()
         admin_page.locator('select[name="action"]').select_option(action)
         admin_page.get_by_role("button", name="Run").click()
-        expect(admin_page.get_by_text("1 jobs")).to_be_visible()
+        expect(admin_page.get_by_text("1 job ")).to_be_visible()
     found = [program.call("GET", f"/api/v1/jobs/{number}") for number in (queued, first, other)]
     assert [(row["status"], row["priority"]) for row in found] == [("cancelled", 0), ("queued", 10), ("queued", 0)]
 
