@@ -40,7 +40,7 @@ from vodplatform.base.web.publish import publish_on_commit
 COMMENT = "comment"  # the kind that who may not edit makes
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
 MAX_THREAD = 200_000  # letters of the replies to one event
-GUESTS_SHARE = 0.5  # share of the room for events and replies that viewers who may not edit can fill
+GUESTS_SHARE = 0.5  # share of the limits for events and replies that is open to viewers without the right to edit
 MAX_OF_GUEST = 1_000  # events of one who may not edit
 MAX_TOLD = 100  # maximum events of one message; a message about more says only that there are some
 MAX_TOLD_BYTES = 1024 * 1024  # maximum size of the events of one message
