@@ -93,7 +93,10 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** Pause for all viewers while this user writes, unless they switched it off. A user without the right to move the clock pauses only this page. */
+  /**
+   * Pause for all viewers while this user writes, unless they switched it off. A user without the right to move the
+   * clock pauses only this page.
+   */
   pauseToWrite() {
     const { controller, remote } = this;
     if (!this.pausesToWrite || this.oneByOne.isOn || controller.wanted !== "playing") return;
