@@ -40,12 +40,28 @@ def recordings() -> list[Recording]:
 
 
 @pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording]) -> Iterator[Program]:
+def _own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("own")
+
+
+@pytest.fixture
+def own_folder(_own_folder: Path) -> Iterator[Path]:
+    """A library folder for what one test makes: that of :func:`recordings` is shared by all runs."""
+    yield _own_folder
+    for path in _own_folder.iterdir():
+        path.unlink()
+
+
+@pytest.fixture(scope="session")
+def program(
+    tmp_path_factory: pytest.TempPathFactory, recordings: list[Recording], _own_folder: Path
+) -> Iterator[Program]:
     """`manage.py up` with an account that may use the recordings."""
     with prepared(ACCOUNT, recordings[0].path.parent, PASSWORD) as template:
         data_dir = tmp_path_factory.mktemp("program") / "d"
         shutil.copytree(template.data_dir, data_dir)
-        running = Program(Place(data_dir, template.environment, template.key))
+        roots = f"{template.environment['VOD_LIBRARY_ROOTS']}:{_own_folder}={ACCOUNT}"
+        running = Program(Place(data_dir, {**template.environment, "VOD_LIBRARY_ROOTS": roots}, template.key))
         try:
             yield running.start()
         finally:

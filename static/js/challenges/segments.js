@@ -11,7 +11,7 @@ import { Player } from "../videos/player.js";
 
 const EDGE = 0.002; // s: a time on the border of two frames shows either, one this far inside the right one
 const LEAD = 8; // ms before the end of a part's sound at which it is paused: a pause takes a moment to be one
-const COVERS = 1; // s before the end of a part from which the canvas is there: a page may be busy for about as long
+const COVERS = 2; // s before the end of a part from which the canvas is there: a page may be busy for about as long
 const UNSURE = 0.12; // s before that end after which nothing is drawn, where a browser does not say which picture it gives
 const UNSURE_FRAMES = 2.5; // as many frames at least
 const SETTLES = 250; // ms after a seek in which its picture is on screen: of one that is there already nothing is told
@@ -246,7 +246,7 @@ export class SegmentPlayer extends EventTarget {
     if (this.#isSeeking || this.isOver) return;
     const turn = ++this.#turn;
     Object.assign(this, { isOver: true, playing: false });
-    const seeking = this.#seek(this.segment.end_time - Math.max(EDGE, this.#frame / 2), turn);
+    const seeking = this.#seek(this.segment.end_time - EDGE, turn);
     this.dispatchEvent(new Event("end"));
     this.#tell();
     await seeking;

@@ -159,10 +159,13 @@ export class LineRecorder {
       this.#keep(new Blob(pieces));
     });
     this.#recorder = recorder;
-    const began = performance.now();
+    // A microphone takes a moment until it hears: what is said before that is lost.
+    recorder.addEventListener("start", () => {
+      const began = performance.now();
+      this.#draw(0);
+      this.#clock = window.setInterval(() => this.#draw((performance.now() - began) / 1000), 250);
+    });
     recorder.start();
-    this.#draw(0);
-    this.#clock = window.setInterval(() => this.#draw((performance.now() - began) / 1000), 250);
   }
 
   /** @param {number|null} seconds while it listens */

@@ -546,3 +546,16 @@ def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, films: dict[str, F
     tall = films["tall"]
     page = visit(open_page, maker.of(tall), size=size)
     assert Screen(page, tall).now() == 0
+
+
+@pytest.mark.services
+def test_what_is_played_fast_ends_on_its_last_picture(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
+    """Most pictures are left out then, as on a slow machine: how far apart they are is not known."""
+    one = films["60"]
+    page = visit(open_page, maker.of(one), size=SMALL)
+    screen = Screen(page, one)
+    page.evaluate("document.querySelector('video').playbackRate = 8")
+    for number in (1, 2):
+        page.keyboard.press(str(number))
+        wait_over(page, number)
+        assert screen.now() == one.lasts[number - 1]

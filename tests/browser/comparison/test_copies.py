@@ -1,6 +1,7 @@
 """Copies of the videos for quick seeking, made from the comparison page and played there."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,29 +91,25 @@ def test_one_is_refused(
 
 
 def test_what_the_browser_cannot_show_is_copied_without_being_asked(
-    open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording]
+    open_page: OpenPage, program: Program, backstage: Backstage, recordings: list[Recording], own_folder: Path
 ) -> None:
     backstage.no_copies()
     alpha = recordings[0].path
-    hevc = convert(alpha, alpha.with_name("hevc.mp4"), "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+    hevc = convert(alpha, own_folder / "hevc.mp4", "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
                    "log-level=error:pools=1", "-tag:v", "hvc1", "-c:a", "copy")  # fmt: skip
-    stream = convert(alpha, alpha.with_name("stream.ts"), "-c", "copy")
-    try:
-        page = open_page(f"/compare/{make_comparison(program, [alpha, hevc, stream])['session_id']}", quiet=False)
-        word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")
-        # Nothing is in step that shows no picture.
-        expect(word).to_have_text("one not shown")
-        expect(panes.nth(1)).to_contain_text("A copy that this browser can show is being made.", timeout=30_000)
-        expect(panes.nth(1).locator("[data-out-of-step]")).to_have_text("–")
-        expect(panes.nth(1).locator("video")).to_have_attribute("src", COPY, timeout=120_000)
-        expect(word).to_have_text("on the frame", timeout=60_000)
-        assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.videoWidth > 0)")
-        # Of a transport stream the program makes one that browsers play; it needs no quick copy.
-        expect(panes.nth(2).locator("video")).to_have_attribute("src", ORIGINAL)
-        expect(page.get_by_role("button", name="Make quick copies for scrubbing")).to_be_visible()
-    finally:
-        hevc.unlink()
-        stream.unlink()
+    stream = convert(alpha, own_folder / "stream.ts", "-c", "copy")
+    page = open_page(f"/compare/{make_comparison(program, [alpha, hevc, stream])['session_id']}", quiet=False)
+    word, panes = page.locator("[data-sync-word]"), page.locator("[data-pane]")
+    # Nothing is in step that shows no picture.
+    expect(word).to_have_text("one not shown")
+    expect(panes.nth(1)).to_contain_text("A copy that this browser can show is being made.", timeout=30_000)
+    expect(panes.nth(1).locator("[data-out-of-step]")).to_have_text("–")
+    expect(panes.nth(1).locator("video")).to_have_attribute("src", COPY, timeout=120_000)
+    expect(word).to_have_text("on the frame", timeout=60_000)
+    assert page.evaluate("[...document.querySelectorAll('[data-pane] video')].every((one) => one.videoWidth > 0)")
+    # Of a transport stream the program makes one that browsers play; it needs no quick copy.
+    expect(panes.nth(2).locator("video")).to_have_attribute("src", ORIGINAL)
+    expect(page.get_by_role("button", name="Make quick copies for scrubbing")).to_be_visible()
 
 
 def move_on(page: Page) -> None:

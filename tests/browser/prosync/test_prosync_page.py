@@ -349,7 +349,7 @@ def test_sounds_are_chosen_and_recorded(page_with_microphone: Page, files: dict[
     expect(page.locator("[data-sound-list] li")).to_have_count(1)
     line = page.locator("[data-record-line]")
     line.click()
-    expect(line).to_have_text("Stop, 0:01", timeout=20_000)
+    expect(line).to_have_text("Stop, 0:02", timeout=20_000)
     line.click()
     expect(page.locator("[data-sound-list] li")).to_have_count(2)
     expect(page.locator("[data-sound-list] li").nth(1)).to_contain_text("line 1.wav")
