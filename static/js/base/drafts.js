@@ -134,7 +134,7 @@ export class Drafts extends EventTarget {
  * @returns {() => void} a function to call when the form was sent or cancelled
  */
 export function keepTyped(place, fields) {
-  const drafts = new Drafts(document.body.dataset.user ?? "", place);
+  const drafts = new Drafts(document.body.dataset.userId ?? "", place);
   for (const [name, field] of Object.entries(fields)) {
     const saved = field.value;
     field.value = drafts.get(name) ?? saved;
@@ -143,6 +143,14 @@ export function keepTyped(place, fields) {
   return () => {
     for (const name of Object.keys(fields)) drafts.set(name, undefined);
   };
+}
+
+/** @param {string} person an account @returns {string[]} names of their drafts in this browser's storage */
+export const draftNames = (person) => stored().filter((name) => name.startsWith(`${PREFIX}${person}/`));
+
+/** @param {string} person an account */
+export function deleteDrafts(person) {
+  for (const name of draftNames(person)) localStorage.removeItem(name);
 }
 
 /** @param {Draft["sent"]} sent @returns {Attempt[]} in order */

@@ -1,6 +1,8 @@
 // What every page's frame does: the theme switch, closing the account menu, the banners shown without a network and
 // without a session.
 
+import { draftNames } from "./drafts.js";
+import { askAboutDrafts } from "./sign-out.js";
 import { signInAgain } from "./signin.js";
 
 const YEAR = 365 * 24 * 3600;
@@ -35,9 +37,21 @@ for (const menu of /** @type {NodeListOf<HTMLDetailsElement>} */ (document.query
   });
 }
 
-// What the page of new challenges keeps of one's clips goes with who signs out, on whichever page that is.
-for (const out of document.querySelectorAll('form[action="/logout"]')) {
-  out.addEventListener("submit", () => globalThis.indexedDB?.deleteDatabase("vod-challenges"));
+for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll('form[action="/logout"]'))) {
+  let hasAsked = false;
+  form.addEventListener("submit", (event) => {
+    const person = document.body.dataset.userId ?? "";
+    if (!hasAsked && draftNames(person).length) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      return askAboutDrafts(person, () => {
+        hasAsked = true;
+        form.requestSubmit();
+      });
+    }
+    // What the page of new challenges keeps of one's clips goes with who signs out, on whichever page that is.
+    globalThis.indexedDB?.deleteDatabase("vod-challenges");
+  });
 }
 
 const offline = document.querySelector("[data-offline]");

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
+from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 
 
@@ -36,3 +37,27 @@ def test_a_person_signs_in_chooses_a_theme_and_signs_out(open_page: OpenPage, pr
     page.wait_for_url(f"{program.address}/")
     page.goto("/compare")
     page.wait_for_url(re.compile(r"/login\?next="))
+
+
+def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Program) -> None:
+    page = open_page("/compare")
+    kept = "Object.keys(localStorage).filter((name) => name.startsWith('vod-draft/'))"
+
+    def sign_out() -> None:
+        page.get_by_label(f"account of {ACCOUNT}").click()
+        page.get_by_role("button", name="Sign out").click()
+
+    page.evaluate(
+        "for (const person of [document.body.dataset.userId, 'somebody'])"
+        " localStorage[`vod-draft/${person}/comparison/1/new`] = JSON.stringify({ value: 'half a', at: Date.now() })"
+    )
+    sign_out()
+    dialog = page.get_by_role("dialog", name="Sign out and keep your drafts?")
+    expect(dialog).to_contain_text("1 draft not sent.")
+    assert axe_findings(page) == []
+    dialog.get_by_role("button", name="Stay signed in").click()
+    assert len(page.evaluate(kept)) == 2
+    sign_out()
+    dialog.get_by_role("button", name="Delete them").click()
+    page.wait_for_url(f"{program.address}/")
+    assert page.evaluate(kept) == ["vod-draft/somebody/comparison/1/new"]

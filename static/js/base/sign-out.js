@@ -1,0 +1,48 @@
+// The question that a person with drafts in this browser is asked when they sign out.
+
+import { show } from "./dialog.js";
+import { h } from "./dom.js";
+import { deleteDrafts, draftNames } from "./drafts.js";
+import { counted } from "./format.js";
+
+/**
+ * Ask what becomes of the drafts of a person.
+ * @param {string} person an account
+ * @param {() => void} signOut called unless the person stays signed in
+ */
+export function askAboutDrafts(person, signOut) {
+  const answer = (/** @type {string} */ words, /** @type {string} */ look, /** @type {() => void} */ act) => {
+    const choose = () => {
+      dialog.close();
+      act();
+    };
+    return h("button", { class: `btn ${look}`.trim(), type: "button", onclick: choose }, words);
+  };
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "drafts-heading", "aria-describedby": "drafts-words" },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { id: "drafts-heading" }, "Sign out and keep your drafts?"),
+        h(
+          "p",
+          { class: "muted", id: "drafts-words" },
+          `${counted(draftNames(person).length, "draft")} not sent. ` +
+            "Kept drafts stay in this browser for 30 days, where others who use it could read them.",
+        ),
+        h(
+          "div",
+          { class: "row end" },
+          answer("Stay signed in", "quiet", () => {}),
+          answer("Delete them", "danger", () => {
+            deleteDrafts(person);
+            signOut();
+          }),
+          answer("Keep them", "primary", signOut),
+        ),
+      ),
+    ),
+  );
+}
