@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import io
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,8 @@ from django.db.models.functions import Length
 from webvtt import Caption, WebVTT
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
-from media_app.videos.models import TextTrack, TrackKind, Video
+from media_app.uploads import room
+from media_app.videos.models import Place, TextTrack, TrackKind, Video
 from media_app.videos.search import folded
 from vodplatform.base.api import idempotency
 from vodplatform.base.errors import DomainError
@@ -35,17 +37,25 @@ ARROW, ARROW_SIGN = "-->", "→"
 def store(video: Video, kind: str, language: str, label: str, content: str) -> tuple[TextTrack, bool]:
     """Store a text track in place of the one of this kind and language; and whether there was none.
 
-    content: WebVTT or SubRip. Raises ``invalid``, with what is wrong of ``content``, or that there are too many.
+    content: WebVTT or SubRip. Raises ``invalid``, with what is wrong of ``content``, or that there are too many, and
+    ``storage_full``.
     """
     cues = parse_cues(content, kind)
+    whole, searched = WebVTT(captions=cues).content, _searched(cues)
     values: dict[str, Any] = {
         "label": label,
-        "content": WebVTT(captions=cues).content,
+        "content": whole,
         "cue_count": len(cues),
-        "search_text": _searched(cues),
+        "search_text": searched,
+        "size": len(whole.encode()) + len(searched.encode()),
     }
     with transaction.atomic():
         idempotency.bind_to_transaction()
+        if video.place == Place.LIBRARY and video.owner:
+            room.lock(video.owner)
+            replaced = video.text_tracks.filter(kind=kind, language=language).values_list("size", flat=True).first() or 0
+            if values["size"] > replaced:
+                room.check_room(video.owner, values["size"] - replaced)
         # Who stores another one of the same video waits.
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         others = video.text_tracks.exclude(kind=kind, language=language)
@@ -55,6 +65,12 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
         if kept + len(values["content"]) > MAX_TOTAL:
             raise _invalid(f"The text tracks of a video have at most {MAX_TOTAL} characters together.")
         return video.text_tracks.update_or_create(kind=kind, language=language, defaults=values)
+
+
+def stored_bytes(user_id: uuid.UUID) -> int:
+    """Return the bytes of the text tracks of a user's library, which count towards the storage of the plan."""
+    tracks = TextTrack.objects.filter(video__place=Place.LIBRARY, video__owner=user_id)
+    return int(tracks.aggregate(total=Sum("size", default=0))["total"])
 
 
 def parse_cues(content: str, kind: str) -> list[Caption]:

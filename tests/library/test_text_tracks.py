@@ -127,6 +127,17 @@ def test_there_is_a_limit_of_tracks_and_of_cues(api: Api, owner: User, monkeypat
     assert "at most 1" in error_of(api.post(URL, body(video)))["errors"]["content"][0]
 
 
+def test_text_tracks_count_towards_the_storage(api: Api, owner: User, settings: Any) -> None:
+    video = make_video(owner, source="stored", file_size=1000)
+    assert api.post(URL, body(video)).status_code == 201
+    used = api.get("/api/v1/me").json()["usage"]["storage_bytes"]
+    assert used > 1000 + len(VTT)
+    tiers = settings.TIER_LIMITS
+    settings.TIER_LIMITS = {**tiers, "free": {**tiers["free"], "max_storage_bytes": used}}
+    refused(api.post(URL, body(video, language="de")), 413, "storage_full")
+    assert api.post(URL, body(video)).status_code == 200, "as large as the one that it replaces"
+
+
 def test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them(
     owner: User, other: User, moderator: User, admin_person: User, settings: Any
 ) -> None:

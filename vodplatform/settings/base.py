@@ -382,6 +382,7 @@ UPLOAD_PURPOSES = [
 ]
 # Functions of a user's id that return bytes of rows that count towards the storage of the user's plan.
 STORAGE_COUNTERS = [
+    "media_app.videos.text_tracks.stored_bytes",
     "sessions_app.comparison.events.stored_bytes",
     "sessions_app.comparison.exports.stored_bytes",
 ]
