@@ -1,4 +1,4 @@
-"""Tables of measurements: printed, and kept in docs/benchmarks.md by section; measures nothing."""
+"""Tables of measurements: printed, and kept in bench/results.md by section."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
-DOCUMENT = PROJECT_ROOT / "docs" / "benchmarks.md"
-OPENING = """# Benchmarks
+DOCUMENT = PROJECT_ROOT / "bench" / "results.md"
+OPENING = """# Results of the benchmarks
 
-Written by `python -m bench --write`. Every ratio is against something run in the same minutes on the same machine:
-trust ratios, not seconds. Goals are those of goals.md.
+The tables that `python -m bench GOAL --write` printed last. [docs/benchmarks.md](../docs/benchmarks.md) sums them up and
+compares them with the goals.
 """
 
 

@@ -34,7 +34,7 @@ UNUSED = (
 LINE_HEIGHT = 64  # pixels, the height that the recogniser was trained at
 MIN_WIDTH, MAX_WIDTH = 32, 1280
 
-# The calibration of the real weights, from `python -m bench readers` with seeds 11 to 15 (docs/benchmarks.md).
+# The calibration of the real weights, from `python -m bench readers` with seeds 11 to 15 (bench/results.md).
 # The recogniser has seen many more points than colons and prefers a point where a colon stands: the odds of a colon
 # against a point are multiplied by this.
 COLON_ODDS = 100_000.0

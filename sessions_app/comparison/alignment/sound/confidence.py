@@ -1,6 +1,6 @@
 """How far an alignment by sound can be trusted: a logistic curve fitted by ``python -m bench sound``.
 
-It is fitted to half of the bench's made pairs; docs/benchmarks.md has what it is worth on the other half and on real
+It is fitted to half of the bench's made pairs; bench/results.md has what it is worth on the other half and on real
 sounds. How many windows agree, beyond their share, told nothing more.
 """
 
