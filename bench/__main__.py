@@ -51,6 +51,7 @@ GOALS = {
     "P16": Goal("bench.p16_processes", "more web and worker processes, and a queue of a million jobs", False),
     "P10": Goal("bench.p10_wake_up", "an idle queue, from POST to the first line of work"),
     "export": Goal("bench.export_cost", "an export of three videos, against one bare ffmpeg", False),
+    "queue": Goal("bench.render_queue", "short exports behind a long one", False),
     "R5": Goal("bench.r5_mixed_users", "50 people for ten minutes and 1 000 idle sockets, over two web hosts", False),
     "R6": Goal("bench.r6_outages", "what is away, what is answered, and when all is well again", False),
     "R8": Goal("bench.r8_small_requests", "small requests that cause much work, found by a walk over all", False),

@@ -82,10 +82,10 @@ def test_each_video_has_a_shared_clock_of_its_own_while_they_are_kept_one_by_one
     assert frames_on_screen(owner)["A"] == before["A"]
     editor.get_by_role("button", name="Play B alone").click()
     expect(owner.get_by_role("button", name="Pause B alone")).to_be_visible()
-    wait_until(lambda: frames_on_screen(owner)["B"] > before["B"] + 15)
+    wait_until(lambda: frames_on_screen(owner)["B"] > before["B"] + 15, what="B played at the owner's")
     editor.get_by_role("button", name="Pause B alone").click()
     expect(owner.get_by_role("button", name="Play B alone")).to_be_visible()
-    wait_until(lambda: frames_on_screen(owner)["B"] == frames_on_screen(editor)["B"])
+    wait_until(lambda: frames_on_screen(owner)["B"] == frames_on_screen(editor)["B"], what="B at one frame at both")
     assert frames_on_screen(owner)["A"] == before["A"]
     editor.get_by_role("button", name="Together").click()
     wait_for_frame([owner, editor], "B", before["B"])
