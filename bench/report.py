@@ -14,8 +14,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = PROJECT_ROOT / "bench" / "results.md"
 OPENING = """# Results of the benchmarks
 
-The tables that `python -m bench GOAL --write` printed last. [docs/benchmarks.md](../docs/benchmarks.md) sums them up and
-compares them with the goals.
+The tables that `python -m bench GOAL --write` printed last. [docs/benchmarks.md](../docs/benchmarks.md) sums them up
+and compares them with the goals.
 """
 
 

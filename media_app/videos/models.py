@@ -391,8 +391,8 @@ class TextTrack(models.Model):
     """Captions or chapters of a video: one of each kind and language.
 
     language: BCP 47, ``und`` where nobody has said. label: as menus name it, may be empty. content: WebVTT, its cues in
-    order. search_text: its words as :func:`media_app.videos.search.folded` puts them. size: bytes of both texts. Written
-    by :mod:`media_app.videos.text_tracks` alone.
+    order. search_text: its words as :func:`media_app.videos.search.folded` puts them. size: bytes of both texts.
+    Written by :mod:`media_app.videos.text_tracks` alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

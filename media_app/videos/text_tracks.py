@@ -53,9 +53,10 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
         idempotency.bind_to_transaction()
         if video.place == Place.LIBRARY and video.owner:
             room.lock(video.owner)
-            replaced = video.text_tracks.filter(kind=kind, language=language).values_list("size", flat=True).first() or 0
-            if values["size"] > replaced:
-                room.check_room(video.owner, values["size"] - replaced)
+            former = video.text_tracks.filter(kind=kind, language=language).first()
+            growth = values["size"] - (former.size if former else 0)
+            if growth > 0:
+                room.check_room(video.owner, growth)
         # Who stores another one of the same video waits.
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         others = video.text_tracks.exclude(kind=kind, language=language)

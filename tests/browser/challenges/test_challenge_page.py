@@ -549,7 +549,7 @@ def test_axe_finds_nothing(open_page: OpenPage, maker: Maker, films: dict[str, F
 
 
 @pytest.mark.services
-def test_what_is_played_fast_ends_on_its_last_picture(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
+def test_a_fast_statement_ends_on_its_last_picture(open_page: OpenPage, maker: Maker, films: dict[str, Film]) -> None:
     """Most pictures are left out then, as on a slow machine: how far apart they are is not known."""
     one = films["60"]
     page = visit(open_page, maker.of(one), size=SMALL)
