@@ -18,7 +18,7 @@ from media_app.videos.models import Video
 from tests.contract.places import browser
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_job, make_rendition, make_user, make_video
-from vodplatform.accounts.models import Role, User
+from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
@@ -81,11 +81,15 @@ def reported(video: Video, by: User, **fields: Any) -> VideoReport:
 
 
 class TestList:
-    def test_it_lists_the_catalogue_and_no_private_videos(self, client: Client, moderator: User, video: Video) -> None:
+    def test_it_lists_the_catalogue_and_no_private_videos(
+        self, client: Client, moderator: User, admin_person: User, video: Video
+    ) -> None:
+        """Private videos have a list of their own, for admins."""
         make_video(moderator, title="My own secret")
         text = text_of(client.get(LIST))
-        assert "Grand final" in text
-        assert "My own secret" not in text
+        assert ("Grand final" in text, "My own secret" in text) == (True, False)
+        text = text_of(browser(admin_person).get("/admin/catalog/video/"))
+        assert ("Grand final" in text, "My own secret" in text) == (False, True)
         assert client.get(page_of(make_video(moderator))).status_code == 302
 
     def test_the_queues(self, client: Client, moderator: User, other: User, admin_person: User) -> None:
@@ -128,19 +132,23 @@ class TestList:
         make_rendition(video, "poster")
         assert re.search(r'<img src="/api/v1/media/renditions/[^"]+poster\.jpg"', client.get(LIST).content.decode())
 
-    def test_fifty_take_as_many_queries_as_one(self, client: Client, moderator: User, other: User) -> None:
+    def test_many_rows_edits_and_reports_take_as_many_queries_as_one(
+        self, client: Client, moderator: User, other: User, video: Video
+    ) -> None:
         counts = []
         for many in (1, 12):
-            for _ in range(many):
+            for number in range(many):
                 row = make_catalogue_video(make_user(), title="One of many")
                 Video.objects.filter(pk=row.pk).update(job=make_job(moderator), status="processing")
                 make_rendition(row, "poster")
                 reported(row, other)
-            for url in (LIST, REPORTS):
+                services.edit(video.pk, {"title": f"{many} {number}"}, moderator)
+                reported(video, make_user())
+            for url in (LIST, REPORTS, page_of(video)):
                 with CaptureQueriesContext(connection) as queries:
-                    client.get(url)
+                    assert client.get(url).status_code == 200
                 counts.append(len(queries))
-        assert counts[:2] == counts[2:]
+        assert counts[:3] == counts[3:]
 
 
 class TestEdit:
@@ -264,17 +272,6 @@ class TestEdit:
         assert text.count("A later title") > 1
         assert 'name="operations-0-actor"' not in text
 
-    def test_history_takes_no_more_queries(self, client: Client, moderator: User, other: User, video: Video) -> None:
-        counts = []
-        for many in (1, 10):
-            for number in range(many):
-                services.edit(video.pk, {"title": f"{many} {number}"}, moderator)
-                reported(video, make_user())
-            with CaptureQueriesContext(connection) as queries:
-                client.get(page_of(video))
-            counts.append(len(queries))
-        assert counts[0] == counts[1]
-
 
 class TestActions:
     def entries(self, action: str) -> Iterator[tuple[str, str]]:
@@ -342,13 +339,6 @@ class TestActions:
         act(client, "restore_videos", video)
         assert Video.objects.get(pk=video.pk).deleted_at is not None
         assert client.post(f"{LIST}{video.pk}/delete/", {"post": "yes"}).status_code in (302, 403)
-
-    def test_nor_do_users_anything(self, other: User, video: Video) -> None:
-        before = list(Video.objects.values())
-        for client in (browser(None), browser(other)):
-            for action in ("publish", "hide", "feature", "delete_videos"):
-                client.post(LIST, {"action": action, "reason": REASON, "_selected_action": [str(video.pk)]})
-        assert list(Video.objects.values()) == before
 
 
 class TestReports:
@@ -467,10 +457,3 @@ def test_moderators_have_these_entries_in_the_menu_and_no_others(client: Client)
     assert REPORTS in text
     for other in ("/admin/catalog/video/", "/admin/accounts/user/", "/admin/jobs/job/", "/admin/uploads/upload/"):
         assert other not in text
-
-
-def test_private_videos_have_a_list_of_their_own_for_admins(admin_person: User, moderator: User, video: Video) -> None:
-    make_video(make_user("keeper", role=Role.USER), title="Kept private")
-    text = text_of(browser(admin_person).get("/admin/catalog/video/"))
-    assert "Kept private" in text
-    assert "Grand final" not in text

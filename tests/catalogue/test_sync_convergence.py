@@ -367,36 +367,6 @@ def test_what_a_writer_has_not_seen_stays_beside_the_new(people: People, who: Pe
         assert [one["value"] for one in clients.do("a", "writes", "title")["value"]] == left
 
 
-def test_who_wrote_the_same_field_is_told(people: People, clients: Clients) -> None:
-    for name in "ab":
-        clients.begin(name, people[name])
-    clients.synced("a", "b")
-    clients.offline("b", True)
-    clients.do("a", "edit", "title", "Mine")
-    clients.do("a", "edit", "category", "Only mine")
-    clients.do("a", "removeTag", "mma")
-    clients.synced("a")
-    clients.do("b", "edit", "title", "Theirs")
-    clients.do("b", "edit", "tags", ["first", "mma", "new"])
-    clients.offline("b", False)
-    found = clients.synced("b", "a")
-    assert [one["values"]["title"] for one in found] == ["Theirs", "Theirs"]
-    heard = {name: clients.events(name, "conflict") for name in ("a", "b")}
-    titles = {name: [one for one in events if one["field"] == "title"] for name, events in heard.items()}
-    parts = {name: [(one["mine"], one["theirs"], one["shown"]) for one in events] for name, events in titles.items()}
-    assert parts == {"a": [("Mine", "Theirs", "Theirs")], "b": [("Theirs", "Mine", "Theirs")]}
-    tags = [one for one in heard["a"] if one["field"] == "tags"]
-    assert [(one["mine"], one["theirs"]) for one in tags] == [
-        ({"tag": "mma", "did": "removed"}, {"tag": "mma", "did": "added"})
-    ]
-    assert {one["field"] for one in heard["a"] + heard["b"]} == {"title", "tags"}
-    # Whoever writes now has seen both: that settles it, and nobody is told again.
-    clients.do("a", "edit", "title", "Settled")
-    clients.synced("a", "b")
-    assert len(clients.events("b", "conflict")) == len(heard["b"])
-    assert clients.read("b")["values"]["title"] == "Settled"
-
-
 def test_a_copied_profile_writes_on_under_another_name(clients: Clients) -> None:
     """Two machines with the same replica: what one of them did is not lost, and nobody's counters are mixed up."""
     clients.begin("one")
