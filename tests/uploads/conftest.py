@@ -5,6 +5,7 @@ import errno
 import os
 import random
 import time
+import tracemalloc
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from media_app.uploads import services, sinks
 from media_app.uploads.models import Upload
 from media_app.uploads.purposes import registry
 from tests.support.factories import make_key
+from tests.support.streams import Request
 from tests.support.waiting import PATIENCE
 from tests.uploads.tus import Client
 from vodplatform.accounts.models import User
@@ -77,6 +79,27 @@ async def until(condition: Callable[[], Awaitable[Any]], seconds: float = 20.0) 
         assert time.monotonic() < deadline, f"not true after {seconds * PATIENCE:g} s"
         await asyncio.sleep(0.01)
     return found
+
+
+async def end(request: Request, *, is_stopped: bool) -> None:
+    """The program stops while it reads the request, or else the connection is cut; nobody is answered."""
+    if is_stopped:
+        request.task.cancel()
+        await asyncio.wait({request.task})
+    else:
+        await request.gone()
+    assert not request.has_answered
+
+
+async def peak_of(request: Request, piece: bytes, size: int) -> int:
+    """The most memory that was taken while so many bytes came in pieces."""
+    tracemalloc.start()
+    try:
+        for _ in range(size // len(piece)):
+            await request.give(piece)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def content_of(media: Path, upload: Upload) -> bytes:

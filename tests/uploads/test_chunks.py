@@ -20,7 +20,7 @@ from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
-from tests.uploads.conftest import begin, until, video_of
+from tests.uploads.conftest import begin, end, until, video_of
 from tests.uploads.forms import FORM, Part, form_of, part_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
@@ -121,12 +121,7 @@ class TestArriving:
         request = Request("POST", f"{BASES[0]}/{upload.pk}/chunk", FORM, key=key, length=10**6)
         await request.give(form_of(fields_of(0, chunk_of(0)))[:30_000])
         assert len(files_in(media)) == 1
-        if is_stopped:
-            request.task.cancel()
-            await asyncio.wait({request.task})
-        else:
-            await request.gone()
-        assert not request.has_answered
+        await end(request, is_stopped=is_stopped)
         assert files_in(media) == []
 
     async def test_without_its_doors_the_program_takes_chunks_too(self, key: str, upload: Upload) -> None:
@@ -235,7 +230,7 @@ class TestEnds:
         for is_swept in (False, True):
             if is_swept:
                 assert await ask_rows(sweep.expire) == 1
-                assert files_in(media) == []
+                assert (files_in(media), await ask_rows(UploadChunk.objects.exists)) == ([], False)
             (await send_chunk(key, upload, 1, base)).refused(410, "upload_expired")
             (await complete(key, upload, base)).refused(410, "upload_expired")
             (await ask("POST", f"{base}/{upload.pk}/resume", key=key)).refused(410, "upload_expired")

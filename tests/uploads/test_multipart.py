@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
-from tests.uploads.conftest import fill_up, video_of
+from tests.uploads.conftest import end, fill_up, peak_of, video_of
 from tests.uploads.forms import FORM, Part, form_of
 from tests.uploads.test_tus_bytes import raises
 
@@ -123,14 +122,9 @@ class TestRefused:
         request = Request("POST", URL, FORM, key=key, length=10**6)
         await request.give(form_of([FILE])[:100_000])
         assert len(files_in(media)) == 1
-        if is_stopped:
-            request.task.cancel()
-            await asyncio.wait({request.task})
-            while files_in(media):
-                await asyncio.sleep(0.01)
-        else:
-            await request.gone()
-            assert not request.has_answered
+        await end(request, is_stopped=is_stopped)
+        while is_stopped and files_in(media):
+            await asyncio.sleep(0.01)
         await nothing_left(media)
 
     async def test_without_a_form_it_is_the_views_to_refuse(self, key: str) -> None:
@@ -243,18 +237,12 @@ class TestIdempotency:
 
 
 async def test_memory_stays_flat_however_much_comes(key: str) -> None:
-    size, piece = 64 * 1024**2, bytes(262_144)
+    size = 64 * 1024**2
     body = form_of([("file", VIDEO, "a.mp4")])
-    head, end = body[:-40], body[-40:]
+    head, tail = body[:-40], body[-40:]
     request = Request("POST", URL, FORM, key=key, length=len(body) + size)
     await request.give(head)
-    tracemalloc.start()
-    try:
-        for _ in range(size // len(piece)):
-            await request.give(piece)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    await request.give(end, last=True)
+    peak = await peak_of(request, bytes(262_144), size)
+    await request.give(tail, last=True)
     assert (await request.answer()).status == 201
     assert peak < 4 * 1024**2

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media_app.uploads import room, services, sweep
-from media_app.uploads.models import Upload, UploadChunk
+from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
 from tests.support.factories import make_user, make_video
@@ -131,16 +131,6 @@ class TestExpiry:
         assert over.status == "expired"
         assert files_in(media) == [live.key]
         assert sweep.expire() == 0
-
-    def test_chunks_go_too(self, owner: User, media: Path) -> None:
-        upload = begin(owner, "chunks", chunk_size=SIZE)
-        path = media / f"uploads/{upload.pk}/a"
-        path.parent.mkdir(parents=True)
-        path.write_bytes(VIDEO)
-        services.store_chunk_row(upload, 0, SIZE, "0" * 64, f"uploads/{upload.pk}/a")
-        age(upload)
-        assert sweep.expire() == 1
-        assert (files_in(media), UploadChunk.objects.count()) == ([], 0)
 
     def test_what_came_whole_is_completed_instead(self, owner: User) -> None:
         arrived(owner)

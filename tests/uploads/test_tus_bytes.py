@@ -7,7 +7,6 @@ import hashlib
 import os
 import random
 import time
-import tracemalloc
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -26,7 +25,7 @@ from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Request
-from tests.uploads.conftest import content_of, fill_up, opened, sink_of, until, video_of
+from tests.uploads.conftest import content_of, end, fill_up, opened, peak_of, sink_of, until, video_of
 from tests.uploads.tus import Client, id_of, row_of
 from vodplatform.base.files.storage import StoreFull
 
@@ -301,11 +300,7 @@ class TestChecksum:
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE, self.of(VIDEO))
         await request.give(VIDEO[:200_000])
-        if is_stopped:
-            request.task.cancel()
-            await asyncio.wait({request.task})
-        else:
-            await request.gone()
+        await end(request, is_stopped=is_stopped)
         assert await client.offset(address) == 0
 
 
@@ -373,17 +368,10 @@ class TestTrouble:
 
 async def test_memory_stays_flat_however_much_comes(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     size = 64 * 1024**2
-    piece = VIDEO[:262_144]
     address = await client.created(size)
     request = client.patching(address, 0, size)
-    await request.give(piece)
-    tracemalloc.start()
-    try:
-        for _ in range(size // len(piece) - 1):
-            await request.give(piece)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
+    await request.give(VIDEO[:262_144])
+    peak = await peak_of(request, bytes(262_144), size - 262_144)
     await request.give(b"", last=True)
     assert (await request.answer()).status == 204
     assert peak < 4 * 1024**2
