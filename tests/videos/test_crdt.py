@@ -3,7 +3,8 @@
 import json
 import random
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import pairwise, permutations
+from math import factorial
 from typing import Any
 
 import pytest
@@ -251,103 +252,90 @@ def test_the_state_grows_with_people_and_tags_and_not_with_what_they_do() -> Non
     assert max(sizes.values()) < most
 
 
-# Fields
+# Fields and tags: what is shown of these operations in whatever order they come
 
 
-class TestFields:
-    def test_a_later_write_that_had_seen_the_earlier_wins_whatever_the_clocks_on_the_wall(self) -> None:
-        first = op(T.UPDATE_TITLE, "first", "a", 1, at=9_000)
-        second = op(T.UPDATE_TITLE, "second", "b", 1, at=5, a=1)
-        assert values_of(first, second)["title"] == values_of(second, first)["title"] == "second"
-
-    @pytest.mark.parametrize(("one", "other", "shown"), [
-        (op(T.UPDATE_TITLE, "one", "b", 9, at=1), op(T.UPDATE_TITLE, "other", "a", 1, at=2), "other"),
-        (op(T.UPDATE_TITLE, "one", "b", 1, at=1), op(T.UPDATE_TITLE, "other", "a", 9, at=1), "one"),
-    ])  # fmt: skip
-    def test_of_concurrent_ones_the_latest_then_actor_wins(self, one: Operation, other: Operation, shown: str) -> None:
-        assert values_of(one, other)["title"] == values_of(other, one)["title"] == shown
-
-    def test_an_actors_own_later_write_wins_even_with_an_older_timestamp_and_a_gap_between(self) -> None:
-        early, late = op(T.UPDATE_TITLE, "early", "a", 2, at=9), op(T.UPDATE_TITLE, "late", "a", 5, at=1)
-        assert values_of(late, early)["title"] == values_of(early, late)["title"] == "late"
-
-    def test_a_loser_comes_back_when_what_beat_it_was_seen_and_written_over_by_another(self) -> None:
-        """Only what is covered is gone: c had seen b's write and not a's."""
-        a = op(T.UPDATE_TITLE, "a", "a", 1, at=5)
-        b = op(T.UPDATE_TITLE, "b", "b", 1, at=9)
-        c = op(T.UPDATE_TITLE, "c", "c", 1, at=2, b=1)
-        assert values_of(a, b)["title"] == "b"
-        assert values_of(a, b, c)["title"] == values_of(c, b, a)["title"] == "a"
-
-    def test_a_write_that_comes_after_what_covered_it_is_not_shown(self) -> None:
-        covering = op(T.UPDATE_TITLE, "covering", "b", 1, at=1, a=3)
-        assert values_of(covering, op(T.UPDATE_TITLE, "late", "a", 3, at=9))["title"] == "covering"
-        assert values_of(covering, op(T.UPDATE_TITLE, "unseen", "a", 4, at=9))["title"] == "unseen"
-
-    def test_writers_who_claim_to_have_seen_each_other_leave_the_greatest(self) -> None:
-        one = op(T.UPDATE_TITLE, "one", "a", 1, at=1, b=1)
-        other = op(T.UPDATE_TITLE, "other", "b", 1, at=2, a=1)
-        assert values_of(one, other)["title"] == values_of(other, one)["title"] == "other"
-        apart = op(T.UPDATE_TITLE, "apart", "c", 1, at=1)
-        assert values_of(one, other, apart)["title"] == values_of(apart, other, one)["title"] == "apart"
+def title(value: str, actor: str, counter: int, at: int = 1, **seen: int) -> Operation:
+    return op(T.UPDATE_TITLE, value, actor, counter, at, **seen)
 
 
-# Tags
+def add(tag: str, actor: str, counter: int, at: int = 1, **seen: int) -> Operation:
+    return op(T.ADD_TAG, tag, actor, counter, at, **seen)
 
 
-class TestTags:
-    def test_an_addition_wins_over_a_removal_that_had_not_seen_it(self) -> None:
-        add, remove = op(T.ADD_TAG, "x", "a", 1, at=1), op(T.REMOVE_TAG, "x", "b", 1, at=9)
-        assert tags_of(add, remove) == tags_of(remove, add) == ["x"]
+def remove(tag: str, actor: str, counter: int, at: int = 1, **seen: int) -> Operation:
+    return op(T.REMOVE_TAG, tag, actor, counter, at, **seen)
 
-    def test_a_removal_wins_over_the_addition_that_it_had_seen_until_the_next(self) -> None:
-        add, remove = op(T.ADD_TAG, "x", "a", 1, at=9), op(T.REMOVE_TAG, "x", "b", 1, at=1, a=1)
-        assert tags_of(add, remove) == tags_of(remove, add) == []
-        assert tags_of(add, remove, op(T.ADD_TAG, "x", "a", 2, b=1)) == ["x"]
-        assert tags_of(add, op(T.SET_TAGS, [], "b", 1, a=1), tags=["first"]) == []
 
-    def test_of_two_additions_a_removal_takes_only_the_one_it_had_seen(self) -> None:
-        one, other = op(T.ADD_TAG, "x", "a", 1), op(T.ADD_TAG, "x", "b", 1)
-        remove = op(T.REMOVE_TAG, "x", "c", 1, a=1)
-        for order in ((one, other, remove), (remove, other, one), (other, remove, one)):
-            assert tags_of(*order) == ["x"]
-        assert tags_of(one, other, op(T.REMOVE_TAG, "x", "c", 1, a=1, b=1)) == []
+def put(tags: list[str], actor: str, counter: int, at: int = 1, **seen: int) -> Operation:
+    return op(T.SET_TAGS, tags, actor, counter, at, **seen)
 
-    def test_ones_own_removal_takes_ones_earlier_additions_across_a_gap(self) -> None:
-        add, remove = op(T.ADD_TAG, "x", "a", 3), op(T.REMOVE_TAG, "x", "a", 7)
-        assert tags_of(remove, add) == tags_of(add, remove) == []
 
-    def test_set_tags_removes_what_its_clock_had_seen_and_adds_its_own(self) -> None:
-        seen, unseen = op(T.ADD_TAG, "seen", "a", 1), op(T.ADD_TAG, "unseen", "a", 2, at=5)
-        put = op(T.SET_TAGS, ["new"], "b", 1, at=2, a=1)
-        for order in ((seen, unseen, put), (put, unseen, seen), (unseen, put, seen)):
-            assert tags_of(*order) == ["new", "unseen"]
+TITLES: dict[str, tuple[list[Operation], str]] = {
+    "a later write that had seen the earlier wins whatever the clocks on the wall":
+        ([title("first", "a", 1, at=9_000), title("second", "b", 1, at=5, a=1)], "second"),
+    "of concurrent ones the latest wins": ([title("one", "b", 9, at=1), title("other", "a", 1, at=2)], "other"),
+    "of those at the same instant the greater actor wins": ([title("one", "b", 1), title("other", "a", 9)], "one"),
+    "an actor's own later write wins even with an older timestamp and a gap between":
+        ([title("early", "a", 2, at=9), title("late", "a", 5, at=1)], "late"),
+    "of two that have not seen each other one loses": ([title("a", "a", 1, at=5), title("b", "b", 1, at=9)], "b"),
+    "it comes back when what beat it was seen and written over by another, who had not seen it":
+        ([title("a", "a", 1, at=5), title("b", "b", 1, at=9), title("c", "c", 1, at=2, b=1)], "a"),
+    "a write that comes after what covered it is not shown":
+        ([title("covering", "b", 1, at=1, a=3), title("late", "a", 3, at=9)], "covering"),
+    "one that was not covered is": ([title("covering", "b", 1, at=1, a=3), title("unseen", "a", 4, at=9)], "unseen"),
+    "writers who claim to have seen each other leave the greatest":
+        ([title("one", "a", 1, at=1, b=1), title("other", "b", 1, at=2, a=1)], "other"),
+    "and one who has not wins over both":
+        ([title("one", "a", 1, at=1, b=1), title("other", "b", 1, at=2, a=1), title("apart", "c", 1)], "apart"),
+}  # fmt: skip
+# The first tags, the operations, and what is shown.
+TAGGED: dict[str, tuple[list[str], list[Operation], list[str]]] = {
+    "an addition wins over a removal that had not seen it": ([], [add("x", "a", 1), remove("x", "b", 1, at=9)], ["x"]),
+    "a removal wins over the addition that it had seen":
+        ([], [add("x", "a", 1, at=9), remove("x", "b", 1, at=1, a=1)], []),
+    "until the next addition": ([], [add("x", "a", 1, at=9), remove("x", "b", 1, a=1), add("x", "a", 2, b=1)], ["x"]),
+    "no tags at all are a removal of each": (["first"], [add("x", "a", 1, at=9), put([], "b", 1, a=1)], []),
+    "of two additions a removal takes only the one it had seen":
+        ([], [add("x", "a", 1), add("x", "b", 1), remove("x", "c", 1, a=1)], ["x"]),
+    "one that had seen both takes both": ([], [add("x", "a", 1), add("x", "b", 1), remove("x", "c", 1, a=1, b=1)], []),
+    "one's own removal takes one's earlier additions across a gap": ([], [add("x", "a", 3), remove("x", "a", 7)], []),
+    "to set tags removes what its clock had seen and adds its own":
+        ([], [add("seen", "a", 1), add("unseen", "a", 2, at=5), put(["new"], "b", 1, at=2, a=1)], ["new", "unseen"]),
+    "the first tags are there": (["x", "y"], [], ["x", "y"]),
+    "they are seen by everybody and removed for good": (["x", "y"], [remove("x", "a", 1)], ["y"]),
+    "also by setting others": (["x", "y"], [put(["z"], "a", 1)], ["z"]),
+    "tags stand in the order in which they came to be":
+        ([], [add("third", "a", 1, at=30), put(["b", "a", "c"], "b", 1, at=20), add("second", "a", 2, at=10)],
+         ["second", "b", "a", "c", "third"]),
+    "after the first ones": (["made", "first"], [add("third", "a", 1, at=30), add("second", "a", 2, at=10)],
+                             ["made", "first", "second", "third"]),
+}  # fmt: skip
 
-    def test_the_first_tags_are_seen_by_everybody_and_removed_for_good(self) -> None:
-        assert tags_of(tags=["x", "y"]) == ["x", "y"]
-        assert tags_of(op(T.REMOVE_TAG, "x", "a", 1), tags=["x", "y"]) == ["y"]
-        assert tags_of(op(T.SET_TAGS, ["z"], "a", 1), tags=["x", "y"]) == ["z"]
 
-    def test_they_stand_in_the_order_in_which_they_came_to_be(self) -> None:
-        operations = [
-            op(T.ADD_TAG, "third", "a", 1, at=30),
-            op(T.SET_TAGS, ["b", "a", "c"], "b", 1, at=20),
-            op(T.ADD_TAG, "second", "a", 2, at=10),
-        ]
-        expected = ["second", "b", "a", "c", "third"]
-        assert tags_of(*operations) == tags_of(*reversed(operations)) == expected
-        assert tags_of(*operations[::2], tags=["made", "first"]) == ["made", "first", "second", "third"]
+@pytest.mark.parametrize("rule", TITLES)
+def test_of_titles_one_is_shown(rule: str) -> None:
+    operations, shown = TITLES[rule]
+    assert {values_of(*order)["title"] for order in permutations(operations)} == {shown}
 
-    def test_no_more_are_shown_than_a_video_may_have_and_the_next_one_follows(self) -> None:
-        many = [op(T.ADD_TAG, f"tag {number:03}", "a", number, at=number) for number in range(1, 61)]
-        names = [one.value for one in many]
-        assert tags_of(*many) == tags_of(*reversed(many)) == names[:MAX_TAGS]
-        without = op(T.REMOVE_TAG, names[0], "b", 1, a=60)
-        assert tags_of(without, *many) == names[1 : MAX_TAGS + 1]
 
-    @pytest.mark.parametrize("name", ["__proto__", "constructor", "0", "", "\U0001f600", "\uffff"])
-    def test_a_tag_may_have_any_name(self, name: str) -> None:
-        assert tags_of(op(T.ADD_TAG, name, "a", 1)) == [name]
+@pytest.mark.parametrize("rule", TAGGED)
+def test_which_tags_are_shown(rule: str) -> None:
+    first, operations, shown = TAGGED[rule]
+    assert [tags_of(*order, tags=first) for order in permutations(operations)] == [shown] * factorial(len(operations))
+
+
+def test_no_more_are_shown_than_a_video_may_have_and_the_next_one_follows() -> None:
+    many = [op(T.ADD_TAG, f"tag {number:03}", "a", number, at=number) for number in range(1, 61)]
+    names = [one.value for one in many]
+    assert tags_of(*many) == tags_of(*reversed(many)) == names[:MAX_TAGS]
+    without = op(T.REMOVE_TAG, names[0], "b", 1, a=60)
+    assert tags_of(without, *many) == names[1 : MAX_TAGS + 1]
+
+
+@pytest.mark.parametrize("name", ["__proto__", "constructor", "0", "", "\U0001f600", "\uffff"])
+def test_a_tag_may_have_any_name(name: str) -> None:
+    assert tags_of(op(T.ADD_TAG, name, "a", 1)) == [name]
 
 
 # Versions, clocks, conflicts
