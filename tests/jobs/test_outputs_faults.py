@@ -13,7 +13,7 @@ from django.core.files.storage import FileSystemStorage
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
-from jobs_app import leases, outputs, services
+from jobs_app import leases, outputs
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from jobs_app.sweeping import Sweep
@@ -113,31 +113,21 @@ class TestRunning:
     def _asked_each_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("jobs_app.outage.ASK_SECONDS", 0.0)
 
-    def test_a_kind_that_stores_waits_until_the_storage_is_back(self, owner: User, files: Files) -> None:
-        job = make(owner, kind="test.store")
-        files.is_away = True
-        run_queue("test")
-        assert (again(job).status, job.attempt, job.retries, job.crashes) == ("waiting", 0, 0, 0)
-        assert job.away_since is not None
-        files.is_away = False
-        Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
-        services.queue_due(job.pk)
-        run_queue("test")
-        assert (again(job).status, files.keys()) == ("completed", [job.result["key"]])
-
-    def test_nothing_else_is_taken_meanwhile_and_all_goes_on_by_itself(self, owner: User, files: Files) -> None:
+    def test_one_that_stores_waits_nothing_else_is_taken_and_all_goes_on(self, owner: User, files: Files) -> None:
         jobs = [make(owner, kind="test.store") for _ in range(3)]
         files.is_away = True
         for _ in range(2):
             run_queue("test")
-        statuses = sorted(Job.objects.values_list("status", "attempt"))
-        assert statuses == [("queued", 0), ("queued", 0), ("waiting", 0)]
+        found = sorted(Job.objects.values_list("status", "attempt", "retries", "crashes"))
+        assert found == [("queued", 0, 0, 0), ("queued", 0, 0, 0), ("waiting", 0, 0, 0)]
+        assert Job.objects.get(status="waiting").away_since
         files.is_away = False
         assert run_queue("test") == 2
         Job.objects.filter(status="waiting").update(run_at=jobs[0].created_at)
         Sweep()()
         run_queue("test")
-        assert set(Job.objects.values_list("status", flat=True)) == {"completed"}
+        assert {again(job).status for job in jobs} == {"completed"}
+        assert set(files.keys()) == {"installation.json", *(job.result["key"] for job in jobs)}
 
     @pytest.mark.parametrize(
         ("hours", "minutes", "status"), [(23, 1, "waiting"), (25, 1, "failed"), (25, 11, "waiting")]

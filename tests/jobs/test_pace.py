@@ -7,7 +7,6 @@ import pytest
 from jobs_app import leases
 from jobs_app.context import JobContext
 from jobs_app.pace import STEPS, Pace
-from jobs_app.runner import run_job
 from tests.jobs.kinds import again, make
 from vodplatform.accounts.models import User
 
@@ -86,13 +85,6 @@ class TestJobs:
         context.progress(15, "Done")
         context.flush()
         assert (again(job).progress, job.message) == (15, "Reading the video")
-
-    def test_a_completed_job_is_at_a_hundred(self, owner: User) -> None:
-        make(owner)
-        job = leases.claim("test", "w")
-        assert job
-        run_job(job)
-        assert (again(job).progress, job.message) == (100, "Done")
 
 
 @pytest.mark.django_db

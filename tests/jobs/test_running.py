@@ -95,7 +95,7 @@ def test_a_childs_progress_is_the_jobs(owner: User) -> None:
     job = make(owner, kind="test.child", params={"code": code})
     run_queue("test")
     assert again(job).status == "completed"
-    assert (job.progress, job.result["messages"]) == (100, [{"answer": 42}])
+    assert (job.progress, job.message, job.result["messages"]) == (100, "Done", [{"answer": 42}])
     shown = JobEvent.objects.filter(job=job).values_list("name", flat=True)
     assert list(shown) == ["processing", "completed"]
 

@@ -14,7 +14,6 @@ from django.db import DatabaseError, connections, transaction
 from django.db.models.functions import Now
 
 from jobs_app import leases, messages, services, upkeep
-from jobs_app.broker import broker
 from jobs_app.models import Job, JobEvent, Priority
 from tests.jobs.kinds import again, make
 from tests.support.api import BASE, Api
@@ -52,15 +51,6 @@ class TestEnqueue:
             services.enqueue("test.echo", owner, {})
             raise RuntimeError
         assert len(woken) == 1
-
-    @pytest.mark.django_db(transaction=True)
-    def test_a_dead_broker_does_not_lose_the_job(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(*args: object) -> None:
-            raise OSError("connection refused")
-
-        monkeypatch.setattr(broker, "enqueue", refuse)
-        job = services.enqueue("test.echo", owner, {})
-        assert Job.objects.filter(pk=job.pk).exists()
 
 
 @pytest.mark.both

@@ -1,7 +1,6 @@
 """ws/jobs/ and ws/jobs/{id}/: the present state first, then every change."""
 
 import pytest
-from django.db import transaction
 
 from jobs_app import leases, services
 from jobs_app.models import Job
@@ -32,21 +31,6 @@ async def test_the_present_state_comes_first_as_in_the_api_then_every_change_to_
         await ask(leases.complete, lease, {"answer": 42})
         last = (await next_message(communicator))["job"]
         assert (last["status"], last["progress"], last["result"]) == ("completed", 100, {"answer": 42})
-
-
-async def test_a_change_that_was_rolled_back_is_not_seen(job: Job, key: str) -> None:
-    lease = await ask(lease_of, job)
-
-    def undone() -> None:
-        with transaction.atomic():
-            leases.report_progress(lease, 90, "never")
-            transaction.set_rollback(True)
-
-    async with connected(f"/ws/jobs/{job.pk}/", key=key) as communicator:
-        await next_message(communicator)
-        await ask(undone)
-        await ask(leases.report_progress, lease, 30, "real")
-        assert (await next_message(communicator))["job"]["message"] == "real"
 
 
 async def test_a_deleted_job_closes_its_viewers(job: Job, key: str) -> None:
