@@ -95,7 +95,7 @@ BEGUN_BY = 0.8
 OTHER_NAMES = {
     "accounts": ("account",), "analysis": ("analys", "highlights", "workout"),
     "catalogue": ("sync_client", "seed_examples"), "challenges": ("merge", "challenge"), "comparison": ("align",),
-    "delivery": ("player", "stream_clock", "private_file"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
+    "delivery": ("player", "stream_clock"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
     "prosync": ("pro_", "dub"), "uploads": ("upload",), "videos": ("ingest",),
 }  # fmt: skip
 # Fixtures that start a server which pip does not install; what uses one is for `make test-services`.

@@ -7,11 +7,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Browser, Page, Request, Response, expect
 
 from tests.browser import shelf
 from tests.browser.conftest import ACCOUNT, ANSWER_SECONDS, DESK, PASSWORD, Recording, sign_in
 from tests.browser.uploads.test_upload_page import choose, row, video_of, wait_ready
+from tests.browser.videos.test_watch_page import go_by_key, wait_loaded
 from tests.support.clips import render_clip
 from tests.support.places import Place, prepared
 from tests.support.program import Program
@@ -96,6 +97,28 @@ def test_files_go_and_play_past_the_program(page: Page, bucket: Bucket, on_s3: P
     )
     assert [line for line in watching.there if "/hls-" in line]
     assert {line.rsplit("/", 1)[1] for line in watching.here if "/media/hls/" in line} == {"master.m3u8", "index.m3u8"}
+
+
+def test_a_video_seeks_in_the_bucket(page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording]) -> None:
+    page.goto("/upload")
+    choose(page, recordings[0].path)
+    wait_ready(page, recordings[0].path.stem)
+    video = video_of(page, on_s3, recordings[0].path.stem)
+    statuses: dict[str, set[int]] = {"bucket": set(), "program": set()}
+
+    def heard(answer: Response) -> None:
+        if urlsplit(answer.url).path.endswith(video["video_url"].split("?")[0]):
+            statuses["program"].add(answer.status)
+        elif answer.url.startswith(bucket.faults.url):
+            statuses["bucket"].add(answer.status)
+
+    page.on("response", heard)
+    page.goto(f"/watch/{video['id']}")
+    wait_loaded(page)
+    for key, seconds in (("8", 32), ("1", 4), ("5", 20)):
+        go_by_key(page, key, seconds)
+    assert statuses["program"] == {302}
+    assert 206 in statuses["bucket"]
 
 
 def test_no_leftovers(page: Page, bucket: Bucket, on_s3: Program, recordings: list[Recording], tmp_path: Path) -> None:
