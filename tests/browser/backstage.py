@@ -264,16 +264,7 @@ def main() -> None:
         rows = VideoReport.objects.filter(video=video).order_by("created_at")
         return [[row.reporter.username if row.reporter else "", row.reason, row.text] for row in rows]
 
-    known = {
-        function.__name__: function
-        for function in (
-            make, change, progress, complete, fail, delete, status, clear, token, subscribe, admin_session,
-            video, change_video, picture, show, no_videos, uploads, person_session, catalogue_video, change_catalogue,
-            change_upload, edit_catalogue, delete_catalogue, catalogue_row, last_audit, reports, analysis,
-            end_analysis, delete_analysis, no_copies,
-        )
-    }  # fmt: skip
-    answer_calls(known)
+    answer_calls(locals())
 
 
 def answer_calls(known: dict[str, Callable[..., Any]]) -> None:

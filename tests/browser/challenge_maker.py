@@ -188,11 +188,7 @@ def main() -> None:
         Video.objects.filter(pk__in=merges).delete()
         Upload.objects.filter(purpose="clip").delete()
 
-    known = {
-        function.__name__: function
-        for function in (challenge, merge, merge_progress, guess, unpublish, withhold, row, clear)
-    }
-    answer_calls(known)
+    answer_calls(locals())
 
 
 if __name__ == "__main__":
