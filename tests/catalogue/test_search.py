@@ -147,11 +147,6 @@ class TestCatalogue:
         moderator_api.post(f"{URL}/{video_id}/sync", {"operations": [told]})
         assert (found(moderator_api, "beta"), found(moderator_api, "delta")) == ([], ["Gamma"])
 
-    def test_with_other_filters(self, anonymous: Api, moderator: User) -> None:
-        make_catalogue_video(moderator, title="Kick two", category="Training", is_featured=True)
-        response = anonymous.get(f"{URL}?search=kick&category=Training&featured=true")
-        assert [video["title"] for video in response.json()["videos"]] == ["Kick two"]
-
 
 @pytest.mark.django_db
 class TestLibrary:

@@ -21,7 +21,7 @@ SECONDS = 600
     [(1, 10), *(pytest.param(first, ROUNDS, marks=pytest.mark.exhaustive) for first in (11, 3_029))],
 )
 def test_no_word_that_was_kept_is_lost(tmp_path: Path, first: int, rounds: int) -> None:
-    folder = modules(tmp_path / "node", "storm.js", "random.mjs")
+    folder = modules(tmp_path / "node", "storm.js", "locks.mjs", "random.mjs")
     argv = [program("node"), "storm.js", str(first), str(rounds)]
     done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=True)
     assert json.loads(done.stdout) == {"lost": [], "apart": []}

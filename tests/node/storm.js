@@ -5,6 +5,7 @@
 
 import { MemoryStore, SyncClient, isoOf, microsecondsOf } from "./js/catalogue/sync-client.js";
 import { Document } from "./js/catalogue/crdt.js";
+import { Locks } from "./locks.mjs";
 import { numbers } from "./random.mjs";
 
 const STEPS = 60;
@@ -92,20 +93,6 @@ class Store extends MemoryStore {
     await aMoment();
     if (this.isFull()) throw new Error("full");
     return super.update(key, change);
-  }
-}
-
-class Locks {
-  held = new Set();
-
-  async request(name, _options, use) {
-    if (this.held.has(name)) return use(null);
-    this.held.add(name);
-    try {
-      return await use({ name });
-    } finally {
-      this.held.delete(name);
-    }
   }
 }
 

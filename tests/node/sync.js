@@ -14,22 +14,7 @@
 
 import { createInterface } from "node:readline";
 import { MemoryStore, SyncClient } from "./js/catalogue/sync-client.js";
-
-/** Web Locks as far as the client uses them; pages that are gone let go. */
-class Locks {
-  held = new Set();
-
-  async request(name, { ifAvailable }, use) {
-    if (!ifAvailable) throw new TypeError("only ifAvailable");
-    if (this.held.has(name)) return use(null);
-    this.held.add(name);
-    try {
-      return await use({ name });
-    } finally {
-      this.held.delete(name);
-    }
-  }
-}
+import { Locks } from "./locks.mjs";
 
 /** A store that can be full. */
 class Store extends MemoryStore {
@@ -57,7 +42,6 @@ function make(told) {
     store: kept(stores, told.store, () => new Store()),
     locks: told.locks ? kept(locks, told.store, () => new Locks()) : null,
     wait: { first: 5, longest: 50 },
-    now: told.ahead ? () => Date.now() + told.ahead : undefined,
     fetch: async (url, options) => {
       if (about.offline || about.left-- <= 0) throw new TypeError("offline");
       if (about.ends && about.ends.left-- === 0) await clients.get(about.ends.page).client.stop();
