@@ -251,16 +251,6 @@ class TestCrashes:
         assert names(job)[:2] == ["processing", "crashed"]
         assert leases.claim("test", "w") is None
 
-    def test_a_dead_workers_job_is_taken_over(self, owner: User) -> None:
-        dead, alive, queued = make(owner, "processing"), make(owner, "processing"), make(owner)
-        Job.objects.filter(pk=dead.pk).update(lease_until=EXPIRED)
-        assert upkeep.take_over_expired() == 1
-        assert upkeep.take_over_expired() == 0
-        for job, status in ((dead, "queued"), (alive, "processing"), (queued, "queued")):
-            job.refresh_from_db()
-            assert job.status == status
-        assert (dead.crashes, dead.lease_token) == (1, None)
-
 
 @pytest.mark.both
 def test_the_next_job_is_known_of_each_queue_with_a_free_slot(owner: User) -> None:
