@@ -94,7 +94,7 @@ BEGUN_BY = 0.8
 # What files about a slice are called that do not have its name.
 OTHER_NAMES = {
     "accounts": ("account",), "analysis": ("analys", "highlights", "workout"),
-    "catalogue": ("sync_client", "seed_examples"), "challenges": ("merge", "challenge"), "comparison": ("align",),
+    "catalogue": ("seed_examples",), "challenges": ("merge", "challenge"), "comparison": ("align",),
     "delivery": ("player", "stream_clock"), "jobs": ("torture", "bad_days", "lane_limit", "job"),
     "prosync": ("pro_", "dub"), "uploads": ("upload",), "videos": ("ingest",),
 }  # fmt: skip
