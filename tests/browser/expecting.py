@@ -31,6 +31,15 @@ def click(place: Page | Locator, *names: str) -> None:
         place.get_by_role("button", name=name).click()
 
 
+def drag(page: Page, *points: tuple[float, float], steps: int = 1) -> None:
+    """Press the mouse at the first of the points and let go at the last."""
+    page.mouse.move(*points[0])
+    page.mouse.down()
+    for point in points[1:]:
+        page.mouse.move(*point, steps=steps)
+    page.mouse.up()
+
+
 def hold(page: Page, pattern: str, times: int | None = None) -> list[Route]:
     """Hold the requests that match. Returns the list in which they come, to be answered."""
     held: list[Route] = []

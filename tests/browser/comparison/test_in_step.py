@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import shelf
 from tests.browser.conftest import OpenPage, Recording, make_comparison, session_of, sign_in
-from tests.browser.expecting import fill, press
+from tests.browser.expecting import drag, fill, press
 from tests.browser.pixels import frames_on_screen, spread, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until, within
@@ -96,15 +96,8 @@ def draw_box(page: Page, recording: Recording) -> None:
     area = page.locator(".roi-area")
     expect(area).to_be_visible()
     box: Any = area.bounding_box()
-
-    def move(x: float, y: float) -> None:
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-
-    move(0.43, 0.01)
-    page.mouse.down()
-    move(0.5, 0.06)
-    move(0.57, 0.12)
-    page.mouse.up()
+    points = ((0.43, 0.01), (0.5, 0.06), (0.57, 0.12))
+    drag(page, *((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points))
 
 
 def test_videos_show_one_moment_wherever_they_are_put_and_play_in_step_over_seeks_and_a_change_of_speed(

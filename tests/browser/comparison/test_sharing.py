@@ -127,6 +127,12 @@ def test_who_stands_apart_stays_and_comes_back(open_page: OpenPage, program: Pro
     wait_until(lambda: frames_on_screen(there)["A"] == 600)
     there.locator("[data-lanes]").press("Home")
     wait_until(lambda: frames_on_screen(host)["A"] == 0)
+    people = host.get_by_role("list", name="Who is here")
+    expect(people).to_contain_text("guest, editor, moved the clock last")
+    host.reload()
+    # A page lists the people, and does not name an earlier move of the clock.
+    expect(people).to_contain_text("guest, editor")
+    expect(people).not_to_contain_text("moved the clock")
     there.close()
     expect(host.get_by_role("button", name="Following")).to_be_hidden()
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESK, PHONE, OpenPage, session_of
-from tests.browser.expecting import press
+from tests.browser.expecting import drag, press
 from tests.browser.pixels import wait_until_standing
 from tests.support.program import Program
 from tests.support.waiting import wait_until
@@ -156,10 +156,7 @@ def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison:
     page.keyboard.press("w")
     box = picture(page, "A")
     middle = box["y"] + box["height"] / 2
-    page.mouse.move(box["x"] + 0.5 * box["width"], middle)
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.8 * box["width"], middle, steps=3)
-    page.mouse.up()
+    drag(page, *((box["x"] + share * box["width"], middle) for share in (0.5, 0.8)), steps=3)
     assert blend(page) == pytest.approx(0.8, abs=0.01)
     wait_until(lambda: session_of(program, comparison["session_id"])["ui_state"].get("blend", 0) > 0.7)
     page.keyboard.press("w")
@@ -177,9 +174,7 @@ def test_pictures_are_wiped_and_zoomed(page: Page, program: Program, comparison:
         assert video is not None
         assert video["width"] == pytest.approx(scale * pane["width"], rel=0.02)
         assert (pane["x"] + 0.25 * pane["width"] - video["x"]) / video["width"] == pytest.approx(0.25, abs=0.01)
-    page.mouse.down()
-    page.mouse.move(at[0] + 40, at[1])
-    page.mouse.up()
+    drag(page, at, (at[0] + 40, at[1]))
     page.mouse.wheel(0, 4000)
     wait_until(lambda: zoom(page) == 1)
     expect(page.locator("[data-pane=A] [data-zoom=fit]")).to_have_attribute("aria-pressed", "true")

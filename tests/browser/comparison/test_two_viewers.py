@@ -10,7 +10,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage, session_of
 from tests.browser.expecting import fill
-from tests.browser.pixels import wait_until_standing
+from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
 
@@ -103,3 +103,31 @@ def test_a_seek_before_a_change(viewers: tuple[Page, Page], program: Program, co
             )
         here.locator("[data-lanes]").press("PageUp")
         wait_in(there, lambda moved=seconds + 10: time_of(there) == moved)  # type: ignore[misc]
+
+
+def test_each_video_has_a_shared_clock_of_its_own_while_they_are_kept_one_by_one(viewers: tuple[Page, Page]) -> None:
+    def wait_for_frame(letter: str, frame: int) -> None:
+        """Wait until both show this frame of a video, in their pixels."""
+        for page in viewers:
+            wait_until(lambda: frames_on_screen(page, only=letter)[letter] == frame)  # noqa: B023 - asked at once
+
+    here, there = viewers
+    there.locator("[data-lanes]").press("PageUp")
+    wait_for_frame("A", 600)
+    there.get_by_text("How the videos are kept in step").click()
+    there.get_by_role("button", name="One by one").click()
+    for page in viewers:
+        expect(page.locator("[data-pane=B][data-one-by-one]")).to_be_attached()
+    before = frames_on_screen(here)
+    there.get_by_role("button", name="B one frame forward").click()
+    wait_for_frame("B", before["B"] + 1)
+    assert frames_on_screen(here)["A"] == before["A"]
+    there.get_by_role("button", name="Play B alone").click()
+    expect(here.get_by_role("button", name="Pause B alone")).to_be_visible()
+    wait_until(lambda: frames_on_screen(here)["B"] > before["B"] + 15)
+    there.get_by_role("button", name="Pause B alone").click()
+    expect(here.get_by_role("button", name="Play B alone")).to_be_visible()
+    wait_until(lambda: frames_on_screen(here)["B"] == frames_on_screen(there)["B"])
+    assert frames_on_screen(here)["A"] == before["A"]
+    there.get_by_role("button", name="Together").click()
+    wait_for_frame("B", before["B"])

@@ -12,7 +12,7 @@ from pytest_check import check
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, CHROMIUM, FLAGS, PHONE, OpenPage
-from tests.browser.expecting import expect_absent, expect_fine, expect_texts, fill, hold, press
+from tests.browser.expecting import drag, expect_absent, expect_fine, expect_texts, fill, hold, press
 from tests.browser.test_accessibility import axe_findings
 from tests.support.footage import convert
 from tests.support.program import Program
@@ -99,14 +99,6 @@ def make_segments(page: Page, *starts: float, length: float = 1) -> None:
         go_to(page, start)
         page.locator("[data-add-segment]").click()
         type_into(page, "end", str(start + length))
-
-
-def drag(page: Page, *points: tuple[float, float], steps: int = 1) -> None:
-    page.mouse.move(*points[0])
-    page.mouse.down()
-    for point in points[1:]:
-        page.mouse.move(*point, steps=steps)
-    page.mouse.up()
 
 
 def process(page: Page) -> str:
