@@ -1,12 +1,16 @@
-"""The landing page, the sign-in form, the theme, and signing out."""
+"""The landing page, the sign-in form, the theme, and signing out; and making an account."""
 
 import re
+import secrets
 
-from playwright.sync_api import expect
+import pytest
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
+
+NEW_PASSWORD = "a quite long pass phrase"
 
 
 def test_a_person_signs_in_chooses_a_theme_and_signs_out(open_page: OpenPage, program: Program) -> None:
@@ -61,3 +65,35 @@ def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Pro
     dialog.get_by_role("button", name="Delete them").click()
     page.wait_for_url(f"{program.address}/")
     assert page.evaluate(kept) == ["vod-draft/somebody/comparison/1/new"]
+
+
+def sign_up(page: Page, name: str, again: str = NEW_PASSWORD) -> None:
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password", exact=True).fill(NEW_PASSWORD)
+    page.get_by_label("Repeat the password").fill(again)
+    page.get_by_role("button", name="Make the account").click()
+
+
+@pytest.mark.services
+def test_a_new_person_makes_an_account(open_page: OpenPage) -> None:
+    page = open_page("/jobs", anonymous=True, quiet=False)
+    page.wait_for_url(re.compile(r"/login\?next="))
+    page.get_by_role("link", name="Make one").click()
+    user_name = page.get_by_label("User name")
+    expect(user_name).to_be_focused()
+    page.get_by_label("Name (optional)").fill("Anna Kovač")
+    sign_up(page, ACCOUNT.upper())
+    expect(page.locator("#username-error")).to_contain_text("already exists")
+    expect(user_name).to_have_value(ACCOUNT.upper())
+    expect(user_name).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Password", exact=True)).to_have_value("")
+    name = f"anna-{secrets.token_hex(4)}"
+    sign_up(page, name, again="another one entirely")
+    expect(page.locator("#username-error")).to_have_count(0)
+    expect(page.locator("#id_password2")).to_have_attribute("aria-describedby", re.compile("password2-error"))
+    sign_up(page, name)
+    page.wait_for_url("**/jobs")
+
+    page.goto("/account")
+    expect(page.locator("#username")).to_have_value(name)
+    expect(page.locator("#full_name")).to_have_value("Anna Kovač")
