@@ -230,46 +230,14 @@ def test_a_lost_connection_is_made_up_for_and_its_lack_said(open_page: OpenPage,
     expect(row(page, new)).to_be_visible()
     expect(note).to_have_count(0)
 
-    page.goto("/compare")
-    polled = backstage.make(owner=ACCOUNT, status="processing", progress=5)
-    page.route_web_socket("**/ws/jobs/", lambda socket: socket.close(code=1011))
-    page.goto("/jobs")
-    expect(page.locator("[data-live-state]")).to_contain_text("asking every 5 s", timeout=60_000)
-    expect(page.locator("[data-live-word]")).to_be_hidden()
-    backstage.progress(job=polled, percent=60, message="Asked for")
-    expect(row(page, polled)).to_contain_text("Asked for", timeout=60_000)
-    backstage.complete(job=polled)
-    new = backstage.make(owner=ACCOUNT, status="queued")
-    expect(status(page, polled)).to_have_text("Completed", timeout=60_000)
-    expect(page.get_by_role("button", name="1 new")).to_be_visible(timeout=60_000)
-    assert row(page, new).count() == 0
-
 
 @pytest.mark.services
 def test_an_ended_session_is_renewed_on_the_page(open_page: OpenPage, backstage: Backstage) -> None:
-    job, other = (backstage.make(owner=ACCOUNT, status="processing") for _ in range(2))
-    opened: list[WebSocketRoute] = []
-
-    def refuse_first(socket: WebSocketRoute) -> None:
-        opened.append(socket)
-        if len(opened) == 1:
-            socket.close(code=4401)
-        else:
-            socket.connect_to_server()
-
-    page = open_page("/compare", quiet=False)
-    page.route_web_socket("**/ws/jobs/", refuse_first)
-    page.goto("/jobs")
-    banner = page.locator("[data-signed-out]")
-    banner.get_by_role("button", name="Sign in").click()
-    dialog = page.get_by_role("dialog", name="Sign in again to go on")
-    dialog.get_by_label("Password").fill(PASSWORD)
-    dialog.get_by_role("button", name="Sign in").click()
+    job = backstage.make(owner=ACCOUNT, status="processing")
+    page = open_page("/jobs", quiet=False)
     wait_live(page)
-    backstage.complete(job=other)
-    expect(status(page, other)).to_have_text("Completed")
-    assert len(opened) == 2
-
+    banner = page.locator("[data-signed-out]")
+    dialog = page.get_by_role("dialog", name="Sign in again to go on")
     page.evaluate("window.stays = true")
     page.context.clear_cookies(name="sessionid")
     row(page, job).get_by_role("button", name="Cancel").click()
