@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from media_app.catalogue import services
+from media_app.videos import actors
 from media_app.videos.models import Video
 from tests.support.factories import make_key
 from tests.support.footage import convert
@@ -44,3 +45,9 @@ def admin_key(admin_person: User) -> str:
 def bare(moderator: User) -> Video:
     """A catalogue video without a file, as POST /videos makes it."""
     return services.create(moderator, {"title": "To come"})
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files are taken in without their renditions."""
+    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])

@@ -9,7 +9,6 @@ from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from jobs_app.services import cancel
 from media_app.uploads.models import Upload
-from media_app.videos import actors
 from media_app.videos.models import Video
 from tests.catalogue.sending import ALIASES, canonical, part_of, send
 from tests.support.api import NOT_FINITE, NOT_NUMBERS, Api, refused
@@ -19,12 +18,7 @@ from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "lease_keeper")]
-
-
-@pytest.fixture(autouse=True)
-def _no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "lease_keeper", "no_pictures")]
 
 
 @pytest.fixture

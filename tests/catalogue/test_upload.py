@@ -14,7 +14,6 @@ from jobs_app.runner import run_queue
 from media_app.catalogue import receiving, services
 from media_app.uploads import room
 from media_app.uploads.models import Upload
-from media_app.videos import actors
 from media_app.videos.models import Video
 from tests.catalogue.conftest import NOT_TAKEN, TAKEN
 from tests.catalogue.sending import ALIASES, canonical, expect_untouched, part_of, send
@@ -37,11 +36,6 @@ SIZE = 200_000
 VIDEO = ("video", video_of(SIZE), "match.mp4")
 KEY = r"videos/{}/[0-9]+\.{}"
 OTHERS = {"page": b"<html>" * 1000, "picture": b"\x89PNG\r\n\x1a\n" + bytes(9000), "list": b"#EXTM3U\n" * 900}
-
-
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(actors, "MADE_AT_ONCE", [])
 
 
 @pytest.mark.parametrize("url", [None, *ALIASES])
