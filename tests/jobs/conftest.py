@@ -24,6 +24,12 @@ def kinds(settings: Any) -> Iterator[None]:
 
 
 @pytest.fixture
+def one_place(kinds: None, settings: Any) -> None:
+    """The lane ``test`` runs one job at a time."""
+    settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
+
+
+@pytest.fixture
 def running_keeper(settings: Any) -> Iterator[None]:
     """The thread that keeps leases, looking about twenty times a second."""
     settings.JOB_CONTROL_SECONDS = 0.05

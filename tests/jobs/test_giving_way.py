@@ -100,8 +100,7 @@ class TestWho:
         Job.objects.filter(pk=second.pk).update(started_at=Now() - timedelta(minutes=11))
         assert giving(first, second) == [second]
 
-    def test_where_there_is_one_place_whoever_has_it(self, owner: User, other: User, settings: Any) -> None:
-        settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
+    def test_where_there_is_one_place_whoever_has_it(self, owner: User, other: User, one_place: None) -> None:
         make(other)
         job = at_work(owner)
         assert giving(job) == [job]
@@ -111,8 +110,7 @@ class TestWho:
 @pytest.mark.usefixtures("running_keeper")
 class TestHow:
     @pytest.fixture(autouse=True)
-    def _one_place_and_no_patience(self, kinds: None, settings: Any) -> None:
-        settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
+    def _no_patience(self, one_place: None, settings: Any) -> None:
         settings.JOB_SLICE_SECONDS = 0.0
 
     def run_next(self, job: Job) -> None:

@@ -38,11 +38,6 @@ from vodplatform.base.web import publish
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 
 
-@pytest.fixture
-def one_at_a_time(kinds: None, settings: Any) -> None:
-    settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
-
-
 @contextmanager
 def kept_by_a_thread(context: JobContext) -> Iterator[None]:
     """A keeper of its own looks after the lease of a job during the block."""
@@ -93,7 +88,7 @@ def uncommitted(work: Callable[[], object]) -> Iterator[None]:
     assert faults == []
 
 
-@pytest.mark.usefixtures("one_at_a_time")
+@pytest.mark.usefixtures("one_place")
 class TestTurns:
     def test_two_who_ask_one_at_a_time_do_not_starve_a_third(self) -> None:
         anna, ben, cleo = (make_user(name) for name in ("anna", "ben", "cleo"))

@@ -1,7 +1,5 @@
 """Short jobs do not wait for long ones, take turns with other jobs, and show their true place in the queue."""
 
-from typing import Any
-
 import pytest
 
 from jobs_app import leases, services
@@ -13,11 +11,6 @@ from tests.support.factories import lease_of, make_user
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_place")]
-
-
-@pytest.fixture
-def one_place(kinds: None, settings: Any) -> None:
-    settings.JOB_LANES = {**settings.JOB_LANES, "test": 1}
 
 
 def queue(owner: User, *, is_short: bool) -> Job:
