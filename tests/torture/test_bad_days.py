@@ -118,13 +118,6 @@ class TestWorkers:
         program.interrupt()
         assert sleepers() == []
 
-    def test_within_a_lease_an_outage_costs_nothing(self, place: Place, new_program: Start) -> None:
-        new_program(place).start("--workers", "3")
-        jobs = story.enqueue(place, [{"in_thread": True, "steps": 150, "seconds": 0.1} for _ in range(2)])
-        hold_the_database_during(place, jobs, LEASE_SECONDS * 0.9)
-        all_ended(place)
-        assert [place.job(job)["crashes"] for job in jobs] == [0, 0]
-
 
 class TestGreed:
     def test_a_child_that_eats_memory_fails_and_its_worker_lives(self, program: Program) -> None:

@@ -30,19 +30,12 @@ TWO_HOURS = 7200
 
 
 @pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The store in both of its forms. On S3 nobody can make a file older: there the hour is none."""
     if request.param == "s3":
         monkeypatch.setattr(upkeep, "GRACE", timedelta(seconds=-5))
         return request.getfixturevalue("s3_storage")
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "media")},
-        },
-    }
-    return tmp_path / "media"
+    return request.getfixturevalue("media")
 
 
 @pytest.fixture
