@@ -187,19 +187,14 @@ def test_a_database_locked_past_every_lease_loses_nothing(program: Program) -> N
     place = program.place
     # Long enough that both still run when they are first looked for.
     jobs = story.enqueue(place, [{"steps": 60, "seconds": 0.1}, {"steps": 60, "seconds": 0.1, "in_thread": True}])
-    hold_the_database_during(place, jobs, LOCKED_SECONDS)
+    wait_until(lambda: all(place.job(job)["status"] == "processing" for job in jobs), 30)
+    release = hold_the_database(place)
+    threading.Event().wait(LOCKED_SECONDS)
+    release()
     all_completed_once(place, jobs)
     assert [place.job(job)["crashes"] for job in jobs] == [0, 0]
     story.check_effects(place)
     assert program.lives()
-
-
-def hold_the_database_during(place: Place, jobs: list[str], seconds: float) -> None:
-    """Keep every write waiting for so long, once these jobs run."""
-    wait_until(lambda: all(place.job(job)["status"] == "processing" for job in jobs), 30)
-    release = hold_the_database(place)
-    threading.Event().wait(seconds)
-    release()
 
 
 def hold_the_database(place: Place) -> Callable[[], None]:

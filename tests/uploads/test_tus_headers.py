@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from django.db.models.functions import Now
+from django.test import Client as Browser
 
 from media_app.uploads import sweep
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
-from tests.support.factories import PASSWORD
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import ask
 from tests.uploads.conftest import content_of, video_of
@@ -386,10 +386,8 @@ async def test_a_request_id_is_accepted_and_logged(client: Client, caplog: pytes
 
 
 def session_cookie(user: User) -> str:
-    from django.test import Client as Browser
-
     browser = Browser()
-    assert browser.login(username=user.username, password=PASSWORD)
+    browser.force_login(user)
     return f"sessionid={browser.cookies['sessionid'].value}"
 
 
