@@ -3,7 +3,6 @@
 import http.server
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,8 +14,9 @@ from django.db.models import F
 
 from jobs_app.models import Job
 from tests.support import s3
-from tests.support.api import Api, refused
+from tests.support.api import Api
 from tests.support.factories import make_job
+from tests.support.http_servers import serving
 from tests.support.waiting import wait_until
 from vodplatform import processing
 from vodplatform.accounts.models import User
@@ -113,14 +113,8 @@ class TestStorage:
             def log_message(self, *args: object) -> None:
                 pass
 
-        with http.server.HTTPServer(("127.0.0.1", 0), Edge) as edge:
-            threading.Thread(target=edge.serve_forever, daemon=True).start()
-            settings.CDN = {"base_url": f"http://127.0.0.1:{edge.server_port}", "key_pair_id": "", "private_key": ""}
+        with serving(http.server.HTTPServer(("127.0.0.1", 0), Edge)) as address:
+            settings.CDN = {"base_url": address, "key_pair_id": "", "private_key": ""}
             assert ask(api)["storage"]["cdn_accessible"] is reached
-            edge.shutdown()
         if reached:
             assert ask(api)["storage"]["cdn_accessible"] is False
-
-
-def test_nobody_is_asked_to_sign_in(anonymous: Api) -> None:
-    refused(anonymous.get(PATH), 401, "unauthenticated")

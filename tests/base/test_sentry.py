@@ -6,13 +6,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.http_servers import serving
 from tests.support.waiting import wait_until
 from vodplatform.settings.environment import Environment, SettingsError
 from vodplatform.settings.variables import PROJECT_ROOT
@@ -48,29 +48,13 @@ sentry_sdk.flush(5)
 """
 
 
-class Receiver:
+class Receiver(http.server.ThreadingHTTPServer):
     """A Sentry of our own: keeps what is sent to it."""
 
     def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.dsn = f"http://key@127.0.0.1:{self.server_port}/1"
         self.bodies: list[bytes] = []
-        bodies = self.bodies
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                bodies.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def dsn(self) -> str:
-        return f"http://key@127.0.0.1:{self.server.server_address[1]}/1"
 
     def events(self) -> list[dict[str, Any]]:
         found = []
@@ -80,12 +64,25 @@ class Receiver:
         return found
 
 
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        is_packed = self.headers.get("Content-Encoding") == "gzip"
+        self.server.bodies.append(gzip.decompress(body) if is_packed else body)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     found = Receiver()
-    yield found
-    found.server.shutdown()
-    found.server.server_close()
+    with serving(found):
+        yield found
 
 
 def run(code: str, tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[str]:

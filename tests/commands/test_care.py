@@ -2,10 +2,8 @@
 
 import os
 import re
-import threading
 import time
 import uuid
-from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -22,6 +20,7 @@ from media_app.videos.models import Video
 from sessions_app.comparison.alignment.easyocr_reader import FOLDER
 from tests.delivery.test_cdn import pem_of
 from tests.support.factories import make_job, make_user, make_video
+from tests.support.http_servers import serving
 from tests.support.private_redis import PrivateRedis
 from tests.support.program import manage
 from tests.support.s3 import storage_of
@@ -140,7 +139,6 @@ def use_bucket(settings, address):
     settings.STORAGES = {**settings.STORAGES, "default": storage_of(environment)}
 
 
-@contextmanager
 def answering_cors(allowed, wants=""):
     """A server that lets pages of these origins send and fetch, by addresses with these words; its address."""
 
@@ -159,15 +157,7 @@ def answering_cors(allowed, wants=""):
         def log_message(self, *words):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    return serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler))
 
 
 def test_doctor_tells_folders_that_are_away_from_files_that_are_gone(db, capsys, settings, tmp_path):

@@ -164,8 +164,8 @@ class FaultyProxy:
             client.shutdown(socket.SHUT_WR)
             _drain(client)
             return False
-        _reset(client)
-        _reset(server)
+        reset(client)
+        reset(server)
         return False
 
     def _hang(self) -> None:
@@ -182,7 +182,7 @@ def _drain(end: socket.socket) -> None:
             pass
 
 
-def _reset(end: socket.socket) -> None:
+def reset(end: socket.socket) -> None:
     """Break a connection off as a dying host does: with a reset, not with an end."""
     with suppress(OSError):
         end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -32,6 +32,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
+from tests.support.http_servers import serving
+
 KEY = "sk-of-the-test"
 SECRET = "whsec_of-the-test"
 MODELS = ("lipsync-2", "lipsync-2-pro", "lipsync-1.9.0-beta", "react-1", "sync-3")
@@ -427,17 +429,13 @@ def _check(request: dict[str, Any]) -> None:
 def running_provider(folder: Path, **settings: Any) -> Iterator[Provider]:
     """A provider in this process, which is gone after the block. folder: exists, its own."""
     server = ProviderServer(folder)
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
-    thread.start()
-    try:
-        provider = Provider(server.url)
-        provider.set(**settings)
-        yield provider
-    finally:
-        server.is_over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server):
+        try:
+            provider = Provider(server.url)
+            provider.set(**settings)
+            yield provider
+        finally:
+            server.is_over.set()
 
 
 @contextmanager

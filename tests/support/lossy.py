@@ -2,14 +2,15 @@
 
 import http.client
 import random
-import socket
-import struct
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 from urllib.parse import urlsplit
+
+from tests.support.faults import reset
+from tests.support.http_servers import serving
 
 # What becomes of a call: it arrives and is answered, never arrives, its answer is lost or cut, it arrives twice.
 PASSED, LOST, UNANSWERED, CUT, TWICE = "passed", "lost", "unanswered", "cut", "twice"
@@ -66,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         fate = proxy.fate(self.command)
         if fate == LOST:
-            return self._reset()
+            return reset(self.connection)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in OF_THE_HOP}
         for _ in range(2 if fate == TWICE else 1):
             if self.command == "POST":
@@ -77,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = answer.read()
             connection.close()
         if fate == UNANSWERED:
-            return self._reset()
+            return reset(self.connection)
         self.send_response(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in {*OF_THE_HOP, "date", "server"}:
@@ -87,25 +88,16 @@ class _Handler(BaseHTTPRequestHandler):
         if fate == CUT:
             self.wfile.write(content[: len(content) // 2])
             self.wfile.flush()
-            return self._reset()
+            return reset(self.connection)
         self.wfile.write(content)
         return None
 
     do_GET = do_POST = do_PUT = do_DELETE = _serve
-
-    def _reset(self) -> None:
-        with suppress(OSError):
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
 
 
 @contextmanager
 def lossy(address: str, seed: int) -> Iterator[LossyProxy]:
     """A proxy before the server at ``http://host:port``, gone after the block."""
     proxy = LossyProxy(address, seed)
-    threading.Thread(target=proxy.serve_forever, daemon=True).start()
-    try:
+    with serving(proxy):
         yield proxy
-    finally:
-        proxy.shutdown()
-        proxy.server_close()

@@ -9,7 +9,6 @@ import json
 import random
 import secrets
 import socket
-import struct
 import threading
 import time
 from collections import Counter
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.support.faults import reset
 from tests.support.waiting import PATIENCE
 
 MERGES, UPLOADS, CHALLENGES = "/api/v1/challenge-videos", "/api/v1/challenge-videos/upload", "/api/v1/challenges"
@@ -260,8 +260,7 @@ def _size(answer: Answer) -> int:
 
 def _reset(line: socket.socket) -> Dropped:
     """End a connection as a phone in a tunnel does, what was under way forgotten."""
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    line.close()
+    reset(line)
     return Dropped()
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.support.http_servers import serving
+
 MODEL = "smolvlm2"
 HANG_SECONDS = 30.0
 GOOD = '{"score": 0.8, "description": "A player scores."}'
@@ -163,13 +165,9 @@ class _Quiet(ThreadingHTTPServer):
 def running_vision_server() -> Iterator[VisionServer]:
     """A server that is gone after the block."""
     server = _Quiet(("127.0.0.1", 0), Handler)
-    vision = server.vision = VisionServer(f"http://127.0.0.1:{server.server_address[1]}/v1")
-    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
-    thread.start()
-    try:
-        yield vision
-    finally:
-        vision.is_over.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with serving(server) as address:
+        server.vision = VisionServer(f"{address}/v1")
+        try:
+            yield server.vision
+        finally:
+            server.vision.is_over.set()
