@@ -1,7 +1,6 @@
 """Migrations while hosts of the previous release run, two that begin at once, and databases of development versions."""
 
 import json
-import os
 import subprocess
 import sys
 import tarfile
@@ -18,7 +17,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
-from tests.support.places import database_url, on_server
+from tests.support.places import new_database
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.releases import unpack_release
 from tests.support.sources import PACKAGES
@@ -124,12 +123,8 @@ def test_a_locked_database_is_not_taken_for_one_without_json(monkeypatch: pytest
 @pytest.mark.full
 @pytest.mark.postgresql
 def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
-    name = f"vod_migrate_{os.getpid()}"
-    on_server(f"CREATE DATABASE {name}")
-    try:
-        check_several_migrate_once({"DATABASE_URL": database_url(name), "VOD_DATA_DIR": str(tmp_path)})
-    finally:
-        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    with new_database() as url:
+        check_several_migrate_once({"DATABASE_URL": url, "VOD_DATA_DIR": str(tmp_path)})
 
 
 @pytest.mark.postgresql

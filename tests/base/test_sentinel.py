@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import dramatiq
 import pytest
@@ -19,6 +20,7 @@ from redis.sentinel import MasterNotFoundError
 
 from jobs_app.broker import make_broker
 from tests.support.nginx import free_port
+from tests.support.services import redis_answers
 from tests.support.waiting import wait_until
 from vodplatform.base.redis_pool import SharedSentinel, connect, reason
 from vodplatform.base.web import throttles
@@ -69,15 +71,7 @@ class Servers:
         (folder / "redis.conf").write_text(f"port {port}\nbind 127.0.0.1\ndir {folder}\n{lines}")
         argv = [redis_server(), str(folder / "redis.conf"), *words]
         self.processes[port] = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
-        client = redis.Redis(port=port, password=PASSWORD)
-        wait_until(lambda: _answers(client))
-
-
-def _answers(client: redis.Redis) -> bool:
-    try:
-        return bool(client.ping())
-    except redis.RedisError:
-        return False
+        wait_until(lambda: redis_answers(f"redis://:{quote(PASSWORD)}@127.0.0.1:{port}"))
 
 
 @pytest.fixture

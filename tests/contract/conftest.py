@@ -1,13 +1,12 @@
 """What the tests of the contract share: requests on the test's own connection, and a kind of job that pauses."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 
-from jobs_app.kinds import registry
+from tests.contract.places import with_steps_kind
 from vodplatform.accounts.models import User
 
 
@@ -27,10 +26,7 @@ def one_connection(db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def steps_kind(settings: Any) -> Iterator[None]:
-    """The kind ``test.steps``, which keeps checkpoints, beside the program's own."""
-    settings.JOB_KINDS = [*settings.JOB_KINDS, "tests.jobs.kinds.steps"]
-    settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
-    registry.cache_clear()
-    yield
-    registry.cache_clear()
+def steps_kind() -> Iterator[None]:
+    """The kind ``test.steps`` while a test runs."""
+    with with_steps_kind():
+        yield

@@ -3,10 +3,13 @@
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
+import pytest
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.http import HttpResponse
@@ -14,6 +17,7 @@ from django.test import Client
 from django.urls import resolve
 from drf_spectacular.generators import SchemaGenerator
 
+from jobs_app.kinds import registry
 from jobs_app.models import JobStatus
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
@@ -141,6 +145,17 @@ def chunked_upload(owner: User, *, is_whole: bool = False) -> Upload:
         key = default_storage.save(f"uploads/{upload.pk}/0", ContentFile(b"some bytes"))
         uploads.store_chunk_row(upload, 0, 10, hashlib.sha256(b"some bytes").hexdigest(), key)
     return upload
+
+
+@contextmanager
+def with_steps_kind() -> Iterator[None]:
+    """The kind ``test.steps``, which keeps checkpoints, beside the program's own while the block runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "JOB_KINDS", [*settings.JOB_KINDS, "tests.jobs.kinds.steps"])
+        patch.setattr(settings, "JOB_LANES", {**settings.JOB_LANES, "test": 2})
+        registry.cache_clear()
+        yield
+    registry.cache_clear()
 
 
 def names_in(path: str) -> list[str]:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import secrets
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests.prosync.conftest import make_footage
-from tests.support.program import PROJECT_ROOT, Program, clean_environment, manage
+from tests.support.pro_jobs import new_key
+from tests.support.program import PROJECT_ROOT, Program, clean_environment
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
@@ -44,14 +44,6 @@ def fits(expected: Any, found: Any) -> bool:
     return bool(expected == found)
 
 
-def token_of(program: Program, name: str, tier: str) -> str:
-    environment = {**program.place.environment, "VOD_DATA_DIR": str(program.place.data_dir)}
-    name = f"{name}-{secrets.token_hex(4)}"
-    words = ["create_account", name, *(["--tier", tier] if tier else [])]
-    assert manage(*words, environment=environment).returncode == 0
-    return manage("create_token", name, environment=environment).stdout.strip()
-
-
 def pro_jobs(program: Program) -> int:
     return int(program.place.query("SELECT COUNT(*) FROM video_jobs WHERE is_pro_job")[0][0])
 
@@ -60,8 +52,8 @@ def test_the_page_tells_the_truth(program: Program, folder: Path) -> None:
     told, before = examples(), pro_jobs(program)
     assert len(told) == PAGE.read_text().count("\ncurl ") >= 15
     variables = {
-        "FREE": token_of(program, "fred", ""), "PRO": token_of(program, "pia", "pro"),
-        "ENTERPRISE": token_of(program, "eve", "enterprise"), "VOD": program.address, "JOB": "",
+        **{tier.upper(): new_key(program.place, tier) for tier in ("free", "pro", "enterprise")},
+        "VOD": program.address, "JOB": "",
     }  # fmt: skip
     finished = ""
     for command, status, answer in told:

@@ -3,15 +3,13 @@
 On PostgreSQL and S3, with the processes that a host runs. tests/base/test_installation.py has the other refusals.
 """
 
-import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.places import database_url, on_server
+from tests.support.places import new_database
 from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
 from tests.support.s3 import Bucket
 from vodplatform.management.commands.up import free_port, web_child, worker_child
@@ -35,12 +33,8 @@ def original(new_place: Callable[[], Place], s3: Bucket, tmp_path: Path) -> dict
 @pytest.fixture
 def copy(original: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
     """The same with a copy of the database, which knows nothing of what the original makes from now on."""
-    name, source = f"vod_crash_{secrets.token_hex(4)}", urlsplit(original["DATABASE_URL"]).path[1:]
-    on_server(f"CREATE DATABASE {name} TEMPLATE {source}")
-    try:
-        yield {**original, "DATABASE_URL": database_url(name), "VOD_DATA_DIR": str(tmp_path / "copy")}
-    finally:
-        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    with new_database(original["DATABASE_URL"]) as url:
+        yield {**original, "DATABASE_URL": url, "VOD_DATA_DIR": str(tmp_path / "copy")}
 
 
 def refused(variables: dict[str, str], *words: str) -> str:

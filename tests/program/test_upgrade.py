@@ -1,13 +1,12 @@
 """An upgrade without a pause: hosts of the previous release and of this one on one database and one bucket."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.places import ACCOUNT, PASSWORD, database_url, on_server, prepare, programs
+from tests.support.places import ACCOUNT, PASSWORD, new_database, prepare, programs
 from tests.support.program import Place, Program, Truth, manage
 from tests.support.releases import LAST_RELEASE, unpack_release
 from tests.support.s3 import Bucket
@@ -28,20 +27,15 @@ def previous(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def hosts(previous: Path, template: Place, truth: Truth, s3: Bucket, tmp_path: Path) -> Iterator[Hosts]:
     """A host of the previous release that runs alone, and what starts one of this release beside it."""
-    name = f"vod_crash_{secrets.token_hex(4)}"
-    environment = {
-        **template.environment, **s3.environment, "DATABASE_URL": database_url(name),
-        "SECRET_KEY": "one-key-for-the-hosts-of-both-releases",
-    }  # fmt: skip
-    on_server(f"CREATE DATABASE {name}")
-    try:
+    with new_database() as url, programs() as make:
+        environment = {
+            **template.environment, **s3.environment, "DATABASE_URL": url,
+            "SECRET_KEY": "one-key-for-the-hosts-of-both-releases",
+        }  # fmt: skip
         key = prepare(tmp_path / "previous", environment, ACCOUNT, PASSWORD, previous)
-        with programs() as make:
-            old = make(Place(tmp_path / "previous", environment, key))
-            old.tree = previous
-            yield old.start(), lambda: make(Place(tmp_path / "this", environment, key)).start()
-    finally:
-        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        old = make(Place(tmp_path / "previous", environment, key))
+        old.tree = previous
+        yield old.start(), lambda: make(Place(tmp_path / "this", environment, key)).start()
 
 
 def upload(host: Program, content: bytes) -> str:

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -47,8 +47,15 @@ def on_server(statement: str) -> None:
         connection.execute(statement)  # type: ignore[arg-type]
 
 
-def database_url(name: str) -> str:
-    return urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+@contextmanager
+def new_database(template: str = "template1") -> Iterator[str]:
+    """The address of a new database, gone after the block. template: the address of one that it is a copy of."""
+    name = f"vod_{secrets.token_hex(4)}"
+    on_server(f"CREATE DATABASE {name} TEMPLATE {urlsplit(template).path.lstrip('/')}")
+    try:
+        yield urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+    finally:
+        on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def prepare(data_dir: Path, environment: dict[str, str], account: str, password: str, tree: Path = PROJECT_ROOT) -> str:
@@ -114,15 +121,9 @@ def prepared(account: str, library: Path, password: str = PASSWORD) -> Iterator[
         folder = kept(f"place-{account}", make, prepared_by(), password)
         yield Place(folder / "data", environment, (folder / "key").read_text())
         return
-    database = f"vod_{account}_{secrets.token_hex(4)}"
-    on_server(f"CREATE DATABASE {database}")
-    environment["DATABASE_URL"] = database_url(database)
-    try:
-        with tempfile.TemporaryDirectory(prefix="vod-test-") as folder:
-            data_dir = Path(folder) / "data"
-            yield Place(data_dir, environment, prepare(data_dir, environment, account, password))
-    finally:
-        on_server(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
+    with new_database() as environment["DATABASE_URL"], tempfile.TemporaryDirectory(prefix="vod-test-") as folder:
+        data_dir = Path(folder) / "data"
+        yield Place(data_dir, environment, prepare(data_dir, environment, account, password))
 
 
 @pytest.fixture(scope="session")
@@ -135,26 +136,19 @@ def template(truth: Truth) -> Iterator[Place]:
 @contextmanager
 def places(template: Place, folder: Path) -> Iterator[Callable[[], Place]]:
     """Makes places of their own below ``folder``, each with a data folder and a database; gone after the block."""
-    databases: list[str] = []
+    with ExitStack() as stack:
 
-    def make() -> Place:
-        data_dir = folder / f"d{secrets.token_hex(2)}"
-        shutil.copytree(template.data_dir, data_dir)
-        environment = dict(template.environment)
-        if ON_POSTGRESQL:
-            databases.append(f"vod_crash_{secrets.token_hex(4)}")
-            source = urlsplit(environment["DATABASE_URL"]).path[1:]
-            on_server(f"CREATE DATABASE {databases[-1]} TEMPLATE {source}")
-            environment["DATABASE_URL"] = database_url(databases[-1])
-        if SHARED_REDIS:
-            redis.Redis.from_url(environment["REDIS_URL"]).flushdb()
-        return Place(data_dir, environment, template.key)
+        def make() -> Place:
+            data_dir = folder / f"d{secrets.token_hex(2)}"
+            shutil.copytree(template.data_dir, data_dir)
+            environment = dict(template.environment)
+            if ON_POSTGRESQL:
+                environment["DATABASE_URL"] = stack.enter_context(new_database(environment["DATABASE_URL"]))
+            if SHARED_REDIS:
+                redis.Redis.from_url(environment["REDIS_URL"]).flushdb()
+            return Place(data_dir, environment, template.key)
 
-    try:
         yield make
-    finally:
-        for name in databases:
-            on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @contextmanager

@@ -9,12 +9,17 @@ from tests.prosync.conftest import URL, segment
 from tests.support.program import Place, Program, manage
 
 
-def give_a_plan(place: Place, tier: str = "pro") -> None:
-    """Let the place's key be that of a new account that has the plan."""
+def new_key(place: Place, tier: str = "free") -> str:
+    """The key of a new account that has the plan."""
     name, environment = f"pia-{secrets.token_hex(4)}", {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
     made = manage("create_account", name, "--tier", tier, environment=environment)
     assert made.returncode == 0, made.stderr
-    place.key = manage("create_token", name, environment=environment).stdout.strip()
+    return manage("create_token", name, environment=environment).stdout.strip()
+
+
+def give_a_plan(place: Place, tier: str = "pro") -> None:
+    """Let the place's key be that of a new account that has the plan."""
+    place.key = new_key(place, tier)
 
 
 def send(program: Program, folder: Path) -> str:
