@@ -2,14 +2,14 @@
 
 import json
 from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
+from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused
-from tests.support.factories import PASSWORD, make_user
+from tests.support.factories import make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import ApiToken, User, username_key
 from vodplatform.accounts.services import issue_token
@@ -24,12 +24,6 @@ pytestmark = pytest.mark.django_db
 MARKS = "\u0300\u0327" * 500_000
 
 
-def signed_in(user: User) -> Api:
-    api = Api()
-    assert api.client.login(username=user.username, password=PASSWORD)
-    return api
-
-
 class TestNames:
     def test_a_name_without_end_is_cut_before_it_is_normalised(self) -> None:
         assert digest_of(MARKS) == digest_of(MARKS[:150])
@@ -37,10 +31,8 @@ class TestNames:
 
     @pytest.mark.parametrize("path", ["/login", "/signup", "/admin/login/"])
     def test_no_form_normalises_one(self, path: str) -> None:
-        api = Api()
-        api.client.handler.enforce_csrf_checks = False
         form = {"username": MARKS[:200_000], "password": "x", "password1": "x", "password2": "x"}
-        assert api.client.post(path, form).status_code in (200, 400)
+        assert browser(None).post(path, form).status_code in (200, 400)
 
     @pytest.mark.parametrize("path", ["/login", "/compare/sample", "/r/none", "/admin/login/", "/api/v1/me"])
     def test_a_large_form_is_refused_before_it_is_read(self, path: str) -> None:
@@ -53,24 +45,17 @@ class TestNames:
             body = json.dumps({"username": "x" * 20_000, "password": "x", "refresh": "x"})
             refused(anonymous.post(f"/api/auth/{path}", raw=body), 413, "too_large")
 
-    def test_a_token_s_name_has_no_signs_that_turn_or_break_a_line(self, api: Api) -> None:
-        for name in ("a\nb", "a\u202eb", "a\x7fb", "a\x9bb"):
-            refused(api.post("/api/auth/tokens", {"name": name}), 400, "invalid")
-
 
 def test_cutting_secrets_out_of_a_line_takes_no_more_than_its_length() -> None:
     assert without_secrets("eyJ-" * 100_000 + " token eyJhbGciOiJIUzI1NiJ9.e30.c2ln").endswith(" token ***")
 
 
 class TestPassword:
-    def test_the_old_password_cannot_be_found_by_trying(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        # All in one moment: on a busy machine a minute ends meanwhile.
-        monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: 1_800_000_000.0))
+    def test_the_old_password_cannot_be_found_by_trying(self, settings: Any) -> None:
         settings.THROTTLES_ON = True
-        api = signed_in(make_user("tried"))
-        api.client.handler.enforce_csrf_checks = False
+        client = browser(make_user("tried"))
         form = {"old_password": "wrong", "new_password1": "another long one", "new_password2": "another long one"}
-        answers = [api.client.post("/account/password", form) for _ in range(11)]
+        answers = [client.post("/account/password", form) for _ in range(11)]
         assert [answer.status_code for answer in answers] == [200] * 10 + [429]
         assert int(answers[-1]["Retry-After"]) > 0
         assert AuditEntry.objects.filter(action="password.refused").count() == 10
@@ -89,20 +74,9 @@ class TestAnswers:
         ["/api/v1/me", "/api/v1/jobs", "/api/auth/tokens", BASE + "/list", "/account", "/compare", "/account/password"],
     )
     def test_what_is_private_is_kept_by_nobody(self, owner: User, path: str) -> None:
-        response = signed_in(owner).client.get(path)
+        response = browser(owner).get(path, headers={"Accept": "*/*"})
         assert response.status_code == 200
         assert "private" in response["Cache-Control"]
-
-    def test_odd_addresses_and_choices_of_the_admin_are_the_caller_s_fault(self, admin_person: User) -> None:
-        api = signed_in(admin_person)
-        for address in (
-            "/admin/accounts/user/?created_at__year=-1", "/admin/jobs/job/?created_at__year=" + "9" * 40,
-            "/admin/jobs/job/?owner__id__exact=x",
-        ):  # fmt: skip
-            assert api.client.get(address).status_code in (200, 302, 400)
-        api.client.handler.enforce_csrf_checks = False
-        response = api.client.post("/admin/jobs/job/", {"action": "cancel_jobs", "_selected_action": "x"})
-        assert response.status_code in (302, 400)
 
 
 class TestGrowth:

@@ -1,7 +1,5 @@
 """The pages shown when something is not right: the same few words everywhere, with the next step."""
 
-from types import SimpleNamespace
-
 import pytest
 from django.template.loader import render_to_string
 from django.test import Client
@@ -16,9 +14,8 @@ PERSON = {"Accept": "text/html"}
 
 
 @pytest.fixture
-def throttled(settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Allow one attempt for each name, with no attempt counted yet and a clock that stands still."""
-    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: 1_800_000_000.0))
+def throttled(settings: object) -> None:
+    """Allow one attempt for each name, with no attempt counted yet."""
     throttles.forget()
     settings.THROTTLES_ON = True  # type: ignore[attr-defined]
     settings.THROTTLES = {**settings.THROTTLES, "sign_in_name": 1, "sign_in_address": 100}  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
+from tests.contract.places import browser
 from tests.support.api import Api
 from tests.support.factories import make_key, make_user
 from vodplatform.accounts import services
@@ -17,21 +18,14 @@ from vodplatform.accounts.models import ApiToken, Role, Subscription, User
 from vodplatform.base.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
-HTML = {"Accept": "text/html"}
 USERS, TOKENS, SUBSCRIPTIONS = (
     f"/admin/accounts/{name}/" for name in ("user", "apitoken", "subscription")
 )  # fmt: skip
 
 
-def entering(user: User) -> Client:
-    client = Client(headers=HTML)
-    client.force_login(user)
-    return client
-
-
 @pytest.fixture
 def staff(admin_person: User) -> Client:
-    return entering(admin_person)
+    return browser(admin_person)
 
 
 def act(client: Client, address: str, action: str, *rows: Any) -> Any:
@@ -49,7 +43,7 @@ class TestWhoSeesWhat:
 
     @pytest.mark.parametrize(("role", "sees"), [(Role.ADMIN, True), (Role.MODERATOR, False)])
     def test_the_sidebar_shows_what_one_may_open(self, role: str, sees: bool) -> None:
-        page = entering(make_user(role=role)).get("/admin/").content.decode()
+        page = browser(make_user(role=role)).get("/admin/").content.decode()
         assert 'href="/admin/editorial/cataloguevideo/"' in page
         for address in (USERS, TOKENS, SUBSCRIPTIONS, "/admin/base/auditentry/"):
             assert (f'href="{address}"' in page) is sees

@@ -2,9 +2,9 @@
 
 import re
 import smtplib
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core import mail
@@ -29,14 +29,6 @@ GIVEN = {"password": PASSWORD}
 def _confirmed(settings: Any) -> None:
     settings.SIGNUP_CONFIRM, settings.PUBLIC_URL = True, "http://testserver"
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-
-
-@pytest.fixture
-def throttled(settings: Any) -> Iterator[None]:
-    settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
-    throttles.forget()
-    yield
-    throttles.forget()
 
 
 def sign_up(**fields: str) -> Any:
@@ -149,10 +141,7 @@ def test_it_is_good_for_a_day_and_then_goes() -> None:
 
 @pytest.mark.parametrize("fault", [smtplib.SMTPServerDisconnected(), OSError(), TimeoutError()], ids=repr)
 def test_a_mail_server_that_is_away_is_said(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise fault
-
-    monkeypatch.setattr(confirmation, "send_mail", fail)
+    monkeypatch.setattr(confirmation, "send_mail", Mock(side_effect=fault))
     answer = sign_up()
     assert answer.status_code == 503
     assert "could not be sent" in answer.content.decode()

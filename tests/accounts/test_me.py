@@ -197,11 +197,6 @@ class TestNames:
         newer.refresh_from_db()
         assert (newer.full_name, newer.username_key) == ("Still here", f"owner#{newer.pk.hex}")
 
-    @pytest.mark.parametrize("name", ["a b", "a\nb", "a\x00", "", "a\u202eb", "<b>", "a/b", "a#b"])
-    def test_odd_signs_are_refused(self, name: str) -> None:
-        with pytest.raises(ValidationError):
-            User(username=name, password="x").full_clean()
-
 
 class TestRoles:
     def test_admins_are_superusers_and_moderators_staff(self) -> None:

@@ -1,8 +1,6 @@
 """Signing in and up, the password and the account's page: what they let in, where they lead, what they leave behind."""
 
 import re
-from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,14 +30,8 @@ def browser() -> Client:
 
 
 @pytest.fixture
-def throttled(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Few attempts, nothing counted yet, all in one moment: no minute ends meanwhile."""
-    monkeypatch.setattr("limits.storage.memory.time", SimpleNamespace(time=lambda: 1_800_000_000.0))
-    settings.THROTTLES_ON = True
+def few_attempts(throttled: None, settings: Any) -> None:
     settings.THROTTLES = {**settings.THROTTLES, "sign_in_name": 2, "sign_in_address": 4}
-    throttles.forget()
-    yield
-    throttles.forget()
 
 
 def actions() -> list[tuple[str, str]]:
@@ -70,16 +62,7 @@ class TestSigningIn:
         assert password not in str(AuditEntry.objects.values().get())
         assert not is_signed_in(browser)
 
-    def test_a_name_has_so_many_attempts_a_minute(self, browser: Client, owner: User, throttled: None) -> None:
-        for _ in range(2):
-            assert browser.post("/login", {"username": "owner", "password": "wrong"}).status_code == 200
-        response = browser.post("/login", {"username": "Owner ", "password": PASSWORD})
-        assert response.status_code == 429
-        assert int(response["Retry-After"]) >= 1
-        assert not is_signed_in(browser)
-        assert browser.post("/login", {"username": "other", "password": "x"}).status_code == 200
-
-    def test_token_jwt_page_and_admin_count_together(self, browser: Client, owner: User, throttled: None) -> None:
+    def test_token_jwt_page_and_admin_count_together(self, browser: Client, owner: User, few_attempts: None) -> None:
         wrong = {"username": "owner", "password": "wrong"}
         assert Api().post("/api/auth/token", wrong).status_code == 401
         assert Api().post("/api/auth/jwt", wrong).status_code == 401
@@ -131,7 +114,8 @@ class TestSigningUp:
     @pytest.mark.parametrize("fields", [
         {"username": ""}, {"username": "owner"}, {"username": "OWNER"}, {"username": "ｏｗｎｅｒ"},
         {"username": "a b"}, {"username": "a\nb"}, {"username": "a\x00b"}, {"username": "x" * 151},
-        {"username": "a\u202eb"}, {"password1": ""}, {"password2": "another"},
+        {"username": "a\u202eb"}, {"username": "<b>"}, {"username": "a/b"}, {"username": "a#b"},
+        {"password1": ""}, {"password2": "another"},
         {"password1": "short", "password2": "short"}, {"password1": "password", "password2": "password"},
         {"username": "correcthorse", "password1": "correcthorse", "password2": "correcthorse"},
         {"full_name": "x" * 151}, {"full_name": "a\x07"}, {"full_name": "a\u202eb"},
@@ -157,7 +141,7 @@ class TestSigningUp:
         assert not User.objects.exists()
         assert b"/signup" not in browser.get("/login").content
 
-    def test_an_address_makes_so_many_accounts_an_hour(self, throttled: None, settings: Any) -> None:
+    def test_an_address_makes_so_many_accounts_an_hour(self, few_attempts: None, settings: Any) -> None:
         for number in range(4):
             Client().post("/signup", {**NEW, "username": f"ada{number}", "password2": "something else"})
         response = Client().post("/signup", NEW)  # too many attempts in a minute

@@ -205,6 +205,7 @@ QUERIES = {
     "o=1.-x.99": 200, "_to_field=password": 400, "pk__in=" + "9," * 4000: 400, "q=%22": 200, "q=" + "a+" * 2000: 200,
     "q=" + "a" * 3000: 200, "q=" + "a" * 5000: 400,
     "created_at__year=9999": 200, "created_at__gte=x": 302, "owner__username__regex=a": 400,
+    "created_at__year=-1": 400, "created_at__year=" + "9" * 40: 400, "owner__id__exact=x": 302,
 }  # fmt: skip
 
 

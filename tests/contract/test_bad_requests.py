@@ -242,11 +242,6 @@ def test_another_method_in_a_header_is_not_obeyed(owner: User, key: tuple[bytes,
     assert ComparisonSession.objects.filter(pk=session.pk).exists()
 
 
-def test_a_body_that_comes_in_pieces_without_its_length_is_read(key: tuple[bytes, bytes]) -> None:
-    answer = checked(ask("POST", "/api/auth/tokens", [key, JSON], [b'{"scopes": ', b'["read"]}']))
-    assert (answer.status, json.loads(answer.body)["scopes"]) == (201, ["read"])
-
-
 def test_an_unknown_host_is_refused_in_the_one_body(settings: Any, key: tuple[bytes, bytes]) -> None:
     settings.ALLOWED_HOSTS = ["a.b"]
     for host in (b"evil.example", b"", b"a.b:x", b"a.b@evil.example", b"\xff", b"a" * 5000):

@@ -85,10 +85,6 @@ NOT_CARRIED_OUT = {
 }
 
 
-def test_the_document_has_operations() -> None:
-    assert len(operations()) > 30
-
-
 def refusal(method: str, path: str, way: str) -> tuple[int, str] | None:
     """With what a way to sign in is refused before anybody looks whose the object is."""
     if (method, path) in OPEN:
