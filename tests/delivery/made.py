@@ -17,6 +17,11 @@ from vodplatform.settings.variables import PROJECT_ROOT
 
 SECONDS = 8.0
 SIZE = 700_000  # bytes of the library file of the fixture `path`
+# Headers that ask for a part of that file: the first byte, and the one after the last.
+RANGES = (
+    ("bytes=0-0", 0, 1), ("bytes=-500", SIZE - 500, SIZE), ("bytes=500-", 500, SIZE),
+    ("bytes=262143-262145", 262_143, 262_146), (f"bytes=0-{SIZE * 9}", 0, SIZE),
+)  # fmt: skip
 TASKS = [{"do": "poster"}, {"do": "sprite"}, {"do": "peaks"}, {"do": "hls", "rung": "source"}, {"do": "proxy"}]
 
 

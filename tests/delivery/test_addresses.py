@@ -112,7 +112,11 @@ class TestForNginx:
         settings.X_ACCEL_PREFIX, settings.MEDIA_ROOT = "/_media/", tmp_path / "media"
         assert accel.internal_address(tmp_path / "media" / "a.mp4") == f"/_media{tmp_path}/media/a.mp4"
 
-    def test_a_file_of_another_folder_has_no_address(self, library: Library, settings: Any) -> None:
+    def test_a_folder_that_nginx_is_not_told_of_has_no_address(self, library: Library, settings: Any) -> None:
         settings.X_ACCEL_PREFIX = "/_media/"
-        with pytest.raises(FileNotFoundError):
-            accel.internal_address(library.outside / "plain.mp4")
+        for path in (
+            library.outside / "plain.mp4", Path("/etc/passwd"), library.crew / ".." / "outside" / "plain.mp4",
+            library.crew.with_name("crew-2") / "plain.mp4",
+        ):  # fmt: skip
+            with pytest.raises(FileNotFoundError):
+                accel.internal_address(path)

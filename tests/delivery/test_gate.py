@@ -117,12 +117,3 @@ class TestOnS3:
         refused(await http.get(stream_url(clip) + "&proxy=1"), 409, "video_not_ready")
         await stand(clip, VideoStatus.READY, "completed")
         assert await answers(http, clip, headers) == (302, 302, 200)
-
-    async def test_no_address_of_the_bucket_leads_past_the_scanner(
-        self, http: httpx.AsyncClient, clip: Video, headers: dict[str, str], settings: Any
-    ) -> None:
-        settings.CLAMD = "/run/clamd"
-        for job, error in (("waiting", ""), ("failed", "malware_found"), ("cancelled", "")):
-            await stand(clip, VideoStatus.PROCESSING, job, error)
-            response = await http.get(f"/api/v1/media/optimized/{clip.pk}", headers=headers)
-            refused(response, 409, "video_not_ready")

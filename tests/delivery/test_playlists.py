@@ -35,12 +35,6 @@ def test_what_is_not_known_is_not_claimed() -> None:
     assert "#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1\nsource/index.m3u8" in text
 
 
-def test_a_suffix_is_inherited_by_every_address() -> None:
-    assert "480/index.m3u8?proxy=1\n" in master_playlist([SMALL], 30, "?proxy=1")
-    text = with_address(media((4, 1000), (4, 1000)), "media.mp4", "media.mp4?proxy=1")
-    assert text.count("media.mp4?proxy=1") == text.count("media.mp4") == 3
-
-
 def test_another_address_stands_wherever_the_file_is_named() -> None:
     text = media((4, 1000), (4, 1000))
     address = r"https://bucket.example/media.mp4?a=1&b=\1"

@@ -84,13 +84,6 @@ class TestFiles:
         refused(await http.get(address(poster, "poster.jpg")), 404, "not_found")
 
 
-async def test_it_goes_with_its_video(http: httpx.AsyncClient, poster: Rendition, clip: Video) -> None:
-    url = address(poster, "poster.jpg")
-    assert (await http.get(url)).status_code == 200
-    await ask(clip.delete)
-    refused(await http.get(url), 404, "not_found")
-
-
 async def test_folder_rights_hold_for_them(http: httpx.AsyncClient, clip: Video, library: Library, owner: User) -> None:
     """Renditions of a folder's file are shown while their owner may use the folder."""
     where = {"source": VideoSource.REFERENCE, "location": str(library.crew / "plain.mp4")}

@@ -8,6 +8,7 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -134,10 +135,7 @@ class TestSlowDisks:
         assert received.content == real(file.descriptor, 1000, 0)
 
     async def test_what_is_in_memory_is_read_at_once(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch) -> None:
-        def refuse(*arguments: object) -> bytes:
-            raise AssertionError("asked the disk")
-
-        monkeypatch.setattr(os, "pread", refuse)
+        monkeypatch.setattr(os, "pread", Mock(side_effect=AssertionError("asked the disk")))
         received = Received()
         await sending.send_file(file, ByteRange(0, file.size), never, received)
         assert len(received.content) == file.size
@@ -156,22 +154,13 @@ class TestSlowDisks:
     @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EOPNOTSUPP])
     async def test_blocking_reads_work(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         """What cannot be read without waiting is read all the same."""
-
-        def refuse(*arguments: object) -> int:
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(os, "preadv", refuse)
+        monkeypatch.setattr(os, "preadv", Mock(side_effect=OSError(number, os.strerror(number))))
         assert sending._read_at_once(file.descriptor, 10, 0) == b""
         assert await sending._read(file, 10, 5) == os.pread(file.descriptor, 10, 5)
 
     @pytest.mark.parametrize(("number", "tells"), [(0, True), (errno.EAGAIN, True), (errno.EOPNOTSUPP, False)])
     def test_nowait_support(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int, tells: bool) -> None:
-        def answer(*arguments: object) -> int:
-            if number:
-                raise OSError(number, os.strerror(number))
-            return 1
-
-        monkeypatch.setattr(os, "preadv", answer)
+        monkeypatch.setattr(os, "preadv", Mock(side_effect=[OSError(number, os.strerror(number)) if number else 1]))
         assert sources._tells(file.descriptor) is tells
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -98,10 +99,6 @@ async def test_a_reader_whose_disk_stops_in_the_middle_does_not_stop_the_program
     path = Path(near.location)
     path.write_bytes(os.urandom(3 * sending.MAX_BYTES))
     gate, loop_thread, asked = threading.Event(), threading.current_thread(), threading.Event()
-    real_pread, real_fstat, real_close = os.pread, os.fstat, os.close
-
-    def network(*arguments: Any) -> int:
-        raise OSError(95, "Operation not supported")
 
     def waits(real: Any) -> Any:
         def call(descriptor: int, *arguments: Any) -> Any:
@@ -113,17 +110,13 @@ async def test_a_reader_whose_disk_stops_in_the_middle_does_not_stop_the_program
 
         return call
 
-    player = Player(await ask(stream_url, near), hang_up_after=10**9)
-    send = player.send
+    def stop_the_disk(chunks: int) -> None:
+        if chunks == 1:
+            for name in ("pread", "fstat", "close"):
+                monkeypatch.setattr(os, name, waits(getattr(os, name)))
 
-    async def stop_the_disk(message: dict[str, Any]) -> None:
-        await send(message)
-        if player.chunks == 1 and not asked.is_set():
-            for name, real in (("pread", real_pread), ("fstat", real_fstat), ("close", real_close)):
-                monkeypatch.setattr(os, name, waits(real))
-
-    player.send = stop_the_disk  # type: ignore[method-assign]
-    monkeypatch.setattr(os, "preadv", network)
+    player = Player(await ask(stream_url, near), after_chunk=stop_the_disk)
+    monkeypatch.setattr(os, "preadv", Mock(side_effect=OSError(95, "Operation not supported")))
     playing = asyncio.ensure_future(player.play())
     try:
         async with asyncio.timeout(10):
@@ -145,12 +138,6 @@ class TestPlaces:
         assert waiting.place_of(f"{library.crew}-2/a.mp4") not in found
 
     async def test_what_a_question_raises_is_raised(self) -> None:
-        async def asked(error: Exception) -> None:
-            def question() -> None:
-                raise error
-
-            await waiting.ask_soon(waiting.MEDIA, question, lambda answer: None)
-
         for error in (FileNotFoundError("a"), TimeoutError("of the file system")):
             with pytest.raises(type(error), match=str(error)):
-                await asked(error)
+                await waiting.ask_soon(waiting.MEDIA, Mock(side_effect=error), lambda answer: None)

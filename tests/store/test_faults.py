@@ -154,18 +154,6 @@ class TestInTheMiddle:
         assert made.stat().st_size == 20 * MIB
         assert bucket.keys() == [KEY]
 
-    def test_the_same_file_can_be_sent_when_it_is_well_again(self, bucket: Bucket, made: Path, settings: Any) -> None:
-        # As patient as the program: on a busy machine a part may take longer than a quarter of a second.
-        settings.STORAGES = {**settings.STORAGES, "default": storage_of(bucket.environment)}
-        content = made.read_bytes()
-        bucket.faults.cut(after_bytes=10 * MIB)
-        with pytest.raises(store.StoreUnavailable):
-            store.put_file("videos/new.mp4", made)
-        bucket.faults.heal()
-        store.put_file("videos/new.mp4", made)
-        assert bucket.content("videos/new.mp4") == content
-        assert not made.exists()
-
 
 def test_a_bucket_that_is_not_there_is_a_fault_and_no_empty_library(bucket: Bucket, settings: Any) -> None:
     environment = {**bucket.environment, "AWS_STORAGE_BUCKET_NAME": "nobodys-bucket"}

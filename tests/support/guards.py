@@ -412,7 +412,7 @@ GUARDS = [
     Guard(
         "nginx is named files of our folders alone", "media_app/delivery/accel.py",
         "if not library_roots.is_inside(name, folders):", "if False:",
-        "tests/delivery/test_nginx.py::TestPermission::test_a_folder_that_nginx_is_not_told_of_has_no_address",
+        "tests/delivery/test_addresses.py::TestForNginx::test_a_folder_that_nginx_is_not_told_of_has_no_address",
     ),
     Guard(
         "what a scanner found is not handed out", "media_app/delivery/gate.py", "if MALWARE in (reason, job_error):",
