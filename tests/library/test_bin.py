@@ -17,6 +17,7 @@ from media_app.videos.models import Video, VideoStatus
 from media_app.videos.services import empty_bin
 from sessions_app.comparison.copies import copies_of
 from sessions_app.comparison.models import ComparisonSession
+from tests.contract.places import browser
 from tests.library.test_video import make_stored
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_analysis, make_job, make_session, make_text_track, make_video
@@ -171,8 +172,7 @@ def test_what_uses_videos_is_listed(api: Api, other: User, owner: User, video: V
 
 def test_an_admin_sees_restores_and_purges_it(admin_person: User, api: Api, video: Video, url: str) -> None:
     api.delete(url)
-    staff = Client()
-    staff.force_login(admin_person)
+    staff = browser(admin_person)
     page = "/admin/catalog/video/"
     assert "in the bin" in staff.get(f"{page}?bin=1").content.decode().lower()
     assert "Round 7" not in staff.get(f"{page}?bin=0").content.decode()

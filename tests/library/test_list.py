@@ -1,26 +1,20 @@
 """GET /api/v1/library."""
 
-import uuid
+import re
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from jobs_app.models import JobStatus
-from media_app.videos.models import Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import Video, VideoSource, VideoStatus
+from tests.contract.places import browser
 from tests.support.api import Api, refused
-from tests.support.factories import make_job, make_key, make_user, make_video
+from tests.support.factories import make_job, make_key, make_rendition, make_user, make_video
 from vodplatform.accounts.models import Role, User
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/library"
-# Contract section 4: what every video has, and what one of the library has besides.
-FIELDS = {
-    "id", "title", "description", "file_path", "thumbnail_path", "video_url", "thumbnail_url", "duration",
-    "duration_exact", "file_size", "mime_type", "status", "vector_clock", "last_modified_by", "version", "tags",
-    "category", "is_featured", "is_hidden", "view_count", "created_at", "updated_at", "deleted_at",
-    "poster_url", "sprite_vtt_url", "peaks_url", "renditions",
-}  # fmt: skip
 
 
 def titles(api: Api, query: str = "") -> list[str]:
@@ -29,12 +23,12 @@ def titles(api: Api, query: str = "") -> list[str]:
     return [video["title"] for video in response.json()["videos"]]
 
 
-def test_a_video_has_the_fields_of_the_contract(api: Api, owner: User) -> None:
+def test_what_is_known_of_a_video_is_shown(api: Api, owner: User) -> None:
+    """Which fields there are: tests/contract/test_examples.py."""
     video = make_video(owner, title="Round 7", duration=12.6, tags=["ranked"])
     body = api.get(URL).json()
     assert body["pagination"] == {"page": 1, "limit": 20, "total": 1, "totalPages": 1}
     row = body["videos"][0]
-    assert set(row) >= FIELDS
     assert (row["id"], row["title"], row["tags"], row["status"]) == (str(video.pk), "Round 7", ["ranked"], "ready")
     assert (row["duration"], row["duration_exact"], row["version"], row["vector_clock"]) == (13, 12.6, 1, {})
     assert row["last_modified_by"] == str(owner.pk)
@@ -56,12 +50,8 @@ def test_the_tags_used_most_are_counted_by_the_database(owner: User, other: User
 
 def test_what_was_made_of_it_has_signed_addresses(api: Api, owner: User) -> None:
     video = make_video(owner)
-    for kind, name, files in [
-        ("poster", "", {"image": "poster.jpg"}), ("sprite", "", {"vtt": "sprite.vtt", "image": "sprite.jpg"}),
-        ("peaks", "", {"json": "peaks.json"}), ("hls", "720", {"playlist": "index.m3u8", "media": "media.mp4"}),
-    ]:  # fmt: skip
-        folder = f"renditions/{video.pk}/{uuid.uuid4().hex}/{kind}/"
-        Rendition.objects.create(video=video, kind=kind, name=name, folder=folder, files=files, height=720)
+    for kind in ("poster", "sprite", "peaks", "hls"):
+        make_rendition(video, kind, "720" if kind == "hls" else "")
     row = api.get(URL).json()["videos"][0]
     assert row["thumbnail_path"].endswith("/poster.jpg")
     assert row["thumbnail_url"] == row["poster_url"]
@@ -122,19 +112,36 @@ def test_fifty_take_as_many_queries_as_one(api: Api, owner: User) -> None:
             assert api.get(f"{URL}?limit=100").status_code == 200
         return len(queries)
 
-    for _ in range(2):
-        make_full(owner)
+    def make_full(number: int) -> None:
+        for _ in range(number):
+            make_rendition(make_video(owner, job=make_job(owner, JobStatus.COMPLETED)), "poster")
+
+    make_full(2)
     count()  # the first also notes when the token was used
     few = count()
-    for _ in range(48):
-        make_full(owner)
+    make_full(48)
     assert count() == few
 
 
-def make_full(owner: User) -> Video:
-    job = make_job(owner, JobStatus.COMPLETED)
-    video = make_video(owner, job=job)
-    Rendition.objects.create(
-        video=video, kind="poster", folder=f"renditions/{video.pk}/x/poster/", files={"image": "a.jpg"}
-    )
-    return video
+class TestOrder:
+    @pytest.fixture(autouse=True)
+    def _videos(self, owner: User) -> None:
+        for title, duration, size in (("bravo", 10.0, 700), ("Alpha", 30.0, 900), ("charlie", 20.0, 700)):
+            make_video(owner, title=title, duration=duration, file_size=size)
+
+    @pytest.mark.parametrize(("order", "expected"), [
+        ("", ["charlie", "Alpha", "bravo"]), ("newest", ["charlie", "Alpha", "bravo"]),
+        ("title", ["Alpha", "bravo", "charlie"]), ("longest", ["Alpha", "charlie", "bravo"]),
+        ("largest", ["Alpha", "charlie", "bravo"]),
+    ])  # fmt: skip
+    def test_videos_stand_as_asked_and_equal_ones_newest_first(self, api: Api, order: str, expected: list[str]) -> None:
+        assert titles(api, f"order={order}") == expected
+
+    def test_pages_go_on_in_the_same_order(self, api: Api) -> None:
+        pages = [titles(api, f"order=title&limit=1&page={page}") for page in (1, 2, 3, 4)]
+        assert pages == [["Alpha"], ["bravo"], ["charlie"], []]
+
+    @pytest.mark.parametrize("order", ["", "title", "largest"])
+    def test_the_page_shows_which_order_is_chosen(self, owner: User, order: str) -> None:
+        page = browser(owner).get(f"/library?order={order}").content.decode()
+        assert re.findall(r'<option value="(\w*)" selected>(?:Newest first|Name|L\w+ first)', page) == [order]

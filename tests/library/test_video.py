@@ -9,9 +9,9 @@ from django.core.files.storage import default_storage
 from django.test import Client
 
 from jobs_app.models import Job, JobStatus
-from media_app.videos.models import Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import Video, VideoSource, VideoStatus
 from tests.support.api import Api, refused
-from tests.support.factories import make_job, make_session, make_user, make_video
+from tests.support.factories import make_job, make_rendition, make_user, make_video
 from vodplatform.accounts.models import Role, User
 from vodplatform.base.models import AuditEntry
 
@@ -48,9 +48,7 @@ class TestPatch:
 class TestDelete:
     def test_the_file_and_what_was_made_of_it_go(self, api: Api, owner: User) -> None:
         video = make_stored(owner)
-        folder = f"renditions/{video.pk}/{uuid.uuid4().hex}/poster/"
-        key = default_storage.save(f"{folder}poster.jpg", ContentFile(b"picture"))
-        Rendition.objects.create(video=video, kind="poster", folder=folder, files={"image": "poster.jpg"})
+        key = default_storage.save(f"{make_rendition(video, 'poster').folder}poster.jpg", ContentFile(b"picture"))
         assert api.delete(f"{url(video)}?purge=true").status_code == 200
         assert not Video.objects.filter(pk=video.pk).exists()
         assert not default_storage.exists(video.location)
@@ -74,14 +72,6 @@ class TestDelete:
         states = [Job.objects.get(pk=job.pk).status for job in (taking_in, rendering, other)]
         assert states == ["cancelled", "cancelled", "queued"]
 
-    def test_one_that_a_comparison_shows_stays_and_the_comparison_is_named(self, api: Api, owner: User) -> None:
-        video = make_stored(owner)
-        session = make_session(owner, videos=[video, make_video(owner)], name="Final")
-        body = refused(api.delete(url(video)), 409, "video_in_use")
-        assert body["sessions"] == [{"session_id": session.pk, "name": "Final"}]
-        assert default_storage.exists(video.location)
-        assert Video.objects.filter(pk=video.pk).exists()
-
 
 class TestRenditions:
     def test_a_job_is_begun_once(self, api: Api, owner: User) -> None:
@@ -96,8 +86,7 @@ class TestRenditions:
 
     def test_one_that_is_there_is_answered(self, api: Api, owner: User) -> None:
         video = make_video(owner)
-        folder = f"renditions/{video.pk}/x/proxy/"
-        Rendition.objects.create(video=video, kind="proxy", folder=folder, files={"video": "proxy.mp4"}, height=540)
+        make_rendition(video, "proxy", height=540)
         response = api.post(f"{url(video)}/renditions", {"kind": "proxy"})
         assert response.status_code == 200
         assert response.json()["rendition"]["height"] == 540
@@ -105,7 +94,7 @@ class TestRenditions:
 
     def test_the_last_frame_that_is_chosen_replaces_the_poster(self, api: Api, owner: User) -> None:
         video = make_video(owner)
-        Rendition.objects.create(video=video, kind="poster", folder="renditions/x/y/", files={"image": "poster.jpg"})
+        make_rendition(video, "poster")
         bodies = [{"kind": "poster", "time": time} for time in (2.5, 1, 2.5)]
         jobs = [api.post(f"{url(video)}/renditions", chosen).json()["job_id"] for chosen in bodies]
         assert jobs[0] != jobs[2]
@@ -127,14 +116,10 @@ class TestRenditions:
 
 
 def make_stored(owner: User) -> Video:
-    key = default_storage.save(f"videos/{uuid.uuid4()}/whole.mp4", ContentFile(b"video"))
-    video = make_video(owner, location=key, source=VideoSource.STORED)
-    # The folder carries the video's own id where the program makes it.
-    moved = default_storage.save(f"videos/{video.pk}/whole.mp4", ContentFile(b"video"))
-    default_storage.delete(key)
-    Video.objects.filter(pk=video.pk).update(location=moved)
-    video.refresh_from_db()
-    return video
+    """A video with a file in the store, in the folder of its id."""
+    pk = uuid.uuid4()
+    key = default_storage.save(f"videos/{pk}/whole.mp4", ContentFile(b"video"))
+    return make_video(owner, pk=pk, location=key, source=VideoSource.STORED)
 
 
 @pytest.mark.django_db(transaction=True)
