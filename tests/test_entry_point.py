@@ -11,7 +11,6 @@ from django.core.management.base import CommandError
 from vodplatform import __main__ as entry
 from vodplatform.management.commands import test as test_command
 from vodplatform.settings.environment import SettingsError
-from vodplatform.version import sentence
 
 pytestmark = pytest.mark.pure
 
@@ -19,13 +18,6 @@ pytestmark = pytest.mark.pure
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", dict(os.environ))
-
-
-@pytest.mark.parametrize("word", ["--version", "version"])
-def test_version_without_setup(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], word: str) -> None:
-    monkeypatch.setattr(sys, "argv", ["manage.py", word])
-    entry.main()
-    assert capsys.readouterr().out == f"{sentence()}\n"
 
 
 @pytest.mark.parametrize(("words", "rest", "folder"), [

@@ -94,9 +94,3 @@ def test_a_release_is_told_with_and_without_a_commit(monkeypatch: pytest.MonkeyP
 def test_every_way_to_ask_names_the_project_and_not_django(words: list[str], tmp_path: Path) -> None:
     done = manage(*words, environment={"VOD_DATA_DIR": str(tmp_path)})
     assert (done.returncode, done.stdout) == (0, version.sentence() + "\n"), done.stderr
-
-
-def test_the_test_command_is_pytest(tmp_path: Path) -> None:
-    done = manage("test", "--collect-only", "-q", __file__, environment={"VOD_DATA_DIR": str(tmp_path)})
-    assert done.returncode == 0, done.stderr
-    assert "tests/test_version.py::test_the_test_command_is_pytest" in done.stdout

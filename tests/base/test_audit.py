@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import AnonymousUser, Group
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest, HttpResponse
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 from django.utils import timezone
 
 from jobs_app.models import Job
+from tests.contract.places import browser
 from tests.support.factories import make_job, make_user
 from vodplatform.accounts.browser_sessions import SessionStore
 from vodplatform.accounts.models import ApiToken, User
@@ -121,18 +121,12 @@ def test_a_backup_takes_entries_of_deleted_people_along(tmp_path: Any) -> None:
     assert after == before
 
 
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
-
-
 class TestReading:
     @pytest.mark.both
     def test_it_can_be_searched_and_filtered_and_read(self, admin_person: User, owner: User, other: User) -> None:
         changed = audit.record("role.changed", actor=owner, target=other, new="moderator")
         audit.record("token.revoked", actor=other)
-        client = signed_in(admin_person)
+        client = browser(admin_person)
         for query, there, gone in (
             ("?q=owner", "role.changed", "token.revoked"),
             ("?action=token.revoked", "token.revoked", "role.changed"),
@@ -146,17 +140,10 @@ class TestReading:
         assert "moderator" in page
         assert 'name="_save"' not in page
 
-    def test_moderators_do_not_see_it(self, moderator: User) -> None:
-        made = audit.record("sign_in", actor=moderator)
-        client = signed_in(moderator)
-        for path in (LIST, f"{LIST}{made.pk}/change/"):
-            assert client.get(path).status_code == 403
-        assert "auditentry" not in client.get("/admin/").content.decode()
-
     def test_many_rows_take_no_more_queries(self, admin_person: User, django_assert_max_num_queries: Any) -> None:
         for _ in range(60):
             audit.record("sign_in", actor=admin_person, target=admin_person)
-        client = signed_in(admin_person)
+        client = browser(admin_person)
         with django_assert_max_num_queries(15):
             assert client.get(LIST).status_code == 200
 
@@ -186,12 +173,6 @@ class TestAdminChanges:
         view = GroupChanges(Group, admin.site)
         response = view.changeform_view(self.request(user, {"name": name}), str(group.pk) if group else None)
         assert response.status_code == 302
-
-    def test_an_addition_is_written_down(self, admin_person: User) -> None:
-        self.save(admin_person, "crew")
-        found = entry()
-        assert (found.action, found.actor_name, found.target_name) == ("group.added", "admin", "crew")
-        assert LogEntry.objects.count() == 1
 
     def test_a_change_names_its_fields_and_saving_without_one_is_none(self, admin_person: User) -> None:
         group = Group.objects.create(name="crew")

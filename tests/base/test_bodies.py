@@ -2,15 +2,16 @@
 
 import json
 import tracemalloc
+from unittest.mock import AsyncMock
 
 import pytest
 
 from vodplatform.base.web.bodies import limited
 
 
-async def call(app, chunks, *, announced=None):
-    """Run ``app`` on a request with these body chunks; returns (status, body, chunks it was given)."""
-    headers = [] if announced is None else [(b"content-length", announced)]
+async def call(app, chunks, *, announced=None, headers=()):
+    """Run ``app`` on a request with these body chunks; returns (status, body, chunks it was given, headers)."""
+    headers = [*headers, *([] if announced is None else [(b"content-length", announced)])]
     pending = [
         {"type": "http.request", "body": chunk, "more_body": number + 1 < len(chunks)}
         for number, chunk in enumerate(chunks)
@@ -27,7 +28,7 @@ async def call(app, chunks, *, announced=None):
 
     await app({"type": "http", "headers": headers}, receive, send)
     body = b"".join(message.get("body", b"") for message in sent[1:])
-    return sent[0]["status"], body, given
+    return sent[0]["status"], body, given, dict(sent[0]["headers"])
 
 
 async def reads_all(scope, receive, send):
@@ -42,9 +43,9 @@ async def reads_all(scope, receive, send):
 
 
 async def test_a_longer_one_that_says_so_is_refused_unread():
-    status, body, _ = await call(limited(reads_all, 10), [b"12345", b"67890"], announced=b"10")
+    status, body, *_ = await call(limited(reads_all, 10), [b"12345", b"67890"], announced=b"10")
     assert (status, body) == (200, b"10")
-    status, body, given = await call(limited(reads_all, 10), [b"x" * 11], announced=b"11")
+    status, body, given, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=b"11")
     assert (status, given) == (413, [])
     assert json.loads(body)["type"] == "too_large"
     assert json.loads(body)["limit"] == 10
@@ -52,7 +53,7 @@ async def test_a_longer_one_that_says_so_is_refused_unread():
 
 async def test_a_longer_one_in_chunks_is_refused_as_soon_as_it_is_too_long():
     chunks = [b"x" * 6] * 1000
-    status, _, given = await call(limited(reads_all, 10), chunks)
+    status, _, given, _ = await call(limited(reads_all, 10), chunks)
     assert status == 413
     assert len(given) == 2
 
@@ -73,7 +74,7 @@ async def test_one_that_comes_without_its_length_gets_it(chunks):
 
 
 async def test_one_without_its_length_is_not_kept_in_memory():
-    pieces, most = 60, 0
+    pieces, most, send = 60, 0, AsyncMock()
 
     async def receive():
         nonlocal pieces, most
@@ -81,29 +82,23 @@ async def test_one_without_its_length_is_not_kept_in_memory():
         most = max(most, tracemalloc.get_traced_memory()[0])
         return {"type": "http.request", "body": bytes(64 * 1024), "more_body": pieces > 0}
 
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
     tracemalloc.start()
     try:
         await limited(reads_all)({"type": "http", "headers": []}, receive, send)
     finally:
         tracemalloc.stop()
-    assert sent[1]["body"] == str(60 * 64 * 1024).encode()
+    assert send.await_args.args[0]["body"] == str(60 * 64 * 1024).encode()
     assert most < 1024 * 1024
 
 
 async def test_whose_client_has_gone_is_told_so():
-    messages = [{"type": "http.request", "body": b"12345", "more_body": True}, {"type": "http.disconnect"}]
+    receive = AsyncMock(
+        side_effect=[{"type": "http.request", "body": b"12345", "more_body": True}, {"type": "http.disconnect"}]
+    )
     given = []
 
     async def notes(scope, receive, send):
         given.extend([dict(scope["headers"]), await receive(), await receive()])
-
-    async def receive():
-        return messages.pop(0)
 
     await limited(notes)({"type": "http", "headers": []}, receive, None)
     assert given == [{}, {"type": "http.disconnect"}, {"type": "http.disconnect"}]
@@ -118,20 +113,14 @@ async def test_a_request_without_a_body_is_not_given_a_length():
 
 
 async def test_a_refusal_has_the_headers_of_every_answer():
-    sent = []
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {"type": "http", "headers": [(b"x-request-id", b"number-7"), (b"content-length", b"11")]}
-    await limited(reads_all, 10)(scope, None, send)
-    headers = dict(sent[0]["headers"])
-    assert headers[b"x-request-id"].decode() == json.loads(sent[1]["body"])["request_id"] == "number-7"
+    named = [(b"x-request-id", b"number-7")]
+    _, body, _, headers = await call(limited(reads_all, 10), [], announced=b"11", headers=named)
+    assert headers[b"x-request-id"].decode() == json.loads(body)["request_id"] == "number-7"
     for name in (b"content-security-policy", b"referrer-policy", b"x-frame-options", b"x-content-type-options"):
         assert headers[name]
 
 
 async def test_a_length_that_is_no_number_is_not_believed():
     for announced in (b"", b"-1", b"abc", b"9" * 5000, b"1e9"):
-        status, _, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)
+        status, *_ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)
         assert status == 413

@@ -109,11 +109,6 @@ def test_every_exception_becomes_the_one_body(exc: Exception, status: int, type:
         assert int(response["Retry-After"]) >= 1
 
 
-def test_a_401_says_how_to_sign_in() -> None:
-    for answer in (errors.error_response("unauthenticated"), exception_handler(DomainError("bad_credentials"), {})):
-        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Token")
-
-
 @pytest.mark.parametrize(("detail", "sentence"), [
     ({"timestamp": ["Must be a number."]}, "timestamp: Must be a number."),
     ({"vods": [{}, {"vod_id": ["Required."]}]}, "vods[1].vod_id: Required."),

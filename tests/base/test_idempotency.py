@@ -5,11 +5,11 @@ import uuid
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
-from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.http import HttpResponse
@@ -21,9 +21,9 @@ from rest_framework.request import Request
 from jobs_app.models import Job
 from sessions_app.comparison import alignments, services
 from sessions_app.comparison.models import Alignment, ComparisonSession
-from tests.conftest import GROUP, Library
+from tests.conftest import Library
 from tests.support.api import BASE, Api, refused, session_of
-from tests.support.factories import make_key, make_session, make_user, make_video
+from tests.support.factories import make_key, make_session, make_video
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
 from vodplatform.base.api import idempotency
@@ -37,23 +37,12 @@ AGAIN = "Idempotency-Replayed"
 Body = dict[str, Any]
 
 
-def body_of(user: User, library: Library, **fields: Any) -> Body:
-    """A body that makes a session of two videos of the user's."""
-    videos = [make_video(user, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
-    vods = [{"vod_id": f"v{number}", "video_id": str(video.pk)} for number, video in enumerate(videos)]
-    return {"vods": vods, "name": "Final", **fields}
-
-
-def member() -> User:
-    """A user of the library folder, for the tests whose rows are really written."""
-    user = make_user()
-    user.groups.add(Group.objects.get_or_create(name=GROUP)[0])
-    return user
-
-
 @pytest.fixture
 def body(owner: User, library: Library) -> Body:
-    return body_of(owner, library)
+    """A body that makes a session of two videos of the owner's."""
+    videos = [make_video(owner, location=str(library.crew / name)) for name in ("plain.mp4", "other.mp4")]
+    vods = [{"vod_id": f"v{number}", "video_id": str(video.pk)} for number, video in enumerate(videos)]
+    return {"vods": vods, "name": "Final"}
 
 
 @pytest.fixture
@@ -247,22 +236,17 @@ class TestRefusals:
     def test_what_may_pass_is_forgotten(
         self, api: Api, align: str, monkeypatch: pytest.MonkeyPatch, exc: Exception, status: int
     ) -> None:
-        def fail(*args: Any) -> None:
-            raise exc
-
         with monkeypatch.context() as patch:
-            patch.setattr(alignments, "start_alignment", fail)
+            patch.setattr(alignments, "start_alignment", Mock(side_effect=exc))
             assert api.post(align, {"method": "timer_ocr"}, headers=KEY, fails=True).status_code == status
         assert not IdempotencyRecord.objects.exists()
         response = api.post(align, {"method": "timer_ocr"}, headers=KEY)
         assert (response.status_code, response.get(AGAIN)) == (202, None)
 
     def test_a_later_fault_makes_no_other(self, api: Api, body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*args: Any) -> None:
-            raise RuntimeError("broken")
-
+        broken = Mock(side_effect=RuntimeError("broken"))
         with monkeypatch.context() as patch:
-            patch.setattr("sessions_app.comparison.serializers.SessionSerializer.show", fail)
+            patch.setattr("sessions_app.comparison.serializers.SessionSerializer.show", broken)
             refused(api.post(BASE, body, headers=KEY, fails=True), 500, "server_error")
         assert ComparisonSession.objects.count() == 1
         refused(api.post(BASE, body, headers=KEY), 409, "idempotency_answer_lost")
@@ -404,10 +388,7 @@ class TestCrashes:
         assert (record().state, record().answer_status) == (RecordState.IN_PROGRESS, None)
 
     def test_an_effect_rolled_back_is_unsealed(self, api: Api, body: Body, monkeypatch: pytest.MonkeyPatch) -> None:
-        def fail(*args: Any, **fields: Any) -> None:
-            raise DomainError("unknown_vod")
-
-        monkeypatch.setattr(ComparisonSession.objects, "create", fail)
+        monkeypatch.setattr(ComparisonSession.objects, "create", Mock(side_effect=DomainError("unknown_vod")))
         refused(api.post(BASE, body, headers=KEY), 400, "unknown_vod")
         assert (record().sealed, record().answer_status) == (False, 400)
 
@@ -424,9 +405,7 @@ class TestCrashes:
 @pytest.mark.both
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
-    def test_two_requests_with_one_key_at_once_create_one_session(self, library: Library) -> None:
-        user = member()
-        key, body = make_key(user), body_of(user, library)
+    def test_two_requests_with_one_key_at_once_create_one_session(self, key: str, body: Body) -> None:
         for number in range(3):
             ComparisonSession.objects.all().delete()
             headers = {"Idempotency-Key": f"round-{number}"}
@@ -441,10 +420,10 @@ class TestAtOnce:
                     refused(answer, 409, "idempotency_running")
             assert Api(key).post(BASE, body, headers=headers).content == made[0].content
 
-    def test_a_slow_one_taken_over_makes_one_session(self, library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_slow_one_taken_over_makes_one_session(
+        self, key: str, body: Body, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """The first request stops before its effect. The second must wait until the first one's minute has passed."""
-        user = member()
-        key, body = make_key(user), body_of(user, library)
         working, go_on = threading.Event(), threading.Event()
         real = services._videos
 
@@ -455,26 +434,19 @@ class TestAtOnce:
             return real(*args)
 
         monkeypatch.setattr(services, "_videos", slow)
-        answers: list[HttpResponse] = []
 
-        def first() -> None:
+        def take_over() -> HttpResponse:
             try:
-                answers.append(Api(key).post(BASE, body, headers=KEY))
+                assert working.wait(30)
+                refused(Api(key).post(BASE, body, headers=KEY), 409, "idempotency_running")
+                age(seconds=61)
+                return Api(key).post(BASE, body, headers=KEY)
             finally:
-                connection.close()
+                go_on.set()
 
-        thread = threading.Thread(target=first)
-        thread.start()
-        try:
-            assert working.wait(30)
-            refused(Api(key).post(BASE, body, headers=KEY), 409, "idempotency_running")
-            age(seconds=61)
-            second = Api(key).post(BASE, body, headers=KEY)
-        finally:
-            go_on.set()
-            thread.join(60)
+        first, second = at_once(lambda: Api(key).post(BASE, body, headers=KEY), take_over)
         assert session_of(second, 201)
-        refused(answers[0], 409, "idempotency_running")
+        refused(first, 409, "idempotency_running")
         assert ComparisonSession.objects.count() == 1
         assert Api(key).post(BASE, body, headers=KEY).content == second.content
 

@@ -6,6 +6,7 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.core.files.base import ContentFile
@@ -50,8 +51,7 @@ def mark(content: bytes) -> None:
     default_storage.save(installation.MARK, ContentFile(content))
 
 
-def raise_unavailable() -> None:
-    raise StoreUnavailable("it hangs")
+raise_unavailable = Mock(side_effect=StoreUnavailable("it hangs"))
 
 
 @pytest.mark.both

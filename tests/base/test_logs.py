@@ -6,6 +6,7 @@ import logging
 import logging.config
 from collections.abc import Iterator
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings as django_settings
@@ -65,9 +66,7 @@ class TestLines:
         assert line["at"][10] == "T"
 
     def test_a_traceback_stays_on_its_line(self, lines: Lines, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-        def broken(*args: Any) -> None:
-            raise RuntimeError("broken\nin two lines")
-
+        broken = Mock(side_effect=RuntimeError("broken\nin two lines"))
         monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", broken)
         api.get("/api/v1/jobs", fails=True, headers={"X-Request-ID": "number-8"})
         [line] = lines.of("error")
@@ -164,11 +163,7 @@ class TestSecrets:
             anonymous.client.post("/login" + query, {"username": owner.username, "password": password})
         anonymous.get("/metrics", headers={"Authorization": f"Bearer {secrets['metrics']}"})
         anonymous.client.get("/" + query, headers={"Host": "evil.example"})
-
-        def broken(*args: Any) -> None:
-            raise RuntimeError("broken")
-
-        monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", broken)
+        monkeypatch.setattr("jobs_app.api.Job.objects.visible_to", Mock(side_effect=RuntimeError("broken")))
         api.get("/api/v1/jobs" + query, fails=True)
         assert len(lines.of("request")) >= 12
         for name, secret in secrets.items():

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -15,42 +16,30 @@ from vodplatform.accounts.models import User
 from vodplatform.base.web import publish
 
 
-class RecordingLayer:
-    """A channel layer that remembers what it was given."""
-
-    def __init__(self) -> None:
-        self.sent: list[tuple[str, dict[str, Any]]] = []
-
-    async def group_send(self, group: str, event: dict[str, Any]) -> None:
-        self.sent.append((group, event))
-
-
 @pytest.fixture
-def layer(monkeypatch: pytest.MonkeyPatch) -> RecordingLayer:
-    found = RecordingLayer()
-    monkeypatch.setattr(publish, "get_channel_layer", lambda: found)
+def group_send(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
+    """What a channel layer is given."""
+    found = AsyncMock()
+    monkeypatch.setattr(publish, "get_channel_layer", lambda: Mock(group_send=found))
     return found
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nothing_is_said_before_the_commit_and_never_what_is_rolled_back(layer: RecordingLayer) -> None:
+def test_nothing_is_said_before_the_commit_and_never_what_is_rolled_back(group_send: AsyncMock) -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         publish.publish_on_commit("group", {"type": "x", "revision": 0})
         raise RuntimeError
     with transaction.atomic():
         publish.publish_on_commit("group", {"type": "x", "revision": 1})
-        assert layer.sent == []
-    assert layer.sent == [("group", {"type": "watch.message", "message": {"type": "x", "revision": 1}})]
+        group_send.assert_not_called()
+    group_send.assert_called_once_with("group", {"type": "watch.message", "message": {"type": "x", "revision": 1}})
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_dead_broker_is_counted_and_the_write_stands(
-    api: Api, owner: User, layer: RecordingLayer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: Api, owner: User, group_send: AsyncMock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def refuse(*given: Any) -> None:
-        raise OSError("connection refused")
-
-    monkeypatch.setattr(layer, "group_send", refuse)
+    group_send.side_effect = OSError("connection refused")
     monkeypatch.setattr(publish.failed, "_next", 0.0)
     session = make_session(owner)
     before = publish.failures()

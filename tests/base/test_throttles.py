@@ -2,10 +2,12 @@
 
 import math
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import hypothesis.strategies as st
@@ -19,6 +21,7 @@ from tests.conftest import Library
 from tests.contract.test_openapi import api_views
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user, make_video
+from tests.support.nginx import free_port
 from tests.support.private_redis import PrivateRedis
 from tests.support.sockets import ask
 from tests.support.together import at_once
@@ -234,10 +237,7 @@ class TestWithoutRedis:
     @pytest.fixture(autouse=True)
     def gone(self, settings: Any) -> None:
         """Nothing listens where Redis should be."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        settings.THROTTLE_STORAGE, settings.REDIS_URL = "redis", f"redis://127.0.0.1:{port}/0"
+        settings.THROTTLE_STORAGE, settings.REDIS_URL = "redis", f"redis://127.0.0.1:{free_port()}/0"
 
     def test_requests_are_answered_and_still_limited(self, api: Api, clock: Clock) -> None:
         for _ in range(LIMITS["read"]):
@@ -261,23 +261,16 @@ class TestWithoutRedis:
         assert lines() == 2
 
     def test_a_redis_that_fails_is_left_alone_for_a_while(self, clock: Clock) -> None:
-        def asked(*args: Any) -> None:
-            raise RuntimeError("asked again")
-
         counters = throttles._counters("redis", django_settings.REDIS_URL)
         throttles.hit("read", "x")
-        counters.shared = SimpleNamespace(hit=asked)  # type: ignore[assignment]
+        counters.shared = Mock(hit=Mock(side_effect=RuntimeError("asked again")))
         throttles.hit("read", "x")
         counters.apart_until = 0.0
         with pytest.raises(RuntimeError, match="asked again"):
             throttles.hit("read", "x")
 
     def test_a_redis_that_hangs_costs_little(self, settings: Any, clock: Clock) -> None:
-        import time
-
-        with socket.socket() as silent:
-            silent.bind(("127.0.0.1", 0))
-            silent.listen()
+        with socket.create_server(("127.0.0.1", 0)) as silent:
             settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
             begun = time.monotonic()
             for _ in range(50):

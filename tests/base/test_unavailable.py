@@ -2,39 +2,34 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpResponse
+from django.test import Client
 
 from sessions_app.comparison.models import ComparisonSession
+from tests.contract import places
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_session
 from vodplatform.accounts.models import User
 from vodplatform.base.files.storage import StoreUnavailable
 
 pytestmark = pytest.mark.django_db
-HTML = {"Accept": "text/html"}
 
 
 @contextmanager
 def database_away() -> Iterator[None]:
     """Make each query fail like a query over a lost connection."""
 
-    def fail(*query: Any) -> None:
-        raise OperationalError("server closed the connection unexpectedly")
-
-    with connection.execute_wrapper(fail):
+    with connection.execute_wrapper(Mock(side_effect=OperationalError("server closed the connection unexpectedly"))):
         yield
 
 
 @pytest.fixture
-def browser(owner: User) -> Any:
-    client = Api().client
-    client.raise_request_exception = False
-    client.force_login(owner)
-    return client
+def browser(owner: User) -> Client:
+    return places.browser(owner)
 
 
 @pytest.fixture
@@ -58,26 +53,23 @@ def assert_unavailable_page(response: HttpResponse) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/library", "/login", "/none", "/admin/", "/admin/accounts/user/", "/r/none"])
-def test_pages_say_so_while_the_database_is_away(browser: Any, path: str) -> None:
+def test_pages_say_so_while_the_database_is_away(browser: Client, path: str) -> None:
     with database_away():
-        assert_unavailable_page(browser.get(path, headers=HTML))
-    assert browser.get(path, headers=HTML).status_code in (200, 302, 404)
+        assert_unavailable_page(browser.get(path))
+    assert browser.get(path).status_code in (200, 302, 404)
 
 
-def test_programs_get_the_one_body(browser: Any) -> None:
+def test_programs_get_the_one_body(browser: Client) -> None:
     with database_away():
-        response = browser.get("/library")
+        response = browser.get("/library", headers={"Accept": "*/*"})
         refused(response, 503, "unavailable")
         assert response["Retry-After"] == "5"
 
 
 @pytest.mark.parametrize("fault", [InterfaceError("connection already closed"), StoreUnavailable()])
-def test_so_they_do_for_other_parts(browser: Any, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
-    def fail(*values: Any) -> None:
-        raise fault
-
-    monkeypatch.setattr("jobs_app.models.JobQuerySet.visible_to", fail)
-    assert_unavailable_page(browser.get("/jobs", headers=HTML))
+def test_so_they_do_for_other_parts(browser: Client, monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    monkeypatch.setattr("jobs_app.models.JobQuerySet.visible_to", Mock(side_effect=fault))
+    assert_unavailable_page(browser.get("/jobs"))
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'")

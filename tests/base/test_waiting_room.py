@@ -13,7 +13,7 @@ from vodplatform.base.processes import waiting_room
 from vodplatform.base.processes.process import ChildError, Limits
 from vodplatform.base.processes.waiting_room import WaitingRoom, caller_gone
 
-SLEEPER = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(30)"]
 LIMITS = Limits(wall_seconds=60)
 
 
@@ -33,14 +33,17 @@ def running(monkeypatch):
     let_go.set()
 
 
-def start(room, caller, stdin):
+def start(room, caller, stdin=b"", gone=None):
+    """Ask for a child in a thread; returns it and the errors of the call. gone: what is set once nobody waits."""
+
     def run():
+        caller_gone.set(gone)
         try:
             room.run_child(SLEEPER, caller=caller, limits=LIMITS, stdin=stdin)
         except ChildError as exc:
-            errors.append(exc.kind)
+            errors.append((exc.kind, str(exc)))
 
-    errors: list[str] = []
+    errors: list[tuple[str, str]] = []
     thread = threading.Thread(target=run)
     thread.start()
     return thread, errors
@@ -95,7 +98,7 @@ def test_who_waits_too_long_is_told(running, monkeypatch):
     for caller in ("ann", "ben"):
         thread, errors = start(room, caller, b"second")
         thread.join(10)
-        assert errors == [ChildError.BUSY]
+        assert [kind for kind, _ in errors] == [ChildError.BUSY]
 
 
 def test_seats_are_given_in_turn_and_who_had_one_waits_again(running):
@@ -124,21 +127,12 @@ def test_seats_are_given_in_turn_and_who_had_one_waits_again(running):
 def test_who_takes_long_gives_way_to_who_waits_and_only_then(monkeypatch):
     monkeypatch.setattr(waiting_room, "GIVE_WAY_SECONDS", 0.2)
     room = WaitingRoom(1)
-    sleeper = [sys.executable, "-c", "import time; time.sleep(30)"]
-    errors: list[str] = []
-
-    def sleep() -> None:
-        with pytest.raises(ChildError) as caught:
-            room.run_child(sleeper, caller="ann", limits=LIMITS, stdin=b"")
-        errors.append(str(caught.value))
-
-    thread = threading.Thread(target=sleep)
-    thread.start()
+    thread, errors = start(room, "ann")
     thread.join(1)
     assert thread.is_alive()
     room.run_child([sys.executable, "-c", ""], caller="ben", limits=LIMITS, stdin=b"")
     thread.join(10)
-    assert errors == ["Others wait, and it took longer than 0.2 s."]
+    assert errors == [(ChildError.STOPPED, "Others wait, and it took longer than 0.2 s.")]
 
 
 @pytest.mark.parametrize("is_seated", [True, False])
@@ -146,25 +140,16 @@ def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
     inside, _ = running
     room = WaitingRoom(1)
     gone = threading.Event()
-    caught: list[ChildError] = []
-
-    def ask() -> None:
-        caller_gone.set(gone)
-        with pytest.raises(ChildError) as error:
-            room.run_child([sys.executable, "-c", "import time; time.sleep(30)"], caller="b", limits=LIMITS, stdin=b"")
-        caught.append(error.value)
-
     if is_seated:
         monkeypatch.undo()
     else:
         start(room, "ann", b"first")
         wait_until(lambda: inside)
-    thread = threading.Thread(target=ask)
-    thread.start()
+    thread, errors = start(room, "ben", gone=gone)
     wait_until(lambda: room._free == 0 if is_seated else len(room._line) == 1)
     gone.set()
     thread.join(10)
-    assert [(one.kind, str(one)) for one in caught] == [("stopped", "Nobody waits for the answer any more.")]
+    assert errors == [(ChildError.STOPPED, "Nobody waits for the answer any more.")]
     assert len(room._line) == 0
 
 

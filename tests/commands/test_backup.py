@@ -9,6 +9,7 @@ import shutil
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from django.contrib.auth.models import Group
@@ -125,11 +126,8 @@ def test_what_is_deleted_while_a_backup_runs_is_in_it(deleted_meanwhile, tmp_pat
 
 
 def test_where_files_have_no_hard_links_they_are_read_themselves(deleted_meanwhile, tmp_path, monkeypatch):
-    def refuse(*args, **options):
-        raise OSError(errno.EPERM, "Operation not permitted")
-
     stays = default_storage.save("videos/kept/stays.mp4", ContentFile(b"stays"))
-    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "link", Mock(side_effect=OSError(errno.EPERM, "Operation not permitted")))
     call_command("backup", str(tmp_path / "all.tar"))
     with tarfile.open(tmp_path / "all.tar") as tar:
         names = tar.getnames()

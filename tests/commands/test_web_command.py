@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.support.nginx import free_port
-from tests.support.program import PROJECT_ROOT, clean_environment
+from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.waiting import PATIENCE
 from vodplatform.base.web.server import make_server
 
@@ -81,9 +81,7 @@ def test_only_proxies_that_it_is_told_of_are_believed(trusted: str, seen: str) -
 
 def test_a_port_that_is_taken_is_a_failure(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--port", str(taken.getsockname()[1])]
-        done = subprocess.run(
-            argv, env=clean_environment({"VOD_DATA_DIR": str(tmp_path)}), capture_output=True, text=True, check=False
-        )
+        port = str(taken.getsockname()[1])
+        done = manage("web", "--port", port, environment={"VOD_DATA_DIR": str(tmp_path)})
     assert done.returncode == 3
     assert "address already in use" in done.stderr
