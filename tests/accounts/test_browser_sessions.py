@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
-from tests.support.factories import make_user
+from tests.support.factories import PASSWORD, make_user
 from vodplatform.accounts.browser_sessions import name_of
 from vodplatform.accounts.models import BrowserSession, User
 from vodplatform.base.models import AuditEntry
@@ -28,11 +28,8 @@ SAFARI = (
 
 
 def signed_in(user: User, agent: str = FIREFOX, **extra: str) -> Client:
-    if not user.check_password("seven green horses"):
-        user.set_password("seven green horses")
-        user.save()
     client = Client(headers={"user-agent": agent}, **extra)
-    page = client.post("/login", {"username": user.username, "password": "seven green horses"})
+    page = client.post("/login", {"username": user.username, "password": PASSWORD})
     assert page.status_code == 302
     return client
 

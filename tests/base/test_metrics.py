@@ -2,7 +2,6 @@
 
 import io
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -23,6 +22,7 @@ from sessions_app.comparison.models import ComparisonSession
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_job, make_session, make_user, make_video
 from tests.support.sockets import connected
+from tests.support.together import at_once
 from vodplatform import metrics
 from vodplatform.accounts.models import Role, User
 from vodplatform.base.files.installation import adopt
@@ -293,21 +293,9 @@ class TestBadDays:
         make_video(owner, file_size=5, source="stored")
         names = ("dbname", "user", "host", "port", "password")
         parameters = {name: found for name, found in connection.get_connection_params().items() if name in names}
-        done = threading.Event()
         with closing(psycopg.connect(**parameters)) as other:
             other.execute("LOCK TABLE catalog_video IN ACCESS EXCLUSIVE MODE")
-            found: list[Samples] = []
-
-            def scrape() -> None:
-                try:
-                    found.append(samples_of(scraper))
-                finally:
-                    connection.close()
-                    done.set()
-
-            threading.Thread(target=scrape).start()
-            assert done.wait(30), "the scrape hangs on the lock"
-            other.rollback()
-        assert value(found[0], "vod_storage_used_bytes") is None
-        assert value(found[0], "vod_scrape_errors_total", part="storage")
-        assert value(found[0], "vod_queue_depth", lane="align") == 0
+            [found] = at_once(lambda: samples_of(scraper))
+        assert value(found, "vod_storage_used_bytes") is None
+        assert value(found, "vod_scrape_errors_total", part="storage")
+        assert value(found, "vod_queue_depth", lane="align") == 0

@@ -1,9 +1,8 @@
 """The store in both of its forms: a folder, and a bucket behind a proxy that makes faults, of two S3 servers."""
 
-import ctypes
-import ctypes.util
 import errno
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,7 @@ import pytest
 from tests.support.s3 import Bucket
 
 
-@pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Path:
-    """The store as a folder of its own."""
-    place = tmp_path / "media"
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(place)}},
-    }
-    return place
-
-
-@pytest.fixture(
-    params=["folder", *(pytest.param(name, marks=pytest.mark.services) for name in ("s3_storage", "swift"))]
-)
+@pytest.fixture(params=["media", *(pytest.param(name, marks=pytest.mark.services) for name in ("s3_storage", "swift"))])
 def place(request: pytest.FixtureRequest) -> Path | Bucket:
     """Both forms of the store, one after the other: the folder, or the bucket of moto's server or of Swift."""
     found: Path | Bucket = request.getfixturevalue(request.param)
@@ -50,20 +36,20 @@ DISK_BYTES = 1024**2
 
 
 @pytest.fixture
-def small_disk(settings: Any, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def small_disk(media: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The store on a file system of 1 MiB.
 
     Where this process may not mount one (it is not root, or in a container that forbids it), the system calls that
     write into that folder fail as they would; that shows what the store makes of it, and not that the disk says it.
     """
-    folder.mkdir()
-    if _mount(folder):
-        yield folder
-        _unmount(folder)
+    mount = ["mount", "--types", "tmpfs", "--options", f"size={DISK_BYTES}", "tmpfs", media]
+    if subprocess.run(mount, check=False).returncode == 0:
+        yield media
+        subprocess.run(["umount", "--lazy", media], check=True)
         return
 
     def expect_room(size: int) -> None:
-        used = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        used = sum(path.stat().st_size for path in media.rglob("*") if path.is_file())
         if used + size > DISK_BYTES:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -75,29 +61,17 @@ def small_disk(settings: Any, tmp_path: Path, folder: Path, monkeypatch: pytest.
         return sendfile(target, source, offset, count)
 
     def write(path: Path, content: bytes) -> int:
-        if path.is_relative_to(folder):
+        if path.is_relative_to(media):
             path.touch()
             expect_room(len(content))
         return write_bytes(path, content)
 
     def move(path: Path, target: Any) -> Path:
-        if path.is_relative_to(folder) != Path(target).is_relative_to(folder):
+        if path.is_relative_to(media) != Path(target).is_relative_to(media):
             raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
         return rename(path, target)
 
     monkeypatch.setattr(os, "sendfile", copy)
     monkeypatch.setattr(Path, "write_bytes", write)
     monkeypatch.setattr(Path, "rename", move)
-    yield folder
-
-
-def _mount(path: Path) -> bool:
-    library = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
-    options = f"size={DISK_BYTES}".encode()
-    return bool(library.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, options) == 0)
-
-
-def _unmount(path: Path) -> None:
-    library = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
-    lazily = 2
-    assert library.umount2(os.fsencode(path), lazily) == 0, os.strerror(ctypes.get_errno())
+    yield media

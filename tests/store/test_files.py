@@ -195,7 +195,7 @@ class TestMissing:
         assert list(store.files("none/")) == []
 
     @pytest.mark.parametrize("key", ["../outside.mp4", "videos/../../outside.mp4", "/etc/hostname"])
-    def test_no_key_leads_out(self, folder: Path, tmp_path: Path, key: str) -> None:
+    def test_no_key_leads_out(self, media: Path, tmp_path: Path, key: str) -> None:
         (tmp_path / "outside.mp4").write_bytes(CONTENT)
         for call in (store.size, lambda key: list(store.read(key)), lambda key: store.local_copy(key, tmp_path)):
             with pytest.raises(FileNotFoundError):
