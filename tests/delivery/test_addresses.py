@@ -6,8 +6,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from media_app.delivery import accel, addresses
 from media_app.videos.models import Video
@@ -67,14 +65,6 @@ class TestMediaOf:
         found = addresses.media_of(video)
         assert (found["thumbnail_url"], found["poster_url"], found["renditions"]) == (None, None, [])
 
-    def test_a_list_asks_once_for_all(self, owner: User) -> None:
-        for _ in range(5):
-            make_rendition(make_video(owner), "poster")
-        with CaptureQueriesContext(connection) as queries:
-            for video in Video.objects.prefetch_related("renditions"):
-                assert addresses.media_of(video)["poster_url"]
-        assert len(queries) == 2
-
 
 def test_it_lasts_as_long_as_the_video_and_ends_or_is_as_chosen(owner: User, video: Video, settings: Any) -> None:
     settings.SIGNED_URL_SECONDS = 7200
@@ -84,17 +74,6 @@ def test_it_lasts_as_long_as_the_video_and_ends_or_is_as_chosen(owner: User, vid
     for address in (addresses.stream_url(video, 60), addresses.hls_url(video, 60)):
         token = address.partition("?sig=")[2] or address.removeprefix(addresses.HLS_PREFIX).partition("/")[0]
         assert signing.ends(token) - time.time() < 60 + signing.ROUND_SECONDS + 5
-
-
-def test_no_two_things_have_one_address(owner: User) -> None:
-    videos = [make_video(owner) for _ in range(2)]
-    found = [make(video) for make in (addresses.stream_url, addresses.hls_url) for video in videos]
-    found += [addresses.rendition_url(make_rendition(video, "poster")) for video in videos]
-    assert len(set(found)) == len(found)
-    tokens = {
-        part for address in found for part in address.replace("=", "/").split("/") if "." in part and len(part) > 30
-    }
-    assert len(tokens) == len(found)
 
 
 class TestForNginx:
