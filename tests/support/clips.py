@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from tests.support.footage import cut_short
 from vodplatform.demo.encode import usual_priority
 
 NTSC = Fraction(30_000, 1001)
@@ -63,14 +64,6 @@ def render_clip(
     return path
 
 
-def _truncated(path: Path) -> None:
-    whole = render_clip(path.with_name(".whole.mp4"), seconds=4)
-    content = whole.read_bytes()
-    # The index of an MP4 stands at its end here: half a copy has none.
-    path.write_bytes(content[: len(content) // 2])
-    whole.unlink()
-
-
 def write_sound(path: Path) -> None:
     """A second of silence without a picture, in MP4."""
     with av.open(str(path), "w", format="mp4") as container:
@@ -90,7 +83,9 @@ RECIPES: dict[str, Callable[[Path], object]] = {
     "hevc.mp4": lambda path: render_clip(path, codec="hevc"), "av1.mp4": lambda path: render_clip(path, codec="av1"),
     "vp9.webm": lambda path: render_clip(path, codec="vp9", sound=False),
     "vfr.mp4": lambda path: render_clip(path, frame_steps=(1, 1, 2, 1, 3)),
-    "silent.mp4": lambda path: render_clip(path, sound=False), "truncated.mp4": _truncated,
+    "silent.mp4": lambda path: render_clip(path, sound=False),
+    # The index of an MP4 stands at its end here: half a copy has none.
+    "truncated.mp4": lambda path: cut_short(render_clip(path, seconds=4), 0.5),
     "empty.mp4": lambda path: path.write_bytes(b""),
     "text.mp4": lambda path: path.write_text("This is a shopping list: bread, milk, a 4 K monitor.\n" * 40),
 }  # fmt: skip

@@ -10,7 +10,7 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -83,12 +83,6 @@ class Recorder:
         self.lines.close()
 
 
-def lines_of(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open() as lines:
-        for line in lines:
-            yield json.loads(line)
-
-
 def table(head: list[str], rows: list[list[object]]) -> str:
     """A table in Markdown, its numbers on the right."""
     ruler = ["---", *(["--:"] * (len(head) - 1))]
@@ -101,7 +95,7 @@ def report(path: Path) -> str:
         kind: defaultdict(lambda: [0.0] * 5) for kind in ("tier", "folder", "function")
     }
     starts = []
-    for line in lines_of(path):
+    for line in map(json.loads, path.read_text().splitlines()):
         if "start" in line:
             starts.append(line["start"])
             continue

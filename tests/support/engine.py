@@ -35,11 +35,6 @@ def media(settings: Any, tmp_path: Path) -> Path:
     return place
 
 
-def _names_of_chores() -> set[str]:
-    """What the threads of chores are called: none of them goes on into the next test."""
-    return {import_string(path).name for path in django_settings.JOB_CHORES}
-
-
 @contextmanager
 def keeping() -> Iterator[None]:
     """The worker's threads run while the block does: jobs can be run in this process."""
@@ -51,8 +46,9 @@ def keeping() -> Iterator[None]:
         sweeper.stop()
         keeper.stop()
         assert keeper.join(10) and sweeper.join(10)
+        chores = {import_string(path).name for path in django_settings.JOB_CHORES}
         for thread in threading.enumerate():
-            if thread.name in _names_of_chores():
+            if thread.name in chores:
                 thread.join(30)
         keeper._stop.clear()
 
