@@ -19,9 +19,9 @@ from jobs_app.runner import run_queue
 from media_app.store import files as store
 from media_app.videos.models import Rendition, RenditionKind, Video
 from sessions_app.comparison import actors, alignments
-from sessions_app.comparison.models import Alignment, ComparisonSession, OffsetChange
+from sessions_app.comparison.models import Alignment, ComparisonSession
 from tests.conftest import Library
-from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of, vod_of
+from tests.support.api import BASE, Api, refused, session_of, vod_of
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_session, make_video
 from tests.support.s3 import Bucket
@@ -65,32 +65,11 @@ class TestAsking:
             assert [video["vod_id"] for video in params["videos"]] == ["vod-1", "vod-2", "vod-3"]
             assert Alignment.objects.get(job_id=answer.json()["job_id"]).method == method
 
-    def test_an_unknown_method_game_or_vod_is_refused(self, api: Api, url: str) -> None:
-        for bad in (None, "", "ocr", 1, True, [], {}):
-            refused(api.post(url, {"method": bad}), 400, "invalid")
-            refused(api.post(url, {"method": "timer_ocr", "game": bad}), 400, "invalid")
-        refused(api.post(url, {}), 400, "invalid")
+    def test_a_box_of_an_unknown_vod_or_outside_the_frame_or_the_video_is_refused(self, api: Api, url: str) -> None:
         refused(api.post(url, {"method": "timer_ocr", "roi": BOX | {"vod_id": "vod-9"}}), 400, "unknown_vod")
-        assert nothing_was_queued()
-
-    def test_a_box_outside_the_frame_or_the_video_is_refused(self, api: Api, url: str) -> None:
-        changes: list[dict[str, Any]] = [
-            {"x": -0.01}, {"y": 1.01}, {"x": 0.9}, {"width": 0.7}, {"height": 0.99}, {"width": 0}, {"height": 0},
-            {"width": -0.1}, {"x": 1}, {"time": -1}, {"time": 604_801}, {"time": 600.5}, {"vod_id": 7},
-            {"vod_id": None}, {"vod_id": ""},
-        ]  # fmt: skip
-        parts = [{key: side for key, side in BOX.items() if key != name} for name in BOX]
-        for roi in (*(BOX | change for change in changes), *parts, [], "box", 7, True, {}):
-            with check(str(roi)):
-                refused(api.post(url, {"method": "timer_ocr", "roi": roi}), 400, "invalid")
-        assert nothing_was_queued()
-
-    @pytest.mark.parametrize("name", ["time", "x", "y", "width", "height"])
-    def test_a_side_that_is_no_number_is_refused(self, api: Api, url: str, name: str) -> None:
-        for value in (*NOT_NUMBERS, *NOT_FINITE):
-            sides = ", ".join(f'"{key}": {value if key == name else json.dumps(side)}' for key, side in BOX.items())
-            with check(value[:20]):
-                assert api.post(url, raw=f'{{"method": "timer_ocr", "roi": {{{sides}}}}}').status_code == 400
+        for change in ({"x": 0.9}, {"width": 0.7}, {"height": 0.99}, {"width": 0}, {"height": 0}, {"time": 600.5}):
+            with check(str(change)):
+                refused(api.post(url, {"method": "timer_ocr", "roi": BOX | change}), 400, "invalid")
         assert nothing_was_queued()
 
 
@@ -163,16 +142,6 @@ print(json.dumps({"result": {"reference": "vod-1", "proposals": [found], "refuse
         body = self.run(api, recorded)
         assert body["error"]["type"] == "vod_file_not_found"
         assert "vod-2" in body["error"]["message"]
-
-    def test_two_recordings_without_a_timer_are_refused(self, api: Api, recorded: ComparisonSession) -> None:
-        body = self.run(api, recorded)
-        assert (body["status"], body["proposals"]) == ("completed", [])
-        assert "vod-2" in body["refused"]["vod_ids"]
-        assert body["refused"]["reason"]
-        assert len(body["refused"]["message"]) > 10
-        url = f"{BASE}/{recorded.session_id}/alignments/{body['job_id']}/apply"
-        refused(api.post(url, {}), 409, "nothing_to_apply")
-        assert not OffsetChange.objects.exists()
 
 
 @pytest.mark.full

@@ -142,13 +142,9 @@ class TestApplying:
         without = make_alignment(session, proposals=[], refused=[REFUSAL])
         refused(self.apply(api, session, without.job_id), 409, "nothing_to_apply")
         alignment = make_alignment(session, proposals=[proposal("vod-2", 4.0)], refused=[REFUSAL])
-        body: Any = {"vod_ids": ["vod-2", "vod-3"]}
-        refused(self.apply(api, session, alignment.job_id, body), 409, "nothing_to_apply")
+        chosen = {"vod_ids": ["vod-2", "vod-3"]}
+        refused(self.apply(api, session, alignment.job_id, chosen), 409, "nothing_to_apply")
         refused(self.apply(api, session, alignment.job_id, {"vod_ids": ["vod-2", "vod-9"]}), 400, "unknown_vod")
-        for choice in ([], "vod-2", [2], [None], {}, ["vod-2"] * 4):
-            refused(self.apply(api, session, alignment.job_id, {"vod_ids": choice}), 400, "invalid")
-        for body in ([], [1], "text", 0, False):
-            refused(self.apply(api, session, alignment.job_id, body), 400, "invalid")
         session.refresh_from_db()
         assert session.revision == 1
         assert not OffsetChange.objects.exists()

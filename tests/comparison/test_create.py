@@ -120,13 +120,6 @@ def test_a_vod_has_an_id_of_its_own_and_one_source(api: Api, owner: User, librar
     assert not ComparisonSession.objects.exists()
 
 
-def test_name_and_description_are_text_of_some_length(api: Api, library: Library) -> None:
-    paths = (library.crew / "plain.mp4", library.crew / "other.mp4")
-    for fields in ({"name": 7}, {"name": "x" * 201}, {"description": []}, {"description": "x" * 10_001}):
-        refused(create(api, *paths, **fields), 400, "invalid")
-    assert nothing_was_made()
-
-
 class TestPaths:
     """Which files a caller may name."""
 
@@ -290,12 +283,10 @@ def test_words_narrow_the_list_and_it_comes_by_pages(api: Api, library: Library)
     assert file == {"path": str(library.crew / "plain.mp4"), "name": "plain.mp4", "size": os.stat(file["path"]).st_size}
 
 
-def test_odd_names_missing_folders_and_bad_values_break_no_list(api: Api, settings: Any, library: Library) -> None:
+def test_odd_names_and_missing_folders_break_no_list(api: Api, settings: Any, library: Library) -> None:
     os.link(library.crew / "plain.mp4", os.fsencode(library.crew) + b"/caf\xe9.mp4")
     (library.crew / os.fsdecode(b"d\xe9mo")).mkdir()
     assert "plain.mp4" in library_files(api)
     assert api.get(LIBRARY).json()["unusable"] == ["d\ufffdmo", "caf\ufffd.mp4"]
-    for query in ("limit=0", "limit=x", "offset=-1", "search=" + "x" * 201):
-        refused(api.get(f"{LIBRARY}?{query}"), 400, "invalid")
     settings.LIBRARY_ROOTS = [(library.crew / "none", frozenset({"crew"}))]
     assert library_files(api) == []

@@ -74,12 +74,7 @@ class TestMarking:
             ({"vod_id": "vod-1", "time": -1}, "time"), ({"vod_id": "vod-1", "time": 601}, "time"),
             ({"vod_id": "vod-1", "time": 5, "end": 601}, "end"),
             ({"vod_id": "vod-1", "time": 5, "end": 5}, "end"), ({"global_time": 5, "end": 4}, "end"),
-            ({"global_time": 1e9}, "global_time"), ({"global_time": 1, "kind": "Kill"}, "kind"),
-            ({"global_time": 1, "kind": "a" * 41}, "kind"), ({"global_time": 1, "kind": "kill\n"}, "kind"),
-            ({"global_time": 1, "kind": 5}, "kind"), ({"global_time": 1, "kind": True}, "kind"),
-            ({"global_time": 1, "label": "x" * 201}, "label"), ({"global_time": 1, "body": "x" * 10_001}, "body"),
-            ({"global_time": 1, "color": "red"}, "color"), ({"global_time": 1, "color": "#12345"}, "color"),
-            ({"global_time": 1, "color": 123456}, "color"),
+            ({"global_time": 1, "kind": "kill\n"}, "kind"),
         ]  # fmt: skip
         drawings = [
             [], "x", {}, {"strokes": {}}, {"strokes": [7]}, *({"strokes": [{**STROKE, **change}]} for change in (
@@ -164,9 +159,7 @@ class TestReading:
         api.delete(f"{url}/{made[2]['event_id']}")
         assert of_vods() == [[], [short[0], {**short[1], "time": 10.0, "end": 11.0}], []]
 
-    def test_odd_questions_and_moments_beyond_the_clock_are_refused(self, api: Api, url: str) -> None:
-        for query in ("limit=0", "limit=x", "offset=-1", "from=x", "to=1e9", "origin=x", "from=nan"):
-            refused(api.get(f"{url}?{query}"), 400, "invalid")
+    def test_moments_beyond_the_clock_are_refused(self, api: Api, url: str) -> None:
         event = mark(api, url, global_time=5.0, end=6.0)
         for given, field in ((-50.1, "global_time"), (604_800.0, "end")):
             body = refused(api.patch(f"{url}/{event['event_id']}", {"global_time": given}), 400, "invalid")
@@ -217,8 +210,6 @@ class TestChanging:
         left = api.delete(f"{path}/{reply_id}").json()["event"]
         assert [one["body"] for one in left["replies"]] == ["I see."]
         refused(api.delete(f"{path}/{reply_id}"), 404, "event_not_found")
-        for body in ({}, {"body": ""}, {"body": "x" * 10_001}, {"body": 5}):
-            refused(api.post(path, body), 400, "invalid")
         assert api.delete(f"{url}/{event['event_id']}").json() == {"ok": True}
         assert listed(api, url) == []
         assert not EventReply.objects.exists()

@@ -16,6 +16,7 @@ from media_app.videos.models import RenditionKind, Video
 from sessions_app.comparison import samples
 from sessions_app.comparison.models import ComparisonSession
 from sessions_app.comparison.samples import SAMPLE_KIND
+from tests.contract.places import browser as browser_of
 from tests.support.api import BASE, Api
 from tests.support.footage import write_pictures
 from vodplatform.accounts.models import User
@@ -25,19 +26,18 @@ ASK = "/compare/sample"
 
 
 @pytest.fixture
-def browser(client: Client, owner: User) -> Client:
-    client.force_login(owner)
-    return client
+def browser(owner: User) -> Client:
+    return browser_of(owner)
 
 
 def test_it_is_asked_for_once_and_home_shows_how_far_it_is(browser: Client, owner: User) -> None:
-    assert ASK in browser.get("/", headers={"Accept": "text/html"}).content.decode()
+    assert ASK in browser.get("/").content.decode()
     for _ in range(2):
         answer = browser.post(ASK)
         assert (answer.status_code, answer["Location"]) == (302, "/")
     job = Job.objects.get()
     assert (job.kind, job.owner, job.status) == (SAMPLE_KIND, owner, JobStatus.QUEUED)
-    assert "Make a sample comparison" in browser.get("/", headers={"Accept": "text/html"}).content.decode()
+    assert "Make a sample comparison" in browser.get("/").content.decode()
 
 
 def test_neither_a_link_nor_somebody_who_is_not_signed_in_makes_one(browser: Client) -> None:

@@ -37,14 +37,6 @@ def shown(moment: float, placement: Placement, duration: float) -> float:
     return clamp(moment - placement.offset + drift, 0.0, duration)
 
 
-@pytest.mark.parametrize(("moment", "offset", "duration", "found"), [
-    (150, -50, 600, 200), (150, 37, 600, 113), (150, 0, 600, 150), (10, 37, 600, 0), (37, 37, 600, 0),
-    (37.5, 37, 600, 0.5), (600, -50, 600, 600), (549, -50, 600, 599), (0, 0, 5, 0),
-])  # fmt: skip
-def test_position_is_clock_minus_offset_clamped(moment: float, offset: float, duration: float, found: float) -> None:
-    assert Clock((Track(Placement(offset), duration),)).seek(moment).tracks[0].current_time == found
-
-
 def test_a_clock_that_runs_faster_is_ahead_after_the_anchor_and_behind_before_it() -> None:
     placement = Placement(37.0, 80.0, 1000.0)
     assert [round(placement.time_at(moment), 6) for moment in (0, 1000, 2800)] == [-37.08, 963, 2763.144]

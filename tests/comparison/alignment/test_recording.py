@@ -15,10 +15,8 @@ from av import VideoFrame
 from media_app.av.frames import Box, Picture
 from sessions_app.comparison.alignment.answer import AlignmentResult, safe_name
 from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
-from sessions_app.comparison.alignment.fit import fit_segments
 from sessions_app.comparison.alignment.locate import Locator
 from sessions_app.comparison.alignment.reader import RapidReader, TextFinder
-from sessions_app.comparison.alignment.refine import refine
 from sessions_app.comparison.alignment.sample import Source
 from sessions_app.comparison.alignment.timer_text import PROFILES
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
@@ -59,24 +57,6 @@ def late(time: float) -> float:
     """The moment that a frame shows whose encoder leaves old digits standing in four of seven seconds."""
     begun = np.floor(time - 0.23)
     return float(time if time - 0.23 - begun >= (0.0, 0.7, 0.4, 0.0, 0.9, 0.0, 0.2)[int(begun) % 7] else begun + 0.22)
-
-
-def located(path: Path, rapid: RapidReader) -> Source:
-    source = Source("a", path, rapid, PROFILES["auto"])
-    locator = Locator(TextFinder(), rapid, PROFILES["auto"])
-    source.look_at(locator.near(HINT, list(source.pictures(source.spread(3))))[0].box)
-    return source
-
-
-def test_a_flip_is_found_to_the_frame(clips: dict[str, Path], rapid: RapidReader) -> None:
-    with located(clips["a"], rapid) as source:
-        source.sample_near(source.even_times(), lambda done, of: None)
-        (segment,) = fit_segments(source.samples)
-        found = refine(source, segment)
-        assert found is not None
-        assert found.flips == 3
-        assert abs(found.constant - (540 - 20.31)) <= 0.5 / 30 + 1e-6
-        assert found.high - found.low <= 1 / 30 + 1e-6
 
 
 @pytest.mark.parametrize(("across", "down", "scale"), [(-0.06, 0.0, 1.0), (0.06, 0.03, 1.6), (0.0, 0.04, 1.6)])
