@@ -9,6 +9,7 @@ from django.urls import reverse
 from jobs_app.models import JobStatus
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Make, again
+from tests.contract.places import browser
 from vodplatform.accounts.models import User
 from vodplatform.base.models import AuditEntry
 
@@ -18,9 +19,7 @@ LIST = "admin:analysis_analysissession_changelist"
 
 @pytest.fixture
 def desk(admin_person: User) -> Client:
-    client = Client(headers={"Accept": "text/html"})
-    client.force_login(admin_person)
-    return client
+    return browser(admin_person)
 
 
 def act(desk: Client, action: str, *sessions: AnalysisSession) -> HttpResponse:

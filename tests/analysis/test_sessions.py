@@ -240,8 +240,6 @@ class TestList:
         for query, numbers in (("limit=2", [2, 1]), ("limit=2&offset=2", [0]), ("analysis_type=workout", [1])):
             found = api.get(f"{BASE}/sessions?{query}").json()["sessions"]
             assert [one["sessionId"] for one in found] == [str(made[number].pk) for number in numbers]
-        for query in ("limit=0", "limit=101", "offset=-1", "status=done", "analysis_type=x"):
-            refused(api.get(f"{BASE}/sessions?{query}"), 400, "invalid")
 
     def test_ten_sessions_need_no_more_queries(self, api: Api, ready: Make) -> None:
         def queries() -> int:

@@ -1,7 +1,6 @@
 """``POST /api/v1/video/upload`` and the two calls that wait: forms with a video, and what is asked of it."""
 
 import asyncio
-import base64
 import json
 import threading
 import uuid
@@ -27,6 +26,7 @@ from tests.support.stored import files_in
 from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import video_of
 from tests.uploads.forms import FORM, Part, form_of
+from tests.uploads.tus import Client
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
@@ -135,22 +135,15 @@ class TestUpload:
 
     async def test_by_tus_it_is_the_same(self, key: str) -> None:
         given = {"purpose": "analysis", "analysis_type": "workout", "params": '{"min_repetitions": 4}'}
-        given["filename"] = "a.mp4"
-        metadata = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in given.items())
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(VIDEO)), "Upload-Metadata": metadata}
-        made = await ask("POST", "/api/v1/uploads/tus", headers, key=key)
-        assert made.status == 201, made
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-        path = urlsplit(made.headers["location"]).path
-        sent = await ask("PATCH", path, headers, VIDEO, key=key)
+        address = await Client(key).created(len(VIDEO), filename="a.mp4", **given)
+        sent = await Client(key).patch(urlsplit(address).path, 0, VIDEO)
         assert sent.status == 204, sent
         session = await ask_rows(only_session)
         upload = await ask_rows(Upload.objects.get)
         assert (session.pk, session.params["min_repetitions"]) == (upload.resource_id, 4)
 
     async def test_by_tus_wrong_parameters_are_refused_before_a_byte_is_sent(self, key: str) -> None:
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "100", "Upload-Metadata": "purpose YW5hbHlzaXM="}
-        answer = await ask("POST", "/api/v1/uploads/tus", headers, key=key)
+        answer = await Client(key).create(100, purpose="analysis")
         assert answer.refused(400, "invalid")["errors"]["analysis_type"]
 
 

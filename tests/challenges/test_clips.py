@@ -1,6 +1,5 @@
 """The clips of a merge on their way, by chunks and by tus: completion, giving up, expiry; who may, and all at once."""
 
-import base64
 import sys
 import threading
 import time
@@ -38,9 +37,11 @@ from tests.support.clips import write_sound
 from tests.support.factories import make_key, make_merge
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
-from tests.support.streams import Answer, ask
+from tests.support.streams import Answer
 from tests.support.together import at_once
 from tests.uploads.conftest import video_of
+from tests.uploads.tus import BASE as TUS
+from tests.uploads.tus import Client, id_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
@@ -293,14 +294,6 @@ class TestGivenUp:
             assert api.get(f"{MERGES}/upload/{sid}/status").json()["status"] == "cancelled"
             assert api.delete(f"{MERGES}/upload/{sid}").status_code == 200
 
-    def test_once_the_merge_is_queued_too(self, api: Api, media: Path) -> None:
-        merge_id = deliver(api, SMALL)
-        sid = str(session_of(merge_id).clips.all()[0].pk)
-        assert api.delete(f"{MERGES}/upload/{sid}").json()["status"] == "cancelled"
-        assert (status_of(api, merge_id)["overall_status"], job_of(merge_id).status) == ("cancelled", "cancelled")
-        assert files_in(media) == []
-        assert run_queue("merge") == 0
-
     def test_what_has_been_merged_is_not_taken_back(self, api: Api, owner: User) -> None:
         merge = make_merge(owner, status="completed")
         sid = merge.clips.all()[0].pk
@@ -406,14 +399,8 @@ def test_bytes_are_counted_once_from_the_first_to_the_last(api: Api, clip_files:
 
 async def send_by_tus(key: str, content: bytes, purpose: str = "clip", name: str = "a.mp4") -> tuple[str, Answer]:
     """Send all of an upload by tus; return its id and the answer to its bytes."""
-    given = {"purpose": purpose, "filename": name}
-    metadata = ",".join(f"{field} {base64.b64encode(value.encode()).decode()}" for field, value in given.items())
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(content)), "Upload-Metadata": metadata}
-    made = await ask("POST", "/api/v1/uploads/tus", headers, key=key)
-    assert made.status == 201, made
-    upload_id = made.headers["location"].rstrip("/").rpartition("/")[2]
-    headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-    return upload_id, await ask("PATCH", f"/api/v1/uploads/tus/{upload_id}", headers, content, key=key)
+    address = await Client(key).created(len(content), purpose=purpose, filename=name)
+    return id_of(address), await Client(key).patch(address, 0, content)
 
 
 async def by_tus(key: str, content: bytes, **fields: str) -> str:
@@ -483,7 +470,7 @@ class TestByTus:
     async def test_terminated_it_takes_its_merge_along(self, key: str, api: Api, media: Path) -> None:
         ids = [await by_tus(key, SMALL[number]) for number in range(2)]
         body = await ask_rows(lambda: api.post(INITIATE, {"video_count": 2, "media_file_ids": ids}).json())
-        gone = await ask("DELETE", f"/api/v1/uploads/tus/{ids[0]}", {"Tus-Resumable": "1.0.0"}, key=key)
+        gone = await Client(key).delete(f"{TUS}{ids[0]}")
         assert gone.status in (204, 409, 410), gone
         told = await ask_rows(lambda: status_of(api, body["merge_session_id"]))
         assert told["overall_status"] == ("cancelled" if gone.status == 204 else "queued")

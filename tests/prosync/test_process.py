@@ -1,6 +1,5 @@
 """``POST /api/v1/sync/pro-sync-process``: who may, what is refused, all of it at once, and what begins."""
 
-import base64
 import io
 import json
 import zipfile
@@ -19,6 +18,7 @@ from tests.support.footage import convert
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import ask
+from tests.uploads.tus import Client
 from vodplatform.accounts.models import User
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
@@ -225,9 +225,7 @@ class TestRefusals:
 
     @pytest.mark.parametrize("purpose", ["pro-video", "pro-sound"])
     async def test_its_files_come_in_its_form_alone(self, key: str, media: Path, purpose: str) -> None:
-        given = f"purpose {base64.b64encode(purpose.encode()).decode()}"
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": "5", "Upload-Metadata": given}
-        (await ask("POST", "/api/v1/uploads/tus/", headers, key=key)).refused(400, "invalid")
+        (await Client(key).create(5, purpose=purpose)).refused(400, "invalid")
         assert await ask_rows(lambda: left(media)) == []
 
 
