@@ -23,8 +23,6 @@ MERGES = "/api/v1/challenge-videos"
 INITIATE = f"{MERGES}/upload-for-merge/initiate"
 CHALLENGES = "/api/v1/challenges"
 CHUNK = 65_536
-# The clips of `clips`, in the order in which they are sent.
-NAMES = ("statement1.mp4", "statement2.mp4", "statement3.mp4")
 
 # The request of the document's sample code.
 SEED: dict[str, Any] = {

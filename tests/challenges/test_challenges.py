@@ -1,7 +1,6 @@
 """Challenges over the API: made of a merge, checked against it, listed, changed, published, deleted."""
 
 import uuid
-from copy import deepcopy
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
+from pytest_check import check
 
 from jobs_app.models import Job
 from media_app.videos.models import Place, Video
@@ -93,36 +93,31 @@ class TestMake:
         assert "merged_video_metadata" not in another
         assert api.post(CHALLENGES, another).status_code == 201
 
-    LIES: list[tuple[str, Any]] = [
-        ("video_file_id", str(uuid.UUID(int=7))), ("video_file_id", "merged.mp4"), ("video_file_id", None),
-        ("total_duration", 6.1), ("total_duration", 5.9), ("total_duration", -6.0), ("total_duration", "6"),
-        ("total_duration", None), ("segments", []), ("segments", "all"), ("segments", None), ("segments", [{}]),
-        ("compression_applied", "very"),
-    ]  # fmt: skip
-
-    @pytest.mark.parametrize(("name", "lie"), LIES, ids=lambda part: str(part)[:24])
-    def test_metadata_that_lies_is_refused(self, api: Api, merge: MergeSession, name: str, lie: Any) -> None:
-        asked = statements_of(merge, merged_video_metadata={**metadata_of(api, merge), name: lie})
-        assert "merged_video_metadata" in refused(api.post(CHALLENGES, asked), 400, "invalid")["errors"]
+    def test_metadata_that_lies_is_refused(self, api: Api, merge: MergeSession) -> None:
+        said = metadata_of(api, merge)
+        segments = said["segments"]
+        wrong_segments = [
+            [*segments[:index], {**segments[index], name: lie}, *segments[index + 1 :]]
+            for index, name, lie in (
+                (0, "start_time", 0.1), (2, "end_time", 6.5), (1, "start_time", "2"), (1, "end_time", None),
+                (1, "statement_index", 0), (1, "statement_index", -1), (0, "end_time", 1e300), (1, "duration", 7.0),
+                (1, "duration", "long"),
+            )
+        ]  # fmt: skip
+        lies: dict[str, list[Any]] = {
+            "video_file_id": [str(uuid.UUID(int=7)), "merged.mp4", None],
+            "total_duration": [6.1, 5.9, -6.0, "6", None],
+            "compression_applied": ["very"],
+            "segments": [
+                [], "all", None, [{}], segments[:2], [*segments, segments[2]], segments[::-1], segments * 10,
+                *wrong_segments,
+            ],
+        }  # fmt: skip
+        for name, lie in ((name, lie) for name, listed in lies.items() for lie in listed):
+            with check(f"{name} {lie}"[:200]):
+                asked = statements_of(merge, merged_video_metadata={**said, name: lie})
+                assert "merged_video_metadata" in refused(api.post(CHALLENGES, asked), 400, "invalid")["errors"]
         assert not Challenge.objects.exists()
-
-    @pytest.mark.parametrize(
-        ("index", "name", "lie"),
-        [(0, "start_time", 0.1), (2, "end_time", 6.5), (1, "start_time", "2"), (1, "end_time", None),
-         (1, "statement_index", 0), (1, "statement_index", -1), (0, "end_time", 1e300), (1, "duration", 7.0),
-         (1, "duration", "long")],
-    )  # fmt: skip
-    def test_wrong_segments_are_refused(self, api: Api, merge: MergeSession, index: int, name: str, lie: Any) -> None:
-        said = deepcopy(metadata_of(api, merge))
-        said["segments"][index][name] = lie
-        body = refused(api.post(CHALLENGES, statements_of(merge, merged_video_metadata=said)), 400, "invalid")
-        assert "merged_video_metadata" in body["errors"]
-
-    def test_segments_too_few_too_many_or_in_another_order_are_refused(self, api: Api, merge: MergeSession) -> None:
-        segments = metadata_of(api, merge)["segments"]
-        for wrong in (segments[:2], [*segments, segments[2]], segments[::-1], segments * 10):
-            asked = statements_of(merge, merged_video_metadata={"segments": wrong})
-            refused(api.post(CHALLENGES, asked), 400, "invalid")
 
     def test_times_that_were_rounded_on_their_way_are_the_same(self, api: Api, owner: User) -> None:
         merge = make_merge(owner, status="completed")
@@ -146,29 +141,14 @@ class TestMake:
             assert "statements" in body["errors"]
         assert not Challenge.objects.exists()
 
-    NO_STATEMENTS: list[Any] = [
-        None, [], {}, "all", 7, [None] * 3, [[]] * 3, [{}] * 3, [{"media_file_id": "x"}] * 3,
-        [{"media_file_id": 7}] * 3, [{"media_file_id": str(uuid.UUID(int=7))}],
-        [{"media_file_id": str(uuid.UUID(int=n))} for n in range(11)],
-    ]  # fmt: skip
-
     @pytest.mark.parametrize(("name", "wrong"), [
-        *(("title", one) for one in ("", "   ", "x" * 201, 7, None)),
-        *(("is_merged_video", one) for one in (False, "perhaps")),
-        *(("merged_video_metadata", one) for one in ("x", [])),
-        *(("lie_statement_index", one) for one in (3, 9, 10, -1, 1.0, "1", None, True, 10**30)),
-        *(("statements", one) for one in NO_STATEMENTS),
+        ("title", "   "), ("is_merged_video", False), ("lie_statement_index", 3), ("lie_statement_index", -1),
+        ("statements", [{"media_file_id": "x"}] * 3), ("statements", [{"media_file_id": str(uuid.UUID(int=7))}]),
     ], ids=lambda part: str(part)[:24])  # fmt: skip
     def test_a_wrong_field_is_named(self, api: Api, merge: MergeSession, name: str, wrong: Any) -> None:
         body = refused(api.post(CHALLENGES, statements_of(merge, **{name: wrong})), 400, "invalid")
         assert name in body["errors"]
         assert not Challenge.objects.exists()
-
-    def test_words_are_bounded(self, api: Api, merge: MergeSession) -> None:
-        for text, status in (("x" * 301, 400), (7, 400), ("x" * 300, 201)):
-            asked = statements_of(merge)
-            asked["statements"][0]["text"] = text
-            assert api.post(CHALLENGES, asked).status_code == status
 
     @pytest.mark.parametrize("sign", ["\u202e", "\x7f", "\x9b"], ids=ascii)
     def test_words_have_no_signs_that_turn_a_line_or_break_it(self, api: Api, merge: MergeSession, sign: str) -> None:
@@ -229,17 +209,6 @@ class TestWhoSees:
         refused(other_api.post(path_of(challenge, "/unpublish")), 403, "forbidden")
         refused(other_api.patch(path_of(make_challenge(owner)), {"title": "Mine"}), 404, "challenge_not_found")
 
-    def test_segments_are_those_of_the_merge(self, owner: User, other_api: Api) -> None:
-        challenge = make_challenge(owner, is_published=True)
-        body = other_api.get(path_of(challenge, "/segments")).json()
-        assert body == {
-            "video_file_id": str(challenge.merge_id),
-            "segments": [
-                {"statement_index": n, "start_time": 2.0 * n, "end_time": 2.0 * n + 2, "duration": 2.0}
-                for n in range(3)
-            ],
-        }
-
 
 class TestList:
     def test_others_see_what_is_published_and_owners_their_own(
@@ -279,14 +248,6 @@ class TestList:
         assert [one["id"] for one in body["challenges"]] == [made[3], made[2]]
         assert body["pagination"] == {"limit": 2, "offset": 1, "total": 5}
         assert api.get(f"{CHALLENGES}?offset=99").json()["challenges"] == []
-
-    @pytest.mark.parametrize(
-        "query",
-        ["limit=0", "limit=101", "limit=x", "offset=-1", "status=secret", "mine=perhaps", "unplayed=2",
-         "search=" + "x" * 101],
-    )  # fmt: skip
-    def test_odd_queries_are_refused(self, api: Api, query: str) -> None:
-        refused(api.get(f"{CHALLENGES}?{query}"), 400, "invalid")
 
     def test_a_search_is_for_words_not_for_patterns(self, owner: User, api: Api) -> None:
         make_challenge(owner, title="100 %")
@@ -335,10 +296,8 @@ class TestEdit:
 
     @pytest.mark.parametrize(
         ("name", "wrong"),
-        [("title", ""), ("title", None), ("title", "x" * 201), ("title", 7), ("texts", ["a", "b"]), ("texts", []),
-         ("texts", ["a", "b", "c", "d"]), ("texts", ["a", "b", 7]), ("texts", "abc"), ("texts", ["a", "b", "x" * 301]),
-         ("texts", None), ("lie_statement_index", 3), ("lie_statement_index", -1), ("lie_statement_index", "1"),
-         ("lie_statement_index", None)],
+        [("title", ""), ("texts", ["a", "b"]), ("texts", ["a", "b", "c", "d"]), ("texts", ["a", "b", "x" * 301]),
+         ("lie_statement_index", 3), ("lie_statement_index", -1)],
     )  # fmt: skip
     def test_a_wrong_change_is_named_and_changes_nothing(self, owner: User, api: Api, name: str, wrong: Any) -> None:
         challenge = make_challenge(owner, texts=["a", "b", "c"])
@@ -349,14 +308,6 @@ class TestEdit:
         assert [after[key] for key in ("title", "statements", "lie_statement_index")] == [
             before[key] for key in ("title", "statements", "lie_statement_index")
         ]
-
-    def test_what_else_is_sent_changes_nothing(self, owner: User, other: User, api: Api) -> None:
-        challenge = make_challenge(owner)
-        sent = {"owner": str(other.pk), "status": "published", "published_at": "2020-01-01T00:00:00Z", "id": "x",
-                "guess_count": 9, "segments": []}  # fmt: skip
-        refused(api.patch(path_of(challenge), sent), 400, "invalid")
-        challenge.refresh_from_db()
-        assert (challenge.owner, challenge.published_at) == (owner, None)
 
     def test_published_ones_are_fixed_and_of_played_ones_only_the_title_changes(self, owner: User, api: Api) -> None:
         """A player who was told the lie must not have been told something else."""

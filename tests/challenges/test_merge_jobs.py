@@ -39,7 +39,6 @@ from tests.support.engine import open_to_children
 from tests.support.factories import make_challenge, make_merge
 from tests.support.stored import files_in
 from tests.support.waiting import wait_until
-from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import Subscription, User
 
 pytestmark = [
@@ -47,7 +46,6 @@ pytestmark = [
 ]  # fmt: skip
 Clips = dict[str, bytes]
 Child = Callable[[str], Path]
-SMALL = [video_of(1000, seed) for seed in range(3)]
 MERGE_CHILD = [sys.executable, "-m", "media_app.av.merge"]
 
 
@@ -142,15 +140,6 @@ class TestWhatItMakes:
         run_queue("render")
         made = Rendition.objects.filter(video=video, kind="hls")
         assert {row.name: row.height for row in made} == {"source": 126, "90": 90}
-
-    def test_different_clips_are_encoded_and_a_still_has_a_segment(self, api: Api, clip_files: Clips) -> None:
-        body = merged(api, [clip_files[name] for name in ("1", "tiny", "odd", "silent")])
-        assert body["overall_status"] == "completed", body
-        assert body["merged_video"]["compression_applied"] is True
-        segments = body["merged_video"]["segments"]
-        assert len(segments) == 4
-        assert 0.02 <= segments[1]["duration"] <= 0.09
-        assert segments[2]["start_time"] == segments[1]["end_time"]
 
     def test_loudness_is_levelled_where_that_is_asked(self, api: Api, clip_files: Clips) -> None:
         body = merged(api, [clip_files["1"], clip_files["2"]], level_loudness=True)

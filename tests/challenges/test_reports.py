@@ -46,11 +46,6 @@ def test_many_at_once_are_one(other_api: Api, challenge: Challenge) -> None:
     assert sorted(answers) == [201, 409, 409, 409, 409]
 
 
-@pytest.mark.parametrize("reason", ["", "   ", None, 7, "x" * 1001, ["spam"]], ids=lambda one: str(one)[:8])
-def test_a_reason_is_needed_and_bounded(other_api: Api, challenge: Challenge, reason: Any) -> None:
-    assert "reason" in refused(report(other_api, challenge, reason), 400, "invalid")["errors"]
-
-
 def test_not_ones_own_and_not_what_is_not_published(
     api: Api, owner: User, other: User, other_api: Api, moderator: User, moderator_api: Api, challenge: Challenge
 ) -> None:
