@@ -1,7 +1,6 @@
 """Other sound in segments: it stands where it should to the sample, and all else stays what it was, bit for bit."""
 
 import json
-import subprocess
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +16,7 @@ from media_app.av.dub.replacing import replace_sound
 from media_app.av.source import Source
 from media_app.av.splice import heard
 from tests.av.test_peaks import write_sound
-from tests.support.footage import FFMPEG, convert
+from tests.support.footage import convert
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 RATE, BLOCK = 48_000, 1024
@@ -169,10 +168,6 @@ def expect_heard(made: Path, spans: Sequence[tuple[float, float]], give: float =
         assert alike > 0.97
 
 
-def ffmpeg(*words: object) -> None:
-    subprocess.run([FFMPEG, "-nostdin", "-v", "error", *map(str, words)], check=True)
-
-
 @pytest.fixture(scope="module")
 def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same video in every way in which its sound may be placed."""
@@ -187,8 +182,8 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("unedited.mp4", f"{BLOCK / RATE:.9f}", ("0:v", "1:a")),
     ):  # fmt: skip
         maps = ("-map", tracks[0], "-map", tracks[1])
-        ffmpeg("-i", plain, "-itsoffset", late, "-i", plain, *maps, "-c", "copy", folder / name)
-    ffmpeg("-ss", "0.5", "-i", plain, "-c", "copy", folder / "hidden.mp4")
+        convert(plain, folder / name, "-itsoffset", late, "-i", str(plain), *maps, "-c", "copy")
+    convert(None, folder / "hidden.mp4", "-ss", "0.5", "-i", str(plain), "-c", "copy")
     return folder
 
 
@@ -261,8 +256,8 @@ def test_segments_may_reach_from_the_beginning_to_the_end(source: Path, tmp_path
 
 def test_a_segment_before_the_sound_begins_or_behind_its_end_is_heard(tmp_path: Path) -> None:
     short = clip(tmp_path / "short.mp4", voice(1, 2.5))
-    source = tmp_path / "late.mp4"
-    ffmpeg("-i", short, "-itsoffset", 2, "-i", short, "-map", "0:v", "-map", "1:a", "-c", "copy", source)
+    late = ("-itsoffset", "2", "-i", str(short), "-map", "0:v", "-map", "1:a", "-c", "copy")
+    source = convert(short, tmp_path / "late.mp4", *late)
     spans = ((0.5, 1.0), (5.0, 5.5))
     made, dubbed = dub(source, [Line(*span, given(tmp_path, seed, 2.0)) for seed, span in enumerate(spans, 5)])
     assert dubbed.sound == "spliced"

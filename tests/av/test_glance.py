@@ -18,30 +18,24 @@ PICTURE_CODECS = {"mp4": "libx264", "mov": "mpeg4", "webm": "libvpx", "matroska"
 
 def made(container: str, *, picture: bool, sound: bool, options: dict[str, str] | None = None) -> bytes:
     """Half a second of each track that is wanted."""
-    with tempfile.NamedTemporaryFile(suffix=f".{container}") as file:
-        write(file.name, container, picture=picture, sound=sound, options=options or {})
-        return Path(file.name).read_bytes()
-
-
-def write(name: str, container: str, *, picture: bool, sound: bool, options: dict[str, str]) -> None:
-    with av.open(name, "w", format=container, options=options) as out:
-        if sound:
-            track = out.add_stream(SOUND_CODECS[container], rate=48_000)
-            frame = av.AudioFrame.from_ndarray(np.zeros((1, 24_000), np.float32), format="fltp", layout="mono")
-            frame.sample_rate = 48_000
-            if SOUND_CODECS[container] == "libopus":
-                track.format = "flt"
-                frame = av.AudioFrame.from_ndarray(np.zeros((1, 24_000), np.float32), format="flt", layout="mono")
+    with tempfile.NamedTemporaryFile(suffix=f".{container}") as file:  # an index at the front takes a file of a name
+        with av.open(file.name, "w", format=container, options=options or {}) as out:
+            if sound:
+                track = out.add_stream(SOUND_CODECS[container], rate=48_000)
+                track.format = "flt" if SOUND_CODECS[container] == "libopus" else "fltp"
+                silence = np.zeros((1, 24_000), np.float32)
+                frame = av.AudioFrame.from_ndarray(silence, format=track.format.name, layout="mono")
                 frame.sample_rate = 48_000
-        if picture:
-            stream = out.add_stream(PICTURE_CODECS[container], rate=10)
-            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
-            for number in range(5):
-                image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 40, np.uint8), format="rgb24")
-                out.mux(stream.encode(image))
-            out.mux(stream.encode(None))
-        if sound:
-            out.mux([packet for one in (frame, None) for packet in track.encode(one)])
+            if picture:
+                stream = out.add_stream(PICTURE_CODECS[container], rate=10)
+                stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+                for number in range(5):
+                    image = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number * 40, np.uint8), format="rgb24")
+                    out.mux(stream.encode(image))
+                out.mux(stream.encode(None))
+            if sound:
+                out.mux([packet for one in (frame, None) for packet in track.encode(one)])
+        return Path(file.name).read_bytes()
 
 
 def fault(content: bytes) -> str | None:

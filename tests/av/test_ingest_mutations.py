@@ -1,18 +1,16 @@
 """Damaged media through the ingest child: refusals in a sentence, no crash, no hang past the limit (R2)."""
 
-import json
 import random
 import shutil
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
-import imageio_ffmpeg
 import pytest
 
 from media_app.av.sniff import sniff
+from tests.av.test_ingest import CHILD, request
 from tests.support.clips import render_clip
 from vodplatform.base.processes.process import Limits, run_child
 
@@ -107,13 +105,7 @@ def mutate(number: int, originals: list[bytes], seed: int = SEED) -> bytes:
 
 def ingest(path: Path, folder: Path, tasks: list[dict[str, object]]) -> dict[str, object]:
     """The last line of an ingest child."""
-    request = {
-        "source": str(path), "folder": str(folder), "tasks": tasks, "threads": 1,
-        "ffmpeg": imageio_ffmpeg.get_ffmpeg_exe(),
-    }  # fmt: skip
-    finished = run_child(
-        [sys.executable, "-m", "media_app.av.ingest"], stdin=json.dumps(request).encode(), limits=LIMITS
-    )
+    finished = run_child(CHILD, stdin=request(path, folder, tasks), limits=LIMITS)
     progress = [message["progress"] for message in finished.messages if "progress" in message]
     assert progress == sorted(progress)
     return finished.messages[-1]

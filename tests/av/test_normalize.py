@@ -117,15 +117,6 @@ def between_keyframes(folder: Path) -> Odd:
     return Odd(folder / "odd.ts", [clip], {"container"})
 
 
-def sized_vp8(folder: Path) -> Odd:
-    clips = two(folder, size=(320, 180))
-    parts = [convert(clip.path, folder / f"part-{clip.number}.webm", *VP8) for clip in clips]
-    listed = folder / "parts.txt"
-    listed.write_text("".join(f"file {part.name}\n" for part in parts))
-    whole = convert(None, folder / "whole.webm", "-f", "concat", "-i", str(listed), "-c", "copy")
-    return Odd(whole, clips, {"sizes"}, size=(320, 180))
-
-
 def played(path: Path) -> np.ndarray:
     """The sound as players give it: packet behind packet, whatever their timestamps."""
     with av.open(str(path)) as container:

@@ -160,14 +160,6 @@ def test_text_is_no_media(text: str) -> None:
         assert b"fLaC" in content[:4] or sniff(content) is None
 
 
-@given(data=st.data())
-def test_a_damaged_start_never_makes_it_raise(data: st.DataObject, files: Path) -> None:
-    content = bytearray(head(files / data.draw(st.sampled_from(sorted([*VIDEOS, *SOUNDS])))))
-    for _ in range(data.draw(st.integers(1, 8))):
-        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    sniff(bytes(content[: data.draw(st.integers(0, len(content)))]))
-
-
 @pytest.mark.parametrize("cut", [1, 47, 100, 187, 188 * 3 + 20])
 def test_a_broadcast_may_be_cut_at_any_byte(files: Path, cut: int) -> None:
     """Recorders of broadcasts begin where they begin."""

@@ -168,14 +168,6 @@ class TestTheWay:
         settings.SYNCSO = {**settings.SYNCSO, "key": "another"}
         await dub.expect_failed("provider_account")
 
-    async def test_a_private_address_is_refused(self, dub: Dub, monkeypatch: pytest.MonkeyPatch) -> None:
-        await dub.expect_waiting()
-        await dub.step()
-        # The API is a neighbour here and may be asked; what it names may not lie beside it.
-        real = engine.SyncSo.download
-        monkeypatch.setattr(engine.SyncSo, "download", lambda self, *given: real(_strict(self), *given))
-        await dub.expect_failed("provider_refused")
-
     @pytest.mark.parametrize("name", ["line.wav", None])
     async def test_a_result_that_is_no_video_is_refused(self, dub: Dub, name: str | None) -> None:
         dub.lips.set(**({"result": str(dub.footage / name), "result_type": "video/mp4"} if name else {"result": None}))
@@ -386,11 +378,6 @@ class TestResult:
         body = await dub.expect_failed("malware_found")
         assert body["result_url"] is None
         assert FINDING in body["error"]["message"]
-
-
-def _strict(client: Any) -> Any:
-    client._rules = engine.outbound.Rules(seconds=5.0)
-    return client
 
 
 class TestWebhook:

@@ -50,21 +50,6 @@ class TestSegments:
         (found,), _ = read_segments([sent], SOUNDS, DURATION)
         assert found.as_json() == sent
 
-    def test_all_faults_come_at_once(self) -> None:
-        assert faults_of(
-            one(5, 4), one(50, 61), one(1, 3, "c"), one(2, 4, startTime=4, endTime=6), one(30, 32, startTime=1), "x"
-        ) == [
-            (0, "endTime", "end_before_start"),
-            (1, "endTime", "beyond_video"),
-            (2, "audioInput.refId", "unknown_ref"),
-            (3, "audioInput.endTime", "crop_outside"),
-            (3, "startTime", "overlap"),
-            (4, "audioInput.endTime", "crop_incomplete"),
-            (5, "segment", "not_an_object"),
-        ]  # fmt: skip
-        shown = Fault(3, "endTime", "beyond_video", "It is.").as_json()
-        assert shown == {"segment_index": 3, "field": "endTime", "type": "beyond_video", "message": "It is."}
-
     def test_touching_is_fine_and_a_millisecond_more_is_not(self) -> None:
         assert faults_of(one(1, 3), one(3, 5)) == []
         assert faults_of(one(3, 5), one(1, 3.001)) == [(0, "startTime", "overlap")]

@@ -509,14 +509,6 @@ class TestWebhook:
             with pytest.raises(syncso.WebhookRefused):
                 verify_webhook(secret, sent, body, self.NOW)
 
-    @pytest.mark.parametrize("header", [
-        None, "", "t=,v1=", "v1=abc", "t=1", "t=1,t=2,v1=a", "t=-1,v1=a", "t=1e9,v1=a", "t=٣,v1=a",
-        "t=" + "9" * 5000 + ",v1=a", "t=1,v1=ü\ud800", "," * 9000,
-    ])  # fmt: skip
-    def test_a_header_that_is_none_is_refused(self, header: str | None) -> None:
-        with pytest.raises(syncso.WebhookRefused):
-            verify_webhook(SECRET, header, self.BODY, self.NOW)
-
     @given(st.text(max_size=200), st.binary(max_size=50))
     def test_no_header_breaks_it(self, header: str, body: bytes) -> None:
         with pytest.raises(syncso.WebhookRefused):
