@@ -1,9 +1,9 @@
 """The dubbing child with pictures: mouths move in their segment, text goes, every other picture stays bit for bit."""
 
 import json
-import wave
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -13,18 +13,12 @@ import pytest
 
 from media_app.av.dub.__main__ import serve
 from tests.av.test_mouth import RATE, SOUND_RATE, babble, drawn_face, placed, swaying, syllables
+from tests.av.test_peaks import write_sound
 from tests.support.footage import convert, write_pictures
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 SECONDS = 6.0
 SPOKEN = (2.0, 4.0)  # between keyframes, which come every second
-
-
-class Silent:
-    """Reports to nobody."""
-
-    def progress(self, percent: float, message: str) -> None:
-        json.dumps([percent, message])
 
 
 def dubbed(source: Path, folder: Path, lines: list[dict[str, Any]], **more: Any) -> tuple[Path, dict[str, Any]]:
@@ -33,7 +27,8 @@ def dubbed(source: Path, folder: Path, lines: list[dict[str, Any]], **more: Any)
     work.mkdir(parents=True)
     target = folder / "made.mp4"
     request = {"source": str(source), "target": str(target), "folder": str(work), "lines": lines, "threads": 2, **more}
-    return target, serve(request, Silent())  # type: ignore[arg-type]
+    reports: Any = SimpleNamespace(progress=lambda percent, message: json.dumps([percent, message]))
+    return target, serve(request, reports)
 
 
 def pictures(path: Path) -> tuple[list[float], list[np.ndarray]]:
@@ -49,21 +44,13 @@ def changed(one: Path, other: Path) -> list[float]:
     return [time for time, left, right in zip(times, before, after, strict=True) if not np.array_equal(left, right)]
 
 
-def voice(path: Path) -> Path:
-    samples = np.clip(syllables(2.0) * 32_767, -32_768, 32_767).astype("<i2")
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, SOUND_RATE, 0, "NONE", ""))
-        file.writeframes(samples.tobytes())
-    return path
-
-
 @pytest.fixture(scope="module")
 def speaker(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six seconds of somebody who speaks, a keyframe a second, with sound."""
     folder = tmp_path_factory.mktemp("speaker")
     faces = [placed(drawn_face(opening), *swaying(number)) for number, opening in enumerate(babble(SECONDS))]
     silent = write_pictures(folder / "silent.mp4", faces, fps=Fraction(RATE), gop=RATE)
-    voice(folder / "line.wav")
+    write_sound(folder / "line.wav", syllables(2.0), SOUND_RATE)
     return convert(
         silent, folder / "speaker.mp4", "-f", "lavfi", "-i", f"sine=300:r=48000:d={SECONDS:g}", "-c:v", "copy",
         "-c:a", "aac",

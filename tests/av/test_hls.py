@@ -330,25 +330,6 @@ class TestOneClock:
             assert (ahead >= -0.001).all(), ahead
             assert (ahead <= 2 * 1024 / 48_000).all(), ahead
 
-    def test_what_is_heard_is_heard_at_its_picture(self, tmp_path: Path) -> None:
-        """A tone that begins at 2 s, measured in the samples."""
-        path = convert(
-            None, tmp_path / "v.mp4", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=30:d=4", "-f", "lavfi", "-i",
-            "sine=f=1000:r=48000:d=4,volume=enable='lt(t,2)':volume=0", "-c:v", "libx264", "-pix_fmt", "yuv420p",
-            "-c:a", "aac",
-        )  # fmt: skip
-        source = Source.open(path)
-        for folder, make in (
-            (tmp_path / "source", lambda folder: make_source(folder, source, PROGRAM)),
-            (tmp_path / "rung", lambda folder: make_rung(folder, source, rung_of(source.facts, 48), PROGRAM)),
-        ):
-            folder.mkdir()
-            make(folder)
-            samples = sound_samples(folder / MEDIA)
-            onset = np.argmax(np.abs(samples) > 0.3 * np.abs(samples).max()) / 48_000
-            begins = track_times(folder / MEDIA)["soun"].starts[0] - hls.CLOCK_START
-            assert begins + onset == pytest.approx(2.0, abs=0.01)
-
 
 def test_pictures_that_stop_for_a_while_make_no_burst_of_segments(tmp_path: Path) -> None:
     """Between 2 and 30 s there is none, as in a recording of a screen: what comes after is a stream as before."""

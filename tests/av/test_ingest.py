@@ -107,15 +107,11 @@ class TestWhatItSays:
 
     @pytest.mark.parametrize(
         "tasks", [[{"do": "dance"}], ["poster"], [{"do": "hls", "rung": "../x"}], [{"do": "hls", "rung": 0}],
-                  [{"do": "hls", "rung": 10**9}], None],
+                  [{"do": "hls", "rung": 10**9}], None, b"no", b"[]", b'{"tasks": [], "source": 3, "folder": 4}'],
     )  # fmt: skip
-    def test_tasks_that_do_not_exist_are_refused(self, clips: Path, tmp_path: Path, tasks: Any) -> None:
-        stdin = json.dumps({"source": str(clips / "plain.mp4"), "folder": str(tmp_path), "tasks": tasks}).encode()
+    def test_nonsense_and_tasks_that_do_not_exist_are_refused(self, clips: Path, tmp_path: Path, tasks: Any) -> None:
+        stdin = tasks if isinstance(tasks, bytes) else request(clips / "plain.mp4", tmp_path, tasks)
         assert error_of(run_child(CHILD, stdin=stdin).messages)["type"] == "bad_request"
-
-    def test_nonsense_is_refused(self) -> None:
-        for stdin in (b"no", b"[]", b'{"tasks": [], "source": 3, "folder": 4}'):
-            assert error_of(run_child(CHILD, stdin=stdin).messages)["type"] == "bad_request"
 
     def test_the_ffmpeg_of_the_package_is_taken_when_none_is_named(self, clips: Path, tmp_path: Path) -> None:
         asked = {"source": str(clips / "plain.mp4"), "folder": str(tmp_path / "out"), "tasks": [{"do": "silent"}]}

@@ -38,19 +38,11 @@ def seeds(folder: Path) -> list[Path]:
 
 
 def flip_bits(content: bytearray, other: bytes, rng: random.Random) -> None:
-    for _ in range(rng.choice((1, 8, 64, 512))):
-        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-
-
-def flip_bits_of_the_header(content: bytearray, other: bytes, rng: random.Random) -> None:
-    for _ in range(rng.choice((1, 4, 16))):
-        content[rng.randrange(min(len(content), 2048))] ^= 1 << rng.randrange(8)
-
-
-def flip_bits_of_the_end(content: bytearray, other: bytes, rng: random.Random) -> None:
-    """Where an MP4 keeps its index."""
-    for _ in range(rng.choice((1, 4, 16))):
-        content[-1 - rng.randrange(min(len(content), 3000))] ^= 1 << rng.randrange(8)
+    """Anywhere, in the header, or at the end, where an MP4 keeps its index."""
+    size = len(content)
+    places = rng.choice((range(size), range(min(size, 2048)), range(max(0, size - 3000), size)))
+    for _ in range(rng.choice((1, 4, 16, 64, 512) if len(places) == size else (1, 4, 16))):
+        content[rng.choice(places)] ^= 1 << rng.randrange(8)
 
 
 def write_numbers(content: bytearray, other: bytes, rng: random.Random) -> None:
@@ -89,8 +81,7 @@ def splice(content: bytearray, other: bytes, rng: random.Random) -> None:
 
 
 MUTATIONS: tuple[Callable[[bytearray, bytes, random.Random], None], ...] = (
-    flip_bits, flip_bits_of_the_header, flip_bits_of_the_end, write_numbers, cut_the_end, cut_out_a_part,
-    repeat_a_part, blank_a_part, splice,
+    *[flip_bits] * 3, write_numbers, cut_the_end, cut_out_a_part, repeat_a_part, blank_a_part, splice,
 )  # fmt: skip
 
 

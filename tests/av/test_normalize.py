@@ -21,6 +21,7 @@ from tests.support.footage import FFMPEG, convert, cut_short
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 FRAME = 1 / 25
 B_FRAMES = {"bf": "2", "g": "12"}
+FRAGMENTED = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
 VP8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "2M", "-c:a", "libopus")
 
 
@@ -87,10 +88,9 @@ def without_idr(folder: Path, suffix: str, parameters: str, *, why: set[str]) ->
     return single(folder, suffix, *encoder, why=why)
 
 
-def amid_a_fragment(folder: Path) -> Odd:
-    flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
-    odd = single(folder, "mp4", *flags, why={"cut"})
-    return Odd(cut_short(odd.path, 0.77), odd.holds, odd.why)
+def cut_off(folder: Path, suffix: str, *options: str) -> Odd:
+    odd = single(folder, suffix, *options, why={"cut"})
+    return replace(odd, path=cut_short(odd.path, 0.77))
 
 
 def sized(folder: Path, suffix: str = "mp4") -> Odd:
@@ -103,11 +103,6 @@ def one_behind_another(folder: Path) -> Odd:
     parts = [convert(clip.path, folder / f"part-{clip.number}.mkv", "-c", "copy").read_bytes() for clip in clips]
     (folder / "whole.mkv").write_bytes(b"".join(parts))
     return Odd(folder / "whole.mkv", clips, {"breaks"}, None)
-
-
-def without_its_end(folder: Path) -> Odd:
-    odd = single(folder, "mkv", "-c", "copy", why={"cut"})
-    return Odd(cut_short(odd.path, 0.77), odd.holds, odd.why)
 
 
 def between_keyframes(folder: Path) -> Odd:
@@ -143,11 +138,11 @@ MAKERS: dict[str, Callable[[Path], Odd]] = {
     "open groups": lambda f: without_idr(f, "mp4", "open-gop=1:keyint=12:bframes=2", why={"entries"}),
     "open groups in a stream": lambda f: without_idr(f, "ts", "open-gop=1:keyint=12", why={"container", "entries"}),
     "intra refresh": lambda f: without_idr(f, "mkv", "intra-refresh=1:keyint=12:bframes=0", why={"entries"}),
-    "amid a fragment": amid_a_fragment,
+    "amid a fragment": lambda f: cut_off(f, "mp4", *FRAGMENTED),
     "H.264 of two sizes": sized,
     "H.264 of two sizes in Matroska": lambda f: sized(f, "mkv"),
     "two files in one": one_behind_another,
-    "without its end": without_its_end,
+    "without its end": lambda f: cut_off(f, "mkv", "-c", "copy"),
     "between keyframes": between_keyframes,
 }  # fmt: skip
 
@@ -204,7 +199,7 @@ def test_all_that_it_holds_is_shown_and_heard_at_its_time(name: str, tmp_path: P
     ("suffix", "options"),
     [
         ("mp4", ("-c", "copy")), ("mkv", ("-c", "copy")), ("webm", VP8), ("mov", ("-c", "copy")),
-        ("mp4", ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")),
+        ("mp4", FRAGMENTED),
         ("mp4", ("-c:v", "libx264", "-g", "10000", "-c:a", "copy")), ("mp4", ("-c:v", "copy", "-an")),
         ("mkv", ("-c", "copy", "-output_ts_offset", "2")),
     ],
@@ -223,8 +218,8 @@ def test_a_still_screen_is_no_break(tmp_path: Path) -> None:
 
 def test_a_file_whose_index_promises_more_says_so(tmp_path: Path) -> None:
     clip = statement(tmp_path, 1, seconds=8.0)
-    flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-frag_duration", "4000000")
-    recording = probe(cut_short(convert(clip.path, tmp_path / "odd.mp4", *flags), 0.8)).recording
+    odd = convert(clip.path, tmp_path / "odd.mp4", *FRAGMENTED, "-frag_duration", "4000000")
+    recording = probe(cut_short(odd, 0.8)).recording
     assert recording.reasons == ("cut",)
     assert recording.duration < 7
 
@@ -272,8 +267,7 @@ def test_a_codec_that_no_container_of_ours_carries_is_encoded(tmp_path: Path) ->
 
 def test_what_follows_a_damaged_fragment_is_said_to_be_missing(tmp_path: Path) -> None:
     clip = statement(tmp_path, 1, seconds=8.0, video={"g": "25"})
-    flags = ("-c", "copy", "-movflags", "frag_keyframe+empty_moov+default_base_moof")
-    odd = convert(clip.path, tmp_path / "odd.mp4", *flags)
+    odd = convert(clip.path, tmp_path / "odd.mp4", *FRAGMENTED)
     content = bytearray(odd.read_bytes())
     place = content.index(b"moof", len(content) // 2)
     content[place - 4 : place] = (2**31).to_bytes(4)

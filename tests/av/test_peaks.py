@@ -18,12 +18,12 @@ pytestmark = pytest.mark.pure
 RATE = 48_000
 
 
-def write_sound(path: Path, samples: np.ndarray) -> Path:
+def write_sound(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
     """A WAV file of 16 bit samples, shape (n,) or (n, channels), -1 to 1."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1 if samples.ndim == 1 else samples.shape[1])
         file.setsampwidth(2)
-        file.setframerate(RATE)
+        file.setframerate(rate)
         file.writeframes((samples * 32_000).astype("<i2").tobytes())
     return path
 
