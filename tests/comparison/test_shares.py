@@ -73,7 +73,9 @@ class TestRights:
         share(api, url, role="editor")
         make_session(owner)
         body = other_api.get(f"{BASE}/list").json()
-        assert [(row["role"], row["owner"]) for row in body["sessions"]] == [("editor", "owner")]
+        [row] = body["sessions"]
+        assert (row["role"], row["owner"], row["created_by"]) == ("editor", "owner", str(owner.pk))
+        assert (row["session_id"], row["name"], row["vod_count"]) == (url.rsplit("/", 1)[1], "A comparison", 3)
         assert body["total"] == 1
         assert {row["role"] for row in api.get(f"{BASE}/list").json()["sessions"]} == {"owner"}
 

@@ -144,7 +144,7 @@ class TestWatching:
                 response = await ask(lambda m=method, u=where, b=body: Api(admin_key).send(m, u, b))
                 assert response.status_code == 200
                 for communicator in (first, second):
-                    message = await message_of(communicator, lambda m: m["type"] == "session")
+                    message = await next_message(communicator, "session")
                     assert (message["revision"], message["by"]) == (number, "admin")
                     assert message["session"] == response.json()["session"]
 
@@ -208,7 +208,7 @@ class TestClock:
 
     async def test_it_ticks_twice_a_second_while_playing(self, api: Api, url: str, path: str, key: str) -> None:
         async with self.playing(path, key, api, url, at=100, rate=2) as communicator:
-            clocks = [await message_of(communicator, lambda m: m["type"] == "clock") for _ in range(4)]
+            clocks = [await next_message(communicator, "clock") for _ in range(4)]
         for clock in clocks:
             assert set(clock) >= {"revision", "by", "at", "session", "global_time", "rate", "playing", "server_time"}
             assert (clock["rate"], clock["playing"], clock["revision"], clock["by"]) == (2, True, 2, "owner")
@@ -239,7 +239,7 @@ class TestClock:
             assert (await ask(api.put, f"{url}/playback", {"state": "playing"})).status_code == 200
             heard = []
             for viewer in viewers:
-                clocks = [await message_of(viewer, lambda m: m["type"] == "clock") for _ in range(5)]
+                clocks = [await next_message(viewer, "clock") for _ in range(5)]
                 heard.append({clock["server_time"] for clock in clocks})
         # The first is of a moment of each viewer's own, and one may begin a tick later.
         assert len(set.intersection(*heard)) >= 3
@@ -272,7 +272,7 @@ class TestClock:
 
     async def test_it_stops_when_paused_and_reaches_joiners(self, api: Api, url: str, path: str, key: str) -> None:
         async with self.playing(path, key, api, url) as communicator:
-            await message_of(communicator, lambda m: m["type"] == "clock")
+            await next_message(communicator, "clock")
             await ask(api.put, f"{url}/playback", {"state": "paused"})
             await message_of(communicator, lambda m: m["type"] == "session" and m["revision"] == 3)
             assert await communicator.receive_nothing(0.8)
@@ -308,7 +308,7 @@ class TestClock:
         await ask(api.post, f"{url}/shares", {"username": other.username, "role": "viewer"})
         await ask(api.put, f"{url}/playback", {"state": "playing", "at": 100})
         async with connected(path, key=await ask(make_key, other)) as watcher:
-            await message_of(watcher, lambda m: m["type"] == "clock")
+            await next_message(watcher, "clock")
         await asyncio.gather(*consumers._leaving)
         await ask(session.refresh_from_db)
         assert (session.playback_state, session.watched_at) == ("playing", None)
@@ -346,9 +346,9 @@ async def test_clock_rests_at_the_end(api: Api, url: str, path: str, key: str, m
     async with connected(path, key=key) as communicator:
         await next_message(communicator)
         await ask(api.put, f"{url}/playback", {"state": "playing", "at": 10_000})
-        clock = await message_of(communicator, lambda message: message["type"] == "clock")
+        clock = await next_message(communicator, "clock")
         assert (clock["playing"], clock["global_time"]) == (True, 10_000)
         assert await communicator.receive_nothing(1.3)
         # A change wakes it.
         await ask(api.put, f"{url}/global-seek", {"timestamp": 1})
-        assert (await message_of(communicator, lambda message: message["type"] == "clock"))["global_time"] < 10
+        assert (await next_message(communicator, "clock"))["global_time"] < 10

@@ -1,8 +1,5 @@
 """Alignment by timer and sound together: what is made of the two answers, and both on real files."""
 
-import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from sessions_app.comparison.alignment import by_sound
 from sessions_app.comparison.alignment.answer import AlignmentResult, Proposal, Refusal, check_third_side
 from sessions_app.comparison.alignment.by_both import AGREE_SECONDS, weigh
 from sessions_app.comparison.alignment.sound.recording import Recording
+from tests.comparison.alignment.test_recording import child
 from tests.support.soundscapes import Take, scene, write
 
 pytestmark = pytest.mark.pure
@@ -214,11 +212,7 @@ class TestRealSounds:
             "op": "align", "method": method, "evidence_dir": str(tmp_path),
             "videos": [{"vod_id": name, "path": str(path)} for name, path in takes.items()],
         }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-m", "sessions_app.comparison.alignment"],
-            input=json.dumps(request), capture_output=True, text=True, timeout=120, check=True,
-        )  # fmt: skip
-        *progress, last = [json.loads(line) for line in done.stdout.splitlines()]
+        *progress, last = child(request)
         found = last["result"]["proposals"][0]
         assert found["offset"] == pytest.approx(8.5, abs=1e-3)
         assert [item["method"] for item in found["findings"]] == findings

@@ -10,7 +10,6 @@ from typing import Any
 
 import av
 import cv2
-import imageio_ffmpeg
 import numpy as np
 import pytest
 
@@ -22,11 +21,11 @@ from sessions_app.comparison.alignment.sound.line import fit_line
 from sessions_app.comparison.alignment.sound.recording import SHORT_SECONDS, Recording
 from sessions_app.comparison.alignment.sound.search import Heard, find_peaks
 from sessions_app.comparison.alignment.sound.track import RATE, SoundTrack
+from tests.support.footage import FFMPEG, convert, cut_short
 from tests.support.soundscapes import RATE as SCENE_RATE
 from tests.support.soundscapes import Sound, Take, music, offset_between, render, scene, write
 
 pytestmark = pytest.mark.pure
-FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def test_what_its_threads_share_is_loaded_before_they_begin() -> None:
@@ -158,7 +157,7 @@ class TestRefusal:
     def test_silence_no_sound_too_little_of_it_and_no_video(self, reference: Path, game: Sound, tmp_path: Path) -> None:
         silent = write(dataclasses.replace(SECOND, gain=0, noise=0), game, tmp_path / "b")
         mute, broken = tmp_path / "mute.mp4", tmp_path / "broken.mp4"
-        subprocess.run([FFMPEG, "-v", "error", "-f", "lavfi", "-i", "testsrc=d=5", str(mute)], check=True)
+        convert(None, mute, "-f", "lavfi", "-i", "testsrc=d=5")
         for path in (silent, mute, write(Take(30, 0.3), game, tmp_path / "short")):
             assert reason(aligned(reference, path)) == "no_sound"
         assert aligned(mute, reference).reference == "b"
@@ -201,7 +200,7 @@ class TestTrack:
         for tracks in ([0, 1, 2], [0, 1] * 25):
             path = tmp_path / f"{len(tracks)}.mkv"
             maps = [word for n in tracks for word in ("-map", f"{n}:a")]
-            subprocess.run([FFMPEG, "-v", "error", *inputs, *maps, "-c", "copy", str(path)], check=True)
+            convert(None, path, *inputs, *maps, "-c", "copy")
             with SoundTrack(path) as track:
                 assert (track.number, track.count) == (2, len(tracks))
         assert "Track 2 of 3 of b" in aligned(sounds[1], tmp_path / "3.mkv").proposals[0].note
@@ -235,9 +234,7 @@ class TestTrack:
         assert not samples[RATE + 100 : 2 * RATE - 100].any()
 
     def test_one_that_is_cut_in_the_middle_is_heard_until_there(self, reference: Path, tmp_path: Path) -> None:
-        path = tmp_path / "cut.mkv"
-        subprocess.run([FFMPEG, "-v", "error", "-i", str(reference), "-c", "copy", str(path)], check=True)
-        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        path = cut_short(convert(reference, tmp_path / "cut.mkv", "-c", "copy"), 1 / 2)
         assert only_offset(aligned(reference, path)) == pytest.approx(0, abs=1e-3)
 
 
@@ -274,9 +271,8 @@ class TestEvidence:
 
 
 def test_a_recording_whose_channels_cancel_each_other_is_heard(reference: Path, game: Sound, tmp_path: Path) -> None:
-    plain, inverted = write(SECOND, game, tmp_path / "b"), tmp_path / "inverted.mkv"
-    turned = ["-af", "pan=stereo|c0=c0|c1=-1*c0", "-y", str(inverted)]
-    subprocess.run([FFMPEG, "-v", "error", "-i", str(plain), *turned], check=True)
+    plain = write(SECOND, game, tmp_path / "b")
+    inverted = convert(plain, tmp_path / "inverted.mkv", "-af", "pan=stereo|c0=c0|c1=-1*c0")
     (found,) = aligned(reference, inverted).proposals
     assert found.offset == pytest.approx(offset_between(FIRST, SECOND), abs=1e-3)
 

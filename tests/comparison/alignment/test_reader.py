@@ -5,7 +5,7 @@ import pytest
 
 from sessions_app.comparison.alignment import reader as module
 from sessions_app.comparison.alignment.likelihood import times_in
-from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable, TextFinder
+from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable
 from sessions_app.comparison.alignment.readers import load_reader
 from sessions_app.comparison.alignment.timer_text import PROFILES
 from tests.comparison.alignment.draw import timer_crop
@@ -48,17 +48,6 @@ def test_a_zero_that_looks_like_an_eight_stays_a_choice() -> None:
     assert times_in(np.eye(13)[[0, 12, 0]], characters) == []
     reading = module.reading_of("81:83", 0.6, PROFILES["auto"], times)
     assert (reading.text, reading.value, 4863 in [other.value for other in reading.others]) == ("81:83", 63, True)
-
-
-def test_the_finder_boxes_text_where_it_is() -> None:
-    image = np.full((200, 400, 3), 90, np.uint8)
-    crop = timer_crop("1:23", 40)
-    image[60:100, 150 : 150 + crop.shape[1]] = crop
-    boxes = TextFinder().find(image, 160)
-    assert len(boxes) == 1
-    box = boxes[0]
-    assert 60 <= (box.y0 + box.y1) / 2 <= 100
-    assert abs((box.x0 + box.x1) / 2 - (150 + crop.shape[1] / 2)) < 12
 
 
 def test_an_unknown_reader_is_named_and_a_missing_model_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

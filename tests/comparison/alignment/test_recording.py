@@ -185,24 +185,6 @@ def roi_json(vod_id: str) -> dict[str, Any]:
     return {"vod_id": vod_id, "time": 5.0, **HINT.as_json()}
 
 
-def test_the_child_aligns_and_reports_progress_that_never_falls(clips: dict[str, Path], tmp_path: Path) -> None:
-    videos = [{"vod_id": name, "path": str(clips[name])} for name in "ab"]
-    common = {"game": "auto", "reader": "rapidocr", "evidence_dir": str(tmp_path), "threads": 1}
-    request = {"op": "align", "videos": videos, "roi": roi_json("a"), **common}
-    *progress, last = child(request)
-    percents = [line["progress"] for line in progress]
-    assert percents == sorted(percents) and percents
-    assert all(isinstance(line["message"], str) for line in progress)
-    result = last["result"]
-    assert result["reference"] == "a"
-    (proposal,) = result["proposals"]
-    assert proposal["vod_id"] == "b"
-    assert set(proposal) >= {"offset", "confidence", "error_bound", "agreeing", "samples", "readings", "evidence"}
-    assert set(proposal["readings"][0]) == {"time", "text", "value", "confidence"}
-    assert set(proposal["evidence"][0]) == {"file", "vod_id", "time", "text", "kind"}
-    assert result["refused"] == []
-
-
 def test_the_child_previews_exact_frames(clips: dict[str, Path], tmp_path: Path) -> None:
     exact = {"vod_id": "a", "path": str(clips["a"]), "times": [1.0, 10.5, 20.25]}
     videos = [exact, {"vod_id": "b", "path": str(clips["b"]), "times": None}]

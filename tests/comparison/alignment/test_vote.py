@@ -63,15 +63,6 @@ def test_clocks_that_have_no_moment_in_common_are_refused() -> None:
     assert answer.reason == "no_common_clock"
 
 
-def test_one_unbroken_run_is_proposed_below_nine_tenths_and_says_so() -> None:
-    match = Imagined((Piece(0, 100, 1),), 600)
-    answer = compare(*clocks(match, match, ((0, 400), (50.25, 500))), Inline())
-    assert isinstance(answer, Verdict)
-    assert answer.offset == pytest.approx(50.25, abs=1 / 30)
-    assert 0.5 <= answer.confidence < 0.9
-    assert "uninterrupted run" in answer.note
-
-
 def test_rounds_broken_off_at_odd_moments_are_sure() -> None:
     match = rounds(np.random.default_rng(2), 700)
     answer = compare(*clocks(match, match, ((0, 600), (33.7, 650))), Inline())
