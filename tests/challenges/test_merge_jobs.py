@@ -195,13 +195,20 @@ class TestMediaAtFault:
         body = status_of(api, merge)
         assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "work_limit", False)
 
-    @pytest.mark.usefixtures("unseen")
-    def test_a_killed_probe_fails_no_clip(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
-        merge = deliver(api, [clip_files["1"], clip_files["2"]])
+    @pytest.mark.parametrize("of", ["the merged video", "clips that nobody looked at before"])
+    def test_a_killed_probe_fails_nothing(
+        self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest, of: str,
+    ) -> None:  # fmt: skip
+        if of != "the merged video":
+            request.getfixturevalue("unseen")
+        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
+        before = files_in(media)
         killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
         monkeypatch.setattr("media_app.videos.taking_in.PROBE", killed)
         run_queue("merge")
-        assert Job.objects.get(merges=merge).status == "waiting"
+        assert job_of(merge_id).status == "waiting"
+        assert files_in(media) == before
 
     @pytest.mark.parametrize("script", ["os._exit(3)", "raise RuntimeError('broken')", "say(progress=5)"])
     def test_a_broken_child_fails_and_can_be_retried(self, api: Api, media: Path, child: Child, script: str) -> None:
@@ -225,43 +232,17 @@ class TestTime:
         monkeypatch.setattr(actors, "WORK", [env, f"IMAGEIO_FFMPEG_EXE={program}", *MERGE_CHILD])
         return log
 
-    @pytest.mark.services
-    def test_an_ffmpeg_that_hangs_is_ended_and_the_merge_may_be_run_again(
-        self, api: Api, media: Path, clip_files: Clips, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
-        merge_id = deliver(api, [clip_files["1"], clip_files["odd"]])
-        before = files_in(media)
-        with monkeypatch.context() as patch:
-            log = self.hang(patch, tmp_path)
-            patch.setattr(actors, "WORK_SECONDS_PER_SECOND", 0.0)
-            seconds, settings.CHILD_SECONDS = settings.CHILD_SECONDS, 12.0
-            run_queue("merge")
-            settings.CHILD_SECONDS = seconds
-        sleepers = [int(line) for line in log.read_text().split()]
-        assert sleepers
-        wait_until(lambda: not any(is_alive(pid) for pid in sleepers))
-        body = status_of(api, merge_id)
-        assert (body["overall_status"], body["error_type"], body["retry_available"]) == ("failed", "timeout", True)
-        assert [one["status"] for one in body["uploads"]] == ["completed"] * 2
-        assert files_in(media) == before
-        assert scratch_of(merge_id) == []
-        answer = act(api, merge_id, "retry")
-        assert (answer.status_code, answer.json()["overall_status"]) == (200, "queued")
-        assert (answer.json()["error_type"], answer.json()["retry_available"]) == (None, False)
-        assert job_of(merge_id).priority == 10
-        refused(act(api, merge_id, "retry"), 409, "merge_not_retryable")
-        run_queue("merge")
-        assert status_of(api, merge_id)["overall_status"] == "completed"
-        assert [name.split("/")[0] for name in files_in(media)] == ["renditions", "videos"]
-
     def test_a_duration_that_lies_buys_no_time(
         self, api: Api, clip_files: Clips, settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """Two clips of a second that are said to last a week may not keep a place in the lane for a week."""
+        """Two clips of a second that are said to last a week may not keep a place in the lane for a week.
+
+        The ffmpeg that hangs is ended with the merge.
+        """
         settings.CHILD_SECONDS = 2.0
         monkeypatch.setattr(actors, "WORK_SECONDS_PER_SECOND", 0.5)
         merge_id = deliver(api, [clip_files["1"], clip_files["odd"]], video_durations=[604_800.0, 604_800.0])
-        self.hang(monkeypatch, tmp_path)
+        log = self.hang(monkeypatch, tmp_path)
         thread = in_thread()
         thread.join(30)
         ended = not thread.is_alive()
@@ -269,6 +250,9 @@ class TestTime:
         thread.join(30)
         assert ended
         assert status_of(api, merge_id)["error_type"] == "timeout"
+        sleepers = [int(line) for line in log.read_text().split()]
+        assert sleepers
+        wait_until(lambda: not any(is_alive(pid) for pid in sleepers))
 
 
 class TestPassingFaults:
@@ -338,19 +322,6 @@ class TestPassingFaults:
         assert (body["error_type"], body["retry_available"]) == ("out_of_memory", True)
         # 5 s, 20 s, 80 s …, each give or take a quarter.
         assert delays[0] < delays[1] < delays[2]
-
-    def test_a_killed_probe(self, api: Api, media: Path, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The merged video is looked at before it is kept."""
-        merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
-        before = files_in(media)
-        with monkeypatch.context() as patch:
-            killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-            patch.setattr("media_app.videos.services.PROBE", killed)
-            patch.setattr("media_app.videos.taking_in.PROBE", killed)
-            run_queue("merge")
-        job = job_of(merge_id)
-        assert job.status == "waiting" or status_of(api, merge_id)["retry_available"], job.error
-        assert files_in(media) == before
 
     def test_after_a_passing_failure_the_clips_stay_until_they_expire(self, api: Api, owner: User, media: Path) -> None:
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})

@@ -129,7 +129,7 @@ class TestDelete:
 
 
 class TestList:
-    def test_it_holds_ones_own_newest_first(self, owner: User, other: User, api: Api, admin_api: Api) -> None:
+    def test_it_holds_ones_own_newest_first_by_pages(self, owner: User, other: User, api: Api, admin_api: Api) -> None:
         made = [make_merge(owner, title=str(number)) for number in range(3)]
         make_merge(other)
         body = api.get(LIST).json()
@@ -138,13 +138,9 @@ class TestList:
         shown = status_of(api, str(made[2].pk))
         assert {**body["merge_sessions"][0], "uploads": []} == {**shown, "uploads": []}
         assert admin_api.get(LIST).json()["pagination"]["total"] == 0
-
-    def test_by_pages(self, owner: User, api: Api) -> None:
-        made = [str(make_merge(owner).pk) for _ in range(5)]
-        body = api.get(f"{LIST}?limit=2&offset=1").json()
-        assert [one["merge_session_id"] for one in body["merge_sessions"]] == [made[3], made[2]]
-        assert body["pagination"] == {"limit": 2, "offset": 1, "total": 5}
-        assert api.get(f"{LIST}?offset=99").json()["merge_sessions"] == []
+        body = api.get(f"{LIST}?limit=1&offset=1").json()
+        assert [one["merge_session_id"] for one in body["merge_sessions"]] == [str(made[1].pk)]
+        assert body["pagination"] == {"limit": 1, "offset": 1, "total": 3}
 
     def test_fifty_take_as_many_queries_as_one(self, api: Api, owner: User) -> None:
         def count() -> int:

@@ -139,11 +139,9 @@ class TestTheWay:
     @pytest.mark.parametrize("faults", [
         [Fault("status", "create", 429, headers={"Retry-After": "3"}), Fault("status", "get", 503)],
         [page("create"), page("get"), Fault("says", "get", body="{}")],
-        [Fault("changes", "get", changes={"id": "another"})],
-        [Fault("cut", "output"), Fault("half", "output"), page("output")],
+        [Fault("cut", "output"), page("output")],
         [Fault("hang", "create")],
         [Fault("cut_after", "create")],  # its answer is lost: it is paid once
-        pytest.param([Fault("half", "create")], marks=pytest.mark.exhaustive),
     ])  # fmt: skip
     async def test_transient_faults_wait(self, dub: Dub, faults: list[Fault], monkeypatch: pytest.MonkeyPatch) -> None:
         rules = engine.syncso.API_RULES.__class__(seconds=1.0, connect_seconds=1.0)
