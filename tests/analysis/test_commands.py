@@ -72,13 +72,6 @@ def rising(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_pictures(tmp_path_factory.mktemp("rising") / "rising.mp4", pictures)
 
 
-@pytest.fixture(scope="module")
-def sound_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("sound") / "sound.m4a"
-    write_sound(path)
-    return path
-
-
 @pytest.mark.full
 class TestHighlights:
     def test_json_has_results_and_paths(self, eventful: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,13 +167,14 @@ class TestWorkout:
 
 @pytest.mark.full
 @pytest.mark.parametrize("command", ["highlights", "workout"])
-def test_what_is_no_video_is_refused(command: str, sound_only: Path, brief: Path, tmp_path: Path) -> None:
+def test_what_is_no_video_is_refused(command: str, brief: Path, tmp_path: Path) -> None:
+    write_sound(tmp_path / "sound.m4a")
     (tmp_path / "text.mp4").write_text("Not a video at all.\n" * 99)
     (tmp_path / "list.m3u8").write_text(f"#EXTM3U\n#EXTINF:2,\n{brief}\n#EXT-X-ENDLIST\n")
     for path, words in (
-        (sound_only, "no picture"), (tmp_path / "text.mp4", "CommandError: "), (tmp_path / "list.m3u8", ""),
+        ("sound.m4a", "no picture"), ("text.mp4", "CommandError: "), ("list.m3u8", ""),
     ):  # fmt: skip
-        done = run(command, path)
+        done = run(command, tmp_path / path)
         assert (done.returncode, done.stdout) == (3, "")
         assert words in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
@@ -189,12 +183,11 @@ def test_what_is_no_video_is_refused(command: str, sound_only: Path, brief: Path
 def test_wrong_words_are_answered_by_a_sentence_and_exit_2() -> None:
     for sentence, *words in (
         ("There is no file /no/such.mp4.", "highlights", "/no/such.mp4"),
-        ("There is no file /no/such.mp4.", "workout", "/no/such.mp4"), ("There is no file /.", "highlights", "/"),
+        ("There is no file /.", "workout", "/"),
         ("the following arguments are required: FILE", "highlights"),
         ("Must be from 0 to 1.", "highlights", __file__, "--min-score", "2"),
         ("Must be a number.", "highlights", __file__, "--min-score", "nan"),
         ("Must be from 2 to 60.", "highlights", __file__, "--segment-length", "0"),
-        ("Must be from 2 to 60.", "highlights", __file__, "--segment-length", "1e9"),
         ("'long' is no number", "highlights", __file__, "--target-duration", "long"),
         ("Must be a whole number.", "highlights", __file__, "--max-highlights", "1.5"),
         ("name a file in a folder that exists", "highlights", __file__, "-o", "/no/such/reel.mp4"),
