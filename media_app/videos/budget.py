@@ -13,6 +13,7 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.base.errors import DomainError
 
+SHORT_GIGAPIXELS = 5.0  # maximum gigapixels read and written by a job that may take the short place of its lane
 MIN_FPS = 1.0  # a file that tells no rate has frames, too
 
 

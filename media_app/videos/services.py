@@ -358,7 +358,9 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
             former = [job.pk for job in live if "at" in job.params["tasks"][0] and job.params["tasks"] != tasks]
             jobs.cancel_all(Job.objects.filter(pk__in=former))
         running = live.filter(params__tasks=tasks).first()
-        return None, running or jobs.enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": tasks})
+        is_short = time is not None or 2 * budget.gigapixels(video) <= budget.SHORT_GIGAPIXELS
+        params = {"video_id": str(video.pk), "tasks": tasks}
+        return None, running or jobs.enqueue(RENDER_KIND, video.owner, params, is_short=is_short)
 
 
 def cancel_jobs(video_id: uuid.UUID) -> None:

@@ -95,7 +95,7 @@ def parse_cues(content: str, kind: str) -> list[Caption]:
             raise _invalid(f"A cue ends before it begins, at {cue.start}.")
     if len(cues) > MAX_CUES:
         raise _invalid(f"It has {len(cues)} cues; at most {MAX_CUES} are kept.")
-    if kind == TrackKind.CHAPTERS:
+    if cues and kind == TrackKind.CHAPTERS:
         cues = list(_as_chapters(cues))
     if not cues:
         raise _invalid("No text with a time was found in it.")

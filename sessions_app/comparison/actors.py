@@ -249,7 +249,7 @@ def export_video(context: JobContext) -> dict[str, Any]:
 def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """What the child answers: ``width, height, duration``."""
     try:
-        exports.check_drawings(request["captions"])
+        exports.check_drawings((one["begin"], one["end"]) for one in request["captions"] if "strokes" in one)
     except DomainError as exc:
         raise JobFailed(exc.type.name, exc.message) from exc
     seconds = export_seconds(context.params)

@@ -17,7 +17,7 @@ from vodplatform.base.records.columns import column_values
 # All other columns are copied, including columns added later.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
-    "archived_at", "watched_at", "created_at", "updated_at",
+    "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
 }  # fmt: skip
 NOT_COPIED_OF_VOD = {"id", "session", "video", "path", "position", "own_playing", "own_rate"}
 MAX_NAME = 200

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.decorators import action
@@ -20,14 +20,15 @@ from sessions_app.comparison import detection, event_files, event_pages, events
 from sessions_app.comparison import event_serializers as s
 from sessions_app.comparison.api import TAG, ComparisonViewSet
 from sessions_app.comparison.mentions import forget_mentions, unseen_events
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, LinkVisitor, SessionEvent
+from sessions_app.comparison.models import ComparisonSession, EventOrigin, LinkVisitor, SessionEvent
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from vodplatform.base.api import idempotency
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
 
-Write = Callable[[ComparisonSession, Sequence[ComparisonVod], Iterable[s.ShownEvent]], str]
+Write = Callable[[ComparisonSession, event_pages.Vods], Iterable[str]]
+SENT_AT_ONCE = 256 * 1024  # maximum bytes of a file that is sent from memory
 PEEK_BYTES = 1024  # bytes of an imported file that are read to tell JSON from CSV
 
 
@@ -188,13 +189,14 @@ class EventViewSet(EventReadsViewSet):
             return event_files.checked(request.data), 1
         name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
         file.seek(0)
-        if name.endswith(".otio") or sign == b"{":
-            from sessions_app.comparison.otio_files import from_otio
+        with event_files.turn(event_files.parsing):
+            if name.endswith(".otio") or sign == b"{":
+                from sessions_app.comparison.otio_files import from_otio
 
-            return from_otio(file.read(), list(session.vods.all())), 1
-        if name.endswith(".json") or sign == b"[":
-            return event_files.from_json(file.read()), 1
-        return event_files.from_csv(file.file), 2
+                return from_otio(file.read(), list(session.vods.all())), 1
+            if name.endswith(".json") or sign == b"[":
+                return event_files.from_json(file.read()), 1
+            return event_files.from_csv(file.file), 2
 
 
 @extend_schema(tags=[TAG])
@@ -207,17 +209,25 @@ class EventFileViewSet(EventReadsViewSet):
         responses={(200, "text/csv"): OpenApiResponse(OpenApiTypes.STR)},
     )
     @action(detail=True, url_path="events.csv", content_negotiation_class=AsTable)
-    def as_csv(self, request: Request, session_id: str) -> HttpResponse:
+    def as_csv(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
         """A table: VOD, time, end, kind and label."""
-        return self.file("csv", "text/csv; charset=utf-8", lambda session, vods, shown: event_files.to_csv(shown))
+
+        def write(session: ComparisonSession, vods: event_pages.Vods) -> Iterable[str]:
+            return event_files.to_csv(event_pages.iterate_rows(session, vods, has_content=False))
+
+        return self.file("csv", "text/csv; charset=utf-8", write)
 
     @extend_schema(
         operation_id="events_json", summary="Download events as JSON", responses={200: s.NewEventSerializer(many=True)}
     )
     @action(detail=True, url_path="events.json", content_negotiation_class=AsTable)
-    def as_json(self, request: Request, session_id: str) -> HttpResponse:
+    def as_json(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
         """The events with all their fields, without replies."""
-        return self.file("json", "application/json", lambda session, vods, shown: event_files.to_json(shown))
+
+        def write(session: ComparisonSession, vods: event_pages.Vods) -> Iterable[str]:
+            return event_files.to_json(event_pages.iterate_rows(session, vods))
+
+        return self.file("json", "application/json", write)
 
     @extend_schema(
         operation_id="timeline_otio",
@@ -225,20 +235,25 @@ class EventFileViewSet(EventReadsViewSet):
         responses={200: OpenApiTypes.OBJECT},
     )
     @action(detail=True, url_path="timeline.otio", content_negotiation_class=AsTable)
-    def as_timeline(self, request: Request, session_id: str) -> HttpResponse:
+    def as_timeline(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
         """An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers."""
         from sessions_app.comparison.otio_files import to_otio
 
         return self.file("otio", "application/json", to_otio, "timeline")
 
-    def file(self, ending: str, content_type: str, write: Write, name: str = "events") -> HttpResponse:
-        """All events, each by itself, as a file to keep."""
+    def file(
+        self, ending: str, content_type: str, write: Write, name: str = "events"
+    ) -> HttpResponse | StreamingHttpResponse:
+        """Return all events, each by itself, as a file to keep. A large file is sent from the disk."""
         session = self.get_object()
         vods = event_pages.vods_of(session)
         made_of = (ending, session.name, event_pages.state_of(session, vods))
-        content = event_files.cache.file(
-            made_of, lambda: write(session, list(vods.values()), event_pages.iterate_events(session, vods))
-        )
-        answer = HttpResponse(content, content_type=content_type)
-        answer["Content-Disposition"] = f'attachment; filename="{name}-{session.pk}.{ending}"'
-        return answer
+        made = event_files.cache.file(made_of, lambda: write(session, vods))
+        headers = {
+            "Content-Type": content_type,
+            "Content-Length": str(made.size),
+            "Content-Disposition": f'attachment; filename="{name}-{session.pk}.{ending}"',
+        }
+        if made.size <= SENT_AT_ONCE:
+            return HttpResponse(made.read(), headers=headers)
+        return StreamingHttpResponse(made.pieces(), headers=headers)

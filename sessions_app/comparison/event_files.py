@@ -5,72 +5,118 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Any
 
 from rest_framework.exceptions import ValidationError
 
-from sessions_app.comparison.event_serializers import NewEventSerializer, ShownEvent
+from jobs_app import scratch
+from sessions_app.comparison.event_serializers import NewEventSerializer
+from sessions_app.comparison.models import SessionEvent
 from vodplatform.base.api.parsers import check_json, has_too_many_parts
-from vodplatform.base.api.tables import csv_text, unmarked
+from vodplatform.base.api.tables import csv_lines, unmarked
 from vodplatform.base.errors import MAX_ERRORS, DomainError
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
-MAX_KEPT_BYTES = 32 * 1024 * 1024  # maximum size of all files in the cache of this process
+MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum size of all files in the cache of this process, on disk
+PIECE_BYTES = 64 * 1024  # bytes of a file that are read at once
+TURN_SECONDS, RETRY_SECONDS = 2.0, 2  # how long a request waits for its turn; when it may try again
 MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # lines of a CSV file, with empty ones; characters of a line
 
 Data = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenFile:
+    """A complete file without a name on this machine's disk. size: bytes."""
+
+    file: IO[bytes]
+    size: int
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        """Return bytes from ``start`` on. Other threads may read at the same time."""
+        return os.pread(self.file.fileno(), self.size if length is None else length, start)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield the whole file piece by piece, each once the client has taken the piece before."""
+        for start in range(0, self.size, PIECE_BYTES):
+            yield self.read(start, PIECE_BYTES)
+
+
 class FileCache:
-    """The files written last in this process, at most 32 MiB together, keyed by their source."""
+    """The files written last by this process, at most 128 MiB of disk together, keyed by their source.
+
+    Writing takes processor time, so one file is written at a time.
+    """
 
     def __init__(self) -> None:
-        self._files: OrderedDict[Any, bytes] = OrderedDict()
+        self._files: OrderedDict[Any, WrittenFile] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
-    def file(self, key: Any, write: Callable[[], str]) -> bytes:
-        """Return the cached file of ``key``, or write it."""
-        with self._lock:
+    def file(self, key: Any, write: Callable[[], Iterable[str]]) -> WrittenFile:
+        """Return the cached file of ``key``, or write it. Raises ``unavailable``."""
+        with turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
                 return self._files[key]
-        made = write().encode()
-        with self._lock:
-            self._size += len(made) - len(self._files.pop(key, b""))
+            made = _written(write())
             self._files[key] = made
-            while self._size > MAX_KEPT_BYTES:
-                self._size -= len(self._files.popitem(last=False)[1])
-        return made
+            self._size += made.size
+            while self._size > MAX_KEPT_BYTES and len(self._files) > 1:
+                self._size -= self._files.popitem(last=False)[1].size
+            return made
 
 
 cache = FileCache()
+parsing = threading.Lock()  # held while this process parses an imported file, which takes much memory
 
 
-def to_csv(events: Iterable[ShownEvent]) -> str:
-    """RFC 4180 with a header. An event of no VOD has an empty ``vod_id``, and its time is that of the shared clock."""
-    rows = (shown.event for shown in events)
-    return csv_text(
+@contextmanager
+def turn(lock: threading.Lock) -> Iterator[None]:
+    """Hold ``lock``. Raises ``unavailable`` (503) if other requests hold it for too long."""
+    if not lock.acquire(timeout=TURN_SECONDS):
+        raise DomainError("unavailable", "The server is busy with other files. Try again.", retry_after=RETRY_SECONDS)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _written(parts: Iterable[str]) -> WrittenFile:
+    file = tempfile.TemporaryFile(dir=scratch.base())  # noqa: SIM115 - closed with the last answer that sends it
+    for part in parts:
+        file.write(part.encode())
+    file.flush()
+    return WrittenFile(file, file.tell())
+
+
+def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
+    """Yield RFC 4180 with a header. Events of no VOD have an empty ``vod_id`` and times of the shared clock."""
+    return csv_lines(
         COLUMNS, ([row.vod.vod_id if row.vod else "", row.time, row.end, row.kind, row.label] for row in rows)
     )
 
 
-def to_json(events: Iterable[ShownEvent]) -> str:
-    """A list that :func:`from_json` takes."""
-    return "[\n" + ",\n".join(json.dumps(_plain(shown)) for shown in events) + "\n]\n"
-
-
-def _plain(shown: ShownEvent) -> Data:
-    row = shown.event
-    place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
-    rest = {"kind": row.kind, "label": row.label, "color": row.color, "body": row.body, "drawing": row.drawing}
-    return {**place, "end": row.end, **rest}
+def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
+    """Yield a list that :func:`from_json` takes. rows: of :func:`sessions_app.comparison.event_pages.iterate_rows`."""
+    yield "["
+    for number, row in enumerate(rows):
+        place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
+        rest = {"end": row.end, "kind": row.kind, "label": row.label, "color": row.color, "body": row.body}
+        fields = json.dumps({**place, **rest}, ensure_ascii=False)
+        # The drawing is copied as the database has it: parsing it takes seconds for a large one.
+        yield f'{"," if number else ""}\n{fields[:-1]}, "drawing": {row.drawing_text or "null"}}}'  # type: ignore[attr-defined]
+    yield "\n]\n"
 
 
 def from_csv(file: IO[bytes]) -> list[Data]:

@@ -16,7 +16,8 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, TextField
+from django.db.models.functions import Cast
 
 from sessions_app.comparison.event_serializers import ShownEvent, joined_events
 from sessions_app.comparison.joining import Joined
@@ -27,6 +28,7 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum size of one answer
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum size and number of the events that are read at once
 ORDERS_KEPT = 8  # number of orders in this process's cache; an order of 10,000 events takes about 4 MB
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
+ANY = "any"  # events of all VODs, and of none
 # The replies as plain lists: a query set for each event would double the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
@@ -106,19 +108,37 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
             break
         page.append(one)
     next_cursor = _cursor(page[-1]) if page and start + len(page) < len(found) else None
-    return EventPage(list(_load(page, vods, has_thread=True)), len(found), next_cursor)
+    return EventPage(list(_load(page, vods)), len(found), next_cursor)
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
     """Return ``event_id`` as the list shows it, joined with events of other VODs; None if it was deleted."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
-    return next(_load(found, vods, has_thread=True), None)
+    return next(_load(found, vods), None)
 
 
-def iterate_events(session: ComparisonSession, vods: Vods) -> Iterator[ShownEvent]:
-    """Yield all events of a session by time, unjoined and without their replies."""
-    return _load(cache.order(session, vods, None, is_joined=False), vods, has_thread=False)
+def iterate_rows(
+    session: ComparisonSession, vods: Vods, *, has_content: bool = True, of: ComparisonVod | str | None = ANY
+) -> Iterator[SessionEvent]:
+    """Yield the events of a session by time, unjoined and without their replies.
+
+    has_content: with ``body``, and with the JSON of the drawing as ``drawing_text`` (None without a drawing); their
+    ``drawing`` is not read. of: those of one VOD, or with None those of no VOD.
+    """
+    order = cache.order(session, vods, None, is_joined=False)
+    if of != ANY:
+        vod_id = of.vod_id if isinstance(of, ComparisonVod) else None
+        order = [one for one in order if one.marks[0].vod_id == vod_id]
+    for batch in _batches(order):
+        rows = SessionEvent.objects.filter(pk__in=[one.key for one in batch]).defer("drawing")
+        rows = rows.annotate(drawing_text=Cast("drawing", TextField())) if has_content else rows.defer("body")
+        by_key = rows.in_bulk()
+        for one in batch:
+            row = by_key.get(UUID(str(one.key)))
+            if row is not None:  # not deleted after the order was read
+                row.vod = vods[row.vod_id] if row.vod_id is not None else None
+                yield row
 
 
 def _cursor(one: Joined) -> str:
@@ -140,12 +160,10 @@ def _place_after(found: list[Joined], cursor: str) -> int:
     return first
 
 
-def _load(order: Iterable[Joined], vods: Vods, *, has_thread: bool) -> Iterator[ShownEvent]:
+def _load(order: Iterable[Joined], vods: Vods) -> Iterator[ShownEvent]:
     for batch in _batches(order):
         rows = SessionEvent.objects.filter(pk__in=[mark.key for one in batch for mark in one.marks])
-        by_key: dict[UUID | str, SessionEvent] = {
-            row.pk: row for row in (rows.prefetch_related(WITH_THREAD) if has_thread else rows)
-        }
+        by_key: dict[UUID | str, SessionEvent] = {row.pk: row for row in rows.prefetch_related(WITH_THREAD)}
         for row in by_key.values():
             row.vod = vods[row.vod_id] if row.vod_id is not None else None
         for one in batch:

@@ -274,9 +274,12 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
-    """The same events with their replies in a copy of a session, under the names of who wrote them."""
-    if source.events_bytes:
-        room.check_room(target.owner, source.events_bytes)
+    """Copy the events of a session with their replies and authors, and count their size. Raises ``storage_full``.
+
+    The source is not locked and may change meanwhile: what was copied is what counts.
+    """
+    room.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
+    total = 0
     vods = {vod.vod_id: vod for vod in target.vods.all()}
     rows = source.events.select_related("vod").prefetch_related(WITH_THREAD)
     found = rows.iterator(chunk_size=COPIED_AT_ONCE)
@@ -289,6 +292,10 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             replies += row.thread
         SessionEvent.objects.bulk_create(batch)
         EventReply.objects.bulk_create(replies, batch_size=500)
+        total += sum(row.size for row in batch)
+    room.check_room(target.owner, total)
+    target.events_bytes = total
+    target.save(update_fields=["events_bytes"])
 
 
 WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")

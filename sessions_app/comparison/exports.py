@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -44,7 +45,6 @@ NEAR_END = 0.01  # seconds: how long videos are is rounded
 SHOWN_SECONDS = 3.0  # of an event without an end, as the page shows its drawing
 MAX_WORDS = 120  # letters of one caption
 MAX_DRAWINGS = 20  # maximum drawings that an export shows at one moment
-SHORT_GIGAPIXELS = 5.0  # maximum gigapixels read and written by an export that may take the lane's short place
 LETTERS = "ABC"
 MIX, NONE = "mix", "none"
 
@@ -110,9 +110,9 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
             "source_gigapixels": round(sum(map(budget.gigapixels, shown_videos)), 3),
         }
         if params["burn"].get("events"):
-            check_drawings(captions_of(locked, params))
+            check_drawings(drawing_spans(locked, params))
         room.check_room(by, _least_bytes(shown_videos, seconds))
-        return jobs.enqueue(EXPORT_KIND, by, params, is_short=work <= SHORT_GIGAPIXELS)
+        return jobs.enqueue(EXPORT_KIND, by, params, is_short=work <= budget.SHORT_GIGAPIXELS)
 
 
 def stored_bytes(user_id: UUID) -> int:
@@ -128,11 +128,16 @@ def _least_bytes(videos: Sequence[Video], seconds: float) -> int:
     return round(min(parts) / 2)
 
 
-def check_drawings(captions: Sequence[Mapping[str, Any]]) -> None:
+def drawing_spans(session: ComparisonSession, params: Mapping[str, Any]) -> list[tuple[float, float]]:
+    """Return from when to when each drawing is visible in an export, seconds of the shared clock."""
+    rows = session.events.filter(drawing__isnull=False).select_related("vod").defer("drawing", "body")
+    return [(begin, end) for _, _, begin, end in _visible(rows, params)]
+
+
+def check_drawings(spans: Iterable[tuple[float, float]]) -> None:
     """Raise ``invalid`` if more than ``MAX_DRAWINGS`` drawings are visible at one moment of the shared clock."""
-    drawings = [one for one in captions if one.get("strokes")]
     # At equal times a drawing ends before another one begins.
-    changes = sorted([(one["begin"], 1) for one in drawings] + [(one["end"], -1) for one in drawings])
+    changes = sorted(change for begin, end in spans for change in ((begin, 1), (end, -1)))
     count = 0
     for time, change in changes:
         count += change
@@ -264,12 +269,31 @@ def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[d
             if until > since
         ]
     if params["burn"].get("events"):
-        panes = {item["vod_id"]: pane for pane, item in enumerate(shown)}
-        for row in session.events.select_related("vod"):
-            pane_of = panes.get(row.vod.vod_id) if row.vod else 0
-            if pane_of is not None:
-                found += _of_event(row, pane_of, shown[pane_of] if row.vod else None)
+        visible = list(_visible(session.events.select_related("vod").defer("drawing"), params))
+        keys = [row.pk for row, *_ in visible]
+        drawings = dict(session.events.filter(pk__in=keys, drawing__isnull=False).values_list("pk", "drawing"))
+        for row, pane, begin, end in visible:
+            found.append(_caption(pane, begin, end, text=_words_of(row)))
+            if drawing := drawings.get(row.pk):
+                found.append(_caption(pane, begin, end, strokes=drawing["strokes"]))
     return [one for one in found if one["end"] > params["start"] and one["begin"] < params["end"]]
+
+
+def _visible(
+    rows: QuerySet[SessionEvent], params: Mapping[str, Any]
+) -> Iterator[tuple[SessionEvent, int, float, float]]:
+    """Yield the events that an export shows, with their pane and from when to when, seconds of the shared clock."""
+    shown = {params["videos"][number]["vod_id"]: pane for pane, number in enumerate(params["panes"])}
+    for row in rows:
+        pane = shown.get(row.vod.vod_id) if row.vod else 0
+        if pane is None:
+            continue
+        begin, end = row.time, row.end if row.end is not None else row.time + SHOWN_SECONDS
+        if row.vod:
+            placement = _placed(params["videos"][params["panes"][pane]]).placement
+            begin, end = placement.global_time(begin), placement.global_time(end)
+        if end > params["start"] and begin < params["end"]:
+            yield row, pane, begin, end
 
 
 def _placed(item: Mapping[str, Any]) -> ComparisonVod:
@@ -279,17 +303,10 @@ def _placed(item: Mapping[str, Any]) -> ComparisonVod:
     )  # fmt: skip
 
 
-def _of_event(row: SessionEvent, pane: int, item: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    until = row.end if row.end is not None else row.time + SHOWN_SECONDS
-    times = [row.time, until]
-    if item is not None:
-        times = [_placed(item).placement.global_time(time) for time in times]
+def _words_of(row: SessionEvent) -> str:
     words = row.label or row.body.partition("\n")[0]
     kind = row.kind.replace("_", " ").replace("-", " ").capitalize()
-    found = [_caption(pane, *times, text=(f"{kind}: {words}" if words else kind)[:MAX_WORDS])]
-    if row.drawing:
-        found.append(_caption(pane, *times, strokes=row.drawing["strokes"]))
-    return found
+    return (f"{kind}: {words}" if words else kind)[:MAX_WORDS]
 
 
 def _caption(pane: int, begin: float, end: float, **more: Any) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import opentimelineio as otio
@@ -17,8 +18,8 @@ from opentimelineio.opentime import RationalTime, TimeRange
 from rest_framework.exceptions import ParseError
 
 from sessions_app.comparison.event_files import MAX_ROWS, checked, refusal
-from sessions_app.comparison.event_serializers import ShownEvent
-from sessions_app.comparison.models import ComparisonSession, ComparisonVod
+from sessions_app.comparison.event_pages import Vods, iterate_rows
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from sessions_app.comparison.timeline import start_of
 from vodplatform.base.api.parsers import check_json, has_too_many_parts
 
@@ -35,41 +36,39 @@ COLORS = {
 Data = dict[str, Any]
 
 
-def to_otio(session: ComparisonSession, vods: Sequence[ComparisonVod], events: Iterable[ShownEvent]) -> str:
-    """Return the timeline of a session. vods: in order, with their videos. events: unjoined.
+def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
+    """Yield the timeline of a session. vods: by primary key, with their videos.
 
     Markers are written as JSON directly: creating ten thousand objects of the library takes seconds.
     """
     timeline = otio.schema.Timeline(name=session.name)
     # Editors count from 0: a clock that begins before that is moved by so much.
-    start = start_of(vod.placement for vod in vods)
+    start = start_of(vod.placement for vod in vods.values())
     timeline.metadata[OURS] = {"session_id": session.pk, "start": start}
-    for vod in vods:
+    for vod in vods.values():
         track = otio.schema.Track(name=vod.name, kind=otio.schema.TrackKind.Video)
         if (begin := vod.placement.global_time(0.0) - start) > 0:
             rate = _rate(vod)
             track.append(otio.schema.Gap(duration=RationalTime(begin * rate, rate)))
         track.append(_clip(vod))
         timeline.tracks.append(track)
-    rates = {vod.pk: _rate(vod) for vod in vods}
-    markers: dict[int | None, list[str]] = {None: [], **{vod.pk: [] for vod in vods}}
-    for shown in events:
-        key = shown.event.vod_id
-        marker = _marker(shown, CLOCK_RATE, start) if key is None else _marker(shown, rates[key], 0.0)
-        markers[key].append(json.dumps(marker))
     whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
     tracks = whole["tracks"]
-    holders: dict[int | None, Data] = {
-        None: tracks,
-        **{vod.pk: one["children"][-1] for vod, one in zip(vods, tracks["children"], strict=True)},
-    }
-    places = {key: f"markers-{uuid.uuid4()}" for key in markers}
-    for key, place in places.items():
-        holders[key]["markers"] = [place]
-    text = json.dumps(whole, indent=4)
-    for key, place in places.items():
-        text = text.replace(f'"{place}"', ",\n".join(markers[key]))
-    return text
+    # A unique text stands for the markers of each clip, and of the whole.
+    places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
+    tracks["markers"] = list(places)
+    for vod, one in zip(vods.values(), tracks["children"], strict=True):
+        place = f"markers-{uuid.uuid4()}"
+        places[place] = vod
+        one["children"][-1]["markers"] = [place]
+    for part in re.split(f'"({"|".join(places)})"', json.dumps(whole, indent=4, ensure_ascii=False)):
+        yield from _markers(session, vods, places[part], start) if part in places else [part]
+
+
+def _markers(session: ComparisonSession, vods: Vods, vod: ComparisonVod | None, start: float) -> Iterator[str]:
+    rate, zero = (_rate(vod), 0.0) if vod else (CLOCK_RATE, start)
+    for number, row in enumerate(iterate_rows(session, vods, of=vod)):
+        yield (",\n" if number else "") + _marker(row, rate, zero)
 
 
 def _rate(vod: ComparisonVod) -> float:
@@ -95,14 +94,12 @@ def _range(start: float, end: float, rate: float) -> TimeRange:
     return TimeRange(RationalTime(start * rate, rate), RationalTime((end - start) * rate, rate))
 
 
-def _marker(shown: ShownEvent, rate: float, start: float) -> Data:
-    """start: the time of the event's clock that is 0 in the file."""
-    row = shown.event
-    own = {name: value for name, value in {"color": row.color, "drawing": row.drawing}.items() if value}
+def _marker(row: SessionEvent, rate: float, start: float) -> str:
+    """Return the JSON of a marker. start: the time of the event's clock that is 0 in the file."""
+    own = {"kind": row.kind, **({"color": row.color} if row.color else {})}
     time = {"OTIO_SCHEMA": "RationalTime.1", "rate": rate}
-    return {
+    marker = {
         "OTIO_SCHEMA": "Marker.2",
-        "metadata": {OURS: {"kind": row.kind, **own}},
         "name": row.label,
         "color": _nearest_color(row.color) if row.color else otio.schema.MarkerColor.BLUE,
         "marked_range": {
@@ -111,7 +108,12 @@ def _marker(shown: ShownEvent, rate: float, start: float) -> Data:
             "duration": {**time, "value": 0.0 if row.end is None else (row.end - row.time) * rate},
         },
         "comment": row.body,
+        "metadata": {OURS: own},
     }
+    text = json.dumps(marker, ensure_ascii=False)
+    # The drawing, the last field of the last object, is copied as the database has it.
+    drawing = row.drawing_text  # type: ignore[attr-defined]
+    return f'{text[:-3]}, "drawing": {drawing}}}}}}}' if drawing else text
 
 
 def _nearest_color(color: str) -> str:

@@ -31,7 +31,8 @@ def refusal_of(name: str) -> str:
     ("alic\u3164e", "looks like"), ("ad\u1160min", "reserved"), ("a\u0661ice", "looks like"),
     ("alice.", "Begin and end"), ("@alice", "Begin and end"), ("..", "Begin and end"), ("_", "Begin and end"),
     ("admin", "reserved"), ("Moderator", "reserved"), ("rnoderator", "reserved"), ("\u0430dmin", "reserved"),
-    ("vod-sync", "reserved"), ("r.o.o.t", "reserved"),
+    ("vod-sync", "reserved"), ("r.o.o.t", "reserved"), ("Admin1strator", "reserved"), ("a\u029fice", "looks like"),
+    ("\u0432lice", "one script"), ("alice\u03b7", "one script"), ("b\u0660b", "one script"),
 ])  # fmt: skip
 def test_a_name_that_passes_for_another_is_refused(name: str, reason: str) -> None:
     make_user("alice")
@@ -40,6 +41,7 @@ def test_a_name_that_passes_for_another_is_refused(name: str, reason: str) -> No
 
 @pytest.mark.parametrize("name", [
     "alina", "anna.b@example.org", "\u0430\u043d\u043d\u0430", "m\u00fcller", "user-7", "admin7",
+    "\u7530\u4e2danna", "\u0395\u03bb\u03ad\u03bd\u03b7",
 ])  # fmt: skip
 def test_other_names_are_not(name: str) -> None:
     make_user("alice")

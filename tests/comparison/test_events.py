@@ -8,10 +8,13 @@ from unittest.mock import patch
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_check import check
 
-from sessions_app.comparison import event_pages, vod_cache
+from sessions_app.comparison import event_api, event_files, event_pages, vod_cache
 from sessions_app.comparison import events as service
+from sessions_app.comparison.duplicating import duplicate_session
 from sessions_app.comparison.models import ComparisonSession, EventReply, SessionEvent
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_key, make_session
@@ -242,7 +245,12 @@ class TestSize:
         api.post(f"{url}/import", [{"global_time": 1, "kind": "kill"}] * 3)
         assert 12_000 < total() < 15_000
         copy = session_of(api.post(f"{BASE}/{session.pk}/duplicate", {}), 201)["session_id"]
-        assert ComparisonSession.objects.get(pk=copy).events_bytes == session.events_bytes
+        stored = ComparisonSession.objects.get(pk=copy).events_bytes
+        assert stored == session.events_bytes
+        session.events_bytes = 0  # as a request has read it before another one added the events
+        another = duplicate_session(session, session.owner)
+        assert another.events_bytes == stored
+        api.delete(f"{BASE}/{another.pk}")
         api.delete(f"{BASE}/{copy}")
         api.delete(f"{event}/replies/{reply}")
         assert 7000 < total() < 10_000
@@ -300,7 +308,7 @@ class TestSize:
             assert joined.call_count == 1
             first = [api.get(f"{BASE}/{session.pk}/{name}").content for name in ("timeline.otio", "events.json")]
             assert joined.call_count == 2
-        with patch.object(event_pages, "iterate_events") as read:
+        with patch.object(event_pages, "iterate_rows") as read:
             again = [api.get(f"{BASE}/{session.pk}/{name}").content for name in ("timeline.otio", "events.json")]
         assert (first, read.call_count) == (again, 0)
         api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-1": 9.0}, "source": "manual"})
@@ -321,6 +329,33 @@ class TestFiles:
         assert self.bring(api, copy, "events.csv", answer.content) == 3
         assert [self.plain(one) for one in listed(api, copy)] == [self.plain(one) for one in listed(api, url)]
         assert {one["origin"] for one in listed(api, copy)} == {"import"}
+
+    def test_large_ones_are_sent_from_the_disk_and_drawings_are_copied_as_text(
+        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(event_api, "SENT_AT_ONCE", 10)
+        for number in range(3):
+            mark(api, url, global_time=number, body="😀", drawing={"strokes": [STROKE]})
+        with CaptureQueriesContext(connection) as queries:
+            answers = {name: api.get(f"{url}.{name}") for name in ("csv", "json")}
+        assert not [one for one in queries if '"drawing",' in one["sql"] and "CAST" not in one["sql"].upper()]
+        with pytest.warns(Warning, match="asynchronous iterators"):
+            files = {name: b"".join(answer) for name, answer in answers.items()}
+        assert {name: int(answers[name]["Content-Length"]) for name in files} == {n: len(f) for n, f in files.items()}
+        assert [row["drawing"] for row in json.loads(files["json"])] == [{"strokes": [STROKE]}] * 3
+        assert "😀".encode() in files["json"]
+
+    def test_one_is_written_and_one_is_parsed_at_a_time(
+        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(event_files, "TURN_SECONDS", 0.01)
+        mark(api, url, global_time=1)
+        with event_files.cache._lock:
+            assert refused(api.get(f"{url}.csv", fails=True), 503, "unavailable")["retry_after"] == 2
+        table = api.get(f"{url}.csv").content
+        with event_files.parsing:
+            refused(self.send(api, url, "events.csv", table), 503, "unavailable")
+        assert self.bring(api, url, "events.csv", table) == 1
 
     def test_json_has_all_of_it(self, api: Api, url: str, owner: User) -> None:
         mark(api, url, vod_id="vod-2", time=1.5, body="Look.", color="#123456", drawing={"strokes": [STROKE]})

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_check import check
 
@@ -17,6 +19,7 @@ from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
 from media_app.store import files as store
 from media_app.uploads.room import storage_bytes
+from media_app.videos import budget
 from media_app.videos.models import Video
 from sessions_app.comparison import actors, exports
 from sessions_app.comparison.models import ComparisonSession, SessionEvent
@@ -219,7 +222,9 @@ class TestCost:
         self, api: Api, url: str, session: ComparisonSession
     ) -> None:
         draw(session, 2 * exports.MAX_DRAWINGS, apart=0.05)  # one after the other: as many as wanted
-        assert api.post(url, {**BODY, "burn": {"events": True}}).status_code == 202
+        with CaptureQueriesContext(connection) as queries:
+            assert api.post(url, {**BODY, "burn": {"events": True}}).status_code == 202
+        assert not [one for one in queries if '"drawing",' in one["sql"]], "read by the worker alone"
         SessionEvent.objects.all().delete()
         draw(session, exports.MAX_DRAWINGS, apart=0.01)
         SessionEvent.objects.update(end=3.0)
@@ -242,7 +247,7 @@ class TestCost:
         self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         params_of(api, url)
-        monkeypatch.setattr(exports, "SHORT_GIGAPIXELS", 0.0)
+        monkeypatch.setattr(budget, "SHORT_GIGAPIXELS", 0.0)
         params_of(api, url)
         kept = Job.objects.filter(kind=exports.EXPORT_KIND).order_by("created_at").values_list("is_short", flat=True)
         assert list(kept) == [True, False]

@@ -104,6 +104,7 @@ def test_signs_that_stand_for_many_letters_do_not_fill_the_database(api: Api, ow
     ({"content": f"WEBVTT\n\n00:01.000 --> 00:02.000\n&#{'9' * 4301};\n"}, "content"),
     ({"content": "x" * (text_tracks.MAX_CHARACTERS + 1)}, "content"), ({"content": 5}, "content"),
     ({"kind": "chapters", "content": SAME_BEGINNING}, "content"), ({"kind": "subtitles"}, "kind"),
+    ({"kind": "chapters", "content": "WEBVTT\n\nhello"}, "content"),
     ({"language": "English, please"}, "language"), ({"label": "x" * 101}, "label"),
     ({"video_id": "round-7"}, "video_id"),
 ], ids=lambda part: repr(part)[:50] if isinstance(part, dict) else "")  # fmt: skip

@@ -97,7 +97,9 @@ def test_the_frame_that_is_chosen_becomes_the_poster(take: Callable[..., Video],
     before = video.renditions.get(kind="poster").key_of("image")
     pictures = []
     for time in (1.0, 5.0):
-        services.request_rendition(video, "poster", time)
+        _, job = services.request_rendition(video, "poster", time)
+        assert job is not None
+        assert job.is_short
         run_queue("render")
         after = video.renditions.get(kind="poster").key_of("image")
         pictures.append(default_storage.open(after).read())

@@ -137,6 +137,12 @@ class User(AbstractUser):
         """What a page may call this person."""
         return self.full_name or self.username
 
+    @property
+    def shown_name(self) -> str:
+        """The name for other people. It has the user name, because anybody can choose any full name."""
+        has_other = self.full_name and self.full_name != self.username
+        return f"{self.full_name} ({self.username})" if has_other else self.username
+
     def clean(self) -> None:
         """Refuse a new user name that looks like another one or is reserved. Existing accounts keep their names."""
         super().clean()
@@ -157,6 +163,9 @@ class User(AbstractUser):
             raise ValidationError(
                 {"username": "This name looks like that of another account. Choose another one."}, code="unique"
             )
+        if names.mixes_scripts(self.username):
+            sentence = "Use letters and digits of one script."
+            raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
         """Let the key follow the name; whether it had to. Accounts older than the rule may have ``#…`` added to it."""

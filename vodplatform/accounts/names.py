@@ -21,8 +21,14 @@ RESERVED = frozenset({
     "vodsync", "webmaster",
 })  # fmt: skip
 _PROTOTYPES = str.maketrans(
-    {sign: seen_as for seen_as, signs in LOOKALIKES.items() for sign in signs} | LOOKALIKES_IN_ASCII
+    {sign: seen_as for seen_as, signs in LOOKALIKES.items() for sign in signs}
+    | LOOKALIKES_IN_ASCII
+    | str.maketrans("\u4e00\u30fc", "--")
 )
+SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # before the letter in names of Unicode
+# Scripts that are written together with Latin letters: "Highly Restrictive" in Unicode Technical Standard 39, 5.2.
+WITH_LATIN = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
+_ONE_STROKE = str.maketrans("1l|", "iii")  # signs that pass for an "i" in a reserved name
 
 
 def skeleton(name: str) -> str:
@@ -31,7 +37,8 @@ def skeleton(name: str) -> str:
     This is the skeleton of Unicode Technical Standard 39, section 4, for characters that look like ASCII. Case and
     signs at the ends are ignored too.
     """
-    shown = INVISIBLE.sub("", unicodedata.normalize("NFKC", name[:MAX_LETTERS])).translate(_PROTOTYPES)
+    plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", name[:MAX_LETTERS]))
+    shown = "".join(map(_without_small_capital, plain)).translate(_PROTOTYPES)
     return _trimmed(unicodedata.normalize("NFKC", shown.casefold()))[:MAX_LETTERS]
 
 
@@ -43,7 +50,22 @@ def skeletons(name: str) -> set[str]:
 def is_reserved(name: str) -> bool:
     """Return whether ``name`` looks like one of :data:`RESERVED`, also with signs between its letters."""
     plain = "".join(sign for sign in INVISIBLE.sub("", name) if sign.isalnum())
-    return not _RESERVED.isdisjoint(skeletons(plain))
+    return any(found.translate(_ONE_STROKE) in _RESERVED for found in skeletons(plain))
+
+
+def mixes_scripts(name: str) -> bool:
+    """Return whether ``name`` has letters or digits of scripts that are not written together, as Latin and Greek."""
+    scripts = {
+        re.split("[ -]", unicodedata.name(sign, ""))[0] for sign in name if sign.isalnum() and not sign.isascii()
+    }
+    if any(sign.isascii() and sign.isalpha() for sign in name):
+        scripts.add("LATIN")
+    return len(scripts) > 1 and not scripts <= WITH_LATIN
+
+
+def _without_small_capital(sign: str) -> str:
+    found = unicodedata.name(sign, "")
+    return found.removeprefix(SMALL_CAPITAL).lower() if found.startswith(SMALL_CAPITAL) else sign
 
 
 def ends_plainly(name: str) -> bool:
@@ -60,4 +82,4 @@ def _trimmed(name: str) -> str:
     return name[begin:end]
 
 
-_RESERVED = frozenset(map(skeleton, RESERVED))
+_RESERVED = frozenset(skeleton(name).translate(_ONE_STROKE) for name in RESERVED)

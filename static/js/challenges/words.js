@@ -10,7 +10,8 @@ export function kindWords(count) {
 }
 
 /** Who made it. @param {Challenge} challenge */
-export const makerOf = ({ owner }) => owner.full_name || owner.username;
+export const makerOf = ({ owner: { full_name: name, username } }) =>
+  name && name !== username ? `${name} (${username})` : username;
 
 /** What a statement is called where there are no words for it. @param {Challenge} challenge @param {number} index */
 export const wordsOf = ({ statements }, index) => statements[index].text || `Statement ${index + 1}`;

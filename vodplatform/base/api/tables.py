@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -33,12 +34,19 @@ class AsTable(DefaultContentNegotiation):
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """A table with a header; text that a spreadsheet would run is marked (:func:`unmarked` takes that off)."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows([_marked(cell) for cell in row] for row in rows)
-    return text.getvalue()
+    """Return a table with a header. Text that a spreadsheet would run is marked; :func:`unmarked` removes the mark."""
+    return "".join(csv_lines(columns, rows))
+
+
+def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
+    """Yield the lines of :func:`csv_text`."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for row in chain([columns], rows):
+        writer.writerow([_marked(cell) for cell in row])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
 
 
 def _marked(cell: Any) -> Any:
