@@ -26,6 +26,7 @@ from vodplatform.base.api import idempotency
 from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
+from vodplatform.base.files.spooled import pieces_of
 
 Write = Callable[[ComparisonSession, event_pages.Vods], Iterable[str]]
 SENT_AT_ONCE = 256 * 1024  # maximum bytes of a file that is sent from memory
@@ -256,4 +257,4 @@ class EventFileViewSet(EventReadsViewSet):
         }
         if made.size <= SENT_AT_ONCE:
             return HttpResponse(made.read(), headers=headers)
-        return StreamingHttpResponse(made.pieces(), headers=headers)
+        return StreamingHttpResponse(pieces_of(made), headers=headers)

@@ -5,51 +5,30 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO, Any
 
 from rest_framework.exceptions import ValidationError
 
-from jobs_app import scratch
 from sessions_app.comparison.event_serializers import NewEventSerializer
 from sessions_app.comparison.models import SessionEvent
 from vodplatform.base.api.parsers import check_json, has_too_many_parts
 from vodplatform.base.api.tables import csv_lines, unmarked
 from vodplatform.base.errors import MAX_ERRORS, DomainError
+from vodplatform.base.files.spooled import SpooledFile
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
 MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum size of all files in the cache of this process, on disk
-PIECE_BYTES = 64 * 1024  # bytes of a file that are read at once
 TURN_SECONDS, RETRY_SECONDS = 2.0, 2  # how long a request waits for its turn; when it may try again
 MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # lines of a CSV file, with empty ones; characters of a line
 
 Data = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenFile:
-    """A complete file without a name on this machine's disk. size: bytes."""
-
-    file: IO[bytes]
-    size: int
-
-    def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """Return bytes from ``start`` on. Other threads may read at the same time."""
-        return os.pread(self.file.fileno(), self.size if length is None else length, start)
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Yield the whole file piece by piece, each once the client has taken the piece before."""
-        for start in range(0, self.size, PIECE_BYTES):
-            yield self.read(start, PIECE_BYTES)
 
 
 class FileCache:
@@ -59,17 +38,17 @@ class FileCache:
     """
 
     def __init__(self) -> None:
-        self._files: OrderedDict[Any, WrittenFile] = OrderedDict()
+        self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
 
-    def file(self, key: Any, write: Callable[[], Iterable[str]]) -> WrittenFile:
+    def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
         """Return the cached file of ``key``, or write it. Raises ``unavailable``."""
         with turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
                 return self._files[key]
-            made = _written(write())
+            made = SpooledFile(part.encode() for part in write())
             self._files[key] = made
             self._size += made.size
             while self._size > MAX_KEPT_BYTES and len(self._files) > 1:
@@ -90,14 +69,6 @@ def turn(lock: threading.Lock) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def _written(parts: Iterable[str]) -> WrittenFile:
-    file = tempfile.TemporaryFile(dir=scratch.base())  # noqa: SIM115 - closed with the last answer that sends it
-    for part in parts:
-        file.write(part.encode())
-    file.flush()
-    return WrittenFile(file, file.tell())
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:

@@ -15,7 +15,8 @@ from django.utils.decorators import sync_and_async_middleware
 from tests.support.waiting import wait_until
 from vodplatform.base.processes.waiting_room import caller_gone
 from vodplatform.base.web import handlers
-from vodplatform.base.web.handlers import OneThreadHandler
+from vodplatform.base.files.spooled import PIECE_BYTES
+from vodplatform.base.web.handlers import MAX_IN_MEMORY, OneThreadHandler
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 threads: list[int] = []
@@ -59,6 +60,12 @@ def streamed(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(parts())
 
 
+def large(request: HttpRequest) -> HttpResponse:
+    response = HttpResponse(b"x" * (2 * MAX_IN_MEMORY), headers={"X-Own": "1"}, status=201)
+    response.set_cookie("own", "1")
+    return response
+
+
 def broken(request: HttpRequest) -> HttpResponse:
     raise ValueError("broken")
 
@@ -71,7 +78,7 @@ def waits(request: HttpRequest) -> HttpResponse:
     return HttpResponse("nobody reads it")
 
 
-urlpatterns = [path(view.__name__, view) for view in (plain, coroutine, streamed, broken, waits)]
+urlpatterns = [path(view.__name__, view) for view in (plain, coroutine, streamed, large, broken, waits)]
 
 
 @pytest.fixture(autouse=True)
@@ -144,6 +151,22 @@ def test_every_kind_of_view_answers_also_after_one_that_broke() -> None:
     assert ask(OneThreadHandler(), "broken")[0] == 500
     for name in ("plain", "coroutine", "streamed"):
         assert ask(OneThreadHandler(), name)[:2] == (200, b"plain")
+
+
+def test_a_large_answer_is_the_same_from_the_disk() -> None:
+    messages: list[Any] = []
+
+    async def send(message: Any) -> None:
+        messages.append(message)
+
+    async_to_sync(put_through)(OneThreadHandler(), "large", send)
+    headers = dict(messages[0]["headers"])
+    assert messages[0]["status"] == 201
+    assert (headers[b"X-Own"], headers[b"Content-Length"]) == (b"1", b"%d" % (2 * MAX_IN_MEMORY))
+    assert headers[b"Set-Cookie"].startswith(b"own=1")
+    bodies = [message.get("body", b"") for message in messages[1:]]
+    assert b"".join(bodies) == b"x" * (2 * MAX_IN_MEMORY)
+    assert max(map(len, bodies)) <= PIECE_BYTES
 
 
 def test_a_view_is_told_that_its_client_has_gone() -> None:

@@ -292,30 +292,6 @@ def test_a_client_that_takes_nothing_of_its_answer_is_ended_unless_it_plays(path
             assert server.server_state.connections
 
 
-class Narrow(HttpProtocol):
-    max_unread = 20_000_000
-
-
-def test_the_largest_unread_answers_are_given_up_for_the_others() -> None:
-    """Each client reads nothing yet; the kernel takes some megabytes of each answer."""
-
-    async def tell(scope: Any, receive: Any, send: Any) -> None:
-        size = int(scope["path"].removeprefix("/"))
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % size)]})
-        await send({"type": "http.response.body", "body": b"a" * size})
-
-    with talking(tell, http=Narrow) as (wire, server), socket.create_connection(wire.getpeername()) as other:
-        wire.sendall(head("/18000000"))
-        wait_until(lambda: Narrow._readers, 10)
-        other.sendall(head("/28000000"))
-        wait_until(lambda: len(server.server_state.connections) == 1, 20, "the larger one to be closed")
-        wire.settimeout(10)
-        read = 0
-        while read < 18_000_000 and (piece := wire.recv(1_000_000)):
-            read += len(piece)
-        assert read >= 18_000_000
-
-
 def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
     async def tell(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8000000")]})

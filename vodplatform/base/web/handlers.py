@@ -10,11 +10,14 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from vodplatform.base.files.spooled import outbox
 from vodplatform.base.processes.waiting_room import caller_gone
 from vodplatform.base.records.database import release_connection
+
+MAX_IN_MEMORY = 256 * 1024  # maximum bytes of an answer that waits in memory for its client
 
 
 class OneThreadHandler(ASGIHandler):
@@ -49,8 +52,23 @@ class OneThreadHandler(ASGIHandler):
         return await sync_to_async(self._respond, thread_sensitive=True)(request)
 
     def _respond(self, request: HttpRequest) -> HttpResponseBase:
-        """The response; the database is not held while a client takes its time to read it."""
+        """Return the response. While the client reads it, it holds neither the database nor much memory."""
         try:
-            return self.get_response(request)
+            response = self.get_response(request)
         finally:
             release_connection()
+        if isinstance(response, HttpResponse) and len(response.content) > MAX_IN_MEMORY:
+            return _spooled(response)
+        return response
+
+
+def _spooled(response: HttpResponse) -> StreamingHttpResponse:
+    """Return the same response, to be sent from the disk."""
+    headers = {**response.headers, "Content-Length": str(len(response.content))}
+    made = StreamingHttpResponse(
+        outbox.put(response.content), status=response.status_code, reason=response.reason_phrase, headers=headers
+    )
+    made.cookies = response.cookies
+    made._resource_closers, response._resource_closers = response._resource_closers, []  # type: ignore[attr-defined]
+    made._handler_class = response._handler_class  # type: ignore[attr-defined]
+    return made

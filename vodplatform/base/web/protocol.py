@@ -11,7 +11,7 @@ import resource
 import uuid
 from functools import cache
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
@@ -26,8 +26,6 @@ FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
 # Of an answer that a client has to have taken each time that is looked; the doors of media have another pace.
 LEAST_READ_BYTES = 8192
-LEAST_READ_SHARE = 0.1  # minimum share of an answer's unread bytes that a client has to read in the same time
-MAX_UNREAD_BYTES = 32 * 1024 * 1024  # maximum size of all unread answers of a process, without media
 MEDIA = "/api/v1/media/"
 SPARE_DESCRIPTORS = 128  # for the database, the broker, logs and files
 CROWDED = "The server has as many connections as it can serve."
@@ -73,8 +71,7 @@ class HttpProtocol(HttpToolsProtocol):
     may need a second descriptor for a file: past half of them requests are answered with 503, except for ``/health``;
     past all but a few a connection is ended as soon as it is made. Ended is, too, one that sends its body in thousands
     of tiny pieces, many trailers after it, or dozens of requests without waiting for an answer; and one that takes less
-    than 8 KiB or a tenth of its answer in 30 s. Not of a video: players stop reading what they do not need yet. If the
-    unread answers of all connections exceed 32 MiB, the connections with the largest ones are closed.
+    than 8 KiB of its answer in 30 s. Not of a video: players stop reading what they do not need yet.
     """
 
     _head = 0  # bytes of the present head, the first piece that was read not counted
@@ -84,9 +81,6 @@ class HttpProtocol(HttpToolsProtocol):
     _late: asyncio.TimerHandle | None = None
     head_seconds, body_seconds, unread_seconds = 20.0, 60.0, 30.0
     _unread: asyncio.TimerHandle | None = None
-    _least_read = LEAST_READ_BYTES
-    max_unread = MAX_UNREAD_BYTES
-    _readers: ClassVar[set[HttpProtocol]] = set()  # connections with an unread answer
     most_connections = raise_limit()
 
     def connection_made(self, transport: Any) -> None:
@@ -108,39 +102,23 @@ class HttpProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         if self.cycle is not None and not self.cycle.scope["path"].startswith(MEDIA):
-            unread = self.transport.get_write_buffer_size()
-            self._least_read = max(LEAST_READ_BYTES, round(LEAST_READ_SHARE * unread))
             self._watch_reader()
-            self._readers.add(self)
-            self._close_largest()
 
     def resume_writing(self) -> None:
         self._forget_reader()
         super().resume_writing()
 
     def _forget_reader(self) -> None:
-        self._readers.discard(self)
         if self._unread:
             self._unread.cancel()
             self._unread = None
-
-    def _close_largest(self) -> None:
-        """Close the connections with the largest unread answers until the rest is within the limit."""
-        unread = {one: one.transport.get_write_buffer_size() for one in self._readers}
-        excess = sum(unread.values()) - self.max_unread
-        for one, size in sorted(unread.items(), key=lambda item: -item[1]):
-            if excess <= 0:
-                return
-            excess -= size
-            one.transport.abort()
 
     def _watch_reader(self) -> None:
         unread = self.transport.get_write_buffer_size()
         self._unread = self.loop.call_later(self.unread_seconds, self._look_at_reader, unread)
 
     def _look_at_reader(self, before: int) -> None:
-        unread = self.transport.get_write_buffer_size()
-        if before - unread < min(self._least_read, before):
+        if before - self.transport.get_write_buffer_size() < LEAST_READ_BYTES:
             self.transport.abort()
         else:
             self._watch_reader()

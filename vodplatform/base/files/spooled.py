@@ -1,0 +1,81 @@
+"""Answers on this machine's disk, so that clients that read slowly hold no memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+from django.conf import settings
+
+PIECE_BYTES = 64 * 1024  # bytes that are read and sent at once
+MAX_BYTES = 512 * 1024 * 1024  # maximum size of all answers that this process sends from the disk
+
+
+class SpooledFile:
+    """A complete file without a name. size: bytes."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        folder = Path(settings.DATA_DIR) / "tmp"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            for part in parts:
+                file.write(part)
+            file.flush()
+            self.size = file.tell()
+            descriptor = os.dup(file.fileno())
+        self._descriptor = descriptor
+        self._close = weakref.finalize(self, os.close, descriptor)
+        # Otherwise a read could meet another file that was given the same descriptor.
+        self._lock = threading.Lock()
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        """Return bytes from ``start`` on. Raises :class:`ConnectionAbortedError` if the file has been closed."""
+        with self._lock:
+            if not self._close.alive:
+                raise ConnectionAbortedError("the answer was given up for newer ones")
+            return os.pread(self._descriptor, self.size if length is None else length, start)
+
+    def close(self) -> None:
+        """Free the disk. Who reads fails from here on."""
+        with self._lock:
+            self._close()
+
+
+class Outbox:
+    """The answers that this process is sending from the disk. Beyond :data:`MAX_BYTES` the oldest ones are closed."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[SpooledFile, None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, content: bytes) -> AsyncIterator[bytes]:
+        """Store an answer, and return its pieces."""
+        file = SpooledFile([content])
+        with self._lock:
+            self._files[file] = None
+            while sum(one.size for one in self._files) > MAX_BYTES and len(self._files) > 1:
+                self._files.popitem(last=False)[0].close()
+        return self._send(file)
+
+    async def _send(self, file: SpooledFile) -> AsyncIterator[bytes]:
+        try:
+            async for piece in pieces_of(file):
+                yield piece
+        finally:
+            with self._lock:
+                self._files.pop(file, None)
+            file.close()
+
+
+outbox = Outbox()
+
+
+async def pieces_of(file: SpooledFile) -> AsyncIterator[bytes]:
+    """Yield a whole file piece by piece, each read once the client has taken the piece before."""
+    for start in range(0, file.size, PIECE_BYTES):
+        yield file.read(start, PIECE_BYTES)
