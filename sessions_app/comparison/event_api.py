@@ -27,10 +27,15 @@ from vodplatform.base.api.idempotency import idempotent
 from vodplatform.base.api.parsers import StrictJSONParser
 from vodplatform.base.api.tables import AsTable
 from vodplatform.base.files.spooled import pieces_of
+from vodplatform.base.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, event_pages.Vods], Iterable[str]]
 SENT_AT_ONCE = 256 * 1024  # maximum bytes of a file that is sent from memory
+READ_SECONDS = 10.0  # how long a list waits for other lists of the same account or link
 PEEK_BYTES = 1024  # bytes of an imported file that are read to tell JSON from CSV
+
+
+reading = Locks()  # held while this process writes a list of events
 
 
 class EventReadsViewSet(ComparisonViewSet):
@@ -64,13 +69,19 @@ class EventViewSet(EventReadsViewSet):
     def list(self, request: Request, session_id: str) -> Response:
         """Events, sorted by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
+        # A page of 4 MiB takes ten times its size until it is written.
+        viewer = self.viewer
+        reader = viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
+        turn = Turn(reading.of(reader), READ_SECONDS)
         session = self.get_object()
         page = event_pages.read_events(session, query)
         shown = [s.EventSerializer.show(one) for one in page.events]
         unseen = [str(key) for key in unseen_events(session, self.viewer)]
-        return Response(
+        answer = Response(
             {"ok": True, "events": shown, "total": page.total, "next_cursor": page.next_cursor, "unseen": unseen}
         )
+        answer.add_post_render_callback(turn.end)
+        return answer
 
     @idempotent
     @extend_schema(
@@ -190,7 +201,7 @@ class EventViewSet(EventReadsViewSet):
             return event_files.checked(request.data), 1
         name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
         file.seek(0)
-        with event_files.turn(event_files.parsing):
+        with Turn(event_files.parsing):
             if name.endswith(".otio") or sign == b"{":
                 from sessions_app.comparison.otio_files import from_otio
 

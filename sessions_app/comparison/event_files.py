@@ -8,7 +8,6 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain, islice
 from typing import IO, Any
 
@@ -20,11 +19,11 @@ from vodplatform.base.api.parsers import check_json, has_too_many_parts
 from vodplatform.base.api.tables import csv_lines, unmarked
 from vodplatform.base.errors import MAX_ERRORS, DomainError
 from vodplatform.base.files.spooled import SpooledFile
+from vodplatform.base.web.turns import Turn
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
 MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum size of all files in the cache of this process, on disk
-TURN_SECONDS, RETRY_SECONDS = 2.0, 2  # how long a request waits for its turn; when it may try again
 MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
 MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # lines of a CSV file, with empty ones; characters of a line
 
@@ -44,7 +43,7 @@ class FileCache:
 
     def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
         """Return the cached file of ``key``, or write it. Raises ``unavailable``."""
-        with turn(self._lock):
+        with Turn(self._lock):
             if key in self._files:
                 self._files.move_to_end(key)
                 return self._files[key]
@@ -58,17 +57,6 @@ class FileCache:
 
 cache = FileCache()
 parsing = threading.Lock()  # held while this process parses an imported file, which takes much memory
-
-
-@contextmanager
-def turn(lock: threading.Lock) -> Iterator[None]:
-    """Hold ``lock``. Raises ``unavailable`` (503) if other requests hold it for too long."""
-    if not lock.acquire(timeout=TURN_SECONDS):
-        raise DomainError("unavailable", "The server is busy with other files. Try again.", retry_after=RETRY_SECONDS)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:

@@ -13,9 +13,9 @@ from django.urls import path
 from django.utils.decorators import sync_and_async_middleware
 
 from tests.support.waiting import wait_until
+from vodplatform.base.files.spooled import PIECE_BYTES
 from vodplatform.base.processes.waiting_room import caller_gone
 from vodplatform.base.web import handlers
-from vodplatform.base.files.spooled import PIECE_BYTES
 from vodplatform.base.web.handlers import MAX_IN_MEMORY, OneThreadHandler
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]

@@ -21,6 +21,7 @@ from tests.support.factories import make_key, make_session
 from tests.support.sockets import ask, connected, next_message
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
+from vodplatform.base.web.turns import Turn
 
 pytestmark = pytest.mark.django_db
 STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
@@ -345,11 +346,18 @@ class TestFiles:
         assert [row["drawing"] for row in json.loads(files["json"])] == [{"strokes": [STROKE]}] * 3
         assert "😀".encode() in files["json"]
 
-    def test_one_is_written_and_one_is_parsed_at_a_time(
-        self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
+    def test_one_is_written_and_one_is_parsed_at_a_time_and_one_list_for_each_account(
+        self, api: Api, other_api: Api, url: str, owner: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(event_files, "TURN_SECONDS", 0.01)
+        monkeypatch.setattr(Turn.__init__, "__defaults__", (0.01,))
+        monkeypatch.setattr(event_api, "READ_SECONDS", 0.01)
         mark(api, url, global_time=1)
+        lock = event_api.reading.of(owner.pk)
+        with lock:
+            refused(api.get(url, fails=True), 503, "unavailable")
+            refused(other_api.get(url), 404, "session_not_found")
+        assert len(listed(api, url)) == 1
+        assert not lock.locked()
         with event_files.cache._lock:
             assert refused(api.get(f"{url}.csv", fails=True), 503, "unavailable")["retry_after"] == 2
         table = api.get(f"{url}.csv").content
