@@ -71,4 +71,8 @@ def _spooled(response: HttpResponse) -> StreamingHttpResponse:
     made.cookies = response.cookies
     made._resource_closers, response._resource_closers = response._resource_closers, []  # type: ignore[attr-defined]
     made._handler_class = response._handler_class  # type: ignore[attr-defined]
+    # REST framework's responses and views refer to each other and would stay until the next garbage collection.
+    response.content = b""
+    for name in ("data", "renderer_context"):
+        vars(response).pop(name, None)
     return made
