@@ -10,6 +10,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIHandler
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
@@ -58,6 +59,8 @@ class OneThreadHandler(ASGIHandler):
         finally:
             release_connection()
         if isinstance(response, HttpResponse) and len(response.content) > MAX_IN_MEMORY:
+            if not connection.in_atomic_block:
+                connection.close()  # SQLite's caches of this thread's connection take 3 MB
             return _spooled(response)
         return response
 
