@@ -120,3 +120,26 @@ test("text sent after a lost answer replaces the result of that attempt", async 
   assert.deepEqual(await attempt("Nice play, Ben"), []);
   assert.deepEqual([...made.values()], ["Nice play, Ben"]);
 });
+
+test("what is typed while a text is sent stays a draft", async () => {
+  const drafts = new Drafts("anna", "a");
+  drafts.set("e", { text: "Nice" });
+  await drafts.send("e", "Nice", async () => drafts.set("e", { text: "Nice play" }));
+  assert.deepEqual(drafts.get("e"), { text: "Nice play" });
+  assert.equal(drafts.all[0][1].sent, undefined);
+});
+
+test("an attempt without text is repeated under its key as well", async () => {
+  const drafts = new Drafts("anna", "a");
+  const keys = [];
+  const attempt = (error) =>
+    drafts.send("mark", { kind: "kill" }, async (_, key) => {
+      keys.push(key);
+      if (error) throw error;
+    });
+  await assert.rejects(attempt({ status: 0 }));
+  await attempt();
+  await attempt();
+  assert.equal(keys[0], keys[1]);
+  assert.notEqual(keys[1], keys[2]);
+});

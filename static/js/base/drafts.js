@@ -21,6 +21,7 @@ const KEPT = 30 * 24 * 3600 * 1000; // ms
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
+  /** Attempts to send what has no text. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
   /** Keys of drafts that the browser could not store. @type {Set<string>} */ #unstored = new Set();
 
   /**
@@ -73,7 +74,8 @@ export class Drafts extends EventTarget {
    */
   async send(key, body, send, takeBack) {
     const text = JSON.stringify(body);
-    const last = this.#all.get(key)?.sent;
+    const typed = this.#all.get(key)?.value?.text;
+    const last = this.#all.get(key)?.sent ?? this.#bare.get(key);
     const sent =
       last?.body === text ? last : { key: idempotencyKey(), body: text, lost: takeBack ? attempts(last) : [] };
     this.#keep(key, sent);
@@ -85,7 +87,9 @@ export class Drafts extends EventTarget {
         this.#keep(key, sent);
       }
       const answer = await send(body, sent.key);
-      this.set(key, undefined);
+      this.#bare.delete(key);
+      if (this.#all.get(key)?.value?.text === typed) this.set(key, undefined);
+      else this.#keep(key, undefined); // typed on meanwhile
       return answer;
     } catch (error) {
       // Under the same key the server repeats a refusal, even if its reason is gone.
@@ -97,7 +101,7 @@ export class Drafts extends EventTarget {
   /** @param {string} key @param {Draft["sent"]} sent */
   #keep(key, sent) {
     const draft = this.#all.get(key);
-    if (!draft) return;
+    if (!draft) return void this.#bare.set(key, sent);
     this.#all.set(key, { ...draft, sent });
     this.#store(key);
   }

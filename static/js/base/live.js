@@ -73,8 +73,13 @@ export class LiveChannel {
     this.#connect();
     window.addEventListener("online", () => this.retry());
     window.addEventListener("signedin", () => {
-      if (!this.#signedOut) return;
-      this.#signedOut = this.#closed = false;
+      if (this.#signedOut) this.#signedOut = this.#closed = false;
+      // A socket of the ended session would be closed by the server within a minute.
+      if (this.#socket) {
+        this.#socket.onclose = this.#socket.onmessage = null;
+        this.#socket.close();
+        this.#socket = null;
+      }
       this.retry();
     });
   }

@@ -112,6 +112,8 @@ export class Actions extends EventTarget {
   /** Continue after writing, unless another viewer has moved the clock since. */
   playAfterWriting() {
     const { controller, remote } = this;
+    const field = /** @type {HTMLInputElement|null} */ (document.activeElement);
+    if (field && "words" in field.dataset && field.value.trim() && field.value !== field.dataset.saved) return;
     const paused = this.#paused;
     this.#paused = "";
     if (paused === "alone" && !remote.following) {

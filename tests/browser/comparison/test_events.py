@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import PHONE, OpenPage, Recording
-from tests.browser.expecting import click, drag, expect_fits, fill, press, type_text
+from tests.browser.expecting import click, drag, expect_fits, fill, hold, press, type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
@@ -38,6 +38,9 @@ class Events:
         body = {"kind": "kill", **values}
         found: dict[str, Any] = self._program.call("POST", f"{self.path}/events", body)["event"]
         return found
+
+    def reply(self, event: str, body: str) -> None:
+        self._program.call("POST", f"{self.path}/events/{event}/replies", {"body": body})
 
     def one(self) -> dict[str, Any]:
         [found] = self.all()
@@ -404,6 +407,62 @@ def test_words_are_sent_on_purpose_alone_and_kept_until_then(open_page: OpenPage
     click(details(page), "Save")
     wait_until(lambda: any(event["body"] == "One line\nand another" for event in events.all()))
     expect(rows(page).filter(has_text="Draft")).to_have_count(0)
+
+
+@pytest.mark.services
+def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
+    open_page: OpenPage, address: str, events: Events
+) -> None:
+    page = open_page(address, quiet=False)  # the test makes requests wait and fail
+    wait_until_standing(page)
+    for label in ("First", "Second"):
+        events.make(vod_id="A", time=3.0, label=label)
+    row = {label: rows(page).filter(has_text=label) for label in ("First", "Second", "Look")}
+    reply = details(page).get_by_label("Reply")
+
+    def send_and_hold(pattern: str) -> Route:
+        held = hold(page, pattern, times=1)
+        page.keyboard.press("Enter")
+        wait_until(lambda: page.evaluate("true") and held)
+        return held[0]
+
+    # A reply is typed on while its beginning is sent.
+    row["First"].click()
+    reply.fill("one")
+    reply.focus()
+    sent = send_and_hold("**/replies")
+    row["Second"].click()
+    row["First"].click()
+    reply.fill("one and two")
+    sent.continue_()
+    expect(details(page).locator(".thread li")).to_contain_text("one")
+    expect(reply).to_have_value("one and two")
+    reply.press("Enter")
+    expect(details(page).locator(".thread li")).to_have_count(2)
+    # A draft is opened again while it is sent.
+    page.locator("[data-lanes]").press("c")
+    page.keyboard.type("Look")
+    sent = send_and_hold("**/events")
+    page.locator("[data-naming-cancel]").click()
+    drafts(page).get_by_role("button").first.click()
+    sent.continue_()
+    expect(row["Look"]).to_have_count(1)
+    expect(comment(page)).to_be_hidden()
+    # An answer is lost, somebody replies, and the writer sends other words: the reply stays.
+    page.locator("[data-lanes]").press("c")
+    page.keyboard.type("Who")
+    page.route("**/events", lose_answer, times=1)
+    with page.expect_event("requestfailed"):
+        page.keyboard.press("Enter")
+    expect(comment(page)).to_be_editable()
+    [lost] = [event["event_id"] for event in events.all() if event["body"] == "Who"]
+    events.reply(lost, "I do")
+    comment(page).press("End")
+    page.keyboard.type(" covers?")
+    page.keyboard.press("Enter")
+    wait_until(lambda: "Who covers?" in [event["body"] for event in events.all()])
+    assert "I do" in [reply["body"] for event in events.all() for reply in event["replies"]]
+    assert [event["body"] for event in events.all()].count("Look") == 1
 
 
 def test_the_clock_waits_while_a_comment_is_written(

@@ -303,8 +303,8 @@ export class EventDetails {
     this.#set("until", until === null ? "" : position(until));
     this.#set("body", event.body);
     const reply = this.#fields.reply;
-    if (reply && document.activeElement !== reply && !reply.readOnly)
-      reply.value = this.drafts.get(this.#draft("reply"))?.text ?? "";
+    const typed = this.drafts.get(this.#draft("reply"))?.text ?? "";
+    if (reply && !reply.readOnly && reply.value !== typed) reply.value = typed;
     this.#drawUnsaved();
     this.#drawDrawing(one);
     this.thread?.replaceChildren(...event.replies.map((reply) => this.#reply(one, reply)));

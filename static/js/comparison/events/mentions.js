@@ -130,6 +130,7 @@ export class NameOffers {
     if (!field || now === null) return this.close();
     const caret = field.selectionStart ?? field.value.length;
     field.setRangeText(`${name} `, caret - now.length, caret, "end");
+    field.dispatchEvent(new InputEvent("input", { bubbles: true }));
     this.close();
   }
 

@@ -173,9 +173,10 @@ export class EventsPanel {
   /** Redraw after a draft has begun or ended, here or in another tab. */
   #drawDrafts() {
     const name = need("[data-naming-name]");
-    if (this.#marked && name.value && !need("[data-naming]").contains(document.activeElement)) {
+    if (this.#marked && name.value.trim()) {
       const draft = this.drafts.get(this.#marked.draft);
-      if (draft) name.value = draft.text;
+      if (draft && draft.text !== name.value) name.value = draft.text;
+      else if (draft) return this.#draw();
       else this.#hideNaming();
     }
     this.#draw();
@@ -216,7 +217,10 @@ export class EventsPanel {
           type: "button",
           "aria-label": `Discard the draft “${value.text}”`,
           title: "Discard the draft",
-          onclick: () => this.drafts.set(key, undefined),
+          onclick: () => {
+            this.drafts.set(key, undefined);
+            this.actions.playAfterWriting();
+          },
         },
         icon("trash"),
       ),
@@ -236,7 +240,7 @@ export class EventsPanel {
     this.mark(NOTE);
     if (!this.#marked) return;
     const name = need("[data-naming-name]");
-    name.value = [name.value, text].filter(Boolean).join(" ");
+    name.value = [name.value, text.replaceAll("\n", " ")].filter(Boolean).join(" ");
     this.#keepNaming();
     this.drafts.set(key, undefined);
   }
@@ -514,7 +518,7 @@ export class EventsPanel {
         this.store.username ? ({ event_id }) => this.store.takeBack(event_id) : undefined,
       );
       if (this.#marked === marked) this.#hideNaming();
-      this.select(event.event_id);
+      if (!need("[data-event-details]").contains(document.activeElement)) this.select(event.event_id);
       this.actions.playAfterWriting();
     });
     this.#setBusy(false);

@@ -237,9 +237,12 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** Delete an event that has just been created. This is not an edit. @param {string} id */
+  /** Delete an event that was created by a lost attempt, unless it has replies. This is not an edit. @param {string} id */
   takeBack(id) {
-    return this.edits.inTurn(() => this.#remove(id));
+    return this.edits.inTurn(async () => {
+      await this.load(); // the answer to a repeated attempt is that of the first one, without replies
+      if (!this.get(id)?.replies.length) await this.#remove(id);
+    });
   }
 
   /**
