@@ -4,7 +4,8 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -40,6 +41,27 @@ def postgres_answers(url: str) -> bool:
             continue
         return bool(row and row[0])
     return False
+
+
+@contextmanager
+def fresh_database(name: str, url: str = POSTGRES) -> Iterator[str | None]:
+    """The address of an empty PostgreSQL database of this name, gone after the block; None without a server."""
+    if not postgres_answers(url):
+        yield None
+        return
+    parts = urlsplit(url)
+    maintenance = urlunsplit(parts._replace(path="/postgres"))
+
+    def run(statement: str) -> None:
+        with psycopg.connect(maintenance, autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[arg-type]
+
+    run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    run(f"CREATE DATABASE {name}")
+    try:
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+    finally:
+        run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def redis_answers(url: str) -> bool:

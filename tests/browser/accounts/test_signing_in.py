@@ -6,6 +6,7 @@ import secrets
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.backstage import Backstage
 from tests.browser.conftest import ACCOUNT, PASSWORD, OpenPage
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
@@ -43,12 +44,12 @@ def test_a_person_signs_in_chooses_a_theme_and_signs_out(open_page: OpenPage, pr
     page.wait_for_url(re.compile(r"/login\?next="))
 
 
-def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Program) -> None:
-    page = open_page("/compare")
+def test_drafts_are_asked_about_at_signing_out(open_page: OpenPage, program: Program, backstage: Backstage) -> None:
+    page = open_page("/compare", session=backstage.person_session(name="ida"))
     kept = "Object.keys(localStorage).filter((name) => name.startsWith('vod-draft/'))"
 
     def sign_out() -> None:
-        page.get_by_label(f"account of {ACCOUNT}").click()
+        page.get_by_label("account of ida").click()
         page.get_by_role("button", name="Sign out").click()
 
     page.evaluate(
