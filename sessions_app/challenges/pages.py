@@ -84,6 +84,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     facts["is_guest"] = isinstance(user, Guest)
     picture = request.build_absolute_uri(state["poster_url"]) if state["poster_url"] else ""
     context = {"challenge": state, "state": state, "facts": facts, "picture": picture}
+    context["maker"] = found.owner.shown_name
     context["address"] = request.build_absolute_uri(request.path)
     return render(request, "challenges/challenge.html", context)
 
