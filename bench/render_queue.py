@@ -1,4 +1,4 @@
-"""How long short exports wait while a long one is made, for the same account and for another one."""
+"""Waiting times of short exports beside a long one, of the same account and of another account."""
 
 from __future__ import annotations
 

@@ -256,7 +256,7 @@ class EventFileViewSet(EventReadsViewSet):
     def file(
         self, ending: str, content_type: str, write: Write, name: str = "events"
     ) -> HttpResponse | StreamingHttpResponse:
-        """Return all events, each by itself, as a file to keep. A large file is sent from the disk."""
+        """Return all events, unjoined, as a download. A large file is sent from the disk."""
         session = self.get_object()
         vods = event_pages.vods_of(session)
         made_of = (ending, session.name, event_pages.state_of(session, vods))

@@ -123,8 +123,8 @@ def iterate_rows(
 ) -> Iterator[SessionEvent]:
     """Yield the events of a session by time, unjoined and without their replies.
 
-    has_content: with ``body``, and with the JSON of the drawing as ``drawing_text`` (None without a drawing); their
-    ``drawing`` is not read. of: those of one VOD, or with None those of no VOD.
+    has_content: whether to read ``body``, and the drawing as JSON text, ``drawing_text``, which is None without a
+    drawing. The field ``drawing`` is never read. of: only the events of this VOD; None: only events of no VOD.
     """
     order = cache.order(session, vods, None, is_joined=False)
     if of != ANY:

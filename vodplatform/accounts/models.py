@@ -139,7 +139,7 @@ class User(AbstractUser):
 
     @property
     def shown_name(self) -> str:
-        """The name for other people. It has the user name, because anybody can choose any full name."""
+        """Name shown to other people. It contains the user name, because a full name is not unique."""
         has_other = self.full_name and self.full_name != self.username
         return f"{self.full_name} ({self.username})" if has_other else self.username
 

@@ -49,7 +49,7 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
         form.requestSubmit();
       });
     }
-    // What the page of new challenges keeps of one's clips goes with who signs out, on whichever page that is.
+    // Signing out on any page deletes the clips that the page of new challenges has stored.
     globalThis.indexedDB?.deleteDatabase("vod-challenges");
   });
 }

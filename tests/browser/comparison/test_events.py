@@ -448,7 +448,7 @@ def test_words_typed_while_others_are_sent_are_kept_and_sent_once(
     sent.continue_()
     expect(row["Look"]).to_have_count(1)
     expect(comment(page)).to_be_hidden()
-    # An answer is lost, somebody replies, and the writer sends other words: the reply stays.
+    # The answer is lost, another person replies, and the writer sends other words. The reply stays.
     page.locator("[data-lanes]").press("c")
     page.keyboard.type("Who")
     page.route("**/events", lose_answer, times=1)

@@ -41,7 +41,7 @@ class SpooledFile:
             return os.pread(self._descriptor, self.size if length is None else length, start)
 
     def close(self) -> None:
-        """Free the disk. Who reads fails from here on."""
+        """Free the disk. Later reads fail."""
         with self._lock:
             self._close()
 

@@ -1,4 +1,4 @@
-"""Requests that take turns, because each of them takes much memory or processor time."""
+"""Turns of requests that take much memory or processor time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RETRY_SECONDS = 2  # when a client may try again
 
 
 class Turn:
-    """A lock that is held until :meth:`end`, or until nothing refers to the turn any more."""
+    """A lock that is held until :meth:`end`, or until the turn is garbage-collected."""
 
     def __init__(self, lock: threading.Lock, seconds: float = 2.0) -> None:
         """Wait for the lock. Raises ``unavailable`` (503) after ``seconds``."""
@@ -26,7 +26,7 @@ class Turn:
         self._lock = lock
 
     def end(self, *_: Any) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         lock, self._lock = self._lock, None
         if lock:
             lock.release()
@@ -43,7 +43,7 @@ class Turn:
 
 
 class Locks:
-    """A lock for each key, for as long as it is in use."""
+    """Locks by key. A lock exists while it is in use."""
 
     def __init__(self) -> None:
         self._locks: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
