@@ -273,8 +273,8 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
     """Copy the events of a session with their replies and authors, and count their size. Raises ``storage_full``.
 
-    The source is not locked and may change meanwhile, so the size is that of the copied rows. The rows are copied by the
-    database, because ten thousand of them take seconds in Python.
+    The source is not locked and may change meanwhile, so the size is that of the copied rows. The database copies the
+    rows, because ten thousand of them take seconds in Python.
     """
     room.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
     names = {"source": source.pk, "target": target.pk}
