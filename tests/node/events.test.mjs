@@ -247,6 +247,18 @@ test("what a message tells while the list is being read is not lost", async () =
   assert.deepEqual(idsOf(store), ["2"]);
 });
 
+test("a repeated attempt keeps the replies of others", async () => {
+  const said = (id) => ({ reply_id: id, body: id, created_by_name: "anna" });
+  const { api, store } = await storeOf(event("1", { replies: [said("lost"), said("newer")] }));
+  api.reply = async () => ({ event: { ...api.rows.get("1"), replies: [said("lost")] } });
+  await store.reply("1", "lost", "key");
+  await store.takeBack("1");
+  assert.deepEqual(
+    store.get("1").replies.map((one) => one.reply_id),
+    ["lost", "newer"],
+  );
+});
+
 test("a pen leaves out points that say nothing new, and stays within the frame", () => {
   let stroke = begun("pen", "#ffd166", 6, 0.5, 0.5);
   stroke = extended(stroke, 0.5001, 0.5);

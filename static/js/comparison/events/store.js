@@ -252,7 +252,10 @@ export class EventStore extends EventTarget {
    * @returns {Promise<string|undefined>} the id of the reply
    */
   async reply(id, body, key) {
+    const known = this.get(id)?.replies.length ?? 0;
     const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
+    // The answer to a repeated attempt is that of the first one, without what was replied since.
+    if (replies.length <= known) await this.load();
     const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
     return own.at(-1)?.reply_id;
   }
