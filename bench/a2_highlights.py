@@ -11,10 +11,10 @@ import numpy as np
 
 from bench.planted import Event, media, render
 from bench.report import Table
-from sessions_app.analysis.pipelines import survey as reading
+from sessions_app.analysis.pipelines import signal_pass as reading
 from sessions_app.analysis.pipelines.moments import choose, look_at, settled, stretches
 from sessions_app.analysis.pipelines.moments import measure as signals_of
-from sessions_app.analysis.pipelines.survey import survey
+from sessions_app.analysis.pipelines.signal_pass import survey
 
 RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8
 BUDGET = 1.25

@@ -24,12 +24,12 @@ from bench.p1_pairs import related_pair
 from bench.report import Table
 from media_app.av.container import open_media
 from media_app.av.frames import Box, VideoFile
-from sessions_app.comparison.alignment.answer import AlignmentResult
-from sessions_app.comparison.alignment.by_both import align_by_both
-from sessions_app.comparison.alignment.by_sound import align_by_sound
-from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
-from sessions_app.comparison.alignment.reader import RapidReader
-from vodplatform.demo.clips import render_pair
+from sessions_app.comparison.alignment.child.answer import AlignmentResult
+from sessions_app.comparison.alignment.child.by_both import align_by_both
+from sessions_app.comparison.alignment.child.by_sound import align_by_sound
+from sessions_app.comparison.alignment.child.by_timer import Roi, align_by_timer
+from sessions_app.comparison.alignment.child.reader import RapidReader
+from sessions_app.comparison.samples.rendering.clips import render_pair
 
 # Files of the GitHub repository Rynzler-SR/VARSITY-CYBER-CAFE at 4ae33f6312 (360p), with the box of the timer.
 CLIPS = {

@@ -41,8 +41,8 @@ def _measure(folder: Path) -> Table:
     from django.db import connection
 
     from jobs_app.models import Job, JobEvent, JobStatus
-    from vodplatform import archive
     from vodplatform.accounts.models import User
+    from vodplatform.site import backup
 
     call_command("migrate", verbosity=0)
     owner = User.objects.create(username="anna")
@@ -63,9 +63,9 @@ def _measure(folder: Path) -> Table:
 
     inserted = _took(insert)
     target = folder / "all.tar"
-    written = _took(lambda: archive.write_archive(target))
+    written = _took(lambda: backup.write_archive(target))
     empty()
-    read = _took(lambda: archive.read_archive(target))
+    read = _took(lambda: backup.read_archive(target))
     table = Table(
         "", ("rows", "bulk_create alone", "backup", "restore", "restore / bulk_create"),
         note=f"{connection.vendor}; {EVENTS_EACH} events for each job.",

@@ -79,8 +79,8 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
 
     from jobs_app.models import Job
     from media_app.videos.models import Place, Video, VideoSource
-    from media_app.videos.receiving import INGEST_KIND
     from media_app.videos.search import search_text
+    from media_app.videos.upload_handlers import INGEST_KIND
 
     for first in range(0, count, BATCH):
         rows, jobs = [], []

@@ -18,7 +18,7 @@ from bench.recordings import long_pair
 from bench.report import Table
 from tests.support.program import Program, Truth
 from tests.support.waiting import wait_until
-from vodplatform.base.processes.process import tree_memory_bytes
+from vodplatform.core.processes.process import tree_memory_bytes
 
 WRITES = 200
 ALIGNMENTS = 3

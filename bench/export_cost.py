@@ -12,8 +12,8 @@ import imageio_ffmpeg  # type: ignore[import-untyped]
 
 from bench.measure import Cost, run
 from bench.report import Table
-from sessions_app.comparison.export.graph import ENCODING, GOP_SECONDS
-from sessions_app.comparison.export.layouts import arrange
+from sessions_app.comparison.export.child.graph import ENCODING, GOP_SECONDS
+from sessions_app.comparison.export.child.layouts import arrange
 
 SECONDS, START, LENGTH, ROUNDS = 60, 20.0, 30.0, 3
 FPS, HEIGHT = 60, 720
@@ -80,4 +80,4 @@ def export(folder: Path, paths: list[Path], captions: list[dict[str, object]]) -
         "fps": [FPS, 1], "height": HEIGHT, "captions": captions, "target": str(folder / "export.mp4"),
         "folder": str(folder), "threads": 2,
     }  # fmt: skip
-    return run([sys.executable, "-m", "sessions_app.comparison.export"], json.dumps(request).encode())
+    return run([sys.executable, "-m", "sessions_app.comparison.export.child"], json.dumps(request).encode())

@@ -64,8 +64,8 @@ def _audit() -> tuple[str, int, float, float]:
     """(what, rows, seconds, the longest wait of another's write in seconds)."""
     from django.db import connection
 
-    from vodplatform.base.models import AuditEntry
-    from vodplatform.base.records import audit
+    from vodplatform.core.models import AuditEntry
+    from vodplatform.core.records import audit
 
     numbers, day = (
         (f"generate_series(1, {ENTRIES}) AS each(n)", "now() - interval '1 day'")
@@ -94,7 +94,7 @@ def _jobs() -> tuple[str, int, float, float]:
 
     from django.utils import timezone
 
-    from jobs_app import upkeep
+    from jobs_app import maintenance
     from jobs_app.models import Job, JobEvent, JobStatus
     from vodplatform.accounts.models import User
 
@@ -111,7 +111,7 @@ def _jobs() -> tuple[str, int, float, float]:
         (JobEvent(job=job, name="processing", attempt=1, data={}) for job in jobs for _ in range(EVENTS_EACH)),
         batch_size=1_000,
     )
-    count, seconds, wait = _beside_a_writer(upkeep.purge)
+    count, seconds, wait = _beside_a_writer(maintenance.purge)
     assert count == JOBS, count
     return "jobs and their events", count * (1 + EVENTS_EACH), seconds, wait
 
@@ -120,7 +120,7 @@ def _beside_a_writer(work: Callable[[], int]) -> tuple[int, float, float]:
     """(what ``work`` returns, its seconds, the longest that an entry of another connection took meanwhile)."""
     from django.db import connection
 
-    from vodplatform.base.records import audit
+    from vodplatform.core.records import audit
 
     writes, ended = threading.Event(), threading.Event()
 

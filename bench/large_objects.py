@@ -322,7 +322,7 @@ def _upload(owner: User) -> uuid.UUID:
 
 def _account(owner: User) -> uuid.UUID:
     from vodplatform.accounts.models import ApiToken
-    from vodplatform.base.models import AuditEntry
+    from vodplatform.core.models import AuditEntry
 
     for number in range(TOKENS):
         token = ApiToken.issue(owner, name=f"token {number}")[0]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.report import PROJECT_ROOT
-from vodplatform.base.processes.process import tree_memory_bytes
+from vodplatform.core.processes.process import tree_memory_bytes
 
 SAMPLE_SECONDS = 0.01
 

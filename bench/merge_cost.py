@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from bench.report import Table
-from media_app.videos.crdt import Document, Operation, OperationType
+from media_app.catalogue.crdt import Document, Operation, OperationType
 
 COUNTS = (10, 1_000, 100_000)
 ROUNDS = 5

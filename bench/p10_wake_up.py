@@ -19,9 +19,9 @@ from typing import Any
 from bench.measure import percentile
 from bench.p1_timer_alignment import yes
 from bench.report import PROJECT_ROOT, Table
+from sessions_app.comparison.samples.rendering.clips import render_pair, timer_pairs
 from tests.support.program import Place, Program, Truth, manage
 from tests.support.services import fresh_database
-from vodplatform.demo.clips import render_pair, timer_pairs
 from vodplatform.settings.environment import private_redis_socket
 
 ROUNDS = 60

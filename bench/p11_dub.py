@@ -21,7 +21,7 @@ from bench.report import Table
 RUNS = 7
 SECONDS, SEGMENTS = 60, 5
 THREADS = 2
-DUB = [sys.executable, "-m", "media_app.av.dub"]
+DUB = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SCENES = ("sp_zc_soccer.mp4", "sp_ae_example.mp4", "sc_mdn_rabbit320.mp4", "ex_rx_squat.mp4")
 # Noise in the band of speech that comes and goes by syllables: what is quiet and what is loud is encoded.

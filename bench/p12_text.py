@@ -25,9 +25,9 @@ from bench.planted import media
 from bench.report import Table
 from media_app.av.frames import WHOLE, VideoFile
 from media_app.av.source import Source
-from media_app.av.text.detector import TextDetector
-from media_app.av.text.finding import find_text
-from media_app.av.text.painter import TextPainter
+from sessions_app.prosync.engine.text_removal.detector import TextDetector
+from sessions_app.prosync.engine.text_removal.finding import find_text
+from sessions_app.prosync.engine.text_removal.painter import TextPainter
 
 Picture = NDArray[np.uint8]
 Draw = Callable[[Picture, int, int], Picture]

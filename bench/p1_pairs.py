@@ -19,9 +19,17 @@ from rich.progress import Progress
 from bench.measure import run
 from bench.p1_timer_alignment import ALIGNER, CHILD_ENVIRONMENT, request, yes
 from bench.report import Table
-from vodplatform.demo.clips import NTSC, Clip, Pair, refusal_pairs, render_pair, small_spec, unrelated_pair
-from vodplatform.demo.match import Match, count_up_match, round_match
-from vodplatform.demo.recording import offset
+from sessions_app.comparison.samples.rendering.clips import (
+    NTSC,
+    Clip,
+    Pair,
+    refusal_pairs,
+    render_pair,
+    small_spec,
+    unrelated_pair,
+)
+from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
+from sessions_app.comparison.samples.rendering.recording import offset
 
 RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8  # pairs; a set of those to be refused has seven
 BINS = ((0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))

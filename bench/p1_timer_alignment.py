@@ -11,11 +11,11 @@ from typing import Any
 from bench.measure import Cost, percentile, run
 from bench.recordings import long_pair, timer_fractions
 from bench.report import Table
-from vodplatform.demo.clips import Clip, Pair
+from sessions_app.comparison.samples.rendering.clips import Clip, Pair
 
 RUNS = 5
 SAMPLES = 60
-ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
 CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "VOD_CHILD_THREADS": "2",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -43,8 +43,8 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
 
     In this process, by listening to the aligner's refinement: its answer names only the pair's offset.
     """
-    from sessions_app.comparison.alignment import by_timer as aligner
-    from sessions_app.comparison.alignment.readers import load_reader
+    from sessions_app.comparison.alignment.child import by_timer as aligner
+    from sessions_app.comparison.alignment.child.readers import load_reader
 
     clips: dict[str, Clip] = {"a": pair.a, "b": pair.b}
     errors: dict[str, list[float]] = {"a": [], "b": []}

@@ -13,7 +13,7 @@ import numpy as np
 from bench.audio_offset_peer import Peer
 from bench.measure import cache, run
 from bench.report import Table
-from sessions_app.comparison.alignment.by_sound import align_by_sound
+from sessions_app.comparison.alignment.child.by_sound import align_by_sound
 from tests.support.soundscapes import Sound, Take, offset_between, scene, write
 
 PAIRS, RUNS = 4, 5
@@ -22,7 +22,7 @@ HOURS = 3
 LISTEN = """
 import re, sys
 from pathlib import Path
-from sessions_app.comparison.alignment.by_sound import align_by_sound
+from sessions_app.comparison.alignment.child.by_sound import align_by_sound
 found = align_by_sound([("a", sys.argv[1]), ("b", sys.argv[2])]).proposals[0]
 peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())
 print(found.offset, found.drift_ppm, peak[1])

@@ -25,13 +25,13 @@ from rich.progress import track
 from bench.measure import cache, percentile
 from bench.p1_timer_alignment import yes
 from bench.report import Table
+from sessions_app.comparison.samples.rendering.recording import VERSION
 from tests.browser.conftest import ACCOUNT, BASE, CHROMIUM, DESK, FLAGS, PASSWORD, make_comparison, sign_in
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.browser.recordings import SPECS, render_all
 from tests.support.kept import kept
 from tests.support.places import prepared
 from tests.support.program import Place, Program
-from vodplatform.demo.recording import VERSION
 
 MINUTES, RULE_MINUTES = 30, 5
 DRIFT_PPM = 80.0

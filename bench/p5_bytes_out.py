@@ -37,7 +37,7 @@ READERS = 100
 ROW = """
 import sys, django; django.setup()
 from media_app.videos.models import VideoSource
-from media_app.delivery.addresses import stream_url
+from media_app.videos.media_urls import stream_url
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User
 owner = User.objects.get(username=sys.argv[1])

@@ -15,9 +15,9 @@ import numpy as np
 
 from bench.measure import Cost, cache, run
 from bench.report import Table
-from vodplatform.demo.clips import Clip, render_clips
-from vodplatform.demo.match import round_match
-from vodplatform.demo.recording import VERSION, RecordingSpec
+from sessions_app.comparison.samples.rendering.clips import Clip, render_clips
+from sessions_app.comparison.samples.rendering.match import round_match
+from sessions_app.comparison.samples.rendering.recording import VERSION, RecordingSpec
 
 RUNS = 5
 SECONDS = 580.0

@@ -11,10 +11,10 @@ from pathlib import Path
 from bench.p1_timer_alignment import yes
 from bench.recordings import long_pair
 from bench.report import Table
-from vodplatform.base.processes.process import Access, Limits, run_child
-from vodplatform.base.processes.ranged import RangeServer
+from vodplatform.core.processes.process import Access, Limits, run_child
+from vodplatform.core.processes.ranged import RangeServer
 
-ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
 GOAL = 0.10
 
 

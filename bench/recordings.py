@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.measure import cache
-from vodplatform.demo.clips import Pair, bench_pair_specs, render_clips
-from vodplatform.demo.encode import timer_for
-from vodplatform.demo.recording import VERSION
+from sessions_app.comparison.samples.rendering.clips import Pair, bench_pair_specs, render_clips
+from sessions_app.comparison.samples.rendering.encode import timer_for
+from sessions_app.comparison.samples.rendering.recording import VERSION
 
 
 def long_pair(seed: int) -> tuple[Pair, Path, Path]:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from media_app.av.frames import Box, VideoFile
-from sessions_app.comparison.alignment.readers import load_reader
+from sessions_app.comparison.alignment.child.readers import load_reader
 
 
 def rapidocr_with_detection() -> Any:

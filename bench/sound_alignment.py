@@ -20,16 +20,16 @@ from rich.progress import track
 
 from bench.report import Table
 from bench.sound_pairs import HARD, MISLEADING, REAL, RELATED, pair
-from sessions_app.comparison.alignment.answer import AlignmentResult
-from sessions_app.comparison.alignment.by_both import weigh
-from sessions_app.comparison.alignment.by_sound import REFUSE_BELOW, align_by_sound
-from sessions_app.comparison.alignment.by_timer import align_by_timer
-from sessions_app.comparison.alignment.readers import load_reader
-from sessions_app.comparison.alignment.sound.align import align_sounds
-from sessions_app.comparison.alignment.sound.confidence import confidence_of, features
-from sessions_app.comparison.alignment.sound.recording import Recording
-from sessions_app.comparison.alignment.sound.track import NoSound
-from vodplatform.demo.clips import render_pair, unrelated_pair
+from sessions_app.comparison.alignment.child.answer import AlignmentResult
+from sessions_app.comparison.alignment.child.by_both import weigh
+from sessions_app.comparison.alignment.child.by_sound import REFUSE_BELOW, align_by_sound
+from sessions_app.comparison.alignment.child.by_timer import align_by_timer
+from sessions_app.comparison.alignment.child.readers import load_reader
+from sessions_app.comparison.alignment.child.sound.align import align_sounds
+from sessions_app.comparison.alignment.child.sound.confidence import confidence_of, features
+from sessions_app.comparison.alignment.child.sound.recording import Recording
+from sessions_app.comparison.alignment.child.sound.track import NoSound
+from sessions_app.comparison.samples.rendering.clips import render_pair, unrelated_pair
 
 RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
 PICTURES = 8  # pairs of other matches whose timers run alike

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from bench.report import Table
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader, decode, logit
-from sessions_app.comparison.alignment.locate import MARGIN
-from sessions_app.comparison.alignment.reader import ReaderUnavailable, Reading
-from sessions_app.comparison.alignment.readers import load_reader
-from sessions_app.comparison.alignment.timer_text import CLEAN, parse
-from vodplatform.demo.hud import STYLES, Timer
-from vodplatform.demo.match import ClockFormat, format_clock
+from sessions_app.comparison.alignment.child.easyocr_reader import EasyOcrReader, decode, logit
+from sessions_app.comparison.alignment.child.locate import MARGIN
+from sessions_app.comparison.alignment.child.reader import ReaderUnavailable, Reading
+from sessions_app.comparison.alignment.child.readers import load_reader
+from sessions_app.comparison.alignment.child.timer_text import CLEAN, parse
+from sessions_app.comparison.samples.rendering.hud import STYLES, Timer
+from sessions_app.comparison.samples.rendering.match import ClockFormat, format_clock
 
 CROPS = 800
 WORDS_SHARE = 0.15

@@ -16,10 +16,10 @@ from unfold.decorators import display
 from jobs_app import services
 from jobs_app.kinds import Subject, label_of, registry, subjects_of
 from jobs_app.models import Job, JobEvent, LaneLimit
-from vodplatform.base.admin import AuditedModelAdmin, ModelAdmin
-from vodplatform.base.errors import DomainError
-from vodplatform.base.formatting import counted
-from vodplatform.base.records import audit
+from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted
+from vodplatform.core.records import audit
 
 STATUS_COLOURS = {"processing": "info", "completed": "success", "failed": "danger", "cancelled": "warning"}
 

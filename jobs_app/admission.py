@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from jobs_app import lanes
+from jobs_app import queues
 from jobs_app.kinds import registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import Job, JobStatus
@@ -61,7 +61,7 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 
 def max_share(lane: str) -> int:
     """How many places of ``lane`` one owner may hold while others wait: half of them."""
-    return max(1, lanes.places_of(lane) // 2)
+    return max(1, queues.places_of(lane) // 2)
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
@@ -76,7 +76,7 @@ def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
             Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by().values_list("owner_id", "is_short")
         )
         held = Counter(owner_id for owner_id, _ in running)
-        is_full = [is_short for _, is_short in running].count(False) >= lanes.limit_of(lane)
+        is_full = [is_short for _, is_short in running].count(False) >= queues.limit_of(lane)
         share = max_share(lane)
         queued = Job.objects.claimable(lane).filter(kind__in=registry())
         rows = list(queued.values_list("pk", "owner_id", "is_short")[:QUEUE_NUMBERS])

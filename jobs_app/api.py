@@ -12,7 +12,7 @@ from jobs_app import services
 from jobs_app.models import Job
 from jobs_app.serializers import JobListSerializer, JobQuerySerializer, JobSerializer
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.api.fields import page_slice
+from vodplatform.core.api.fields import page_slice
 
 
 @extend_schema(tags=["Jobs"])

@@ -18,7 +18,7 @@ from dramatiq.middleware import AgeLimit, Middleware
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from vodplatform.base.redis_pool import connection_pool
+from vodplatform.core.redis_pool import connection_pool
 
 HEARTBEAT_MILLISECONDS = 10_000
 WAKE_UP_AGE_MILLISECONDS = 60_000

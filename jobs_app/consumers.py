@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
+from jobs_app.events import EVERYBODYS_JOBS, group_name, owners_group_name
 from jobs_app.models import Job
-from jobs_app.record import EVERYBODYS_JOBS, group_name, owners_group_name
 from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer

@@ -18,8 +18,8 @@ from jobs_app import leases, outputs, scratch
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from jobs_app.pace import Pace
-from vodplatform.base.processes.process import Access, ChildError, Finished, Limits, run_child
-from vodplatform.base.processes.ranged import RangeServer
+from vodplatform.core.processes.process import Access, ChildError, Finished, Limits, run_child
+from vodplatform.core.processes.ranged import RangeServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

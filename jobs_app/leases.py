@@ -20,14 +20,14 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest, Least, Now
 
-from jobs_app import admission, lanes, pace
+from jobs_app import admission, pace, queues
+from jobs_app.events import publish, record_change, record_end, record_event, reload_job, request_of
 from jobs_app.kinds import is_pausable, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
-from jobs_app.record import publish, record_change, record_end, record_event, reload_job, request_of
-from vodplatform.base import metrics
-from vodplatform.base.logs import event
-from vodplatform.base.records.transitions import transition
+from vodplatform.core import metrics
+from vodplatform.core.logs import event
+from vodplatform.core.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
 CLAIM_LOCK = 0x766F64
@@ -77,7 +77,7 @@ def claim(
         # Few rows, by a partial index: the lanes' limits bound them. A count by owner would walk the owner's rows.
         rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
         processing = list(rows.values_list("lane", "owner_id", "is_short"))
-        free = lanes.free_in(lane, [is_short for name, _, is_short in processing if name == lane])
+        free = queues.free_in(lane, [is_short for name, _, is_short in processing if name == lane])
         if not free.short:
             return None
         queued = _claimable(lane) if free.long and not only_short else _claimable(lane).filter(is_short=True)
@@ -121,7 +121,7 @@ def _startable(lane: str) -> JobQuerySet:
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
     running = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by()
-    free = lanes.free_in(lane, list(running.values_list("is_short", flat=True)))
+    free = queues.free_in(lane, list(running.values_list("is_short", flat=True)))
     if free.long:
         return _claimable(lane)
     return _claimable(lane).filter(is_short=True) if free.short else Job.objects.none()
@@ -280,7 +280,7 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         if row.lane in settings.JOB_LANES:
             by_lane.setdefault(row.lane, []).append(row)
     for lane, running in by_lane.items():
-        if len(running) < lanes.places_of(lane) or not own & {row.lease_token for row in running}:
+        if len(running) < queues.places_of(lane) or not own & {row.lease_token for row in running}:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:

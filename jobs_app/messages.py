@@ -11,7 +11,7 @@ from dramatiq.errors import DramatiqError
 
 from jobs_app.kinds import registry
 from jobs_app.models import Job
-from vodplatform.base import logs, metrics
+from vodplatform.core import logs, metrics
 
 not_sent = logs.RateLimitedLogger(logging.getLogger("vodplatform.jobs"), "wake-up not sent")
 

@@ -92,7 +92,7 @@ class Job(models.Model):
     writes nothing. ``admitted``: holds one of its owner's places in the lane; only such a job can be claimed,
     which keeps the claim as quick with 100 000 queued as with ten. ``turn`` orders the users of a lane (start-time
     fair queueing with jobs of one size, after Goyal, Vin and Cheng 1996).
-    ``is_short``: may take the short place of its lane (:mod:`jobs_app.lanes`). ``run_at``: when a waiting job goes on.
+    ``is_short``: may take the short place of its lane (:mod:`jobs_app.queues`). ``run_at``: when a waiting job goes on.
     ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait. ``away_since``: the
     first attempt of those in a row that found the storage away.
 

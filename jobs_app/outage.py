@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 
-from vodplatform.base.web.health import ask_storage
+from vodplatform.core.web.health import ask_storage
 
 logger = logging.getLogger("vodplatform.jobs")
 ASK_SECONDS = 10.0

@@ -14,9 +14,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
 from jobs_app.models import LIVE, Job
-from vodplatform.base.files.storage import StoreUnavailable, storage_errors
-from vodplatform.base.logs import event
-from vodplatform.base.records.unreferenced import seen_again
+from vodplatform.core.files.storage import StoreUnavailable, storage_errors
+from vodplatform.core.logs import event
+from vodplatform.core.records.unreferenced import seen_again
 
 ROOT = "jobs"
 

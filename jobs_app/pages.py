@@ -23,8 +23,8 @@ from jobs_app.models import LIVE, Job, JobStatus
 from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import ERROR_TYPES, error_response
-from vodplatform.base.formatting import percent
+from vodplatform.core.errors import ERROR_TYPES, error_response
+from vodplatform.core.formatting import percent
 
 PER_PAGE = 50
 S = JobStatus

@@ -18,14 +18,14 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 
 from jobs_app import leases, outputs
 from jobs_app.context import JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, WaitRequested, YieldTurn
-from jobs_app.keeper import keeper
+from jobs_app.heartbeat import keeper
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from jobs_app.outage import outage
-from vodplatform.base import logs
-from vodplatform.base.files import disk
-from vodplatform.base.files.storage import StoreFull, StoreUnavailable
-from vodplatform.base.processes.process import ChildError
+from vodplatform.core import logs
+from vodplatform.core.files import disk
+from vodplatform.core.files.storage import StoreFull, StoreUnavailable
+from vodplatform.core.processes.process import ChildError
 
 STORAGE_AWAY_MESSAGE = "The file storage does not answer."
 logger = logging.getLogger("vodplatform.jobs")

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from jobs_app.kinds import is_pausable, shown_result
 from jobs_app.models import Job, JobStatus
-from vodplatform.base.api.fields import AnswerSerializer, ListQuerySerializer
+from vodplatform.core.api.fields import AnswerSerializer, ListQuerySerializer
 
 
 class JobSerializer(AnswerSerializer[Job]):

@@ -14,17 +14,17 @@ from django.db.models import Case, F, IntegerField, ProtectedError, QuerySet, Re
 from django.db.models.functions import Now
 
 from jobs_app import admission
+from jobs_app.events import publish, publish_gone, record_change, record_end, reload_job, request_data
 from jobs_app.kinds import is_pausable, kind_of, registry
 from jobs_app.messages import send_on_commit
 from jobs_app.models import FINISHED, TRANSITIONS, Job, JobEvent, JobStatus, Priority
 from jobs_app.outputs import delete_outputs
-from jobs_app.record import publish, publish_gone, record_change, record_end, reload_job, request_data
 from vodplatform.accounts.models import User
-from vodplatform.base import metrics
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.records.transitions import transition
+from vodplatform.core import metrics
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.records.transitions import transition
 
 logger = logging.getLogger("vodplatform.jobs")
 RETRYABLE = (JobStatus.FAILED, JobStatus.CANCELLED)

@@ -20,13 +20,13 @@ from dramatiq import Worker  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
 from jobs_app.broker import broker  # noqa: E402
-from jobs_app.keeper import keeper  # noqa: E402
+from jobs_app.heartbeat import keeper  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
+from jobs_app.maintenance import sweeper  # noqa: E402
 from jobs_app.runner import room, spare_threads  # noqa: E402
-from jobs_app.sweeping import sweeper  # noqa: E402
-from vodplatform.base.files import installation  # noqa: E402
-from vodplatform.base.records import running  # noqa: E402
-from vodplatform.base.web import publish  # noqa: E402
+from vodplatform.core.files import installation  # noqa: E402
+from vodplatform.core.records import process_registry  # noqa: E402
+from vodplatform.core.web import publish  # noqa: E402
 
 PR_SET_PDEATHSIG = 1
 
@@ -58,7 +58,7 @@ class WorkerLifecycle(Middleware):
     def after_worker_shutdown(self, broker: object, worker: object) -> None:
         keeper.give_back_all()
         with contextlib.suppress(DatabaseError):
-            running.leave()
+            process_registry.leave()
         # A forked process ends without Python's own end.
         publish.flush()
 

@@ -30,9 +30,9 @@ from tests.support.factories import make_key, make_user
 from tests.support.kept import kept
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import Role, User
-from vodplatform.base.files import storage
-from vodplatform.base.files.installation import MARK
-from vodplatform.base.web import health
+from vodplatform.core.files import storage
+from vodplatform.core.files.installation import MARK
+from vodplatform.core.web import health
 
 # The same examples in every run, so that a run says something about the change; HYPOTHESIS_PROFILE=search looks on.
 hypothesis.settings.register_profile("repeat", derandomize=True, deadline=None)
@@ -48,7 +48,7 @@ MARKS_BY_PLACE = {
     "av/test_frames.py": ["pure"],
     "av/test_probe.py": ["pure"],
     "comparison/alignment": ["pure"],
-    "demo": ["pure"],
+    "comparison/rendering": ["pure"],
     "browser": ["browser"],
     "program": ["program", "services"],
     "crash": ["crash", "services"],
@@ -56,13 +56,13 @@ MARKS_BY_PLACE = {
     "cluster": ["cluster"],
     "contract": ["full"],
     "test_javascript.py": ["node"],
-    "videos/test_crdt_in_javascript.py": ["node"],
-    "store": ["full"],  # asks an S3 server
+    "catalogue/test_crdt_in_javascript.py": ["node"],
+    "storage": ["full"],  # asks an S3 server
     "commands": ["full"],  # starts programs
-    "delivery/test_s3.py": ["full", "services"],
+    "streaming/test_s3.py": ["full", "services"],
     "catalogue/test_roles.py": ["full"],
     "catalogue/test_sync_storm.py": ["full", "node"],
-    "base/test_environment.py": ["full"],
+    "core/test_environment.py": ["full"],
     "videos/test_replacing.py": ["full"],
     "av/test_ingest.py": ["full"],
     "av/test_hls.py": ["full"],
@@ -73,11 +73,11 @@ MARKS_BY_PLACE = {
     "prosync/test_provider_job.py": ["full"],  # waits for its provider
     "prosync/test_process.py": ["full"],
     # Each of these takes five seconds and more.
-    "base/test_health.py": ["full"],
-    "base/test_process.py": ["full"],
-    "base/test_protocol.py": ["full"],
+    "core/test_health.py": ["full"],
+    "core/test_process.py": ["full"],
+    "core/test_protocol.py": ["full"],
     "videos/test_ingest_faults.py": ["full"],
-    "delivery/test_nginx.py": ["full", "services"],
+    "streaming/test_nginx.py": ["full", "services"],
     "catalogue/test_ready.py": ["full"],
     "catalogue/test_sockets.py": ["full"],
     "catalogue/test_thumbnail.py": ["full"],
@@ -281,7 +281,7 @@ def _one_window(monkeypatch: pytest.MonkeyPatch) -> None:
 def _views_are_written() -> Iterator[None]:
     """No test ends while a view is being noted beside an answer: its row would stand between the tables' emptying."""
     yield
-    if counting := sys.modules.get("media_app.delivery.counting"):
+    if counting := sys.modules.get("media_app.streaming.view_recorder"):
         wait_until(lambda: counting._waiting == 0, 30)
 
 

@@ -13,11 +13,11 @@ from tests.support.factories import make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import ApiToken, User, username_key
 from vodplatform.accounts.services import issue_token
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import without_secrets
-from vodplatform.base.models import AuditEntry
-from vodplatform.base.records import audit
-from vodplatform.base.web.throttles import digest_of
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import without_secrets
+from vodplatform.core.models import AuditEntry
+from vodplatform.core.records import audit
+from vodplatform.core.web.throttles import digest_of
 
 pytestmark = pytest.mark.django_db
 # Normalising these takes time with the square of their number.

@@ -116,8 +116,8 @@ def test_a_wheel_holds_what_the_program_needs(tmp_path: Path) -> None:
     assert not (root / "tests").exists()
     said = run_in(
         root, tmp_path,
-        "from vodplatform.base.processes.commands import manage_argv\n"
-        "from vodplatform.schema_view import written\n"
+        "from vodplatform.core.processes.commands import manage_argv\n"
+        "from vodplatform.site.schema_view import written\n"
         "from vodplatform.settings.variables import BY_NAME\n"
         "written('yaml')\n"
         "print(BY_NAME['VOD_DATA_DIR'].default, *manage_argv('check')[1:])\n",

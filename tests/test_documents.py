@@ -6,11 +6,11 @@ from pathlib import Path
 
 from django.core.management import get_commands, load_command_class
 
-import vodplatform.metrics  # noqa: F401 - defines its metrics
-from sessions_app.prosync.engines.provider import SENTENCES
+import vodplatform.site.metrics  # noqa: F401 - defines its metrics
+from sessions_app.prosync.providers.provider import SENTENCES
 from tests.support.sources import SOURCES
-from vodplatform.base.errors import ERROR_TYPES
-from vodplatform.base.metrics import DEFINITIONS
+from vodplatform.core.errors import ERROR_TYPES
+from vodplatform.core.metrics import DEFINITIONS
 from vodplatform.settings.variables import PROJECT_ROOT, VARIABLES
 
 README = Path(PROJECT_ROOT, "README.md").read_text()
@@ -23,7 +23,7 @@ def test_every_listed_setting_is_read_somewhere():
 
 
 def test_settings_are_read_in_one_place_only():
-    allowed = {"__main__.py", "environment.py", "process.py", "exec_shim.py"}
+    allowed = {"__main__.py", "environment.py", "process.py", "sandbox.py"}
     for path in SOURCES:
         if path.name in allowed or "management" in path.parts:
             continue

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from vodplatform import __main__ as entry
-from vodplatform.management.commands import test as test_command
 from vodplatform.settings.environment import SettingsError
+from vodplatform.site.management.commands import test as test_command
 
 pytestmark = pytest.mark.pure
 

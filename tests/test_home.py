@@ -7,7 +7,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.db.models.functions import Now
 
-from media_app.delivery.addresses import RENDITION, signed_name
+from media_app.videos.media_urls import RENDITION, signed_name
 from media_app.videos.models import Video
 from sessions_app.comparison.models import Mention, SessionEvent
 from tests.support.factories import (
@@ -22,7 +22,7 @@ from tests.support.factories import (
 )
 from tests.support.pages import html_of
 from vodplatform.accounts.models import Role
-from vodplatform.base.web import signing
+from vodplatform.core.web import signing
 
 PERSON = {"Accept": "text/html,application/xhtml+xml"}
 

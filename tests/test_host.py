@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from jobs_app import chores
-from jobs_app.sweeping import Sweep
+from jobs_app import periodic
+from jobs_app.maintenance import Sweep
 from tests.support.factories import lease_of, make_job
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.waiting import wait_until
-from vodplatform import host
 from vodplatform.accounts.models import User
-from vodplatform.management.commands.up import free_port
+from vodplatform.site import host_metrics
+from vodplatform.site.management.commands.up import free_port
 
-LONG_AGO = 2 * host.SCRATCH_SECONDS
+LONG_AGO = 2 * host_metrics.SCRATCH_SECONDS
 
 
 def left(data: Path, name: str) -> Path:
@@ -36,12 +36,12 @@ def left(data: Path, name: str) -> Path:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_cleans_its_own_host_whoever_does_chores_of_all(owner: User, settings: Any, tmp_path: Path) -> None:
-    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host.__name__}.{host.look_after.__name__}"
-    host._next_clean = 0.0
+    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host_metrics.__name__}.{host_metrics.look_after.__name__}"
+    host_metrics._next_clean = 0.0
     running = lease_of(make_job(owner, "processing"))
     dead = [left(tmp_path, f"job-{uuid.uuid4().hex}"), left(tmp_path, "preview-1")]
     alive = left(tmp_path, f"job-{running.token.hex}")
-    assert chores.take("expire", 3600)  # by another host
+    assert periodic.take("expire", 3600)  # by another host
     Sweep()()
     wait_until(lambda: not any(folder.exists() for folder in dead), 20)
     assert alive.exists()

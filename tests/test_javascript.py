@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sessions_app.comparison import joining, timeline
+from sessions_app.comparison import timeline
+from sessions_app.comparison.events import grouping
 from tests.support.node import FOLDER, PROJECT_ROOT, modules, program
 
 pytestmark = pytest.mark.pure
@@ -52,7 +53,7 @@ def joining_cases(folder: Path) -> Path:
     cases = []
     for _ in range(200):
         marks = [
-            joining.Mark(
+            grouping.Mark(
                 key=str(number),
                 number=number,
                 kind=rng.choice(("kill", "round")),
@@ -63,7 +64,7 @@ def joining_cases(folder: Path) -> Path:
             )
             for number in range(rng.randrange(14))
         ]
-        shown = [{"keys": [mark.key for mark in one.marks], "at": one.global_time} for one in joining.join(marks)]
+        shown = [{"keys": [mark.key for mark in one.marks], "at": one.global_time} for one in grouping.join(marks)]
         cases.append({"given": [asdict(mark) for mark in marks], "expected": shown})
     path = folder / "joining_cases.json"
     path.write_text(json.dumps(cases))

@@ -21,9 +21,9 @@ from tests.support.places import new_database
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.releases import unpack_release
 from tests.support.sources import PACKAGES
-from vodplatform.base.records.database import connect_apart
-from vodplatform.base.records.former import FORMER_MIGRATION, REFUSAL
-from vodplatform.management.commands import migrate
+from vodplatform.core.records.database import connect_apart
+from vodplatform.core.records.former import FORMER_MIGRATION, REFUSAL
+from vodplatform.site.management.commands import migrate
 
 AT_ONCE = 3
 LAST_DEVELOPMENT_VERSION = "ab27fbc04ea6199e4e2312d1a62fea108933ccf1"

@@ -11,7 +11,7 @@ from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.support.factories import make_challenge, make_user, make_video
 from tests.support.pages import html_of
 from vodplatform.accounts.models import Role, User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 PAGE = "/moderation"

@@ -18,8 +18,8 @@ from tests.support.api import Api
 from tests.support.factories import make_job
 from tests.support.http_servers import serving
 from tests.support.waiting import wait_until
-from vodplatform import processing
 from vodplatform.accounts.models import User
+from vodplatform.site import worker_health
 
 pytestmark = pytest.mark.django_db
 PATH = "/api/v1/health/processing"
@@ -37,10 +37,10 @@ def ask(api: Api) -> dict[str, Any]:
 def _no_ffmpeg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """An installation whose ffmpeg has gone."""
     monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "none"))
-    processing.ffmpeg_version.cache_clear()
+    worker_health.ffmpeg_version.cache_clear()
     yield
     monkeypatch.undo()
-    processing.ffmpeg_version.cache_clear()
+    worker_health.ffmpeg_version.cache_clear()
 
 
 class TestQueue:

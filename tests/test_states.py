@@ -7,7 +7,7 @@ from django.test import Client
 from tests.support.factories import PASSWORD
 from tests.support.pages import html_of
 from vodplatform.accounts.models import User
-from vodplatform.base.web import throttles
+from vodplatform.core.web import throttles
 
 pytestmark = pytest.mark.django_db
 PERSON = {"Accept": "text/html"}

@@ -19,17 +19,17 @@ from django.urls import re_path  # noqa: E402
 
 from jobs_app.consumers import JobConsumer, JobListConsumer  # noqa: E402
 from media_app.catalogue.consumers import CatalogueConsumer, CatalogueVideoConsumer  # noqa: E402
-from media_app.delivery import door  # noqa: E402
-from media_app.uploads import chunks, multipart, tus  # noqa: E402
-from sessions_app.analysis import waiting  # noqa: E402
+from media_app.streaming import asgi  # noqa: E402
+from media_app.uploads.protocols import chunks, multipart, tus  # noqa: E402
+from sessions_app.analysis import sync_endpoint  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
-from vodplatform import host  # noqa: E402
 from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
-from vodplatform.base.files import installation  # noqa: E402
-from vodplatform.base.metrics import SOCKETS_OPEN  # noqa: E402
-from vodplatform.base.web.bodies import limited  # noqa: E402
-from vodplatform.base.web.handlers import OneThreadHandler  # noqa: E402
-from vodplatform.base.web.request_log import log_request, observed  # noqa: E402
+from vodplatform.core.files import installation  # noqa: E402
+from vodplatform.core.metrics import SOCKETS_OPEN  # noqa: E402
+from vodplatform.core.web.bodies import limited  # noqa: E402
+from vodplatform.core.web.handlers import OneThreadHandler  # noqa: E402
+from vodplatform.core.web.request_log import log_request, observed  # noqa: E402
+from vodplatform.site import host_metrics  # noqa: E402
 
 
 class UnknownConsumer(AsyncWebsocketConsumer):
@@ -56,20 +56,20 @@ django_application = OneThreadHandler()
 http = limited(django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0))
 form_door = multipart.form_door(http)
 # What it waits for is begun by a form with a file, or without one by the view alone.
-waiting_door = waiting.waiting_door(lambda scope: form_door if multipart.form_of(scope) else http)
+waiting_door = sync_endpoint.waiting_door(lambda scope: form_door if multipart.form_of(scope) else http)
 # What is served before Django: whether a request is for it, and the ASGI app. The first that matches has it.
 DOORS: list[tuple[Callable[[Any], Any], Any]] = [
-    (door.route_of, observed(door.media_door, door.route_of)),
+    (asgi.route_of, observed(asgi.media_door, asgi.route_of)),
     (tus.route_of, tus.tus_door),
     (chunks.route_of, chunks.chunk_door),
-    (waiting.is_waited_for, waiting_door),
+    (sync_endpoint.is_waited_for, waiting_door),
     (multipart.form_of, form_door),
 ]
 
 
 if settings.HOST_CHORE:
     installation.begin_process()
-    host.begin()
+    host_metrics.begin()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -5,10 +5,10 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from vodplatform import home, me, metrics, moderation, processing
 from vodplatform.accounts import pages as account_pages
-from vodplatform.base.web import health, views
-from vodplatform.schema_view import SchemaView
+from vodplatform.core.web import health, views
+from vodplatform.site import home, metrics, moderation, profile, worker_health
+from vodplatform.site.schema_view import SchemaView
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -23,17 +23,16 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
     ),
-    path("api/v1/me", me.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
-    path("api/v1/health/processing", processing.ProcessingView.as_view()),
-    path("account", me.account, name="account"),
-    path("account/pictures/<uuid:user_id>", me.picture, name="picture"),
+    path("api/v1/me", profile.MeViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("api/v1/health/processing", worker_health.ProcessingView.as_view()),
+    path("account", profile.account, name="account"),
+    path("account/pictures/<uuid:user_id>", profile.picture, name="picture"),
     path("moderation", moderation.page, name="moderation"),
     path("", include("vodplatform.accounts.urls")),
     path("", include("jobs_app.urls")),
     path("", include("media_app.uploads.urls")),
     path("", include("media_app.videos.urls")),
-    path("", include("media_app.delivery.urls")),
-    path("", include("media_app.library.urls")),
+    path("", include("media_app.streaming.urls")),
     path("", include("media_app.catalogue.urls")),
     path("", include("sessions_app.comparison.urls")),
     path("", include("sessions_app.analysis.urls")),
@@ -48,7 +47,7 @@ urlpatterns = [
     re_path(r"^.*$", views.unknown),
 ]
 
-handler400 = "vodplatform.base.web.views.bad_request"
-handler403 = "vodplatform.base.web.views.forbidden"
-handler404 = "vodplatform.base.web.views.not_found"
-handler500 = "vodplatform.base.web.views.server_error"
+handler400 = "vodplatform.core.web.views.bad_request"
+handler403 = "vodplatform.core.web.views.forbidden"
+handler404 = "vodplatform.core.web.views.not_found"
+handler500 = "vodplatform.core.web.views.server_error"

@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
-from vodplatform.base.processes.ranged import PREFIX, RangedFile
+from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
 # Only formats that hold their media themselves. Playlists, manifests, concat scripts, image sequences and
 # devices read what the file names, so none of them may ever be listed here.

@@ -22,7 +22,7 @@ from typing import Any
 
 from media_app.av.container import DECODER_OPTIONS, FORMATS, OPTIONS
 from media_app.av.source import Progress, Source
-from vodplatform.base.processes.child import MARK, SHIM
+from vodplatform.core.processes.child import MARK, SHIM
 
 STILL_SECONDS = 120.0  # without any progress; rewriting a large file for a fast start shows none for a while
 STDERR_LINES = 40

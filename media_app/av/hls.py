@@ -17,7 +17,7 @@ from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
 from media_app.av.isobmff import codecs_of
-from media_app.av.rungs import (
+from media_app.av.ladder import (
     HDR_TRANSFERS,
     MAX_FPS,
     Rung,

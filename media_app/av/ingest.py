@@ -25,10 +25,10 @@ import av.error
 from media_app.av import hls, proxy
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
+from media_app.av.ladder import fitted, rung_of
 from media_app.av.recording import inspect
-from media_app.av.rungs import fitted, rung_of
 from media_app.av.source import Progress, Source
-from vodplatform.base.processes.child import BadRequest, Reports, answer
+from vodplatform.core.processes.child import BadRequest, Reports, answer
 
 if TYPE_CHECKING:
     from media_app.av.frames import VideoFile

@@ -10,7 +10,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.filter import Graph
 
-from media_app.av.splice import LAYOUTS, Samples
+from media_app.av.audio_splice import LAYOUTS, Samples
 
 SILENCE = -69.9  # LUFS: the filter says -70 where everything is below its gate
 INTEGRATED, PEAK = "lavfi.r128.I", "lavfi.r128.true_peak"

@@ -20,10 +20,10 @@ from av.packet import Packet
 from av.stream import Stream
 
 from media_app.av.container import first_video, open_media
-from media_app.av.cut import output
 from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.ladder import SOUND_BITS, even
 from media_app.av.recording import CopyReason, PacketScan, Recording, streams_of
-from media_app.av.rungs import SOUND_BITS, even
+from media_app.av.smart_cut import output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 

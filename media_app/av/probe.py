@@ -30,7 +30,7 @@ from media_app.av.container import (
     presentation_origin,
 )
 from media_app.av.recording import Recording, inspect
-from vodplatform.base.processes.child import answer_about_paths
+from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600

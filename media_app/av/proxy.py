@@ -14,8 +14,8 @@ from typing import Any
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
 from media_app.av.hls import RungNotAvailable
 from media_app.av.isobmff import codecs_of, header_of
+from media_app.av.ladder import encoding, fitted, picture_of, sound_of
 from media_app.av.probe import VideoFacts
-from media_app.av.rungs import encoding, fitted, picture_of, sound_of
 from media_app.av.source import Progress, Source
 
 PROXY_NAME = "proxy.mp4"

@@ -32,7 +32,7 @@ from media_app.av.container import (
     presentation_origin,
 )
 from media_app.av.timeline import MAX_GAP, Break, PlacedPacket, Unroller
-from vodplatform.base.processes.ranged import PREFIX
+from vodplatform.core.processes.ranged import PREFIX
 
 LATE_START = 5.0  # seconds without any track at the beginning that are cut off; shorter ones are kept
 SCAN_SECONDS = 10.0  # maximum time to scan a file while a user waits

@@ -26,15 +26,15 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from media_app.catalogue import moderation, services
 from media_app.catalogue.models import CatalogueVideo, CrdtOperation, VideoReport
-from media_app.delivery.addresses import media_of, stream_url
-from media_app.library.serializers import with_answer_data
-from media_app.videos import words
+from media_app.videos import text_rules
+from media_app.videos.media_urls import media_of, stream_url
 from media_app.videos.models import Video, VideoQuerySet, VideoStatus
+from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import AuditedModelAdmin, ReadOnlyMixin
-from vodplatform.base.errors import DomainError
-from vodplatform.base.formatting import counted
-from vodplatform.base.records import audit
+from vodplatform.core.admin import AuditedModelAdmin, ReadOnlyMixin
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted
+from vodplatform.core.records import audit
 
 MAX_REASON = 500
 MAX_COUNTED = 999  # of what waits in a queue
@@ -126,9 +126,9 @@ class LinesField(forms.CharField):
 class WordsForm(forms.ModelForm):
     """The fields of a catalogue video that a moderator writes."""
 
-    title = forms.CharField(max_length=words.MAX_TITLE, widget=UnfoldAdminTextInputWidget())
-    description = LinesField(max_length=words.MAX_DESCRIPTION, required=False, strip=False)
-    category = forms.CharField(max_length=words.MAX_CATEGORY, required=False, widget=UnfoldAdminTextInputWidget())
+    title = forms.CharField(max_length=text_rules.MAX_TITLE, widget=UnfoldAdminTextInputWidget())
+    description = LinesField(max_length=text_rules.MAX_DESCRIPTION, required=False, strip=False)
+    category = forms.CharField(max_length=text_rules.MAX_CATEGORY, required=False, widget=UnfoldAdminTextInputWidget())
     tags = LinesField(required=False, help_text="One on each line.")
     is_featured = forms.BooleanField(required=False, widget=UnfoldBooleanSwitchWidget())
     is_hidden = forms.BooleanField(
@@ -140,16 +140,16 @@ class WordsForm(forms.ModelForm):
         fields: list[str] = []
 
     def clean_title(self) -> str:
-        return str(_clean(words.title, self.cleaned_data["title"]))
+        return str(_clean(text_rules.title, self.cleaned_data["title"]))
 
     def clean_description(self) -> str:
-        return str(_clean(words.description, self.cleaned_data["description"]))
+        return str(_clean(text_rules.description, self.cleaned_data["description"]))
 
     def clean_category(self) -> str:
-        return str(_clean(words.category, self.cleaned_data["category"]))
+        return str(_clean(text_rules.category, self.cleaned_data["category"]))
 
     def clean_tags(self) -> list[str]:
-        return list(_clean(words.tags, self.cleaned_data["tags"].splitlines()))
+        return list(_clean(text_rules.tags, self.cleaned_data["tags"].splitlines()))
 
 
 class CatalogueVideoForm(WordsForm):
@@ -223,7 +223,7 @@ class CatalogueVideoForm(WordsForm):
 def _clean(clean: Callable[[Any], Any], value: Any) -> Any:
     try:
         return clean(value)
-    except words.InvalidText as exc:
+    except text_rules.InvalidText as exc:
         raise ValidationError(str(exc)) from exc
 
 

@@ -21,13 +21,13 @@ from media_app.catalogue import serializers as s
 from media_app.catalogue.listing import page_of
 from media_app.catalogue.models import CrdtOperation
 from media_app.catalogue.operations import Incoming, Refused
-from media_app.library.serializers import MessageSerializer, VideoSerializer, with_answer_data
-from media_app.videos import words
+from media_app.videos import text_rules
 from media_app.videos.models import Video, VideoQuerySet
+from media_app.videos.serializers import MessageSerializer, VideoSerializer, with_answer_data
 from vodplatform.accounts.models import User
 from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
-from vodplatform.base.api.idempotency import idempotent
-from vodplatform.base.errors import DomainError
+from vodplatform.core.api.idempotency import idempotent
+from vodplatform.core.errors import DomainError
 
 # What one instant may hold of two operations: on SQLite the clock counts milliseconds.
 TICK = timedelta(milliseconds=1)
@@ -79,7 +79,7 @@ class CatalogueViewSet(ApiViewSet[Video]):
 
 def given(request: Request) -> dict[str, Any]:
     """The parameters of the address; one that is empty or blank counts as one that was not given."""
-    return {name: value for name, value in request.query_params.items() if not words.is_blank(str(value))}
+    return {name: value for name, value in request.query_params.items() if not text_rules.is_blank(str(value))}
 
 
 @extend_schema(tags=["Catalogue"])

@@ -15,7 +15,7 @@ from media_app.catalogue.realtime import audience_of, group_of
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
-from vodplatform.base.web import presence
+from vodplatform.core.web import presence
 
 
 class CatalogueConsumer(WatchConsumer):

@@ -12,14 +12,14 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.catalogue import realtime, receiving
+from media_app.catalogue import realtime, upload_handlers
 from media_app.catalogue.api import CatalogueViewSet
-from media_app.library.serializers import VideoSerializer
-from media_app.uploads.multipart import received
+from media_app.uploads.protocols.multipart import received
 from media_app.videos.models import Video
-from vodplatform.base.api.fields import AnswerSerializer, BoundedDictField, SecondsField
-from vodplatform.base.api.idempotency import idempotent
-from vodplatform.base.errors import DomainError
+from media_app.videos.serializers import VideoSerializer
+from vodplatform.core.api.fields import AnswerSerializer, BoundedDictField, SecondsField
+from vodplatform.core.api.idempotency import idempotent
+from vodplatform.core.errors import DomainError
 
 MAX_SECONDS = 604_800
 MAX_RESULTS_BYTES = 64 * 1024
@@ -74,12 +74,12 @@ class VideoFileViewSet(CatalogueViewSet):
             self.get_object()  # what one may not see is 404, whatever one may do
         user = self.moderator()
         files = received(request)
-        video = receiving.find(user, _video_id(request.data, video_id))
+        video = upload_handlers.find(user, _video_id(request.data, video_id))
         upload, thumbnail = files.get("video"), files.get("thumbnail")
         if upload is not None:
-            receiving.take(upload, video.pk, thumbnail)
+            upload_handlers.take(upload, video.pk, thumbnail)
         elif thumbnail is not None:
-            receiving.take_thumbnail(thumbnail, video.pk)
+            upload_handlers.take_thumbnail(thumbnail, video.pk)
             return Response(_shown(video.pk))
         else:
             raise DomainError("invalid", errors={"video": ["Send the file as `video` in a multipart form."]})
@@ -98,8 +98,8 @@ class VideoFileViewSet(CatalogueViewSet):
         shown = self.find(found)
         user = self.moderator()
         data = self.read_change(ReadySerializer, lambda: [VideoSerializer.show(shown)])
-        video = receiving.find(user, found)
-        receiving.make_ready(video.pk, user, duration=data.get("duration"), results=data.get("processingResults"))
+        video = upload_handlers.find(user, found)
+        upload_handlers.make_ready(video.pk, user, duration=data.get("duration"), results=data.get("processingResults"))
         return Response(_shown(video.pk))
 
     @extend_schema(

@@ -11,9 +11,9 @@ from django.core.cache import cache
 from django.db.models import Q
 
 from media_app.catalogue.realtime import audience_of
-from media_app.library.serializers import with_answer_data
 from media_app.videos import search
 from media_app.videos.models import NOT_READY, PRESENT, TAKEN_OUT, Video, VideoQuerySet, VideoStatus
+from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
 # What deleted ones are asked for by, in the place of a status.
@@ -53,7 +53,7 @@ def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
 
 
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
-    """Return a page of videos for :class:`media_app.library.serializers.VideoSerializer`, and the count of all.
+    """Return a page of videos for :class:`media_app.videos.serializers.VideoSerializer`, and the count of all.
 
     Newest first; what was searched for, best first.
     """

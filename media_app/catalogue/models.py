@@ -48,7 +48,7 @@ class CrdtOperation(models.Model):
 
 
 class MergeState(models.Model):
-    """What a video's operations were merged to. document: :meth:`media_app.videos.crdt.Document.to_json`.
+    """What a video's operations were merged to. document: :meth:`media_app.catalogue.crdt.Document.to_json`.
 
     base: title, description, category, is_featured, tags as the video was made.
     """

@@ -12,8 +12,8 @@ from media_app.catalogue.models import VideoReport
 from media_app.catalogue.realtime import changing
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.records import audit
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records import audit
 
 
 def publish(video_id: UUID, by: User, *, reason: str) -> None:

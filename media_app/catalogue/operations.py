@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from media_app.videos import words
-from media_app.videos.crdt import Clock, Operation, OperationType
+from media_app.catalogue.crdt import Clock, Operation, OperationType
+from media_app.videos import text_rules
 
 MAX_OPERATIONS = 1000
 MAX_ANSWERED = 10_000
@@ -28,13 +28,13 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # An ISO text in an address that nobody has escaped: its plus has become a space.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
-    OperationType.UPDATE_TITLE: words.title,
-    OperationType.UPDATE_DESCRIPTION: words.description,
-    OperationType.UPDATE_CATEGORY: words.category,
-    OperationType.UPDATE_FEATURED: words.flag,
-    OperationType.ADD_TAG: words.tag,
-    OperationType.REMOVE_TAG: words.tag,
-    OperationType.SET_TAGS: words.tags,
+    OperationType.UPDATE_TITLE: text_rules.title,
+    OperationType.UPDATE_DESCRIPTION: text_rules.description,
+    OperationType.UPDATE_CATEGORY: text_rules.category,
+    OperationType.UPDATE_FEATURED: text_rules.flag,
+    OperationType.ADD_TAG: text_rules.tag,
+    OperationType.REMOVE_TAG: text_rules.tag,
+    OperationType.SET_TAGS: text_rules.tags,
 }
 # What the text was at first, as a number, and all that was done to it since: static/js/catalogue/shared-text.js.
 STATE = re.compile(r"[0-9]{1,16}\.[A-Za-z0-9+/]+={0,2}")
@@ -79,7 +79,7 @@ def read(raw: Any, user_id: str, now: datetime) -> Incoming:
         raise Refused("vector_clock", f"It has to count the operation itself: a number from 1 for {actor}.")
     try:
         value = CLEAN[kind](_value(raw))
-    except words.InvalidText as exc:
+    except text_rules.InvalidText as exc:
         raise Refused("operation_data", str(exc)) from exc
     when = instant(raw.get("timestamp"), "timestamp")
     if when - now > MAX_AHEAD:

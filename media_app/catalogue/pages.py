@@ -18,13 +18,13 @@ from django.utils.text import Truncator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from media_app.catalogue.crdt import FIELDS, OperationType
 from media_app.catalogue.models import SERVER, CrdtOperation, ReportReason
-from media_app.library.serializers import MAX_DESCRIPTION
-from media_app.videos.crdt import FIELDS, OperationType
 from media_app.videos.models import MAX_TAG_LENGTH, MAX_TAGS, TAKEN_OUT, Video, VideoStatus
+from media_app.videos.serializers import MAX_DESCRIPTION
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import error_response
+from vodplatform.core.errors import error_response
 
 CATEGORIES_SHOWN = 100
 # Of a video's history: at first and with each press of the button, and in all.

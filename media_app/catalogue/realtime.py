@@ -12,11 +12,11 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
-from media_app.library.serializers import VideoSerializer, with_answer_data
 from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.serializers import VideoSerializer, with_answer_data
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.web.publish import publish_on_commit
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.publish import publish_on_commit
 
 
 class Audience(StrEnum):

@@ -8,19 +8,19 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.catalogue import operations
+from media_app.catalogue.crdt import OperationType, Order
 from media_app.catalogue.listing import DELETED
 from media_app.catalogue.models import CrdtOperation, ReportReason, VideoReport
-from media_app.library.serializers import (
+from media_app.videos import text_rules
+from media_app.videos.models import VideoStatus
+from media_app.videos.serializers import (
     PageQuerySerializer,
     PaginationSerializer,
     TagsField,
     TitleField,
     VideoSerializer,
 )
-from media_app.videos import words
-from media_app.videos.crdt import OperationType, Order
-from media_app.videos.models import VideoStatus
-from vodplatform.base.api.fields import StrictCharField, StrictIntegerField
+from vodplatform.core.api.fields import StrictCharField, StrictIntegerField
 
 ACTIONS = ("none", "client_update_required", "applied_operations", "merged_concurrent")
 MAX_VERSION = 2**31 - 1
@@ -32,8 +32,8 @@ class CategoryField(StrictCharField):
 
     def to_internal_value(self, data: Any) -> str:
         try:
-            return words.category(super().to_internal_value(data))
-        except words.InvalidText as exc:
+            return text_rules.category(super().to_internal_value(data))
+        except text_rules.InvalidText as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 
@@ -42,21 +42,21 @@ class TagField(StrictCharField):
 
     def to_internal_value(self, data: Any) -> str:
         try:
-            return words.tag(super().to_internal_value(data))
-        except words.InvalidText as exc:
+            return text_rules.tag(super().to_internal_value(data))
+        except text_rules.InvalidText as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 
 class CatalogueQuerySerializer(PageQuerySerializer):
     """Which of the videos that the caller may see; category and tag in whatever form of Unicode they are asked for."""
 
-    category = CategoryField(max_length=words.MAX_CATEGORY, required=False)
+    category = CategoryField(max_length=text_rules.MAX_CATEGORY, required=False)
     search = serializers.CharField(max_length=200, required=False, help_text="Words of titles, tags, descriptions.")
     status = serializers.ChoiceField(
         choices=[*VideoStatus.values, DELETED], required=False, help_text="`deleted`: for administrators."
     )
     featured = serializers.BooleanField(required=False)
-    tag = TagField(max_length=words.MAX_TAG_LENGTH, required=False)
+    tag = TagField(max_length=text_rules.MAX_TAG_LENGTH, required=False)
     hidden = serializers.BooleanField(required=False)
 
 
@@ -73,8 +73,8 @@ class FlagField(serializers.BooleanField):
 
     def to_internal_value(self, data: Any) -> bool:
         try:
-            return words.flag(data)
-        except words.InvalidText as exc:
+            return text_rules.flag(data)
+        except text_rules.InvalidText as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 
@@ -95,9 +95,9 @@ class NewCatalogueVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
     title = TitleField()
     description = StrictCharField(
-        max_length=words.MAX_DESCRIPTION, allow_blank=True, allow_null=True, required=False, trim_whitespace=False
+        max_length=text_rules.MAX_DESCRIPTION, allow_blank=True, allow_null=True, required=False, trim_whitespace=False
     )
-    category = CategoryField(max_length=words.MAX_CATEGORY, allow_blank=True, allow_null=True, required=False)
+    category = CategoryField(max_length=text_rules.MAX_CATEGORY, allow_blank=True, allow_null=True, required=False)
     tags = TagsField(required=False)
     is_featured = FlagField(required=False)
     is_hidden = FlagField(required=False)

@@ -14,20 +14,20 @@ from django.db.models import Max, Sum, TextField, Window
 from django.db.models.functions import Cast, Length, Now
 from django.utils import timezone
 
+from media_app.catalogue.crdt import FIELDS, Clock, Document, Operation, OperationType, Order, compare, join
 from media_app.catalogue.models import SERVER, CrdtOperation, MergeState, VideoReport
 from media_app.catalogue.operations import Incoming, is_own, microseconds, moment
 from media_app.catalogue.realtime import Shown, changing, find, tell
 from media_app.videos import services as videos
-from media_app.videos.crdt import FIELDS, Clock, Document, Operation, OperationType, Order, compare, join
 from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
 from media_app.videos.search import search_text
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.metrics import CRDT_CONFLICTS
-from vodplatform.base.records import audit
-from vodplatform.base.records.transitions import begin
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.metrics import CRDT_CONFLICTS
+from vodplatform.core.records import audit
+from vodplatform.core.records.transitions import begin
 
 # How far a writer's own counter may be ahead of what has come; what lies between may come later.
 # Of one account for one video: a new one writes with each browser, others are known by the clocks of those alone.

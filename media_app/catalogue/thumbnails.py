@@ -12,14 +12,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from media_app.store import files as store
-from media_app.uploads.room import scratch_folder
+from media_app.storage import files as store
+from media_app.uploads.quota import scratch_folder
 from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import waiting_room
-from vodplatform.base.errors import DomainError
-from vodplatform.base.files import child_files
-from vodplatform.base.logs import event
-from vodplatform.base.processes.process import Access, ChildError, Limits
+from vodplatform.core.errors import DomainError
+from vodplatform.core.files import untrusted_files
+from vodplatform.core.logs import event
+from vodplatform.core.processes.process import Access, ChildError, Limits
 
 WORK = [sys.executable, "-m", "media_app.av.thumbnail"]
 SECONDS = 20.0
@@ -60,7 +60,7 @@ def render(source: Path, folder: Path, *, caller: str) -> tuple[Path, dict[str, 
     if error := answer.get("error"):
         raise DomainError(error["type"], error["message"])
     made: dict[str, Any] = answer["result"]
-    return child_files.move_out(own, made["file"]), made
+    return untrusted_files.move_out(own, made["file"]), made
 
 
 def show(video: Video, made: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from media_app.catalogue import pages
 from media_app.catalogue.api import CatalogueViewSet, VideoViewSet
 from media_app.catalogue.files_api import VideoFileViewSet
-from vodplatform.base.api.routers import Router
+from vodplatform.core.api.routers import Router
 
 # Where the first clients look for the calls; the schema has none of these names.
 PREFIXES = ("", "functions/v1/")

@@ -11,10 +11,10 @@ from unfold.decorators import display
 
 from media_app.uploads import services
 from media_app.uploads.models import Upload
-from vodplatform.base.admin import ModelAdmin
-from vodplatform.base.errors import DomainError
-from vodplatform.base.formatting import counted, percent, size
-from vodplatform.base.records import audit
+from vodplatform.core.admin import ModelAdmin
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted, percent, size
+from vodplatform.core.records import audit
 
 
 @admin.register(Upload)

@@ -1,7 +1,7 @@
 """Uploads over the API: the list, and uploads in chunks at both of their addresses (contract section 5).
 
-The bytes of chunks come through :mod:`media_app.uploads.chunks` before Django; the call here takes them where the
-program runs without its doors, and tells the OpenAPI document of them.
+The bytes of chunks come through :mod:`media_app.uploads.protocols.chunks` before Django; the call here takes them where
+the program runs without its doors, and tells the OpenAPI document of them.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.uploads import chunks, direct, services
+from media_app.uploads import presigned, services
 from media_app.uploads import serializers as s
-from media_app.uploads.forms import is_form
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
+from media_app.uploads.protocols import chunks
+from media_app.uploads.protocols.multipart_parser import is_form
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.api.fields import page_slice
-from vodplatform.base.api.idempotency import idempotent
-from vodplatform.base.api.parsers import StrictJSONParser
-from vodplatform.base.errors import DomainError
+from vodplatform.core.api.fields import page_slice
+from vodplatform.core.api.idempotency import idempotent
+from vodplatform.core.api.parsers import StrictJSONParser
+from vodplatform.core.errors import DomainError
 
 
 @extend_schema(tags=["Uploads"])
@@ -95,7 +96,7 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
         """The same, with the chunks that S3 has by now."""
         upload = self.get_object()
         if upload.front == UploadFront.DIRECT:
-            direct.note_parts(upload)
+            presigned.note_parts(upload)
         return upload
 
     def destroy(self, request: Request, upload_id: UUID) -> Response:
@@ -177,7 +178,7 @@ class OneUploadViewSet(ChunkedUploadViewSet):
         upload = services.require_live(self.get_object())
         if upload.front != UploadFront.DIRECT:
             raise DomainError("chunk_invalid", "This upload's chunks come here, to `/chunk`.")
-        return Response(s.ChunkAddressesSerializer(direct.addresses(upload, wanted)).data)
+        return Response(s.ChunkAddressesSerializer(presigned.addresses(upload, wanted)).data)
 
 
 @extend_schema(tags=["Merges"])

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.db.models import BigIntegerField
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from media_app.store import files as store
-from media_app.uploads.direct import MAX_ADDRESSES
+from media_app.storage import files as store
 from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.presigned import MAX_ADDRESSES
 from media_app.uploads.services import DEFAULT_CHUNK_BYTES
-from media_app.uploads.tus_protocol import MAX_BYTES
-from vodplatform.base.api.fields import (
+from vodplatform.core.api.fields import (
     AnswerSerializer,
     BoundedListField,
     CauseSerializer,
@@ -32,6 +32,7 @@ ADDRESSES: dict[str, str] = {
     UploadFront.CHUNKS: CHUNK_ADDRESS,
     UploadFront.DIRECT: DIRECT_ADDRESS,
 }
+MAX_BYTES = BigIntegerField.MAX_BIGINT
 
 
 class UploadStateSerializer(AnswerSerializer[Upload]):

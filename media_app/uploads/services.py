@@ -1,7 +1,7 @@
 """What happens to uploads: begun within the owner's limits, completed once, given up.
 
-The bytes themselves are written by :mod:`media_app.uploads.sinks`; the doors parse and answer. How much room there is
-stands in :mod:`media_app.uploads.room`, what becomes of those whose time is over in :mod:`media_app.uploads.sweep`.
+The bytes themselves are written by :mod:`media_app.uploads.writers`; the doors parse and answer. How much room there is
+stands in :mod:`media_app.uploads.quota`, what becomes of those whose time is over in :mod:`media_app.uploads.cleanup`.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from django.db import IntegrityError, close_old_connections, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now, TruncDay
 
-from media_app.store import files as store
-from media_app.uploads import direct
+from media_app.storage import files as store
+from media_app.uploads import presigned
+from media_app.uploads.handlers import Purpose, purpose_of
 from media_app.uploads.models import (
     IN_CHUNKS,
     LIVE,
@@ -32,15 +33,14 @@ from media_app.uploads.models import (
     UploadFront,
     UploadStatus,
 )
-from media_app.uploads.purposes import Purpose, purpose_of
-from media_app.uploads.room import check_chunk_size, check_room, check_size, lock, reserve
+from media_app.uploads.quota import check_chunk_size, check_room, check_size, lock, reserve
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.metrics import UPLOAD_BYTES, UPLOADS_ENDED
-from vodplatform.base.records.transitions import transition
-from vodplatform.base.text import normalize
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.metrics import UPLOAD_BYTES, UPLOADS_ENDED
+from vodplatform.core.records.transitions import transition
+from vodplatform.core.text import normalize
 
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
@@ -83,8 +83,8 @@ def begin(
         raise DomainError("invalid", errors={"size": ["The file is empty."]})
     check_size(user, kind, size)
     if front == UploadFront.DIRECT:
-        direct.check(kind)
-        chunk_size = direct.check_chunk_size(chunk_size, size)
+        presigned.check(kind)
+        chunk_size = presigned.check_chunk_size(chunk_size, size)
     elif chunk_size is not None:
         chunk_size = check_chunk_size(chunk_size, size, (MIN_CHUNK_BYTES, MAX_CHUNK_BYTES), MAX_CHUNKS)
     with transaction.atomic():
@@ -209,7 +209,7 @@ def complete(upload: Upload) -> Upload:
     """
     kind = purpose_of(upload.purpose)
     if upload.front == UploadFront.DIRECT:
-        direct.note_parts(upload)
+        presigned.note_parts(upload)
     if not upload.is_partial and upload.status in LIVE and upload.offset == upload.size:
         with _limit_inspections(upload.owner_id):
             kind.inspect(upload)

@@ -1,7 +1,7 @@
 """The addresses of uploads that Django answers; the doors before it are mounted in vodplatform/asgi.py."""
 
 from media_app.uploads.api import ClipUploadViewSet, OneUploadViewSet, UploadViewSet
-from vodplatform.base.api.routers import Router
+from vodplatform.core.api.routers import Router
 
 router = Router()
 router.register("api/v1/uploads", UploadViewSet, basename="upload")

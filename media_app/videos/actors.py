@@ -18,21 +18,9 @@ from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from media_app.store import files as store
+from media_app.storage import files as store
 from media_app.uploads.models import Upload
-from media_app.videos.models import IN_BIN, TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.receiving import INGEST_KIND
-from media_app.videos.services import (
-    NORMALIZE_KIND,
-    RENDER_KIND,
-    columns_of,
-    copy_name,
-    delete_other_files,
-    original_for_work,
-    path_for_work,
-    restore_previous_file,
-)
-from media_app.videos.taking_in import (
+from media_app.videos.ingest import (
     DELETED,
     MACHINE_FAULTS,
     checking,
@@ -47,9 +35,21 @@ from media_app.videos.taking_in import (
     take_in,
     writing,
 )
-from vodplatform.base.logs import event
-from vodplatform.base.processes.process import Access, ChildError
-from vodplatform.base.records.transitions import transition
+from media_app.videos.models import IN_BIN, TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.services import (
+    NORMALIZE_KIND,
+    RENDER_KIND,
+    columns_of,
+    copy_name,
+    delete_other_files,
+    original_for_work,
+    path_for_work,
+    restore_previous_file,
+)
+from media_app.videos.upload_handlers import INGEST_KIND
+from vodplatform.core.logs import event
+from vodplatform.core.processes.process import Access, ChildError
+from vodplatform.core.records.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
 ENCODES = ("hls", "proxy")

@@ -11,9 +11,9 @@ from unfold.decorators import display
 from media_app.videos import services
 from media_app.videos.models import Place, Video, VideoQuerySet
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import ModelAdmin
-from vodplatform.base.errors import DomainError
-from vodplatform.base.formatting import duration, size
+from vodplatform.core.admin import ModelAdmin
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import duration, size
 
 
 class InBinFilter(admin.SimpleListFilter):

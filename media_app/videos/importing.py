@@ -18,13 +18,13 @@ from django.db import IntegrityError
 
 from jobs_app import scratch
 from media_app.av.sniff import sniff
-from media_app.store import files as store
-from media_app.uploads import room
-from media_app.videos import library_roots, receiving
+from media_app.storage import files as store
+from media_app.uploads import quota
+from media_app.videos import library_roots, upload_handlers
 from media_app.videos.models import Video
 from media_app.videos.services import reference_videos
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")  # the namespace of the ids of copied files
 HEAD_BYTES = 4096
@@ -80,7 +80,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
         if Video.objects.filter(pk=video_id).exists():
             return None
         kind = sniff(source.read(HEAD_BYTES))
-        if kind is None or kind.family not in receiving.LIBRARY.families:
+        if kind is None or kind.family not in upload_handlers.LIBRARY.families:
             raise DomainError("not_a_video")
         _check_room(owner, before.st_size, has_limits)
         with tempfile.TemporaryDirectory(prefix="import-", dir=scratch.base()) as folder:
@@ -91,7 +91,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
             else:
                 taken.symlink_to(path)
             try:
-                video = receiving.take_file(
+                video = upload_handlers.take_file(
                     owner, taken, filename=path.name, mime_type=kind.mime_type, video_id=video_id
                 )
             except IntegrityError:
@@ -119,8 +119,8 @@ def _copy(source: int, target: Path, on_progress: OnProgress) -> None:
 
 def _check_room(owner: User, size: int, has_limits: bool) -> None:
     if has_limits:
-        room.check_size(owner, receiving.LIBRARY, size)
-        room.check_room(owner, size)
+        quota.check_size(owner, upload_handlers.LIBRARY, size)
+        quota.check_room(owner, size)
     free = store.free_bytes()
     if free is not None and size > free - settings.DISK_RESERVE_BYTES:
         raise store.StoreFull

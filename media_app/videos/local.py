@@ -8,10 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
+from media_app.videos.ingest import INGEST, limits
 from media_app.videos.models import Video
 from media_app.videos.services import probe
-from media_app.videos.taking_in import INGEST, limits
-from vodplatform.base.processes.process import Access, run_child
+from vodplatform.core.processes.process import Access, run_child
 
 NORMALIZE_SECONDS = 24 * 3600.0  # maximum time of a normalisation; the user of a command decides what is too long
 
@@ -20,7 +20,7 @@ def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
     """Return the path from which a file is read, the file's own or a normalised copy in ``folder``.
 
     The video is not saved; its ``recording`` describes the file. For an unreadable file the path itself is returned, so
-    that its reader reports the error. Raises :class:`vodplatform.base.processes.process.ChildError`.
+    that its reader reports the error. Raises :class:`vodplatform.core.processes.process.ChildError`.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

@@ -16,7 +16,7 @@ from django.db.models.lookups import GreaterThan
 
 from jobs_app.models import LIVE as JOBS_LIVE
 from jobs_app.models import Job, JobStatus
-from media_app.videos import words
+from media_app.videos import text_rules
 from media_app.videos.search import search_text, terms
 from vodplatform.accounts.models import User
 
@@ -60,8 +60,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     VideoStatus.FAILED: frozenset({VideoStatus.PROCESSING}),
 }
 SEARCHED = {"title", "description", "category", "tags"}
-MAX_TAGS = words.MAX_TAGS
-MAX_TAG_LENGTH = words.MAX_TAG_LENGTH
+MAX_TAGS = text_rules.MAX_TAGS
+MAX_TAG_LENGTH = text_rules.MAX_TAG_LENGTH
 
 
 # Of the catalogue: what anybody may see, what its moderators may, what of that is not ready, and what was taken out.

@@ -21,8 +21,8 @@ from media_app.videos.models import Place, Video, VideoStatus
 from media_app.videos.recordings import notes_of
 from media_app.videos.services import uses_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import error_response
-from vodplatform.base.web.context_processors import navigation
+from vodplatform.core.errors import error_response
+from vodplatform.core.web.context_processors import navigation
 
 # What the list can be narrowed to, by the word in the address: label and icon.
 STATUSES: dict[str, tuple[str, str]] = {

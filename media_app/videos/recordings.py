@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from media_app.videos.models import Video
-from vodplatform.base.formatting import clock, duration
+from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "Its picture", "audio": "Its sound"}
 MANY_BREAKS = 10  # maximum breaks that are listed

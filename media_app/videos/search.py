@@ -16,7 +16,7 @@ from django.db import connections
 from django.db.models import BooleanField, Case, F, FloatField, Func, Q, TextField, Value, When
 from django.db.models.expressions import Combinable
 
-from vodplatform.base.text import normalize
+from vodplatform.core.text import normalize
 
 if TYPE_CHECKING:
     from media_app.videos.models import VideoQuerySet

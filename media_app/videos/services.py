@@ -24,28 +24,28 @@ from django.dispatch import Signal
 
 from jobs_app import leases
 from jobs_app import services as jobs
-from jobs_app.chores import chore
 from jobs_app.context import JobFailed, WaitRequested
 from jobs_app.models import LIVE, Job, JobStatus
+from jobs_app.periodic import chore
 from media_app.av.sniff import sniff
-from media_app.store import files as store
-from media_app.uploads import room
+from media_app.storage import files as store
+from media_app.uploads import quota
 from media_app.uploads import services as uploads
+from media_app.uploads.handlers import registry as purposes
 from media_app.uploads.models import LIVE as UPLOADS_LIVE
 from media_app.uploads.models import Upload
-from media_app.uploads.purposes import registry as purposes
-from media_app.videos import budget, library_roots
+from media_app.videos import library_roots, work_limit
 from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
 from media_app.videos.recordings import is_notable
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.processes.process import Access, ChildError, Limits
-from vodplatform.base.processes.ranged import RangeServer
-from vodplatform.base.processes.waiting_room import WaitingRoom
-from vodplatform.base.records import audit
-from vodplatform.base.records.transitions import transition
-from vodplatform.base.records.unreferenced import seen_again
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.processes.child_pool import WaitingRoom
+from vodplatform.core.processes.process import Access, ChildError, Limits
+from vodplatform.core.processes.ranged import RangeServer
+from vodplatform.core.records import audit
+from vodplatform.core.records.transitions import transition
+from vodplatform.core.records.unreferenced import seen_again
 
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
@@ -240,9 +240,9 @@ def path_for_work(
     """Return a local path of the file that browsers play: the video's own or its normalised copy.
 
     A file on S3 is downloaded into ``folder``. viewer: the user who sees the result and must be allowed to see the
-    video; None if the program works for the video itself. on_progress: as in :func:`media_app.store.files.local_copy`.
-    Raises ``FileNotFoundError``, also if the viewer may not see the video, ``StoreUnavailable``, ``StoreFull`` if the
-    download does not fit, and the errors of :func:`normalized_copy`.
+    video; None if the program works for the video itself. on_progress: as in
+    :func:`media_app.storage.files.local_copy`. Raises ``FileNotFoundError``, also if the viewer may not see the video,
+    ``StoreUnavailable``, ``StoreFull`` if the download does not fit, and the errors of :func:`normalized_copy`.
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
@@ -250,7 +250,7 @@ def path_for_work(
     check_file(video)  # the copy is used only while the file exists and its owner may use its folder
     if store.is_local():
         return store.local_path(made.key_of("video"))
-    room.check_disk(made.size)
+    quota.check_disk(made.size)
     return store.local_copy(made.key_of("video"), folder, on_progress)
 
 
@@ -258,7 +258,7 @@ def original_for_work(video: Video, folder: Path, on_progress: Callable[[int], N
     """Return a local path of the video's own file. Raises the errors of :func:`path_for_work`."""
     if is_local(video):
         return local_path(video)
-    room.check_disk(video.file_size)
+    quota.check_disk(video.file_size)
     return store.local_copy(video.location, folder, on_progress)
 
 
@@ -348,7 +348,7 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
         if made and time is None:
             return made, None
         if time is None:
-            budget.check(video.owner, video)
+            work_limit.check(video.owner, video)
         tasks = [{"do": kind} if time is None else {"do": kind, "at": time}]
         live = Job.objects.filter(
             kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk)
@@ -358,7 +358,7 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
             former = [job.pk for job in live if "at" in job.params["tasks"][0] and job.params["tasks"] != tasks]
             jobs.cancel_all(Job.objects.filter(pk__in=former))
         running = live.filter(params__tasks=tasks).first()
-        is_short = time is not None or 2 * budget.gigapixels(video) <= budget.SHORT_GIGAPIXELS
+        is_short = time is not None or 2 * work_limit.gigapixels(video) <= work_limit.SHORT_GIGAPIXELS
         params = {"video_id": str(video.pk), "tasks": tasks}
         return None, running or jobs.enqueue(RENDER_KIND, video.owner, params, is_short=is_short)
 

@@ -14,11 +14,11 @@ from django.db.models.functions import Length
 from webvtt import Caption, WebVTT
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
-from media_app.uploads import room
+from media_app.uploads import quota
 from media_app.videos.models import Place, TextTrack, TrackKind, Video
 from media_app.videos.search import folded
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
 # Of what is searched by: some signs stand for eighteen letters.
@@ -52,11 +52,11 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
     with transaction.atomic():
         idempotency.bind_to_transaction()
         if video.place == Place.LIBRARY and video.owner:
-            room.lock(video.owner)
+            quota.lock(video.owner)
             former = video.text_tracks.filter(kind=kind, language=language).first()
             growth = values["size"] - (former.size if former else 0)
             if growth > 0:
-                room.check_room(video.owner, growth)
+                quota.check_room(video.owner, growth)
         # Who stores another one of the same video waits.
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         others = video.text_tracks.exclude(kind=kind, language=language)

@@ -11,11 +11,9 @@ from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from media_app.store import files as store
+from media_app.storage import files as store
 from media_app.uploads.models import Upload
-from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import path_for_work
-from media_app.videos.taking_in import (
+from media_app.videos.ingest import (
     check_budget,
     checking,
     make_poster,
@@ -24,11 +22,13 @@ from media_app.videos.taking_in import (
     take_in,
     writing,
 )
+from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.services import path_for_work
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.pipeline_runner import run_pipeline, vision
 from sessions_app.analysis.reels import with_reel
-from sessions_app.analysis.running import run_pipeline, vision
-from vodplatform.base.files import child_files
+from vodplatform.core.files import untrusted_files
 
 TAKEN_IN_PERCENT, POSTER_PERCENT, ANALYSED_PERCENT = 8.0, 10.0, 97.0
 DELETED = "The session has been deleted."
@@ -111,7 +111,7 @@ def cut_reel(context: JobContext) -> dict[str, Any]:
         request = {"op": "reel", "params": {"moments": moments}}
         found = run_pipeline(context, request, path, out, video.duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
         context.progress(ANALYSED_PERCENT, "Keeping the reel")
-        files = {role: child_files.move_out(out, name) for role, name in found["files"].items()}
+        files = {role: untrusted_files.move_out(out, name) for role, name in found["files"].items()}
         data = with_reel(session.data, moments, found["data"]["placed"])
         pictures = [f"{THUMBNAIL}{one['part']}" for one in found["data"]["placed"]]
         _keep_rendition(context, session, video, RenditionKind.REEL, files, columns=lambda folder: {
@@ -186,10 +186,10 @@ def _keep_files(
     """Put what was made into the store; the keys of the pictures, in the order of what they show."""
     for role, kind in RENDITIONS.items():
         if name := files.get(role):
-            _keep_rendition(context, session, video, kind, {role: child_files.move_out(out, name)})
+            _keep_rendition(context, session, video, kind, {role: untrusted_files.move_out(out, name)})
     count = len([role for role in files if role.startswith(THUMBNAIL)])
     pictures = [files.get(f"{THUMBNAIL}{number}", "") for number in range(count)]
-    return [context.store(name, child_files.read(out, name)) if name else "" for name in pictures]
+    return [context.store(name, untrusted_files.read(out, name)) if name else "" for name in pictures]
 
 
 def _keep_rendition(

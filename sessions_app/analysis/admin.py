@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import ReadOnlyAdminWithActions
+from vodplatform.core.admin import ReadOnlyAdminWithActions
 
 
 @admin.register(AnalysisSession)

@@ -13,23 +13,23 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.library.serializers import MessageSerializer
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
-from media_app.uploads.multipart import received
+from media_app.uploads.protocols.multipart import received
 from media_app.videos.models import Video
-from media_app.videos.receiving import check_whole
+from media_app.videos.serializers import MessageSerializer
+from media_app.videos.upload_handlers import check_whole
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisSessionQuerySet, AnalysisType
-from sessions_app.analysis.receiving import validate_request
 from sessions_app.analysis.tables import TABLES, table
+from sessions_app.analysis.upload_handlers import validate_request
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.api.fields import page_of, page_slice
-from vodplatform.base.api.idempotency import idempotent
-from vodplatform.base.api.tables import AsTable
-from vodplatform.base.errors import DomainError
+from vodplatform.core.api.fields import page_of, page_slice
+from vodplatform.core.api.idempotency import idempotent
+from vodplatform.core.api.tables import AsTable
+from vodplatform.core.errors import DomainError
 
 TAG = "Analysis"
 STARTED = "Video uploaded successfully"
@@ -224,7 +224,7 @@ class AnalysisViewSet(StartingViewSet):
 
 @extend_schema(tags=[TAG])
 class SynchronousAnalysisViewSet(StartingViewSet):
-    """Analyses whose answer is waited for: :mod:`sessions_app.analysis.waiting` stands before these calls."""
+    """Analyses whose answer is waited for: :mod:`sessions_app.analysis.sync_endpoint` stands before these calls."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
         """Begin it with parameters that are fields of the form."""

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from jobs_app.models import FINISHED, Job, JobStatus
 from media_app.videos.models import Place, Rendition, Video
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -11,7 +11,7 @@ from typing import Any
 
 from sessions_app.analysis.models import AnalysisType
 from sessions_app.analysis.pipelines.exercises import EXERCISES
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 AUTO = "auto"
 MAX_WARNINGS, LONGEST_NAME = 20, 60

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from vodplatform.base.errors import DomainError
-from vodplatform.base.formatting import counted, tenths
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted, tenths
 
 MAX_MOMENTS = 50
 MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # of a moment, and of all together

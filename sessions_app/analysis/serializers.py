@@ -7,12 +7,12 @@ from uuid import UUID
 
 from rest_framework import serializers
 
-from media_app.delivery.addresses import made_url, source_of, url_of
-from media_app.delivery.serializers import SourceSerializer
+from media_app.streaming.serializers import SourceSerializer
+from media_app.videos.media_urls import made_url, source_of, url_of
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.analysis.models import AnalysisSession, AnalysisType, SessionStatus
 from sessions_app.analysis.reels import MAX_MOMENTS
-from vodplatform.base.api.fields import (
+from vodplatform.core.api.fields import (
     AnswerSerializer,
     BoundedListField,
     CauseSerializer,

@@ -13,20 +13,20 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
-from jobs_app.chores import chore
 from jobs_app.models import Job, JobStatus
-from media_app.store import files as store
+from jobs_app.periodic import chore
+from media_app.storage import files as store
 from media_app.uploads.models import Upload
-from media_app.videos import budget
+from media_app.videos import work_limit
 from media_app.videos.models import Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import Use, UseKind, delete_video
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from sessions_app.analysis.reels import check_moments
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.records import audit
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.records import audit
 
 REEL_KIND = "highlight_reel"
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
@@ -58,7 +58,7 @@ def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
     """A session for a video of the user's library, which stays there. Raises ``video_not_ready``, ``work_limit``."""
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
-    budget.check(user, video)
+    work_limit.check(user, video)
     with transaction.atomic():
         idempotency.bind_to_transaction()
         session_id = uuid.uuid4()
@@ -114,7 +114,7 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
             raise DomainError("job_live", status=row.reel_job.status, job_id=str(row.reel_job.pk))
         if row.video is None or row.video.status != VideoStatus.READY or row.video.deleted_at is not None:
             raise DomainError("video_not_ready")
-        budget.check(row.owner, row.video)
+        work_limit.check(row.owner, row.video)
         params = {"session_id": str(row.pk), "video_id": str(row.video.pk), "moments": moments}
         job = jobs.enqueue(REEL_KIND, row.owner, params)
         AnalysisSession.objects.filter(pk=row.pk).update(reel_job=job)

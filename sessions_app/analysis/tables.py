@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
-from vodplatform.base.api.tables import csv_text
+from vodplatform.core.api.tables import csv_text
 
 # What tables of results hold, by the word in the address, for those who want a spreadsheet.
 TABLES = {

@@ -4,7 +4,7 @@ from django.urls import path
 
 from sessions_app.analysis import pages
 from sessions_app.analysis.api import AnalysisViewSet, SynchronousAnalysisViewSet
-from vodplatform.base.api.routers import Router
+from vodplatform.core.api.routers import Router
 
 router = Router()
 router.register("api/v1/video", AnalysisViewSet, basename="analysis")

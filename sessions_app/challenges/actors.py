@@ -17,14 +17,11 @@ from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, LeaseLost, TransientFault
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from media_app.store import files as store
-from media_app.uploads import joining
+from media_app.storage import files as store
+from media_app.uploads import assemble
 from media_app.uploads.models import Upload
-from media_app.videos import budget
-from media_app.videos.models import TRANSITIONS, Place, RenditionKind, Video, VideoSource, VideoStatus
-from media_app.videos.receiving import key_of
-from media_app.videos.services import columns_of, delete_other_files, path_for_work
-from media_app.videos.taking_in import (
+from media_app.videos import work_limit
+from media_app.videos.ingest import (
     MACHINE_FAULTS,
     await_scanner,
     checking,
@@ -36,13 +33,16 @@ from media_app.videos.taking_in import (
     raise_if_not_media,
     scan_file,
 )
+from media_app.videos.models import TRANSITIONS, Place, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.services import columns_of, delete_other_files, path_for_work
+from media_app.videos.upload_handlers import key_of
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip, MergeSession
 from vodplatform.accounts.limits import limits_of
-from vodplatform.base.files import child_files
-from vodplatform.base.metrics import MERGE_SECONDS
-from vodplatform.base.processes.process import Access, ChildError
-from vodplatform.base.records.transitions import begin
+from vodplatform.core.files import untrusted_files
+from vodplatform.core.metrics import MERGE_SECONDS
+from vodplatform.core.processes.process import Access, ChildError
+from vodplatform.core.records.transitions import begin
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
 # What a merge may take beside the usual time of a child: encoding large pictures on a busy machine is slow.
@@ -131,7 +131,7 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
             context.progress(FETCHED_PERCENT * (number + share) / len(clips), "Joining the parts of the clips")
 
         try:
-            joining.join_to_file(clip.upload, path, folder, report)
+            assemble.join_to_file(clip.upload, path, folder, report)
         except FileNotFoundError as exc:
             raise JobFailed("upload_lost", f"{clip.label} {LOST}") from exc
         try:
@@ -154,7 +154,7 @@ def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
         raise
     except JobFailed as exc:
         raise JobFailed("no_video" if exc.type == "no_video" else "clip_unreadable", f"{clip.label}: {exc}") from exc
-    measured = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: budget.gigapixels(facts)}
+    measured = {merges.SECONDS: facts["duration"], merges.GIGAPIXELS: work_limit.gigapixels(facts)}
     upload.metadata |= measured
     Upload.objects.filter(pk=upload.pk).update(metadata=upload.metadata)
 
@@ -184,7 +184,7 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
         kind = "clip_unreadable" if error["type"] in OF_THE_MEDIA else error["type"]
         raise (TransientFault if kind in MACHINE_FAULTS else JobFailed)(kind, error["message"])
     found: dict[str, Any] = answer["result"]
-    child_files.move_out(work, NAME).rename(folder / NAME)
+    untrusted_files.move_out(work, NAME).rename(folder / NAME)
     return found
 
 

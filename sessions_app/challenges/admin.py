@@ -20,7 +20,7 @@ from unfold.decorators import display
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from media_app.catalogue.admin import ModeratedAdmin, brief, person, request_user
-from media_app.delivery.addresses import stream_url
+from media_app.videos.media_urls import stream_url
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import (
     MAX_REASON,
@@ -31,7 +31,7 @@ from sessions_app.challenges.models import (
     MergeSession,
     MergeSessionQuerySet,
 )
-from vodplatform.base.admin import ReadOnlyAdminWithActions, ReadOnlyMixin
+from vodplatform.core.admin import ReadOnlyAdminWithActions, ReadOnlyMixin
 
 STATES = {
     "completed": "success", "failed": "danger", "processing": "info", "uploading": "warning", "queued": "info",

@@ -12,15 +12,15 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.library.serializers import MessageSerializer
+from media_app.videos.serializers import MessageSerializer
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges import serializers as s
 from sessions_app.challenges.models import Challenge, ChallengeQuerySet, MergeSession, MergeSessionQuerySet
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.api.fields import ListQuerySerializer, page_of, page_slice
-from vodplatform.base.api.idempotency import idempotent
-from vodplatform.base.api.parsers import StrictJSONParser
-from vodplatform.base.errors import DomainError
+from vodplatform.core.api.fields import ListQuerySerializer, page_of, page_slice
+from vodplatform.core.api.idempotency import idempotent
+from vodplatform.core.api.parsers import StrictJSONParser
+from vodplatform.core.errors import DomainError
 
 
 @extend_schema(tags=["Merges"])

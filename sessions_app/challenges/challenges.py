@@ -28,10 +28,10 @@ from sessions_app.challenges.models import (
     MergeSession,
 )
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.records import audit
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.records import audit
 
 # Seconds by which a client may have rounded the times that it was told.
 ROUNDING = 0.01

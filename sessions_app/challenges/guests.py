@@ -9,8 +9,8 @@ from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
 from sessions_app.challenges.models import Challenge, Guest
-from vodplatform.base.errors import DomainError
-from vodplatform.base.web.throttles import hit, network_of
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.throttles import hit, network_of
 
 COOKIE, SALT = "challenge_guest", "challenge guest"
 COOKIE_SECONDS = 365 * 86_400

@@ -20,19 +20,19 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
-from jobs_app.chores import chore
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
-from media_app.store import files as store
+from jobs_app.periodic import chore
+from media_app.storage import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront, UploadStatus
 from media_app.videos.models import OFF_SHELF, Place, Video
 from media_app.videos.services import delete_video
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession, MergeStatus
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.records import audit
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.records import audit
 
 MERGE_KIND = "merge"
 PURPOSE = "clip"

@@ -22,7 +22,7 @@ from sessions_app.challenges.serializers import ChallengeSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.accounts.services import address_of
-from vodplatform.base.errors import DomainError, error_response
+from vodplatform.core.errors import DomainError, error_response
 
 
 class GuessForm(forms.Form):

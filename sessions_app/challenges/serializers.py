@@ -16,12 +16,12 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
 from jobs_app.models import Priority
-from media_app.delivery.addresses import stream_url, url_of
 from media_app.uploads.models import LIVE as UPLOAD_LIVE
 from media_app.uploads.models import UploadStatus
+from media_app.uploads.protocols.tus_headers import MAX_BYTES
 from media_app.uploads.serializers import ChunkSizeField
 from media_app.uploads.services import DEFAULT_CHUNK_BYTES, MAX_CHUNK_BYTES, clean_name
-from media_app.uploads.tus_protocol import MAX_BYTES
+from media_app.videos.media_urls import stream_url, url_of
 from media_app.videos.models import RenditionKind, Video
 from sessions_app.challenges.models import (
     MAX_CLIPS,
@@ -38,7 +38,7 @@ from sessions_app.challenges.models import (
     MergeStatus,
 )
 from vodplatform.accounts.models import User, plain_text
-from vodplatform.base.api.fields import (
+from vodplatform.core.api.fields import (
     AnswerSerializer,
     BoundedListField,
     CauseSerializer,

@@ -4,7 +4,7 @@ from django.urls import path
 
 from sessions_app.challenges import pages
 from sessions_app.challenges.api import ChallengeViewSet, MergeViewSet
-from vodplatform.base.api.routers import Router
+from vodplatform.core.api.routers import Router
 
 router = Router()
 router.register("api/v1/challenge-videos", MergeViewSet, basename="merge")

@@ -15,26 +15,27 @@ from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job
-from media_app.store import files as store
-from media_app.uploads import room
+from media_app.storage import files as store
+from media_app.uploads import quota
+from media_app.videos.child_inputs import readable
+from media_app.videos.ingest import checking, make_poster, map_storage_errors
 from media_app.videos.models import Video
-from media_app.videos.reading import readable
 from media_app.videos.services import check_file, is_local, path_for_work
-from media_app.videos.taking_in import checking, make_poster, map_storage_errors
-from sessions_app.analysis.running import run_answering, run_pipeline
-from sessions_app.comparison import exports, samples
-from sessions_app.comparison.alignments import ALIGN_KIND, refuse_broken, run_aligner
-from sessions_app.comparison.detection import DETECT_KIND, highlight_params, known_highlights, write_found
+from sessions_app.analysis.pipeline_runner import run_answering, run_pipeline
+from sessions_app.comparison.alignment.services import ALIGN_KIND, refuse_broken, run_aligner
+from sessions_app.comparison.events.auto_detect import DETECT_KIND, highlight_params, known_highlights, write_found
+from sessions_app.comparison.export import services as exports
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
+from sessions_app.comparison.samples import services as samples
 from sessions_app.comparison.services import lock
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.files import child_files
-from vodplatform.base.files.storage import StoreUnavailable
-from vodplatform.base.logs import event
-from vodplatform.base.processes.process import Access, ChildError
+from vodplatform.core.errors import DomainError
+from vodplatform.core.files import untrusted_files
+from vodplatform.core.files.storage import StoreUnavailable
+from vodplatform.core.logs import event
+from vodplatform.core.processes.process import Access, ChildError
 
-EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export"]
+EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
 # Seconds of the child's time limit: the minimum, and what each gigapixel shown or written and each gigapixel of the
 # complete videos adds. Videos without an index are read from the beginning.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
@@ -118,7 +119,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):
                 name = item.pop("file")
-                item["key"] = context.store(name, child_files.read(folder, name))
+                item["key"] = context.store(name, untrusted_files.read(folder, name))
         _make_posters(context, [video for video in videos if is_local(video)], folder)
     return result
 
@@ -234,10 +235,10 @@ def export_video(context: JobContext) -> dict[str, Any]:
         items = dict(enumerate(params["videos"]))
         paths = {number: str(_path(context, items[number], folder, session.owner)) for number in exports.needed(params)}
         made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
-        path = child_files.move_out(work, exports.NAME)
+        path = untrusted_files.move_out(work, exports.NAME)
         size = path.stat().st_size
         try:
-            room.check_room(context.owner, size)
+            quota.check_room(context.owner, size)
         except DomainError as exc:
             raise JobFailed(exc.type.name, exc.message) from exc
         key = f"{outputs.prefix_of(context.job_id)}/{context.lease.token.hex}/{exports.NAME}"

@@ -21,8 +21,8 @@ from sessions_app.comparison.models import (
     ShareLink,
 )
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
-from vodplatform.base.records.columns import column_names
+from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin, ReadOnlyMixin
+from vodplatform.core.records.columns import column_names
 
 # Columns that tell staff nothing; all others are shown, including columns added later.
 NOT_SHOWN = {"ui_state", "sync_config", "auto_sync_result", "anchored_at", "watched_at", "revision", "events_revision"}

@@ -7,9 +7,8 @@ class ComparisonConfig(AppConfig):
     verbose_name = "Comparisons"
 
     def ready(self) -> None:
-        from media_app.delivery import grants
+        from media_app.streaming import grants
         from media_app.videos.services import video_deleting, video_locking, video_shelving, video_showing
-        from sessions_app.comparison.links import is_link_open
         from sessions_app.comparison.models import LINK_GRANT, SHARE_GRANT
         from sessions_app.comparison.services import (
             comparisons_of_videos,
@@ -17,7 +16,8 @@ class ComparisonConfig(AppConfig):
             own_sessions_of,
             tell_of_video,
         )
-        from sessions_app.comparison.sharing import is_share_open
+        from sessions_app.comparison.sharing.links import is_link_open
+        from sessions_app.comparison.sharing.services import is_share_open
 
         video_locking.connect(lock_sessions_of)
         video_deleting.connect(own_sessions_of)

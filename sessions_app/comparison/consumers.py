@@ -17,16 +17,15 @@ from django.db import DatabaseError, close_old_connections
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from sessions_app.comparison.links import COOKIE, viewer_of
-from sessions_app.comparison.messages import clock_message, moves, plays, session_message
+from sessions_app.comparison.access import COOKIE, redact_for_grant, viewer_of
 from sessions_app.comparison.models import Access, ComparisonSession
 from sessions_app.comparison.services import group_name, keep_watched, pause_left, reload, save_playing_position
-from sessions_app.comparison.sharing import as_granted
+from sessions_app.comparison.socket_messages import clock_message, moves, plays, session_message
 from vodplatform.accounts.credentials import headers_of, same_origin
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
-from vodplatform.base.errors import DomainError
-from vodplatform.base.web import presence
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
@@ -213,7 +212,7 @@ class SessionConsumer(WatchConsumer):
             return message
         return {
             **message,
-            "session": as_granted(message["session"], self.access.grant),
+            "session": redact_for_grant(message["session"], self.access.grant),
             # It may be another than when the page was made.
             "access": {"role": self.access.role.value, "can_comment": self.access.can_comment},
         }

@@ -6,13 +6,13 @@ from django.db import transaction
 
 from media_app.videos.models import Place, Video
 from media_app.videos.services import create_placeholder
-from sessions_app.comparison.events import copy_events
+from sessions_app.comparison.events.services import copy_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
 from sessions_app.comparison.services import check_limit, reload
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.records.columns import column_values
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records.columns import column_values
 
 # All other columns are copied, including columns added later.
 NOT_COPIED = {

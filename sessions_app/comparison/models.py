@@ -78,7 +78,7 @@ class Access:
 
     An owner, as an administrator is everywhere, may do everything; an editor everything but delete, archive and share;
     a viewer watches, and comments where the share says so. grant: what the addresses of its videos end with, as
-    :mod:`media_app.delivery.grants` has it; empty for whom they end with nothing.
+    :mod:`media_app.streaming.grants` has it; empty for whom they end with nothing.
     """
 
     role: SessionRole

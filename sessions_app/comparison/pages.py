@@ -16,14 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 from media_app.videos.library_roots import roots_of
 from media_app.videos.models import Video
 from media_app.videos.pages import ORDERS, TAGS_SHOWN
-from sessions_app.comparison.alignments import latest_alignment_id
-from sessions_app.comparison.copies import LETTERS, copies_of, pictures_of
-from sessions_app.comparison.link_pages import check_enabled, show_locked, unlisted
-from sessions_app.comparison.links import opened_link, viewer_of
+from sessions_app.comparison.access import opened_link, redact_for_grant, viewer_of
+from sessions_app.comparison.alignment.services import latest_alignment_id
 from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor
-from sessions_app.comparison.samples import request_sample, sample_of
+from sessions_app.comparison.proxies import LETTERS, copies_of, pictures_of
+from sessions_app.comparison.samples.services import request_sample, sample_of
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
-from sessions_app.comparison.sharing import as_granted
+from sessions_app.comparison.sharing.link_pages import check_enabled, show_locked, unlisted
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
@@ -117,7 +116,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
     access = found.access_of(viewer) if found else None
     if found is None or access is None:
         raise Http404
-    state = as_granted(SessionSerializer.show(SessionSnapshot.of(found)), access.grant)
+    state = redact_for_grant(SessionSerializer.show(SessionSnapshot.of(found)), access.grant)
     visitor = viewer if isinstance(viewer, LinkVisitor) else None
     copies = copies_of(found, viewer, access.grant)
     is_quick = request.COOKIES.get(COPIES_COOKIE) != "full"

@@ -10,7 +10,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from media_app.delivery.addresses import made_url, stream_url
+from media_app.videos.media_urls import made_url, stream_url
 from media_app.videos.recordings import notes_of
 from sessions_app.comparison.models import (
     MAX_VODS,
@@ -29,7 +29,7 @@ from sessions_app.comparison.models import (
 from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMESTAMP, MIN_RATE, Placement
 from sessions_app.comparison.vod_cache import cache, first_events, latest_changes
 from vodplatform.accounts.models import User
-from vodplatform.base.api.fields import (
+from vodplatform.core.api.fields import (
     AnswerSerializer,
     BoundedDictField,
     BoundedListField,
@@ -40,7 +40,7 @@ from vodplatform.base.api.fields import (
     StrictIntegerField,
     StrictRegexField,
 )
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 MAX_UI_STATE_BYTES = 64 * 1024
 MAX_PREVIEW_TIMES = 8

@@ -17,10 +17,9 @@ from django.db.models.functions import Now
 from jobs_app import outputs
 from jobs_app import services as jobs
 from jobs_app.models import Job
-from media_app.uploads import room
+from media_app.uploads import quota
 from media_app.videos.models import Place, Video, VideoStatus
 from media_app.videos.services import DELETED, Use, UseKind, check_file, create_placeholder, reference_videos
-from sessions_app.comparison.messages import session_message
 from sessions_app.comparison.models import (
     MAX_VODS,
     MIN_VODS,
@@ -32,12 +31,13 @@ from sessions_app.comparison.models import (
     SyncMode,
     Viewer,
 )
+from sessions_app.comparison.socket_messages import session_message
 from sessions_app.comparison.timeline import MAX_DRIFT_PPM, ROUNDING, Clock, Placement
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base.api import idempotency
-from vodplatform.base.errors import DomainError
-from vodplatform.base.web.publish import publish_gone_on_commit, publish_on_commit
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
 USES_SHOWN = 100
 # What stands in for a deleted video.
@@ -85,7 +85,7 @@ def create_session(
 
 def check_limit(owner: User) -> None:
     """Whether ``owner`` may have one more, until the transaction ends. Raises ``session_limit``."""
-    room.lock(owner)
+    quota.lock(owner)
     limit = limits_of(owner)["max_sessions"]
     if ComparisonSession.objects.filter(owner=owner).count() >= limit:
         raise DomainError("session_limit", limit=limit)

@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from sessions_app.comparison import link_pages, pages
+from sessions_app.comparison import pages
 from sessions_app.comparison.api import AlignmentViewSet, ComparisonSessionViewSet, LibraryFileViewSet
-from sessions_app.comparison.event_api import EventFileViewSet, EventViewSet
-from sessions_app.comparison.export_api import ExportViewSet
-from sessions_app.comparison.share_api import LinkViewSet, ShareViewSet
-from vodplatform.base.api.routers import Router
+from sessions_app.comparison.events.api import EventFileViewSet, EventViewSet
+from sessions_app.comparison.export.api import ExportViewSet
+from sessions_app.comparison.sharing import link_pages
+from sessions_app.comparison.sharing.api import LinkViewSet, ShareViewSet
+from vodplatform.core.api.routers import Router
 
 SESSIONS = "api/sessions/multi-vod"
 

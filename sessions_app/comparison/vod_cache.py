@@ -9,7 +9,7 @@ from datetime import datetime
 from django.conf import settings
 
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 HISTORY_SHOWN = EVENTS_SHOWN = 50  # of each VOD
 

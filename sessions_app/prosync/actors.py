@@ -11,9 +11,7 @@ from jobs_app.context import JobContext, JobFailed
 from jobs_app.kinds import JobHooks, Subject
 from jobs_app.models import Job, JobStatus
 from media_app.uploads.models import Upload
-from media_app.videos.models import RenditionKind, VideoStatus
-from media_app.videos.services import mime_type_of
-from media_app.videos.taking_in import (
+from media_app.videos.ingest import (
     facts_of,
     keep,
     make_ready,
@@ -23,11 +21,13 @@ from media_app.videos.taking_in import (
     take_in,
     writing,
 )
+from media_app.videos.models import RenditionKind, VideoStatus
+from media_app.videos.services import mime_type_of
 from sessions_app.prosync import services
-from sessions_app.prosync.engines import local, provider
-from sessions_app.prosync.engines.work import Made, Work
 from sessions_app.prosync.models import Engine, ProJob
-from vodplatform.base.formatting import counted
+from sessions_app.prosync.providers import local, provider
+from sessions_app.prosync.providers.work import Made, Work
+from vodplatform.core.formatting import counted
 
 TAKEN_IN_PERCENT, STILLS_PERCENT, DUBBED_PERCENT = 15.0, 20.0, 95.0
 STILLS = ("poster", "peaks", "sprite")

@@ -8,8 +8,8 @@ from jobs_app import services as jobs
 from sessions_app.prosync import services
 from sessions_app.prosync.models import ProJob
 from vodplatform.accounts.models import User
-from vodplatform.base.admin import ReadOnlyAdminWithActions
-from vodplatform.base.formatting import percent
+from vodplatform.core.admin import ReadOnlyAdminWithActions
+from vodplatform.core.formatting import percent
 
 
 @admin.register(ProJob)

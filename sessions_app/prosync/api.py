@@ -14,22 +14,22 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.library.serializers import MessageSerializer
-from media_app.uploads.multipart import received, several
-from media_app.videos import words
+from media_app.uploads.protocols.multipart import received, several
+from media_app.videos import text_rules
+from media_app.videos.serializers import MessageSerializer
 from sessions_app.prosync import segments, services
 from sessions_app.prosync import serializers as s
-from sessions_app.prosync.engines import syncso
-from sessions_app.prosync.engines.syncso import InvalidResponse, WebhookRefused, verify_webhook
 from sessions_app.prosync.models import Engine, ProJob, ProJobQuerySet
-from sessions_app.prosync.receiving import inspect_files
+from sessions_app.prosync.providers import syncso
+from sessions_app.prosync.providers.syncso import InvalidResponse, WebhookRefused, verify_webhook
 from sessions_app.prosync.segments import Fault
+from sessions_app.prosync.upload_handlers import inspect_files
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.api.fields import page_of, page_slice
-from vodplatform.base.api.idempotency import idempotent
-from vodplatform.base.api.parsers import MAX_BODY_BYTES
-from vodplatform.base.errors import DomainError
-from vodplatform.base.formatting import counted
+from vodplatform.core.api.fields import page_of, page_slice
+from vodplatform.core.api.idempotency import idempotent
+from vodplatform.core.api.parsers import MAX_BODY_BYTES
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import counted
 
 
 @extend_schema(tags=["Pro Video Editor – segments"])
@@ -80,8 +80,8 @@ class ProJobViewSet(ApiViewSet[ProJob]):
             faults.append(Fault(None, "audio_files", "missing", "Send at least one sound as `audio_files`."))
         name = form.get("name") or ""
         try:
-            name = words.title(name) if not isinstance(name, str) or not words.is_blank(name) else ""
-        except words.InvalidText as exc:
+            name = text_rules.title(name) if not isinstance(name, str) or not text_rules.is_blank(name) else ""
+        except text_rules.InvalidText as exc:
             faults.append(Fault(None, "name", "invalid", str(exc)))
         inspection = inspect_files(self.user, video, uploads)
         duration = inspection.video["duration"] if inspection.video else None

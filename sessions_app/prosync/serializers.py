@@ -8,11 +8,11 @@ from typing import Any
 from rest_framework import serializers
 
 from jobs_app.models import JobStatus
-from media_app.delivery.addresses import source_of, url_of
-from media_app.delivery.serializers import SourceSerializer
+from media_app.streaming.serializers import SourceSerializer
+from media_app.videos.media_urls import source_of, url_of
 from media_app.videos.models import RenditionKind, VideoStatus
 from sessions_app.prosync.models import Engine, ProJob
-from vodplatform.base.api.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
+from vodplatform.core.api.fields import AnswerSerializer, CauseSerializer, ListPageSerializer, ListQuerySerializer
 
 Data = dict[str, Any]
 MESSAGES = {

@@ -12,21 +12,21 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from jobs_app import services as jobs
-from jobs_app.chores import chore
 from jobs_app.models import Job, JobStatus
-from media_app.store import files as store
-from media_app.uploads import joining
+from jobs_app.periodic import chore
+from media_app.storage import files as store
+from media_app.uploads import assemble
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
 from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import delete_video
-from sessions_app.prosync.engines import provider
 from sessions_app.prosync.models import ProJob
+from sessions_app.prosync.providers import provider
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.logs import event
-from vodplatform.base.records import audit
+from vodplatform.core.errors import DomainError
+from vodplatform.core.logs import event
+from vodplatform.core.records import audit
 
 PRO_KIND = "prosync"
 REQUEST_KEY = "pro"  # in the metadata of the video's upload: what is asked, and its sounds
@@ -35,7 +35,7 @@ BATCH = 100
 
 
 class ReceivedSound(Protocol):
-    """A sound that has come, as :class:`sessions_app.prosync.receiving.Sound` has it."""
+    """A sound that has come, as :class:`sessions_app.prosync.upload_handlers.Sound` has it."""
 
     @property
     def upload(self) -> Upload: ...
@@ -68,7 +68,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked:
     try:
         for number, (ref, sound) in enumerate(sounds.items()):
             target = f"{folder}/{number}/sound.{sound.extension}"
-            joining.finish_multipart_uploads(sound.upload)
+            assemble.finish_multipart_uploads(sound.upload)
             store.move(sound.upload.key, target)
             kept.append({
                 "ref": ref, "key": target, "bytes": sound.upload.size, "filename": sound.upload.filename,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vodplatform.base.web import throttles
+from vodplatform.core.web import throttles
 
 
 @pytest.fixture

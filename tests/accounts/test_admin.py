@@ -15,7 +15,7 @@ from tests.support.factories import make_key, make_user
 from vodplatform.accounts import services
 from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import ApiToken, Role, Subscription, User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 USERS, TOKENS, SUBSCRIPTIONS = (

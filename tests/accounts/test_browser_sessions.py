@@ -13,7 +13,7 @@ from django.utils import timezone
 from tests.support.factories import PASSWORD, make_user
 from vodplatform.accounts.browser_sessions import name_of
 from vodplatform.accounts.models import BrowserSession, User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"

@@ -12,8 +12,8 @@ from tests.support.api import Api
 from tests.support.factories import make_user
 from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base.models import AuditEntry
-from vodplatform.base.processes import commands
+from vodplatform.core.models import AuditEntry
+from vodplatform.core.processes import commands
 
 pytestmark = pytest.mark.django_db
 

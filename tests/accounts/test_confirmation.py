@@ -14,8 +14,8 @@ from django.test import Client
 from tests.support.together import at_once
 from vodplatform.accounts import confirmation, services
 from vodplatform.accounts.models import PendingSignUp, User
-from vodplatform.base.models import AuditEntry
-from vodplatform.base.web import throttles
+from vodplatform.core.models import AuditEntry
+from vodplatform.core.web import throttles
 from vodplatform.settings.environment import Environment, SettingsError
 
 pytestmark = pytest.mark.django_db

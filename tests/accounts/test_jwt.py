@@ -18,7 +18,7 @@ from tests.support.together import at_once
 from vodplatform.accounts import jwt
 from vodplatform.accounts.jwt import PACKAGE_MODELS
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 JWT, REFRESH, ME = "/api/auth/jwt", "/api/auth/jwt/refresh", "/api/v1/me"

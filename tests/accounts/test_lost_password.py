@@ -17,7 +17,7 @@ from tests.support.factories import make_key, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts import lost_password
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 NEW = "another good pass phrase"

@@ -13,8 +13,8 @@ from tests.support.factories import PASSWORD, make_key, make_video
 from tests.support.pages import html_of
 from vodplatform.accounts import jwt, services
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base.models import AuditEntry
-from vodplatform.base.web import throttles
+from vodplatform.core.models import AuditEntry
+from vodplatform.core.web import throttles
 
 pytestmark = pytest.mark.django_db
 HTML = {"Accept": "text/html"}

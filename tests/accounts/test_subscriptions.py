@@ -13,8 +13,8 @@ from tests.support.together import at_once
 from vodplatform.accounts import services
 from vodplatform.accounts.limits import tier_of
 from vodplatform.accounts.models import Subscription, User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.errors import DomainError
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 DAY = timedelta(days=1)

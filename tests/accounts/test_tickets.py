@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.test import Client
 
-from jobs_app.record import EVERYBODYS_JOBS, owners_group_name
+from jobs_app.events import EVERYBODYS_JOBS, owners_group_name
 from sessions_app.comparison.models import ComparisonSession
 from tests.contract.places import with_jwt, with_session, with_token
 from tests.support.api import Api, refused
@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 from vodplatform.accounts import jwt, realtime, services, tickets
 from vodplatform.accounts.credentials import Credential
 from vodplatform.accounts.models import ApiToken, User, WsTicket
-from vodplatform.base.web.publish import publish
+from vodplatform.core.web.publish import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TICKET = "/api/auth/ws-ticket"

@@ -13,7 +13,7 @@ from tests.contract.places import with_session
 from tests.support.api import Api, refused
 from tests.support.factories import PASSWORD, make_key, make_session, make_user
 from vodplatform.accounts.models import ApiToken, User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 TOKEN, TOKENS, ME = "/api/auth/token", "/api/auth/tokens", "/api/v1/me"

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from jobs_app.models import Job, JobStatus
 from media_app.videos.models import Rendition
-from sessions_app.analysis import running
+from sessions_app.analysis import pipeline_runner
 from sessions_app.analysis.models import AnalysisSession
 from tests.support.factories import make_analysis
 from vodplatform.accounts.models import User
@@ -77,7 +77,7 @@ def pipeline(monkeypatch: pytest.MonkeyPatch, child_script: Callable[[str], tupl
 
     def use(script: str) -> Path:
         command, log = child_script(head + script)
-        monkeypatch.setattr(running, "PIPELINE", command)
+        monkeypatch.setattr(pipeline_runner, "PIPELINE", command)
         return log
 
     return use

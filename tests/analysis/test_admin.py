@@ -11,7 +11,7 @@ from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Make, again
 from tests.contract.places import browser
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 LIST = "admin:analysis_analysissession_changelist"

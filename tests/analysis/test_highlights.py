@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 
 from media_app.av.probe import probe
-from sessions_app.analysis.pipelines import highlights, known, vision
+from sessions_app.analysis.pipelines import highlights, pass_state, vision
 from sessions_app.analysis.pipelines.highlights import find_highlights
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from tests.support.footage import convert, cut_short, noise, write_pictures
-from vodplatform.base.formatting import clock, counted, duration, hundredths, tenths
+from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 WIDTH, HEIGHT, RATE, SECONDS = 160, 90, 10, 60
@@ -230,7 +230,7 @@ def test_a_retry_does_not_read_again(loud: Path, found: Found, tmp_path: Path, m
     assert second.files == found.result.files
 
 
-@pytest.mark.parametrize("saved", [{"version": 0}, {"version": known.VERSION, "signals": []}])
+@pytest.mark.parametrize("saved", [{"version": 0}, {"version": pass_state.VERSION, "signals": []}])
 def test_what_was_saved_otherwise_is_not_used(loud: Path, tmp_path: Path, saved: dict[str, Any]) -> None:
     assert len(analysed(loud, tmp_path / "out", saved=saved).data["highlights"]) == 2
 

@@ -93,8 +93,8 @@ def test_a_failed_one_has_no_file(media: Path, make_analysis: Make, pipeline: Pi
 
 
 def test_what_takes_too_long_fails(make_analysis: Make, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sessions_app.analysis.running.MIN_SECONDS", 0.5)
-    monkeypatch.setattr("sessions_app.analysis.running.WORK_SECONDS_PER_SECOND", 0.0)
+    monkeypatch.setattr("sessions_app.analysis.pipeline_runner.MIN_SECONDS", 0.5)
+    monkeypatch.setattr("sessions_app.analysis.pipeline_runner.WORK_SECONDS_PER_SECOND", 0.0)
     pipeline("time.sleep(600)")
     session = run(make_analysis())
     assert (session.status, error_of(session)) == ("failed", "timeout")

@@ -16,7 +16,7 @@ from sessions_app.analysis.pipelines.moments import (
     settled,
     stretches,
 )
-from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, SMALL, Survey
+from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SMALL, Survey
 
 pytestmark = pytest.mark.pure
 SECONDS, RATE = 240, 25

@@ -17,6 +17,7 @@ from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.pipelines.reel import cut_moments
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Task
 from sessions_app.analysis.reels import check_moments, with_reel
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
 from tests.analysis.conftest import DATA, DONE, Make, Pipeline, again
 from tests.analysis.test_sessions import BASE
 from tests.support.api import Api, refused
@@ -24,8 +25,7 @@ from tests.support.factories import make_video
 from tests.support.footage import noise, write_pictures
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.demo.barcode import decode_barcode, draw_barcode
+from vodplatform.core.errors import DomainError
 
 RATE = 10
 CHOSEN = [{"start_time": 2.0, "end_time": 4.5}, {"start_time": 12.0, "end_time": 17.0}]

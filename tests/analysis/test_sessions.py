@@ -24,7 +24,7 @@ from tests.support.api import Api, refused
 from tests.support.factories import make_video
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 BASE = "/api/v1/video"

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, edges, find_edges
-from sessions_app.analysis.pipelines.survey import SMALL
+from sessions_app.analysis.pipelines.signal_pass import SMALL
 from tests.support.footage import write_pictures
 
 pytestmark = pytest.mark.pure

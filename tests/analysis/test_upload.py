@@ -12,11 +12,11 @@ import pytest
 
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from media_app.uploads import door
+from media_app.uploads import asgi
 from media_app.uploads.models import Upload
+from media_app.videos.ingest import TakenIn
 from media_app.videos.models import Place, Video
-from media_app.videos.taking_in import TakenIn
-from sessions_app.analysis import services, waiting
+from sessions_app.analysis import services, sync_endpoint
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Pipeline
 from tests.support.clips import write_sound
@@ -252,13 +252,13 @@ async def test_those_who_wait_keep_no_upload_waiting(monkeypatch: pytest.MonkeyP
         assert let_go.wait(30)
         return 200, {}
 
-    monkeypatch.setattr(waiting, "_look", look)
-    waits = [asyncio.ensure_future(waiting._until_ended(uuid.uuid4())) for _ in range(20)]
+    monkeypatch.setattr(sync_endpoint, "_look", look)
+    waits = [asyncio.ensure_future(sync_endpoint._until_ended(uuid.uuid4())) for _ in range(20)]
     try:
         await asyncio.sleep(0.1)
         assert looking.acquire(timeout=10)
         # What renews the locks of uploads is served at once.
-        assert await asyncio.wait_for(door.in_thread(lambda: "renewed"), 10) == "renewed"
+        assert await asyncio.wait_for(asgi.in_thread(lambda: "renewed"), 10) == "renewed"
     finally:
         let_go.set()
     assert await asyncio.gather(*waits) == [(200, {})] * 20

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pytest_check import check
 
 from sessions_app.analysis.pipelines import vision
-from sessions_app.analysis.pipelines.said import (
+from sessions_app.analysis.pipelines.answer_parser import (
     MAX_DESCRIPTION,
     NOTHING,
     ModelAnswer,

@@ -11,8 +11,8 @@ import pytest
 from media_app.av.container import MediaError
 from media_app.av.frames import VideoFile
 from media_app.av.probe import probe
-from sessions_app.analysis.pipelines import looking, workout
-from sessions_app.analysis.pipelines.looking import RATE, SMALL, rate_for, unpacked
+from sessions_app.analysis.pipelines import pose_sampling, workout
+from sessions_app.analysis.pipelines.pose_sampling import RATE, SMALL, rate_for, unpacked
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable
 from sessions_app.analysis.pipelines.preview import count_at
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
@@ -20,7 +20,7 @@ from sessions_app.analysis.pipelines.workout import count_workout, describe
 from tests.support.bodies import Floats, bends, curling, seen, squatting
 from tests.support.clips import render_clip
 from tests.support.footage import convert, cut_short, noise, write_pictures
-from vodplatform.base.formatting import duration
+from vodplatform.core.formatting import duration
 
 pytestmark = pytest.mark.pure
 SQUAT = Path(__file__).parents[1] / "av" / "rx_squat.mp4"
@@ -167,17 +167,18 @@ def test_depth_slowing_down_and_one_side_that_bends_less_are_told() -> None:
 
 def test_joints_survive_being_packed_and_three_hours_of_them_are_less_than_a_megabyte() -> None:
     joints = seen(np.concatenate([squatting(bends(5)), nobody(2), curling(bends(2))])).joints
-    again = unpacked(looking.packed(joints))
+    again = unpacked(pose_sampling.packed(joints))
     assert again.shape == joints.shape
     there = ~np.isnan(joints[:, 0, 0])
     assert np.array_equal(there, ~np.isnan(again[:, 0, 0]))
     difference = np.abs(
-        again[there][:, list(looking.KEPT)][:, :, [0, 1]] - joints[there][:, list(looking.KEPT)][:, :, [0, 1]]
+        again[there][:, list(pose_sampling.KEPT)][:, :, [0, 1]]
+        - joints[there][:, list(pose_sampling.KEPT)][:, :, [0, 1]]
     )
     assert difference.max() <= 0.126
     hours = np.tile(squatting(bends(20)), (80, 1, 1))[:54_000]
-    saved = looking.packed(seen(hours, noise=1.0).joints)
-    assert len(saved["joints"]) <= looking.MAX_SAVED
+    saved = pose_sampling.packed(seen(hours, noise=1.0).joints)
+    assert len(saved["joints"]) <= pose_sampling.MAX_SAVED
     assert len(unpacked(saved)) == 54_000
 
 
@@ -188,8 +189,8 @@ def test_a_checkpoint_that_cannot_be_read_counts_for_nothing(saved: dict[str, An
 
 def test_a_long_video_is_looked_at_less_often_and_the_counter_counts_what_is_done() -> None:
     assert rate_for(0) == rate_for(600) == RATE
-    assert rate_for(3600) == looking.MAX_LOOKS / 3600
-    assert rate_for(3 * 3600) == looking.MIN_RATE
+    assert rate_for(3600) == pose_sampling.MAX_LOOKS / 3600
+    assert rate_for(3 * 3600) == pose_sampling.MIN_RATE
     labels = [(1.0, 5.0, "Squat", [3.0, 5.0]), (20.0, 24.0, "Movement", [22.0, 24.0])]
     assert [count_at(labels, at) for at in (0.5, 1.5, 3.0, 5.5, 10.0, 23.0)] == [
         "", "Squat 0 of 2", "Squat 1 of 2", "Squat 2 of 2", "", "Movement 1 of 2",
@@ -252,7 +253,7 @@ def test_a_real_squat_is_counted_drawn_and_not_looked_at_twice(tmp_path: Path, m
 def test_it_goes_by_the_times_of_frames_not_by_their_number(tmp_path: Path) -> None:
     path = render_clip(tmp_path / "vfr.mp4", frame_steps=(1, 1, 2, 1, 9), seconds=6.0, sound=False)
     with VideoFile(path) as video:
-        times = [picture.time for picture in looking.looks(video, RATE)]
+        times = [picture.time for picture in pose_sampling.looks(video, RATE)]
     assert max(np.diff(times)) == pytest.approx(0.3, abs=0.01)
     assert min(np.diff(times)) >= 0.5 / RATE - 1e-6
     assert 5.5 < times[-1] < 6.0

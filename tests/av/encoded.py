@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vodplatform.demo.encode import usual_priority
+from sessions_app.comparison.samples.rendering.encode import usual_priority
 
 LEVELS = 16  # frame n is grey level 12 × (n mod 16) + 30 in its middle
 

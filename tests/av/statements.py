@@ -13,8 +13,8 @@ import av
 import numpy as np
 
 from media_app.av.frames import VideoFile
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
 from tests.support.footage import FFMPEG
-from vodplatform.demo.barcode import decode_barcode, draw_barcode
 from vodplatform.settings.variables import PROJECT_ROOT
 
 SIZE = (224, 126)

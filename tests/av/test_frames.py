@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from encoded import grey_of, number_of, write_video
 
 from media_app.av.container import MediaError
 from media_app.av.frames import WHOLE, Box, Picture, VideoFile
+from tests.av.encoded import grey_of, number_of, write_video
 from tests.support.footage import convert
 
 pytestmark = pytest.mark.pure

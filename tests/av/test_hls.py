@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from media_app.av import hls
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.hls import MEDIA, PLAYLIST, HlsRendition, make_rung, make_source
+from media_app.av.ladder import HEIGHTS, fitted, ladder, rung_of
 from media_app.av.probe import VideoFacts, probe
-from media_app.av.rungs import HEIGHTS, fitted, ladder, rung_of
 from media_app.av.source import Source
 from tests.av.fragments import track_times
 from tests.av.statements import packets_of

@@ -26,7 +26,7 @@ from media_app.av.source import Source
 from tests.support.clips import render_clip
 from tests.support.footage import FFMPEG, convert, cut_short, noise, write_pictures
 from tests.support.waiting import wait_until
-from vodplatform.base.processes.process import MARK, SHIM, ChildError, Limits, new_mark, run_child
+from vodplatform.core.processes.process import MARK, SHIM, ChildError, Limits, new_mark, run_child
 
 pytestmark = pytest.mark.pure
 CHILD = [sys.executable, "-m", "media_app.av.ingest"]
@@ -86,7 +86,7 @@ class TestWhatItSays:
         ]  # fmt: skip
 
     def test_progress_stays_where_it_was_when_told_less(self) -> None:
-        script = "from vodplatform.base.processes.child import Reports; p = Reports(); print('noise');"
+        script = "from vodplatform.core.processes.child import Reports; p = Reports(); print('noise');"
         script += "[p.progress(n, str(n)) for n in (50, 20, 60, 150)]"
         lines = run_child([sys.executable, "-c", script]).messages
         assert [line["progress"] for line in lines] == [50, 50, 60, 100]

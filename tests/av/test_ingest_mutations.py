@@ -12,7 +12,7 @@ import pytest
 from media_app.av.sniff import sniff
 from tests.av.test_ingest import CHILD, request
 from tests.support.clips import render_clip
-from vodplatform.base.processes.process import Limits, run_child
+from vodplatform.core.processes.process import Limits, run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 

@@ -11,7 +11,7 @@ import pytest
 from media_app.av.probe import probe
 from tests.av.statements import child, request, statement
 from tests.support.footage import blanked, convert, cut_short, noise, write_pictures
-from vodplatform.base.processes.process import run_child
+from vodplatform.core.processes.process import run_child
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 

@@ -11,11 +11,11 @@ import pytest
 from media_app.av.frames import VideoFile
 from media_app.av.merge.plan import common_rate
 from media_app.av.probe import probe
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from tests.av.statements import RATE, SIZE, Statement, complaints, heard, lag, noise, shown, statement
 from tests.av.test_merge_copying import converted, merged, of_each
 from tests.av.test_normalize import Odd, broken_at_once, sized
 from tests.support.footage import write_pictures
-from vodplatform.demo.barcode import decode_barcode
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
 NTSC = Fraction(30_000, 1001)

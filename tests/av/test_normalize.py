@@ -14,7 +14,7 @@ from media_app.av.normalize import normalize
 from media_app.av.probe import probe
 from media_app.av.recording import _vp9_size
 from media_app.av.source import Source
-from sessions_app.comparison.export.graph import _uncertainty
+from sessions_app.comparison.export.child.graph import _uncertainty
 from tests.av.statements import Statement, heard, lag, noise, shown, statement
 from tests.support.footage import FFMPEG, convert, cut_short
 

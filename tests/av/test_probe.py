@@ -10,10 +10,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from encoded import write_video
 
 from media_app.av.container import MediaError
 from media_app.av.probe import ProbeLimits, probe, sample_aspect_ratio
+from tests.av.encoded import write_video
 from tests.support.clips import write_sound
 from tests.support.footage import convert, cut_short
 

@@ -10,9 +10,9 @@ import pytest
 from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.frames import VideoFile
 from media_app.av.hls import RungNotAvailable, make_rung
+from media_app.av.ladder import rung_of
 from media_app.av.probe import probe
 from media_app.av.proxy import LINES, Mp4Rendition, gop_frames, make_proxy, make_silent
-from media_app.av.rungs import rung_of
 from media_app.av.source import Source
 from tests.av.test_hls import sound_samples
 from tests.support.clips import render_clip

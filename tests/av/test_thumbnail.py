@@ -14,7 +14,7 @@ from media_app.av import thumbnail
 from media_app.av.sniff import JPEG, PNG, WEBP
 from media_app.av.thumbnail import MAX_SIDE, Refused, dimensions, make
 from tests.support.pictures import SECRET, encoded, jpeg_bomb, picture, png_bomb, webp_bomb, with_exif
-from vodplatform.base.processes.process import run_child
+from vodplatform.core.processes.process import run_child
 
 pytestmark = pytest.mark.pure
 KINDS = {".jpg": JPEG, ".png": PNG, ".webp": WEBP}

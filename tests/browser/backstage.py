@@ -60,8 +60,8 @@ def main() -> None:
     from django.db.models.functions import Now
 
     from jobs_app import leases, services
+    from jobs_app.events import publish, reload_job
     from jobs_app.models import Job
-    from jobs_app.record import publish, reload_job
     from media_app.catalogue import services as catalogue
     from media_app.catalogue.models import CrdtOperation, VideoReport
     from media_app.catalogue.realtime import changing
@@ -75,7 +75,7 @@ def main() -> None:
     from tests.support.factories import lease_of, make_job, make_rendition, make_session, make_video
     from vodplatform.accounts.browser_sessions import SessionStore
     from vodplatform.accounts.models import ApiToken, Subscription, User
-    from vodplatform.base.models import AuditEntry
+    from vodplatform.core.models import AuditEntry
 
     def user(owner: str) -> User:
         return User.objects.get(username=owner)

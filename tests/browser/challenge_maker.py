@@ -13,8 +13,8 @@ from typing import Any
 import av
 import numpy as np
 
+from sessions_app.comparison.samples.rendering.barcode import draw_barcode
 from tests.browser.backstage import NOWHERE, Backstage, answer_calls
-from vodplatform.demo.barcode import draw_barcode
 
 API = "/api/v1/challenges"
 OWNER = "mira"
@@ -151,8 +151,8 @@ def main() -> None:
 
     def merge_progress(merge: str, percent: float) -> None:
         """Its worker is so far, and says so."""
+        from jobs_app.events import publish, reload_job
         from jobs_app.models import Job
-        from jobs_app.record import publish, reload_job
 
         job = Job.objects.get(merges=merge)
         Job.objects.filter(pk=job.pk).update(progress=percent, revision=job.revision + 1)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, expect
 
-from vodplatform.demo.barcode import decode_barcode
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 
 LOOKS = 10
 PLACES = """() => [...document.querySelectorAll('[data-pane]')].map((pane) => {

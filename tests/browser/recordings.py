@@ -5,10 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from vodplatform.demo.clips import NTSC, small_spec
-from vodplatform.demo.encode import render
-from vodplatform.demo.match import round_match
-from vodplatform.demo.recording import RecordingSpec
+from sessions_app.comparison.samples.rendering.clips import NTSC, small_spec
+from sessions_app.comparison.samples.rendering.encode import render
+from sessions_app.comparison.samples.rendering.match import round_match
+from sessions_app.comparison.samples.rendering.recording import RecordingSpec
 
 SECONDS = 40.0
 

@@ -19,7 +19,7 @@ from tests.contract.places import browser
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_job, make_rendition, make_user, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/editorial/cataloguevideo/"

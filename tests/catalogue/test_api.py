@@ -18,7 +18,7 @@ from tests.support.api import Api, refused
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_job, make_rendition, make_session, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/videos"

@@ -10,7 +10,7 @@ from media_app.videos.models import Video
 from tests.support.api import Api, refused
 from tests.support.catalogue import make_catalogue_video
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 URL = "/api/v1/videos"

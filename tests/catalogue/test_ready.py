@@ -16,7 +16,7 @@ from tests.support.clamav import Clamd
 from tests.support.sockets import ask as ask_rows
 from tests.uploads.conftest import video_of
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media", "lease_keeper", "no_pictures")]
 

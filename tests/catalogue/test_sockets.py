@@ -16,15 +16,15 @@ from django.db.models.functions import Now
 
 from media_app.catalogue import services
 from media_app.catalogue.realtime import Audience, audience_of, changing, find, group_of, sees
-from media_app.library.serializers import VideoSerializer
 from media_app.videos.models import TRANSITIONS, Video, VideoStatus
+from media_app.videos.serializers import VideoSerializer
 from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_key, make_user
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, Role, User
-from vodplatform.base.records.transitions import transition
-from vodplatform.base.web import presence
+from vodplatform.core.records.transitions import transition
+from vodplatform.core.web import presence
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 LIST = "/ws/videos/"
@@ -167,7 +167,7 @@ class TestWhatIsTold:
     async def test_expiry_is_no_change(self, video: Video, moderator: User, monkeypatch: pytest.MonkeyPatch) -> None:
         """Addresses are signed until a rounded instant; here each look comes after the next of them."""
         lifetimes = iter(range(1000, 100_000_000, 1000))
-        monkeypatch.setattr("media_app.delivery.addresses.lifetime", lambda _: next(lifetimes))
+        monkeypatch.setattr("media_app.videos.media_urls.lifetime", lambda _: next(lifetimes))
 
         def look() -> None:
             with changing(video.pk):

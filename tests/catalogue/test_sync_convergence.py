@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
+from media_app.catalogue.crdt import Document, Operation, OperationType
 from media_app.catalogue.operations import microseconds, moment
-from media_app.videos.crdt import Document, Operation, OperationType
 from tests.support.lossy import CUT, LOST, PASSED, TWICE, UNANSWERED, lossy
 from tests.support.node import modules
 from tests.support.node import program as node_program

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from media_app.catalogue import services
-from media_app.uploads import room
-from media_app.videos import upkeep
+from media_app.uploads import quota
+from media_app.videos import consistency
 from media_app.videos.models import Rendition, Video
 from tests.catalogue.sending import canonical, expect_untouched, send
 from tests.support.clamav import EICAR, Clamd
@@ -66,7 +66,7 @@ class TestTaken:
         assert files_in(media, "thumbnails") == [second["thumbnail_path"]]
         assert (await ask("GET", first["thumbnail_url"])).status == 404
         assert (await ask("GET", second["thumbnail_url"])).status == 200
-        assert await ask_rows(room.storage_bytes, moderator.pk) == 0
+        assert await ask_rows(quota.storage_bytes, moderator.pk) == 0
 
     async def test_alone_it_changes_nothing_else_and_once_alone(
         self, moderator_key: str, bare: Video, media: Path, caplog: pytest.LogCaptureFixture
@@ -147,12 +147,12 @@ class TestUpkeep:
         body = (await send(moderator_key, canonical(bare), VIDEO, part(encoded(".jpg", picture(64, 48))))).json()
         stray = media / f"thumbnails/{bare.pk}/1_thumb.jpg"
         stray.write_bytes(b"left")
-        monkeypatch.setattr(upkeep, "GRACE", -upkeep.GRACE)
-        found = await ask_rows(upkeep.leftovers)
+        monkeypatch.setattr(consistency, "GRACE", -consistency.GRACE)
+        found = await ask_rows(consistency.leftovers)
         assert [file.key for file in found.files] == [f"thumbnails/{bare.pk}/1_thumb.jpg"]
         (media / body["thumbnail_path"]).unlink()
-        assert [row.kind for row in await ask_rows(upkeep.lost_renditions)] == ["thumbnail"]
-        await ask_rows(upkeep.mark_lost_renditions)
+        assert [row.kind for row in await ask_rows(consistency.lost_renditions)] == ["thumbnail"]
+        await ask_rows(consistency.mark_lost_renditions)
         assert await ask_rows(Rendition.objects.count) == 0
 
 

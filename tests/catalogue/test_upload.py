@@ -11,8 +11,8 @@ import pytest
 
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.catalogue import receiving, services
-from media_app.uploads import room
+from media_app.catalogue import services, upload_handlers
+from media_app.uploads import quota
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from tests.catalogue.conftest import NOT_TAKEN, TAKEN
@@ -29,7 +29,7 @@ from tests.uploads.forms import FORM
 from tests.uploads.tus import BYTES, Client
 from tests.videos.sending import again
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 200_000
@@ -66,7 +66,7 @@ class TestTaken:
         job = await ask_rows(Job.objects.get)
         assert (job.kind, job.params["video_id"], body["job_id"]) == ("ingest", str(bare.pk), str(job.pk))
         assert "previous" not in job.params
-        assert await ask_rows(room.storage_bytes, moderator.pk) == 0  # it takes nothing of the private room
+        assert await ask_rows(quota.storage_bytes, moderator.pk) == 0  # it takes nothing of the private room
         entry = await ask_rows(lambda: AuditEntry.objects.get(action="video.file"))
         assert (entry.actor_id, entry.target_id) == (str(moderator.pk), str(bare.pk))
         assert (entry.data["key"], entry.data["filename"]) == (body["file_path"], "match.mp4")
@@ -143,13 +143,13 @@ class TestRefused:
     async def test_one_that_is_deleted_while_its_file_comes(
         self, moderator_key: str, admin_person: User, bare: Video, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        place = receiving._place
+        place = upload_handlers._place
 
         def deleted_first(*args: Any) -> None:
             services.delete(bare.pk, admin_person)
             place(*args)
 
-        monkeypatch.setattr(receiving, "_place", deleted_first)
+        monkeypatch.setattr(upload_handlers, "_place", deleted_first)
         (await send(moderator_key, canonical(bare), VIDEO)).refused(409, "video_deleted")
         await expect_untouched(bare, media)
 

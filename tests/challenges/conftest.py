@@ -11,7 +11,7 @@ from django.http import HttpResponse
 
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from sessions_app.challenges import actors, receiving
+from sessions_app.challenges import actors, upload_handlers
 from sessions_app.challenges.models import Challenge, MergeSession
 from tests.av.statements import statement
 from tests.support.api import Api
@@ -62,7 +62,7 @@ def clip_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 @pytest.fixture
 def unseen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Clips are as if they were too large to be looked at before the merge: any bytes are taken for one."""
-    monkeypatch.setattr(receiving, "MAX_BYTES", 0)
+    monkeypatch.setattr(upload_handlers, "MAX_BYTES", 0)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from sessions_app.challenges.models import Challenge, ChallengeReport, MergeSess
 from tests.contract.places import browser
 from tests.support.factories import make_challenge, make_merge, make_user
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 LIST = "/admin/merging/challenge/"

@@ -22,7 +22,7 @@ from tests.support.api import Api, refused
 from tests.support.factories import make_challenge, make_key, make_merge, make_rendition, make_user
 from tests.support.stored import files_in
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 committed = pytest.mark.django_db(transaction=True)

@@ -13,10 +13,10 @@ from django.db.models.functions import Now
 
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from media_app.uploads import joining, sweep
+from media_app.uploads import assemble, cleanup
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadStatus
-from sessions_app.challenges import merges, receiving
+from sessions_app.challenges import merges, upload_handlers
 from sessions_app.challenges.models import MergeClip, MergeSession
 from tests.challenges.conftest import (
     CHUNK,
@@ -43,7 +43,7 @@ from tests.uploads.conftest import video_of
 from tests.uploads.tus import BASE as TUS
 from tests.uploads.tus import Client, id_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 Clips = dict[str, bytes]
@@ -193,7 +193,7 @@ class TestLooking:
         """By another call that has looked at it: the bytes go with the upload's end."""
         _, sid = first_sent(api, [clip_files["text"], clip_files["1"]])
         monkeypatch.setattr(
-            joining, "finish_multipart_uploads", lambda upload: uploads.fail(upload, DomainError("clip_unreadable"))
+            assemble, "finish_multipart_uploads", lambda upload: uploads.fail(upload, DomainError("clip_unreadable"))
         )
         refused(complete(api, sid), 409, "upload_finished")
 
@@ -320,7 +320,7 @@ class TestExpiry:
         self.over(merge_id)
         for is_swept in (False, True):
             if is_swept:
-                assert sweep.expire() == 2
+                assert cleanup.expire() == 2
                 assert files_in(media) == []
                 assert used(api) == 0
             body = status_of(api, merge_id)
@@ -336,12 +336,12 @@ class TestExpiry:
     def test_it_says_so_for_a_week(self, api: Api, begun: dict[str, Any]) -> None:
         merge_id = begun["merge_session_id"]
         self.over(merge_id, timedelta(days=6, hours=23))
-        sweep.expire()
+        cleanup.expire()
         assert merges.expire() == 0
         assert status_of(api, merge_id)["overall_status"] == "expired"
         self.over(merge_id, timedelta(days=7, minutes=1))
         for _ in range(2):
-            sweep.expire()
+            cleanup.expire()
         assert not Upload.objects.exists()  # the uploads may be forgotten first
         assert status_of(api, merge_id)["overall_status"] == "expired"
         assert merges.expire() == 1
@@ -353,7 +353,7 @@ class TestExpiry:
         merges.ended(job_of(merge.pk))
         self.over(str(merge.pk), timedelta(days=30))
         for _ in range(2):
-            sweep.expire()
+            cleanup.expire()
             merges.expire()
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["merged_video"] is not None) == ("completed", True)
@@ -493,12 +493,12 @@ def test_clips_of_one_sender_are_copied_one_at_a_time(monkeypatch: pytest.Monkey
         time.sleep(0.02)
         inside.pop()
 
-    monkeypatch.setattr(receiving.joining, "join_to_file", bring)
-    monkeypatch.setattr(receiving, "probe", lambda *_: [{"error": {"broke": True}}])
+    monkeypatch.setattr(upload_handlers.assemble, "join_to_file", bring)
+    monkeypatch.setattr(upload_handlers, "probe", lambda *_: [{"error": {"broke": True}}])
     rows = SimpleNamespace(filter=lambda **_: SimpleNamespace(exists=lambda: True))
-    monkeypatch.setattr(receiving, "Upload", SimpleNamespace(objects=rows))
+    monkeypatch.setattr(upload_handlers, "Upload", SimpleNamespace(objects=rows))
     upload: Any = SimpleNamespace(pk=1, size=10, front="chunks", owner_id="somebody")
-    threads = [threading.Thread(target=receiving.CLIP.inspect, args=(upload,)) for _ in range(4)]
+    threads = [threading.Thread(target=upload_handlers.CLIP.inspect, args=(upload,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

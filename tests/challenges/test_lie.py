@@ -18,8 +18,8 @@ from tests.support.factories import make_challenge, make_key, make_merge, make_r
 from tests.support.sockets import ask as ask_rows
 from tests.support.sockets import first_close, socket
 from vodplatform.accounts.models import User
-from vodplatform.base.logs import JsonFormatter
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.logs import JsonFormatter
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

@@ -25,9 +25,9 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from media_app.uploads import sweep
+from media_app.uploads import cleanup
 from media_app.uploads.models import Upload
-from media_app.videos import taking_in
+from media_app.videos import ingest
 from media_app.videos.models import Place, Rendition, Video
 from sessions_app.challenges import actors, merges
 from sessions_app.challenges.models import MergeSession
@@ -205,7 +205,7 @@ class TestMediaAtFault:
         merge_id = deliver(api, [clip_files["1"], clip_files["2"]])
         before = files_in(media)
         killed = [sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"]
-        monkeypatch.setattr("media_app.videos.taking_in.PROBE", killed)
+        monkeypatch.setattr("media_app.videos.ingest.PROBE", killed)
         run_queue("merge")
         assert job_of(merge_id).status == "waiting"
         assert files_in(media) == before
@@ -325,10 +325,10 @@ class TestPassingFaults:
 
     def test_after_a_passing_failure_the_clips_stay_until_they_expire(self, api: Api, owner: User, media: Path) -> None:
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
-        sweep.expire()
+        cleanup.expire()
         assert len(files_in(media)) == 3
         Upload.objects.update(expires_at=Now())
-        sweep.expire()
+        cleanup.expire()
         assert files_in(media) == []
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["retry_available"]) == ("failed", False)
@@ -461,7 +461,7 @@ class TestGivenUp:
         asleep = tmp_path / "asleep.py"
         asleep.write_text("import time\ntime.sleep(600)\n")
         open_to_children(tmp_path, monkeypatch)
-        monkeypatch.setattr(taking_in, "INGEST", [sys.executable, str(asleep)])
+        monkeypatch.setattr(ingest, "INGEST", [sys.executable, str(asleep)])
         thread = in_thread()
         wait_until(lambda: Video.objects.filter(pk=merge_id).exists(), 20)
         body = status_of(api, merge_id)
@@ -479,7 +479,7 @@ class TestGivenUp:
         assert merges.expire() == 1
 
     def test_a_missing_poster_is_no_failure(self, api: Api, clip_files: Clips, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(taking_in, "INGEST", [sys.executable, "-c", "raise SystemExit(3)"])
+        monkeypatch.setattr(ingest, "INGEST", [sys.executable, "-c", "raise SystemExit(3)"])
         body = merged(api, [clip_files["1"], clip_files["2"]])
         assert (body["overall_status"], body["merged_video"]["poster_url"]) == ("completed", None)
 

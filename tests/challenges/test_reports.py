@@ -11,7 +11,7 @@ from tests.support.api import Api, refused
 from tests.support.factories import make_challenge
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 committed = pytest.mark.django_db(transaction=True)

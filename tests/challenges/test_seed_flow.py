@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobs_app.runner import run_queue
-from media_app.uploads import sweep
+from media_app.uploads import cleanup
 from media_app.uploads.models import Upload
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, MergeSession
@@ -190,6 +190,6 @@ class TestOnS3:
         path = f"/api/v1/challenge-videos/merge-session/{begun['merge_session_id']}/cancel"
         assert (await app.fetch("POST", path)).json()["overall_status"] == "cancelled"
         self.bucket.faults.heal()
-        await ask_rows(sweep.expire)
+        await ask_rows(cleanup.expire)
         assert await asyncio.to_thread(self.bucket.keys) == []
         assert await ask_rows(Upload.objects.reserved().count) == 0

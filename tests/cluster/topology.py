@@ -32,9 +32,9 @@ from tests.support.s3 import Bucket, fresh_bucket
 from tests.support.senders import Sender
 from tests.support.swift import KEY_ID, SECRET, running_swift
 from tests.support.waiting import wait_until
-from vodplatform.base.records.running import GONE_SECONDS
-from vodplatform.management.commands.up import redis_server, web_child, worker_child
-from vodplatform.supervisor import Supervisor
+from vodplatform.core.records.process_registry import GONE_SECONDS
+from vodplatform.site.management.commands.up import redis_server, web_child, worker_child
+from vodplatform.site.supervisor import Supervisor
 
 ADDRESS = "127.0.0.1"
 ACCOUNT, PASSWORD = "anna", "a-password-for-a-cluster"
@@ -113,7 +113,9 @@ class Host:
         """Put a release in the place of the one that it had; it starts with it the next time."""
         environment = {**self.supervisor.environment, "PYTHONPATH": str(tree)}
         what = f"web_child({ADDRESS!r}, {self.port})" if self.port else "worker_child(1)"
-        code = f"import json; from vodplatform.management.commands import up; print(json.dumps(list(up.{what}.argv)))"
+        code = (
+            f"import json; from vodplatform.site.management.commands import up; print(json.dumps(list(up.{what}.argv)))"
+        )
         said = manage("shell", "--verbosity", "0", "-c", code, environment=environment, tree=tree)
         assert said.returncode == 0, said.stderr
         self.supervisor.environment = environment

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vodplatform.demo.clips import refusal_pairs, render_pair, timer_pairs
+from sessions_app.comparison.samples.rendering.clips import refusal_pairs, render_pair, timer_pairs
 
 pytestmark = pytest.mark.pure
 

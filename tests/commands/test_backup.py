@@ -25,10 +25,10 @@ from sessions_app.comparison import services
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.factories import make_alignment, make_session, make_user, make_video
 from tests.support.program import manage
-from vodplatform import archive
 from vodplatform.accounts.models import ApiToken, Tier, User
-from vodplatform.archive import kept_models, write_archive
-from vodplatform.base.files.installation import adopt
+from vodplatform.core.files.installation import adopt
+from vodplatform.site import backup as archive
+from vodplatform.site.backup import kept_models, write_archive
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_a_file_that_goes_while_it_is_archived_is_left_out(filled, tmp_path, mon
                 Path(folder, name).unlink()
             yield folder, names, files
 
-    monkeypatch.setattr("vodplatform.archive.os.walk", walk_and_delete)
+    monkeypatch.setattr("vodplatform.site.backup.os.walk", walk_and_delete)
     target = tmp_path / "later.tar"
     write_archive(target)
     with tarfile.open(target) as tar:

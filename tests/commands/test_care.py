@@ -17,20 +17,20 @@ from django.utils import timezone
 from jobs_app.models import JobEvent
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
-from sessions_app.comparison.alignment.easyocr_reader import FOLDER
-from tests.delivery.test_cdn import pem_of
+from sessions_app.comparison.alignment.child.easyocr_reader import FOLDER
+from tests.streaming.test_cdn import pem_of
 from tests.support.factories import make_job, make_user, make_video
 from tests.support.http_servers import serving
 from tests.support.private_redis import PrivateRedis
 from tests.support.program import manage
 from tests.support.s3 import storage_of
-from vodplatform.base import redis_server
-from vodplatform.base.models import Unreferenced
-from vodplatform.base.processes.process import Access
-from vodplatform.base.records.database import connect_apart
-from vodplatform.management.commands import doctor as checks
-from vodplatform.management.commands import up
-from vodplatform.management.commands.doctor import clock, converter, idle_limit, pages_at_the_bucket, reader
+from vodplatform.core import redis_server
+from vodplatform.core.models import Unreferenced
+from vodplatform.core.processes.process import Access
+from vodplatform.core.records.database import connect_apart
+from vodplatform.site.management.commands import doctor as checks
+from vodplatform.site.management.commands import up
+from vodplatform.site.management.commands.doctor import clock, converter, idle_limit, pages_at_the_bucket, reader
 
 
 def doctor(capsys, *words: str) -> tuple[int, str]:

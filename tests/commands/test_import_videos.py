@@ -182,14 +182,14 @@ class TestCopies:
         self, owner: User, library: Library, run: Run, media: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         folder = some(library, "plain.mp4")
-        taken = importing.receiving.take_file
+        taken = importing.upload_handlers.take_file
 
         def first_another(*words: Any, **options: Any) -> Video:
-            monkeypatch.setattr(importing.receiving, "take_file", taken)
+            monkeypatch.setattr(importing.upload_handlers, "take_file", taken)
             assert importing.by_copy(owner, folder / "plain.mp4", has_limits=True, on_progress=lambda done: None)
             return taken(*words, **options)
 
-        monkeypatch.setattr(importing.receiving, "take_file", first_another)
+        monkeypatch.setattr(importing.upload_handlers, "take_file", first_another)
         assert run(folder, copy=True)[2] == {"imported": 0, "there": 1, "failed": 0}
         assert len(files_of(media)) == Video.objects.count() == 1
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from vodplatform.management.commands import up
+from vodplatform.site.management.commands import up
 
 
 def test_it_warns_of_a_missing_library_folder_and_of_a_full_disk(settings: Any, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.support.nginx import free_port
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.waiting import PATIENCE
-from vodplatform.base.web.server import make_server
+from vodplatform.core.web.server import make_server
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from vodplatform.accounts.models import User
 @pytest.fixture(scope="session")
 def match(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, float]:
     """Two recordings of one match with timer and sound, and the second one's true offset in seconds."""
-    from vodplatform.demo.clips import render_pair, timer_pairs
+    from sessions_app.comparison.samples.rendering.clips import render_pair, timer_pairs
 
     pair = timer_pairs(7)[0]
     assert pair.offset is not None

@@ -16,9 +16,10 @@ from jobs_app import services
 from jobs_app.context import JobFailed
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.store import files as store
+from media_app.storage import files as store
 from media_app.videos.models import Rendition, RenditionKind, Video
-from sessions_app.comparison import actors, alignments
+from sessions_app.comparison import actors
+from sessions_app.comparison.alignment import services as alignments
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from tests.conftest import Library
 from tests.support.api import BASE, Api, refused, session_of, vod_of
@@ -26,7 +27,7 @@ from tests.support.catalogue import make_catalogue_video
 from tests.support.factories import make_session, make_video
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
-from vodplatform.base.processes.process import Access
+from vodplatform.core.processes.process import Access
 
 pytestmark = pytest.mark.django_db
 BOX = {"vod_id": "vod-1", "time": 3.5, "x": 0.4, "y": 0.02, "width": 0.2, "height": 0.08}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from jobs_app.models import Job, JobStatus
-from sessions_app.comparison.alignment.answer import Finding
+from sessions_app.comparison.alignment.child.answer import Finding
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
 from tests.support.api import BASE, Api, refused, session_of, vod_of
 from tests.support.factories import make_alignment, make_job, make_session, proposal

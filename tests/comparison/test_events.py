@@ -12,16 +12,19 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_check import check
 
-from sessions_app.comparison import event_api, event_files, event_pages, vod_cache
-from sessions_app.comparison import events as service
+from sessions_app.comparison import vod_cache
 from sessions_app.comparison.duplicating import duplicate_session
+from sessions_app.comparison.events import api as event_api
+from sessions_app.comparison.events import files as event_files
+from sessions_app.comparison.events import paging
+from sessions_app.comparison.events import services as service
 from sessions_app.comparison.models import ComparisonSession, EventReply, SessionEvent
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_key, make_session
 from tests.support.sockets import ask, connected, next_message
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
-from vodplatform.base.web.turns import Turn
+from vodplatform.core.web.turns import Turn
 
 pytestmark = pytest.mark.django_db
 STROKE = {"tool": "pen", "color": "#ff0000", "width": 3, "points": [[0.1, 0.2], [0.5, 0.5]]}
@@ -282,8 +285,8 @@ class TestSize:
     def test_an_answer_is_cut_and_the_cursor_leads_to_the_rest(
         self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(event_pages, "MAX_PAGE_BYTES", 20_000)
-        monkeypatch.setattr(event_pages, "MAX_BATCH", 2)
+        monkeypatch.setattr(paging, "MAX_PAGE_BYTES", 20_000)
+        monkeypatch.setattr(paging, "MAX_BATCH", 2)
         for time in (3, 1, 2, 1, 1):
             mark(api, url, global_time=time, body="x" * 8000)
         whole, cursor, ids = api.get(f"{url}?joined=false").json(), "", []
@@ -303,13 +306,13 @@ class TestSize:
 
     def test_a_page_and_a_file_cost_what_is_new(self, api: Api, url: str, session: ComparisonSession) -> None:
         mark(api, url, vod_id="vod-1", time=1)
-        with patch.object(event_pages, "joined_events", wraps=event_pages.joined_events) as joined:
+        with patch.object(paging, "joined_events", wraps=paging.joined_events) as joined:
             for query in ("", "?limit=1", "?limit=1&kind=kill"):
                 api.get(f"{url}{query}")
             assert joined.call_count == 1
             first = [api.get(f"{BASE}/{session.pk}/{name}").content for name in ("timeline.otio", "events.json")]
             assert joined.call_count == 2
-        with patch.object(event_pages, "iterate_rows") as read:
+        with patch.object(paging, "iterate_rows") as read:
             again = [api.get(f"{BASE}/{session.pk}/{name}").content for name in ("timeline.otio", "events.json")]
         assert (first, read.call_count) == (again, 0)
         api.put(f"{BASE}/{session.pk}/offsets", {"offsets": {"vod-1": 9.0}, "source": "manual"})

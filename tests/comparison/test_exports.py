@@ -17,11 +17,12 @@ from pytest_check import check
 from jobs_app.kinds import subjects_of
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.store import files as store
-from media_app.uploads.room import storage_bytes
-from media_app.videos import budget
+from media_app.storage import files as store
+from media_app.uploads.quota import storage_bytes
+from media_app.videos import work_limit
 from media_app.videos.models import Video
-from sessions_app.comparison import actors, exports
+from sessions_app.comparison import actors
+from sessions_app.comparison.export import services as exports
 from sessions_app.comparison.models import ComparisonSession, SessionEvent
 from tests.conftest import Library
 from tests.support.api import BASE, Api, refused
@@ -247,7 +248,7 @@ class TestCost:
         self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         params_of(api, url)
-        monkeypatch.setattr(budget, "SHORT_GIGAPIXELS", 0.0)
+        monkeypatch.setattr(work_limit, "SHORT_GIGAPIXELS", 0.0)
         params_of(api, url)
         kept = Job.objects.filter(kind=exports.EXPORT_KIND).order_by("created_at").values_list("is_short", flat=True)
         assert list(kept) == [True, False]

@@ -17,7 +17,7 @@ from sessions_app.comparison.models import ComparisonSession, ComparisonVod, Ses
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_session, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base.records.columns import column_names, column_values
+from vodplatform.core.records.columns import column_names, column_values
 
 pytestmark = pytest.mark.django_db
 

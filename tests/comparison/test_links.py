@@ -13,15 +13,16 @@ from django.http import HttpResponse
 from django.test import override_settings
 from pytest_check import check
 
-from sessions_app.comparison import events, links
+from sessions_app.comparison.events import services as events
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, SessionEvent, ShareLink
+from sessions_app.comparison.sharing import links
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_session, make_user
 from tests.support.sockets import ask, connected, next_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
-from vodplatform.base.web import throttles
+from vodplatform.core.models import AuditEntry
+from vodplatform.core.web import throttles
 
 pytestmark = pytest.mark.django_db
 HTML = {"HTTP_ACCEPT": "text/html"}

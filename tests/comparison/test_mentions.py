@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from sessions_app.comparison.mentions import named_in
+from sessions_app.comparison.events.mentions import named_in
 from sessions_app.comparison.models import ComparisonSession, Mention
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_key, make_link, make_session, make_share, make_user

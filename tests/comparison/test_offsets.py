@@ -8,13 +8,13 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from sessions_app.comparison.messages import clock_message, session_message
 from sessions_app.comparison.models import ComparisonSession, OffsetChange
+from sessions_app.comparison.socket_messages import clock_message, session_message
 from tests.support.api import BASE, Api, refused, session_of, vod_of
 from tests.support.factories import make_key, make_session
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
-from vodplatform.base.records.append_only import APPEND_ONLY, unprotected_tables
+from vodplatform.core.records.append_only import APPEND_ONLY, unprotected_tables
 
 pytestmark = pytest.mark.django_db
 WRITERS = 20

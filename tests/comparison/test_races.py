@@ -8,7 +8,7 @@ from django.db import transaction
 from jobs_app.models import Job
 from media_app.videos.models import Video
 from media_app.videos.services import RENDER_KIND, delete_video
-from sessions_app.comparison.alignments import start_alignment
+from sessions_app.comparison.alignment.services import start_alignment
 from sessions_app.comparison.models import Alignment, ComparisonSession
 from sessions_app.comparison.services import lock
 from tests.support.api import BASE, Api

@@ -11,11 +11,11 @@ from django.test import Client
 from jobs_app.kinds import subjects_of
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.uploads import room
+from media_app.uploads import quota
 from media_app.videos.models import RenditionKind, Video
-from sessions_app.comparison import samples
 from sessions_app.comparison.models import ComparisonSession
-from sessions_app.comparison.samples import SAMPLE_KIND
+from sessions_app.comparison.samples import services as samples
+from sessions_app.comparison.samples.services import SAMPLE_KIND
 from tests.contract.places import browser as browser_of
 from tests.support.api import BASE, Api
 from tests.support.footage import write_pictures
@@ -101,7 +101,7 @@ def test_its_videos_count_towards_the_storage(
     run_queue("render")
     assert api.delete(f"{BASE}/{ComparisonSession.objects.get().pk}").status_code == 200
     files = set(media.rglob("videos/**/*.mp4"))
-    limits = {**settings.TIER_LIMITS["free"], "max_storage_bytes": room.storage_bytes(owner.pk) + 10}
+    limits = {**settings.TIER_LIMITS["free"], "max_storage_bytes": quota.storage_bytes(owner.pk) + 10}
     settings.TIER_LIMITS = {**settings.TIER_LIMITS, "free": limits}
     browser.post(ASK)
     run_queue("render")

@@ -19,7 +19,7 @@ from tests.contract.places import address, browser, operations
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_alignment, make_job, make_key, make_session, make_user, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base.models import AuditEntry
+from vodplatform.core.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 

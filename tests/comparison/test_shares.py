@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from channels.layers import get_channel_layer
 
-from sessions_app.comparison import events, services, sharing
+from sessions_app.comparison import services
+from sessions_app.comparison.events import services as events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionShare
+from sessions_app.comparison.sharing import services as sharing
 from tests.support.api import BASE, Api, refused
 from tests.support.factories import make_alignment, make_key, make_session, make_share, make_user
 from tests.support.sockets import Socket, ask, connected, next_close, next_message, socket
@@ -17,8 +19,8 @@ from tests.support.together import at_once
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import User
 from vodplatform.asgi import application
-from vodplatform.base.errors import DomainError
-from vodplatform.base.web import presence
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web import presence
 
 pytestmark = pytest.mark.django_db
 committed = [pytest.mark.both, pytest.mark.django_db(transaction=True)]

@@ -13,15 +13,15 @@ from django.db.models.functions import Now
 from django.test import Client
 
 from sessions_app.comparison import consumers
-from sessions_app.comparison.messages import clock_message
 from sessions_app.comparison.models import ComparisonSession
+from sessions_app.comparison.socket_messages import clock_message
 from tests.support.api import BASE, Api
 from tests.support.factories import PASSWORD, make_alignment, make_key, make_session, rewind_anchor
 from tests.support.sockets import Socket, ask, connected, first_close, next_message, socket
 from vodplatform.accounts import realtime
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.realtime import WatchConsumer
-from vodplatform.base.web import publish
+from vodplatform.core.web import publish
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 

@@ -80,7 +80,7 @@ BODIES: dict[tuple[str, str], Any] = {
 }
 # Of these nobody is the owner: tests/catalogue/test_roles.py has who may do what.
 CATALOGUE = "/api/v1/videos"
-# Of one's own videos or of the catalogue's: tests/library/test_text_tracks.py has who may do what.
+# Of one's own videos or of the catalogue's: tests/videos/test_text_tracks.py has who may do what.
 TEXT_TRACKS = "/api/v1/text-tracks"
 ANALYSIS = "/api/v1/video"
 CHALLENGES = "/api/v1/challenges"

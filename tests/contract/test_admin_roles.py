@@ -28,9 +28,9 @@ from tests.support import factories
 from tests.support.catalogue import make_catalogue_video
 from vodplatform.accounts import services
 from vodplatform.accounts.models import ApiToken, Subscription, User
-from vodplatform.base.admin import ModelAdmin
-from vodplatform.base.models import AuditEntry, RunningProcess
-from vodplatform.base.records import audit
+from vodplatform.core.admin import ModelAdmin
+from vodplatform.core.models import AuditEntry, RunningProcess
+from vodplatform.core.records import audit
 
 pytestmark = pytest.mark.django_db
 MARK = "zebra"

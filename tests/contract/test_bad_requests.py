@@ -33,7 +33,7 @@ from tests.contract.wire import PROTECTIVE, Answer, Headers, ask, checked
 from tests.support.api import BAD_BODIES, BASE
 from tests.support.factories import make_key, make_session
 from vodplatform.accounts.models import Role, Subscription, Tier, User
-from vodplatform.base.errors import MAX_ERRORS
+from vodplatform.core.errors import MAX_ERRORS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("one_connection", "steps_kind")]
 SEARCHES = os.environ.get("HYPOTHESIS_PROFILE") == "search"

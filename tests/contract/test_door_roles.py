@@ -8,9 +8,9 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from pytest_check import check
 
-from media_app.delivery import addresses
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
+from media_app.videos import media_urls
 from tests.contract.places import WAYS, chunked_upload, is_admins, stored_video
 from tests.contract.test_roles import EVERY_WAY, rows
 from tests.contract.wire import Answer, Headers, ask
@@ -18,8 +18,8 @@ from tests.support.factories import make_rendition
 from tests.uploads.conftest import video_of
 from tests.uploads.forms import FORM, form_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import ERROR_TYPES
-from vodplatform.base.web import signing
+from vodplatform.core.errors import ERROR_TYPES
+from vodplatform.core.web import signing
 
 # The doors ask the database in threads of their own.
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("one_connection")]
@@ -65,7 +65,7 @@ def refuse_other_methods(url: str) -> None:
 def test_a_stream_is_its_owners_and_admins(owner: User, people: dict[str, User]) -> None:
     """``/api/v1/media/stream/{id}``: the owner, admins, and any client with a signature."""
     video = stored_video(owner)
-    theirs, nobodys = (f"{addresses.STREAM_PREFIX}{pk}" for pk in (video.pk, uuid.uuid4()))
+    theirs, nobodys = (f"{media_urls.STREAM_PREFIX}{pk}" for pk in (video.pk, uuid.uuid4()))
     for role, way, headers in each(people, "owner", "other", "moderator", "admin"):
         for method in ("GET", "HEAD"):
             with check(f"{role} {way} {method}"):
@@ -78,7 +78,7 @@ def test_a_stream_is_its_owners_and_admins(owner: User, people: dict[str, User])
                     assert said(answer) == said(ask(method, nobodys, headers))
     refused(ask("GET", theirs), "unauthenticated")
     assert said(ask("GET", theirs)) == said(ask("GET", nobodys))
-    refuse_other_methods(addresses.stream_url(video))
+    refuse_other_methods(media_urls.stream_url(video))
 
 
 def other_end(signature: str) -> str:
@@ -87,12 +87,12 @@ def other_end(signature: str) -> str:
 
 # A signature for something, made by somebody who may; what it opens is that and nothing else.
 SIGNATURES: dict[str, tuple[Callable[[str], str], str]] = {
-    "its own": (lambda name: signing.sign(addresses.STREAM, name), ""),
-    "another file's": (lambda name: signing.sign(addresses.STREAM, str(uuid.uuid4())), "not_found"),
-    "of another purpose": (lambda name: signing.sign(addresses.MADE, name), "not_found"),
-    "expired": (lambda name: signing.sign(addresses.STREAM, name, now=0.0), "gone"),
-    "changed at its end": (lambda name: other_end(signing.sign(addresses.STREAM, name)), "not_found"),
-    "moved to a later end": (lambda name: "f" + signing.sign(addresses.STREAM, name), "not_found"),
+    "its own": (lambda name: signing.sign(media_urls.STREAM, name), ""),
+    "another file's": (lambda name: signing.sign(media_urls.STREAM, str(uuid.uuid4())), "not_found"),
+    "of another purpose": (lambda name: signing.sign(media_urls.MADE, name), "not_found"),
+    "expired": (lambda name: signing.sign(media_urls.STREAM, name, now=0.0), "gone"),
+    "changed at its end": (lambda name: other_end(signing.sign(media_urls.STREAM, name)), "not_found"),
+    "moved to a later end": (lambda name: "f" + signing.sign(media_urls.STREAM, name), "not_found"),
     "empty": (lambda name: "", "unauthenticated"),
     "garbage": (lambda name: "%00.%ff", "not_found"),
     "not ASCII": (lambda name: "1.\u00fc", "not_found"),
@@ -103,7 +103,7 @@ def test_a_signature_opens_one_stream(owner: User) -> None:
     video = stored_video(owner)
     for kind, (make, refusal) in SIGNATURES.items():
         with check(kind):
-            answer = ask("GET", f"{addresses.STREAM_PREFIX}{video.pk}?sig={make(str(video.pk))}")
+            answer = ask("GET", f"{media_urls.STREAM_PREFIX}{video.pk}?sig={make(str(video.pk))}")
             if refusal:
                 refused(answer, refusal)
             else:
@@ -114,12 +114,12 @@ def test_what_a_job_has_made_is_for_its_signature_alone(people: dict[str, User])
     """``/api/v1/media/made/{key}``: to have signed in opens nothing, to be an admin neither."""
     key, nobodys = default_storage.save("jobs/contract/crop.jpg", ContentFile(BYTES)), "jobs/contract/none.jpg"
     for role, way, headers in each(people, "owner", "admin"):
-        for sig in ("", "?sig=", f"?sig={signing.sign(addresses.MADE, 'jobs/contract/other.jpg')}"):
+        for sig in ("", "?sig=", f"?sig={signing.sign(media_urls.MADE, 'jobs/contract/other.jpg')}"):
             with check(f"{role} {way} {sig}"):
-                answer = ask("GET", f"{addresses.MADE_PREFIX}{key}{sig}", headers)
+                answer = ask("GET", f"{media_urls.MADE_PREFIX}{key}{sig}", headers)
                 refused(answer, "not_found")
-                assert said(answer) == said(ask("GET", f"{addresses.MADE_PREFIX}{nobodys}{sig}", headers))
-    answer = ask("GET", addresses.made_url(key))
+                assert said(answer) == said(ask("GET", f"{media_urls.MADE_PREFIX}{nobodys}{sig}", headers))
+    answer = ask("GET", media_urls.made_url(key))
     assert (answer.status, answer.body, answer.headers["content-type"]) == (200, BYTES, "image/jpeg")
 
 
@@ -130,11 +130,11 @@ def test_ladders_and_renditions_are_for_the_signature_in_their_path(owner: User,
     for row, name in ((rung, "index.m3u8"), (rung, "media.mp4"), (poster, "poster.jpg")):
         default_storage.save(f"{row.folder}{name}", ContentFile(BYTES))
     names = ("master.m3u8", "source/index.m3u8", "source/media.mp4")
-    found = [(addresses.HLS_PREFIX, addresses.HLS, video.pk, name) for name in names]
-    found.append((addresses.RENDITION_PREFIX, addresses.RENDITION, poster.pk, "poster.jpg"))
+    found = [(media_urls.HLS_PREFIX, media_urls.HLS, video.pk, name) for name in names]
+    found.append((media_urls.RENDITION_PREFIX, media_urls.RENDITION, poster.pk, "poster.jpg"))
     for prefix, purpose, pk, name in found:
         wrong = ["-", signing.sign(purpose, str(uuid.uuid4()))]
-        purposes = {addresses.HLS, addresses.RENDITION, addresses.STREAM, addresses.MADE} - {purpose}
+        purposes = {media_urls.HLS, media_urls.RENDITION, media_urls.STREAM, media_urls.MADE} - {purpose}
         wrong += [signing.sign(another, str(pk)) for another in sorted(purposes)]
         for role in ("owner", "admin"):
             for way in ("token admin", "jwt admin", "session"):
@@ -155,7 +155,7 @@ def test_ladders_and_renditions_are_for_the_signature_in_their_path(owner: User,
 
 
 def test_metrics_are_for_admins_with_their_powers(people: dict[str, User]) -> None:
-    """``/metrics``; the token of its own has its tests in tests/base."""
+    """``/metrics``; the token of its own has its tests in tests/core."""
     for role, way, headers in each(people, "owner", "moderator", "admin"):
         with check(f"{role} {way}"):
             answer = ask("GET", "/metrics", headers)

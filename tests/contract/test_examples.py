@@ -48,7 +48,7 @@ from tests.support.streams import Answer, ask
 from tests.uploads.forms import FORM, Part, form_of
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import User
-from vodplatform.base.api.schema import EXAMPLES
+from vodplatform.core.api.schema import EXAMPLES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("steps_kind")]
 PREVIEW = "comparison_timer_preview"

@@ -87,7 +87,7 @@ BY_A_DOOR = [
     "library_upload", "videos_file", "analysis_upload", "analyze_highlights", "analyze_workout", "pro_sync_process",
 ]  # fmt: skip
 # Files, whatever ``Accept`` says: tests/analysis/test_sessions.py, tests/comparison/test_events.py,
-# tests/library/test_text_tracks.py.
+# tests/videos/test_text_tracks.py.
 TABLES = ["analysis_table", "events_csv", "events_json", "timeline_otio", "text_tracks_file"]
 VODS = ["vod-1", "vod-2", "vod-9"]
 # Reads real video for seconds, wants the bytes that belong under a number, or a bucket: their own tests do that.

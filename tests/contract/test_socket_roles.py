@@ -21,7 +21,7 @@ from tests.support.sockets import ANSWER_SECONDS, ask, socket
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import Role, User
 from vodplatform.asgi import websockets
-from vodplatform.base.web.publish import publish
+from vodplatform.core.web.publish import publish
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOT_SIGNED_IN, NOT_YOURS, LET_IN = 4401, 4404, 0

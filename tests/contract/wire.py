@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from asgiref.sync import async_to_sync
 
 from vodplatform.asgi import application
-from vodplatform.base.errors import ERROR_TYPES
-from vodplatform.base.web.middleware import REQUEST_ID
+from vodplatform.core.errors import ERROR_TYPES
+from vodplatform.core.web.middleware import REQUEST_ID
 
 Headers = Sequence[tuple[bytes, bytes]]
 PROTECTIVE = ("x-content-type-options", "referrer-policy", "x-frame-options", "content-security-policy")

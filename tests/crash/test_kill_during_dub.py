@@ -33,7 +33,7 @@ def test_what_is_killed_while_it_is_made_here_is_made_once(program: Program, fol
     place = program.place
     (rows, files), sounds_before = dubs(place), sounds(place)
     job = send(program, folder)
-    program.freeze_child("media_app.av.dub")
+    program.freeze_child("sessions_app.prosync.engine.audio")
     program.kill(victim)
     wait_until(lambda: place.job(job)["status"] in ("completed", "failed"), ENDS_SECONDS, "the end")
     assert place.job(job)["status"] == "completed"

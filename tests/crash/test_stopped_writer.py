@@ -10,8 +10,8 @@ import pytest
 from tests.support.program import PROJECT_ROOT, Place, Program, clean_environment
 from tests.support.senders import Sender, long_video, stalled
 from tests.support.waiting import wait_until
-from vodplatform.management.commands.up import free_port, web_child
-from vodplatform.supervisor import Supervisor
+from vodplatform.site.management.commands.up import free_port, web_child
+from vodplatform.site.supervisor import Supervisor
 
 pytestmark = pytest.mark.services
 

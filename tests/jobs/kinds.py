@@ -17,7 +17,7 @@ from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from tests.support.factories import make_job
 from vodplatform.accounts.models import User
-from vodplatform.base.processes.process import Limits
+from vodplatform.core.processes.process import Limits
 
 started = threading.Event()
 go_on = threading.Event()

@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs_app import leases, services
-from jobs_app.keeper import keeper
+from jobs_app.heartbeat import keeper
 from jobs_app.models import Job, JobEvent, JobStatus, Priority
 from jobs_app.runner import run_job
 from tests.jobs import kinds

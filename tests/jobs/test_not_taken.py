@@ -8,17 +8,17 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from jobs_app import leases, services, upkeep
+from jobs_app import leases, maintenance, services
 from jobs_app.kinds import registry
+from jobs_app.maintenance import Sweep
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_queue
-from jobs_app.sweeping import Sweep
 from tests.jobs import kinds
 from tests.jobs.kinds import again, make
 from tests.support.factories import make_user
 from vodplatform.accounts.models import User
-from vodplatform.base.files import disk
-from vodplatform.management.commands import doctor
+from vodplatform.core.files import disk
+from vodplatform.site.management.commands import doctor
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 
@@ -52,7 +52,7 @@ class TestTheFormer:
     def test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it(self, owner: User) -> None:
         job = make(owner, "processing")
         Job.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(hours=1))
-        assert upkeep.take_over_expired() == 0
+        assert maintenance.take_over_expired() == 0
         assert not JobEvent.objects.filter(job=job, name="crashed").exists()
 
     def test_doctor_names_what_nobody_here_takes(self, owner: User) -> None:
@@ -60,7 +60,7 @@ class TestTheFormer:
         make(owner, kind="test.store", lane="next")
         make(owner, kind="test.store", lane="test")
         make(owner, "completed", kind="gone", lane="gone")
-        assert upkeep.unclaimable_jobs() == ["test.echo in test", "test.store in next"]
+        assert maintenance.unclaimable_jobs() == ["test.echo in test", "test.store in next"]
 
 
 @pytest.mark.both

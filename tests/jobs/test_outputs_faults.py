@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
 from jobs_app import leases, outputs
+from jobs_app.maintenance import Sweep
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from jobs_app.sweeping import Sweep
 from tests.comparison.test_align import BOX, ECHO, stand_in
 from tests.conftest import Library
 from tests.jobs.kinds import again, make
@@ -24,9 +24,9 @@ from tests.support.api import BASE, Api, refused
 from tests.support.factories import lease_of, make_job, make_session, make_video
 from tests.support.s3 import Bucket
 from vodplatform.accounts.models import User
-from vodplatform.base import logs
-from vodplatform.base.files.storage import StoreFull, StoreUnavailable
-from vodplatform.management.commands import expire
+from vodplatform.core import logs
+from vodplatform.core.files.storage import StoreFull, StoreUnavailable
+from vodplatform.site.management.commands import expire
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 

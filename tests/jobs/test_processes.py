@@ -7,13 +7,13 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
+from jobs_app.maintenance import Sweep
 from jobs_app.models import Job
-from jobs_app.sweeping import Sweep
 from tests.support.api import Api
 from tests.support.factories import make_job
 from vodplatform.accounts.models import User
-from vodplatform.base.models import ProcessKind, RunningProcess
-from vodplatform.base.records import running
+from vodplatform.core.models import ProcessKind, RunningProcess
+from vodplatform.core.records import process_registry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -26,42 +26,42 @@ def age(seconds: float) -> None:
 def test_a_worker_tells_which_queues_it_takes_again_and_again() -> None:
     sweep = Sweep(["render", "align"])
     sweep()
-    [row] = running.present()
+    [row] = process_registry.present()
     assert (row.kind, row.queues, row.jobs) == ("worker", ["align", "render"], 0)
     assert str(row) == f"worker {row.host}:{row.pid}"
-    age(running.GONE_SECONDS + 1)
-    assert not running.present().exists()
+    age(process_registry.GONE_SECONDS + 1)
+    assert not process_registry.present().exists()
     sweep._next_admission = 0.0
     sweep()
-    [same] = running.present()
+    [same] = process_registry.present()
     assert (same.pk, same.started_at) == (row.pk, row.started_at)
-    running.leave()
-    assert not running.processes().exists()
+    process_registry.leave()
+    assert not process_registry.processes().exists()
 
 
 def test_one_that_is_gone_is_shown_for_a_day() -> None:
-    running.tell(ProcessKind.WEB)
+    process_registry.tell(ProcessKind.WEB)
     age(86_000)
-    assert running.forget_gone() == 0
-    assert [row.is_present for row in running.processes()] == [False]
+    assert process_registry.forget_gone() == 0
+    assert [row.is_present for row in process_registry.processes()] == [False]
     age(86_500)
-    assert running.forget_gone() == 1
+    assert process_registry.forget_gone() == 1
 
 
 def test_health_is_degraded_while_jobs_wait_that_nobody_takes(owner: User, anonymous: Api, settings: Any) -> None:
-    settings.HEALTH_PARTS = {"workers": "jobs_app.upkeep.ask_workers"}
+    settings.HEALTH_PARTS = {"workers": "jobs_app.maintenance.ask_workers"}
 
     def asked() -> str:
         return str(anonymous.get("/health").json()["workers"])
 
-    running.tell(ProcessKind.WORKER, queues=["merge"])
+    process_registry.tell(ProcessKind.WORKER, queues=["merge"])
     job = make_job(owner, lane="align", admitted=True)
     assert asked() == "up"  # it has only just come
     Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(minutes=1))
     assert asked() == "down"
-    running.tell(ProcessKind.WORKER, queues=["align", "merge"])
+    process_registry.tell(ProcessKind.WORKER, queues=["align", "merge"])
     assert asked() == "up"
-    age(running.GONE_SECONDS + 1)
+    age(process_registry.GONE_SECONDS + 1)
     assert asked() == "down"
 
 
@@ -69,7 +69,7 @@ def test_admins_see_the_processes_of_all_hosts(admin_person: User, settings: Any
     client = Client()
     client.force_login(admin_person)
     settings.COMMIT = "0123456789ab"
-    running.tell(ProcessKind.WORKER, queues=["align"], max_jobs=4, jobs=1)
+    process_registry.tell(ProcessKind.WORKER, queues=["align"], max_jobs=4, jobs=1)
     page = client.get("/admin/base/runningprocess/").content.decode()
     assert "0123456789ab" in page
     assert "1 of 4" in page

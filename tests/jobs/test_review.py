@@ -18,10 +18,11 @@ from django.db import OperationalError, connections, transaction
 from django.db.models.functions import Now
 from django.test import Client
 
-from jobs_app import admission, lanes, leases, messages, outputs, services, sweeping
+from jobs_app import admission, leases, maintenance, messages, outputs, services
+from jobs_app import queues as lanes
 from jobs_app.broker import broker
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.keeper import LeaseKeeper
+from jobs_app.heartbeat import LeaseKeeper
 from jobs_app.kinds import registry
 from jobs_app.models import Job, JobStatus, LaneLimit
 from jobs_app.runner import Room, run_queue
@@ -30,10 +31,10 @@ from tests.jobs.kinds import again, make
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
 from tests.support.waiting import wait_until
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.models import ProcessKind, RunningProcess
-from vodplatform.base.records import running
-from vodplatform.base.web import publish
+from vodplatform.core.errors import DomainError
+from vodplatform.core.models import ProcessKind, RunningProcess
+from vodplatform.core.records import process_registry
+from vodplatform.core.web import publish
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("kinds")]
 
@@ -224,7 +225,7 @@ class TestLimits:
     def test_a_share_is_of_what_the_workers_take(self) -> None:
         LaneLimit.objects.create(lane="test", limit=None)
         assert admission.max_share("test") == 1  # of the two that the settings say, while no worker has told of itself
-        running.tell(ProcessKind.WORKER, queues=["align", "test"], max_jobs=8)
+        process_registry.tell(ProcessKind.WORKER, queues=["align", "test"], max_jobs=8)
         assert (lanes.limit_of("test"), admission.max_share("test")) == (lanes.NO_LIMIT, 4)
         LaneLimit.objects.update(limit=6)
         assert admission.max_share("test") == 3
@@ -233,13 +234,13 @@ class TestLimits:
         settings.JOB_LANES = {**settings.JOB_LANES, "test": 2}
         for host, queues in (("a", ["test"]), ("a", ["test"]), ("b", ["align", "test"]), ("c", ["align"])):
             monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
-            monkeypatch.setattr(running, "_own", None)
-            running.tell(ProcessKind.WORKER, queues=queues, max_jobs=8)
+            monkeypatch.setattr(process_registry, "_own", None)
+            process_registry.tell(ProcessKind.WORKER, queues=queues, max_jobs=8)
         assert lanes.limit_of("test") == 4
         assert self.claimed() == 4
         LaneLimit.objects.create(lane="test", limit=100)
         assert lanes.limit_of("test") == 100
-        RunningProcess.objects.filter(host="b").update(seen_at=Now() - timedelta(seconds=running.GONE_SECONDS))
+        RunningProcess.objects.filter(host="b").update(seen_at=Now() - timedelta(seconds=process_registry.GONE_SECONDS))
         LaneLimit.objects.all().delete()
         assert lanes.limit_of("test") == 2
 
@@ -388,8 +389,8 @@ class TestLeases:
         job = make(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         monkeypatch.setattr(messages, "send", lambda job: None)
         keeper = LeaseKeeper()
-        monkeypatch.setattr(sweeping, "keeper", keeper)
-        sweep = sweeping.Sweep()
+        monkeypatch.setattr(maintenance, "keeper", keeper)
+        sweep = maintenance.Sweep()
         sweep()
         assert again(job).status == "processing"
         keeper._trouble_at -= 2 * settings.JOB_RENEW_SECONDS + 1

@@ -11,13 +11,13 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db import OperationalError
 
-from jobs_app import chores, leases, messages, runner, services
+from jobs_app import leases, messages, periodic, runner, services
 from jobs_app.broker import broker
 from jobs_app.context import JobContext
-from jobs_app.keeper import keeper
+from jobs_app.heartbeat import keeper
+from jobs_app.maintenance import Sweep
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_job, run_queue
-from jobs_app.sweeping import Sweep
 from tests.jobs import kinds
 from tests.jobs.kinds import again, make, running_lane
 from tests.support.factories import lease_of
@@ -187,7 +187,7 @@ class TestKeeping:
 
 def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Job] = []
-    chores.take("expire", 3600)
+    periodic.take("expire", 3600)
     monkeypatch.setattr(messages, "send", sent.append)
     sweep = Sweep()
     sweep()

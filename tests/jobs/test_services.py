@@ -13,15 +13,15 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connections, transaction
 from django.db.models.functions import Now
 
-from jobs_app import leases, messages, services, upkeep
+from jobs_app import leases, maintenance, messages, services
 from jobs_app.models import Job, JobEvent, Priority
 from tests.jobs.kinds import again, make
 from tests.support.api import BASE, Api
 from tests.support.factories import lease_of, make_session, make_user
 from tests.support.together import at_once
 from vodplatform.accounts.models import User
-from vodplatform.base import logs
-from vodplatform.base.errors import DomainError
+from vodplatform.core import logs
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("kinds")]
 EXPIRED = Now() - timedelta(seconds=1)
@@ -242,7 +242,7 @@ class TestCrashes:
                 assert leases.record_crash(lease_of(job), "signal SIGSEGV")
             else:
                 Job.objects.filter(pk=job.pk).update(lease_until=EXPIRED)
-                assert upkeep.take_over_expired() == 1
+                assert maintenance.take_over_expired() == 1
             job.refresh_from_db()
             status = "failed" if number == 3 else "queued"
             assert (job.status, job.attempt, job.crashes, job.lease_token) == (status, number, number, None)
@@ -254,18 +254,18 @@ class TestCrashes:
 
 @pytest.mark.both
 def test_the_next_job_is_known_of_each_queue_with_a_free_slot(owner: User) -> None:
-    assert upkeep.jobs_to_run() == []
+    assert maintenance.jobs_to_run() == []
     make(owner, admitted=False)
     make(owner, "completed", kind="comparison.align", lane="align")
-    assert upkeep.jobs_to_run() == []
+    assert maintenance.jobs_to_run() == []
     # On SQLite two jobs of the same millisecond have no order.
     queued = [make(owner, created_at=Now() - timedelta(seconds=age)) for age in (3, 2, 1)]
-    assert upkeep.jobs_to_run() == upkeep.jobs_to_run(["test", "align"]) == queued[:1]
-    assert upkeep.jobs_to_run(["align"]) == []
+    assert maintenance.jobs_to_run() == maintenance.jobs_to_run(["test", "align"]) == queued[:1]
+    assert maintenance.jobs_to_run(["align"]) == []
     leases.claim("test", "w")
-    assert upkeep.jobs_to_run() == queued[1:2]
+    assert maintenance.jobs_to_run() == queued[1:2]
     leases.claim("test", "w")
-    assert upkeep.jobs_to_run() == []
+    assert maintenance.jobs_to_run() == []
 
 
 class TestRetry:

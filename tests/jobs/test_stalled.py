@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs_app.context import JobContext
-from jobs_app.keeper import keeper
+from jobs_app.heartbeat import keeper
 from jobs_app.runner import run_queue
 from tests.jobs import kinds
 from tests.jobs.kinds import again, make, running_lane
@@ -47,7 +47,7 @@ def test_a_child_that_writes_goes_on(owner: User, settings: Any) -> None:
 
 
 def test_a_handler_that_hears_nothing_is_failed_for(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs_app.keeper.STALLED_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("jobs_app.heartbeat.STALLED_GRACE_SECONDS", 0.1)
     job = make(owner, kind="test.wait")
     with running_lane():
         wait_until(lambda: again(job).status == "failed", seconds=10)

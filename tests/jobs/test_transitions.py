@@ -8,7 +8,7 @@ from jobs_app.models import LIVE, TRANSITIONS, Job, JobStatus
 from tests.support.factories import make_job
 from tests.support.sources import ROOT, SOURCES
 from vodplatform.accounts.models import User
-from vodplatform.base.records.transitions import ImpossibleTransition, begin, transition
+from vodplatform.core.records.transitions import ImpossibleTransition, begin, transition
 
 ENDED = {"completed", "failed", "cancelled", "expired"}
 # Fields that only `transition` may write, on any model.

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from jobs_app import leases, services, upkeep
+from jobs_app import leases, maintenance, services
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_queue
 from tests.jobs import kinds
@@ -38,10 +38,10 @@ class TestWaiting:
         job = queue(owner, "test.ask", asks=3)
         assert run_queue("test") == 1
         assert (again(job).status, job.attempt, job.checkpoint, job.lease_token) == ("waiting", 0, {"asked": 1}, None)
-        assert upkeep.wake_due() == 0
+        assert maintenance.wake_due() == 0
         for _ in range(2):
             let_pass(job, 301)
-            assert upkeep.wake_due() == 1
+            assert maintenance.wake_due() == 1
             assert run_queue("test") == 1
         assert (again(job).status, job.result) == ("completed", {"asked": 3, "attempt": 1})
         assert (job.run_at, job.deadline, job.checkpoint) == (None, None, None)
@@ -58,7 +58,7 @@ class TestWaiting:
         job = queue(owner, "test.ask", asks=2, poked_meanwhile=True)
         run_queue("test")
         assert again(job).status == "waiting"
-        assert upkeep.wake_due() == 1
+        assert maintenance.wake_due() == 1
         run_queue("test")
         assert again(job).status == "completed"
 
@@ -75,11 +75,11 @@ class TestWaiting:
         run_queue("test")
         deadline = again(job).deadline
         let_pass(job, 301)
-        upkeep.wake_due()
+        maintenance.wake_due()
         run_queue("test")
         assert again(job).deadline == deadline - timedelta(seconds=301)  # it counts from the first wait
         let_pass(job, 3300)
-        assert upkeep.wake_due() == 1
+        assert maintenance.wake_due() == 1
         run_queue("test")
         assert (again(job).status, job.error["type"]) == ("failed", "wait_timeout")
 
@@ -98,7 +98,7 @@ class TestWaiting:
         run_queue("test")
         services.cancel(again(waiting))
         assert not services.wake_waiting(waiting.pk)
-        assert upkeep.wake_due() == 0
+        assert maintenance.wake_due() == 0
         assert [again(one).status for one in (job, waiting)] == ["cancelled"] * 2
 
     def test_it_gets_its_place_back_though_others_wait_for_one(self, owner: User) -> None:
@@ -121,7 +121,7 @@ class TestRetries:
             event = JobEvent.objects.filter(job=job, name="retrying").last()
             delays.append(event.data["seconds"])
             let_pass(job, 700)
-            upkeep.wake_due()
+            maintenance.wake_due()
         run_queue("test")
         assert (again(job).status, job.result, job.retries, job.crashes) == ("completed", {"attempt": 3}, 2, 0)
         assert 3.7 <= delays[0] <= 6.3
@@ -132,7 +132,7 @@ class TestRetries:
         for _ in range(3):
             run_queue("test")
             let_pass(job, 700)
-            upkeep.wake_due()
+            maintenance.wake_due()
         error = {"type": "storage_down", "message": "The storage does not answer."}
         assert (again(job).status, job.error, job.retries) == ("failed", error, 2)
         services.retry(job)

@@ -1,6 +1,6 @@
 """A copy of the database and a restored backup beside an installation in use: they harm nothing.
 
-On PostgreSQL and S3, with the processes that a host runs. tests/base/test_installation.py has the other refusals.
+On PostgreSQL and S3, with the processes that a host runs. tests/core/test_installation.py has the other refusals.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ import pytest
 from tests.support.places import new_database
 from tests.support.program import PROJECT_ROOT, Place, clean_environment, manage
 from tests.support.s3 import Bucket
-from vodplatform.management.commands.up import free_port, web_child, worker_child
+from vodplatform.site.management.commands.up import free_port, web_child, worker_child
 
 pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 POSTER = "renditions/11111111-1111-4111-8111-111111111111/22222222222242228222222222222222/poster/p.jpg"

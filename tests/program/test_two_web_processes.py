@@ -13,8 +13,8 @@ from tests.support.program import PROJECT_ROOT, Place, clean_environment
 from tests.support.s3 import Bucket, fresh_bucket
 from tests.support.senders import SPEAKS, Sender, long_video, stalled
 from tests.support.waiting import wait_until
-from vodplatform.management.commands.up import free_port, web_child, worker_child
-from vodplatform.supervisor import Child, Supervisor
+from vodplatform.site.management.commands.up import free_port, web_child, worker_child
+from vodplatform.site.supervisor import Child, Supervisor
 
 pytestmark = [pytest.mark.services, pytest.mark.postgresql]
 MIB = 1024**2

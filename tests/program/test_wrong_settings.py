@@ -1,4 +1,4 @@
-"""A wrong setting stops the start with one sentence that names it; tests/base/test_environment.py has the others."""
+"""A wrong setting stops the start with one sentence that names it; tests/core/test_environment.py has the others."""
 
 from pathlib import Path
 

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from jobs_app import leases, upkeep
+from jobs_app import leases, maintenance
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from media_app.delivery.addresses import STREAM
+from media_app.videos.media_urls import STREAM
 from sessions_app.prosync import services
-from sessions_app.prosync.engines import provider as engine
 from sessions_app.prosync.models import ProJob
+from sessions_app.prosync.providers import provider as engine
 from tests.prosync.conftest import parts_of, post, segment, status_of
 from tests.support.clamav import FINDING, Clamd, infect
 from tests.support.engine import keeping
@@ -29,7 +29,7 @@ from tests.support.lip_sync_provider import KEY, SECRET, Fault, Provider, page, 
 from tests.support.sockets import ask as ask_rows
 from tests.support.streams import Answer, ask
 from tests.support.waiting import wait_until
-from vodplatform.base.web import signing
+from vodplatform.core.web import signing
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 WEBHOOK = "/api/v1/sync/webhooks/syncso"
@@ -271,7 +271,7 @@ class TestLeaving:
 def _die() -> None:
     """As after kill -9, once that has been noticed."""
     Job.objects.update(lease_until=datetime.now(UTC) - timedelta(minutes=5))
-    upkeep.take_over_expired()
+    maintenance.take_over_expired()
 
 
 class TestTwice:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.prosync.engines import syncso
-from sessions_app.prosync.engines.syncso import InvalidResponse, RetryLater, Status, SyncSo, verify_webhook
+from sessions_app.prosync.providers import syncso
+from sessions_app.prosync.providers.syncso import InvalidResponse, RetryLater, Status, SyncSo, verify_webhook
 from tests.support.lip_sync_provider import KEY, SECRET, TINY, Fault, Provider, page, running_provider, signed
-from vodplatform.base.web.outbound import Rules
+from vodplatform.core.web.outbound import Rules
 
 pytestmark = pytest.mark.pure
 HERE = Rules(allow_private=True, seconds=20.0)

@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from vodplatform.base.errors import ERROR_TYPES
+from vodplatform.core.errors import ERROR_TYPES
 
 BASE = "/api/sessions/multi-vod"
 # What no endpoint may take for a number, as it stands in a JSON text.

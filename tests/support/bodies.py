@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.looking import JOINTS, KEPT, SMALL, PoseTrack
+from sessions_app.analysis.pipelines.pose_sampling import JOINTS, KEPT, SMALL, PoseTrack
 
 RATE = 15.0
 HEIGHT, WIDTH = 288, 216

@@ -3,8 +3,8 @@
 import uuid
 from typing import Any
 
+from media_app.catalogue.crdt import FIELDS, Document
 from media_app.catalogue.models import MergeState
-from media_app.videos.crdt import FIELDS, Document
 from media_app.videos.models import Place, Video, VideoSource, VideoStatus
 from media_app.videos.search import search_text
 from tests.support.factories import make_video

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from tests.support.waiting import wait_until
-from vodplatform.base.processes.process import SHIM
-from vodplatform.management.commands.up import free_port
+from vodplatform.core.processes.process import SHIM
+from vodplatform.site.management.commands.up import free_port
 
 # In two parts: this file itself must not be one that scanners find.
 EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD-" + b"ANTIVIRUS-TEST-FILE!$H+H*"

@@ -8,8 +8,8 @@ from pathlib import Path
 import av
 import numpy as np
 
+from sessions_app.comparison.samples.rendering.encode import usual_priority
 from tests.support.footage import cut_short
-from vodplatform.demo.encode import usual_priority
 
 NTSC = Fraction(30_000, 1001)
 WIDTH, HEIGHT = 320, 180

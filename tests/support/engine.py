@@ -11,9 +11,9 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
-from jobs_app.keeper import keeper
-from jobs_app.sweeping import sweeper
-from vodplatform.base.processes.process import Access
+from jobs_app.heartbeat import keeper
+from jobs_app.maintenance import sweeper
+from vodplatform.core.processes.process import Access
 
 SCRIPT_HEAD = """\
 import json, os, sys, time

@@ -23,7 +23,7 @@ from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.params import check
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession
-from sessions_app.comparison.alignments import ALIGN_KIND
+from sessions_app.comparison.alignment.services import ALIGN_KIND
 from sessions_app.comparison.models import (
     Alignment,
     ComparisonSession,

@@ -46,21 +46,21 @@ class Guard:
 
 GUARDS = [
     Guard(
-        "only proxies that a web process is told of are believed", "vodplatform/base/web/server.py",
+        "only proxies that a web process is told of are believed", "vodplatform/core/web/server.py",
         "proxy_headers=bool(trusted_proxies)", "proxy_headers=True",
         "tests/commands/test_web_command.py::test_only_proxies_that_it_is_told_of_are_believed",
     ),
     Guard(
-        "text tracks are read by who sees their video", "media_app/library/text_tracks.py",
+        "text tracks are read by who sees their video", "media_app/videos/text_track_api.py",
         "        return TextTrack.objects.filter(video__in=videos).select_related",
         "        return TextTrack.objects.select_related",
-        "tests/library/test_text_tracks.py::"
+        "tests/videos/test_text_tracks.py::"
         "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them",
     ),
     Guard(
-        "text tracks are stored by who may change their video", "media_app/library/text_tracks.py",
+        "text tracks are stored by who may change their video", "media_app/videos/text_track_api.py",
         "        if not video.can_change(self.user):", "        if False:",
-        "tests/library/test_text_tracks.py::"
+        "tests/videos/test_text_tracks.py::"
         "test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them",
     ),
     Guard(
@@ -75,7 +75,7 @@ GUARDS = [
         "tests/accounts/test_browser_sessions.py::test_nobody_ends_what_is_not_theirs",
     ),
     Guard(
-        "only moderators open the queue of reports", "vodplatform/moderation.py",
+        "only moderators open the queue of reports", "vodplatform/site/moderation.py",
         "    if not user.is_moderator:\n        raise Http404\n", "",
         "tests/test_moderation.py::test_who_is_no_moderator_finds_no_such_page",
     ),
@@ -97,12 +97,12 @@ GUARDS = [
         "tests/comparison/test_lifecycle.py::TestArchiving::test_nothing_of_it_can_be_changed",
     ),
     Guard(
-        "no file leaves the folder that it is restored into", "vodplatform/archive.py",
+        "no file leaves the folder that it is restored into", "vodplatform/site/backup.py",
         "                if not path.resolve().is_relative_to(root.resolve()):\n", "                if False:\n",
         "tests/commands/test_backup.py::test_an_archive_cannot_write_outside_of_the_media_folder",
     ),
     Guard(
-        "a backup holds the files of its moment", "vodplatform/archive.py",
+        "a backup holds the files of its moment", "vodplatform/site/backup.py",
         "media = _hold_media(folder)", "media = Path(settings.MEDIA_ROOT)",
         "tests/commands/test_backup.py::test_what_is_deleted_while_a_backup_runs_is_in_it",
     ),
@@ -112,44 +112,44 @@ GUARDS = [
         "tests/accounts/test_confirmation.py::test_who_has_the_mailbox_and_did_not_sign_up_confirms_nothing",
     ),
     Guard(
-        "a child reads what it was given alone", "vodplatform/base/processes/exec_shim.py",
+        "a child reads what it was given alone", "vodplatform/core/processes/sandbox.py",
         "        restrict_files(rules)\n", "",
-        "tests/base/test_confinement.py::TestFiles",
+        "tests/core/test_confinement.py::TestFiles",
     ),
     Guard(
-        "no link that a child left is followed", "vodplatform/base/files/child_files.py",
+        "no link that a child left is followed", "vodplatform/core/files/untrusted_files.py",
         "    if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:\n", "    if False:\n",
-        "tests/base/test_child_files.py::test_whatever_else_is_there_is_not_taken",
+        "tests/core/test_untrusted_files.py::test_whatever_else_is_there_is_not_taken",
     ),
     Guard(
-        "a child has no network", "vodplatform/base/processes/exec_shim.py",
+        "a child has no network", "vodplatform/core/processes/sandbox.py",
         "        restrict_calls(has_network=any(name == \"connect\" for name, _ in rules))\n", "",
-        "tests/base/test_confinement.py::TestNetwork",
+        "tests/core/test_confinement.py::TestNetwork",
     ),
     Guard(
-        "a second store is not marked", "vodplatform/base/files/installation.py",
+        "a second store is not marked", "vodplatform/core/files/installation.py",
         "        if not Installation.objects.select_for_update().filter(pk=row.pk, is_marked=False).exists():\n",
         "        if False:\n",
-        "tests/base/test_installation.py::test_another_host_does_not_mark_a_second_store_while_the_first_is_being_marked",
+        "tests/core/test_installation.py::test_another_host_does_not_mark_a_second_store_while_the_first_is_being_marked",
     ),
     Guard(
-        "doctor mends nothing of others", "vodplatform/management/commands/doctor.py",
+        "doctor mends nothing of others", "vodplatform/site/management/commands/doctor.py",
         "            installation.check()\n",
         "",
-        "tests/base/test_installation.py::TestCommands::test_those_that_delete_refuse_in_a_copy",
+        "tests/core/test_installation.py::TestCommands::test_those_that_delete_refuse_in_a_copy",
     ),
     Guard(
-        "a backup takes over no store unasked", "vodplatform/management/commands/restore.py",
+        "a backup takes over no store unasked", "vodplatform/site/management/commands/restore.py",
         "                installation.register_process()\n",
         "                pass\n",
         "tests/program/test_two_installations.py::test_a_backup_takes_the_bucket_over_only_on_purpose",
         postgresql=True,
     ),
     Guard(
-        "a sweep sees twice", "vodplatform/base/records/unreferenced.py",
+        "a sweep sees twice", "vodplatform/core/records/unreferenced.py",
         " and at - since >= hours",
         "",
-        "tests/base/test_installation.py::TestUnreferenced::test_what_is_seen_again_a_day_later_may_go",
+        "tests/core/test_installation.py::TestUnreferenced::test_what_is_seen_again_a_day_later_may_go",
     ),
     Guard(
         "a pro job is for its owner and admins", "sessions_app/prosync/models.py",
@@ -167,7 +167,7 @@ GUARDS = [
         "tests/prosync/test_process.py::TestPlans::test_a_plan_has_its_number_of_segments",
     ),
     Guard(
-        "a webhook is signed by the provider", "sessions_app/prosync/engines/syncso.py",
+        "a webhook is signed by the provider", "sessions_app/prosync/providers/syncso.py",
         "if not secret or not any(matches):", "if False:",
         "tests/prosync/test_provider_job.py::TestWebhook::test_a_call_that_is_not_the_providers_is_refused",
     ),
@@ -177,17 +177,17 @@ GUARDS = [
         "tests/prosync/test_provider_job.py::TestWebhook::test_the_same_call_again_is_refused",
     ),
     Guard(
-        "what the provider is asked stands in the row before", "sessions_app/prosync/engines/provider.py",
+        "what the provider is asked stands in the row before", "sessions_app/prosync/providers/provider.py",
         "found = provider.find(name)", "found = None",
         "tests/prosync/test_provider_job.py::TestTheWay::test_a_provider_that_forgets_keys_is_searched",
     ),
     Guard(
-        "a generation that is left while it is asked for is stopped", "sessions_app/prosync/engines/provider.py",
+        "a generation that is left while it is asked for is stopped", "sessions_app/prosync/providers/provider.py",
         "        _stop_if_left(row, generation_id)\n", "",
         "tests/prosync/test_provider_job.py::TestLeaving::test_one_that_was_left_while_it_was_asked_for_is_stopped",
     ),
     Guard(
-        "the provider's result lies on no private address", "sessions_app/prosync/engines/syncso.py",
+        "the provider's result lies on no private address", "sessions_app/prosync/providers/syncso.py",
         "max_bytes=max_file_bytes, redirects=MAX_REDIRECTS)",
         "max_bytes=max_file_bytes, redirects=MAX_REDIRECTS, allow_private=True)",
         "tests/prosync/test_syncso_client.py::TestDownload::test_one_on_a_private_address_is_refused",
@@ -223,15 +223,15 @@ GUARDS = [
         "tests/analysis/test_sessions.py::TestStatus::test_nobody_else_sees_it_but_admins",
     ),
     Guard(
-        "no cell of a table is a formula", "vodplatform/base/api/tables.py",
+        "no cell of a table is a formula", "vodplatform/core/api/tables.py",
         "TO_MARK.sub(MARK, cell) if isinstance(cell, str) else cell", "cell",
         "tests/analysis/test_sessions.py::TestResults::test_as_a_table_no_cell_is_a_formula",
     ),
     Guard(
-        "nothing is sent to addresses inside", "vodplatform/base/web/outbound.py",
+        "nothing is sent to addresses inside", "vodplatform/core/web/outbound.py",
         "            if kind is not None:\n                raise Refused(f\"{self._host} leads",
         "            if False:\n                raise Refused(f\"{self._host} leads",
-        "tests/base/test_outbound.py::TestRedirects::test_one_to_the_inside_is_refused",
+        "tests/core/test_outbound.py::TestRedirects::test_one_to_the_inside_is_refused",
     ),
     Guard(
         "a worker writes only under its lease", "jobs_app/leases.py",
@@ -249,12 +249,12 @@ GUARDS = [
         "tests/jobs/test_services.py::TestClaim::test_eight_workers_never_run_more_than_the_lane_allows",
     ),
     Guard(
-        "a lease is taken over only when it has run out", "jobs_app/upkeep.py",
+        "a lease is taken over only when it has run out", "jobs_app/maintenance.py",
         "            if is_over:\n", "            if True:\n",
-        "tests/jobs/test_upkeep.py::TestReaping::test_a_lease_renewed_meanwhile_is_not_taken_away",
+        "tests/jobs/test_maintenance.py::TestReaping::test_a_lease_renewed_meanwhile_is_not_taken_away",
     ),
     Guard(
-        "a restore sets nothing to now", "vodplatform/archive.py", "raw=True)", "raw=False)",
+        "a restore sets nothing to now", "vodplatform/site/backup.py", "raw=True)", "raw=False)",
         "tests/commands/test_backup.py::test_a_restored_program_has_the_same_rows_and_files",
     ),
     Guard(
@@ -269,17 +269,17 @@ GUARDS = [
         "tests/contract/test_roles.py::test_lists_hold_nothing_of_somebody_elses",
     ),
     Guard(
-        "a comparison is changed by who may edit it", "sessions_app/comparison/api.py",
+        "a comparison is changed by who may edit it", "sessions_app/comparison/viewsets.py",
         "if not self.access.can_edit:", "if False:",
         "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
     ),
     Guard(
-        "who only watches writes nothing", "sessions_app/comparison/events.py",
+        "who only watches writes nothing", "sessions_app/comparison/events/services.py",
         "if not change.access.can_comment:", "if False:",
         "tests/contract/test_roles.py::test_a_comparison_is_for_whom_it_is_shared_with_as_far_as_that_goes",
     ),
     Guard(
-        "a guest is not told where the owner keeps the files", "sessions_app/comparison/sharing.py",
+        "a guest is not told where the owner keeps the files", "sessions_app/comparison/access.py",
         '"path": None,', "",
         "tests/comparison/test_shares.py::TestRights::test_where_the_owner_keeps_the_files_is_not_told",
     ),
@@ -289,13 +289,13 @@ GUARDS = [
         "tests/comparison/test_shares.py::TestWatching::test_changes_and_clock_come_with_addresses_that_end",
     ),
     Guard(
-        "a share opens what its comparison shows, and nothing else", "sessions_app/comparison/sharing.py",
+        "a share opens what its comparison shows, and nothing else", "sessions_app/comparison/sharing/services.py",
         ", session__vods__video=video_id", "",
         "tests/comparison/test_shares.py::TestRights::test_only_what_the_share_is_for_is_opened_by_it",
     ),
     Guard(
-        "an export is no more work than the plan allows", "sessions_app/comparison/exports.py",
-        "budget.check(by, facts)", "pass",
+        "an export is no more work than the plan allows", "sessions_app/comparison/export/services.py",
+        "work_limit.check(by, facts)", "pass",
         "tests/comparison/test_exports.py::TestAsking::test_more_than_the_plan_allows_is_refused",
     ),
     Guard(
@@ -304,7 +304,7 @@ GUARDS = [
         "tests/comparison/test_links.py::TestOpening::test_what_has_ended_opens_nothing_and_closes_what_was_open",
     ),
     Guard(
-        "a link's password is asked for before anything is shown", "sessions_app/comparison/links.py",
+        "a link's password is asked for before anything is shown", "sessions_app/comparison/access.py",
         "return opened.visitor if opened and opened.is_unlocked else user", "return opened.visitor if opened else user",
         "tests/comparison/test_links.py::TestPassword::test_it_is_asked_for_before_anything_is_shown",
     ),
@@ -314,7 +314,7 @@ GUARDS = [
         "tests/comparison/test_links.py::TestWatching::test_another_sites_page_may_not_use_the_cookie",
     ),
     Guard(
-        "a link opens what its comparison shows, and nothing else", "sessions_app/comparison/links.py",
+        "a link opens what its comparison shows, and nothing else", "sessions_app/comparison/sharing/links.py",
         ", session__vods__video=video_id", "",
         "tests/comparison/test_links.py::TestOpening::test_only_what_the_link_is_for_is_opened_by_its_grant",
     ),
@@ -329,14 +329,14 @@ GUARDS = [
         "tests/comparison/test_shares.py::TestRights::test_what_was_begun_before_the_withdrawal_is_not_written",
     ),
     Guard(
-        "an address that ends with a grant is opened while that holds", "media_app/delivery/sources.py",
+        "an address that ends with a grant is opened while that holds", "media_app/streaming/resolve.py",
         "if self.grant and not grants.holds(self.grant, video.pk):", "if False:",
-        "tests/delivery/test_grants.py::test_it_opens_while_the_grant_holds_and_only_what_it_is_for",
+        "tests/streaming/test_grants.py::test_it_opens_while_the_grant_holds_and_only_what_it_is_for",
     ),
     Guard(
-        "bytes that are under way end with their grant", "media_app/delivery/door.py",
+        "bytes that are under way end with their grant", "media_app/streaming/asgi.py",
         "async with _while_granted(found):", "async with nullcontext():",
-        "tests/delivery/test_grants.py::test_one_who_stands_still_is_cut_off_too",
+        "tests/streaming/test_grants.py::test_one_who_stands_still_is_cut_off_too",
     ),
     Guard(
         "videos are their owner's", "media_app/videos/models.py",
@@ -346,15 +346,15 @@ GUARDS = [
     Guard(
         "a video in the bin is found nowhere else", "media_app/videos/models.py",
         "IN_LIBRARY = Q(place=Place.LIBRARY, deleted_at=None)", "IN_LIBRARY = Q(place=Place.LIBRARY)",
-        "tests/library/test_bin.py::test_in_the_bin_it_is_nowhere_else",
+        "tests/videos/test_bin.py::test_in_the_bin_it_is_nowhere_else",
     ),
     Guard(
-        "a field that cannot be changed is refused", "vodplatform/base/api/fixed.py",
+        "a field that cannot be changed is refused", "vodplatform/core/api/fixed.py",
         "    if fixed:\n", "    if False:\n",
         "tests/contract/test_fixed_fields.py::test_fields_that_cannot_be_changed_are_refused_by_name",
     ),
     Guard(
-        "a comparison's events have a limit", "sessions_app/comparison/events.py",
+        "a comparison's events have a limit", "sessions_app/comparison/events/services.py",
         "if total > max(before, limit):", "if False:",
         "tests/comparison/test_events.py::TestSize::test_a_session_and_a_plan_have_a_limit",
     ),
@@ -364,15 +364,15 @@ GUARDS = [
         "tests/accounts/test_names.py::test_roles_are_reserved",
     ),
     Guard(
-        "a key is inserted before its effect", "vodplatform/base/api/idempotency.py",
+        "a key is inserted before its effect", "vodplatform/core/api/idempotency.py",
         "        if key is None or not request.user.is_authenticated:\n", "        if True:\n",
-        "tests/base/test_idempotency.py::TestAtOnce::test_two_requests_with_one_key_at_once_create_one_session",
+        "tests/core/test_idempotency.py::TestAtOnce::test_two_requests_with_one_key_at_once_create_one_session",
     ),
     Guard(
-        "an effect rolls back when its request has lost its record", "vodplatform/base/api/idempotency.py",
+        "an effect rolls back when its request has lost its record", "vodplatform/core/api/idempotency.py",
         "    if not _owned_record(current).update(sealed=True):\n",
         "    if _owned_record(current).update(sealed=True) < 0:\n",
-        "tests/base/test_idempotency.py::TestCrashes::test_the_effect_of_a_request_that_lost_its_record_rolls_back",
+        "tests/core/test_idempotency.py::TestCrashes::test_the_effect_of_a_request_that_lost_its_record_rolls_back",
     ),
     Guard(
         "a WebSocket's cookie counts only from our own pages", "vodplatform/accounts/credentials.py",
@@ -401,41 +401,43 @@ GUARDS = [
         "tests/accounts/test_tickets.py::TestOpening::test_a_second_socket_is_closed_with_4401",
     ),
     Guard(
-        "a signature names one file and purpose", "vodplatform/base/web/signing.py",
+        "a signature names one file and purpose", "vodplatform/core/web/signing.py",
         "hmac.compare_digest(mac, _mac(purpose, name, expires, secret)) for", "True for",
-        "tests/base/test_signing.py::test_it_names_one_file_and_one_purpose",
+        "tests/core/test_signing.py::test_it_names_one_file_and_one_purpose",
     ),
     Guard(
-        "a signature ends", "vodplatform/base/web/signing.py", "    if moment > expires:\n", "    if False:\n",
-        "tests/base/test_signing.py::test_a_token_lives_as_long_as_it_says_and_not_much_longer",
+        "a signature ends", "vodplatform/core/web/signing.py", "    if moment > expires:\n", "    if False:\n",
+        "tests/core/test_signing.py::test_a_token_lives_as_long_as_it_says_and_not_much_longer",
     ),
     Guard(
-        "nginx is named files of our folders alone", "media_app/delivery/accel.py",
+        "nginx is named files of our folders alone", "media_app/streaming/x_accel.py",
         "if not library_roots.is_inside(name, folders):", "if False:",
-        "tests/delivery/test_addresses.py::TestForNginx::test_a_folder_that_nginx_is_not_told_of_has_no_address",
+        "tests/streaming/test_media_urls.py::TestForNginx::test_a_folder_that_nginx_is_not_told_of_has_no_address",
     ),
     Guard(
-        "what a scanner found is not handed out", "media_app/delivery/gate.py", "if MALWARE in (reason, job_error):",
-        "if False:", "tests/delivery/test_gate.py::TestWithoutAScanner::test_what_is_not_known_to_be_bad_is_given",
+        "what a scanner found is not handed out", "media_app/streaming/availability.py",
+        "if MALWARE in (reason, job_error):",
+        "if False:",
+        "tests/streaming/test_availability.py::TestWithoutAScanner::test_what_is_not_known_to_be_bad_is_given",
     ),
     Guard(
-        "an address for everybody ends when its video is hidden", "media_app/delivery/sources.py",
+        "an address for everybody ends when its video is hidden", "media_app/streaming/resolve.py",
         "if is_restricted(video) and not self.opens_restricted:", "if False:",
-        "tests/delivery/test_catalogue.py::TestSigned::test_what_was_made_for_everybody_ends_when_it_is_hidden",
+        "tests/streaming/test_catalogue.py::TestSigned::test_what_was_made_for_everybody_ends_when_it_is_hidden",
     ),
     Guard(
-        "a deleted video opens to nobody", "media_app/delivery/sources.py",
+        "a deleted video opens to nobody", "media_app/streaming/resolve.py",
         "Video.objects.get(pk=video_id, status__in=WATCHABLE, deleted_at=None)",
         "Video.objects.get(pk=video_id, status__in=WATCHABLE)",
-        "tests/delivery/test_catalogue.py::TestSigned::test_a_deleted_one_opens_to_nobody_until_it_is_restored",
+        "tests/streaming/test_catalogue.py::TestSigned::test_a_deleted_one_opens_to_nobody_until_it_is_restored",
     ),
     Guard(
-        "a video is never sent as a page", "media_app/delivery/names.py",
+        "a video is never sent as a page", "media_app/streaming/names.py",
         "return claimed if _MEDIA_TYPE.fullmatch(claimed) else PLAIN_TYPE", "return claimed",
-        "tests/delivery/test_names.py::test_a_video_is_sent_as_a_video_or_as_bytes",
+        "tests/streaming/test_names.py::test_a_video_is_sent_as_a_video_or_as_bytes",
     ),
     Guard(
-        "rows that are never changed", "vodplatform/base/records/append_only.py",
+        "rows that are never changed", "vodplatform/core/records/append_only.py",
         "BEFORE UPDATE ON {table} \"\n                f\"BEGIN",
         "BEFORE UPDATE ON {table} \"\n                f\"WHEN 0 BEGIN",
         "tests/jobs/test_services.py::TestLease::test_events_are_never_changed",
@@ -447,47 +449,47 @@ GUARDS = [
         "tests/uploads/test_scan.py::TestNotWell::test_only_its_own_words_make_a_file_clean",
     ),
     Guard(
-        "doctor deletes nothing that is an hour young", "media_app/videos/upkeep.py",
+        "doctor deletes nothing that is an hour young", "media_app/videos/consistency.py",
         " for file in store.files(prefix) if file.modified < over]", " for file in store.files(prefix)]",
-        "tests/videos/test_upkeep.py::TestLeftovers::test_what_was_written_to_within_the_hour_stays",
+        "tests/videos/test_consistency.py::TestLeftovers::test_what_was_written_to_within_the_hour_stays",
     ),
     Guard(
-        "doctor does not believe an empty store", "media_app/videos/upkeep.py",
+        "doctor does not believe an empty store", "media_app/videos/consistency.py",
         "    if any(video.source == VideoSource.STORED for video in lost) and not any(", "    if False and not any(",
-        "tests/videos/test_upkeep.py::TestLostVideos::test_an_empty_store_is_not_believed",
+        "tests/videos/test_consistency.py::TestLostVideos::test_an_empty_store_is_not_believed",
     ),
     Guard(
-        "S3 that breaks off is not an end of a file", "vodplatform/base/files/storage.py",
+        "S3 that breaks off is not an end of a file", "vodplatform/core/files/storage.py",
         "        if not isinstance(exc, _of_s3()):\n            raise\n",
         "        if isinstance(exc, _of_s3()):\n            return\n",
-        "tests/store/test_faults.py::TestInTheMiddle::test_a_read_that_breaks_off_is_not_an_end",
+        "tests/storage/test_faults.py::TestInTheMiddle::test_a_read_that_breaks_off_is_not_an_end",
     ),
     Guard(
-        "an upload moves under its lock alone", "media_app/uploads/sinks.py",
+        "an upload moves under its lock alone", "media_app/uploads/writers.py",
         "Upload.objects.filter(pk=self.upload_id, lock_token=self.token)", "Upload.objects.filter(pk=self.upload_id)",
         "tests/uploads/test_tus_bytes.py::TestStopped::test_who_lost_the_lock_is_told_so_and_moves_nothing",
     ),
     Guard(
-        "nobody writes after the lock has run out", "media_app/uploads/sinks.py",
+        "nobody writes after the lock has run out", "media_app/uploads/writers.py",
         "        if self.lock.is_near_its_end():\n            raise LockLost\n", "",
         "tests/uploads/test_tus_bytes.py::TestStopped::test_after_a_long_stop_nothing_is_written",
     ),
     Guard(
-        "nothing of a PATCH counts before its checksum", "media_app/uploads/tus.py",
+        "nothing of a PATCH counts before its checksum", "media_app/uploads/protocols/tus.py",
         "                ending.keeps = digest is None and not _has_lost(exc)\n",
         "                ending.keeps = not _has_lost(exc)\n",
         "tests/uploads/test_tus_bytes.py::TestChecksum::test_of_bytes_that_do_not_fit_nothing_is_kept",
     ),
     Guard(
-        "no more bytes than were announced", "media_app/uploads/sinks.py",
+        "no more bytes than were announced", "media_app/uploads/writers.py",
         "        if self.received + len(data) > self.upload.size:\n", "        if False:\n",
         "tests/uploads/test_tus_headers.py::TestPatch::"
         "test_more_than_announced_is_413_when_it_comes_without_its_length",
     ),
     Guard(
-        "a part that was changed after all had come is not joined", "media_app/store/files.py",
+        "a part that was changed after all had come is not joined", "media_app/storage/files.py",
         "            if _code(exc) == _OTHER_PART:\n                raise FileNotFoundError(key) from exc\n", "",
-        "tests/uploads/test_direct.py::TestCompleting::test_a_chunk_changed_before_the_parts_are_joined_is_found_out",
+        "tests/uploads/test_presigned.py::TestCompleting::test_a_chunk_changed_before_the_parts_are_joined_is_found_out",
     ),
     Guard(
         "uploads are their owner's", "media_app/uploads/models.py",
@@ -495,7 +497,7 @@ GUARDS = [
         "tests/contract/test_door_roles.py::test_an_upload_by_tus_is_its_owners_alone",
     ),
     Guard(
-        "room is reserved by one upload of a user at a time", "media_app/uploads/room.py",
+        "room is reserved by one upload of a user at a time", "media_app/uploads/quota.py",
         "    lock(user)\n    if Upload", "    if Upload",
         "tests/uploads/test_tus_bytes.py::TestTwoAtOnce::"
         "test_of_many_that_begin_at_once_no_more_are_let_in_than_there_is_room_for", True,
@@ -522,9 +524,9 @@ GUARDS = [
         "tests/catalogue/test_sockets.py::TestWhatIsTold::test_each_audience_hears_what_it_may_see",
     ),
     Guard(
-        "an operation counts once", "media_app/videos/crdt.py",
+        "an operation counts once", "media_app/catalogue/crdt.py",
         "        if (operation.actor, operation.counter) in self.dots:\n            return False\n", "",
-        "tests/videos/test_crdt.py::test_an_operation_that_comes_twice_counts_once",
+        "tests/catalogue/test_crdt.py::test_an_operation_that_comes_twice_counts_once",
     ),
 ]  # fmt: skip
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from tests.support.waiting import wait_until
-from vodplatform.base.processes.process import SHIM
+from vodplatform.core.processes.process import SHIM
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 LOOPBACK = x509.IPAddress(ip_address("127.0.0.1"))
@@ -166,7 +166,7 @@ def is_open(port: int) -> bool:
 def served(application: Any) -> Iterator[int]:
     """The port on which an ASGI application is served from a thread of this process, by the program's own server."""
     config = uvicorn.Config(
-        application, host="127.0.0.1", port=0, http="vodplatform.base.web.protocol:HttpProtocol", loop="uvloop",
+        application, host="127.0.0.1", port=0, http="vodplatform.core.web.protocol:HttpProtocol", loop="uvloop",
         ws="none", lifespan="off", log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=2,
     )  # fmt: skip
     server = uvicorn.Server(config)

@@ -17,9 +17,9 @@ import pytest
 import redis
 from django.conf import settings
 
+from sessions_app.comparison.samples.rendering.clips import render_pair, timer_pairs
 from tests.support.kept import kept
 from tests.support.program import PROJECT_ROOT, Place, Program, Truth, manage, redis_database
-from vodplatform.demo.clips import render_pair, timer_pairs
 
 ACCOUNT, PASSWORD = "crash", "a-password-for-programs"
 ON_POSTGRESQL = os.environ.get("DATABASE_URL", "").startswith("postgres")

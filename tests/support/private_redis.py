@@ -6,7 +6,7 @@ from pathlib import Path
 import redis
 
 from tests.support.waiting import wait_until
-from vodplatform.management.commands.up import redis_server
+from vodplatform.site.management.commands.up import redis_server
 
 
 class PrivateRedis:

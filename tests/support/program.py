@@ -32,7 +32,7 @@ STOP_SECONDS = 120.0
 STANDS_SECONDS = 20.0
 MOMENT_SECONDS = 0.5
 AT_WORK_SECONDS = 60.0
-ALIGNER = "sessions_app.comparison.alignment"
+ALIGNER = "sessions_app.comparison.alignment.child"
 BASE = "/api/sessions/multi-vod"
 
 

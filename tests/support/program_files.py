@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.program import Place
-from vodplatform.base.files.installation import MARK
+from vodplatform.core.files.installation import MARK
 
 
 def stored(place: Place, key: str) -> Path:

@@ -19,9 +19,9 @@ import pytest
 from botocore.config import Config
 
 from tests.support.faults import FaultyProxy, faulty
-from vodplatform.base.files import storage
-from vodplatform.base.files.installation import MARK
-from vodplatform.base.processes.process import SHIM
+from vodplatform.core.files import storage
+from vodplatform.core.files.installation import MARK
+from vodplatform.core.processes.process import SHIM
 from vodplatform.settings.environment import Environment
 
 REGION = "eu-central-1"
@@ -141,7 +141,7 @@ def storage_of(environment: Mapping[str, str], **config: Any) -> dict[str, Any]:
     options = Environment(environment).s3()
     assert options is not None
     options["client_config"] = options["client_config"].merge(Config(**config))
-    return {"BACKEND": "media_app.store.bucket.SharedS3Storage", "OPTIONS": options}
+    return {"BACKEND": "media_app.storage.bucket.SharedS3Storage", "OPTIONS": options}
 
 
 def get(url: str, headers: Mapping[str, str] | None = None) -> tuple[int, dict[str, str], bytes]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from django.core.files.storage import default_storage
 
-from media_app.store import files as store
-from vodplatform.base.files.installation import MARK
+from media_app.storage import files as store
+from vodplatform.core.files.installation import MARK
 
 
 def put_bytes(key: str, content: bytes) -> None:

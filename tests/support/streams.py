@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vodplatform.asgi import application
-from vodplatform.base.errors import ERROR_TYPES
+from vodplatform.core.errors import ERROR_TYPES
 
 ANSWER_SECONDS = 30
 

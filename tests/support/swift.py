@@ -13,8 +13,8 @@ import pytest
 
 from tests.support.s3 import REGION, Bucket, client_of, fresh_bucket, storage_of
 from tests.support.waiting import wait_until
-from vodplatform.base.processes.process import SHIM
-from vodplatform.management.commands.up import free_port
+from vodplatform.core.processes.process import SHIM
+from vodplatform.site.management.commands.up import free_port
 
 KEY_ID, SECRET = "test:tester", "testing"
 START_SECONDS = 30.0

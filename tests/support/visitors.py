@@ -4,7 +4,7 @@ import uuid
 
 from django.core import signing
 
-from sessions_app.comparison.links import COOKIE, SALT
+from sessions_app.comparison.access import COOKIE, SALT
 from sessions_app.comparison.models import ShareLink
 from tests.support.api import Api
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
-from vodplatform.base.processes.process import Limits
+from vodplatform.core.processes.process import Limits
 
 DEFAULTS = {"steps": 4, "seconds": 0.1}
 WAIT_DEADLINE_SECONDS = 600.0

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from media_app.uploads import services, sinks
+from media_app.uploads import services, writers
+from media_app.uploads.handlers import registry
 from media_app.uploads.models import Upload
-from media_app.uploads.purposes import registry
 from tests.support.factories import make_key
 from tests.support.streams import Request
 from tests.support.waiting import PATIENCE
@@ -124,6 +124,6 @@ def opened(owner: User, size: int, **values: Any) -> tuple[Upload, Any]:
 
 def sink_of(upload: Upload) -> Any:
     """Take the upload's lock, which is free, and return the writer's sink."""
-    lock = sinks.acquire(upload.pk)
+    lock = writers.acquire(upload.pk)
     assert lock is not None
-    return sinks.open_sink(Upload.objects.get(pk=upload.pk), lock)
+    return writers.open_sink(Upload.objects.get(pk=upload.pk), lock)

@@ -13,7 +13,7 @@ from media_app.uploads.models import Upload
 from tests.support.api import Api, refused
 from tests.uploads.conftest import begin
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
 URL = "/api/v1/uploads"

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from django.db.models.functions import Now
 
-from media_app.uploads import chunks, joining, sweep
+from media_app.uploads import assemble, cleanup
 from media_app.uploads.models import Upload, UploadChunk
+from media_app.uploads.protocols import chunks
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
@@ -23,7 +24,7 @@ from tests.support.streams import Answer, Request, ask
 from tests.uploads.conftest import begin, end, until, video_of
 from tests.uploads.forms import FORM, Part, form_of, part_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 CHUNK = 64 * 1024
@@ -96,7 +97,7 @@ class TestArriving:
         assert done.headers["x-resource-id"] == str(row.resource_id)
         video = await ask_rows(lambda: Video.objects.get(pk=row.resource_id))
         assert (video.title, video.file_size, video.mime_type) == ("T", SIZE, "video/mp4")
-        await ask_rows(lambda: joining.join(row, "videos/whole.mp4", media, lambda share: None))
+        await ask_rows(lambda: assemble.join(row, "videos/whole.mp4", media, lambda share: None))
         assert (media / "videos/whole.mp4").read_bytes() == VIDEO
 
     @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 2, 0)])
@@ -229,7 +230,7 @@ class TestEnds:
         await ask_rows(lambda: Upload.objects.update(expires_at=Now()))
         for is_swept in (False, True):
             if is_swept:
-                assert await ask_rows(sweep.expire) == 1
+                assert await ask_rows(cleanup.expire) == 1
                 assert (files_in(media), await ask_rows(UploadChunk.objects.exists)) == ([], False)
             (await send_chunk(key, upload, 1, base)).refused(410, "upload_expired")
             (await complete(key, upload, base)).refused(410, "upload_expired")

@@ -9,8 +9,9 @@ import pytest
 from django.db import OperationalError
 
 from jobs_app.models import Job
-from media_app.uploads import door, forms, multipart, room
+from media_app.uploads import asgi, quota
 from media_app.uploads.models import Upload
+from media_app.uploads.protocols import multipart, multipart_parser
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
@@ -68,7 +69,7 @@ class TestTaken:
             await request.give(body[start : start + 7_001])
         await request.give(b"", last=True)
         assert (await request.answer()).status == 201
-        assert await ask_rows(lambda: room.storage_bytes(Upload.objects.get().owner_id)) == SIZE
+        assert await ask_rows(lambda: quota.storage_bytes(Upload.objects.get().owner_id)) == SIZE
 
     async def test_one_request_id_is_used_for_all_of_it(self, key: str, caplog: pytest.LogCaptureFixture) -> None:
         with caplog.at_level("INFO", logger="vodplatform.event"):
@@ -109,7 +110,7 @@ class TestRefused:
         await nothing_left(media)
 
     async def test_a_form_that_does_not_end(self, key: str, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "LINGER_SECONDS", 0.1)
+        monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.1)
         request = Request("POST", URL, FORM, key=key)
         await request.give(form_of([FILE]))
         while not request.has_answered:
@@ -135,7 +136,7 @@ class TestRefused:
 
 class TestLimits:
     async def test_a_file_of_exactly_the_limit_is_taken(self, key: str, small_limits: None) -> None:
-        request = Request("POST", URL, FORM, key=key, length=(1 << 20) + forms.MAX_OVERHEAD_BYTES + 1)
+        request = Request("POST", URL, FORM, key=key, length=(1 << 20) + multipart_parser.MAX_OVERHEAD_BYTES + 1)
         request.hang_up()  # it is refused before anything is read
         body = (await request.answer()).refused(413, "too_large")
         assert (body["limit"], body["error"]) == (1 << 20, "The file is larger than your limit of 1 MiB.")
@@ -169,7 +170,7 @@ class TestLimits:
     async def test_no_database_at_the_end_is_503(self, key: str, media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """The upload leaves nothing behind."""
         with monkeypatch.context() as patch:
-            patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))
+            patch.setattr("media_app.videos.upload_handlers.enqueue", raises(OperationalError("gone")))
             (await post(key, FILE)).refused(503, "unavailable")
         await nothing_left(media)
 

@@ -13,8 +13,8 @@ import pytest
 from django.db import connection
 from django.db.models.functions import Now
 
-from media_app.store import files as store
-from media_app.uploads import joining, services, sinks, sweep
+from media_app.storage import files as store
+from media_app.uploads import assemble, cleanup, services, writers
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
@@ -26,11 +26,11 @@ from tests.uploads.conftest import begin, fill_up, opened, sink_of, until, video
 from tests.uploads.forms import FORM, form_of
 from tests.uploads.tus import Client, row_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.full, pytest.mark.services, pytest.mark.django_db(transaction=True)]
 MIB = 1 << 20
-PART = sinks.MIN_PART_BYTES
+PART = writers.MIN_PART_BYTES
 SIZE = 2 * PART + 3 * MIB + 5
 VIDEO = video_of(SIZE)
 
@@ -44,7 +44,7 @@ def bucket(s3_storage: Bucket, settings: Any, tmp_path: Path) -> Bucket:
 
 async def whole_of(bucket: Bucket, upload: Upload) -> bytes:
     """The file that a completed upload becomes, as the job makes it."""
-    await ask_rows(joining.finish_multipart_uploads, upload)
+    await ask_rows(assemble.finish_multipart_uploads, upload)
     return await ask_rows(bucket.content, upload.key)
 
 
@@ -227,11 +227,11 @@ class TestTus:
 
         def break_off() -> None:
             with pytest.raises(ZeroDivisionError):
-                joining.join(upload, "videos/whole.mp4", tmp_path, stop)
+                assemble.join(upload, "videos/whole.mp4", tmp_path, stop)
 
         await ask_rows(break_off)
         assert bucket.unfinished() == []
-        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert bucket.content("videos/whole.mp4") == VIDEO
         assert shares[-1] == 1
         await ask_rows(services.drop_pieces, upload)
@@ -241,11 +241,11 @@ class TestTus:
         self, client: Client, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """S3 copies 5 GiB at most by one call."""
-        monkeypatch.setattr(joining, "MAX_COPY_BYTES", 6 * MIB)
+        monkeypatch.setattr(assemble, "MAX_COPY_BYTES", 6 * MIB)
         upload = await concatenated(client, 17 * MIB)
         shares: list[float] = []
         before = len(bucket.faults.requests)
-        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert sum("partNumber=" in line for line in bucket.faults.requests[before:]) == 4
         assert bucket.content("videos/whole.mp4") == VIDEO
         assert bucket.client().head_object(Bucket=bucket.name, Key="videos/whole.mp4")["ContentType"] == "video/mp4"
@@ -274,12 +274,12 @@ class TestTakenOver:
         sink.write(VIDEO[PART:])
         sink.sync()
         put_part(*late)
-        with pytest.raises(sinks.LockLost):
+        with pytest.raises(writers.LockLost):
             stopped.sync()
         stopped.close()
         sink.close()
         whole = services.complete(Upload.objects.get())
-        joining.finish_multipart_uploads(whole)
+        assemble.finish_multipart_uploads(whole)
         assert bucket.content(whole.key) == VIDEO
 
     @pytest.mark.parametrize("size", [1000, PART])
@@ -287,7 +287,7 @@ class TestTakenOver:
         _, sink = opened(owner, SIZE)
         sink.write(VIDEO[:size])
         Upload.objects.update(lock_token=None)
-        with pytest.raises(sinks.LockLost):
+        with pytest.raises(writers.LockLost):
             sink.sync()
         sink.close()
         assert (bucket.keys(), bucket.unfinished()) == ([], [])
@@ -317,7 +317,7 @@ class TestChunks:
         assert len(bucket.keys()) == 4
         assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
         assert (await ask("POST", f"/api/v1/uploads/{upload.pk}/complete", key=key)).status == 200
-        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, lambda share: None))
+        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, lambda share: None))
         assert bucket.content("videos/whole.mp4") == VIDEO
         await ask_rows(services.drop_pieces, upload)
         assert bucket.keys() == ["videos/whole.mp4"]
@@ -332,7 +332,7 @@ class TestChunks:
 
         upload = await ask_rows(fill)
         shares: list[float] = []
-        await ask_rows(lambda: joining.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert bucket.content("videos/whole.mp4") == VIDEO[: 5 * MIB]
         assert shares == sorted(shares)
         assert shares[-1] == 1
@@ -398,11 +398,11 @@ class TestIll:
         if end == "cancel":
             assert (await client.delete(address)).status == 204
             await ask_rows(lambda: Upload.objects.update(expires_at=Now() - timedelta(days=8)))
-        await ask_rows(sweep.expire)
+        await ask_rows(cleanup.expire)
         upload = await row_of(address)
         assert (upload.status, len(hurried.keys()), len(hurried.unfinished())) == ("expired", 1, 1)
         hurried.heal()
-        await ask_rows(sweep.expire)
+        await ask_rows(cleanup.expire)
         assert (hurried.keys(), hurried.unfinished()) == ([], [])
         assert await ask_rows(Upload.objects.count) == 0
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.uploads import room, services, sweep
+from media_app.uploads import cleanup, quota, services
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from media_app.videos.services import delete_video
@@ -20,7 +20,7 @@ from tests.support.factories import make_user, make_video
 from tests.support.stored import files_in
 from tests.uploads.conftest import begin, content_of, sink_of, video_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 # What follows a commit deletes bytes.
 pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
@@ -73,14 +73,14 @@ class TestRoom:
         make_video(owner, source="stored", file_size=500)
         arrived(owner)
         assert services.complete(Upload.objects.get(size=SIZE)).status == "completed"
-        assert room.storage_bytes(owner.pk) == 1000 + 500 + SIZE
-        assert room.finished_bytes(owner.pk) == 500 + SIZE
+        assert quota.storage_bytes(owner.pk) == 1000 + 500 + SIZE
+        assert quota.finished_bytes(owner.pk) == 500 + SIZE
 
     def test_what_has_ended_gives_its_room_back(self, owner: User, other: User) -> None:
         begin(other, size=1000)
         for end in (services.cancel, lambda upload: services.fail(upload, DomainError("not_a_video"))):
             end(begin(owner, size=1000))
-            assert room.storage_bytes(owner.pk) == 0
+            assert quota.storage_bytes(owner.pk) == 0
 
     def test_uploads_of_today(self, owner: User) -> None:
         begin(owner)
@@ -113,7 +113,7 @@ class TestEnds:
         else:
             age(upload)
             Upload.objects.update(offset=0)
-            sweep.expire()
+            cleanup.expire()
         upload.refresh_from_db()
         with pytest.raises(DomainError) as caught:
             services.cancel(upload)
@@ -126,15 +126,15 @@ class TestExpiry:
         for upload in (live, over):
             write(upload, VIDEO[:100])
         age(over)
-        assert sweep.expire() == 1
+        assert cleanup.expire() == 1
         over.refresh_from_db()
         assert over.status == "expired"
         assert files_in(media) == [live.key]
-        assert sweep.expire() == 0
+        assert cleanup.expire() == 0
 
     def test_what_came_whole_is_completed_instead(self, owner: User) -> None:
         arrived(owner)
-        sweep.expire()
+        cleanup.expire()
         assert Upload.objects.get().status == "completed"
         assert Video.objects.count() == 1
 
@@ -142,27 +142,27 @@ class TestExpiry:
         left, present = (begin(owner, "multipart") for _ in range(2))
         write(left, VIDEO[:100])
         Upload.objects.filter(pk=left.pk).update(updated_at=Now() - timedelta(hours=2))
-        assert sweep.expire() == 1
+        assert cleanup.expire() == 1
         present.refresh_from_db()
         assert (present.status, files_in(media)) == ("initiated", [])
 
     def test_whoever_makes_many_keeps_it_from_nobody(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sweep, "BATCH", 2)
+        monkeypatch.setattr(cleanup, "BATCH", 2)
         first = begin(owner)
         age(first, timedelta(hours=1))
         for _ in range(5):
             age(begin(make_user()))
-        monkeypatch.setattr(sweep, "MAX_BATCHES", 1)
-        assert sweep.expire() == 2
+        monkeypatch.setattr(cleanup, "MAX_BATCHES", 1)
+        assert cleanup.expire() == 2
         first.refresh_from_db()
         assert first.status == "expired"
-        monkeypatch.setattr(sweep, "MAX_BATCHES", 50)
-        assert sweep.expire() == 4
+        monkeypatch.setattr(cleanup, "MAX_BATCHES", 50)
+        assert cleanup.expire() == 4
 
     def test_what_is_over_takes_no_room_while_the_sweep_has_not_come(self, owner: User, settings: Any) -> None:
         settings.UPLOADS_AT_ONCE = 1
         age(begin(owner))
-        assert room.storage_bytes(owner.pk) == 0
+        assert quota.storage_bytes(owner.pk) == 0
         begin(owner)
         with pytest.raises(DomainError) as caught:
             begin(owner)
@@ -173,21 +173,21 @@ class TestExpiry:
         upload = begin(owner)
         values = {"status": "completed", "taken_up": True, "multipart_id": "on S3"}
         Upload.objects.filter(pk=upload.pk).update(**values, expires_at=Now() - timedelta(days=36))
-        sweep.expire()
+        cleanup.expire()
         assert Upload.objects.exists()
         Upload.objects.filter(pk=upload.pk).update(expires_at=Now() - timedelta(days=38))
-        sweep.expire()
+        cleanup.expire()
         assert not Upload.objects.exists()
 
     def test_tombstones_go_after_a_week(self, owner: User) -> None:
         over, finished = begin(owner), arrived(owner)
         services.complete(finished)
         age(over)
-        sweep.expire()
+        cleanup.expire()
         assert Upload.objects.count() == 2
         for upload in (over, finished):
             age(upload, WEEK)
-        sweep.expire()
+        cleanup.expire()
         assert Upload.objects.count() == 0
         assert Video.objects.count() == 1
 
@@ -198,10 +198,10 @@ class TestExpiry:
         whole = services.concatenate(owner, [part.pk for part in parts], purpose="library", filename="a.mp4")
         for upload in Upload.objects.all():
             age(upload, WEEK)
-        assert sweep.expire() == 0
+        assert cleanup.expire() == 0
         assert (Upload.objects.count(), len(files_in(media))) == (3, 2)
         services.drop_pieces(whole)
-        sweep.expire()
+        cleanup.expire()
         assert (Upload.objects.count(), files_in(media)) == (0, [])
 
     def test_those_of_a_video_that_is_deleted_before_are_forgotten(self, owner: User, media: Path) -> None:
@@ -214,12 +214,12 @@ class TestExpiry:
 
     def test_what_a_killed_process_left_on_its_way_to_s3_goes(self, settings: Any, tmp_path: Path) -> None:
         settings.DATA_DIR = tmp_path
-        folder = room.scratch_folder()
+        folder = quota.scratch_folder()
         old, new = folder / "old", folder / "new"
         for path in (old, new):
             path.write_bytes(b"x")
         os.utime(old, (time.time() - 7200,) * 2)
-        sweep.sweep_scratch()
+        cleanup.sweep_scratch()
         assert [path.name for path in folder.iterdir()] == ["new"]
 
 

@@ -19,15 +19,16 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from jobs_app.models import Job
-from media_app.uploads import door, services, sinks, tus
+from media_app.uploads import asgi, services, writers
 from media_app.uploads.models import Upload
+from media_app.uploads.protocols import tus
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
 from tests.support.stored import files_in
 from tests.support.streams import Request
 from tests.uploads.conftest import content_of, end, fill_up, opened, peak_of, sink_of, until, video_of
 from tests.uploads.tus import Client, id_of, row_of
-from vodplatform.base.files.storage import StoreFull
+from vodplatform.core.files.storage import StoreFull
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("media")]
 SIZE = 300_000
@@ -38,8 +39,8 @@ VIDEO = video_of(SIZE)
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that is renewed and runs out ten times as fast."""
     for name in ("LOCK_SECONDS", "RENEW_SECONDS", "SPARE_SECONDS", "SYNC_SECONDS"):
-        monkeypatch.setattr(sinks, name, getattr(sinks, name) / 10)
-    monkeypatch.setattr(door, "RENEW_SECONDS", sinks.RENEW_SECONDS)
+        monkeypatch.setattr(writers, name, getattr(writers, name) / 10)
+    monkeypatch.setattr(asgi, "RENEW_SECONDS", writers.RENEW_SECONDS)
     monkeypatch.setattr(tus, "LOCK_WAIT_SECONDS", tus.LOCK_WAIT_SECONDS / 10)
 
 
@@ -59,8 +60,8 @@ class TestCuts:
         assert await ask_rows(Video.objects.count) == 1
 
     async def test_bytes_become_durable_while_arriving(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
-        monkeypatch.setattr(sinks, "SYNC_BYTES", 100_000)
+        monkeypatch.setattr(writers, "FLUSH_BYTES", 50_000)
+        monkeypatch.setattr(writers, "SYNC_BYTES", 100_000)
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE)
         for start in range(0, 250_000, 10_000):
@@ -80,8 +81,8 @@ class TestCuts:
         assert await client.offset(address) == 150_000
 
     async def test_a_silent_client_is_told_to_ask(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "IDLE_SECONDS", 0.3)
-        monkeypatch.setattr(door, "LINGER_SECONDS", 0.3)
+        monkeypatch.setattr(asgi, "IDLE_SECONDS", 0.3)
+        monkeypatch.setattr(asgi, "LINGER_SECONDS", 0.3)
         address = await client.created(SIZE)
         request = client.patching(address, 0, SIZE)
         await request.give(VIDEO[:1000])
@@ -121,7 +122,7 @@ class TestTwoAtOnce:
     async def test_a_killed_one_blocks_nobody_for_long(self, client: Client, media: Path, short_waits: None) -> None:
         address = await client.created(SIZE)
         # As a process leaves it that is gone: the lock is there, and nobody renews it.
-        assert await ask_rows(sinks.acquire, (await row_of(address)).pk) is not None
+        assert await ask_rows(writers.acquire, (await row_of(address)).pk) is not None
         assert (await client.patch(address, 0, VIDEO)).status == 204
         assert content_of(media, await row_of(address)) == VIDEO
 
@@ -187,7 +188,7 @@ class TestStopped:
         sink.sync()
         # The system call that the stop had interrupted.
         stopped.write(VIDEO[150_000:])
-        with pytest.raises(sinks.LockLost):
+        with pytest.raises(writers.LockLost):
             stopped.sync()
         stopped.close()
         sink.close()
@@ -196,9 +197,9 @@ class TestStopped:
 
     def test_after_a_long_stop_nothing_is_written(self, owner: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         _, sink = opened(owner, SIZE)
-        sink.lock.renewed_at -= sinks.LOCK_SECONDS + 1
+        sink.lock.renewed_at -= writers.LOCK_SECONDS + 1
         assert sink.must_wait()
-        with pytest.raises(sinks.LockLost):
+        with pytest.raises(writers.LockLost):
             sink.write(VIDEO[:1000])
         sink.close()
 
@@ -207,20 +208,20 @@ class TestCopies:
     """Whoever finds the file held by one that was stopped goes on in a copy."""
 
     @pytest.fixture
-    def held(self, owner: Any) -> Iterator[tuple[Upload, sinks.Lock]]:
+    def held(self, owner: Any) -> Iterator[tuple[Upload, writers.Lock]]:
         """An upload whose file a stopped writer has open, and the lock of the next writer."""
         upload, stopped = opened(owner, SIZE)
         stopped.write(VIDEO[:100_000])
         stopped.sync()
         Upload.objects.update(lock_until=Now())
-        lock = sinks.acquire(upload.pk)
+        lock = writers.acquire(upload.pk)
         assert lock is not None
         yield Upload.objects.get(), lock
         stopped.close()
 
     @pytest.mark.parametrize("call", ["open", "copy_file_range", "fsync"])
     def test_one_that_cannot_be_made_leaves_nothing(
-        self, held: tuple[Upload, sinks.Lock], media: Path, monkeypatch: pytest.MonkeyPatch, call: str
+        self, held: tuple[Upload, writers.Lock], media: Path, monkeypatch: pytest.MonkeyPatch, call: str
     ) -> None:
         before = len(os.listdir("/proc/self/fd"))
         real = getattr(os, call)
@@ -232,14 +233,14 @@ class TestCopies:
 
         with monkeypatch.context() as patch, pytest.raises(StoreFull):
             patch.setattr(os, call, full)
-            sinks.open_sink(*held)
+            writers.open_sink(*held)
         assert len(os.listdir("/proc/self/fd")) == before
         assert files_in(media) == [held[0].key]
 
-    def test_who_loses_the_lock_meanwhile_leaves_nothing(self, held: tuple[Upload, sinks.Lock], media: Path) -> None:
+    def test_who_loses_the_lock_meanwhile_leaves_nothing(self, held: tuple[Upload, writers.Lock], media: Path) -> None:
         Upload.objects.update(lock_token=uuid.uuid4())
-        with pytest.raises(sinks.LockLost):
-            sinks.open_sink(*held)
+        with pytest.raises(writers.LockLost):
+            writers.open_sink(*held)
         assert files_in(media) == [held[0].key]
 
 
@@ -257,8 +258,8 @@ class TestChecksum:
         assert content_of(media, await row_of(address)) == VIDEO
 
     async def test_early_disk_writes_do_not_count(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(sinks, "FLUSH_BYTES", 50_000)
-        monkeypatch.setattr(sinks, "MAX_WAITING_BYTES", 100_000)
+        monkeypatch.setattr(writers, "FLUSH_BYTES", 50_000)
+        monkeypatch.setattr(writers, "MAX_WAITING_BYTES", 100_000)
         flushed, fdatasync = [], os.fdatasync
 
         def flush(descriptor: int) -> None:
@@ -340,7 +341,7 @@ class TestTrouble:
         request = client.patching(address, 50_000, SIZE - 50_000)
         await request.give(VIDEO[50_000:100_000])
         with monkeypatch.context() as patch:
-            patch.setattr(sinks.Lock, "renew", raises(OperationalError("gone")))
+            patch.setattr(writers.Lock, "renew", raises(OperationalError("gone")))
             await settled(request)
         request.hang_up()
         (await request.answer()).refused(503, "unavailable")
@@ -359,7 +360,7 @@ class TestTrouble:
     async def test_a_job_row_that_fails_keeps_the_upload(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         address = await client.created(SIZE)
         with monkeypatch.context() as patch:
-            patch.setattr("media_app.videos.receiving.enqueue", raises(OperationalError("gone")))
+            patch.setattr("media_app.videos.upload_handlers.enqueue", raises(OperationalError("gone")))
             (await client.patch(address, 0, VIDEO)).refused(503, "unavailable")
         upload = await row_of(address)
         assert (upload.status, upload.offset) == ("uploading", SIZE)

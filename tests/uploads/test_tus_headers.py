@@ -11,7 +11,7 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client as Browser
 
-from media_app.uploads import sweep
+from media_app.uploads import cleanup
 from media_app.uploads.models import Upload
 from media_app.videos.models import Video
 from tests.support.sockets import ask as ask_rows
@@ -336,7 +336,7 @@ class TestExpiration:
         await client.patch(address, 0, VIDEO[:1000])
         await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(expires_at=Now()))
         for swept in (0, 1):
-            assert await ask_rows(sweep.expire) == 1 if swept else True
+            assert await ask_rows(cleanup.expire) == 1 if swept else True
             for answer in (await client.head(address), await client.patch(address, 1000, VIDEO[1000:])):
                 assert answer.status == 410
         assert not any(path.is_file() for path in media.rglob("*"))

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.uploads import tus_protocol as protocol
-from media_app.uploads.tus_protocol import Malformed
+from media_app.uploads.protocols import tus_headers as protocol
+from media_app.uploads.protocols.tus_headers import Malformed
 from tests.uploads.tus import write_metadata
 
 pytestmark = pytest.mark.pure

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs_app.models import Job
-from media_app.store import files as store
+from media_app.storage import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
 from media_app.videos.models import Video

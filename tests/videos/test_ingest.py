@@ -15,11 +15,11 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.store import files as store
-from media_app.uploads import room, scan
+from media_app.storage import files as store
+from media_app.uploads import quota, scan
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
-from media_app.videos import budget, receiving, services, taking_in
+from media_app.videos import ingest, services, upload_handlers, work_limit
 from media_app.videos.models import Rendition, Video
 from tests.support.clamav import FILE_BYTES, Clamd
 from tests.support.clips import render_clip
@@ -27,7 +27,7 @@ from tests.support.s3 import Bucket
 from tests.uploads.conftest import opened
 from tests.videos.sending import again, job_of, upload_in_chunks
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
 
@@ -43,7 +43,7 @@ def take(owner: User, tmp_path: Path) -> Callable[..., Video]:
     def run(path: Path, filename: str = "match.mp4") -> Video:
         copy = tmp_path / uuid.uuid4().hex
         shutil.copyfile(path, copy)
-        video = receiving.take_file(owner, copy, filename=filename)
+        video = upload_handlers.take_file(owner, copy, filename=filename)
         run_queue("ingest")
         return again(video)
 
@@ -111,7 +111,7 @@ def test_the_frame_that_is_chosen_becomes_the_poster(take: Callable[..., Video],
 
 def test_more_work_than_the_plan_allows_plays_unencoded(take: Callable[..., Video], clip: Path, settings: Any) -> None:
     settings.HLS_RUNGS = [120]
-    work = budget.gigapixels(take(clip))
+    work = work_limit.gigapixels(take(clip))
     assert Job.objects.filter(kind="render").count() == 1
     free = settings.TIER_LIMITS["free"] | {"max_video_gigapixels": work / 2}
     settings.TIER_LIMITS = settings.TIER_LIMITS | {"free": free}
@@ -126,19 +126,19 @@ def test_more_work_than_the_plan_allows_plays_unencoded(take: Callable[..., Vide
 
 def test_the_work_of_a_video_is_its_pixels_times_its_frames() -> None:
     facts = {"width": 1920, "height": 1080, "fps": (60, 1), "duration": 7200.0}
-    assert budget.gigapixels(facts) == pytest.approx(895.8, abs=0.1)
-    assert budget.gigapixels(facts | {"fps": (0, 1)}) == pytest.approx(895.8 / 60, abs=0.1)
+    assert work_limit.gigapixels(facts) == pytest.approx(895.8, abs=0.1)
+    assert work_limit.gigapixels(facts | {"fps": (0, 1)}) == pytest.approx(895.8 / 60, abs=0.1)
 
 
 def test_a_refusal_says_how_long_it_may_be(owner: User) -> None:
     day = {"width": 1920, "height": 1080, "fps": (30, 1), "duration": 12 * 3600.0}
-    refusal = budget.refusal(owner, day)
+    refusal = work_limit.refusal(owner, day)
     assert refusal is not None
     assert (refusal.message, refusal.extra) == (
         "Your plan allows up to 4:27 h of a video with this size and frame rate.", {"limit": 1000, "work": 2687.386}
     )  # fmt: skip
-    assert budget.refusal(owner, day | {"duration": 4 * 3600.0}) is None
-    hour = budget.refusal(owner, day, beside=900.0)
+    assert work_limit.refusal(owner, day | {"duration": 4 * 3600.0}) is None
+    hour = work_limit.refusal(owner, day, beside=900.0)
     assert hour is not None
     assert "up to 26 min" in hour.message
 
@@ -164,7 +164,7 @@ def test_a_file_of_no_video_has_a_reason(take: Callable[..., Video], clip: Path,
 
 def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> None:
     shutil.copyfile(clip, tmp_path / "copy")
-    video = receiving.take_file(owner, tmp_path / "copy", filename="a.mp4")
+    video = upload_handlers.take_file(owner, tmp_path / "copy", filename="a.mp4")
     default_storage.delete(video.location)
     run_queue("ingest")
     assert (again(video).state, job_of(video).error["type"]) == ("failed", "not_found")
@@ -174,7 +174,7 @@ def test_an_absent_store_is_waited_for(take: Callable[..., Video], clip: Path, m
     def away(*args: object, **options: object) -> None:
         raise store.StoreUnavailable("gone")
 
-    monkeypatch.setattr(taking_in, "original_for_work", away)
+    monkeypatch.setattr(ingest, "original_for_work", away)
     video = take(clip)
     assert (video.state, job_of(video).status) == ("processing", JobStatus.WAITING)
 
@@ -253,17 +253,17 @@ class TestScanner:
 
 class TestPieces:
     def test_chunks_are_joined_and_go_and_count_once(self, owner: User, clip: Path, tmp_path: Path) -> None:
-        content, before = clip.read_bytes(), room.storage_bytes(owner.pk)
+        content, before = clip.read_bytes(), quota.storage_bytes(owner.pk)
         upload = upload_in_chunks(owner, content, tmp_path, 65_536)
-        assert room.storage_bytes(owner.pk) - before == len(content)
+        assert quota.storage_bytes(owner.pk) - before == len(content)
         uploads.complete(upload)
-        assert room.storage_bytes(owner.pk) - before == len(content)
+        assert quota.storage_bytes(owner.pk) - before == len(content)
         run_queue("ingest")
         video = again(Video.objects.get(pk=upload.resource_id))
         assert (video.state, video.sha256) == ("ready", hashlib.sha256(content).hexdigest())
         assert list(store.files(f"uploads/{upload.pk}/")) == []
         assert Upload.objects.get(pk=upload.pk).chunks.count() == 0
-        assert room.storage_bytes(owner.pk) - before == len(content)
+        assert quota.storage_bytes(owner.pk) - before == len(content)
 
     @pytest.mark.parametrize(
         ("metadata", "type"), [({}, "not_found"), ({"sha256": "0" * 64}, "checksum_mismatch")], ids=["gone", "another"]

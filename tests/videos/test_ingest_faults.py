@@ -14,8 +14,8 @@ from jobs_app import services as jobs
 from jobs_app.context import JobContext, LeaseLost
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
-from media_app.store import files as store
-from media_app.videos import actors, receiving, services, taking_in
+from media_app.storage import files as store
+from media_app.videos import actors, ingest, services, upload_handlers
 from media_app.videos.models import Video
 from tests.support.factories import make_job
 from tests.support.s3 import Bucket
@@ -32,7 +32,7 @@ def put(owner: User, clips: Path, tmp_path: Path) -> Callable[[], Video]:
 
     def make() -> Video:
         copy = Path(shutil.copyfile(clips / "plain.mp4", tmp_path / "copy.mp4"))
-        return receiving.take_file(owner, copy, filename="match.mp4")
+        return upload_handlers.take_file(owner, copy, filename="match.mp4")
 
     return make
 
@@ -148,7 +148,7 @@ class TestWhoseFaultItIs:
     ) -> None:
         video = put()
         with monkeypatch.context() as patched:
-            patched.setattr(taking_in, "PROBE", probe)
+            patched.setattr(ingest, "PROBE", probe)
             run_queue("ingest")
         assert (again(video).state, job_of(video).status) == ("processing", "waiting")
         assert job_of(video).events.filter(name="retrying").values_list("data", flat=True)[0]["type"] == type
@@ -158,7 +158,7 @@ class TestWhoseFaultItIs:
 
     @pytest.mark.parametrize("probe", [shell("kill -SEGV $$"), shell("exit 3"), shell("echo hello")])
     def test_the_files_is_told(self, put: Any, monkeypatch: pytest.MonkeyPatch, probe: list[str]) -> None:
-        monkeypatch.setattr(taking_in, "PROBE", probe)
+        monkeypatch.setattr(ingest, "PROBE", probe)
         video = put()
         run_queue("ingest")
         assert (again(video).state, job_of(video).error["type"]) == ("failed", "vod_unreadable")
@@ -187,7 +187,7 @@ class TestWhoseFaultItIs:
         assert (again(video).state, job_of(video).status) == ("ready", status)
 
     def test_after_the_last_try_the_row_says_why(self, put: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(taking_in, "PROBE", ["/nowhere/python"])
+        monkeypatch.setattr(ingest, "PROBE", ["/nowhere/python"])
         video = put()
         run_queue("ingest")
         Job.objects.filter(pk=video.job_id).update(retries=actors.ingest_video.max_retries)
@@ -235,7 +235,7 @@ class TestDeletedMeanwhile:
         context = JobContext(job)
         services.delete_video(video, owner)
         with pytest.raises(LeaseLost):
-            taking_in.plan_rungs(context, video, {"width": 320, "height": 180})
+            ingest.plan_rungs(context, video, {"width": 320, "height": 180})
         assert not Job.objects.filter(kind="render").exists()
 
 
@@ -247,7 +247,7 @@ def test_unstreamable_is_full_size(owner: User, put: Any, settings: Any, rungs: 
     settings.HLS_RUNGS = rungs
     video = put()
     job = make_job(owner, JobStatus.PROCESSING, kind="ingest", params={"video_id": str(video.pk)})
-    taking_in.plan_rungs(JobContext(job), video, {"width": 3840, "height": 2160}, full=True)
+    ingest.plan_rungs(JobContext(job), video, {"width": 3840, "height": 2160}, full=True)
     tasks = Job.objects.get(kind="render").params["tasks"]
     assert [task["rung"] for task in tasks] == expected
 

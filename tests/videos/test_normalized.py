@@ -10,13 +10,13 @@ from jobs_app.context import JobFailed
 from jobs_app.models import Job, JobStatus
 from jobs_app.runner import run_queue
 from media_app.av.probe import probe
-from media_app.delivery.addresses import stream_url
-from media_app.delivery.sources import OpenFile, Pending, Request, find_stream
-from media_app.store import files as store
-from media_app.videos import receiving, services
+from media_app.storage import files as store
+from media_app.streaming.resolve import OpenFile, Pending, Request, find_stream
+from media_app.videos import services, upload_handlers
+from media_app.videos.child_inputs import readable
 from media_app.videos.local import readable_path
+from media_app.videos.media_urls import stream_url
 from media_app.videos.models import RenditionKind, Video
-from media_app.videos.reading import readable
 from media_app.videos.recordings import notes_of
 from media_app.videos.services import CopyPending, path_for_work, reference_videos, request_rendition
 from tests.av.statements import statement
@@ -26,7 +26,7 @@ from tests.support.clips import render_clip
 from tests.support.footage import convert
 from tests.videos.sending import again, job_of
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("lease_keeper"), pytest.mark.full]
 
@@ -49,7 +49,7 @@ def referenced(library: Library, owner: User, twice: bytes) -> Video:
 @pytest.fixture
 def uploaded(owner: User, tmp_path: Path, twice: bytes) -> Video:
     (tmp_path / "sent").write_bytes(twice)
-    video = receiving.take_file(owner, tmp_path / "sent", filename="twice.ts")
+    video = upload_handlers.take_file(owner, tmp_path / "sent", filename="twice.ts")
     run_queue("ingest")
     return again(video)
 

@@ -12,11 +12,11 @@ from jobs_app import services as jobs
 from jobs_app.context import JobFailed, TransientFault
 from jobs_app.models import Job
 from jobs_app.runner import run_queue
-from media_app.catalogue import realtime, receiving
-from media_app.store import files as store
+from media_app.catalogue import realtime, upload_handlers
+from media_app.storage import files as store
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload, UploadFront
-from media_app.videos import actors, services, taking_in, upkeep
+from media_app.videos import actors, consistency, ingest, services
 from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
 from tests.support.factories import make_video
 from tests.support.stored import put_bytes
@@ -132,17 +132,17 @@ def test_what_is_on_its_way_goes_with_its_video(video: Video, moderator: User, c
 def test_one_that_was_overtaken_by_another_goes_back_to_the_last_that_was_taken_in(
     first: Video, send: Callable[..., Upload], clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end_jobs = receiving._end_jobs
+    end_jobs = upload_handlers._end_jobs
 
     def overtaken(video_id: uuid.UUID) -> Job | None:
         found = end_jobs(video_id)
-        monkeypatch.setattr(receiving, "_end_jobs", end_jobs)
+        monkeypatch.setattr(upload_handlers, "_end_jobs", end_jobs)
         send(clips / "third.mp4")
         return found
 
     bad = tmp_path / "bad.mp4"
     bad.write_bytes((clips / "plain.mp4").read_bytes()[:-4000])
-    monkeypatch.setattr(receiving, "_end_jobs", overtaken)
+    monkeypatch.setattr(upload_handlers, "_end_jobs", overtaken)
     send(bad)
     statuses = Job.objects.filter(kind="ingest").values_list("status", flat=True)
     assert sorted(statuses) == ["cancelled", "completed", "queued"]
@@ -210,7 +210,7 @@ def test_no_way_back(first: Video, send: Callable[..., Upload], clips: Path, mon
     Job.objects.filter(pk=job.pk).update(run_at=job.created_at)
     jobs.queue_due(job.pk)
     with monkeypatch.context() as patched:
-        patched.setattr(taking_in, "facts_of", broken)
+        patched.setattr(ingest, "facts_of", broken)
         run_queue("ingest")
     now = again(first)
     assert now.job
@@ -222,13 +222,13 @@ def test_no_way_back(first: Video, send: Callable[..., Upload], clips: Path, mon
 def test_a_cancelled_one_leaves_the_former_afterwards(first: Video, send: Callable[..., Upload], clips: Path) -> None:
     send(clips / "third.mp4")
     job = Job.objects.get(pk=again(first).job_id)
-    assert upkeep.go_back_where_it_ended() == 0
+    assert consistency.go_back_where_it_ended() == 0
     jobs.cancel(job)
     assert again(first).state == "failed"
-    assert upkeep.go_back_where_it_ended() == 1
+    assert consistency.go_back_where_it_ended() == 1
     now = again(first)
     assert (now.state, now.location, now.error_type) == ("ready", first.location, "cancelled")
-    assert upkeep.go_back_where_it_ended() == 0
+    assert consistency.go_back_where_it_ended() == 0
     assert files_of(first, "videos") == [first.location]
 
 

@@ -12,7 +12,7 @@ from media_app.videos.models import Video, VideoSource
 from tests.conftest import Library
 from tests.support.factories import make_user, make_video
 from vodplatform.accounts.models import User
-from vodplatform.base.errors import DomainError
+from vodplatform.core.errors import DomainError
 
 pytestmark = [pytest.mark.both, pytest.mark.django_db]
 

@@ -22,9 +22,9 @@ from unfold.widgets import UnfoldAdminURLInputWidget
 from vodplatform.accounts import services
 from vodplatform.accounts.jwt import PACKAGE_MODELS
 from vodplatform.accounts.models import ApiToken, Subscription, Tier, User
-from vodplatform.base.admin import AuditedModelAdmin
-from vodplatform.base.errors import DomainError
-from vodplatform.base.records import audit
+from vodplatform.core.admin import AuditedModelAdmin
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records import audit
 
 MONTH = timedelta(days=30)
 

@@ -28,8 +28,8 @@ from vodplatform.accounts.serializers import (
     WsTicketSerializer,
 )
 from vodplatform.accounts.viewsets import ApiViewSet
-from vodplatform.base.api.parsers import SmallJSONParser
-from vodplatform.base.errors import DomainError
+from vodplatform.core.api.parsers import SmallJSONParser
+from vodplatform.core.errors import DomainError
 
 TAG = "Signing in"
 

@@ -26,8 +26,8 @@ from rest_framework.request import Request
 from vodplatform.accounts import credentials, tickets
 from vodplatform.accounts.credentials import Credential, Kind, SignedIn, user_of
 from vodplatform.accounts.models import Scope, User, includes
-from vodplatform.base import logs
-from vodplatform.base.errors import DomainError
+from vodplatform.core import logs
+from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's protection token is missing or old; reload the page and try again."
 # Of these the body is none of the check's business: the token of a byte door's request stands in a header.

@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from django.template.loader import render_to_string
 
 from vodplatform.accounts.models import ApiToken, PendingSignUp, User
-from vodplatform.base.records import audit
-from vodplatform.base.web import throttles
+from vodplatform.core.records import audit
+from vodplatform.core.web import throttles
 
 LIFETIME = timedelta(hours=24)
 

@@ -28,7 +28,7 @@ from django.utils.crypto import constant_time_compare
 
 from vodplatform.accounts import jwt
 from vodplatform.accounts.models import ApiToken, Scope, User, default_scopes, includes
-from vodplatform.base.records.database import impatient
+from vodplatform.core.records.database import impatient
 
 logger = logging.getLogger("vodplatform.accounts")
 LAST_USED_PRECISION = timedelta(seconds=60)

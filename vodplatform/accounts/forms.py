@@ -14,9 +14,9 @@ from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 
 from vodplatform.accounts.models import PendingSignUp, User, plain_text
 from vodplatform.accounts.services import address_of
-from vodplatform.base.errors import DomainError
-from vodplatform.base.records import audit
-from vodplatform.base.web.throttles import check_sign_in, check_sign_up, hit, network_of
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records import audit
+from vodplatform.core.web.throttles import check_sign_in, check_sign_up, hit, network_of
 
 
 class CountedForm:

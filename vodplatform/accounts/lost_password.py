@@ -12,8 +12,8 @@ from django.utils.http import urlsafe_base64_encode
 
 from vodplatform.accounts.confirmation import MailFailed, send
 from vodplatform.accounts.models import User
-from vodplatform.base.records import audit
-from vodplatform.base.web import throttles
+from vodplatform.core.records import audit
+from vodplatform.core.web import throttles
 
 logger = logging.getLogger("vodplatform.accounts")
 

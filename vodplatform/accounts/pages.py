@@ -1,4 +1,5 @@
-"""Pages of signing in, signing up, signing out and changing the password. The account's own page is vodplatform.me."""
+"""Pages of signing in, signing up, signing out and changing the password. The account's own page is
+vodplatform.site.profile."""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ from vodplatform.accounts.forms import (
 from vodplatform.accounts.lost_password import send_link
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.accounts.services import revoke_tokens
-from vodplatform.base.records import audit
+from vodplatform.core.records import audit
 
 NOT_FOUND, CONFLICT, TOO_MANY, UNAVAILABLE = 404, 409, 429, 503
 logger = logging.getLogger("vodplatform.accounts")

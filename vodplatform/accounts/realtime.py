@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from vodplatform.accounts.authentication import current_user, sign_in
 from vodplatform.accounts.credentials import Credential, headers_of, known_host
 from vodplatform.accounts.models import User
-from vodplatform.base.web.throttles import hit, network_of
+from vodplatform.core.web.throttles import hit, network_of
 
 logger = logging.getLogger("vodplatform.realtime")
 NOT_SIGNED_IN = 4401

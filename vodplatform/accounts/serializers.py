@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from vodplatform.accounts.limits import limits_of_tier, tier_of
 from vodplatform.accounts.models import ApiToken, Role, Scope, Tier, User, plain_text
-from vodplatform.base.api.fields import BoundedListField, StrictCharField, StrictIntegerField
+from vodplatform.core.api.fields import BoundedListField, StrictCharField, StrictIntegerField
 
 TEN_YEARS_SECONDS = 315_360_000
 SCOPES_HELP = "`write` includes `read`, `admin` includes both."

@@ -15,9 +15,9 @@ from django.http import HttpRequest
 
 from vodplatform.accounts import confirmation, jwt, tickets
 from vodplatform.accounts.models import ApiToken, Scope, Subscription, User, default_scopes
-from vodplatform.base.errors import DomainError
-from vodplatform.base.records import audit
-from vodplatform.base.web.throttles import check_sign_in
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records import audit
+from vodplatform.core.web.throttles import check_sign_in
 
 
 def address_of(request: HttpRequest) -> str:

@@ -4,7 +4,7 @@ from django.urls import path
 
 from vodplatform.accounts import pages
 from vodplatform.accounts.api import SignInViewSet, TicketViewSet, TokenViewSet
-from vodplatform.base.api.routers import Router
+from vodplatform.core.api.routers import Router
 
 router = Router()
 router.register("api/auth", SignInViewSet, basename="sign-in")

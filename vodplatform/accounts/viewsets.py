@@ -15,10 +15,10 @@ from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from vodplatform.accounts.models import Scope, User
-from vodplatform.base.api.fields import validate_query
-from vodplatform.base.api.fixed import as_json, check_fixed, has_value
-from vodplatform.base.errors import DomainError
-from vodplatform.base.web.throttles import BY_METHOD
+from vodplatform.core.api.fields import validate_query
+from vodplatform.core.api.fixed import as_json, check_fixed, has_value
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.throttles import BY_METHOD
 
 M = TypeVar("M", bound=Model)
 

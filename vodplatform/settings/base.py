@@ -46,8 +46,8 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "csp",
     "rest_framework_simplejwt.token_blacklist",
-    "vodplatform",
-    "vodplatform.base",
+    "vodplatform.site",
+    "vodplatform.core",
     "vodplatform.accounts",
     "jobs_app",
     "media_app.uploads",
@@ -60,14 +60,14 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "vodplatform.base.web.middleware.RequestContextMiddleware",
-    "vodplatform.base.web.request_log.AccessMiddleware",
+    "vodplatform.core.web.middleware.RequestContextMiddleware",
+    "vodplatform.core.web.request_log.AccessMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "vodplatform.base.web.middleware.HealthMiddleware",
+    "vodplatform.core.web.middleware.HealthMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -80,7 +80,7 @@ APPEND_SLASH = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
-CSRF_FAILURE_VIEW = "vodplatform.base.web.views.csrf_failure"
+CSRF_FAILURE_VIEW = "vodplatform.core.web.views.csrf_failure"
 
 TEMPLATES = [
     {
@@ -92,7 +92,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "vodplatform.base.web.context_processors.shell",
+                "vodplatform.core.web.context_processors.shell",
             ]
         },
     }
@@ -138,7 +138,7 @@ STORAGES: dict[str, Any] = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 if _s3 is not None:
-    STORAGES["default"] = {"BACKEND": "media_app.store.bucket.SharedS3Storage", "OPTIONS": _s3}
+    STORAGES["default"] = {"BACKEND": "media_app.storage.bucket.SharedS3Storage", "OPTIONS": _s3}
 # Whether pages may send to the bucket and fetch from it.
 S3_CORS = _s3 is not None and env.flag("AWS_S3_CORS")
 # CloudFront before the bucket: base_url, key_pair_id, private_key; or None.
@@ -148,7 +148,7 @@ REDIS_URL = env.redis_url(DATA_DIR)
 REDIS_IS_PRIVATE = not env.text("REDIS_URL")
 CHANNEL_LAYERS: dict[str, Any] = {
     "default": {
-        "BACKEND": "vodplatform.base.web.layers.ShortChannelLayer",
+        "BACKEND": "vodplatform.core.web.layers.ShortChannelLayer",
         "CONFIG": {
             "hosts": [REDIS_URL],
             "prefix": message_prefix(SECRET_KEY, REDIS_URL, str(DATABASES["default"]["NAME"])),
@@ -163,11 +163,11 @@ REST_FRAMEWORK = {
         "vodplatform.accounts.authentication.BrowserAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_THROTTLE_CLASSES": ["vodplatform.base.web.throttles.RequestThrottle"],
-    "DEFAULT_PARSER_CLASSES": ["vodplatform.base.api.parsers.StrictJSONParser"],
+    "DEFAULT_THROTTLE_CLASSES": ["vodplatform.core.web.throttles.RequestThrottle"],
+    "DEFAULT_PARSER_CLASSES": ["vodplatform.core.api.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "vodplatform.base.errors.exception_handler",
+    "EXCEPTION_HANDLER": "vodplatform.core.errors.exception_handler",
     "URL_FORMAT_OVERRIDE": None,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -183,9 +183,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "vodplatform.base.api.schema.add_error_responses",
-        "vodplatform.base.api.schema.allow_empty_parameters",
-        "vodplatform.base.api.schema.add_examples",
+        "vodplatform.core.api.schema.add_error_responses",
+        "vodplatform.core.api.schema.allow_empty_parameters",
+        "vodplatform.core.api.schema.add_examples",
     ],
     "ENUM_NAME_OVERRIDES": {
         "PlaybackStateEnum": "sessions_app.comparison.models.PlaybackState",
@@ -195,8 +195,8 @@ SPECTACULAR_SETTINGS = {
         "SessionRoleEnum": "sessions_app.comparison.models.SessionRole",
         "EventOriginEnum": "sessions_app.comparison.models.EventOrigin",
         "TrackKindEnum": "media_app.videos.models.TrackKind",
-        "FoundOriginEnum": "sessions_app.comparison.event_serializers.FOUND_ORIGINS",
-        "SharedRoleEnum": "sessions_app.comparison.share_serializers.SHARED_ROLES",
+        "FoundOriginEnum": "sessions_app.comparison.events.serializers.FOUND_ORIGINS",
+        "SharedRoleEnum": "sessions_app.comparison.sharing.serializers.SHARED_ROLES",
         "JobStatusEnum": "jobs_app.models.JobStatus",
         "UploadStatusEnum": "media_app.uploads.models.UploadStatus",
         "MergeStatusEnum": "sessions_app.challenges.models.MergeStatus",
@@ -338,15 +338,15 @@ JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
 # What one of all workers does every so many seconds, beside jobs: dotted paths of functions that `chore` has declared.
 JOB_CHORES = [
-    "vodplatform.host.delete_expired",
-    "media_app.videos.viewing.roll_up",
+    "vodplatform.site.host_metrics.delete_expired",
+    "media_app.videos.view_counts.roll_up",
     "media_app.videos.services.empty_bin",
     "sessions_app.analysis.services.expire",
     "sessions_app.challenges.merges.expire",
     "sessions_app.prosync.services.expire",
 ]
 # What each process that works or serves does every hour, for the data folder of its own host.
-HOST_CHORE = "vodplatform.host.look_after"
+HOST_CHORE = "vodplatform.site.host_metrics.look_after"
 # A handler that goes on for so long after it was told to stop has its worker restarted.
 JOB_STUCK_SECONDS = 60.0
 # How long a worker tries to write how an attempt ended, through a database that is away.
@@ -364,7 +364,7 @@ LIBRARY_ROOTS = env.library_roots()
 CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
 # What `/health` asks beside the parts that every installation has: a dotted path for each name.
 HEALTH_PARTS = {
-    "workers": "jobs_app.upkeep.ask_workers",
+    "workers": "jobs_app.maintenance.ask_workers",
     **({"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}),
 }
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
@@ -372,25 +372,25 @@ X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
 # Uploads. Each purpose is a dotted path to its Purpose.
 UPLOAD_PURPOSES = [
-    "media_app.videos.receiving.LIBRARY",
-    "media_app.catalogue.receiving.CATALOGUE",
-    "media_app.catalogue.receiving.THUMBNAIL",
-    "sessions_app.analysis.receiving.ANALYSIS",
-    "sessions_app.challenges.receiving.CLIP",
-    "sessions_app.prosync.receiving.VIDEO",
-    "sessions_app.prosync.receiving.SOUND",
+    "media_app.videos.upload_handlers.LIBRARY",
+    "media_app.catalogue.upload_handlers.CATALOGUE",
+    "media_app.catalogue.upload_handlers.THUMBNAIL",
+    "sessions_app.analysis.upload_handlers.ANALYSIS",
+    "sessions_app.challenges.upload_handlers.CLIP",
+    "sessions_app.prosync.upload_handlers.VIDEO",
+    "sessions_app.prosync.upload_handlers.SOUND",
 ]
 # Functions of a user's id that return bytes of rows that count towards the storage of the user's plan.
 STORAGE_COUNTERS = [
     "media_app.videos.text_tracks.stored_bytes",
-    "sessions_app.comparison.events.stored_bytes",
-    "sessions_app.comparison.exports.stored_bytes",
+    "sessions_app.comparison.events.services.stored_bytes",
+    "sessions_app.comparison.export.services.stored_bytes",
 ]
-# Which addresses take forms with files: lists of media_app.uploads.multipart.Form.
+# Which addresses take forms with files: lists of media_app.uploads.protocols.multipart.Form.
 UPLOAD_FORMS = [
-    "media_app.uploads.multipart.FORMS",
-    "sessions_app.analysis.receiving.FORMS",
-    "sessions_app.prosync.receiving.FORMS",
+    "media_app.uploads.protocols.multipart.FORMS",
+    "sessions_app.analysis.upload_handlers.FORMS",
+    "sessions_app.prosync.upload_handlers.FORMS",
 ]
 # Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
 BIN_DAYS = env.number("VOD_BIN_DAYS")
@@ -439,8 +439,8 @@ SENTRY_DSN = env.sentry_dsn()
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "vodplatform.base.logs.JsonFormatter", "version": VERSION, "commit": COMMIT}},
-    "filters": {"context": {"()": "vodplatform.base.logs.ContextFilter"}},
+    "formatters": {"json": {"()": "vodplatform.core.logs.JsonFormatter", "version": VERSION, "commit": COMMIT}},
+    "filters": {"context": {"()": "vodplatform.core.logs.ContextFilter"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["context"]}},
     "root": {
         "handlers": ["console"],
@@ -524,7 +524,7 @@ UNFOLD = {
             {
                 "title": "Work",
                 "items": [
-                    _link("Reports", "flag", "/moderation") | {"badge": "vodplatform.moderation.badge"},
+                    _link("Reports", "flag", "/moderation") | {"badge": "vodplatform.site.moderation.badge"},
                     _list("Catalogue", "subscriptions", "editorial.cataloguevideo"),
                     _list("Challenges", "quiz", "merging.challenge"),
                     _list("Private videos", "movie", "catalog.video"),

@@ -17,8 +17,8 @@ from jobs_app import services
 from jobs_app.kinds import registry
 from jobs_app.models import Job, JobStatus
 from jobs_app.serializers import JobSerializer
-from vodplatform.base.errors import DomainError
-from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.core.errors import DomainError
+from vodplatform.core.processes.commands import Command as BaseCommand
 
 WATCH_SECONDS = 0.5
 

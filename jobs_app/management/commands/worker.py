@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from jobs_app.runner import spare_threads
-from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.core.processes.commands import Command as BaseCommand
 from vodplatform.settings.variables import PROJECT_ROOT
 
 MOST_THREADS = 64  # of a process, unless it is told otherwise

@@ -16,7 +16,7 @@ from typing import Any
 
 from media_app.av.merge.joining import Merge, Tell
 from media_app.av.merge.outcome import ClipFailed, Merged
-from vodplatform.base.processes.child import BadRequest, Reports, answer
+from vodplatform.core.processes.child import BadRequest, Reports, answer
 
 MIN_CLIPS = 2
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
+from media_app.av.ladder import HDR_TRANSFERS, TO_SDR, even
 from media_app.av.merge.plan import Clip, Shape
 from media_app.av.merge.survey import UNSPECIFIED
-from media_app.av.rungs import HDR_TRANSFERS, TO_SDR, even
 from media_app.av.source import Progress, Source
 
 CRF, PRESET = 23, "medium"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+from media_app.av.audio_splice import heard
+from media_app.av.ladder import SOUND_RATE
 from media_app.av.meter import Meter
-from media_app.av.rungs import SOUND_RATE
 from media_app.av.source import Source
-from media_app.av.splice import heard
 
 TARGET = -16.0  # LUFS
 MAX_PEAK = -1.0  # dBTP

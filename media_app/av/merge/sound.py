@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 
 from av.container import OutputContainer
 
+from media_app.av.audio_splice import SoundTrack, Span
 from media_app.av.merge.copying import Timed
 from media_app.av.merge.layout import Layout
 from media_app.av.merge.plan import Clip
 from media_app.av.source import Source
-from media_app.av.splice import SoundTrack, Span
 
 
 def encoded_sound(

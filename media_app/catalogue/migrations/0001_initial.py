@@ -7,7 +7,7 @@ import django.db.models.functions.datetime
 from django.conf import settings
 from django.db import migrations, models
 
-from vodplatform.base.records.append_only import protect, unprotect
+from vodplatform.core.records.append_only import protect, unprotect
 
 
 class Migration(migrations.Migration):

@@ -14,14 +14,20 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from media_app.videos.ingest import limits
 from media_app.videos.local import readable_path
-from media_app.videos.taking_in import limits
 from sessions_app.analysis.actors import THUMBNAIL
 from sessions_app.analysis.params import PARAMS, Choice, Number
-from sessions_app.analysis.running import PIPELINE, access_of, vision
-from vodplatform.base.formatting import clock
-from vodplatform.base.processes.commands import Command as BaseCommand
-from vodplatform.base.processes.terminal import DAY_SECONDS, USAGE_EXIT, check_output, run_with_progress, writing_output
+from sessions_app.analysis.pipeline_runner import PIPELINE, access_of, vision
+from vodplatform.core.formatting import clock
+from vodplatform.core.processes.cli_progress import (
+    DAY_SECONDS,
+    USAGE_EXIT,
+    check_output,
+    run_with_progress,
+    writing_output,
+)
+from vodplatform.core.processes.commands import Command as BaseCommand
 
 REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported"})
 

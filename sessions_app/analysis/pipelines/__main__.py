@@ -11,7 +11,7 @@ from typing import Any
 
 from media_app.av.container import MediaError
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from vodplatform.base.processes.child import BadRequest, Reports
+from vodplatform.core.processes.child import BadRequest, Reports
 
 
 def _highlights(task: Task) -> Result:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.looking import RATE, PoseTrack
+from sessions_app.analysis.pipelines.pose_sampling import RATE, PoseTrack
 from sessions_app.analysis.pipelines.poses import BODY_SIGNALS, body_length, signals, ways
 from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals, smoothed
 from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, windows

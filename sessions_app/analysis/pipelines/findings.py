@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from media_app.av.cut import Placed
+from media_app.av.smart_cut import Placed
 from sessions_app.analysis.pipelines import words
-from sessions_app.analysis.pipelines.known import Known
 from sessions_app.analysis.pipelines.loudness import STEP
 from sessions_app.analysis.pipelines.moments import MOST, Interval
+from sessions_app.analysis.pipelines.pass_state import Known
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 
 Floats = NDArray[np.float64]

@@ -18,13 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.container import MediaError, open_media
-from media_app.av.cut import Placed
 from media_app.av.ffmpeg import ConversionFailed
 from media_app.av.frames import Picture, VideoFile
+from media_app.av.smart_cut import Placed
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.findings import data_of, measured, segments_of
-from sessions_app.analysis.pipelines.known import Known, from_saved, to_save
 from sessions_app.analysis.pipelines.loudness import STEP
 from sessions_app.analysis.pipelines.moments import (
     SNAP,
@@ -37,11 +36,12 @@ from sessions_app.analysis.pipelines.moments import (
     settled,
     stretches,
 )
+from sessions_app.analysis.pipelines.pass_state import Known, from_saved, to_save
 from sessions_app.analysis.pipelines.reel import REEL, cut_reel, write_thumbnail
 from sessions_app.analysis.pipelines.shots import Edge, find_edges
-from sessions_app.analysis.pipelines.survey import Survey, survey
+from sessions_app.analysis.pipelines.signal_pass import Survey, survey
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from vodplatform.base import formatting
+from vodplatform.core import formatting
 
 Floats = NDArray[np.float64]
 MAX_CANDIDATES = 300

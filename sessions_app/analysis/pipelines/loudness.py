@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.survey import BINS_A_SECOND, Survey
+from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, Survey
 
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two values

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.loudness import STEP, deviations, measure_loudness, smoothed
-from sessions_app.analysis.pipelines.survey import Survey, histograms
+from sessions_app.analysis.pipelines.signal_pass import Survey, histograms
 
 Floats = NDArray[np.float64]
 STILL_DB = 1.5  # less than this is no change of loudness

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, Ffmpeg, run
 from media_app.av.frames import VideoFile
-from media_app.av.rungs import encoded_sound, fitted
+from media_app.av.ladder import encoded_sound, fitted
 from media_app.av.source import Source
-from sessions_app.analysis.pipelines.looking import PoseTrack, looks
+from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, looks
 
 NAME = "preview.mp4"
 DRAWN = "drawn.mp4"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 import av.error
 
 from media_app.av.container import MediaError
-from media_app.av.cut import Placed, cut
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.frames import Picture, VideoFile
 from media_app.av.picture import write_jpeg
+from media_app.av.smart_cut import Placed, cut
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.frames import VideoFile
-from sessions_app.analysis.pipelines.survey import SMALL, histograms
+from sessions_app.analysis.pipelines.signal_pass import SMALL, histograms
 
 Floats = NDArray[np.float32]
 COARSE = (24, 14)  # pixels: what stays of a picture where something small moves in it

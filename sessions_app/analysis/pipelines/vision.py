@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
-from sessions_app.analysis.pipelines.said import ModelAnswer, read_answer
+from sessions_app.analysis.pipelines.answer_parser import ModelAnswer, read_answer
 
 if TYPE_CHECKING:
-    from vodplatform.base.web import outbound
+    from vodplatform.core.web import outbound
 
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
@@ -179,7 +179,7 @@ class Judge:
     def _call(self, window: Window, manner: _Manner) -> outbound.Answer | None:
         """One call, counted; None when the connection broke. Raises :class:`_NoAnswer`."""
         # Not at the top: a child that asks no model does not wait for this import.
-        from vodplatform.base.web import outbound
+        from vodplatform.core.web import outbound
 
         if self.is_spent:
             raise _NoAnswer("All that the model may be asked was used up", is_final=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vodplatform.base.formatting import clock, counted, duration, hundredths, tenths
+from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
 # Shares (0 to 1) of what counts as remarkable, from which on a word is used.
 SOME, MUCH = 0.25, 0.6

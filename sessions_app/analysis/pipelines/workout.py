@@ -15,13 +15,13 @@ from media_app.av.frames import VideoFile
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines.counting import Counted, Even, count, evened
 from sessions_app.analysis.pipelines.feedback import feedback_of
-from sessions_app.analysis.pipelines.looking import PoseTrack, look
 from sessions_app.analysis.pipelines.naming import SIGNALS, UNNAMED, facts_of, name_of, plural
+from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, look
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable, ways
 from sessions_app.analysis.pipelines.preview import make_preview
 from sessions_app.analysis.pipelines.repetitions import Repetition
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from vodplatform.base.formatting import counted, duration
+from vodplatform.core.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
 LOOKED, COUNTED = 85.0, 88.0  # percent done when the video has been looked at, and when the sets are found

@@ -11,9 +11,9 @@ from typing import Any
 
 from django.conf import settings
 
-from media_app.videos.taking_in import limits
-from vodplatform.base.processes.process import Access
-from vodplatform.base.processes.terminal import DAY_SECONDS, check_output, run_with_progress, table, usage_error
+from media_app.videos.ingest import limits
+from vodplatform.core.processes.cli_progress import DAY_SECONDS, check_output, run_with_progress, table, usage_error
+from vodplatform.core.processes.process import Access
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
 MIN_CLIPS, MAX_CLIPS = 2, 10

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import sessions_app.comparison.models
-from vodplatform.base.records.append_only import protect, unprotect
+from vodplatform.core.records.append_only import protect, unprotect
 
 
 class Migration(migrations.Migration):

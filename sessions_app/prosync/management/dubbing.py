@@ -14,14 +14,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from media_app.videos.ingest import limits
 from media_app.videos.local import readable_path
 from media_app.videos.services import probe
-from media_app.videos.taking_in import limits
-from sessions_app.prosync.engines.local import DUB
-from sessions_app.prosync.receiving import PROBE, PROBE_SECONDS
+from sessions_app.prosync.providers.local import DUB
 from sessions_app.prosync.segments import Segment, read_segments
-from vodplatform.base.processes.process import Access, ChildError, run_child
-from vodplatform.base.processes.terminal import DAY_SECONDS, REFUSED_EXIT, run_with_progress, table, usage_error
+from sessions_app.prosync.upload_handlers import PROBE, PROBE_SECONDS
+from vodplatform.core.processes.cli_progress import DAY_SECONDS, REFUSED_EXIT, run_with_progress, table, usage_error
+from vodplatform.core.processes.process import Access, ChildError, run_child
 
 REFUSALS = frozenset({
     "no_video", "vod_unreadable", "vod_codec_unsupported", "sound_unsupported", "sound_unreadable", "sound_too_long",

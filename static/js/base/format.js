@@ -1,5 +1,5 @@
 // Numbers formatted for people: positions, offsets, sizes, confidence. Pure and independent of pages.
-// vodplatform/base/formatting.py writes the same texts; tests/node/formats.json checks both.
+// vodplatform/core/formatting.py writes the same texts; tests/node/formats.json checks both.
 
 const MINUS = "\u2212";
 const MILLI = 1000;

@@ -1,4 +1,4 @@
-// What many people write about one video, merged without losing any of it: media_app/videos/crdt.py once more, rule by
+// What many people write about one video, merged without losing any of it: media_app/catalogue/crdt.py once more, rule by
 // rule, for browsers and node. `Document.text()` is byte for byte `json.dumps` of `Document.to_json()` there.
 
 /**

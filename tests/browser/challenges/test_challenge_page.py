@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 from pytest_check import check
 
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from tests.browser import shelf
 from tests.browser.backstage import Backstage
 from tests.browser.challenge_maker import API, OWNER, TEXTS, Film, Maker, film
@@ -20,7 +21,6 @@ from tests.browser.expecting import expect_fine, expect_fits, expect_shown, expe
 from tests.browser.test_accessibility import axe_findings
 from tests.support.program import Program
 from tests.support.waiting import wait_until
-from vodplatform.demo.barcode import decode_barcode
 
 SMALL = (1000, 700)
 TITLE = "Three things about my first LAN"

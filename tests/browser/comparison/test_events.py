@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from tests.browser.conftest import PHONE, OpenPage, Recording
 from tests.browser.expecting import click, drag, expect_fits, fill, hold, press, type_text
 from tests.browser.pixels import frames_on_screen, wait_until_standing
 from tests.support.program import BASE, Program
 from tests.support.waiting import wait_until
-from vodplatform.demo.barcode import decode_barcode
 
 STROKE = {"tool": "box", "color": "#ff0000", "width": 12, "points": [[0.25, 0.25], [0.75, 0.75]]}
 

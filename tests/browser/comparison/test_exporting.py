@@ -6,10 +6,10 @@ import av
 import pytest
 from playwright.sync_api import expect
 
-from sessions_app.comparison.export.layouts import arrange
+from sessions_app.comparison.export.child.layouts import arrange
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
 from tests.browser.conftest import OpenPage
 from tests.browser.pixels import frames_on_screen, wait_until_standing
-from vodplatform.demo.barcode import decode_barcode
 
 pytestmark = pytest.mark.services
 START, SECONDS, FPS = 12.0, 2.0, 60

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
+from sessions_app.comparison.samples.rendering.clips import small_spec
+from sessions_app.comparison.samples.rendering.encode import render
+from sessions_app.comparison.samples.rendering.match import round_match
 from tests.browser import shelf
 from tests.browser.conftest import OpenPage
 from tests.support.program import Program
-from vodplatform.demo.barcode import decode_barcode
-from vodplatform.demo.clips import small_spec
-from vodplatform.demo.encode import render
-from vodplatform.demo.match import round_match
 
 pytestmark = pytest.mark.services
 FPS, SECONDS = 30, 20.0

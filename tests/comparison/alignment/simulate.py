@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from sessions_app.comparison.alignment.compare import TimerTrack
-from sessions_app.comparison.alignment.fit import Refined, Sample, Segment
-from sessions_app.comparison.alignment.reader import Reading
+from sessions_app.comparison.alignment.child.compare import TimerTrack
+from sessions_app.comparison.alignment.child.fit import Refined, Sample, Segment
+from sessions_app.comparison.alignment.child.reader import Reading
 
 
 @dataclass(frozen=True)

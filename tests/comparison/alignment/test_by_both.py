@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sessions_app.comparison.alignment import by_sound
-from sessions_app.comparison.alignment.answer import AlignmentResult, Proposal, Refusal, check_third_side
-from sessions_app.comparison.alignment.by_both import AGREE_SECONDS, weigh
-from sessions_app.comparison.alignment.sound.recording import Recording
+from sessions_app.comparison.alignment.child import by_sound
+from sessions_app.comparison.alignment.child.answer import AlignmentResult, Proposal, Refusal, check_third_side
+from sessions_app.comparison.alignment.child.by_both import AGREE_SECONDS, weigh
+from sessions_app.comparison.alignment.child.sound.recording import Recording
 from tests.comparison.alignment.test_recording import child
 from tests.support.soundscapes import Take, scene, write
 

@@ -13,14 +13,14 @@ import cv2
 import numpy as np
 import pytest
 
-from sessions_app.comparison.alignment.answer import AlignmentResult
-from sessions_app.comparison.alignment.by_sound import align_by_sound
-from sessions_app.comparison.alignment.sound.delay import measure_delay
-from sessions_app.comparison.alignment.sound.flux import BANDS, HOP_SECONDS
-from sessions_app.comparison.alignment.sound.line import fit_line
-from sessions_app.comparison.alignment.sound.recording import SHORT_SECONDS, Recording
-from sessions_app.comparison.alignment.sound.search import Heard, find_peaks
-from sessions_app.comparison.alignment.sound.track import RATE, SoundTrack
+from sessions_app.comparison.alignment.child.answer import AlignmentResult
+from sessions_app.comparison.alignment.child.by_sound import align_by_sound
+from sessions_app.comparison.alignment.child.sound.delay import measure_delay
+from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS
+from sessions_app.comparison.alignment.child.sound.line import fit_line
+from sessions_app.comparison.alignment.child.sound.recording import SHORT_SECONDS, Recording
+from sessions_app.comparison.alignment.child.sound.search import Heard, find_peaks
+from sessions_app.comparison.alignment.child.sound.track import RATE, SoundTrack
 from tests.support.footage import FFMPEG, convert, cut_short
 from tests.support.soundscapes import RATE as SCENE_RATE
 from tests.support.soundscapes import Sound, Take, music, offset_between, render, scene, write
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.pure
 
 def test_what_its_threads_share_is_loaded_before_they_begin() -> None:
     """NumPy loads its parts when they are first asked for; two threads at once came to a RecursionError."""
-    asked = "import sys, sessions_app.comparison.alignment.by_sound; print('numpy.fft' in sys.modules)"
+    asked = "import sys, sessions_app.comparison.alignment.child.by_sound; print('numpy.fft' in sys.modules)"
     assert subprocess.check_output([sys.executable, "-c", asked], text=True) == "True\n"
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sessions_app.comparison.alignment import easyocr_reader as module
-from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader, calibrated, decode, network_input
-from sessions_app.comparison.alignment.reader import ReaderUnavailable
-from sessions_app.comparison.alignments import ALIGNER
+from sessions_app.comparison.alignment.child import easyocr_reader as module
+from sessions_app.comparison.alignment.child.easyocr_reader import EasyOcrReader, calibrated, decode, network_input
+from sessions_app.comparison.alignment.child.reader import ReaderUnavailable
+from sessions_app.comparison.alignment.services import ALIGNER
+from sessions_app.comparison.samples.rendering.hud import STYLES, Timer
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
-from vodplatform.base.processes.process import Access, run_child
-from vodplatform.demo.hud import STYLES, Timer
+from vodplatform.core.processes.process import Access, run_child
 
 pytestmark = pytest.mark.pure
 CHARACTERS = ["", *"0123456789:."]
@@ -155,8 +155,8 @@ READ_CROPS = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from sessions_app.comparison.alignment.easyocr_reader import EasyOcrReader, load_package
-from sessions_app.comparison.alignment.readers import load_reader
+from sessions_app.comparison.alignment.child.easyocr_reader import EasyOcrReader, load_package
+from sessions_app.comparison.alignment.child.readers import load_reader
 folder, checksum = Path(sys.argv[1]), sys.argv[2]
 sys.modules[load_package().Reader.__module__].recognition_models["gen2"]["english_g2"]["md5sum"] = checksum
 readings = load_reader("easyocr", models=folder).read(list(np.load(folder / "crops.npy")))

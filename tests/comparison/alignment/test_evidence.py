@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media_app.av.frames import Box
-from sessions_app.comparison.alignment.by_timer import EVIDENCE_SHARE, surroundings
+from sessions_app.comparison.alignment.child.by_timer import EVIDENCE_SHARE, surroundings
 
 sides = st.floats(0.01, 1.0)
 

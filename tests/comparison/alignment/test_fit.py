@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessions_app.comparison.alignment.fit import Sample, fit_segments, shared_bounds
-from sessions_app.comparison.alignment.reader import Reading
+from sessions_app.comparison.alignment.child.fit import Sample, fit_segments, shared_bounds
+from sessions_app.comparison.alignment.child.reader import Reading
 from tests.comparison.alignment.simulate import Imagined, Noise, Piece, Recording
 
 pytestmark = pytest.mark.pure

@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
-from sessions_app.comparison.alignment.answer import AlignmentResult
-from sessions_app.comparison.alignment.by_timer import align_by_timer
-from sessions_app.comparison.alignment.reader import RapidReader
+from sessions_app.comparison.alignment.child.answer import AlignmentResult
+from sessions_app.comparison.alignment.child.by_timer import align_by_timer
+from sessions_app.comparison.alignment.child.reader import RapidReader
+from sessions_app.comparison.samples.rendering.clips import (
+    Pair,
+    refusal_pairs,
+    render_pair,
+    timer_pairs,
+    unrelated_pair,
+)
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
 from tests.support.kept import kept
-from vodplatform.demo.clips import Pair, refusal_pairs, render_pair, timer_pairs, unrelated_pair
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
 SEED = int(os.environ.get("TIMER_MATRIX_SEED", "20240"))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from sessions_app.comparison.alignment import reader as module
-from sessions_app.comparison.alignment.likelihood import times_in
-from sessions_app.comparison.alignment.reader import RapidReader, ReaderUnavailable
-from sessions_app.comparison.alignment.readers import load_reader
-from sessions_app.comparison.alignment.timer_text import PROFILES
+from sessions_app.comparison.alignment.child import reader as module
+from sessions_app.comparison.alignment.child.likelihood import times_in
+from sessions_app.comparison.alignment.child.reader import RapidReader, ReaderUnavailable
+from sessions_app.comparison.alignment.child.readers import load_reader
+from sessions_app.comparison.alignment.child.timer_text import PROFILES
 from tests.comparison.alignment.draw import timer_crop
 
 pytestmark = pytest.mark.pure

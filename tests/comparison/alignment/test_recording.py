@@ -13,12 +13,12 @@ import pytest
 from av import VideoFrame
 
 from media_app.av.frames import Box, Picture
-from sessions_app.comparison.alignment.answer import AlignmentResult, safe_name
-from sessions_app.comparison.alignment.by_timer import Roi, align_by_timer
-from sessions_app.comparison.alignment.locate import Locator
-from sessions_app.comparison.alignment.reader import RapidReader, TextFinder
-from sessions_app.comparison.alignment.sample import Source
-from sessions_app.comparison.alignment.timer_text import PROFILES
+from sessions_app.comparison.alignment.child.answer import AlignmentResult, safe_name
+from sessions_app.comparison.alignment.child.by_timer import Roi, align_by_timer
+from sessions_app.comparison.alignment.child.locate import Locator
+from sessions_app.comparison.alignment.child.reader import RapidReader, TextFinder
+from sessions_app.comparison.alignment.child.sample import Source
+from sessions_app.comparison.alignment.child.timer_text import PROFILES
 from tests.comparison.alignment.draw import Look, draw_clip, minutes
 
 pytestmark = [pytest.mark.pure, pytest.mark.full]
@@ -163,7 +163,7 @@ def test_ids_never_leave_the_evidence_folder() -> None:
 
 
 def child(request: Any) -> list[dict[str, Any]]:
-    argv = [sys.executable, "-m", "sessions_app.comparison.alignment"]
+    argv = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
     said = request if isinstance(request, str) else json.dumps(request)
     done = subprocess.run(argv, input=said, capture_output=True, text=True, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.comparison.alignment.timer_text import CLEAN, PROFILES, REPAIRED, meanings, parse, show
+from sessions_app.comparison.alignment.child.timer_text import CLEAN, PROFILES, REPAIRED, meanings, parse, show
 
 pytestmark = pytest.mark.pure
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sessions_app.comparison.alignment.compare import Disagreement, TimerTrack, Verdict, compare
-from sessions_app.comparison.alignment.vote import vote
+from sessions_app.comparison.alignment.child.compare import Disagreement, TimerTrack, Verdict, compare
+from sessions_app.comparison.alignment.child.vote import vote
 from tests.comparison.alignment.simulate import Imagined, Inline, Noise, Piece, Recording, pair_of, rounds
 
 pytestmark = pytest.mark.pure

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sessions_app.comparison.export.layouts import LAYOUTS, Box, arrange
+from sessions_app.comparison.export.child.layouts import LAYOUTS, Box, arrange
 
 pytestmark = pytest.mark.pure
 WIDE, TALL = (1920, 1080), (1080, 1920)

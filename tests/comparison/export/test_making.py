@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 
 from media_app.av.probe import probe
-from sessions_app.comparison.export import captions
-from sessions_app.comparison.export.captions import write_captions
-from sessions_app.comparison.export.graph import rates_of
-from sessions_app.comparison.export.layouts import Box, arrange
-from sessions_app.comparison.export.plan import Caption, Clock
+from sessions_app.comparison.export.child import captions
+from sessions_app.comparison.export.child.captions import write_captions
+from sessions_app.comparison.export.child.graph import rates_of
+from sessions_app.comparison.export.child.layouts import Box, arrange
+from sessions_app.comparison.export.child.plan import Caption, Clock
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode, draw_barcode
 from sessions_app.comparison.timeline import Placement
 from tests.support.footage import convert, write_pictures
-from vodplatform.demo.barcode import decode_barcode, draw_barcode
 
 pytestmark = pytest.mark.pure
 WIDTH, HEIGHT, SECONDS = 320, 180, 4
@@ -57,7 +57,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def answers_to(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Run the exporting child and return its messages in order."""
     done = subprocess.run(
-        [sys.executable, "-m", "sessions_app.comparison.export"], input=json.dumps(request), text=True,
+        [sys.executable, "-m", "sessions_app.comparison.export.child"], input=json.dumps(request), text=True,
         stdout=subprocess.PIPE, timeout=120, check=True,
     )  # fmt: skip
     return [json.loads(line) for line in done.stdout.splitlines()]

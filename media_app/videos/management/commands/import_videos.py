@@ -13,12 +13,12 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from media_app.store import files as store
+from media_app.storage import files as store
 from media_app.videos import importing
 from media_app.videos.models import Video
 from vodplatform.accounts.models import Role, User
-from vodplatform.base.errors import DomainError
-from vodplatform.base.processes.commands import Command as BaseCommand
+from vodplatform.core.errors import DomainError
+from vodplatform.core.processes.commands import Command as BaseCommand
 
 IMPORTED, THERE, FAILED = "imported", "there", "failed"
 INTERRUPTED_EXIT = 130

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from sessions_app.analysis.management.analysing import AnalysisCommand, put, span, thumbnails
 from sessions_app.analysis.models import AnalysisType
-from vodplatform.base.processes.terminal import USAGE_EXIT, table
+from vodplatform.core.processes.cli_progress import USAGE_EXIT, table
 
 
 class Command(AnalysisCommand):

@@ -7,7 +7,7 @@ from typing import Any
 
 from sessions_app.analysis.management.analysing import AnalysisCommand, span
 from sessions_app.analysis.models import AnalysisType
-from vodplatform.base.processes.terminal import table
+from vodplatform.core.processes.cli_progress import table
 
 
 class Command(AnalysisCommand):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sessions_app.challenges.management.merging import MAX_CLIPS, MIN_CLIPS, check, lines, merge
-from vodplatform.base.processes.commands import Command as BaseCommand
-from vodplatform.base.processes.terminal import writing_output
+from vodplatform.core.processes.cli_progress import writing_output
+from vodplatform.core.processes.commands import Command as BaseCommand
 
 
 class Command(BaseCommand):

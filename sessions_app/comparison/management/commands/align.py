@@ -17,11 +17,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs_app.context import default_limits
 from media_app.videos.local import readable_path
-from sessions_app.comparison.alignments import refuse_broken, run_aligner
+from sessions_app.comparison.alignment.services import refuse_broken, run_aligner
 from sessions_app.comparison.models import MAX_VODS, MIN_VODS
-from vodplatform.base.errors import DomainError
-from vodplatform.base.processes.commands import Command as BaseCommand
-from vodplatform.base.processes.process import ChildError, run_child
+from vodplatform.core.errors import DomainError
+from vodplatform.core.processes.commands import Command as BaseCommand
+from vodplatform.core.processes.process import ChildError, run_child
 
 REFUSED_EXIT = 3
 METHODS = {"timer_ocr": "by the timer", "audio": "by the sound"}

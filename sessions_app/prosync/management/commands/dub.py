@@ -9,8 +9,8 @@ from typing import Any
 
 from sessions_app.prosync.management.dubbing import LineRequest, check, dub, lines_of
 from sessions_app.prosync.segments import MODES, USUAL_MODE
-from vodplatform.base.processes.commands import Command as BaseCommand
-from vodplatform.base.processes.terminal import check_output, usage_error, writing_output
+from vodplatform.core.processes.cli_progress import check_output, usage_error, writing_output
+from vodplatform.core.processes.commands import Command as BaseCommand
 
 
 def line(text: str) -> LineRequest:

@@ -1,4 +1,4 @@
-// Which events are shown as one, as sessions_app/comparison/joining.py says it: what several videos show of one kind at
+// Which events are shown as one, as sessions_app/comparison/events/grouping.py says it: what several videos show of one kind at
 // the same moment of the shared clock. Pure; here too, because the page moves offsets before the server knows.
 
 const JOIN_SECONDS = 0.25;

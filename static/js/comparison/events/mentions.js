@@ -1,5 +1,5 @@
 // Naming people with `@`: their names are offered while one is typed, and are set apart in what is shown. Who is named
-// is for the server to say (sessions_app/comparison/mentions.py).
+// is for the server to say (sessions_app/comparison/events/mentions.py).
 
 import { h } from "../../base/dom.js";
 

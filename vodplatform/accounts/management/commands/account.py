@@ -17,9 +17,9 @@ from vodplatform.accounts import services
 from vodplatform.accounts.limits import plan_of, tiers_of_many
 from vodplatform.accounts.management import making
 from vodplatform.accounts.models import ApiToken, Role, Subscription, Tier, User
-from vodplatform.base.processes.commands import DatabaseCommand
-from vodplatform.base.processes.terminal import table
-from vodplatform.base.records import audit
+from vodplatform.core.processes.cli_progress import table
+from vodplatform.core.processes.commands import DatabaseCommand
+from vodplatform.core.records import audit
 
 BY = "command"  # name of an operator in the audit log
 

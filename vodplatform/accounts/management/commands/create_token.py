@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from vodplatform.accounts.management import making
-from vodplatform.base.processes.commands import DatabaseCommand
+from vodplatform.core.processes.commands import DatabaseCommand
 
 
 class Command(DatabaseCommand):

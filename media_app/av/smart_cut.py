@@ -1,0 +1,520 @@
+"""Cut parts out of one video and join them into one MP4: whole GOPs are copied, only the edges are encoded again.
+
+A part begins and ends at the very frames that were asked for. From its first IDR picture on the packets are copied, as
+far as what is decoded before its end is also shown before it; what lies before and behind goes through ffmpeg, and
+both are described by parameter sets of their own numbers in one sample entry (ISO/IEC 14496-15, 5.3.3). Where the
+source cannot be copied in this way every part is encoded. The sound is encoded once over the whole, cut to the sample:
+joined AAC files would each bring 21 ms of priming.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import av.error
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from media_app.av.audio_splice import SoundTrack, Span
+from media_app.av.avcc import Avcc, nal_units
+from media_app.av.container import REBASED_FORMATS, demux, open_media, presentation_origin
+from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, Track
+from media_app.av.ladder import even, picture_of
+from media_app.av.source import Progress, Source
+
+WHOLE = {"preset": "veryfast", "crf": 21}  # of what is encoded as a whole
+# Of the seconds beside what is copied: as near to the source as veryfast at crf 17, in half its time, larger by half.
+EDGE = {"preset": "ultrafast", "crf": 19}
+GOP_SECONDS = 2
+MIN_COPIED = 12  # frames: for fewer no second encode is worth it
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds further back when a seek lands behind its target
+NEAR = 1e-3  # seconds within which a frame counts as being at a moment
+STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe, where a seek goes to any packet
+REORDER_SECONDS = 1.0  # by which packets may lie behind what is shown before them
+ENCODED_SHARE = 0.85  # of the work, for the progress
+IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a part stands. part: its number among those asked for. start, end: seconds in what was made, measured on
+    it. source_start, source_end: seconds in the source, of its first frame and of the frame behind its last.
+    """
+
+    part: int
+    start: float
+    end: float
+    source_start: float
+    source_end: float
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Frames in a row that are copied or encoded together. stamps: of each, in the order of presentation.
+
+    entry: timestamp of the keyframe from which they are decoded. decoded: the stamps in the order of decoding where
+    they are copied. file: of what was encoded.
+    """
+
+    stamps: list[int]
+    entry: int
+    decoded: list[int] | None = None
+    file: Path | None = None
+
+
+@dataclass(slots=True)
+class _Part:
+    """number: among those asked for. stop: timestamp of the frame behind the last."""
+
+    number: int
+    stop: int
+    pieces: list[_Piece] = field(default_factory=list)
+
+    @property
+    def first(self) -> int:
+        return self.pieces[0].stamps[0]
+
+    @property
+    def stamps(self) -> list[int]:
+        return [stamp for piece in self.pieces for stamp in piece.stamps]
+
+
+class _Seen(NamedTuple):
+    """A packet of the source. stamp: when its picture is shown; length: ticks; is_key: whether a keyframe.
+
+    is_entry: whether decoding may begin with it where it is copied. is_hidden: not to be shown.
+    """
+
+    stamp: int
+    length: int
+    is_key: bool
+    is_entry: bool
+    is_hidden: bool
+
+
+class _CannotJoin(Exception):
+    """What was encoded does not fit what is copied."""
+
+
+def cut(
+    target: Path,
+    source: Source,
+    parts: Sequence[tuple[float, float]],
+    program: Ffmpeg,
+    on_progress: Progress | None = None,
+    *,
+    give: float = 0.0,
+) -> list[Placed]:
+    """Write ``parts`` (start and end, seconds on the scale of ``currentTime``) of ``source`` into ``target``, an MP4.
+
+    A part holds the frames from ``start`` up to but without that at ``end``; one without any is left out. give: an end
+    may lie this many seconds earlier where that spares an encode. Nothing else is left behind, whatever happens.
+    Raises :class:`ConversionFailed` where the media is at fault, OSError where the disk is,
+    :class:`media_app.av.ffmpeg.ProgramMissing` and :class:`media_app.av.container.MediaError`.
+    """
+    tell = on_progress or (lambda share: None)
+    folder = Path(tempfile.mkdtemp(prefix=".cut-", dir=target.parent))
+    try:
+        with open_media(source.path) as container:
+            cutter = _Cutter(container, source, program, folder)
+            try:
+                return cutter.make(target, parts, give, tell)
+            except _CannotJoin:
+                cutter.copied = None
+                return cutter.make(target, parts, give, tell)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def why_not_copied(source: Source) -> str | None:
+    """Why no packet of this source is copied, a sentence; None when its whole GOPs are."""
+    facts = source.facts
+    if facts.codec != "h264":
+        return f"The picture is {facts.codec}, not H.264."
+    if facts.pixel_format != "yuv420p" or facts.is_interlaced:
+        return "The picture is not H.264 as every player takes it."
+    if facts.rotation or facts.sample_aspect_ratio != 1:
+        return "The picture has to be turned or stretched."
+    if (facts.coded_width, facts.coded_height) != (even(facts.coded_width), even(facts.coded_height)):
+        return "A side of the picture has an odd number of pixels."
+    if not source.times_pictures:
+        return "It does not say when its pictures are to be shown."
+    return None
+
+
+class _Cutter:
+    """One source that is being cut. copied: the parameter sets of what may be copied, None when nothing may."""
+
+    def __init__(self, container: InputContainer, source: Source, program: Ffmpeg, folder: Path) -> None:
+        self.container = container
+        self.source = source
+        self.program = program
+        self.folder = folder
+        self.video = container.streams[source.track]
+        assert isinstance(self.video, VideoStream)
+        if not self.video.time_base:
+            raise ConversionFailed("Its pictures have no times.")
+        self.base = Fraction(self.video.time_base)
+        self.origin = presentation_origin(container)
+        self.is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
+        self.copied = None if why_not_copied(source) else Avcc.parse(self.video.codec_context.extradata or b"")
+
+    def make(self, target: Path, parts: Sequence[tuple[float, float]], give: float, tell: Progress) -> list[Placed]:
+        planned = [
+            found for number, (start, end) in enumerate(parts) if (found := self.plan(number, start, end, give))
+        ]  # fmt: skip
+        if not planned:
+            raise ConversionFailed("None of the parts holds a picture.")
+        self.encode([piece for part in planned for piece in part.pieces if piece.decoded is None], tell)
+        self.write(target, planned, lambda share: tell(ENCODED_SHARE + (1 - ENCODED_SHARE) * share))
+        tell(1.0)
+        return self.measure(target, planned)
+
+    # What is copied and what is encoded
+
+    def plan(self, number: int, start: float, end: float, give: float) -> _Part | None:
+        first, last, least = self.stamp(start - NEAR), self.stamp(end - NEAR), self.stamp(end - NEAR - give)
+        packets = self.packets_around(first, last)
+        shown = [packet for packet in packets if not packet.is_hidden]
+        stamps = sorted({packet.stamp for packet in shown if first <= packet.stamp < last})
+        if not stamps:
+            return None
+        stop = min((packet.stamp for packet in shown if packet.stamp >= last), default=None)
+        if stop is None:
+            lengths = [packet.length for packet in shown if packet.stamp == stamps[-1]]
+            stop = stamps[-1] + (lengths[0] or self.usual_length())
+
+        def piece(stamps: list[int], decoded: list[int] | None = None) -> _Piece:
+            entries = [packet.stamp for packet in packets if packet.is_key and packet.stamp <= stamps[0]]
+            return _Piece(stamps, max(entries, default=stamps[0]), decoded)
+
+        decoded = self.copyable(shown, first, last) if self.copied is not None else []
+        if len(decoded) < MIN_COPIED:
+            return _Part(number, stop, [piece(stamps)])
+        behind = max(decoded)
+        before, after = [s for s in stamps if s < decoded[0]], [s for s in stamps if s > behind]
+        if after and after[0] >= least:
+            stop, after = after[0], []
+        part = _Part(number, stop, [piece(sorted(decoded), decoded)])
+        if before:
+            part.pieces.insert(0, piece(before))
+        if after:
+            part.pieces.append(piece(after))
+        return part
+
+    def stamp(self, seconds: float) -> int:
+        """The first timestamp that is no earlier."""
+        exact = (Fraction(seconds) + self.origin) / self.base
+        return -((-exact.numerator) // exact.denominator)
+
+    def seconds(self, stamp: int) -> float:
+        return float(stamp * self.base - self.origin)
+
+    def usual_length(self) -> int:
+        """Of a frame, in ticks."""
+        return max(1, round(1 / (self.source.facts.fps * self.base)))
+
+    def packets_around(self, first: int, last: int) -> list[_Seen]:
+        """Every packet from a keyframe at or before ``first`` to behind ``last``, in the order of decoding."""
+        enough = last + int(REORDER_SECONDS / self.base)
+        found: list[_Seen] = []
+        for extra in SEEK_STEPS:
+            found.clear()
+            for packet, stamp in self.packets_from(first - int(extra / self.base)):
+                is_key = packet.is_keyframe
+                if not found and not is_key:
+                    continue
+                is_entry = is_key and not packet.is_discard and self.is_entry(packet)
+                found.append(_Seen(stamp, packet.duration or 0, is_key, is_entry, packet.is_discard))
+                if stamp > enough:
+                    break
+            if found and found[0].stamp <= first:
+                break
+        return found
+
+    def packets_from(self, stamp: int) -> Iterator[tuple[Packet[Any], int]]:
+        """Packets of the pictures with their times, from a keyframe near a timestamp on."""
+        try:
+            self.container.seek(stamp, stream=self.video, backward=True)
+        except av.error.FFmpegError:
+            self.container.seek(self.container.start_time or 0)
+        try:
+            for packet in demux(self.container, self.video):
+                time = packet.pts if packet.pts is not None else packet.dts
+                if packet.size and time is not None:
+                    yield packet, time
+        except av.error.FFmpegError:
+            return  # it breaks off here
+
+    def is_entry(self, packet: Packet[Any]) -> bool:
+        """Whether decoding may begin with it, by the parameter sets that stand at the head of the file."""
+        if self.copied is None or packet.has_sidedata("new_extradata"):
+            return False
+        units = list(nal_units(bytes(packet)))
+        own = {unit for unit in units if unit[0] & 31 in (SPS, PPS)}
+        return any(unit[0] & 31 == IDR for unit in units) and own <= {*self.copied.sps, *self.copied.pps}
+
+    @staticmethod
+    def copyable(packets: Sequence[_Seen], first: int, last: int) -> list[int]:
+        """Timestamps, in the order of decoding, of the longest run from an IDR picture on after whose last packet
+        exactly those of its frames have been decoded that are shown before the next one.
+        """
+        stamps = [packet.stamp for packet in packets]
+        begin = next(
+            (n for n, packet in enumerate(packets)
+             if packet.is_entry and first <= packet.stamp < last and max(stamps[:n], default=first - 1) < packet.stamp),
+            None,
+        )  # fmt: skip
+        if begin is None:
+            return []
+        soonest = [0] * len(stamps)  # of what is decoded behind each packet
+        behind = last if stamps[-1] >= last else 1 << 62
+        for number in range(len(stamps) - 1, -1, -1):
+            soonest[number] = behind
+            behind = min(behind, stamps[number])
+        latest, length = stamps[begin], 0
+        for number in range(begin, len(stamps)):
+            latest = max(latest, stamps[number])
+            if latest >= last:
+                break
+            if latest < soonest[number]:
+                length = number + 1 - begin
+        return stamps[begin : begin + length]
+
+    # What is encoded
+
+    def encode(self, pieces: Sequence[_Piece], tell: Progress) -> None:
+        total = sum(len(piece.stamps) for piece in pieces)
+        done = 0
+        for number, piece in enumerate(pieces):
+            share = len(piece.stamps) / total
+
+            def report(
+                share_of_file: float, begin: float = done / total, share: float = share, piece: _Piece = piece
+            ) -> None:
+                length = max(NEAR, self.seconds(piece.stamps[-1]) - self.seconds(piece.stamps[0]))
+                tell(ENCODED_SHARE * (begin + share * min(1.0, share_of_file * self.source.facts.duration / length)))
+
+            piece.file = self.folder / f"{number}.mp4"
+            self.encode_piece(piece, piece.file, report)
+            done += len(piece.stamps)
+
+    def encode_piece(self, piece: _Piece, file: Path, tell: Progress) -> None:
+        margin = min(self.usual_length() * self.base / 2, Fraction(1, 200))
+        begin, end = piece.stamps[0] * self.base - margin, piece.stamps[-1] * self.base + margin
+        reading: dict[str, Any]
+        timed: dict[str, Any] = {}
+        trimmed: tuple[Filter, ...] = ()
+        if self.is_stream:
+            # A seek goes to any packet, and what is decoded from there to the keyframe is thrown away, by the clock of
+            # the file: that of ffmpeg begins with whatever packet it has met.
+            early = piece.entry * self.base - STREAM_MARGIN - self.origin
+            reading, timed = {"ss": f"{float(max(Fraction(0), early)):.6f}", "noaccurate_seek": None}, {"copyts": None}
+            cut = Filter("trim", (), (("start", f"{float(begin):.6f}"), ("end", f"{float(end):.6f}")))
+            trimmed = (cut, Filter("setpts", ("PTS-STARTPTS",)))
+        elif self.origin:
+            reading = {"ss": f"{float(begin - self.origin):.6f}", "t": f"{float(end - begin):.6f}"}
+        else:
+            # ffmpeg by itself counts from where the first track begins.
+            reading = {"seek_timestamp": 1, "ss": f"{float(begin):.6f}", "t": f"{float(end - begin):.6f}"}
+        facts = self.source.facts
+        options: dict[str, Any] = {
+            "c:v": "libx264", **(WHOLE if self.copied is None else EDGE), "profile:v": "high",
+            "threads": self.program.threads, "fps_mode": "passthrough",
+            "enc_time_base:v": "demux", "an": None, "f": "mp4", **WITHOUT_TAGS, **timed,
+            "g": max(1, round(facts.fps * GOP_SECONDS)),
+        }  # fmt: skip
+        if self.copied is None:
+            track = picture_of(self.source, (even(facts.width), even(facts.height)))
+            track = Track(track.number, (*trimmed, *track.filters))
+        else:
+            options["x264-params"] = f"sps-id={self.copied.free_number()}"
+            track = Track(self.source.track, (*trimmed, Filter("format", ("yuv420p",))))
+        self.program.make(file, self.source, [track], options, on_progress=tell, reading=reading)
+
+    # The whole
+
+    def write(self, target: Path, parts: Sequence[_Part], tell: Progress) -> None:
+        pieces = [piece for part in parts for piece in part.pieces]
+        for piece in pieces:
+            if piece.file is not None:
+                self.match(piece)
+        parts = [part for part in parts if part.stamps]
+        if not parts:
+            raise ConversionFailed("None of its pictures can be decoded.")
+        delay = max(_delay(piece) for piece in pieces)
+        sound = self.source.sound
+        with output(target) as out:
+            stream = self.add_picture(out, pieces)
+            spans = [(self.seconds(part.first), part.stop - part.first) for part in parts]
+            voice = None if sound is None else SoundTrack(out, sound.channels)
+            tracks = [self.pictures(parts, delay, stream)]
+            if voice is not None:
+                heard = [Span(self.source, start, length * self.base) for start, length in spans]
+                tracks.append(voice.packets(heard))
+            total = float(sum(length for _, length in spans) * self.base)
+            for time, packet in heapq.merge(*tracks, key=lambda one: one[0]):
+                out.mux(packet)
+                tell(min(1.0, max(0.0, time / total)) if total > 0 else 1.0)
+
+    def match(self, piece: _Piece) -> None:
+        """Say of an encoded piece in which order its frames are decoded; those that could not be are left out."""
+        with _reading(piece.file) as made:
+            video = made.streams.video[0]
+            times = [
+                packet.pts * (packet.time_base or 0) for packet in demux(made, video)
+                if packet.size and packet.pts is not None
+            ]  # fmt: skip
+            if self.copied is not None and (video.width, video.height) != (
+                self.source.facts.coded_width, self.source.facts.coded_height
+            ):  # fmt: skip
+                raise _CannotJoin
+        shown = sorted(times)
+        if len(shown) != len(piece.stamps):
+            # By their own clock then, as near as that of the source comes.
+            begin = piece.stamps[0]
+            piece.stamps = sorted({begin + round((time - shown[0]) / self.base) for time in shown})[: len(shown)]
+            if len(piece.stamps) != len(shown):
+                raise ConversionFailed("The times of its pictures are damaged.")
+        places = {time: number for number, time in enumerate(shown)}
+        piece.decoded = [piece.stamps[places[time]] for time in times]
+
+    def add_picture(self, out: OutputContainer, pieces: Sequence[_Piece]) -> VideoStream:
+        """The track of the pictures, described by the parameter sets of all of its pieces."""
+        encoded = None
+        for piece in (piece for piece in pieces if piece.file is not None):
+            with _reading(piece.file) as made:
+                own = made.streams.video[0].codec_context.extradata or b""
+            if encoded is not None and own != encoded:
+                if self.copied is not None:
+                    raise _CannotJoin
+                raise ConversionFailed("Its pictures change their size.")
+            encoded = own
+        copied = any(piece.file is None for piece in pieces)
+        if copied or encoded is None:
+            stream = out.add_stream_from_template(self.video)
+            if encoded is not None:
+                joined = None if self.copied is None else self.copied.joined(encoded)
+                if joined is None:
+                    raise _CannotJoin
+                stream.codec_context.extradata = joined
+        else:
+            file = next(piece.file for piece in pieces if piece.file is not None)
+            with _reading(file) as made:
+                stream = out.add_stream_from_template(made.streams.video[0])
+        assert isinstance(stream, VideoStream)
+        stream.time_base = self.base
+        return stream
+
+    def pictures(self, parts: Sequence[_Part], delay: int, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:
+        """The packets of all pictures on the clock of the whole; seconds of their decoding beside each."""
+        base = 0
+        for part in parts:
+            ends = dict(pairwise([*part.stamps, part.stop]))
+            for piece in part.pieces:
+                for packet, stamp, place in self.packets_of(piece):
+                    packet.stream = stream
+                    packet.time_base = self.base
+                    packet.pts = base + stamp - part.first
+                    # Decoding times are made again: of several clocks only this order is common.
+                    packet.dts = base + place - part.first - delay
+                    packet.duration = ends[stamp] - stamp
+                    yield float(packet.dts * self.base), packet
+            base += part.stop - part.first
+
+    def packets_of(self, piece: _Piece) -> Iterator[tuple[Packet[Any], int, int]]:
+        """Each packet, when its picture is shown, and the time of presentation whose rank its decoding has."""
+        assert piece.decoded is not None
+        if piece.file is not None:
+            with _reading(piece.file) as made:
+                packets = [packet for packet in demux(made, made.streams.video[0]) if packet.size]
+                yield from zip(packets, piece.decoded, piece.stamps, strict=True)
+            return
+        count = 0
+        for extra in SEEK_STEPS:
+            for packet, stamp in self.packets_from(piece.decoded[0] - int(extra / self.base)):
+                if count == len(piece.decoded) or (not count and stamp > piece.decoded[0] and packet.is_keyframe):
+                    break
+                if stamp == piece.decoded[count] and (count or packet.is_keyframe):
+                    yield packet, stamp, piece.stamps[count]
+                    count += 1
+            if count == len(piece.decoded):
+                return
+            if count:
+                break
+        raise ConversionFailed("Its data is damaged where it was to be copied.")
+
+    def measure(self, target: Path, parts: Sequence[_Part]) -> list[Placed]:
+        """Where each part begins and ends, by the times of the pictures in the result."""
+        with open_media(target) as made:
+            video = made.streams.video[0]
+            base = Fraction(video.time_base or 0)
+            shown = sorted(
+                (packet.pts, packet.duration or 0) for packet in demux(made, video)
+                if packet.size and packet.pts is not None and not packet.is_discard
+            )  # fmt: skip
+        times = [float(stamp * base) for stamp, _ in shown]
+        times.append(float(sum(shown[-1]) * base))
+        placed, at = [], 0
+        for part in parts:
+            count = len(part.stamps)
+            if not count:
+                continue
+            start, end = times[at], times[at + count]
+            placed.append(Placed(part.number, start, end, self.seconds(part.first), self.seconds(part.stop)))
+            at += count
+        if at != len(shown):
+            raise ConversionFailed("Pictures were lost while it was cut.")
+        return placed
+
+
+def _delay(piece: _Piece) -> int:
+    """Ticks by which decoding has to run ahead of presentation."""
+    assert piece.decoded is not None
+    return max((shown - own for shown, own in zip(piece.stamps, piece.decoded, strict=True)), default=0)
+
+
+@contextmanager
+def _reading(file: Path | None) -> Iterator[InputContainer]:
+    """What ffmpeg made. Raises :class:`ConversionFailed` where it made nothing."""
+    assert file is not None
+    try:
+        made = av.open(f"file:{file}")
+    except (av.error.FFmpegError, OSError) as exc:
+        raise ConversionFailed("None of its pictures can be decoded.") from exc
+    with made:
+        if not made.streams.video:
+            raise ConversionFailed("None of its pictures can be decoded.")
+        yield made
+
+
+@contextmanager
+def output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
+    """Open a media file for writing, with the index of an MP4 at its head.
+
+    verb: past participle for the error message. options: options of FFmpeg's muxer. Raises OSError for a fault of the
+    disk and :class:`ConversionFailed` for one of the media.
+    """
+    options = {"movflags": "+faststart", **options} if format == "mp4" else options
+    try:
+        with av.open(f"file:{target}", "w", format=format, options=options) as out:
+            yield out
+    except av.error.FFmpegError as exc:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS):
+            raise OSError(exc.errno, exc.strerror) from exc
+        raise ConversionFailed(f"Its data is damaged, or of a kind that cannot be {verb}.") from exc

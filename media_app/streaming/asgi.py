@@ -1,0 +1,276 @@
+"""The byte doors as one raw ASGI app, mounted before Django: originals, HLS, and what was made of videos.
+
+Django's own file answer under ASGI loads the whole file and ignores Range; here a piece at a time is read, and
+reading stops when the player hangs up, else each seek of a player would read the file to its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import close_old_connections, connection
+
+from media_app.streaming import grants, io_pools, resolve, view_recorder
+from media_app.streaming.conditions import decide, show_date
+from media_app.streaming.file_response import Message, ObjectReader, Receive, Send, send_file, send_object
+from media_app.streaming.ranges import begins_with_the_first_byte, etag_matches
+from media_app.streaming.resolve import Elsewhere, Found, HandedOver, OpenFile, Pending, Request, StoredObject
+from media_app.videos.media_urls import HLS_PREFIX, OUTPUT_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
+from vodplatform.accounts.authentication import reader_of
+from vodplatform.accounts.models import User
+from vodplatform.core import logs
+from vodplatform.core.errors import DomainError, error_body
+from vodplatform.core.web.bodies import Scope, headers_of
+from vodplatform.core.web.exchange import refusal_headers, refusal_of, request_context
+
+Answer = TypeVar("Answer")
+# Rows are looked up in threads of their own.
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-door")
+# Routes, as logs and metrics name them, and the addresses that belong to each.
+ADDRESSES = {
+    "api/v1/media/stream/<video_id>": re.compile(re.escape(STREAM_PREFIX) + r"(?P<video_id>[^/]+)/?"),
+    "api/v1/media/hls/<token>/<video_id>/<name>": re.compile(
+        re.escape(HLS_PREFIX) + r"(?P<token>[^/]+)/(?P<video_id>[^/]+)/(?P<name>master\.m3u8)/?"
+    ),
+    "api/v1/media/hls/<token>/<video_id>/<rung>/<name>": re.compile(
+        re.escape(HLS_PREFIX) + r"(?P<token>[^/]+)/(?P<video_id>[^/]+)/(?P<rung>[^/]+)/(?P<name>[^/]+)/?"
+    ),
+    "api/v1/media/renditions/<token>/<rendition_id>/<name>": re.compile(
+        re.escape(RENDITION_PREFIX) + r"(?P<token>[^/]+)/(?P<rendition_id>[^/]+)/(?P<name>[^/]+)/?"
+    ),
+    "api/v1/media/outputs/<token>/<job_id>/<attempt>/<name>": re.compile(
+        re.escape(OUTPUT_PREFIX) + r"(?P<token>[^/]+)/(?P<job_id>[^/]+)/(?P<attempt>[^/]+)/(?P<name>[^/]+)/?"
+    ),
+}
+STREAM_ROUTE = next(iter(ADDRESSES))
+# A stored file must never act as a page of this site, whatever it really is.
+SAFE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; sandbox"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+Fields = list[tuple[bytes, bytes]]
+# Whoever is given the bytes watches them, wherever they come from.
+GIVEN = (200, 206, 302)
+
+
+def route_of(scope: Scope) -> str | None:
+    """The route that a request's address belongs to; None where it is not for this door."""
+    return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
+
+
+async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI app."""
+    headers = headers_of(scope)
+    begun = False
+    found: Found | None = None
+
+    async def noting_send(message: Message) -> None:
+        nonlocal begun
+        begun = True
+        if message["type"] == "http.response.start" and found and _is_watched(found, request, message["status"]):
+            assert found.shows
+            view_recorder.note(found.shows, scope, logs.user_id.get())
+        await send(message)
+
+    with request_context(scope, headers):
+        if scope["method"] not in ("GET", "HEAD"):
+            await _refuse(send, DomainError("method_not_allowed"), [(b"allow", b"GET, HEAD")])
+            return
+        try:
+            request = _read(scope, headers)
+            found = await _find(scope, request)
+            async with _while_granted(found):
+                await _answer(found, request, receive, noting_send)
+        except Exception as exc:
+            if begun:
+                # Of what has been promised less will come: the connection breaks.
+                raise
+            # A file may be deleted between the look at it and its first byte.
+            await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else refusal_of(exc))
+
+
+def _while_granted(found: Found) -> AbstractAsyncContextManager[None]:
+    """Bytes that somebody was let in to end when they are let in no more."""
+    if found.granted is None:
+        return nullcontext()
+    granted = found.granted
+    return grants.while_it_holds(
+        lambda: asyncio.get_running_loop().run_in_executor(_threads, lambda: _asked(grants.holds, *granted))
+    )
+
+
+def _is_watched(found: Found, request: Request, status: int) -> bool:
+    """Whether an answer begins what its reader is going to see, which counts; seeking in it does not."""
+    first = begins_with_the_first_byte(request.headers.get("range"))
+    return found.shows is not None and request.method == "GET" and status in GIVEN and first
+
+
+def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
+    route = route_of(scope)
+    assert route is not None
+    match = ADDRESSES[route].fullmatch(scope["path"])
+    assert match is not None
+    # Of what is given twice the first counts.
+    options = dict(reversed(parse_qsl(scope.get("query_string", b"").decode("latin-1"))))
+    return Request(scope["method"], route, match.groupdict(), options, headers)
+
+
+async def _find(scope: Scope, request: Request) -> Found:
+    """What the address names, once its signature or the caller's sign-in allows it. Raises ``DomainError``."""
+    context = contextvars.copy_context()
+    try:
+        found = await asyncio.get_running_loop().run_in_executor(_threads, context.run, _look_up, scope, request)
+    finally:
+        logs.user_id.set(context.get(logs.user_id, ""))
+    if isinstance(found.content, Pending):
+        content = await io_pools.ask_soon(found.content.place, found.content.load, _close)
+        found = replace(found, content=content)
+    return found
+
+
+def _look_up(scope: Scope, request: Request) -> Found:
+    def find() -> Found:
+        if request.route == STREAM_ROUTE:
+            return resolve.find_stream(request, None if "sig" in request.options else _user_of(scope))
+        if "job_id" in request.parts:
+            return resolve.find_output(request)
+        return resolve.find_rendition(request) if "rendition_id" in request.parts else resolve.find_hls(request)
+
+    return _asked(find)
+
+
+def _asked(ask: Callable[..., Answer], *arguments: Any) -> Answer:
+    """What ``ask`` gives, with a connection to the database that is in order."""
+    if connection.vendor == "sqlite":
+        # It stays with its thread: to open it again costs six times the question.
+        connection.close_at = None
+    close_old_connections()
+    try:
+        return ask(*arguments)
+    finally:
+        if connection.vendor == "sqlite":
+            connection.close_at = None
+        close_old_connections()
+
+
+def _user_of(scope: Scope) -> User | AnonymousUser:
+    found = reader_of(scope)
+    if found is None:
+        return AnonymousUser()
+    logs.user_id.set(str(found[0].pk))
+    return found[0]
+
+
+def _close(content: Any) -> None:
+    """Let go of what was found for somebody who does not wait for it any more."""
+    if isinstance(content, OpenFile):
+        os.close(content.descriptor)
+
+
+async def _let_go(file: OpenFile) -> None:
+    """Close a file; where its file system is reached over a network even that may take its time."""
+    if file.tells:
+        os.close(file.descriptor)
+    else:
+        await asyncio.shield(io_pools.ask(file.place, lambda: os.close(file.descriptor)))
+
+
+async def _answer(found: Found, request: Request, receive: Receive, send: Send) -> None:
+    kept = (b"cache-control", found.cache.encode())
+    fields: Fields = [(b"content-type", found.content_type.encode()), kept]
+    if found.disposition:
+        fields.append((b"content-disposition", found.disposition.encode()))
+    content = found.content
+    if isinstance(content, OpenFile):
+        try:
+            await _answer_file(content, request, fields, receive, send)
+        finally:
+            await _let_go(content)
+    elif isinstance(content, StoredObject):
+        await _answer_file(content, request, fields, receive, send)
+    elif isinstance(content, HandedOver):
+        # nginx looks at the ranges and conditions itself.
+        await _whole(send, 200, [*fields, (b"x-accel-redirect", content.address.encode())])
+    elif isinstance(content, Elsewhere):
+        await _whole(send, 302, [kept, (b"location", content.address.encode())])
+    elif isinstance(content, bytes):
+        etag = f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+        fields.append((b"etag", etag.encode()))
+        if etag_matches(request.headers.get("if-none-match"), etag, weak=True):
+            await _whole(send, 304, fields)
+        else:
+            await _whole(send, 200, fields, content, request.method)
+
+
+async def _answer_file(
+    file: OpenFile | StoredObject, request: Request, fields: Fields, receive: Receive, send: Send
+) -> None:
+    outcome = decide(request.headers, file.size, file.etag, file.modified)
+    if outcome.status == 412:
+        await _refuse(send, DomainError("precondition_failed", "The file is not the one that you know."))
+        return
+    if outcome.status == 416:
+        extra = [(b"content-range", f"bytes */{file.size}".encode())]
+        await _refuse(send, DomainError("range_not_satisfiable"), extra)
+        return
+    fields = [
+        *fields,
+        (b"accept-ranges", b"bytes"),
+        (b"etag", file.etag.encode()),
+        (b"last-modified", show_date(file.modified).encode()),
+    ]
+    if outcome.part is None:
+        await _whole(send, outcome.status, fields)
+        return
+    part = outcome.part
+    if outcome.status == 206:
+        fields.append((b"content-range", f"bytes {part.start}-{part.stop - 1}/{file.size}".encode()))
+    fields.append((b"content-length", str(part.length).encode()))
+    if request.method == "HEAD":
+        await _head(send, outcome.status, fields)
+        await send({"type": "http.response.body", "body": b""})
+    elif isinstance(file, OpenFile):
+        await _head(send, outcome.status, fields)
+        await send_file(file, part, receive, send)
+    else:
+        reader = ObjectReader(file, part)
+        try:
+            await reader.begin()
+            await _head(send, outcome.status, fields)
+            await send_object(reader, part, receive, send)
+        finally:
+            await reader.end()
+
+
+async def _whole(send: Send, status: int, fields: Fields, body: bytes = b"", method: str = "GET") -> None:
+    """An answer in one piece."""
+    if status != 304:
+        fields = [*fields, (b"content-length", str(len(body)).encode())]
+    await _head(send, status, fields)
+    await send({"type": "http.response.body", "body": b"" if method == "HEAD" else body})
+
+
+async def _head(send: Send, status: int, fields: Fields) -> None:
+    fields = [*fields, *SAFE_HEADERS, (b"x-request-id", logs.request_id.get().encode())]
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+
+
+async def _refuse(send: Send, exc: DomainError, extra: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    body = json.dumps(error_body(exc.type.name, exc.message, **exc.extra)).encode()
+    fields = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *extra, *refusal_headers(exc)]
+    await _whole(send, exc.type.status, fields, body)

@@ -1,0 +1,278 @@
+"""The chunk door: ``POST …/{id}/chunk`` as a raw ASGI app; what arrives is hashed on its way and never held in memory.
+
+A chunk's row comes after its bytes are durable, under a key of its own: sent twice, at once or again, one of the two
+stays. What is no form, or another method, is Django's to refuse.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from django.db import close_old_connections
+
+from media_app.av.sniff import sniff
+from media_app.storage import files as store
+from media_app.uploads import quota, services
+from media_app.uploads.asgi import Exchange, as_writer, headers_of, run_shielded, serve
+from media_app.uploads.handlers import purpose_of
+from media_app.uploads.models import IN_CHUNKS, Upload, UploadFront
+from media_app.uploads.protocols.multipart_parser import Fields, is_form, read_form
+from media_app.uploads.serializers import UploadStateSerializer
+from media_app.uploads.writers import nameless_file
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.bodies import Receive, Scope, Send
+
+FIELD = "chunk"
+# Chunks of one user that this process takes at a time: what they need beside what is reserved for their upload.
+MAX_AT_ONCE = 32
+# Routes, as logs and metrics name them, and the addresses that belong to each.
+ADDRESSES = {
+    "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
+    "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
+        r"/api/v1/challenge-videos/upload/(?P<upload_id>[^/]+)/chunk/?"
+    ),
+}
+_arriving: Counter[str] = Counter()
+
+
+def route_of(scope: Scope) -> str | None:
+    """The route that a request belongs to; None where it is not for this door."""
+    if scope["method"] != "POST":
+        return None
+    found = next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
+    return found if found and is_form(headers_of(scope)) else None
+
+
+async def chunk_door(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI app."""
+    route = route_of(scope)
+    assert route is not None
+    await serve(Exchange(scope, receive, send, route), _answer)
+
+
+async def _answer(exchange: Exchange) -> None:
+    match = ADDRESSES[exchange.route].fullmatch(exchange.scope["path"])
+    assert match is not None
+    upload_id = match["upload_id"]
+    upload = await as_writer(exchange, lambda user: services.require_live(find_chunked(user, upload_id)))
+    with _limit_chunks(exchange.user):
+        arriving = IncomingChunk(upload)
+        try:
+            fields = await _read(exchange, arriving)
+        except BaseException:
+            arriving.close()
+            raise
+        number, checksum = fields.last("chunk_number"), fields.last("checksum")
+        # Once a thread has it, nobody else touches it: a server that stops would delete a file whose row is coming.
+        body = await run_shielded(_keep, arriving, number, checksum)
+    await exchange.answer(200, content=body)
+
+
+@contextlib.contextmanager
+def _limit_chunks(user: str) -> Iterator[None]:
+    """Raises ``throttled`` where too many chunks of a user are arriving."""
+    if _arriving[user] >= MAX_AT_ONCE:
+        raise DomainError("throttled", f"At most {MAX_AT_ONCE} chunks at a time.", retry_after=1)
+    _arriving[user] += 1
+    try:
+        yield
+    finally:
+        _arriving[user] -= 1
+        if not _arriving[user]:
+            del _arriving[user]
+
+
+def _keep(arriving: IncomingChunk, number: str | None, checksum: str | None) -> bytes:
+    """The answer's JSON: with many chunks it is long, and the loop has others to serve."""
+    try:
+        return json.dumps(store_chunk(arriving, number, checksum)).encode()
+    finally:
+        arriving.close()
+
+
+async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
+    fields = Fields()
+    is_file = False
+    async for event in read_form(exchange.body, exchange.headers):
+        if event is None:
+            if not is_file:
+                fields.end()
+        elif isinstance(event, bytes):
+            if is_file:
+                arriving.write(event)
+            else:
+                fields.add(event)
+        else:
+            is_file = event.name == FIELD
+            if is_file:
+                arriving.open()
+            else:
+                fields.begin(event)
+    return fields
+
+
+def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
+    """The user's own upload whose chunks come here. Raises ``upload_not_found``, ``chunk_invalid`` if they do not."""
+    upload = find_in_chunks(user, upload_id)
+    if upload.front == UploadFront.DIRECT:
+        raise DomainError("chunk_invalid", "This upload's chunks go to the addresses that it gives for them.")
+    return upload
+
+
+def find_in_chunks(user: User, upload_id: uuid.UUID | str) -> Upload:
+    """The user's own upload that comes in chunks, here or straight to S3. Raises ``upload_not_found``."""
+    upload = services.find(user, upload_id)
+    if upload.front not in IN_CHUNKS:
+        raise DomainError("upload_not_found")
+    return upload
+
+
+class IncomingChunk:
+    """The bytes of one chunk: in the file that they stay in, or in one without a name on their way to S3.
+
+    size: bytes so far.
+    """
+
+    def __init__(self, upload: Upload) -> None:
+        self.upload = upload
+        self.key = f"uploads/{upload.pk}/{uuid.uuid4().hex}"
+        self.size = 0
+        self.digest = hashlib.sha256()
+        self._file: IO[bytes] | None = None
+        # Where a file has a name and no row points at it.
+        self._path: Path | None = None
+
+    def open(self) -> None:
+        """Make the file. Raises ``chunk_invalid`` for a second one in the same form, ``StoreFull``."""
+        if self._file is not None:
+            raise DomainError("chunk_invalid", "The form has more than one chunk.")
+        quota.check_disk(self._most())
+        if not store.is_local():
+            self._file = nameless_file()
+            return
+        with store.storage_errors(self.key):
+            path = store.local_path(self.key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._path, self._file = path, os.fdopen(descriptor, "r+b", buffering=0)
+
+    def write(self, data: bytes) -> None:
+        """Take more of it. Raises ``chunk_invalid`` beyond what any chunk of the upload has, ``StoreFull``."""
+        assert self._file is not None
+        if self.size + len(data) > self._most():
+            raise DomainError("chunk_invalid", "The chunk is longer than the upload's chunks are.")
+        self.digest.update(data)
+        with store.storage_errors(self.key):
+            descriptor = self._file.fileno()
+            count = os.write(descriptor, data)
+            while count < len(data):
+                count += os.write(descriptor, memoryview(data)[count:])
+        self.size += len(data)
+
+    def _most(self) -> int:
+        """Bytes of the upload's longest chunk."""
+        return min(self.upload.chunk_size or 0, self.upload.size)
+
+    def head(self) -> bytes:
+        """The first bytes."""
+        assert self._file is not None
+        return os.pread(self._file.fileno(), services.HEAD_BYTES, 0)
+
+    def is_there(self) -> bool:
+        """Whether the form had a chunk."""
+        return self._file is not None
+
+    def store(self) -> None:
+        """Make it durable under its key; blocks."""
+        assert self._file is not None
+        with store.storage_errors(self.key):
+            if self._path is not None:
+                os.fdatasync(self._file.fileno())
+                store.sync_path(self._path.parent)
+            else:
+                self._file.seek(0)
+                store.put_stream(self.key, self._file)
+
+    def keep_file(self) -> None:
+        """Leave the file: a row points at it now."""
+        self._path = None
+
+    def close(self) -> None:
+        """Close the file and, unless a row points at it, delete it."""
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str | None) -> dict[str, object]:
+    """Make a chunk that has arrived part of its upload; returns the upload's state. Blocks.
+
+    Raises ``chunk_invalid``, ``checksum_mismatch``, ``chunk_conflict``, ``not_a_video`` (which ends the upload),
+    ``upload_finished``, ``upload_expired``.
+    """
+    upload, digest = arriving.upload, arriving.digest.hexdigest()
+    number = _number(upload, number_text)
+    if not arriving.is_there():
+        raise DomainError("chunk_invalid", "The form has no part `chunk`.")
+    if arriving.size != upload.length_of(number):
+        raise DomainError(
+            "chunk_invalid", f"Chunk {number} has {upload.length_of(number)} bytes, not {arriving.size}.",
+            chunk_number=number,
+        )  # fmt: skip
+    if checksum is not None and not services.SHA256.fullmatch(checksum):
+        raise DomainError("invalid", errors={"checksum": ["Send the 64 hexadecimal digits of the SHA-256."]})
+    if checksum is not None and checksum.lower() != digest:
+        raise DomainError("checksum_mismatch", chunk_number=number)
+    if services.is_new_chunk(upload, number, digest):
+        mime_type = _look(arriving) if number == 0 else ""
+        # Nobody else has to wait for a connection to the database while a disk or S3 takes its time.
+        close_old_connections()
+        try:
+            arriving.store()
+        except FileNotFoundError as exc:
+            # The upload ended meanwhile, and its folder went with it.
+            upload.refresh_from_db()
+            services.require_live(upload)
+            raise DomainError("upload_lost") from exc
+        # Whatever breaks from here on, a row may point at the file.
+        arriving.keep_file()
+        try:
+            is_kept = services.store_chunk_row(upload, number, arriving.size, digest, arriving.key, mime_type=mime_type)
+        except DomainError:
+            store.delete(arriving.key)
+            raise
+        if not is_kept:
+            store.delete(arriving.key)
+    upload.refresh_from_db()
+    return UploadStateSerializer.show(upload)
+
+
+def _number(upload: Upload, text: str | None) -> int:
+    if text is None or not re.fullmatch(r"[0-9]{1,9}", text):
+        raise DomainError("chunk_invalid", "Send `chunk_number`, a whole number from 0.")
+    if int(text) >= upload.total_chunks:
+        raise DomainError("chunk_invalid", f"The upload has the chunks 0 to {upload.total_chunks - 1}.")
+    return int(text)
+
+
+def _look(arriving: IncomingChunk) -> str:
+    """The type that the first chunk tells; what is no video ends the upload, where the purpose looks so early."""
+    kind, purpose = sniff(arriving.head()), purpose_of(arriving.upload.purpose)
+    if kind is None or not purpose.takes(kind):
+        if not purpose.checks_type_early:
+            return ""
+        error = purpose.refusal()
+        services.fail(arriving.upload, error)
+        raise error
+    return kind.mime_type

@@ -1,0 +1,379 @@
+"""The tus door: resumable uploads by tus 1.0.0 at ``/api/v1/uploads/tus/``, as a raw ASGI app.
+
+What arrived before a cut stays: the offset that HEAD tells is what is durable. The answer to the last PATCH only
+flips the upload's row; what becomes of the file is done by a job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError
+
+from media_app.uploads import services, writers
+from media_app.uploads.asgi import (
+    BodyTimeout,
+    Exchange,
+    SinkWriter,
+    as_writer,
+    in_background,
+    in_thread,
+    run_shielded,
+    serve,
+    storage_threads,
+)
+from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.protocols import tus_headers as protocol
+from media_app.uploads.protocols.tus_headers import Checksum, Malformed
+from media_app.uploads.writers import LockLost, Sink
+from vodplatform.accounts.authentication import writer_of
+from vodplatform.accounts.limits import limits_of
+from vodplatform.accounts.models import User
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.bodies import Receive, Scope, Send
+
+PREFIX = "/api/v1/uploads/tus"
+# Routes, as logs and metrics name them, and the addresses that belong to each.
+ADDRESSES = {
+    "api/v1/uploads/tus": re.compile(re.escape(PREFIX) + "/?"),
+    "api/v1/uploads/tus/<upload_id>": re.compile(re.escape(PREFIX) + r"/(?P<upload_id>[^/]+)/?"),
+}
+METHODS = {
+    "api/v1/uploads/tus": ("OPTIONS", "POST"),
+    "api/v1/uploads/tus/<upload_id>": ("DELETE", "HEAD", "OPTIONS", "PATCH"),
+}
+LOCK_WAIT_SECONDS = 6.0
+LOCK_POLL_SECONDS = 0.1
+# After these nothing of the upload is left to be kept.
+ENDING = frozenset({"not_a_video", "upload_lost"})
+Headers = list[tuple[bytes, bytes]]
+
+
+def route_of(scope: Scope) -> str | None:
+    """The route that a request's address belongs to; None where it is not for this door."""
+    return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
+
+
+async def tus_door(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI app."""
+    route = route_of(scope)
+    assert route is not None
+    always = [_field("Tus-Resumable", protocol.VERSION)]
+    await serve(Exchange(scope, receive, send, route, always), _answer)
+
+
+async def _answer(exchange: Exchange) -> None:
+    route = exchange.route
+    match = ADDRESSES[route].fullmatch(exchange.scope["path"])
+    assert match is not None
+    method = protocol.method_of(exchange.scope["method"], exchange.headers.get("x-http-method-override"))
+    if method not in METHODS[route]:
+        await exchange.refuse(DomainError("method_not_allowed"), [_field("Allow", ", ".join(METHODS[route]))])
+    elif method == "OPTIONS":
+        await _options(exchange)
+    elif exchange.headers.get("tus-resumable") != protocol.VERSION:
+        await exchange.refuse(DomainError("precondition_failed"), [_field("Tus-Version", protocol.VERSION)])
+    else:
+        try:
+            if method == "POST":
+                await _create(exchange)
+            else:
+                await {"HEAD": _head, "PATCH": _patch, "DELETE": _delete}[method](exchange, match["upload_id"])
+        except Malformed as exc:
+            raise DomainError("invalid", str(exc), errors={exc.header: [exc.reason]}) from exc
+        except DomainError as exc:
+            if "offset" not in exc.extra:
+                raise
+            await exchange.refuse(exc, [_field("Upload-Offset", exc.extra["offset"])])
+
+
+async def _options(exchange: Exchange) -> None:
+    def most() -> int:
+        with contextlib.suppress(DomainError, DatabaseError):
+            return limits_of(writer_of(exchange.scope)[0])["max_upload_bytes"]
+        return max(limits["max_upload_bytes"] for limits in settings.TIER_LIMITS.values())
+
+    await exchange.answer(
+        204,
+        [
+            _field("Tus-Version", protocol.VERSION),
+            _field("Tus-Extension", ",".join(protocol.EXTENSIONS)),
+            _field("Tus-Max-Size", await in_thread(most)),
+            _field("Tus-Checksum-Algorithm", ",".join(protocol.ALGORITHMS)),
+        ],
+    )
+
+
+# Creation
+
+
+async def _create(exchange: Exchange) -> None:
+    """POST: a new upload, with the first of its bytes where they come along (creation-with-upload).
+
+    Sent again with the same Idempotency-Key it is answered by the first one's upload, as far as that is now.
+    """
+    headers = exchange.headers
+    concat = protocol.parse_concat(headers["upload-concat"], PREFIX) if "upload-concat" in headers else None
+    metadata = protocol.parse_metadata(headers.get("upload-metadata", ""))
+    if "upload-defer-length" in headers:
+        raise Malformed("Upload-Defer-Length", "Send Upload-Length: this server has to know it from the first.")
+    if concat is not None and concat.parts:
+        if "upload-length" in headers:
+            raise Malformed("Upload-Length", "A final upload is as long as its parts.")
+        size = 0
+    else:
+        size = protocol.parse_number("Upload-Length", headers.get("upload-length"))
+    checksum = _checksum(headers)
+    brings_bytes = _brings_bytes(exchange)
+    if brings_bytes and size < (exchange.body.announced or 0):
+        raise DomainError("too_large", "More bytes come than are announced.", limit=size)
+
+    def make(user: User) -> Upload:
+        said: dict[str, Any] = {
+            "purpose": metadata.get("purpose") or services.DEFAULT_PURPOSE,
+            "filename": metadata.get("filename") or metadata.get("name") or "",
+            "content_type": metadata.get("filetype") or metadata.get("type") or "",
+            "metadata": metadata,
+            "header": headers.get("upload-metadata", ""),
+        }
+        if concat is not None and concat.parts:
+            return services.concatenate(user, list(concat.parts), **said)
+        is_partial = concat is not None
+        upload = services.begin(user, front=UploadFront.TUS, size=size, is_partial=is_partial, **said)
+        return services.complete(upload) if not size else upload
+
+    def begin(user: User) -> tuple[Upload, bool]:
+        if (key := headers.get("idempotency-key")) is None:
+            return make(user), False
+        said = [headers.get(name) for name in ("upload-length", "upload-metadata", "upload-concat")]
+        made, is_again = idempotency.run_once(user.pk, f"POST {PREFIX}", key, said, lambda: str(make(user).pk))
+        return services.find(user, made), is_again
+
+    upload, is_again = await as_writer(exchange, begin, counts=True)
+    # Whatever becomes of the bytes that came along, the upload is there to be gone on with.
+    exchange.always.append(_field("Location", f"{PREFIX}/{upload.pk}"))
+    fields = [_field(idempotency.REPLAYED, "true")] if is_again else []
+    if brings_bytes:
+        if not is_again:
+            upload = await _take(exchange, upload, 0, checksum)
+        fields.append(_field("Upload-Offset", upload.offset))
+    await exchange.answer(201, fields + _state(upload))
+
+
+def _brings_bytes(exchange: Exchange) -> bool:
+    """Whether a POST carries bytes of the upload. Raises ``unsupported_media_type`` for bytes of another kind."""
+    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == protocol.CONTENT_TYPE:
+        return not exchange.body.is_over
+    if exchange.body.announced or "transfer-encoding" in exchange.headers:
+        raise _wrong_content_type()
+    return False
+
+
+# What is there, and giving it up
+
+
+async def _head(exchange: Exchange, upload_id: str) -> None:
+    """HEAD: how far it is. Whoever still writes is asked to end: what they hold counts once it is durable."""
+    upload = await _find(exchange, upload_id)
+    if upload.status in LIVE:
+        lock = await _lock(upload)
+        # What is whole is looked at, which takes its time: not among the threads that renew others' locks.
+        upload = await in_thread(_settle, upload, lock, pool=storage_threads)
+    if upload.status not in (*LIVE, UploadStatus.COMPLETED):
+        raise DomainError("upload_finished", status=upload.status)
+    fields = [_field("Upload-Offset", upload.offset), _field("Upload-Length", upload.size), *_state(upload)]
+    if header := upload.metadata.get("header"):
+        fields.append(_field("Upload-Metadata", header))
+    if upload.is_partial:
+        fields.append(_field("Upload-Concat", "partial"))
+    elif upload.concatenates:
+        fields.append(_field("Upload-Concat", protocol.write_final(PREFIX, upload.concatenates)))
+    await exchange.answer(200, fields)
+
+
+def _settle(upload: Upload, lock: writers.Lock) -> Upload:
+    """The row as it is while nobody writes; what came whole before its last answer could be given ends here."""
+    try:
+        upload.refresh_from_db()
+        if upload.status == UploadStatus.COMPLETED:
+            return upload
+        services.require_live(upload)
+        return services.complete(upload) if upload.offset == upload.size else upload
+    finally:
+        lock.release()
+
+
+async def _delete(exchange: Exchange, upload_id: str) -> None:
+    """DELETE (termination): the bytes go, and whoever still writes finds the lock lost."""
+    upload = await _find(exchange, upload_id, counts=True)
+    await in_thread(services.cancel, upload, pool=storage_threads)
+    await exchange.answer(204)
+
+
+# Bytes
+
+
+async def _patch(exchange: Exchange, upload_id: str) -> None:
+    """PATCH: bytes at the offset."""
+    headers = exchange.headers
+    if headers.get("content-type", "").partition(";")[0].strip().lower() != protocol.CONTENT_TYPE:
+        raise _wrong_content_type()
+    offset = protocol.parse_number("Upload-Offset", headers.get("upload-offset"))
+    checksum = _checksum(headers)
+    upload = await _find(exchange, upload_id)
+    if upload.concatenates:
+        raise DomainError("forbidden", "A final upload has its bytes from its parts.")
+    is_repeated = upload.status == UploadStatus.COMPLETED and offset == upload.size and exchange.body.announced == 0
+    if not is_repeated:
+        upload = await _take(exchange, upload, offset, checksum)
+    await exchange.answer(204, [_field("Upload-Offset", upload.offset), *_state(upload)])
+
+
+async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
+    """Take the body at ``offset``; the upload as it then is. What came before something broke is kept, if it can be."""
+    lock = await _lock(upload)
+    holds = checksum is not None
+    sink = await in_thread(_open, upload, lock, offset, exchange.body.announced, holds, pool=storage_threads)
+    digest = hashlib.new(checksum.algorithm, usedforsecurity=False) if checksum else None
+
+    async def read(keeper: SinkWriter) -> None:
+        async for data in exchange.body.pieces():
+            if digest is not None:
+                digest.update(data)
+            if data:
+                await keeper.write(data)
+
+    ending = _Ending(sink)
+    try:
+        async with SinkWriter(sink) as keeper:
+            try:
+                await keeper.run(read(keeper))
+                if checksum is not None and digest is not None and digest.digest() != checksum.digest:
+                    raise DomainError("upload_checksum_mismatch")
+            except asyncio.CancelledError:
+                # The server stops: nobody waits for this but the end of the process.
+                ending.keeps = digest is None
+                in_background(ending)
+                raise
+            except Exception as exc:
+                ending.error = exc
+                # Of bytes that have to be checked together none counts before the last.
+                ending.keeps = digest is None and not _has_lost(exc)
+            return await run_shielded(ending)
+    except BodyTimeout as exc:
+        raise DomainError("upload_conflict", "Nothing came for a minute: ask for the offset and go on there.") from exc
+
+
+@dataclass(slots=True)
+class _Ending:
+    """The end of writing, once and in a thread: what is here becomes durable, files and lock are let go.
+
+    error: why it ends early. keeps: whether what is here counts.
+    """
+
+    sink: Sink
+    error: Exception | None = None
+    keeps: bool = True
+
+    def __call__(self) -> Upload:
+        sink, upload = self.sink, self.sink.upload
+        try:
+            try:
+                if self.keeps:
+                    sink.sync()
+            finally:
+                sink.close()
+            if self.error is None and upload.offset == upload.size:
+                upload = services.complete(upload)
+        except DomainError as exc:
+            # What the bytes are counts for more than how they ended.
+            self.error = exc if exc.type.name in ENDING else self.error or exc
+        finally:
+            with contextlib.suppress(DatabaseError):
+                sink.lock.release()
+        if isinstance(self.error, DomainError) and self.error.type.name in ENDING:
+            services.fail(upload, self.error)
+        if self.error is not None:
+            raise self.error
+        return upload
+
+
+def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None, holds: bool) -> Sink:
+    """The sink of an upload that is ours to write, once it is known to be where the caller thinks it is."""
+    try:
+        upload.refresh_from_db()
+        services.require_live(upload)
+        if upload.offset != offset:
+            raise DomainError("upload_conflict", offset=upload.offset)
+        if announced and offset + announced > upload.size:
+            raise DomainError("too_large", "More bytes come than were announced.", limit=upload.size)
+        return writers.open_sink(upload, lock, holds=holds)
+    except BaseException as exc:
+        lock.release()
+        if isinstance(exc, DomainError) and exc.type.name in ENDING:
+            services.fail(upload, exc)
+        raise
+
+
+def _has_lost(error: Exception) -> bool:
+    """Whether after this nothing more can be made durable, or should."""
+    if isinstance(error, DomainError):
+        return error.type.name in (*ENDING, "unavailable")
+    return isinstance(error, LockLost | DatabaseError)
+
+
+async def _lock(upload: Upload) -> writers.Lock:
+    """The upload's lock: whoever holds it is asked to let go, and one whose process is gone runs out."""
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        lock = await in_thread(writers.acquire, upload.pk)
+        if lock is not None:
+            return lock
+        if time.monotonic() > deadline:
+            raise LockLost
+        await asyncio.sleep(LOCK_POLL_SECONDS)
+
+
+async def _find(exchange: Exchange, upload_id: str, *, counts: bool = False) -> Upload:
+    """The caller's own upload by tus. Raises ``upload_not_found``, ``upload_expired`` and what signing in raises."""
+
+    def find(user: User) -> Upload:
+        upload = services.find(user, upload_id)
+        if upload.front != UploadFront.TUS or upload.status == UploadStatus.CANCELLED:
+            raise DomainError("upload_not_found")
+        if upload.status == UploadStatus.EXPIRED:
+            raise DomainError("upload_expired")
+        return upload
+
+    return await as_writer(exchange, find, counts=counts)
+
+
+def _state(upload: Upload) -> Headers:
+    """Until when a live upload may be gone on with; what a completed one has become."""
+    if upload.status in LIVE:
+        return [_field("Upload-Expires", protocol.show_instant(upload.expires_at))]
+    if upload.status == UploadStatus.COMPLETED and not upload.is_partial:
+        return [_field("X-Resource-Id", upload.resource_id)]
+    return []
+
+
+def _checksum(headers: dict[str, str]) -> Checksum | None:
+    return protocol.parse_checksum(headers["upload-checksum"]) if "upload-checksum" in headers else None
+
+
+def _wrong_content_type() -> DomainError:
+    return DomainError("unsupported_media_type", f"Send `Content-Type: {protocol.CONTENT_TYPE}`.")
+
+
+def _field(name: str, value: str | int | UUID) -> tuple[bytes, bytes]:
+    return name.lower().encode(), str(value).encode("latin-1")

@@ -1,0 +1,370 @@
+"""Where rows and the store do not fit together, and mending it: videos without a file, files without a row.
+
+Files are listed before rows are read, and a file is looked at only when nobody has written to it for an hour: what
+arrives meanwhile is not taken for lost or left over.
+"""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from jobs_app import leases
+from jobs_app.models import FINISHED as JOBS_FINISHED
+from jobs_app.models import LIVE as JOBS_LIVE
+from jobs_app.models import JobStatus
+from jobs_app.services import enqueue
+from media_app.storage import files as store
+from media_app.uploads.models import Upload, UploadStatus
+from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.services import (
+    RENDER_KIND,
+    attempt_of,
+    check_file,
+    folder_of,
+    restore_previous_file,
+    write_guard_of,
+)
+from vodplatform.core.errors import DomainError
+from vodplatform.core.files.installation import WrongInstallation
+from vodplatform.core.records import audit
+from vodplatform.core.records.database import in_batches
+from vodplatform.core.records.transitions import transition
+from vodplatform.core.records.unreferenced import seen_again
+
+GRACE = timedelta(hours=1)
+PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
+# Where else something may be sent in parts: what attempts make, below a folder with their token as renditions have it.
+IN_PARTS = (*PREFIXES, "jobs/")
+BY_ATTEMPT = ("renditions", "jobs")
+OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED)
+MANY = 0.1
+GONE = "vod_file_not_found"
+GONE_SENTENCE = "The file no longer exists."
+# Renditions that people or sessions ask for one by one: lost ones are made when somebody asks again.
+ON_DEMAND = (
+    RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
+    RenditionKind.DUB,
+)  # fmt: skip
+# What somebody gave cannot be made again.
+GIVEN = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """What no row knows. unfinished: multipart uploads on S3, which take room and are no files."""
+
+    files: list[store.StoredFile]
+    unfinished: list[store.Unfinished]
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.unfinished)
+
+    @property
+    def count(self) -> int:
+        return len(self.files) + len(self.unfinished)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files."""
+        return sum(file.size for file in self.files)
+
+
+def lost_videos() -> list[Video]:
+    """Ready videos whose file is gone. Raises ``StoreUnavailable``."""
+    present = {file.key for file in store.files("videos/")}
+    rows = Video.objects.filter(status=VideoStatus.READY)
+    return [
+        video
+        for video in in_batches(rows)
+        if (video.source == VideoSource.REFERENCE or video.location not in present) and _is_there(video) is False
+    ]
+
+
+def many_lost() -> str:
+    """How many videos or renditions have no file, where it is more than a tenth and not one alone; else "".
+
+    Then it is more likely that the files are somewhere else. Raises ``StoreUnavailable``.
+    """
+    lost = (
+        (
+            "videos",
+            [video for video in lost_videos() if not is_away(video)],
+            Video.objects.filter(status=VideoStatus.READY),
+        ),
+        ("renditions", lost_renditions(), Rendition.objects.all()),
+    )
+    found = []
+    for name, missing, rows in lost:
+        total = rows.count()
+        if len(missing) > max(1, total * MANY):
+            found.append(f"{len(missing)} of {total} {name}")
+    return " and ".join(found)
+
+
+def mark_lost() -> tuple[list[Video], list[Video]]:
+    """Mark videos as failed whose file is gone, and as ready again those whose file is back; returns both lists.
+
+    A file below a library folder that is missing or empty counts as away, not as gone: that disk may not be mounted.
+    Raises :class:`WrongInstallation`, ``StoreUnavailable``.
+    """
+    lost = [video for video in lost_videos() if not is_away(video)]
+    if any(video.source == VideoSource.STORED for video in lost) and not any(True for _ in store.files("videos/")):
+        raise WrongInstallation(
+            "The database knows stored videos, and the store has no file at all: is it the right one?"
+        )
+    marked = []
+    for video in lost:
+        # Another file may have taken the place of the one that was looked for.
+        rows = Video.objects.filter(pk=video.pk, location=video.location)
+        with suppress(DomainError), _changing(video):  # unless it has been deleted meanwhile
+            if transition(rows, TRANSITIONS, VideoStatus.FAILED, error_type=GONE, error_message=GONE_SENTENCE):
+                audit.record("video.lost", actor=None, target=video, title=video.title, location=video.location)
+                marked.append(video)
+    back = []
+    for video in Video.objects.filter(status=VideoStatus.FAILED, error_type=GONE):
+        if _is_there(video):
+            rows = Video.objects.filter(pk=video.pk, location=video.location)
+            with suppress(DomainError), _changing(video):
+                if transition(rows, TRANSITIONS, VideoStatus.PROCESSING, error_type="", error_message=""):
+                    transition(rows, TRANSITIONS, VideoStatus.READY)
+                    back.append(video)
+    return marked, back
+
+
+@contextmanager
+def _changing(video: Video) -> Iterator[None]:
+    """A transaction in which a video's row is written; who watches the catalogue is told. Raises ``not_found``."""
+    purpose = "catalogue" if video.place == Place.CATALOGUE else ""
+    with transaction.atomic(), write_guard_of(purpose)(video.pk):
+        yield
+
+
+def lost_renditions() -> list[Rendition]:
+    """Renditions of which a file is gone and that are not marked so. Raises ``StoreUnavailable``."""
+    return [rendition for rendition, is_whole in _renditions() if not is_whole and rendition.lost_at is None]
+
+
+def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
+    """Mark renditions whose files are gone, and show those again whose files are back; returns both lists.
+
+    Those that every video has are queued to be made again. Raises ``StoreUnavailable``.
+    """
+    lost: list[Rendition] = []
+    back: list[Rendition] = []
+    for rendition, is_whole in _renditions():
+        if is_whole != (rendition.lost_at is not None):
+            continue
+        video = rendition.video
+        # One that has been made again meanwhile has another folder.
+        rows = Rendition.with_lost.filter(pk=rendition.pk, folder=rendition.folder, lost_at__isnull=not is_whole)
+        with suppress(DomainError), _changing(video):  # unless the video has been deleted meanwhile
+            if not rows.update(lost_at=None if is_whole else Now()):
+                continue
+            (back if is_whole else lost).append(rendition)
+            if not is_whole and rendition.kind not in (*ON_DEMAND, *GIVEN) and video.status == VideoStatus.READY:
+                enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": [_task_of(rendition)]})
+    return lost, back
+
+
+def _renditions() -> list[tuple[Rendition, bool]]:
+    """Every rendition, and whether all its files are there."""
+    present = {file.key for prefix in ("renditions/", "thumbnails/", "sounds/") for file in store.files(prefix)}
+    return [
+        (row, all(key in present or store.exists(key) for key in map(row.key_of, row.files)))
+        for row in in_batches(Rendition.with_lost.select_related("video__owner"))
+    ]
+
+
+def leftovers() -> Leftovers:
+    """What the store has and no row knows. Raises ``StoreUnavailable``."""
+    over = timezone.now() - GRACE
+    files = [file for prefix in PREFIXES for file in store.files(prefix) if file.modified < over]
+    unfinished = _unfinished()
+    known = _Known.now([*(file.key for file in files), *(item.key for item in unfinished)])
+    return Leftovers([file for file in files if not known.keeps(file.key)], known.nobodys(unfinished))
+
+
+def old_leftovers(found: Leftovers) -> Leftovers:
+    """Those of ``found`` that were seen a day ago too; the others are noted for the next look."""
+    files = seen_again("leftovers", (file.key for file in found.files))
+    return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
+
+
+def remove_leftovers() -> Leftovers:
+    """Delete :func:`old_leftovers`, and return them. Raises :class:`WrongInstallation`, ``StoreUnavailable``."""
+    found = old_leftovers(leftovers())
+    if found:
+        _check_ours()
+    for file in found.files:
+        store.delete(file.key)
+    _abort(found.unfinished)
+    return found
+
+
+def abort_unfinished() -> int:
+    """Give up multipart uploads on S3 that nobody goes on with, and did not a day ago; returns how many.
+
+    Raises :class:`WrongInstallation`, ``StoreUnavailable``.
+    """
+    begun = _unfinished()
+    found = _old("unfinished", _Known.now([item.key for item in begun]).nobodys(begun) if begun else [])
+    if found:
+        _check_ours()
+    _abort(found)
+    return len(found)
+
+
+def _old(sweep: str, unfinished: list[store.Unfinished]) -> list[store.Unfinished]:
+    names = seen_again(sweep, (f"{item.key} {item.upload}" for item in unfinished))
+    return [item for item in unfinished if f"{item.key} {item.upload}" in names]
+
+
+def go_back_where_it_ended() -> int:
+    """Show the former file again of videos whose new one was never taken in, because the job was cancelled or ended
+    without a word of its own; returns how many.
+    """
+    count = 0
+    waiting = Video.objects.filter(status=VideoStatus.PROCESSING, job__params__has_key="previous")
+    for video in waiting.filter(job__status__in=JOBS_FINISHED - {JobStatus.COMPLETED}).select_related("job"):
+        assert video.job
+        upload = Upload.objects.filter(pk=video.job.params.get("upload_id")).first()
+        error = video.job.error or {}
+        try:
+            with write_guard_of(upload.purpose if upload else "")(video.pk), transaction.atomic():
+                restore_previous_file(
+                    video.pk, video.job.params["previous"], str(error.get("type", "cancelled")),
+                    str(error.get("message", "Taking the new file in was cancelled.")),
+                )  # fmt: skip
+        except DomainError:  # deleted meanwhile
+            continue
+        count += 1
+    return count
+
+
+def _unfinished() -> list[store.Unfinished]:
+    over = timezone.now() - GRACE
+    return [item for item in store.unfinished() if item.begun < over and item.key.startswith(IN_PARTS)]
+
+
+def _abort(unfinished: Iterable[store.Unfinished]) -> None:
+    for item in unfinished:
+        store.abort_multipart(item.key, item.upload)
+
+
+def _check_ours() -> None:
+    """Raises :class:`WrongInstallation` where the database can be no judge of what the store has."""
+    if not Video.objects.filter(source=VideoSource.STORED).exists():
+        raise WrongInstallation("The database knows no stored video, and the store has files: is it the right one?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What rows say of the store. busy: ids of videos that something is still done to. uploads: ids of open ones."""
+
+    locations: frozenset[str]
+    busy: frozenset[str]
+    uploads: frozenset[str]
+    multiparts: frozenset[str]
+    folders: frozenset[str]
+    held: frozenset[str]
+
+    @classmethod
+    def now(cls, keys: Iterable[str]) -> _Known:
+        """What they say now. keys: of the files that it is about."""
+        tokens = {parts[2] for key in keys if (parts := key.split("/"))[0] in BY_ATTEMPT and len(parts) > 3}
+        videos = Video.objects.filter(source=VideoSource.STORED)
+        unready = (VideoStatus.UPLOADING, VideoStatus.PROCESSING)
+        busy = videos.filter(Q(status__in=unready) | Q(job__status__in=JOBS_LIVE))
+        uploads = list(Upload.objects.filter(status__in=OPEN_UPLOADS).values_list("pk", "key", "multipart_id"))
+        folders = Rendition.with_lost.values_list("folder", flat=True)
+        given = in_batches(Rendition.with_lost.filter(kind__in=GIVEN))
+        held = leases.held_tokens(token for name in tokens if (token := attempt_of(name)))
+        return cls(
+            locations=frozenset(videos.values_list("location", flat=True))
+            | {key for _, key, _ in uploads if key}
+            | {row.key_of(role) for row in given for role in row.files},
+            busy=frozenset(str(pk) for pk in busy.values_list("pk", flat=True)),
+            uploads=frozenset(str(pk) for pk, _, _ in uploads),
+            multiparts=frozenset(name for _, _, name in uploads if name),
+            folders=frozenset(folders),
+            held=frozenset(token.hex for token in held),
+        )
+
+    def keeps(self, key: str) -> bool:
+        """Whether some row answers for the file under ``key``, or soon may."""
+        if key in self.locations or self.is_at_work(key):
+            return True
+        return key.startswith("renditions/") and folder_of(key) in self.folders
+
+    def nobodys(self, unfinished: Iterable[store.Unfinished]) -> list[store.Unfinished]:
+        """Those that nobody goes on with."""
+        return [item for item in unfinished if item.upload not in self.multiparts and not self.is_at_work(item.key)]
+
+    def is_at_work(self, key: str) -> bool:
+        """Whether something is being made under ``key`` now."""
+        kind, *parts = key.split("/")
+        if kind == "videos":
+            return parts[0] in self.busy
+        if kind == "uploads":
+            return parts[0] in self.uploads
+        if kind in ("thumbnails", "sounds"):
+            return False
+        return len(parts) > 1 and parts[1] in self.held
+
+
+def _is_there(video: Video) -> bool | None:
+    """Whether the file is there, be its owner still allowed to use it or not; None where the disk does not say.
+
+    Raises ``StoreUnavailable``.
+    """
+    if video.source == VideoSource.REFERENCE:
+        return _is_file(Path(video.location))
+    try:
+        check_file(video)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def is_away(video: Video) -> bool:
+    """Whether a referenced file may be back when its disk is."""
+    if video.source == VideoSource.STORED:
+        return False
+    roots = [root for root, _ in settings.LIBRARY_ROOTS if Path(video.location).is_relative_to(root)]
+    return any(not has_content(root) for root in roots)
+
+
+def has_content(folder: Path) -> bool:
+    """Whether a library folder is there and not empty; a disk that answers with an error is as good as none."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
+
+
+def _is_file(path: Path) -> bool | None:
+    """Whether there is a file; None where the disk does not say."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError):
+        return None
+
+
+def _task_of(rendition: Rendition) -> dict[str, object]:
+    """What the ingest's child is told in order to make it."""
+    name = rendition.name
+    rung = {"rung": int(name) if name.isdigit() else name} if name else {}
+    return {"do": str(rendition.kind), **rung}

@@ -1,0 +1,312 @@
+"""The shapes of the private library (contract section 4), in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from media_app.storage import files as store
+from media_app.videos.fields import clean_tags, clean_title
+from media_app.videos.media_urls import media_of, stream_url
+from media_app.videos.models import MAX_TAGS, RenditionKind, Video, VideoQuerySet, VideoSource, VideoStatus
+from media_app.videos.recordings import notes_of
+from media_app.videos.services import Use, UseKind
+from vodplatform.core.api.fields import AnswerSerializer, CauseSerializer, SecondsField, StrictCharField
+from vodplatform.core.errors import DomainError
+
+T = TypeVar("T")
+MAX_DESCRIPTION = 20_000
+MAX_SECONDS = 604_800
+MAX_ASKED = 100  # maximum videos of one request for their uses
+
+
+class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
+    """A form of the video that can be played. bit_rate: bits a second."""
+
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    bit_rate = serializers.IntegerField()
+    url = serializers.CharField()
+
+
+class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """``page`` from 1 and ``limit`` (1–100, default 20) of a list of videos."""
+
+    page = serializers.IntegerField(min_value=1, max_value=10_000_000, default=1)
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
+
+
+class LibraryQuerySerializer(PageQuerySerializer):
+    """Which of the library's videos."""
+
+    search = serializers.CharField(
+        max_length=200, required=False, help_text="In titles, descriptions, tags, captions and chapters."
+    )
+    status = serializers.ChoiceField(choices=VideoStatus.choices, required=False)
+    tag = serializers.CharField(max_length=64, required=False)
+    order = serializers.ChoiceField(
+        choices=["newest", "title", "longest", "largest"], default="newest", help_text="Titles from A to Z."
+    )
+    bin = serializers.BooleanField(default=False, help_text="List the videos in the bin instead of the library.")
+
+
+class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """How a video is deleted."""
+
+    leave_gaps = serializers.BooleanField(
+        default=False, help_text="Delete it also where your comparisons show it; they keep a gap in its place."
+    )
+    purge = serializers.BooleanField(
+        default=False, help_text="Delete the video for good, whether it is in the bin or not."
+    )
+
+
+class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
+    """The times at which a video was deleted and will be deleted for good."""
+
+    ok = serializers.BooleanField()
+    deleted_at = serializers.DateTimeField()
+    purge_at = serializers.DateTimeField(help_text="When it is deleted for good; equals `deleted_at` if it already is.")
+
+
+class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """The ids of the videos whose uses are listed."""
+
+    video_ids = serializers.CharField(
+        max_length=4000, default="", help_text="Ids of your videos, separated by commas; at most 100."
+    )
+
+    def validate_video_ids(self, value: str) -> list[UUID]:
+        ids = value.split(",") if value else []
+        if len(ids) > MAX_ASKED:
+            raise serializers.ValidationError(f"Send at most {MAX_ASKED} ids.")
+        try:
+            return [UUID(one) for one in ids]
+        except ValueError as exc:
+            raise serializers.ValidationError("Send the ids of videos, separated by commas.") from exc
+
+
+class UseSerializer(AnswerSerializer[Use]):
+    """A comparison or an analysis that uses a video. url: its page."""
+
+    kind = serializers.ChoiceField(choices=[kind.value for kind in UseKind])
+    name = serializers.CharField()
+    url = serializers.CharField()
+
+
+@extend_schema_serializer(many=False)
+class UsesSerializer(serializers.Serializer[dict[str, Any]]):
+    """The comparisons and analyses that use some videos, without those that the caller may not see."""
+
+    uses = UseSerializer(many=True)
+    total = serializers.IntegerField()
+
+
+class PaginationSerializer(serializers.Serializer[dict[str, int]]):
+    """Where a page stands in its list."""
+
+    page = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    total = serializers.IntegerField()
+    totalPages = serializers.IntegerField()
+
+
+class VideoSerializer(AnswerSerializer[Video]):
+    """One video. duration: whole seconds; duration_exact, fps: seconds and frames a second; addresses are signed."""
+
+    # Its instance comes from ``with_answer_data``. A deleted video has no addresses: nothing opens its bytes.
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    file_path = serializers.CharField()
+    thumbnail_path = serializers.CharField(allow_null=True)
+    video_url = serializers.CharField(allow_null=True)
+    thumbnail_url = serializers.CharField(allow_null=True)
+    duration = serializers.IntegerField()
+    duration_exact = serializers.FloatField(source="duration")
+    file_size = serializers.IntegerField()
+    mime_type = serializers.CharField()
+    status = serializers.ChoiceField(choices=VideoStatus.choices, source="state")
+    vector_clock = serializers.DictField(child=serializers.IntegerField())
+    last_modified_by = serializers.UUIDField()
+    version = serializers.IntegerField()
+    tags = serializers.ListField(child=serializers.CharField())
+    category = serializers.CharField(allow_null=True)
+    is_featured = serializers.BooleanField()
+    is_hidden = serializers.BooleanField()
+    view_count = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    deleted_at = serializers.DateTimeField(allow_null=True)
+    purge_at = serializers.DateTimeField(allow_null=True, help_text="When a video in the bin is deleted for good.")
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+    fps = serializers.FloatField()
+    codec = serializers.CharField()
+    has_audio = serializers.BooleanField()
+    notes = serializers.ListField(
+        child=serializers.CharField(), help_text="What was lost or changed in the recording, in sentences; mostly none."
+    )
+    source = serializers.ChoiceField(choices=VideoSource.choices)  # type: ignore[assignment]
+    poster_url = serializers.CharField(allow_null=True)
+    sprite_vtt_url = serializers.CharField(allow_null=True)
+    peaks_url = serializers.CharField(allow_null=True)
+    hls_url = serializers.CharField(allow_null=True)
+    renditions = RenditionSerializer(many=True)
+    job_id = serializers.UUIDField(allow_null=True)
+    error = CauseSerializer(allow_null=True)
+
+    def compute_many(self, video: Video) -> dict[str, Any]:
+        return media_of(video)
+
+    def compute_file_path(self, video: Video) -> str:
+        return "" if video.location.endswith("/") else video.location
+
+    def compute_thumbnail_path(self, video: Video) -> str | None:
+        pictures = {rendition.kind: rendition for rendition in video.renditions.all()}
+        picture = pictures.get(RenditionKind.THUMBNAIL) or pictures.get(RenditionKind.POSTER)
+        return picture.key_of("image") if picture else None
+
+    def compute_video_url(self, video: Video) -> str | None:
+        return stream_url(video) if _has_file(video) else None
+
+    def compute_duration(self, video: Video) -> int:
+        return round(video.duration)
+
+    def compute_last_modified_by(self, video: Video) -> UUID:
+        return video.last_modified_by_id or video.owner_id
+
+    def compute_category(self, video: Video) -> str | None:
+        return video.category or None
+
+    def compute_fps(self, video: Video) -> float:
+        return round(float(video.fps), 3)
+
+    def compute_has_audio(self, video: Video) -> bool:
+        return bool(video.audio_tracks)
+
+    def compute_notes(self, video: Video) -> list[str]:
+        return notes_of(video)
+
+    def compute_error(self, video: Video) -> dict[str, str] | None:
+        if video.state != VideoStatus.FAILED:
+            return None
+        if video.error_type:
+            return {"type": video.error_type, "message": video.error_message}
+        of_job = (video.job.error or {}) if video.job else {}
+        again = "its job was cancelled. Try again." if video.job else "its job is gone. Upload it again."
+        return {
+            "type": str(of_job.get("type", "server_error")),
+            "message": str(of_job.get("message", f"It was not taken in: {again}")),
+        }
+
+
+@extend_schema_serializer(many=False)
+class LibraryPageSerializer(serializers.Serializer[dict[str, Any]]):
+    """A page of the library, in the order that was asked for."""
+
+    videos = VideoSerializer(many=True)
+    pagination = PaginationSerializer()
+
+
+class MessageSerializer(serializers.Serializer[dict[str, str]]):
+    """What was done, in words."""
+
+    message = serializers.CharField()
+
+
+class TitleField(StrictCharField):
+    """One line."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return clean_for_form(clean_title, super().to_internal_value(data))
+
+
+class TagsField(serializers.ListField):
+    """Texts, each once, in the order given."""
+
+    child = StrictCharField(allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        # The rule for tags asks how many they are; the framework tries each of them first.
+        is_long = isinstance(data, list) and len(data) > MAX_TAGS
+        return clean_for_form(clean_tags, data if is_long else super().to_internal_value(data))
+
+
+def clean_for_form(clean: Callable[[Any], T], value: Any) -> T:
+    """``clean(value)``, its refusal as REST framework wants it."""
+    try:
+        return clean(value)
+    except DomainError as exc:
+        raise serializers.ValidationError([text for texts in exc.extra["errors"].values() for text in texts]) from exc
+
+
+class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
+    """What owners change of their videos; at least one of them."""
+
+    title = TitleField(required=False)
+    description = StrictCharField(max_length=MAX_DESCRIPTION, allow_blank=True, required=False, trim_whitespace=False)
+    tags = TagsField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("Send `title`, `description` or `tags`.")
+        return attrs
+
+
+class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
+    """A form with one file; ``tags`` as a JSON list or repeated."""
+
+    file = serializers.FileField(required=False, help_text="The video; `video` is taken too.")
+    video = serializers.FileField(required=False)
+    title = serializers.CharField(max_length=255, required=False)
+    tags = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
+    """A rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+
+    ``normalized`` is the copy of a file that programs read differently. The program makes it without a request.
+    """
+
+    kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])
+    time = SecondsField(
+        min_value=0, max_value=MAX_SECONDS, required=False, help_text="Of the poster's frame, seconds; it needs one."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if (attrs["kind"] == "poster") != ("time" in attrs):
+            raise serializers.ValidationError({"time": ["A poster needs `time`; nothing else takes it."]})
+        return attrs
+
+
+class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
+    """The job that makes it, or the rendition itself."""
+
+    ok = serializers.BooleanField()
+    job_id = serializers.UUIDField(allow_null=True)
+    rendition = RenditionSerializer(allow_null=True)
+
+
+def with_answer_data(videos: VideoQuerySet) -> VideoQuerySet:
+    """What :class:`VideoSerializer` reads, in as many queries for fifty as for one."""
+    return videos.with_state().prefetch_related("renditions")
+
+
+def _has_file(video: Video) -> bool:
+    """Whether the file can be asked for; until then the door answers 409
+    (:func:`media_app.streaming.availability.use_of`)."""
+    if not video.location or video.location.endswith("/") or video.deleted_at is not None:
+        return False
+    if video.state == VideoStatus.PROCESSING:
+        # A scanner speaks only once the file is whole, and a bucket has it only then.
+        return settings.CLAMD is None and store.is_local()
+    return video.state != VideoStatus.UPLOADING

@@ -1,0 +1,115 @@
+"""What people write about videos, made clean: one rule for each field, the same at every door. Free of Django."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+
+from vodplatform.core.text import normalize
+
+MAX_TITLE = 255
+MAX_DESCRIPTION = 20_000
+MAX_CATEGORY = 100
+MAX_TAGS = 50
+MAX_TAG_LENGTH = 64
+# What is sent may be so much longer than what is left once spaces are taken together and signs are joined.
+MAX_SHRUNK = 4
+
+
+class InvalidText(ValueError):
+    """Why a value is refused, as a sentence."""
+
+
+def title(value: Any) -> str:
+    """One line of 1 to 255 characters. Raises :class:`InvalidText`."""
+    sentence = f"Send 1 to {MAX_TITLE} characters."
+    return _filled(_line(value, MAX_TITLE, sentence), sentence)
+
+
+def description(value: Any) -> str:
+    """A text of any lines, at most 20 000 characters; null is none. Raises :class:`InvalidText`."""
+    return "" if value is None else _text(value, MAX_DESCRIPTION, f"Send at most {MAX_DESCRIPTION} characters.")
+
+
+def category(value: Any) -> str:
+    """One line of at most 100 characters; null is none. Raises :class:`InvalidText`."""
+    return "" if value is None else _line(value, MAX_CATEGORY, f"Send at most {MAX_CATEGORY} characters.")
+
+
+def tag(value: Any) -> str:
+    """One line of 1 to 64 characters. Raises :class:`InvalidText`."""
+    sentence = f"A tag has 1 to {MAX_TAG_LENGTH} characters."
+    return _filled(_line(value, MAX_TAG_LENGTH, sentence), sentence)
+
+
+def tags(value: Any) -> list[str]:
+    """Tags from a list, each once, in the order given, empty ones left out. Raises :class:`InvalidText`."""
+    sentence = f"At most {MAX_TAGS}, each of {MAX_TAG_LENGTH} characters."
+    if isinstance(value, list) and len(value) > MAX_SHRUNK * MAX_TAGS:
+        raise InvalidText(sentence)
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise InvalidText("Send a list of texts.")
+    found = list(dict.fromkeys(filter(None, (_line(one, MAX_TAG_LENGTH, sentence) for one in value))))
+    if len(found) > MAX_TAGS:
+        raise InvalidText(sentence)
+    return found
+
+
+def tags_from_form(value: Any) -> list[str]:
+    """Tags from a list, a JSON list, or one text. Raises :class:`InvalidText`."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value) if value.lstrip().startswith("[") else [value]
+        except (ValueError, RecursionError) as exc:
+            raise InvalidText("Not a JSON list.") from exc
+    return tags(value)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing is left of it in a line."""
+    return not _spaced(text).strip()
+
+
+def flag(value: Any) -> bool:
+    """A JSON truth value. Raises :class:`InvalidText`."""
+    if not isinstance(value, bool):
+        raise InvalidText("Send true or false.")
+    return value
+
+
+CLEAN: dict[str, Callable[[Any], Any]] = {
+    "title": title, "description": description, "category": category, "tags": tags, "is_featured": flag
+}  # fmt: skip
+
+
+def _text(value: Any, most: int, sentence: str) -> str:
+    """A text of at most so many characters. Its length is asked first: all that follows goes through it."""
+    if not isinstance(value, str):
+        raise InvalidText("Send a text.")
+    if len(value) > most:
+        raise InvalidText(sentence)
+    if "\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
+        raise InvalidText("Not valid Unicode.")
+    return value
+
+
+def _line(value: Any, most: int, sentence: str) -> str:
+    """One line of at most so many characters, once spaces are taken together and signs are joined."""
+    text = _text(value.replace("\x00", " ") if isinstance(value, str) else value, MAX_SHRUNK * most, sentence)
+    text = normalize("NFC", " ".join(_spaced(text).split()))
+    if len(text) > most:
+        raise InvalidText(sentence)
+    return text
+
+
+def _filled(text: str, sentence: str) -> str:
+    if not text:
+        raise InvalidText(sentence)
+    return text
+
+
+def _spaced(text: str) -> str:
+    """With blanks for control characters and the ends of lines."""
+    return "".join(" " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign for sign in text)

@@ -1,0 +1,143 @@
+"""What becomes of uploads to the private library: a video whose file has yet to be taken in."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from django.db import DatabaseError, transaction
+from django.db.models import Sum
+
+from jobs_app.models import Job
+from jobs_app.services import enqueue
+from media_app.av import header_check
+from media_app.storage import files as store
+from media_app.uploads.assemble import is_in_pieces
+from media_app.uploads.handlers import Purpose
+from media_app.uploads.models import Upload
+from media_app.uploads.services import clean_name
+from media_app.videos.fields import clean_tags, clean_title
+from media_app.videos.models import OFF_SHELF, TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records.transitions import begin
+
+INGEST_KIND = "ingest"
+UNKNOWN_TYPE = "application/octet-stream"
+SUFFIXES = frozenset(
+    {"mp4", "m4v", "mov", "webm", "mkv", "ogv", "ogg", "avi", "ts", "m2ts", "mpg", "mpeg", "flv", "wmv", "asf", "3gp"}
+)
+
+
+def key_of(video_id: uuid.UUID, filename: str) -> str:
+    """A new key for the original of a video; of the name only a known suffix is kept."""
+    suffix = PurePosixPath(filename.lower()).suffix.lstrip(".")
+    return f"videos/{video_id}/{uuid.uuid4().hex[:12]}" + (f".{suffix}" if suffix in SUFFIXES else "")
+
+
+def take_file(
+    owner: User, path: Path, *, filename: str, mime_type: str = UNKNOWN_TYPE, video_id: uuid.UUID | None = None
+) -> Video:
+    """Take a file of this machine into the owner's library: moved where it can be, and taken in by a job.
+
+    The caller has seen to the owner's limits. Raises ``StoreFull``, ``StoreUnavailable``, ``IntegrityError`` when
+    there is a video with the id ``video_id`` already.
+    """
+    video_id, size = video_id or uuid.uuid4(), path.stat().st_size
+    key = key_of(video_id, filename)
+    store.put_file(key, path)
+    try:
+        return _make(owner, video_id, location=key, size=size, title=title_of(filename), tags=[], mime_type=mime_type)
+    except DatabaseError:
+        store.delete(key)
+        raise
+
+
+def _make(
+    owner: User, video_id: uuid.UUID, *, location: str, size: int, title: str, tags: list[str], mime_type: str,
+    upload: Upload | None = None,
+) -> Video:  # fmt: skip
+    with transaction.atomic():
+        params = {"video_id": str(video_id), **({"upload_id": str(upload.pk)} if upload else {})}
+        job = enqueue(INGEST_KIND, owner, params)
+        return begin(
+            Video, TRANSITIONS, VideoStatus.PROCESSING, pk=video_id, owner=owner, title=title, tags=tags,
+            source=VideoSource.STORED, location=location, file_size=size, mime_type=mime_type, job=job,
+        )  # fmt: skip
+
+
+def check_whole(upload: Upload) -> None:
+    """Refuse at once, while its sender waits, a file that can be seen to be of no use; the probe sees the rest later.
+
+    Raises ``no_video``, ``file_incomplete``. Files on S3 are left to the probe: each look there is a request.
+    """
+    if not store.is_local():
+        return
+    with store.local_path(upload.key).open("rb") as file:
+        fault = header_check.fault_of(file, upload.size)
+    if fault is not None:
+        raise DomainError("no_video" if fault == "no_picture" else "file_incomplete")
+
+
+def title_of(filename: str) -> str:
+    """What a video is called that nobody gave a name: its file's without the suffix."""
+    name = clean_name(filename)
+    return PurePosixPath(name).stem if PurePosixPath(name).suffix.lstrip(".").lower() in SUFFIXES else name
+
+
+def take_for_session(upload: Upload, job: Job, *, title: str) -> Video:
+    """Make a finished upload the video of a session: on no shelf, and taken in by the session's own job."""
+    return begin(
+        Video, TRANSITIONS, VideoStatus.PROCESSING, pk=upload.resource_id, owner=upload.owner, title=title,
+        place=Place.SESSION, source=VideoSource.STORED, location=location_of(upload), file_size=upload.size,
+        mime_type=upload.mime_type or UNKNOWN_TYPE, sha256=upload.sha256, job=job,
+    )  # fmt: skip
+
+
+def location_of(upload: Upload) -> str:
+    """Where the bytes of a finished upload are; where the whole will be is decided by the attempt that joins it."""
+    return f"uploads/{upload.pk}/" if is_in_pieces(upload) else upload.key
+
+
+def session_bytes(user_id: uuid.UUID) -> int:
+    """What the videos of a user's sessions take, whichever session they came with."""
+    rows = Video.objects.filter(place__in=OFF_SHELF, owner=user_id, source=VideoSource.STORED)
+    return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
+
+
+class LibraryPurpose(Purpose):
+    name = "library"
+    label = "Private library"
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        if title := metadata.get("title"):
+            kept["title"] = clean_title(title)
+        if tags := metadata.get("tags"):
+            kept["tags"] = clean_tags(tags)
+        return kept
+
+    def key_of(self, upload: Upload) -> str:
+        return key_of(upload.resource_id, upload.filename)
+
+    def finish(self, upload: Upload) -> None:
+        _make(
+            upload.owner,
+            upload.resource_id,
+            location=location_of(upload),
+            size=upload.size,
+            title=upload.metadata.get("title") or title_of(upload.filename),
+            tags=upload.metadata.get("tags", []),
+            mime_type=upload.mime_type or UNKNOWN_TYPE,
+            upload=upload,
+        )
+
+    def stored_bytes(self, user_id: uuid.UUID) -> int:
+        # Videos in the bin count until they are deleted for good.
+        rows = Video.objects.filter(place=Place.LIBRARY, owner=user_id, source=VideoSource.STORED)
+        return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
+
+
+LIBRARY = LibraryPurpose()

@@ -1,0 +1,70 @@
+"""Handing a video to the pipelines' child, for whatever job wants to know something of it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from jobs_app.context import JobContext, JobFailed, TransientFault
+from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_not_media
+from vodplatform.core.processes.process import Access, ChildError
+
+PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
+MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
+BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
+
+
+def run_pipeline(
+    context: JobContext, request: dict[str, Any], path: Path, out: Path, duration: float, *, share: tuple[float, float]
+) -> dict[str, Any]:
+    """What the child answers: ``{"data", "files"}``. out: an empty folder. duration: of the video, seconds.
+
+    request: ``op``, ``params`` and what else that takes. share: the percent of the job at which it begins and ends.
+    Raises :class:`JobFailed`, :class:`TransientFault`.
+    """
+    told = {"path": str(path), "folder": str(out), "threads": settings.CHILD_THREADS, **request}
+    seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration
+    return run_answering(
+        context, PIPELINE, told, seconds=seconds, share=share, access=access_of(path, out), broke=BROKE
+    )
+
+
+def run_answering(
+    context: JobContext, argv: Sequence[str], request: dict[str, Any], *, seconds: float, share: tuple[float, float],
+    access: Access, broke: str,
+) -> dict[str, Any]:  # fmt: skip
+    """The result of a child that is asked one thing. seconds: that it may take. broke: what is said of a crash.
+
+    Raises :class:`JobFailed`, :class:`TransientFault`.
+    """
+    try:
+        finished = context.run_child(
+            argv, stdin=json.dumps(request).encode(), share=share, limits=limits(seconds), access=access
+        )
+    except ChildError as exc:
+        raise_if_not_media(exc)
+        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
+        raise JobFailed(kind, broke) from exc
+    answer = finished.messages[-1] if finished.messages else {}
+    if error := answer.get("error"):
+        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
+    result: dict[str, Any] = answer["result"]
+    return result
+
+
+def vision() -> dict[str, Any] | None:
+    """The model that the settings name, as the pipeline wants to know it; None for none."""
+    return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
+
+
+def access_of(path: Path, folder: Path) -> Access:
+    """What the pipeline's child may see: the video, the folder for what it makes, and the model's host."""
+    url = urlsplit(str(settings.VISION["url"]))
+    port = (url.port or (80 if url.scheme == "http" else 443)) if vision() else None
+    return Access(reads=[path], writes=[folder], connects_to=port)

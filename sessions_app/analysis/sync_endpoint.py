@@ -1,0 +1,150 @@
+"""A front before the views of ``/analyze/…``: it waits for the job that they begin, and answers what that found.
+
+Raw ASGI, because a caller that hangs up has to be noticed while nothing is being sent: then the job is cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from django.db import DatabaseError
+
+from media_app.uploads.asgi import in_thread, run_shielded
+from sessions_app.analysis import services
+from sessions_app.analysis.models import AnalysisSession, SessionStatus
+from sessions_app.analysis.serializers import ResultsSerializer
+from vodplatform.core import logs
+from vodplatform.core.errors import DomainError, error_body
+from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
+from vodplatform.core.web.middleware import without_trailing_slash
+
+PATHS = frozenset({"/analyze/highlights", "/analyze/workout"})
+LOOK_SECONDS = 0.1  # between two looks at the row, growing to the next
+LONGEST_LOOK_SECONDS = 1.0
+STARTED = 202
+LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
+# Of their own: in the uploads' threads many who wait here would keep the renewals of others' locks waiting.
+looking = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
+
+
+def is_waited_for(scope: Scope) -> bool:
+    """Whether a request is one of these."""
+    return scope["method"] == "POST" and without_trailing_slash(scope["path"]) in PATHS
+
+
+def waiting_door(app: Callable[[Scope], App]) -> App:
+    """The ASGI app that stands before those that begin a session. app: which of them serves a request."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        first = _Kept()
+        await app(scope)(scope, _until_read(receive), first.take)
+        if first.code != STARTED:
+            if first.code:  # not where the caller has gone in the middle of the file
+                await first.give(send)
+            return
+        session_id = uuid.UUID(json.loads(first.body)["sessionId"])
+        # The views have ended their request; what follows is still its answer.
+        logs.request_id.set(first.request_id)
+        gone = asyncio.ensure_future(_until_gone(receive))
+        found = asyncio.ensure_future(_until_ended(session_id))
+        try:
+            await asyncio.wait({gone, found}, return_when=asyncio.FIRST_COMPLETED)
+            if not found.done():
+                await run_shielded(_cancel, session_id)
+                return
+            status, body = found.result()
+        finally:
+            gone.cancel()
+            found.cancel()
+        await first.give(send, status, json.dumps(body).encode())
+
+    return wrapped
+
+
+class _Kept:
+    """An answer that is kept until it is known what follows it."""
+
+    def __init__(self) -> None:
+        self.code = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+
+    async def take(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.code, self.headers = message["status"], list(message.get("headers", []))
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    @property
+    def request_id(self) -> str:
+        """The number under which it was logged."""
+        return next((value.decode("latin-1") for name, value in self.headers if name.lower() == b"x-request-id"), "")
+
+    async def give(self, send: Send, status: int | None = None, body: bytes | None = None) -> None:
+        """Send it on, or another status and body in its place."""
+        headers = self.headers
+        if body is not None:
+            headers = [field for field in headers if field[0].lower() != b"content-length"]
+            headers.append((b"content-length", str(len(body)).encode()))
+        await send({"type": "http.response.start", "status": status or self.code, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body if body is None else body})
+
+
+def _until_read(receive: Receive) -> Receive:
+    """What comes of a body, and nothing after it: a caller that goes while the session begins is noticed then."""
+    is_read = False
+
+    async def read() -> Message:
+        nonlocal is_read
+        if is_read:
+            await asyncio.Event().wait()
+        message = await receive()
+        is_read = message["type"] == "http.request" and not message.get("more_body", False)
+        return message
+
+    return read
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _until_ended(session_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
+    """Status and body of the answer, once there is one."""
+    seconds = LOOK_SECONDS
+    while True:
+        found = await in_thread(_look, session_id, pool=looking)
+        if found is not None:
+            return found
+        await asyncio.sleep(seconds)
+        seconds = min(LONGEST_LOOK_SECONDS, 1.2 * seconds)
+
+
+def _look(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
+    try:
+        session = AnalysisSession.objects.with_state().filter(pk=session_id).first()
+        if session is not None and session.status in LIVE:
+            return None
+        if session is None:
+            raise DomainError("session_not_found")
+        session.refresh_from_db(fields=["data"])
+        return 200, ResultsSerializer.show(session)["data"]
+    except DomainError as exc:
+        return exc.type.status, error_body(exc.type.name, exc.message, **exc.extra)
+    except DatabaseError:
+        return None  # it is asked again
+
+
+def _cancel(session_id: uuid.UUID) -> None:
+    session = AnalysisSession.objects.with_state().filter(pk=session_id).first()
+    if session is not None and session.status in LIVE:
+        try:
+            services.cancel(session)
+        except DomainError:
+            return  # it has ended meanwhile

@@ -1,0 +1,102 @@
+"""What becomes of uploads that are clips: looked at once they are whole, kept for their merge, given up with it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from media_app.storage import files as store
+from media_app.uploads import assemble, quota
+from media_app.uploads.handlers import Purpose
+from media_app.uploads.models import LIVE, Upload, UploadFront
+from media_app.videos import work_limit
+from media_app.videos.services import probe, waiting_room
+from sessions_app.challenges import merges
+from sessions_app.challenges.models import MergeClip
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+
+# Larger ones are looked at by the merge alone: whoever completes an upload waits for this.
+MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
+
+
+def _is_live(upload: Upload) -> bool:
+    return Upload.objects.filter(pk=upload.pk, status__in=LIVE).exists()
+
+
+def _refusal(found: dict[str, Any]) -> DomainError | None:
+    """Why a clip is not taken, by what the probe says of it."""
+    if error := found.get("error"):
+        has_no_picture = error["code"] == "no_video"
+        return DomainError("no_video" if has_no_picture else "clip_unreadable", str(error["message"]))
+    facts = found["facts"]
+    if facts.get("truncated"):
+        return DomainError("clip_unreadable", "The file is cut short: its end is missing.")
+    if facts["duration"] > settings.MAX_VIDEO_SECONDS:
+        return DomainError("video_too_long", f"It is longer than {settings.MAX_VIDEO_SECONDS / 3600:g} hours.")
+    return None
+
+
+class ClipPurpose(Purpose):
+    name = merges.PURPOSE
+    label = "Clip of a merge"
+    checks_type_early = False
+    takes_up = False
+
+    def inspect(self, upload: Upload) -> None:
+        """Refuse a clip that nobody could merge; its merge has failed then."""
+        most = MAX_BYTES if store.is_local() else MAX_REMOTE_BYTES
+        if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
+            return
+        # One at a time for each sender: copies for many calls at once would fill the disk.
+        with (
+            waiting_room.turn(str(upload.owner_id)),
+            tempfile.TemporaryDirectory(dir=quota.scratch_folder(), ignore_cleanup_errors=True) as name,
+        ):
+            if not _is_live(upload):
+                return  # another call has ended it meanwhile
+            whole = Path(name) / "clip"
+            quota.check_disk(upload.size)
+            try:
+                assemble.join_to_file(upload, whole, Path(name), lambda share: None)
+            except FileNotFoundError as exc:
+                if not _is_live(upload):
+                    return  # ended, and its bytes deleted, while they were read here
+                raise DomainError("upload_lost") from exc
+            found = probe([whole], upload.owner_id)[0]
+        if found.get("error", {}).get("broke"):
+            return  # by its own fault or the machine's: the merge looks again, and names it
+        error = _refusal(found) or work_limit.refusal(
+            upload.owner, found["facts"], beside=merges.gigapixels_beside(upload)
+        )
+        if error is None:
+            # How long the merge may take goes by this, not by what the sender says.
+            facts = found["facts"]
+            metadata = upload.metadata | {
+                merges.SECONDS: facts["duration"], merges.GIGAPIXELS: work_limit.gigapixels(facts)
+            }  # fmt: skip
+            Upload.objects.filter(pk=upload.pk).update(metadata=metadata)
+        if error is not None:
+            clip = MergeClip.objects.filter(pk=upload.pk).first()
+            error = DomainError(
+                error.type.name, f"{clip.label if clip else 'The clip'}: {error.message}", **error.extra
+            )
+            merges.clip_unreadable(upload, error)
+            raise error
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        return {}
+
+    def finish(self, upload: Upload) -> None:
+        merges.clip_completed(upload)
+
+    def cancel(self, upload: Upload) -> bool:
+        merges.cancel_clip(upload)
+        return True
+
+
+CLIP = ClipPurpose()

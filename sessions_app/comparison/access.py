@@ -1,0 +1,68 @@
+"""The viewer of a comparison and the part of it that they may see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.core import signing
+
+from media_app.videos.media_urls import granted_stream_url
+from sessions_app.comparison.models import ComparisonSession, LinkVisitor, ShareLink, Viewer
+from vodplatform.accounts.models import User
+
+COOKIE = "link-"  # prefix of the cookie's name, before the session's id
+SALT = "comparison-link"  # of the cookie's signature
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLink:
+    """A link that a browser has opened. is_unlocked: whether its password was given, or it has none."""
+
+    link: ShareLink
+    visitor: LinkVisitor
+    is_unlocked: bool
+
+
+def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | None:
+    """Return the link to this session in a browser's cookies, or None if there is none or it is no longer open."""
+    try:
+        said = signing.loads(cookies.get(COOKIE + session_id, ""), salt=SALT)
+    except signing.BadSignature:
+        return None
+    link = ShareLink.objects.open().filter(pk=UUID(said["link"]), session_id=session_id).first()
+    if link is None:
+        return None
+    visitor = LinkVisitor(link.pk, session_id, UUID(said["visitor"]), said["name"])
+    return OpenedLink(link, visitor, said["unlocked"] or not link.has_password)
+
+
+def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id: str) -> Viewer | AnonymousUser:
+    """Return the viewer of a session: the account if it may see the session, else the visitor of an opened link."""
+    if COOKIE + session_id not in cookies:
+        return user
+    if isinstance(user, User) and ComparisonSession.objects.visible_to(user).filter(pk=session_id).exists():
+        return user
+    opened = opened_link(cookies, session_id)
+    return opened.visitor if opened and opened.is_unlocked else user
+
+
+def redact_for_grant(shown: dict[str, Any], grant: str) -> dict[str, Any]:
+    """Return a session as a viewer with a grant sees it; unchanged if ``grant`` is empty.
+
+    The addresses of its videos expire with the grant, and the paths of the owner's files are left out.
+    """
+    if not grant:
+        return shown
+    vods = [
+        {
+            **vod,
+            "stream_url": granted_stream_url(UUID(str(vod["video_id"])), vod["duration"], grant),
+            "path": None,
+        }
+        for vod in shown["vods"]
+    ]
+    return {**shown, "vods": vods}

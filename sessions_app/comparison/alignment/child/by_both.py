@@ -1,0 +1,273 @@
+"""Align two or three videos by timer and sound at once: each says what it found, then both are weighed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from sessions_app.comparison.alignment.child import by_sound, by_timer
+from sessions_app.comparison.alignment.child.answer import (
+    AlignmentResult,
+    Evidence,
+    Finding,
+    OnProgress,
+    Proposal,
+    Refusal,
+    ShownReading,
+)
+from sessions_app.comparison.alignment.child.by_sound import align_by_sound
+from sessions_app.comparison.alignment.child.by_timer import Roi, align_by_timer
+from sessions_app.comparison.alignment.child.confidence import ONE_CLOCK_CAP
+from sessions_app.comparison.alignment.child.reader import TimerReader
+from sessions_app.comparison.timeline import Placement
+from vodplatform.core.formatting import hundredths
+
+AGREE_SECONDS = 0.25  # sound that was captured beside its picture may be so far from it
+ALONE_CAP = 0.95  # of a method that nothing independent confirms
+DOUBTED_CAP = 0.85  # of a method where the other one could be used, and did not confirm it
+CLEARLY = 0.8  # minimum probability of the method that wins where both disagree
+MOST = 0.999
+# What the sound says against a timer that runs alike: not the same recording, or not the same event.
+BROKEN = {"not_one_recording", "speed_differs"}
+UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
+# What the timers say against a sound that is alike: both were read.
+READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
+
+
+def align_by_both(
+    paths: Sequence[tuple[str, str | os.PathLike[str]]],
+    roi: Roi | None,
+    game: str,
+    reader: TimerReader,
+    *,
+    evidence_dir: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+    threads: int = 2,
+) -> AlignmentResult:
+    """Align the videos ``paths`` (id, path) by timer and sound, side by side where ``threads`` allow it.
+
+    See :func:`align_by_timer` for the parameters. Every proposal and refusal carries what each method found.
+    """
+    progress = _SharedProgress(on_progress)
+    with ThreadPoolExecutor(1) as pool:
+        hearing = pool.submit(
+            align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
+        )
+        if threads < 2:
+            hearing.exception()  # waits; what it raised is raised below
+        timer = align_by_timer(
+            paths,
+            roi,
+            game,
+            reader,
+            evidence_dir=evidence_dir,
+            on_progress=progress.part("timer"),
+            threads=threads,
+        )
+        return weigh([vod_id for vod_id, _ in paths], timer, hearing.result())
+
+
+class _SharedProgress:
+    """Percent of two methods that run at once: their mean, which never falls."""
+
+    def __init__(self, report: OnProgress | None) -> None:
+        self._report = report
+        self._lock = threading.Lock()
+        self._percents = {"timer": 0.0, "sound": 0.0}
+
+    def part(self, name: str) -> OnProgress | None:
+        """What one method reports to."""
+        report = self._report
+        if report is None:
+            return None
+
+        def update(percent: float, message: str) -> None:
+            with self._lock:
+                self._percents[name] = percent
+                report(sum(self._percents.values()) / len(self._percents), message)
+
+        return update
+
+
+def weigh(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) -> AlignmentResult:
+    """One answer from what both methods found of the videos ``order``."""
+    placed = [vod_id for vod_id in order if vod_id in _members(timer) or vod_id in _members(sound)]
+    reference = placed[0] if placed else sound.reference or timer.reference
+    read = _seen_from(reference, order, timer, sound)
+    heard = _seen_from(reference, order, sound, timer)
+    proposals: list[Proposal] = []
+    refused: list[Refusal] = []
+    for vod_id in order:
+        if vod_id == reference:
+            continue
+        reasons = _reason(vod_id, reference, timer), _reason(vod_id, reference, sound)
+        answer = _weigh_one(vod_id, read.get(vod_id), heard.get(vod_id), *reasons)
+        if isinstance(answer, Proposal):
+            proposals.append(answer)
+        else:
+            refused.append(answer)
+    return AlignmentResult(reference, tuple(proposals), tuple(refused))
+
+
+def _members(result: AlignmentResult) -> dict[str, Placement]:
+    """The videos that a method has placed, its reference among them; none where it has compared nothing."""
+    if not result.proposals:
+        return {}
+    return {str(result.reference): Placement(), **{item.vod_id: item.placement for item in result.proposals}}
+
+
+def _seen_from(
+    reference: str | None, order: Sequence[str], result: AlignmentResult, other: AlignmentResult
+) -> dict[str, Proposal]:
+    """What a method proposes, by video, against ``reference``: through the other method where it does not know that."""
+    own, proposals = _members(result), {item.vod_id: item for item in result.proposals}
+    if not own or reference in own:
+        return proposals
+    # Of three videos, two pairs have one in common.
+    base = next(vod_id for vod_id in order if vod_id in own and vod_id in _members(other))
+    through = next(item for item in other.proposals if item.vod_id == base)
+    found = {}
+    for vod_id, placement in own.items():
+        if vod_id == base:
+            continue
+        source = proposals.get(vod_id) or proposals[base]
+        moved = source.placed(through.placement.then(own[base].inverse().then(placement)))
+        found[vod_id] = dataclasses.replace(
+            moved,
+            vod_id=vod_id,
+            confidence=round(source.confidence * through.confidence, 4),
+            error_bound=source.error_bound + through.error_bound,
+            note=f"Aligned through {base}. {source.note}".strip(),
+        )
+    return found
+
+
+def _reason(vod_id: str, reference: str | None, result: AlignmentResult) -> Refusal:
+    """Why a method has not placed a video against the reference."""
+    refused = {item.vod_id: item for item in result.refused}
+    found = refused.get(vod_id) or refused.get(str(reference)) or next(iter(refused.values()), None)
+    return found or Refusal(vod_id, "nothing_to_compare", "There is nothing to compare it with.")
+
+
+def _weigh_one(
+    vod_id: str, read: Proposal | None, heard: Proposal | None, unread: Refusal, unheard: Refusal
+) -> Proposal | Refusal:
+    """Both methods' word on one video: a proposal of each, or why there is none."""
+    findings = (
+        read.finding if read else Finding(by_timer.METHOD, reason=unread.reason, message=unread.message),
+        heard.finding if heard else Finding(by_sound.METHOD, reason=unheard.reason, message=unheard.message),
+    )
+    if read and heard:
+        answer = _both(read, heard)
+    elif read:
+        answer = _timer_alone(read, unheard)
+    elif heard:
+        answer = _sound_alone(heard, unread)
+    else:
+        answer = _neither(vod_id, unread, unheard)
+    return dataclasses.replace(answer, findings=findings)
+
+
+def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
+    gap = heard.offset - read.offset
+    # Over what both show, a drift that only the sound measures moves the offset by up to so much.
+    drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
+    # Users compare pictures, so the picture's offset may win. Only the sound measures drift, so its drift is kept.
+    seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
+    if abs(gap) <= read.error_bound + heard.error_bound + drifted:
+        best = heard if heard.error_bound <= read.error_bound else seen
+        confidence = min(MOST, 1 - (1 - read.confidence) * (1 - heard.confidence))
+        return _with_both(best, read, heard, confidence, "Timer and sound agree.")
+    if abs(gap) <= AGREE_SECONDS + drifted:
+        return _beside(seen, heard, gap)
+    sound_stands = stands_against(heard.confidence, read.confidence)
+    timer_stands = stands_against(read.confidence, heard.confidence)
+    if max(sound_stands, timer_stands) < CLEARLY:
+        return Refusal(
+            read.vod_id,
+            "contradiction",
+            f"{read.vod_id}: the timer says {read.offset:+.3f} s, the sound {heard.offset:+.3f} s. Look at what each "
+            "rests on, and align by the one that you trust.",
+            read.readings + heard.readings,
+            read.evidence + heard.evidence,
+        )
+    if sound_stands > timer_stands:
+        note = f"By the sound. The timer says {read.offset:+.3f} s, and is less sure: {hundredths(read.confidence)}."
+        return _with_both(heard, read, heard, min(DOUBTED_CAP, sound_stands), note)
+    note = f"By the timer. The sound says {heard.offset:+.3f} s, and is less sure: {hundredths(heard.confidence)}."
+    return _with_both(read, read, heard, min(DOUBTED_CAP, timer_stands), note)
+
+
+def stands_against(confidence: float, other: float) -> float:
+    """Return the probability that an answer with ``confidence`` is right, given that at most one of the two is.
+
+    other: confidence of the contradicting answer. Both answers are taken to be independent.
+    """
+    return confidence * (1 - other) / (1 - confidence * other)
+
+
+def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
+    """Weigh two answers that differ by less than sound may lag behind its picture."""
+    # The sound rules out another match, which is the only doubt that ONE_CLOCK_CAP stands for.
+    sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
+    if stands_against(heard.confidence, sure) >= CLEARLY:
+        side = "earlier" if gap > 0 else "later"
+        sure_of = hundredths(read.confidence)
+        note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {sure_of}."
+        return _with_both(heard, read, heard, heard.confidence, note)
+    side = "later" if gap > 0 else "earlier"
+    note = f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is."
+    if stands_against(sure, heard.confidence) < CLEARLY:
+        read = dataclasses.replace(read, error_bound=abs(gap) + heard.error_bound)
+    return _with_both(read, read, heard, read.confidence, note)
+
+
+def _with_both(best: Proposal, read: Proposal, heard: Proposal, confidence: float, note: str) -> Proposal:
+    """Return ``best`` with the counts, readings and evidence of both methods."""
+    return dataclasses.replace(
+        best,
+        confidence=round(confidence, 4),
+        agreeing=read.agreeing + heard.agreeing,
+        samples=read.samples + heard.samples,
+        note=_joined(note, best.note),
+        readings=read.readings + heard.readings,
+        evidence=read.evidence + heard.evidence,
+    )
+
+
+def _timer_alone(read: Proposal, unheard: Refusal) -> Proposal | Refusal:
+    says = f"The timer alone says {read.offset:+.3f} s, confidence {hundredths(read.confidence)}."
+    doubtful = read.confidence <= ONE_CLOCK_CAP
+    if unheard.reason in BROKEN or (unheard.reason in UNLIKE and doubtful):
+        why = " Clocks of different matches run alike, too." if unheard.reason in UNLIKE else ""
+        return Refusal(read.vod_id, unheard.reason, f"{unheard.message} {says}{why}", read.readings, read.evidence)
+    cap = DOUBTED_CAP if unheard.reason in UNLIKE else ALONE_CAP
+    return dataclasses.replace(
+        read,
+        confidence=min(cap, read.confidence),
+        note=_joined("By the timer alone.", read.note, unheard.message.removesuffix(by_sound.ADVICE)),
+    )
+
+
+def _sound_alone(heard: Proposal, unread: Refusal) -> Proposal:
+    cap = DOUBTED_CAP if unread.reason in READ else ALONE_CAP
+    return dataclasses.replace(
+        heard,
+        confidence=min(cap, heard.confidence),
+        note=_joined("By the sound alone.", heard.note, unread.message),
+    )
+
+
+def _neither(vod_id: str, unread: Refusal, unheard: Refusal) -> Refusal:
+    main, other = (unread, unheard) if unheard.reason == "no_sound" else (unheard, unread)
+    message = " ".join(dict.fromkeys((main.message, other.message)))
+    readings: tuple[ShownReading, ...] = main.readings + other.readings
+    evidence: tuple[Evidence, ...] = main.evidence + other.evidence
+    return Refusal(vod_id, main.reason, message, readings, evidence)
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence.strip() for sentence in sentences if sentence)

@@ -1,0 +1,330 @@
+"""Decide the offset between two clocks and how far to trust it, or refuse; works on readings, never on files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from sessions_app.comparison.alignment.child.confidence import (
+    COARSE,
+    REFUSE_BELOW,
+    RUNNER_UP_LIMIT,
+    Support,
+    confidence_of,
+)
+from sessions_app.comparison.alignment.child.fit import SURELY, Refined, Sample, Segment, fit_segments
+from sessions_app.comparison.alignment.child.timer_text import show
+from sessions_app.comparison.alignment.child.vote import Hypothesis, judge, vote
+
+MORE_SAMPLING = 2  # times that the gaps between samples are halved while the vote is weak
+ENOUGH_AGREEING = 18.0
+CLEAR_RUNNER_UP = 0.3
+MIN_AGREEING = 5
+MIN_VALUES = 3
+MAX_PAIRS = 4  # of runs whose flips are looked at for one offset
+SURE = 0.95
+WELL_READ = 0.8  # minimum mean confidence of readings whose flips are exact to the frame
+RIVALS_EXAMINED = 3
+REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
+RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
+
+
+@dataclass(slots=True)
+class TimerTrack:
+    """One video's timer, as far as it was read.
+
+    frame: seconds of a frame. samples: returns all samples in time order. sample_gaps: reads more of them.
+    refine: finds a segment's constant to the frame, from as many agreeing flips as the number says.
+    """
+
+    vod_id: str
+    frame: float
+    samples: Callable[[], list[Sample]]
+    sample_gaps: Callable[[], object]
+    refine: Callable[[Segment, int], Refined | None]
+    slopes: Sequence[int] = (-1, 1)
+    segments: list[Segment] = field(default_factory=list)
+    refined: dict[int, Refined | None] = field(default_factory=dict)
+
+    def fit(self) -> None:
+        """Fit the segments to the samples again."""
+        self.segments = fit_segments(self.samples(), self.slopes)
+        self.refined.clear()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a running timer was found."""
+        return any(s.runs for s in self.segments)
+
+    @property
+    def usable(self) -> list[Sample]:
+        """Return the samples with at least one possible reading."""
+        return [s for s in self.samples() if s.choices]
+
+    @property
+    def explained(self) -> float:
+        """Share of its usable samples that lie on segments."""
+        return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
+
+    def refine_segments(self, numbers: Sequence[int]) -> None:
+        """Find the constants of these segments to the frame; the first by several flips, the others by one."""
+        for number in dict.fromkeys(numbers):
+            if number not in self.refined:
+                # The second run only has to confirm the first.
+                self.refined[number] = self.refine(self.segments[number], SURELY if number == numbers[0] else 1)
+
+    def look_again(self, numbers: Sequence[int]) -> None:
+        """Refine these segments again by several flips where only one was asked for; drop those without."""
+        for number in numbers:
+            known = self.refined.get(number)
+            if known is not None and known.flips < 2:
+                found = self.refine(self.segments[number], SURELY)
+                self.refined[number] = found if found is not None and found.flips >= 2 else None
+
+    def slack(self, number: int) -> float:
+        """Return the error to add for a segment's flips, seconds: a frame if its digits are hard to read."""
+        confidences = [sample.reading.confidence for sample in self.segments[number].samples]
+        return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
+
+    def constant(self, number: int) -> float:
+        """The constant of a segment, to the frame where flips were found."""
+        refined = self.refined.get(number)
+        return self.segments[number].constant if refined is None or refined.is_split else refined.constant
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An offset of B against A, seconds (same moment: t in A, t − offset in B). See Proposal for the rest."""
+
+    offset: float
+    confidence: float
+    error_bound: float
+    agreeing: int
+    samples: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Why there is no offset. reason: stable code; message: a sentence with counts."""
+
+    reason: str
+    message: str
+
+
+def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreement:
+    """The offset between two clocks that run. ``pool`` runs the reading of both side by side."""
+    hypotheses = vote(a.segments, b.segments)
+    for _ in range(MORE_SAMPLING):
+        if hypotheses and hypotheses[0].score >= ENOUGH_AGREEING and _runner_up(hypotheses) < CLEAR_RUNNER_UP:
+            break
+        list(pool.map(_sample_more, (a, b)))
+        hypotheses = vote(a.segments, b.segments)
+    if not hypotheses:
+        return Disagreement("no_common_clock", f"{_runs(a, b)} They do not run in the same direction.")
+    best = hypotheses[0]
+    if best.agreeing < MIN_AGREEING or best.values < MIN_VALUES:
+        return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
+    rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
+    if len(rivals) > 1:
+        return _choose(a, b, rivals, hypotheses, pool)
+    runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
+    # A look at one more pair of runs costs two flips: no more of them than it takes to be sure.
+    for count in range(2, MAX_PAIRS + 1):
+        examined = _examine(a, b, best, count, pool)
+        answer = _decide(a, b, examined, runner_up, len(hypotheses))
+        sure = isinstance(answer, Verdict) and answer.confidence >= SURE
+        if sure or examined.clashes or count >= len(best.running_pairs(a.segments)):
+            break
+    return answer
+
+
+def _choose(
+    a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
+) -> Verdict | Disagreement:
+    """Tell rival offsets apart by the frame: rounds may repeat to within a second, hardly ever to within a frame."""
+    if len(rivals) <= RIVALS_EXAMINED:
+        standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
+        if len(standing) == 1 and len(standing[0].agreed) > 1:
+            runner_up = max((h.score for h in hypotheses if h not in rivals), default=0.0)
+            return _decide(a, b, standing[0], runner_up, len(hypotheses))
+    first, second = rivals[:2]
+    return Disagreement(
+        "ambiguous_rounds",
+        f"{len(rivals)} offsets fit about equally well, the two best are {first.offset:.1f} s ({first.agreeing} "
+        f"readings) and {second.offset:.1f} s ({second.agreeing}): rounds of the same length repeat.",
+    )
+
+
+def _sample_more(clock: TimerTrack) -> None:
+    clock.sample_gaps()
+    clock.fit()
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A hypothesis looked at to the frame. low, high: bounds of the offset, seconds. agreed: pairs of runs whose
+    flips agree on it; clashes: how many do not. flips_agree: whether two flips of both videos do. late: seconds by
+    which the offset may be off because flips were shown late."""
+
+    hypothesis: Hypothesis
+    low: float
+    high: float
+    agreed: list[tuple[int, int]]
+    clashes: int
+    flips_agree: bool
+    late: float
+
+
+def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
+    """Refine an offset to the frame on ``count`` pairs of runs: the best supported, and those far from it.
+
+    Neighbours often follow from each other by the rules of the game, a buy phase and its round: they agree under
+    wrong offsets too.
+    """
+    best, *rest = hypothesis.running_pairs(a.segments)
+    chosen = [best]
+    while rest and len(chosen) < count:
+        far = max(rest, key=lambda p: min(abs(a.segments[p[0]].constant - a.segments[c[0]].constant) for c in chosen))
+        chosen.append(far)
+        rest.remove(far)
+    list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
+    low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
+    # A single flip may be late, so it is checked before it counts as a contradiction.
+    doubted = [pair for pair in bounds if pair not in agreed]
+    if doubted:
+        list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
+        low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
+    refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
+    sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
+    # Pairs that share a run rest on the same flip of it, which may be wrong.
+    flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
+    late = min([max(one.late, two.late) for one, two in sure], default=0.0)
+    late += max([a.slack(first) + b.slack(second) for first, second in agreed], default=0.0)
+    return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree, late)
+
+
+def _refined_bounds(
+    a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, pairs: Sequence[tuple[int, int]]
+) -> tuple[float, float, list[tuple[int, int]], dict[tuple[int, int], tuple[float, float]]]:
+    """Return the bounds of the offset that the largest group of pairs shares, the group, and the bounds by pair."""
+    bounds: dict[tuple[int, int], tuple[float, float]] = {}
+    for pair in pairs:
+        first, second = a.refined.get(pair[0]), b.refined.get(pair[1])
+        if first is None or second is None or first.is_split or second.is_split:
+            continue
+        slope = a.segments[pair[0]].slope
+        ends = sorted((slope * (second.low - first.high), slope * (second.high - first.low)))
+        bounds[pair] = ends[0], ends[1]
+    return *_common(bounds, hypothesis, a.frame + b.frame), bounds
+
+
+def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
+    """The verdict on an examined offset. runner_up: score of the best offset that was not ruled out."""
+    low, high, agreed = examined.low, examined.high, examined.agreed
+    final = judge(low, high, a.segments, b.segments)
+    jumps, pauses = _links(a, b, final.running_pairs(a.segments), agreed)
+    support = Support(
+        agreeing=final.agreeing,
+        contradicting=final.contradicting + REFINED_CLASH * examined.clashes,
+        runner_up=max(0.0, runner_up) / max(1.0, examined.hypothesis.score),
+        jumps=jumps,
+        pauses=pauses,
+        tolerance=a.frame + b.frame,
+        tried=tried,
+        flips_agree=examined.flips_agree,
+    )
+    confidence = confidence_of(support)
+    if confidence < REFUSE_BELOW:
+        return Disagreement(
+            "timers_disagree",
+            f"{final.agreeing} readings support an offset of {final.offset:.1f} s, "
+            f"{support.contradicting} speak against it. {_runs(a, b)}",
+        )
+    note = ""
+    if not jumps + pauses:
+        what = "only one uninterrupted run of the clock" if len(agreed) < 2 else "only runs that every match has"
+        note = f"The timers agree on {what}, so another match could fit as well: compare the pictures."
+    elif not support.flips_agree:
+        note = "The change of a second could not be found to the frame in both videos."
+    samples = len(a.usable) + len(b.usable)
+    # If the flips do not agree in both videos, every reading may show an outdated digit.
+    bound = (high - low) / 2 + examined.late
+    if not support.flips_agree:
+        bound += COARSE
+    return Verdict(final.offset, round(confidence, 4), bound, final.agreeing, samples, note)
+
+
+def _common(
+    bounds: dict[tuple[int, int], tuple[float, float]], best: Hypothesis, frame: float
+) -> tuple[float, float, list[tuple[int, int]]]:
+    """Bounds that the largest group of refined pairs shares, and that group; the vote's bounds when none."""
+    if not bounds:
+        return best.low, best.high, []
+    groups = [
+        [pair for pair, other in bounds.items() if max(other[0], own[0]) - min(other[1], own[1]) <= 0.5 * frame]
+        for own in bounds.values()
+    ]
+    group = max(groups, key=len)
+    low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
+    if high - low < frame:
+        # Frames are exact to half a frame of each video. Narrower common bounds are a coincidence.
+        low, high = (low + high - frame) / 2, (low + high + frame) / 2
+    return low, high, group
+
+
+def _links(
+    a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
+) -> tuple[int, int]:
+    """Breaks between matched runs that chance does not explain: (jumps, pauses).
+
+    The clock's constant jumps where it is set again or stands still. Rules fix whole seconds (rounds, buy phases,
+    time-outs), so only a jump by a broken number, known to the frame, speaks for the same match. A pause does so
+    too, for the value at which it came and, where rules do not, for its length.
+    """
+    finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
+
+    def jump(one: tuple[int, int], two: tuple[int, int]) -> float:
+        return abs(finer.constant(two[side]) - finer.constant(one[side]))
+
+    # Each constant is known to half a frame.
+    tolerance = finer.frame
+    jumps = sum(not _near_multiple(jump(one, two), 1.0, tolerance) for one, two in pairwise(_one_to_one(refined)))
+    pauses = 0
+    for one, two in pairwise(_one_to_one(pairs)):
+        if any(not between.runs for between in a.segments[one[0] : two[0]]):
+            length = jump(one, two)
+            exact = one in refined and two in refined
+            ruled = _near_multiple(length, RULE_STEP, 0.5) or not _near_multiple(length, 1.0, tolerance)
+            pauses += 1 + (exact and not ruled)
+    return jumps, pauses
+
+
+def _one_to_one(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of ``pairs``, best first, those that use each segment once, in time order: a jump in one video alone is none."""
+    kept: list[tuple[int, int]] = []
+    for pair in pairs:
+        if all(pair[0] != other[0] and pair[1] != other[1] for other in kept):
+            kept.append(pair)
+    return sorted(kept)
+
+
+def _near_multiple(value: float, step: float, tolerance: float) -> bool:
+    return abs(value - round(value / step) * step) <= tolerance
+
+
+def _runner_up(hypotheses: Sequence[Hypothesis]) -> float:
+    """Score of the second answer over that of the first, 0 to 1."""
+    if len(hypotheses) < 2 or hypotheses[0].score <= 0:
+        return 0.0
+    return max(0.0, hypotheses[1].score / hypotheses[0].score)
+
+
+def _runs(a: TimerTrack, b: TimerTrack) -> str:
+    parts = []
+    for clock in (a, b):
+        values = [s.value for segment in clock.segments if segment.runs for s in segment.samples]
+        parts.append(f"from {show(min(values))} to {show(max(values))} in {clock.vod_id}" if values else "nowhere")
+    return f"The timer runs {' and '.join(parts)}."

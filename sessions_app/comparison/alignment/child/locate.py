@@ -1,0 +1,171 @@
+"""Find where a video shows its timer, from a hint or with none; which box is a clock is decided by its readings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from media_app.av.frames import WHOLE, Box, Image, Picture
+from sessions_app.comparison.alignment.child.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
+from sessions_app.comparison.alignment.child.timer_text import GameProfile
+
+HINT_GROWTH = (0.6, 1.2)  # of its width and height: people draw boxes loosely, HUDs differ in scale
+HINT_HEIGHT = 160  # pixels at which the detector sees a grown hint: 12 ms, where a whole frame takes 670 MB
+HINT_SCALES = (1, 3)
+LARGE_HINT = 0.12  # of the frame's height
+COARSE_WIDTH = 736  # of a whole frame in one piece: text of 12 pixels and more is found
+EDGE = 0.25  # of the frame's height: most games show the timer that near to one, and half a frame costs half
+TILE = (640, 384)
+TILE_OVERLAP = 96
+FINE_WIDTH = 1280
+MAX_BOXES = 40
+SAME_PLACE = 0.6  # of the box height: how far a centre line may move for the box to be the same
+LEAST = 0.3  # minimum confidence of a reading that makes a candidate
+LEAST_IN_HINT = 0.1  # the same inside the user's box
+MARGIN = 0.12  # of the box height, beyond the detector's own
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A place where something like a time was read. box: union of its sightings; readings: what was read there."""
+
+    box: Box
+    readings: list[Reading] = field(default_factory=list)
+
+    @property
+    def is_separated(self) -> bool:
+        """Return whether a reading has a colon or a point, unlike health, money and scores."""
+        return any(reading.is_separated for reading in self.readings)
+
+    @property
+    def worth(self) -> tuple[bool, float]:
+        """Return the rank: separated candidates first, then the sum of confidences, doubled if the value changes."""
+        total = sum(r.confidence for r in self.readings)
+        return self.is_separated, total * (2.0 if len({r.value for r in self.readings}) > 1 else 1.0)
+
+    def holds(self, box: Box) -> bool:
+        """Whether ``box`` is another sighting of it: overlapping, on the same line, of like height."""
+        mine = self.box
+        apart = abs((mine.y + mine.height / 2) - (box.y + box.height / 2))
+        return (
+            apart < SAME_PLACE * min(mine.height, box.height)
+            and max(mine.height, box.height) < 1.8 * min(mine.height, box.height)
+            and mine.x < box.x + box.width
+            and box.x < mine.x + mine.width
+        )
+
+    def add(self, box: Box, reading: Reading) -> None:
+        """Take in a sighting."""
+        mine = self.box
+        x0, y0 = min(mine.x, box.x), min(mine.y, box.y)
+        x1, y1 = max(mine.x + mine.width, box.x + box.width), max(mine.y + mine.height, box.y + box.height)
+        self.box = Box(x0, y0, x1 - x0, y1 - y0)
+        self.readings.append(reading)
+
+
+class Locator:
+    """Looks for the timer of one video in the pictures it is given."""
+
+    def __init__(self, finder: TextFinder, reader: TimerReader, profile: GameProfile) -> None:
+        self._finder = finder
+        self._reader = reader
+        self._profile = profile
+        self.seen: list[str] = []
+
+    def near(self, hint: Box, pictures: Sequence[Picture]) -> list[Candidate]:
+        """Candidates in the grown ``hint``, the most convincing first."""
+        region = hint.grown(*HINT_GROWTH)
+        found: list[Candidate] = []
+        # A hint drawn much larger than the text in it needs more pixels of height.
+        for scale in HINT_SCALES if hint.height > LARGE_HINT else HINT_SCALES[:1]:
+            for picture in pictures:
+                self._look(picture.crop(region), region, HINT_HEIGHT * scale, found, least=LEAST_IN_HINT)
+            if found:
+                break
+        return ranked(found)
+
+    def at_the_edges(self, picture: Picture) -> list[Candidate]:
+        """Candidates in the topmost and the lowest part of one frame."""
+        found: list[Candidate] = []
+        frame = picture.scaled(COARSE_WIDTH)
+        # A height that the detector need not scale: that would blur the edges of the text.
+        height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
+        for top in (0, len(frame) - height):
+            place = Box(0.0, top / len(frame), 1.0, height / len(frame))
+            self._look(frame[top : top + height], place, height, found, picture)
+        return ranked(found)
+
+    def anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
+        """Candidates anywhere on one frame: in one piece, or ``fine`` in tiles, which keep memory small."""
+        found: list[Candidate] = []
+        frame = picture.scaled(FINE_WIDTH if fine else COARSE_WIDTH)
+        height, width = frame.shape[:2]
+        for top in _starts(height, TILE[1] if fine else height):
+            for left in _starts(width, TILE[0] if fine else width):
+                tile = frame[top : top + TILE[1], left : left + TILE[0]] if fine else frame
+                place = Box(left / width, top / height, tile.shape[1] / width, tile.shape[0] / height)
+                self._look(tile, place, tile.shape[0], found, picture)
+        return ranked(found)
+
+    def _look(
+        self,
+        image: Image,
+        place: Box,
+        height: int,
+        found: list[Candidate],
+        fine: Picture | None = None,
+        *,
+        least: float = LEAST,
+    ) -> None:
+        """Read every text box of ``image``, which shows ``place`` of a frame, and note those that say a time.
+
+        fine: the frame itself, to read from at full resolution where ``image`` was scaled down. least: confidence from
+        which a reading is noted.
+        """
+        shown_height, shown_width = image.shape[:2]
+        boxes = []
+        crops = []
+        for text in sorted(self._finder.find(image, height), key=lambda b: -b.score)[:MAX_BOXES]:
+            high, wide = text.y1 - text.y0, text.x1 - text.x0
+            if not 0.9 < wide / high < 9:
+                continue
+            pad = MARGIN * high
+            x0, y0 = max(0, int(text.x0 - pad)), max(0, int(text.y0 - pad))
+            x1, y1 = min(shown_width, round(text.x1 + pad)), min(shown_height, round(text.y1 + pad))
+            box = Box(
+                place.x + x0 / shown_width * place.width,
+                place.y + y0 / shown_height * place.height,
+                (x1 - x0) / shown_width * place.width,
+                (y1 - y0) / shown_height * place.height,
+            )
+            boxes.append(box)
+            crops.append(fine.crop(box) if fine is not None else image[y0:y1, x0:x1])
+        for box, reading in zip(boxes, self._reader.read(crops, self._profile), strict=True):
+            if reading.value is None or reading.confidence < least:
+                if reading.text:
+                    self.seen.append(reading.text)
+                continue
+            for candidate in found:
+                if candidate.holds(box):
+                    candidate.add(box, reading)
+                    break
+            else:
+                found.append(Candidate(box, [reading]))
+
+
+def ranked(candidates: list[Candidate]) -> list[Candidate]:
+    """The most convincing first."""
+    return sorted(candidates, key=lambda c: c.worth, reverse=True)
+
+
+def fallback(hint: Box | None) -> Box:
+    """Where to read when the detector sees nothing: the hint as drawn, else the whole frame."""
+    return hint.clipped() if hint is not None else WHOLE
+
+
+def _starts(length: int, tile: int) -> list[int]:
+    """Tile positions that cover ``length`` evenly with at least the overlap."""
+    if length <= tile:
+        return [0]
+    count = -(-(length - TILE_OVERLAP) // (tile - TILE_OVERLAP))
+    return [round(k * (length - tile) / (count - 1)) for k in range(count)]

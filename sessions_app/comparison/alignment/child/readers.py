@@ -1,0 +1,20 @@
+"""The timer readers by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sessions_app.comparison.alignment.child.easyocr_reader import EasyOcrReader
+from sessions_app.comparison.alignment.child.reader import RapidReader, ReaderUnavailable, TimerReader
+
+
+def load_reader(name: str, *, models: Path | None = None, threads: int = 1) -> TimerReader:
+    """The reader of this name: ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`.
+
+    models: the folder with the weights of ``easyocr``; ``rapidocr`` brings its own.
+    """
+    if name == "rapidocr":
+        return RapidReader(threads)
+    if name == "easyocr":
+        return EasyOcrReader(models, threads)
+    raise ReaderUnavailable(f"There is no timer reader named {name!r}: use rapidocr or easyocr.")

@@ -1,0 +1,286 @@
+"""Find to the frame when a running timer changes its last digit; where to look comes from a fitted segment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from media_app.av.frames import Image
+from sessions_app.comparison.alignment.child.fit import SURELY, Refined, Segment
+from sessions_app.comparison.alignment.child.reader import Reading
+from sessions_app.comparison.alignment.child.sample import Source
+
+FRAMES_AROUND = 3
+MAX_FLIPS = 8  # maximum number of places where a flip is looked for
+PIXELS_TELL = 4  # maximum frames between readable crops for which pixels decide where the digit changes
+NEAR_VALUES = 2  # timer steps around the expected value that a crop may show
+CLEARER = 2.0  # minimum ratio between the probabilities of the best and the second value
+UNREADABLE = 0.05  # confidence below which a crop has no value
+LATE_FRAMES = 1.25  # frames by which two flips may differ and still agree: recorders repeat and drop frames
+CHANGED_LEVEL = 24.0  # of 255: pixels that differ by more than this between two digits are the digit
+MAX_FRAMES_KEPT = 400
+CHECK_SECONDS = 0.25  # of walking after which it is read whether the flip has come
+TRIES = 6  # crops beside an unreadable one that are tried
+FAR_IS_WORTH = 2.0  # seconds of walking worth a second flip at the other end of the segment
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A change of the timer. before, after: seconds, the last frame that shows the old value and the first
+    with the new. low, high: bounds of the segment's constant that follow if the change was shown at once."""
+
+    before: float
+    after: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A place to look for a flip. keyframe, begin, end: seconds, where decoding starts and where the flip may lie.
+    values: seconds that the timer can show there, the one at the flip in the middle."""
+
+    keyframe: float
+    begin: float
+    end: float
+    values: tuple[float, ...]
+
+
+def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | None:
+    """Find the constant of a running ``segment`` from flips inside it; None if no flip was found.
+
+    wanted: number of flips that must agree. At low bitrates an encoder may keep the old digit for seconds, but it never
+    shows a digit too early. A flip is therefore a limit on one side, and the earliest limit counts. Flips after
+    different keyframes that agree to within a frame were shown without delay.
+    """
+    if _finer_than_frames(source, segment):
+        return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
+    flips: list[Flip] = []
+    used: set[float] = set()
+    low, high = segment.low, segment.high
+    for _ in range(MAX_FLIPS):
+        plan = _plan(source, segment, (low, high), used, flips)
+        if plan is None:
+            break
+        used.add(plan.values[NEAR_VALUES])
+        flip = _find_flip(source, segment, plan)
+        if flip is None:
+            continue
+        flips.append(flip)
+        first = min(flips, key=lambda f: _lateness(f, segment.slope))
+        if len(_agreeing(first, flips, source.frame)) >= wanted:
+            break
+        slack = LATE_FRAMES * source.frame
+        low, high = first.low - slack, first.high + slack
+    return _settled(flips, segment, source.frame, wanted) if flips else None
+
+
+def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int) -> Refined:
+    """Combine all flips into the constant, and into how late they may be."""
+    ordered = sorted(flips, key=lambda f: _lateness(f, segment.slope))
+    groups = [_agreeing(flip, flips, frame) for flip in ordered]
+    group = next(g for count in range(wanted, 0, -1) for g in groups if len(g) >= count)
+    low, high = max(f.low for f in group), min(f.high for f in group)
+    if low > high:
+        # They differ by part of a frame: the truth is about where they meet.
+        low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
+    limit = min(_lateness(f, segment.slope) for f in group)
+    earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
+    # Fewer flips than wanted may all be late. The readings limit by how much.
+    unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
+    return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
+
+
+def _lateness(flip: Flip, slope: int) -> float:
+    """Return a number that grows with the delay of the flip, comparable within one segment."""
+    return flip.high if slope < 0 else -flip.low
+
+
+def _agreeing(first: Flip, flips: Sequence[Flip], frame: float) -> list[Flip]:
+    """Return the flips whose bounds lie within a frame of those of ``first``, including ``first``."""
+    return [f for f in flips if max(f.low, first.low) - min(f.high, first.high) <= (LATE_FRAMES - 1) * frame]
+
+
+def _finer_than_frames(source: Source, segment: Segment) -> bool:
+    """Whether the last digit changes with every frame: then each reading is as good as a flip."""
+    return max(s.reading.resolution for s in segment.samples) <= source.frame
+
+
+def _plan(
+    source: Source, segment: Segment, bounds: tuple[float, float], used: set[float], flips: Sequence[Flip]
+) -> Plan | None:
+    """Choose the flip that is cheapest to decode and far from known flips."""
+    first, last = segment.start, segment.end
+    best: tuple[float, Plan] | None = None
+    keyframes = [float(k) for k in source.file.keyframes]
+    for time, following in pairwise([*keyframes, last]):
+        if not first - source.frame <= time < last:
+            continue
+        resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
+        begin, end, mark = _flip_window(segment.slope, time + source.frame, resolution, bounds)
+        # Where keyframes are rare, several flips are reached from one.
+        for step in range(max(1, min(MAX_FLIPS, int((following - time) / max(1.0, resolution))))):
+            later = step * resolution
+            value = round(mark + segment.slope * later, 6)
+            if value in used or end + later > last + source.frame:
+                continue
+            near = min((abs(f.before - begin - later) for f in flips), default=0.0)
+            cost = (end + later - time) - FAR_IS_WORTH * near / max(1.0, last - first)
+            if best is None or cost < best[0]:
+                values = tuple(round(value + n * resolution, 6) for n in range(-NEAR_VALUES, NEAR_VALUES + 1))
+                best = cost, Plan(time, begin + later, end + later, values)
+    return None if best is None else best[1]
+
+
+def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
+    """Bounds of the first flip after ``time`` of a clock whose constant lies within ``bounds``, and the value at it."""
+    low, high = bounds
+    middle = (low + high) / 2
+    # The clock flips where c + slope × t is a multiple of the resolution.
+    steps = (middle + slope * time) / resolution
+    mark = (np.floor(steps) + 1 if slope > 0 else np.ceil(steps) - 1) * resolution
+    flip = float((mark - middle) * slope)
+    reach = min((high - low) / 2, resolution)
+    return flip - reach, flip + reach, float(mark)
+
+
+def _find_flip(source: Source, segment: Segment, plan: Plan) -> Flip | None:
+    """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading.
+
+    If the flip is not among them, extend the search by one step of the timer, towards where it must be.
+    """
+    found = _walked(source, segment, plan)
+    flip = found.flip(segment.slope)
+    if flip is not None:
+        return flip
+    step = abs(plan.values[1] - plan.values[0])
+    if found.is_over(segment.slope, plan.values[NEAR_VALUES]):
+        wider = replace(plan, begin=max(plan.keyframe, plan.begin - step))
+    else:
+        wider = replace(plan, end=min(plan.end + step, segment.end))
+    return _walked(source, segment, wider).flip(segment.slope)
+
+
+def _walked(source: Source, segment: Segment, plan: Plan) -> _Crops:
+    around = FRAMES_AROUND * source.frame
+    found = _Crops(source, plan.values)
+    check = plan.keyframe + CHECK_SECONDS
+    for picture in source.file.walk(plan.keyframe, plan.begin - around):
+        if picture.time < plan.begin - around:
+            continue
+        found.add(picture.time, source.crop(picture))
+        if picture.time > plan.end + around or len(found) >= MAX_FRAMES_KEPT:
+            break
+        if picture.time > check:
+            check += CHECK_SECONDS
+            if found.has_flipped(segment.slope):
+                break
+    return found
+
+
+class _Crops:
+    """Crops around a flip, read on demand. values: seconds that the timer can show in them."""
+
+    def __init__(self, source: Source, values: Sequence[float]) -> None:
+        self._source = source
+        self._values = values
+        self._times: list[float] = []
+        self._crops: list[Image] = []
+        self._readings: dict[int, Reading | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def add(self, time: float, crop: Image) -> None:
+        """One more, later than all others."""
+        self._times.append(time)
+        self._crops.append(crop)
+
+    def has_flipped(self, slope: int) -> bool:
+        """Whether the last crop is one step of the timer past the first readable one."""
+        left = self._first_readable(range(len(self)))
+        return left is not None and self._is_step(left, len(self) - 1, slope)
+
+    def _is_step(self, left: int, right: int, slope: int) -> bool:
+        before, after = self._reading(left), self._reading(right)
+        if before is None or after is None or before.value is None or after.value is None:
+            return False
+        return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
+
+    def flip(self, slope: int) -> Flip | None:
+        """The first change after the first crop, if it is one step of the timer in the right direction."""
+        count = len(self._times)
+        left = self._first_readable(range(count))
+        right = self._first_readable(range(count - 1, -1, -1))
+        if left is None or right is None or left >= right or self._value(left) == self._value(right):
+            return None
+        guess = self._by_pixels(left, right)[0]
+        while right - left > 1:
+            # Where the pixels say that the digit changes needs only to be confirmed, by reading either side.
+            wish = next((n for n in (guess, guess + 1) if left < n < right), (left + right) // 2)
+            middle = self._first_readable(_outward(wish, left + 1, right - 1))
+            if middle is None:
+                break
+            if self._value(middle) == self._value(left):
+                left = middle
+            else:
+                right = middle
+        if not self._is_step(left, right, slope):
+            return None
+        # Counting down, the new value is reached when the clock falls below the old one.
+        mark = self._value(right if slope > 0 else left) or 0.0
+        if right - left > PIXELS_TELL:
+            return None
+        if right - left > 1:
+            left, right = self._by_pixels(left, right)
+        ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
+        return Flip(self._times[left], self._times[right], ends[0], ends[1])
+
+    def is_over(self, slope: int, mark: float) -> bool:
+        """Return whether the first readable crop already shows a value after the flip at ``mark``."""
+        left = self._first_readable(range(len(self)))
+        value = None if left is None else self._value(left)
+        return value is not None and (value >= mark if slope > 0 else value < mark)
+
+    def _reading(self, number: int) -> Reading | None:
+        """Return the likeliest possible value of a crop; None if a second value is nearly as likely."""
+        if number not in self._readings:
+            reading = self._source.read_crops([self._times[number]], [self._crops[number]])[0].reading
+            found = [r for r in (reading, *reading.others) if r.value is not None and self._can_be(r.value)]
+            clear = found and found[0].confidence > max([CLEARER * r.confidence for r in found[1:]], default=UNREADABLE)
+            self._readings[number] = found[0] if clear else None
+        return self._readings[number]
+
+    def _can_be(self, value: float) -> bool:
+        return any(abs(value - other) < 1e-6 for other in self._values)
+
+    def _value(self, number: int) -> float | None:
+        reading = self._reading(number)
+        return None if reading is None else reading.value
+
+    def _first_readable(self, numbers: Sequence[int]) -> int | None:
+        return next((n for n in numbers[:TRIES] if self._reading(n) is not None), None)
+
+    def _by_pixels(self, left: int, right: int) -> tuple[int, int]:
+        """Where the picture of the old value turns into that of the new, by the pixels that the two differ in."""
+        old, new = self._crops[left].astype(np.float32), self._crops[right].astype(np.float32)
+        digit = np.abs(old - new).max(axis=2) > CHANGED_LEVEL
+        if not digit.any():
+            return left, right
+        old, new = old[digit], new[digit]
+        closer_to_old = [
+            float(np.abs(crop[digit] - old).mean() - np.abs(crop[digit] - new).mean())
+            for crop in self._crops[left + 1 : right]
+        ]
+        # The cut that leaves as little as can be of the new before it and of the old after it.
+        costs = np.cumsum([0.0, *closer_to_old])
+        cut = left + int(np.argmin(costs))
+        return cut, cut + 1
+
+
+def _outward(middle: int, first: int, last: int) -> list[int]:
+    """Numbers of [first, last] by their distance from ``middle``."""
+    return sorted(range(first, last + 1), key=lambda n: abs(n - middle))

@@ -1,0 +1,351 @@
+"""The offset between two recordings of one event from what both sound like, with its drift; or why there is none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sessions_app.comparison.alignment.child.sound.delay import measure_delay
+from sessions_app.comparison.alignment.child.sound.flux import HOP_SECONDS, silence
+from sessions_app.comparison.alignment.child.sound.line import Line, fit_line
+from sessions_app.comparison.alignment.child.sound.recording import Recording
+from sessions_app.comparison.alignment.child.sound.search import Heard, Peak, find_peaks, find_stretch
+
+CANDIDATES = 12
+GLANCES = 4  # windows by which candidates are compared
+LOOKS = 3  # candidates that are looked at closely
+RIVAL_SHARE = 0.6  # of the best place's sharpness, from which another one fits as well
+REPEATED_RATIO = 1.25  # of the best place's score to the next one's, below which neither is better
+CLEAR_RATIO = 1.5  # of the best place's score to the next one's, from which probes settle it
+CLEAR_SCORE = 9.0
+PLAIN_RATIO = 3.0  # from which no other place is looked at, where all windows agree
+LEAST_SCORE = 6.0
+STRETCHED_SCORE = 12.0
+STRETCHED_RATIO = 1.3  # of the score at another speed to that at the same one, from which the speeds differ
+STRETCH_SECONDS = 20.0
+
+WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0  # shorter where little overlaps
+FEWEST_WINDOWS, WINDOWS = 8, 16
+LONG_SECONDS = 1800.0  # beyond which there are more windows
+MOST_WINDOWS = 48
+SEARCH_SECONDS = 0.5  # to either side of where a window is expected
+SHARP = 7.0  # of a window's peak from which it counts as a measurement
+MIN_AGREEING = 3
+MIN_SHARE = 0.5  # of the windows with sound in both that have to agree
+JUMP_SECONDS = 0.01
+LEAST_APART, PART_APART = 4, 0.25  # windows one after the other that disagree, and their share of all
+LEAST_BOUND = 2e-4  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A piece of both recordings. time: seconds of the first one; offset: seconds, where it was measured."""
+
+    time: float
+    offset: float
+    sharpness: float
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether its peak stands out of the noise."""
+        return self.sharpness >= SHARP
+
+    @property
+    def certainty(self) -> float:
+        """0 to 1: how far its peak stands out."""
+        return max(0.0, 1.0 - (SHARP / self.sharpness) ** 2) if self.sharpness > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SoundMatch:
+    """Where the second recording lies on the first one's time: ``first_time = second_time + offset``, in seconds.
+
+    offset: in the middle of what both show, at ``anchor`` seconds of the first. error_bound: seconds. drift_ppm: by
+    how much the offset grows with the first one's time, and drift_error_ppm its standard error. overlap: seconds.
+    agreeing, samples: windows that lie on the line, and all with sound in both. score, ratio: of the place, see search.
+    """
+
+    offset: float
+    anchor: float
+    error_bound: float
+    drift_ppm: float
+    drift_error_ppm: float
+    overlap: float
+    agreeing: int
+    samples: int
+    ratio: float
+    score: float
+    windows: tuple[Window, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoundRefusal:
+    """Why no offset was found. reason: stable code; message: a sentence without the videos' names. doubted: the offset
+    of the best place, where one was measured."""
+
+    reason: str
+    message: str
+    windows: tuple[Window, ...] = ()
+    doubted: SoundMatch | None = None
+
+
+@dataclass(slots=True)
+class _Place:
+    """A candidate and what windows say of it."""
+
+    peak: Peak
+    windows: list[Window]
+    line: Line | None = None
+    on: list[Window] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """Of the windows, how many agree."""
+        return len(self.on) / max(1, len(self.windows))
+
+    @property
+    def weight(self) -> float:
+        """How many agree, and how sharply."""
+        return float(sum(window.sharpness for window in self.on))
+
+    @property
+    def sharpness(self) -> float:
+        """Of the windows that agree, in the middle."""
+        return float(np.median([window.sharpness for window in self.on])) if self.on else 0.0
+
+
+@dataclass(slots=True)
+class _Pair:
+    """Two recordings, and what has been heard of them."""
+
+    first: Recording
+    second: Recording
+    whole: Heard
+    heard: Heard
+
+    def overlap(self, lag: float) -> tuple[float, float]:
+        """From when to when both sound, in seconds of the first, where the second lies at ``lag``."""
+        return max(0.0, lag), min(self.first.duration, self.second.duration + lag)
+
+
+def align_sounds(first: Recording, second: Recording) -> SoundMatch | SoundRefusal:
+    """Find the offset of ``second`` against ``first``.
+
+    Raises :class:`sessions_app.comparison.alignment.child.sound.track.NoSound` where one of them is silent.
+    """
+    pair = _Pair(first, second, first.hear_all(), second.hear_probes())
+    peaks = find_peaks(pair.whole, pair.heard, CANDIDATES)
+    if not _is_clear(peaks):
+        pair.heard = second.hear_all()
+        peaks = find_peaks(pair.whole, pair.heard, CANDIDATES)
+    if not peaks or peaks[0].score < LEAST_SCORE:
+        return _unrelated(pair)
+    glances = [_look_at(pair, peaks[0], GLANCES)]
+    if len(glances[0].on) < GLANCES or _ratio(peaks) < PLAIN_RATIO:
+        glances += [_look_at(pair, peak, GLANCES) for peak in peaks[1:]]
+    glances.sort(key=lambda place: place.weight, reverse=True)
+    count = max(2, sum(len(place.on) > 1 for place in glances[:LOOKS]))
+    places = [_look_at(pair, place.peak, WINDOWS) for place in glances[:count]]
+    return _judge(pair, peaks, places, glances)
+
+
+def _ratio(peaks: Sequence[Peak]) -> float:
+    return peaks[0].score / peaks[1].score if len(peaks) > 1 else (math.inf if peaks else 0.0)
+
+
+def _is_clear(peaks: Sequence[Peak]) -> bool:
+    return bool(peaks) and peaks[0].score >= CLEAR_SCORE and _ratio(peaks) >= CLEAR_RATIO
+
+
+def _look_at(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] = (0.0, math.inf)) -> _Place:
+    """Measure the offset in about so many windows, spread over what both recordings show at this place.
+
+    within: seconds of the first recording that are looked at alone.
+    """
+    begin, end = pair.overlap(peak.lag)
+    begin, end = max(begin, within[0]), min(end, within[1])
+    place = _Place(peak, [])
+    length = end - begin
+    seconds = min(WINDOW_SECONDS, max(LEAST_WINDOW_SECONDS, length / FEWEST_WINDOWS))
+    count = windows if length <= LONG_SECONDS else min(MOST_WINDOWS, round(windows * length / LONG_SECONDS))
+    count = min(count, int(length / seconds))
+    starts = [_busiest(pair.whole, begin + length * n / count, length / count, seconds) for n in range(count)]
+    # From the middle outwards, so that a drift is known before it has grown.
+    middle = begin + length / 2
+    for start in sorted(starts, key=lambda start: abs(start - middle)):
+        expected = place.line.at(start) if place.line is not None and len(place.line.on) > 2 else peak.lag
+        window = _measure(pair, start, seconds, expected)
+        if window is None:
+            continue
+        place.windows.append(window)
+        measured = [w for w in place.windows if w.is_measured]
+        place.line = fit_line([w.time for w in measured], [w.offset for w in measured])
+        place.on = [measured[n] for n in place.line.on] if place.line is not None else []
+    place.windows.sort(key=lambda window: window.time)
+    place.on.sort(key=lambda window: window.time)
+    return place
+
+
+def _busiest(whole: Heard, begin: float, length: float, seconds: float) -> float:
+    """The start of the ``seconds`` between ``begin`` and ``begin + length`` in which most begins to sound."""
+    first, last = round(begin / HOP_SECONDS), round((begin + length) / HOP_SECONDS)
+    activity = np.maximum(whole.flux[:, first:last], 0.0).sum(axis=0, dtype=np.float64)
+    width = round(seconds / HOP_SECONDS)
+    if len(activity) <= width:
+        return begin
+    total = np.concatenate([[0.0], np.cumsum(activity)])
+    return begin + int(np.argmax(total[width:] - total[:-width])) * HOP_SECONDS
+
+
+def _measure(pair: _Pair, start: float, seconds: float, expected: float) -> Window | None:
+    """One window; None where one of them has no sound there."""
+    piece, share = pair.second.samples(start - expected, seconds)
+    if share < 0.5 or silence(piece):
+        return None
+    around, share = pair.first.samples(start - SEARCH_SECONDS, seconds + 2 * SEARCH_SECONDS)
+    if share < 0.5 or silence(around):
+        return None
+    delay = measure_delay(around, piece)
+    return Window(start + seconds / 2, expected - SEARCH_SECONDS + delay.seconds, delay.sharpness)
+
+
+def _judge(
+    pair: _Pair, peaks: Sequence[Peak], places: Sequence[_Place], glances: Sequence[_Place]
+) -> SoundMatch | SoundRefusal:
+    best = max(places, key=lambda place: place.weight)
+    windows = tuple(best.windows)
+    jump = _jump([*places, *_elsewhere(pair, best)])
+    if jump is not None:
+        before, after, at = jump
+        return SoundRefusal(
+            "not_one_recording",
+            f"One of them jumps: before {play_time(at)} of the first they are {before:.3f} s apart, and {after:.3f} s "
+            "after it. Cut the recording there, and compare the parts.",
+            windows,
+        )
+    if best.line is None or len(best.on) < MIN_AGREEING:
+        return _unrelated(pair)
+    match = _match(pair, best, best.line, _ratio(peaks))
+    apart = _longest_run_apart(best)
+    if best.share < MIN_SHARE or len(apart) >= max(LEAST_APART, PART_APART * len(best.windows)):
+        begin, end = play_time(best.on[0].time), play_time(best.on[-1].time)
+        return SoundRefusal(
+            "sound_agrees_in_part",
+            f"They sound alike in {len(best.on)} of {len(best.windows)} places only, from {begin} to {end} of the "
+            "first: perhaps the same music over two events.",
+            windows,
+            match,
+        )
+    rival = next((place.peak for place in glances if _is_rival(place, best)), None)
+    if rival is None and _ratio(peaks) < REPEATED_RATIO:
+        rival = next(peak for peak in peaks if peak is not best.peak)
+    if rival is not None:
+        return SoundRefusal(
+            "sound_repeats",
+            f"The sound repeats: {best.peak.lag:.1f} s and {rival.lag:.1f} s fit about as well. "
+            "Use the timer, or set the offset by hand.",
+            windows,
+            match,
+        )
+    return match
+
+
+def _longest_run_apart(place: _Place) -> list[Window]:
+    """The windows, one after the other, of which none agrees with the rest."""
+    longest: list[Window] = []
+    run: list[Window] = []
+    for window in place.windows:
+        run = [] if window in place.on else [*run, window]
+        longest = max(longest, run, key=len)
+    return longest
+
+
+def _elsewhere(pair: _Pair, place: _Place) -> list[_Place]:
+    """Where those windows of the second recording lie that do not agree, if they follow each other."""
+    apart = _longest_run_apart(place)
+    if len(apart) < 2 or place.line is None:
+        return []
+    begin, end = apart[0].time - WINDOW_SECONDS / 2, apart[-1].time + WINDOW_SECONDS / 2
+    lag = place.line.at(begin)
+    pair.heard = pair.second.hear_all()
+    found = []
+    for peak in find_peaks(pair.whole, pair.heard.part(max(0.0, begin - lag), end - begin), GLANCES):
+        if peak.score >= LEAST_SCORE:
+            within = begin - lag + peak.lag, end - lag + peak.lag
+            found.append(_look_at(pair, peak, WINDOWS, within))
+    return found
+
+
+def _is_rival(place: _Place, best: _Place) -> bool:
+    """Whether another place than the best one fits about as well, as where a loop of music is all there is."""
+    is_other = abs(place.peak.lag - best.peak.lag) > 2 * SEARCH_SECONDS
+    return is_other and len(place.on) >= MIN_AGREEING and place.sharpness >= RIVAL_SHARE * best.sharpness
+
+
+def _match(pair: _Pair, place: _Place, line: Line, ratio: float) -> SoundMatch:
+    begin, end = pair.overlap(line.offset)
+    middle = (begin + end) / 2
+    rests = [abs(w.offset - line.at(w.time)) for w in place.on]
+    return SoundMatch(
+        offset=line.at(middle),
+        anchor=middle,
+        error_bound=max(3 * line.error, LEAST_BOUND, 2 * float(np.median(rests))),
+        drift_ppm=line.drift_ppm,
+        drift_error_ppm=line.drift_error_ppm,
+        overlap=end - begin,
+        agreeing=len(place.on),
+        samples=len(place.windows),
+        ratio=ratio,
+        score=place.peak.score,
+        windows=tuple(place.windows),
+    )
+
+
+def _jump(places: Sequence[_Place]) -> tuple[float, float, float] | None:
+    """Offset before, offset after, and where (seconds of the first), when two places hold one after the other."""
+    sides: list[list[Window]] = []
+    for place in places:
+        if place.line is None or len(place.on) < 2:
+            continue
+        sides.append(place.on)
+        rest = [w for w in place.windows if w.is_measured and w not in place.on]
+        line = fit_line([w.time for w in rest], [w.offset for w in rest])
+        if line is not None and len(line.on) >= 2:
+            sides.append([rest[n] for n in line.on])
+    for one in sides:
+        for other in sides:
+            if one is other or one[-1].time >= other[0].time:
+                continue
+            if abs(one[-1].offset - other[0].offset) < JUMP_SECONDS or min(len(one), len(other)) < 2:
+                continue
+            if len(one) + len(other) < MIN_SHARE * len(places[0].windows):
+                continue
+            return one[-1].offset, other[0].offset, (one[-1].time + other[0].time) / 2
+    return None
+
+
+def _unrelated(pair: _Pair) -> SoundRefusal:
+    """They do not sound alike, unless one runs faster than the other."""
+    whole, heard = pair.whole, pair.heard
+    length = len(heard.mask) * HOP_SECONDS
+    if heard.seconds > STRETCH_SECONDS:
+        start = max(0.0, length / 2 - STRETCH_SECONDS / 2)
+        stretch, peak = find_stretch(whole, heard, start, STRETCH_SECONDS)
+        plain = max((one.score for one in find_peaks(whole, heard.part(start, STRETCH_SECONDS), 1)), default=0.0)
+        if peak.score >= max(STRETCHED_SCORE, STRETCHED_RATIO * plain):
+            return SoundRefusal(
+                "speed_differs",
+                f"One runs {abs(stretch - 1) * 100:.1f} % faster than the other. Bring both to the same speed first.",
+            )
+    return SoundRefusal(
+        "sound_unrelated", "They do not sound alike anywhere. Check that both show the same event, or use the timer."
+    )
+
+
+def play_time(seconds: float) -> str:
+    """``m:ss.s``"""
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)}:{rest:04.1f}"

@@ -1,0 +1,70 @@
+"""By how much one short piece of sound is later than another, to a fraction of a sample.
+
+Generalised cross-correlation with phase transform (Knapp and Carter, 1976), which weighs every frequency alike and so
+stands echoes, equalisers and gain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy import fft
+from numpy.typing import NDArray
+
+from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
+
+BAND_HZ = (100.0, 3700.0)
+WHITENING = 0.85  # 1 is the phase transform; below, frequencies with little in them count a little less
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """seconds: by how much the second piece is later. sharpness: height of the peak over the noise around it, in its
+    standard deviations. rival: height of the highest other peak, as a share of it."""
+
+    seconds: float
+    sharpness: float
+    rival: float
+
+
+def measure_delay(first: Samples, second: Samples) -> Delay:
+    """Find the shorter ``second``, shape (m,), in ``first``, shape (n,), n > m; seconds from first's beginning.
+
+    Both at 8 000 samples a second.
+    """
+    n, m = len(first), len(second)
+    size = 1 << (n - 1).bit_length()
+    product = fft.rfft(first, size) * np.conj(fft.rfft(second, size))
+    frequencies = fft.rfftfreq(size, 1 / RATE)
+    strength = np.abs(product)
+    weight = np.where((frequencies >= BAND_HZ[0]) & (frequencies <= BAND_HZ[1]), 1.0, 0.0)
+    whitened = product * weight / np.maximum(strength, 1e-12) ** WHITENING
+    found = fft.irfft(whitened, size)[: n - m + 1]
+    at = int(np.argmax(found))
+    height = float(found[at])
+    near = round(0.004 * RATE)
+    others = np.concatenate([found[: max(0, at - near)], found[at + near + 1 :]])
+    spread = float(np.std(others)) if len(others) else 0.0
+    if height <= 0 or spread == 0.0:
+        return Delay(at / RATE, 0.0, 1.0)
+    return Delay((at + _vertex(found, at)) / RATE, height / spread, max(0.0, float(np.max(others))) / height)
+
+
+def _vertex(values: NDArray[np.float64], at: int) -> float:
+    """Where a peak that is sampled at ``at`` and on both sides of it really is, in samples from ``at``."""
+    if not 0 < at < len(values) - 1:
+        return 0.0
+    return float(np.interp(_parabola(values[at - 1 : at + 2]), PARABOLAS, PLACES))
+
+
+def _parabola(values: NDArray[np.float64]) -> float:
+    """Where the parabola through three values has its top, from the middle one."""
+    left, middle, right = (float(v) for v in values)
+    bend = left - 2 * middle + right
+    return 0.0 if bend >= 0 else min(0.5, max(-0.5, 0.5 * (left - right) / bend))
+
+
+# The peak of what is equally strong up to a limit is a sinc: where it is, and where a parabola has it.
+PLACES = np.linspace(-0.5, 0.5, 101)
+PARABOLAS = np.array([_parabola(np.sinc(2 * BAND_HZ[1] / RATE * (np.arange(-1, 2) - place))) for place in PLACES])

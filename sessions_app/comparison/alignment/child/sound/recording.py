@@ -1,0 +1,89 @@
+"""One recording as the aligner listens to it: a few probes first, all of it where those do not settle the matter."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS, FluxMeter
+from sessions_app.comparison.alignment.child.sound.search import Heard
+from sessions_app.comparison.alignment.child.sound.track import NoSound, Samples, SoundTrack
+
+PROBES = 3
+PROBE_SECONDS = 30.0
+SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS  # of which all is heard at once
+MIN_SECONDS = 1.0
+QUIET = 10 ** (-66 / 20)  # loudest sample of a recording that is called silent
+
+OnShare = Callable[[float], None]
+
+
+class Recording:
+    """The sound of ``vod_id`` at ``path``, for one thread at a time. Use as a context manager.
+
+    Raises :class:`media_app.av.container.MediaError` and :class:`NoSound`, as :class:`SoundTrack` does.
+    """
+
+    def __init__(self, vod_id: str, path: str | os.PathLike[str]) -> None:
+        self.vod_id = vod_id
+        self.track = SoundTrack(path)
+        self._whole: Heard | None = None
+        self._probes: Heard | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.track.close()
+
+    @property
+    def duration(self) -> float:
+        """Seconds: of what has been heard, else as the file says."""
+        return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
+
+    def hear_all(self, on_share: OnShare | None = None) -> Heard:
+        """All of it. Raises :class:`NoSound` where it is silent or shorter than a second."""
+        if self._whole is None:
+            meter = FluxMeter()
+            for run in self.track.runs():
+                meter.put(run)
+                if on_share is not None and self.track.duration > 0:
+                    on_share(min(1.0, run.start / self.track.duration))
+            found = Heard(*meter.end())
+            if found.seconds < MIN_SECONDS:
+                raise NoSound("There is hardly any sound in it that can be decoded.")
+            if meter.loudest < QUIET:
+                raise NoSound("Its sound track is silent.")
+            self._whole = found
+        return self._whole
+
+    def hear_probes(self) -> Heard:
+        """Three parts of 30 s spread over it; all of it where it is short, where those parts are silent, and where it
+        has been heard already. Raises :class:`NoSound` as :meth:`hear_all` does.
+        """
+        if self._whole is not None or self.track.duration <= SHORT_SECONDS:
+            return self.hear_all()
+        if self._probes is None:
+            meter = FluxMeter()
+            for number in range(PROBES):
+                start = self.track.duration * (number + 0.5) / PROBES - PROBE_SECONDS / 2
+                for run in self.track.runs(start, start + PROBE_SECONDS):
+                    meter.put(run)
+            if meter.loudest < QUIET:
+                return self.hear_all()  # which tells a pause from silence
+            flux, mask = meter.end()
+            hops = max(len(mask), int(self.track.duration / HOP_SECONDS))
+            padded = np.zeros((BANDS, hops), np.float32)
+            padded[:, : len(mask)] = flux
+            self._probes = Heard(padded, np.concatenate([mask, np.zeros(hops - len(mask), bool)]))
+        return self._probes
+
+    def samples(self, start: float, seconds: float) -> tuple[Samples, float]:
+        """See :meth:`SoundTrack.samples`."""
+        return self.track.samples(start, seconds)

@@ -1,0 +1,121 @@
+"""Weigh the offsets that two fitted clocks allow against all their readings; knows nothing of files or frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
+
+AGREE = 0.2  # seconds beyond its bounds that a reading may be and still agree, where the offset is known well
+KNOWN_WELL = 0.2  # seconds either side; where it is not, bounds that only touch are no agreement
+CONTRADICT = 1.1  # seconds beyond them from which it contradicts: more than one flip seen late
+CONTRADICTION_COST = 2.0
+APART = 1.5  # seconds between offsets that are different answers
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """An offset of video B against A (the same moment is at t in A and at t − offset in B) and how it fares.
+
+    low, high: bounds of the offset, seconds. agreeing, contradicting: readings of either video that the
+    other's clock predicts rightly, or wrongly. pairs: (segment of A, segment of B) → agreeing readings.
+    values: the different values of a running clock among the agreeing readings.
+    """
+
+    low: float
+    high: float
+    agreeing: int
+    contradicting: int
+    pairs: dict[tuple[int, int], int] = field(repr=False)
+    values: int
+    clashes: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+
+    @property
+    def offset(self) -> float:
+        """The middle of its bounds, seconds."""
+        return (self.low + self.high) / 2
+
+    @property
+    def score(self) -> float:
+        """Readings for it, less those against it at a multiple."""
+        return self.agreeing - CONTRADICTION_COST * self.contradicting
+
+    def running_pairs(self, a: Sequence[Segment]) -> list[tuple[int, int]]:
+        """Its pairs of running segments, most agreeing readings first."""
+        found = [pair for pair in self.pairs if a[pair[0]].runs]
+        return sorted(found, key=lambda pair: -self.pairs[pair])
+
+
+def vote(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
+    """All different offsets under which a running segment of A continues one of B, best score first.
+
+    a, b: the segments of each video. Offsets closer than :data:`APART` are one answer; among them the best
+    supported stands.
+    """
+    judged = []
+    for first in a:
+        for second in b:
+            if first.runs and first.slope == second.slope:
+                # c_a + s·t = c_b + s·(t − offset)  ⇒  offset = s·(c_b − c_a)
+                ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
+                judged.append(_narrowed(judge(min(ends), max(ends), a, b), a, b))
+    judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))
+    distinct: list[Hypothesis] = []
+    for hypothesis in judged:
+        if all(abs(hypothesis.offset - other.offset) > APART for other in distinct):
+            distinct.append(hypothesis)
+    return distinct
+
+
+def _narrowed(hypothesis: Hypothesis, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
+    """The same with the bounds that most of its agreeing pairs share."""
+    bounds = []
+    for (i, j), count in hypothesis.pairs.items():
+        if a[i].runs:
+            ends = a[i].slope * (b[j].low - a[i].high), a[i].slope * (b[j].high - a[i].low)
+            bounds.append((min(ends), max(ends), float(count)))
+    if len(bounds) < 2:
+        return hypothesis
+    narrow = judge(*shared_bounds(bounds), a, b)
+    return narrow if narrow.score >= hypothesis.score else hypothesis
+
+
+def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
+    """How an offset within [low, high] fares against every reading of both videos."""
+    offset, slop = (low + high) / 2, (high - low) / 2
+    pairs: dict[tuple[int, int], int] = {}
+    values: set[tuple[int, float]] = set()
+    agreeing = contradicting = 0
+    clashes = []
+    for mine, other, shift, swapped in ((a, b, -offset, False), (b, a, offset, True)):
+        for i, segment in enumerate(mine):
+            for sample in segment.samples:
+                j, distance = _distance(sample, sample.time + shift, other, slop)
+                if j is None:
+                    continue
+                pair = (j, i) if swapped else (i, j)
+                same_way = a[pair[0]].slope == b[pair[1]].slope
+                if distance <= (AGREE if slop < KNOWN_WELL else -TOUCH) and same_way:
+                    agreeing += 1
+                    pairs[pair] = pairs.get(pair, 0) + 1
+                    if segment.runs:
+                        values.add((pair[0], sample.value))
+                elif distance > CONTRADICT:
+                    contradicting += 1
+                    clashes.append((sample.time - shift * swapped, sample.time + shift * (not swapped)))
+    return Hypothesis(low, high, agreeing, contradicting, pairs, len(values), tuple(clashes))
+
+
+def _distance(sample: Sample, time: float, other: Sequence[Segment], slop: float) -> tuple[int | None, float]:
+    """Which segment of the other video shows ``time``, and by how many seconds its bounds miss the sample's.
+
+    Negative where they overlap.
+    """
+    for number, segment in enumerate(other):
+        if segment.covers(time):
+            low, high = segment.value_at(time)
+            reach = slop if segment.runs else 0.0
+            gap = max(low - reach - (sample.value + sample.reading.resolution), sample.value - (high + reach))
+            return number, gap
+    return None, 0.0

@@ -1,0 +1,266 @@
+"""Finding the offsets of a session: alignments as jobs, what they propose and its applying, and a look at the timer."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+
+from jobs_app import outputs, scratch
+from jobs_app import services as jobs
+from jobs_app.context import JobFailed, default_limits
+from jobs_app.models import FINISHED, Job, JobStatus
+from media_app.videos.child_inputs import readable
+from media_app.videos.media_urls import made_url
+from media_app.videos.models import Video
+from media_app.videos.recordings import notes_of
+from media_app.videos.services import CopyPending
+from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, ComparisonVod
+from sessions_app.comparison.services import NewPlacement, edit_session, lock, place_vods, preview_prefix
+from sessions_app.comparison.timeline import Placement
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+from vodplatform.core.files import untrusted_files
+from vodplatform.core.processes.child_pool import WaitingRoom
+from vodplatform.core.processes.process import Access, ChildError
+
+MAX_ALIGNMENTS = 20  # that a session keeps
+ALIGN_KIND = "comparison.align"
+ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
+# Reasons of refusals that a break of the recording explains.
+UNEXPLAINED = ("sound_unrelated", "sound_uncertain", "sound_agrees_in_part", "no_overlap", "no_common_clock")
+BROKEN = "not_one_recording"  # reason of the refusal of an interrupted recording, here and by sound
+PREVIEW_SECONDS = 30.0
+PREVIEWS_AT_ONCE = 2
+waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
+
+
+def start_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
+    """Queue an alignment by a method of AlignmentMethod; roi: as the API takes it, which only the timer needs.
+
+    Raises ``unknown_vod`` for a box on no VOD.
+    """
+    with transaction.atomic():
+        lock(session)
+        return _enqueue_alignment(session, method, roi, game)
+
+
+def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
+    vods = list(session.vods.select_related("video"))
+    check_roi(vods, roi)
+    params = {
+        "session_id": session.session_id,
+        "method": method,
+        "roi": roi,
+        "game": game,
+        "reader": settings.TIMER_READER,
+        "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
+    }
+    _drop_old_alignments(session)
+    # The session's owner is the job's too, whoever asked: they see and cancel what runs on their session.
+    job = jobs.enqueue(ALIGN_KIND, session.owner, params)
+    Alignment.objects.create(session=session, job=job, method=method)
+    return job
+
+
+def _drop_old_alignments(session: ComparisonSession) -> None:
+    """Leave room for one more: the oldest go with their jobs, cancelled where they have not ended."""
+    for alignment in session.alignments.select_related("job")[MAX_ALIGNMENTS - 1 :]:
+        if alignment.job.status not in FINISHED:
+            jobs.cancel(alignment.job)
+        alignment.delete()
+        jobs.delete(alignment.job)
+
+
+def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
+    """Refuse a box on an unknown VOD or at a time that the VOD does not have."""
+    if roi is None:
+        return
+    vod = next((vod for vod in vods if vod.vod_id == roi["vod_id"]), None)
+    if vod is None:
+        raise DomainError("unknown_vod", f"The session has no VOD {roi['vod_id'][:100]!r}.")
+    if roi["time"] > vod.video.duration:
+        sentence = f"{vod.vod_id} is only {vod.video.duration:.3f} s long."
+        raise DomainError("invalid", f"roi.time: {sentence}", errors={"roi": {"time": [sentence]}})
+
+
+def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
+    """The alignment of this session with that job. Raises ``alignment_not_found``."""
+    alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
+    if alignment is None:
+        raise DomainError("alignment_not_found")
+    return alignment
+
+
+def latest_alignment_id(session: ComparisonSession) -> str | None:
+    """The job of the session's newest alignment."""
+    job_id = session.alignments.values_list("job_id", flat=True).first()
+    return str(job_id) if job_id else None
+
+
+def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids: list[str] | None) -> dict[str, Any]:
+    """Write the proposals that the user confirms; ``vod_ids`` None means all of them."""
+    alignment = find_alignment(session, job_id)
+    proposals = alignment.result.get("proposals", [])
+    if alignment.job.status != JobStatus.COMPLETED or not proposals:
+        raise DomainError("nothing_to_apply", status=alignment.job.status)
+    with edit_session(session, by) as change:
+        for vod_id in vod_ids or []:
+            change.index_of(vod_id)
+        placements = alignment.proposed_placements(change.vods)
+        chosen = {
+            found["vod_id"]: NewPlacement(_rounded(placed), found.get("method", alignment.method), found["confidence"])
+            for found, placed in zip(proposals, placements, strict=True)
+            if vod_ids is None or found["vod_id"] in vod_ids
+        }
+        if not chosen or set(vod_ids or []) - set(chosen):
+            raise DomainError("nothing_to_apply", "This alignment has no proposal for that VOD.")
+        place_vods(change, by, chosen)
+        change.session.auto_sync_result = {
+            "job_id": str(job_id),
+            "method": alignment.method,
+            "reference": alignment.result["reference"],
+            "offsets": {vod_id: item.placement.offset for vod_id, item in chosen.items()},
+            "drifts": {vod_id: item.placement.drift_ppm for vod_id, item in chosen.items()},
+            "confidences": {vod_id: item.confidence for vod_id, item in chosen.items()},
+            "refused": [item["vod_id"] for item in alignment.result.get("refused") or []],
+            "applied_by": by.username,
+        }
+    return change.shown
+
+
+def _rounded(placement: Placement) -> Placement:
+    """To the microsecond and to a ten-thousandth of a ppm, which no picture shows."""
+    return Placement(round(placement.offset, 6), round(placement.drift_ppm, 4), round(placement.anchor, 6))
+
+
+def preview_timer(
+    session: ComparisonSession, by: User, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
+) -> list[dict[str, Any]]:
+    """What the box reads at some moments of each VOD, at once. Raises ``vod_file_not_found``, ``vod_unreadable``."""
+    vods = list(session.vods.select_related("video"))
+    check_roi(vods, roi)
+    for vod_id in times if isinstance(times, dict) else ():
+        if vod_id not in {vod.vod_id for vod in vods}:
+            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+    limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
+    viewer = by if by.is_admin else session.owner  # who may edit works with what the owner has
+    folder = scratch.base() / f"preview-{secrets.token_hex(8)}"
+    folder.mkdir(mode=0o700)
+    try:
+        with readable([vod.video for vod in vods], viewer=viewer) as files:
+            videos = [
+                {
+                    "vod_id": vod.vod_id,
+                    "path": path,
+                    "times": times.get(vod.vod_id) if isinstance(times, dict) else times,
+                }
+                for vod, path in zip(vods, files.paths, strict=True)
+            ]
+            request = {
+                "op": "preview",
+                "videos": videos,
+                "roi": roi,
+                "reader": settings.TIMER_READER,
+                "crop_dir": str(folder),
+            }
+            result = run_aligner(
+                request,
+                lambda argv, **more: (
+                    waiting_room.run_child(argv, caller=str(by.pk), limits=limits, ranged=files.ranged, **more).messages
+                ),
+            )
+        return _keep_crops(session.session_id, folder, result["readings"])
+    except (CopyPending, JobFailed) as exc:
+        raise DomainError("video_not_ready", str(exc)) from exc
+    except FileNotFoundError as exc:
+        lost = ", ".join(vod.vod_id for vod in vods if vod.video.location == str(exc))
+        if not lost:
+            raise
+        raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists.") from exc
+    except ChildError as exc:
+        if exc.returncode is not None and exc.returncode > 0:
+            raise  # an exception in our own code, not a video that took the reader down
+        raise DomainError("vod_unreadable", f"Reading the videos broke. {exc}") from exc
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    prefix = preview_prefix(session_id)
+    outputs.delete_folder(prefix)
+    batch = secrets.token_hex(8)
+    kept = []
+    for reading in readings:
+        crop = reading.pop("crop", None)
+        url = None
+        if crop:
+            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", untrusted_files.read(folder, crop)))
+        kept.append({**reading, "crop_url": url})
+    return kept
+
+
+def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
+    """Refuse the proposals of the timer alone for interrupted recordings, because they hold for one part only.
+
+    The comparison by sound covers the complete recordings and refuses those that stop running together.
+    """
+    reference = result["reference"]
+    kept = []
+    for found in result["proposals"]:
+        vod_id = found["vod_id"]
+        broken = next((one for one in (vod_id, reference) if one and videos[one].recording.get("breaks")), None)
+        if broken is None or vod_id == reference or found["method"] != AlignmentMethod.TIMER_OCR:
+            kept.append(found)
+            continue
+        message = (
+            f"{vod_id}: {broken} is not in one piece. {notes_of(videos[broken])[0]} "
+            f"The timer tells where one part lies, {found['offset']:+.3f} s. Align by sound, or compare the parts."
+        )
+        refusal = {name: found[name] for name in ("vod_id", "readings", "evidence", "findings")}
+        result["refused"] = [*(result.get("refused") or []), {**refusal, "reason": BROKEN, "message": message}]
+    result["proposals"] = kept
+    for refusal in result.get("refused") or []:
+        vod_id = refusal["vod_id"]
+        broken = next((one for one in (vod_id, reference) if one and videos[one].recording.get("breaks")), None)
+        if broken is not None and refusal["reason"] in UNEXPLAINED:
+            note = notes_of(videos[broken])[0]
+            refusal |= {
+                "reason": BROKEN,
+                "message": f"{vod_id}: {broken} is not in one piece. {note} Compare the parts.",
+            }
+
+
+def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:
+    """Give the aligner's child a request and return its result. Raises :class:`DomainError` in its words.
+
+    run: is called with the child's ``argv`` and, by name, what it reads (``stdin``) and may see (``access``); returns
+    its messages.
+    """
+    folders = [request[name] for name in ("evidence_dir", "crop_dir") if request.get(name)]
+    reads = [video["path"] for video in request["videos"]]
+    if settings.EASYOCR_MODELS and request.get("reader") == "easyocr":
+        request = {**request, "models": str(settings.EASYOCR_MODELS)}
+        reads.append(request["models"])
+    try:
+        messages = run(ALIGNER, stdin=json.dumps(request).encode(), access=Access(reads=reads, writes=folders))
+    except ChildError as exc:
+        if exc.kind == ChildError.TIMEOUT:
+            raise DomainError("vod_unreadable", f"Reading the videos took too long. {exc}") from exc
+        if exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+        raise
+    last = messages[-1] if messages else {}
+    if "error" in last:
+        raise DomainError("vod_unreadable", last["error"]["message"])
+    result: dict[str, Any] = last["result"]
+    return result

@@ -1,0 +1,150 @@
+"""What the program finds by itself in a comparison's videos: highlights, shots and loud moments, as events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from jobs_app import services as jobs
+from jobs_app.models import Job, JobStatus
+from media_app.videos import work_limit
+from media_app.videos.models import Video
+from sessions_app.analysis.models import AnalysisSession, AnalysisType
+from sessions_app.analysis.params import PARAMS
+from sessions_app.comparison.events.serializers import size_of
+from sessions_app.comparison.events.services import MAX_EVENTS, edit_events
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionEvent
+from sessions_app.comparison.services import access_to, lock
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+
+DETECT_KIND = "comparison.detect"
+# What can be looked for, and the kind of the events that come of it.
+FOUND: dict[str, str] = {
+    EventOrigin.HIGHLIGHTS: "highlight",
+    EventOrigin.SHOTS: "shot",
+    EventOrigin.SOUND_PEAKS: "sound_peak",
+}
+ALIKE_SECONDS = 0.05  # what is found again so near to one that people have taken over is that one
+
+Marks = Mapping[str, Sequence[Mapping[str, Any]]]  # time, end, label, confidence of each, by origin
+
+
+def start_detection(session: ComparisonSession, by: User, origins: Sequence[str], vod_ids: list[str] | None) -> Job:
+    """Queue a look for ``origins`` in some VODs, or in all where ``vod_ids`` is None. The job is that of ``by``.
+
+    Raises ``forbidden``, ``unknown_vod``, and ``work_limit`` for what is more than the plan of ``by`` allows.
+    """
+    with transaction.atomic():
+        locked = lock(session)
+        check_editor(locked, by)
+        vods = chosen_vods(locked, vod_ids)
+        for vod in vods:
+            work_limit.check(by, vod.video)
+        params = {
+            "session_id": locked.pk,
+            "kinds": sorted(set(origins)),
+            "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
+        }
+        return jobs.enqueue(DETECT_KIND, by, params)
+
+
+def check_editor(locked: ComparisonSession, by: User) -> None:
+    """Raises ``forbidden`` where ``by`` may not edit a locked session, ``session_not_found`` where not even see it."""
+    if not access_to(locked, by).can_edit:
+        raise DomainError("forbidden")
+
+
+def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> list[ComparisonVod]:
+    """Those VODs in their order, all where none are named. Raises ``unknown_vod``."""
+    vods = list(session.vods.select_related("video"))
+    if vod_ids is None:
+        return vods
+    for vod_id in vod_ids:
+        if vod_id not in {vod.vod_id for vod in vods}:
+            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+    return [vod for vod in vods if vod.vod_id in vod_ids]
+
+
+def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any]] | None:
+    """What an analysis of one of ``owners`` has found in this video already; None where there is none.
+
+    Not what a person chose for its reel.
+    """
+    rows = AnalysisSession.objects.filter(
+        video=video,
+        owner__in=owners,
+        analysis_type=AnalysisType.HIGHLIGHTS,
+        expired_at=None,
+        job__status=JobStatus.COMPLETED,
+    )
+    data = rows.order_by("-created_at").values_list("data", flat=True).first()
+    if not data:
+        return None
+    return [
+        {
+            "time": one["start_time"],
+            "end": one["end_time"],
+            "label": one["description"],
+            "confidence": one["score"],
+        }
+        for one in data.get("found") or data["highlights"]
+    ]
+
+
+def highlight_params() -> dict[str, float | str]:
+    """Those that an analysis has where nobody says otherwise."""
+    return {name: kind.default for name, kind in PARAMS[AnalysisType.HIGHLIGHTS].items()}
+
+
+def write_found(session: ComparisonSession, by: User, found: Mapping[str, Marks]) -> dict[str, int]:
+    """Put what was found in each VOD (by ``vod_id``) in the place of what was found before; how many of each.
+
+    What people have changed or answered stays, as all that they have made. Raises ``forbidden``, ``too_many_events``.
+    """
+    with edit_events(session, by) as change:
+        if not change.access.can_edit:
+            raise DomainError("forbidden")
+        counts = dict.fromkeys({origin for marks in found.values() for origin in marks}, 0)
+        made: list[SessionEvent] = []
+        for vod in change.vods:
+            for origin, marks in found.get(vod.vod_id, {}).items():
+                former = change.session.events.filter(vod=vod, origin=origin)
+                untouched = former.filter(updated_at=F("created_at"), replies=None)
+                change.deleted += untouched.values_list("pk", flat=True)
+                kept = [row.time for row in former.exclude(pk__in=change.deleted)]
+                rows = [_event(change.session, vod, origin, mark) for mark in marks if _fits(mark, vod, kept)]
+                counts[origin] += len(rows)
+                made += rows
+        SessionEvent.objects.filter(session=change.session, pk__in=change.deleted).delete()
+        if change.session.events.count() + len(made) > MAX_EVENTS:
+            raise DomainError("too_many_events", limit=MAX_EVENTS)
+        change.changed = SessionEvent.objects.bulk_create(made, batch_size=500)
+        change.reread()
+    return counts
+
+
+def _fits(mark: Mapping[str, Any], vod: ComparisonVod, kept: Sequence[float]) -> bool:
+    """Whether the VOD has that moment, and it is not one that people have taken over."""
+    return 0 <= mark["time"] <= vod.video.duration and all(abs(mark["time"] - time) > ALIKE_SECONDS for time in kept)
+
+
+def _event(session: ComparisonSession, vod: ComparisonVod, origin: str, mark: Mapping[str, Any]) -> SessionEvent:
+    end = min(mark["end"], vod.video.duration) if mark.get("end") is not None else None
+    row = SessionEvent(
+        session=session,
+        vod=vod,
+        time=mark["time"],
+        end=end if end is not None and end > mark["time"] else None,
+        kind=FOUND[origin],
+        label=mark["label"][:200],
+        origin=origin,
+        confidence=mark["confidence"],
+        created_by_name="",
+    )
+    row.thread = []
+    row.size = size_of(row)
+    return row

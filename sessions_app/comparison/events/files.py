@@ -1,0 +1,176 @@
+"""Events as files: CSV for spreadsheets, JSON with all that an event has. What is written can be read again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from typing import IO, Any
+
+from rest_framework.exceptions import ValidationError
+
+from sessions_app.comparison.events.serializers import NewEventSerializer
+from sessions_app.comparison.models import SessionEvent
+from vodplatform.core.api.parsers import check_json, has_too_many_parts
+from vodplatform.core.api.tables import csv_lines, unmarked
+from vodplatform.core.errors import MAX_ERRORS, DomainError
+from vodplatform.core.files.spooled import SpooledFile
+from vodplatform.core.web.turns import Turn
+
+COLUMNS = ("vod_id", "time", "end", "kind", "label")
+MAX_ROWS = 10_000
+MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum size of all files in the cache of this process, on disk
+MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
+MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # lines of a CSV file, with empty ones; characters of a line
+
+Data = dict[str, Any]
+
+
+class FileCache:
+    """The files written last by this process, at most 128 MiB of disk together, keyed by their source.
+
+    Writing takes processor time, so one file is written at a time.
+    """
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
+        self._size = 0
+        self._lock = threading.Lock()
+
+    def file(self, key: Any, write: Callable[[], Iterable[str]]) -> SpooledFile:
+        """Return the cached file of ``key``, or write it. Raises ``unavailable``."""
+        with Turn(self._lock):
+            if key in self._files:
+                self._files.move_to_end(key)
+                return self._files[key]
+            made = SpooledFile(part.encode() for part in write())
+            self._files[key] = made
+            self._size += made.size
+            while self._size > MAX_KEPT_BYTES and len(self._files) > 1:
+                self._size -= self._files.popitem(last=False)[1].size
+            return made
+
+
+cache = FileCache()
+parsing = threading.Lock()  # held while this process parses an imported file, which takes much memory
+
+
+def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
+    """Yield RFC 4180 with a header. Events of no VOD have an empty ``vod_id`` and times of the shared clock."""
+    return csv_lines(
+        COLUMNS, ([row.vod.vod_id if row.vod else "", row.time, row.end, row.kind, row.label] for row in rows)
+    )
+
+
+def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
+    """Yield a list that :func:`from_json` takes. rows: of
+    :func:`sessions_app.comparison.events.paging.iterate_rows`."""
+    yield "["
+    for number, row in enumerate(rows):
+        place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
+        rest = {"end": row.end, "kind": row.kind, "label": row.label, "color": row.color, "body": row.body}
+        fields = json.dumps({**place, **rest}, ensure_ascii=False)
+        # The drawing is copied as the database has it: parsing it takes seconds for a large one.
+        yield f'{"," if number else ""}\n{fields[:-1]}, "drawing": {row.drawing_text or "null"}}}'  # type: ignore[attr-defined]
+    yield "\n]\n"
+
+
+def from_csv(file: IO[bytes]) -> list[Data]:
+    """Read events from a table with a header (UTF-8; commas, semicolons or tabs).
+
+    Raises ``invalid`` with errors by line.
+    The file is read line by line. Columns that are not in :data:`COLUMNS` are ignored.
+    """
+    lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
+    try:
+        head = next(lines, "")
+        delimiter = max(",;\t", key=head.count)
+        table = csv.reader(chain([head], lines), delimiter=delimiter, strict=True)
+        names = next(table, [])
+        if len(names) > MAX_COLUMNS:
+            raise refusal({"file": [f"Its first line has more than {MAX_COLUMNS} columns."]})
+        if not {"time", "kind"}.issubset(names):
+            raise refusal({"file": [f"Its first line must name the columns {', '.join(COLUMNS)}."]})
+        places = [(name, names.index(name)) for name in COLUMNS if name in names]
+        rows = (_from_cells({name: cells[at] for name, at in places if at < len(cells)}) for cells in table if cells)
+        return checked(list(islice(rows, MAX_ROWS + 1)), first_line=2)
+    except UnicodeDecodeError as exc:
+        raise refusal({"file": ["The file is not UTF-8."]}) from exc
+    except csv.Error as exc:
+        raise refusal({"file": [f"The file is no CSV: {exc}."]}) from exc
+
+
+def _lines(text: IO[str]) -> Iterator[str]:
+    for _ in range(MAX_LINES):
+        line = text.readline(MAX_LINE_LENGTH + 1)
+        if not line:
+            return
+        if len(line) > MAX_LINE_LENGTH:
+            raise refusal({"file": [f"It has a line of more than {MAX_LINE_LENGTH} characters."]})
+        yield line
+    raise refusal({"file": [f"It has more than {MAX_LINES} lines."]})
+
+
+def _from_cells(found: dict[str, str]) -> Data:
+    cells = {name: unmarked(found.get(name, "").strip()) for name in COLUMNS}
+    time, vod_id = _number(cells["time"]), cells["vod_id"]
+    place = {"vod_id": vod_id, "time": time} if vod_id else {"global_time": time}
+    end = {"end": _number(cells["end"])} if cells["end"] else {}
+    return {**place, **end, "kind": cells["kind"], "label": cells["label"]}
+
+
+def from_json(raw: bytes) -> list[Data]:
+    """Events of a JSON list. Raises ``invalid`` with errors by number, from 1."""
+    if has_too_many_parts(raw):
+        raise refusal({"file": ["The file has too many parts."]})
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError) as exc:
+        raise refusal({"file": ["The file is no JSON."]}) from exc
+    check_json(data)
+    return checked(data)
+
+
+def checked(rows: Any, first_line: int = 1) -> list[Data]:
+    """Events as the API takes them, all or none. Raises ``invalid``, its errors by line."""
+    if not isinstance(rows, list):
+        raise refusal({"events": ["Send a list of events."]})
+    if not rows:
+        raise refusal({"events": ["There is no event in it."]})
+    if len(rows) > MAX_ROWS:
+        raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
+    found: list[Data] = []
+    errors: Data = {}
+    form = NewEventSerializer()  # making its fields takes longer than using them
+    for number, row in enumerate(rows, start=first_line):
+        try:
+            found.append(form.run_validation(row))
+        except ValidationError as exc:
+            errors[str(number)] = exc.detail
+            if len(errors) == MAX_ERRORS:
+                break
+    if errors:
+        raise refusal(errors)
+    return found
+
+
+def refusal(errors: Data) -> DomainError:
+    """``invalid``, with the first of ``errors`` as its sentence."""
+    where, what = next(iter(errors.items()))
+    first = what
+    while isinstance(first, dict | list):
+        first = next(iter(first.values() if isinstance(first, dict) else first))
+    sentence = str(first) if where in ("file", "events") else f"Line {where}: {first}"
+    return DomainError("invalid", sentence, errors=errors)
+
+
+def _number(cell: str) -> Any:
+    """The number that a cell holds, with a point or a comma; what is none stays for the form to refuse."""
+    try:
+        return float(cell.replace(",", "."))
+    except ValueError:
+        return cell

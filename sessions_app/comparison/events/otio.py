@@ -1,0 +1,240 @@
+"""A comparison as an OpenTimelineIO timeline: its VODs as tracks at their offsets, its events as markers; and back.
+
+Markers of a clip count in the recording's own time, those of the whole timeline on the shared clock. What OTIO has no
+word for stands in their metadata under :data:`OURS`. Format: https://opentimelineio.readthedocs.io.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import opentimelineio as otio
+from opentimelineio.opentime import RationalTime, TimeRange
+from rest_framework.exceptions import ParseError
+
+from sessions_app.comparison.events.files import MAX_ROWS, checked, refusal
+from sessions_app.comparison.events.paging import Vods, iterate_rows
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
+from sessions_app.comparison.timeline import start_of
+from vodplatform.core.api.parsers import check_json, has_too_many_parts
+
+OURS = "vod_sync"
+MAX_PARTS = 600_000  # of ten thousand markers
+DIGITS = 9  # of seconds: a rate does not divide them evenly
+CLOCK_RATE = 1000.0  # of what stands on the shared clock
+KIND = "mark"  # of a marker that names none
+COLORS = {
+    "RED": 0xE5484D, "ORANGE": 0xF2A541, "YELLOW": 0xFFD166, "GREEN": 0x39C98D, "CYAN": 0x3FCFC4, "BLUE": 0x4EA1FF,
+    "PURPLE": 0x8B6CF0, "MAGENTA": 0xD94FD5, "PINK": 0xFF8FB3, "BLACK": 0x000000, "WHITE": 0xFFFFFF,
+}  # fmt: skip
+
+Data = dict[str, Any]
+
+
+def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
+    """Yield the timeline of a session. vods: by primary key, with their videos.
+
+    Markers are written as JSON directly: creating ten thousand objects of the library takes seconds.
+    """
+    timeline = otio.schema.Timeline(name=session.name)
+    # Editors count from 0: a clock that begins before that is moved by so much.
+    start = start_of(vod.placement for vod in vods.values())
+    timeline.metadata[OURS] = {"session_id": session.pk, "start": start}
+    for vod in vods.values():
+        track = otio.schema.Track(name=vod.name, kind=otio.schema.TrackKind.Video)
+        if (begin := vod.placement.global_time(0.0) - start) > 0:
+            rate = _rate(vod)
+            track.append(otio.schema.Gap(duration=RationalTime(begin * rate, rate)))
+        track.append(_clip(vod))
+        timeline.tracks.append(track)
+    whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
+    tracks = whole["tracks"]
+    # A unique text is the placeholder for the markers of each clip, and for those of no clip.
+    places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
+    tracks["markers"] = list(places)
+    for vod, one in zip(vods.values(), tracks["children"], strict=True):
+        place = f"markers-{uuid.uuid4()}"
+        places[place] = vod
+        one["children"][-1]["markers"] = [place]
+    for part in re.split(f'"({"|".join(places)})"', json.dumps(whole, indent=4, ensure_ascii=False)):
+        yield from _markers(session, vods, places[part], start) if part in places else [part]
+
+
+def _markers(session: ComparisonSession, vods: Vods, vod: ComparisonVod | None, start: float) -> Iterator[str]:
+    rate, zero = (_rate(vod), 0.0) if vod else (CLOCK_RATE, start)
+    for number, row in enumerate(iterate_rows(session, vods, of=vod)):
+        yield (",\n" if number else "") + _marker(row, rate, zero)
+
+
+def _rate(vod: ComparisonVod) -> float:
+    """Frames a second, by which its times are counted."""
+    return float(vod.video.fps) or CLOCK_RATE
+
+
+def _clip(vod: ComparisonVod) -> otio.schema.Clip:
+    rate, duration = _rate(vod), vod.video.duration
+    clip = otio.schema.Clip(
+        name=vod.name,
+        # Editors look for a file of this name; where it lies on the server is nobody's business.
+        media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
+        source_range=_range(0.0, duration, rate),
+    )
+    clip.metadata[OURS] = {"vod_id": vod.vod_id}
+    if vod.placement.drift_ppm:
+        clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=vod.placement.rate))
+    return clip
+
+
+def _range(start: float, end: float, rate: float) -> TimeRange:
+    return TimeRange(RationalTime(start * rate, rate), RationalTime((end - start) * rate, rate))
+
+
+def _marker(row: SessionEvent, rate: float, start: float) -> str:
+    """Return the JSON of a marker. start: the time of the event's clock that is 0 in the file."""
+    own = {"kind": row.kind, **({"color": row.color} if row.color else {})}
+    time = {"OTIO_SCHEMA": "RationalTime.1", "rate": rate}
+    marker = {
+        "OTIO_SCHEMA": "Marker.2",
+        "name": row.label,
+        "color": _nearest_color(row.color) if row.color else otio.schema.MarkerColor.BLUE,
+        "marked_range": {
+            "OTIO_SCHEMA": "TimeRange.1",
+            "start_time": {**time, "value": (row.time - start) * rate},
+            "duration": {**time, "value": 0.0 if row.end is None else (row.end - row.time) * rate},
+        },
+        "comment": row.body,
+        "metadata": {OURS: own},
+    }
+    text = json.dumps(marker, ensure_ascii=False)
+    # The drawing, the last field of the last object, is copied as the database has it.
+    drawing = row.drawing_text  # type: ignore[attr-defined]
+    return f'{text[:-3]}, "drawing": {drawing}}}}}}}' if drawing else text
+
+
+def _nearest_color(color: str) -> str:
+    """The one of OTIO's colours that is nearest to ``#rrggbb``."""
+    wanted = int(color[1:], 16)
+
+    def distance(value: int) -> int:
+        return sum(((value >> shift & 0xFF) - (wanted >> shift & 0xFF)) ** 2 for shift in (0, 8, 16))
+
+    return min(COLORS, key=lambda name: distance(COLORS[name]))
+
+
+def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
+    """The markers of a timeline as events; raises ``invalid`` with errors by their number, from 1.
+
+    A marker of a clip that is one of ``vods`` (by what we wrote, else by its name) is an event of that VOD; any other
+    stands where it is on the timeline, whose time is taken for the shared clock. The file is read as the JSON that it
+    is: the library's reader ends the process on a reference to itself and on a timeline without tracks.
+    """
+    if has_too_many_parts(raw, MAX_PARTS):
+        raise refusal({"file": ["The file has too many parts."]})
+    try:
+        timeline = json.loads(raw)
+        check_json(timeline)
+        if _schema(timeline) != "Timeline":
+            raise ValueError("no timeline")
+        reader = _Reader(vods)
+        start = _ours(timeline).get("start", 0.0)
+        reader.visit(timeline["tracks"], float(start))
+    except _Enough:
+        raise refusal({"events": [f"Send at most {MAX_ROWS} events."]}) from None
+    except (ParseError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
+        raise refusal({"file": ["The file is no OpenTimelineIO timeline."]}) from exc
+    return checked(reader.found)
+
+
+class _Enough(Exception):
+    """There are more markers than events can be."""
+
+
+class _Reader:
+    """Walks over a timeline's parts and collects its markers."""
+
+    def __init__(self, vods: Sequence[ComparisonVod]) -> None:
+        self.found: list[Data] = []
+        self._by_id = {vod.vod_id: vod for vod in vods}
+        self._by_name = {vod.name: vod for vod in reversed(vods)}
+
+    def visit(self, part: Data, start: float) -> float:
+        """Collect the markers of a part that begins at ``start`` of the timeline; its length. All in seconds."""
+        schema, span = _schema(part), _span(part.get("source_range"))
+        if schema == "Transition":
+            return 0.0  # lies over its neighbours
+        if schema == "Clip" and span is None:
+            span = _span((_media(part) or {}).get("available_range"))
+        own_start, length = span or (0.0, 0.0)
+        vod = self._vod_of(part) if schema == "Clip" else None
+        for marker in part.get("markers") or []:
+            self._take(marker, start - own_start, vod)
+        if schema == "Track":
+            inside = start - own_start
+            for child in part.get("children") or []:
+                inside += self.visit(child, inside)
+            length = length if span else inside - start
+        elif schema == "Stack":
+            lengths = [self.visit(child, start - own_start) for child in part.get("children") or []]
+            length = length if span else max(lengths, default=0.0)
+        elif schema not in ("Clip", "Gap"):
+            raise ValueError(schema)
+        return length
+
+    def _vod_of(self, clip: Data) -> ComparisonVod | None:
+        return self._by_id.get(str(_ours(clip).get("vod_id", ""))) or self._by_name.get(str(clip.get("name")))
+
+    def _take(self, marker: Data, shift: float, vod: ComparisonVod | None) -> None:
+        """shift: from the part's own time to the timeline's, in seconds."""
+        if len(self.found) == MAX_ROWS:
+            raise _Enough
+        start, length = _span(marker["marked_range"]) or (0.0, 0.0)
+        place = {"vod_id": vod.vod_id, "time": _rounded(start)} if vod else {"global_time": _rounded(start + shift)}
+        ours = _ours(marker)
+        rest: Data = {name: ours[name] for name in ("color", "drawing") if name in ours}
+        self.found.append(
+            {
+                **place,
+                "end": _rounded(start + length + (0.0 if vod else shift)) if length > 0 else None,
+                "kind": ours.get("kind", KIND),
+                "label": str(marker.get("name") or "")[:200],
+                "body": marker.get("comment") or "",
+                **rest,
+            }
+        )
+
+
+def _schema(part: Any) -> str:
+    """`Clip` of `Clip.2`."""
+    return str(part["OTIO_SCHEMA"]).partition(".")[0]
+
+
+def _ours(part: Data) -> Data:
+    found = (part.get("metadata") or {}).get(OURS)
+    return found if isinstance(found, dict) else {}
+
+
+def _media(clip: Data) -> Data | None:
+    """The recording that a clip shows: of several the one that is chosen."""
+    several = clip.get("media_references")
+    if several:
+        return several.get(clip.get("active_media_reference_key"))  # type: ignore[no-any-return]
+    return clip.get("media_reference")
+
+
+def _span(span: Any) -> tuple[float, float] | None:
+    """(start, length) in seconds. Raises ValueError or ArithmeticError where a rate says nothing."""
+    if span is None:
+        return None
+    start, length = (span[name]["value"] / span[name]["rate"] for name in ("start_time", "duration"))
+    if not (math.isfinite(start) and math.isfinite(length)):
+        raise ValueError(span)
+    return start, length
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, DIGITS)

@@ -1,0 +1,186 @@
+"""Reading a comparison's events: their order on the shared clock, one page of them, or all of them in batches.
+
+The order of a session's events is kept in memory for one revision, so that a page costs only its own events.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, TextField
+from django.db.models.functions import Cast
+
+from sessions_app.comparison.events.grouping import Joined
+from sessions_app.comparison.events.serializers import ShownEvent, joined_events
+from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
+from vodplatform.core.errors import DomainError
+
+MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum size of one answer
+MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum size and number of the events that are read at once
+ORDERS_KEPT = 8  # number of orders in this process's cache; an order of 10,000 events takes about 4 MB
+CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
+ANY = "any"  # events of all VODs, and of none
+# The replies as plain lists: a query set for each event would double the time.
+WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
+
+Vods = Mapping[int, ComparisonVod]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A page of a query's events by time, the number of all its events, and the cursor of the next page."""
+
+    events: list[ShownEvent]
+    total: int
+    next_cursor: str | None
+
+
+class OrderCache:
+    """The event orders of the sessions used last, each valid for one revision and its offsets of VODs."""
+
+    def __init__(self) -> None:
+        self._orders: OrderedDict[tuple[Any, ...], list[Joined]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def order(self, session: ComparisonSession, vods: Vods, origin: str | None, *, is_joined: bool) -> list[Joined]:
+        """Return the events of a session by time, filtered by ``origin`` if given."""
+        key = (state_of(session, vods), origin, is_joined)
+        with self._lock:
+            if key in self._orders:
+                self._orders.move_to_end(key)
+                return self._orders[key]
+        rows = session.events.all() if origin is None else session.events.filter(origin=origin)
+        found = joined_events(rows, vods, is_joined=is_joined)
+        with self._lock:
+            self._orders[key] = found
+            while len(self._orders) > ORDERS_KEPT:
+                self._orders.popitem(last=False)
+        return found
+
+
+cache = OrderCache()
+
+
+def vods_of(session: ComparisonSession) -> Vods:
+    """Return the VODs of a session with their videos, by primary key."""
+    return {vod.pk: vod for vod in session.vods.select_related("video")}
+
+
+def state_of(session: ComparisonSession, vods: Vods) -> tuple[Any, ...]:
+    """Return a key that changes with a session's events and with their times on the shared clock."""
+    places = tuple((vod.vod_id, vod.name, vod.placement, vod.video.fps, vod.video.duration) for vod in vods.values())
+    return session.pk, session.events_revision, places
+
+
+def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
+    """Return a page of a query's events, at most 4 MiB. Raises ``unknown_vod``, ``invalid``.
+
+    query: data of :class:`sessions_app.comparison.events.serializers.EventQuerySerializer`.
+    """
+    vods = vods_of(session)
+    if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:
+        raise DomainError("unknown_vod", vod_id=query["vod_id"])
+    low, high = query.get("from", -math.inf), query.get("to", math.inf)
+    found = cache.order(session, vods, query.get("origin"), is_joined=query.get("joined", True))
+    if not query.keys().isdisjoint(("kind", "vod_id", "from", "to")):
+        found = [
+            one
+            for one in found
+            if low <= one.global_time <= high
+            and ("kind" not in query or one.marks[0].kind == query["kind"])
+            and ("vod_id" not in query or any(mark.vod_id == query["vod_id"] for mark in one.marks))
+        ]
+    start = query.get("offset", 0) + (_place_after(found, query["cursor"]) if "cursor" in query else 0)
+    page: list[Joined] = []
+    size = 0
+    for one in islice(found, start, start + query["limit"] if "limit" in query else None):
+        size += one.size
+        if page and size > MAX_PAGE_BYTES:
+            break
+        page.append(one)
+    next_cursor = _cursor(page[-1]) if page and start + len(page) < len(found) else None
+    return EventPage(list(_load(page, vods)), len(found), next_cursor)
+
+
+def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
+    """Return ``event_id`` as the list shows it, joined with events of other VODs; None if it was deleted."""
+    vods = vods_of(session)
+    found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
+    return next(_load(found, vods), None)
+
+
+def iterate_rows(
+    session: ComparisonSession, vods: Vods, *, has_content: bool = True, of: ComparisonVod | str | None = ANY
+) -> Iterator[SessionEvent]:
+    """Yield the events of a session by time, unjoined and without their replies.
+
+    has_content: whether to read ``body``, and the drawing as JSON text, ``drawing_text``, which is None without a
+    drawing. The field ``drawing`` is never read. of: only the events of this VOD; None: only events of no VOD.
+    """
+    order = cache.order(session, vods, None, is_joined=False)
+    if of != ANY:
+        vod_id = of.vod_id if isinstance(of, ComparisonVod) else None
+        order = [one for one in order if one.marks[0].vod_id == vod_id]
+    for batch in _batches(order):
+        rows = SessionEvent.objects.filter(pk__in=[one.key for one in batch]).defer("drawing")
+        rows = rows.annotate(drawing_text=Cast("drawing", TextField())) if has_content else rows.defer("body")
+        by_key = rows.in_bulk()
+        for one in batch:
+            row = by_key.get(UUID(str(one.key)))
+            if row is not None:  # not deleted after the order was read
+                row.vod = vods[row.vod_id] if row.vod_id is not None else None
+                yield row
+
+
+def _cursor(one: Joined) -> str:
+    return f"{one.global_time!r}_{UUID(str(one.key)).hex}"
+
+
+def _place_after(found: list[Joined], cursor: str) -> int:
+    """Return the index after the event of ``cursor``, or of the first event at its time if it was deleted."""
+    match = CURSOR.fullmatch(cursor)
+    if match is None:
+        raise DomainError("invalid", errors={"cursor": ["Send the `next_cursor` of the page before."]})
+    time, key = float(match["time"]), UUID(match["key"])
+    first = bisect_left(found, time, key=lambda one: one.global_time)
+    for index in range(first, len(found)):
+        if found[index].global_time != time:
+            break
+        if found[index].key == key:
+            return index + 1
+    return first
+
+
+def _load(order: Iterable[Joined], vods: Vods) -> Iterator[ShownEvent]:
+    for batch in _batches(order):
+        rows = SessionEvent.objects.filter(pk__in=[mark.key for one in batch for mark in one.marks])
+        by_key: dict[UUID | str, SessionEvent] = {row.pk: row for row in rows.prefetch_related(WITH_THREAD)}
+        for row in by_key.values():
+            row.vod = vods[row.vod_id] if row.vod_id is not None else None
+        for one in batch:
+            # Events that were deleted after the order was read are skipped.
+            shown = [by_key[mark.key] for mark in one.marks if mark.key in by_key]
+            if shown:
+                yield ShownEvent(shown[0], shown[1:], one.global_time)
+
+
+def _batches(order: Iterable[Joined]) -> Iterator[list[Joined]]:
+    batch: list[Joined] = []
+    size = 0
+    for one in order:
+        batch.append(one)
+        size += one.size
+        if size > MAX_BATCH_BYTES or len(batch) >= MAX_BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

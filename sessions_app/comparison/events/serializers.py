@@ -1,0 +1,317 @@
+"""What the API takes and answers about a comparison's events."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from drf_spectacular.utils import extend_schema_serializer
+from rest_framework import serializers
+
+from sessions_app.comparison.events.grouping import Joined, Mark, join
+from sessions_app.comparison.models import MAX_VODS, ComparisonVod, EventOrigin, EventReply, SessionEvent
+from sessions_app.comparison.timeline import MAX_TIMESTAMP
+from vodplatform.core.api.fields import (
+    AnswerSerializer,
+    BoundedListField,
+    EpochField,
+    SecondsField,
+    StrictBooleanField,
+    StrictCharField,
+    StrictRegexField,
+)
+from vodplatform.core.errors import DomainError
+
+MAX_DRAWING_BYTES = 64 * 1024
+MAX_STROKE_TEXT = 500  # maximum letters of a text stroke
+MAX_BODY = 10_000
+EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of an event's and a reply's answer without their texts
+AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
+TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
+COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+
+FOUND_ORIGINS = [
+    (origin.value, origin.label) for origin in (EventOrigin.HIGHLIGHTS, EventOrigin.SHOTS, EventOrigin.SOUND_PEAKS)
+]
+
+Data = dict[str, Any]
+
+
+class DrawingField(serializers.JSONField):
+    """``{strokes: [{tool, color, width, points: [[x, y], …], text?}]}``, in fractions of the displayed frame."""
+
+    def to_internal_value(self, data: Any) -> Data:
+        if len(json.dumps(data, separators=(",", ":"))) > MAX_DRAWING_BYTES:
+            raise DomainError("too_large", "drawing: must not be larger than 64 KB.", limit=MAX_DRAWING_BYTES)
+        try:
+            return {"strokes": [_stroke(stroke) for stroke in _list(data["strokes"])]}
+        except (KeyError, TypeError, ValueError, OverflowError) as exc:
+            sentence = "Must be {strokes: [{tool, color, width, points: [[x, y], …], text?}]}, points between 0 and 1."
+            raise serializers.ValidationError(sentence) from exc
+
+
+def _stroke(data: Data) -> Data:
+    """A stroke as it is kept. Raises KeyError, TypeError or ValueError for what is none."""
+    points = [[_number(x, 0, 1), _number(y, 0, 1)] for x, y in _list(data["points"])]
+    if data["tool"] not in TOOLS or not COLOR.fullmatch(data["color"]) or not points:
+        raise ValueError
+    found = {"tool": data["tool"], "color": data["color"], "width": _number(data["width"], 0, 1000), "points": points}
+    if data["tool"] == "text":
+        text = data["text"]
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError
+        if len(text) > MAX_STROKE_TEXT:
+            raise serializers.ValidationError(f"The text of a stroke has at most {MAX_STROKE_TEXT} letters.")
+        found["text"] = text
+    return found
+
+
+def _list(data: Any) -> list[Any]:
+    if not isinstance(data, list):
+        raise TypeError
+    return data
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError
+    if not low <= value <= high:
+        raise ValueError
+    return value
+
+
+class EventFieldsSerializer(serializers.Serializer[Data]):
+    """What an event consists of, but for where it stands."""
+
+    end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
+    kind = StrictRegexField(
+        r"^[a-z0-9_-]{1,40}\Z",
+        trim_whitespace=False,
+        error_messages={"invalid": "Must be 1 to 40 of a–z, 0–9, _ and -."},
+    )
+    label = StrictCharField(max_length=200, required=False, allow_blank=True)  # type: ignore[assignment]
+    color = StrictRegexField(
+        r"^(#[0-9a-fA-F]{6})?\Z", required=False, allow_blank=True, error_messages={"invalid": "Must be #rrggbb."}
+    )
+    body = StrictCharField(max_length=MAX_BODY, required=False, allow_blank=True)
+    drawing = DrawingField(required=False, allow_null=True)
+
+
+class NewEventSerializer(EventFieldsSerializer):
+    """An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock."""
+
+    vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
+    time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
+    global_time = SecondsField(
+        min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, help_text="From `timeline.start` on."
+    )
+
+    def validate(self, attrs: Data) -> Data:
+        wanted = "global_time" if attrs.get("vod_id") is None else "time"
+        unwanted = "time" if wanted == "global_time" else "global_time"
+        if wanted not in attrs:
+            raise serializers.ValidationError({wanted: ["Give `vod_id` and `time`, or `global_time` alone."]})
+        if unwanted in attrs:
+            raise serializers.ValidationError({unwanted: ["Give `vod_id` and `time`, or `global_time` alone."]})
+        return attrs
+
+
+class EventPatchSerializer(EventFieldsSerializer):
+    """Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole."""
+
+    kind = StrictRegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
+    time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
+    global_time = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False)
+    resolved = StrictBooleanField(required=False)
+
+    def validate(self, attrs: Data) -> Data:
+        if "time" in attrs and "global_time" in attrs:
+            raise serializers.ValidationError({"time": ["Give `time` or `global_time`."]})
+        return attrs
+
+
+class ReplyBodySerializer(serializers.Serializer[Data]):
+    body = StrictCharField(max_length=MAX_BODY)
+
+
+class EventQuerySerializer(serializers.Serializer[Data]):
+    """The query of a list of events. Without a limit: all events, at most 4 MiB. from, to: on the shared clock."""
+
+    vod_id = serializers.CharField(required=False, max_length=100)
+    kind = serializers.CharField(required=False, max_length=40)
+    origin = serializers.ChoiceField(required=False, choices=EventOrigin.choices)
+    limit = serializers.IntegerField(min_value=1, max_value=10_000, required=False)
+    offset = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+    cursor = serializers.CharField(
+        required=False, max_length=80, help_text="The `next_cursor` of the previous page; `offset` counts from there."
+    )
+    joined = serializers.BooleanField(
+        default=True, help_text="Whether what several VODs show at one moment is answered as one event."
+    )
+
+    def get_fields(self) -> dict[str, Any]:
+        bounds = {"from": -MAX_TIMESTAMP, "to": MAX_TIMESTAMP}
+        times = {
+            name: serializers.FloatField(required=False, min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP)
+            for name in bounds
+        }
+        return {**super().get_fields(), **times}
+
+
+class ReplySerializer(AnswerSerializer[EventReply]):
+    """What somebody said to an event."""
+
+    reply_id = serializers.UUIDField(source="pk")
+    body = serializers.CharField()
+    created_by = serializers.CharField(allow_null=True, help_text=AUTHOR_HELP)
+    created_by_name = serializers.CharField()
+    created_at = EpochField(help_text="Epoch seconds.")
+
+    def compute_created_by(self, row: EventReply) -> UUID | None:
+        return row.created_by_id or row.visitor_id
+
+
+class SourceSerializer(serializers.Serializer[Data]):
+    """Where one VOD shows an event, on its own time."""
+
+    event_id = serializers.UUIDField()
+    vod_id = serializers.CharField(allow_null=True)
+    time = serializers.FloatField()
+    end = serializers.FloatField(allow_null=True)
+
+
+@dataclass(frozen=True)
+class ShownEvent:
+    """An event, and with it those of other VODs that are shown as one with it. median_time: None for its own."""
+
+    event: SessionEvent
+    others: Sequence[SessionEvent] = ()
+    median_time: float | None = None
+
+    @property
+    def global_time(self) -> float:
+        """Where it stands on the shared clock, in seconds."""
+        return global_time_of(self.event) if self.median_time is None else self.median_time
+
+
+class EventSerializer(AnswerSerializer[ShownEvent]):
+    """A moment or a span; time and end on the VOD's own time, global_time and end_global_time on the shared clock."""
+
+    event_id = serializers.UUIDField(source="event.pk")
+    kind = serializers.CharField(source="event.kind")
+    label = serializers.CharField(source="event.label")  # type: ignore[assignment]
+    body = serializers.CharField(source="event.body")
+    color = serializers.CharField(source="event.color", help_text="`#rrggbb`, or empty: that of its kind.")
+    drawing = serializers.DictField(allow_null=True, source="event.drawing")
+    vod_id = serializers.CharField(allow_null=True)
+    time = serializers.FloatField(source="event.time")
+    end = serializers.FloatField(allow_null=True, source="event.end")
+    global_time = serializers.FloatField()
+    end_global_time = serializers.FloatField(allow_null=True)
+    origin = serializers.ChoiceField(choices=EventOrigin.choices, source="event.origin")
+    confidence = serializers.FloatField(allow_null=True, source="event.confidence")
+    resolved = serializers.BooleanField(source="event.resolved")
+    replies = ReplySerializer(many=True, source="event.thread")
+    created_by = serializers.CharField(allow_null=True, help_text=AUTHOR_HELP)
+    created_by_name = serializers.CharField(source="event.created_by_name")
+    created_at = EpochField(source="event.created_at", help_text="Epoch seconds.")
+    updated_at = EpochField(source="event.updated_at", help_text="Epoch seconds.")
+    sources = SourceSerializer(many=True)
+
+    def compute_created_by(self, shown: ShownEvent) -> UUID | None:
+        return shown.event.created_by_id or shown.event.visitor_id
+
+    def compute_vod_id(self, shown: ShownEvent) -> str | None:
+        return shown.event.vod.vod_id if shown.event.vod else None
+
+    def compute_end_global_time(self, shown: ShownEvent) -> float | None:
+        row = shown.event
+        if row.end is None:
+            return None
+        return row.vod.placement.global_time(row.end) if row.vod else row.end
+
+    def compute_sources(self, shown: ShownEvent) -> list[Data]:
+        return [
+            {
+                "event_id": row.pk,
+                "vod_id": row.vod.vod_id if row.vod else None,
+                "time": row.time,
+                "end": row.end,
+            }
+            for row in (shown.event, *shown.others)
+        ]
+
+
+class EventAnswerSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    event = EventSerializer()
+
+
+@extend_schema_serializer(many=False)
+class EventListSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    events = EventSerializer(many=True)
+    total = serializers.IntegerField()
+    next_cursor = serializers.CharField(
+        allow_null=True, help_text="The `cursor` of the next page; null at the end of the list."
+    )
+    unseen = serializers.ListField(
+        child=serializers.UUIDField(), help_text="Events that name the caller with `@`, who has not looked since."
+    )
+
+
+class DetectSerializer(serializers.Serializer[Data]):
+    kinds = BoundedListField(
+        child=serializers.ChoiceField(choices=FOUND_ORIGINS), min_length=1, max_length=len(FOUND_ORIGINS)
+    )
+    vod_ids = BoundedListField(
+        child=StrictCharField(max_length=100), min_length=1, max_length=MAX_VODS, required=False,
+        help_text="All VODs where it is left out.",
+    )  # fmt: skip
+
+
+class EventFileSerializer(serializers.Serializer[Data]):
+    file = serializers.FileField(
+        help_text="CSV with the columns vod_id, time, end, kind and label; JSON; or an OpenTimelineIO timeline."
+    )
+
+
+class ImportedSerializer(serializers.Serializer[Data]):
+    ok = serializers.BooleanField()
+    created = serializers.IntegerField()
+
+
+def size_of(row: SessionEvent) -> int:
+    """Return the size of an event's answer with its thread, in bytes, rounded up."""
+    texts = [row.kind, row.label, row.body, row.drawing, row.created_by_name, *[row.vod.vod_id if row.vod else ""] * 2]
+    texts += [text for said in row.thread for text in (said.body, said.created_by_name)]
+    written = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
+    return EVENT_BYTES + REPLY_BYTES * len(row.thread) + len(written.encode())
+
+
+def global_time_of(row: SessionEvent) -> float:
+    """Where an event stands on the shared clock, in seconds."""
+    return row.vod.placement.global_time(row.time) if row.vod else row.time
+
+
+def joined_events(
+    rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
+) -> list[Joined]:
+    """The keys of events by time, with what several VODs show as one. vods: those of the session, by primary key."""
+    is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
+    columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
+    frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}
+    marks = []
+    placements = {key: vod.placement for key, vod in vods.items()}
+    for number, (key, vod_key, time, kind, size, is_written) in enumerate(columns):
+        vod = vods.get(vod_key)
+        at = placements[vod_key].global_time(time) if vod else time
+        is_alone = is_written or not is_joined
+        marks.append(Mark(key, number, kind, vod.vod_id if vod else None, at, frames.get(vod_key, 0.0), is_alone, size))
+    return join(marks)

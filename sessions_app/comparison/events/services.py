@@ -1,0 +1,349 @@
+"""Every change of a comparison's events: one transaction with the session's row locked, broadcast on commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, Model, Sum
+from django.db.models.functions import Length
+
+from media_app.uploads import quota
+from sessions_app.comparison.events.mentions import drop_mentions, keep_mentions
+from sessions_app.comparison.events.paging import WITH_THREAD
+from sessions_app.comparison.events.serializers import EventSerializer, ShownEvent, size_of
+from sessions_app.comparison.models import (
+    Access,
+    ComparisonSession,
+    ComparisonVod,
+    EventOrigin,
+    EventReply,
+    LinkVisitor,
+    SessionEvent,
+    Viewer,
+)
+from sessions_app.comparison.services import access_to, group_name, lock
+from sessions_app.comparison.timeline import MAX_TIMESTAMP, ROUNDING, start_of
+from vodplatform.accounts.models import User
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.formatting import limit_size
+from vodplatform.core.web.publish import publish_on_commit
+
+COMMENT = "comment"  # the kind that who may not edit makes
+MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
+MAX_THREAD = 200_000  # letters of the replies to one event
+GUESTS_SHARE = 0.5  # share of the limits for events and replies that is open to viewers without the right to edit
+MAX_OF_GUEST = 1_000  # events of one who may not edit
+MAX_TOLD = 100  # maximum events of one message; a message about more says only that there are some
+MAX_TOLD_BYTES = 1024 * 1024  # maximum size of the events of one message
+ROOM_STEP = 256 * 1024  # bytes of new events after which the owner's storage is checked again
+
+
+@dataclass
+class EventsChange:
+    """A session whose events are being changed; what is told of it when the transaction commits."""
+
+    session: ComparisonSession
+    vods: list[ComparisonVod]
+    access: Access  # of who changes them
+    changed: list[SessionEvent] = field(default_factory=list)
+    deleted: list[UUID] = field(default_factory=list)
+    named: dict[UUID, list[User]] = field(default_factory=dict)  # who is named anew, by event
+
+    def vod(self, vod_id: str) -> ComparisonVod:
+        """Raises ``unknown_vod``."""
+        found = next((vod for vod in self.vods if vod.vod_id == vod_id), None)
+        if found is None:
+            raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
+        return found
+
+    def reread(self) -> None:
+        """Take over what the database has set of the rows that were made in it."""
+        rows = SessionEvent.objects.prefetch_related(WITH_THREAD).in_bulk([row.pk for row in self.changed])
+        vods = {vod.pk: vod for vod in self.vods}
+        self.changed = [rows[row.pk] for row in self.changed]
+        for row in self.changed:
+            row.vod = vods[row.vod_id] if row.vod_id is not None else None
+
+
+@contextmanager
+def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
+    """Lock a session, let the block change its events, count the revision, and broadcast on commit."""
+    with transaction.atomic():
+        locked = lock(session)
+        change = EventsChange(locked, list(session.vods.select_related("video")), access_to(locked, by))
+        if not change.access.can_comment:
+            raise DomainError("forbidden")
+        yield change
+        row = change.session
+        row.revision += 1
+        row.events_revision = row.revision
+        row.updated_at = row.now()
+        _count_bytes(change)
+        row.save(update_fields=["revision", "events_revision", "events_bytes", "updated_at"])
+        publish_on_commit(group_name(row.pk), _message(change, by))
+
+
+def _count_bytes(change: EventsChange) -> None:
+    """Store the sizes of the changed events and of all together. Raises ``too_many_events``, ``storage_full``."""
+    session, resized = change.session, []
+    for row in change.changed:
+        if (size := size_of(row)) != row.size:
+            row.size = size
+            resized.append(row)
+    SessionEvent.objects.bulk_update(resized, ["size"], batch_size=500)
+    before = session.events_bytes
+    session.events_bytes = total = session.events.aggregate(total=Sum("size", default=0))["total"]
+    limit = round((1.0 if change.access.can_edit else GUESTS_SHARE) * settings.MULTI_VOD_MAX_EVENTS_BYTES)
+    if total > max(before, limit):
+        sentence = f"The comparison's events have reached the limit of {limit_size(limit)}. Delete some first."
+        raise DomainError("too_many_events", sentence, limit=limit)
+    if total // ROOM_STEP > before // ROOM_STEP:
+        quota.check_room(session.owner, total - before)
+
+
+def stored_bytes(user_id: UUID) -> int:
+    """Return the bytes of the events of a user's comparisons, which count towards the storage of the plan."""
+    total = ComparisonSession.objects.filter(owner=user_id).aggregate(total=Sum("events_bytes", default=0))["total"]
+    return int(total)
+
+
+def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
+    """All that a page needs to stay up to date; where that is too much, ``complete`` says that it has to ask."""
+    complete = len(change.changed) + len(change.deleted) <= MAX_TOLD
+    complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
+    shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
+    return {
+        "type": "events",
+        "revision": change.session.revision,
+        "by": by.username,
+        "changed": shown,
+        "deleted": [str(key) for key in change.deleted] if complete else [],
+        # Each viewer is told of themselves alone: who else may see the session is not everybody's to know.
+        "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
+        "complete": complete,
+    }
+
+
+def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
+    """An event of this session. Raises ``event_not_found``."""
+    found = session.events.select_related("vod").filter(pk=event_id).first()
+    if found is None:
+        raise DomainError("event_not_found")
+    return found
+
+
+def create_event(session: ComparisonSession, by: Viewer, values: dict[str, Any]) -> SessionEvent:
+    """Mark a moment or a span. values: as the API takes them.
+
+    Raises ``unknown_vod``, ``too_many_events``, and ``forbidden`` for anything but comments of who may not edit.
+    """
+    return create_events(session, by, [values], EventOrigin.MANUAL)[0]
+
+
+def create_events(
+    session: ComparisonSession, by: Viewer, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int = 0
+) -> list[SessionEvent]:
+    """The same for many, all or none. first_line: of a file that they come from, which errors then name the line of."""
+    with edit_events(session, by) as change:
+        idempotency.bind_to_transaction()
+        if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
+            raise DomainError("too_many_events", limit=MAX_EVENTS)
+        if not change.access.can_edit and _written_by(change.session, by) >= MAX_OF_GUEST:
+            raise DomainError("too_many_events", "You have written as much here as one may.", limit=MAX_OF_GUEST)
+        made = []
+        for number, values in enumerate(rows, start=first_line):
+            _check_kind(values, change.access)
+            row = SessionEvent(session=change.session, origin=origin, **_author(by))
+            try:
+                _write(row, change, values)
+            except DomainError as exc:
+                if not first_line:
+                    raise
+                raise _of_line(number, exc) from exc
+            row.thread = []
+            row.size = size_of(row)
+            made.append(row)
+        change.changed = SessionEvent.objects.bulk_create(made)
+        if origin == EventOrigin.MANUAL:  # what a file brings was said before
+            for row in made:
+                change.named[row.pk] = keep_mentions(row, by, row.body)
+        change.reread()
+    return change.changed
+
+
+def _of_line(number: int, exc: DomainError) -> DomainError:
+    """A refusal that says which line of a file it is about."""
+    extra = {**exc.extra, "errors": {str(number): exc.extra["errors"]}} if "errors" in exc.extra else exc.extra
+    return DomainError(exc.type.name, f"Line {number}: {exc.message}", **extra)
+
+
+def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
+    """Write some fields. Of two writers the last one wins, field by field. Raises ``forbidden``."""
+    with edit_events(session, by) as change:
+        _check_kind(values, change.access)
+        row = find_event(change.session, event_id)
+        _check_author(row, by, change.access)
+        before = row.body
+        _write(row, change, values)
+        row.updated_at = change.session.now()
+        row.save()
+        change.named[row.pk] = keep_mentions(row, by, row.body, before)
+        if row.body != before:
+            drop_mentions(row)
+        change.changed = [row]
+    return row
+
+
+def delete_event(session: ComparisonSession, by: Viewer, event_id: UUID) -> None:
+    """Remove an event with what was said to it. Raises ``forbidden``."""
+    with edit_events(session, by) as change:
+        row = find_event(change.session, event_id)
+        _check_author(row, by, change.access)
+        row.delete()
+        change.deleted = [event_id]
+
+
+def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> SessionEvent:
+    """Say something to an event. Raises ``too_many_events`` where it has as many replies as one may have."""
+    with edit_events(session, by) as change:
+        idempotency.bind_to_transaction()
+        row = find_event(change.session, event_id)
+        said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
+        # A thread is told whole to everybody who watches, with each of its changes.
+        share = 1.0 if change.access.can_edit else GUESTS_SHARE
+        if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
+            raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
+        EventReply.objects.create(event=row, body=body, **_author(by))
+        change.named[row.pk] = keep_mentions(row, by, body)
+        change.changed = [row]
+    return row
+
+
+def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_id: UUID) -> SessionEvent:
+    """Take back what was said. Raises ``forbidden``, and ``event_not_found`` for an unknown reply too."""
+    with edit_events(session, by) as change:
+        row = find_event(change.session, event_id)
+        said = row.replies.filter(pk=reply_id).first()
+        if said is None:
+            raise DomainError("event_not_found", "The event has no such reply.")
+        _check_author(said, by, change.access)
+        said.delete()
+        drop_mentions(row)
+        change.changed = [row]
+    return row
+
+
+def _author(by: Viewer) -> dict[str, Any]:
+    """Who has written something, as its row keeps it."""
+    if isinstance(by, LinkVisitor):
+        return {"visitor_id": by.visitor_id, "created_by_name": by.username}
+    return {"created_by": by, "created_by_name": by.username}
+
+
+def _is_author(row: SessionEvent | EventReply, by: Viewer) -> bool:
+    if isinstance(by, LinkVisitor):
+        return row.visitor_id == by.visitor_id
+    return row.created_by_id == by.pk
+
+
+def _written_by(session: ComparisonSession, by: Viewer) -> int:
+    """How many events somebody has made; of visitors all together, who can become others as often as they like."""
+    if isinstance(by, LinkVisitor):
+        return session.events.filter(visitor_id__isnull=False).count()
+    return session.events.filter(created_by=by).count()
+
+
+def _check_author(row: SessionEvent | EventReply, by: Viewer, access: Access) -> None:
+    if not access.can_edit and not _is_author(row, by):
+        raise DomainError("forbidden", "Only who wrote it and who may edit the comparison may change it.")
+
+
+def _check_kind(values: dict[str, Any], access: Access) -> None:
+    if not access.can_edit and values.get("kind", COMMENT) != COMMENT:
+        raise DomainError("forbidden", f"You may comment here: the kind has to be {COMMENT!r}.")
+
+
+def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
+    """Copy the events of a session with their replies and authors, and count their size. Raises ``storage_full``.
+
+    The source is not locked and may change meanwhile, so the size is that of the copied rows. The database copies the
+    rows, because ten thousand of them take seconds in Python.
+    """
+    quota.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
+    names = {"source": source.pk, "target": target.pk}
+    event, reply, vod = (f'"{model._meta.db_table}"' for model in (SessionEvent, EventReply, ComparisonVod))
+    event_columns, reply_columns = _columns(SessionEvent, "session_id", "vod_id"), _columns(EventReply, "event_id")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {event} (id, session_id, vod_id, {', '.join(event_columns)})"  # noqa: S608 - our own names
+            f" SELECT {_new_id('e.id')}, %(target)s, n.id, {', '.join(f'e.{name}' for name in event_columns)}"
+            f" FROM {event} e LEFT JOIN {vod} o ON o.id = e.vod_id"
+            f" LEFT JOIN {vod} n ON n.session_id = %(target)s AND n.vod_id = o.vod_id"
+            " WHERE e.session_id = %(source)s",
+            names,
+        )
+        # Replies to events that were added meanwhile are left out.
+        cursor.execute(
+            f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
+            f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"
+            f" FROM {reply} r JOIN {event} e ON e.id = r.event_id AND e.session_id = %(source)s"
+            f" JOIN {event} n ON n.id = {_new_id('e.id')}",
+            names,
+        )
+    total = target.events.aggregate(total=Sum("size", default=0))["total"]
+    quota.check_room(target.owner, total)
+    target.events_bytes = total
+    target.save(update_fields=["events_bytes"])
+
+
+def _columns(model: type[Model], *but: str) -> list[str]:
+    """Return the quoted names of a model's columns without ``id`` and ``but``."""
+    names = [field.column for field in model._meta.local_concrete_fields]
+    return [f'"{name}"' for name in names if name not in {"id", *but}]
+
+
+def _new_id(column: str) -> str:
+    """Return SQL of the id of a row's copy: it follows from the row's id and ``target``, so that replies find it."""
+    digest = f"md5(CAST({column} AS text) || %(target)s)"
+    return f"{digest}::uuid" if connection.vendor == "postgresql" else digest
+
+
+WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")
+
+
+def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> None:
+    """Take over ``values``; times have to lie within the VOD. ``global_time`` moves an event wherever it stands."""
+    if "vod_id" in values:
+        row.vod = change.vod(values["vod_id"]) if values["vod_id"] is not None else None
+    for name in WRITTEN:
+        if name in values:
+            setattr(row, name, values[name])
+    if "global_time" in values:
+        moved_to = row.vod.placement.time_at(values["global_time"]) if row.vod else values["global_time"]
+        if row.end is not None and row.time is not None and "end" not in values:
+            row.end += moved_to - row.time  # a span is moved whole
+        row.time = moved_to
+    if row._state.adding or not values.keys().isdisjoint(("vod_id", "time", "end", "global_time")):
+        _check_times(row, change.vods)
+
+
+def _check_times(row: SessionEvent, vods: Iterable[ComparisonVod]) -> None:
+    if row.vod:
+        earliest, latest = 0.0, row.vod.video.duration
+        sentence = f"{row.vod.vod_id} is {latest:.3f} s long."
+    else:
+        earliest, latest = start_of(vod.placement for vod in vods) - ROUNDING, MAX_TIMESTAMP
+        sentence = f"Must be from {earliest + ROUNDING:.3f} to {latest:.0f}."
+    for name, value in (("time" if row.vod else "global_time", row.time), ("end", row.end)):
+        if value is not None and not earliest <= value <= latest:
+            raise DomainError("invalid", f"{name}: {sentence}", errors={name: [sentence]})
+    if row.end is not None and row.end <= row.time:
+        sentence = "Must be after `time`."
+        raise DomainError("invalid", f"end: {sentence}", errors={"end": [sentence]})

@@ -1,0 +1,197 @@
+"""Names, words and drawings on an export, as one transparent video that lies over the whole picture.
+
+The letters are those that OpenCV brings along: no font of the machine is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from sessions_app.comparison.export.child.layouts import Arrangement, Box
+from sessions_app.comparison.export.child.plan import Caption, Clock
+
+Picture = NDArray[np.uint8]
+LETTERS = 1 / 26  # of the height of a video: that of its words
+SMALLEST = 14  # pixels
+BACKGROUND = 150  # of 255, behind words
+BELOW = 3 / 1000  # of the width of the frame: dark around a stroke
+ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # in widths; radians
+WEIGHT = 500
+MAX_LINES = 4  # of words on one video at once
+NARROWEST = 0.2  # width of the narrowest letter, in font sizes
+SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit: minimum, and per gigapixel of the export
+UNITS = 1000  # across a frame, in which strokes give their widths
+DEPTH = 4  # fractional bits of coordinates
+
+
+class TooManyStrokes(Exception):
+    """Raised if drawing the strokes takes too long; the text is a sentence for the owner."""
+
+
+def write_captions(
+    path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
+    on_progress: Callable[[float], None] = lambda share: None,
+) -> None:  # fmt: skip
+    """Write a video whose pictures each last until the next; colours are multiplied by their opacity.
+
+    frames: the box of each video's picture. Raises :class:`TooManyStrokes`.
+    """
+    gigapixels = arrangement.width * arrangement.height * clock.frames / 1e9
+    deadline = time.monotonic() + SECONDS_AT_LEAST + SECONDS_PER_GIGAPIXEL * gigapixels
+    with av.open(str(path), "w", format="mov") as container:
+        stream = container.add_stream("png", rate=clock.fps, options={"compression_level": "1"})
+        stream.width, stream.height, stream.pix_fmt = arrangement.width, arrangement.height, "rgba"
+        stream.time_base = stream.codec_context.time_base = 1 / clock.fps
+        for number, picture in _pictures(arrangement, frames, captions, deadline):
+            if number >= clock.frames:
+                break
+            on_progress(number / clock.frames)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture[..., [2, 1, 0, 3]]), format="rgba")
+            frame.pts, frame.time_base = number, 1 / clock.fps
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def _pictures(
+    arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], deadline: float
+) -> Iterator[tuple[int, Picture]]:
+    """Yield (first frame of the export, picture) whenever the captions change. Each drawing is drawn once."""
+    layers: dict[int, tuple[int, int, Picture]] = {}
+    by_start = sorted(range(len(captions)), key=lambda index: captions[index].first)
+    shown: list[int] = []  # indices of the captions that are visible, in order
+    for number in sorted({0, *(one.first for one in captions), *(one.stop for one in captions)}):
+        while by_start and captions[by_start[0]].first <= number:
+            shown.append(by_start.pop(0))
+        shown = sorted(index for index in shown if number < captions[index].stop)
+        layers = {index: layer for index, layer in layers.items() if index in shown}
+        picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
+        lines: dict[int, int] = {}
+        for index in shown:
+            one = captions[index]
+            frame = frames[one.pane]
+            if one.strokes:
+                if index not in layers:
+                    layers[index] = _drawn(arrangement, frame, one.strokes, deadline)
+                _lay(picture, *layers[index])
+            if one.is_name:
+                _write(picture, frame, one.text, "top", 0)
+            elif one.text:
+                line = lines[one.pane] = lines.get(one.pane, -1) + 1
+                if line < MAX_LINES:
+                    _write(picture, frame, one.text, "middle" if one.is_notice else "bottom", line)
+        yield number, picture
+
+
+def _drawn(
+    arrangement: Arrangement, frame: Box, strokes: Sequence[dict[str, Any]], deadline: float
+) -> tuple[int, int, Picture]:
+    """Return top, left and pixels of the smallest rectangle that holds the strokes."""
+    picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
+    for stroke in strokes:
+        if time.monotonic() > deadline:
+            raise TooManyStrokes("Rendering the drawings takes too long. Delete some, or export without the events.")
+        draw_strokes(picture, frame, [stroke])
+    left, top, width, height = cv2.boundingRect(np.ascontiguousarray(picture[..., 3]))
+    return top, left, picture[top : top + height, left : left + width].copy()
+
+
+def _lay(picture: Picture, top: int, left: int, layer: Picture) -> None:
+    """Draw ``layer`` over a part of ``picture``; the colours of both are multiplied by their opacity."""
+    part = picture[top : top + layer.shape[0], left : left + layer.shape[1]]
+    if not part.any():
+        part[:] = layer
+        return
+    rest = 255 - layer[..., 3]
+    part[:] = cv2.add(layer, cv2.multiply(np.ascontiguousarray(part), cv2.merge([rest] * 4), scale=1 / 255))
+
+
+def _write(picture: Picture, box: Box, text: str, place: str, line: int) -> None:
+    """Words on a dark ground, as many letters as fit into the box."""
+    font = cv2.FontFace("sans")
+    size = max(SMALLEST, round(box.height * LETTERS))
+    pad = size // 3
+    text = _fitting(text, font, size, box.width - 4 * pad)
+    if not text:
+        return
+    width = _width(text, font, size)
+    height = size + 2 * pad
+    top = {
+        "top": box.y + pad,
+        "middle": box.y + (box.height - height) // 2 + line * (height + 2),
+        "bottom": box.y + box.height - (line + 1) * (height + 2) - pad,
+    }[place]
+    left = box.x + (box.width - width) // 2 - pad if place == "middle" else box.x + pad
+    cv2.rectangle(picture, (left, top), (left + width + 2 * pad, top + height), (0, 0, 0, BACKGROUND), -1)
+    _put(picture, text, (left + pad, top + pad + size - size // 6), (255, 255, 255), size)
+
+
+def _put(picture: Picture, text: str, at: tuple[int, int], color: Sequence[int], size: int) -> None:
+    cv2.putText(picture, text, at, (*color, 255), cv2.FontFace("sans"), size, WEIGHT)
+
+
+def _width(text: str, font: Any, size: int) -> int:
+    return int(cv2.getTextSize((10 * UNITS, UNITS), text, (0, 0), font, size, WEIGHT)[2])
+
+
+def _fitting(text: str, font: Any, size: int, width: int) -> str:
+    """The words on one line, cut where they would be wider."""
+    text = " ".join(text.split())
+    if _width(text, font, size) <= width:
+        return text
+    while text and _width(f"{text}…", font, size) > width:
+        text = text[: -max(1, len(text) // 8)]
+    return f"{text}…" if text else ""
+
+
+def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]) -> None:
+    """Draw on the frame of a video what people drew on it; widths are thousandths of its width."""
+    for stroke in strokes:
+        color = tuple(int(stroke["color"][at : at + 2], 16) for at in (5, 3, 1))
+        points = [(frame.x + x * frame.width, frame.y + y * frame.height) for x, y in stroke["points"]]
+        width = stroke["width"] / UNITS * frame.width
+        if stroke["tool"] == "text":
+            size = max(4, round(width))
+            at = (round(points[0][0]), round(points[0][1]))
+            # OpenCV also draws letters outside the picture, at the same cost as letters inside.
+            text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
+            for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
+                shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))
+                _put(picture, text, shifted, (0, 0, 0), size)
+            _put(picture, text, at, color, size)
+            continue
+        outline = _outline(stroke["tool"], points, width)
+        for ink, broad in (((0, 0, 0), width + BELOW * frame.width), (color, width)):
+            _trace(picture, outline, (*ink, 255), max(1, round(broad)))
+
+
+def _outline(tool: str, points: list[tuple[float, float]], width: float) -> list[tuple[float, float]]:
+    """The corners of a line, as the page draws it."""
+    (x0, y0), (x1, y1) = points[0], points[-1]
+    if tool == "box":
+        return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]
+    if tool == "ellipse":
+        angles = np.linspace(0, 2 * np.pi, 73)
+        across, down = abs(x1 - x0) / 2, abs(y1 - y0) / 2
+        return [((x0 + x1) / 2 + across * np.cos(a), (y0 + y1) / 2 + down * np.sin(a)) for a in angles]
+    if tool == "arrow" and len(points) > 1:
+        length = min(ARROW_HEAD * width, float(np.hypot(x1 - x0, y1 - y0)) / 2)
+        angle = float(np.arctan2(y1 - y0, x1 - x0))
+        sides = [
+            (x1 - length * float(np.cos(angle + by)), y1 - length * float(np.sin(angle + by)))
+            for by in (ARROW_ANGLE, -ARROW_ANGLE)
+        ]
+        return [(x0, y0), (x1, y1), sides[0], (x1, y1), sides[1]]
+    return points if len(points) > 1 else [points[0], points[0]]
+
+
+def _trace(picture: Picture, points: list[tuple[float, float]], color: Sequence[int], width: int) -> None:
+    corners = np.round(np.array(points, np.float64) * 2**DEPTH).astype(np.int32)
+    cv2.polylines(picture, [corners], False, tuple(color), width, cv2.LINE_AA, DEPTH)

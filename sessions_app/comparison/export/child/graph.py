@@ -1,0 +1,309 @@
+"""One ffmpeg for a whole export: every video at its moment, in its place, with its sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import ffmpeg  # type: ignore[import-untyped]
+
+from media_app.av.container import MediaError, demux, first_video, open_media
+from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track, run
+from media_app.av.ladder import SOUND_BITS, SOUND_RATE, picture_of
+from media_app.av.source import Progress, Source
+from sessions_app.comparison.export.child.layouts import DIFFERENCE, OVERLAY, SINGLE, TOGETHER, WIPE, Arrangement, Box
+from sessions_app.comparison.export.child.plan import Clock, Span
+
+ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
+SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
+QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
+GOP_SECONDS = 2
+MICROSECONDS = 1_000_000
+SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
+SEEKABLE = frozenset({"mov", "matroska"})  # whose index tells where keyframes are; others are read from their beginning
+RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz, of which two are in nearly any ratio
+LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # of an export; by which its sound may be off at its end
+ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets to inspect; maximum error of exact timestamps
+NEAR_FRAME = 5e-4  # seconds
+CLOCK_LETTERS = 1 / 22  # of the height of the picture
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """One video of an export. span: the frames that show it; None where none does."""
+
+    source: Source
+    span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """All that is put together. sounds: what is heard, mixed where there are several.
+
+    captions: a video of :mod:`captions`, which lies over the picture. clock_font: a font's file; None for no clock.
+    """
+
+    layout: str
+    arrangement: Arrangement
+    clock: Clock
+    panes: Sequence[Pane]
+    sounds: Sequence[Pane]
+    captions: Path | None = None
+    clock_font: Path | None = None
+
+
+def make(
+    target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None, *,
+    sound: Mapping[str, Any] = SOUND,
+) -> None:  # fmt: skip
+    """Write ``target``, an MP4. Raises what :meth:`media_app.av.ffmpeg.Ffmpeg.make` does."""
+    inputs = _Inputs(program.threads)
+    outputs = [_picture(export, inputs)]
+    if export.sounds:
+        outputs.append(_sound(export, inputs))
+    fps = export.clock.fps
+    options = {
+        **ENCODING, "g": round(GOP_SECONDS * fps), "threads": program.threads, "movflags": "+faststart",
+        **WITHOUT_TAGS, **(sound if export.sounds else {}),
+    }  # fmt: skip
+    node = ffmpeg.output(*outputs, target.name, **options)
+    words: list[str] = ffmpeg.compile(node, cmd="ffmpeg", overwrite_output=True)
+    count = str(program.threads)
+    argv = [
+        program.path, *QUIET, "-copyts", "-filter_threads", count, "-filter_complex_threads", count, *words[1:],
+    ]  # fmt: skip
+    run(argv, folder=target.parent, seconds=export.clock.seconds, on_progress=on_progress)
+
+
+def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
+    """Write several parts of one comparison into one MP4, one after the other. Raises what :func:`make` does.
+
+    Each is made by itself, with its sound uncoded: coded sound would begin late in each. Then the pictures are copied.
+    """
+    seconds = [part.clock.seconds for part in parts]
+    lines = ["ffconcat version 1.0"]
+    for number, part in enumerate(parts):
+        path = target.with_name(f"part-{number}.mov")
+        done = sum(seconds[:number])
+
+        def tell(share: float, done: float = done, length: float = seconds[number]) -> None:
+            on_progress((done + share * length) / sum(seconds))
+
+        make(path, part, program, tell, sound={"c:a": "pcm_s16le", "ar": SOUND_RATE})
+        lines += [f"file {path.name}", f"duration {seconds[number]:.6f}"]
+    listed = target.with_name("parts.ffconcat")
+    listed.write_text("\n".join(lines))
+    options = {"c:v": "copy", "movflags": "+faststart", **WITHOUT_TAGS, **(SOUND if parts[0].sounds else {})}
+    node = ffmpeg.output(ffmpeg.input(listed.name, f="concat"), target.name, **options)
+    words: list[str] = ffmpeg.compile(node, cmd="ffmpeg", overwrite_output=True)
+    run([program.path, *QUIET, *words[1:]], folder=target.parent, seconds=sum(seconds))
+
+
+def copied_part(export: Export) -> tuple[float, float] | None:
+    """The part of the one video that is all of an export, in seconds: its packets can be copied. None where not.
+
+    It has to begin with a frame, for the sound begins there too.
+    """
+    pane, clock = export.panes[0], export.clock
+    facts, span = pane.source.facts, pane.span
+    if export.layout != SINGLE or span is None or export.captions is not None or export.clock_font is not None:
+        return None
+    is_whole = (span.first, span.stop, span.rate) == (0, clock.frames, 1.0)
+    is_as_it_is = facts.height == export.arrangement.height and facts.fps == clock.fps and not facts.is_vfr
+    if not (is_whole and is_as_it_is) or (list(export.sounds) != [pane]) != (pane.source.sound is None):
+        return None
+    first = round(span.time * clock.fps)
+    if abs(first / clock.fps - span.time) > NEAR_FRAME:
+        return None
+    return float(first / clock.fps), float((first + clock.frames) / clock.fps)
+
+
+def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
+    """A copy at ``path`` of a file without an index of keyframes, which would be read from its beginning for each part.
+
+    Anything else, and what cannot be copied, is taken as it is.
+    """
+    if _is_seekable(source):
+        return source
+    tracks = [Track(source.track), *([Track(source.sound.track)] if source.sound else [])]
+    try:
+        program.make(path, source, tracks, {"c": "copy", **WITHOUT_TAGS})
+        return Source.open(path)
+    except (ConversionFailed, MediaError):
+        return source
+
+
+def _is_seekable(source: Source) -> bool:
+    return not SEEKABLE.isdisjoint(source.facts.container.split(","))
+
+
+class _Inputs:
+    """Each file is opened once, near the first moment that is needed of it; its timestamps are its own."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._nodes: dict[tuple[Path, float], Any] = {}
+
+    def of(self, source: Source, time: float) -> Any:
+        """The input that begins at or before a moment of the video's own time, in seconds."""
+        key = (source.path, time)
+        if key not in self._nodes:
+            reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
+            if _is_seekable(source) and time > SEEK_BEFORE:
+                # From the keyframe on: the frame that is shown at a moment has begun before it.
+                reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
+            self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
+        return self._nodes[key]
+
+
+def _picture(export: Export, inputs: _Inputs) -> Any:
+    arrangement, clock = export.arrangement, export.clock
+    shown = [_pane(pane, box, export, inputs) for pane, box in zip(export.panes, arrangement.boxes, strict=True)]
+    picture = _together(export, shown) if export.layout in TOGETHER else _apart(arrangement, shown)
+    if export.captions is not None:
+        lying = ffmpeg.input(f"file:{export.captions}", **INPUT_OPTIONS)
+        picture = ffmpeg.overlay(picture, lying.video, alpha="premultiplied", eof_action="repeat")
+    if export.clock_font is not None:
+        size = max(14, round(arrangement.height * CLOCK_LETTERS))
+        picture = picture.filter(
+            "drawtext", fontfile=str(export.clock_font), text=f"%{{pts:hms:{clock.start:.6f}}}", fontcolor="white",
+            fontsize=size, x="(w-text_w)/2", y=size // 2, box=1, boxcolor="black@0.6", boxborderw=size // 3,
+        )  # fmt: skip
+    return picture.filter("format", "yuv420p").filter("setsar", 1)
+
+
+def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
+    """A video in its place, black where it has not begun or has ended: as many frames as the export has."""
+    clock, span = export.clock, pane.span
+    if span is None:
+        return ffmpeg.input(
+            f"color=black:s={box.width}x{box.height}:r={clock.fps}:d={clock.seconds + 1:.3f}", f="lavfi"
+        ).video.filter("trim", end_frame=clock.frames).filter("format", "yuv420p")  # fmt: skip
+    source, place = pane.source, box.fitted((pane.source.facts.width, pane.source.facts.height))
+    steps = picture_of(source, place.size).filters
+    node = inputs.of(source, span.time)[str(source.track)]
+    is_interlaced = source.facts.is_interlaced
+    for step in steps[:is_interlaced]:
+        node = node.filter(step.name, *step.values, **dict(step.options))
+    node = _timed(node, source, span, clock.fps)
+    for step in steps[is_interlaced:]:
+        node = node.filter(step.name, *step.values, **dict(step.options))
+    if place.size != box.size:
+        node = node.filter("pad", box.width, box.height, place.x - box.x, place.y - box.y, color="black")
+    if (span.first, span.stop) != (0, clock.frames):
+        node = node.filter("tpad", start=span.first, stop=clock.frames - span.stop, color="black")
+    return node
+
+
+def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
+    """One frame for each of the export's that show the video: the last that has begun by that moment."""
+    near = 1.0 + MICROSECONDS * _uncertainty(source)
+    zero = (float(source.origin) + span.time) * MICROSECONDS
+    return (
+        node.filter("settb", "AVTB")
+        .filter("setpts", f"(PTS-({zero:.3f}))/{span.rate!r}-{near:.3f}")
+        .filter("fps", fps=str(fps), round="up", start_time=0)
+        .filter("tpad", stop=-1, stop_mode="clone")
+        .filter("trim", end_frame=span.stop - span.first)
+    )
+
+
+def _uncertainty(source: Source) -> float:
+    """Return by how many seconds timestamps may be rounded.
+
+    That is half a tick if frames do not last whole ticks. It is more if the first frames are not at the places of their
+    rate, because another program has rounded their times to milliseconds.
+    """
+    fps = source.facts.fps
+    with open_media(source.path) as container:
+        video = first_video(container)
+        tick = video.time_base or Fraction(0)
+        stamps = [packet.pts for packet, _ in zip(demux(container, video), range(ROUNDING_PACKETS), strict=False)]
+    if not tick:
+        return 0.0
+    half = min(1e-3, float(tick)) / 2 if source.facts.is_vfr or (1 / fps / tick).denominator != 1 else 0.0
+    if source.facts.is_vfr:
+        return half
+    first = min((stamp for stamp in stamps if stamp is not None), default=0)
+    places = [(stamp - first) * tick * fps for stamp in stamps if stamp is not None]
+    off = max((abs(float(place - round(place)) / float(fps)) for place in places), default=0.0)
+    return half if off <= half + EXACT_SECONDS else min(1e-3, 1 / (4 * float(fps)))
+
+
+def _apart(arrangement: Arrangement, shown: Sequence[Any]) -> Any:
+    """Each in a place of its own."""
+    if len(shown) == 1:
+        return shown[0]
+    places = "|".join(f"{box.x}_{box.y}" for box in arrangement.boxes)
+    return ffmpeg.filter(list(shown), "xstack", inputs=len(shown), layout=places, fill="black")
+
+
+def _together(export: Export, shown: Sequence[Any]) -> Any:
+    """Two in one place, as the page shows them: half of each, their mean, or what they differ by."""
+    first, second = shown
+    if export.layout == WIPE:
+        half = export.arrangement.width // 4 * 2
+        rest = export.arrangement.width - half
+        left = first.filter("crop", half, "ih", 0, 0)
+        return ffmpeg.filter([left, second.filter("crop", rest, "ih", half, 0)], "hstack", inputs=2)
+    mode = {OVERLAY: "average", DIFFERENCE: "difference"}[export.layout]
+    in_colours = [node.filter("format", "gbrp") for node in (first, second)]
+    return ffmpeg.filter(in_colours, "blend", all_mode=mode)
+
+
+def _sound(export: Export, inputs: _Inputs) -> Any:
+    heard = [_heard(pane, pane.span, export.clock, inputs) for pane in export.sounds if pane.span is not None]
+    if not heard:
+        length = f"{export.clock.seconds:.6f}"
+        return ffmpeg.input(f"anullsrc=r={SOUND_RATE}:cl=stereo:d={length}", f="lavfi").audio
+    return heard[0] if len(heard) == 1 else ffmpeg.filter(heard, "amix", inputs=len(heard), duration="longest")
+
+
+def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
+    """A video's sound to the sample, silent before it begins and when it has ended."""
+    assert pane.source.sound is not None
+    zero = float(pane.source.origin) + span.time
+    begins, ends, all_samples = (
+        round(frame / clock.fps * SOUND_RATE) for frame in (span.first, span.stop, clock.frames)
+    )
+    node = (
+        inputs.of(pane.source, span.time)[str(pane.source.sound.track)]
+        .filter("asetpts", f"PTS-({zero:.9f})/TB")
+        .filter("atrim", start=0)
+        .filter("aresample", SOUND_RATE, **{"async": 1, "first_pts": 0})
+    )
+    for slow, fast in rates_of(span.rate):
+        node = node.filter("aresample", slow).filter("asetrate", fast).filter("aresample", SOUND_RATE)
+    node = node.filter("aformat", channel_layouts="stereo").filter("asetpts", "N")
+    node = node.filter("atrim", end_sample=ends - begins)
+    if begins:
+        node = node.filter("adelay", f"{begins}S", all=1)
+    return node.filter("apad").filter("atrim", end_sample=all_samples)
+
+
+def rates_of(rate: float) -> list[tuple[int, int]]:
+    """Pairs of sample rates, by which together sound has to be sped up so that it runs ``rate`` times as fast.
+
+    One pair is enough for most rates; some so near to 1 that no whole numbers lie between need two.
+    """
+    if rate == 1.0:
+        return []
+    slow, fast = _pair(rate)
+    if abs(fast / slow - rate) * LONGEST_SECONDS < LATE_SECONDS:
+        return [(slow, fast)]
+    first = (SOUND_RATE, SOUND_RATE + 1)
+    return [first, _pair(rate * first[0] / first[1])]
+
+
+def _pair(rate: float) -> tuple[int, int]:
+    slow = min(RATES, key=lambda one: abs(round(one * rate) / one - rate))
+    return slow, round(slow * rate)
+
+
+def facts_of(target: Path) -> Mapping[str, Any]:
+    """``width, height, duration`` (seconds) of what was made. Raises :class:`media_app.av.container.MediaError`."""
+    facts = Source.open(target).facts
+    return {"width": facts.width, "height": facts.height, "duration": round(facts.duration, 6)}

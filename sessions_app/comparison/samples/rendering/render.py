@@ -1,0 +1,30 @@
+"""The demo's front door: renders the three recordings and writes their truth; the work is in its neighbours.
+
+    python -m sessions_app.comparison.samples.rendering.render --out DIR --truth FILE --seed N
+
+Matches are made by `match`, recordings described by `recording`, chosen by `clips` and encoded by `encode`.
+"""
+
+import argparse
+from pathlib import Path
+
+from sessions_app.comparison.samples.rendering.barcode import decode_barcode
+from sessions_app.comparison.samples.rendering.clips import render_demo, render_pair
+from sessions_app.comparison.samples.rendering.encode import render
+from sessions_app.comparison.samples.rendering.recording import RecordingSpec
+
+__all__ = ["RecordingSpec", "decode_barcode", "main", "render", "render_demo", "render_pair"]
+
+
+def main() -> None:
+    """Render the demo's recordings, unless they are there already, and write their truth file."""
+    parser = argparse.ArgumentParser(description="Render three synthetic recordings of one match.")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the recordings")
+    parser.add_argument("--truth", type=Path, required=True, help="JSON file for the true offsets, outside --out")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    render_demo(options.out, options.truth, options.seed)
+
+
+if __name__ == "__main__":
+    main()

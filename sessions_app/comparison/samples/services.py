@@ -1,0 +1,153 @@
+"""A sample comparison, made by the program, for an account that has nothing of its own to look at yet."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import transaction
+
+from jobs_app import services as jobs
+from jobs_app.context import JobContext, JobFailed
+from jobs_app.kinds import JobHooks, Subject
+from jobs_app.models import LIVE, Job, JobStatus
+from media_app.storage import files as store
+from media_app.uploads import quota
+from media_app.videos.ingest import checking, facts_of, make_poster, map_storage_errors
+from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.videos.services import columns_of, path_for_work
+from media_app.videos.upload_handlers import key_of
+from sessions_app.analysis.pipeline_runner import run_answering
+from sessions_app.comparison import services
+from sessions_app.comparison.models import ComparisonSession, OffsetSource
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+from vodplatform.core.files import untrusted_files
+from vodplatform.core.processes.process import Access
+from vodplatform.core.records.transitions import begin
+
+SAMPLE_KIND = "comparison.sample"
+NAME = "Sample: one match, three views"
+DESCRIPTION = (
+    "Made by the program, so that there is something to try. Delete it, and its videos in your library, any time."
+)
+TAG = "sample"
+RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
+RENDER_SECONDS = 900.0
+RENDERED, STORED = 80.0, 90.0  # percent
+LOOK_IN = 4.0  # seconds after all have begun, at which it opens
+
+
+class SampleJobs(JobHooks):
+    """The jobs that make a sample comparison."""
+
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+        """The comparison that each has made."""
+        made = {job.pk: _session_id(job) for job in jobs}
+        there = set(ComparisonSession.objects.filter(pk__in=made.values()).values_list("pk", flat=True))
+        return {
+            job.pk: Subject("Make a sample comparison", "", f"/compare/{made[job.pk]}" if made[job.pk] in there else "")
+            for job in jobs
+        }
+
+
+def sample_of(user: User) -> ComparisonSession | None:
+    """The sample comparison that a user has."""
+    done = Job.objects.filter(kind=SAMPLE_KIND, owner=user, status=JobStatus.COMPLETED)
+    return ComparisonSession.objects.filter(owner=user, pk__in=[_session_id(job) for job in done]).first()
+
+
+def request_sample(user: User) -> None:
+    """Have a sample comparison made, unless that is under way."""
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # pressed twice, one is made
+        if not Job.objects.filter(kind=SAMPLE_KIND, owner=user, status__in=LIVE).exists():
+            jobs.enqueue(SAMPLE_KIND, user, {}, is_short=True)
+
+
+def make(context: JobContext) -> dict[str, Any]:
+    """Render the recordings, keep them as videos of the owner's library, and compare them with their true offsets."""
+    with _refusals(), transaction.atomic():
+        # Checked before anything is created; the size of the recordings is known only afterwards.
+        services.check_limit(context.owner)
+        quota.check_room(context.owner, 1)
+    with context.scratch() as folder, map_storage_errors():
+        work = folder / "work"
+        work.mkdir()
+        made = run_answering(
+            context, RENDERER, {"folder": str(work)}, seconds=RENDER_SECONDS, share=(0, RENDERED),
+            access=Access(writes=[work]), broke="The sample could not be made.",
+        )["recordings"]  # fmt: skip
+        paths = [untrusted_files.move_out(work, item["file"]) for item in made]
+        kept = [_kept(context, item["name"], path) for item, path in zip(made, paths, strict=True)]
+        try:
+            with _refusals(), context.holding():
+                session, videos = _compared(context.owner, kept, made)
+        except JobFailed:
+            for one in kept:
+                store.delete(one["location"])
+            raise
+        for number, video in enumerate(videos):
+            step = (100 - STORED) / len(videos)
+            place = (STORED + number * step, STORED + (number + 1) * step)
+            own = folder / f"poster-{number}"
+            own.mkdir()
+            path = path_for_work(video, own, checking(context), viewer=context.owner)
+            make_poster(context, video, path, own, share=place)
+    return {"session_id": session.pk}
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the owner may not have is how the job fails."""
+    try:
+        yield
+    except DomainError as exc:
+        raise JobFailed(exc.type.name, exc.message) from exc
+
+
+def _kept(context: JobContext, name: str, path: Path) -> dict[str, Any]:
+    """The columns of the video that a recording becomes; its file is stored."""
+    facts, size = facts_of(context, path), path.stat().st_size
+    pk = uuid5(context.job_id, f"{context.lease.token}{name}")
+    key = key_of(pk, path.name)
+    context.progress(RENDERED, "Keeping the recordings")
+    store.put_file(key, path, "video/mp4", checking(context))
+    return {
+        "pk": pk, "title": name, "location": key, "file_size": size, "mime_type": "video/mp4",
+        "tags": [TAG], **columns_of(facts),
+    }  # fmt: skip
+
+
+def _compared(
+    owner: User, kept: Sequence[dict[str, Any]], made: Sequence[dict[str, Any]]
+) -> tuple[ComparisonSession, list[Video]]:
+    with transaction.atomic():
+        quota.lock(owner)
+        quota.check_room(owner, sum(one["file_size"] for one in kept))
+        videos = [
+            begin(
+                Video,
+                TRANSITIONS,
+                VideoStatus.READY,
+                owner=owner,
+                place=Place.LIBRARY,
+                source=VideoSource.STORED,
+                **one,
+            )
+            for one in kept
+        ]
+        vods = [services.NewVod(letter, one.title, video_id=one.pk) for letter, one in zip("ABC", videos, strict=True)]
+        session = services.create_session(owner, vods, name=NAME, description=DESCRIPTION)
+        offsets = {letter: float(item["offset"]) for letter, item in zip("ABC", made, strict=True)}
+        services.set_offsets(session, owner, offsets, OffsetSource.MANUAL, None)
+        services.global_seek(session, owner, max(offsets.values()) + LOOK_IN)
+    return session, videos
+
+
+def _session_id(job: Job) -> str:
+    return str((job.result or {}).get("session_id", ""))

@@ -1,0 +1,116 @@
+"""``/r/{token}``: opens a link to a comparison; and what its visitors fill in, the password and their name."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from sessions_app.comparison.access import OpenedLink, opened_link
+from sessions_app.comparison.sharing import links
+from vodplatform.accounts.models import plain_text
+from vodplatform.accounts.services import address_of
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.throttles import hit, network_of
+
+MAX_VISITOR_NAME = 60
+MAX_PASSWORD = 200
+WRONG, TOO_MANY = 403, 429
+
+
+class NameForm(forms.Form):
+    """What a visitor is called."""
+
+    name = forms.CharField(max_length=MAX_VISITOR_NAME, required=False, validators=[plain_text])
+
+
+class PasswordForm(forms.Form):
+    """A link's password, exactly as it is typed."""
+
+    password = forms.CharField(max_length=MAX_PASSWORD, strip=False)
+
+
+@never_cache
+@require_safe
+def open_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Keep the link in a cookie and go on to the comparison, whose address has no secret; 404 where it is not open."""
+    check_enabled()
+    if wait := hit("link_open", network_of(address_of(request))):
+        return _throttled(render(request, "429.html", {"error": {"retry_after": wait}}), wait)
+    link = links.find_link(token)
+    if link is None:
+        raise Http404
+    return _go_on(request, links.open_link(link, request))
+
+
+@never_cache
+@require_POST
+def give_password(request: HttpRequest, session_id: str) -> HttpResponse:
+    """The password of a link that this browser has opened."""
+    opened = _opened(request, session_id)
+    form = PasswordForm(request.POST)
+    try:
+        unlocked = form.is_valid() and links.give_password(opened, form.cleaned_data["password"], address_of(request))
+    except DomainError as exc:
+        wait = exc.extra["retry_after"]
+        return _throttled(show_locked(request, session_id, retry_after=wait), wait)
+    if not unlocked:
+        return show_locked(request, session_id, status=WRONG, is_wrong=True)
+    return _go_on(request, unlocked)
+
+
+@never_cache
+@require_POST
+def take_name(request: HttpRequest, session_id: str) -> HttpResponse:
+    """What a visitor wants to be called in what they write; an unusable name changes nothing."""
+    opened = _opened(request, session_id)
+    form = NameForm(request.POST)
+    if form.is_valid():
+        opened = replace(opened, visitor=replace(opened.visitor, name=form.cleaned_data["name"]))
+    return _go_on(request, opened)
+
+
+def show_locked(request: HttpRequest, session_id: str, *, status: int = 200, **problem: Any) -> HttpResponse:
+    """The form for a link's password; nothing of the comparison."""
+    context = {"session_id": session_id, **problem}
+    return unlisted(render(request, "comparison/link_locked.html", context, status=status))
+
+
+def unlisted(response: HttpResponse) -> HttpResponse:
+    """What search engines are to keep out of their lists."""
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+def check_enabled() -> None:
+    """Raises ``Http404`` where comparisons are switched off."""
+    if not settings.MULTI_VOD_ENABLED:
+        raise Http404
+
+
+def _opened(request: HttpRequest, session_id: str) -> OpenedLink:
+    check_enabled()
+    opened = opened_link(request.COOKIES, session_id)
+    if opened is None:
+        raise Http404
+    return opened
+
+
+def _go_on(request: HttpRequest, opened: OpenedLink) -> HttpResponse:
+    """To the comparison, with the opened link in the browser's cookie."""
+    response = HttpResponseRedirect(f"/compare/{opened.link.session_id}")
+    links.keep_opened(response, request, opened)
+    response["Referrer-Policy"] = "no-referrer"
+    return unlisted(response)
+
+
+def _throttled(response: HttpResponse, wait: int) -> HttpResponse:
+    response.status_code = TOO_MANY
+    response["Retry-After"] = str(wait)
+    return response

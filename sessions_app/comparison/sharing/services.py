@@ -1,0 +1,79 @@
+"""Who else may see a comparison: invitations of accounts, and what ends with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from sessions_app.comparison.models import ComparisonSession, SessionShare
+from sessions_app.comparison.services import group_name, lock
+from vodplatform.accounts.models import User
+from vodplatform.core.api import idempotency
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web.publish import publish_recheck_on_commit
+
+MAX_SHARES = 200  # of a session
+
+
+def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> SessionShare:
+    """Let an account in, or change what one may that is in. values: ``username``, ``role`` and ``can_comment``.
+
+    Raises ``unknown_user``, also for the owner, and ``too_many_shares``.
+    """
+    with transaction.atomic():
+        locked = lock(session)
+        idempotency.bind_to_transaction()
+        user = User.objects.filter(username=values["username"], is_active=True).exclude(pk=locked.owner_id).first()
+        if user is None:
+            raise DomainError("unknown_user")
+        share = locked.shares.filter(user=user).first()
+        if share is None:
+            if locked.shares.count() >= MAX_SHARES:
+                raise DomainError("too_many_shares", limit=MAX_SHARES)
+            share = SessionShare(session=locked, user=user)
+        return _write(share, values)
+
+
+def change_share(session: ComparisonSession, share_id: UUID, values: Mapping[str, Any]) -> SessionShare:
+    """Change what somebody may. Raises ``share_not_found``."""
+    with transaction.atomic():
+        return _write(_find(lock(session), share_id), values)
+
+
+def delete_share(session: ComparisonSession, share_id: UUID) -> None:
+    """Let somebody in no more: their pages and sockets close now, and what they are sent within seconds.
+
+    Raises ``share_not_found``. An archived session's shares can be withdrawn too.
+    """
+    with transaction.atomic():
+        locked = lock(session, even_archived=True)
+        _find(locked, share_id).delete()
+        publish_recheck_on_commit(group_name(locked.pk))
+
+
+def is_share_open(key: str, video_id: UUID) -> bool:
+    """Whether a share still lets somebody see a video: the check of the grants that shares give."""
+    try:
+        share_id = UUID(key)
+    except ValueError:
+        return False
+    return SessionShare.objects.filter(pk=share_id, user__is_active=True, session__vods__video=video_id).exists()
+
+
+def _find(session: ComparisonSession, share_id: UUID) -> SessionShare:
+    found = session.shares.select_related("user").filter(pk=share_id).first()
+    if found is None:
+        raise DomainError("share_not_found")
+    return found
+
+
+def _write(share: SessionShare, values: Mapping[str, Any]) -> SessionShare:
+    share.role = values.get("role", share.role)
+    share.can_comment = values.get("can_comment", share.can_comment)
+    share.save()
+    share.refresh_from_db()
+    publish_recheck_on_commit(group_name(share.session_id))
+    return share

@@ -1,0 +1,97 @@
+"""The base of the comparison's viewsets."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.db.models import QuerySet
+from rest_framework.authentication import get_authorization_header
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from sessions_app.comparison import serializers as s
+from sessions_app.comparison.access import redact_for_grant, viewer_of
+from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor, SessionRole, Viewer
+from vodplatform.accounts.authentication import BrowserAuthentication
+from vodplatform.accounts.viewsets import ApiViewSet
+from vodplatform.core.errors import DomainError
+
+TAG = "Comparison sessions"  # of the API document
+
+
+class ComparisonViewSet(ApiViewSet[ComparisonSession]):
+    """What the comparison's viewsets share: the feature's switch, and the session as the caller may use it."""
+
+    missing = "session_not_found"
+    lookup_url_kwarg = "session_id"
+    lookup_value_converter = "str"
+    access = Access(SessionRole.OWNER)  # of one that is made
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if not settings.MULTI_VOD_ENABLED:
+            raise DomainError("feature_disabled")
+
+    def perform_authentication(self, request: Request) -> None:
+        """Who calls; where that account may not see the session, the visitor of a link that the browser has opened."""
+        super().perform_authentication(request)
+        if "session_id" not in self.kwargs or get_authorization_header(request):
+            return
+        viewer = viewer_of(request.user, request.COOKIES, self.kwargs["session_id"])
+        if isinstance(viewer, LinkVisitor):
+            if request.method not in SAFE_METHODS:
+                BrowserAuthentication().enforce_csrf(request)
+            request.user = viewer  # type: ignore[assignment]  # REST framework takes whoever has signed in
+
+    def check_permissions(self, request: Request) -> None:
+        """A visitor of this session is let in; what they may there is asked like anybody's."""
+        if not isinstance(self.viewer, LinkVisitor):
+            super().check_permissions(request)
+
+    def read_session_change(
+        self, form: type[Serializer[Any]], session: ComparisonSession, vod_id: str | None = None
+    ) -> dict[str, Any]:
+        """Return the validated body of a change of a session or of one of its VODs (:meth:`read_change`)."""
+
+        def answers() -> list[dict[str, Any]]:
+            shown = redact_for_grant(s.SessionSerializer.show(s.SessionSnapshot.of(session)), self.access.grant)
+            return [shown] if vod_id is None else [vod for vod in shown["vods"] if vod["vod_id"] == vod_id]
+
+        return self.read_change(form, answers)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Who calls, with an account or without."""
+        return cast(Viewer, self.request.user)
+
+    def get_queryset(self) -> QuerySet[ComparisonSession]:
+        return ComparisonSession.objects.visible_to(self.viewer).at_database_time()
+
+    def get_object(self) -> ComparisonSession:
+        """The session; what the caller may do is in :attr:`access` then."""
+        found = super().get_object()
+        access = found.access_of(self.viewer)
+        if access is None:  # withdrawn between two statements
+            raise DomainError(self.missing)
+        self.access = access
+        return found
+
+    def get_object_to_change(self) -> ComparisonSession:
+        found = self.get_object()
+        if not self.access.can_edit:
+            raise DomainError("forbidden")
+        return found
+
+    def get_object_to_own(self) -> ComparisonSession:
+        """The session for a call that its owner alone may make. Raises ``forbidden``."""
+        found = self.get_object()
+        if not self.access.is_owner:
+            raise DomainError("forbidden")
+        return found
+
+    def answer(self, shown: dict[str, Any], status: int = 200) -> Response:
+        """The session as it is shown to the caller."""
+        return Response({"ok": True, "session": redact_for_grant(shown, self.access.grant)}, status=status)

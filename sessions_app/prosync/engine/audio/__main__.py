@@ -1,0 +1,119 @@
+"""The child process that puts sounds into segments of a video. It knows nothing of accounts and jobs.
+
+``python -m sessions_app.prosync.engine.audio`` reads one request from standard input::
+
+    {"source": path, "target": path, "folder": path for intermediate files,
+     "lines": [{"start": seconds, "end": seconds, "sound": path,
+                "from": seconds of the sound or null, "to": the same, "mode"}, …],
+     "mouths": whether the mouths in the segments move with the sound,
+     "remove_text": null, or the argument of :func:`sessions_app.prosync.engine.audio.repainting.repaint`,
+     "threads": number, "ffmpeg": path}
+
+It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never falling, then ``{"result": …}`` with the fields of
+:class:`sessions_app.prosync.engine.audio.outcome.Dubbed` or
+:class:`sessions_app.prosync.engine.audio.repainting.Repainted`, or ``{"error": {"type", "message", "line": index of the
+segment at fault}}``. There may be no lines if text is removed. If there is no text to remove either, no target is
+written.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from media_app.av.container import MediaError
+from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
+from media_app.av.source import Source
+from sessions_app.prosync.engine.audio.fitting import MODES, Line
+from sessions_app.prosync.engine.audio.outcome import SoundFailed
+from sessions_app.prosync.engine.audio.replacing import replace_sound
+from vodplatform.core.processes.child import BadRequest, Reports, answer
+
+PAINTED = 0.8  # of the work, where pictures are made again
+
+
+def serve(request: Any, reports: Reports) -> dict[str, Any]:
+    """Raises :class:`BadRequest`, :class:`SoundFailed`, :class:`MediaError`, :class:`ConversionFailed` and OSError."""
+    try:
+        path, target, folder = (Path(request[name]).absolute() for name in ("source", "target", "folder"))
+        lines = [_line(line) for line in request["lines"]]
+        threads = int(request.get("threads") or os.environ.get("VOD_CHILD_THREADS") or 2)
+        mouths, removal = bool(request.get("mouths")), request.get("remove_text")
+        program = Ffmpeg.default(request.get("ffmpeg"), threads)
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise BadRequest(f"The request lacks or garbles {exc}.") from exc
+    if removal is None or lines:
+        _check(lines)
+    reports.progress(0, "Looking at the video")
+    source = Source.open(path)
+    pictures, painted = source, {}
+    share = 0.0
+    if mouths or removal is not None:
+        from sessions_app.prosync.engine.audio.repainting import repaint  # OpenCV and the models come with it
+
+        made = repaint(
+            source, lines, folder, mouths=mouths, removal=removal, program=program,
+            tell=lambda done: reports.progress(1 + 100 * PAINTED * done, "Making the pictures"),
+        )  # fmt: skip
+        pictures, painted, share = made.source, made.as_json(), PAINTED
+    sound: dict[str, Any] = {}
+    if lines:
+        sound = replace_sound(
+            source, target, lines, folder, pictures=pictures, program=program,
+            on_progress=lambda done: reports.progress(1 + 98 * (share + (1 - share) * done), "Replacing the sound"),
+        ).as_json()  # fmt: skip
+    if not lines and pictures is not source:
+        Path(pictures.path).replace(target)
+    reports.progress(100, "Done")
+    return _joined(sound, painted)
+
+
+def _joined(sound: dict[str, Any], painted: dict[str, Any]) -> dict[str, Any]:
+    """What was done to the sound and to the pictures, by segment where it is about one."""
+    mouths = painted.pop("mouths", [])
+    segments = sound.get("segments", [])
+    if mouths:
+        segments = [segment | {"mouth": mouth} for segment, mouth in zip(segments, mouths, strict=True)]
+    if painted.get("frames_encoded"):
+        sound["picture"] = "painted"
+    return {**sound, "segments": segments, **painted}
+
+
+def _line(line: Any) -> Line:
+    crop = None if line.get("from") is None else (_seconds(line["from"]), _seconds(line["to"]))
+    mode = line.get("mode") or "cut_off"
+    if mode not in MODES:
+        raise ValueError("mode")
+    return Line(_seconds(line["start"]), _seconds(line["end"]), Path(str(line["sound"])).absolute(), mode, crop)
+
+
+def _seconds(value: Any) -> float:
+    found = float(value)
+    if not math.isfinite(found) or found < 0:
+        raise ValueError(f"the time {value!r}")
+    return found
+
+
+def _check(lines: list[Line]) -> None:
+    if not lines:
+        raise BadRequest("There is nothing to replace: give one line at least.")
+    spans = sorted((line.start, line.end) for line in lines)
+    if any(end <= start for start, end in spans) or any(later[0] < earlier[1] for earlier, later in pairwise(spans)):
+        raise BadRequest("Lines must end behind their beginning and not overlap.")
+    if any(line.crop is not None and line.crop[1] <= line.crop[0] for line in lines):
+        raise BadRequest("A crop must end behind its beginning.")
+
+
+def _fault(exc: Exception) -> dict[str, Any] | None:
+    if isinstance(exc, SoundFailed):
+        return {"type": exc.type, "message": exc.message, "line": exc.line}
+    if isinstance(exc, MediaError):
+        return {"type": exc.code, "message": exc.message}
+    return {"type": "dub_failed", "message": str(exc)} if isinstance(exc, ConversionFailed) else None
+
+
+if __name__ == "__main__":
+    answer(serve, _fault)

@@ -1,0 +1,179 @@
+"""The packets of a video's own sound on their grid of 1024 samples, and the samples near given places; writes nothing.
+
+Beyond both ends of the track, as far as anybody asks, stand packets of silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+import av.error
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Discard, Stream
+
+from media_app.av.audio_splice import BLOCK, ROUNDING, Samples
+from media_app.av.container import demux, open_media
+from media_app.av.merge.copying import silent_packet
+from media_app.av.source import Source
+from sessions_app.prosync.engine.audio.aac import (
+    SINE,
+    Damaged,
+    Unusual,
+    decoded,
+    sound_parameters,
+    with_shape,
+    without_adts,
+)
+
+MARGIN = 20  # blocks on either side of a place whose packets are kept
+BEGIN = 64  # packets among which the first that is heard is sought
+WARM_UP = 2  # packets before the first block that is wanted: a block needs the packet before its own
+
+
+class NotSpliced(Exception):
+    """The sound has to be encoded as a whole; the text is a sentence that says why."""
+
+
+@dataclass(slots=True)
+class OwnSound:
+    """AAC-LC without holes. rate: samples a second. config: its AudioSpecificConfig.
+
+    head: the sample behind ``currentTime`` 0 at which block 0 begins, usually −1024. count: packets. last: samples for
+    which the last one is heard. kept: packets by their numbers. silent: one of silence.
+    """
+
+    source: Source
+    rate: int
+    channels: int
+    config: bytes
+    head: int = 0
+    count: int = 0
+    last: int = BLOCK
+    kept: dict[int, bytes] = field(default_factory=dict)
+    silent: bytes = b""
+
+    def block(self, sample: int) -> int:
+        """The number of the block in which a sample stands."""
+        return (sample - self.head) // BLOCK
+
+    def packet(self, number: int) -> bytes | None:
+        """A packet that was kept; silence beyond the ends."""
+        return self.kept.get(number) if 0 <= number < self.count else self.silent
+
+    def samples(self, first: int, end: int) -> Samples:
+        """The blocks from ``first`` to before ``end``; their packets and :data:`WARM_UP` before them must be kept."""
+        packets = [self.packet(number) or self.silent for number in range(first - WARM_UP, end)]
+        return decoded(packets, self.config, self.channels)[:, WARM_UP * BLOCK :]
+
+    def packets(self) -> Iterator[bytes]:
+        """All of them, read again."""
+        assert self.source.sound is not None
+        with open_media(self.source.path) as container:
+            for row in _rows(container, container.streams[self.source.sound.track]):
+                yield row.content
+
+
+def survey(source: Source, edges: Sequence[float]) -> OwnSound:
+    """Read all packets, and keep those near ``edges`` (seconds). Raises :class:`NotSpliced` where none can stay."""
+    sound = source.sound
+    if sound is None:
+        raise NotSpliced("The video has no sound.")
+    if sound.codec != "aac" or sound.profile not in ("LC", ""):
+        raise NotSpliced(f"The sound is {_name(sound.codec, sound.profile)}, not AAC-LC.")
+    if sound.channels > 2:
+        raise NotSpliced("The sound has more than two channels.")
+    try:
+        with open_media(source.path) as container:
+            found = _survey(container, source, edges)
+        # A decoder that has heard nothing yet takes the window before a packet for a sine.
+        found.silent = with_shape(silent_packet(found.rate, found.channels), SINE)
+        decoded([packet for _, packet in sorted(found.kept.items())[:8]], found.config, found.channels)
+    except (Damaged, Unusual, av.error.FFmpegError) as exc:
+        raise NotSpliced("The sound is not AAC-LC as every player takes it.") from exc
+    return found
+
+
+def _name(codec: str, profile: str) -> str:
+    return f"{codec} ({profile})" if profile else codec
+
+
+def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -> OwnSound:
+    assert source.sound is not None
+    stream = container.streams[source.sound.track]
+    base = Fraction(stream.time_base or 1)
+    rows = _rows(container, stream)
+    begin = list(islice(rows, BEGIN))
+    if not begin:
+        raise NotSpliced("None of its sound is there.")
+    config = bytes(stream.codec_context.extradata or b"") or begin[0].config
+    rate, channels = sound_parameters(config)
+    found = OwnSound(source, rate, channels, config)
+
+    # Fractions are exact and cost more than all else here: of hours at 90 000 ticks a second floats lose nothing.
+    step, shift = float(base * rate), float(source.origin * rate)
+
+    def place(row: _Row) -> float:
+        """Samples behind ``currentTime`` 0."""
+        return row.stamp * step - shift
+
+    # Where times are rounded to milliseconds, that of the first packet which is heard is what a player goes by.
+    heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
+    found.head = round(place(begin[heard])) - heard * BLOCK
+    blocks = [found.block(round(edge * rate)) for edge in edges]
+    wanted = {block + at for block in blocks for at in range(-MARGIN, MARGIN + 1)}
+    for number, row in enumerate(chain(begin, rows)):
+        if abs(place(row) - found.head - number * BLOCK) > ROUNDING * rate:
+            raise NotSpliced("The sound has holes.")
+        if row.is_other or row.config != begin[0].config:
+            raise NotSpliced("The form of the sound changes.")
+        if number in wanted:
+            found.kept[number] = row.content
+        # Matroska says to the sample what is not heard of the last one, and its length in milliseconds.
+        found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
+    found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
+    return found
+
+
+class _Row(NamedTuple):
+    """A packet as it is read. stamp, length: ticks. hidden: samples at its end that are not heard. config: what its
+    header says. is_other: whether the file says that it is of another kind than those before it.
+    """
+
+    stamp: int
+    length: int
+    hidden: int
+    content: bytes
+    config: bytes
+    is_other: bool
+
+
+def _rows(container: InputContainer, stream: Stream) -> Iterator[_Row]:
+    """Raises :class:`NotSpliced` where what is there has no times, or breaks off."""
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all  # of an MP4 nothing else is read then
+    try:
+        for packet in demux(container, stream):
+            if not packet.size:
+                continue
+            if packet.pts is None:
+                raise NotSpliced("The sound does not say when it is to be heard.")
+            content, config = without_adts(bytes(packet))
+            yield _Row(
+                packet.pts, packet.duration or 0, _hidden(packet), content, config,
+                packet.has_sidedata("new_extradata"),
+            )  # fmt: skip
+    except av.error.FFmpegError as exc:
+        raise NotSpliced("The sound breaks off.") from exc
+
+
+def _hidden(packet: Packet[Any]) -> int:
+    """Samples at its end that are not heard: the second number of FFmpeg's ``AV_PKT_DATA_SKIP_SAMPLES``."""
+    if not packet.has_sidedata("skip_samples"):
+        return 0
+    return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[4:8], "little")

@@ -1,0 +1,103 @@
+"""The file whose pictures are copied and patched: the source itself, or what ffmpeg makes of one that is not copied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
+from media_app.av.ladder import even, picture_of
+from media_app.av.source import Progress, Source
+from sessions_app.prosync.engine.frame_patching.pictures import Pictures
+
+WHOLE = {"preset": "veryfast", "crf": 17}  # of what is encoded as a whole: pieces of it are encoded a second time
+GOP_SECONDS = 1
+COPYABLE = ("yuv420p", "yuvj420p")
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """source, pictures: of the file. base: seconds of a tick of what is written. shown: when each frame is shown in
+    that, ticks, in order, hidden ones below zero. end: ticks at which the last one ends. why_encoded: why it is not
+    the original, a sentence; None where its packets are the original's.
+    """
+
+    source: Source
+    pictures: Pictures
+    base: Fraction
+    shown: list[int]
+    end: int
+    why_encoded: str | None
+
+    @property
+    def seconds(self) -> list[float]:
+        """When each frame is shown, on the scale of ``currentTime``."""
+        return [stamp * self.base.numerator / self.base.denominator for stamp in self.shown]
+
+
+def why_not_copied(source: Source) -> str | None:
+    """Why no picture of this source can be copied, a sentence, as far as its first frame tells."""
+    facts = source.facts
+    if facts.codec != "h264":
+        return f"The picture is {facts.codec}, not H.264."
+    if facts.pixel_format not in COPYABLE or facts.is_interlaced:
+        return "The picture is not H.264 as every player takes it."
+    if (facts.coded_width, facts.coded_height) != (even(facts.coded_width), even(facts.coded_height)):
+        return "A side of the picture has an odd number of pixels."
+    if not source.times_pictures:
+        return "It does not say when its pictures are to be shown."
+    return None
+
+
+def itself(source: Source) -> Carrier:
+    """The source as its own carrier, whether its pictures can be copied or not."""
+    pictures = Pictures.of(source.path)
+    origin = round(source.origin / pictures.base)
+    shown = [stamp - origin for stamp in pictures.shown]
+    return Carrier(source, pictures, pictures.base, shown, pictures.end - origin, None)
+
+
+def carrier_of(own: Carrier, program: Ffmpeg, folder: Path, tell: Progress) -> Carrier:
+    """``own``, a source by itself, where it can be copied; else what is made of it in ``folder``.
+
+    Raises :class:`ConversionFailed` where the media is at fault, OSError where the disk is.
+    """
+    source = own.source
+    why = why_not_copied(source)
+    if why is None:
+        if own.pictures.why_not is None:
+            return own
+        if not own.pictures.record.startswith(b"\x01"):
+            # As a transport stream stores them; the packets are the same.
+            stored = _made(own, folder / "stored.mp4", program, tell)
+            if stored.pictures.why_not is None and not stored.pictures.hidden:
+                return stored
+        why = own.pictures.why_not
+    made = _made(own, folder / "whole.mp4", program, tell, why=why)
+    if made.pictures.why_not is not None or made.pictures.hidden:
+        raise ConversionFailed("Its pictures are of a kind that cannot be converted.")
+    return made
+
+
+def _made(own: Carrier, file: Path, program: Ffmpeg, tell: Progress, *, why: str | None = None) -> Carrier:
+    """The pictures of ``own`` as ffmpeg writes them into ``file``, shown when they were: encoded, as there is a reason
+    ``why`` they cannot be copied, else copied.
+    """
+    source = own.source
+    options: dict[str, Any] = {"c:v": "copy"}
+    track = Track(source.track)
+    if why is not None:
+        options = {
+            "c:v": "libx264", **WHOLE, "profile:v": "high", "threads": program.threads, "bf": 0,
+            "g": max(1, round(source.facts.fps * GOP_SECONDS)), "fps_mode": "passthrough", "enc_time_base:v": "demux",
+        }  # fmt: skip
+        track = picture_of(source, (even(source.facts.width), even(source.facts.height)))
+    program.make(file, source, [track], {**options, "an": None, "f": "mp4", **WITHOUT_TAGS}, on_progress=tell)
+    made = itself(Source.open(file))
+    times = own.shown[own.pictures.hidden :]
+    if len(times) != len(made.shown):
+        # By their own clock then, as near as that of the source comes.
+        times = [times[0] + round((one - made.shown[0]) * made.base / own.base) for one in made.shown]
+    return Carrier(made.source, made.pictures, own.base, times, max(own.end, times[-1] + 1), why)

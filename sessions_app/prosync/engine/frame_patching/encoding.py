@@ -1,0 +1,190 @@
+"""Encode pieces of a video again, with what painters change in them, as H.264 that can stand beside the original's.
+
+Every piece begins with an IDR picture and has no B-frames: its frames are decoded in the order in which they are shown.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import av.error
+from av.codec import CodecContext
+from av.codec.context import Flags
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.codeccontext import VideoCodecContext
+from av.video.frame import PictureType, VideoFrame
+from av.video.stream import VideoStream
+
+from media_app.av.avcc import Avcc
+from media_app.av.container import demux, first_video, open_media
+from media_app.av.ffmpeg import ConversionFailed
+from media_app.av.smart_cut import SEEK_STEPS
+from media_app.av.source import Source
+from sessions_app.prosync.engine.frame_patching.blending import Blender, View
+from sessions_app.prosync.engine.frame_patching.painting import Painter, Patch
+from sessions_app.prosync.engine.frame_patching.pictures import Pictures
+from sessions_app.prosync.engine.frame_patching.planning import Piece, Stretch
+
+CRF, PRESET = "16", "veryfast"  # 47 dB and more from what was decoded, in film and on screens
+GOP_SECONDS = 2
+FULL_RANGE = "yuvj420p"
+
+
+@dataclass(slots=True)
+class Brush:
+    """One painter with the frames that it is asked about. changed: how many it has changed; first, last: of these."""
+
+    painter: Painter
+    stretch: Stretch
+    changed: int = 0
+    first: int | None = None
+    last: int | None = None
+
+    def covers(self, number: int) -> bool:
+        """Whether it is asked about a frame."""
+        return self.stretch.first <= number < self.stretch.behind
+
+    def patches(self, number: int, image: Any, seconds: float) -> Sequence[Patch]:
+        """What it changes in a frame."""
+        patches = self.painter.paint(image, seconds)
+        if patches:
+            self.changed += 1
+            self.first = number if self.first is None else self.first
+            self.last = number
+        return patches
+
+
+class Encoder:
+    """Encodes pieces of ``source``. record: what decoders have to be told of them and of what is copied.
+
+    seconds: when each frame is shown. Raises :class:`ConversionFailed` where they cannot stand in one track.
+    """
+
+    def __init__(
+        self, source: Source, pictures: Pictures, seconds: Sequence[float], brushes: Sequence[Brush], threads: int
+    ) -> None:
+        self._source = source
+        self._pictures = pictures
+        self._seconds = seconds
+        self._brushes = brushes
+        self._threads = threads
+        self._numbers = {stamp: number for number, stamp in enumerate(pictures.shown)}
+        facts = source.facts
+        self._view = View(facts.coded_width, facts.coded_height, facts.rotation, facts.sample_aspect_ratio)
+        with open_media(source.path) as container:
+            stream = first_video(container)
+            like, self._ratio = stream.codec_context, stream.sample_aspect_ratio
+            self._colours = like.color_range, like.colorspace, like.color_primaries, like.color_trc
+        copied = Avcc.parse(pictures.record)
+        self._free = None if copied is None else copied.free_number()
+        record = None if copied is None else copied.joined(self._opened().extradata or b"")
+        if record is None:
+            raise ConversionFailed("Its pictures are described in a way that nothing can stand beside.")
+        self.record = record
+
+    def packets(self, piece: Piece) -> Iterator[tuple[int, Packet[Any]]]:
+        """Packets of the frames of a piece, each behind the number of its frame. Damaged ones are left out."""
+        encoder = self._opened()
+        blender: Blender | None = None
+        for number, frame in self._frames(piece):
+            if (frame.width, frame.height) != (self._view.width, self._view.height):
+                raise ConversionFailed("Its pictures change their size.")
+            if blender is None:
+                blender = Blender(self._view, int(frame.colorspace), full=frame.format.name == FULL_RANGE)
+            self._paint(number, frame, blender)
+            # An encoder would make a keyframe of whatever was one.
+            frame.pict_type = PictureType.NONE
+            yield from self._numbered(encoder.encode(frame))
+        if blender is not None:
+            yield from self._numbered(encoder.encode(None))
+
+    def _paint(self, number: int, frame: VideoFrame, blender: Blender) -> None:
+        brushes = [brush for brush in self._brushes if brush.covers(number)]
+        if not brushes:
+            return
+        stored = blender.stored(frame)
+        for brush in brushes:
+            patches = brush.patches(number, self._view.shown(stored), self._seconds[number])
+            if patches:
+                stored = blender.blend(frame, stored, patches)
+
+    def _numbered(self, packets: Sequence[Packet[Any]]) -> Iterator[tuple[int, Packet[Any]]]:
+        for packet in packets:
+            assert packet.pts is not None
+            yield self._numbers[packet.pts], packet
+
+    def _opened(self) -> VideoCodecContext:
+        """A new encoder for one piece."""
+        encoder = CodecContext.create("libx264", "w")
+        assert isinstance(encoder, VideoCodecContext)
+        encoder.width, encoder.height = self._view.width, self._view.height
+        encoder.pix_fmt = self._source.facts.pixel_format
+        # What is said of the colours must not change from one picture to the next.
+        encoder.color_range, encoder.colorspace, encoder.color_primaries, encoder.color_trc = self._colours
+        if self._ratio:
+            encoder.sample_aspect_ratio = self._ratio
+        fps = Fraction(self._source.facts.fps)
+        encoder.time_base, encoder.framerate = self._pictures.base, fps
+        encoder.gop_size = max(1, round(fps * GOP_SECONDS))
+        encoder.thread_count = self._threads
+        encoder.flags |= Flags.global_header
+        encoder.options = {
+            "preset": PRESET, "crf": CRF, "profile": "high",
+            "x264-params": f"sps-id={self._free}:bframes=0:annexb=0:log-level=error",
+        }  # fmt: skip
+        try:
+            encoder.open()
+        except av.error.FFmpegError as exc:
+            raise ConversionFailed("Its pictures are of a kind that cannot be encoded.") from exc
+        return encoder
+
+    def _frames(self, piece: Piece) -> Iterator[tuple[int, VideoFrame]]:
+        """The frames of a piece as they are decoded, with their numbers."""
+        at = bisect_right(self._pictures.entries, piece.first)
+        entry = self._pictures.decoded[self._pictures.entries[at - 1] if at else 0]
+        with open_media(self._source.path) as container:
+            video = first_video(container)
+            video.codec_context.thread_count = self._threads
+            video.thread_type = "AUTO"
+            for packet in _from(container, video, entry, self._pictures.base):
+                for frame in _decoded(video, packet):
+                    number = -1 if frame.pts is None else self._numbers.get(frame.pts, -1)
+                    if piece.first <= number < piece.behind:
+                        yield number, frame
+                    if number >= piece.behind - 1:
+                        return
+
+
+def _from(container: InputContainer, video: VideoStream, entry: int, base: Fraction) -> Iterator[Packet[Any]]:
+    """Packets from the one on whose frame is shown at ``entry``, and an empty one at the end."""
+    for extra in (*SEEK_STEPS, None):
+        begun = False
+        try:
+            if extra is None:
+                container.seek(container.start_time or 0)
+            else:
+                container.seek(entry - int(extra / base), stream=video, backward=True)
+            for packet in demux(container, video):
+                stamp = packet.pts if packet.pts is not None else packet.dts
+                if not begun and packet.is_keyframe and stamp is not None and stamp > entry:
+                    break  # too late
+                begun = begun or (packet.is_keyframe and stamp == entry)
+                if begun:
+                    yield packet
+        except av.error.FFmpegError:
+            pass  # no seek gets there, or it breaks off here
+        if begun:
+            return
+
+
+def _decoded(video: VideoStream, packet: Packet[Any]) -> list[VideoFrame]:
+    """What a packet gives; one that is damaged gives nothing."""
+    try:
+        return video.decode(packet)
+    except av.error.FFmpegError:
+        return []

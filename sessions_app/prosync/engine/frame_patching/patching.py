@@ -1,0 +1,191 @@
+"""Replace pictures in runs of frames of a video, and copy everything else bit for bit; what is painted is for others.
+
+Before a run the packets are the original's up to a joint of its groups of pictures, and behind it from the next IDR
+picture on. What lies between is decoded, painted where a painter covers it, and encoded again at a quality at which no
+difference is seen. Both are described by parameter sets of their own numbers in one sample entry (ISO/IEC 14496-15,
+5.3.3), as in :mod:`media_app.av.smart_cut`. Every frame is shown when it was, and the sound stays where it was.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av.error
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from media_app.av.container import demux, first_video, open_media
+from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
+from media_app.av.smart_cut import output
+from media_app.av.source import Progress, Source
+from sessions_app.prosync.engine.frame_patching.base_track import Carrier, carrier_of, itself
+from sessions_app.prosync.engine.frame_patching.encoding import Brush, Encoder
+from sessions_app.prosync.engine.frame_patching.painting import Patched, Placed, Run
+from sessions_app.prosync.engine.frame_patching.planning import Piece, holds, plan
+from sessions_app.prosync.engine.frame_patching.sounds import Timed, sounds_of, ticks_of
+
+CONVERTED_SHARE = 0.7  # of the work, where the whole has to be encoded first
+ENCODED_WEIGHT = 40  # of a frame that is encoded, against one that is copied, for the progress
+MAX_TICKS = 2**31 - 1  # of a second, that the writer takes
+
+
+def patch(
+    source: Source,
+    target: Path,
+    runs: Sequence[Run],
+    *,
+    program: Ffmpeg,
+    folder: Path,
+    on_progress: Progress | None = None,
+) -> Patched:
+    """Write ``source`` into ``target``, an MP4, with what ``runs`` change in its pictures. They may overlap.
+
+    As many frames as were shown are shown, at the same times; every sound that an MP4 can hold is copied; tags and
+    other tracks are left out. A source whose pictures cannot be copied beside others is encoded as a whole. folder: for
+    what is made on the way. Nothing else is left behind, whatever happens.
+
+    Raises :class:`ConversionFailed` where the media is at fault or no run holds a frame, OSError where the disk is,
+    :class:`media_app.av.ffmpeg.ProgramMissing`, :class:`media_app.av.container.MediaError`, and whatever a painter
+    raises.
+    """
+    tell = on_progress or (lambda share: None)
+    own = Path(tempfile.mkdtemp(prefix=".patch-", dir=folder))
+    try:
+        original = itself(source)
+        seconds = original.seconds
+        if not any(holds(seconds, run) for run in runs):
+            raise ConversionFailed("None of the runs holds a picture.")
+        carrier = carrier_of(original, program, own, lambda share: tell(CONVERTED_SHARE * share))
+        converted = 0.0 if carrier is original else CONVERTED_SHARE
+        seconds = carrier.seconds
+        if carrier.why_encoded is not None:
+            runs = [replace(run, whole=True) for run in runs]  # there is nothing to be spared any more
+        pieces, stretches = plan(carrier.pictures, seconds, runs)
+        brushes = [Brush(run.painter, stretch) for run, stretch in zip(runs, stretches, strict=True)]
+        encoder = Encoder(carrier.source, carrier.pictures, seconds, brushes, program.threads)
+        writer = _Writer(carrier, pieces, encoder)
+        writer.write(source, target, lambda share: tell(converted + (1 - converted) * share))
+        tell(1.0)
+        return writer.outcome(brushes)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+class _Writer:
+    """Writes one file. frames: that it holds and shows; encoded: how many of them were encoded again for runs."""
+
+    def __init__(self, carrier: Carrier, pieces: Sequence[Piece], encoder: Encoder) -> None:
+        self.carrier = carrier
+        self.pieces = pieces
+        self.encoder = encoder
+        self.frames = self.encoded = 0
+        # Decoding times are made again: of several encoders only the order of presentation is common.
+        pictures = carrier.pictures
+        places = {stamp: number for number, stamp in enumerate(pictures.shown)}
+        self.ranks = [places[stamp] for stamp in pictures.decoded]
+        self.delay = max(carrier.shown[number] - carrier.shown[rank] for number, rank in enumerate(self.ranks))
+
+    def write(self, source: Source, target: Path, tell: Progress) -> None:
+        again = sum(piece.behind - piece.first for piece in self.pieces)
+        total = len(self.ranks) + ENCODED_WEIGHT * again
+        with open_media(source.path) as container, output(target, "patched", **self._clock(source, container)) as out:
+            tracks: list[Timed] = [self._pictures(self._add_track(out)), *sounds_of(source, container, out)]
+            for _, packet in heapq.merge(*tracks, key=lambda one: one[0]):
+                out.mux(packet)
+                tell(min(1.0, (self.frames + ENCODED_WEIGHT * self.encoded) / total))
+
+    def outcome(self, brushes: Sequence[Brush]) -> Patched:
+        """What was written, and what the painters have changed."""
+        carrier = self.carrier
+        times = [*carrier.seconds, float(carrier.end * carrier.base)]
+        placed = []
+        for brush in brushes:
+            stretch, piece = brush.stretch, brush.stretch.piece
+            placed.append(
+                Placed(
+                    run=stretch.run,
+                    first=None if brush.first is None else times[brush.first],
+                    last=None if brush.last is None else times[brush.last],
+                    changed=brush.changed,
+                    late=stretch.late,
+                    encoded_start=None if piece is None else times[piece.first],
+                    encoded_end=None if piece is None else times[piece.behind],
+                )
+            )
+        return Patched(placed, self.frames, self.encoded, carrier.why_encoded)
+
+    def _add_track(self, out: OutputContainer) -> VideoStream:
+        with open_media(self.carrier.source.path) as container:
+            stream = out.add_stream_from_template(first_video(container))
+        assert isinstance(stream, VideoStream)
+        stream.codec_context.extradata = self.encoder.record
+        stream.time_base = self.carrier.base
+        return stream
+
+    def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
+        """Where a track begins late, the writer notes when in ticks of the whole file: these are milliseconds unless it
+        is told otherwise.
+        """
+        starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
+        for stream in container.streams.audio:
+            if stream.time_base and stream.start_time is not None:
+                ticks = ticks_of(stream)
+                starts[ticks] = max(
+                    starts.get(ticks, Fraction(0)), stream.start_time * stream.time_base - source.origin
+                )
+        scale = math.lcm(*(ticks.denominator for ticks in starts))
+        return {"movie_timescale": str(scale)} if max(starts.values()) > 0 and scale <= MAX_TICKS else {}
+
+    def _pictures(self, stream: VideoStream) -> Timed:
+        """The packets of all pictures; seconds of their decoding beside each."""
+        base, shown = self.carrier.base, self.carrier.shown
+        for place, number, packet in self._packets():
+            packet.stream = stream
+            packet.time_base = base
+            packet.pts = shown[number]
+            packet.dts = shown[place] - self.delay
+            packet.duration = (shown[number + 1] if number + 1 < len(shown) else self.carrier.end) - shown[number]
+            self.frames += number >= self.carrier.pictures.hidden
+            yield float(packet.dts * base), packet
+
+    def _packets(self) -> Iterator[tuple[int, int, Packet[Any]]]:
+        """Each packet with its place in the order of decoding and the number of its frame."""
+        pieces = iter(self.pieces)
+        piece = next(pieces, None)
+        with open_media(self.carrier.source.path) as container:
+            for place, packet in enumerate(_copied(self.carrier, container)):
+                while piece is not None and place >= piece.behind:
+                    piece = next(pieces, None)
+                if piece is None or place < piece.first:
+                    yield place, self.ranks[place], packet
+                elif place == piece.first:
+                    for number, made in self.encoder.packets(piece):
+                        self.encoded += 1
+                        yield number, number, made
+
+
+def _copied(carrier: Carrier, container: InputContainer) -> Iterator[Packet[Any]]:
+    """The packets of the carrier that :class:`sessions_app.prosync.engine.frame_patching.pictures.Pictures` counts, in
+    their order."""
+    left = len(carrier.pictures.decoded)
+    begun = False
+    try:
+        for packet in demux(container, first_video(container)):
+            begun = begun or packet.is_keyframe
+            if packet.size and begun and left:
+                left -= 1
+                yield packet
+    except av.error.FFmpegError:
+        return  # it breaks off here

@@ -1,0 +1,152 @@
+"""The pictures of a file, packet by packet: where decoding may begin, and where it may be broken off; decodes nothing.
+
+Packets are counted in the order of decoding, frames in that of presentation, both from zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import Any
+
+import av.error
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from media_app.av.avcc import Avcc, nal_units
+from media_app.av.container import demux, first_video, open_media
+from media_app.av.ffmpeg import ConversionFailed
+from media_app.av.smart_cut import IDR, PPS, SPS
+
+USUAL_SECONDS = Fraction(1, 30)  # of a frame whose length nobody knows
+NUMBERS = 32  # that parameter sets of both kinds can have (ITU-T H.264, 7.4.2.1.1)
+
+
+@dataclass(frozen=True, slots=True)
+class Pictures:
+    """path, track: where they are. base: seconds of a tick. record: what decoders are told beforehand.
+
+    decoded: when each packet's frame is shown, ticks. shown: the same in order. hidden: how many frames at the
+    beginning are decoded but not shown. end: ticks at which the last frame ends. entries: packets with which decoding
+    may begin, by the parameter sets at the head. joints: packets before which the rest may be cut off, and replaced:
+    every frame decoded before them is shown before every other; the one behind the last counts too. why_not: why they
+    cannot be copied into an MP4 beside others, a sentence, None when they can.
+    """
+
+    path: Path
+    track: int
+    base: Fraction
+    record: bytes
+    decoded: list[int]
+    shown: list[int]
+    hidden: int
+    end: int
+    entries: list[int]
+    joints: list[int]
+    why_not: str | None
+
+    @classmethod
+    def of(cls, path: Path) -> Pictures:
+        """Read every packet; what breaks off ends there.
+
+        Raises :class:`ConversionFailed` for what has no picture, :class:`media_app.av.container.MediaError`.
+        """
+        with open_media(path) as container:
+            video = first_video(container)
+            found = _Found(video)
+            try:
+                for packet in demux(container, video):
+                    if packet.size:
+                        found.add(packet)
+            except av.error.FFmpegError:
+                pass  # it breaks off here
+            return found.pictures(path)
+
+
+class _Found:
+    """What is learnt of the packets while they go by."""
+
+    def __init__(self, video: VideoStream) -> None:
+        if not video.time_base:
+            raise ConversionFailed("Its pictures have no times.")
+        self.track = video.index
+        self.base = Fraction(video.time_base)
+        self.record = bytes(video.codec_context.extradata or b"")
+        parsed = Avcc.parse(self.record) if video.codec_context.codec.canonical_name == "h264" else None
+        self.sets = None if parsed is None else {*parsed.sps, *parsed.pps}
+        self.decoded: list[int] = []
+        self.lengths: list[int] = []
+        self.hidden: list[bool] = []
+        self.entries: list[int] = []
+        self.why_not: str | None = None
+        if self.sets is None:
+            self.why_not = "Its pictures are not stored as in an MP4."
+        elif len(self.sets) >= NUMBERS:
+            self.why_not = "Its pictures are described in so many ways that there is no room for one more."
+
+    def add(self, packet: Packet[Any]) -> None:
+        if not self.decoded and not packet.is_keyframe:
+            return  # no player shows it
+        stamp = packet.pts if packet.pts is not None else packet.dts
+        if stamp is None:
+            self.why_not = self.why_not or "Some of its pictures have no time."
+            return
+        if packet.has_sidedata("new_extradata"):
+            self.why_not = self.why_not or "The form of its pictures changes."
+        if packet.is_keyframe and self._is_entry(packet):
+            self.entries.append(len(self.decoded))
+        self.decoded.append(stamp)
+        self.lengths.append(packet.duration or 0)
+        self.hidden.append(packet.is_discard)
+
+    def _is_entry(self, packet: Packet[Any]) -> bool:
+        if self.sets is None:
+            return False
+        units = list(nal_units(bytes(packet)))
+        own = {unit for unit in units if unit[0] & 31 in (SPS, PPS)}
+        return any(unit[0] & 31 == IDR for unit in units) and own <= self.sets
+
+    def pictures(self, path: Path) -> Pictures:
+        while self.hidden and self.hidden[-1]:
+            # Behind the last that is shown nothing needs them.
+            for one in (self.decoded, self.lengths, self.hidden):
+                one.pop()
+        if not self.decoded:
+            raise ConversionFailed("It holds no picture.")
+        shown = sorted(self.decoded)
+        first = min(stamp for stamp, hidden in zip(self.decoded, self.hidden, strict=True) if not hidden)
+        why_not = self.why_not
+        if len(set(shown)) < len(shown):
+            why_not = why_not or "Several of its pictures have the same time."
+        if any(hidden and stamp > first for stamp, hidden in zip(self.decoded, self.hidden, strict=True)):
+            why_not = why_not or "Pictures in its midst are hidden."
+        joints = joints_of(self.decoded)
+        last = self.lengths[self.decoded.index(shown[-1])]
+        return Pictures(
+            path=path,
+            track=self.track,
+            base=self.base,
+            record=self.record,
+            decoded=self.decoded,
+            shown=shown,
+            hidden=sum(self.hidden),
+            end=shown[-1] + (last if last > 0 else _usual_length(shown, self.base)),
+            entries=[number for number in self.entries if number in joints],
+            joints=sorted(joints),
+            why_not=why_not,
+        )
+
+
+def joints_of(decoded: list[int]) -> set[int]:
+    """See :class:`Pictures`."""
+    latest = list(accumulate(decoded, max))
+    soonest = list(accumulate(reversed(decoded), min))[::-1]
+    inner = {number for number in range(1, len(decoded)) if latest[number - 1] < soonest[number]}
+    return {0, *inner, len(decoded)}
+
+
+def _usual_length(shown: list[int], base: Fraction) -> int:
+    steps = sorted(later - earlier for earlier, later in pairwise(shown))
+    return max(1, steps[len(steps) // 2] if steps else round(USUAL_SECONDS / base))

@@ -1,0 +1,98 @@
+"""Which frames are painted, and which have to be encoded again for it; reads and writes nothing."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sessions_app.prosync.engine.frame_patching.painting import Run
+from sessions_app.prosync.engine.frame_patching.pictures import Pictures
+
+GIVE = 0.15  # seconds by which a run may end earlier where that spares an encode
+NEAR = 1e-3  # seconds within which a frame counts as being at a moment
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Frames in a row that are encoded again, from ``first`` up to but without ``behind``.
+
+    Both are joints: as many packets in a row hold them.
+    """
+
+    first: int
+    behind: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The frames of a run that are painted, from ``first`` up to but without ``behind``. run: its number. late: frames
+    at its beginning that are not. piece: in which they are; None where there are none.
+    """
+
+    run: int
+    first: int
+    behind: int
+    late: int
+    piece: Piece | None
+
+
+def holds(seconds: Sequence[float], run: Run) -> bool:
+    """Whether a run has any frame. seconds: when each is shown."""
+    return bisect_left(seconds, run.start - NEAR) < bisect_left(seconds, run.end - NEAR)
+
+
+def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
+    """The pieces in order, and a stretch for each run. seconds: when each frame is shown; hidden ones below zero."""
+    pieces: list[Piece] = []
+    painted: dict[int, tuple[int, int, int]] = {}
+    for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):
+        first = max(pictures.hidden, bisect_left(seconds, run.start - NEAR))
+        behind = max(first, bisect_left(seconds, run.end - NEAR))
+        begin = first
+        if not run.whole and _containing(pieces, first) is None:
+            begin = min(behind, pictures.joints[bisect_left(pictures.joints, first)])
+        if begin < behind and not run.whole:
+            behind = _sooner(pictures, seconds, begin, behind, run.end - GIVE - NEAR)
+        painted[number] = begin, behind, begin - first
+        if begin < behind:
+            joint = pictures.joints[bisect_right(pictures.joints, begin) - 1]
+            pieces = _merged([*pieces, Piece(joint, _next_entry(pictures, behind))])
+    stretches = []
+    for number in range(len(runs)):
+        begin, behind, late = painted[number]
+        piece = _containing(pieces, begin) if begin < behind else None
+        stretches.append(Stretch(number, begin, behind, late, piece))
+    return pieces, stretches
+
+
+def _containing(pieces: Sequence[Piece], frame: int) -> Piece | None:
+    return next((piece for piece in pieces if piece.first <= frame < piece.behind), None)
+
+
+def _merged(pieces: Sequence[Piece]) -> list[Piece]:
+    """The same in order, those that overlap as one."""
+    found: list[Piece] = []
+    for piece in sorted(pieces, key=lambda one: one.first):
+        if found and piece.first < found[-1].behind:
+            found[-1] = Piece(found[-1].first, max(found[-1].behind, piece.behind))
+        else:
+            found.append(piece)
+    return found
+
+
+def _sooner(pictures: Pictures, seconds: Sequence[float], begin: int, behind: int, least: float) -> int:
+    """Where the run ends: at the last entry before ``behind`` where that spares an encode and is not before ``least``,
+    seconds; else at ``behind``.
+    """
+    at = bisect_left(pictures.entries, behind)
+    if not at or _next_entry(pictures, behind) == behind:
+        return behind
+    entry = pictures.entries[at - 1]
+    return entry if entry > begin and seconds[entry] >= least else behind
+
+
+def _next_entry(pictures: Pictures, frame: int) -> int:
+    """The first frame from ``frame`` on that needs none before it, or the end."""
+    at = bisect_left(pictures.entries, frame)
+    return pictures.entries[at] if at < len(pictures.entries) else len(pictures.decoded)

@@ -1,0 +1,134 @@
+"""Move the mouth of the one face in a part of a video with a new sound; where it is unsure nothing is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from media_app.av.frames import Image
+from media_app.av.source import Source
+from sessions_app.prosync.engine.frame_patching.painting import Patch
+from sessions_app.prosync.engine.lipsync.faces import Faces
+from sessions_app.prosync.engine.lipsync.painting import Inside, drawn, repaint, seen
+from sessions_app.prosync.engine.lipsync.shape import Mouth, habit, mouths, wanted
+from sessions_app.prosync.engine.lipsync.speech import Drive, drive
+from sessions_app.prosync.engine.lipsync.survey import KEPT, LEFT_EYE, RIGHT_EYE, Face, FaceNotUsable, Track, follow
+
+FADE_FRAMES = 4
+SAME_FRAME = 4e-3  # seconds
+MIDDLES = (13, 14)  # of the inner edges of both lips
+MIN_SIDE = 16  # pixels of what is kept
+SHOWS_INSIDE = 0.06  # face units between the lips: less is no mouth to look into
+ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2  # more of it shows no more; a mouth wide open in speech
+DARK_COUNTS = 0.8  # a dark middle, against a wide opening
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a painter does. frames: of the part; moved: those whose mouth is moved; own_inside: whether what is seen in
+    the mouth is the person's own, and not drawn.
+    """
+
+    frames: int
+    moved: int
+    own_inside: bool
+
+
+class MouthPainter:
+    """Paints the mouth of one part of a video, once; see
+    :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`.
+
+    Its first frames change little by little, whichever is the first that it is asked about.
+    """
+
+    def __init__(self, start: float, track: Track, found: Sequence[Mouth | None], inside: Inside, sound: Drive) -> None:
+        self.start, self.times = start, track.times
+        self.found, self.own, self.inside, self.sound = found, habit(found), inside, sound
+        self.asked = 0
+
+    @property
+    def moved(self) -> Moved:
+        """What will be done."""
+        return Moved(len(self.found), sum(mouth is not None for mouth in self.found), not self.inside.is_drawn)
+
+    def paint(self, image: Image, seconds: float) -> Sequence[Patch]:
+        """The lower face with its mouth as the sound has it."""
+        number = int(np.argmin(np.abs(self.times - seconds)))
+        if abs(self.times[number] - seconds) > SAME_FRAME:
+            return []
+        self.asked += 1
+        mouth = self.found[number]
+        if mouth is None:
+            return []
+        weight = min(mouth.trust, self.asked / FADE_FRAMES)
+        opening, spread = self.sound.at(seconds - self.start)
+        patch = repaint(image, mouth, wanted(mouth, self.own, opening, spread, weight), self.inside, weight)
+        return [] if patch is None else [patch]
+
+
+def mouth_painter(
+    source: Source, start: float, end: float, samples: NDArray[np.float32], rate: int, *, faces: Faces, threads: int = 1
+) -> MouthPainter:
+    """A painter for the frames from ``start`` to ``end``, seconds.
+
+    samples: what is to be heard there from ``start`` on, one channel, -1 to 1, ``rate`` per second. Decodes the part
+    once. Raises :class:`FaceNotUsable` with a sentence why no mouth is moved, and
+    :class:`media_app.av.container.MediaError`.
+    """
+    best = _BestInside()
+    faces.forget()
+    track = follow(source.path, start, end, faces, threads=threads, on_face=best.see)
+    found = mouths(track, FADE_FRAMES)
+    if len(found) <= 2 * FADE_FRAMES:
+        raise FaceNotUsable("This part is too short.")
+    if not any(found):
+        raise FaceNotUsable("The face cannot be followed through this part.")
+    return MouthPainter(start, track, found, best.inside(track, found), drive(samples, rate))
+
+
+class _BestInside:
+    """Keeps the frame in which the inside of the mouth is seen best: open as far as in speech, and dark in the middle,
+    where clenched teeth or a tongue put out would be bright.
+    """
+
+    def __init__(self) -> None:
+        self.best = 0.0
+        self.time = -np.inf
+        self.image: Image | None = None
+        self.corner = (0, 0)
+
+    def see(self, face: Face) -> None:
+        left, right, upper, lower = (face.points[KEPT.index(n)] for n in (LEFT_EYE, RIGHT_EYE, *MIDDLES))
+        eyes = max(1.0, float(np.linalg.norm(right - left)))
+        opening = float(np.linalg.norm(lower - upper)) / eyes
+        # It cannot become better than this, whatever its colours.
+        open_enough = min(opening, ENOUGH_INSIDE) / ENOUGH_INSIDE - max(0.0, opening - TOO_WIDE) / ENOUGH_INSIDE
+        if opening < SHOWS_INSIDE or open_enough + DARK_COUNTS <= self.best:
+            return
+        middle = (upper + lower) / 2
+        low = np.clip(np.floor(middle - 0.6 * eyes), 0, face.size).astype(int)
+        high = np.clip(np.ceil(middle + 0.6 * eyes), 0, face.size).astype(int)
+        if (high - low).min() < MIN_SIDE:
+            return
+        image = face.cut_out(int(low[0]), int(low[1]), int(high[0]), int(high[1]))
+        score = open_enough + DARK_COUNTS * (1 - _brightness(image, middle - low, opening * eyes))
+        if score > self.best:
+            self.best, self.time, self.image = score, face.picture.time, image
+            self.corner = (int(low[0]), int(low[1]))
+
+    def inside(self, track: Track, found: Sequence[Mouth | None]) -> Inside:
+        """What was kept, or a mouth that is drawn."""
+        mouth = found[int(np.argmin(np.abs(track.times - self.time)))] if self.image is not None else None
+        if self.image is None or mouth is None:
+            return drawn()
+        return seen(self.image, self.corner, mouth)
+
+
+def _brightness(image: Image, middle: NDArray[np.float32], opening: float) -> float:
+    """Of the middle third of an open mouth, 0 to 1. opening: pixels."""
+    column, row = (round(float(value)) for value in middle)
+    high, wide = max(1, round(opening / 6)), max(1, round(opening / 2))
+    return float(image[max(0, row - high) : row + high + 1, max(0, column - wide) : column + wide + 1].mean()) / 255

@@ -1,0 +1,320 @@
+"""Paints lines of text over with the ground behind them, frame by frame; finds none, and writes no file.
+
+Beside the frames that it is given it reads the video itself, some frames ahead, because what a stroke hides now is
+often seen a little later.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from types import TracebackType
+from typing import Self
+
+import av.error
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from media_app.av.frames import Image, Picture, VideoFile
+from media_app.av.source import Source
+from sessions_app.prosync.engine.frame_patching.painting import Patch, Run
+from sessions_app.prosync.engine.text_removal.background import HALF, Flow, Ground, View, motion
+from sessions_app.prosync.engine.text_removal.finding import Found
+from sessions_app.prosync.engine.text_removal.region import Region, merged
+from sessions_app.prosync.engine.text_removal.track import Text
+
+AHEAD = 20  # frames, and as many behind
+WINDOW_BYTES = 192 * 1024 * 1024  # of the frames held: fewer of a large picture
+KEPT_PIXELS = 24_000_000  # of the views of one region in all frames held: some 7 bytes each
+LINGER = 3.5  # frames for which a line hides the ground before and after its own time: it may fade
+AROUND = 0.75  # of the line's height: ground looked at around it
+MIN_AROUND, MAX_AROUND = 24, 64  # pixels
+SLOW = 0.04  # pixels a frame: nothing is uncovered in time
+FEATHER = 1.0  # pixels over which a patch ends
+COLOURS = 1500  # pixels from which two ways to convert colours are compared
+RIDGE = 50.0
+MAX_VIEWS = 4  # asked for the ground behind a line in one frame
+STEPS = (1.0, 1.6, 0.6)  # of the frames in which the ground moves by the width of a stroke
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One frame held. views: of regions that have been looked at."""
+
+    picture: Picture
+    views: dict[Region, View] = field(default_factory=dict)
+
+
+class TextPainter:
+    """Removes what was found in one video. Use as a context manager: it holds the file open.
+
+    It may be asked for any frames in ascending order, and from the beginning again. Raises
+    :class:`media_app.av.container.MediaError` from the constructor.
+    """
+
+    def __init__(self, source: Source, found: Found, threads: int = 1) -> None:
+        self._found = found
+        self._video = VideoFile(source.path, threads)
+        self._behind = VideoFile(source.path, 1)
+        self._length = 1.0 / self._video.fps
+        frame_bytes = max(1, self._video.width * self._video.height * 3 // 2)
+        self._ahead = max(2, min(AHEAD, WINDOW_BYTES // frame_bytes // 2))
+        self._frames: deque[_Frame] = deque()
+        self._coming: Iterator[Picture] = iter(())
+        self._asked = np.inf
+        self._kept: set[Region] = set()
+        self._masks: dict[Text, NDArray[np.uint8]] = {}
+        self._plates: dict[tuple[float, Region], View | None] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the file."""
+        self._video.close()
+        self._behind.close()
+
+    @property
+    def runs(self) -> list[Run]:
+        """The frames in which there is text, all of them: one that was left out would flash."""
+        return [Run(start, end, self, whole=True) for start, end in self._found.spans]
+
+    def paint(self, image: NDArray[np.uint8], seconds: float) -> Sequence[Patch]:
+        """See :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`."""
+        texts = [text for text in self._found.texts if text.start - 1e-4 <= seconds < text.end - 1e-4]
+        if not texts:
+            return []
+        self._read_to(seconds)
+        height, width = image.shape[:2]
+        regions = merged(
+            text.place(seconds).grown(_margin(text.region.height)).inside(width, height) for text in texts
+        )  # fmt: skip
+        patches = []
+        for region in regions:
+            if region.is_empty:
+                continue
+            patch = self._patch(image, seconds, region, [text for text in texts if region.meets(text.place(seconds))])
+            if patch is not None:
+                patches.append(patch)
+        return patches
+
+    def _patch(self, image: NDArray[np.uint8], seconds: float, region: Region, texts: Sequence[Text]) -> Patch | None:
+        # What moves is looked at in another place in each frame, and large views would fill the memory.
+        fits = region.width * region.height * len(self._frames) <= KEPT_PIXELS
+        self._kept = {region} if fits and all(text.is_still for text in texts) else set()
+        shown = np.ascontiguousarray(image[region.slices])
+        hidden = self._hidden(seconds, region, texts)
+        allowed = self._allowed(region)
+        if not (hidden & allowed).any():
+            return None
+        frame = self._frame_at(seconds)
+        if frame is None:
+            clean = Ground(View(shown, hidden)).picture()
+        else:
+            now = self._view(frame, region)
+            own = View(now.image, hidden)
+            ground = Ground(own)
+            for other, guess in islice(self._others(ground, region, seconds, texts), MAX_VIEWS):
+                ground.add(other, guess)
+                if ground.is_known:
+                    break
+            clean = _recoloured(ground.picture(), own, shown)
+        alpha = cv2.GaussianBlur(hidden.astype(np.float32) / 255, (0, 0), FEATHER)
+        # Over the strokes themselves nothing of the old picture is to shine through.
+        alpha = np.where(cv2.erode(hidden, np.ones((3, 3), np.uint8)) > 0, 1.0, alpha) * (allowed > 0)
+        return Patch(region.x, region.y, clean, np.asarray(alpha, np.float32))
+
+    # What other frames show
+
+    def _others(
+        self, ground: Ground, region: Region, seconds: float, texts: Sequence[Text]
+    ) -> Iterator[tuple[View, Flow | None]]:
+        """Views of the same region in other frames, the most telling first, and what the motion to each may be."""
+        number = next((n for n, frame in enumerate(self._frames) if abs(frame.picture.time - seconds) < 1e-4), None)
+        pace = None if number is None else self._pace(ground.now, region, number)
+        steps = [] if number is None or pace is None else self._steps(ground, pace, region, number, texts)
+        if number is not None and pace is not None:
+            yield from self._around(region, number, steps, pace)
+        for text in texts:
+            for moment in self._moments_without(text):
+                plate = self._plate(moment, region)
+                if plate is not None:
+                    yield plate, None
+        if number is not None and pace is not None and not steps:
+            # The ground as a whole rests; what is still open may be something that moves on it.
+            yield from self._around(region, number, self._steps(ground, pace, region, number, texts), pace)
+
+    def _around(
+        self, region: Region, number: int, steps: Sequence[int], pace: Flow
+    ) -> Iterator[tuple[View, Flow | None]]:
+        for step in steps:
+            for apart in (step, -step):
+                other = number + apart
+                if 0 <= other < len(self._frames) and self._is_searched(self._frames[other].picture.time):
+                    yield self._view(self._frames[other], region), pace * np.float32(apart)
+
+    def _pace(self, now: View, region: Region, number: int) -> Flow | None:
+        """The motion from one frame to the next, as it is now."""
+        for apart in (1, -1):
+            if 0 <= number + apart < len(self._frames):
+                return motion(now, self._view(self._frames[number + apart], region)) * np.float32(apart)
+        return None
+
+    def _steps(self, ground: Ground, pace: Flow, region: Region, number: int, texts: Sequence[Text]) -> list[int]:
+        """How many frames away the ground has moved from under the strokes that are still open."""
+        now = self._frames[number].picture.time
+        left = cv2.resize(ground.open.astype(np.float32), pace.shape[1::-1], interpolation=cv2.INTER_AREA) > HALF
+        fastest = 0.0
+        for text in texts:
+            before, after = text.place(now), text.place(now + self._length)
+            height, width = pace.shape[:2]
+            part = before.moved(-region.x, -region.y).scaled(HALF, HALF).inside(width, height)
+            if not part.is_empty and left[part.slices].any():
+                own = np.array([after.x - before.x, after.y - before.y])
+                apart = pace[part.slices][left[part.slices]] / HALF - own
+                fastest = max(fastest, float(np.percentile(np.hypot(apart[..., 0], apart[..., 1]), 75)))
+        if fastest < SLOW:
+            return []
+        steps = (max(1, min(self._ahead, round(ground.now.thickness / fastest * share))) for share in STEPS)
+        return list(dict.fromkeys(steps))
+
+    def _moments_without(self, text: Text) -> list[float]:
+        """Seconds just before a line appears and just after it has gone, where it is known to."""
+        moments = []
+        if text.appears and text.is_still:
+            moments.append(text.start - (LINGER + 0.5) * self._length)
+        if text.vanishes and text.is_still:
+            moments.append(text.end + (LINGER + 0.5) * self._length)
+        return [moment for moment in moments if moment >= 0 and self._is_searched(moment)]
+
+    def _plate(self, moment: float, region: Region) -> View | None:
+        key = moment, region
+        if key not in self._plates:
+            if len(self._plates) > 16:
+                self._plates.pop(next(iter(self._plates)))
+            try:
+                picture = self._behind.frame_at(moment)
+            except av.error.FFmpegError:
+                picture = None
+            self._plates[key] = None if picture is None else self._look(picture, region)
+        return self._plates[key]
+
+    def _is_searched(self, seconds: float) -> bool:
+        """Whether all text in a frame is known."""
+        return self._found.start - 1e-4 <= seconds < self._found.end
+
+    # Frames and what hides them
+
+    def _read_to(self, seconds: float) -> None:
+        """Hold the frames around a moment."""
+        reach = (self._ahead + 0.5) * self._length
+        if seconds < self._asked or not self._frames or seconds - self._frames[-1].picture.time > reach:
+            self._frames.clear()
+            self._coming = self._walk(seconds - reach)
+        self._asked = seconds
+        while not self._frames or sum(frame.picture.time > seconds for frame in self._frames) < self._ahead:
+            picture = next(self._coming, None)
+            if picture is None:
+                break
+            self._frames.append(_Frame(picture))
+            while sum(frame.picture.time < seconds - 1e-4 for frame in self._frames) > self._ahead:
+                self._frames.popleft()
+
+    def _walk(self, start: float) -> Iterator[Picture]:
+        try:
+            for picture in self._video.walk(max(start, self._video.first_time), start):
+                if picture.time >= start:
+                    yield picture
+        except av.error.FFmpegError:
+            return  # it breaks off here
+
+    def _frame_at(self, seconds: float) -> _Frame | None:
+        nearest = min(self._frames, key=lambda frame: abs(frame.picture.time - seconds), default=None)
+        if nearest is None or abs(nearest.picture.time - seconds) > self._length / 4:
+            return None
+        return nearest
+
+    def _view(self, frame: _Frame, region: Region) -> View:
+        if region in frame.views:
+            return frame.views[region]
+        view = self._look(frame.picture, region)
+        if region in self._kept:
+            frame.views[region] = view
+        return view
+
+    def _look(self, picture: Picture, region: Region) -> View:
+        image = picture.crop(region.box(self._video.width, self._video.height))
+        if image.shape[:2] != (region.height, region.width):
+            image = np.asarray(cv2.resize(image, (region.width, region.height)), np.uint8)
+        linger = LINGER * self._length
+        texts = [
+            text for text in self._found.texts
+            if text.start - linger <= picture.time < text.end + linger and text.place(picture.time).meets(region)
+        ]  # fmt: skip
+        return View(image, self._hidden(picture.time, region, texts))
+
+    def _hidden(self, seconds: float, region: Region, texts: Sequence[Text]) -> NDArray[np.uint8]:
+        """255 where the strokes of these lines stand at a moment."""
+        hidden = np.zeros((region.height, region.width), np.uint8)
+        for text in texts:
+            place = text.place(seconds)
+            common = place.common(region)
+            if common.is_empty:
+                continue
+            part = self._mask(text)[common.moved(-place.x, -place.y).slices]
+            target = hidden[common.moved(-region.x, -region.y).slices]
+            np.maximum(target, part, out=target)
+        return hidden
+
+    def _mask(self, text: Text) -> NDArray[np.uint8]:
+        if text not in self._masks:
+            if len(self._masks) > 200:
+                self._masks.clear()
+            mask = cv2.imdecode(np.frombuffer(text.mask, np.uint8), cv2.IMREAD_GRAYSCALE)
+            self._masks[text] = np.asarray(mask, np.uint8)
+        return self._masks[text]
+
+    def _allowed(self, region: Region) -> NDArray[np.uint8]:
+        """255 where pixels may change."""
+        allowed = np.zeros((region.height, region.width), np.uint8)
+        for part in self._found.within:
+            common = part.common(region)
+            if not common.is_empty:
+                allowed[common.moved(-region.x, -region.y).slices] = 255
+        return allowed
+
+
+def _margin(height: int) -> int:
+    """Pixels of ground looked at around a line of this height."""
+    return min(MAX_AROUND, max(MIN_AROUND, round(AROUND * height)))
+
+
+def _recoloured(clean: Image, own: View, shown: Image) -> Image:
+    """``shown`` with what is ``clean`` in place of its text, in its own colours.
+
+    Frames read here are converted by a rougher rule than those to be painted. Both rules are linear in the stored
+    colours, so one is an affine map of the other (BT.601 against BT.709, say), which the ground tells.
+    """
+    seen, hidden = np.flatnonzero(own.hidden == 0), own.hidden > 0
+    picture = shown.copy()
+    if len(seen) < COLOURS // 100:
+        picture[hidden] = clean[hidden]
+        return picture
+    chosen = seen[:: max(1, len(seen) // COLOURS)]
+    mine = own.image.reshape(-1, 3)[chosen].astype(np.float32)
+    shift = shown.reshape(-1, 3)[chosen].astype(np.float32) - mine
+    centre, apart = mine.mean(axis=0), shift.mean(axis=0)
+    # Towards no change where the ground has too few colours to tell: ridge regression on the difference.
+    spread = mine - centre
+    slope = np.linalg.solve(spread.T @ spread + RIDGE * np.eye(3, dtype=np.float32), spread.T @ (shift - apart))
+    values = clean[hidden].astype(np.float32)
+    picture[hidden] = np.clip(np.rint(values + apart + (values - centre) @ slope), 0, 255).astype(np.uint8)
+    return picture

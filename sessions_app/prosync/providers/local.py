@@ -1,0 +1,76 @@
+"""The engine on this machine: the work is a child's, this asks for it and reads what it answers."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from jobs_app.context import JobFailed, TransientFault
+from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_not_media
+from sessions_app.prosync.providers.work import Made, Work
+from vodplatform.core.files import untrusted_files
+from vodplatform.core.processes.process import Access, ChildError
+
+DUB = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
+NAME = "made.mp4"
+WRITABLE = "work"  # the folder that the child may write to
+SOUND_ONLY = "sound"  # the model that leaves the picture alone
+# For a second of pictures that are changed, on a slow and busy machine.
+MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
+BROKE = "Replacing the speech broke or took too long."
+
+
+def make(work: Work) -> Made:
+    """Raises :class:`JobFailed`, and what the child's end says of the machine."""
+    options, paths = work.row.options, work.bring_sounds()
+    lines = []
+    for segment in work.segments:
+        sound = segment["audioInput"]
+        lines.append({
+            "start": segment["startTime"], "end": segment["endTime"], "sound": str(paths[sound["refId"]]),
+            "from": sound.get("startTime"), "to": sound.get("endTime"), "mode": options["sync_mode"],
+        })  # fmt: skip
+    model = SOUND_ONLY if options["model"] == SOUND_ONLY else "basic"
+    found = _run(work, work.bring_video(), lines, mouths=model != SOUND_ONLY, share=work.share)
+    return Made(untrusted_files.move_out(work.folder / WRITABLE, NAME), {"engine": "local", "model": model, **found})
+
+
+def without_text(work: Work, path: Path, share: tuple[float, float]) -> tuple[Path, dict[str, Any]]:
+    """The video at ``path`` without its text, where that is asked for, and what was done."""
+    if work.row.options["remove_text"] is None:
+        return path, {}
+    found = _run(work, path, [], mouths=False, share=share)
+    with contextlib.suppress(FileNotFoundError):  # there was no text
+        path = untrusted_files.move_out(work.folder / WRITABLE, NAME)
+    return path, {name: found[name] for name in ("picture", "text") if name in found}
+
+
+def _run(
+    work: Work, path: Path, lines: list[dict[str, Any]], *, mouths: bool, share: tuple[float, float]
+) -> dict[str, Any]:
+    folder = work.folder / WRITABLE
+    folder.mkdir()
+    request = {
+        "source": str(path), "target": str(folder / NAME), "folder": str(folder), "lines": lines,
+        "mouths": mouths, "remove_text": work.row.options["remove_text"], "threads": settings.CHILD_THREADS,
+    }  # fmt: skip
+    seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * work.row.video.duration
+    try:
+        finished = work.context.run_child(
+            DUB, stdin=json.dumps(request).encode(), limits=limits(seconds), share=share,
+            access=Access(reads=[path, *(line["sound"] for line in lines)], writes=[folder]),
+        )  # fmt: skip
+    except ChildError as exc:
+        raise_if_not_media(exc)
+        kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "dub_failed")
+        raise JobFailed(kind, f"{BROKE} {exc}") from exc
+    answer: dict[str, Any] = finished.messages[-1] if finished.messages else {}
+    if error := answer.get("error"):
+        raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
+    result: dict[str, Any] = answer["result"]
+    return result

@@ -1,0 +1,340 @@
+"""The engine of the provider: asks sync.so for one generation, waits for it without a worker, and fetches it.
+
+What is asked goes by a key and a name that follow from the row alone, so whoever goes on after a crash asks for the
+same generation. Its number is counted up only when the provider has said that it came to nothing, mostly in the
+transaction by which the job ends. A generation that was cancelled may still be made and
+charged: a retry goes on with it.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from jobs_app.context import JobContext, JobFailed, LeaseLost, TransientFault
+from jobs_app.models import Job, JobEvent, JobStatus
+from media_app.videos.ingest import facts_of, scan_file
+from media_app.videos.media_urls import LONGEST_SECONDS, rendition_url, stream_url
+from sessions_app.prosync.models import Engine, ProJob
+from sessions_app.prosync.providers import local, syncso
+from sessions_app.prosync.providers.syncso import Generation, Status, SyncSo
+from sessions_app.prosync.providers.work import Made, Work
+from vodplatform.core.files.storage import StoreFull
+from vodplatform.core.web import outbound, signing
+
+T = TypeVar("T")
+logger = logging.getLogger("vodplatform.prosync")
+DEADLINE_SECONDS = 12 * 3600.0  # from the first wait: later the addresses of the inputs do not open any more
+MAX_NONSENSE = 8  # answers in a row that are none of this API
+MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2  # how large a result may be, beside the source's own size
+LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0  # a result that is longer or shorter by more is of something else
+WATCH_SECONDS = 0.5  # between two looks whether somebody still wants what is fetched
+CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0  # for how long a provider that is busy is asked to stop
+FULL = (errno.ENOSPC, errno.EDQUOT)
+REFUSED = "provider_refused"
+WEBHOOK = "/api/v1/sync/webhooks/syncso"
+AWAY = "The lip-sync provider cannot be reached or is busy; asking again"
+SETUP = "This server is not set up for the lip-sync provider; its operator has to act."
+SENTENCES = {
+    Status.FAILED: ("generation_failed", "The lip-sync provider could not make it."),
+    Status.REJECTED: ("generation_rejected", "The lip-sync provider did not take it."),
+    Status.CANCELED: ("generation_cancelled", "The lip-sync provider has cancelled it."),
+    Status.TIMED_OUT: ("generation_failed", "The lip-sync provider took too long."),
+}
+# What a job says that failed where the next one has to be another generation.
+CAME_TO_NOTHING = frozenset(kind for kind, _ in SENTENCES.values())
+
+
+def client(context: JobContext | None = None, *, seconds: float | None = None) -> SyncSo:
+    """The provider, with the key of the settings. context: of the attempt that asks."""
+    rules = outbound.Rules(
+        seconds=seconds or syncso.API_RULES.seconds, connect_seconds=syncso.API_RULES.connect_seconds,
+        allow_private=settings.SYNCSO["allow_private"],
+    )  # fmt: skip
+    check = context.check if context else lambda: None
+    try:
+        return SyncSo(settings.SYNCSO["key"], base_url=settings.SYNCSO["url"], rules=rules, check=check)
+    except ValueError as exc:
+        raise syncso.RequestNotSent(str(exc)) from exc
+
+
+def make(work: Work) -> Made:
+    """The provider's video. Ends the attempt by a wait while there is none. Raises :class:`JobFailed`."""
+    provider = _call_provider(work, lambda: client(work.context))
+    generation = _call_provider(work, lambda: _generation(work, provider))
+    if not generation.is_over:
+        polls = _saved(work, "polls")
+        _wait(work, syncso.next_delay(polls), f"The lip-sync provider: {generation.status.lower()}", polls=polls + 1)
+    if generation.status != Status.COMPLETED:
+        _give_up(work, generation)
+    path, facts = _call_provider(work, lambda: _fetch(work, provider, generation))
+    scan_file(work.context, path)
+    path, more = local.without_text(work, path, (work.share[1] - 5, work.share[1]))
+    return Made(path, {
+        "engine": "syncso", "model": work.row.options["model"] or syncso.MODELS[0], "duration": facts["duration"],
+        "picture": "provider", "sound": "provider", "segments": [{} for _ in work.segments], **more,
+    })  # fmt: skip
+
+
+def _generation(work: Work, provider: SyncSo) -> Generation:
+    """The generation of this job as it stands, asked for where that has not been done."""
+    row = work.row
+    if row.generation_id:
+        return provider.get(row.generation_id)
+    name = _name(row)
+    found = None
+    if row.asked is None:
+        _note(work, asked=_request(row, name))
+    else:
+        # An attempt before this one may have asked, and not lived to hear the answer.
+        found = provider.find(name)
+    assert row.asked is not None
+    generation_id = found.id if found else ""
+    try:
+        generation_id = generation_id or provider.create(row.asked, name)
+        _note(work, generation_id=generation_id)
+    except (syncso.ProviderError, LeaseLost) as exc:
+        _stop_if_left(row, generation_id)
+        if isinstance(exc, syncso.RefusedForGood) and exc.code.startswith("IDEMPOTENCY_"):
+            # There is one: it only has to be found.
+            raise syncso.RetryLater(str(exc), code=exc.code) from exc
+        raise
+    return found or Generation(generation_id, Status.PENDING)
+
+
+def _name(row: ProJob) -> str:
+    """Key and output's name of the row's present generation."""
+    return f"{row.pk.hex}-{row.generations}"
+
+
+def _note(work: Work, **values: Any) -> None:
+    """Write columns of the row, by the attempt that holds the job."""
+    with work.context.holding():
+        ProJob.objects.filter(pk=work.row.pk).update(**values)
+        # As the database has it: another attempt sends that, and a key goes with these very bytes.
+        work.row.refresh_from_db(fields=list(values))
+
+
+def _request(row: ProJob, name: str) -> dict[str, Any]:
+    """Raises :class:`syncso.RequestNotSent` where the provider could not fetch anything from here."""
+    if not settings.PUBLIC_URL:
+        raise syncso.RequestNotSent("VOD_PUBLIC_URL is not set: the provider could not fetch the video.")
+    sounds = {}
+    for ref, made in row.sound_files.items():
+        made.video = row.video
+        sounds[ref] = _absolute(rendition_url(made, LONGEST_SECONDS))
+    segments = []
+    for segment in row.job.segments_data or []:
+        sound = segment["audioInput"]
+        segments.append({
+            "start": segment["startTime"], "end": segment["endTime"], "ref": sound["refId"],
+            "from": sound.get("startTime"), "to": sound.get("endTime"),
+        })  # fmt: skip
+    return syncso.build_request(
+        _absolute(stream_url(row.video, LONGEST_SECONDS)), sounds, segments, output_name=name,
+        sync_mode=row.options["sync_mode"], model=row.options["model"] or syncso.MODELS[0],
+        # Named without a secret too, when it is not believed: the name in it is what a search goes by.
+        webhook_url=_absolute(WEBHOOK) if settings.PUBLIC_URL.startswith("https://") else None,
+    )  # fmt: skip
+
+
+def _absolute(address: str) -> str:
+    return f"{settings.PUBLIC_URL}{address}"
+
+
+def _call_provider(work: Work, ask: Callable[[], T]) -> T:
+    """What the provider answers; what may be better a little later ends the attempt by a wait."""
+    try:
+        return ask()
+    except syncso.InvalidResponse as exc:
+        heard = _saved(work, "nonsense") + 1
+        if heard >= MAX_NONSENSE:
+            raise JobFailed("provider_nonsense", f"{exc} That was so {heard} times.") from exc
+        _wait(work, syncso.next_delay(heard), AWAY, nonsense=heard, polls=_saved(work, "polls"))
+    except syncso.RetryLater as exc:
+        failures = _saved(work, "failures") + 1
+        _wait(work, syncso.next_delay(failures, exc.retry_after), AWAY, failures=failures, polls=_saved(work, "polls"))
+    except (syncso.AccountRefused, syncso.RequestNotSent) as exc:
+        logger.error("error", extra={"data": {"provider": str(exc)}})
+        if isinstance(exc, syncso.RequestNotSent):
+            raise JobFailed("provider_setup", SETUP) from exc
+        raise JobFailed("provider_account", "The lip-sync provider does not take this server's account.") from exc
+    except syncso.RefusedForGood as exc:
+        if not work.row.generation_id:
+            _ask_anew_if_over(work)
+        raise JobFailed(REFUSED, str(exc)) from exc
+
+
+def _wait(work: Work, seconds: float, message: str, **state: int) -> NoReturn:
+    work.context.wait(state, seconds=seconds, deadline_seconds=DEADLINE_SECONDS, message=message)
+
+
+def _saved(work: Work, name: str) -> int:
+    return int((work.context.saved or {}).get(name, 0))
+
+
+def _give_up(work: Work, generation: Generation) -> NoReturn:
+    """Fail with the provider's reason; a retry asks for another generation."""
+    if generation.status == Status.CANCELED and JobEvent.objects.filter(job=work.row.pk, name="cancelled").exists():
+        _ask_anew(work)  # it was we who stopped it, and somebody wants it after all
+    _ask_anew_if_over(work)
+    kind, sentence = SENTENCES[generation.status]
+    reason = f" It says: {generation.error}" if generation.error else ""
+    raise JobFailed(kind, f"{sentence}{reason}")
+
+
+def _ask_anew_if_over(work: Work) -> None:
+    """Go on with another generation where this one came to nothing and its addresses do not open any more: a retry
+    days later sends the old words first, for they may have been taken.
+    """
+    if work.row.asked is not None and _open_until(work.row.asked) < time.time():
+        _ask_anew(work)
+
+
+def _ask_anew(work: Work) -> NoReturn:
+    with work.context.holding():
+        _leave(work.row)
+    _wait(work, syncso.next_delay(0), "Asking the lip-sync provider again")
+
+
+def _open_until(asked: dict[str, Any]) -> float:
+    """The instant (epoch seconds) until which the video's address in a request of ours opens it."""
+    (token,) = parse_qs(urlsplit(asked["input"][0]["url"]).query)["sig"]
+    return signing.ends(token)
+
+
+def _leave(row: ProJob) -> None:
+    """What is asked from here on is another generation."""
+    ProJob.objects.filter(pk=row.pk, generations=row.generations).update(
+        generation_id="", asked=None, generations=F("generations") + 1
+    )
+
+
+def _fetch(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, dict[str, Any]]:
+    """The result in the attempt's folder, and what the probe says of it."""
+    path = work.folder / "generation"
+    work.context.progress(work.share[0] + 10, "Fetching the result")
+    most = max(MIN_MAX_BYTES, MAX_FACTOR * (work.row.video.file_size or 0))
+
+    def download() -> syncso.Fetched:
+        with path.open("w+b") as file:
+            return provider.download(generation.output_url, file, most)
+
+    try:
+        kind = _watched(work.context, download).kind
+    except OSError as exc:
+        if exc.errno in FULL:
+            raise StoreFull from exc
+        raise
+    named = path.with_suffix(f".{kind.extension}")
+    path.rename(named)
+    return named, _facts(work, named)
+
+
+def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
+    """What ``fetch`` returns, in a thread beside. A server that falls silent holds that one, for as long as a download
+    may take, and not the attempt when the job has to stop. It asks for no rows.
+    """
+    answer: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            answer.set_result(fetch())
+        except BaseException as exc:
+            answer.set_exception(exc)
+
+    threading.Thread(target=run, name="fetch", daemon=True).start()
+    while not wait([answer], WATCH_SECONDS).done:
+        context.check()
+    return answer.result()
+
+
+def _facts(work: Work, path: Path) -> dict[str, Any]:
+    """What the probe says of the result. Some modes change the length: it is paid, and shown as it is.
+
+    Raises :class:`syncso.InvalidResponse` for what another download may mend, and otherwise :class:`JobFailed`.
+    """
+    try:
+        facts = facts_of(work.context, path)
+    except TransientFault:
+        raise
+    except JobFailed as exc:
+        raise syncso.InvalidResponse("The lip-sync provider's result cannot be read as a video.") from exc
+    if facts["truncated"]:
+        raise syncso.InvalidResponse("The lip-sync provider's result is cut short.")
+    expected = work.row.video.duration
+    apart = max(facts["duration"], LENGTH_SECONDS) / max(expected, LENGTH_SECONDS)
+    if not facts["width"] or not 1 / LENGTH_FACTOR <= apart <= LENGTH_FACTOR:
+        sentence = f"The lip-sync provider's result lasts {facts['duration']:.1f} s, the video {expected:.1f} s."
+        raise JobFailed("provider_nonsense", sentence)
+    return facts
+
+
+def ended(job: Job) -> None:
+    """Within the transaction by which a job ends. A retry asks for another generation where this one came to nothing;
+    one that somebody does not want any more is stopped where it can be.
+    """
+    row = ProJob.objects.filter(pk=job.pk, engine=Engine.SYNCSO).first()
+    if row is None or (row.asked is None and not row.generation_id):
+        return
+    if job.status == JobStatus.CANCELLED:
+        transaction.on_commit(lambda: _stop(_name(row), row.generation_id), robust=True)
+    elif job.status == JobStatus.FAILED:
+        kind = (job.error or {}).get("type")
+        # What is refused when it is made is none; when its result is, there is one, and it is paid.
+        if kind in CAME_TO_NOTHING or (kind == REFUSED and not row.generation_id):
+            _leave(row)
+
+
+def deleted(row: ProJob) -> None:
+    """Within the transaction by which a row goes: of one that failed there may be a generation that is still made."""
+    if row.engine == Engine.SYNCSO and row.generation_id and row.outcome is None:
+        name, generation_id = _name(row), row.generation_id
+        transaction.on_commit(lambda: _stop(name, generation_id), robust=True)
+
+
+def _stop_if_left(row: ProJob, generation_id: str) -> None:
+    """Of what was being asked for when somebody cancelled or deleted the job nobody else may have heard."""
+    if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
+        _stop(_name(row), generation_id)
+
+
+def _stop(name: str, generation_id: str) -> None:
+    """Ask the provider to stop a generation, beside whoever says so; a command that ends waits for that thread.
+
+    generation_id: "" where only the name is known. What is killed meanwhile has not asked, and nobody does it later.
+    """
+    try:
+        provider = client(seconds=CANCEL_REQUEST_SECONDS)
+    except syncso.ProviderError:
+        return  # then nothing has been asked for either
+    threading.Thread(target=_cancel, args=(provider, name, generation_id), name="stop").start()
+
+
+def _cancel(provider: SyncSo, name: str, generation_id: str) -> None:
+    until, attempt = time.monotonic() + CANCEL_SECONDS, 0
+    data = {"name": name, "generation": generation_id}
+    while True:
+        try:
+            found = generation_id or ((listed := provider.find(name)) and listed.id)
+            if found and not provider.cancel(found):
+                logger.info("generation goes on", extra={"data": data})
+            return
+        except syncso.ProviderError as exc:
+            pause = syncso.next_delay(attempt, exc.retry_after)
+            attempt += 1
+            if isinstance(exc, syncso.RefusedForGood) or time.monotonic() + pause > until:
+                logger.warning("generation not cancelled", extra={"data": {**data, "why": str(exc)}})
+                return
+        threading.Event().wait(pause)

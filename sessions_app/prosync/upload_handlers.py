@@ -1,0 +1,230 @@
+"""What becomes of the files of a pro job: inspected before it begins, and taken up by it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Sum
+
+from media_app.storage import files as store
+from media_app.uploads import assemble, quota
+from media_app.uploads.handlers import Purpose
+from media_app.uploads.models import Upload
+from media_app.uploads.protocols.multipart import FilePart, form
+from media_app.videos import work_limit
+from media_app.videos.models import Rendition, RenditionKind
+from media_app.videos.services import probe, waiting_room
+from media_app.videos.upload_handlers import key_of, take_for_session, title_of
+from sessions_app.prosync import services
+from vodplatform.accounts.models import User
+from vodplatform.core.errors import DomainError
+from vodplatform.core.processes.process import Access, ChildError, Limits
+
+VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
+MAX_SOUNDS = 50
+PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
+PROBE_SECONDS = 60.0  # for each sound: it is decoded to its end
+NO_SOUND = {"error": {"type": "not_a_sound", "message": "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC."}}
+
+
+def _admit(user: User, given: Mapping[str, str]) -> None:
+    """Raises ``tier_required`` before anything of a file is read."""
+    services.most_segments(user)
+
+
+FORMS = [
+    form(
+        "api/v1/sync/pro-sync-process", FilePart(frozenset({"video"}), VIDEO_NAME),
+        FilePart(frozenset({"audio_files"}), SOUND_NAME, most=MAX_SOUNDS),
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A sound that has come. seconds: all of it, decoded. extension: the usual one of its kind, without a dot."""
+
+    upload: Upload
+    seconds: float
+    extension: str
+    mime_type: str
+    peaks: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found. video: what the probe says of it, None where there is none to be used; sounds: in their order,
+    the same. refusals: of the files that are not taken, each with the name of its part.
+    """
+
+    video: dict[str, Any] | None
+    sounds: list[Sound | None]
+    refusals: list[tuple[str, DomainError]]
+
+
+def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Inspection:
+    """What the files are, whatever else is wrong with the request. video: None where none was sent.
+
+    Refused are, by their content, ``not_a_video`` and ``not_a_sound`` (415), ``no_video``, ``video_too_long``,
+    ``sound_unreadable``, ``work_limit`` (403), and by ``dub_failed`` any other video that nothing can be done with
+    (422).
+    """
+    # One at a time for each sender: copies from S3 for many calls at once would fill the disk.
+    with (
+        waiting_room.turn(str(user.pk)),
+        tempfile.TemporaryDirectory(dir=quota.scratch_folder(), ignore_cleanup_errors=True) as name,
+    ):
+        folder = Path(name)
+        if not store.is_local():
+            quota.check_disk(sum(upload.size for upload in sounds))
+        seen = [_probe_video(user, video)] if video and video.mime_type else []
+        paths = [_local(upload, folder / f"sound-{number}") for number, upload in enumerate(sounds) if upload.mime_type]
+        answers = iter(_probe_sounds(user, paths, folder) if paths else [])
+    inspection = Inspection(None, [], [])
+    try:
+        if video is not None:
+            facts = _video(seen)
+            work_limit.check(user, facts)
+            inspection = Inspection(facts, [], [])
+    except DomainError as exc:
+        inspection.refusals.append(("video", exc))
+    for upload in sounds:
+        sound = None
+        try:
+            sound = _sound(upload, next(answers) if upload.mime_type else NO_SOUND)
+        except DomainError as exc:
+            inspection.refusals.append(("audio_files", exc))
+        inspection.sounds.append(sound)
+    return inspection
+
+
+def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
+    """What the probe says of a video that has come, of which it reads a little wherever it lies."""
+    if store.is_local():
+        return probe([store.local_path(upload.key)], user.pk)[0]
+    assemble.finish_multipart_uploads(upload)
+    with store.open_ranges([upload.key]) as server:
+        found = probe(server.paths, user.pk, ranged=server)[0]
+    if server.error is not None:
+        raise server.error
+    return found
+
+
+def _local(upload: Upload, folder: Path) -> Path:
+    """The bytes of an upload that are all there, as a file of this machine."""
+    if store.is_local():
+        return store.local_path(upload.key)
+    assemble.finish_multipart_uploads(upload)
+    folder.mkdir()
+    return store.local_copy(upload.key, folder)
+
+
+def _probe_sounds(user: User, paths: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
+    """What the probe says of each; ``folder`` is for what it makes on the way."""
+    limits = Limits(
+        wall_seconds=PROBE_SECONDS * max(1, len(paths)), memory_bytes=settings.CHILD_MEMORY_BYTES,
+        threads=settings.CHILD_THREADS,
+    )  # fmt: skip
+    request = json.dumps({"paths": [str(path) for path in paths]}).encode()
+    try:
+        access = Access(reads=paths, writes=[folder])
+        finished = waiting_room.run_child(PROBE, caller=str(user.pk), stdin=request, limits=limits, access=access)
+        answers: list[dict[str, Any]] = finished.messages[-1]["result"]
+    except (ChildError, IndexError, KeyError) as exc:
+        if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
+            raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
+        if len(paths) > 1:
+            # One of them takes the reader down: find out which.
+            return [answer for path in paths for answer in _probe_sounds(user, [path], folder)]
+        return [{"error": {"type": "sound_unreadable", "message": "Reading it broke or took too long."}}]
+    return answers
+
+
+def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The facts. seen: what the probe said, nothing of what does not begin as a video does."""
+    if not seen:
+        raise DomainError("not_a_video")
+    if error := seen[0].get("error"):
+        if error["code"] == "no_video":
+            raise DomainError("no_video")
+        raise DomainError("dub_failed", error["message"])
+    facts: dict[str, Any] = seen[0]["facts"]
+    if not facts["width"]:
+        raise DomainError("no_video")
+    if facts.get("truncated"):
+        raise DomainError("dub_failed", "The video is cut short: its end is missing.")
+    if facts["duration"] > settings.MAX_VIDEO_SECONDS:
+        hours = settings.MAX_VIDEO_SECONDS / 3600
+        raise DomainError("video_too_long", f"The video is longer than {hours:g} hours.")
+    return facts
+
+
+def _sound(upload: Upload, answer: dict[str, Any]) -> Sound:
+    if error := answer.get("error"):
+        raise DomainError(error["type"], f"{upload.filename}: {error['message']}")
+    facts = answer["facts"]
+    return Sound(upload, facts["seconds"], facts["extension"], facts["mime_type"], facts["peaks"])
+
+
+def _only_in_its_form() -> DomainError:
+    return DomainError("invalid", errors={"purpose": ["The files of a pro job come in its form alone."]})
+
+
+class ProVideoPurpose(Purpose):
+    name = VIDEO_NAME
+    label = "Video of a pro job"
+    # Refusals by the plan and the number of segments come before one by the first bytes.
+    checks_type_early = False
+
+    def key_of(self, upload: Upload) -> str:
+        return key_of(upload.resource_id, upload.filename)
+
+    def finish(self, upload: Upload) -> None:
+        services.make(upload, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:
+        _admit(user, given)
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        raise _only_in_its_form()
+
+
+VIDEO = ProVideoPurpose()
+
+
+class ProSoundPurpose(Purpose):
+    name = SOUND_NAME
+    label = "Sound of a pro job"
+    families = frozenset({"audio", "video"})
+    checks_type_early = False
+
+    def finish(self, upload: Upload) -> None:
+        """The video's end makes the job, with its sounds."""
+
+    def stored_bytes(self, user_id: uuid.UUID) -> int:
+        """What the sounds and the results of a user's pro jobs take."""
+        rows = Rendition.objects.filter(video__owner=user_id, kind__in=[RenditionKind.SOUND, RenditionKind.DUB])
+        return int(rows.aggregate(total=Sum("size", default=0))["total"])
+
+    def admit(self, user: User, given: Mapping[str, str]) -> None:
+        _admit(user, given)
+
+    def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        raise _only_in_its_form()
+
+    def max_bytes(self) -> int:
+        return int(settings.PROSYNC_MAX_AUDIO_BYTES)
+
+    def refusal(self) -> DomainError:
+        return DomainError("not_a_sound")
+
+
+SOUND = ProSoundPurpose()

@@ -1,6 +1,0 @@
-from django.apps import AppConfig
-
-
-class PlatformConfig(AppConfig):
-    name = "vodplatform"
-    label = "vodplatform"

@@ -1,0 +1,60 @@
+"""Read-only fields of API objects: a PATCH or PUT cannot change them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rest_framework.utils.encoders import JSONEncoder
+
+from vodplatform.core.errors import DomainError
+from vodplatform.core.web import signing
+
+# Fields that only grow. A client may send back an earlier value.
+GROWING = frozenset({
+    "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
+})  # fmt: skip
+FIXED = "This field cannot be changed here. Leave it out, or send the value that it has."
+
+
+def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an answer as the client parses it from JSON."""
+    found: dict[str, Any] = json.loads(json.dumps(answer, cls=JSONEncoder))
+    return found
+
+
+def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ``invalid`` with all fields in ``errors`` that were sent with a new value.
+
+    answers: the object in each form in which the API answers it, as JSON. Fields that none of them has are ignored.
+    """
+    shown = list(answers)
+    named = [name for name in sent if any(name in answer for answer in shown)]
+    fixed = [name for name in named if not has_value(sent[name], name, shown)]
+    if fixed:
+        raise DomainError("invalid", errors={name: [FIXED] for name in fixed})
+
+
+def has_value(value: Any, name: str, answers: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a field has ``value`` in one of the answers."""
+    return any(name in answer and _is_same(value, answer[name], name) for answer in answers)
+
+
+def _is_same(sent: Any, shown: Any, name: str) -> bool:
+    if isinstance(shown, dict):
+        return isinstance(sent, dict) and all(_is_same(sent[key], shown[key], key) for key in sent.keys() & shown)
+    if isinstance(shown, list):
+        return (
+            isinstance(sent, list)
+            and len(sent) == len(shown)
+            and all(_is_same(one, other, name) for one, other in zip(sent, shown, strict=True))
+        )
+    if isinstance(sent, str) and isinstance(shown, str):
+        sent, shown = signing.without_tokens(sent), signing.without_tokens(shown)
+    elif isinstance(sent, bool) != isinstance(shown, bool):
+        return False
+    if sent == shown:
+        return True
+    is_comparable = isinstance(sent, str) == isinstance(shown, str) and sent is not None and shown is not None
+    return name in GROWING and is_comparable and not isinstance(sent, dict | list) and sent < shown

@@ -1,0 +1,336 @@
+"""``Idempotency-Key``: a request that is sent again gets the first answer, and its effect happens once.
+
+A view's ``post`` is decorated with :func:`idempotent`; the service that makes the effect calls
+:func:`bind_to_transaction` in the transaction of the effect. docs/design/0007-requests.md says why both are needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import wraps
+from typing import Any, cast
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadedfile import UploadedFile
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Sum
+from django.db.models.functions import Now
+from django.http import QueryDict, RawPostDataException
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from vodplatform.core import logs, metrics
+from vodplatform.core.api.parsers import has_too_many_parts
+from vodplatform.core.errors import DomainError
+from vodplatform.core.models import KEPT, IdempotencyRecord, RecordState
+from vodplatform.core.records.database import delete_in_batches
+
+logger = logging.getLogger("vodplatform.idempotency")
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+LOCK = timedelta(seconds=60)
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+WRONG_KEY = "Must be 1 to 255 visible ASCII characters."
+MAX_ROUTE = 200
+ATTEMPTS = 5
+RETRY_SECONDS = 1
+MAX_ANSWER_BYTES = 64 * 1024  # maximum size of a stored answer
+MAX_REFERRED_BYTES = 4 * 1024  # the same if the view has ``answer_again``
+MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum size of all stored answers of one account
+# An answer's own headers; those that REST framework and the middleware add come again each time.
+NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
+# Where an ASGI scope has the files that a door before Django has taken: ``{name: {"sha256": …, …}}``.
+RECEIVED = "vod.files"
+
+Handler = Callable[..., Response]
+
+PARAMETER = OpenApiParameter(
+    HEADER,
+    {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+    OpenApiParameter.HEADER,
+    description="Chosen by the caller, kept 24 h per user and address: the same request sent again with the same key "
+    "gets the first answer again, with `Idempotency-Replayed: true`.",
+)
+
+
+@dataclass(slots=True)
+class InProgress:
+    """The record that the request of this context works on, as long as the record has its ``token``.
+
+    made: the argument of the view's ``answer_again``.
+    """
+
+    pk: int
+    token: uuid.UUID
+    user_id: Any = None
+    sealed: bool = False
+    made: dict[str, str] = field(default_factory=dict)
+
+
+_current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None)
+
+
+def idempotent(handler: Handler) -> Handler:
+    """A ``post`` of a REST view that honours ``Idempotency-Key``; without the header nothing changes.
+
+    Answers of 2xx and 4xx are stored for 24 h and repeated; 429 and 5xx are not. Errors, all 409:
+    ``idempotency_mismatch`` for other content under the same key, ``idempotency_running`` while the first request
+    runs, ``idempotency_answer_lost`` if the first request succeeded and its answer was not stored.
+
+    If an answer is not stored because it, or the sum of its account, is too large, the view's ``answer_again(made)``
+    answers with the current state of the object that the first request created (:func:`remember`).
+    """
+
+    @wraps(handler)
+    def post(self: APIView, request: Request, *args: Any, **kwargs: Any) -> Response:
+        key = request.headers.get(HEADER)
+        if key is None or not request.user.is_authenticated:
+            return handler(self, request, *args, **kwargs)
+        if not KEY.fullmatch(key):
+            raise ValidationError({HEADER: [WRONG_KEY]})
+        found = _begin(request.user.pk, route_of(request), key, fingerprint(request))
+        if isinstance(found, IdempotencyRecord):
+            return _replay(found, self)
+        context = _current.set(found)
+        try:
+            response = handler(self, request, *args, **kwargs)
+        except Exception as exc:  # what the view would make of it is what has to be kept
+            response = self.handle_exception(exc)
+        finally:
+            _current.reset(context)
+        _finish(found, response)
+        return response
+
+    return cast(Handler, extend_schema(parameters=[PARAMETER])(post))
+
+
+def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[[], Any]) -> tuple[Any, bool]:
+    """What ``effect`` gives, made once under this key, and whether that was before: for doors that have no view.
+
+    content, and what ``effect`` gives: as JSON has them; the content tells one request from another. What ``effect``
+    raises is not kept. Raises ``invalid`` and the same refusals as :func:`idempotent`.
+    """
+    if not KEY.fullmatch(key):
+        raise DomainError("invalid", errors={HEADER: [WRONG_KEY]})
+    found = _begin(user_id, route, key, hashlib.sha256(_canonical(content)).hexdigest())
+    if isinstance(found, IdempotencyRecord):
+        if not found.is_kept:
+            raise DomainError("idempotency_answer_lost")
+        metrics.IDEMPOTENT_REPLAYS.inc()
+        return json.loads(found.body), True
+    context = _current.set(found)
+    try:
+        made = effect()
+    except Exception:
+        _finish(found, Response(status=503))
+        raise
+    finally:
+        _current.reset(context)
+    _finish(found, Response(made))
+    return made, False
+
+
+def is_answered(user_id: Any, route: str, key: str) -> bool:
+    """Whether a request with this key gets the first one's answer or is refused, whatever it brings."""
+    record = IdempotencyRecord.objects.filter(user_id=user_id, route=route, key=key).at_database_time().first()
+    return record is not None and not record.stale and record.state == RecordState.DONE  # type: ignore[attr-defined]
+
+
+def bind_to_transaction() -> None:
+    """Tie the effect that the present transaction makes to the request's record; nothing without a record.
+
+    Raises ``idempotency_running`` when another request has taken the record over: the effect rolls back, it is the
+    other one's to make.
+    """
+    current = _current.get()
+    if current is None:
+        return
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("bind_to_transaction() belongs into the transaction of the effect")
+    if not _owned_record(current).update(sealed=True):
+        raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
+    current.sealed = True
+
+
+def remember(**made: str) -> None:
+    """Record the ids of the objects that the request created, for the view's ``answer_again``."""
+    if current := _current.get():
+        current.made = made
+
+
+def purge() -> int:
+    """Delete the records that count no more; returns how many."""
+    return delete_in_batches(IdempotencyRecord.objects.filter(created_at__lt=Now() - KEPT))
+
+
+def route_of(request: Request) -> str:
+    """The route by which keys are told apart."""
+    return route_at(str(request.method), request.path)
+
+
+def route_at(method: str, path: str) -> str:
+    """Method and path without a trailing slash; a hash of the path where it does not fit into an index."""
+    path = path.rstrip("/") or "/"
+    if len(path) > MAX_ROUTE or not path.isascii():
+        path = "sha256:" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{method} {path}"
+
+
+def fingerprint(request: Request) -> str:
+    """The hex SHA-256 of what a request says: query, kind of body, its fields whatever their order, and its files."""
+    kind = (request.content_type or "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        fields, files = _multipart(request)
+        content = _canonical({"fields": fields, "files": files})
+    else:
+        content = _body(request, kind)
+    parts = [request.META.get("QUERY_STRING", "").encode("utf-8", "surrogatepass"), kind.encode(), content]
+    if taken := getattr(request._request, "scope", {}).get(RECEIVED):
+        parts.append(_canonical({name: file["sha256"] for name, file in taken.items()}))
+    whole = hashlib.sha256()
+    for part in parts:
+        whole.update(len(part).to_bytes(8) + part)
+    return whole.hexdigest()
+
+
+def _body(request: Request, kind: str) -> bytes:
+    """A body's content, or the body itself where it cannot be understood. Django keeps it for the parser to read."""
+    try:
+        raw: bytes = request._request.body
+    except RequestDataTooBig as exc:
+        raise DomainError("too_large", limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE) from exc
+    except RawPostDataException:
+        # Read and parsed already: the CSRF check of a browser's request looks for its token in the fields.
+        return _canonical(request.data)
+    try:
+        if kind == "application/x-www-form-urlencoded":
+            return _canonical(dict(QueryDict(raw).lists()))
+        return raw if has_too_many_parts(raw) else _canonical(json.loads(raw))
+    except (ValueError, RecursionError):
+        return raw
+
+
+def _multipart(request: Request) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """The fields, and the SHA-256 of each file, by name."""
+    data = cast(QueryDict, request.data)
+    files = {name: [_hash(file) for file in parts] for name, parts in request.FILES.lists()}
+    return {name: values for name, values in data.lists() if name not in files}, files
+
+
+def _hash(file: UploadedFile[bytes]) -> str:
+    whole = hashlib.sha256()
+    for chunk in file.chunks():
+        whole.update(chunk)
+    file.seek(0)
+    return whole.hexdigest()
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | IdempotencyRecord:
+    """Insert a record before anything else happens, or look at the one that is there: its answer, or a refusal."""
+    for _ in range(ATTEMPTS):
+        token = uuid.uuid4()
+        with transaction.atomic():
+            # Of two requests at once one inserts; the other waits for this short transaction and finds the row.
+            IdempotencyRecord.objects.bulk_create(
+                [
+                    IdempotencyRecord(
+                        user_id=user_id, route=route, key=key, fingerprint=content, token=token,
+                        locked_until=Now() + LOCK,
+                    )
+                ],
+                ignore_conflicts=True,
+            )  # fmt: skip
+            rows = IdempotencyRecord.objects.filter(user_id=user_id, route=route, key=key)
+            record = rows.at_database_time().first()
+        if record is None:
+            continue  # its request has just ended with an answer that is not kept
+        if record.token == token:
+            return InProgress(record.pk, token, user_id)
+        same = IdempotencyRecord.objects.filter(pk=record.pk, token=record.token)
+        if record.stale:  # type: ignore[attr-defined]
+            same.filter(created_at__lt=Now() - KEPT).delete()
+            continue
+        if record.fingerprint != content:
+            raise DomainError("idempotency_mismatch")
+        if record.state == RecordState.DONE:
+            return record
+        if not record.unlocked:  # type: ignore[attr-defined]
+            break
+        if record.sealed:
+            raise DomainError("idempotency_answer_lost")
+        # Whoever wrote this row is gone, or so slow that its effect will find the token changed.
+        if same.filter(state=RecordState.IN_PROGRESS, sealed=False).update(token=token, locked_until=Now() + LOCK):
+            return InProgress(record.pk, token, user_id)
+    raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
+
+
+def _finish(current: InProgress, response: Response) -> None:
+    """Keep the answer, or give the key free. What fails here does not take the answer from its caller."""
+    try:
+        if response.status_code == 429 or response.status_code >= 500:
+            # An effect that has been committed must not be made again, even though what came after it broke.
+            if current.sealed:
+                _owned_record(current).filter(sealed=True).update(locked_until=Now())
+            _owned_record(current).filter(sealed=False).delete()
+            return
+        if response.status_code < 300 and not current.sealed:
+            logger.error("an effect was not sealed", extra={"data": {"status": response.status_code}})
+        body = "" if response.data is None else JSONRenderer().render(response.data).decode()
+        if not (is_kept := _has_room(current, len(body.encode()))):
+            if _owned_record(current).filter(sealed=False).delete()[0]:
+                return  # the request had no effect, so it may run again
+            body = json.dumps(current.made) if current.made else ""
+        headers = {name: value for name, value in response.items() if name.lower() not in NOT_KEPT}
+        _owned_record(current).update(
+            state=RecordState.DONE, answer_status=response.status_code, headers=headers, body=body,
+            size=len(body.encode()), is_kept=is_kept,
+        )  # fmt: skip
+    except DatabaseError as exc:
+        logger.error("error", extra={"data": {"exception": repr(exc)}}, exc_info=exc)
+
+
+def _has_room(current: InProgress, size: int) -> bool:
+    """Return whether an answer of ``size`` bytes is stored."""
+    if size > (MAX_REFERRED_BYTES if current.made else MAX_ANSWER_BYTES):
+        return False
+    rows = IdempotencyRecord.objects.filter(user_id=current.user_id)
+    return bool(rows.aggregate(total=Sum("size", default=0))["total"] + size <= MAX_ACCOUNT_BYTES)
+
+
+def _owned_record(current: InProgress) -> Any:
+    """The record while it is this request's."""
+    return IdempotencyRecord.objects.filter(pk=current.pk, token=current.token, state=RecordState.IN_PROGRESS)
+
+
+def _replay(record: IdempotencyRecord, view: Any) -> Response:
+    """The first answer once more; an error names the present request, which is the one in the log."""
+    body = json.loads(record.body) if record.body else None
+    if not record.is_kept:
+        if body is None:
+            raise DomainError("idempotency_answer_lost")
+        body = view.answer_again(body).data
+    status = cast(int, record.answer_status)
+    if status >= 400 and isinstance(body, dict):
+        body["request_id"] = logs.request_id.get()
+    metrics.IDEMPOTENT_REPLAYS.inc()
+    response = Response(body, status=status, headers={**record.headers, REPLAYED: "true"})
+    response.exception = status >= 400
+    return response

@@ -1,0 +1,367 @@
+"""The one error body, the registry of every error type, and the handler that turns exceptions into it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import traceback
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import (
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFilesSent,
+)
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, JsonResponse
+from rest_framework import exceptions, status
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from vodplatform.core import logs
+
+logger = logging.getLogger("vodplatform.error")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorType:
+    """A stable error name: its HTTP status, its usual sentence, and what a client should do next."""
+
+    name: str
+    status: int
+    sentence: str
+    next_step: str
+
+
+def _types(*rows: tuple[str, int, str, str]) -> dict[str, ErrorType]:
+    return {row[0]: ErrorType(*row) for row in rows}
+
+
+ERROR_TYPES = _types(
+    ("invalid", 400, "Some fields are not valid.", "Correct the fields named in `errors` and send it again."),
+    ("parse_error", 400, "The body is not valid JSON.", "Send one JSON object in UTF-8, finite numbers only."),
+    ("bad_request", 400, "The request is malformed.", "Check the address, the headers and the encoding."),
+    ("vod_count", 400, "A comparison needs 2 or 3 VODs.", "Send 2 or 3 entries in `vods`."),
+    ("duplicate_vod_id", 400, "Every vod_id must be unique.", "Give each VOD a `vod_id` of its own."),
+    ("path_not_allowed", 400, "That path is not in a library folder you may use.", "Choose a file below one of your library folders, or send `video_id`."),
+    ("vod_file_not_found", 400, "The VOD's file was not found.", "Check the path, or wait until the file has been copied."),
+    ("vod_unreadable", 400, "The VOD's file cannot be read as a video.", "Check that the file plays and was copied whole."),
+    ("vod_codec_unsupported", 400, "The VOD's codec is not supported.", "Convert the file to H.264, HEVC, AV1 or VP9."),
+    ("video_not_found", 400, "There is no such video in your library or the catalogue.", "Choose one of your videos."),
+    ("unknown_user", 400, "There is no other account of that name.", "Check the name; capitals count."),
+    ("unknown_vod", 400, "The session has no such VOD.", "Use a `vod_id` of this session."),
+    ("offset_out_of_range", 400, "The offset is longer than the longest VOD.", "Send |offset| ≤ the longest duration."),
+    ("unauthenticated", 401, "Sign in to do this.", "Send `Authorization: Token …`, or sign in and send the session cookie."),
+    ("bad_credentials", 401, "The name or the password is wrong.", "Check both and try again."),
+    ("token_invalid", 401, "The token is unknown, expired or revoked.", "Make a new token."),
+    ("signature_invalid", 401, "The signature is not right, too old, or was used before.", "Sign the call again with the shared secret."),
+    ("tier_required", 403, "Your plan has no pro segments.", "Take the pro or the enterprise plan; `/account` shows yours."),
+    ("segment_limit", 403, "Your plan allows fewer segments.", "Send at most as many as `limit` says, or take a larger plan."),
+    ("own_challenge", 403, "This is your own challenge.", "Play somebody else's."),
+    ("forbidden", 403, "You may see this but not change it.", "Ask its owner or an administrator."),
+    ("csrf_failed", 403, "The form's protection token is missing or old.", "Reload the page and try again."),
+    ("scope_required", 403, "The token's scopes do not allow this.", "Make a token with the scope named in `scope`."),
+    ("not_found", 404, "There is nothing here.", "Check the address and that it is yours."),
+    ("vod_not_found", 404, "The session has no such VOD.", "Use a `vod_id` of this session in the address."),
+    ("session_not_found", 404, "Session not found", "Check the id; the session may be deleted or belong to somebody else."),
+    ("merge_not_found", 404, "Merge session not found", "Check the id; the merge may be deleted or belong to somebody else."),
+    ("challenge_not_found", 404, "Challenge not found", "Check the id; the challenge may be deleted or not published."),
+    ("job_not_found", 404, "Job not found", "Check the id; the job may be deleted or belong to somebody else."),
+    ("results_not_ready", 400, "Results not ready", "Ask for the status until it is completed; a cancelled session has none."),
+    ("link_not_found", 404, "The comparison has no such link.", "Check the id; it may have been withdrawn, or be over."),
+    ("share_not_found", 404, "The comparison has no such share.", "Check the id; it may have been withdrawn."),
+    ("event_not_found", 404, "The session has no such event.", "Check the id; somebody may have deleted it."),
+    ("alignment_not_found", 404, "Alignment not found", "Check the job id; it must be an alignment of this session."),
+    ("feature_disabled", 404, "Comparison sessions are switched off.", "The operator can set VOD_MULTI_VOD_ENABLED=1."),
+    ("method_not_allowed", 405, "That method is not allowed here.", "See `Allow` in the answer's headers."),
+    ("not_acceptable", 406, "This answers JSON only.", "Send `Accept: application/json`."),
+    ("upload_not_found", 404, "Upload not found", "Check the id; the upload may be over or belong to somebody else."),
+    ("upload_finished", 409, "The upload has already ended.", "Begin a new one."),
+    ("upload_unfinished", 409, "Some of the bytes have not come yet.", "Send the rest first."),
+    ("upload_conflict", 409, "The upload is not where you think it is.", "Ask for its offset and go on from there."),
+    ("upload_limit", 409, "You have as many unfinished uploads as one account can have.", "Finish some or give them up."),
+    ("chunk_missing", 409, "Chunks are missing.", "Send those named in `missing_chunks`."),
+    ("chunk_conflict", 409, "Other bytes came under this chunk's number before.", "Begin a new upload for another file."),
+    ("chunk_invalid", 400, "The chunk is not as announced.", "Send exactly the bytes of this chunk."),
+    ("checksum_mismatch", 400, "The bytes do not fit their checksum.", "Send them again."),
+    (
+        "video_in_use", 409, "A comparison of yours shows this video.",
+        "Delete the comparisons in `sessions` (`session_id`, `name`) first, or leave a gap in them with `leave_gaps=true`.",
+    ),
+    ("edit_conflict", 409, "Conflict detected: Server has newer changes. Please refresh and try again.", "Load the video again, or send what you changed as operations to /sync."),
+    ("operation_mismatch", 409, "Another operation came before under the same actor and counter.", "Give each replica an actor of its own, and each of its operations a counter of its own."),
+    ("video_deleted", 409, "The video has been deleted.", "An administrator can restore it."),
+    ("video_no_file", 409, "No file of this video is stored.", "Upload its file first."),
+    ("merge_in_use", 409, "A challenge shows this merge.", "Delete the challenge first."),
+    ("merge_unfinished", 409, "The merge is not completed.", "Wait until its status is completed."),
+    ("merge_finished", 409, "The merge has already ended.", "Begin a new one."),
+    ("merge_not_retryable", 409, "This merge cannot be run again.", "Only one that failed for a passing reason can; send the clips again."),
+    ("challenge_exists", 409, "There is a challenge of these clips already.", "Change or delete the one named in `challenge_id`."),
+    ("challenge_played", 409, "Somebody has guessed already.", "Make a new challenge."),
+    ("challenge_published", 409, "The challenge is published.", "Unpublish it first."),
+    ("challenge_unpublished", 409, "The challenge is not published.", "Wait until its owner publishes it."),
+    ("challenge_withheld", 409, "A moderator has taken this challenge down.", "Make another one, or write to the operator."),
+    ("already_guessed", 409, "You have guessed already.", "There is one guess for each player; `lie_statement_index` is the answer."),
+    ("already_reported", 409, "You have reported this already.", "A moderator will look at it."),
+    ("video_not_ready", 409, "The video is not ready yet.", "Wait until its status is ready."),
+    (
+        "work_limit", 403, "The video is more work than your plan allows.",
+        "Send a shorter or smaller one, or take a larger plan; `limit` and `work` are width × height × frames / 10⁹.",
+    ),
+    ("session_limit", 409, "You have as many comparisons as your plan allows.", "Delete some, or take a larger plan."),
+    ("global_mode", 409, "The VODs share one clock.", "Set `sync_mode` to independent first, or play all of them."),
+    ("archived", 409, "The comparison is archived.", "Put it back first: `unarchive`."),
+    ("too_many_links", 409, "The comparison has as many links as it can have.", "Remove some first; `limit` says how many."),
+    ("too_many_shares", 409, "The comparison is shared with as many accounts as it can be.", "Remove some first; `limit` says how many."),
+    ("too_many_events", 409, "The comparison has as many events as it can have.", "Delete some first; `limit` says how many."),
+    ("token_limit", 409, "You have as many tokens as one account can have.", "Revoke one that you do not use any more."),
+    ("job_finished", 409, "The job has already ended.", "Nothing to do; retry it to run it again."),
+    ("job_live", 409, "The job is still running.", "Cancel it first."),
+    ("job_in_use", 409, "A session shows this job.", "Delete the session instead."),
+    (
+        "not_keepable", 409, "The file of this analysis came with it and goes with it.",
+        "Upload the video to your library and analyse it there.",
+    ),
+    ("not_pausable", 409, "Jobs of this kind cannot be paused.", "Cancel it and retry it later."),
+    ("not_retryable", 409, "Only failed and cancelled jobs whose inputs still exist can run again.", "Start a new one."),
+    ("nothing_to_apply", 409, "This alignment has nothing to apply.", "Wait until it ends, or align again."),
+    ("idempotency_mismatch", 409, "This Idempotency-Key was used for another request.", "Send the first content again, or use a new key."),
+    ("idempotency_running", 409, "The first request with this Idempotency-Key is still running.", "Send it again after `Retry-After` seconds."),
+    ("idempotency_answer_lost", 409, "The first request with this Idempotency-Key was carried out, but its answer was not stored.", "Look for its result in the list; use a new key for another request."),
+    ("subscription_over", 409, "This subscription has ended, or has no end that could be moved.", "Grant a new one."),
+    ("gone", 410, "This address has expired.", "Ask for the object again to get a fresh address."),
+    ("session_expired", 410, "The session has expired; its files and results are deleted.", "Send the video again."),
+    ("upload_expired", 410, "The upload's time is over.", "Begin a new one."),
+    ("upload_lost", 410, "What had come of this upload is lost.", "Begin a new one."),
+    ("precondition_failed", 412, "This server speaks tus 1.0.0.", "Send `Tus-Resumable: 1.0.0`."),
+    ("storage_full", 413, "Your storage is full.", "Delete videos that you do not need, or take a larger plan."),
+    ("too_large", 413, "The request is too large.", "Send less than the limit named in `limit`."),
+    ("unsupported_media_type", 415, "That content type is not accepted here.", "Send `Content-Type: application/json`."),
+    ("not_a_video", 415, "This is not a video file.", "Send MP4, MOV, WebM, Matroska, AVI, OGG, MPEG-TS, FLV or WMV."),
+    ("not_a_sound", 415, "This is not a sound file.", "Send MP3, WAV, M4A, AAC, OGG or FLAC."),
+    ("not_a_picture", 415, "This is not a JPEG, PNG or WebP picture.", "Send one of these."),
+    ("range_not_satisfiable", 416, "The range is outside the file.", "See `Content-Range` in the answer."),
+    ("throttled", 429, "Too many requests.", "Wait as long as `Retry-After` says."),
+    ("picture_unreadable", 422, "The picture is damaged and cannot be read.", "Send another one, or a smaller one."),
+    ("analysis_failed", 422, "Analysis failed", "See `message` and `reason`; send another file."),
+    ("sound_unreadable", 422, "A sound cannot be read.", "Send another one in place of the one that is named."),
+    ("dub_failed", 422, "The speech of this video cannot be replaced.", "Send the video in another format."),
+    ("clip_unreadable", 422, "A clip cannot be read as a video.", "Send another clip in place of the one that is named."),
+    ("no_video", 422, "There is no picture in this file.", "Send a file with a video track."),
+    ("file_incomplete", 422, "The file is cut short: the index that players need is missing.", "Send the whole file; copy it again where it was cut."),
+    ("video_too_long", 422, "The video is too long.", "Send a shorter one."),
+    ("not_scanned", 422, "The virus scanner cannot read the whole file.", "Send a smaller file, or ask the operator to raise the scanner's limits."),
+    ("malware_found", 422, "The virus scanner has found something in this file.", "Send another file."),
+    ("upload_locked", 423, "Another request is writing this upload.", "Try again in a moment."),
+    ("upload_checksum_mismatch", 460, "The bytes do not fit their checksum; none of them was kept.", "Send them again."),
+    ("timeout", 422, "The job took too long.", "Try a shorter or smaller video."),
+    ("stalled", 422, "The job made no progress and was stopped.", "Retry it; if it stops again, send the video in another format."),
+    ("merge_failed", 422, "The clips cannot be merged.", "The message names the clip; send it again, or another one."),
+    ("merge_crashed", 422, "Merging the clips broke.", "Try again; if it breaks each time, send the clips in another format."),
+    ("generation_failed", 422, "The lip-sync provider could not make it.", "Try again, or another video or sound."),
+    ("generation_rejected", 422, "The lip-sync provider did not take it.", "Read the message; change the video, the sounds or the segments."),
+    ("generation_cancelled", 422, "The lip-sync provider has cancelled it.", "Try again."),
+    ("provider_refused", 422, "The lip-sync provider refused what it was sent.", "Read the message; change the video, the sounds or the options."),
+    ("provider_account", 422, "The lip-sync provider does not take this server's account.", "Tell the operator of this server."),
+    ("provider_setup", 422, "This server is not set up for the lip-sync provider.", "Tell the operator of this server."),
+    ("provider_nonsense", 422, "The lip-sync provider's answers are not understood.", "Try again later."),
+    ("wait_timeout", 422, "What the job waited for did not come in time.", "Try again later."),
+    ("out_of_memory", 422, "The job needed too much memory.", "Try a smaller video."),
+    ("job_crashed", 500, "The job was started several times and never came to its end.", "Retry it; name its id if it stays."),
+    ("server_error", 500, "Something broke on our side; it has been logged.", "Try again; name the request id if it stays."),
+    ("disk_full", 503, "The server's disk is full: nothing can be saved until the operator makes room.", "Try again after `Retry-After` seconds; delete what you no longer need."),
+    ("request_timeout", 408, "The request did not come to its end in time.", "Send it again, without a pause."),
+    ("unavailable", 503, "A part of the service is down.", "Try again after `Retry-After` seconds."),
+)  # fmt: skip
+
+
+class DomainError(Exception):
+    """A refusal that the caller can act on; its type must stand in :data:`ERROR_TYPES`.
+
+    message: the sentence shown; the type's usual sentence when left out. extra: fields added to the body.
+    """
+
+    def __init__(self, type: str, message: str = "", /, **extra: Any) -> None:
+        self.type = ERROR_TYPES[type]
+        self.message = message or self.type.sentence
+        self.extra = extra
+        super().__init__(self.message)
+
+
+def error_body(type: str, message: str = "", /, *, code: int | None = None, **extra: Any) -> dict[str, Any]:
+    """The body of contract section 0 for one error type."""
+    kind = ERROR_TYPES[type]
+    return {
+        "ok": False,
+        "error": message or kind.sentence,
+        "code": code or kind.status,
+        "type": kind.name,
+        "request_id": logs.request_id.get(),
+        **extra,
+    }
+
+
+def error_response(
+    type: str, message: str = "", /, *, headers: dict[str, str] | None = None, **extra: Any
+) -> JsonResponse:
+    """The same body as a plain Django response, for what is not a REST framework view."""
+    status = ERROR_TYPES[type].status
+    return JsonResponse(error_body(type, message, **extra), status=status, headers=headers_of(status) | (headers or {}))
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """Return the headers that a status needs: ``WWW-Authenticate`` (RFC 9110 section 15.5.2), ``Retry-After``."""
+    if status == HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Token"}
+    return {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
+
+
+def database_refusal(exc: BaseException | None) -> DomainError | None:
+    """Return the error to answer if ``exc`` means that the database is unavailable or full; else None."""
+    sqlstate = getattr(getattr(exc, "__cause__", None), "sqlstate", "")
+    if not isinstance(exc, OperationalError | InterfaceError) and sqlstate != IDLE_IN_TRANSACTION:
+        return None
+    if sqlstate == DISK_FULL or is_disk_full(exc and exc.__cause__):
+        return DomainError("disk_full")
+    return DomainError("unavailable", DATABASE_AWAY)
+
+
+def is_disk_full(exc: BaseException | None) -> bool:
+    """Return whether the disk of SQLite is full. SQLite reports some of these failures as input/output errors."""
+    code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
+        return shutil.disk_usage(settings.DATA_DIR).free < FULL_BYTES
+    return code == sqlite3.SQLITE_FULL
+
+
+DATABASE_AWAY = "The database does not answer; try again in a moment."
+FULL_BYTES = 1024**2  # a disk with less free space counts as full
+RETRY_SECONDS = 5  # value of ``Retry-After``, seconds
+# PostgreSQL's SQLSTATEs.
+IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"
+# Sentences in `errors`; whoever sends more of what is wrong has no use for each.
+MAX_ERRORS = 20
+MAX_SENTENCE = 300  # letters of one of them, and of a field's name
+
+_BY_STATUS = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "request_timeout",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "throttled",
+    503: "unavailable",
+}
+
+
+def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
+    """REST framework's hook: every exception of an API view becomes the one body."""
+    headers: dict[str, str] = {}
+    if request := context.get("request"):
+        # A view may speak YAML or HTML when all is well; an error is JSON everywhere.
+        request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    if isinstance(exc, DomainError):
+        body = error_body(exc.type.name, exc.message, **exc.extra)
+        if exc.type.status in (429, 503) or "retry_after" in exc.extra:
+            headers["Retry-After"] = str(exc.extra.get("retry_after", 5))
+    elif isinstance(exc, exceptions.ValidationError):
+        body = error_body("invalid", first_sentence(exc.detail), **_truncate_details(exc.detail))
+    elif isinstance(exc, exceptions.ParseError):
+        body = error_body("parse_error", str(exc.detail))
+    elif isinstance(exc, RequestDataTooBig | TooManyFilesSent):
+        body = error_body("too_large")
+    elif isinstance(exc, SuspiciousOperation):
+        body = error_body("bad_request")
+    elif isinstance(exc, ObjectDoesNotExist):
+        # Deleted by somebody else between two statements.
+        body = error_body("not_found")
+    elif isinstance(exc, exceptions.APIException):
+        name = _BY_STATUS.get(exc.status_code, "bad_request")
+        own_words = isinstance(exc, exceptions.PermissionDenied | exceptions.AuthenticationFailed)
+        sentence = str(exc.detail) if own_words and exc.detail != exc.default_detail else ""
+        codes = exc.get_codes()
+        if isinstance(codes, str) and codes in ERROR_TYPES:
+            name = codes
+        body = error_body(name, sentence, **getattr(exc, "extra", {}))
+        if wait := getattr(exc, "wait", None):
+            body["retry_after"] = max(1, int(wait))
+            headers["Retry-After"] = str(body["retry_after"])
+        if header := getattr(exc, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+    elif refusal := database_refusal(exc):
+        logger.error("error", extra={"data": {"exception": repr(exc)}}, exc_info=exc)
+        body = error_body(refusal.type.name, refusal.message)
+    else:
+        logger.error("error", extra={"data": {"traceback": traceback.format_exc()}}, exc_info=exc)
+        body = error_body("server_error")
+    response = Response(body, status=body["code"] if body["code"] in range(400, 600) else status.HTTP_400_BAD_REQUEST)
+    for name, value in (headers_of(response.status_code) | headers).items():
+        response[name] = value
+    return response
+
+
+def _truncate_details(detail: Any) -> dict[str, Any]:
+    """What a body says of nested validation errors: ``errors``, of which the first 20 stay, and how many there were.
+
+    Sentences and names are cut: they repeat what was sent, which may be megabytes.
+    """
+    count = _count(detail)
+    found = {"errors": _first(detail, [MAX_ERRORS])}
+    return found if count <= MAX_ERRORS else {**found, "errors_count": count}
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SENTENCE else f"{text[:MAX_SENTENCE]} …"
+
+
+def _count(detail: Any) -> int:
+    if isinstance(detail, dict):
+        return sum(map(_count, detail.values()))
+    return sum(map(_count, detail)) if isinstance(detail, list) else 1
+
+
+def _first(detail: Any, left: list[int]) -> Any:
+    """The same without what comes after so many sentences. A list keeps the place of each part that stays."""
+    if isinstance(detail, dict):
+        found = {_cut(str(key)): _first(value, left) for key, value in detail.items() if left[0]}
+        return {key: value for key, value in found.items() if value}
+    if isinstance(detail, list):
+        kept = []
+        for value in detail:
+            if not left[0]:
+                break
+            kept.append(_first(value, left))
+        return kept
+    left[0] -= 1
+    return _cut(detail) if isinstance(detail, str) else detail
+
+
+def first_sentence(detail: Any, field: str = "") -> str:
+    """A sentence out of nested validation errors: the first one, with the field it is about."""
+    if isinstance(detail, dict):
+        for key, value in detail.items():
+            if value:
+                name = "" if key == "non_field_errors" else _cut(str(key))
+                return first_sentence(value, ".".join(filter(None, (field, name))))
+    elif isinstance(detail, list):
+        for index, value in enumerate(detail):
+            if value:
+                nested = isinstance(value, dict | list)
+                return first_sentence(value, f"{field}[{index}]" if nested else field)
+    elif detail:
+        return f"{field}: {_cut(str(detail))}" if field else _cut(str(detail))
+    return ERROR_TYPES["invalid"].sentence

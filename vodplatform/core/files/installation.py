@@ -1,0 +1,232 @@
+"""Which installation this process is part of: its database, its store and its key belong together.
+
+The database has one row, the store has a mark, both with the same id. A host that was given another store or key, and a
+copy of the database beside a store that is in use, would take for rubbish what belongs to others, and lose what it is
+given. They find another mark, or another database than the one that the row was written in, and refuse.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import DatabaseError, connection, transaction
+from django.db.models.functions import Now
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from vodplatform.core.files.storage import StoreUnavailable, storage_errors
+from vodplatform.core.models import Installation
+from vodplatform.core.records import audit
+
+logger = logging.getLogger("vodplatform.installation")
+MARK = "installation.json"
+REFUSALS = 2
+_refusals: list[str] = []
+TAKE_OVER = "`manage.py installation --adopt` makes what this host has the right one, and everybody else refuse."
+
+
+class WrongInstallation(Exception):
+    """Database, store and key are not of one installation: nothing may be changed. The message is a sentence."""
+
+
+def register_process() -> None:
+    """What a process asks before it serves or works; the first of all processes writes the row and the mark.
+
+    Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
+    """
+    row = _row()
+    if not any(constant_time_compare(row.key, _digest(key, row.pk)) for key in _keys()):
+        raise WrongInstallation(
+            "SECRET_KEY is not the one that this installation was made with: what is signed here is valid nowhere "
+            f"else. Give this host the same key, or name the former one in SECRET_KEY_FALLBACKS. {TAKE_OVER}"
+        )
+    check()
+    # A key that is being replaced: once the former one is named nowhere any more, this one is known.
+    key = _digest(settings.SECRET_KEY, row.pk)
+    Installation.objects.filter(pk=row.pk).exclude(key=key).update(key=key)
+
+
+def check() -> None:
+    """Whether database and store are of one installation, asked before anything is swept, mended or expired.
+
+    Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
+    """
+    row = _row()
+    if row.database != _database():
+        raise WrongInstallation(
+            f"This database is a copy of the one of installation {row.pk}, which may still be in use with the same "
+            f"store ({row.store}). {TAKE_OVER}"
+        )
+    if row.store != _store():
+        raise WrongInstallation(
+            f"This installation keeps its files in {row.store}, and this host in {_store()}: check the AWS_ variables "
+            f"and VOD_DATA_DIR. {TAKE_OVER}"
+        )
+    mark = _read_mark()
+    if mark is None and not row.is_marked:
+        mark = _write_first_mark(row)
+    if mark is None:
+        raise WrongInstallation(
+            f"The store ({row.store}) has no {MARK}: it is another one than this installation's, or its disk is not "
+            f"mounted. {TAKE_OVER}"
+        )
+    if mark != str(row.pk):
+        raise WrongInstallation(
+            f"The store ({row.store}) belongs to installation {mark}, and this database to {row.pk}: each needs a "
+            f"store of its own. {TAKE_OVER}"
+        )
+
+
+def begin_process() -> None:
+    """Register a process that starts, and end it with the sentence if the installation is wrong.
+
+    If the database or the store does not answer, or there are no tables yet, it continues, and :func:`watch` checks
+    again.
+    """
+    try:
+        # The web server imports us in its event loop, where Django asks no database.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(_register_and_disconnect).result()
+    except WrongInstallation as exc:
+        logger.critical("not ours", extra={"data": {"reason": str(exc)}})
+        sys.exit(f"error: {exc}")
+    except (DatabaseError, StoreUnavailable) as exc:
+        logger.warning("installation not known", extra={"data": {"exception": repr(exc)}})
+
+
+def _register_and_disconnect() -> None:
+    try:
+        register_process()
+    finally:
+        connection.close()
+
+
+def watch() -> None:
+    """Called every minute: ends this process once it has been part of no installation twice in a row."""
+    try:
+        check()
+    except WrongInstallation as exc:
+        _refusals.append(str(exc))
+        logger.critical("not ours", extra={"data": {"reason": str(exc)}})
+    except (DatabaseError, StoreUnavailable):
+        return  # nobody knows; jobs wait for it, too
+    else:
+        _refusals.clear()
+    if len(_refusals) >= REFUSALS:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def raise_if_wrong() -> None:
+    """What :func:`watch` saw last. Raises :class:`WrongInstallation`."""
+    if _refusals:
+        raise WrongInstallation(_refusals[-1])
+
+
+def adopt() -> Installation:
+    """Make this database, this store and this key one installation, with a new id.
+
+    Whoever else uses one of them refuses from now on. Raises ``StoreUnavailable``, ``StoreFull``.
+    """
+    with transaction.atomic():
+        Installation.objects.all().delete()
+        row = _make_row()
+        Installation.objects.filter(pk=row.pk).update(is_marked=True)
+        audit.record("installation.adopted", actor=None, target=row, store=row.store)
+        _write_mark(row)
+    return row
+
+
+def note_backup() -> None:
+    """Write down that a backup has just been made."""
+    Installation.objects.update(backed_up_at=Now())
+
+
+def _row() -> Installation:
+    return Installation.objects.first() or _make_row()
+
+
+def _make_row() -> Installation:
+    number = uuid.uuid4()
+    columns = {"database": _database(), "store": _store(), "key": _digest(settings.SECRET_KEY, number)}
+    # There can be one alone: whoever comes second gets the first one's.
+    return Installation.objects.get_or_create(is_only=True, defaults={"pk": number, **columns})[0]
+
+
+def _write_first_mark(row: Installation) -> str | None:
+    """Mark a store that has no mark, unless somebody has marked another one meanwhile; what the store says then."""
+    with transaction.atomic():
+        if not Installation.objects.select_for_update().filter(pk=row.pk, is_marked=False).exists():
+            return _read_mark()
+        _write_mark(row)
+        Installation.objects.filter(pk=row.pk).update(is_marked=True)
+    return str(row.pk)
+
+
+def _read_mark() -> str | None:
+    """The id in the store's mark; None where there is none."""
+    try:
+        with storage_errors(MARK), default_storage.open(MARK) as file:
+            content = file.read()
+    except FileNotFoundError:
+        return None
+    try:
+        return str(json.loads(content)["installation"])
+    except (ValueError, TypeError, KeyError):
+        return "unknown"
+
+
+def _write_mark(row: Installation) -> None:
+    content = json.dumps({"installation": str(row.pk)}).encode()
+    with storage_errors(MARK):
+        if not isinstance(default_storage, FileSystemStorage):
+            default_storage.save(MARK, ContentFile(content))
+            return
+        path = Path(default_storage.path(MARK))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{MARK}.{uuid.uuid4().hex}")
+        with partial.open("xb") as file:
+            file.write(content)
+            os.fsync(file.fileno())
+        partial.replace(path)
+
+
+def _keys() -> list[str]:
+    return [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+
+
+def _digest(key: str, number: Any) -> str:
+    """What tells one key from another and does not tell the key."""
+    return salted_hmac("vodplatform.installation", str(number), key, algorithm="sha256").hexdigest()
+
+
+def _store() -> str:
+    """Where files are, as operators know it; a folder may have another path on each host."""
+    if isinstance(default_storage, FileSystemStorage):
+        return "the data folder"
+    return f"the S3 bucket {default_storage.bucket_name}"  # type: ignore[attr-defined]
+
+
+def _database() -> str:
+    """What a copy of the database has another of; nothing where the store would be copied with it."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # The server's own number, which a replica that takes over has too.
+            cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
+            may_ask = cursor.fetchone()[0]
+            server = "(SELECT system_identifier::text FROM pg_control_system())" if may_ask else "''"
+            cursor.execute(f"SELECT {server}, oid::text FROM pg_database WHERE datname = current_database()")  # noqa: S608
+            return " ".join(cursor.fetchone())
+    path = Path(str(connection.settings_dict["NAME"]))
+    if isinstance(default_storage, FileSystemStorage) and path.is_relative_to(settings.DATA_DIR):
+        return ""
+    return str(path.stat().st_ino) if path.is_file() else ""

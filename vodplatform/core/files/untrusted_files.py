@@ -1,0 +1,69 @@
+"""Files that a child has made, taken by its parent, which may see more: no link that the child has left is followed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from vodplatform.core.files.storage import FULL, StoreFull
+
+LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # what opening without following says of one
+MAX_BYTES = 64 * 1024**2  # of what is read whole
+
+
+def move_out(folder: Path, *names: str) -> Path:
+    """Move a file out of the reach of the child that may write to ``folder``; where it is then, under its own name.
+
+    names: of the folders below ``folder`` and of the file. It goes into a new folder beside ``folder``. Raises
+    ``FileNotFoundError`` for whatever is no plain file there, :class:`StoreFull`.
+    """
+    with _opened(folder, names) as (descriptor, name):
+        target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name
+        os.rename(name, target, src_dir_fd=descriptor)
+    info = target.lstat()
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
+        shutil.rmtree(target.parent, ignore_errors=True)
+        raise FileNotFoundError(name)
+    return target
+
+
+def read(folder: Path, *names: str) -> bytes:
+    """The bytes of a file that a child has made below ``folder``. Raises ``FileNotFoundError`` as :func:`move_out`."""
+    with _opened(folder, names) as (descriptor, name):
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
+        try:
+            info = os.fstat(file)
+            if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1 or info.st_size > MAX_BYTES:
+                raise FileNotFoundError(name)
+            with open(file, "rb", closefd=False) as opened:
+                return opened.read(MAX_BYTES)
+        finally:
+            os.close(file)
+
+
+@contextlib.contextmanager
+def _opened(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    """The folder of the file, opened without following a link, and the file's name in it."""
+    if not names or any("/" in name or "\0" in name or name in ("", ".", "..") for name in names):
+        raise FileNotFoundError("/".join(names))
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in names[:-1]:
+            inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        yield descriptor, names[-1]
+    except OSError as exc:
+        if exc.errno in LINKS:
+            raise FileNotFoundError("/".join(names)) from exc
+        if exc.errno in FULL:
+            raise StoreFull from exc
+        raise
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,202 @@
+"""The tables of the ground floor: answers kept for repeated requests, who did what, which installation this is, and
+which stored files nothing points at. Knows no other model.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.db.models import ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+KEPT = timedelta(hours=24)
+
+
+class RecordState(models.TextChoices):
+    """Whether the first request with a key has its answer."""
+
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
+    def at_database_time(self) -> IdempotencyQuerySet:
+        """Each row with ``stale`` (older than a day) and ``unlocked`` (its request was given up), by that clock."""
+        boolean = models.BooleanField()
+        return self.annotate(
+            stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
+            unlocked=ExpressionWrapper(Q(locked_until__lte=Now()), output_field=boolean),
+        )
+
+
+class IdempotencyRecord(models.Model):
+    """One ``Idempotency-Key`` of one user on one route, and the answer that was given.
+
+    ``token`` names the request that works on the record. A request that takes the record over writes another token, and
+    the first request can then neither commit its effect nor write its answer. ``sealed`` is written in the transaction
+    of the effect: a sealed record is never worked on again. size: bytes of ``body``. is_kept: whether ``body`` is the
+    answer; otherwise it has the ids of the created objects as JSON, or is empty.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    route = models.CharField(max_length=255)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64)
+    state = models.CharField(max_length=16, choices=RecordState, default=RecordState.IN_PROGRESS)
+    token = models.UUIDField(default=uuid.uuid4)
+    locked_until = models.DateTimeField()
+    sealed = models.BooleanField(default=False)
+    answer_status = models.PositiveSmallIntegerField(null=True)
+    body = models.TextField(blank=True, default="")
+    size = models.PositiveIntegerField(db_default=0)
+    is_kept = models.BooleanField(db_default=True)
+    headers = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects = IdempotencyQuerySet.as_manager()
+
+    class Meta:
+        db_table = "idempotency_record"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "route", "key"], name="idempotency_once"),
+            models.CheckConstraint(condition=Q(state__in=RecordState.values), name="idempotency_state_known"),
+            models.CheckConstraint(
+                condition=Q(state="in_progress", answer_status__isnull=True)
+                | Q(state="done", answer_status__isnull=False),
+                name="idempotency_answer_when_done",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at"], name="idempotency_age"),
+            models.Index(fields=["user", "size"], name="idempotency_size"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} on {self.route}"
+
+
+class AuditEntry(models.Model):
+    """Who did what to what, and when; never changed (a trigger holds that).
+
+    People and things are kept as id and name, not as foreign keys: the entry outlives them.
+    """
+
+    at = models.DateTimeField(db_default=Now())
+    actor_id = models.CharField(max_length=64, blank=True, default="")
+    actor_name = models.CharField(max_length=150, blank=True, default="")
+    action = models.CharField(max_length=64)
+    target_type = models.CharField(max_length=100, blank=True, default="")
+    target_id = models.CharField(max_length=64, blank=True, default="")
+    target_name = models.CharField(max_length=200, blank=True, default="")
+    data = models.JSONField(default=dict, blank=True, encoder=DjangoJSONEncoder)
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    address = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        db_table = "audit_entry"
+        ordering = ["-at", "-id"]
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="audit_newest"),
+            models.Index(fields=["action", "-at"], name="audit_action"),
+            models.Index(fields=["actor_id", "-at"], name="audit_actor"),
+            models.Index(fields=["target_type", "target_id"], name="audit_target"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor_name or 'nobody'}"
+
+
+class Installation(models.Model):
+    """The one installation that this database belongs to; :mod:`vodplatform.core.files.installation` compares it.
+
+    database: what a copy of the database has another of. store: where files are, in words. key: tells SECRET_KEY from
+    another. is_marked: whether the store has got its mark. backed_up_at: when a backup was last made, that was noted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    is_only = models.BooleanField(default=True, unique=True, editable=False)
+    database = models.CharField(max_length=64, blank=True, default="")
+    store = models.CharField(max_length=300)
+    key = models.CharField(max_length=64)
+    is_marked = models.BooleanField(default=False)
+    backed_up_at = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "installation"
+        constraints = [models.CheckConstraint(condition=Q(is_only=True), name="installation_is_only")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Heartbeat(models.Model):
+    """One row that ``/health`` writes, to see that somebody can."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True)
+    at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "heartbeat"
+
+    def __str__(self) -> str:
+        return str(self.at)
+
+
+class ProcessKind(models.TextChoices):
+    """What a process does."""
+
+    WEB = "web"
+    WORKER = "worker"
+
+
+class RunningProcess(models.Model):
+    """A web or worker process of some host, as it last told of itself;
+    :mod:`vodplatform.core.records.process_registry`.
+
+    commit: of its program; empty if unknown. queues: that a worker takes jobs from. max_jobs: at once, beside the first
+    of each queue.
+    jobs: that run in it now. seen_at: by the database's
+    clock, as all its instants.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=8, choices=ProcessKind)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    version = models.CharField(max_length=32)
+    commit = models.CharField(max_length=64, blank=True, db_default="")
+    queues = models.JSONField(default=list)
+    max_jobs = models.PositiveIntegerField(db_default=0)
+    jobs = models.PositiveIntegerField(db_default=0)
+    started_at = models.DateTimeField(db_default=Now())
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "running_process"
+        verbose_name = "process"
+        verbose_name_plural = "processes"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.host}:{self.pid}"
+
+
+class Unreferenced(models.Model):
+    """A stored file that nothing pointed at when a sweep looked for such, and since when that is so."""
+
+    sweep = models.CharField(max_length=32)
+    key = models.TextField()
+    since = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        db_table = "store_unreferenced"
+        verbose_name_plural = "unreferenced files"
+        constraints = [models.UniqueConstraint(fields=["sweep", "key"], name="unreferenced_once")]
+
+    def __str__(self) -> str:
+        return self.key

@@ -1,0 +1,114 @@
+"""What commands share that let a child make a file while somebody looks on: a bar, exit codes, where it may be put."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.core.management.base import CommandError, OutputWrapper
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from vodplatform.core.processes.commands import sigterm_as_interrupt
+from vodplatform.core.processes.process import Access, ChildError, Limits, run_child
+
+USAGE_EXIT = 2  # as for a wrong option
+REFUSED_EXIT = 3  # a given file is at fault
+STOPPED_EXIT = 130
+# Whoever looks at the bar decides how long is too long.
+DAY_SECONDS = 24 * 3600.0
+
+
+def usage_error(message: str) -> NoReturn:
+    """Raises :class:`CommandError` with the exit code of a wrong option."""
+    raise CommandError(message, returncode=USAGE_EXIT)
+
+
+def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
+    """Whether ``output`` can be written, before an hour is spent. Raises :class:`CommandError`.
+
+    force: whether a file that is there is replaced.
+    """
+    if output.is_dir() or not output.parent.is_dir():
+        usage_error(f"{output} cannot be written: name a file in a folder that exists.")
+    if output.exists():
+        if any(output.samefile(source) for source in sources):
+            usage_error("The output would replace a file that it is made of.")
+        if not force:
+            usage_error(f"{output} is there already; --force replaces it.")
+    if not os.access(output.parent, os.W_OK):
+        usage_error(f"{output.parent} cannot be written to.")
+
+
+@contextmanager
+def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
+    """The block makes a file, and can be ended in good order. what: it is called so when it cannot be written.
+
+    Raises :class:`CommandError`, and ``SystemExit`` where it was ended, which is said to ``errors``.
+    """
+    try:
+        with sigterm_as_interrupt():
+            yield
+    except KeyboardInterrupt:
+        errors.write("Stopped.")
+        sys.exit(STOPPED_EXIT)
+    except OSError as exc:
+        raise CommandError(f"{what} could not be written: {exc.strerror or exc}.") from exc
+
+
+def run_with_progress(
+    argv: Sequence[str], request: dict[str, Any], *, limits: Limits, access: Access, name: str,
+    refusals: Collection[str], verbosity: int,
+) -> dict[str, Any]:  # fmt: skip
+    """What a child answers to ``request``; how far it is goes to standard error. Raises :class:`CommandError`.
+
+    name: what it is called, such as ``The merge``. refusals: the types of errors that the given files are at fault for.
+    verbosity: the command's; from 2 on what a child that broke has written is shown.
+    """
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )  # fmt: skip
+    last: dict[str, Any] = {}
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("Starting", total=100)
+
+        def hear(message: dict[str, Any]) -> None:
+            if "progress" in message:
+                progress.update(bar, completed=message["progress"], description=message.get("message", ""))
+            elif "checkpoint" not in message:
+                last.update(message)
+
+        try:
+            run_child(
+                argv, stdin=json.dumps(request).encode(), limits=limits, on_message=hear, keeps=lambda message: False,
+                access=access,
+            )  # fmt: skip
+        except ChildError as exc:
+            said = f"\n{exc.stderr}" if exc.stderr and verbosity > 1 else " See why with -v 2."
+            raise CommandError(f"{name} broke. {exc}{said if exc.stderr else ''}") from exc
+    if error := last.get("error"):
+        code = {"bad_request": USAGE_EXIT}.get(error["type"], REFUSED_EXIT if error["type"] in refusals else 1)
+        raise CommandError(error["message"], returncode=code)
+    if "result" not in last:
+        raise CommandError(f"{name} ended without a result.")
+    result: dict[str, Any] = last["result"]
+    return result
+
+
+def table(rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> list[str]:
+    """Rows as lines with their cells below each other; the first row names them. numbers_from: the first column whose
+    cells end below each other instead.
+    """
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+
+    def cell(text: str, column: int) -> str:
+        is_number = numbers_from is not None and column >= numbers_from
+        return text.rjust(widths[column]) if is_number else text.ljust(widths[column])
+
+    return ["  ".join(cell(text, column) for column, text in enumerate(row)).rstrip() for row in rows]

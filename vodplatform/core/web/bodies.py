@@ -1,0 +1,137 @@
+"""A limit on request bodies before anything keeps them: Django under ASGI spools a whole body before it looks."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any
+
+from django.conf import settings
+
+from vodplatform.core import logs
+from vodplatform.core.errors import error_body
+from vodplatform.core.web.middleware import REQUEST_ID
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[..., Awaitable[None]]  # each server and framework spells the ASGI types in its own way
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+PIECE_BYTES = 64 * 1024
+# What Django's middleware adds to its own answers.
+PROTECTIVE_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"same-origin"),
+    (b"x-frame-options", b"DENY"),
+]
+
+
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Headers by their small names; what was sent twice is joined, as RFC 9110 section 5.3 has it."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
+
+
+class _TooLarge(Exception):
+    pass
+
+
+def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope], None] = lambda scope: None) -> App:
+    """``app`` with bodies of at most ``limit`` bytes; announced or not, a larger one is 413 and told ``on_refusal``."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope["headers"])
+        announced = headers.get(b"content-length", b"0")
+
+        async def refuse() -> None:
+            number = headers.get(b"x-request-id", b"").decode("latin-1")
+            token = logs.request_id.set(number if REQUEST_ID.fullmatch(number) else uuid.uuid4().hex)
+            try:
+                on_refusal(scope)
+                status, fields, body = refusal("too_large", limit=limit)
+                await send({"type": "http.response.start", "status": status, "headers": fields})
+                await send({"type": "http.response.body", "body": body})
+            finally:
+                logs.request_id.reset(token)
+
+        if announced.isdigit() and int(announced[:19]) > limit:
+            await refuse()
+            return
+        received = 0
+        answered = False
+
+        async def counting_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > limit:
+                    raise _TooLarge
+            return message
+
+        async def noting_send(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            if b"content-length" in headers:
+                await app(scope, counting_receive, noting_send)
+            else:
+                with SpooledTemporaryFile(settings.FILE_UPLOAD_MAX_MEMORY_SIZE) as file:
+                    await app(*await _with_length(scope, counting_receive, file), noting_send)
+        except _TooLarge:
+            if not answered:
+                await refuse()
+
+    return wrapped
+
+
+async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple[Scope, Receive]:
+    """The request with the length of its body, which is read into ``file``: REST framework takes no length for none."""
+    message = await receive()
+    while message.get("more_body"):
+        file.write(message.get("body", b""))
+        message = await receive()
+    is_whole = message["type"] == "http.request"  # else the client has gone meanwhile
+    file.write(message.get("body", b""))
+    left = file.tell()
+    if left and is_whole:
+        scope = {**scope, "headers": [*scope["headers"], (b"content-length", str(left).encode())]}
+    file.seek(0)
+    is_read = False
+
+    async def again() -> Message:
+        nonlocal left, is_read
+        if not is_whole:
+            return message
+        if is_read:
+            return await receive()
+        body = file.read(PIECE_BYTES)
+        left -= len(body)
+        is_read = not left
+        return {"type": "http.request", "body": body, "more_body": not is_read}
+
+    return scope, again
+
+
+def refusal(type: str, message: str = "", /, **extra: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    """Status, headers and the one error body of an answer that ends the connection before Django has been asked."""
+    body = error_body(type, message, **extra)
+    content = json.dumps(body).encode()
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"connection", b"close"),
+        (b"x-request-id", body["request_id"].encode()),
+        *PROTECTIVE_HEADERS,
+    ]
+    return body["code"], headers, content

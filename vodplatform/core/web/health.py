@@ -1,0 +1,274 @@
+"""``/health``, ``/health/live`` and ``/health/ready``: whether the program and what it needs answer.
+
+No part is waited for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+import logging
+import os
+import sqlite3
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TooLate
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.module_loading import import_string
+
+from vodplatform.core.errors import error_body, error_response, headers_of, is_disk_full
+from vodplatform.core.files import disk, installation
+from vodplatform.core.files.storage import StoreFull
+from vodplatform.core.records.database import connect_apart
+from vodplatform.core.redis_pool import connect
+from vodplatform.core.web import drain
+from vodplatform.core.web.views import read_only
+
+logger = logging.getLogger("vodplatform.health")
+# All parts together, in seconds: whoever asks gives up soon after.
+ANSWER_SECONDS = 1.5
+# What one part gets from its driver. A thread may wait so long after its answer came too late, and no longer
+# where the driver can help it.
+DRIVER_SECONDS = 2
+PROBE = os.urandom(4096)
+# For so long a row waits to be written, and for so long that may fail: on SQLite somebody else is always writing.
+WRITE_SECONDS = 0.5
+LOCKED_SECONDS = 10.0
+BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
+BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+
+
+class Part:
+    """One thing to ask. There is one question at a time: whoever comes meanwhile waits for the same answer."""
+
+    def __init__(self, name: str, ask: Callable[[], None]) -> None:
+        self.name = name
+        self.ask = ask
+        self._lock = threading.Lock()
+        self._asked: Future[bool] | None = None
+        self._was_up = True
+        self.is_full = False  # whether the last check failed because its disk was full
+
+    def begin(self) -> Future[bool]:
+        """Ask, unless that is being done, and do not wait."""
+        with self._lock:
+            if self._asked is None or self._asked.done():
+                self._asked = Future()
+                run = contextvars.copy_context().run
+                threading.Thread(target=run, args=(self._run, self._asked), name=self.name, daemon=True).start()
+            return self._asked
+
+    def is_up(self, asked: Future[bool], deadline: float) -> bool:
+        """What was answered until ``deadline`` (by the monotonic clock); silence is down. A change is logged."""
+        try:
+            up = asked.result(max(0.0, deadline - time.monotonic()))
+        except TooLate:
+            up = False
+        with self._lock:
+            changed, self._was_up = up != self._was_up, up
+        if changed:
+            logger.warning("health", extra={"data": {"part": self.name, "is": "up" if up else "down"}})
+        return up
+
+    def _run(self, asked: Future[bool]) -> None:
+        try:
+            self.ask()
+            self.is_full = False
+            asked.set_result(True)
+        except Exception as exc:  # whatever the driver of a part raises: the part is down
+            self.is_full = is_disk_full(exc) or isinstance(exc, StoreFull | psycopg.errors.DiskFull)
+            logger.info("health", extra={"data": {"part": self.name, "exception": repr(exc)}})
+            asked.set_result(False)
+
+
+class HeartbeatWriter:
+    """Whether a row can be written. That somebody else writes for a moment is no news; that it lasts is."""
+
+    def __init__(self) -> None:
+        self._fails_since: float | None = None
+
+    def beat(self, write: Callable[[], object]) -> None:
+        """Raises what ``write`` raises once it has for :data:`LOCKED_SECONDS`, whenever it was asked in between."""
+        try:
+            write()
+        except (sqlite3.Error, psycopg.Error) as exc:
+            if isinstance(exc, psycopg.errors.UndefinedTable) or "no such table" in str(exc):
+                return  # it is being updated
+            if is_disk_full(exc) or isinstance(exc, psycopg.errors.DiskFull):
+                raise
+            now = time.monotonic()
+            self._fails_since = now if self._fails_since is None else self._fails_since
+            if now - self._fails_since >= LOCKED_SECONDS:
+                raise
+        else:
+            self._fails_since = None
+
+
+heart = HeartbeatWriter()
+_is_current = False
+
+
+def ask_database() -> None:
+    """Read and write a row over a connection of its own: the pool may be exhausted by what makes it slow."""
+    if connection.vendor == "postgresql":
+        # What holds for one transaction: PgBouncer gives the next one to another connection.
+        limits = {"connect_timeout": DRIVER_SECONDS, "tcp_user_timeout": DRIVER_SECONDS * 1000}
+        with connect_apart(connection, **limits) as found:
+            found.execute(f"SET LOCAL statement_timeout = {DRIVER_SECONDS * 1000}")
+            found.execute(f"SET LOCAL lock_timeout = {WRITE_SECONDS * 1000:.0f}")
+            heart.beat(lambda: found.execute(f"{BEAT} now() {BEAT_AGAIN}"))
+        return
+    name = str(connection.settings_dict["NAME"])
+    with closing(sqlite3.connect(_address(name, "ro"), uri=True, timeout=DRIVER_SECONDS)) as found:
+        # `SELECT 1` would not touch the file.
+        found.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    writing = sqlite3.connect(_address(name, "rw"), uri=True, timeout=WRITE_SECONDS, isolation_level=None)
+    with closing(writing):
+        heart.beat(lambda: writing.execute(f"{BEAT} strftime('%Y-%m-%d %H:%M:%f', 'now') {BEAT_AGAIN}"))
+
+
+def database_is_current() -> bool:
+    """Whether every migration of this release has been applied; asked until it is so."""
+    global _is_current
+    if not _is_current:
+        executor = MigrationExecutor(connection)
+        _is_current = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    return _is_current
+
+
+def _address(name: str, mode: str) -> str:
+    return name if name.startswith("file:") else f"file:{name}?mode={mode}"
+
+
+def ask_storage() -> None:
+    """Write and read a little where made files go; the file has no name and is gone when it is closed."""
+    if not isinstance(default_storage, FileSystemStorage):
+        # A file that is not there would be no news, even in a bucket that is not there.
+        default_storage.listdir("health")
+        return
+    Path(default_storage.location).mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=default_storage.location) as file:
+        file.write(PROBE)
+        file.flush()
+        file.seek(0)
+        if file.read() != PROBE:
+            raise OSError("what was written is not what is read")
+
+
+def ask_disk() -> None:
+    """Raise :class:`StoreFull` if the disk of the data folder has too little space for uploads and jobs."""
+    if not disk.has_room():
+        raise StoreFull
+
+
+def ask_queue() -> None:
+    """Ping the broker."""
+    with connect(settings.REDIS_URL, DRIVER_SECONDS / 2) as client:
+        client.ping()
+
+
+def ask_realtime() -> None:
+    """Send a message that nobody waits for."""
+
+    async def send() -> None:
+        await asyncio.wait_for(get_channel_layer().group_send("health", {"type": "health"}), DRIVER_SECONDS)
+
+    async_to_sync(send)()
+
+
+def ask_own_storage() -> None:
+    """:func:`ask_storage`, and whether it is the one that belongs to the database, as was seen within a minute."""
+    ask_storage()
+    installation.raise_if_wrong()
+
+
+PARTS = [
+    Part("database", ask_database),
+    Part("storage", ask_own_storage),
+    Part("disk", ask_disk),
+    Part("queue", ask_queue),
+    Part("realtime", ask_realtime),
+]
+
+
+@functools.cache
+def _part(name: str, ask: str) -> Part:
+    return Part(name, import_string(ask))
+
+
+def all_parts() -> list[Part]:
+    """What every installation has, and what this one's settings add: names and dotted paths in ``HEALTH_PARTS``."""
+    return [*PARTS, *(_part(name, ask) for name, ask in settings.HEALTH_PARTS.items())]
+
+
+def check_all(parts: list[Part] | None = None) -> dict[str, bool]:
+    """Which parts answer, within :data:`ANSWER_SECONDS`."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    asked = [(part, part.begin()) for part in parts or all_parts()]
+    return {part.name: part.is_up(answer, deadline) for part, answer in asked}
+
+
+def database_is_up() -> bool:
+    """Whether the database answers within :data:`ANSWER_SECONDS`."""
+    return check_all(PARTS[:1])["database"]
+
+
+@read_only
+def live(request: HttpRequest) -> HttpResponse:
+    """The process answers; nothing else is asked."""
+    return JsonResponse({"status": "healthy"})
+
+
+@read_only
+def ready(request: HttpRequest) -> HttpResponse:
+    """For load balancers: whether requests may be sent to this process.
+
+    503 without a database, with one that this release's migrations have not come to yet, and while it drains.
+    """
+    if drain.has_begun():
+        return error_response("unavailable", "This process is about to end.")
+    with contextlib.suppress(Error):
+        if database_is_up():
+            if database_is_current():
+                return JsonResponse({"status": "ready"})
+            return error_response("unavailable", "The database is behind this release: `manage.py migrate` has to run.")
+    return error_response(*_database_refusal())
+
+
+@read_only
+def health(request: HttpRequest) -> HttpResponse:
+    """Answer which program this is, and whether each part is ``up`` or ``down``; 503 only without the database."""
+    found = check_all()
+    body: dict[str, Any] = {
+        "status": "healthy" if all(found.values()) else "degraded",
+        "version": settings.VERSION,
+        "commit": settings.COMMIT,
+        **{name: "up" if up else "down" for name, up in found.items()},
+    }
+    if not found["database"]:
+        body = error_body(*_database_refusal(), **body)
+        return JsonResponse(body, status=body["code"], headers=headers_of(body["code"]))
+    return JsonResponse(body)
+
+
+def _database_refusal() -> tuple[str, str]:
+    """Return the error type and the sentence for a database that is down."""
+    if PARTS[0].is_full:
+        return "disk_full", ""
+    return "unavailable", "The database does not answer."

@@ -1,0 +1,155 @@
+"""Send one message to everybody who watches something, after commit; losing it must never hurt.
+
+Over Redis one thread a process sends them, in order, over one connection: whoever writes a row does not wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from channels_redis.pubsub import RedisPubSubChannelLayer
+from django.db import transaction
+
+from vodplatform.core import logs, metrics
+
+failed = logs.RateLimitedLogger(logging.getLogger("vodplatform.publish"), "publish failed")
+MAX_PENDING = 10_000
+SEND_SECONDS = 5.0
+LAST_WORD_SECONDS = 2.0
+_lock = threading.Lock()
+_failures = 0
+
+
+def publish_on_commit(groups: str | Iterable[str], message: dict[str, Any]) -> None:
+    """Publish when the present transaction commits, or at once outside of one."""
+    names = (groups,) if isinstance(groups, str) else tuple(groups)
+    transaction.on_commit(lambda: publish(names, message), robust=True)
+
+
+def publish(groups: Iterable[str], message: dict[str, Any]) -> None:
+    """Send ``message`` (JSON types, with ``type`` and ``revision``) to groups; a failure is counted and logged.
+
+    Consumers receive it as ``{"type": "watch.message", "message": …}`` and take a new snapshot on a gap.
+    """
+    for group in groups:
+        _send(group, {"type": "watch.message", "message": message})
+
+
+def publish_gone_on_commit(group: str) -> None:
+    """Tell a group that what it watches has been deleted, when the present transaction commits."""
+    transaction.on_commit(lambda: _send(group, {"type": "watch.gone"}), robust=True)
+
+
+def publish_recheck_on_commit(group: str) -> None:
+    """Have all who watch a group looked at again, whether they still may, when the present transaction commits."""
+    transaction.on_commit(lambda: _send(group, {"type": "watch.recheck"}), robust=True)
+
+
+def _send(group: str, event: dict[str, Any]) -> None:
+    layer = get_channel_layer()
+    if isinstance(layer, RedisPubSubChannelLayer):
+        sender().send(group, event)
+        return
+    try:
+        async_to_sync(layer.group_send)(group, event)
+    except Exception as exc:  # a dead broker must not fail the write that has already been committed
+        _count_failure(group, exc)
+
+
+def _count_failure(group: str, exc: BaseException) -> None:
+    global _failures
+    with _lock:
+        _failures += 1
+    metrics.PUBLISH_FAILURES.inc()
+    failed.warning(group=group, exception=repr(exc))
+
+
+def failures() -> int:
+    """How many messages this process could not send."""
+    return _failures
+
+
+class Sender:
+    """A thread with an event loop of its own, through which this process sends all its messages, in order."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
+        self._pending = 0
+        self._idle = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+        self._thread.start()
+        atexit.register(self.flush)
+
+    def works(self) -> bool:
+        """Whether its thread runs, in this process and not in the one that this was forked from."""
+        return self.pid == os.getpid() and self._thread.is_alive()
+
+    def send(self, group: str, event: dict[str, Any]) -> None:
+        """Hand over one message; dropped and counted when so many wait that the broker must be hanging."""
+        with self._idle:
+            if self._pending >= MAX_PENDING:
+                is_full = True
+            else:
+                is_full = False
+                self._pending += 1
+        if is_full:
+            _count_failure(group, OverflowError("too many messages wait to be sent"))
+            return
+        self._loop.call_soon_threadsafe(self._queue.put_nowait, (group, event))
+
+    def flush(self, seconds: float = LAST_WORD_SECONDS) -> bool:
+        """Wait until all has been sent, so long at most; whether it has."""
+        with self._idle:
+            return self._idle.wait_for(lambda: self._pending == 0, seconds)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            group, event = await self._queue.get()
+            try:
+                await self._deliver(group, event)
+            except Exception as exc:  # whatever it was, the next message is another one
+                _count_failure(group, exc)
+            with self._idle:
+                self._pending -= 1
+                self._idle.notify_all()
+
+    async def _deliver(self, group: str, event: dict[str, Any]) -> None:
+        layer = get_channel_layer()
+        try:
+            await asyncio.wait_for(layer.group_send(group, event), SEND_SECONDS)
+        except TimeoutError:
+            raise
+        except Exception:  # the first use of a connection that the broker has closed; the second opens a new one
+            await asyncio.wait_for(layer.group_send(group, event), SEND_SECONDS)
+
+
+_sender: Sender | None = None
+
+
+def flush() -> None:
+    """Send what waits to be sent, where anything does: for processes that end without Python's own end."""
+    if _sender is not None and _sender.works():
+        _sender.flush()
+
+
+def sender() -> Sender:
+    """This process's sender, started on first use; a forked process gets its own."""
+    global _sender
+    with _lock:
+        if _sender is None or not _sender.works():
+            _sender = Sender()
+        return _sender

@@ -1,0 +1,194 @@
+"""How often one may sign in and ask: sliding windows of a minute in Redis, in this process where Redis is gone."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from typing import TYPE_CHECKING, cast
+
+import redis
+from django.conf import settings
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from vodplatform.core import metrics
+from vodplatform.core.errors import DomainError
+from vodplatform.core.redis_pool import connection_pool
+from vodplatform.core.text import normalize
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # which imports this module by the settings
+
+logger = logging.getLogger("vodplatform.throttles")
+
+REDIS_SECONDS = 0.5  # how long a request waits for a Redis that hangs
+APART_SECONDS = 5.0  # how long it is then left alone
+LOG_SECONDS = 60.0
+# Of settings.THROTTLES; the others are for a minute.
+WINDOWS = {
+    "sign_up": RateLimitItemPerHour,
+    "lost_password": RateLimitItemPerHour,
+    "sign_up_email": RateLimitItemPerDay,
+}
+MAX_NAME = 254  # characters; no account has a longer name, nor an e-mail address
+COUNTED = "vod.counted"  # in the ASGI scope of a request that a door before the view has counted as a write
+Counter = SlidingWindowCounterRateLimiter
+
+
+@dataclass(slots=True)
+class _Counters:
+    """The windows in Redis and the ones of this process, and which of them are in use at this moment."""
+
+    shared: Counter | None
+    own: Counter = field(default_factory=lambda: Counter(MemoryStorage()))
+    apart_until: float = 0.0
+    log_after: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hit(self, limit: RateLimitItem, *identifiers: str) -> int:
+        """Count one more. 0 when it is within ``limit``, else whole seconds until the next one will be."""
+        if self.shared is not None and time.monotonic() >= self.apart_until:
+            try:
+                return _hit(self.shared, limit, *identifiers)
+            except redis.RedisError as exc:
+                self._fall_back(exc)
+        return _hit(self.own, limit, *identifiers)
+
+    def _fall_back(self, exc: redis.RedisError) -> None:
+        now = time.monotonic()
+        with self.lock:
+            self.apart_until = now + APART_SECONDS
+            silent, self.log_after = now < self.log_after, max(self.log_after, now)
+            if not silent:
+                self.log_after = now + LOG_SECONDS
+        if not silent:
+            logger.warning("throttles count in this process only", extra={"data": {"exception": repr(exc)}})
+
+
+def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
+    if counter.hit(limit, *identifiers):
+        return 0
+    storage = cast(MemoryStorage | RedisStorage, counter.storage)
+    window = float(limit.get_expiry())
+    counted = storage.get_sliding_window(limit.key_for(*identifiers), int(window))
+    return seconds_to_wait(limit.amount, window, counted)
+
+
+def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
+    """Whole seconds, at least 1, until one more fits, if nobody else comes.
+
+    A sliding window counts what came in the present window and, of the window before, the part that still overlaps:
+    one more fits once ``before · rest / window + now < limit``. ``counted``: hits in the window before, seconds until
+    they are forgotten, hits in the present one, seconds until those are, which is a whole window after its end.
+    """
+    before, before_ends, now, now_ends = counted
+    free = limit - now
+    wait = before_ends - free * window / max(1, before) if free > 0 else now_ends - window
+    return max(1, math.floor(wait) + 1)
+
+
+@lru_cache(maxsize=4)
+def _counters(storage: str, url: str) -> _Counters:
+    if storage == "memory":
+        return _Counters(None)
+    timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
+    # One retry: the first use after Redis was started again finds a connection that has been closed.
+    retry = Retry(NoBackoff(), 1)
+    pool = connection_pool(url, retry=retry, **timeouts)
+    return _Counters(Counter(RedisStorage("redis://", connection_pool=pool, key_prefix="vod:throttle")))
+
+
+def forget() -> None:
+    """Begin again with empty counters in this process, and with the settings as they are now."""
+    _counters.cache_clear()
+
+
+def hit(name: str, *identifiers: str) -> int:
+    """Count one more under a name of ``settings.THROTTLES``. 0 when it is allowed, else whole seconds to wait."""
+    if not settings.THROTTLES_ON:
+        return 0
+    limit = WINDOWS.get(name, RateLimitItemPerMinute)(settings.THROTTLES[name])
+    wait = _counters(settings.THROTTLE_STORAGE, settings.REDIS_URL).hit(limit, name, *identifiers)
+    if wait:
+        metrics.THROTTLED.labels(name).inc()
+    return wait
+
+
+def check_sign_in(name: str, address: str) -> None:
+    """Count one attempt to sign in as ``name``, right or wrong. Raises ``throttled`` with ``retry_after`` (seconds).
+
+    The address comes first: one that has had its attempts cannot use up those of a name.
+    """
+    wait = hit("sign_in_address", network_of(address)) or hit("sign_in_name", digest_of(name))
+    if wait:
+        raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
+
+
+def check_sign_up(address: str) -> None:
+    """Count one more account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
+    if wait := hit("sign_up", network_of(address)):
+        raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
+
+
+def may_be_sent(email: str) -> bool:
+    """Count one more e-mail about an account to ``email``; whether it is within what one address gets in a day."""
+    return not hit("sign_up_email", digest_of(email))
+
+
+def digest_of(name: str) -> str:
+    """What stands for a user name in a key: the same for each way of writing it, and nothing that Redis shows."""
+    folded = normalize("NFKC", name[:MAX_NAME]).strip().casefold()
+    return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def network_of(address: str) -> str:
+    """Who an address counts as: an IPv6 host has a whole /64 to send from."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, IPv6Address):
+        return str(parsed.ipv4_mapped or IPv6Network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+BY_METHOD = ""
+
+
+class RequestThrottle(BaseThrottle):
+    """Requests a minute of a user, or of an address where nobody is signed in.
+
+    A view's ``throttle_scope`` names a row of ``settings.THROTTLES``, or is None for no limit. By default it is
+    :data:`BY_METHOD`: safe methods count as ``read``, others as ``write``.
+    """
+
+    _wait = 0
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        scope = getattr(view, "throttle_scope", BY_METHOD)
+        if scope == BY_METHOD:
+            scope = "read" if request.method in SAFE_METHODS else "write"
+        if scope is None or (scope == "write" and getattr(request._request, "scope", {}).get(COUNTED)):
+            return True
+        self._wait = hit(scope, self._who(request))
+        return not self._wait
+
+    def wait(self) -> float | None:
+        return float(self._wait) or None
+
+    def _who(self, request: Request) -> str:
+        if request.user and request.user.is_authenticated:
+            return f"user-{request.user.pk}"
+        return f"address-{network_of(request.META.get('REMOTE_ADDR') or '')}"

@@ -1,0 +1,58 @@
+"""Turns of requests that take much memory or processor time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from types import TracebackType
+from typing import Any
+from weakref import WeakValueDictionary
+
+from vodplatform.core.errors import DomainError
+from vodplatform.core.records.database import release_connection
+
+RETRY_SECONDS = 2  # when a client may try again
+
+
+class Turn:
+    """A lock that is held until :meth:`end`, or until the turn is garbage-collected."""
+
+    def __init__(self, lock: threading.Lock, seconds: float = 2.0) -> None:
+        """Wait for the lock. Raises ``unavailable`` (503) after ``seconds``."""
+        self._lock: threading.Lock | None = None
+        release_connection()
+        if not lock.acquire(timeout=seconds):
+            raise DomainError("unavailable", "The server is busy with other requests.", retry_after=RETRY_SECONDS)
+        self._lock = lock
+
+    def end(self, *_: Any) -> None:
+        """Release the lock."""
+        lock, self._lock = self._lock, None
+        if lock:
+            lock.release()
+
+    __del__ = end
+
+    def __enter__(self) -> Turn:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self.end()
+
+
+class Locks:
+    """Locks by key. A lock exists while it is in use."""
+
+    def __init__(self) -> None:
+        self._locks: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
+        self._guard = threading.Lock()
+
+    def of(self, key: Hashable) -> threading.Lock:
+        """Return the lock of ``key``. Keep a reference to it while it is held."""
+        with self._guard:
+            lock = self._locks.get(key)
+            if lock is None:
+                lock = self._locks[key] = threading.Lock()
+            return lock

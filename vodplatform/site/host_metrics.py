@@ -1,0 +1,113 @@
+"""What each process that serves or works looks after, since no other host sees what this one has: whether it is still
+part of its installation, and the folders of attempts, forms and previews that somebody here did not live to end.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import logging
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import cast
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+from prometheus_client import CollectorRegistry, start_http_server
+
+from jobs_app import scratch
+from jobs_app.periodic import chore
+from media_app.uploads import cleanup
+from vodplatform.core import logs
+from vodplatform.core.files import disk, installation
+from vodplatform.core.models import ProcessKind
+from vodplatform.core.records import process_registry
+from vodplatform.site import metrics
+
+logger = logging.getLogger("vodplatform.site.host_metrics")
+not_served = logs.RateLimitedLogger(logger, "metrics not served", seconds=3600)
+SCRATCH_SECONDS = 86_400
+EVERY_SECONDS = 5.0
+WATCH_SECONDS = 60.0
+CLEAN_SECONDS = 3600.0
+_next_watch = _next_clean = 0.0
+_metrics_server: object | None = None
+
+
+@chore("expire", seconds=3600)
+def delete_expired() -> None:
+    """`manage.py expire`, whose own words are in the log already."""
+    process_registry.forget_gone()
+    call_command("expire", stdout=io.StringIO())
+
+
+def look_after() -> None:
+    """Called every few seconds: looks after the disk, each minute after the installation, each hour cleans up."""
+    global _next_watch, _next_clean
+    disk.manage_reserve_file()
+    now = time.monotonic()
+    if now >= _next_watch:
+        _next_watch = now + WATCH_SECONDS
+        installation.watch()
+    if now >= _next_clean:
+        _next_clean = now + CLEAN_SECONDS
+        clean()
+    if settings.METRICS_ADDRESS:
+        serve_metrics(*settings.METRICS_ADDRESS)
+
+
+def serve_metrics(host: str, port: int) -> None:
+    """Answer ``/metrics`` of this host there, unless another process of it does; what hinders it is logged."""
+    global _metrics_server
+    if _metrics_server is not None:
+        return
+    try:
+        _metrics_server, _ = start_http_server(port, host, cast(CollectorRegistry, metrics.Scrape(metrics.OF_HOST)))
+    except OSError as exc:
+        if exc.errno != errno.EADDRINUSE:
+            not_served.warning(address=f"{host}:{port}", exception=repr(exc))
+
+
+def clean() -> int:
+    """Remove scratch folders that nobody uses any more; returns how many."""
+    removed = scratch.sweep() + remove_older(scratch.base(), SCRATCH_SECONDS)
+    cleanup.sweep_scratch()
+    return removed
+
+
+def remove_older(parent: Path, seconds: float) -> int:
+    """Remove the folders in ``parent`` that nobody has written to for so long; returns how many.
+
+    Those of attempts stay: files below them may be written to while the folder itself looks old, and whether the
+    attempt lives is known to :func:`jobs_app.scratch.sweep`.
+    """
+    if not parent.is_dir():
+        return 0
+    others = [folder for folder in parent.iterdir() if folder.is_dir() and scratch.token_of(folder) is None]
+    old = [folder for folder in others if time.time() - folder.stat().st_mtime > seconds]
+    for folder in old:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(old)
+
+
+def begin() -> None:
+    """:func:`look_after` now and every few seconds, in a thread that ends with the process."""
+    threading.Thread(target=_run, name="host", daemon=True).start()
+
+
+def _run() -> None:
+    pause, next_beat = threading.Event(), 0.0
+    while True:
+        try:
+            look_after()
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + process_registry.BEAT_SECONDS
+                process_registry.tell(ProcessKind.WEB)
+        except (DatabaseError, OSError) as exc:
+            logger.warning("host not looked after", extra={"data": {"exception": repr(exc)}})
+        finally:
+            connection.close()
+        pause.wait(EVERY_SECONDS)

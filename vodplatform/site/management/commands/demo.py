@@ -1,0 +1,248 @@
+"""The first thing a newcomer runs: three rendered recordings of one match, aligned by the program, served on a page."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from sessions_app.comparison.socket_messages import placement_of
+from sessions_app.comparison.timeline import Placement
+from vodplatform.accounts.models import ApiToken, User
+from vodplatform.core.processes.commands import Command as BaseCommand
+from vodplatform.core.processes.commands import manage_argv
+from vodplatform.core.processes.process import SHIM
+from vodplatform.settings.variables import CACHE_DIR, PROJECT_ROOT
+
+ACCOUNT = "demo"
+START_SECONDS = 90
+ALIGN_SECONDS = 300
+LOOK_IN_SECONDS = 4.0
+
+
+class Command(BaseCommand):
+    help = "Render three recordings of one match, align them, print the offsets beside the true ones, serve the page."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--check", action="store_true", help="do all but serve; exit 1 when an offset is off")
+        parser.add_argument("--seed", type=int, default=1, help="another match for each number")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: sys.exit(1))
+        recordings = settings.DATA_DIR / "demo" / "recordings"
+        # The true offsets stand outside of the data folder and of every library root: no worker reads there.
+        truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
+        render(recordings, truth_file, options["seed"])
+        truth = json.loads(truth_file.read_text())["recordings"]
+        call_command("migrate", interactive=False, verbosity=0)
+        password = secrets.token_urlsafe(9)
+        user = demo_account(password)
+        _, key = ApiToken.issue(user, name="make demo")
+        connection.close()
+        port = 0 if options["check"] else options["port"]
+        with running_program(recordings, port) as (process, address):
+            client = Client(address, key)
+            paths = [str(recordings / item["file"]) for item in truth]
+            session = client.send(
+                "POST",
+                "/api/sessions/multi-vod",
+                {
+                    "name": f"Demo match {options['seed']}",
+                    "vods": [
+                        {"vod_id": letter, "name": Path(path).name, "path": path}
+                        for letter, path in zip("ABC", paths, strict=True)
+                    ],
+                },
+            )["session"]
+            base = f"/api/sessions/multi-vod/{session['session_id']}"
+            alignment = align(client, base, console)
+            if alignment["proposals"]:
+                session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
+            # Where all three are on: the first thing seen is three pictures of one moment.
+            begin = max(vod["offset"] for vod in session["vods"]) + LOOK_IN_SECONDS
+            client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
+            good = report(console, session, alignment, truth)
+            if options["check"]:
+                if not good:
+                    raise CommandError("An offset is off by more than one frame of the slower VOD.")
+                return
+            console.print(f"\nThe comparison is at [bold]{address}[/bold] (it opens signed in on this machine).")
+            console.print(f"To sign in by hand: name {ACCOUNT}, password {password}. Ctrl-C stops everything.")
+            with contextlib.suppress(KeyboardInterrupt):
+                process.wait()
+
+
+def render(recordings: Path, truth_file: Path, seed: int) -> None:
+    """Make the recordings in a process of its own, with its own bar; does nothing when they are there."""
+    argv = [
+        sys.executable, "-m", "sessions_app.comparison.samples.rendering.render", "--out", str(recordings),
+        "--truth", str(truth_file), "--seed", str(seed),
+    ]  # fmt: skip
+    if subprocess.run(argv, cwd=PROJECT_ROOT, check=False).returncode:
+        raise CommandError("The recordings could not be rendered; see above.")
+
+
+def demo_account(password: str) -> User:
+    """The account of the demo, in the group that may use its recordings, with a password of this run."""
+    user, _ = User.objects.get_or_create(username=ACCOUNT)
+    user.set_password(password)
+    user.save()
+    user.groups.add(Group.objects.get_or_create(name=ACCOUNT)[0])
+    ApiToken.objects.filter(user=user).delete()
+    return user
+
+
+@contextlib.contextmanager
+def running_program(recordings: Path, port: int) -> Any:
+    """``manage.py up`` as a child: yields it and its address, stops it at the end."""
+    environment = {
+        **os.environ,
+        "VOD_DATA_DIR": str(settings.DATA_DIR),
+        "VOD_LIBRARY_ROOTS": f"{recordings}={ACCOUNT}",
+        "VOD_DEMO_ACCOUNT": ACCOUNT,
+    }
+    log = settings.DATA_DIR / "logs" / "up.log"
+    log.parent.mkdir(exist_ok=True)
+    # Through the shim: in a session of its own, so that Ctrl-C reaches it once, and gone when this process is.
+    shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
+    with open(log, "wb") as errors:
+        process = subprocess.Popen(
+            [*shim, *manage_argv("up", "--port", str(port))],
+            stdout=subprocess.PIPE, stderr=errors, env=environment, text=True,
+        )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        yield process, wait_until_ready(process, process.stdout, log)
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def wait_until_ready(process: subprocess.Popen[str], output: IO[str], log: Path) -> str:
+    """The address from the line that `up` prints when it serves."""
+    for line in output:
+        if line.startswith("ready "):
+            return line.split()[1]
+    process.wait()
+    last = log.read_text(errors="replace").strip().splitlines()
+    raise CommandError(f"The program did not start: {last[-1] if last else 'no message'} (all of it: {log})")
+
+
+class Client:
+    """A few calls of the public API, as any program would make them."""
+
+    def __init__(self, address: str, key: str) -> None:
+        self.address = address.rstrip("/")
+        self.key = key
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """One call. Raises CommandError with the program's own sentence."""
+        request = urllib.request.Request(
+            self.address + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Token {self.key}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)  # type: ignore[no-any-return]
+        except urllib.error.HTTPError as exc:
+            raise CommandError(f"{method} {path}: {exc.read().decode(errors='replace')}") from exc
+
+
+def align(client: Client, base: str, console: Console) -> dict[str, Any]:
+    """Align the session and wait, with a bar."""
+    job_id = client.send("POST", f"{base}/align", {"method": "auto"})["job_id"]
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
+    deadline = time.monotonic() + ALIGN_SECONDS
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("Aligning", total=100)
+        while True:
+            found = client.send("GET", f"{base}/alignments/{job_id}")
+            progress.update(task, completed=found["progress"], description=found["message"] or "Aligning")
+            if found["status"] == "completed":
+                return found
+            if found["status"] in ("failed", "cancelled"):
+                raise CommandError(f"The alignment ended as {found['status']}: {found['message']}")
+            if time.monotonic() > deadline:
+                raise CommandError(f"The alignment was not done after {ALIGN_SECONDS} s.")
+            time.sleep(0.2)
+
+
+def report(console: Console, session: dict[str, Any], alignment: dict[str, Any], truth: list[dict[str, Any]]) -> bool:
+    """Print found and true offsets, and what each method says by itself.
+
+    True when each VOD is within one frame of the slower of it and the reference, from its beginning to its end.
+    """
+    proposals = {found["vod_id"]: found for found in alignment["proposals"]}
+    table = Table("VOD", "found, s", "true, s", "off, ms", "frames", "confidence")
+    by_method = Table("VOD", "timer off, ms", "sound off, ms", "drift, ppm", "true, ppm")
+    good = True
+    reference = session["vods"][0]
+    for vod, true in zip(session["vods"], truth, strict=True):
+        # The recording's own clock, from where it begins.
+        right = Placement(true["offset"], true["drift_ppm"], true["offset"])
+        error = largest_error(placement_of(vod), right, vod["duration"])
+        frame = 1 / min(vod["fps"], reference["fps"])
+        proposal = proposals.get(vod["vod_id"])
+        good = good and (vod is reference or proposal is not None) and abs(error) <= frame
+        findings = {found["method"]: found for found in proposal["findings"]} if proposal else {}
+        alone = [
+            f"{(found['offset'] - offset_at(right, found['drift_anchor'])) * 1000:+.1f}"
+            if (found := findings.get(method)) and found["offset"] is not None
+            else ""
+            for method in ("timer_ocr", "audio")
+        ]
+        confidence = f"{proposal['confidence']:.2f}" if proposal else "refused"
+        table.add_row(
+            vod["name"], f"{vod['offset']:+.4f}", f"{offset_at(right, vod['drift_anchor']):+.4f}",
+            f"{error * 1000:+.1f}", f"{error / frame:+.2f}", "reference" if vod is reference else confidence,
+        )  # fmt: skip
+        by_method.add_row(vod["name"], *alone, f"{vod['drift_ppm']:+.1f}", f"{true['drift_ppm']:+.1f}")
+    console.print(table, by_method)
+    if alignment["refused"]:
+        console.print(f"Refused: {alignment['refused']['message']}")
+    return good
+
+
+def offset_at(placement: Placement, global_time: float) -> float:
+    """The offset that holds at ``global_time``, in seconds."""
+    return global_time - placement.time_at(global_time)
+
+
+def largest_error(found: Placement, right: Placement, duration: float) -> float:
+    """Seconds of offset by which ``found`` is wrong where the recording begins or ends, the larger of the two."""
+    moments = [right.global_time(time) for time in (0.0, duration)]
+    return max((right.time_at(moment) - found.time_at(moment) for moment in moments), key=abs)

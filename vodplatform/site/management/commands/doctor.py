@@ -1,0 +1,368 @@
+"""What is missing on this machine, and how to mend it."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import redis
+from django.conf import settings
+from django.core.management.base import CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from jobs_app.maintenance import unclaimable_jobs
+from media_app.storage.files import StoreUnavailable, is_local, presigned
+from media_app.streaming import cdn
+from media_app.uploads import scan
+from media_app.videos import consistency
+from vodplatform.core.files import installation
+from vodplatform.core.formatting import size
+from vodplatform.core.processes.commands import Command as BaseCommand
+from vodplatform.core.processes.process import Access, ChildError, run_child
+from vodplatform.core.records.append_only import protect_again, unprotected_tables
+from vodplatform.core.records.database import connect_apart
+from vodplatform.core.redis_pool import connect, reason
+from vodplatform.core.redis_server import NoRedisServer, find_redis_server
+from vodplatform.core.web.health import ask_storage
+from vodplatform.settings.environment import PRIVATE_FILES, is_open
+from vodplatform.site.management.commands.up import check_database, library_folders, room
+from vodplatform.version import sentence
+
+# A file that need not be there: a browser asks before it knows.
+NAMELESS, CORS_SECONDS = "doctor", 10
+# What two clocks may differ by; a question to the database takes a part of a second.
+CLOCK_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Check database, broker, storage, library folders, reader and helpers; exit 1 when something is wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--fix", action="store_true",
+            help=(
+                "first mark rows that have lost their files, delete stored files that no row has named for a day, and "
+                "create missing triggers of append-only tables"
+            ),
+        )  # fmt: skip
+        parser.add_argument("--yes", action="store_true", help="with --fix: also where many files are out of sight")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["fix"]:
+            self._mend(is_sure=options["yes"])
+        self.stdout.write(f"     {sentence()}")
+        broker_problem, broker_program = broker()
+        checks: list[tuple[str, Callable[[], str | None]]] = [
+            ("data folder", data_folder),
+            ("database", database),
+            ("transactions", idle_limit),
+            ("clock", clock),
+            ("installation", belonging),
+            ("append-only tables", append_only),
+            ("room", room),
+            ("broker", lambda: broker_problem),
+            ("storage", storage),
+            ("bucket and pages", pages_at_the_bucket),
+            ("library folders", library_folders),
+            ("helper processes", helper),
+            ("video converter", converter),
+            ("confinement", confinement),
+            ("timer reader", reader),
+            ("virus scanner", scanner),
+            ("jobs", jobs),
+            ("video files", files),
+            ("stored files", leftovers),
+        ]
+        wrong = 0
+        unusable = database()
+        for name, check in checks:
+            if unusable and check in ASK_FOR_ROWS:
+                self.stdout.write(f"?    {name}: not looked at")
+                continue
+            problem = unusable if check is database else check()
+            wrong += problem is not None
+            said = problem or (broker_program if name == "broker" else "")
+            self.stdout.write(f"{'ok  ' if problem is None else 'BAD '} {name}{': ' + said if said else ''}")
+        if wrong:
+            sys.exit(1)
+
+    def _mend(self, *, is_sure: bool) -> None:
+        if problem := database():
+            raise CommandError(problem)
+        try:
+            installation.check()
+            if not is_sure and (found := consistency.many_lost()):
+                raise CommandError(
+                    f"{found} have no file here; nothing was changed. Where this is the right store and they are "
+                    "gone, say `doctor --fix --yes`."
+                )
+            protected = protect_again()
+            lost, back = consistency.mark_lost()
+            lost_renditions, found_renditions = consistency.mark_lost_renditions()
+            removed = consistency.remove_leftovers()
+        except (installation.WrongInstallation, StoreUnavailable) as exc:
+            raise CommandError(str(exc)) from exc
+        for table in protected:
+            self.stdout.write(f"protected {table}: its rows cannot be changed")
+        for video in lost:
+            self.stdout.write(f"failed   {video.title}: {video.location} no longer exists")
+        for video in back:
+            self.stdout.write(f"ready    {video.title}: {video.location} is there again")
+        for rendition in lost_renditions:
+            self.stdout.write(f"lost     {rendition.video.title}: {rendition}")
+        for rendition in found_renditions:
+            self.stdout.write(f"back     {rendition.video.title}: {rendition}")
+        for file in removed.files:
+            self.stdout.write(f"removed  {file.key}, {size(file.size)}")
+        for item in removed.unfinished:
+            self.stdout.write(f"removed  unfinished upload of {item.key}")
+
+
+def data_folder() -> str | None:
+    found = [
+        path for path in (settings.DATA_DIR, *(settings.DATA_DIR / name for name in PRIVATE_FILES)) if is_open(path)
+    ]
+    if not found:
+        return None
+    return f"others may read {', '.join(map(str, found))}, which belong to another user; `chmod go-rwx` them."
+
+
+def database() -> str | None:
+    try:
+        check_database()
+    except CommandError as exc:
+        return str(exc)
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return "migrations are missing; run `manage.py migrate` or start `manage.py up`."
+    return None
+
+
+def idle_limit() -> str | None:
+    """Whether PostgreSQL ends transactions that stand still; what `migrate` set counts for one role in one database."""
+    if connection.vendor != "postgresql":
+        return None
+    with connect_apart(connection) as fresh:
+        if fresh.execute("SHOW idle_in_transaction_session_timeout").fetchone() != ("0",):
+            return None
+    return (
+        "a process that is stopped in a transaction keeps its locks for good; run `manage.py migrate` as the role that "
+        "runs the program, or have that role's idle_in_transaction_session_timeout set to 15s."
+    )
+
+
+def clock() -> str | None:
+    """Whether this machine's clock is the database's: addresses are signed by the one, jobs live by the other."""
+    if connection.vendor != "postgresql":
+        return None  # it is this machine's
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        [there] = cursor.fetchone()
+    ahead = (timezone.now() - there).total_seconds()
+    if abs(ahead) <= CLOCK_SECONDS:
+        return None
+    return (
+        f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the database's; "
+        "let NTP set both."
+    )
+
+
+def belonging() -> str | None:
+    """Whether database, store and key are of one installation."""
+    try:
+        installation.register_process()
+    except (installation.WrongInstallation, StoreUnavailable) as exc:
+        return str(exc)
+    return None
+
+
+def append_only() -> str | None:
+    tables = ", ".join(unprotected_tables())
+    return f"{tables}: the trigger that keeps rows unchanged is gone; `doctor --fix` creates it." if tables else None
+
+
+def broker() -> tuple[str | None, str]:
+    """Return what is wrong with the server that carries messages, and which program it is where nothing is."""
+    try:
+        if settings.REDIS_IS_PRIVATE:
+            return None, f"up starts {find_redis_server()}"
+        with connect(settings.REDIS_URL, 2) as client:
+            told = client.info("server")
+    except NoRedisServer as exc:
+        return str(exc), ""
+    except redis.RedisError as exc:
+        return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL.", ""
+    name = "Valkey" if "valkey_version" in told else "Redis"
+    return None, f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
+
+
+def converter(path: str = "") -> str | None:
+    code = (
+        "import sys, json\nfrom media_app.av.ffmpeg import Ffmpeg, ProgramMissing\n"
+        "try:\n    print(json.dumps({'lacks': Ffmpeg.default(sys.argv[1]).lacks()}))\n"
+        "except ProgramMissing as exc:\n    print(json.dumps({'problem': exc.strerror}))"
+    )
+    try:
+        [said] = run_child([sys.executable, "-c", code, path]).messages
+    except (ChildError, ValueError) as exc:
+        return f"ffmpeg cannot be asked what it can do ({exc}); install the requirements again."
+    if problem := said.get("problem"):
+        return f"{problem}; install imageio-ffmpeg again. Until then videos have no stream."
+    if lacks := said["lacks"]:
+        return f"ffmpeg lacks {', '.join(lacks)}; take another build, such as the one that comes with imageio-ffmpeg."
+    return None
+
+
+def helper() -> str | None:
+    try:
+        run_child([sys.executable, "-c", "import av, cv2, numpy, onnxruntime"])
+    except ChildError as exc:
+        return f"a helper process does not start ({exc}); run `make install` again. {exc.stderr[-200:]}"
+    return None
+
+
+def confinement() -> str | None:
+    """Whether helper processes are kept from other files and from the network, tried with one."""
+    code = (
+        "import json, socket, sys\ncan = []\n"
+        "for what, act in (('read', lambda: open(sys.argv[1])), ('network', lambda: socket.socket(socket.AF_INET))):\n"
+        "    try:\n        act().close()\n        can.append(what)\n    except OSError:\n        pass\n"
+        "print(json.dumps({'can': can}))"
+    )
+    with tempfile.NamedTemporaryFile(prefix="doctor-", dir=settings.DATA_DIR) as secret:
+        try:
+            [said] = run_child([sys.executable, "-c", code, secret.name], access=Access()).messages
+        except (ChildError, ValueError) as exc:
+            return f"a confined helper process does not start ({exc}); run `make install` again."
+    words = {
+        "read": "read all files that the program's user can (the kernel has no Landlock, or it is switched off: Linux "
+        "5.13 and later have it, see /sys/kernel/security/lsm)",
+        "network": "use the network (the kernel refuses seccomp)",
+    }
+    return f"helper processes can {' and '.join(words[name] for name in said['can'])}." if said["can"] else None
+
+
+def reader() -> str | None:
+    code = (
+        "import sys, json, pathlib\nfrom sessions_app.comparison.alignment.child.reader import ReaderUnavailable\n"
+        "from sessions_app.comparison.alignment.child.readers import load_reader\n"
+        "try:\n    load_reader(sys.argv[1], models=pathlib.Path(sys.argv[2]) if sys.argv[2] else None)\n"
+        "except ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
+    )
+    models = settings.EASYOCR_MODELS
+    access = Access(reads=[models] if models else [])  # as the aligner's child has it
+    command = [sys.executable, "-c", code, settings.TIMER_READER, str(models or "")]
+    try:
+        messages = run_child(command, access=access).messages
+    except ChildError as exc:
+        return f"the reader {settings.TIMER_READER} broke: {exc.stderr[-200:] or exc}"
+    return str(messages[0]["problem"]) if messages else None
+
+
+def scanner() -> str | None:
+    if not scan.is_configured():
+        return None
+    try:
+        scan.ping()
+        if scan.lets_large_files_pass():
+            return "clamd calls files clean that are too large for it to read; set `AlertExceedsMax yes` in clamd.conf."
+    except scan.ScannerDown as exc:
+        return f"{exc} Start clamd, or unset VOD_CLAMD; until then uploads wait."
+    return None
+
+
+def jobs() -> str | None:
+    if not (found := unclaimable_jobs()):
+        return None
+    return (
+        f"queued jobs that this release never takes: {', '.join(found)}; start the release that does, or cancel them "
+        "with `manage.py jobs --cancel ID`."
+    )
+
+
+def storage() -> str | None:
+    try:
+        ask_storage()
+    except Exception as exc:  # whatever the driver of a storage raises
+        where = "check AWS_STORAGE_BUCKET_NAME and what goes with it" if not is_local() else "check VOD_DATA_DIR"
+        return f"files cannot be kept ({exc}); {where}."
+    return None
+
+
+def pages_at_the_bucket() -> str | None:
+    """Whether the bucket lets the site's pages in, as AWS_S3_CORS says; asked as a browser asks before it sends."""
+    if not settings.S3_CORS:
+        return None
+    if not settings.PUBLIC_URL:
+        return "AWS_S3_CORS is 1 and VOD_PUBLIC_URL is not set: nobody can tell whether the bucket lets its pages in."
+    origin = "{0.scheme}://{0.netloc}".format(urlsplit(settings.PUBLIC_URL))
+    for method, header in (("PUT", "content-type"), ("GET", "range")):
+        asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
+        try:
+            # Files are sent to the bucket itself, and fetched from the CDN where there is one before it.
+            address = presigned(NAMELESS, CORS_SECONDS)
+            if method == "GET" and cdn.is_set():
+                # Signed as for a player: CloudFront refuses the others, whatever their method.
+                address = cdn.signed_url(NAMELESS, int(time.time()) + CORS_SECONDS)
+            answer = httpx.options(address, headers=asking, timeout=CORS_SECONDS)
+        except (httpx.HTTPError, StoreUnavailable) as exc:
+            return f"the bucket cannot be asked whether it lets pages in ({exc}); check AWS_S3_PUBLIC_ENDPOINT_URL."
+        origins, methods, headers = (
+            answer.headers.get(f"access-control-allow-{name}", "") for name in ("origin", "methods", "headers")
+        )
+        if not (_has(origins, origin) and _has(methods, method) and _has(headers, header)):
+            return (
+                f"the bucket does not let pages of {origin} use {method} with the header {header}: allow it in its "
+                "CORS rules, or set AWS_S3_CORS=0."
+            )
+    return None
+
+
+def _has(listed: str, wanted: str) -> bool:
+    """Whether a header of CORS allows something."""
+    return bool({"*", wanted.lower()} & {part.strip().lower() for part in listed.split(",")})
+
+
+def files() -> str | None:
+    try:
+        lost = consistency.lost_videos()
+        made = consistency.lost_renditions()
+    except StoreUnavailable as exc:
+        return str(exc)
+    gone = [video.location for video in lost if not consistency.is_away(video)]
+    away = [video.location for video in lost if consistency.is_away(video)]
+    if gone:
+        return f"{len(gone)} videos have no file any more, the first is {gone[0]}; `doctor --fix` marks them as failed."
+    if away:
+        return f"{len(away)} videos lie in library folders that are away, the first is {away[0]}; mount that disk."
+    if made:
+        return f"{len(made)} renditions have no file any more, the first is {made[0].folder}; `doctor --fix` mends it."
+    return None
+
+
+def leftovers() -> str | None:
+    try:
+        found = consistency.leftovers()
+    except StoreUnavailable as exc:
+        return str(exc)
+    old = consistency.old_leftovers(found)
+    if not found:
+        return None
+    names = [file.key for file in found.files] + [item.key for item in found.unfinished]
+    return (
+        f"{len(names)} files ({size(found.size)}) belong to nothing, the first is {names[0]}; `doctor --fix` "
+        f"deletes those that did not {settings.UNREFERENCED_HOURS:g} hours ago either, now {old.count}."
+    )
+
+
+# What cannot be told of a database that does not answer, or that lacks migrations.
+ASK_FOR_ROWS = (idle_limit, clock, belonging, append_only, jobs, files, leftovers)

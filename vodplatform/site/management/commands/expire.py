@@ -1,0 +1,97 @@
+"""Delete expired sign-ins, stored answers, uploads, analyses, jobs, bins, previews, and files of dead processes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.core.management import CommandError, call_command
+
+from jobs_app import maintenance, outputs
+from media_app.storage import files as store
+from media_app.uploads import cleanup
+from media_app.videos.consistency import abort_unfinished, go_back_where_it_ended
+from media_app.videos.services import empty_bin, sweep_renditions
+from sessions_app.analysis import services as analysis
+from sessions_app.challenges import merges
+from sessions_app.comparison.export import services as exports
+from sessions_app.comparison.sharing import links
+from sessions_app.prosync import services as prosync
+from vodplatform.accounts import services
+from vodplatform.core.api import idempotency
+from vodplatform.core.files import installation
+from vodplatform.core.files.storage import StoreUnavailable
+from vodplatform.core.logs import event
+from vodplatform.core.processes.commands import Command as BaseCommand
+from vodplatform.core.records import audit
+from vodplatform.site import host_metrics
+
+PREVIEWS = "previews"
+PREVIEW_SECONDS = 3600
+EMPTY_SECONDS = 3600  # after which nobody is about to write into a folder any more
+
+
+class Command(BaseCommand):
+    help = (
+        "Remove expired sign-ins, kept answers, unfinished uploads, old jobs, previews, and what dead processes left; "
+        "`up` does it hourly."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        away = None
+        try:
+            installation.check()
+        except installation.WrongInstallation as exc:
+            raise CommandError(str(exc)) from exc
+        except StoreUnavailable as exc:
+            away = exc
+        call_command("clearsessions")
+        idempotency.purge()
+        audit.purge()
+        services.purge()
+        links.purge()
+        if away is not None:  # whose files there are is not known either
+            event("cleanup.left", reason=away.reason)
+            raise CommandError(away.message) from away
+        ended = cleanup.expire()
+        analyses = analysis.expire()
+        ended_merges = merges.expire()
+        dubs = prosync.expire()
+        binned = empty_bin()
+        jobs = maintenance.purge()
+        removed = host_metrics.clean()
+        go_back_where_it_ended()
+        try:
+            # Last, because these ask a storage that may be away.
+            files = exports.expire() + outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
+        except StoreUnavailable as exc:
+            event("cleanup.left", reason=exc.reason)
+            raise CommandError(exc.message) from exc
+        removed += sum(store.delete_empty_folders(prefix, EMPTY_SECONDS) for prefix in ("videos/", "sounds/"))
+        event(
+            "cleanup", jobs=jobs, uploads=ended, analyses=analyses, merges=ended_merges, dubs=dubs, binned=binned,
+            files=files, folders=removed,
+        )  # fmt: skip
+        self.stdout.write(
+            f"{jobs} old jobs, {ended} uploads, {analyses} analyses, {ended_merges} merges, {dubs} pro jobs, "
+            f"{binned} videos of bins, {files} files that nothing points at, {removed} old folders removed"
+        )
+
+
+def _abort_unfinished() -> int:
+    try:
+        return abort_unfinished()
+    except installation.WrongInstallation as exc:
+        event("cleanup.left", reason=str(exc))
+        return 0
+
+
+def sweep_previews() -> int:
+    """Delete the pictures of timer previews that are old, wherever files are; returns how many."""
+    over = datetime.now(UTC) - timedelta(seconds=PREVIEW_SECONDS)
+    old = [file.key for file in store.files(f"{PREVIEWS}/") if file.modified < over]
+    for key in old:
+        store.delete(key)
+    for folder in {"/".join(key.split("/")[:2]) for key in old}:
+        outputs.delete_empty_folders(folder)
+    return len(old)

@@ -1,0 +1,41 @@
+"""Which installation this is: its database, its store and its key; `--adopt` joins what this host has."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from vodplatform.core.files import installation
+from vodplatform.core.files.storage import StoreFull, StoreUnavailable
+from vodplatform.core.models import Installation
+from vodplatform.core.processes.commands import Command as BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Show which installation database and store belong to, exit 1 where they do not; --adopt joins them again."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument(
+            "--adopt", action="store_true",
+            help="make this database, store and SECRET_KEY one installation; whoever else uses one of them refuses",
+        )  # fmt: skip
+
+        parser.add_argument(
+            "--backed-up", action="store_true",
+            help="note that a backup has just been made by other means; vod_backup_age_seconds counts from there",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["adopt"]:
+                installation.adopt()
+            installation.register_process()
+        except (installation.WrongInstallation, StoreFull, StoreUnavailable) as exc:
+            raise CommandError(str(exc)) from exc
+        if options["backed_up"]:
+            installation.note_backup()
+        row = Installation.objects.get()
+        self.stdout.write(f"installation {row.pk}, files in {row.store}, since {row.created_at:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,42 @@
+"""Fill an empty data folder or database from a backup; files on S3 are taken over on purpose."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from vodplatform.core.files import installation
+from vodplatform.core.files.storage import StoreUnavailable
+from vodplatform.core.processes.commands import Command as BaseCommand
+from vodplatform.site.backup import ArchiveError, read_archive
+from vodplatform.site.management.commands.up import take_lock
+
+
+class Command(BaseCommand):
+    help = "Fill an empty database and storage from FILE; refuses when there are rows already."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--adopt", action="store_true",
+            help="take over the store, with the files that the backup knows, from the installation it belongs to",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        lock = take_lock(settings.DATA_DIR)
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+            if not options["adopt"]:
+                installation.register_process()
+            counts = read_archive(options["file"])
+            if options["adopt"]:
+                installation.adopt()
+        except (ArchiveError, installation.WrongInstallation, StoreUnavailable) as exc:
+            raise CommandError(str(exc)) from exc
+        finally:
+            lock.close()
+        self.stdout.write(f"{sum(counts.values())} rows restored; check with `manage.py doctor`.")

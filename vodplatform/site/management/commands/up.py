@@ -1,0 +1,247 @@
+"""The whole program on one machine, in the foreground: database, broker, web, worker."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import os
+import shutil
+import signal
+import socket
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import IO, Any
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+
+from jobs_app.management.commands.worker import dramatiq_argv
+from vodplatform.core.files import disk, installation
+from vodplatform.core.files.storage import StoreUnavailable
+from vodplatform.core.formatting import size
+from vodplatform.core.metrics import VARIABLE
+from vodplatform.core.processes.commands import UP_LOCK, manage_argv
+from vodplatform.core.processes.commands import Command as BaseCommand
+from vodplatform.core.records.database import connect_apart
+from vodplatform.core.redis_pool import connect, reason
+from vodplatform.core.redis_server import NoRedisServer, find_redis_server
+from vodplatform.settings.environment import private_redis_socket
+from vodplatform.settings.variables import PROJECT_ROOT
+from vodplatform.site.supervisor import Child, StartFailed, Supervisor
+
+CONNECT_SECONDS = 5
+
+
+class Command(BaseCommand):
+    help = "Run everything on this machine until Ctrl-C; prints `ready http://…` when it serves."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one")
+        parser.add_argument("--workers", type=int, default=1, help="worker processes")
+        parser.add_argument("--verbose", action="store_true", help="show requests and other lines below warnings too")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["workers"] < 1:
+            raise CommandError("--workers must be at least 1.")
+        lock = take_lock(settings.DATA_DIR)
+        host, port = options["host"], free_port(options["host"], options["port"])
+        for warning in warnings():
+            self.stderr.write(f"warning: {warning}")
+        check_services()
+        call_command("migrate", interactive=False, verbosity=0)
+        try:
+            installation.register_process()
+        except installation.WrongInstallation as exc:
+            raise CommandError(str(exc)) from exc
+        except StoreUnavailable as exc:
+            self.stderr.write(f"The file storage does not answer ({exc.reason}); it is asked again every minute.")
+        connection.close()
+        children = []
+        if settings.REDIS_IS_PRIVATE:
+            children.append(redis_child(settings.DATA_DIR))
+        children += [web_child(host, port), worker_child(options["workers"])]
+        environment = {
+            **os.environ,
+            "VOD_DATA_DIR": str(settings.DATA_DIR),
+            "PYTHONUNBUFFERED": "1",
+            "VOD_LOG_LEVEL": log_level(is_verbose=options["verbose"]),
+            VARIABLE: str(metrics_folder(settings.DATA_DIR)),
+            # The children find the program from whatever folder `up` was started in.
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
+        }
+        supervisor = Supervisor(children, environment)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: supervisor.stopping.set())
+        try:
+            supervisor.start()
+            if not supervisor.stopping.is_set():
+                shown = f"[{host}]" if ":" in host else host
+                self.stdout.write(f"ready http://{shown}:{port}/")
+                self.stdout.flush()
+                supervisor.run()
+        except StartFailed as exc:
+            raise CommandError(str(exc)) from exc
+        finally:
+            supervisor.stop()
+            lock.close()
+
+
+def log_level(*, is_verbose: bool) -> str:
+    """Return the log level of the children: VOD_LOG_LEVEL if set, else warnings, for a quiet terminal."""
+    return os.environ.get("VOD_LOG_LEVEL") or ("INFO" if is_verbose else "WARNING")
+
+
+def warnings() -> list[str]:
+    """Return sentences about problems that do not prevent the start; `doctor` checks everything."""
+    return [problem for check in (library_folders, room) if (problem := check())]
+
+
+def room() -> str | None:
+    if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
+        return None
+    return (
+        f"{size(disk.free_bytes())} are left on the disk with {settings.DATA_DIR}, less than "
+        "VOD_DISK_RESERVE_MB: "
+        "uploads are refused and jobs wait. Delete some files."
+    )
+
+
+def library_folders() -> str | None:
+    missing = [str(root) for root, _ in settings.LIBRARY_ROOTS if not _is_folder(root)]
+    return f"{', '.join(missing)} named by VOD_LIBRARY_ROOTS do not exist, or cannot be read." if missing else None
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a network disk that is unavailable
+        return False
+
+
+def take_lock(data_dir: Path) -> IO[str]:
+    """The data folder for this process alone; held as long as the file is open."""
+    file = open(data_dir / UP_LOCK, "a+")  # noqa: SIM115 (it stays open as long as the program runs)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        file.seek(0)
+        pid = file.read().strip() or "unknown"
+        raise CommandError(
+            f"Another `up` (process {pid}) runs on {data_dir}; stop it, or choose another --data-dir."
+        ) from exc
+    file.truncate(0)
+    file.write(str(os.getpid()))
+    file.flush()
+    return file
+
+
+def metrics_folder(data_dir: Path) -> Path:
+    """Where the children count, empty: what was counted before belongs to a program that has ended."""
+    folder = data_dir / "run" / "metrics"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def check_services() -> None:
+    """Raise with a sentence when a database or broker that the settings name does not answer."""
+    check_database()
+    if not settings.REDIS_IS_PRIVATE:
+        try:
+            connect(settings.REDIS_URL, CONNECT_SECONDS).ping()
+        except redis.RedisError as exc:
+            raise CommandError(f"The Redis of REDIS_URL cannot be used: {reason(exc)}") from exc
+
+
+def check_database() -> None:
+    """Raise with a sentence when the PostgreSQL that the settings name does not answer."""
+    if connection.vendor != "postgresql":
+        return
+    import psycopg
+
+    try:
+        # Not through Django's pool: that would try for 20 s, and log each try.
+        given = connection.get_connection_params()
+        connect_apart(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
+    except psycopg.Error as exc:
+        raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
+
+
+def free_port(host: str, port: int) -> int:
+    """``port``, once it is known that it can be had; a free one for 0."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except (OSError, OverflowError) as exc:
+            raise CommandError(f"Port {port} of {host} cannot be had ({exc}); choose another with --port.") from exc
+        return int(probe.getsockname()[1])
+
+
+def redis_child(data_dir: Path) -> Child:
+    """A Redis of our own on a Unix socket that only this user can reach; it keeps nothing on disk."""
+    path = private_redis_socket(data_dir)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.parent.stat()
+    if found.st_uid != os.getuid():
+        raise CommandError(f"{path.parent} belongs to somebody else; choose a shorter --data-dir.")
+    os.chmod(path.parent, 0o700)
+    path.unlink(missing_ok=True)
+    argv = [
+        redis_server(), "--port", "0", "--unixsocket", str(path), "--unixsocketperm", "600", "--save", "",
+        "--appendonly", "no", "--daemonize", "no", "--dir", str(path.parent),
+    ]  # fmt: skip
+    client = redis.Redis(unix_socket_path=str(path))
+
+    def is_ready() -> bool:
+        try:
+            return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    return Child("private Redis", argv, is_ready, stop_seconds=5, log=open_log(data_dir, "redis"))
+
+
+def redis_server() -> str:
+    """Return the path of the server program that `up` starts."""
+    try:
+        return find_redis_server().path
+    except NoRedisServer as exc:
+        raise CommandError(str(exc)) from exc
+
+
+def open_log(data_dir: Path, name: str) -> IO[bytes]:
+    folder = data_dir / "logs"
+    folder.mkdir(exist_ok=True)
+    return open(folder / f"{name}.log", "ab")
+
+
+def web_child(host: str, port: int) -> Child:
+    """HTTP, WebSockets and bytes on one port."""
+    # Without proxies, whatever the shell says.
+    argv = manage_argv("web", "--host", host, "--port", str(port), "--trusted-proxies", "")
+    connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+
+    def is_ready() -> bool:
+        client = http.client.HTTPConnection(connect_to, port, timeout=2)
+        try:
+            # The probe speaks under a name that ALLOWED_HOSTS is sure to have.
+            client.request("GET", "/health/live", headers={"Host": "127.0.0.1"})
+            return client.getresponse().status in (200, 400)
+        except OSError:
+            return False
+        finally:
+            client.close()
+
+    return Child("web server", argv, is_ready, stop_seconds=5 + settings.DRAIN_SECONDS)
+
+
+def worker_child(processes: int) -> Child:
+    """The Dramatiq master, for all queues; it alone gets the signal to end and ends its workers itself."""
+    return Child("worker", dramatiq_argv(processes), lambda: True, stop_seconds=20)
