@@ -124,10 +124,10 @@ def test_each_video_has_a_shared_clock_of_its_own_while_they_are_kept_one_by_one
     assert frames_on_screen(here)["A"] == before["A"]
     there.get_by_role("button", name="Play B alone").click()
     expect(here.get_by_role("button", name="Pause B alone")).to_be_visible()
-    wait_until(lambda: frames_on_screen(here)["B"] > before["B"] + 15)
+    wait_until(lambda: frames_on_screen(here)["B"] > before["B"] + 15, what="B to play for the other viewer")
     there.get_by_role("button", name="Pause B alone").click()
     expect(here.get_by_role("button", name="Play B alone")).to_be_visible()
-    wait_until(lambda: frames_on_screen(here)["B"] == frames_on_screen(there)["B"])
+    wait_until(lambda: frames_on_screen(here)["B"] == frames_on_screen(there)["B"], what="B at one frame for both")
     assert frames_on_screen(here)["A"] == before["A"]
     there.get_by_role("button", name="Together").click()
     wait_for_frame("B", before["B"])
