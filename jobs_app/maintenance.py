@@ -151,7 +151,7 @@ class Sweep:
 
     def _tell(self) -> None:
         taken = settings.JOB_LANES if self.queues is None else self.queues
-        # A release that is just being installed may have no table for it yet: the rest goes on.
+        # While a release is being installed, its table may not exist yet.
         with contextlib.suppress(DatabaseError):
             process_registry.tell(ProcessKind.WORKER, queues=taken, max_jobs=room.max_jobs or 0, jobs=room.running)
 
@@ -171,7 +171,7 @@ class Sweeper:
             self._thread.start()
 
     def stop(self) -> None:
-        """Sweep no more; one that is under way goes on to its end."""
+        """Stop sweeping once the current sweep has ended."""
         self._stop.set()
 
     def join(self, seconds: float) -> bool:

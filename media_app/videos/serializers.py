@@ -302,7 +302,7 @@ def with_answer_data(videos: VideoQuerySet) -> VideoQuerySet:
 
 
 def _has_file(video: Video) -> bool:
-    """Whether the file can be asked for; until then the door answers 409
+    """Return whether the file is available. Until then its endpoint answers 409
     (:func:`media_app.streaming.availability.use_of`)."""
     if not video.location or video.location.endswith("/") or video.deleted_at is not None:
         return False

@@ -224,7 +224,7 @@ class AnalysisViewSet(StartingViewSet):
 
 @extend_schema(tags=[TAG])
 class SynchronousAnalysisViewSet(StartingViewSet):
-    """Analyses whose answer is waited for: :mod:`sessions_app.analysis.sync_endpoint` stands before these calls."""
+    """Synchronous analyses; :mod:`sessions_app.analysis.sync_endpoint` runs before these calls."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
         """Begin it with parameters that are fields of the form."""

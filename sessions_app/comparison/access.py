@@ -15,7 +15,7 @@ from sessions_app.comparison.models import ComparisonSession, LinkVisitor, Share
 from vodplatform.accounts.models import User
 
 COOKIE = "link-"  # prefix of the cookie's name, before the session's id
-SALT = "comparison-link"  # of the cookie's signature
+SALT = "comparison-link"  # salt that signs the cookie
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ TAG = "Comparison sessions"  # of the API document
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):
-    """What the comparison's viewsets share: the feature's switch, and the session as the caller may use it."""
+    """Base of the comparison's viewsets. It checks the feature's switch and the caller's access to the session."""
 
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
@@ -36,7 +36,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             raise DomainError("feature_disabled")
 
     def perform_authentication(self, request: Request) -> None:
-        """Who calls; where that account may not see the session, the visitor of a link that the browser has opened."""
+        """Identify the account, or the visitor of an opened link if the account may not see the session."""
         super().perform_authentication(request)
         if "session_id" not in self.kwargs or get_authorization_header(request):
             return

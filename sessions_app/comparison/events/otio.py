@@ -54,7 +54,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
         timeline.tracks.append(track)
     whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
     tracks = whole["tracks"]
-    # A unique text is the placeholder for the markers of each clip, and for those of no clip.
+    # A unique text marks where the markers of each clip are written, and those of no clip.
     places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
     tracks["markers"] = list(places)
     for vod, one in zip(vods.values(), tracks["children"], strict=True):
