@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Entry point of every management command: see vodplatform/__main__.py."""
+"""Entry point of management commands."""
 
 from vodplatform.__main__ import main
 

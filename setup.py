@@ -1,4 +1,4 @@
-"""The part of `pip install .` that pyproject.toml cannot express: files outside the packages, and the commit."""
+"""Build steps that pyproject.toml cannot express: files outside the packages, and the commit."""
 
 import shutil
 import sys
@@ -8,7 +8,7 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
-# vodplatform/settings/variables.py looks for them in vodplatform/share.
+# Files copied to vodplatform/share.
 SHARED = ("templates", "static", "docs/openapi.yaml", "docs/api-examples.json")
 
 sys.path.insert(0, str(ROOT))
@@ -16,8 +16,6 @@ from vodplatform.version import commit  # noqa: E402
 
 
 class BuildWithResources(build_py):
-    """Copies the shared files into the built package, and notes the commit in it."""
-
     def run(self) -> None:
         super().run()
         if self.editable_mode:

@@ -17,9 +17,9 @@ from bench.recordings import kept_seed
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """module: has ``measure(seed) -> list[Table]``. always: part of a run that names no goal.
+    """A measurement. module: has ``measure(seed) -> list[Table]``. always: run if no goal is named.
 
-    renders_long: uses the long pair, whose seed stays the same until another is asked for: it takes minutes to render.
+    renders_long: renders the long pair for minutes, so its seed is kept.
     """
 
     module: str
@@ -87,7 +87,7 @@ def main() -> None:
         is_met &= all(table.is_met for table in tables)
         text = report.section(name, goal.heading, seed, tables)
         console.print(Markdown(text))
-        # The same once more as plain text, to be copied.
+        # The same as plain text, for copying.
         print(text, file=sys.stderr)
         if options.write:
             report.write(name, text)

@@ -1,4 +1,4 @@
-"""A1: shot edges on edits of real clips (cuts, dissolves, fades, and what is none), against ContentDetector."""
+"""A1: shot edges in edits of real clips, against ContentDetector."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sessions_app.analysis.pipelines.shots import Edge, EdgeKind, find_edges
 EDITS, SHOTS = 3, 36
 SIZE = (384, 216)
 RATE = 25
-NEAR = 0.25  # seconds by which an edge may be off, beside its own length
-# Clips, and stretches of them (seconds) without an edge of their own.
+NEAR = 0.25  # maximum error of an edge beyond its length, seconds
+# Clips, and parts of them (seconds) without edges.
 SCENES = (
     ("sc_intel_car-detection.mp4", ((0.0, 30.0),)),
     ("sc_intel_one-by-one-person-detection.mp4", ((0.0, 139.0),)),
@@ -35,7 +35,7 @@ Picture = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """An edge that was made. start, end: seconds."""
+    """A rendered edge. start, end: seconds."""
 
     kind: EdgeKind
     start: float
@@ -43,7 +43,6 @@ class Truth:
 
 
 def edit(path: Path, seed: int) -> list[Truth]:
-    """Write an edit of random shots and say where its edges are."""
     random = np.random.default_rng([seed, 5])
     truths: list[Truth] = []
     count = 0
@@ -101,7 +100,6 @@ def _mixed(one: Picture, other: Picture, share: float) -> Picture:
 
 
 def _shot(clip: int, random: np.random.Generator) -> list[Picture]:
-    """Frames of a stretch of one clip, 1 to 9 s, with its own light."""
     name, stretches = SCENES[clip]
     first, last = stretches[int(random.integers(len(stretches)))]
     length = min(last - first, float(random.uniform(1.0, 9.0)))
@@ -130,7 +128,6 @@ def _frames(path: Path, start: float, end: float) -> Iterator[Picture]:
 
 
 def _disturbed(shot: list[Picture], random: np.random.Generator) -> list[Picture]:
-    """What is no edge: a flash, something large that crosses, a camera that rocks; in some shots."""
     what = str(random.choice(["nothing", "nothing", "flash", "crossing", "rocking"]))
     if len(shot) < 40 or what == "nothing":
         return shot
@@ -155,7 +152,6 @@ def _disturbed(shot: list[Picture], random: np.random.Generator) -> list[Picture
 
 
 def matched(truths: Sequence[Truth], found: Sequence[float]) -> int:
-    """How many edges were found, each by a moment of its own."""
     left = sorted(found)
     count = 0
     for truth in truths:
@@ -167,12 +163,10 @@ def matched(truths: Sequence[Truth], found: Sequence[float]) -> int:
 
 
 def f1(right: int, made: int, found: int) -> float:
-    """The harmonic mean of recall and precision."""
     return 2 * right / max(1, made + found)
 
 
 def measure(seed: int) -> list[Table]:
-    """Fresh edits each run."""
     table = Table("", ("method", "F1", "found of made", "false", "goal"))
     ours: list[tuple[int, int, int]] = []
     theirs: list[tuple[int, int, int]] = []

@@ -1,4 +1,4 @@
-"""A2: how much of planted highlights a reel of 1.25 × their length shows, and how much of the reel shows them."""
+"""A2: recall of planted highlights by a reel of 1.25 × their length, and the share of the reel that shows them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from sessions_app.analysis.pipelines.signal_pass import survey
 
 RECORDINGS, SECONDS, EVENTS = 3, 300.0, 8
 BUDGET = 1.25
-COVERED = 0.5  # of an event: then it is shown
+COVERED = 0.5  # minimum share of an event that counts as shown
 MOST, MIN_SCORE = 50, 0.2
-PIECE = 8.0  # seconds, of what has no eyes
+PIECE = 8.0  # seconds; length of the baselines' pieces
 Spans = list[tuple[float, float]]
 
 
 def shown(events: Sequence[Event], spans: Spans) -> tuple[int, float]:
-    """How many events are shown, and the share of the reel that shows any."""
+    """Return the number of shown events, and the share of the reel with events."""
     inside = [sum(max(0.0, min(e.end, b) - max(e.start, a)) for a, b in spans) for e in events]
     count = sum(seconds >= COVERED * event.length for seconds, event in zip(inside, events, strict=True))
     return count, sum(inside) / max(1e-9, sum(b - a for a, b in spans))
 
 
 def ours(path: Path, budget: float) -> Spans:
-    """The stretches that the pipeline chooses; its ends are moved to rests of the sound, as for a reel."""
     found = survey(path, SECONDS)
     moments = signals_of(found, SECONDS)
     chosen = choose(stretches(moments, SECONDS), budget, MOST, MIN_SCORE, look_at(found))
@@ -40,20 +39,18 @@ def ours(path: Path, budget: float) -> Spans:
 
 
 def uniform(budget: float) -> Spans:
-    """Pieces at equal distances."""
     count = max(1, int(budget / PIECE))
     return [(at, at + budget / count) for at in (np.arange(count) * SECONDS / count).tolist()]
 
 
 def random_pieces(budget: float, random: np.random.Generator) -> Spans:
-    """Pieces anywhere, none over another."""
     count = max(1, int(budget / PIECE))
     places = np.sort(random.uniform(0, SECONDS - budget, count))
     return [(float(at) + n * budget / count, float(at) + (n + 1) * budget / count) for n, at in enumerate(places)]
 
 
 def measure(seed: int) -> list[Table]:
-    """Fresh recordings each run; 1000 to 1007 (never drawn) and those of the seed 3215 were used for tuning."""
+    """Measure new recordings; 1000 to 1007 and those of seed 3215 were used for tuning."""
     random = np.random.default_rng([seed, 1])
     table = Table("", ("method", "recall", "share of the reel that is event", "goal"))
     scores: dict[str, list[tuple[int, float]]] = {}

@@ -1,8 +1,7 @@
-"""A3: repetitions of real and animated clips, against counts made by eye; it fetches nothing.
+"""A3: repetitions in real and animated clips, against counts by eye.
 
-The clips lie in the folder that ``VOD_WORKOUT_CLIPS`` names, each under the name in :data:`CLIPS`; those whose licence
-is open are listed in tests/av/SOURCES.md or in the project's notes on recordings, the others may be measured with
-and not be passed on. Two of three were used for tuning; the rest was looked at once, at the end.
+The folder in ``VOD_WORKOUT_CLIPS`` holds the clips. Clips with an open licence are listed in tests/av/SOURCES.md or the
+project's notes on recordings; the others may not be shared. Two thirds were used for tuning.
 """
 
 from __future__ import annotations
@@ -23,8 +22,10 @@ PARAMS = {"exercise": "auto", "min_repetitions": 2}
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """name: of the file. least, most: repetitions by eye; they differ where the clip cuts one. source: repository and
-    path. is_held_out: not used for tuning.
+    """A clip to count.
+
+    least, most: repetitions by eye; they differ if the clip cuts one off. source: repository and path. is_held_out: not
+    used for tuning.
     """
 
     name: str
@@ -80,7 +81,7 @@ CLIPS = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What was found in a clip. seconds: of the whole work, the preview too. sure: confidence of the least sure set."""
+    """The result for a clip. sure: lowest confidence of a set; seconds: total work with the preview."""
 
     clip: Clip
     found: int
@@ -90,17 +91,14 @@ class Measured:
 
     @property
     def is_exact(self) -> bool:
-        """As many as by eye."""
         return self.clip.least <= self.found <= self.clip.most
 
     @property
     def is_within_one(self) -> bool:
-        """At most one more or less."""
         return self.clip.least - 1 <= self.found <= self.clip.most + 1
 
 
 def measure(seed: int) -> list[Table]:
-    """Tables of every clip that is there, of both shares, and of what the confidence is worth. seed: unused."""
     folder = os.environ.get(FOLDER)
     if not folder or not Path(folder).is_dir():
         table = Table("Repetitions", ["clip", "source"], note=f"Not measured: {FOLDER} names no folder of clips.")

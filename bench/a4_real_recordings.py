@@ -1,6 +1,6 @@
-"""A4: timer, sound and both on clips of real games and on drawn recordings whose encoder keeps old digits.
+"""A4: alignment by timer, sound and both, on clips of real games and drawn recordings with outdated digits.
 
-The clips are public and not part of the project. ``BENCH_CLIPS`` is a folder with the files of :data:`CLIPS`.
+``BENCH_CLIPS`` names a folder with the public files of :data:`CLIPS`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sessions_app.comparison.alignment.child.by_timer import Roi, align_by_timer
 from sessions_app.comparison.alignment.child.reader import RapidReader
 from sessions_app.comparison.samples.rendering.clips import render_pair
 
-# Files of the GitHub repository Rynzler-SR/VARSITY-CYBER-CAFE at 4ae33f6312 (360p), with the box of the timer.
+# Files of Rynzler-SR/VARSITY-CYBER-CAFE on GitHub at 4ae33f6312 (360p), with their timers' boxes.
 CLIPS = {
     "LeagueofLegends.mp4": Box(0.955, 0.0, 0.045, 0.026),
     "CounterStrike2.mp4": Box(0.48, 0.0, 0.04, 0.034),
@@ -61,13 +61,13 @@ STALE = {
     for height, rate in ((360, "500k"), (480, "1M"), (720, "2M"))
     for name, encoder in (("x264, 250 frames", X264), ("hardware", HARDWARE))
 }
-STALE_PAIRS = 4  # pairs of each entry of STALE
-STARTS = 2.0, 10.0  # seconds, range of the beginning of the second recording
+STALE_PAIRS = 4  # number of pairs per entry of STALE
+STARTS = 2.0, 10.0  # range of the second recording's start, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One alignment of two recordings. offset: the true one, seconds. box: the user's box in the first, or None."""
+    """An alignment to run. offset: true offset, seconds; box: the user's box in the first recording."""
 
     kind: str
     paths: tuple[Path, Path]
@@ -78,8 +78,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of a task. error: offset minus truth, seconds, None if refused. bound: seconds. frame: seconds of a
-    frame of the slower recording."""
+    """A task's result. error: measured minus true offset, seconds. bound: stated maximum error, seconds."""
 
     task: Task
     error: float | None
@@ -94,7 +93,6 @@ class Outcome:
 
 
 def align(task: Task) -> Outcome:
-    """Run one alignment."""
     videos = [("a", task.paths[0]), ("b", task.paths[1])]
     roi = None if task.box is None else Roi("a", 3.0, task.box)
     result: AlignmentResult
@@ -113,7 +111,7 @@ def align(task: Task) -> Outcome:
 
 
 def real_tasks(folder: Path, clips: Path, seed: int) -> Iterator[Task]:
-    """Cut each clip into two overlapping recordings and encode the second in every way. Yields their tasks."""
+    """Cut clips into two overlapping recordings, encode the second in all ways, and yield their tasks."""
     chance = random.Random(seed)
     for name, box in CLIPS.items():
         for way, (filters, encoder) in WAYS.items():
@@ -128,7 +126,6 @@ def real_tasks(folder: Path, clips: Path, seed: int) -> Iterator[Task]:
 
 
 def unrelated_tasks(real: Sequence[Task]) -> Iterator[Task]:
-    """Yield tasks of recordings of different games, which have no offset."""
     heard = [task for task in real if task.mode == "sound"]
     for one, other in itertools.combinations({task.kind: task for task in heard}.values(), 2):
         for mode in ("timer", "sound", "both"):
@@ -136,7 +133,6 @@ def unrelated_tasks(real: Sequence[Task]) -> Iterator[Task]:
 
 
 def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
-    """Draw pairs and encode them at low bitrates. Yields their tasks."""
     rng = np.random.default_rng([seed, 78])
     for way, (filters, encoder) in STALE.items():
         for number in range(STALE_PAIRS):
@@ -152,7 +148,6 @@ def stale_tasks(folder: Path, seed: int) -> Iterator[Task]:
 def encode(
     source: Path, target: Path, filters: str, encoder: str, start: float = 0.0, end: float = 3600.0
 ) -> None:  # fmt: skip
-    """Encode the part of ``source`` from ``start`` to ``end`` seconds, exact to the frame and to the sample."""
     picture = f"[0:v]trim={start}:{end},setpts=PTS-STARTPTS,{filters}[v]"
     with open_media(source) as container:
         has_sound = bool(container.streams.audio)
@@ -168,7 +163,6 @@ def encode(
 
 
 def measure(seed: int) -> list[Table]:
-    """Return the results by kind of recording, and how often bounds and confidences hold."""
     with tempfile.TemporaryDirectory(prefix="bench-real-") as name:
         folder = Path(name)
         clips = os.environ.get("BENCH_CLIPS")

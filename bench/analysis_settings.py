@@ -1,4 +1,4 @@
-"""The embedded program with one more address, and room for what the bench sends."""
+"""Settings of the embedded program with the bare view and a higher job limit."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import TIER_LIMITS

@@ -1,4 +1,4 @@
-"""A backup and its restore, in rows a second, against inserting the same rows by ``bulk_create`` alone."""
+"""Rows per second of a backup and its restore, against ``bulk_create`` of the same rows alone."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ AT_ONCE = 1_000
 
 
 def measure(seed: int) -> list[Table]:
-    """On PostgreSQL where it answers, else on SQLite. seed: unused, nothing is random."""
     with tempfile.TemporaryDirectory(prefix="bench-archive-") as folder, fresh_database("vod_bench_archive") as url:
         os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
         os.environ["VOD_DATA_DIR"] = folder

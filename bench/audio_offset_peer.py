@@ -1,4 +1,4 @@
-"""audio-offset-finder of the BBC, installed into an environment of its own, as a peer for alignment by sound."""
+"""The BBC's audio-offset-finder in its own environment, as a peer for alignment by sound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import imageio_ffmpeg
 from bench.measure import cache
 
 REQUIREMENT = "audio-offset-finder==0.5.5"
-# Its own default: the first 900 s of each, so all of what is measured. One process for all runs, which it is warm in.
+# trim=900 is the default and covers all recordings here. A single process serves all runs, to stay warm.
 PROGRAM = """
 import json, sys, time
 from audio_offset_finder.audio_offset_finder import find_offset_between_files
@@ -26,7 +26,7 @@ for line in sys.stdin:
 
 
 class Peer:
-    """The running peer. Use as a context manager."""
+    """The running peer process; a context manager."""
 
     def __init__(self) -> None:
         folder = cache("audio-offset-finder")
@@ -52,7 +52,7 @@ class Peer:
         self._process.wait()
 
     def find(self, first: Path, second: Path) -> tuple[float, float]:
-        """The offset of ``second`` against ``first`` and the seconds that finding it took, both with decoding."""
+        """Return the offset of ``second`` against ``first``, and the seconds it took, with decoding."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps([str(first), str(second)]), file=self._process.stdin, flush=True)

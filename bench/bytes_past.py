@@ -1,4 +1,4 @@
-"""What a GiB costs the web process where files are in a bucket: through it, and past it by signed addresses."""
+"""CPU of the web process per GiB with files in a bucket: through the process, and by signed URLs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ READ_BYTES = 1 << 20
 
 
 def measure(seed: int) -> list[Table]:
-    """A GiB in and out, both ways by turns, over OpenStack Swift with its S3 door."""
     with tempfile.TemporaryDirectory(prefix="bench-past-") as name, running(Path(name)) as program:
         source = long_video(Path(name) / "gib.mp4", GIB, seed)
         small = long_video(Path(name) / "small.mp4", SMALL, seed)
@@ -39,7 +38,7 @@ def measure(seed: int) -> list[Table]:
         assert web is not None
         ways = {"in: tus": by_tus, "in: direct": straight}
         costs: dict[str, list[float]] = {way: [] for way in (*ways, *(f"{way}, 32 MiB" for way in ways), *OUT)}
-        # What the first use of each way leaves behind in the process is not of the bytes.
+        # Warm up: the first use of each way costs more.
         for send in ways.values():
             taken_in(program, send(program, small))
         for _ in range(ROUNDS):
@@ -59,7 +58,7 @@ def measure(seed: int) -> list[Table]:
         is_goal = way == "out: sent on"
         table.add(way, f"{seconds:.3f}", f"≤ {GOAL}" if is_goal else "", yes(seconds <= GOAL) if is_goal else "")
     for way in ways:
-        # Some calls are made once for a file, however long it is.
+        # Some calls are made once per file, whatever its size.
         further = (found[way] - found[f"{way}, 32 MiB"]) * GIB / (GIB - SMALL)
         is_past = way == "in: direct"
         table.add(
@@ -72,10 +71,9 @@ def measure(seed: int) -> list[Table]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Program]:
-    """The program with a bucket in Swift, and an account that may send such a file."""
     os.environ.update(VOD_DATA_DIR=str(folder / "own"), DJANGO_SETTINGS_MODULE="bench.settings")
     django.setup()
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request, signature and all
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # its INFO lines contain signatures
     from tests.support.s3 import fresh_bucket
     from tests.support.swift import KEY_ID, SECRET, running_swift
 
@@ -92,7 +90,6 @@ def taken_in(program: Program, video: str) -> None:
 
 
 def by_tus(program: Program, source: Path) -> str:
-    """The id of the video that comes of it, sent by one PATCH."""
     sender = Sender(program.address, program.place.key)
     address = sender.begin_tus(size := source.stat().st_size, source.name)
     headers = {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
@@ -107,7 +104,6 @@ def by_tus(program: Program, source: Path) -> str:
 
 
 def straight(program: Program, source: Path) -> str:
-    """The same, sent to the bucket."""
     ask: Callable[..., Any] = program.call
     begun = ask("POST", "/api/v1/uploads", {"filename": source.name, "size": source.stat().st_size, "direct": True})
     at, numbers = f"/api/v1/uploads/{begun['session_id']}", range(begun["total_chunks"])
@@ -122,7 +118,6 @@ def straight(program: Program, source: Path) -> str:
 
 
 def read(program: Program, web: psutil.Process, video: str, more: str) -> float:
-    """CPU seconds a GiB of the web process while a player reads all of a video's original."""
     address = program.call("GET", f"/api/v1/library/{video}")["video_url"]
     before, count = cpu(web), 0
     with httpx.stream("GET", f"{program.address}{address}{more}", follow_redirects=True, timeout=600) as answer:

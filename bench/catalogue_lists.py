@@ -1,8 +1,7 @@
-"""``python -m bench.catalogue_lists SEED VIDEOS``: what lists of the catalogue cost by the API, with so many videos.
+"""``python -m bench.catalogue_lists SEED VIDEOS``: cost of the catalogue's lists by the API.
 
-Prints a line once the database of the settings is filled, then for each line that it reads, the name of a list, one of
-JSON: [queries, [milliseconds of each call]]. So two of these can be asked in turn. Half of the videos are shown, a
-quarter is hidden and a quarter not ready; each carries words, tags and one of twenty categories.
+Prints a line once the database is filled. For each list name on standard input it prints JSON: [queries, [milliseconds
+of each call]]. A quarter of the videos is hidden, a quarter not ready.
 """
 
 from __future__ import annotations
@@ -20,14 +19,12 @@ WORDS = [
     "kick", "box", "final", "round", "training", "camp", "knockout", "guard", "sweep", "title", "belt", "night",
     "replay", "angle", "corner",
 ]  # fmt: skip
-# What a quarter of the videos is in, with the job of its file: one in ten is on its way, of the others it came to
-# nothing, the job's row may be gone, or no file has come.
+# (video status, job status) of videos that are not ready.
 NOT_READY = [
     ("processing", "queued"), ("failed", "failed"), ("failed", "failed"), ("failed", ""), ("processing", "failed"),
     ("processing", "cancelled"), ("processing", ""), ("uploading", ""), ("uploading", ""), ("uploading", ""),
 ]  # fmt: skip
-# What is asked for, and by whom; of the deleted as many as there are of a thousand. A rare word is one that
-# two of a thousand have.
+# (query, user) of each list. Two of a thousand videos have the rare word.
 ANYBODY, MODERATOR, ADMIN = "", "moderator", "admin"
 LISTS = {
     "first page": ("", ANYBODY),
@@ -66,7 +63,7 @@ def main() -> None:
     keys = {ANYBODY: "", MODERATOR: ApiToken.issue(moderator)[1], ADMIN: ApiToken.issue(admin)[1]}
     fill(moderator, count, random.Random(seed))
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as PostgreSQL does by itself within a minute
+        cursor.execute("ANALYZE")  # PostgreSQL does this automatically within a minute
     print("filled", flush=True)
     for line in sys.stdin:
         query, who = LISTS[line.strip()]
@@ -74,7 +71,6 @@ def main() -> None:
 
 
 def fill(owner: Any, count: int, rng: random.Random) -> None:
-    """So many videos, with their jobs."""
     from django.utils import timezone
 
     from jobs_app.models import Job
@@ -106,7 +102,7 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
 
 
 def cost(url: str, key: str) -> tuple[int, list[float]]:
-    """Queries of one call, and the milliseconds of each of some more."""
+    """Return the queries of a call, and the milliseconds of further calls."""
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
@@ -118,7 +114,7 @@ def cost(url: str, key: str) -> tuple[int, list[float]]:
         assert answer.json()["videos"], url
     with CaptureQueriesContext(connection) as seen:
         client.get(url)
-    queries = len(seen)  # each further request empties the log
+    queries = len(seen)  # the next request empties the log
     took = []
     for _ in range(CALLS):
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Peak memory of the worker's child in an alignment of the 600 s pair, and what a write of an offset takes."""
+"""Peak memory of the aligner's child on the 600 s pair, and the duration of an offset write."""
 
 from __future__ import annotations
 
@@ -25,7 +25,6 @@ ALIGNMENTS = 3
 
 
 def measure(seed: int) -> list[Table]:
-    """Alignments one after the other with the memory of each child; then offsets, one connection."""
     pair, a, b = long_pair(seed)
     assert pair.offset is not None
     truth = Truth(a, b, pair.offset, 0.0)
@@ -62,7 +61,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def one_alignment(program: Program, session: str, offset: float) -> tuple[int, float]:
-    """(peak bytes of the aligner's child and all it starts, seconds from POST to completed)."""
     peak = 0
     done = threading.Event()
 
@@ -88,7 +86,6 @@ def one_alignment(program: Program, session: str, offset: float) -> tuple[int, f
 
 
 def timed(program: Program, method: str, path: str, body: object) -> float:
-    """Seconds of one call on a connection that is kept."""
     connection: http.client.HTTPConnection | None = getattr(timed, "connection", None)
     if connection is None:
         found = urlsplit(program.address)

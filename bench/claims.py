@@ -1,7 +1,6 @@
-"""``python -m bench.claims``: what a claim costs with 10, 1 000 and 100 000 queued, on the database of the settings.
+"""``python -m bench.claims``: duration of a claim with 10, 1 000 and 100 000 queued jobs.
 
-Prints JSON: {queued: milliseconds, p50}. A claim here is all a worker does between two jobs: take the best, end it,
-let the owner's next one in.
+Prints JSON: {queued: p50 in milliseconds}. A claim includes completing the job and admitting the owner's next job.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ def main() -> None:
 
 
 def cost(count: int, hoarder: object, other: object) -> float:
-    """Seconds, p50, with ``count`` jobs of one user queued and a few of another, who takes every second turn."""
+    """Return the p50 seconds of a claim with ``count`` jobs of one user queued, and a few of another."""
     from jobs_app import leases, services
     from jobs_app.models import Job
 
@@ -48,7 +47,7 @@ def cost(count: int, hoarder: object, other: object) -> float:
 
     admit_all()
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")  # as PostgreSQL does by itself within a minute
+        cursor.execute("ANALYZE")  # PostgreSQL does this automatically within a minute
     took = []
     for number in range(CLAIMS):
         if number % 2:

@@ -1,4 +1,4 @@
-"""What an export costs, against one bare ffmpeg that puts the same videos beside each other with the same encoder."""
+"""CPU cost of an export, against one bare ffmpeg with the same layout and encoder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sessions_app.comparison.export.child.layouts import arrange
 
 SECONDS, START, LENGTH, ROUNDS = 60, 20.0, 30.0, 3
 FPS, HEIGHT = 60, 720
-VIDEOS = (("1920x1080", "60", 0.0), ("1280x720", "30", -2.5), ("854x480", "30000/1001", 4.2))  # size, rate, offset
+# (size, frame rate, offset in seconds)
+VIDEOS = (("1920x1080", "60", 0.0), ("1280x720", "30", -2.5), ("854x480", "30000/1001", 4.2))
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def measure(seed: int) -> list[Table]:
-    """CPU seconds of each, in turn; the ratio of their medians."""
     table = Table("", ("what", "CPU, s", "against ffmpeg", "goal"))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -42,7 +42,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def make_video(path: Path, size: str, rate: str) -> Path:
-    """Noise that moves, so that coding it is work."""
     source = f"testsrc2=s={size}:r={rate}:d={SECONDS},noise=alls=12:allf=t"
     run([FFMPEG, "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset", "ultrafast", "-g", "120",
          "-pix_fmt", "yuv420p", str(path), "-y"])  # fmt: skip
@@ -50,7 +49,7 @@ def make_video(path: Path, size: str, rate: str) -> Path:
 
 
 def bare(target: Path, paths: list[Path]) -> Cost:
-    """The command that somebody would write by hand."""
+    """Run the ffmpeg command that a user would write by hand."""
     boxes = arrange("side_by_side", [tuple(map(int, size.split("x"))) for size, _, _ in VIDEOS], HEIGHT).boxes  # type: ignore[misc]
     inputs: list[str] = []
     for path, (_, _, offset) in zip(paths, VIDEOS, strict=True):
@@ -70,7 +69,6 @@ def bare(target: Path, paths: list[Path]) -> Cost:
 
 
 def export(folder: Path, paths: list[Path], captions: list[dict[str, object]]) -> Cost:
-    """The whole child."""
     request = {
         "videos": [
             {"path": str(path), "offset": offset, "drift_ppm": 0, "drift_anchor": 0, "duration": SECONDS}

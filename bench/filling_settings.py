@@ -1,4 +1,4 @@
-"""Settings of R8 while it creates its rows: Redis does not run yet, and losing rows in a crash is acceptable."""
+"""Settings of R8 while it creates rows: Redis does not run yet, and a crash may lose rows."""
 
 from bench.small_requests_settings import *  # noqa: F403
 from bench.small_requests_settings import CHANNEL_LAYERS, DATABASES

@@ -1,6 +1,6 @@
-"""What the hourly cleaning costs once tables are large, and how long others wait for it, on both databases.
+"""Duration of the hourly clean-up of large tables, and the delay of other writers, on both databases.
 
-``python -m bench.growth`` measures the database of the settings and prints JSON; the goal runs that for each.
+``python -m bench.growth`` measures the settings' database and prints JSON.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from bench.report import Table
 from tests.support.services import fresh_database
 
 ENTRIES, JOBS, EVENTS_EACH = 1_000_000, 10_000, 20
-PAUSE_SECONDS = 0.01  # of the other writer, between two entries
+PAUSE_SECONDS = 0.01  # seconds between two entries of the other writer
 COLUMNS = ("database", "what", "rows deleted", "seconds", "rows/s", "longest wait of another's write")
 
 
 def measure(seed: int) -> list[Table]:
-    """seed: unused, nothing is random."""
     table = Table(
         "", COLUMNS, note=f"Of {ENTRIES:,} entries of the audit half are old; each job has {EVENTS_EACH} events. "
         "Beside it another connection records one entry after the other.",
@@ -61,7 +60,6 @@ def main() -> None:
 
 
 def _audit() -> tuple[str, int, float, float]:
-    """(what, rows, seconds, the longest wait of another's write in seconds)."""
     from django.db import connection
 
     from vodplatform.core.models import AuditEntry
@@ -117,7 +115,6 @@ def _jobs() -> tuple[str, int, float, float]:
 
 
 def _beside_a_writer(work: Callable[[], int]) -> tuple[int, float, float]:
-    """(what ``work`` returns, its seconds, the longest that an entry of another connection took meanwhile)."""
     from django.db import connection
 
     from vodplatform.core.records import audit
@@ -130,7 +127,7 @@ def _beside_a_writer(work: Callable[[], int]) -> tuple[int, float, float]:
             while not ended.wait(PAUSE_SECONDS):
                 began = time.monotonic()
                 audit.record("bench.written", actor=None)
-                if writes.is_set():  # the first one opens the connection
+                if writes.is_set():  # the first write opens the connection
                     longest = max(longest, time.monotonic() - began)
                 writes.set()
         finally:

@@ -1,4 +1,4 @@
-"""The largest bodies and parameters that an operation's schema allows, and text that parsers find hard."""
+"""The largest bodies and parameters that a schema allows, and text that is hard to parse."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 BODY_BYTES = 1_900_000  # just below the 2 MiB limit of JSON bodies
-LONG_TEXT = 200_000  # length of a text whose schema sets no limit; letters
-MANY_ITEMS = 10_000  # length of a list whose schema sets no limit
-MAX_DEPTH = 4  # levels of a schema that are filled
-LIGATURE = "\ufdfa"  # one character that compatibility normalisation turns into eighteen
-MARK = "\u0327"  # a combining mark: long runs of these are sorted by insertion
+LONG_TEXT = 200_000  # letters of a text without a limit in its schema
+MANY_ITEMS = 10_000  # items of a list without a limit in its schema
+MAX_DEPTH = 4  # maximum depth of filled values
+LIGATURE = "\ufdfa"  # compatibility normalisation turns it into eighteen characters
+MARK = "\u0327"  # a combining mark; long runs are sorted by insertion
 
 
 def resolved(schema: Schema, document: Schema) -> Schema:
-    """Return a schema with its reference resolved; the first one of several alternatives."""
+    """Return a schema with its reference resolved; the first of several alternatives."""
     while True:
         if "$ref" in schema:
             schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
@@ -28,7 +28,7 @@ def resolved(schema: Schema, document: Schema) -> Schema:
 
 
 def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, budget: int = BODY_BYTES) -> Any:
-    """Return the largest value that a schema allows, at most ``budget`` bytes as JSON. sign: letter of all texts."""
+    """Return the largest allowed value, at most ``budget`` bytes as JSON. sign: letter of all texts."""
     schema = resolved(schema, document)
     if "enum" in schema:
         return schema["enum"][-1]
@@ -58,12 +58,11 @@ def heaviest(schema: Schema, document: Schema, sign: str = "a", depth: int = 0, 
 
 
 def text_of(letters: int, sign: str) -> str:
-    """Return a text of this many letters. Combining marks follow a letter, since no text begins with a mark."""
+    """Return a text of this many letters; no text may begin with a combining mark."""
     return ("a" + sign * letters)[:letters] if sign == MARK else (sign * letters)[:letters]
 
 
 def hard_json() -> dict[str, bytes]:
-    """Return bodies of nearly 2 MiB that are hard to parse as JSON, by the name of the difficulty."""
     parts = 190_000
     return {
         "nested lists": b"[" * 60 + b",".join([b"[[[[]]]]"] * 48_000) + b"]" * 60,
@@ -78,7 +77,7 @@ def hard_json() -> dict[str, bytes]:
 
 
 def hard_headers() -> dict[str, dict[str, str]]:
-    """Return headers that nearly fill the 64 KiB of a request's head, by the name of the difficulty."""
+    """Return headers that nearly fill 64 KiB, by difficulty."""
     return {
         "cookies": {"Cookie": "; ".join(f"c{number}=1" for number in range(5_500))},
         "Accept": {"Accept": ",".join(["a/b;q=0.1"] * 5_000)},
@@ -93,7 +92,6 @@ def hard_headers() -> dict[str, dict[str, str]]:
 
 
 def hard_queries() -> dict[str, str]:
-    """Return query strings that are hard to parse, by the name of the difficulty."""
     return {
         "parameters": "&".join(f"a{number}=1" for number in range(990)),
         "one long": "search=" + "a" * 50_000,
@@ -103,7 +101,7 @@ def hard_queries() -> dict[str, str]:
 
 
 def form(fields: list[tuple[str, str, bytes]], boundary: str = "x" * 60) -> tuple[bytes, str]:
-    """Return a multipart body of (name, file name or nothing, content), and its content type."""
+    """Return a multipart body of (name, file name or "", content), and its content type."""
     lines = []
     for name, filename, content in fields:
         file = f'; filename="{filename}"' if filename else ""
@@ -114,7 +112,6 @@ def form(fields: list[tuple[str, str, bytes]], boundary: str = "x" * 60) -> tupl
 
 
 def hard_forms() -> dict[str, tuple[bytes, str]]:
-    """Return multipart bodies that are hard to parse, by the name of the difficulty."""
     near, kind = form([("a", "", b"--" + b"x" * 59 + b"\r\n" + b"-" * 60) for _ in range(90)])
     lines, kind_of_lines = form([("a", "a.mp4", b"\r\n--" * 400_000)], "-" * 70)
     head = b'--x\r\nContent-Disposition: form-data; name="a"' + b"; a=b" * 12_000 + b"\r\n\r\n1\r\n--x--\r\n"
@@ -130,7 +127,7 @@ def hard_forms() -> dict[str, tuple[bytes, str]]:
 
 
 def hard_tables(wide_bytes: int = 100_000) -> dict[str, bytes]:
-    """Return CSV files that are hard to parse, by the name of the difficulty. wide_bytes: size of the widest file."""
+    """Return CSV files that are hard to parse, by difficulty. wide_bytes: size of the widest file."""
     columns = ",".join(f"c{number}" for number in range(wide_bytes // 50))
     wide = f"vod_id,time,end,kind,label,{columns}\r\n"
     rows = max(1, (wide_bytes - len(wide)) // 2)
@@ -149,7 +146,6 @@ def hard_tables(wide_bytes: int = 100_000) -> dict[str, bytes]:
 
 
 def hard_timelines() -> dict[str, bytes]:
-    """Return OpenTimelineIO and JSON files that are hard to parse, by the name of the difficulty."""
     stack = b'{"OTIO_SCHEMA":"Stack.1","children":['
     track = b'{"OTIO_SCHEMA":"Track.1","children":[]}'
     begin = b'{"OTIO_SCHEMA":"Timeline.1","tracks":'
@@ -165,7 +161,6 @@ def hard_timelines() -> dict[str, bytes]:
 
 
 def hard_captions() -> dict[str, str]:
-    """Return captions of at most 500 000 letters that are hard to parse, by the name of the difficulty."""
     cue = "\n00:01.000 --> 00:02.000\n"
     return {
         "20 000 cues": "WEBVTT\n" + "\n00:01.000 --> 00:02.000\na\n" * 18_500,

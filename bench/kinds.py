@@ -1,4 +1,4 @@
-"""Job kinds that only say when they were started, by the clock that all processes of a machine share."""
+"""Job kinds that only report their start, by the monotonic clock shared by all processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from jobs_app.context import JobContext
 
 
 def note_start() -> dict[str, Any]:
-    """The first line of work, and nothing else."""
     return {"started": time.monotonic(), "reference": None, "proposals": [], "refused": []}
 
 

@@ -1,7 +1,6 @@
-"""``python -m bench.large_objects FOLDER SEED``: fill a data folder with the largest objects of one account.
+"""``python -m bench.large_objects FOLDER SEED``: fill a data folder with one account's largest objects, for R8.
 
-R8 sends its requests to these objects. They are written as rows where the API would take too long. Writes
-``about.json``: the ids of the objects, and the keys and cookies that sign people in.
+Writes rows where the API would take too long, and ``about.json``: object ids, and keys and cookies of users.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ Ids = dict[str, str]
 
 
 def make_in_child(folder: Path, seed: int) -> None:
-    """Fill a folder in a separate process with its own settings."""
     argv = [sys.executable, "-m", "bench.large_objects", str(folder), str(seed)]
     subprocess.run(argv, cwd=PROJECT_ROOT, env={**os.environ, "VOD_LOG_LEVEL": "ERROR"}, check=True)
 
@@ -58,7 +56,7 @@ def main() -> None:
     for number in range(LIBRARY_FILES):
         (folder / "library" / f"recording {number:05}.mp4").touch()
     with transaction.atomic():
-        # Without passwords: hashing one takes longer than making a thousand rows.
+        # No passwords: hashing one takes longer than creating a thousand rows.
         owner, other, moderator, admin = (
             User.objects.create(username=name, role=role)
             for name, role in ((OWNER, "user"), ("other", "user"), ("moderator", "moderator"), ("admin", "admin"))
@@ -74,7 +72,7 @@ def main() -> None:
 
 
 def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
-    """Create the rows. Return the ids to put into addresses, by the kind of object (see :func:`ids_of`)."""
+    """Create the rows. Return the ids for addresses, by kind of object (see :func:`ids_of`)."""
     session = large_session(owner, rng)
     _surround(session, owner, moderator)
     _library(owner, rng)
@@ -95,7 +93,7 @@ def fill(owner: User, moderator: User, rng: random.Random) -> dict[str, Ids]:
 
 
 def ids_of(path: str) -> str:
-    """Return the key of a path's object in the result of :func:`fill`; empty if the object is not large."""
+    """Return the key of a path's object in the result of :func:`fill`, or "" if it is not large."""
     if "{" not in path:
         return ""
     beginnings = {
@@ -109,7 +107,7 @@ def ids_of(path: str) -> str:
 
 
 def large_session(owner: User, rng: random.Random, count: int = EVENTS) -> ComparisonSession:
-    """Create a comparison with the maximum number of short events, a third of them shown by several VODs."""
+    """Create a comparison with the maximum number of short events."""
     from sessions_app.comparison.models import SessionEvent
     from tests.support.factories import make_session
 
@@ -129,7 +127,6 @@ def large_session(owner: User, rng: random.Random, count: int = EVENTS) -> Compa
 
 
 def _surround(session: ComparisonSession, owner: User, moderator: User) -> None:
-    """Create replies, shares, links, mentions, alignments and changes of offsets of a session."""
     from sessions_app.comparison import models as m
     from tests.support.factories import make_alignment, make_link, make_reply, make_share, proposal
     from vodplatform.accounts.models import User
@@ -193,7 +190,6 @@ def _with_tracks(owner: User) -> uuid.UUID:
 
 
 def _tracks(video_id: uuid.UUID) -> uuid.UUID:
-    """Create text tracks with as many cues as fit."""
     from media_app.videos.models import TextTrack
 
     content = "WEBVTT\n" + "\n00:01.000 --> 00:02.000\na\n" * CUES
@@ -222,7 +218,6 @@ def _jobs(owner: User) -> None:
 
 
 def _catalogue(moderator: User, rng: random.Random) -> uuid.UUID:
-    """Create many videos, and one with many operations on its words and many removed tags."""
     from django.utils import timezone
 
     from bench import catalogue_lists
@@ -303,7 +298,6 @@ def _pro_jobs(owner: User) -> uuid.UUID:
 
 
 def _upload(owner: User) -> uuid.UUID:
-    """Create an upload that has received nearly all of its chunks."""
     from media_app.uploads import services as uploads
     from media_app.uploads.models import UploadChunk, UploadFront
 

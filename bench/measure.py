@@ -1,4 +1,4 @@
-"""Run a program and say what it cost: CPU, wall clock and peak memory of it and all it starts."""
+"""Run of a program with its cost: CPU, wall clock, and peak memory of its process tree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAMPLE_SECONDS = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """cpu, wall: seconds; peak: resident bytes of the whole tree, sampled a hundred times a second."""
+    """The cost of a program. cpu, wall: seconds; peak: resident bytes of its process tree."""
 
     cpu: float
     wall: float
@@ -28,7 +28,7 @@ class Cost:
 
 
 def run(argv: Sequence[str], stdin: bytes = b"", extra_env: dict[str, str] | None = None) -> Cost:
-    """Run a program to its end. Raises RuntimeError when it ends badly."""
+    """Run a program to its end. Raises RuntimeError if it fails."""
     started = time.monotonic()
     process = subprocess.Popen(
         argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT_ROOT, env={**os.environ, **(extra_env or {})}
@@ -58,13 +58,12 @@ def run(argv: Sequence[str], stdin: bytes = b"", extra_env: dict[str, str] | Non
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile; ``share`` 0 to 1."""
+    """Return the nearest-rank percentile. share: 0 to 1."""
     ordered = sorted(values)
     return ordered[max(0, min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1))]
 
 
 def cache(name: str) -> Path:
-    """A folder for what is rendered once."""
     folder = PROJECT_ROOT / "bench" / ".cache" / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder

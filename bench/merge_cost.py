@@ -1,4 +1,4 @@
-"""What merging costs: operations one after the other, two halves joined, and one more on top of many."""
+"""Cost of merging CRDT operations: in sequence, two halves, and one more on top of many."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from media_app.catalogue.crdt import Document, Operation, OperationType
 
 COUNTS = (10, 1_000, 100_000)
 ROUNDS = 5
-# So many operations are merged in a round at least, however few a document takes.
+# Minimum operations merged per round.
 LEAST = 20_000
 WRITERS = [f"writer-{number}" for number in range(8)]
 TAGS = [f"tag-{number}" for number in range(30)]
@@ -21,7 +21,6 @@ FIRST_TAGS = ("tag-0", "tag-1")
 
 
 def measure(seed: int) -> list[Table]:
-    """Per operation, and as ratio to the smallest document's."""
     table = Table(
         "Merge",
         [
@@ -54,7 +53,7 @@ def measure(seed: int) -> list[Table]:
 
 
 def each(count: int, work: Callable[[], object]) -> float:
-    """Seconds for one of the ``count`` operations that ``work`` merges: the median of some rounds."""
+    """Return the median seconds per operation of ``work``, which merges ``count`` operations."""
     times = max(1, LEAST // max(count, 10))
     found = []
     for _ in range(ROUNDS):
@@ -66,7 +65,7 @@ def each(count: int, work: Callable[[], object]) -> float:
 
 
 def history(rng: random.Random, count: int) -> list[Operation]:
-    """What several people do, each of whom has heard of most of what the others did."""
+    """Return operations of writers who have seen most of each other's operations."""
     counters = dict.fromkeys(WRITERS, 0)
     found = []
     for number in range(count):

@@ -1,7 +1,7 @@
 """``python -m bench.neighbour ADDRESS KEY``: request ``/api/v1/me`` repeatedly as another account.
 
-Reads ``on`` and ``off`` from standard input. Prints two numbers for each answer: when its request was sent (seconds of
-the monotonic clock, which all processes of a machine share) and how many seconds it took.
+Reads ``on`` and ``off`` from standard input. Prints for each answer the monotonic time of its request, and its duration
+in seconds.
 """
 
 from __future__ import annotations

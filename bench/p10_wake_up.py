@@ -1,4 +1,4 @@
-"""P10: how long an idle queue takes from POST, or from the commit of an enqueue, to the first line of work."""
+"""P10: delay of an idle queue from POST, or from the commit of an enqueue, to the first line of work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ BARE_THREADS = 4
 
 
 def measure(seed: int) -> list[Table]:
-    """One program, its own queue and bare actors on its Redis, by turns."""
     with tempfile.TemporaryDirectory(prefix="bench-wake-") as folder, running(Path(folder), seed) as (program, truth):
         os.environ.update(VOD_DATA_DIR=str(program.place.data_dir), DJANGO_SETTINGS_MODULE="bench.settings")
         import django
@@ -82,7 +81,6 @@ def ms(seconds: float) -> str:
 
 @contextmanager
 def running(folder: Path, seed: int) -> Iterator[tuple[Program, Truth]]:
-    """An `up` whose alignments do nothing, with an account and two recordings."""
     pair = timer_pairs(seed)[0]
     library = folder / "library"
     library.mkdir()
@@ -100,7 +98,6 @@ def running(folder: Path, seed: int) -> Iterator[tuple[Program, Truth]]:
 
 
 def prepared(data_dir: Path, environment: dict[str, str]) -> Place:
-    """A migrated data folder with one account and its key."""
     key = ""
     for words in (
         ["migrate", "--verbosity", "0"],
@@ -115,7 +112,6 @@ def prepared(data_dir: Path, environment: dict[str, str]) -> Place:
 
 
 def idle_rounds(start_one: Callable[[], float], rng: random.Random) -> list[float]:
-    """Seconds of one start after another, each after a pause in which the queue has become idle."""
     pause = threading.Event()
     waits = []
     for _ in range(ROUNDS):
@@ -125,7 +121,6 @@ def idle_rounds(start_one: Callable[[], float], rng: random.Random) -> list[floa
 
 
 def post(program: Program, session: str) -> float:
-    """Seconds from sending POST /align to the handler's first line."""
     from jobs_app.models import Job
 
     sent = time.monotonic()
@@ -134,7 +129,6 @@ def post(program: Program, session: str) -> float:
 
 
 def commit() -> float:
-    """Seconds from the commit of an enqueue to the handler's first line."""
     from django.db import transaction
 
     from jobs_app import services
@@ -149,7 +143,7 @@ def commit() -> float:
 
 
 def started_at(rows: Callable[[], Any]) -> float:
-    """When a job was started, once it has ended; its end is looked for ten times a second, to disturb nothing."""
+    """Return a job's start time once it has ended; polls rarely, to disturb nothing."""
     pause = threading.Event()
     while True:
         pause.wait(0.1)
@@ -159,7 +153,6 @@ def started_at(rows: Callable[[], Any]) -> float:
 
 
 def burst() -> float:
-    """No-op jobs a second, from the first to the last of a full queue."""
     from django.db import transaction
 
     from jobs_app import services
@@ -179,7 +172,10 @@ def burst() -> float:
 
 @contextmanager
 def bare_worker(redis_url: str, extra: dict[str, str]) -> Iterator[Callable[[int], tuple[float, float]]]:
-    """A worker of bare dramatiq; yields what sends n messages and returns (messages a second, seconds of the first)."""
+    """Run a bare Dramatiq worker; yield a function that sends n messages.
+
+    The function returns (messages per second, seconds of the first).
+    """
     environment = {**os.environ, "BENCH_REDIS_URL": redis_url, **extra}
     environment.pop("dramatiq_queue_prefetch", None)
     argv = [sys.executable, "-m", "dramatiq", "bench.bare_actor", "--processes", "1", "--threads", str(BARE_THREADS)]
@@ -213,7 +209,6 @@ def bare_worker(redis_url: str, extra: dict[str, str]) -> Iterator[Callable[[int
 
 
 def claim_costs() -> dict[str, dict[str, float]]:
-    """Milliseconds of a claim, p50, by database and by how many are queued; each on a database of its own."""
     costs = {}
     with tempfile.TemporaryDirectory(prefix="bench-claims-") as folder:
         costs["SQLite"] = claims({"VOD_DATA_DIR": folder})
@@ -224,7 +219,6 @@ def claim_costs() -> dict[str, dict[str, float]]:
 
 
 def claims(environment: dict[str, str]) -> dict[str, float]:
-    """What ``bench.claims`` says of one database."""
     given = {name: value for name, value in os.environ.items() if name not in ("VOD_DATA_DIR", "DATABASE_URL")}
     done = subprocess.run(
         [sys.executable, "-m", "bench.claims"], env={**given, **environment, "VOD_LOG_LEVEL": "WARNING"},

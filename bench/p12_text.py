@@ -1,7 +1,7 @@
-"""P12: text removed from real scenes with known truth, against detection on every frame and Telea over the boxes.
+"""P12: text removal from real scenes with known truth, against detection on every frame with Telea inpainting.
 
-The truth is each scene before the text was drawn. Quality is PSNR in the box of what was drawn, over all frames that
-show it; cost is finding and painting, decoding included, encoding not: that is the same for both.
+The truth is the scene before text was drawn; quality is PSNR in the drawn text's box. Cost excludes encoding, which is
+the same for both.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from sessions_app.prosync.engine.text_removal.painter import TextPainter
 Picture = NDArray[np.uint8]
 Draw = Callable[[Picture, int, int], Picture]
 SECONDS = 4.0
-RADIUS = 3  # of Telea's method, pixels
-AROUND = 4  # pixels of the box around what was drawn
+RADIUS = 3  # pixels; radius of Telea's method
+AROUND = 4  # pixels added around the drawn text
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A clip, second at which its part begins, and what is drawn on frame n of so many."""
+    """A part of a clip, and the text drawn on it. start: seconds; draw: takes (frame, its number, count)."""
 
     name: str
     clip: str
@@ -48,7 +48,7 @@ class Scene:
 
 @dataclass(slots=True)
 class Score:
-    """Sums over the frames with text: squared errors of a method, their number of values, and the CPU seconds spent."""
+    """Sums over the frames with text: squared errors, number of values, and CPU seconds."""
 
     error: float = 0.0
     values: int = 0
@@ -60,12 +60,10 @@ class Score:
 
     @property
     def psnr(self) -> float:
-        """dB."""
         return float(10 * np.log10(255**2 * self.values / self.error))
 
 
 def scenes(seed: int) -> list[Scene]:
-    """A caption of two lines over a pan, a small mark, a caption before a camera at rest, a running line, a fade."""
     random = np.random.default_rng([seed, 12])
     shift = [int(value) for value in random.integers(-20, 20, 5)]
     word = str(random.choice(["fox", "owl", "cat", "elk"]))
@@ -105,7 +103,6 @@ def written(
     picture: Picture, line: str, x: int, y: int, size: int, colour: tuple[int, int, int] = (255, 255, 255),
     *, outline: bool = True,
 ) -> Picture:  # fmt: skip
-    """``picture`` with a line of text, its left end and base line at x, y."""
     font = cv2.FontFace("sans")
     drawn = picture.copy()
     for dx, dy in ((dx, dy) for dx in (-2, 0, 2) for dy in (-2, 0, 2) if outline):
@@ -115,7 +112,6 @@ def written(
 
 
 def pictures(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Picture]]:
-    """Seconds and BGR of each frame."""
     with VideoFile(path) as video:
         for picture in video.walk(start):
             if picture.time >= end:
@@ -125,7 +121,7 @@ def pictures(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tu
 
 
 def rendered(scene: Scene, path: Path) -> list[tuple[Picture, NDArray[np.bool_]]]:
-    """Write the scene with its text; of each frame the truth, and where text was drawn."""
+    """Write the scene with text; return for each frame the truth and a mask of the text."""
     clip = media() / scene.clip
     with VideoFile(clip) as video:
         rate = Fraction(video.fps).limit_denominator(1001)
@@ -155,7 +151,6 @@ def rendered(scene: Scene, path: Path) -> list[tuple[Picture, NDArray[np.bool_]]
 def scored(
     path: Path, truths: Sequence[tuple[Picture, NDArray[np.bool_]]], paint: Callable[[Picture, float], Picture] | None
 ) -> Score:
-    """What ``paint`` makes of each frame, and the CPU seconds of it and of decoding."""
     score = Score()
     started = time.process_time()
     for (seconds, picture), (truth, changed) in zip(pictures(path), truths, strict=True):
@@ -175,7 +170,6 @@ def scored(
 
 
 def removed(path: Path, truths: Sequence[tuple[Picture, NDArray[np.bool_]]], detector: TextDetector) -> Score:
-    """Ours: found on sampled frames, followed, painted over."""
     started = time.process_time()
     source = Source.open(path)
     found = find_text(source, detector=detector)
@@ -201,7 +195,6 @@ def removed(path: Path, truths: Sequence[tuple[Picture, NDArray[np.bool_]]], det
 
 
 def measure(seed: int) -> list[Table]:
-    """Both on one thread, with the same model at the same size."""
     cv2.setNumThreads(1)
     detector = TextDetector(1)
 

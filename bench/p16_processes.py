@@ -1,5 +1,6 @@
-"""P16: what more processes bring, on PostgreSQL and Redis: by the processor of each part for a request and for a job,
-since one machine's cores end before the program does; and a queue of a million jobs, of which many claim at once.
+"""P16: scaling with more processes, on PostgreSQL and Redis; and a queue of a million jobs.
+
+Measures CPU per request and per job, since one machine's cores limit the total rate.
 """
 
 from __future__ import annotations
@@ -35,14 +36,12 @@ READERS = 4
 PAGE = "/api/v1/library?limit=20"
 JOBS = 600
 OWNERS = 50
-# Measured for so long, once a worker has started, and once each backend of PostgreSQL has told of its transactions,
-# which it does at most once a second.
+# Seconds of an idle measurement, for a worker's start, and for PostgreSQL's backends to report transactions.
 IDLE_SECONDS, START_SECONDS, TOLD_SECONDS = 20.0, 8.0, 1.1
 QUEUED, CLAIMERS, CLAIM_SECONDS = 1_000_000, 80, 20.0
 
 
 def measure(seed: int) -> list[Table]:
-    """Web processes, workers, an idle worker and a long queue, one after the other; needs both servers."""
     with tempfile.TemporaryDirectory(prefix="bench-hosts-") as folder, fresh_database("vodplatform_bench") as url:
         if url is None:
             raise RuntimeError("P16 needs PostgreSQL and Redis.")
@@ -58,21 +57,20 @@ def measure(seed: int) -> list[Table]:
 
 
 class Meter:
-    """Seconds of processor that processes and PostgreSQL take from its making on."""
+    """CPU seconds of processes and of PostgreSQL since the meter's creation."""
 
     def __init__(self, processes: Sequence[subprocess.Popen[bytes]]) -> None:
         self.tree = [psutil.Process(one.pid) for one in processes]
         self.began = self._read()
 
     def read(self) -> tuple[float, float]:
-        """Of the processes with all that they started, and of PostgreSQL."""
         now = self._read()
         return now[0] - self.began[0], now[1] - self.began[1]
 
     def _read(self) -> tuple[float, float]:
         ours = sum(_seconds(one) for top in self.tree for one in (top, *top.children(recursive=True)))
         servers = [one for one in psutil.process_iter(["name", "ppid"]) if one.info["name"] == "postgres"]
-        # The first one counts those that have ended.
+        # The postmaster's child times include ended backends.
         ended = sum(sum(one.cpu_times()[2:4]) for one in servers)
         return ours, ended + sum(_seconds(one) for one in servers)
 
@@ -85,7 +83,6 @@ def _seconds(process: psutil.Process) -> float:
 
 @contextmanager
 def running(place: Place, commands: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Management commands side by side, ended with the block."""
     started = [
         subprocess.Popen([sys.executable, "manage.py", *words], env=dict(place.environment), cwd=PROJECT_ROOT)
         for words in commands
@@ -100,7 +97,6 @@ def running(place: Place, commands: Sequence[Sequence[str]]) -> Iterator[list[su
 
 
 def requests(place: Place) -> Table:
-    """Lists asked for by readers that never pause, of 1, 2 and 4 web processes in turn."""
     table = Table(
         "Web processes",
         ("web processes", "requests a second", "CPU of the web, ms a request", "of PostgreSQL", "goal", "met"),
@@ -128,7 +124,6 @@ def requests(place: Place) -> Table:
 
 
 def _read(place: Place, ports: Sequence[int], seconds: float) -> int:
-    """How many answers a program of its own got in so long."""
     script = (
         "import http.client, sys, threading, time\n"
         "path, key, seconds, *ports = sys.argv[1:]\n"
@@ -152,7 +147,6 @@ def _read(place: Place, ports: Sequence[int], seconds: float) -> int:
 
 
 def jobs(place: Place) -> Table:
-    """No-op jobs of many people, done by 1, 2 and 4 worker processes."""
     table = Table(
         "Worker processes",
         (
@@ -168,7 +162,7 @@ def jobs(place: Place) -> Table:
     first = 0.0
     for count in PROCESSES:
         with running(place, [["worker", "--queues", "crowd", "--threads", "8"] for _ in range(count)]) as started:
-            _script(place, "burst", "50")  # all are there and warm
+            _script(place, "burst", "50")  # waits until all workers are warm
             before, meter = _transactions(place), Meter(started)
             seconds = float(_script(place, "burst", str(JOBS)))
             worker, database = (1000 * spent / JOBS for spent in meter.read())
@@ -196,7 +190,6 @@ def _transactions(place: Place) -> int:
 
 
 def idle(place: Place) -> Table:
-    """What a worker that has nothing to do asks of Redis and of PostgreSQL."""
     client = redis.Redis.from_url(REDIS_URL)
 
     def commands() -> int:
@@ -217,7 +210,6 @@ def idle(place: Place) -> Table:
 
 
 def long_queue(place: Place) -> Table:
-    """A million jobs queued, and as many claiming at once as a hundred workers of a busy company would."""
     found = json.loads(_script(place, "queue", str(QUEUED), str(CLAIMERS), str(CLAIM_SECONDS)))
     table = Table("A queue of a million jobs", ("what", "measured", "goal", "met"))
     few, many = found["few"], found["many"]
@@ -234,7 +226,6 @@ def long_queue(place: Place) -> Table:
 
 
 def _script(place: Place, *words: str) -> str:
-    """The last line of this module's own program, which is Django's."""
     argv = [sys.executable, "-m", "bench.p16_processes", *words]
     done = subprocess.run(
         argv, cwd=PROJECT_ROOT, env=dict(place.environment), capture_output=True, text=True, check=False
@@ -245,7 +236,6 @@ def _script(place: Place, *words: str) -> str:
 
 
 def burst(count: int) -> float:
-    """Seconds from the commit of jobs of many people until the last of them is done."""
     from django.db import transaction
 
     from jobs_app import services
@@ -269,7 +259,6 @@ def people() -> list:  # type: ignore[type-arg]
 
 
 def queue(count: int, claimers: int, seconds: float) -> dict[str, float]:
-    """Claims with a thousandth of the jobs queued, with all of them, and by many at once."""
     from django.db import connection
 
     from jobs_app import leases
@@ -278,7 +267,7 @@ def queue(count: int, claimers: int, seconds: float) -> dict[str, float]:
     lane, owners, now = "crowd", people(), {}
 
     def fill(total: int) -> None:
-        # Admitted, as if nobody had a limit: all of them may be taken.
+        # Admitted without limits, so that all jobs can be claimed.
         missing = total - Job.objects.filter(status="queued").count()
         first = Job.objects.create(kind="bench.crowd", lane=lane, owner=owners[0], admitted=True)
         columns = [one.column for one in Job._meta.concrete_fields if one.column not in ("id", "owner_id")]
@@ -318,7 +307,6 @@ def queue(count: int, claimers: int, seconds: float) -> dict[str, float]:
 
 
 def claim_for(claimers: int, seconds: float) -> dict[str, list[object]]:
-    """What threads of this process claimed and ended in so long."""
     from django.db import connection
 
     from jobs_app import leases

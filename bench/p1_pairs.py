@@ -1,4 +1,4 @@
-"""P1 and A4: many small pairs of varying looks, a third of them without a right answer."""
+"""P1 and A4: many small pairs with varying designs, a third of them without a right answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sessions_app.comparison.samples.rendering.clips import (
 from sessions_app.comparison.samples.rendering.match import Match, count_up_match, round_match
 from sessions_app.comparison.samples.rendering.recording import offset
 
-RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8  # pairs; a set of those to be refused has seven
+RELATED, REFUSED_SETS, UNRELATED = 46, 2, 8  # number of pairs; a set of refused pairs has seven
 BINS = ((0.5, 0.7), (0.7, 0.8), (0.8, 0.9), (0.9, 0.95), (0.95, 1.01))
 STYLES = ("tactical", "broadcast", "arcade", "speedrun", "esports", "glass", "minimal", "led")
 RATES = (Fraction(25), NTSC, Fraction(30), Fraction(50), Fraction(60))
@@ -40,7 +40,11 @@ SIZES = ((640, 360), (640, 360), (854, 480), (1280, 720))
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the aligner said of a pair. error: seconds against the truth, None where every answer is wrong."""
+    """The aligner's answer to a pair.
+
+    truth: offset in seconds, None if only a refusal is right. answered: offset in seconds, None if refused. bound:
+    maximum error of a right answer, seconds.
+    """
 
     name: str
     truth: float | None
@@ -52,12 +56,11 @@ class Outcome:
 
     @property
     def right(self) -> bool:
-        """Whether an answer was right to half a frame of each."""
+        """Return whether the answer is exact to half a frame of each recording."""
         return self.truth is not None and self.answered is not None and abs(self.answered - self.truth) <= self.bound
 
 
 def related_pair(rng: np.random.Generator, number: int) -> Pair:
-    """Two recordings of one match, everything about them drawn at random."""
     seed = int(rng.integers(1, 1 << 30))
     kinds: list[Match] = [
         round_match(seed, 130, pauses=int(rng.integers(0, 3))),
@@ -83,18 +86,16 @@ def related_pair(rng: np.random.Generator, number: int) -> Pair:
 
 
 def pairs(seed: int) -> list[Pair]:
-    """All pairs of a run."""
     rng = np.random.default_rng([seed, 77])
     found = [related_pair(rng, number) for number in range(RELATED)]
     for _ in range(REFUSED_SETS):
         found += refusal_pairs(int(rng.integers(1, 1 << 30)))
-    # The seeds of a match's neighbours are used too: keep apart.
+    # An unrelated pair also uses neighbouring seeds, so seeds are far apart.
     found += [replace(unrelated_pair(int(rng.integers(1, 1 << 30))), name="unrelated") for _ in range(UNRELATED)]
     return found
 
 
 def judge(pair: Pair) -> Outcome:
-    """Render a pair, align it, and forget it."""
     with tempfile.TemporaryDirectory(prefix="bench-pair-") as folder:
         a, b = render_pair(pair, Path(folder))
         cost = run(ALIGNER, request(a, b), {**CHILD_ENVIRONMENT, "VOD_CHILD_THREADS": "1"})
@@ -108,7 +109,6 @@ def judge(pair: Pair) -> Outcome:
 
 
 def judge_all(chosen: Sequence[Pair]) -> list[Outcome]:
-    """Every pair, on all cores, with a bar."""
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(os.cpu_count()) as pool, Progress(transient=True) as progress:
         bar = progress.add_task("Pairs", total=len(chosen))
@@ -119,7 +119,6 @@ def judge_all(chosen: Sequence[Pair]) -> list[Outcome]:
 
 
 def measure(seed: int) -> list[Table]:
-    """The reliability table, and every answer that was wrong."""
     outcomes = judge_all(pairs(seed))
     answers = [outcome for outcome in outcomes if outcome.answered is not None]
     summary = Table("", ("what", "measured", "goal", "met"))

@@ -23,7 +23,6 @@ CHILD_ENVIRONMENT = {
 
 
 def request(a: Path, b: Path, evidence: Path | None = None) -> bytes:
-    """What the worker would ask the aligner's child."""
     videos = [{"vod_id": name, "path": str(path)} for name, path in (("a", a), ("b", b))]
     asked: dict[str, Any] = {"op": "align", "videos": videos, "roi": None, "game": "auto", "reader": "rapidocr"}
     if evidence:
@@ -32,16 +31,15 @@ def request(a: Path, b: Path, evidence: Path | None = None) -> bytes:
 
 
 def align(a: Path, b: Path, evidence: Path | None = None) -> tuple[Cost, dict[str, Any]]:
-    """One run of the aligner's child, with the environment that the worker gives it."""
     cost = run(ALIGNER, request(a, b, evidence), CHILD_ENVIRONMENT)
     result: dict[str, Any] = json.loads(cost.output.splitlines()[-1])["result"]
     return cost, result
 
 
 def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]:
-    """By VOD: the error of each clock constant that the aligner refined, in frames of that VOD.
+    """Return, by VOD, the error of each refined clock constant, in frames of that VOD.
 
-    In this process, by listening to the aligner's refinement: its answer names only the pair's offset.
+    Intercepts the refinement in this process, because the answer has only the pair's offset.
     """
     from sessions_app.comparison.alignment.child import by_timer as aligner
     from sessions_app.comparison.alignment.child.readers import load_reader
@@ -56,7 +54,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
             clip = clips[source.vod_id]
             true = clip.match.segment_at(clip.spec.start + (segment.start + segment.end) / 2)
             constant = true.clock + true.rate * (clip.spec.start - true.start)
-            # A clock that counts down shows the second still begun, one that counts up the second passed.
+            # Countdowns round up and count-ups round down, so whole seconds are ignored.
             error = (found.constant - constant + 0.5) % 1.0 - 0.5
             errors[source.vod_id].append(error * float(clip.spec.fps))
         return found
@@ -70,7 +68,7 @@ def errors_against_truth(pair: Pair, a: Path, b: Path) -> dict[str, list[float]]
 
 
 def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> float:
-    """CPU seconds of one exact seek and reading per second of both VODs, extrapolated from samples of each."""
+    """Return the CPU seconds of a seek and reading per second of both VODs, extrapolated from samples."""
     total = 0.0
     for name, box in timer_fractions(pair).items():
         argv = [sys.executable, "-m", "bench.seek_baseline", str(paths[name]), *(f"{part:.6f}" for part in box)]
@@ -83,10 +81,9 @@ def baseline(pair: Pair, paths: dict[str, Path], reader: str, seed: int) -> floa
 
 
 def measure(seed: int) -> list[Table]:
-    """Both baselines, five runs, and the error of each VOD."""
     pair, a, b = long_pair(seed)
     paths = {pair.a.spec.name: a, pair.b.spec.name: b}
-    align(a, b)  # the files come into the page cache for all alike
+    align(a, b)  # loads the files into the page cache
     same_reader = baseline(pair, paths, "ours", seed)
     runs = [align(a, b) for _ in range(RUNS)]
     with_detection = baseline(pair, paths, "rapidocr", seed)

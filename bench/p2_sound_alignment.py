@@ -1,4 +1,4 @@
-"""P2: alignment by sound of two recordings of 600 s, decoding included, against audio-offset-finder in the same run."""
+"""P2: alignment by sound of recordings of 600 s, against audio-offset-finder in the same run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,6 @@ print(found.offset, found.drift_ppm, peak[1])
 
 
 def takes(seed: int, number: int) -> tuple[Take, Take, Sound]:
-    """Two AAC recordings of one match, by two people who talk; the second one's clock drifts in half of the pairs."""
     r = np.random.default_rng([seed, 21, number])
     first = Take(float(r.uniform(20, 60)), SECONDS, voice=0.5, voice_seed=int(r.integers(1 << 30)), noise_seed=number)
     second = Take(
@@ -41,7 +40,6 @@ def takes(seed: int, number: int) -> tuple[Take, Take, Sound]:
 
 
 def measure(seed: int) -> list[Table]:
-    """Error, drift and speed for each pair, and the memory of one of three hours."""
     table = Table(
         f"Pairs of {SECONDS:.0f} s, AAC, {RUNS} alternating runs each, seconds of wall clock",
         ("pair", "error, ms", "drift, ppm", "its error, ppm", "seconds", "peer's error, ms", "peer's seconds", "ratio"),
@@ -55,7 +53,7 @@ def measure(seed: int) -> list[Table]:
                 write(take, game, folder / f"{seed}-{number}-{name}") for take, name in ((first, "a"), (second, "b"))
             )
             ours, theirs = [], []
-            align_by_sound([("a", a), ("b", b)])  # warm
+            align_by_sound([("a", a), ("b", b)])  # warms up
             peer.find(a, b)
             for _ in range(RUNS):
                 started = time.perf_counter()
@@ -77,10 +75,9 @@ def measure(seed: int) -> list[Table]:
 
 
 def _long(seed: int) -> Table:
-    """Three hours, in a process of its own."""
     table = Table(f"Two recordings of {HOURS} h", ("error, ms", "drift error, ppm", "seconds", "peak memory, MB"))
     folder = cache("sound")
-    # The same noise twice, the second time 300 s later and by a clock that is 2 in 48 000 faster.
+    # The second has the same noise, 300 s later and on a clock faster by 2 in 48 000.
     first, second = Take(0, HOURS * 3600.0 - 600), Take(300, HOURS * 3600.0 - 600, drift_ppm=2 / 48_000 * 1e6)
     noise = f"anoisesrc=c=pink:r=48000:seed={seed}:d={HOURS * 3600},tremolo=f=0.7:d=0.9"
     a, b = folder / f"{seed}-long-a.mp4", folder / f"{seed}-long-b.mp4"

@@ -1,8 +1,7 @@
-"""P3: three videos played for half an hour by the comparison page, one with a clock of its own that drifts by 80 ppm.
+"""P3: three videos played for half an hour by the comparison page, one with a clock that drifts by 80 ppm.
 
-Their frames carry their numbers. Judged twice: by the positions of the video elements, at every picture the browser
-draws, and by the numbers in screenshots. Beside it the rule that the page replaced, in the same browser with the same
-faults: look every 500 ms, and seek what is more than 100 ms off.
+Synchrony is judged by the video elements' positions and by frame numbers in screenshots. The page's former rule runs
+with the same faults: check every 500 ms, and seek a video that is more than 100 ms off.
 """
 
 from __future__ import annotations
@@ -39,10 +38,10 @@ DRIFTING = "C"
 LOOK_SECONDS = 20.0
 AFTER_FAULT_SECONDS = 3.0
 BLOCK_SECONDS, STARVED_SECONDS = 2.0, 4.0
-AHEAD_SECONDS = 240.0  # of video beyond the minutes that are played: seeks go on by 150 of them
-STARVED_BYTES = 2_000  # a second
+AHEAD_SECONDS = 240.0  # seconds of video after the played minutes, for seeks by up to 150 s
+STARVED_BYTES = 2_000  # bytes per second of the throttled network
 
-# What the page is watched by: [now, position of each video] of every picture, and each seek that was begun.
+# Records [time, position of each video] at every drawn frame, and the time of each seek.
 WATCH = """() => {
     const videos = [...document.querySelectorAll('[data-pane] video')];
     window.benchSamples = []; window.benchSeeks = [];
@@ -55,7 +54,7 @@ WATCH = """() => {
     requestAnimationFrame(look);
 }"""
 
-# The same three videos on an empty page, kept in step by the rule of 500 and 100 ms.
+# Plays the same videos on an empty page by the former rule (500 and 100 ms).
 RULE = """([videos]) => {
     const elements = videos.map(({ url }) => Object.assign(document.createElement("video"), { src: url, muted: true }));
     for (const element of elements) {
@@ -82,7 +81,7 @@ BLOCK = "(ms) => { const end = performance.now() + ms; while (performance.now() 
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """A video as it was made. loop: how many frames it has before its numbers begin again; drift: of its clock, ppm."""
+    """A rendered video. loop: frames until its numbers repeat; drift: clock error, ppm."""
 
     letter: str
     path: Path
@@ -92,16 +91,16 @@ class Pane:
     drift: float
 
     def shared_time(self, position: float) -> float:
-        """The shared time at which it is at ``position`` seconds, its anchor being its own beginning."""
+        """Return the shared time at ``position`` seconds; the drift's anchor is the video's start."""
         return position / (1 + self.drift * 1e-6) + self.offset
 
     def frame_at(self, time: float) -> float:
-        """The number of the frame, and how far through it, that belongs to a shared time."""
+        """Return the frame number, with its fraction, at a shared time."""
         return ((time - self.offset) * self.fps) % self.loop
 
 
 def panes(minutes: float) -> list[Pane]:
-    """The recordings of the browser's tests, over and over, without sound; the last one's clock drifts."""
+    """Repeat the browser tests' recordings without sound; the last one's clock drifts."""
     source = kept("recordings", render_all)
     folder = cache(f"in-step-{VERSION}-from-0-{minutes:g}")
     found = []
@@ -114,7 +113,7 @@ def panes(minutes: float) -> list[Pane]:
             again = int((minutes * 60 + AHEAD_SECONDS) / spec.duration) + 2
             listed.write_text(f"file '{source / spec.name}.mp4'\n" * again)
             words = ["-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(listed), "-map", "0:v", "-c", "copy"]
-            # From nought on: sound that is left out has begun a little before the picture.
+            # Start at 0: the removed sound began a little before the picture.
             times = [f"{name}=({name.upper()}-STARTPTS)*(1+{drift}/1000000)" for name in ("pts", "dts")]
             words += ["-bsf:v", f"setts={':'.join(times)}", "-video_track_timescale", "90000"]
             subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *words, str(path)], check=True)
@@ -123,16 +122,15 @@ def panes(minutes: float) -> list[Pane]:
 
 
 def spread_of(videos: Sequence[Pane], positions: Sequence[float]) -> float:
-    """Seconds between the shared times of the first and the last."""
     times = [video.shared_time(position) for video, position in zip(videos, positions, strict=True)]
     return max(times) - min(times)
 
 
 def spread_on_screen(videos: Sequence[Pane], frames: dict[str, int], near: float) -> float:
-    """Seconds by which the frames shown cannot be of one moment, ``near`` which the shared time is."""
+    """Return the minimum seconds between the moments that the videos show. near: approximate shared time."""
     begin, end = [], []
     for video in videos:
-        # Where its numbers begin again is settled by the time that the page shows.
+        # The shared time resolves the repetition of frame numbers.
         off = (frames[video.letter] - video.frame_at(near) + video.loop / 2) % video.loop - video.loop / 2
         begin.append(near + off / video.fps)
         end.append(begin[-1] + 1 / video.fps)
@@ -144,7 +142,7 @@ def shared_time(page: Page) -> float:
 
 
 class Comparison:
-    """The page of one session with the videos, in a browser of its own."""
+    """The comparison page of a session with the videos."""
 
     def __init__(self, program: Program, page: Page, videos: list[Pane], *, drift: bool) -> None:
         self.page, self.videos = page, videos
@@ -160,7 +158,6 @@ class Comparison:
         wait_until_standing(page)
 
     def go_to(self, seconds: float) -> None:
-        """Seek by the bar."""
         bar: Any = self.page.locator("[data-lanes]").bounding_box()
         most = float(self.page.locator("[data-lanes]").get_attribute("aria-valuemax") or 1)
         least = float(self.page.locator("[data-lanes]").get_attribute("aria-valuemin") or 0)
@@ -168,20 +165,17 @@ class Comparison:
 
     @property
     def now(self) -> float:
-        """The shared time, in seconds."""
         return shared_time(self.page)
 
     def start(self) -> None:
-        """Play."""
         self.page.get_by_role("button", name="Play").first.click()
 
     def look(self) -> float:
-        """The spread in the pixels, now, in seconds."""
         before = self.now
         return spread_on_screen(self.videos, frames_on_screen(self.page), before)
 
     def starve(self) -> None:
-        """Seek to what is not loaded, over a network that brings next to nothing for a while."""
+        """Seek to unloaded video while the network is throttled."""
         network = self.page.context.new_cdp_session(self.page)
         slow = {"offline": False, "latency": 0, "uploadThroughput": -1}
         network.send("Network.enable")
@@ -193,7 +187,7 @@ class Comparison:
 
 
 class Rule(Comparison):
-    """The same videos on a page of their own, kept in step by the rule of 500 and 100 ms."""
+    """The same videos on a plain page, synchronised by the former rule."""
 
     def __init__(self, page: Page, videos: list[Pane]) -> None:
         self.page, self.videos = page, videos
@@ -219,14 +213,14 @@ class Rule(Comparison):
         self.page.evaluate("(at) => window.ruleGo(at)", seconds)
 
     def look(self) -> float:
-        return 0.0  # its pictures are not looked at
+        return 0.0  # its screen is not evaluated
 
 
 @dataclass(slots=True)
 class Played:
-    """What came of it, in milliseconds; steady: outside :data:`AFTER_FAULT_SECONDS` after a fault.
+    """Results of playing. steady: spreads without those soon after a fault, ms; screens: spreads on screen, ms.
 
-    frames: of each video, those shown a second. dropped: of each video, the share that was decoded and not shown.
+    frames: shown frames per second of each video. dropped: share of decoded frames that were not shown.
     """
 
     steady: list[float]
@@ -237,7 +231,7 @@ class Played:
 
 
 def play(room: Comparison, minutes: float) -> Played:
-    """Play so long: in the second fifth the thread is blocked, in the third there is a seek, in the fourth hunger."""
+    """Play with three faults: a blocked main thread, a seek, and a slow network."""
     page = room.page
     page.evaluate(WATCH)
     room.start()
@@ -283,7 +277,7 @@ def play(room: Comparison, minutes: float) -> Played:
 
 @contextmanager
 def opened(videos: Sequence[Pane]) -> Iterator[tuple[Program, Page]]:
-    """The program with these videos in its library, and a page of somebody who is signed in."""
+    """Run the program with these videos in its library; yield it and a signed-in user's page."""
     with (
         prepared(ACCOUNT, videos[0].path.parent, PASSWORD) as template,
         tempfile.TemporaryDirectory() as folder,
@@ -306,7 +300,6 @@ def opened(videos: Sequence[Pane]) -> Iterator[tuple[Program, Page]]:
 
 
 def measure(seed: int, minutes: float = MINUTES) -> list[Table]:
-    """Half an hour with the drift set, and what is on screen near the end without it."""
     del seed
     videos = panes(minutes)
     table = Table("", ("what", "measured", "goal", "met"))

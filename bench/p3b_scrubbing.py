@@ -1,7 +1,7 @@
-"""P3b: the comparison page while it is paused: the exact frame after each seek, and how soon it is there.
+"""P3b: seeks on the paused comparison page: whether all frames are exact, and how soon they are drawn.
 
-Exact: of recordings whose frames carry their numbers, in the pixels. Soon: with three videos of real sizes and a
-keyframe each 250 frames, as recorders write them, and with the quick copies that the page makes of them.
+Exactness is read from numbered frames; speed is measured with real sizes and a keyframe every 250 frames, and with the
+page's proxies (quick copies).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS, GOP = 120, 250
 EXACT_SEEKS, SCRUBS, PLAYED_SECONDS = 100, 60, 20
 SIZES = (("A", "1920x1080", "60", 0.0), ("B", "1280x720", "30", -2.5), ("C", "854x480", "30000/1001", 4.2))
 
-# Of each seek of the group, how long it took until the last video had drawn its frame.
+# Measures for each seek the time until the last video has drawn its frame.
 WATCH = """() => {
     window.benchSeekTimes = [];
     let began = null, last = 0;
@@ -51,7 +51,6 @@ WATCH = """() => {
 
 
 def recordings() -> list[Pane]:
-    """Three moving pictures of real sizes and rates, with few keyframes."""
     folder = cache(f"scrubbing-{SECONDS}-{GOP}")
     found = []
     for letter, size, rate, offset in SIZES:
@@ -67,7 +66,6 @@ def recordings() -> list[Pane]:
 
 
 def scrub(room: Comparison, positions: Sequence[float]) -> list[float]:
-    """Milliseconds that each of some seeks took."""
     page = room.page
     page.evaluate(WATCH)
     for number, seconds in enumerate(positions, start=1):
@@ -78,7 +76,6 @@ def scrub(room: Comparison, positions: Sequence[float]) -> list[float]:
 
 
 def played(room: Comparison) -> str:
-    """Frames shown a second of each video, and how many were dropped, while all play."""
     page = room.page
     room.go_to(20)
     wait_until_standing(page)
@@ -97,7 +94,6 @@ def played(room: Comparison) -> str:
 
 
 def measure(seed: int) -> list[Table]:
-    """Both, the copies after the originals in the same browser."""
     table = Table("", ("what", "measured", "goal", "met"))
     random_ = random.Random(seed)
     numbered = panes(1)

@@ -1,4 +1,4 @@
-"""P4: bytes in, from a file on a client's disk to one that is stored and verified, against ``cp`` and ``sha256sum``."""
+"""P4: bytes in, from a client's file to a stored and verified file, against ``cp`` and ``sha256sum``."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ ROUNDS = 3
 SMALL_UPLOADS = 20
 SMALL_BYTES = (MIB, 256 * MIB)
 SAMPLE_SECONDS = 0.01
-# What the allocator and a first use leave behind is not of the bytes.
+# Allowed memory growth, by the allocator and first use.
 MEMORY_BYTES = 5 * MIB
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to send a file. piece: bytes of one call; 0 for all of it."""
+    """A way to send a file. piece: bytes per call, 0 for the complete file."""
 
     name: str
     way: str
@@ -53,10 +53,11 @@ WAYS = (SINGLE, PATCHES, CHUNKS, SMALL_CHUNKS)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What one upload cost. door, rest: CPU seconds of the web process, and of the worker until the bytes were hashed.
+    """The cost of one upload.
 
-    wall, last, bare: seconds in all, from the last byte to the answer, and of a call that only reads, just before.
-    memory: bytes that the web process took more.
+    door, rest: CPU seconds of the web process, and of the worker until the bytes were hashed. wall: total seconds.
+    last: seconds from the last byte to the answer. bare: seconds of a read-only call just before. memory: growth of the
+    web process, bytes.
     """
 
     door: float
@@ -68,12 +69,11 @@ class Sent:
 
 
 def measure(seed: int) -> list[Table]:
-    """All ways by turns with cp and sha256sum of the same file, which is in memory as one just recorded is."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="bench-upload-") as name, running(Path(name)) as program:
         folder = Path(name)
         source = long_video(folder / "gib.mp4", GIB, seed)
-        # What the first use of each way leaves behind in the process is not of the bytes.
+        # Warm up: the first use of each way takes more memory.
         for way in WAYS:
             send(program, long_video(folder / "first.mp4", 32 * MIB, seed), way)
         bases: list[float] = []
@@ -96,7 +96,7 @@ def costs(bases: list[float], sent: dict[Way, list[Sent]]) -> Table:
     table = Table("", ("1 GiB", "door, CPU s", "to stored and verified, CPU s", "of cp + sha256sum", "goal", "met"))
     table.add("cp + sha256sum", "", f"{statistics.median(bases):.2f}", "1.00×", "", "")
     for way, values in sent.items():
-        # What else runs on the machine changes from minute to minute: each is compared with its own round's.
+        # Other load varies by the minute, so compare within a round.
         ratio = statistics.median((value.door + value.rest) / base for value, base in zip(values, bases, strict=True))
         goal, met = ("≤ 1.5×", yes(ratio <= 1.5)) if way.way == "tus" else ("reported", "")
         door, whole = (
@@ -142,7 +142,6 @@ def memory(sent: dict[Way, list[Sent]], two: Sent) -> Table:
 
 @contextmanager
 def running(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Program]:
-    """The whole program with an account that may send files of 2 GiB."""
     data, key = folder / "data", ""
     environment = {"VOD_LOG_LEVEL": "WARNING", **(more or {})}
     for words in (
@@ -162,14 +161,12 @@ def running(folder: Path, more: Mapping[str, str] | None = None) -> Iterator[Pro
 
 
 def copied(source: Path, target: Path) -> float:
-    """CPU seconds of copying the file and hashing the copy."""
     cost = run(["cp", str(source), str(target)]).cpu + run(["sha256sum", str(target)]).cpu
     target.unlink()
     return cost
 
 
 def send(program: Program, source: Path, way: Way) -> Sent:
-    """Send the file in one way, wait until it has been taken in, and forget it again."""
     web, worker = wait_until(program.web, 20), wait_until(program.worker, 20)
     assert web is not None and worker is not None
     settled(lambda: web.memory_info().rss)
@@ -202,7 +199,6 @@ def is_done(program: Program, video: str) -> bool:
 
 
 def cpu(process: psutil.Process, *, children: bool = False) -> float:
-    """CPU seconds of a process; with those of its children that have ended."""
     times = process.cpu_times()
     ended = times.children_user + times.children_system if children else 0.0
     return float(times.user + times.system + ended)
@@ -210,7 +206,7 @@ def cpu(process: psutil.Process, *, children: bool = False) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """at: by the system's monotonic clock. memory: resident bytes of the web process. worker: CPU seconds."""
+    """A sample. at: ``time.perf_counter``; memory: bytes of the web process; worker: CPU seconds."""
 
     at: float
     memory: int
@@ -219,7 +215,6 @@ class Sample:
 
 @contextmanager
 def watched(web: psutil.Process, worker: psutil.Process) -> Iterator[list[Sample]]:
-    """Samples of the two processes, a hundred a second, as long as it is entered."""
     done = threading.Event()
 
     def look() -> Sample:
@@ -239,7 +234,6 @@ def watched(web: psutil.Process, worker: psutil.Process) -> Iterator[list[Sample
 
 
 def small_files(folder: Path, rng: random.Random) -> Iterator[Path]:
-    """Files of any size, one at a time."""
     low, high = SMALL_BYTES
     for _ in range(SMALL_UPLOADS):
         size = int(low * (high / low) ** rng.random())

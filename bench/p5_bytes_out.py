@@ -1,4 +1,4 @@
-"""P5: bytes out, by the program itself and by X-Accel-Redirect, against nginx and a static file in the same run."""
+"""P5: bytes out by the program alone and by X-Accel-Redirect, against a static file of nginx."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MIB = 1024**2
 ROUNDS = 20
 FIRST_BYTES = 300
 READERS = 100
-# Makes the row of a stored video and prints its address.
+# Creates the row of a stored video, and prints its URL.
 ROW = """
 import sys, django; django.setup()
 from media_app.videos.models import VideoSource
@@ -55,7 +55,7 @@ server {{
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One way to the file. processes: whose CPU it costs. program: the web process among them."""
+    """A server of the file. processes: all that serve it; program: the web process among them."""
 
     name: str
     port: int
@@ -64,20 +64,16 @@ class Door:
     program: psutil.Process | None = None
 
     def cpu(self) -> float:
-        """CPU seconds that its processes have used."""
         return sum(sum(process.cpu_times()[:2]) for process in self.processes)
 
     def program_cpu(self) -> float:
-        """CPU seconds that the web process has used."""
         return sum(self.program.cpu_times()[:2]) if self.program else 0.0
 
     def memory(self) -> int:
-        """Resident bytes of its processes."""
         return sum(process.memory_info().rss for process in self.processes)
 
 
 def measure(seed: int) -> list[Table]:
-    """The three doors by turns; the file is in memory, as one that is watched is."""
     rng = random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="bench-bytes-") as folder, doors(Path(folder)) as (static, accel, own):
         costs: dict[str, list[float]] = {door.name: [] for door in (static, accel, own)}
@@ -94,8 +90,7 @@ def measure(seed: int) -> list[Table]:
             waits[door.name] = first_bytes(door, rng)
             spent[door.name] = (door.cpu() - before) / FIRST_BYTES
         held = {door.name: slow_readers(door) for door in (static, accel, own)}
-    # Sums, not medians: nginx needs a third of the CPU when its reader is slow enough for large writes, so single
-    # downloads fall into two heaps.
+    # Means, not medians: nginx needs a third of the CPU if its reader is slow, so single downloads form two groups.
     means = {name: statistics.mean(values) for name, values in costs.items()}
     table = Table("", ("what", "CPU s per GiB", "of it the program", "of nginx", "goal", "met"))
     for door, goal in ((static, None), (accel, 1.1), (own, 1.7)):
@@ -128,7 +123,7 @@ def ms(seconds: float) -> str:
 
 @contextmanager
 def doors(folder: Path) -> Iterator[tuple[Door, Door, Door]]:
-    """nginx with a static file, nginx before the program with X-Accel-Redirect, and the program alone."""
+    """Yield nginx with a static file, nginx with X-Accel-Redirect, and the program alone."""
     data = folder / "data"
     environment = {"DJANGO_SETTINGS_MODULE": "bench.settings", "VOD_LOG_LEVEL": "WARNING"}
     place = prepared(data, environment)
@@ -162,7 +157,7 @@ def doors(folder: Path) -> Iterator[tuple[Door, Door, Door]]:
 
 @contextmanager
 def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
-    """A web process as deploy/vodplatform-web@.service starts it: its port and itself."""
+    """Run a web process as deploy/vodplatform-web@.service does; yield its port and process."""
     port = nginx.free_port()
     argv = [sys.executable, str(PROJECT_ROOT / "manage.py"), "web", "--port", str(port)]
     process = subprocess.Popen(argv, cwd=PROJECT_ROOT, env=variables)
@@ -175,7 +170,6 @@ def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
 
 
 def download(door: Door) -> float:
-    """CPU seconds of its processes for the whole file."""
     before = door.cpu()
     subprocess.run(
         ["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{door.port}{door.address}"], check=True, timeout=300
@@ -184,7 +178,6 @@ def download(door: Door) -> float:
 
 
 def first_bytes(door: Door, rng: random.Random) -> list[float]:
-    """Seconds from a request for some KiB anywhere in the file to the first of its bytes, over one connection."""
     connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
     waits = []
     pause = threading.Event()
@@ -203,7 +196,7 @@ def first_bytes(door: Door, rng: random.Random) -> list[float]:
 
 
 def slow_readers(door: Door) -> int:
-    """Resident bytes that its processes take for readers who have asked for all, and stand still after some of it."""
+    """Return the resident bytes for readers that request the complete file and then stall."""
     request = f"GET {door.address} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 
     def stand_still(count: int) -> list[socket.socket]:
@@ -219,7 +212,7 @@ def slow_readers(door: Door) -> int:
         for connection in connections:
             connection.close()
 
-    # What a first crowd leaves behind is not of the readers.
+    # Warm up: memory for the first readers stays allocated.
     leave(stand_still(10))
     settled(door.memory)
     before = door.memory()
@@ -230,7 +223,7 @@ def slow_readers(door: Door) -> int:
 
 
 def settled(read: Callable[[], int]) -> int:
-    """A figure once it has stood for a second."""
+    """Return a value once it has not changed for a second."""
     pause = threading.Event()
     last, since = read(), time.monotonic()
     while time.monotonic() - since < 1:

@@ -1,4 +1,4 @@
-"""P6: the ingest child on 580 s of 1080p that needs no transcode, against bare ffmpeg commands in the same run."""
+"""P6: ingest of 580 s of 1080p without transcode, against bare ffmpeg commands."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sessions_app.comparison.samples.rendering.recording import VERSION, Recordi
 RUNS = 5
 SECONDS = 580.0
 THREADS = 2
-GOPS = (60, 120, 250)  # frames: a streamer's, a recorder's, what x264 does when nobody says otherwise
+GOPS = (60, 120, 250)  # frames; typical of streams, recorders, and x264's default
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
 CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1",
@@ -30,7 +30,7 @@ CHILD_ENVIRONMENT = {
 
 
 def recording(seed: int) -> tuple[Path, RecordingSpec]:
-    """This seed's recording: 1080p30 at 6 Mb/s with B-frames and sound. One is kept: rendering takes minutes."""
+    """Render 1080p30 at 6 Mb/s with B-frames and sound; only one seed's recording is kept."""
     rng = np.random.default_rng([seed, 6])
     spec = RecordingSpec(
         "ingest", 1920, 1080, Fraction(30), float(rng.uniform(3, 20)), SECONDS, "tactical", seed + 6,
@@ -47,7 +47,6 @@ def recording(seed: int) -> tuple[Path, RecordingSpec]:
 
 
 def ingest(path: Path, *tasks: str) -> Cost:
-    """One run of the ingest child, into a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         request = {
             "source": str(path), "folder": folder, "tasks": [{"do": task} for task in tasks], "threads": THREADS,
@@ -60,20 +59,19 @@ def ingest(path: Path, *tasks: str) -> Cost:
 
 
 def bare(path: Path, *options: str) -> Cost:
-    """One run of ffmpeg alone, likewise."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         output = [option.replace("OUT", folder) for option in options]
         return run([imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-i", str(path), *output])
 
 
 def measure(seed: int) -> list[Table]:
-    """Both goals, alternating with their peers so that a busy machine is busy for both; and what the rest takes."""
+    """Alternate with the peers, so that other load affects both alike."""
     path, spec = recording(seed)
     copy = (
         "-c", "copy", "-f", "hls", "-hls_time", "6", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4",
         "-hls_flags", "single_file", "-hls_segment_filename", "OUT/media.mp4", "OUT/index.m3u8",
     )  # fmt: skip
-    ingest(path, "hls")  # the file comes into the page cache for all alike
+    ingest(path, "hls")  # loads the file into the page cache
     ours, theirs, pictures = [], [], []
     for _ in range(RUNS):
         theirs.append(bare(path, *copy))
@@ -102,12 +100,10 @@ def measure(seed: int) -> list[Table]:
 
 
 def wall(costs: list[Cost]) -> float:
-    """Seconds, the median."""
     return statistics.median(cost.wall for cost in costs)
 
 
 def cpu(costs: list[Cost]) -> float:
-    """CPU seconds, the median."""
     return statistics.median(cost.cpu for cost in costs)
 
 

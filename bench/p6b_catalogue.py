@@ -1,4 +1,4 @@
-"""P6b: lists of the catalogue with 100 000 videos against the same with 1 000, on SQLite and PostgreSQL."""
+"""P6b: catalogue lists with 100 000 videos against 1 000, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,16 +18,15 @@ from tests.support.services import fresh_database
 
 GOAL = 1.5
 COUNTS = (1_000, 100_000)
-# How often the one is asked, and then the other: what else the machine does meets both.
+# Alternations between both databases, so that other load affects both.
 ROUNDS = 8
-# Lists that the goal is about; of searches the ratio is reported.
+# Lists whose ratio is reported without a goal.
 SEARCHES = ("a rare word", "two common words")
 
 Costs = dict[str, list[tuple[int, float]]]
 
 
 def measure(seed: int) -> list[Table]:
-    """One table for each database that answers."""
     tables = [_table("SQLite", _costs(["", ""], seed))]
     with ExitStack() as stack:
         urls = [stack.enter_context(fresh_database(f"vod_bench_lists_{count}")) for count in COUNTS]
@@ -37,7 +36,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def _costs(databases: list[str], seed: int) -> Costs:
-    """Of each list, for few and for many videos: queries, and p95 in milliseconds."""
     with ExitStack() as stack:
         programs = [
             stack.enter_context(_filled(database, count, seed))
@@ -57,7 +55,6 @@ def _costs(databases: list[str], seed: int) -> Costs:
 
 @contextmanager
 def _filled(database: str, count: int, seed: int) -> Iterator[subprocess.Popen[str]]:
-    """A program that answers what lists cost with so many videos; ended after the block."""
     with tempfile.TemporaryDirectory(prefix="bench-lists-") as folder:
         environment = {**os.environ, "VOD_DATA_DIR": folder, "VOD_LOG_LEVEL": "ERROR"}
         environment.pop("DATABASE_URL", None)
@@ -83,7 +80,7 @@ def _ask(program: subprocess.Popen[str], name: str) -> tuple[int, list[float]]:
 def _table(title: str, found: Costs) -> Table:
     table = Table(title, ("list", "queries", "p95 with 1 000", "p95 with 100 000", "ratio", "goal", "met"))
     for name, ((few_queries, few), (many_queries, many)) in found.items():
-        # Of many, totals are kept for a while: that is a query less.
+        # With many videos, totals are cached: one query less.
         ratio, is_constant = many / few, many_queries <= few_queries
         queries = str(many_queries) if few_queries == many_queries else f"{few_queries} → {many_queries}"
         is_goal = name not in SEARCHES

@@ -1,4 +1,4 @@
-"""P7: the whole analysis of 580 s of 1080p, reel and pictures included, against ContentDetector alone."""
+"""P7: the complete analysis of 580 s of 1080p, against ContentDetector alone."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from bench.scenedetect_peer import detect, python
 
 RUNS = 3
 SECONDS, LOOP_SECONDS = 580, 58
-GOPS = (60, 120, 250)  # frames: a streamer's, a recorder's, what x264 does when nobody says otherwise
+GOPS = (60, 120, 250)  # frames; typical of streams, recorders, and x264's default
 ANALYSIS = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
 PARAMS = {"segment_length": 10.0, "target_duration": 60.0, "max_highlights": 10, "min_score": 0.2}
 
 
 def recording(seed: int) -> tuple[Path, int]:
-    """580 s of real scenes at 1080p30 and 6 Mb/s, the pictures of 58 s ten times over, with a loud stretch here and
-    there; and its keyframe distance in frames. One is kept.
+    """Render 580 s of real scenes at 1080p30 and 6 Mb/s; return the path and the keyframe distance in frames.
+
+    The pictures repeat every 58 s. Only one seed's recording is kept.
     """
     rng = np.random.default_rng([seed, 7])
     gop = int(rng.choice(GOPS))
@@ -76,7 +77,6 @@ def _render(path: Path, rng: np.random.Generator, gop: int) -> None:
 
 
 def analyse(path: Path) -> tuple[Cost, dict[str, object]]:
-    """One run of the analysis child, into a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         request = {"op": "highlights", "path": str(path), "folder": folder, "params": PARAMS, "threads": 2}
         cost = run(ANALYSIS, json.dumps(request).encode(), CHILD_ENVIRONMENT)
@@ -87,10 +87,9 @@ def analyse(path: Path) -> tuple[Cost, dict[str, object]]:
 
 
 def measure(seed: int) -> list[Table]:
-    """Both in turn, so that a busy machine is busy for both."""
     path, gop = recording(seed)
     python()
-    analyse(path)  # the file comes into the page cache for all alike
+    analyse(path)  # loads the file into the page cache
     ours, theirs = [], []
     data: dict[str, object] = {}
     for _ in range(RUNS):

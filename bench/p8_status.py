@@ -1,4 +1,4 @@
-"""P8 and P10b: the status of an analysis under load, the answer after an upload's last byte, and what waiting costs."""
+"""P8 and P10b: an analysis's status under load, the answer after an upload's last byte, and the cost of waiting."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ANALYSES, ANALYSED_SECONDS = 2, 900.0
 MIN_CALLS = 200
 PAIRS = 5
 PAIR_SECONDS = 300.0
-ASKS_SECONDS = 0.25  # between two questions, as the page and a program that is no nuisance ask
+ASKS_SECONDS = 0.25  # seconds between two status requests
 ENDS_SECONDS = 600.0
 BOUNDARY = "bench7d91bcd0"
 PIECE = 256 * 1024
@@ -36,8 +36,6 @@ PIECE = 256 * 1024
 
 @dataclass
 class Calls:
-    """Seconds that calls took, by what they asked."""
-
     took: dict[str, list[float]] = field(default_factory=dict)
 
     def time(self, name: str, call: Callable[[], object]) -> None:
@@ -47,7 +45,6 @@ class Calls:
 
 
 def measure(seed: int) -> list[Table]:
-    """The program with load, then without; everything by turns in the same minutes."""
     folder = cache("analysis")
     source = folder / f"long-{UPLOAD_BYTES}.mp4"
     if not source.exists():
@@ -70,7 +67,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def under_load(program: Program, source: Path, clip: Path) -> Table:
-    """Ten uploads of 100 MB and two analyses run while the status is asked for."""
     begun = [send(program, f"{BASE}/upload", clip) for _ in range(ANALYSES)]
     ids = [str(json.loads(body)["sessionId"]) for _, _, body in begun]
     after: list[float] = []
@@ -113,7 +109,6 @@ def under_load(program: Program, source: Path, clip: Path) -> Table:
 
 
 def waited_for(program: Program, clip: Path, rng: random.Random) -> Table:
-    """The same work in the background and through the call that waits, by turns."""
     took: dict[str, list[float]] = {"background": [], "waiting": []}
     for _ in range(PAIRS):
         order = ["background", "waiting"]
@@ -145,7 +140,7 @@ def _status(program: Program, session_id: str) -> str:
 
 
 def send(program: Program, path: str, source: Path, kind: str = "highlights") -> tuple[float, int, bytes]:
-    """Send a form with a video; seconds from its last byte to the answer, status and body."""
+    """Send a video in a form; return the seconds from its last byte to the answer, status and body."""
     parts = "".join(
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in {"analysis_type": kind, "params": "{}"}.items()

@@ -1,4 +1,4 @@
-"""P9: merging three clips that agree against a bare concat copy, and three that do not against one bare encode."""
+"""P9: merging three uniform clips against a bare concat copy, and three different clips against a bare encode."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ THREADS = 2
 MERGE = [sys.executable, "-m", "media_app.av.merge"]
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 SCENES = ("sp_zc_soccer.mp4", "sp_ae_example.mp4", "sc_mdn_rabbit320.mp4", "ex_rx_squat.mp4")
-# Of the three that do not agree: lines, pictures a second, samples a second, channels.
+# (lines, frames per second, samples per second, channels) of different clips.
 DIFFERENT = ((1080, "30", 48_000, 2), (720, "25", 44_100, 1), (1080, "30000/1001", 48_000, 2))
 ALIKE = ((1080, "30", 48_000, 2),) * 3
 
 
 def clips(seed: int) -> tuple[list[Path], list[Path]]:
-    """Three of 20 to 60 s that agree, and three of 20 to 30 s that do not; real scenes at 1080p. One seed is kept."""
+    """Render three uniform clips of 20 to 60 s and three different ones of 20 to 30 s; one seed is kept."""
     rng = np.random.default_rng([seed, 9])
     folder = cache(f"merge-{seed}")
     for other in folder.parent.glob("merge-*"):
@@ -64,7 +64,6 @@ def _render(path: Path, scene: Path, shape: tuple[int, str, int, int], seconds: 
 
 
 def merged(paths: Sequence[Path]) -> tuple[Cost, dict[str, Any]]:
-    """One run of the merging child, its start included, into a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
         request = {
             "clips": [{"path": str(path), "name": path.name} for path in paths], "target": f"{folder}/merged.mp4",
@@ -75,7 +74,6 @@ def merged(paths: Sequence[Path]) -> tuple[Cost, dict[str, Any]]:
 
 
 def copied(paths: Sequence[Path]) -> Cost:
-    """One bare ``ffmpeg -f concat -c copy``."""
     with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
         script = Path(folder) / "list.txt"
         script.write_text("".join(f"file '{path}'\n" for path in paths))
@@ -86,7 +84,6 @@ def copied(paths: Sequence[Path]) -> Cost:
 
 
 def encoded(paths: Sequence[Path], result: dict[str, Any]) -> Cost:
-    """One bare ffmpeg that makes the same of the same clips with its filter ``concat``."""
     width, height, (top, bottom) = result["width"], result["height"], result["fps"]
     each = "".join(
         f"[{n}:v:0]fps={top}/{bottom},scale={width}:{height}:flags=bicubic:out_color_matrix=bt709:out_range=tv,"
@@ -104,10 +101,9 @@ def encoded(paths: Sequence[Path], result: dict[str, Any]) -> Cost:
 
 
 def measure(seed: int) -> list[Table]:
-    """Both in turn, so that a busy machine is busy for both."""
     alike, different = clips(seed)
     table = Table("", ("what", "measured", "goal", "met"))
-    _, result = merged(alike)  # the files come into the page cache for all alike
+    _, result = merged(alike)  # loads the files into the page cache
     assert (result["picture"], result["sound"]) == ("copied", "copied"), result
     ours, theirs = [], []
     for _ in range(COPIES):

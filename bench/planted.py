@@ -1,4 +1,4 @@
-"""Bland recordings of real scenes with events planted into them, loud or fast, and where they are; for A2."""
+"""Bland recordings of real scenes with planted loud or fast events, for A2."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Sound = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something planted, seconds."""
+    """A planted event. start, end: seconds."""
 
     kind: str
     start: float
@@ -35,12 +35,10 @@ class Event:
 
     @property
     def length(self) -> float:
-        """Seconds."""
         return self.end - self.start
 
 
 def planted(seed: int, seconds: float, count: int) -> list[Event]:
-    """Where events lie, apart from each other and from the ends."""
     random = np.random.default_rng([seed, 2])
     lengths = random.uniform(*EVENT_SECONDS, count)
     room = seconds - 2 * APART_SECONDS - lengths.sum() - (count - 1) * APART_SECONDS
@@ -55,7 +53,6 @@ def planted(seed: int, seconds: float, count: int) -> list[Event]:
 
 
 def render(path: Path, media: Path, seed: int, seconds: float = 300.0, count: int = 8) -> list[Event]:
-    """Write one recording at ``path`` from the clips in ``media``."""
     random = np.random.default_rng([seed, 3])
     events = planted(seed, seconds, count)
     bland = random.permutation(BLAND)[0]
@@ -86,7 +83,6 @@ def render(path: Path, media: Path, seed: int, seconds: float = 300.0, count: in
 
 
 def _frames(path: Path) -> Iterator[Picture]:
-    """Small frames of a clip at the rate of the recording, forward and over again."""
     while True:
         with av.open(str(path)) as container:
             due = 0.0
@@ -101,15 +97,12 @@ def _frames(path: Path) -> Iterator[Picture]:
 
 
 def _ground(path: Path, random: np.random.Generator) -> Iterator[Picture]:
-    """A camera that stands: the clip with some grain of a sensor."""
     grain = random.normal(0, random.uniform(1.0, 2.5), (16, HEIGHT, WIDTH, 1))
     for number, picture in enumerate(_frames(path)):
         yield np.clip(picture + grain[(number * 7) % 16], 0, 255).astype(np.uint8)
 
 
 class _Effect:
-    """What an event does to the pictures."""
-
     def __init__(self, event: Event, media: Path, random: np.random.Generator) -> None:
         self._event = event
         self._random = random
@@ -126,11 +119,10 @@ class _Effect:
         self._other = _frames(media / str(random.choice(LIVELY)))
 
     def on(self, picture: Picture, time: float) -> Picture:
-        """The picture at ``time``, with the event on it while it lasts."""
         if not self._event.start <= time < self._event.end:
             return picture
         if self._kind == "shake":
-            # A spring that is struck again and again, as a hand-held camera that runs.
+            # A spring struck repeatedly imitates a running person's camera.
             self._speed += self._random.normal(0, self._amount / 2, 2) - 0.4 * self._place - 0.2 * self._speed
             self._place = np.clip(self._place + self._speed, -2 * self._amount, 2 * self._amount)
             shift = np.array([[1, 0, self._place[0]], [0, 1, self._place[1]]], np.float32)
@@ -151,7 +143,6 @@ class _Effect:
 
 
 def _sound(events: list[Event], seconds: float, random: np.random.Generator) -> Sound:
-    """Room noise and hum that drift, some voices, short clicks that mean nothing; and what is loud."""
     count = int(seconds * SOUND_RATE)
     times = np.arange(count) / SOUND_RATE
     level = 0.006 * np.exp(0.5 * np.interp(times, np.linspace(0, seconds, 12), random.normal(0, 1, 12)))
@@ -188,7 +179,6 @@ def _add(sound: NDArray[np.float64], at: float, what: NDArray[np.float64]) -> No
 
 
 def _pink(random: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Noise whose power falls with the frequency, of deviation 1."""
     spectrum = np.fft.rfft(random.normal(0, 1, count))
     spectrum /= np.sqrt(np.maximum(1, np.arange(len(spectrum)) / count * 32_000 / 200))
     noise = np.fft.irfft(spectrum, count)
@@ -196,7 +186,6 @@ def _pink(random: np.random.Generator, count: int) -> NDArray[np.float64]:
 
 
 def _voice(random: np.random.Generator, seconds: float) -> NDArray[np.float64]:
-    """Harmonics under a few formants, in syllables; deviation about 1."""
     count = int(seconds * SOUND_RATE)
     times = np.arange(count) / SOUND_RATE
     pitch = random.uniform(110, 260) * (1 + 0.1 * np.sin(2 * np.pi * random.uniform(0.5, 2) * times))
@@ -212,7 +201,7 @@ def _voice(random: np.random.Generator, seconds: float) -> NDArray[np.float64]:
 
 
 def media() -> Path:
-    """Where the real clips lie (``VOD_BENCH_MEDIA``): they are no part of the project."""
+    """Return the folder of the real clips, which are not part of the project."""
     folder = os.environ.get("VOD_BENCH_MEDIA", "")
     if not folder or not (Path(folder) / BLAND[0]).is_file():
         raise SystemExit("Set VOD_BENCH_MEDIA to the folder of the real clips for measuring.")

@@ -1,6 +1,4 @@
-"""R5 over two web hosts: 50 people for ten minutes, then 1 000 idle WebSockets, all through nginx, on a cluster of this
-machine (``tests/cluster``).
-"""
+"""R5: 50 users for ten minutes, then 1 000 idle WebSockets, through nginx to two web hosts (``tests/cluster``)."""
 
 from __future__ import annotations
 
@@ -31,12 +29,11 @@ from tests.support.waiting import wait_until
 PEOPLE, MINUTES, PAUSE_SECONDS = 50, 10, 2.0
 SOCKETS, AT_ONCE = 1_000, 20
 SIZE, COMPARISONS = 500_000, 10
-# What one does in a hundred steps; an upload is three requests, and a job.
+# Steps per hundred of one user; an upload is three requests and a job.
 SHARES = {"library": 30, "jobs": 20, "comparison": 20, "front page": 14, "seek": 15, "upload": 1}
 
 
 def measure(seed: int) -> list[Table]:
-    """A cluster of its own."""
     import os
 
     import django
@@ -48,7 +45,7 @@ def measure(seed: int) -> list[Table]:
         from tests.support.senders import long_video
 
         content = long_video(Path(folder, "match.mp4"), SIZE).read_bytes()
-        # All sockets are one account's.
+        # All sockets belong to one account.
         with running_cluster(VOD_SOCKETS_AT_ONCE=str(SOCKETS)) as cluster:
             people = People(cluster.address, str(cluster.certificate), cluster.place.key, content, seed)
             people.sessions = comparisons(cluster.sender(), content)
@@ -61,7 +58,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def comparisons(sender: Any, content: bytes) -> list[str]:
-    """The paths of a few comparisons of two videos."""
     videos = []
     for number in range(2):
         answer = sender.ask("POST", "/api/v1/library", files={"file": (f"{number}.mp4", content)})
@@ -80,7 +76,7 @@ def comparisons(sender: Any, content: bytes) -> list[str]:
 
 @dataclass(slots=True)
 class People:
-    """Who does things, one after the other, with a pause after each; ``work`` returns when all have ended."""
+    """Simulated users with a pause after each step."""
 
     address: str
     certificate: str
@@ -94,7 +90,7 @@ class People:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def work(self, memory: Callable[[], list[float]]) -> None:
-        """For ``MINUTES``; memory: MiB of the web processes, noted once a minute."""
+        """Run the users for ``MINUTES``. memory: returns MiB of the web processes, called every minute."""
         began = time.monotonic()
         threads = [threading.Thread(target=self._live, args=(number, began)) for number in range(PEOPLE)]
         for one in threads:
@@ -106,7 +102,6 @@ class People:
             one.join()
 
     def table(self) -> Table:
-        """Each kind of step, its first and its last two minutes."""
         table = Table(f"{PEOPLE} people for {MINUTES} minutes over two web hosts",
                       ("what", "steps", "p50", "p95", "p95 of the first / last two minutes", "met"))  # fmt: skip
         end = MINUTES * 60
@@ -182,7 +177,7 @@ class People:
 
 
 async def idle(cluster: Any, web: list[psutil.Process]) -> tuple[float, float]:
-    """(seconds to open all, CPU seconds of both web processes in ten idle seconds)."""
+    """Return the seconds to open all sockets, and both web processes' CPU seconds in ten idle seconds."""
     address = cluster.address.replace("https://", "wss://") + "/ws/jobs/"
     trusted = ssl.create_default_context(cafile=str(cluster.certificate))
     headers = {"Authorization": f"Token {cluster.place.key}"}

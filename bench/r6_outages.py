@@ -1,4 +1,4 @@
-"""R6: what is answered while something is away, when ``/health`` says which, and when all is well again by itself."""
+"""R6: answers during an outage of each part, the delay until ``/health`` reports it, and the time to recover."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 POLL_SECONDS = 0.1
-ASKED_SECONDS = 10.0  # after the beginning of a fault: what is to be given up has been
-AWAY_SECONDS = 15.0  # for which a fault lasts, at least
+ASKED_SECONDS = 10.0  # seconds from a fault's start to the requests; timeouts have passed by then
+AWAY_SECONDS = 15.0  # minimum duration of a fault
 HEALS_SECONDS = 90.0
 DISK_BYTES = 192 * 1024**2
 LINE = secrets.token_hex(16)
@@ -39,7 +39,7 @@ LINE = secrets.token_hex(16)
 
 @dataclass
 class Answer:
-    """status: 0 for none. took: seconds."""
+    """An answer. status: 0 without an answer; took: seconds."""
 
     status: int
     retry_after: str
@@ -56,7 +56,7 @@ class Answer:
 
 @dataclass
 class Fault:
-    """One thing that goes. part: what ``/health`` calls it. call: the request that needs it."""
+    """An outage. part: name in ``/health``; call: request that needs it."""
 
     name: str
     part: str
@@ -66,7 +66,6 @@ class Fault:
 
 
 def measure(seed: int) -> list[Table]:
-    """Each fault in turn, on one program that has them all, and a full disk on one of its own."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.test")
     django.setup()
     from tests.support.s3 import fresh_bucket, running_server
@@ -111,7 +110,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def row_of(program: Program, fault: Fault) -> tuple[str, ...]:
-    """Let it go, ask, let it come back."""
     wait_until(lambda: health(program).get("status") == "healthy", HEALS_SECONDS, "a program that is well")
     began = time.monotonic()
     fault.begin()
@@ -134,7 +132,6 @@ def row_of(program: Program, fault: Fault) -> tuple[str, ...]:
 
 
 def on_a_full_disk(upload: tuple[str, str, bytes, str]) -> tuple[str, ...]:
-    """A disk of the data folder's own, filled to the last byte."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-disk-")))
         disk = folder / "disk"
@@ -155,7 +152,6 @@ def on_a_full_disk(upload: tuple[str, str, bytes, str]) -> tuple[str, ...]:
 
 
 def ask(program: Program, method: str, path: str, body: bytes, content_type: str) -> Answer:
-    """One request and how long its answer took."""
     began = time.monotonic()
     connection = http.client.HTTPConnection(urlsplit(program.address).netloc, timeout=60)
     try:
@@ -171,13 +167,11 @@ def ask(program: Program, method: str, path: str, body: bytes, content_type: str
 
 
 def health(program: Program) -> dict[str, str]:
-    """What ``/health`` says; nothing where it does not answer."""
     answer = ask(program, "GET", "/health", b"", "")
     return json.loads(answer.body) if answer.body else {}  # type: ignore[no-any-return]
 
 
 def form_with(clip: Path) -> tuple[str, str, bytes, str]:
-    """The request that puts a video into the library."""
     head = (
         f'--{LINE}\r\nContent-Disposition: form-data; name="file"; filename="clip.mp4"\r\n'
         "Content-Type: video/mp4\r\n\r\n"
@@ -188,7 +182,6 @@ def form_with(clip: Path) -> tuple[str, str, bytes, str]:
 
 @contextlib.contextmanager
 def running_redis(folder: Path) -> Iterator[str]:
-    """A Redis of the bench's own: host and port."""
     port = free_port()
     found = shutil.which("redis-server")
     assert found, "redis-server is missing"
@@ -202,10 +195,9 @@ def running_redis(folder: Path) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 def nothing(value: object) -> None:
-    """For what is called for its effect."""
+    """Discard the result of a call."""

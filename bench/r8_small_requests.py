@@ -1,4 +1,4 @@
-"""R8: walk over all requests to check that none of one account slows another account down or takes much memory."""
+"""R8: check that no request of one account slows another account down or takes much memory."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PARTS = (
 
 
 def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:
-    """Run the walk. parts: some of :data:`PARTS`; by default the parts in ``VOD_BENCH_PARTS``, else all."""
+    """Run the walk. parts: some of :data:`PARTS`; by default those in ``VOD_BENCH_PARTS``, else all."""
     parts = parts or os.environ.get("VOD_BENCH_PARTS", "").split() or PARTS
     made = kept("small-requests", partial(make_in_child, seed=seed), prepared_by(), seed)
     about = json.loads((made / "about.json").read_text(encoding="utf-8"))
@@ -72,7 +72,7 @@ def measure(seed: int, parts: Sequence[str] = ()) -> list[Table]:
 
 
 def table_of(results: Sequence[Result], usual: float) -> Table:
-    """Return the worst results and all that miss the goal. usual: the other account's p95 without load, seconds."""
+    """Return the worst results and all that miss the goal. usual: other account's p95 without load, seconds."""
     missed = [one for one in results if not one.is_met]
     faults = [one for one in results if one.status >= 500 or not one.status]
     table = Table(

@@ -1,4 +1,4 @@
-"""How much of two recordings in a bucket an alignment reads, and what reading them in parts costs."""
+"""Share of two recordings in a bucket that an alignment reads, and the cost of ranged reads."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GOAL = 0.10
 
 
 def measure(seed: int) -> list[Table]:
-    """The pair of P1 by each method: by its paths, and in parts through this process, by turns."""
+    """Align the pair of P1 by each method, from files and by ranged reads."""
     pair, first, second = long_pair(seed)
     paths = [first, second]
     table = Table("", ("method", "by paths, s", "in parts, s", "bytes read", "of the files", "goal", "met", "off by"))
@@ -44,7 +44,7 @@ def size(path: Path) -> int:
 
 
 def align(method: str, paths: list[Path], *, in_parts: bool = False) -> tuple[float, float, float | None]:
-    """Seconds, the share of the files that was read in parts, and the offset that was found."""
+    """Return the seconds, the share of the files read in ranges, and the found offset."""
 
     def read(index: int, start: int, stop: int) -> bytes:
         with paths[index].open("rb") as file:

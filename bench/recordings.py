@@ -1,4 +1,4 @@
-"""Render the long pair of P1 once, with a bar, and say what is true of it."""
+"""The rendered long pair of P1, and its true timer boxes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sessions_app.comparison.samples.rendering.recording import VERSION
 
 
 def long_pair(seed: int) -> tuple[Pair, Path, Path]:
-    """The 600 s pair of this seed, 1080p60 and 720p30. One pair is kept: rendering takes minutes, 700 MB.
+    """Render the 600 s pair of this seed, 1080p60 and 720p30; only one is kept: it takes minutes and 700 MB.
 
-    Encoded as recorders do, with CABAC, deblocking and B-frames: `ultrafast` has none of them and decodes several
-    times as fast, which flatters whoever decodes every frame.
+    Encoded with CABAC, deblocking and B-frames: `ultrafast` omits these, which would favour programs that decode every
+    frame.
     """
     quick = bench_pair_specs(seed)
     a, b = (replace(clip, spec=replace(clip.spec, preset="veryfast", bframes=2)) for clip in (quick.a, quick.b))
@@ -25,7 +25,7 @@ def long_pair(seed: int) -> tuple[Pair, Path, Path]:
     for other in folder.parent.glob("long-*"):
         if other != folder:
             shutil.rmtree(other)
-    # A recording has its name only once it is complete: a run that was stopped goes on with what is missing.
+    # A recording gets its final name when complete, so an interrupted run continues with the missing files.
     paths = {clip.spec.name: folder / f"{clip.spec.name}.mp4" for clip in (a, b)}
     missing = [clip for clip in (a, b) if not paths[clip.spec.name].exists()]
     if missing:
@@ -36,13 +36,13 @@ def long_pair(seed: int) -> tuple[Pair, Path, Path]:
 
 
 def kept_seed(seed: int | None) -> int:
-    """``seed``, or when none was asked for that of the pair that is kept, or 1."""
+    """Return ``seed``, by default the kept pair's seed, or 1."""
     kept = [folder.name.split("-")[1] for folder in cache("").glob("long-*")]
     return seed if seed is not None else int(kept[0]) if kept else 1
 
 
 def timer_fractions(pair: Pair) -> dict[str, tuple[float, float, float, float]]:
-    """The timer's true box in each recording as x, y, width, height, fractions of the frame."""
+    """Return the timer's true box in each recording: x, y, width, height as fractions of the frame."""
     boxes = {}
     for clip in (pair.a, pair.b):
         timer = timer_for(clip.spec, clip.match)

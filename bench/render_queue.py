@@ -1,4 +1,4 @@
-"""Waiting times of short exports beside a long one, of the same account and of another account."""
+"""Waiting times of short exports behind a long one, of the same account and of another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ DONE = {"completed", "failed", "cancelled"}
 
 
 def measure(seed: int) -> list[Table]:
-    """Start one long export and ten short ones, first of one account, then of two."""
     table = Table("", ("ten short exports of", "first begins, s", "p50", "last begins", "the long one took"))
     with tempfile.TemporaryDirectory(prefix="bench-queue-") as name:
         library, data = Path(name, "library"), Path(name, "data")
@@ -51,7 +50,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def make_video(path: Path, seed: int) -> None:
-    """Render a 720p video of moving noise."""
     source = f"testsrc2=s=1280x720:r=30:d={LONG_SECONDS + 10},noise=alls=8:allf=t:all_seed={seed}"
     subprocess.run(
         [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi", "-i", source, "-c:v", "libx264", "-preset",
@@ -61,14 +59,13 @@ def make_video(path: Path, seed: int) -> None:
 
 
 def account(place: Place, name: str) -> str:
-    """Create an account that may read the library, and return its token."""
     environment = {**place.environment, "VOD_DATA_DIR": str(place.data_dir)}
     manage("create_account", name, "--group", OWNER, environment=environment)
     return manage("create_token", name, environment=environment).stdout.split()[-1]
 
 
 def one_round(program: Program, other: Program, library: Path) -> tuple[list[float], float]:
-    """Return how long each short export of ``other`` waited, in order, and how long the long one took, seconds."""
+    """Return the wait of each short export of ``other``, in order, and the long one's duration, seconds."""
     long = export(program, library, LONG_SECONDS)
     began = time.monotonic()
     wait_until(lambda: status(program, long) == "processing", 60)
@@ -91,7 +88,6 @@ def one_round(program: Program, other: Program, library: Path) -> tuple[list[flo
 
 
 def export(program: Program, library: Path, seconds: float) -> str:
-    """Begin an export of a new comparison, and return its job."""
     vods = [{"vod_id": letter, "path": str(library / f"{letter}.mp4")} for letter in "ab"]
     session = program.call("POST", BASE, {"vods": vods, "name": "queue"})["session"]["session_id"]
     body = {"layout": "side_by_side", "start": 1, "end": 1 + seconds, "audio": "none"}
@@ -100,6 +96,5 @@ def export(program: Program, library: Path, seconds: float) -> str:
 
 
 def status(program: Program, job: str) -> str:
-    """Return the status of a job."""
     found: str = program.call("GET", f"/api/v1/jobs/{job}")["status"]
     return found

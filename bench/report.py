@@ -1,4 +1,4 @@
-"""Tables of measurements: printed, and kept in bench/results.md by section."""
+"""Tables of measurements, printed and stored in bench/results.md by section."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ and compares them with the goals.
 
 @dataclass(slots=True)
 class Table:
-    """Rows under a heading; cells are text. is_met: False if a missed goal must fail the run."""
+    """Rows of text cells under a heading. is_met: False if a missed goal must fail the run."""
 
     title: str
     columns: Sequence[str]
@@ -30,18 +30,15 @@ class Table:
     is_met: bool = True
 
     def add(self, *cells: object) -> None:
-        """One row."""
         self.rows.append([str(cell) for cell in cells])
 
     def markdown(self) -> str:
-        """The table with its heading."""
         lines = [f"### {self.title}", ""] if self.title else []
         lines += ["| " + " | ".join(row) + " |" for row in (self.columns, ["---"] * len(self.columns), *self.rows)]
         return "\n".join([*lines, *(["", self.note] if self.note else [])])
 
 
 def machine() -> str:
-    """What the numbers were measured on, and how busy it was."""
     model = platform.processor() or platform.machine()
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         found = re.search(r"model name\s*:\s*(.+)", file.read())
@@ -51,13 +48,11 @@ def machine() -> str:
 
 
 def section(goal: str, heading: str, seed: int, tables: Sequence[Table]) -> str:
-    """The tables of one goal as a section of the document."""
     parts = [f"## {goal}: {heading}", f"Seed {seed}. {machine()}", *(table.markdown() for table in tables)]
     return "\n\n".join(parts) + "\n"
 
 
 def write(goal: str, text: str) -> None:
-    """Put a goal's section into the document in place of its last one."""
     old = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else OPENING
     opening, *sections = re.split(r"(?m)^(?=## )", old)
     kept = {part.split(":", 1)[0].removeprefix("## "): part.rstrip() + "\n" for part in sections}

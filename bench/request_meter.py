@@ -1,4 +1,4 @@
-"""Measure the cost of one request to the web process, and the delay that it causes to another account."""
+"""Cost of one request to the web process, and the delay that it causes to another account."""
 
 from __future__ import annotations
 
@@ -21,22 +21,21 @@ from tests.support.program import Program, is_alive
 from tests.support.waiting import wait_until
 
 ANSWER_SECONDS = 180.0
-KEPT_BYTES = 20_000  # bytes of an answer that are kept, to show an error
-MAX_RATIO, MAX_GROWTH = 3.0, 100e6  # goals: ratio of the other account's p95; bytes by which the web process grows
-# Minimum processor seconds of a request that is measured beside the other account. The walk has to end within minutes,
-# and the effect of a cheaper request is lost in the noise.
+KEPT_BYTES = 20_000  # bytes kept of an answer, to show an error
+MAX_RATIO, MAX_GROWTH = 3.0, 100e6  # goals: ratio of the other account's p95; growth of the web process, bytes
+# Minimum CPU seconds of a request that is also measured with the other account; cheaper ones are lost in noise.
 NOTABLE_CPU = 0.1
-WORTH_TELLING = 0.3  # share of the goal above which a result is printed at once, since the walk takes minutes
+WORTH_TELLING = 0.3  # share of the goal above which a result is printed at once
 WINDOW_SECONDS = 0.6
-# Maximum rates of one account (`THROTTLES` of the settings: 1 200 and 120 a minute).
+# Maximum rates of one account (`THROTTLES` in the settings).
 READS_A_SECOND, WRITES_A_SECOND = 20, 2
-LONG_CPU = 1.0  # processor seconds above which one window is enough
-QUIET_SECONDS, QUIET_EVERY = 0.8, 20  # length of a measurement without load; cases from one to the next
+LONG_CPU = 1.0  # CPU seconds above which one window is enough
+QUIET_SECONDS, QUIET_EVERY = 0.8, 20  # seconds of a measurement without load; cases between two
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer. status: 0 if there was none. size: bytes of the complete body; ``body`` is its beginning."""
+    """An answer. status: 0 without an answer; size: bytes of the complete body; body: its beginning."""
 
     status: int
     size: int
@@ -64,8 +63,8 @@ class Request:
 class Result:
     """The measured cost of one request.
 
-    cpu, wall: seconds. growth: bytes of memory. stored: bytes of the database. p95: seconds of the other account's
-    requests meanwhile. ratio: p95 divided by the p95 without the request.
+    cpu, wall: seconds. growth: bytes of memory. stored: bytes of the database. p95: other account's requests meanwhile,
+    seconds. ratio: p95 over that without the request.
     """
 
     name: str
@@ -86,13 +85,12 @@ class Result:
 
     @property
     def badness(self) -> float:
-        """The worst measure as a share of its goal: 1 just meets it."""
+        """Return the worst measure as a share of its goal; 1 just meets the goal."""
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
 
 
 def ask(address: str, request: Request) -> Answer:
-    """Send one request on a new connection and read the complete answer."""
     connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=ANSWER_SECONDS)
     try:
         connection.putrequest(request.method, request.path, skip_accept_encoding=True)
@@ -133,13 +131,13 @@ class Neighbour:
             self._samples.append((float(sent), float(seconds)))
 
     def beside(self, work: Callable[[], object]) -> list[float]:
-        """Return the seconds of each of its requests that was in progress while ``work`` ran."""
+        """Return the seconds of each of its requests in progress while ``work`` ran."""
         self._say("on")
         time.sleep(0.03)
         begun = time.monotonic()
         work()
         ended = time.monotonic()
-        # The last answer arrives after the work: continue until a request was sent after its end.
+        # Continue until a request was sent after the work, so that earlier answers have arrived.
         wait_until(lambda: self._samples and self._samples[-1][0] >= ended, ANSWER_SECONDS)
         self._say("off")
         samples, self._samples = self._samples, []
@@ -155,7 +153,7 @@ class Neighbour:
 
 
 class Meter:
-    """Sends requests to a running program one after the other, and keeps the cost of each."""
+    """Sender of requests to a program, one at a time, with the cost of each."""
 
     def __init__(self, program: Program, neighbour: Neighbour) -> None:
         self.program = program
@@ -165,9 +163,9 @@ class Meter:
         self._process = self._web()
 
     def run(self, name: str, variant: str, make: Callable[[], Send], *, is_write: bool) -> Answer:
-        """Measure one request alone and, unless it is cheap, together with the other account's requests.
+        """Measure a request alone and, unless it is cheap, together with the other account's requests.
 
-        make: called before each time the request is sent, to create the rows that it needs.
+        make: called before each sending, to create the rows that the request needs.
         """
         if len(self.results) % QUIET_EVERY == 0:
             self._listen_in_quiet()
@@ -197,7 +195,6 @@ class Meter:
         return answer, result
 
     def _beside(self, alone: Result, make: Callable[[], Send], is_write: bool) -> Result:
-        """Return ``alone`` with the p95 of the other account. If it is bad, more windows are measured."""
         samples = self._window(alone, make, is_write)
         if alone.cpu < LONG_CPU and percentile(samples, 0.95) > MAX_RATIO * self._usual():
             self._listen_in_quiet()
@@ -231,7 +228,6 @@ class Meter:
 
     @property
     def usual_p95(self) -> float:
-        """The other account's last measured p95 without other requests; seconds."""
         return self._usual()
 
     def _web(self) -> psutil.Process:
@@ -240,7 +236,6 @@ class Meter:
         return self._process
 
     def _stored(self) -> int:
-        """Return the bytes of the database's pages in use."""
         path = self.program.place.data_dir / "vodplatform.sqlite3"
         with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)) as database:
             size, pages, free = (database.execute(f"PRAGMA {name}").fetchone()[0]
@@ -249,7 +244,6 @@ class Meter:
 
 
 def _cpu(process: psutil.Process) -> float:
-    """Return the processor seconds of a process and its ended children."""
     return float(sum(process.cpu_times()[:4]))
 
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vodplatform.accounts.models import User
 
 BASE = "/api/sessions/multi-vod"
-ATTEMPTS = 4  # attempts to find the largest accepted body, each without the fields refused before
-# Calls that change the state of their object: each gets a new object.
+ATTEMPTS = 4  # attempts to find the largest accepted body, each without the refused fields
+# Calls that change their object, so each gets a new object.
 CHANGES = ("/cancel", "/pause", "/resume", "/retry", "/complete", "/archive", "/unarchive", "/restore", "/apply")
 SIGNS = {"": "a", " of ligatures": heavy.LIGATURE, " of marks": heavy.MARK}
 SEARCHES = {
@@ -28,15 +28,15 @@ SEARCHES = {
     "brackets": "([" * 100,
 }  # fmt: skip
 FORM_FIELDS = {"name": "a.mp4", "title": "A title", "analysis_type": "highlights"}
-# A pattern for which a backtracking engine doubles its work with each letter of the title.
+# A backtracking engine doubles its work on it with each letter of the title.
 PATTERN, PATTERN_TITLE = "(a+)+$", "a" * 25 + "!"
 MANY_WORDS = 2_000
-IMPORTS = 40  # number of imports, each of 17 events of 75 kB: 50 MB in one comparison if accepted
+IMPORTS = 40  # imports of 17 events of 75 kB each: 50 MB in one comparison if accepted
 
 
 @dataclass(slots=True)
 class People:
-    """The owner of the large objects and the accounts that send requests. admin_cookie, cookie: session cookies."""
+    """The owner of the large objects, and the keys and session cookies for requests."""
 
     owner: User
     key: str
@@ -55,7 +55,7 @@ class Walk:
     # Sending
 
     def send(self, name: str, variant: str, make: Callable[[], Request] | Request) -> Answer:
-        """Measure a request, or the requests that ``make`` returns if each needs a new object."""
+        """Measure a request, or those that ``make`` returns if each needs a new object."""
         made: Callable[[], Request] = make if callable(make) else lambda: make
         is_write = made().is_write if not callable(make) else True
 
@@ -70,7 +70,6 @@ class Walk:
         return Request(request.method, request.path, request.body, headers)
 
     def in_browser(self, path: str, cookie: str = "", fields: Mapping[str, str] | None = None) -> Request:
-        """Return a request for a page, or with a form of it."""
         headers = {"Cookie": f"sessionid={cookie or self.people.cookie}; csrftoken={'c' * 32}", "Accept": "text/html"}
         if fields is None:
             return Request("GET", path, headers=headers)
@@ -80,7 +79,7 @@ class Walk:
     # The API
 
     def operations(self) -> None:
-        """Send every operation of the OpenAPI document: plain, with the largest parameters, with the largest body."""
+        """Send every API operation: plain, with the largest parameters, with the largest body."""
         from tests.contract import places
 
         # Deletions come last.
@@ -94,7 +93,6 @@ class Walk:
                 self._bodies(name, method, path, content["application/json"]["schema"], key)
 
     def _plain(self, name: str, method: str, path: str, content: Mapping[str, Any]) -> str:
-        """Return the key of the first account that may call it: the owner, else an administrator."""
         for key in (self.people.key, self.people.admin_key):
             answer = self.send(name, "plain", self._making(method, path, content, key))
             if answer.status != 403:
@@ -119,7 +117,7 @@ class Walk:
         return make if method != "get" else make()
 
     def where(self, method: str, path: str) -> str:
-        """Return the path with the ids of the largest objects, or of a new one if the call deletes or changes it."""
+        """Return the path with ids of the largest objects, or of a new one if the call changes it."""
         from tests.contract import places
         from tests.support import factories
 
@@ -141,7 +139,6 @@ class Walk:
         return places.filled(path, {name: ids[name] for name in names})
 
     def _queries(self, name: str, method: str, path: str, operation: Mapping[str, Any], key: str) -> None:
-        """Send all parameters at their maximum at once; read lists from their beginning and far past their end."""
         parameters = [one for one in operation.get("parameters", []) if one["in"] == "query"]
         if not parameters or method != "get":
             return
@@ -155,7 +152,6 @@ class Walk:
             self.send(name, shown, self.signed(Request("GET", where), key))
 
     def _bodies(self, name: str, method: str, path: str, schema: Mapping[str, Any], key: str) -> None:
-        """Send the largest accepted body of each kind of sign. Refused fields are left out of the next attempt."""
         from tests.contract import places
 
         document = places.document()
@@ -180,7 +176,7 @@ class Walk:
                 large = {field: part for field, part in large.items() if field not in refused}
 
     def parsers(self) -> None:
-        """Send text that is hard to parse to one call of each kind; these parsers run before a view's own code."""
+        """Send text that is hard to parse to one call of each kind."""
         from tests.contract import places
 
         for method, path in places.one_of_each_kind():
@@ -199,7 +195,6 @@ class Walk:
                 self.send(name, f"form of {variant}", self.signed(Request(method.upper(), where, body, kind)))
 
     def files(self) -> None:
-        """Import every file format into a comparison, add WebVTT and SubRip to a video, and read ranges of a file."""
         from tests.contract import places
         from tests.support.factories import make_session
 
@@ -234,7 +229,6 @@ class Walk:
     # Pages
 
     def pages(self) -> None:
-        """Request every page of the owner's largest objects, with each query that it takes and with a long search."""
         from tests.contract import test_page_roles as taught
 
         flat = {name: value for ids in self.ids.values() for name, value in ids.items()}
@@ -270,7 +264,6 @@ class Walk:
                 self.send(f"form {re.sub(r'[0-9a-f-]{30,}|a{40}', '…', path)}", variant, request)
 
     def admin(self) -> None:
-        """Request every list, form, history and search of the admin, with every parameter of the lists."""
         from django.contrib import admin
         from django.urls import reverse
 
@@ -303,7 +296,6 @@ class Walk:
     # Sockets
 
     def sockets(self) -> None:
-        """Open every WebSocket, and send it many small messages or a large one."""
         session, video = self.ids["session"]["session_id"], self.ids["catalogue"]["video_id"]
         following = [json.dumps({"type": "following", "following": bool(n % 2)}) for n in range(900)]
         messages: dict[str, list[str | bytes]] = {
@@ -339,7 +331,6 @@ class Walk:
     # Known attacks
 
     def known(self) -> None:
-        """Repeat the attacks that succeeded before."""
         from tests.support.factories import make_session, make_video
 
         owner, session = self.people.owner, self.ids["session"]["session_id"]
@@ -386,7 +377,6 @@ class Walk:
         self.send("A14 sample", "made", self.in_browser("/compare/sample", "", {"name": "a"}))
 
     def _replies(self) -> None:
-        """Add one letter to a thread that is nearly full, with an idempotency key, so that the answer is kept."""
         from sessions_app.comparison.models import EventReply
         from tests.support.factories import make_reply, make_session
 
@@ -404,7 +394,7 @@ class Walk:
         self.send("A5 reply with an Idempotency-Key", "1 letter", make)
 
     def large_events(self) -> None:
-        """Fill a comparison with as many bytes of events as its calls accept; then read all at once, and copy it."""
+        """Fill a comparison with as many event bytes as accepted; read all at once, and copy it."""
         from tests.support.factories import make_session
 
         session = make_session(self.people.owner).session_id
@@ -447,7 +437,6 @@ def parameter(one: Mapping[str, Any], words: str, offset: int) -> Any:
 
 
 def refused_fields(answer: Answer) -> set[str]:
-    """Return the names of the fields that an answer of 400 refuses."""
     try:
         return {name.partition(".")[0] for name in json.loads(answer.body).get("errors", {})}
     except (ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""PySceneDetect's ContentDetector, installed into an environment of its own, as a peer for edges and for speed."""
+"""PySceneDetect's ContentDetector in its own environment, as a peer for edges and speed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.measure import Cost, cache, run
 
-REQUIREMENT = "scenedetect==0.7.2"  # brings the OpenCV that it decodes with
+REQUIREMENT = "scenedetect==0.7.2"  # includes the OpenCV that it decodes with
 PROGRAM = """
 import json, sys
 from scenedetect import ContentDetector, detect
@@ -20,7 +20,6 @@ print(json.dumps([start.seconds if hasattr(start, "seconds") else start.get_seco
 
 
 def python() -> Path:
-    """The interpreter of the peer's environment, which is made when it is first asked for."""
     folder = cache("scenedetect")
     program = folder / "bin" / "python"
     if not (folder / "ready").exists():
@@ -31,7 +30,6 @@ def python() -> Path:
 
 
 def detect(path: Path) -> tuple[list[float], Cost]:
-    """Where it sees cuts, seconds, and what that cost; its defaults, with the two threads that all are given."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENCV_FFMPEG_THREADS", "OPENCV_FOR_THREADS_NUM"), "2")
     cost = run([str(python()), "-c", PROGRAM, str(path)], extra_env={**threads, "PYTHONPATH": os.devnull})
     return [float(moment) for moment in json.loads(cost.output.splitlines()[-1])], cost

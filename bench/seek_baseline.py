@@ -1,8 +1,8 @@
-"""What P1 is measured against: one exact seek per second, each frame read; run as a program, prints JSON.
+"""Baseline of P1: one exact seek per second with each frame read; prints JSON.
 
     python -m bench.seek_baseline VIDEO X Y WIDTH HEIGHT --reader ours|rapidocr --samples 60 --seed 1
 
-The timer's box is given to it (fractions of the frame), which the aligner has to find. One thread throughout.
+The timer's box is given as fractions of the frame. Uses one thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sessions_app.comparison.alignment.child.readers import load_reader
 
 
 def rapidocr_with_detection() -> Any:
-    """rapidocr as its users call it, with one thread."""
+    """Return RapidOCR with its default pipeline, on one thread."""
     from rapidocr import RapidOCR
 
     threads = {f"EngineConfig.onnxruntime.{name}_op_num_threads": 1 for name in ("intra", "inter")}
@@ -35,7 +35,6 @@ def rapidocr_with_detection() -> Any:
 
 
 def exact_frame(container: Any, stream: Any, seconds: float) -> Any:
-    """Seek to the keyframe before and decode on to the frame shown at ``seconds``."""
     container.seek(round(seconds / stream.time_base), stream=stream, backward=True)
     last = None
     for frame in container.decode(stream):
@@ -62,7 +61,7 @@ def main() -> None:
             return [reading.text for reading in reader.read(crops)]
     else:
         read = rapidocr_with_detection()
-        # Detection needs room around the text.
+        # Detection needs space around the text.
         box = box.grown(0.6, 1.2)
     with VideoFile(options.video) as video:
         duration = video.duration

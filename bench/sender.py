@@ -1,8 +1,8 @@
-"""``python -m bench.sender``: sends a file to a running program as fast as loopback takes it, by tus or in chunks.
+"""``python -m bench.sender``: send a file to a running program as fast as loopback allows, by tus or in chunks.
 
-Reads {port, key, path, way: tus | chunks, piece} from standard input, piece in bytes (0: all at once). Prints {video,
-ended, wall, last, bare}: the id of the video; when the last answer had come, by the system's monotonic clock; seconds
-for all of it, from the last byte of the last call to its answer, and for a call that only reads, just before.
+Reads {port, key, path, way: tus | chunks, piece} from standard input; piece: bytes per call, 0 for all. Prints {video,
+ended, wall, last, bare}: video id; ``time.perf_counter`` at the last answer; seconds in total, from the last byte to
+its answer, and of a read-only call just before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Answer = tuple[int, dict[str, str], bytes]
 
 
 class Line:
-    """One connection that is kept. sent_at: when the last byte of the last request had been handed to the system."""
+    """A persistent connection. sent_at: time of the last request's last byte."""
 
     def __init__(self, port: int, key: str) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port))
@@ -37,7 +37,7 @@ class Line:
         self, method: str, path: str, headers: dict[str, Any], before: bytes = b"", after: bytes = b"",
         file: tuple[int, int, int] | None = None,
     ) -> Answer:  # fmt: skip
-        """One request; its body is ``before``, (descriptor, start, count) of ``file``, ``after``."""
+        """Send a request with the body ``before``, a part of ``file`` (descriptor, start, count), ``after``."""
         start, count = file[1:] if file else (0, 0)
         given = {"Content-Length": len(before) + count + len(after), **headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
@@ -62,7 +62,6 @@ class Line:
 
 
 def by_tus(line: Line, file: int, size: int, piece: int) -> str:
-    """Send a file by tus, ``piece`` bytes a PATCH; returns the id of the video."""
     _, headers, _ = line.ask("POST", "/api/v1/uploads/tus/", {"Upload-Length": size})
     upload = headers["location"]
     for start in range(0, size, piece):
@@ -72,7 +71,6 @@ def by_tus(line: Line, file: int, size: int, piece: int) -> str:
 
 
 def by_chunks(line: Line, file: int, size: int, piece: int) -> str:
-    """Send a file by the chunk protocol; returns the id of the video."""
     wanted = json.dumps({"filename": "match.mp4", "size": size, "chunk_size": piece}).encode()
     _, _, body = line.ask("POST", "/api/v1/uploads", {"Content-Type": "application/json"}, wanted)
     upload = json.loads(body)["session_id"]

@@ -1,4 +1,4 @@
-"""Memory of the program while 200 analyses run through it one after the other: flat, or growing?"""
+"""Memory of the program during 200 consecutive analyses."""
 
 from __future__ import annotations
 
@@ -22,14 +22,13 @@ from tests.support.waiting import wait_until
 
 SESSIONS = 200
 CLIP_SECONDS = 6.0
-WARM = 40  # sessions after which everything has been imported and every pool is full
-TAIL = 20  # over which a reading is the median
+WARM = 40  # sessions until all modules are imported and all pools are full
+TAIL = 20  # sessions whose median is a reading
 MAX_GROWTH = 1.05
 ENDS_SECONDS = 120.0
 
 
 def measure(seed: int) -> list[Table]:
-    """Upload, wait, results, clean up; the memory of each process after each."""
     clip = cache("analysis") / f"clip-{CLIP_SECONDS:g}.mp4"
     if not clip.exists():
         render_clip(clip, seconds=CLIP_SECONDS)
@@ -64,7 +63,6 @@ def measure(seed: int) -> list[Table]:
 
 
 def analyse(program: Program, clip: Path, kind: str) -> None:
-    """One session from its upload to its end."""
     session = str(json.loads(send(program, f"{BASE}/upload", clip, kind)[2])["sessionId"])
 
     def is_over() -> bool:
@@ -79,7 +77,6 @@ def analyse(program: Program, clip: Path, kind: str) -> None:
 
 
 def sizes(program: Program) -> dict[str, int]:
-    """Resident bytes of the lasting processes, by what they are."""
     found: dict[str, int] = {}
     web, master = program.web(), program.master()
     if web:
@@ -104,5 +101,4 @@ def _rss(process: psutil.Process) -> int:
 
 
 def is_of_a_session(path: Path) -> bool:
-    """Whether a file came with a session or was made for one: media, or what a job left in its scratch folder."""
     return path.suffix in (".mp4", ".jpg", ".json", ".part") or any(part.startswith("job-") for part in path.parts)

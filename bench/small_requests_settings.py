@@ -1,10 +1,10 @@
-"""Settings of the embedded program for R8: no throttles, since the bench paces its requests, and no job runs."""
+"""Settings for R8: no throttles, since the bench paces its requests, and no job runs."""
 
 from vodplatform.settings.embedded import *  # noqa: F403
 from vodplatform.settings.embedded import JOB_LANES, TIER_LIMITS
 
 THROTTLES_ON = False
-# No lane has a place: jobs would take processor time from the measured web process.
+# Closed lanes: jobs would take CPU from the measured web process.
 JOB_LANES = dict.fromkeys(JOB_LANES, 0)
 MANY = 10**6
 TIER_LIMITS = {

@@ -1,4 +1,4 @@
-"""R5's half: 1 000 idle WebSockets on the running program, and one change told to 50; against a bare ASGI socket."""
+"""Half of R5: 1 000 idle WebSockets, and one change broadcast to 50, against a bare ASGI socket."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SERVER = ["--http", "httptools", "--loop", "uvloop", "--ws", "websockets-sansio"
 
 
 async def bare(scope: dict, receive: object, send: object) -> None:  # type: ignore[type-arg]
-    """The least that can hold a socket open: what the memory is measured against."""
+    """Hold a socket open with minimal code: the baseline for memory."""
     await receive()  # type: ignore[operator]
     await send({"type": "websocket.accept"})  # type: ignore[operator]
     await send({"type": "websocket.send", "text": "{}"})  # type: ignore[operator]
@@ -41,7 +41,6 @@ async def bare(scope: dict, receive: object, send: object) -> None:  # type: ign
 
 
 def measure(seed: int) -> list[Table]:
-    """The program's web process and a bare one, one after the other."""
     with tempfile.TemporaryDirectory(prefix="bench-sockets-") as folder:
         place = prepared(
             Path(folder) / "data", {"DJANGO_SETTINGS_MODULE": "bench.settings", "VOD_LOG_LEVEL": "WARNING"}
@@ -67,7 +66,7 @@ def measure(seed: int) -> list[Table]:
 
 
 async def idle(address: str, headers: dict[str, str], process: psutil.Process) -> tuple[float, float, float]:
-    """(KiB of the process for each socket, seconds to open all, CPU seconds of the process in 10 idle seconds)."""
+    """Return the KiB per socket, seconds to open all, and CPU seconds in 10 idle seconds."""
     warm = [await opened(address, headers) for _ in range(AT_ONCE)]
     for client in warm:
         await client.close()
@@ -85,14 +84,13 @@ async def idle(address: str, headers: dict[str, str], process: psutil.Process) -
 
 
 async def opened(address: str, headers: dict[str, str]) -> ClientConnection:
-    """A socket that has had its first message."""
     client = await connect(address, additional_headers=headers, ping_interval=None, open_timeout=60)
     await client.recv()
     return client
 
 
 async def broadcast(program: Program, address: str) -> dict[str, list[float]]:
-    """Seconds from sending POST …/cancel to its message at each of the listeners, and at the last of them."""
+    """Return seconds from POST …/pause or …/resume to its message at each listener, and at the last."""
     headers = {"Authorization": f"Token {program.place.key}"}
     clients = [await opened(address, headers) for _ in range(LISTENERS)]
     job_id = await asyncio.to_thread(paused_job, program)
@@ -111,7 +109,6 @@ async def broadcast(program: Program, address: str) -> dict[str, list[float]]:
 
 
 async def heard(client: ClientConnection, job_id: str, status: str) -> float:
-    """When this listener was told."""
     while True:
         message = json.loads(await client.recv())
         if message["type"] == "job" and message["job"]["id"] == job_id and message["job"]["status"] == status:
@@ -119,7 +116,7 @@ async def heard(client: ClientConnection, job_id: str, status: str) -> float:
 
 
 def paused_job(program: Program) -> str:
-    """A job that nobody runs: its lane has no room."""
+    """Queue a job that never runs, because its lane has no slots."""
     code = (
         "import django; django.setup();from jobs_app import services;from vodplatform.accounts.models import User;"
         "print(services.enqueue('bench.idle', User.objects.get(username='bench'), {}).pk)"
@@ -133,7 +130,6 @@ def paused_job(program: Program) -> str:
 
 @contextmanager
 def bare_server() -> Iterator[tuple[str, psutil.Process]]:
-    """The same server with :func:`bare` on it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,7 +1,7 @@
-"""Alignment by sound of made pairs of every kind, related and misleading: what is proposed, what is refused and why,
-and what the confidence is worth (A4). Also the numbers of the curve in ``sound/confidence.py``, fitted to half of them.
+"""Alignment by sound of generated pairs: proposals, refusals, and reliability (A4).
 
-With ``VOD_BENCH_MEDIA`` set, pairs made of real clips are measured too; the curve is never fitted to those.
+Half of the pairs fit the curve in ``sound/confidence.py``. With ``VOD_BENCH_MEDIA`` set, pairs of real clips are
+measured too, but never fitted.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound
 from sessions_app.comparison.samples.rendering.clips import render_pair, unrelated_pair
 
 RELATED_OF_A_KIND, MISLEADING_OF_A_KIND, HARD_OF_A_KIND, REAL_OF_A_KIND = 11, 18, 80, 8
-PICTURES = 8  # pairs of other matches whose timers run alike
+PICTURES = 8  # pairs of different matches with similar timers
 RIGHT_SECONDS = 1 / 60  # half a frame at 30 frames a second
 SURE = 0.9
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 0.95), (0.95, 1.01))
-# By which the curve's numbers are held towards 0; without it, pairs that are easily told apart make a step.
+# Regularisation towards 0; without it, easily separated pairs produce a step.
 PRIOR = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A pair to be aligned. clips: the folder of real clips that it is made of."""
+    """A pair to align. clips: folder of real clips to make it from."""
 
     kind: str
     number: int
@@ -51,9 +51,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was answered to a pair. reason: of a refusal, or empty. right: whether the answer, or the offset that the
-    refusal doubts, is right. confidence, features: of that, None where nothing was measured. by_both: the highest
-    confidence of an answer by `auto` to the same sounds under pictures of other matches whose timers run alike."""
+    """The answer to a pair.
+
+    reason: code of a refusal, or empty. right: whether the proposed offset, or the one that the refusal doubts, is
+    right. features: inputs of the curve, None if nothing was measured. by_both: highest confidence of `auto` with the
+    same sounds under similar timers of different matches.
+    """
 
     job: Job
     reason: str
@@ -64,12 +67,10 @@ class Outcome:
 
     @property
     def is_proposed(self) -> bool:
-        """Whether there is an answer."""
         return not self.reason
 
 
 def jobs(seed: int) -> list[Job]:
-    """Every pair of a run."""
     media = os.environ.get("VOD_BENCH_MEDIA")
     counts: list[tuple[tuple[str, ...], int, Path | None]] = [
         (RELATED, RELATED_OF_A_KIND, None),
@@ -82,7 +83,7 @@ def jobs(seed: int) -> list[Job]:
 
 
 def timer_answers(seed: int) -> list[AlignmentResult]:
-    """What the timers say of other matches whose clocks run alike."""
+    """Align different matches with similar timers by their timers."""
     reader = load_reader("rapidocr")
     answers = []
     for number in range(PICTURES):
@@ -93,7 +94,6 @@ def timer_answers(seed: int) -> list[AlignmentResult]:
 
 
 def outcome(job: Job, timers: Sequence[AlignmentResult]) -> Outcome:
-    """Make a pair, align it, and forget it."""
     made = pair(job.kind, job.number, job.clips)
     with tempfile.TemporaryDirectory() as folder:
         first, second = made.write(Path(folder))
@@ -117,7 +117,6 @@ def outcome(job: Job, timers: Sequence[AlignmentResult]) -> Outcome:
 
 
 def outcomes(seed: int) -> list[Outcome]:
-    """Every pair, on all cores."""
     timers = timer_answers(seed)
     alike = sum(bool(answer.proposals) for answer in timers)
     print(f"{alike} of {PICTURES} pairs of other matches are proposed by their timers alone.")
@@ -127,9 +126,9 @@ def outcomes(seed: int) -> list[Outcome]:
 
 
 def fit(values: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Constant and weights of the logistic curve that fits best, held towards 0 by :data:`PRIOR` (Newton's method).
+    """Return the constant and weights of the best logistic curve, regularised by :data:`PRIOR` (Newton's method).
 
-    values: shape (n, features); right: shape (n,), 0 or 1. Shape (features + 1,).
+    values: shape (n, features); right: shape (n,), 0 or 1; result: shape (features + 1,).
     """
     design = np.column_stack([np.ones(len(values)), values])
     held = PRIOR * np.eye(design.shape[1])
@@ -144,12 +143,11 @@ def fit(values: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.f
 
 
 def is_fitted_to(one: Outcome) -> bool:
-    """Half of the made pairs; the others, and all of real clips, only check the curve."""
+    """Return whether the curve is fitted to this pair."""
     return one.job.clips is None and one.job.number % 2 == 0
 
 
 def measure(seed: int) -> list[Table]:
-    """What was promised, the answers by kind, what the confidence is worth, and the curve fitted again."""
     found = outcomes(seed)
     made = [one for one in found if one.job.clips is None]
     real = [one for one in found if one.job.clips is not None]

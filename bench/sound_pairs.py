@@ -1,4 +1,4 @@
-"""Pairs of made recordings whose sound has to be aligned, and such that must be refused; every one from its number."""
+"""Pairs of generated recordings to align by sound, or to refuse; kind and number determine each."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ RELATED = (
     "level_control", "echo", "muffled", "drift", "late", "short_overlap", "inside", "same_file", "lossy", "long",
 )  # fmt: skip
 MISLEADING = ("unrelated", "unrelated_music", "lobby", "faster", "jump", "restart", "only_loop", "silent_one")
-# Worse than anything that is promised, so that the confidence is fitted where it is neither 0 nor 1.
+# Harder than supported, so that the fit has confidences between 0 and 1.
 HARD = ("hard", "hard_unrelated")
-# The kinds that are made of the sounds of real clips, too.
+# Kinds that are also made from real clips.
 REAL = ("plain", "talk", "noise", "surround", "telephone", "echo", "muffled", "lossy", "drift", "unrelated", "lobby")
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two takes. offset: the true one of the second against the first; None where the pair must be refused.
+    """Two takes. offset: true offset of the second against the first, None if only a refusal is right.
 
-    drift_ppm: by which the offset grows with the first one's time. clips: a folder of real clips, of whose sounds the
-    match is made in place of generated ones.
+    drift_ppm: growth of the offset with the first take's time. clips: folder of real clips whose sounds replace
+    generated ones.
     """
 
     kind: str
@@ -37,11 +37,10 @@ class Pair:
     second: Take
     offset: float | None
     drift_ppm: float
-    lobby: float = 0.0  # seconds of one track at the beginning of both, in place of their matches
+    lobby: float = 0.0  # seconds of the same music at the start of both takes
     clips: Path | None = None
 
     def write(self, folder: Path) -> tuple[Path, Path]:
-        """Render and encode both below ``folder``."""
         games = self.games()
         first = write(self.first, games[0], folder / f"{self.kind}-{self.number}-a")
         if self.kind == "same_file":
@@ -49,7 +48,6 @@ class Pair:
         return first, write(self.second, games[1], folder / f"{self.kind}-{self.number}-b")
 
     def games(self) -> tuple[Sound, Sound]:
-        """What sounded in the match of each."""
         seconds = max(take.start + take.seconds * take.speed * 1.002 + 30 for take in (self.first, self.second))
         one = self._scene(1000 + self.number, seconds)
         r = np.random.default_rng([81, self.number])
@@ -73,7 +71,6 @@ class Pair:
 
 @functools.lru_cache
 def _clip_sounds(folder: Path) -> list[Sound]:
-    """The sound of every clip in ``folder`` that has one, one channel at :data:`RATE`."""
     found = []
     for path in sorted(folder.glob("*.mp4")):
         with av.open(path) as container:
@@ -87,7 +84,7 @@ def _clip_sounds(folder: Path) -> list[Sound]:
 
 
 def real_scene(seed: int, seconds: float, folder: Path) -> Sound:
-    """Pieces of real clips, laid over each other at random moments, levels and speeds."""
+    """Return parts of real clips mixed at random moments, levels and speeds."""
     r = np.random.default_rng([83, seed])
     sounds = _clip_sounds(folder)
     found = np.zeros(int(seconds * RATE), np.float32)
@@ -107,7 +104,6 @@ def real_scene(seed: int, seconds: float, folder: Path) -> Sound:
 
 
 def pair(kind: str, number: int, clips: Path | None = None) -> Pair:
-    """The pair of a kind with a number: always the same. clips: see :class:`Pair`."""
     r = np.random.default_rng([82, number, sum(map(ord, kind))])
     length = float(r.uniform(70, 200))
     start = float(r.uniform(70, 130))

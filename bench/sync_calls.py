@@ -1,7 +1,7 @@
-"""``python -m bench.sync_calls``: what ``POST /sync`` costs while the video's operations grow, by the API.
+"""``python -m bench.sync_calls``: cost of ``POST /sync`` by the API, as the video's operations grow.
 
-Prints JSON: {operations in a call: {operations the video has: [queries, p50, p95 in milliseconds]}}, on the database of
-the settings; beside it ``{"read": [queries, p50, p95]}`` of ``GET`` of the video alone.
+Prints JSON: {operations per call: {operations stored: [queries, p50, p95 in milliseconds]}}, and ``{"read": [queries,
+p50, p95]}`` for ``GET`` of the video.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bench.measure import percentile
 KEPT = (10, 1_000, 10_000)
 IN_A_CALL = (1, 100)
 CALLS = 60
-MOST = 1_000  # operations that one call may bring
+MOST = 1_000  # maximum operations per call
 
 
 def main() -> None:
@@ -62,7 +62,6 @@ def main() -> None:
 
 
 def operation(rng: random.Random, actor: str, counter: int) -> dict[str, Any]:
-    """What somebody does next."""
     kind = rng.choice(["update_title", "update_description", "add_tag", "remove_tag"])
     value = f"words {counter}" if kind.startswith("update") else f"tag-{rng.randrange(30)}"
     return {
@@ -72,7 +71,6 @@ def operation(rng: random.Random, actor: str, counter: int) -> dict[str, Any]:
 
 
 def read(client: Any, url: str) -> float:
-    """Milliseconds of reading the video."""
     started = time.perf_counter()
     answer = client.get(url)
     assert answer.status_code == 200, answer.content
@@ -80,7 +78,7 @@ def read(client: Any, url: str) -> float:
 
 
 def cost(call: Any) -> list[float]:
-    """Queries, and milliseconds p50 and p95, of ``call``, which says how long it took."""
+    """Return the queries, and p50 and p95 milliseconds, of ``call``, which returns its duration."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 

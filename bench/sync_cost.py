@@ -1,4 +1,4 @@
-"""What ``POST /sync`` costs against reading the video, on SQLite and PostgreSQL, while its operations grow."""
+"""Cost of ``POST /sync`` against reading the video, on SQLite and PostgreSQL, as its operations grow."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from tests.support.services import fresh_database
 
 
 def measure(seed: int) -> list[Table]:
-    """One table for each database that answers."""
     tables = []
     with fresh_database("vod_bench_sync") as url:
         for name, database in (("SQLite", ""), ("PostgreSQL", url)):

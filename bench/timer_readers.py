@@ -1,5 +1,4 @@
-"""Both timer readers on drawn timers of all styles: what they read right, what their confidence is worth, and the
-numbers that calibrate EasyOCR. Its weights are where VOD_EASYOCR_MODELS says."""
+"""Both timer readers on drawn timers of all styles: accuracy, reliability, and EasyOCR's calibration."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ ODDS = (1.0, 100.0, 10_000.0, 100_000.0, 1_000_000.0)
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A crop as the aligner makes it. kind: the timer's style, or ``words``; seconds: what it shows, None for words."""
+    """A crop as the aligner makes it. kind: timer style or ``words``; seconds: shown value, None for words."""
 
     kind: str
     seconds: float | None
@@ -41,7 +40,7 @@ class Crop:
 
 
 def crops(seed: int, count: int = CROPS) -> Iterator[Crop]:
-    """Timers at random sizes, values and qualities of JPEG on a noisy picture, and words that are no timer."""
+    """Yield timers of random size, value and JPEG quality on noise, and words."""
     rng = np.random.default_rng([seed, 41])
     for _ in range(count):
         width, height = SIZES[int(rng.integers(len(SIZES)))]
@@ -76,12 +75,12 @@ def _draw_words(frame: Image, rng: np.random.Generator) -> tuple[int, int, int, 
 
 
 def is_right(seconds: float | None, truth: float | None) -> bool:
-    """Whether a value that was read is the one shown; of words no value is."""
+    """Return whether a read value is the shown one; for words, none is right."""
     return seconds is not None and truth is not None and abs(seconds - truth) < 1e-6
 
 
 def fit_platt(scores: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[float, float]:
-    """Slope and shift of the logistic curve that fits best (Newton's method in steps of 1 at most); scores: logits."""
+    """Return slope and shift of the best logistic curve (Newton's method). scores: logits."""
     design = np.stack([scores, np.ones_like(scores)], axis=1)
     weights = np.array([1.0, 0.0])
     for _ in range(50):
@@ -93,7 +92,6 @@ def fit_platt(scores: NDArray[np.float64], right: NDArray[np.float64]) -> tuple[
 
 
 def measure(seed: int) -> list[Table]:
-    """What each reader that is there reads, how sure it is, and EasyOCR's calibration."""
     shown = list(crops(seed))
     models = os.environ.get("VOD_EASYOCR_MODELS")
     tables = []

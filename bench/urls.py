@@ -1,4 +1,4 @@
-"""The program's addresses and one more, the least that a REST framework view can be: what calls are held against."""
+"""The program's URLs with a minimal REST framework view, a baseline for calls."""
 
 from django.urls import path
 from rest_framework.request import Request
@@ -11,11 +11,11 @@ __all__ = ["handler400", "handler403", "handler404", "handler500", "urlpatterns"
 
 
 class BareView(APIView):
-    """Signed in like any other, and nothing asked of the database besides."""
+    """A view that authenticates, but makes no queries of its own."""
 
     def get(self, request: Request) -> Response:
         return Response({"status": "processing", "progress": 50.0})
 
 
-# Before the last, which takes what nobody else does.
+# Before the last pattern, which matches every path.
 urlpatterns = [path("bench/bare", BareView.as_view()), *urlpatterns]

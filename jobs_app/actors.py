@@ -1,8 +1,4 @@
-"""Dramatiq actors: one for each kind of job, declared beside the function that does its work.
-
-The message of an actor says that a job may run. Which one runs next in its queue is for the rows to say: the worker
-claims the job whose turn it is.
-"""
+"""Dramatiq actors, one for each kind of job, whose messages only wake workers."""
 
 from __future__ import annotations
 
@@ -21,11 +17,9 @@ def job_actor(
     name: str, *, queue: str, max_attempts: int = 3, pausable: bool = False, max_retries: int = 3,
     retry_seconds: float = 5.0, label: str = "", icon: str = "jobs", hooks: JobHooks | None = None,
 ) -> Callable[[Callable[[JobContext], dict[str, Any]]], JobKind]:  # fmt: skip
-    """Declare a function as the work of the kind ``name``, and as the Dramatiq actor of that function's name.
+    """Declare a function as the handler of a job kind, with a Dramatiq actor.
 
-    The function gets the :class:`JobContext` of one attempt and returns the job's result (JSON types). ``queue`` is
-    one of ``settings.JOB_LANES``; the rest is explained at :class:`JobKind`. ``settings.JOB_KINDS`` lists the
-    function's dotted path.
+    The function gets a :class:`JobContext` and returns the result (JSON types). Parameters: see :class:`JobKind`.
     """
 
     def declare(handler: Callable[[JobContext], dict[str, Any]]) -> JobKind:

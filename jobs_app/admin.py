@@ -1,4 +1,4 @@
-"""Jobs in the admin: what runs, how far, and the things that admins do with it."""
+"""Jobs in the admin."""
 
 from collections.abc import Callable
 from typing import Any
@@ -40,8 +40,6 @@ class JobEventInline(TabularInline):
 
 
 class KindFilter(admin.SimpleListFilter):
-    """The kinds by their labels."""
-
     title = "kind"
     parameter_name = "kind"
 
@@ -54,7 +52,7 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(Job)
 class JobAdmin(ModelAdmin):
-    """Read-only rows with the things that admins do to them. Progress moves by itself: static/js/jobs/admin.js."""
+    """Read-only rows with actions. static/js/jobs/admin.js updates the progress."""
 
     list_display = [
         "about", "shown_kind", "owner", "status_live", "progress_live", "message_live", "priority", "created_at",
@@ -81,7 +79,7 @@ class JobAdmin(ModelAdmin):
         return False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """What the jobs of a page are about is asked for all of them at once."""
+        """Read the subjects of all jobs of the admin page at once."""
         changelist = super().get_changelist_instance(request)
         jobs = list(changelist.result_list)
         subjects = subjects_of(jobs)
@@ -161,12 +159,9 @@ class JobAdmin(ModelAdmin):
 
 @admin.register(LaneLimit)
 class LaneLimitAdmin(AuditedModelAdmin):
-    """How many jobs of a lane run at once on all hosts: workers follow within seconds, without a restart."""
-
     list_display = ["lane", "limit"]
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
-        """The lanes are those of the settings."""
         if db_field.name == "lane":
             return forms.ChoiceField(choices=[(name, name) for name in sorted(settings.JOB_LANES)])
         return super().formfield_for_dbfield(db_field, request, **options)

@@ -1,8 +1,6 @@
-"""Who may run next: a user's places in a lane by tier, and the turns that users take. Claims nothing itself.
+"""Admission of queued jobs, and the turns that users take in a lane.
 
-A user has as many places in each lane as the tier allows jobs at once; jobs beyond them wait unadmitted, out of
-the index that a claim looks at. That the user's running jobs over all lanes stay within the tier is checked by
-the claim.
+Only admitted jobs, which the tier limits for each lane, are in the index that a claim searches.
 """
 
 from __future__ import annotations
@@ -28,47 +26,44 @@ PLACES_LOCK = 0x766F66
 
 
 def smallest_limit() -> int:
-    """What every tier allows: below it nobody's tier has to be looked up."""
+    """Return the lowest limit of all tiers."""
     return int(min(limits["max_concurrent_jobs"] for limits in settings.TIER_LIMITS.values()))
 
 
 def jobs_at_once(owner_id: uuid.UUID) -> int:
-    """How many jobs the present tier of a user lets run at once."""
+    """Return how many jobs the user's tier allows at once."""
     return limits_of_many([owner_id])[owner_id]["max_concurrent_jobs"]
 
 
 def admit(owner_id: uuid.UUID, lane: str) -> tuple[bool, int]:
-    """(whether a new job of this owner is admitted to ``lane``, its turn there).
+    """Return whether a new job of this owner is admitted, and its turn.
 
-    Turns are those of start-time fair queueing: one more than the owner's last, but not before the highest turn
-    that was claimed in the lane, so that a new user comes next, and one who queued a hundred jobs is not first a
-    hundred times.
+    Start-time fair queueing: the turn is the owner's last plus one, but at least the highest claimed in the lane. So
+    one user's hundred jobs do not all come first.
     """
     _lock_places(owner_id)
     count = Job.objects.admitted_in(lane).filter(owner_id=owner_id).order_by().count()
     if count < smallest_limit() or count < jobs_at_once(owner_id):
         return True, next_turn(owner_id, lane)
-    return False, 0  # its turn is taken when it gets its place
+    return False, 0  # the turn is assigned on admission
 
 
 def next_turn(owner_id: uuid.UUID, lane: str) -> int:
-    """The turn of what this owner adds to ``lane`` now."""
-    # The time of the lane is the highest turn that was ever claimed in it; each is one look into an index.
     claimed = Job.objects.filter(lane=lane, attempt__gt=0).order_by("-turn").values_list("turn", flat=True).first()
     own = Job.objects.filter(owner_id=owner_id, lane=lane).order_by("-turn").values_list("turn", flat=True).first()
     return max(claimed or 0, own + 1 if own is not None else 0)
 
 
 def max_share(lane: str) -> int:
-    """How many places of ``lane`` one owner may hold while others wait: half of them."""
+    """Return how many places one owner may hold while others wait: half."""
     return max(1, queues.places_of(lane) // 2)
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
-    """Return the places, from 1, in which the admitted queued jobs of some lanes will start; by job.
+    """Return the positions, from 1, in which admitted queued jobs will start, by job id.
 
-    The order is that of the claim as things stand: owners who hold their share of the lane come last, and short jobs
-    first while the lane has a place for short jobs only. At most ``QUEUE_NUMBERS`` of each lane are counted.
+    The order is the claim's: owners who hold their share come last, and short jobs first if only the short place is
+    free.
     """
     numbers: dict[uuid.UUID, int] = {}
     for lane in set(queue_lanes) & set(settings.JOB_LANES):
@@ -86,7 +81,6 @@ def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
 
 
 def _lock_places(owner_id: uuid.UUID) -> None:
-    """Until this transaction ends nobody else counts or gives away this owner's places (PostgreSQL)."""
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -95,11 +89,11 @@ def _lock_places(owner_id: uuid.UUID) -> None:
 
 
 def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
-    """Give the best of an owner's waiting jobs of ``lane`` a place, where one is free; wakes a worker for it."""
+    """Admit the owner's best waiting job if a place is free."""
     _lock_places(owner_id)
     waiting = Job.objects.filter(owner_id=owner_id, lane=lane, status=JobStatus.QUEUED, admitted=False)
     if connection.vendor == "postgresql" and connection.in_atomic_block:
-        # One that somebody is just cancelling or pausing is passed over: he waits for the lock that is held here.
+        # Skip jobs that are being cancelled: those requests wait for the lock held here.
         waiting = waiting.select_for_update(skip_locked=True)
     best = waiting.order_by("-priority", "created_at", "id").first()
     if best is None:
@@ -114,9 +108,9 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
 
 
 def on_job_left(owner_id: uuid.UUID, lane: str) -> None:
-    """A job of this owner has left ``lane``: admit the next, and wake lanes where the owner was over the limit."""
+    """Admit the owner's next job, and wake lanes that the owner's limit blocked."""
     admit_next(owner_id, lane)
-    # By name, not by exclusion: so the index of places is taken, without statistics too.
+    # The query names the lanes, because an exclusion would not use the index.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
     for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():
@@ -124,9 +118,9 @@ def on_job_left(owner_id: uuid.UUID, lane: str) -> None:
 
 
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:
-    """Admit whatever has a free place without having been told, as after a change of tier.
+    """Admit waiting jobs that have a free place, such as after a change of tier.
 
-    Looks at some owners only, those after ``after``; returns the last of them, None when there are no more.
+    Checks a batch of owners after ``after``; return its last id, or None at the end.
     """
     waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=False).order_by("owner_id")
     if after is not None:

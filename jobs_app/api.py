@@ -1,4 +1,4 @@
-"""Jobs over the API (contract section 6)."""
+"""The jobs API (contract section 6)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The Dramatiq broker: carries the messages that jobs may run, with its middleware named one by one.
+"""The Dramatiq broker of the wake-up messages.
 
-The default middleware is left out: its time limit kills after ten minutes and its retries know no row.
+Dramatiq's default middleware would kill jobs after ten minutes and retry without the rows.
 """
 
 from __future__ import annotations
@@ -29,14 +29,13 @@ NAMESPACE = "vod-jobs"
 
 
 class NotifyingRedisBroker(RedisBroker):
-    """Redis that says when a message has come.
+    """A Redis broker that notifies consumers of new messages, where Dramatiq's own polls.
 
-    Dramatiq's own asks for each queue again and again: seldom, and a message is late; often, and an idle worker is
-    busy. What nobody is told of, such as a message that a dead worker had taken, is found by asking every few seconds.
+    It also polls every few seconds, for messages of dead workers.
     """
 
     def declare_queue(self, queue_name: str) -> None:
-        """As Dramatiq's own, without a second queue for delayed messages: a job that has to wait does so in its row."""
+        """Declare a queue without Dramatiq's second one for delayed messages."""
         if queue_name not in self.queues:
             self.emit_before("declare_queue", queue_name)
             self.queues.add(queue_name)
@@ -53,7 +52,7 @@ class NotifyingRedisBroker(RedisBroker):
 
 
 class WakeConsumer(_RedisConsumer):
-    """Takes messages at once when there are any, and waits to be told where there are none."""
+    """A consumer that waits for a notification when its queue is empty."""
 
     def __init__(self, broker: NotifyingRedisBroker, queue_name: str, prefetch: int, timeout: int) -> None:
         super().__init__(broker, queue_name, prefetch, 0)  # type: ignore[no-untyped-call]
@@ -68,7 +67,7 @@ class WakeConsumer(_RedisConsumer):
             if message is not None:
                 return message
             if self.outstanding_message_count >= self.prefetch:
-                time.sleep(FULL_SECONDS)  # until a thread is done with one
+                time.sleep(FULL_SECONDS)
                 return None
             self._ask_at = time.monotonic() + ASK_SECONDS
         try:
@@ -83,12 +82,10 @@ class WakeConsumer(_RedisConsumer):
 
 
 def channel_of(queue_name: str) -> str:
-    """Where those who wait for a queue's messages are told that one has come."""
     return f"{NAMESPACE}:{queue_name}:told"
 
 
 def make_broker() -> dramatiq.Broker:
-    """The broker that the settings ask for, and dramatiq's global one from here on."""
     middleware: list[Middleware] = [AgeLimit(max_age=WAKE_UP_AGE_MILLISECONDS)]
     broker: dramatiq.Broker
     if settings.JOB_BROKER == "stub":
@@ -96,7 +93,7 @@ def make_broker() -> dramatiq.Broker:
         broker.emit_after("process_boot")
     else:
         broker = NotifyingRedisBroker(  # type: ignore[no-untyped-call]
-            # Whoever has just committed a job waits for this: one that hangs is given up soon, the sweep finds the row.
+            # Short Redis timeouts: requests send wake-ups after committing a job.
             connection_pool=connection_pool(
                 settings.REDIS_URL,
                 socket_connect_timeout=REDIS_SECONDS,

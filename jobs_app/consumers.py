@@ -1,4 +1,4 @@
-"""``ws/jobs/{id}/`` and ``ws/jobs/``: the present state of one job, or of all of one's jobs, then every change."""
+"""WebSockets that send the state of one job or of all jobs, then every change."""
 
 from __future__ import annotations
 
@@ -29,10 +29,9 @@ class JobConsumer(WatchConsumer):
 
 
 class JobListConsumer(WatchConsumer):
-    """All jobs that somebody may see: the newest first, then each that changes, new ones included.
+    """The jobs that a user may see: the newest first, then every change.
 
-    The list's revision is the instant it was taken at, so that each look of the sign-in check brings it again and
-    with it whatever a dead broker has lost.
+    The revision is the time, so that each periodic sign-in check sends the list again.
     """
 
     def snapshot(self, user: User) -> tuple[str, dict[str, Any]] | None:
@@ -44,5 +43,4 @@ class JobListConsumer(WatchConsumer):
         return group, {**message, "total": jobs.count()}
 
     async def watch_message(self, event: dict[str, Any]) -> None:
-        """One job's change, with that job's revision: which is newer, the page knows for each row."""
         await self.send_json(event["message"])

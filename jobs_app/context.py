@@ -1,4 +1,4 @@
-"""What a handler gets of its job: the context with its parameters and its ways to report, and the ends it may raise."""
+"""The context of a job's handler, and the exceptions that end an attempt."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-DONE = "Done"  # last message of a child process; shown only with a completed job
+DONE = "Done"  # last message of a child; shown only with a completed job
 
 
 class JobFailed(Exception):
-    """The handler's own word that the job cannot be done; ``type`` is stable, the message is for the owner."""
+    """A failure of the job. type: stable name. message: sentence for the owner."""
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
@@ -37,25 +37,25 @@ class JobFailed(Exception):
 
 
 class TransientFault(JobFailed):
-    """As :class:`JobFailed`, for what may well work a little later: it is tried again by itself, a few times."""
+    """A failure that may pass; the job is retried automatically."""
 
 
 class LeaseLost(Exception):
-    """The job was cancelled, paused, deleted or taken over: end at once and write nothing."""
+    """The job no longer belongs to this attempt, which must end at once."""
 
 
 class ShuttingDown(Exception):
-    """This worker ends: give the job back."""
+    """This worker ends; the job is requeued."""
 
 
 class YieldTurn(Exception):
-    """Others wait, and what is done so far is kept: go on later."""
+    """Other owners wait; the job is requeued at its last checkpoint."""
 
 
 class WaitRequested(Exception):
-    """End of an attempt whose job continues later; raised by :meth:`JobContext.wait`.
+    """The job continues later; raised by :meth:`JobContext.wait`.
 
-    state: the job's new checkpoint; None keeps the present one.
+    state: the new checkpoint; None keeps the present one.
     """
 
     def __init__(self, state: dict[str, Any] | None, seconds: float, deadline_seconds: float, message: str) -> None:
@@ -67,7 +67,7 @@ class WaitRequested(Exception):
 
 
 class JobContext:
-    """What a handler sees of its job: its parameters, and ways to report, to stop and to store."""
+    """A handler's access to its job: parameters, progress reports, checkpoints and outputs."""
 
     def __init__(self, job: Job) -> None:
         assert job.lease_token
@@ -85,30 +85,27 @@ class JobContext:
         self._began = time.monotonic()
         self.moved_at = self._began  # time of the last sign of progress
         self.has_stored = False
-        self._may_yield = False  # since it was told to give way
+        self._may_yield = False  # whether a checkpoint followed the request to yield
         self._reported: tuple[float, str] = (-1.0, "")
-        self._pending: str | None = None  # message still to be written
+        self._pending: str | None = None
         self._pace: Pace | None = None
         self._pending_checkpoint: dict[str, Any] | None = None
         self._written_at = 0.0
         self.renewed_at = time.monotonic()
 
     def has_tries_left(self) -> bool:
-        """Whether the job is tried again by itself after a transient fault."""
         return Job.objects.filter(pk=self.job_id, retries__lt=kind_of(self.kind).max_retries).exists()
 
     def is_lost(self) -> bool:
-        """Whether the job is not this attempt's any more.
+        """Return whether the job no longer belongs to this attempt.
 
-        Without a renewal for a whole lease somebody else may run it: told from this process's own clock, because
-        the thread that renews may hang in a database that neither answers nor refuses.
+        A lease that this process could not renew in time counts as lost.
         """
         if time.monotonic() - self.renewed_at > settings.JOB_LEASE_SECONDS:
             self.lost.set()
         return self.lost.is_set()
 
     def stop_reason(self) -> str | None:
-        """Why to stop now, or None."""
         if self.is_lost():
             return "The job was cancelled, paused or taken over."
         if self.shutdown.is_set():
@@ -120,7 +117,7 @@ class JobContext:
         return None
 
     def check(self) -> None:
-        """Raise if the job has to stop. Call it between steps: each call counts as a sign of progress."""
+        """Raise if the job has to stop. Call it between steps, as a sign of progress."""
         if self.is_lost():
             raise LeaseLost
         if self.shutdown.is_set():
@@ -132,17 +129,15 @@ class JobContext:
             raise YieldTurn
 
     def mark_checkpointed(self) -> None:
-        """Say that an attempt begun from here on would lose nothing: where others wait, this one ends soon."""
+        """Record that the job can stop now without losing work."""
         self._may_yield = self.gives_way.is_set()
 
     def mark_moved(self) -> None:
-        """Record a sign of progress. A job without one for ``JOB_STALL_SECONDS`` fails."""
+        """Record a sign of progress; jobs without one for ``JOB_STALL_SECONDS`` fail."""
         self.moved_at = time.monotonic()
 
     def progress(self, percent: float, message: str) -> None:
-        """Report the percentage of the work; written at most twice a second, so a report soon after another may be
-        left out.
-        """
+        """Report the percentage of the work; reports in quick succession are skipped."""
         if message == DONE:
             message = self._reported[1]
         if (percent, message) != self._reported:
@@ -154,7 +149,6 @@ class JobContext:
 
     @property
     def pace(self) -> Pace:
-        """The speed of this attempt."""
         if self._pace is None:
             try:
                 self._pace = Pace(leases.read_paces(self.kind), self._began)
@@ -163,7 +157,6 @@ class JobContext:
         return self._pace
 
     def pace_curve(self) -> list[float] | None:
-        """Return the curve of this attempt's time over its progress; None if it cannot be used."""
         return self._pace.curve() if self._pace else None
 
     def _flush_if_due(self) -> None:
@@ -171,7 +164,6 @@ class JobContext:
             self.flush()
 
     def flush(self) -> None:
-        """Write the progress and the checkpoint that have not been written yet."""
         pending, state = self._pending, self._pending_checkpoint
         self._pending = self._pending_checkpoint = None
         if pending is None and state is None:
@@ -182,7 +174,7 @@ class JobContext:
             if not holds or (pending is not None and not self._write_progress(pending)):
                 self.lost.set()
         except DatabaseError as exc:
-            # A percentage is no reason to lose the work; a lost lease is the keeper's to notice.
+            # A failed progress report must not end the job.
             logger.warning("progress not written", extra={"data": {"exception": repr(exc)}})
         finally:
             close_old_connections()
@@ -191,9 +183,7 @@ class JobContext:
         return leases.report_progress(self.lease, self.pace.progress(), message, self.pace.seconds_left())
 
     def checkpoint(self, state: dict[str, Any]) -> None:
-        """Keep ``state`` (JSON types): another attempt finds it in ``saved`` and goes on from there, after a pause,
-        a deploy or a crash. Raises :class:`LeaseLost`.
-        """
+        """Save ``state`` (JSON types) for later attempts. Raises :class:`LeaseLost`."""
         self.check()
         if not leases.save_checkpoint(self.lease, state):
             raise LeaseLost
@@ -202,8 +192,9 @@ class JobContext:
         self.check()
 
     def wait(self, state: dict[str, Any], *, seconds: float, deadline_seconds: float, message: str) -> NoReturn:
-        """End this attempt, free the worker and the lane, and go on with ``state`` in ``saved`` after ``seconds``
-        or when somebody calls :func:`jobs_app.services.wake_waiting`. ``deadline_seconds`` count from the first wait.
+        """End this attempt; the job continues with ``state`` after ``seconds``, or when woken.
+
+        deadline_seconds: time from the job's first wait until it fails.
         """
         raise WaitRequested(state, seconds, deadline_seconds, message)
 
@@ -212,12 +203,10 @@ class JobContext:
         share: tuple[float, float] = (0, 100), on_message: Callable[[dict[str, Any]], None] | None = None,
         access: Access | None = None, ranged: RangeServer | None = None,
     ) -> Finished:  # fmt: skip
-        """Run the heavy part in a child; its ``progress``/``message`` lines become this job's progress,
-        its ``checkpoint`` lines (at most two a second are written) this job's checkpoint. Its other lines come back,
-        and ``on_message`` gets each as it comes, in this thread. ``share``: the percent at which it begins and ends.
-        ``access``, ``ranged``: as in :func:`run_child`.
+        """Run a child whose JSON lines become the job's progress and checkpoints.
 
-        Raises :class:`LeaseLost`, :class:`ShuttingDown`, or :class:`ChildError` when it ended badly.
+        Other lines are returned and passed to ``on_message``. share: percentages of the job at the child's start and
+        end. Raises :class:`LeaseLost`, :class:`ShuttingDown`, :class:`ChildError`.
         """
 
         def is_for_caller(message: dict[str, Any]) -> bool:
@@ -236,7 +225,7 @@ class JobContext:
                 on_message(message)
 
         self.check()
-        # Nothing is held while the child works: a connection lost meanwhile would be found out at the end.
+        # A database connection lost during the child's run would only be noticed at its end.
         close_old_connections()
         try:
             return run_child(
@@ -257,10 +246,7 @@ class JobContext:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """A transaction in which nobody can take the job away: for what an attempt writes before its end.
-
-        Raises :class:`LeaseLost`.
-        """
+        """Open a transaction in which the job cannot be taken away. Raises :class:`LeaseLost`."""
         with transaction.atomic():
             if self.lease.rows().select_for_update(no_key=True).first() is None:
                 self.lost.set()
@@ -269,10 +255,7 @@ class JobContext:
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder of this attempt's own, gone when the block ends; those of attempts before it that died go now.
-
-        Not that of an attempt after it: a worker that stood still may come here when another has taken over.
-        """
+        """Create a scratch folder for the block, and remove those of dead attempts."""
         base = scratch.base()
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
@@ -280,21 +263,19 @@ class JobContext:
             yield Path(own)
 
     def store(self, name: str, content: bytes) -> str:
-        """Keep an output under a key that no other attempt uses; returns the key.
+        """Store an output under a key of this attempt; return the key.
 
-        Raises ``StoreUnavailable``, ``StoreFull``: the job is tried again when a handler lets them through.
+        Raises ``StoreUnavailable``, ``StoreFull``: if they are not caught, the job is retried.
         """
         self.has_stored = True
         return outputs.store(self.job_id, self.lease.token, name, content)
 
 
 def stalled_message() -> str:
-    """Return why a job without progress has failed."""
     return f"The job made no progress for {settings.JOB_STALL_SECONDS:g} s and was stopped."
 
 
 def default_limits() -> Limits:
-    """The limits of a child as the settings say."""
     return Limits(
         wall_seconds=settings.CHILD_SECONDS, memory_bytes=settings.CHILD_MEMORY_BYTES, threads=settings.CHILD_THREADS
     )

@@ -1,4 +1,4 @@
-"""The leases of the jobs that run in this worker process: renewed by one thread, which also notices lost ones."""
+"""Renewal of the leases of the jobs in this worker process."""
 
 from __future__ import annotations
 
@@ -22,25 +22,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 logger = logging.getLogger("vodplatform.jobs")
-STALLED_GRACE_SECONDS = 10.0  # time that a handler has to fail its stalled job itself
+STALLED_GRACE_SECONDS = 10.0  # seconds for a handler to fail its stalled job itself
 
 
 class LeaseKeeper:
-    """The thread of a worker process that renews the lease of every job that runs in it, and notices lost ones."""
+    """The thread that renews this process's leases and notices lost ones."""
 
     def __init__(self) -> None:
         self._contexts: dict[uuid.UUID, JobContext] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._deaf: dict[uuid.UUID, float] = {}  # seconds for which a handler has not heard that its job is lost
+        self._deaf: dict[uuid.UUID, float] = {}  # seconds for which handlers have ignored the loss of their job
         self._looked_at = time.monotonic()
         self._trouble_at = time.monotonic()
-        self._asked_at: float | None = None  # the database, which has not answered yet
+        self._asked_at: float | None = None  # start of the database query that is running
         self._is_ending = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin; harmless when it runs already."""
         with self._lock:
             if self._thread is None or not self._thread.is_alive():
                 self._stop.clear()
@@ -49,21 +48,20 @@ class LeaseKeeper:
                 self._thread.start()
 
     def stop(self) -> None:
-        """Tell every running job to give itself back. Leases go on being renewed until they have."""
+        """Ask every running job to requeue itself; leases are renewed until then."""
         self._stop.set()
         with self._lock:
             for context in self._contexts.values():
                 context.shutdown.set()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the thread's end, so long at most; whether it has ended."""
         if self._thread is None:
             return True
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def give_back_all(self) -> None:
-        """Give back what handlers still hold that heard nothing of the end: this process is about to be gone."""
+        """Requeue the jobs whose handlers ignored the shutdown."""
         with self._lock:
             contexts = list(self._contexts.values())
         for context in contexts:
@@ -72,7 +70,6 @@ class LeaseKeeper:
 
     @contextmanager
     def keep(self, context: JobContext) -> Iterator[None]:
-        """Keep one lease alive for the length of the block."""
         token = context.lease.token
         with self._lock:
             self._contexts[token] = context
@@ -90,15 +87,13 @@ class LeaseKeeper:
         return self._stop.is_set()
 
     def mark_database_trouble(self) -> None:
-        """The database has just been slow or away: :meth:`is_database_stable` counts from here."""
         self._trouble_at = time.monotonic()
 
     def is_database_stable(self) -> bool:
-        """Whether the database has answered for so long that every living worker has renewed its leases since."""
+        """Return whether all living workers could renew their leases since the last database trouble."""
         return not self._waits() and time.monotonic() - self._trouble_at > 2 * settings.JOB_RENEW_SECONDS
 
     def _waits(self) -> bool:
-        """Whether it takes the database unusually long to answer right now."""
         asked_at = self._asked_at
         return asked_at is not None and time.monotonic() - asked_at > settings.JOB_RENEW_SECONDS / 2
 
@@ -113,10 +108,10 @@ class LeaseKeeper:
             try:
                 if now >= next_renewal:
                     next_renewal = now + settings.JOB_RENEW_SECONDS
-                    # Without a job too: it is by this that the process knows whether the database answers.
+                    # Renew even without jobs, to learn whether the database answers.
                     leases.renew(contexts)
                     if time.monotonic() - now > settings.JOB_RENEW_SECONDS / 2:
-                        self.mark_database_trouble()  # it had to wait, and so have others
+                        self.mark_database_trouble()  # other workers had to wait for the database too
                     for context in contexts.values():
                         context.renewed_at = now
                     if contexts:
@@ -127,7 +122,7 @@ class LeaseKeeper:
                 self.mark_database_trouble()
                 logger.warning("lease keeper", extra={"data": {"exception": repr(exc)}})
                 connection.close()
-            except Exception:  # without this thread every lease of the process runs out
+            except Exception:  # without this thread, all leases of the process would expire
                 logger.exception("error")
                 connection.close()
             if time.monotonic() - now > settings.JOB_RENEW_SECONDS:
@@ -147,14 +142,11 @@ class LeaseKeeper:
     def _mark_preempted(self, contexts: dict[uuid.UUID, JobContext]) -> None:
         giving = leases.tokens_to_preempt(contexts)
         for token, context in contexts.items():
-            # Who waited may have been served meanwhile: then it goes on.
+            # The waiting job for which this one should yield may have started elsewhere.
             (context.gives_way.set if token in giving else context.gives_way.clear)()
 
     def _end_stalled(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        """Stop jobs that have made no progress for ``JOB_STALL_SECONDS``.
-
-        The handler fails the job and the objects that belong to it. If it does not react, the job is failed here.
-        """
+        """Ask stalled jobs' handlers to fail them, and fail those that do not react."""
         now = time.monotonic()
         is_waiting_for_database = connection.vendor != "sqlite" and not self.is_database_stable()
         for context in contexts.values():
@@ -174,12 +166,10 @@ class LeaseKeeper:
                     connection.close()
 
     def _end_if_stuck(self, contexts: dict[uuid.UUID, JobContext]) -> None:
-        """A thread cannot be killed: where a handler ignores its end for too long, this worker is ended instead.
+        """End this process if a handler ignores the loss of its job for too long.
 
-        SIGTERM, as at a deploy: the other jobs are given back and lose no attempt; `up` and systemd start it again.
-        Once only: a second one would end it before that. Where the database is in trouble the handler may well wait
-        for it, and would do so again after a start: an hour counts as a minute then. SQLite is never away: what
-        holds it may be this handler.
+        SIGTERM requeues the other jobs, and `up` or systemd restarts the process. A second SIGTERM would skip that.
+        During database trouble, the time counts a sixtieth: the handler may wait for the database.
         """
         now = time.monotonic()
         passed, self._looked_at = now - self._looked_at, now

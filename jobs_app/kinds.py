@@ -1,7 +1,4 @@
-"""The registry of job kinds: what a kind is called, in which lane it runs, and what does its work.
-
-``settings.JOB_KINDS`` lists the dotted paths; ``manage.py jobs --kinds`` prints what they hold.
-"""
+"""The registry of job kinds, listed by ``settings.JOB_KINDS``."""
 
 from __future__ import annotations
 
@@ -26,10 +23,9 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What one job is about, in its owner's words.
+    """The subject of a job, as its owner knows it.
 
-    detail: a remark of a few words. href: the page that shows it, empty when there is none (any more).
-    in_use: that page keeps the job, so it cannot be deleted alone.
+    detail: a few words. href: page of the subject, if any. in_use: whether that page prevents the job's deletion.
     """
 
     title: str
@@ -39,40 +35,29 @@ class Subject:
 
 
 class JobHooks:
-    """What the job engine asks about jobs of a kind. A kind overrides what it has an answer to."""
+    """Hooks by which a job kind changes the engine's defaults."""
 
     def inputs_exist(self, job: Job) -> bool:
-        """Whether a retry by hand can find what it needs."""
         return True
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """What each of ``jobs`` is about, in as many queries for fifty as for one.
-
-        A job that is left out is shown by the kind's label alone.
-        """
+        """Return the subjects of ``jobs`` in a constant number of queries."""
         return {}
 
     def shown_result(self, job: Job) -> Any:
-        """The result as its owner is shown it, such as with addresses that end. It may not query."""
+        """Return the result as shown to its owner. Must not query the database."""
         return job.result
 
     def ended(self, job: Job) -> None:
-        """Called in the transaction by which a job ends, completed, failed or cancelled.
-
-        For rows and files that have no use without it. It may not raise.
-        """
+        """Clean up after a job, in the transaction that ends it. Must not raise."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """One kind of job, as :func:`jobs_app.actors.job_actor` declares it.
+    """A kind of job, declared by :func:`jobs_app.actors.job_actor`.
 
-    lane: the Dramatiq queue of its jobs, whose limit ``settings.JOB_LANES`` holds.
-    handler: does the work in a worker's thread and returns the result (JSON types).
-    actor: carries the message that a job of this kind may run.
-    max_attempts: crashes after which it fails. pausable: it saves checkpoints and can go on from them.
-    max_retries, retry_seconds: how often it is tried again by itself after a transient fault, and the first delay.
-    label, icon: how people are shown it; the icon is a symbol of static/icons.svg.
+    handler: returns the result (JSON types). max_attempts: crashes after which a job fails. pausable: whether the
+    handler saves checkpoints. max_retries, retry_seconds: retries after transient faults, and the first delay.
     """
 
     name: str
@@ -90,13 +75,12 @@ class JobKind:
 
 @cache
 def registry() -> dict[str, JobKind]:
-    """Every kind by its name."""
     kinds: list[JobKind] = [import_string(path) for path in settings.JOB_KINDS]
     return {kind.name: kind for kind in kinds}
 
 
 def kind_of(name: str) -> JobKind:
-    """The kind with this name. Raises ``LookupError``: jobs of kinds that are gone fail with that sentence."""
+    """Return the job kind of this name. Raises ``LookupError`` with a sentence for the job's owner."""
     try:
         return registry()[name]
     except KeyError as exc:
@@ -104,22 +88,17 @@ def kind_of(name: str) -> JobKind:
 
 
 def label_of(name: str) -> str:
-    """What people read for this kind; its name where it has no label or is gone."""
     kind = registry().get(name)
     return (kind.label if kind else "") or name
 
 
 def icon_of(name: str) -> str:
-    """The symbol of this kind; a plain one for a kind that is gone."""
     kind = registry().get(name)
     return kind.icon if kind else "jobs"
 
 
 def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
-    """What each of these jobs is about, asked kind by kind.
-
-    Where a kind cannot read its jobs, which another version of the program may have made, its label stands for them.
-    """
+    """Return the subjects of jobs; the label replaces unreadable ones."""
     found: dict[UUID, Subject] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]
@@ -133,12 +112,11 @@ def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
 
 
 def shown_result(job: Job) -> Any:
-    """What the owner of a job is shown of its result."""
+    """Return a job's result as shown to its owner."""
     kind = registry().get(job.kind)
     return kind.hooks.shown_result(job) if kind else job.result
 
 
 def is_pausable(name: str) -> bool:
-    """Whether jobs of this kind keep checkpoints; no for a kind that is gone."""
     kind = registry().get(name)
     return kind is not None and kind.pausable

@@ -1,6 +1,6 @@
-"""Every change of a job's row that a worker makes: claim, renew, progress, checkpoint, and each way an attempt ends.
+"""A worker's changes to a job's row through its :class:`Lease`.
 
-A worker writes through its :class:`Lease`; the one that has lost it changes nothing and is told so.
+Calls through a lost lease change nothing and return False.
 """
 
 from __future__ import annotations
@@ -38,43 +38,41 @@ RETRY_GROWTH = 4.0
 OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
-LONG_SLICE = 10  # times JOB_SLICE_SECONDS, for who holds no more than a share of the lane
+# multiple of JOB_SLICE_SECONDS for owners within their share of the lane
+LONG_SLICE = 10
 OWNERS_LOOKED_AT = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right of one worker to write to one job."""
+    """A worker's right to write to one job."""
 
     job_id: uuid.UUID
     token: uuid.UUID
 
     def rows(self) -> QuerySet[Job]:
-        """The job while this lease holds; empty afterwards."""
         return Job.objects.filter(pk=self.job_id, lease_token=self.token, status=JobStatus.PROCESSING)
 
 
 class NeedsOwnProcess(Exception):
-    """The next job of the lane has crashed so often that it runs in a process with nothing beside it."""
+    """The next job has crashed repeatedly and must run alone."""
 
 
 def claim(
     lane: str, worker: str, *, is_alone: bool = True, look_first: bool = True, only_short: bool = False
 ) -> Job | None:
-    """Take the best queued job of a lane, or None when there is none, the lane is full or its owners are.
+    """Claim the lane's next job, or None if there is none or a limit is reached.
 
-    One short transaction. On PostgreSQL an advisory lock per lane comes first: counting under SKIP LOCKED
-    alone lets several workers count the same free slot. On SQLite the transaction is IMMEDIATE.
+    PostgreSQL takes a lock per lane: with SKIP LOCKED alone, several workers could count the same free slot.
 
-    is_alone: whether nothing else runs in the caller's process; if not, raises :class:`NeedsOwnProcess` for a job
-    that has to be alone. look_first: search without the lock first, which is not needed just after a slot was freed.
-    only_short: whether long jobs are left to other processes.
+    is_alone: whether no other job runs in this process; otherwise :class:`NeedsOwnProcess` may be raised. look_first:
+    whether to search without the lock first.
     """
     if look_first and not may_claim(lane, only_short=only_short):
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
-        # Few rows, by a partial index: the lanes' limits bound them. A count by owner would walk the owner's rows.
+        # A count by owner would scan all of the owner's rows; the partial index keeps this to a few.
         rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
         processing = list(rows.values_list("lane", "owner_id", "is_short"))
         free = queues.free_in(lane, [is_short for name, _, is_short in processing if name == lane])
@@ -100,24 +98,21 @@ def claim(
 
 
 def next_needs_own_process(lane: str) -> bool:
-    """Whether the job that would be claimed next has to run in a process with nothing beside it."""
     job = next_claimable(lane)
     return job is not None and job.runs_alone
 
 
 def next_claimable(lane: str) -> Job | None:
-    """The job of ``lane`` that is first in turn, where there is one and a free slot."""
     return _startable(lane).first()
 
 
 def may_claim(lane: str, *, only_short: bool = False) -> bool:
-    """Whether there is something to claim and a free slot; a look without a lock, for the many wake-ups in vain."""
+    """Return whether a job could be claimed, without taking a lock."""
     found = _startable(lane)
     return (found.filter(is_short=True) if only_short else found).exists()
 
 
 def _startable(lane: str) -> JobQuerySet:
-    """Return the claimable jobs for which ``lane`` has a place now."""
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
     running = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by()
@@ -128,13 +123,14 @@ def _startable(lane: str) -> JobQuerySet:
 
 
 def _claimable(lane: str) -> JobQuerySet:
-    """Of the queued jobs those of kinds that this program knows: others are for hosts with another release."""
+    """Return the claimable jobs of known kinds; other releases may know more."""
     return Job.objects.claimable(lane).filter(kind__in=registry())
 
 
 def _next_of(lane: str, queued: JobQuerySet, processing: list[tuple[str, uuid.UUID]]) -> Job | None:
-    """Return the first of ``queued`` whose owner is below their limit. Owners who already hold their share of the lane
-    come last. processing: lane and owner of each job that runs now.
+    """Return the first queued job whose owner is below their limit.
+
+    Owners who already hold their share of the lane come last.
     """
     running = [owner_id for _, owner_id in processing]
     here = Counter(owner_id for name, owner_id in processing if name == lane)
@@ -149,8 +145,7 @@ def _pick_job(queued: JobQuerySet, running: list[uuid.UUID], *, passed_over: set
     while job := queued.exclude(owner_id__in=full).first():
         count = running.count(job.owner_id)
         if connection.vendor == "postgresql":
-            # Another lane may be claiming for the same owner: then this one is passed over, the sweep comes again.
-            # Not waited for: two claims that meet two full owners in opposite order would wait for each other.
+            # Another lane is claiming a job of this owner; waiting for its lock could deadlock.
             if not _try_lock(OWNER_LOCK, job.owner_id.bytes):
                 full.add(job.owner_id)
                 continue
@@ -165,10 +160,6 @@ def _pick_job(queued: JobQuerySet, running: list[uuid.UUID], *, passed_over: set
 
 
 def _lock(space: int, name: bytes) -> None:
-    """Hold a lock of this name until the transaction ends; SQLite's transactions exclude each other anyway.
-
-    Raises OperationalError when its holder does not let go, such as a process that was stopped in the middle.
-    """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
@@ -176,39 +167,34 @@ def _lock(space: int, name: bytes) -> None:
 
 
 def _try_lock(space: int, name: bytes) -> bool:
-    """As :func:`_lock`, without waiting: whether it is held now. PostgreSQL only."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [space, zlib.crc32(name) & 0x7FFFFFFF])
         return bool(cursor.fetchone()[0])
 
 
 def renew(tokens: Iterable[uuid.UUID]) -> None:
-    """Move the end of these leases on by a whole lease."""
     Job.objects.filter(lease_token__in=list(tokens), status=JobStatus.PROCESSING).update(
         lease_until=Now() + lease_duration()
     )
 
 
 def held_tokens(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these leases still hold; the others were cancelled, paused, taken over or deleted."""
     rows = Job.objects.filter(lease_token__in=list(tokens), status=JobStatus.PROCESSING)
     return {token for token in rows.values_list("lease_token", flat=True) if token}
 
 
 def read_paces(kind: str) -> list[list[float]]:
-    """Return the curves of the last jobs of a kind, as :class:`jobs_app.pace.Pace` takes them."""
     return list(JobPace.objects.filter(kind=kind).order_by("-id").values_list("curve", flat=True)[: pace.KEPT])
 
 
 def record_pace(kind: str, curve: list[float]) -> None:
-    """Keep the curve of a completed job, and delete the oldest ones."""
     JobPace.objects.create(kind=kind, curve=curve)
     kept = JobPace.objects.filter(kind=kind).order_by("-id").values_list("id", flat=True)[: pace.KEPT]
     JobPace.objects.filter(kind=kind, id__lt=min(kept)).delete()
 
 
 def report_progress(lease: Lease, progress: float, message: str, seconds_left: float | None = None) -> bool:
-    """Write how far a job is (percent; never goes back) and tell who watches. False when the lease is lost."""
+    """Write and broadcast a job's progress (percent, never decreasing)."""
     percent = min(max(progress, 0.0), 100.0)
     with transaction.atomic():
         won = lease.rows().update(
@@ -223,35 +209,33 @@ def report_progress(lease: Lease, progress: float, message: str, seconds_left: f
 
 
 def plain(text: str, length: int = 500) -> str:
-    """``text`` as every database takes it: no NUL, no half of a surrogate pair (as in a file name), not too long."""
+    """Return ``text`` cut to ``length``, without NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]
 
 
 def save_checkpoint(lease: Lease, state: dict[str, Any]) -> bool:
-    """Keep what the job needs to go on from here in another attempt. False when the lease is lost."""
     return bool(lease.rows().update(checkpoint=state))
 
 
 def complete(lease: Lease, result: dict[str, Any]) -> bool:
-    """End a job well. The row points at this attempt's outputs from here on; False when the lease is lost."""
+    """Complete a job; its row now refers to this attempt's outputs."""
     return _end_job(
         lease, JobStatus.COMPLETED, result=result, progress=100.0, message="Done", checkpoint=None, deadline=None
     )
 
 
 def fail(lease: Lease, type: str, message: str) -> bool:
-    """End a job with a reason that its owner can act on."""
     sentence = plain(message, 4000)
     return _end_job(lease, JobStatus.FAILED, error={"type": type, "message": sentence}, message=sentence[:500])
 
 
 def give_back(lease: Lease) -> bool:
-    """Put a job back because this worker shuts down; costs no attempt and keeps its place."""
+    """Requeue a job at its old position because this worker shuts down. Costs no attempt."""
     return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
 
 
 def yield_turn(lease: Lease) -> bool:
-    """Put a job behind those that wait, at a checkpoint: others have their turn. Costs no attempt."""
+    """Requeue a job behind those of other owners. Costs no attempt."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
@@ -264,16 +248,15 @@ def yield_turn(lease: Lease) -> bool:
 
 
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of these leases' jobs should give way at their next checkpoint.
+    """Return the leases whose jobs should yield to other owners at their next checkpoint.
 
-    In each lane that is full while somebody else's job waits, not less urgent and free to run: the one that has run
-    longest of those whose owner holds more than a share of the lane, for ``JOB_SLICE_SECONDS`` at least, or of all that
-    have run ten times as long.
+    In each full lane at most one job yields, after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE`` times that if its owner is
+    within their share.
     """
     own, found = set(tokens), set()
-    # Not whole rows: checkpoints may be large.
+    # Load few columns: checkpoints may be large.
     rows = Job.objects.filter(status=JobStatus.PROCESSING, started_at__isnull=False).order_by("started_at")
-    rows = rows.filter(is_short=False)  # a short job ends soon, and is not in the way of a long one
+    rows = rows.filter(is_short=False)  # short jobs end soon and need not yield
     names = ("lane", "owner_id", "kind", "priority", "lease_token")
     by_lane: dict[str, list[Any]] = {}
     for row in rows.annotate(ran=Now() - F("started_at")).values_list(*names, "ran", named=True):
@@ -293,7 +276,6 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
 
 
 def _somebody_waits(lane: str, job: Any) -> bool:
-    """Whether a job of another owner who may run one more would be claimed in the place of ``job``."""
     waiting = _claimable(lane).exclude(owner_id=job.owner_id).filter(priority__gte=job.priority)
     owners = set(waiting.order_by().values_list("owner_id", flat=True).distinct()[:OWNERS_LOOKED_AT])
     if not owners:
@@ -304,7 +286,7 @@ def _somebody_waits(lane: str, job: Any) -> bool:
 
 
 def record_crash(lease: Lease, why: str) -> bool:
-    """An attempt died without a word: run again, or fail when it has died too often. False when the lease is lost."""
+    """Requeue a job whose attempt crashed, or fail it after ``max_attempts``."""
     with transaction.atomic():
         job = lease.rows().first()
         if job is None:
@@ -320,16 +302,15 @@ def record_crash(lease: Lease, why: str) -> bool:
 
 
 def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_seconds: float, message: str) -> bool:
-    """Release the worker and the lane for ``seconds`` or until :func:`jobs_app.services.wake_waiting` is called.
+    """Release the worker for ``seconds`` or until :func:`jobs_app.services.wake_waiting`. Costs no attempt.
 
-    Costs no attempt. state: kept as the checkpoint. deadline_seconds: counted from the job's first wait; once they have
-    passed, the job fails.
+    state: the new checkpoint. deadline_seconds: seconds from the job's first wait until it fails.
     """
     with transaction.atomic():
         if lease.rows().filter(deadline__lte=Now()).exists():
             return fail(lease, "wait_timeout", "The other service did not finish in time.")
         deadline = Coalesce(F("deadline"), Now() + timedelta(seconds=deadline_seconds))
-        # Somebody may have called while it ran: then run_at is set already, and it goes on at once.
+        # A wake-up during the run has already set run_at; the job then continues at once.
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
         return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
@@ -347,7 +328,7 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         if kind is None or job.retries >= kind.max_retries:
             return fail(lease, type, message)
         delay = min(kind.retry_seconds * RETRY_GROWTH**job.retries, LONGEST_RETRY_SECONDS)
-        # Not all that fell together rise together.
+        # Random, so that jobs which failed together do not retry together.
         delay *= random.uniform(0.75, 1.25)  # noqa: S311
         return _end_attempt(
             lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(delay, 1)},
@@ -357,9 +338,9 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
 
 
 def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
-    """What the job needs is away, which is nobody's fault: it waits and tries again, for a day at most.
+    """Retry until the storage is available, for at most a day. Costs no attempt and no retry.
 
-    Costs no attempt and no retry. An attempt that got far before that begins a new day.
+    A new day starts after an attempt longer than ``BETWEEN_OUTAGES``.
     """
     with transaction.atomic():
         job = lease.rows().annotate(now=Now()).first()
@@ -379,7 +360,6 @@ def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
 
 
 def _end_attempt(lease: Lease, to: str, name: str, data: dict[str, Any] | None = None, **values: Any) -> bool:
-    """End an attempt without ending the job."""
     with transaction.atomic():
         won = transition(
             lease.rows(), TRANSITIONS, to, lease_token=None, lease_until=None, worker="", revision=F("revision") + 1,
@@ -407,7 +387,6 @@ def _end_job(lease: Lease, status: str, **values: Any) -> bool:
 
 
 def _record_outcome(job: Job) -> None:
-    """Log the end of a job, and count it. A failure is a warning that says why and whose job it was."""
     level = logging.INFO
     data: dict[str, Any] = {"kind": job.kind, "outcome": job.status}
     if job.status == JobStatus.FAILED:

@@ -1,4 +1,4 @@
-"""The messages by which workers hear that a job may run. One that is lost, late or doubled changes no job."""
+"""Wake-up messages to workers; losing one changes no job."""
 
 from __future__ import annotations
 
@@ -20,10 +20,7 @@ _silent_until = 0.0
 
 
 def send(job: Job) -> None:
-    """Tell the workers that take ``job``'s queue that it may run; a dead broker is logged, their sweep finds the row.
-
-    A job of a kind that this program does not know is left to who knows it.
-    """
+    """Wake the workers of the job's lane; errors are only logged."""
     global _silent_until
     kind = registry().get(job.kind)
     if kind is None:
@@ -33,15 +30,14 @@ def send(job: Job) -> None:
         return
     actor = kind.actor
     try:
-        # The row's lane, which another release may have given another kind of job.
+        # Another release may have assigned the kind to another lane.
         actor.broker.enqueue(actor.message(job.lane, str(job.pk)).copy(queue_name=job.lane))
     except (DramatiqError, redis.RedisError, OSError) as exc:
-        # One that hangs costs seconds: not again for each of many.
+        # A hanging broker costs seconds; skip the next messages.
         _silent_until = time.monotonic() + SILENT_SECONDS
         metrics.WAKE_UPS_LOST.inc()
         not_sent.warning(lane=job.lane, exception=repr(exc))
 
 
 def send_on_commit(job: Job) -> None:
-    """:func:`send` once the present transaction commits."""
     transaction.on_commit(lambda: send(job), robust=True)

@@ -1,7 +1,4 @@
-"""Background work as rows: the row is the truth, the broker only wakes workers.
-
-It knows nothing of videos but two columns of pro jobs, which its index needs.
-"""
+"""Database rows of background jobs."""
 
 from __future__ import annotations
 
@@ -19,8 +16,6 @@ from vodplatform.accounts.models import User
 
 
 class JobStatus(models.TextChoices):
-    """Where a job is; :data:`TRANSITIONS` has the arrows between them."""
-
     QUEUED = "queued"
     PROCESSING = "processing"
     WAITING = "waiting"
@@ -48,8 +43,6 @@ CRASHES_BEFORE_ALONE = 2
 
 
 class Priority(models.IntegerChoices):
-    """Which of the waiting jobs of a lane goes first."""
-
     LOW = -10
     NORMAL = 0
     HIGH = 10
@@ -57,49 +50,40 @@ class Priority(models.IntegerChoices):
 
 class JobQuerySet(models.QuerySet["Job"]):
     def visible_to(self, user: User | AnonymousUser) -> JobQuerySet:
-        """The owner's jobs; an admin's are all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
     def live(self) -> JobQuerySet:
-        """Those that have not ended."""
         return self.filter(status__in=LIVE)
 
     def admitted_in(self, lane: str) -> JobQuerySet:
-        """Those that hold one of their owner's places in ``lane``: running, or next to run."""
+        """Return the jobs that hold their owner's places in ``lane``."""
         return self.filter(lane=lane, admitted=True)
 
     def claimable(self, lane: str) -> JobQuerySet:
-        """The admitted queued jobs of ``lane``, the best first: by priority, then users in turn, then age."""
+        """Return the admitted queued jobs by priority, turn and age."""
         queued = self.filter(lane=lane, status=JobStatus.QUEUED, admitted=True)
         return queued.order_by("-priority", "turn", "created_at", "id")
 
     def due(self) -> JobQuerySet:
-        """Waiting jobs whose time has come, by the database's clock."""
         return self.filter(status=JobStatus.WAITING, run_at__lte=Now())
 
     def lease_expired(self) -> JobQuerySet:
-        """Those whose worker has not been heard of for a whole lease, by the database's clock."""
+        """Return the jobs whose worker has not renewed its lease."""
         return self.filter(status=JobStatus.PROCESSING, lease_until__lt=Now())
 
 
 class Job(models.Model):
-    """One piece of background work and how far it is.
+    """A background job and its progress. All times are the database's.
 
-    ``attempt`` counts how often a worker took it; a deploy, a pause or a wait gives the attempt back.
-    ``lease_token`` names the present attempt: every write of a worker carries it, so one that lost its lease
-    writes nothing. ``admitted``: holds one of its owner's places in the lane; only such a job can be claimed,
-    which keeps the claim as quick with 100 000 queued as with ten. ``turn`` orders the users of a lane (start-time
-    fair queueing with jobs of one size, after Goyal, Vin and Cheng 1996).
-    ``is_short``: may take the short place of its lane (:mod:`jobs_app.queues`). ``run_at``: when a waiting job goes on.
-    ``deadline``: when it gives up. ``checkpoint``: what it needs to go on after a pause or a wait. ``away_since``: the
-    first attempt of those in a row that found the storage away.
-
-    ``seconds_left``: remaining time of the running attempt when its progress was last written; null if unknown.
-
-    ``is_pro_job``, ``segments_data``: of a job on segments of a video, each with its ``status``; whose kind it is
-    knows what they mean. On PostgreSQL a GIN index finds jobs by what their segments hold.
+    - attempt: number of starts by a worker, except those ended by a deploy, a pause or a wait.
+    - lease_token: id of the current attempt; a worker with another token cannot write.
+    - admitted: whether the job holds one of its owner's places in the lane, so that it can be claimed.
+    - turn: position by start-time fair queueing (Goyal, Vin and Cheng 1996).
+    - run_at, deadline: when a waiting job continues, and when it fails.
+    - away_since: start of the current storage outage for this job.
+    - is_pro_job, segments_data: segments of a video; PostgreSQL has a GIN index.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -183,21 +167,19 @@ class Job(models.Model):
 
     @property
     def is_live(self) -> bool:
-        """Whether it has not ended."""
         return self.status in LIVE
 
     @property
     def runs_alone(self) -> bool:
-        """Whether it has taken its worker down so often that nothing may run beside it."""
+        """Return True if no other job may run in the same process."""
         return self.crashes >= CRASHES_BEFORE_ALONE
 
     def can_change(self, user: User) -> bool:
-        """Whether ``user`` may cancel, pause, retry or delete it."""
         return user.is_admin or self.owner_id == user.id
 
 
 class JobEvent(models.Model):
-    """What happened to a job, and when; never changed (a trigger holds that), gone only with its job."""
+    """An event in a job's history. A trigger forbids changes."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField(db_default=Now())
@@ -214,9 +196,9 @@ class JobEvent(models.Model):
 
 
 class JobPace(models.Model):
-    """The time of a job over its progress; one row for each of the last jobs of a kind.
+    """The progress curve of one of a kind's last jobs.
 
-    curve: the share of the time that had passed at each twentieth of the reported percentage, 21 numbers from 0 to 1.
+    curve: share of the total time (0 to 1) at each 5 % of the reported progress, 21 numbers.
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -232,7 +214,7 @@ class JobPace(models.Model):
 
 
 class Chore(models.Model):
-    """Something that one process of all does now and then, and when it is due again."""
+    """A periodic task of all workers together, and when it is due."""
 
     name = models.CharField(max_length=64, primary_key=True)
     due_at = models.DateTimeField(db_default=Now())
@@ -245,15 +227,13 @@ class Chore(models.Model):
 
 
 def lease_duration() -> timedelta:
-    """How long a lease lasts without being renewed."""
     return timedelta(seconds=settings.JOB_LEASE_SECONDS)
 
 
 class LaneLimit(models.Model):
-    """How many jobs of a lane run at once on all hosts together, where admins want another number than the settings'
-    for each host.
+    """An admin's limit of a lane's concurrent jobs on all hosts.
 
-    limit: None for as many as the hosts take.
+    limit: None for as many as the workers take.
     """
 
     lane = models.CharField(max_length=32, primary_key=True)

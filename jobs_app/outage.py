@@ -1,4 +1,4 @@
-"""While the file storage does not answer this process takes no jobs, which would only find that out one by one."""
+"""Detection of storage outages, during which no jobs are claimed."""
 
 from __future__ import annotations
 
@@ -13,35 +13,33 @@ ASK_SECONDS = 10.0
 
 
 class Outage:
-    """Whether the storage is away, as far as this process has noticed."""
+    """The state of the storage as far as this process knows."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._ask_at: float | None = None  # when it is asked next; None while it is well
+        self._ask_at: float | None = None  # time of the next check; None while the storage works
 
     def notice(self) -> None:
-        """A job has found it away."""
         with self._lock:
             if self._ask_at is None:
                 logger.warning("storage away")
-                self._ask_at = time.monotonic()  # perhaps it is about one file only
+                self._ask_at = time.monotonic()  # checked at once: perhaps only one file is affected
 
     def forget(self) -> None:
-        """Take it for well, as at the start."""
         with self._lock:
             self._ask_at = None
 
     def is_over(self) -> bool:
-        """Whether jobs may be taken; asks the storage now and then while it is away."""
+        """Return whether jobs may be claimed; check an unavailable storage regularly."""
         with self._lock:
             if self._ask_at is None:
                 return True
             if time.monotonic() < self._ask_at:
                 return False
-            self._ask_at = time.monotonic() + ASK_SECONDS  # nobody else asks meanwhile
+            self._ask_at = time.monotonic() + ASK_SECONDS
         try:
             ask_storage()
-        except Exception:  # whatever the driver of a storage raises
+        except Exception:  # storage drivers raise various types
             return False
         self.forget()
         logger.warning("storage back")

@@ -1,6 +1,6 @@
-"""What attempts have stored, and its removal once nothing points at it. Keys are ``jobs/{job}/{lease}/{name}``.
+"""Stored outputs of jobs, with keys ``jobs/{job}/{lease}/{name}``.
 
-Every call may raise ``StoreUnavailable`` unless it says otherwise, :func:`store` and :func:`keep` also ``StoreFull``.
+Calls may raise ``StoreUnavailable``; :func:`store` and :func:`keep` also ``StoreFull``.
 """
 
 from __future__ import annotations
@@ -22,31 +22,26 @@ ROOT = "jobs"
 
 
 def prefix_of(job_id: uuid.UUID | str) -> str:
-    """The folder in the storage under which every attempt of a job keeps what it made."""
     return f"{ROOT}/{job_id}"
 
 
 def store(job_id: uuid.UUID, token: uuid.UUID, name: str, content: bytes) -> str:
-    """Keep an output under a key that no other attempt uses; returns the key."""
     return keep(f"{prefix_of(job_id)}/{token.hex}/{name}", content)
 
 
 def keep(key: str, content: bytes) -> str:
-    """Keep a few bytes under ``key``, or one like it where it is taken; returns the key."""
+    """Store bytes under ``key``, or a similar free key; return the key."""
     with storage_errors(key):
         return str(default_storage.save(key, ContentFile(content)))
 
 
 def delete_outputs(job_id: uuid.UUID | str) -> None:
-    """:func:`drop_folder` for everything that any attempt of a job has stored."""
+    """Delete the outputs of all attempts. Raises nothing."""
     drop_folder(prefix_of(job_id))
 
 
 def drop_folder(prefix: str) -> None:
-    """:func:`delete_folder` for what no row points at any more: from a storage that is away it is swept later.
-
-    Raises nothing: the rows are gone already, and so is whoever could try again.
-    """
+    """Delete an unreferenced storage folder. Raises nothing: a sweep can delete it later."""
     try:
         delete_folder(prefix)
     except StoreUnavailable as exc:
@@ -54,7 +49,6 @@ def drop_folder(prefix: str) -> None:
 
 
 def delete_folder(prefix: str) -> None:
-    """Delete every file and folder in the storage below ``prefix``; harmless when there is none."""
     folders, files = _listed(prefix)
     for name in folders:
         delete_folder(f"{prefix}/{name}")
@@ -64,10 +58,7 @@ def delete_folder(prefix: str) -> None:
 
 
 def sweep_job(job_id: uuid.UUID) -> int:
-    """Delete what attempts of an ended job stored and its row does not point at; returns how many files.
-
-    A live job is left alone: the attempt that runs now, or the checkpoint, may need what is there.
-    """
+    """Delete the unreferenced outputs of an ended job; return the number of files."""
     gone = _unreferenced(job_id)
     for key in gone:
         _delete(key)
@@ -76,9 +67,7 @@ def sweep_job(job_id: uuid.UUID) -> int:
 
 
 def sweep() -> int:
-    """As :func:`sweep_job` for every job that has something in the storage, but of what was seen so a day ago too;
-    returns how many files went.
-    """
+    """Delete outputs of ended jobs that were unreferenced a day ago too; return the number of files."""
     jobs = []
     for name in _listed(ROOT)[0]:
         with contextlib.suppress(ValueError):
@@ -92,8 +81,7 @@ def sweep() -> int:
 
 
 def _unreferenced(job_id: uuid.UUID) -> list[str]:
-    """What attempts of an ended job stored and its row does not point at."""
-    # Listed before the row is read: what a new attempt stores meanwhile is not in the list.
+    # Listed before reading the row, to exclude outputs of a new attempt.
     found = list(_files(prefix_of(job_id)))
     job = Job.objects.filter(pk=job_id).only("status", "result", "checkpoint").first()
     if job is not None and job.status in LIVE:
@@ -103,7 +91,6 @@ def _unreferenced(job_id: uuid.UUID) -> list[str]:
 
 
 def delete_empty_folders(prefix: str) -> None:
-    """Delete ``prefix`` and the folders below it that have nothing in them; only a file system has such."""
     for name in _listed(prefix)[0]:
         delete_empty_folders(f"{prefix}/{name}")
     _delete_folder_itself(prefix)
@@ -117,7 +104,6 @@ def _files(prefix: str) -> Iterator[str]:
 
 
 def _listed(prefix: str) -> tuple[list[str], list[str]]:
-    """The names of the folders and of the files in ``prefix``; none where there is no such folder."""
     try:
         with storage_errors(prefix):
             folders, files = default_storage.listdir(prefix)
@@ -132,13 +118,12 @@ def _delete(key: str) -> None:
 
 
 def _delete_folder_itself(prefix: str) -> None:
-    # Not an empty one: somebody has just put something new there.
+    # Deleting fails for a folder that has just received a file.
     with storage_errors(prefix), contextlib.suppress(OSError):
         default_storage.delete(prefix)
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a JSON value."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""Estimates of a job's progress in time, from the last jobs of its kind on this installation.
+"""Estimates of a job's progress in time, from the last jobs of its kind.
 
-Handlers report the percentage of the work, whose parts differ in cost. The progress that is shown is the share of the
-time that had passed at that percentage in the last jobs, so it advances evenly. This module changes no row.
+Handlers report the percentage of the work. The shown progress is the share of time that the last jobs had needed up to
+there.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 
-STEPS = 20  # parts of a curve
-KEPT = 8  # number of curves that are kept for each kind
-SHORTEST_SECONDS = 3.0  # minimum time of a job whose curve is kept
-LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # minimum time and share of an attempt before its end is estimated
+STEPS = 20  # number of steps of a curve
+KEPT = 8  # number of curves kept for each kind
+SHORTEST_SECONDS = 3.0  # minimum seconds of a job whose curve is kept
+LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # minimum seconds and share of time before an estimate
 LEAST_CURVES = 2
-AGREEMENT = 4 / 3  # greatest ratio of an estimate to the median of all
-AGREEMENT_SECONDS = 1.0  # estimates that differ by less than this agree
-RECENT = 1 / 3  # share of the elapsed time over which the present speed is measured
+AGREEMENT = 4 / 3  # maximum ratio between an estimate and the median
+AGREEMENT_SECONDS = 1.0  # difference in seconds below which estimates agree
+RECENT = 1 / 3  # share of the elapsed time that gives the present speed
 
 Curve = Sequence[float]
 
 
 def time_share(curve: Curve, percent: float) -> float:
-    """Return the share of the time (0 to 1) that had passed at a percentage of the work."""
+    """Return the share of time (0 to 1) at a percentage of the work."""
     place = min(max(percent / 100, 0.0), 1.0) * STEPS
     index = min(int(place), STEPS - 1)
     return curve[index] + (curve[index + 1] - curve[index]) * (place - index)
@@ -37,30 +37,25 @@ EVEN = [step / STEPS for step in range(STEPS + 1)]
 class Pace:
     """The speed of one attempt.
 
-    curves: the curve of each of the last jobs of the kind, ``STEPS`` + 1 numbers from 0 to 1. began: start of the
-    attempt, seconds of the monotonic clock.
+    curves: curves of the kind's last jobs, ``STEPS`` + 1 numbers from 0 to 1. began: monotonic seconds.
     """
 
     def __init__(self, curves: Sequence[Curve], began: float | None = None) -> None:
         self.curves = [curve for curve in curves if len(curve) == STEPS + 1]
         self.began = time.monotonic() if began is None else began
-        self._samples: list[tuple[float, float]] = []  # seconds since the beginning, percentage of the work
+        self._samples: list[tuple[float, float]] = []  # seconds since the start, percentage of the work
 
     def note(self, percent: float, now: float | None = None) -> None:
-        """Record the percentage of the work that is done. A smaller one than before is ignored."""
         seconds = (time.monotonic() if now is None else now) - self.began
         if not self._samples or percent > self._samples[-1][1]:
             self._samples.append((seconds, percent))
 
     def progress(self) -> float:
-        """Return the percentage of the time that has passed, as the mean over the last jobs. It never falls."""
+        """Return the estimated percentage of the time that has passed."""
         return 100 * self._share(self._samples[-1][1]) if self._samples else 0.0
 
     def seconds_left(self, now: float | None = None) -> float | None:
-        """Return the remaining seconds, or None unless all estimates agree within a third.
-
-        Each of the last jobs gives an estimate from the time so far; the current speed gives another one.
-        """
+        """Return the remaining seconds, or None unless all estimates agree within a third."""
         elapsed = (time.monotonic() if now is None else now) - self.began
         if len(self.curves) < LEAST_CURVES or elapsed < LEAST_SECONDS or not self._samples:
             return None
@@ -85,7 +80,6 @@ class Pace:
         return middle if agree else None
 
     def curve(self, now: float | None = None) -> list[float] | None:
-        """Return the curve of a finished attempt; None if it was short or did not begin at 0 %."""
         total = (time.monotonic() if now is None else now) - self.began
         if total < SHORTEST_SECONDS or not self._samples or self._samples[0][1] > 100 / STEPS:
             return None

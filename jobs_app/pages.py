@@ -1,4 +1,4 @@
-"""The page ``/jobs``: the user's jobs, newest first, and pieces of the same page for who watches it change."""
+"""The page ``/jobs`` with the user's jobs."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from vodplatform.core.formatting import percent
 
 PER_PAGE = 50
 S = JobStatus
-# What the list can be narrowed to, by the word in the address.
+# Filters of the list by the address's ``show``.
 GROUPS: dict[str, tuple[str, frozenset[str]]] = {
     "": ("All", frozenset(S.values)),
     "live": ("Live", frozenset(LIVE)),
     "failed": ("Failed", frozenset({S.FAILED})),
     "finished": ("Finished", frozenset({S.COMPLETED, S.CANCELLED, S.EXPIRED})),
 }
-# Icon, word and tone of each status; a status is never told by its colour alone.
+# Icon, word and tone; colour alone never conveys a status.
 STATUSES: dict[str, tuple[str, str, str]] = {
     S.QUEUED: ("clock", "Queued", ""),
     S.PROCESSING: ("run", "Processing", "run"),
@@ -54,7 +54,7 @@ WITH_BAR = frozenset({S.PROCESSING, S.PAUSED})
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One job as a line of the list. ``now``: the database's clock, against which its time runs on."""
+    """A job as a line of the list. now: the database's time."""
 
     job: Job
     state: dict[str, Any]
@@ -76,7 +76,7 @@ class Row:
 @require_safe
 @never_cache
 def index(request: HttpRequest) -> HttpResponse:
-    """The list. ``show`` and ``kind`` narrow it; ``part=rows&id=…`` and ``part=list`` answer pieces of it."""
+    """Show the list of jobs or a ``part`` of it, filtered by ``show`` and ``kind``."""
     part = request.GET.get("part", "")
     if part and not request.user.is_authenticated:
         return error_response("unauthenticated")
@@ -105,7 +105,6 @@ def _list(request: HttpRequest, template: str) -> HttpResponse:
 
 
 def _rows(request: HttpRequest) -> HttpResponse:
-    """Some lines again, and the counts; what is gone, or not the user's, is left out."""
     user = cast(User, request.user)
     ids = []
     for text in request.GET.getlist("id")[:PER_PAGE]:
@@ -125,20 +124,18 @@ def _timed(jobs: QuerySet[Job]) -> QuerySet[Job]:
 
 
 def live_rows(user: User, most: int) -> list[Row]:
-    """The lines of a user's own jobs that have not ended, the newest first."""
     return rows_of(list(_timed(Job.objects.filter(owner=user, status__in=LIVE))[:most]), user, all_taken=False)
 
 
 def failed_rows(user: User, age: timedelta, most: int) -> list[Row]:
-    """The lines of a user's own jobs that failed within ``age``, the newest first."""
     jobs = Job.objects.filter(owner=user, status=S.FAILED, finished_at__gte=Now() - age)
     return rows_of(list(_timed(jobs)[:most]), user, all_taken=False)
 
 
 def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
-    """The lines of these jobs (annotated with ``asked_at``), for the eyes of ``user``.
+    """Return the lines of jobs (annotated with ``asked_at``) as ``user`` sees them.
 
-    all_taken: whether as many jobs of ``user`` run as the tier allows, so that the queued ones take turns.
+    all_taken: whether the user's running jobs use all places of the tier.
     """
     subjects = subjects_of(jobs)
     numbers = queue_numbers({job.lane for job in jobs if job.status == S.QUEUED})
@@ -162,7 +159,6 @@ def _row(job: Job, subject: Subject, user: User, all_taken: bool, number: int | 
 
 
 def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> frozenset[str]:
-    """What ``user`` can do with it. Whether a retry finds its inputs is asked when it is tried, not for each line."""
     if not job.can_change(user):
         return frozenset()
     possible = {
@@ -176,7 +172,6 @@ def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> f
 
 
 def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
-    """Return the text below the progress bar, or instead of it. number: the job's place in the queue, if known."""
     at = f"At {percent(job.progress)}" if job.started_at else "Before it started"
     if job.status == S.QUEUED:
         if takes_turns:
@@ -197,7 +192,6 @@ def _kind(request: HttpRequest) -> str:
 
 
 def _summary(user: User, show: str, kind: str) -> dict[str, Any]:
-    """The counts above the list, the places taken, and the kinds to choose from."""
     jobs = Job.objects.visible_to(user)
     running = Job.objects.filter(owner=user, status=S.PROCESSING).count()
     places = limits_of(user)["max_concurrent_jobs"]
@@ -219,7 +213,6 @@ def _summary(user: User, show: str, kind: str) -> dict[str, Any]:
 
 
 def _watch(page: Page[Job], show: str, kind: str) -> dict[str, Any]:
-    """What the page's script needs to tell a new job of this list from another."""
     return {
         "query": urlencode({"show": show, "kind": kind}),
         "statuses": sorted(GROUPS[show][1]),

@@ -1,7 +1,4 @@
-"""Chores: what one of all workers does every so many seconds, beside jobs.
-
-``settings.JOB_CHORES`` lists the dotted paths of functions that :func:`chore` has declared.
-"""
+"""Periodic tasks ("chores") of ``settings.JOB_CHORES``, each run by one worker."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ logger = logging.getLogger("vodplatform.jobs")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredChore(Generic[R]):
-    """A function without parameters that is due again ``seconds`` after it was begun; called as before."""
+    """A function that is due again ``seconds`` after its last start."""
 
     name: str
     seconds: float
@@ -36,12 +33,12 @@ class DeclaredChore(Generic[R]):
 
 
 def chore(name: str, *, seconds: float) -> Callable[[Callable[[], R]], DeclaredChore[R]]:
-    """Declare a function as a chore. ``name`` stands in the database and has to stay."""
+    """Declare a function as a chore. name: permanent key in the database."""
     return lambda function: DeclaredChore(name, seconds, function)
 
 
 def begin_due() -> None:
-    """Begin the chores that are due, each in a thread of its own, where no other worker has."""
+    """Start the due chores that no other worker has claimed."""
     for path in settings.JOB_CHORES:
         declared: DeclaredChore[Any] = import_string(path)
         if take(declared.name, declared.seconds):
@@ -49,12 +46,12 @@ def begin_due() -> None:
 
 
 def begin(name: str, function: Callable[[], Any]) -> None:
-    """Call ``function`` in a thread of its own; what it raises is logged."""
+    """Call ``function`` in a thread and log its errors."""
     threading.Thread(target=_run, args=(name, function), name=name, daemon=True).start()
 
 
 def take(name: str, seconds: float) -> bool:
-    """Whether this process is the one to do a chore now; it is due again after ``seconds``."""
+    """Claim a chore if it is due; it is due again after ``seconds``."""
     Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
     due = Chore.objects.filter(name=name, due_at__lte=Now())
     return bool(due.update(due_at=Now() + timedelta(seconds=seconds)))
@@ -65,7 +62,7 @@ def _run(name: str, function: Callable[[], Any]) -> None:
         function()
     except DatabaseError as exc:
         logger.warning("chore", extra={"data": {"chore": name, "exception": repr(exc)}})
-    except Exception:  # it is due again
+    except Exception:
         logger.exception("error", extra={"data": {"chore": name}})
     finally:
         connection.close()

@@ -1,7 +1,7 @@
-"""Limits of the jobs of a lane that run at once on all hosts together.
+"""Limits of a lane's concurrent jobs on all hosts.
 
-An admin sets the limit; otherwise it is the sum of the hosts' settings. Each lane has one short place beyond its limit,
-so that a job of a minute does not wait for one of an hour: only short jobs may take it.
+An admin sets the limit; otherwise it is the sum of the hosts' settings. Beyond it, each lane has one place for short
+jobs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from django.conf import settings
 from jobs_app.models import LaneLimit
 from vodplatform.core.records import process_registry as running
 
-SECONDS = 5.0  # for which a process goes on with what it has read
+SECONDS = 5.0  # seconds until limits are read again
 NO_LIMIT = 10**9
-SHORT_PLACES = 1  # places for short jobs in each lane, beyond its limit
+SHORT_PLACES = 1  # places for short jobs beyond a lane's limit
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """limits: that admins have set; None for no limit. By lane: taken: the jobs at once of the living workers that
-    take it; hosts: on how many hosts these are.
+    """Limits and workers by lane, as last read from the database.
+
+    limits: set by admins; None for no limit. taken: concurrent jobs of the living workers. hosts: hosts with workers.
     """
 
     limits: dict[str, int | None] = field(default_factory=dict)
@@ -34,11 +35,11 @@ class Known:
 
 
 _lock = threading.Lock()
-_read: tuple[float, Known] = (0.0, Known())  # until when it holds
+_read: tuple[float, Known] = (0.0, Known())  # time until which the limits are valid, and the limits
 
 
 def limit_of(lane: str) -> int:
-    """The jobs of ``lane`` at once. Asks the database now and then. Raises ``KeyError`` for no lane of the settings."""
+    """Return how many jobs may run at once. Raises ``KeyError`` for an unknown lane."""
     known = _known()
     usual: int = settings.JOB_LANES[lane] * max(1, known.hosts[lane])
     limit = known.limits.get(lane, usual)
@@ -46,7 +47,7 @@ def limit_of(lane: str) -> int:
 
 
 def places_of(lane: str) -> int:
-    """The jobs of ``lane`` that can run now: no more than the living workers take, whatever the limit is."""
+    """Return how many jobs can run at once, within what the living workers take."""
     limit, taken = limit_of(lane), _known().taken[lane]
     usual: int = settings.JOB_LANES[lane]
     return min(limit, taken or usual) if taken or limit == NO_LIMIT else limit
@@ -54,14 +55,14 @@ def places_of(lane: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """The kinds of jobs, long and short, that may start in a lane now."""
+    """The kinds of jobs that may start in a lane now."""
 
     long: bool
     short: bool
 
 
 def free_in(lane: str, running: Sequence[bool]) -> Free:
-    """Return the kinds of jobs for which ``lane`` has a place. running: for each running job, whether it is short."""
+    """Return which kinds of jobs may start. running: whether each running job is short."""
     limit = limit_of(lane)
     is_any = len(running) < limit + SHORT_PLACES
     return Free(long=is_any and running.count(False) < limit, short=is_any)
@@ -75,7 +76,7 @@ def _known() -> Known:
         if now < until:
             return known
         if until:
-            # The others go on with what is known: nobody waits for a database that hangs.
+            # Other threads use the old limits: a hanging database blocks only this one.
             _read = (now + SECONDS, known)
     known = Known(dict(LaneLimit.objects.values_list("lane", "limit")))
     pairs: set[tuple[str, str]] = set()

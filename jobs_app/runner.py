@@ -1,4 +1,4 @@
-"""Runs the jobs of one queue in a thread of a worker process, each to whatever its end is."""
+"""Execution of jobs in the threads of a worker process."""
 
 from __future__ import annotations
 
@@ -34,8 +34,7 @@ logger = logging.getLogger("vodplatform.jobs")
 class Room:
     """The jobs that run in this process. A job that has crashed twice runs alone.
 
-    max_jobs: maximum of jobs at once; None for the number of threads. The first job of each lane and one short job may
-    run beyond it, so that they do not wait for long jobs of another lane.
+    max_jobs: maximum number, beside the first job of each lane and one short job; None for the number of threads.
     """
 
     def __init__(self) -> None:
@@ -48,14 +47,14 @@ class Room:
         self._drained_for: str | None = None
 
     def take(self, lane: str, *, look_first: bool) -> Job | None:
-        """Claim the next job, of the lane that this process has been emptied for or of ``lane``; None for none."""
+        """Claim the next job of ``lane``, or of the lane this process was drained for."""
         with self._lock:
             if self._alone:
                 return None
             if self._drained_for and self._running:
                 if leases.next_needs_own_process(self._drained_for):
                     return None
-                self._drained_for = None  # another process has taken it
+                self._drained_for = None  # another process has claimed the job that must run alone
             wanted = dict.fromkeys(filter(None, (self._drained_for, lane)))
             self._drained_for = None
             for name in wanted:
@@ -78,7 +77,6 @@ class Room:
         return None
 
     def leave(self, lane: str, *, is_short: bool = False) -> None:
-        """Record that a job of ``lane`` has ended here."""
         with self._lock:
             self._running -= 1
             self._short -= is_short
@@ -87,7 +85,6 @@ class Room:
 
     @property
     def running(self) -> int:
-        """How many jobs run."""
         return self._running
 
     def _is_full(self, lane: str) -> bool:
@@ -98,25 +95,22 @@ room = Room()
 
 
 def spare_threads(lanes: Collection[str]) -> int:
-    """Return a worker process's threads beyond ``max_jobs``: for the first job of each lane, for a short job, and
-    for wake-ups that find no job.
-    """
+    """Return how many threads a worker process needs beyond ``max_jobs``: for first jobs, a short job and wake-ups."""
     return max(2, len(lanes))
 
 
 def worker_name() -> str:
-    """This process, as rows and people are told of it."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def run_queue(lane: str) -> int:
-    """Claim and run jobs of ``lane`` until there is none, the lane is full or the worker stops; returns how many."""
+    """Run jobs of ``lane`` while one can be claimed; return how many ran."""
     count = 0
     try:
         while not keeper.stopping:
             close_old_connections()
             if not outage.is_over() or not disk.has_room():
-                break  # the sweep comes by
+                break  # the maintenance sweep retries later
             job = room.take(lane, look_first=count == 0)
             if job is None:
                 break
@@ -131,7 +125,7 @@ def run_queue(lane: str) -> int:
 
 
 def run_job(job: Job) -> None:
-    """Run one claimed job to whatever its end is; never raises for what the job itself did."""
+    """Run a claimed job and write how it ended. Job errors are not raised."""
     token = logs.job_id.set(str(job.pk))
     context = JobContext(job)
     logs.event("processing.start", kind=job.kind, attempt=job.attempt)
@@ -147,26 +141,26 @@ def run_job(job: Job) -> None:
 def _drop_outputs(job_id: uuid.UUID) -> None:
     try:
         outputs.sweep_job(job_id)
-    except StoreUnavailable as exc:  # the hourly sweep comes by
+    except StoreUnavailable as exc:  # the hourly sweep deletes the outputs
         logs.event("outputs.left", folder=outputs.prefix_of(job_id), reason=exc.reason)
 
 
 def _run(job: Job, context: JobContext) -> bool:
-    """Whether it was completed."""
+    """Run a claimed job to its end; return whether it was completed."""
     write = _attempt(job, context)
     try:
         return write() and write.func is _complete
     except (OperationalError, InterfaceError):
-        raise  # the lease runs out, and somebody takes over
+        raise  # the lease expires; another worker takes over
     except Exception as exc:
-        # What the handler wants to be written cannot be, such as a result that is no JSON: the row has to end.
+        # The outcome cannot be written, for example a result that is not JSON.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         _write_with_retry(leases.fail, context.lease, "server_error", _internal_error_message(exc))
         return False
 
 
 def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 - each end has its line
-    """Run the handler; returns what writes how it ended."""
+    """Run the handler; return a function that writes how the attempt ended."""
     lease = context.lease
     try:
         result = kind_of(job.kind).handler(context)
@@ -174,7 +168,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         return partial(_complete, context, result)
     except LeaseLost:
         logger.info("lease lost")
-        # Where it was the database that did not answer, the row may still be this attempt's, and nobody has crashed.
+        # After a database outage, the row may still belong to this attempt; requeue it.
         return partial(bool) if keeper.is_database_stable() else partial(_write_with_retry, leases.give_back, lease)
     except ShuttingDown:
         context.flush()
@@ -196,18 +190,16 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
         outage.notice()
         return partial(_write_with_retry, leases.wait_for_storage, lease, exc.type.name, STORAGE_AWAY_MESSAGE)
     except StoreFull as exc:
-        # The storage's fault, whatever the kind: it may have room a little later.
         return partial(_write_with_retry, leases.retry_later, lease, exc.type.name, exc.message)
     except ChildError as exc:
         return partial(_child_ended, lease, exc)
     except (OperationalError, InterfaceError):
-        # The database failed, not the job: run it again, at the latest when nobody has renewed its lease.
+        # The database failed, not the job: retry it.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         return partial(
             _write_with_retry, leases.retry_later, lease, "unavailable", "The database could not be reached."
         )
     except Exception as exc:
-        # The row has to end whatever a handler does; the fault is logged with its traceback.
         logger.exception("error", extra={"data": {"kind": job.kind}})
         return partial(_write_with_retry, leases.fail, lease, "server_error", _internal_error_message(exc))
 
@@ -227,9 +219,9 @@ def _internal_error_message(exc: Exception) -> str:
 
 
 def _write_with_retry(write: Callable[..., bool], *args: Any, **values: Any) -> bool:
-    """Write how an attempt ended, through a database that is away for a while: the work is done, the row must know.
+    """Write how an attempt ended, with retries while the database is unavailable.
 
-    The write is conditional on the lease: where somebody took the job over meanwhile, it changes nothing.
+    A lost lease makes the write a no-op.
     """
     deadline = time.monotonic() + settings.JOB_LAST_WORD_SECONDS
     pause = threading.Event()

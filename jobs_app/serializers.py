@@ -1,4 +1,4 @@
-"""What jobs look like in the API."""
+"""Jobs as the API shows them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from vodplatform.core.api.fields import AnswerSerializer, ListQuerySerializer
 
 
 class JobSerializer(AnswerSerializer[Job]):
-    """Work in the background, and how far it is."""
+    """A background job and its progress."""
 
-    # Its instance is read together with its owner.
+    # The job must be loaded together with its owner.
 
     id = serializers.UUIDField()
     kind = serializers.CharField()
@@ -65,7 +65,7 @@ class JobListSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class JobQuerySerializer(ListQuerySerializer):
-    """What a job list can be narrowed by."""
+    """Filters of a job list."""
 
     kind = serializers.CharField(required=False, max_length=64)
     status = serializers.ChoiceField(choices=JobStatus.choices, required=False)

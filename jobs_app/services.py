@@ -1,7 +1,4 @@
-"""What people, sessions and other services do to jobs: enqueue, cancel, pause, resume, retry, put first, delete.
-
-What a worker does to the job that it holds is in :mod:`jobs_app.leases`.
-"""
+"""Changes to jobs by users, sessions and other services."""
 
 from __future__ import annotations
 
@@ -34,11 +31,10 @@ def enqueue(
     kind: str, owner: User, params: dict[str, Any], *, priority: int = Priority.NORMAL, job_id: uuid.UUID | None = None,
     segments: list[dict[str, Any]] | None = None, is_short: bool = False,
 ) -> Job:  # fmt: skip
-    """Write a queued job in the caller's transaction; a worker is woken on commit.
+    """Create a queued job in the caller's transaction and wake a worker on commit.
 
-    Over the owner's limit the job is not refused but queued without a place. job_id: the id to use if the caller has
-    already named something after it. segments: the segments of a pro job. is_short: whether it takes about a minute
-    and may take the short place of its lane.
+    job_id: the id to use if the caller has already named something after it. segments: segments of a pro job. is_short:
+    whether the job takes about a minute and may use the lane's short place.
     """
     definition = kind_of(kind)
     with transaction.atomic():
@@ -58,7 +54,7 @@ def enqueue(
 
 
 def cancel(job: Job) -> Job:
-    """Cancel a live job: the row at once, the worker's child within a second. Cancelled again: the same answer."""
+    """Cancel a live job; its child process ends within a second."""
     with transaction.atomic():
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.CANCELLED, lease_token=None, lease_until=None,
@@ -76,15 +72,12 @@ def cancel(job: Job) -> Job:
 
 
 def pause(job: Job) -> Job:
-    """Stop a live job and free its place: it goes on from its last checkpoint. Paused again: the same answer.
-
-    The row at once, the worker's child within a second, as with :func:`cancel`. Costs no attempt.
-    """
+    """Pause a live job at its last checkpoint. Costs no attempt."""
     with transaction.atomic():
         _check_pausable(job)
         won = transition(
             Job.objects.filter(pk=job.pk), TRANSITIONS, JobStatus.PAUSED,
-            # Read before it is written: only a running job has had its attempt counted for nothing.
+            # Take back the attempt that a running job has counted.
             attempt=Case(
                 When(status=JobStatus.PROCESSING, then=F("attempt") - 1), default=F("attempt"),
                 output_field=IntegerField(),
@@ -101,7 +94,7 @@ def pause(job: Job) -> Job:
 
 
 def resume(job: Job) -> Job:
-    """Queue a paused job again, where its owner has room. One that is not paused goes on as it does."""
+    """Queue a paused job again; other live jobs stay unchanged."""
     with transaction.atomic():
         _check_pausable(job)
         is_admitted, turn = admission.admit(job.owner_id, job.lane)
@@ -119,7 +112,7 @@ def resume(job: Job) -> Job:
 
 
 def retry(job: Job, *, priority: int | None = None) -> Job:
-    """A new attempt of a failed or cancelled job whose inputs still exist."""
+    """Queue a failed or cancelled job again, if its inputs exist."""
     with transaction.atomic():
         if job.is_live or job.kind not in registry() or not kind_of(job.kind).hooks.inputs_exist(job):
             raise DomainError("not_retryable", status=job.status)
@@ -140,7 +133,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
 
 
 def put_first(job: Job) -> Job:
-    """Put a live job before the others of its lane. A queued one gets a place even over its owner's limit of places."""
+    """Put a live job first in its lane, even above its owner's limit."""
     with transaction.atomic():
         rows = Job.objects.filter(pk=job.pk).exclude(status__in=FINISHED)
         won = rows.update(
@@ -156,7 +149,7 @@ def put_first(job: Job) -> Job:
 
 
 def cancel_all(jobs: QuerySet[Job]) -> None:
-    """Cancel those of ``jobs`` that are live. All are locked first, in one order: no two wait for each other."""
+    """Cancel live jobs. Rows are locked in one order, to avoid deadlocks."""
     with transaction.atomic():
         locked = list(jobs.order_by("pk").select_for_update())
         for job in locked:
@@ -165,9 +158,9 @@ def cancel_all(jobs: QuerySet[Job]) -> None:
 
 
 def wake_waiting(job_id: uuid.UUID) -> bool:
-    """Somebody else's service has news for a waiting job: it goes on now. False for a job that does not wait or run."""
+    """Continue a waiting job now. Return False if it neither waits nor runs."""
     with transaction.atomic():
-        # One that runs, between two waits, finds it when it wants to wait again.
+        # A running job continues at once when it next waits.
         rows = Job.objects.filter(pk=job_id, status__in=[JobStatus.WAITING, JobStatus.PROCESSING])
         found = rows.update(run_at=Now())
         if found:
@@ -176,7 +169,7 @@ def wake_waiting(job_id: uuid.UUID) -> bool:
 
 
 def queue_due(job_id: uuid.UUID) -> bool:
-    """Queue a waiting job that is due. It gets a place whatever the limit: it has been running before."""
+    """Queue a waiting job that is due, even above its owner's limit."""
     with transaction.atomic():
         won = transition(
             Job.objects.due().filter(pk=job_id), TRANSITIONS, JobStatus.QUEUED, admitted=True, run_at=None,
@@ -188,7 +181,7 @@ def queue_due(job_id: uuid.UUID) -> bool:
 
 
 def delete(job: Job) -> None:
-    """Remove a finished job and what it made. A live one, and one that a session shows, is a conflict."""
+    """Delete a finished job and its outputs. Raises ``job_live``, ``job_in_use``."""
     with transaction.atomic():
         fresh = Job.objects.select_for_update().filter(pk=job.pk).first()
         if fresh is None:
@@ -210,13 +203,11 @@ def _check_pausable(job: Job) -> None:
 
 
 def _record_exit(job: Job, name: str) -> None:
-    """Record that a job is not queued or running any more, and let the owner's next one in."""
     record_change(job.pk, name)
     admission.on_job_left(job.owner_id, job.lane)
 
 
 def _reload(job: Job) -> Job:
-    """The row as it is now. Raises ``job_not_found`` when it has been deleted meanwhile."""
     try:
         return reload_job(job.pk)
     except Job.DoesNotExist as exc:

@@ -1,7 +1,4 @@
-"""What Dramatiq imports in each worker process: Django, the actors, and the start and end of the worker's threads.
-
-Run as ``manage.py worker``.
-"""
+"""The module that Dramatiq imports in each worker process."""
 
 import contextlib
 import ctypes
@@ -32,17 +29,17 @@ PR_SET_PDEATHSIG = 1
 
 
 class WorkerLifecycle(Middleware):
-    """Ties a worker process to its master and its running jobs to the worker's end."""
+    """Hooks that start and stop a worker's threads."""
 
     def after_process_boot(self, broker: object) -> None:
-        # A master that was killed outright leaves no orphan that would go on taking messages.
+        # Workers must not outlive a killed master.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         parent = multiprocessing.parent_process()
         if parent is not None and os.getppid() != parent.pid:
             os._exit(1)
         registry()  # declares the actors, each with its queue
         if connection.vendor == "sqlite":
-            # Opening a file for each job costs more than the job's own statements; PostgreSQL's come from a pool.
+            # Opening SQLite's file costs more than a job's statements.
             connection.settings_dict["CONN_MAX_AGE"] = None
 
     def after_worker_boot(self, broker: object, worker: Worker) -> None:
@@ -59,7 +56,7 @@ class WorkerLifecycle(Middleware):
         keeper.give_back_all()
         with contextlib.suppress(DatabaseError):
             process_registry.leave()
-        # A forked process ends without Python's own end.
+        # A forked process ends without Python's exit handlers.
         publish.flush()
 
 

@@ -1,7 +1,4 @@
-"""Entry point of every command, as ``manage.py``, ``python -m vodplatform`` and ``vodplatform``.
-
-``--data-dir`` is taken here, before the settings are read.
-"""
+"""Entry point of ``manage.py``, ``python -m vodplatform`` and ``vodplatform``."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from vodplatform.version import sentence
 
 
 def take_data_dir(argv: list[str]) -> list[str]:
-    """Move ``--data-dir DIR`` (or ``--data-dir=DIR``) from ``argv`` into VOD_DATA_DIR and return the rest."""
+    """Move ``--data-dir DIR`` from ``argv`` into VOD_DATA_DIR; return the rest."""
     rest: list[str] = []
     words = iter(argv)
     for word in words:
@@ -31,14 +28,14 @@ def take_data_dir(argv: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run one command; a wrong setting ends it with its sentence, not with a traceback."""
+    """Run a command. A wrong setting exits with its message instead of a traceback."""
     if sys.argv[1:] in (["--version"], ["version"]):
         print(sentence())  # noqa: T201
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
     argv = take_data_dir(sys.argv)
     if argv[0].endswith("__main__.py"):
-        argv[0] = "python -m vodplatform"  # the name in help texts
+        argv[0] = "python -m vodplatform"  # program name in help texts
     try:
         from django.core.management import execute_from_command_line
     except ImportError:

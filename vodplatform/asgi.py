@@ -1,4 +1,4 @@
-"""The one ASGI application: byte doors first, then WebSockets, then Django."""
+"""The ASGI application: byte endpoints, WebSockets and Django."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from vodplatform.site import host_metrics  # noqa: E402
 
 
 class UnknownConsumer(AsyncWebsocketConsumer):
-    """An address that no socket has."""
+    """Consumer that closes WebSockets of unknown addresses."""
 
     async def connect(self) -> None:
         await self.accept()
@@ -55,9 +55,9 @@ websockets = URLRouter(
 django_application = OneThreadHandler()
 http = limited(django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0))
 form_door = multipart.form_door(http)
-# What it waits for is begun by a form with a file, or without one by the view alone.
+# Waits for analysis jobs. Forms with a file pass through the upload endpoint, others through Django.
 waiting_door = sync_endpoint.waiting_door(lambda scope: form_door if multipart.form_of(scope) else http)
-# What is served before Django: whether a request is for it, and the ASGI app. The first that matches has it.
+# Endpoints before Django: (predicate on the scope, ASGI app); first match wins.
 DOORS: list[tuple[Callable[[Any], Any], Any]] = [
     (asgi.route_of, observed(asgi.media_door, asgi.route_of)),
     (tus.route_of, tus.tus_door),
@@ -73,7 +73,6 @@ if settings.HOST_CHORE:
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Send each connection to what serves it."""
     if scope["type"] == "websocket":
         with SOCKETS_OPEN.track_inprogress():
             await websockets(scope, receive, send)

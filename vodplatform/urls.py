@@ -1,4 +1,4 @@
-"""Every address of the program; each floor brings its own list."""
+"""All URLs of the program."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
@@ -17,7 +17,7 @@ urlpatterns = [
     path("health/ready", health.ready),
     path("metrics", metrics.MetricsView.as_view()),
     path("api/schema", SchemaView.as_view(), name="schema"),
-    # A page has no other methods, and no template for what they would answer.
+    # Other methods have no template for their error.
     path(
         "api/docs",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
@@ -38,7 +38,7 @@ urlpatterns = [
     path("", include("sessions_app.analysis.urls")),
     path("", include("sessions_app.challenges.urls")),
     path("", include("sessions_app.prosync.urls")),
-    # The admin's own doors count and keep attempts like the site's.
+    # These replace the admin's own pages, because they throttle and audit attempts.
     path("admin/login/", account_pages.admin_sign_in),
     path("admin/logout/", account_pages.SignOutView.as_view()),
     path("admin/password_change/", RedirectView.as_view(url="/account/password")),

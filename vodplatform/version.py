@@ -1,4 +1,4 @@
-"""The version and the commit of the program, without Django. ``scripts/release`` writes ``VERSION``."""
+"""Version and commit, without Django. ``scripts/release`` writes ``VERSION``."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def commit() -> str:
-    """Return the first :data:`COMMIT_LETTERS` letters of the commit, or an empty text where it is unknown.
+    """Return the abbreviated commit, or an empty string if unknown.
 
-    ``git archive``, ``pip install`` and the image write it into ``commit.txt``. A checkout reads git's own files: the
-    git command refuses a repository of another user, which a deployment often is.
+    ``git archive``, ``pip install`` and the image write ``commit.txt``. In a checkout, git's files are read, because
+    the git command refuses another user's repository.
     """
     try:
         found = (PACKAGE / "commit.txt").read_text().strip()
@@ -29,8 +29,8 @@ def commit() -> str:
 
 
 def commit_of_checkout(git: Path) -> str:
-    """Return the commit that HEAD names in this ``.git``. Raise ``OSError`` where there is none."""
-    if git.is_file():  # a worktree: the file names its folder
+    """Return the commit of HEAD in a ``.git`` folder. Raise ``OSError`` if unreadable."""
+    if git.is_file():  # worktree: this file names the git folder
         git = git.parent / git.read_text().removeprefix("gitdir:").strip()
     head = (git / "HEAD").read_text().strip()
     if not head.startswith("ref: "):
@@ -45,10 +45,9 @@ def commit_of_checkout(git: Path) -> str:
 
 
 def release() -> str:
-    """Return version and commit as one word: ``1.0.0+0123456789ab``, or the version alone."""
+    """Return version and commit as ``1.0.0+0123456789ab``, or the version alone."""
     return f"{VERSION}+{commit()}" if commit() else VERSION
 
 
 def sentence() -> str:
-    """Return what ``--version`` prints."""
     return f"VOD Sync {VERSION}" + (f" (commit {commit()})" if commit() else "")

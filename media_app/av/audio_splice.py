@@ -1,8 +1,4 @@
-"""The sound of parts of one file or several, joined to the sample, encoded as one AAC track; pictures are for others.
-
-Each part has as many samples as its pictures last, silence where there is no sound, and a fade of some milliseconds
-at its ends, without which a joint is heard as a click.
-"""
+"""Sound of parts of one or more files, joined with sample accuracy and encoded as one AAC track."""
 
 from __future__ import annotations
 
@@ -24,19 +20,16 @@ from media_app.av.ladder import SOUND_BITS, SOUND_RATE
 from media_app.av.source import Sound, Source
 
 Samples = NDArray[np.float32]
-BLOCK = 1024  # samples of an AAC frame
-FADE = 144  # samples: 3 ms
-PREROLL = (0.3, 3.0, 30.0)  # seconds further back when a seek lands behind its target
-ROUNDING = 0.002  # seconds by which timestamps of sound may be off without there being a hole
+BLOCK = 1024  # AAC frame in samples
+FADE = 144  # fade at both ends of a part, in samples (3 ms)
+PREROLL = (0.3, 3.0, 30.0)  # seconds before the target for each seek attempt
+ROUNDING = 0.002  # maximum rounding error of timestamps in seconds
 LAYOUTS = {1: "mono", 2: "stereo"}
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of what is heard. source: where it comes from, None for silence. start: seconds in it. length: seconds.
-
-    gain: what each sample is multiplied by.
-    """
+    """A part of the sound. source: None for silence. start, length: seconds. gain: linear factor."""
 
     source: Source | None
     start: float
@@ -45,7 +38,7 @@ class Span:
 
 
 class SoundTrack:
-    """The AAC track of a file that is being written. One channel stays one: made two, each would be 3 dB quieter."""
+    """An AAC track. Stereo would make mono sound 3 dB quieter."""
 
     def __init__(self, out: OutputContainer, channels: int) -> None:
         self._channels = min(2, channels)
@@ -54,7 +47,7 @@ class SoundTrack:
         self._stream.bit_rate = SOUND_BITS
 
     def packets(self, spans: Sequence[Span]) -> Iterator[tuple[float, Packet[Any]]]:
-        """Packets in their order, beside each the second at which it begins."""
+        """Yield (start in seconds, packet), in order."""
         rest = np.zeros((self._channels, 0), np.float32)
         at = 0
         for samples in _joined(spans, self._channels):
@@ -81,7 +74,7 @@ def _joined(spans: Sequence[Span], channels: int) -> Iterator[Samples]:
     elapsed, written = Fraction(0), 0
     for span in spans:
         elapsed += span.length
-        # Rounded over the whole: what each part loses or gains does not add up.
+        # Rounding the running total avoids accumulated errors.
         count = round(elapsed * SOUND_RATE) - written
         written += count
         place = 0
@@ -93,10 +86,10 @@ def _joined(spans: Sequence[Span], channels: int) -> Iterator[Samples]:
 
 
 def heard(source: Source | None, start: float, count: int, channels: int) -> Iterator[Samples]:
-    """``count`` samples from ``start`` (seconds) on, in runs, float32 of shape (channels, n); silence for none."""
+    """Yield ``count`` samples from ``start`` (seconds), float32 (channels, n); gaps are silent."""
     sound = source.sound if source is not None else None
     reached = 0
-    slack = 0  # the first samples are placed exactly
+    slack = 0  # tolerated gap or overlap in samples
     for at, samples in _placed(source, sound, start, LAYOUTS[channels]) if source is not None and sound else ():
         begin = at - reached
         if begin > slack:
@@ -119,7 +112,6 @@ def _silence(count: int, channels: int) -> Iterator[Samples]:
 
 
 def _placed(source: Source, sound: Sound, start: float, layout: str) -> Iterator[tuple[int, Samples]]:
-    """Samples as they are decoded, each run with its place, in samples behind ``start``."""
     for last, extra in enumerate(PREROLL, 1):
         runs = _decoded(source, sound, start, extra, layout)
         first = next(runs, None)
@@ -159,11 +151,10 @@ def _decoded(source: Source, sound: Sound, start: float, extra: float, layout: s
                 yield place, np.asarray(mixed.to_ndarray(), np.float32)
                 place += mixed.samples
         except av.error.FFmpegError:
-            return  # it breaks off here
+            return
 
 
 def _frames(packet: Packet[Any]) -> list[Any]:
-    """What a packet holds; one that cannot be decoded is a hole, which is silent."""
     try:
         return list(packet.decode())
     except av.error.FFmpegError:

@@ -1,7 +1,4 @@
-"""The decoder configuration of H.264 in MP4 and its units: read, and joined where one track has two sources.
-
-ISO/IEC 14496-15, 5.3.3.1 (the record) and ITU-T H.264, 7.3 and 9.1 (the numbers of parameter sets).
-"""
+"""H.264 decoder configurations in MP4 (ISO/IEC 14496-15, 5.3.3.1; ITU-T H.264)."""
 
 from __future__ import annotations
 
@@ -10,15 +7,13 @@ from dataclasses import dataclass
 from typing import Self
 
 LENGTH_BYTES = 4
-MAX_SPS, MAX_PPS = 31, 255  # that one record can hold
-HIGH_PROFILES = (100, 110, 122, 144)  # whose record ends with the format of their samples
+MAX_SPS, MAX_PPS = 31, 255  # maximum parameter sets of one record
+HIGH_PROFILES = (100, 110, 122, 144)  # profiles whose record ends with a pixel format
 SAMPLES_420_8 = bytes([0xFC | 1, 0xF8, 0xF8, 0])
 
 
 @dataclass(frozen=True, slots=True)
 class Avcc:
-    """An AVCDecoderConfigurationRecord. sps, pps: parameter sets, NAL units with their headers."""
-
     profile: int
     compatibility: int
     level: int
@@ -27,7 +22,7 @@ class Avcc:
 
     @classmethod
     def parse(cls, record: bytes) -> Self | None:
-        """None for what is none, or counts the lengths of its units in anything but four bytes."""
+        """Return the parsed record, or None unless its unit lengths have four bytes."""
         if len(record) < 7 or record[0] != 1 or (record[4] & 3) + 1 != LENGTH_BYTES:
             return None
         try:
@@ -38,12 +33,12 @@ class Avcc:
         return cls(record[1], record[2], record[3], sps, pps) if sps and pps else None
 
     def free_number(self) -> int:
-        """The least number that none of its parameter sets has. Raises ValueError when all 32 are taken."""
+        """Return the smallest number below 32 that no parameter set uses, else 31."""
         taken = {_exp_golomb(unit[4:]) for unit in self.sps} | {_exp_golomb(unit[1:]) for unit in self.pps}
         return next(iter(sorted(set(range(32)) - taken)), 31)
 
     def joined(self, other: bytes) -> bytes | None:
-        """One record for the streams of this and of another; None where they use the same numbers otherwise."""
+        """Return one record for both streams; None if their parameter set numbers conflict."""
         second = Avcc.parse(other)
         if second is None:
             return None
@@ -58,7 +53,7 @@ class Avcc:
 
 
 def nal_units(sample: bytes) -> Iterator[bytes]:
-    """The units of one sample, without their lengths; ends where the sample is damaged."""
+    """Yield a sample's NAL units, without lengths, up to the first damaged one."""
     at = 0
     while at + LENGTH_BYTES < len(sample):
         length = int.from_bytes(sample[at : at + LENGTH_BYTES])
@@ -70,7 +65,6 @@ def nal_units(sample: bytes) -> Iterator[bytes]:
 
 
 def unit_types(head: bytes) -> Iterator[int]:
-    """The types of the units in the head of a sample; the last unit may be longer than the head."""
     at = 0
     while at + LENGTH_BYTES < len(head) and (length := int.from_bytes(head[at : at + LENGTH_BYTES])):
         yield head[at + LENGTH_BYTES] & 31
@@ -94,7 +88,6 @@ def _listed(units: tuple[bytes, ...]) -> bytes:
 
 
 def _exp_golomb(data: bytes) -> int:
-    """The unsigned number (9.1) at the head of ``data``."""
     bits = "".join(f"{byte:08b}" for byte in data[:8])
     zeros = bits.find("1")
     if zeros < 0 or 2 * zeros + 1 > len(bits):

@@ -1,4 +1,4 @@
-"""The one door through which an untrusted media file is opened with PyAV; decoding is elsewhere."""
+"""Safe opening of untrusted media files with PyAV."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from av.video.stream import VideoStream
 
 from vodplatform.core.processes.ranged import PREFIX, RangedFile
 
-# Only formats that hold their media themselves. Playlists, manifests, concat scripts, image sequences and
-# devices read what the file names, so none of them may ever be listed here.
+# Only self-contained formats: playlists, scripts, image sequences and devices read other files by name.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,ogg,flv,asf"
-# These start their clock anywhere, and a browser plays them only after a remux that makes the start zero.
+# Formats whose clock may start anywhere; browsers get them remuxed to start at zero.
 REBASED_FORMATS = frozenset({"mpegts", "mpeg", "flv", "asf"})
 OPTIONS = {
     "protocol_whitelist": "file",
@@ -33,18 +32,16 @@ OPTIONS = {
     "analyzeduration": "5000000",
 }
 MICROSECONDS = 1_000_000
-MAX_PIXELS = 8192 * 8192  # of a frame: a few hundred bytes may claim gigabytes of picture
-# Opening a file decodes a frame of what its header leaves unsaid: without this a PNG of 800 kB in an MP4 took 4 s
-# and 790 MB before anybody could look at its size.
+MAX_PIXELS = 8192 * 8192  # maximum pixels of a frame; tiny files can claim gigabytes
+# Without this limit, opening an 800 kB PNG in an MP4 took 790 MB.
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
 
-# Any level, however high, installs a callback that takes the interpreter's lock. A decoder's own thread that has
-# something to say then waits for whoever closes the decoder, and that one for it.
+# Without this, PyAV's log callback can deadlock a logging decoder thread and the thread that closes it.
 av.logging.set_level(None)
 
 
 class MediaError(Exception):
-    """A file that cannot be used. ``code``: one of those below; text: a sentence."""
+    """An unusable media file. message: a sentence for the user."""
 
     UNREADABLE = "vod_unreadable"
     CODEC = "vod_codec_unsupported"
@@ -57,10 +54,9 @@ class MediaError(Exception):
 
 
 def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
-    """Open ``path`` by its content alone and never anything that it refers to.
+    """Open a media file by content, never following references.
 
-    path: of a file of this machine, or of one that the parent process reads in parts. Raises :class:`MediaError` for
-    what is missing, empty, no regular file, or none of :data:`FORMATS`.
+    path: a local file, or one that the parent process reads. Raises :class:`MediaError`.
     """
     if str(path).startswith(PREFIX):
         return _opened(RangedFile(str(path)))
@@ -73,7 +69,7 @@ def open_media(path: str | os.PathLike[str]) -> av.container.InputContainer:
         raise MediaError(MediaError.UNREADABLE, "This is not a regular file.")
     if facts.st_size == 0:
         raise MediaError(MediaError.UNREADABLE, "The file is empty.")
-    # The prefix keeps a name such as "concat:a|b" from being taken for a protocol.
+    # Without the prefix, FFmpeg takes "concat:a|b" for a protocol.
     return _opened(f"file:{resolved}")
 
 
@@ -89,9 +85,9 @@ def _opened(file: str | RangedFile) -> av.container.InputContainer:
 
 
 def first_video(container: av.container.InputContainer) -> VideoStream:
-    """The video track that a player would show: the first default one that is no cover picture, else the first.
+    """Return the track that players show: the first default one, cover pictures excluded, else the first.
 
-    Raises :class:`MediaError` when there is none or no decoder for it.
+    Raises :class:`MediaError`.
     """
     tracks = [s for s in container.streams.video if not s.disposition & s.disposition.attached_pic]
     if not tracks:
@@ -100,16 +96,15 @@ def first_video(container: av.container.InputContainer) -> VideoStream:
     context: Any = track.codec_context
     if context is None or not context.is_decoder:
         raise MediaError(MediaError.CODEC, "The video track uses a codec that this server cannot decode.")
-    # The track may claim another size at any keyframe: no decoder that opens it allocates more than this.
+    # Any keyframe may claim a larger picture, so limit the decoder.
     context.options = DECODER_OPTIONS
     return track
 
 
 def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Packet[Any]]:
-    """The packets of one track from where the file stands, and an empty one at the end, which flushes a decoder.
+    """Yield a track's packets from the current position, then an empty one that flushes decoders.
 
-    PyAV raises IndexError at the end of a file in which a track has begun meanwhile, as tracks of transport streams
-    and FLV may; every packet of the tracks known from the start has come by then.
+    PyAV raises IndexError at the end if a track began late (MPEG-TS, FLV).
     """
     try:
         yield from container.demux(track)
@@ -118,11 +113,10 @@ def demux(container: av.container.InputContainer, track: Stream) -> Iterator[Pac
 
 
 def presentation_origin(container: av.container.InputContainer) -> Fraction:
-    """Seconds on the container's time line where an HTML5 element's ``currentTime`` is 0.
+    """Return the container time, in seconds, of an HTML5 element's ``currentTime`` 0.
 
-    The demuxer has applied MP4 edit lists already. MP4 and Matroska play from zero of their own time line,
-    so a track that starts late shows late; a negative start is shifted to zero, as Chromium does. Formats
-    in :data:`REBASED_FORMATS` reach a browser only remuxed, and then their first timestamp is zero.
+    MP4 and Matroska play from zero of their clock, but Chromium moves a negative start to zero. :data:`REBASED_FORMATS`
+    are remuxed.
     """
     start = cast("int | None", container.start_time) or 0
     if start < 0 or not REBASED_FORMATS.isdisjoint(container.format.name.split(",")):
@@ -131,6 +125,6 @@ def presentation_origin(container: av.container.InputContainer) -> Fraction:
 
 
 def late_start(container: av.container.InputContainer) -> float:
-    """Seconds from :func:`presentation_origin` to where the first track begins."""
+    """Return the seconds from :func:`presentation_origin` to the first track's start."""
     start = Fraction(cast("int | None", container.start_time) or 0, MICROSECONDS)
     return float(max(Fraction(0), start - presentation_origin(container)))

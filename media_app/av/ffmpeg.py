@@ -1,8 +1,6 @@
-"""The one place that writes and runs ffmpeg's command lines, inside a child; what to make is for the callers to say.
+"""ffmpeg command lines and their execution, without shell, terminal or remote files.
 
-Filter graphs are written with ffmpeg-python and nothing passes through a shell. An ffmpeg opens
-local files of the listed formats alone, reads no terminal, has an environment of PATH and HOME, and dies with the
-process that started it: the exec shim gives it the signal, and the mark in its environment lets a worker find it.
+The exec shim kills ffmpeg together with its parent.
 """
 
 from __future__ import annotations
@@ -24,12 +22,11 @@ from media_app.av.container import DECODER_OPTIONS, FORMATS, OPTIONS
 from media_app.av.source import Progress, Source
 from vodplatform.core.processes.child import MARK, SHIM
 
-STILL_SECONDS = 120.0  # without any progress; rewriting a large file for a fast start shows none for a while
+STILL_SECONDS = 120.0  # maximum seconds without progress, such as while a large index is moved
 STDERR_LINES = 40
 READ_BYTES = 65_536
 SIGNALS_OF_A_CRASH = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS}
-# What ffmpeg's exit code says is 256 minus the system's error number. These are never the media's fault; others are
-# (a file that was cut short ends with EIO).
+# Server errors by ffmpeg's exit code (256 - errno); EIO is a truncated file.
 OUR_FAULTS = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
 INPUT_OPTIONS = {
     "protocol_whitelist": "file,pipe",
@@ -38,11 +35,10 @@ INPUT_OPTIONS = {
     "analyzeduration": OPTIONS["analyzeduration"],
     **DECODER_OPTIONS,
 }
-# Nothing of a recording's tags (place, device, names) goes into what others are shown.
+# Hides a recording's tags (location, device, names) from viewers.
 WITHOUT_TAGS = {"map_metadata": "-1", "map_chapters": "-1"}
 
 
-# What is asked of it: with one of these missing some renditions and exports cannot be made.
 ENCODERS = frozenset({"libx264", "aac"})
 FILTERS = frozenset(
     {"scale", "aresample", "bwdif", "zscale", "tonemap", "fps", "tpad", "xstack", "overlay", "drawtext"}
@@ -51,20 +47,16 @@ ASK_SECONDS = 20.0
 
 
 class ConversionFailed(Exception):
-    """ffmpeg could not make it of this media; the text is a sentence for the owner."""
+    """The media cannot be converted; the text is for the owner."""
 
 
 class ProgramMissing(OSError):
-    """There is no ffmpeg that can be started."""
-
     def __init__(self, why: str = "ffmpeg cannot be started") -> None:
         super().__init__(errno.ENOENT, why)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One filter of ffmpeg: its name, its values in order, and those with a name."""
-
     name: str
     values: tuple[Any, ...] = ()
     options: tuple[tuple[str, Any], ...] = ()
@@ -72,7 +64,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A track that goes into what is made. number: of the source. filters: what it passes through, in order."""
+    """An output track. number: track number in the source."""
 
     number: int
     filters: tuple[Filter, ...] = ()
@@ -80,14 +72,13 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """Which ffmpeg to run. threads: of each decoder, filter graph and encoder."""
+    """An ffmpeg program. threads: number per decoder, filter graph and encoder."""
 
     path: str
     threads: int = 2
 
     @classmethod
     def default(cls, path: str | None = None, threads: int = 2) -> Ffmpeg:
-        """``path``, or the program that comes with imageio-ffmpeg. Raises :class:`ProgramMissing`."""
         if not path:
             import imageio_ffmpeg  # type: ignore[import-untyped]
 
@@ -98,7 +89,7 @@ class Ffmpeg:
         return cls(str(path), threads)
 
     def lacks(self) -> list[str]:
-        """What this ffmpeg cannot do of what is asked of it, by name. Raises :class:`ProgramMissing`."""
+        """Return the required encoders and filters that are missing. Raises :class:`ProgramMissing`."""
         missing = []
         for option, wanted in (("-encoders", ENCODERS), ("-filters", FILTERS)):
             try:
@@ -108,7 +99,6 @@ class Ffmpeg:
                 )  # fmt: skip
             except (OSError, subprocess.SubprocessError) as exc:
                 raise ProgramMissing(f"{self.path} cannot be started") from exc
-            # Each line: letters that say what it can do, its name, and what it is.
             known = {words[1] for line in done.stdout.splitlines() if len(words := line.split()) > 1}
             missing += sorted(wanted - known)
         return missing
@@ -117,13 +107,11 @@ class Ffmpeg:
         self, target: Path, source: Source, tracks: Sequence[Track], options: Mapping[str, Any], *,
         on_progress: Progress | None = None, reading: Mapping[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        """Make ``target`` of ``tracks`` of ``source``.
+        """Write ``target`` from ``tracks`` of ``source``.
 
-        options, reading: output and further input options by name, None for those without a value. Call it from a
-        thread that lives as long as ffmpeg: its end is ffmpeg's. on_progress: is told about twice a second. Raises
-        :class:`ConversionFailed` where the media is at fault, OSError where the disk is, :class:`ProgramMissing`.
+        options, reading: output and input options; None for a flag. ffmpeg ends with the calling thread. Raises
+        :class:`ConversionFailed`, :class:`ProgramMissing`, OSError.
         """
-        # The prefix keeps a name such as "concat:a|b" from being taken for a protocol.
         address = f"file:{source.path}"
         reading = {"threads": self.threads, **INPUT_OPTIONS, **(reading or {})}
         if any(track.filters for track in tracks):
@@ -149,7 +137,7 @@ def _words(options: Mapping[str, Any]) -> list[str]:
 def _graph(
     address: str, reading: Mapping[str, Any], tracks: Sequence[Track], name: str, options: Mapping[str, Any]
 ) -> list[str]:
-    # Its import is a fifth of what the child does before a short copy begins, and a copy has no graph.
+    # Imported late: a fifth of a copy's start-up time, and copies need no graph.
     import ffmpeg  # type: ignore[import-untyped]
 
     media = ffmpeg.input(address, **reading)
@@ -164,7 +152,6 @@ def _graph(
 
 
 def run(argv: Sequence[str], *, folder: Path, seconds: float, on_progress: Progress | None = None) -> None:
-    """Run one ffmpeg with ``-progress pipe:1`` to its end; see :meth:`Ffmpeg.make`. seconds: of the result."""
     command = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "core=0", "--", *argv]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(), cwd=folder
@@ -181,19 +168,17 @@ def run(argv: Sequence[str], *, folder: Path, seconds: float, on_progress: Progr
             if stream is not None:
                 stream.close()
         if errors:
-            # For the log, through the runner; no owner is shown it.
             sys.stderr.write(b"\n".join(errors).decode("utf-8", "replace") + "\n")
     _judge(process.returncode)
 
 
 def environment() -> dict[str, str]:
-    """PATH and HOME, and the mark by which a worker finds what its children have started."""
+    """Return PATH, HOME and the mark by which workers find leftover processes."""
     names = ("PATH", "HOME", MARK)
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _follow(process: subprocess.Popen[bytes], seconds: float, on_progress: Progress, errors: deque[bytes]) -> None:
-    """Read both pipes to their ends. Raises :class:`ConversionFailed` when nothing moves for too long."""
     assert process.stdout and process.stderr
     rest = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
     where: dict[bytes, bytes] = {}
@@ -224,7 +209,7 @@ def _follow(process: subprocess.Popen[bytes], seconds: float, on_progress: Progr
 def _share(microseconds: bytes, seconds: float) -> float:
     try:
         done = int(microseconds) / 1e6
-    except ValueError:  # N/A before the first packet
+    except ValueError:  # "N/A" before the first packet
         return 0.0
     return min(1.0, max(0.0, done / seconds)) if seconds > 0 else 0.0
 

@@ -1,8 +1,6 @@
-"""Frames of one video by exact presentation time, keyframes first, only the wanted pixels; writes nothing.
+"""Frames of a video by exact presentation time, in seconds of an HTML5 element's ``currentTime``.
 
-Times are seconds on the scale of an HTML5 element's ``currentTime`` for the same file: presentation timestamp ×
-time base − :func:`media_app.av.container.presentation_origin`. MP4 edit lists are applied by the demuxer.
-``frame.time`` is not used: it is NaN on frames that come from a flush.
+``frame.time`` is unusable: it is NaN on flushed frames.
 """
 
 from __future__ import annotations
@@ -34,10 +32,11 @@ from media_app.av.container import (
 from media_app.av.probe import display_rotation, display_size, sample_aspect_ratio
 
 Image = NDArray[np.uint8]
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds further back when a seek lands after its target
-REORDER_SECONDS = 0.25  # by which decoding may run ahead of presentation
-BEFORE_START = 10.0  # seconds: decoding times may lie before the first presentation time
-JUST_BEFORE = 0.02  # seconds
+# seconds before the target for each seek attempt
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
+REORDER_SECONDS = 0.25  # maximum seconds from decoding to presentation
+BEFORE_START = 10.0  # seconds before 0 to seek to; decoding times may be negative
+JUST_BEFORE = 0.02  # seconds before a keyframe to seek to without an index
 SQUARE_ENOUGH = 0.02
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 LEVELS = np.arange(256, dtype=np.float64)
@@ -53,7 +52,7 @@ PLANAR_YUV = {
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle as fractions (0 to 1) of the displayed frame; x, y: top left corner."""
+    """A rectangle in fractions (0 to 1) of the displayed frame, from its top left corner."""
 
     x: float
     y: float
@@ -61,18 +60,15 @@ class Box:
     height: float
 
     def clipped(self) -> Box:
-        """The part of it inside the frame."""
         x0, y0 = min(max(self.x, 0.0), 1.0), min(max(self.y, 0.0), 1.0)
         x1, y1 = min(max(self.x + self.width, 0.0), 1.0), min(max(self.y + self.height, 0.0), 1.0)
         return Box(x0, y0, x1 - x0, y1 - y0)
 
     def grown(self, width: float, height: float) -> Box:
-        """Wider and higher by these shares of itself, around the same centre, inside the frame."""
         dx, dy = self.width * width / 2, self.height * height / 2
         return Box(self.x - dx, self.y - dy, self.width + 2 * dx, self.height + 2 * dy).clipped()
 
     def as_json(self) -> dict[str, float]:
-        """The four numbers by name."""
         return {"x": self.x, "y": self.y, "width": self.width, "height": self.height}
 
 
@@ -80,7 +76,7 @@ WHOLE = Box(0.0, 0.0, 1.0, 1.0)
 
 
 class Picture:
-    """One decoded frame. ``time``: seconds (see module)."""
+    """A decoded frame. time: seconds of ``currentTime``."""
 
     __slots__ = ("_frame", "_ratio", "_rotation", "time")
 
@@ -91,7 +87,7 @@ class Picture:
         self.time = time
 
     def crop(self, box: Box) -> Image:
-        """The pixels under ``box``, upright, square, at the stored resolution: BGR, uint8, shape (h, w, 3)."""
+        """Return the upright pixels in ``box`` at stored resolution: BGR, uint8, (h, w, 3)."""
         frame = self._frame
         x0, y0, x1, y1 = self._stored_corners(box.clipped())
         layout = PLANAR_YUV.get(frame.format.name)
@@ -104,7 +100,7 @@ class Picture:
         return self._upright(image)
 
     def scaled(self, width: int) -> Image:
-        """The whole displayed frame, ``width`` pixels wide and upright: BGR, uint8."""
+        """Return the upright frame, at most ``width`` pixels wide: BGR, uint8."""
         frame = self._frame
         shown_width, shown_height = display_size(
             frame.width, frame.height, self._ratio, self._rotation
@@ -116,7 +112,7 @@ class Picture:
         return self._upright(np.asarray(small, np.uint8))
 
     def squeezed(self, width: int, height: int) -> Image:
-        """The whole frame as it is stored, in this size whatever its shape: BGR, uint8, shape (height, width, 3)."""
+        """Return the stored frame stretched to this size: BGR, uint8, (h, w, 3)."""
         small = self._frame.reformat(width=width, height=height, format="bgr24", interpolation="AREA")
         return np.asarray(small.to_ndarray(), np.uint8)
 
@@ -125,7 +121,6 @@ class Picture:
         return np.ascontiguousarray(image) if turn is None else np.asarray(cv2.rotate(image, turn), np.uint8)
 
     def _stored_corners(self, box: Box) -> tuple[int, int, int, int]:
-        """Pixels of the stored frame that lie under a box on the displayed one; at least 2 × 2."""
         x0, y0, x1, y1 = box.x, box.y, box.x + box.width, box.y + box.height
         if self._rotation == 90:
             x0, y0, x1, y1 = y0, 1 - x1, y1, 1 - x0
@@ -139,10 +134,9 @@ class Picture:
 
 
 class VideoFile:
-    """One open video, for one thread. Use as a context manager.
+    """An open video for one thread. width, height: displayed pixels. fps: mean. duration: seconds.
 
-    width, height: displayed pixels. fps: average frames a second. duration: seconds.
-    Raises :class:`MediaError` from the constructor when the file cannot be opened or no frame decodes.
+    The constructor raises :class:`MediaError`.
     """
 
     def __init__(self, path: str | os.PathLike[str], threads: int = 1) -> None:
@@ -158,7 +152,7 @@ class VideoFile:
 
     def _open(self, threads: int) -> None:
         self._stream: VideoStream = first_video(self._container)
-        # More threads mean more frames in flight: for single keyframes that is only memory and delay.
+        # More threads only buffer more frames when single keyframes are read.
         self._stream.codec_context.thread_count = threads
         self._stream.thread_type = "NONE" if threads == 1 else "AUTO"
         base = self._stream.time_base
@@ -166,7 +160,7 @@ class VideoFile:
             raise MediaError(MediaError.UNREADABLE, "The video track has no time base.")
         self._base = float(base)
         self._origin = float(presentation_origin(self._container))
-        # Formats without an index of their own list only what was read so far.
+        # Streaming formats index only the part read so far.
         self._indexed = REBASED_FORMATS.isdisjoint(self._container.format.name.split(","))
         self._ratio = sample_aspect_ratio(self._stream)
         self._rotation = 0
@@ -180,7 +174,7 @@ class VideoFile:
         self.fps = float(rate) if rate else 30.0
         self.duration = self._find_duration()
         self._keyframes: NDArray[np.float64] | None = None
-        self._delay = 0.0  # seconds from the decoding of a keyframe to its presentation
+        self._delay = 0.0  # seconds from a keyframe's decoding to presentation
 
     def __enter__(self) -> Self:
         return self
@@ -191,15 +185,13 @@ class VideoFile:
         self.close()
 
     def close(self) -> None:
-        """Free the decoder and the file."""
         self._container.close()
 
     @property
     def keyframes(self) -> NDArray[np.float64]:
-        """Where keyframes lie, seconds, ascending, shape (n,).
+        """Return keyframe times in seconds, ascending, shape (n,).
 
-        From the file's index, else from one scan of its packets. Those have decoding times; by how much a keyframe is
-        shown later is taken from the first one, so that where it varies a time may be a few frames off.
+        They are decoding times plus the first keyframe's delay, so some may be a few frames off.
         """
         if self._keyframes is None:
             stamps = [e.timestamp for e in self._stream.index_entries if e.is_keyframe and not e.is_discard]
@@ -212,14 +204,13 @@ class VideoFile:
         return self._keyframes
 
     def keyframe(self, time: float) -> Picture | None:
-        """Decode alone the keyframe at or before ``time`` (a value of :attr:`keyframes`); None when damaged."""
+        """Decode only the keyframe at ``time``, a value of :attr:`keyframes`; None if damaged."""
         if self._indexed:
-            # Demuxers differ in whether an exact hit counts and by which clock: aim between this one and the next.
+            # Demuxers differ about clocks and exact hits, so aim between two keyframes.
             later = self.keyframes[np.searchsorted(self.keyframes, time + 1e-6) :]
             gap = float(later[0]) - time if len(later) else 1.0
             self._seek(time - self._delay + min(0.5 * gap, 0.5))
         else:
-            # Here a seek goes to any packet, not to a keyframe.
             self._seek(time - self._delay - JUST_BEFORE)
         try:
             for packet in demux(self._container, self._stream):
@@ -232,24 +223,21 @@ class VideoFile:
         return None
 
     def walk(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
-        """Every frame in presentation order from the last keyframe at or before ``start`` to the end.
+        """Yield all frames in presentation order from the last keyframe at or before ``start``.
 
-        sparse_until: seconds; before it frames that no other frame refers to may be left out, which halves
-        the cost of getting there.
+        sparse_until: seconds before which unreferenced frames may be skipped.
         """
         for target in (*(start - extra for extra in SEEK_STEPS), -BEFORE_START):
             self._seek(target)
             frames = self._decode_onward(sparse_until)
             first = next(frames, None)
-            # Indexes hold decoding times: a keyframe decoded before ``start`` may be shown after it. Without an index
-            # a seek goes to any packet, and the keyframe behind that may be the second of the file.
+            # A keyframe may be shown after ``start``, because indexes hold decoding times.
             if first is not None and (first.time <= max(start, self.first_time) + 1e-6 or target == -BEFORE_START):
                 yield first
                 yield from frames
                 return
 
     def frame_at(self, time: float) -> Picture | None:
-        """The frame on display at ``time``: the last whose presentation time is not later."""
         shown: Picture | None = None
         for picture in self.walk(max(time, self.first_time), time - REORDER_SECONDS):
             if picture.time > time + 1e-6 and shown is not None:
@@ -265,7 +253,6 @@ class VideoFile:
             self._container.seek(0, stream=self._stream, backward=True)
 
     def _decode_onward(self, sparse_until: float | None = None) -> Iterator[Picture]:
-        """Decode onward from where the file stands, dropping what precedes the first keyframe."""
         floor: int | None = None
         context = self._stream.codec_context
         sparse_end = -np.inf if sparse_until is None else sparse_until - REORDER_SECONDS
@@ -278,7 +265,7 @@ class VideoFile:
                 sparse = packet.dts is not None and packet.dts * self._base - self._origin < sparse_end
                 context.skip_frame = "NONREF" if sparse else "DEFAULT"
                 for frame in self._frames(packet):
-                    # Leading pictures of an open group refer to one that was never decoded.
+                    # Leading frames of an open GOP need frames before the seek position.
                     if frame.pts is not None and (floor is None or frame.pts >= floor):
                         yield self._picture(frame)
         finally:
@@ -314,7 +301,6 @@ class VideoFile:
 
 
 def _planar_to_bgr(frame: VideoFrame, layout: tuple[int, int, int], corners: tuple[int, int, int, int]) -> Image:
-    """Convert only a rectangle of a planar YUV frame; colours are good enough to read and to compare."""
     bits, shift_x, shift_y = layout
     x0, y0, x1, y1 = corners
     full_range = frame.color_range == 2 or frame.format.name.startswith("yuvj")

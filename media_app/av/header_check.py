@@ -1,8 +1,6 @@
-"""A glance at a whole file's own table of contents: whether it has a picture, and whether it was cut before its index.
+"""Check of an upload's header for a missing picture or index, while the client waits.
 
-Decodes nothing and reads a few kilobytes at most, so it can be done while the sender waits. It knows MP4 and its
-relatives (ISO/IEC 14496-12, 8.1–8.4) and Matroska (RFC 9559); what it does not understand it says nothing of: the probe
-looks at every file later.
+It reads a few kilobytes of MP4 (ISO/IEC 14496-12, 8.1–8.4) or Matroska (RFC 9559).
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ MAX_TRACKS_BYTES = 64 * 1024
 
 
 def fault_of(file: BinaryIO, size: int) -> Fault | None:
-    """What is wrong with a file of ``size`` bytes that can be read anywhere; None where nothing is seen to be."""
+    """Return the fault of a seekable file of ``size`` bytes, or None."""
     file.seek(0)
     return _of_matroska(file) if file.read(4) == EBML.to_bytes(4) else _of_movie(file, size)
 
@@ -31,7 +29,7 @@ def _of_movie(file: BinaryIO, size: int) -> Fault | None:
         if kind == b"moov" and end <= size:
             handlers = set(_handlers(file, begin, end))
             return "no_picture" if SOUND in handlers and not handlers & PICTURES else None
-        # With fragments the index is in many places; one that is cut can be played up to there.
+        # A truncated fragmented file still plays.
         if kind == b"moof" or not kind.isalnum() or count == MAX_BOXES:
             return None
         if end > size:
@@ -40,7 +38,6 @@ def _of_movie(file: BinaryIO, size: int) -> Fault | None:
 
 
 def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, begin and end of the contents of each box from ``at`` to ``end``; the last may end after that."""
     while at + 8 <= end:
         file.seek(at)
         head = file.read(16)
@@ -48,7 +45,7 @@ def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]
         if length == 1:
             length, own = int.from_bytes(head[8:16]), 16
         elif length == 0:
-            length = end - at  # to the end of the file
+            length = end - at
         if length < own:
             return
         yield kind, at + own, at + length
@@ -56,7 +53,6 @@ def _boxes(file: BinaryIO, at: int, end: int) -> Iterator[tuple[bytes, int, int]
 
 
 def _handlers(file: BinaryIO, begin: int, end: int) -> Iterator[bytes]:
-    """What each track of a ``moov`` is for."""
     for _, track_begin, track_end in _some(file, begin, end, b"trak"):
         for _, media_begin, media_end in _some(file, track_begin, track_end, b"mdia"):
             for _, handler, _ in _some(file, media_begin, media_end, b"hdlr"):
@@ -110,7 +106,7 @@ def _elements(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _element(head: bytes) -> tuple[int, int | None, int]:
-    """An EBML element's id, the length of its contents (None for unknown), and how long its head is; id 0 for none."""
+    """Return an EBML element's id (0: none), content length (None: unknown) and head length."""
     id_length = _width(head[:1])
     size_length = _width(head[id_length : id_length + 1])
     if not 1 <= id_length <= 4 or not 1 <= size_length <= 8 or len(head) < id_length + size_length:
@@ -121,5 +117,4 @@ def _element(head: bytes) -> tuple[int, int | None, int]:
 
 
 def _width(first: bytes) -> int:
-    """The bytes of a number that says by its first set bit how many it has; 0 for none."""
     return 9 - first[0].bit_length() if first and first[0] else 0

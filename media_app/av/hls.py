@@ -1,8 +1,4 @@
-"""Make HLS renditions: the video itself by stream copy where browsers play it, smaller sizes encoded.
-
-Each is one fragmented MP4 with a playlist of byte ranges (RFC 8216), so that a rendition is two files however long it
-is. Playlists of the ladder, which name several renditions, are written where they are delivered.
-"""
+"""HLS renditions: one fragmented MP4 and a playlist of byte ranges each (RFC 8216)."""
 
 from __future__ import annotations
 
@@ -34,43 +30,34 @@ LAST_LINE = "#EXT-X-ENDLIST"
 MIME_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_SECONDS = 6
 GOP_SECONDS = 2
-# Every rendition's media begins at this time of its own: the pictures of B-frames are decoded before they are shown,
-# and no time in a fragment may be negative. Players show the beginning as 0.
-CLOCK_START = 1  # second
-# Media Source Extensions know no empty edits, so each track's first fragment says itself when it begins
-# (tfdt), and sound from before the beginning, which an edit list would hide, is not written at all.
+# Seconds at which timestamps start, because decoding precedes presentation and timestamps must not be negative.
+CLOCK_START = 1
+# Media Source Extensions ignore empty edits, so fragments carry their start time (tfdt), and earlier sound is dropped.
 OWN_CLOCK = {
     "avoid_negative_ts": "disabled", "output_ts_offset": CLOCK_START, "hls_segment_options": "movflags=+frag_discont",
 }  # fmt: skip
 WITHOUT_PRIMING = "noise=drop=lt(pts\\,0)"
-REORDERED_PICTURES = 2  # x264 decodes so many ahead of the one that is shown
-# The first picture at or behind every second second, by the clock that all rungs share: one for each, also where the
-# pictures stop for a while.
+REORDERED_PICTURES = 2  # frames that x264 decodes ahead
+# The first picture of each 2 s interval is a keyframe, equally in all renditions.
 KEYFRAMES = f"expr:isnan(prev_forced_t)+gt(floor(t/{GOP_SECONDS}),floor(prev_forced_t/{GOP_SECONDS}))"
-# A player starts at a keyframe and loads whole segments. x264 puts a keyframe every 250 frames when nobody says
-# otherwise, which is 10.43 s of a film at 23.976 frames a second.
+# Maximum seconds between keyframes; x264's default gap is 10.43 s at 23.976 fps.
 MAX_KEYFRAME_GAP = 10.5
 MAX_SEGMENT = SEGMENT_SECONDS + MAX_KEYFRAME_GAP
 PLAYABLE_PIXELS = frozenset({"yuv420p", "yuvj420p"})
 PLAYABLE_SOUNDS = frozenset({"LC", "HE-AAC", "HE-AACv2"})
 RANGE = re.compile(r"#EXT-X-BYTERANGE:(\d+)@(\d+)")
 MAP = re.compile(r'#EXT-X-MAP:URI="([^"]*)",BYTERANGE="(\d+)@0"')
-MAX_IN_SPAN = 100  # segments: damaged timestamps may make many of no length
+MAX_IN_SPAN = 100
 MIN_SECONDS = 0.001
-PEAK_SPAN = (0.5, 1.5)  # of the target duration: RFC 8216, section 4.1
+PEAK_SPAN = (0.5, 1.5)  # limits of a measured run in target durations (RFC 8216, 4.1)
 
 
 class RungNotAvailable(Exception):
-    """This rendition makes no sense for this video; the text is the reason, a sentence."""
+    """The rendition is useless for this video; the message states why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """What a media playlist says. header_bytes: of the initialization section. segments: (seconds, bytes) of each.
-
-    target: seconds.
-    """
-
     header_bytes: int
     segments: tuple[tuple[float, int], ...]
     target: float
@@ -78,10 +65,7 @@ class Playlist:
 
 @dataclass(frozen=True, slots=True)
 class HlsRendition:
-    """bit_rate: the peak of its segments, bits a second, for BANDWIDTH.
-
-    codecs: RFC 6381. size: bytes of both files. width, height: pixels as displayed.
-    """
+    """An HLS rendition. bit_rate: peak bits a second. codecs: RFC 6381 names. size: bytes of both files."""
 
     width: int
     height: int
@@ -92,9 +76,9 @@ class HlsRendition:
 
 
 def why_not_source(source: Source) -> str | None:  # noqa: PLR0911 - each reason has its line
-    """Why the video itself cannot be offered by stream copy, a sentence; None when it can.
+    """Return a sentence why the video cannot be a stream copy, or None.
 
-    H.264 alone: no other codec is played from fragmented MP4 by every browser of today.
+    Browsers agree only on H.264 in fragmented MP4.
     """
     facts = source.facts
     if facts.codec != "h264":
@@ -110,7 +94,7 @@ def why_not_source(source: Source) -> str | None:  # noqa: PLR0911 - each reason
     if not source.times_pictures:
         return "It does not say when its pictures are to be shown."
     if source.hides_pictures:
-        # Fragmented MP4 has no way to hide them again: they would be seen, and the sound would be late by as much.
+        # Fragmented MP4 would show hidden pictures and delay the sound.
         return "It was cut without encoding it again, and players would show what was cut off."
     if source.keyframe_gap is not None and source.keyframe_gap > MAX_KEYFRAME_GAP:
         return f"Its keyframes are up to {source.keyframe_gap:.1f} s apart, too far to be cut into segments."
@@ -118,9 +102,9 @@ def why_not_source(source: Source) -> str | None:  # noqa: PLR0911 - each reason
 
 
 def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> HlsRendition:
-    """Write the video itself into ``folder``: the picture copied, the sound copied or made AAC.
+    """Copy the picture, and copy or encode the sound.
 
-    Raises :class:`RungNotAvailable`, :class:`media_app.av.ffmpeg.ConversionFailed` and OSError.
+    Raises :class:`RungNotAvailable`, :class:`media_app.av.ffmpeg.ConversionFailed`, OSError.
     """
     reason = why_not_source(source)
     if reason:
@@ -130,7 +114,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     sound = source.sound
     if sound is not None and sound.codec == "aac" and sound.profile in PLAYABLE_SOUNDS:
         tracks.append(Track(sound.track))
-        # Transport streams carry AAC with a header on each frame; others pass through this untouched.
+        # Removes the frame headers of AAC in MPEG-TS.
         options |= {"c:a": "copy", "bsf:a": f"aac_adtstoasc,{WITHOUT_PRIMING}"}
     elif sound is not None:
         tracks.append(sound_of(sound))
@@ -148,15 +132,15 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
 def make_rung(
     folder: Path, source: Source, rung: Rung, program: Ffmpeg, on_progress: Progress | None = None
 ) -> HlsRendition:
-    """Encode ``rung`` into ``folder``: H.264 with a keyframe every 2 s at the same times in all rungs, AAC.
+    """Encode ``rung`` as H.264 and AAC, with the same keyframes as other rungs.
 
-    Raises :class:`RungNotAvailable` when it would be larger than the video; ConversionFailed and OSError.
+    Raises :class:`RungNotAvailable`, ConversionFailed, OSError.
     """
     facts = source.facts
     if rung.lines > min(facts.width, facts.height):
         raise RungNotAvailable(f"The video has fewer than {rung.lines} lines.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
-    # The source's own ticks: rounded to those of a frame rate, pictures of a variable rate would move.
+    # Keep the time base: rounding would shift pictures of a variable rate.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}
     options = encoding(source, program, crf=23, maxrate=rung.bits, bufsize=2 * rung.bits, **timed)
     if source.sound is not None:
@@ -176,8 +160,7 @@ def _make(
     stream = {
         "f": "hls", "hls_time": SEGMENT_SECONDS, "hls_playlist_type": "vod", "hls_segment_type": "fmp4",
         "hls_flags": "single_file+independent_segments", "hls_segment_filename": MEDIA, **OWN_CLOCK,
-        # What sounds before the first picture of a segment belongs to the one before: a player that begins with this
-        # segment takes the earlier of the two for its beginning, and would show all pictures late by as much.
+        # Store earlier sound in the previous segment; players that start here would show pictures late.
         "audio_preload": round(decoded_early * 1e6),
     }  # fmt: skip
     program.make(folder / PLAYLIST, source, tracks, {**options, **stream}, on_progress=on_progress)
@@ -185,7 +168,7 @@ def _make(
         text = (folder / PLAYLIST).read_text(encoding="utf-8")
     except FileNotFoundError as exc:
         raise ConversionFailed("Nothing of it could be converted.") from exc
-    # ffmpeg's HLS muxer says nothing of a full disk and ends well: only what is missing tells.
+    # ffmpeg's HLS muxer reports success on a full disk, so check its files.
     if not text.rstrip().endswith(LAST_LINE):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     playlist = read_playlist(text)
@@ -195,7 +178,6 @@ def _make(
 
 
 def read_playlist(text: str) -> Playlist:
-    """Read a playlist made here. Raises :class:`ConversionFailed` when it is empty or names any file but its own."""
     header = MAP.search(text)
     lines = [line for line in text.splitlines() if line]
     named = {line for line in lines if not line.startswith("#")} | set(re.findall(r'URI="([^"]*)"', text))
@@ -210,10 +192,7 @@ def read_playlist(text: str) -> Playlist:
 
 
 def peak_bit_rate(segments: Sequence[tuple[float, int]], target: float) -> int:
-    """Bits a second: the largest of any run of segments that lasts 0.5 to 1.5 target durations (RFC 8216, 4.1).
-
-    A video shorter than that has the rate of all of it.
-    """
+    """Return peak bits a second over runs of 0.5 to 1.5 target durations (RFC 8216, 4.1)."""
     least, most = (share * target for share in PEAK_SPAN)
     peak = 0.0
     for first in range(len(segments)):

@@ -1,14 +1,12 @@
-"""The ingest child: makes what a video is shown with, one task after the other; knows nothing of rows and keys.
+"""Child process that makes a video's renditions.
 
-``python -m media_app.av.ingest`` reads one request from standard input: ``{"source": path, "folder": path,
-"tasks": [{"do": "poster" | "sprite" | "peaks" | "hls" | "proxy" | "silent" |
-"normalized", "rung": "source" | lines,
-"at": seconds of a poster's frame}, …],
-"ffmpeg": path, "threads": n}``. It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never less than before;
-after each task ``{"made": {"kind", "name", "files", …}}`` with the files in ``folder/kind[-name]/``, or ``{"left_out":
-{"kind", "name", "reason"}}`` when this video has no such thing; at last ``{"result": {"made", "left_out"}}``. When the
-video cannot be read at all, or the disk is full, the last line is ``{"error": {"type", "message"}}`` instead; also
-when there is no ffmpeg, after everything that needs none has been made.
+``python -m media_app.av.ingest`` reads ``{"source": path, "folder": path, "tasks": [{"do": "poster" | "sprite" |
+"peaks" | "hls" | "proxy" | "silent" | "normalized", "rung": "source" | lines, "at": seconds of a poster's frame}, …],
+"ffmpeg": path, "threads": n}`` from standard input.
+
+It writes JSON lines: ``{"progress": 0 to 100, "message"}``; per task ``{"made": {"kind", "name", "files", …}}`` or
+``{"left_out": {"kind", "name", "reason"}}``; finally ``{"result": {"made", "left_out"}}`` or ``{"error": {"type",
+"message"}}``.
 """
 
 from __future__ import annotations
@@ -39,15 +37,12 @@ MAX_LINES = 4320
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One thing to make. name: empty, or which of several of its kind. at: seconds of the frame, where one is meant."""
-
     kind: str
     name: str = ""
     at: float | None = None
 
     @classmethod
     def parse(cls, value: Any) -> Task:
-        """Raises :class:`BadRequest`."""
         kind = value.get("do") if isinstance(value, dict) else None
         if kind not in Ingest.MAKERS:
             raise BadRequest(f"There is no task {kind!r}; use one of {', '.join(Ingest.MAKERS)}.")
@@ -61,12 +56,10 @@ class Task:
 
     @property
     def folder(self) -> str:
-        """Its folder's name."""
         return f"{self.kind}-{self.name}" if self.name else self.kind
 
     @property
     def message(self) -> str:
-        """What an owner reads while it is made."""
         if self.kind == "hls" and self.name != SOURCE_RUNG:
             return f"Encoding {self.name} lines"
         return MESSAGES[self.kind]
@@ -84,8 +77,6 @@ MESSAGES = {
 
 
 class Ingest:
-    """The tasks of one request, on one source."""
-
     def __init__(self, source: Source, folder: Path, ffmpeg: str | None, threads: int) -> None:
         self.source = source
         self.folder = folder
@@ -94,21 +85,18 @@ class Ingest:
 
     @cached_property
     def program(self) -> Ffmpeg:
-        """Found when a task needs it: pictures and peaks are made without. Raises :class:`ProgramMissing`."""
         return Ffmpeg.default(self._ffmpeg, self._threads)
 
     def make(self, task: Task, share: Progress) -> dict[str, Any]:
-        """Make what ``task`` says into a folder of its own; returns what is said of it.
+        """Make a rendition in its own folder; return its facts as JSON.
 
-        Raises :class:`media_app.av.hls.RungNotAvailable`, ConversionFailed, MediaError and PyAV's errors, all the
-        video's, and OSError, which is ours.
+        Raises :class:`media_app.av.hls.RungNotAvailable`, ConversionFailed, MediaError, PyAV's errors, OSError.
         """
         folder = self.folder / task.folder
         folder.mkdir(parents=True, exist_ok=True)
         return {"kind": task.kind, "name": task.name, **self.MAKERS[task.kind](self, task, folder, share)}
 
     def cost(self, task: Task) -> float:
-        """How long it takes, roughly, in seconds; only the proportions matter."""
         facts, minutes = self.source.facts, self.source.facts.duration / 60
         if task.kind in ("hls", "proxy") and task.name != SOURCE_RUNG:
             lines = int(task.name) if task.name else proxy.LINES
@@ -118,8 +106,7 @@ class Ingest:
 
     @cached_property
     def video(self) -> VideoFile:
-        """The opened video that poster and sprite share: finding its keyframes may mean reading the whole file."""
-        from media_app.av.frames import VideoFile  # OpenCV comes with it, which the other tasks do without
+        from media_app.av.frames import VideoFile
 
         return VideoFile(self.source.path)
 
@@ -196,7 +183,6 @@ def _said(
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
-    """Run the tasks of one request. Raises :class:`BadRequest`, MediaError, OSError."""
     if not isinstance(request, dict) or not isinstance(request.get("tasks"), list):
         raise BadRequest("The request is not an object with a list of tasks.")
     try:
@@ -241,7 +227,6 @@ def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str
         reason = "Its data is damaged and cannot be decoded."
     import shutil
 
-    # Half of a rendition is none.
     shutil.rmtree(ingest.folder / task.folder, ignore_errors=True)
     return "left_out", {"kind": task.kind, "name": task.name, "reason": reason}
 
@@ -249,7 +234,8 @@ def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str
 def _fault(exc: Exception) -> dict[str, Any] | None:
     if isinstance(exc, MediaError):
         return {"type": exc.code, "message": exc.message}
-    if isinstance(exc, av.error.FFmpegError):  # of opening it; some of these are OSErrors too, and none of them is ours
+    # includes OSErrors of PyAV, which are the video's fault
+    if isinstance(exc, av.error.FFmpegError):
         return {"type": "vod_unreadable", "message": "Its data is damaged and cannot be decoded."}
     return None
 

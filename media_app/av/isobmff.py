@@ -1,24 +1,21 @@
-"""Read the few boxes of an MP4 header that a playlist has to name codecs by (ISO/IEC 14496-12, -14, -15)."""
+"""Codec names from MP4 headers (ISO/IEC 14496-12, -14, -15)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-# Boxes on the way to the sample entries; a sample entry has fixed fields before its own boxes.
+# Bytes of fixed fields before inner boxes.
 FULL_BOX = 4
 ENTRY_FIELDS = {b"avc1": 78, b"avc3": 78, b"mp4a": 28}
 SAMPLES_OF_STSD = 8
 DECODER_SPECIFIC = 5
 LONG_OBJECT_TYPE = 31
-MAX_BEFORE_MOOV = 4096  # bytes
+MAX_BEFORE_MOOV = 4096  # maximum bytes before the ``moov`` box
 
 
 def codecs_of(header: bytes) -> str:
-    """The RFC 6381 names of the tracks in an MP4 header made here (H.264 and AAC), as in ``avc1.64001f,mp4a.40.2``.
-
-    Raises ValueError for anything else.
-    """
+    """Return codec names (RFC 6381) such as ``avc1.64001f,mp4a.40.2``. Raises ValueError for others."""
     names = {
         name
         for moov in boxes(header, b"moov")
@@ -31,14 +28,11 @@ def codecs_of(header: bytes) -> str:
     }
     if not names:
         raise ValueError("The header has no track.")
-    return ",".join(sorted(names))  # the picture first
+    return ",".join(sorted(names))  # alphabetical order puts the picture first
 
 
 def header_of(path: Path) -> bytes:
-    """The first bytes of an MP4 file, to the end of its ``moov`` box, which stands before the media in all made here.
-
-    Raises ValueError when it does not.
-    """
+    """Return an MP4's first bytes, to the end of ``moov``. Raises ValueError if media comes first."""
     with path.open("rb") as file:
         at = 0
         while len(start := file.read(8)) == 8 and at < MAX_BEFORE_MOOV:
@@ -51,7 +45,6 @@ def header_of(path: Path) -> bytes:
 
 
 def boxes(content: bytes, kind: bytes) -> Iterator[bytes]:
-    """The contents of the boxes of one kind that stand side by side in ``content``."""
     for found, inner in _walk(content):
         if found == kind:
             yield inner
@@ -79,9 +72,9 @@ def _entries(content: bytes) -> Iterator[str]:
 
 
 def _object_type(descriptors: bytes) -> int:
-    """The audio object type in an elementary stream descriptor (ISO/IEC 14496-1, 7.2.6; 14496-3, 1.6.2.1)."""
+    """Return the audio object type (ISO/IEC 14496-1, 7.2.6; 14496-3, 1.6.2.1)."""
     at = 0
-    skips = {3: 3, 4: 13}  # fixed fields of the two descriptors around the one wanted
+    skips = {3: 3, 4: 13}  # bytes of fixed fields by outer descriptor tag
     while at < len(descriptors):
         tag = descriptors[at]
         at += 1

@@ -1,4 +1,4 @@
-"""Which sizes a video is offered in, and how pictures are encoded for browsers; runs nothing."""
+"""Sizes in which a video is offered, and encoder settings for browsers."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from media_app.av.source import Sound, Source
 
 HEIGHTS = (1080, 720, 480, 360)
 MAX_FPS = 60
-# Bits a second that a rung never passes for long, for 30 frames a second, by its lines.
+# Peak bits a second at 30 frames a second, by lines.
 PEAK_BITS = {1080: 5_000_000, 720: 2_800_000, 480: 1_400_000, 360: 800_000}
 MIN_BITS = 400_000
-FAST_FPS = 32  # above it a picture a second more costs more
+FAST_FPS = 32  # frames a second above which rungs get more bits
 FAST_SHARE = 1.5
 SOUND_BITS = 128_000
 SOUND_RATE = 48_000
-TAIL_SECONDS = 1.0  # of sound that may be longer than the file says
-# PQ and HLG (ITU-T H.273, table 3): 8 bits of them look grey and flat, so they are brought to what every screen shows.
+TAIL_SECONDS = 1.0  # seconds of sound kept beyond the claimed duration
+# PQ and HLG (ITU-T H.273, table 3); grey in 8 bits unless tone-mapped.
 HDR_TRANSFERS = frozenset({16, 18})
 TO_SDR = (
     Filter("zscale", (), (("t", "linear"), ("npl", 100))), Filter("format", ("gbrpf32le",)),
@@ -31,10 +31,7 @@ TO_SDR = (
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One encoded size. lines: pixels of the shorter side asked for. width, height: pixels as displayed, even.
-
-    bits: bits a second of the picture that it never passes for long.
-    """
+    """An encoded size. lines: requested shorter side. bits: peak bits a second of the picture."""
 
     lines: int
     width: int
@@ -43,15 +40,13 @@ class Rung:
 
     @property
     def name(self) -> str:
-        """What the rung is called, such as ``720``."""
         return str(self.lines)
 
 
 def ladder(facts: VideoFacts, *, with_source: bool = True) -> list[Rung]:
-    """The sizes to encode, largest first, none larger than the video.
+    """Return the sizes to encode, largest first, none larger than the video.
 
-    with_source: the video itself is offered too, so only smaller ones make sense; else there is at least one. A
-    rung's name counts the lines of the shorter side: 720 is 1280×720, and 720×1280 for an upright video.
+    with_source: whether the video itself is offered as well.
     """
     lines = min(facts.width, facts.height)
     fitting = [height for height in HEIGHTS if height < lines or (height == lines and not with_source)]
@@ -61,7 +56,6 @@ def ladder(facts: VideoFacts, *, with_source: bool = True) -> list[Rung]:
 
 
 def rung_of(facts: VideoFacts, lines: int) -> Rung:
-    """The rung with ``lines`` pixels on its shorter side, or fewer where the video has fewer."""
     width, height = fitted(facts, lines)
     known = min(HEIGHTS, key=lambda height: abs(height - lines))
     bits = max(MIN_BITS, round(PEAK_BITS[known] * min(1.0, (lines / known) ** 2)))
@@ -69,24 +63,20 @@ def rung_of(facts: VideoFacts, lines: int) -> Rung:
 
 
 def fitted(facts: VideoFacts, lines: int) -> tuple[int, int]:
-    """Displayed size with at most ``lines`` pixels on the shorter side, never larger than it is; even numbers."""
     scale = min(Fraction(1), Fraction(lines, min(facts.width, facts.height)))
     width, height = (min(even(side), 2 * round(side * scale / 2)) for side in (facts.width, facts.height))
     return max(2, width), max(2, height)
 
 
 def even(side: int) -> int:
-    """The even number at or below ``side``, 2 at least: 4:2:0 needs them."""
+    """Return the next lower even number, at least 2, for 4:2:0."""
     return max(2, side // 2 * 2)
 
 
 def picture_of(source: Source, size: tuple[int, int], *, max_fps: int | None = None) -> Track:
-    """The upright picture at ``size``, square pixels, 8 bit 4:2:0.
-
-    ffmpeg turns the picture as the file asks before any filter sees it.
-    """
+    """Return the picture at ``size`` in square pixels, 8 bit 4:2:0."""
     facts = source.facts
-    # One picture for both fields, before anything makes lines out of lines.
+    # Deinterlace before scaling mixes the lines of both fields.
     whole = (Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))),) if facts.is_interlaced else ()
     fewer = (Filter("fps", (max_fps,)),) if max_fps is not None and facts.fps > max_fps else ()
     shaped = (Filter("scale", size, (("flags", "bicubic"),)), Filter("setsar", (1,)))
@@ -95,12 +85,10 @@ def picture_of(source: Source, size: tuple[int, int], *, max_fps: int | None = N
 
 
 def sound_of(sound: Sound) -> Track:
-    """The sound without holes, so that it stays beside its picture."""
     return Track(sound.track, (Filter("aresample", (SOUND_RATE,), (("async", 1),)),))
 
 
 def encoding(source: Source, ffmpeg: Ffmpeg, **options: Any) -> dict[str, Any]:
-    """Output options of an encode that browsers play; ``options`` are added, or win."""
     return {
         "c:v": "libx264", "preset": "veryfast", "profile:v": "high", "threads": ffmpeg.threads, "sc_threshold": 0,
         **encoded_sound(source), **WITHOUT_TAGS, **options,
@@ -108,11 +96,11 @@ def encoding(source: Source, ffmpeg: Ffmpeg, **options: Any) -> dict[str, Any]:
 
 
 def encoded_sound(source: Source) -> dict[str, Any]:
-    """Output options of the sound as AAC. One channel stays one: made two, each would be 3 dB quieter."""
+    """Return AAC options. Stereo would make mono sound 3 dB quieter."""
     if source.sound is None:
         return {}
     return {
         "c:a": "aac", "b:a": SOUND_BITS, "ac": min(2, source.sound.channels), "ar": SOUND_RATE,
-        # On the clock of ``currentTime``, which some outputs keep.
+        # Some outputs keep a late start.
         "t": source.facts.duration + TAIL_SECONDS + source.late,
     }  # fmt: skip

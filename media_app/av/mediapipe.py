@@ -1,4 +1,4 @@
-"""Loads MediaPipe, whose dependencies contradict ours: it lies in a folder of its own, see ``make install``."""
+"""Loader of MediaPipe from its own folder, with conflicting dependencies."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FOLDER = Path(sys.prefix) / "pose"
 
 
 def solution(name: str) -> Any:
-    """One of MediaPipe's solutions, such as ``face_mesh``. Raises ImportError where it is not installed."""
+    """Import a MediaPipe solution such as ``face_mesh``. Raises ImportError if it is not installed."""
     if str(FOLDER) not in sys.path:
         sys.path.insert(0, str(FOLDER))
     os.environ.setdefault("GLOG_minloglevel", "2")
-    # It draws with this, and nothing is drawn here.
+    # MediaPipe imports matplotlib only for drawing.
     for module in ("matplotlib", "matplotlib.pyplot"):
         sys.modules.setdefault(module, types.ModuleType(module))
     sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""How loud a sound is: EBU R128, as FFmpeg's own filter measures it."""
+"""Loudness measurement by FFmpeg's EBU R128 filter."""
 
 from __future__ import annotations
 
@@ -12,15 +12,12 @@ from av.filter import Graph
 
 from media_app.av.audio_splice import LAYOUTS, Samples
 
-SILENCE = -69.9  # LUFS: the filter says -70 where everything is below its gate
+SILENCE = -69.9  # LUFS of silence; the filter reports -70 below its gate
 INTEGRATED, PEAK = "lavfi.r128.I", "lavfi.r128.true_peak"
 
 
 class Meter:
-    """Listens to runs of samples, one after the other.
-
-    rate: of samples a second. true_peak: whether :attr:`true_peak` is asked for, too; that takes longer.
-    """
+    """A loudness meter for consecutive blocks. rate: samples a second. true_peak: whether to measure it (slower)."""
 
     def __init__(self, rate: int, channels: int, *, true_peak: bool = False) -> None:
         self._rate, self._layout = rate, LAYOUTS[channels]
@@ -35,7 +32,7 @@ class Meter:
         self.count = 0
 
     def put(self, samples: Samples) -> None:
-        """Listen to ``samples``, shape (channels, n), full scale ±1."""
+        """Measure ``samples`` of shape (channels, n), full scale ±1."""
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples, np.float32), format="fltp", layout=self._layout)
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self.count, Fraction(1, self._rate)
         self._graph.push(frame)
@@ -43,19 +40,18 @@ class Meter:
         self._read()
 
     def end(self) -> None:
-        """Nothing more comes: only now the figures are whole."""
         self._graph.push(None)
         self._read()
 
     @property
     def integrated(self) -> float | None:
-        """Gated loudness of all of it, LUFS; None for silence."""
+        """Return the gated loudness in LUFS; None for silence."""
         found = float(self._said.get(INTEGRATED, "nan"))
         return found if found > SILENCE else None
 
     @property
     def true_peak(self) -> float:
-        """The highest there is between the samples, too, dBTP; -inf where there is none or nobody asked."""
+        """Return the true peak in dBTP; -inf for silence or if not measured."""
         found = float(self._said.get(PEAK, "nan"))
         return 20 * math.log10(found) if found > 0 else -math.inf
 

@@ -1,8 +1,7 @@
-"""Writing of normalised copies: files that every program reads alike.
+"""Normalised copies: files that all programs read alike.
 
-The packets of a file are placed on one clock (:mod:`media_app.av.timeline`) and copied into an MP4 or a WebM. The
-picture is encoded only if its size changes, if it has no presentation times, or if neither format carries it. Sound
-that browsers do not play is encoded, too.
+Packets are placed on one clock (:mod:`media_app.av.timeline`) and copied into MP4 or WebM. Pictures are encoded only if
+copying cannot repair them.
 """
 
 from __future__ import annotations
@@ -27,24 +26,24 @@ from media_app.av.smart_cut import output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
-REORDER_WINDOW = 40  # pictures that are buffered to compute decoding times; no codec reorders more
-# Codecs that an MP4 carries, each with the sample entry that all players know.
+REORDER_WINDOW = 40  # pictures buffered to compute decoding times; no codec reorders more
+# Codecs that MP4 carries, with the sample entry that players know.
 MP4_PICTURES = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v",
 }  # fmt: skip
-MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # codecs that browsers play from an MP4
+MP4_SOUNDS = frozenset({"aac", "mp3", "opus", "flac"})  # sound codecs that browsers play from MP4
 WEBM_PICTURES = frozenset({"vp8", "vp9", "av1"})
 WEBM_SOUNDS = frozenset({"opus", "vorbis"})
-# Sound codecs of the intermediate file; Matroska would round timestamps to milliseconds.
+# Sound codecs of the intermediate MOV; Matroska rounds timestamps to milliseconds.
 MOV_SOUNDS = MP4_SOUNDS | {"ac3", "eac3", "mp2", "alac", "pcm_s16le", "pcm_s24le"}
-FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}  # FFmpeg's names
+FORMATS = {".mp4": "mp4", ".webm": "webm", ".mkv": "matroska", ".mov": "mov"}
 MIME_TYPES = {"mp4": "video/mp4", "webm": "video/webm"}
 MUXER_OPTIONS = {"mp4": {"movflags": "+faststart"}, "webm": {"cues_to_front": "1"}, "matroska": {}, "mov": {}}
 QUALITY = {"preset": "veryfast", "crf": 18}
-MAX_PACKET = 2  # maximum seconds of a packet of sound; an MP4 counts a jump as the duration of the packet before it
-JOINT_SECONDS = 0.003  # minimum gap or overlap of two packets of sound that is no rounding
-COPY_SHARE = 0.25  # share of the progress that copying takes if encoding follows
+MAX_PACKET = 2  # maximum seconds of a sound packet; MP4 durations include jumps
+JOINT_SECONDS = 0.003  # minimum seconds of a real gap or overlap between sound packets
+COPY_SHARE = 0.25  # copying's share of the progress before an encode
 
 
 def normalize(
@@ -56,12 +55,11 @@ def normalize(
     program: Callable[[], Ffmpeg] = Ffmpeg.default,
     on_progress: Progress | None = None,
 ) -> tuple[Path, Recording]:
-    """Write a normalised copy of ``source`` into ``folder``. Return its path and how ``source`` was recorded.
+    """Write a normalised copy into ``folder``; return its path and how ``source`` was recorded.
 
-    reasons: the :class:`media_app.av.recording.CopyReason` values that the head of the file gives. duration: seconds
-    that the file claims. program: returns the ffmpeg for encoding; called only if something is encoded. No other file
-    remains in ``folder``. Raises :class:`media_app.av.ffmpeg.ConversionFailed` for unusable media, OSError for a full
-    disk, :class:`media_app.av.ffmpeg.ProgramMissing`, and the errors of :func:`media_app.av.container.open_media`.
+    reasons: :class:`media_app.av.recording.CopyReason` values from the head. duration: claimed seconds. Raises
+    :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`,
+    :class:`media_app.av.container.MediaError`, OSError.
     """
     report = on_progress or (lambda share: None)
     own = Path(tempfile.mkdtemp(prefix=".normalize-", dir=folder))
@@ -81,7 +79,7 @@ def normalize(
                 made = own / ("between.mov" if fits_mov else "between.mkv")
                 try:
                     _remux(scan, streams, made, size=container.size, report=lambda share: report(share * COPY_SHARE))
-                except ValueError:  # no container of ours carries the codec: ffmpeg reads the original
+                except ValueError:  # ffmpeg reads the original: no container here carries the codec
                     made = source
             else:
                 _remux(scan, streams, made, size=container.size, report=report)
@@ -105,7 +103,6 @@ def normalize(
 
 
 def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: int, report: Progress) -> None:
-    """Copy the packets of ``streams`` into ``target``. size: bytes of the file that is read."""
     format = FORMATS[target.suffix]
     with output(target, "copied", format=format, **MUXER_OPTIONS[format]) as out:
         writers = {}
@@ -114,7 +111,7 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
             made.time_base = stream.time_base
             if stream.type == "video" and format == "mp4":
                 made.codec_context.codec_tag = MP4_PICTURES[stream.codec_context.codec.canonical_name]
-            # Matroska has no times before zero. With the priming samples of the sound, it would move all tracks.
+            # Matroska has no negative times, so sound priming would shift all tracks.
             first = 0.0 if format == "matroska" else float("-inf")
             writers[stream.index] = _Pictures(made) if stream.type == "video" else _Sound(made, first)
         for number, placed in enumerate(scan.packets()):
@@ -129,10 +126,9 @@ def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: i
 
 
 class _Sound:
-    """Timestamps of the sound in the output. first: time of the first packet that is kept, in seconds.
+    """Output timestamps of sound. first: seconds before which packets are dropped.
 
-    Players put packets one behind the other and ignore small gaps and overlaps. Over several joints these would add up,
-    so a packet is left out as soon as the overlaps are longer than half of it.
+    Players ignore small overlaps, so a packet is dropped once they add up to half of it.
     """
 
     def __init__(self, made: Stream, first: float) -> None:
@@ -141,7 +137,7 @@ class _Sound:
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
         self._last: int | None = None
         self._end = float("-inf")
-        self._overlap = 0.0  # seconds of all joints so far; gaps count as negative
+        self._overlap = 0.0  # seconds of overlap so far; gaps are negative
 
     def add(self, placed: PlacedPacket) -> Iterator[Packet[Any]]:
         packet = placed.packet
@@ -152,7 +148,7 @@ class _Sound:
             return
         if JOINT_SECONDS < abs(overlap) < MAX_PACKET:
             if self._overlap + overlap > length / 2:
-                return  # the next packet then has a gap, which is counted
+                return
             self._overlap += overlap
         self._end = placed.time + length
         stamp = round(placed.time / self._base)
@@ -167,8 +163,6 @@ class _Sound:
 
 
 class _Pictures:
-    """Timestamps of the picture in the output. Decoding times are computed from the presentation times."""
-
     def __init__(self, made: Stream) -> None:
         self._made = made
         self._base = Fraction(made.time_base or Fraction(1, 90_000))
@@ -203,13 +197,11 @@ class _Pictures:
 
 
 def _encode(path: Path, target: Path, size: tuple[int, int] | None, program: Ffmpeg, report: Progress) -> None:
-    """Encode the sound of ``path`` into ``target``. size: stored pixels of the picture, None if it is copied."""
     source = Source.open(path)
     facts = source.facts
     options: dict[str, Any] = {"c:v": "copy", "c:a": "aac", "b:a": SOUND_BITS, **WITHOUT_TAGS}
     picture = Track(source.track)
     if size is not None:
-        # ffmpeg rotates the picture before the filters.
         shape = (even(size[1]), even(size[0])) if facts.rotation % 180 else (even(size[0]), even(size[1]))
         fitted = (("force_original_aspect_ratio", "decrease"), ("flags", "bicubic"))
         steps = [Filter("scale", shape, fitted), Filter("pad", (*shape, "(ow-iw)/2", "(oh-ih)/2"))]
@@ -222,6 +214,6 @@ def _encode(path: Path, target: Path, size: tuple[int, int] | None, program: Ffm
         options["tag:v"] = tag
     sounds = [Track(source.sound.track)] if source.sound else []
     options |= {"f": "mp4", "copyts": None, "movflags": "+faststart"}
-    # An original of a stream format may start late; an intermediate file starts at 0.
+    # Originals of streaming formats may start late.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"} if source.origin > 0 else {}
     program.make(target, source, [picture, *sounds], options, on_progress=report, reading=reading)

@@ -1,8 +1,4 @@
-"""The outline of a video's sound: its lowest and highest sample in each of some 1 500 equal parts.
-
-Written as audiowaveform's JSON, version 2 (BBC, doc/DataFormat.md), which waveform players read as it is. Channels
-are mixed into one; sound that starts late, stops early or has holes keeps its place, silence stands for the rest.
-"""
+"""Peaks of a video's mixed sound, in audiowaveform's JSON, version 2 (BBC, doc/DataFormat.md)."""
 
 from __future__ import annotations
 
@@ -26,24 +22,18 @@ from media_app.av.source import Progress, Source
 NAME = "peaks.json"
 MIME_TYPE = "application/json"
 PAIRS = 1500
-BLOCK_SAMPLES = 1 << 16  # gathered before they are looked at: one look costs the same for few and for many
+BLOCK_SAMPLES = 1 << 16  # samples evaluated at once
 
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """pairs: how many lowest and highest samples. size: bytes of the file."""
-
     pairs: int
     size: int
     mime_type: str = MIME_TYPE
 
 
 def make_peaks(path: Path, source: Source, on_progress: Progress | None = None) -> Peaks:
-    """Write the peaks of ``source``, which has sound, at ``path``.
-
-    Memory is the same for a minute and for three hours. Raises :class:`MediaError` when no sound can be decoded,
-    OSError where the file cannot be written.
-    """
+    """Write the peaks of ``source``, which must have sound. Raises :class:`MediaError`, OSError."""
     assert source.sound is not None
     rate = source.sound.sample_rate
     total = max(1, math.ceil(source.facts.duration * rate))
@@ -70,8 +60,6 @@ def make_peaks(path: Path, source: Source, on_progress: Progress | None = None) 
 
 
 class _Outline:
-    """lowest, highest: 16 bit samples, shape (pairs,)."""
-
     def __init__(self, pairs: int, samples_per_pixel: int) -> None:
         self.lowest: NDArray[np.int16] = np.zeros(pairs, np.int16)
         self.highest: NDArray[np.int16] = np.zeros(pairs, np.int16)
@@ -79,7 +67,6 @@ class _Outline:
         self.is_empty = True
 
     def add(self, start: int, samples: NDArray[np.int16]) -> None:
-        """Take in samples that begin at sample ``start``; what lies outside the video is left out."""
         end = len(self.lowest) * self.samples_per_pixel
         first, last = max(0, start), min(end, start + len(samples))
         if first >= last:
@@ -93,16 +80,14 @@ class _Outline:
         self.highest[begin:stop] = np.maximum(self.highest[begin:stop], np.maximum.reduceat(samples, edges))
 
     def as_bytes(self) -> NDArray[np.int8]:
-        """Lowest and highest in turn, -128 to 127."""
         return (np.stack([self.lowest, self.highest], axis=1).ravel() >> 8).astype(np.int8)
 
 
 def _blocks(source: Source, rate: int) -> Iterator[tuple[int, NDArray[np.int16]]]:
-    """Runs of samples that follow each other, and the number of the first on the scale of ``currentTime``."""
     gathered: list[NDArray[np.int16]] = []
     start = count = 0
     for at, samples in _mixed(source, rate):
-        # Timestamps are rounded to the container's ticks: a few samples off is no hole.
+        # Container time bases round timestamps, so small gaps are ignored.
         if gathered and (abs(at - (start + count)) > rate // 50 or count >= BLOCK_SAMPLES):
             yield start, np.concatenate(gathered)
             gathered, count = [], 0
@@ -115,7 +100,6 @@ def _blocks(source: Source, rate: int) -> Iterator[tuple[int, NDArray[np.int16]]
 
 
 def _mixed(source: Source, rate: int) -> Iterator[tuple[int, NDArray[np.int16]]]:
-    """Each decoded frame as 16 bit samples of one channel, and the number of its first."""
     resampler: AudioResampler | None = None
     layout: Any = None
     for frame in _frames(source):
@@ -143,4 +127,4 @@ def _frames(source: Source) -> Iterator[AudioFrame]:
                 except av.error.InvalidDataError:
                     continue
         except av.error.FFmpegError:
-            return  # the rest cannot be read: what was heard so far stands
+            return  # damaged from here on; keep the peaks so far

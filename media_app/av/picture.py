@@ -1,4 +1,4 @@
-"""Write pictures as JPEG files of a bounded size."""
+"""Writer of JPEG files of bounded size."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ SMALLER = (cv2.IMWRITE_JPEG_OPTIMIZE, 1, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
 
 
 def write_jpeg(path: Path, image: Image, max_file_bytes: int, first_quality: int = QUALITIES[0]) -> int:
-    """Write ``image`` (BGR) at ``path`` in the best quality that fits; returns its bytes. Raises OSError, MediaError.
+    """Write ``image`` (BGR) as JPEG in the best quality that fits, else the lowest. Return its bytes.
 
-    The lowest quality is written even where it is larger.
+    Raises OSError, MediaError.
     """
     content = b""
     for quality in (first_quality, *(lower for lower in QUALITIES if lower < first_quality)):

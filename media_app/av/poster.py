@@ -1,4 +1,4 @@
-"""Choose the frame that stands for a video: neither black nor blurred nor a flash; decodes keyframes alone."""
+"""Choice of a poster frame among keyframes."""
 
 from __future__ import annotations
 
@@ -17,30 +17,32 @@ from media_app.av.sampling import sample, spread
 from media_app.av.source import Progress
 
 NAME = "poster.jpg"
-MAX_SIDE = 1280  # pixels of the longer side
+MAX_SIDE = 1280
 MAX_BYTES = 300_000
 CANDIDATES = 24
-SCORED_WIDTH = 320  # pixels: fine enough to tell sharp from blurred
+SCORED_WIDTH = 320  # pixels; enough to detect blur
 MIN_SECONDS = 0.001
-FINALISTS = 8  # whose surroundings are looked at
-MIN_FIT = 0.1  # of the best score: an unsteady picture is better than a black one
-STEADY_SECONDS = 0.3  # a flash is over by then
-STEADY_LEVELS = 40.0  # of 255 that the mean brightness may change meanwhile
-DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0  # mean luma: useless, good from, good to, useless
-CONTRAST = 45.0  # standard deviation of luma that needs no more
-DETAIL = 400.0  # variance of the Laplacian that needs no more: letters have ten times as much
-# Shares of the pixels in one of 32 grey levels: real scenes stay below the first, cards are beyond the second.
+FINALISTS = 8  # best candidates to check for flashes
+MIN_FIT = 0.1  # minimum share of the best score
+STEADY_SECONDS = 0.3  # maximum seconds of a flash
+STEADY_LEVELS = 40.0  # maximum brightness change (0 to 255) of a steady picture
+# Limits of mean luma: too dark, dark but good, bright but good, too bright.
+DARK, MIDDLE_DARK, MIDDLE_BRIGHT, BRIGHT = 12.0, 70.0, 170.0, 245.0
+CONTRAST = 45.0  # standard deviation of luma that scores fully
+DETAIL = 400.0  # variance of the Laplacian that scores fully; text has ten times more
+# Shares of pixels in one of 32 grey levels: scenes have less, title cards more.
 SCENE_SHARE, CARD_SHARE = 0.4, 0.9
 CARD_WORTH = 0.1
-USUAL_PLACE = (0.04, 0.8)  # shares of the length; titles stand before, credits after
+USUAL_PLACE = (0.04, 0.8)  # shares of the duration between titles and credits
 ELSEWHERE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What a frame looks like at a glance. brightness, contrast: mean and deviation of luma, 0 to 255.
+    """Features of a frame.
 
-    detail: variance of the Laplacian of luma. plain: share of the pixels in the fullest of 32 grey levels.
+    brightness, contrast: mean and deviation of luma (0 to 255). detail: variance of its Laplacian. plain: largest share
+    of 32 grey levels.
     """
 
     brightness: float
@@ -50,7 +52,6 @@ class Looks:
 
     @classmethod
     def of(cls, image: Image) -> Looks:
-        """Look at a small BGR picture."""
         luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         levels = np.bincount(luma.ravel() >> 3, minlength=32)
         return cls(
@@ -63,8 +64,6 @@ class Looks:
 
 @dataclass(frozen=True, slots=True)
 class Poster:
-    """time: seconds of the frame shown. width, height: pixels of the file. size: its bytes."""
-
     time: float
     width: int
     height: int
@@ -75,10 +74,9 @@ class Poster:
 def make_poster(
     path: Path, video: VideoFile, on_progress: Progress | None = None, *, at: float | None = None
 ) -> Poster:
-    """Write the poster of ``video`` at ``path``: JPEG, upright, square pixels.
+    """Write the poster as upright JPEG.
 
-    at: seconds; the frame that is shown then, or the last before it. The program chooses where none is given.
-    Raises :class:`MediaError` when nothing of it can be decoded, OSError where the file cannot be written.
+    at: seconds of the frame; None to choose one. Raises :class:`MediaError`, OSError.
     """
     moment = choose_moment(video, on_progress or (lambda share: None)) if at is None else at
     picture = None if moment is None else _decode(video, moment)
@@ -91,7 +89,6 @@ def make_poster(
 
 
 def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
-    """Where the best frame lies, seconds; None when no candidate can be decoded."""
     times: list[float] = []
     looks: list[Looks] = []
     for number, picture in enumerate(sample(video, spread(video.duration, CANDIDATES))):
@@ -112,10 +109,7 @@ def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
 
 
 def score(looks: Sequence[Looks], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """How well each candidate would stand for the video, 0 to 1; places: shares of its length, 0 to 1.
-
-    Sharpness is judged against the other candidates: what is sharp in a cartoon is not in a forest.
-    """
+    """Return each candidate's score, 0 to 1. places: times as shares of the duration."""
     sharpest = min(DETAIL, max(1.0, float(np.percentile([look.detail for look in looks], 90))))
     values = []
     for look, place in zip(looks, places, strict=True):
@@ -129,7 +123,7 @@ def score(looks: Sequence[Looks], places: Sequence[float]) -> np.ndarray[tuple[i
 
 
 def _is_steady(video: VideoFile, moment: float, brightness: float) -> bool:
-    """Whether the picture is about as bright a little later: encoders like to put keyframes into flashes."""
+    """Return whether brightness stays similar: encoders often put keyframes into flashes."""
     try:
         for picture in video.walk(moment + 1e-6):
             if picture.time >= min(moment + STEADY_SECONDS, video.duration):

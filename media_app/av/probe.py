@@ -1,7 +1,7 @@
-"""Read the facts of a media file (duration, rate, size, codecs) and refuse what cannot be played; converts nothing.
+"""Facts of media files; rejection of unplayable ones.
 
-As a program (``python -m media_app.av.probe``) it reads ``{"paths": […]}`` from standard input and prints one
-line ``{"result": [{"path", "facts"} | {"path", "error": {"code", "message"}}]}``.
+``python -m media_app.av.probe`` reads ``{"paths": […]}`` from standard input and prints ``{"result": [{"path", "facts"
+| "error"}]}``.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from vodplatform.core.processes.child import answer_about_paths
 
 MAX_PACKETS_TO_FIRST_FRAME = 400
 TIMING_PACKETS = 600
-VFR_JITTER = 0.1  # of a frame: more than any container's rounding
-RATE_ROUNDING = Fraction(1, 5000)  # a fifth of what parts 30 from 29.97
-RATE_ERROR = Fraction(1, 4)  # of a frame, over the whole file
-RATE_HOLES = 0.005  # minimum share by which the mean rate differs if pictures are missing
+VFR_JITTER = 0.1  # minimum deviation of frame durations, in frames, beyond rounding
+RATE_ROUNDING = Fraction(1, 5000)  # maximum relative rounding error; 30 and 29.97 differ by 0.001
+RATE_ERROR = Fraction(1, 4)  # maximum drift from a usual rate over the file, in frames
+RATE_HOLES = 0.005  # minimum relative difference of the mean rate if pictures are missing
 RATE_DENOMINATOR = 1_000_000
-VFR_SHARE = 0.01  # one lost frame in a long recording does not make its rate variable
+VFR_SHARE = 0.01  # maximum share of irregular frames at a constant rate
 
-MIN_SIDE = 16  # pixels; below that there is nothing to see, and scalers have odd ideas
+MIN_SIDE = 16  # minimum pixels of a side; scalers fail below it
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeLimits:
-    """What a file may claim before anything is decoded: pixels of a side and of a frame, seconds of length."""
+    """Limits for a file's claims: pixels of a side and of a frame, seconds."""
 
     max_side: int = 16384
     max_pixels: int = MAX_PIXELS
@@ -55,8 +55,6 @@ class ProbeLimits:
 
 @dataclass(frozen=True, slots=True)
 class AudioTrack:
-    """codec: canonical name; sample_rate: Hz; channels: count."""
-
     codec: str
     sample_rate: int
     channels: int
@@ -64,15 +62,12 @@ class AudioTrack:
 
 @dataclass(frozen=True, slots=True)
 class VideoFacts:
-    """What a file is.
+    """Facts of a media file.
 
-    duration, start: seconds (start is where ``currentTime`` 0 lies on the file's own time line). fps: average
-    rate, exact. width, height: pixels as displayed, rotation and sample aspect ratio applied; coded_width,
-    coded_height: as stored. rotation: degrees clockwise to turn the stored picture for display.
-    sample_aspect_ratio: of the stored picture. bit_rate: bits a second, 0 when unknown. truncated: the index
-    names bytes that the file does not have. is_interlaced: the first picture is two fields. color_transfer: of the
-    first picture, as ITU-T H.273 numbers them, 2 when unknown. recording: how it was recorded; where programs would
-    read it differently, duration and start are those of its normalised copy.
+    duration: seconds. start: container seconds at ``currentTime`` 0. fps: mean rate. width, height: displayed pixels.
+    coded_width, coded_height: stored pixels. rotation: clockwise degrees. bit_rate: bits a second, 0 if unknown.
+    truncated: whether the index names missing bytes. color_transfer: ITU-T H.273. recording: if it needs a normalised
+    copy, duration and start are the copy's.
     """
 
     container: str
@@ -97,7 +92,6 @@ class VideoFacts:
     recording: Recording = field(default_factory=Recording)
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON values; fractions as ``[numerator, denominator]``."""
         return {
             key: [value.numerator, value.denominator] if isinstance(value, Fraction) else value
             for key, value in asdict(self).items()
@@ -105,12 +99,11 @@ class VideoFacts:
 
 
 def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> VideoFacts:
-    """Open ``path``, decode one frame, look at how it was recorded, and say what it is. Raises :class:`MediaError`."""
     with open_media(path) as container:
         facts = probe_container(container, limits)
         is_fragmented = not first_video(container).frames
     try:
-        # Of a file in fragments those that are whole can be played.
+        # Fragmented files play up to their last complete fragment.
         recording = inspect(path, facts.duration, truncated=facts.truncated and is_fragmented)
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "The video data is damaged and cannot be decoded.") from exc
@@ -125,7 +118,6 @@ def probe(path: str | os.PathLike[str], limits: ProbeLimits | None = None) -> Vi
 
 
 def probe_container(container: av.container.InputContainer, limits: ProbeLimits | None = None) -> VideoFacts:
-    """As :func:`probe`, for a file that is open already and is read from somewhere else afterwards."""
     try:
         return _probe(container, limits or ProbeLimits())
     except av.error.FFmpegError as exc:
@@ -133,22 +125,21 @@ def probe_container(container: av.container.InputContainer, limits: ProbeLimits 
 
 
 def display_rotation(frame: VideoFrame) -> int:
-    """Degrees clockwise, in quarter turns, that bring ``frame`` upright (PyAV reports counter-clockwise)."""
+    """Return the clockwise degrees, in quarter turns, that bring ``frame`` upright; PyAV counts counter-clockwise."""
     return round(-frame.rotation / 90) % 4 * 90
 
 
 def display_size(width: int, height: int, sample_aspect_ratio: Fraction, rotation: int) -> tuple[int, int]:
-    """Pixels of the displayed picture: width stretched by the sample aspect ratio, then turned."""
     stretched = max(1, round(width * sample_aspect_ratio))
     return (height, stretched) if rotation % 180 else (stretched, height)
 
 
-# Of pixels: anamorphic film has 2, old tapes 0.9 to 1.5. A narrower one would hide how much there is to decode.
+# Limits of pixel width over height; narrower pixels would hide a huge stored picture.
 MIN_RATIO, MAX_RATIO = Fraction(1, 3), Fraction(3)
 
 
 def sample_aspect_ratio(stream: VideoStream, frame: VideoFrame | None = None) -> Fraction:
-    """Width of a pixel over its height; 1 when the file says nothing or nonsense."""
+    """Return pixel width over height; 1 if unknown or implausible."""
     ratio = stream.sample_aspect_ratio
     return ratio if ratio and MIN_RATIO <= ratio <= MAX_RATIO else Fraction(1)
 
@@ -172,7 +163,7 @@ def _probe(container: av.container.InputContainer, limits: ProbeLimits) -> Video
         rate = _measured_rate(timestamps, stream)
     if not is_vfr:
         rate = _steady_rate(indexed, stream) if indexed else _usual_rate(rate)
-        # The mean counts the time without pictures, too.
+        # The mean rate includes gaps; prefer the steady rate if it differs.
         steady = _steady_rate(timestamps, stream) if len(timestamps) > 2 else rate
         rate = steady if abs(rate / steady - 1) > RATE_HOLES else rate
     if duration <= 0:
@@ -216,10 +207,9 @@ def _check_size(width: int, height: int, limits: ProbeLimits) -> None:
 
 
 def _first_frame(container: av.container.InputContainer, stream: VideoStream, limits: ProbeLimits) -> VideoFrame:
-    """Decode the first frame that can be decoded, within a bounded number of packets."""
     context = stream.codec_context
     context.thread_count = 1
-    # The sequence header may claim another size than the container did.
+    # The video's sequence header may claim another size.
     context.options = {"max_pixels": str(limits.max_pixels)}
     for packets, packet in enumerate(demux(container, stream)):
         try:
@@ -236,7 +226,6 @@ def _first_frame(container: av.container.InputContainer, stream: VideoStream, li
 
 
 def _index_timestamps(stream: VideoStream) -> list[int] | None:
-    """Sorted timestamps of all frames, in time base units, when the file's own index lists every frame."""
     count = len(stream.index_entries)
     if count < 2 or count < 0.9 * stream.frames or not stream.frames:
         return None
@@ -244,7 +233,6 @@ def _index_timestamps(stream: VideoStream) -> list[int] | None:
 
 
 def _packet_timestamps(container: av.container.InputContainer, stream: VideoStream) -> list[int]:
-    """Sorted presentation timestamps of the packets at the start of the file."""
     container.seek(container.start_time or 0)
     found: list[int] = []
     for packet in demux(container, stream):
@@ -252,16 +240,15 @@ def _packet_timestamps(container: av.container.InputContainer, stream: VideoStre
             found.append(packet.pts)
         if len(found) >= TIMING_PACKETS:
             break
-    # Reordering makes the last few incomplete.
+    # Reordering leaves the last few timestamps incomplete.
     return sorted(found[: -16 if len(found) > 64 else None])
 
 
 def _varies(timestamps: Sequence[int]) -> bool:
-    """Whether frame durations differ by more than rounding in more than one frame of a hundred."""
     steps = sorted(later - earlier for earlier, later in pairwise(timestamps) if later > earlier)
     if len(steps) < 8:
         return False
-    usual = (steps[(len(steps) - 1) // 2] + steps[len(steps) // 2]) / 2  # the median
+    usual = (steps[(len(steps) - 1) // 2] + steps[len(steps) // 2]) / 2
     tolerance = max(1.5, VFR_JITTER * usual)
     return sum(abs(step - usual) > tolerance for step in steps) > VFR_SHARE * len(steps)
 
@@ -274,11 +261,7 @@ def _measured_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
-    """Frames a second by the times of all frames, but where some are lost.
-
-    A recorder with a clock of its own has nearly a usual rate; its frames still leave the places that the usual rate
-    gives them, with time. The usual rate is the answer where the last frame is less than a quarter of one off.
-    """
+    """Return the rate of frames without gaps, or a usual rate with under a quarter frame of drift."""
     steps = [later - earlier for earlier, later in pairwise(timestamps)]
     median = sorted(steps)[len(steps) // 2]
     steady = [step for step in steps if abs(step - median) <= max(1, VFR_JITTER * median)]
@@ -290,7 +273,6 @@ def _steady_rate(timestamps: Sequence[int], stream: VideoStream) -> Fraction:
 
 
 def _usual_rate(rate: Fraction) -> Fraction:
-    """The whole or NTSC rate that ``rate`` is within rounding of: Matroska and TS round frame times."""
     whole = round(rate)
     for usual in (Fraction(whole), Fraction(whole * 1000, 1001)):
         if usual and abs(rate / usual - 1) < RATE_ROUNDING:
@@ -299,9 +281,8 @@ def _usual_rate(rate: Fraction) -> Fraction:
 
 
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
-    """Seconds that a player's scrub bar shows; files that do not say are asked for their last packet."""
     if container.duration and container.duration > 0:
-        # Of an MP4 it is the time from the first track's beginning, where Matroska counts from zero.
+        # MP4 counts from its first track's start, Matroska from zero.
         late = late_start(container) if container.format.name.startswith("mov") else 0.0
         return container.duration / MICROSECONDS + late
     base = stream.time_base
@@ -326,7 +307,6 @@ def _is_truncated(container: av.container.InputContainer, stream: VideoStream) -
 
 
 def probe_many(paths: Sequence[str], limits: ProbeLimits | None = None) -> list[dict[str, Any]]:
-    """Probe each path; an unusable file is an ``error`` entry, never an exception."""
     answers: list[dict[str, Any]] = []
     for path in paths:
         try:
@@ -337,7 +317,6 @@ def probe_many(paths: Sequence[str], limits: ProbeLimits | None = None) -> list[
 
 
 def main() -> None:
-    """Serve one request from standard input."""
     answer_about_paths(probe_many)
 
 

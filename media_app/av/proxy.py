@@ -1,7 +1,4 @@
-"""Make the two renditions of the comparison page: a small one that seeks at once, and the video without its sound.
-
-Both keep the time of every picture, on the scale of ``currentTime``: what is aligned on one of them is aligned on all.
-"""
+"""Renditions for comparing videos, with the original ``currentTime`` of every picture."""
 
 from __future__ import annotations
 
@@ -23,11 +20,11 @@ SILENT_NAME = "silent.mp4"
 MIME_TYPE = "video/mp4"
 LINES = 720
 GOP_SECONDS = Fraction(1, 4)
-MAX_GOP = 30  # frames
+MAX_GOP = 30  # maximum frames between keyframes
 QUALITY = 21
-# Forced this early, the next picture of a variable rate is still near the quarter of a second.
+# Seconds after which the next picture is a keyframe, for variable rates.
 FORCED_SECONDS = 0.2
-# What an MP4 can carry, and the sample entry that players look for where there are several.
+# Codecs that MP4 carries, with the sample entry that players expect.
 CARRIED = {
     "h264": "avc1", "hevc": "hvc1", "av1": "av01", "vp9": "vp09", "mpeg4": "mp4v", "mpeg2video": "mp4v",
     "mpeg1video": "mp4v", "mjpeg": "mp4v",
@@ -36,10 +33,7 @@ CARRIED = {
 
 @dataclass(frozen=True, slots=True)
 class Mp4Rendition:
-    """width, height: pixels as displayed. bit_rate: bits a second, mean. codecs: RFC 6381, empty for rare ones.
-
-    size: bytes.
-    """
+    """A written MP4. bit_rate: mean bits a second. codecs: RFC 6381 names, or empty."""
 
     width: int
     height: int
@@ -50,11 +44,9 @@ class Mp4Rendition:
 
 
 def make_proxy(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
-    """Encode ``proxy.mp4``: at most 720 lines, a keyframe every quarter of a second, every frame of the source.
+    """Encode ``proxy.mp4``: at most 720 lines, all frames, a keyframe every 0.25 s.
 
-    What costs time when it is decoded is left out: B-frames, CABAC and the filter against blocks.
-
-    Raises :class:`media_app.av.ffmpeg.ConversionFailed` and OSError.
+    Raises :class:`media_app.av.ffmpeg.ConversionFailed`, OSError.
     """
     width, height = fitted(source.facts, LINES)
     tracks = [picture_of(source, (width, height))]
@@ -72,15 +64,11 @@ def make_proxy(folder: Path, source: Source, program: Ffmpeg, on_progress: Progr
 
 
 def gop_frames(facts: VideoFacts) -> int:
-    """Frames between two keyframes of the proxy: a quarter of a second at the true rate, not more."""
     return min(MAX_GOP, max(1, int(facts.fps * GOP_SECONDS)))
 
 
 def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
-    """Copy the picture alone into ``silent.mp4``.
-
-    Raises :class:`RungNotAvailable` where MP4 cannot carry it as it is; ConversionFailed and OSError.
-    """
+    """Copy the picture into ``silent.mp4``. Raises :class:`RungNotAvailable`, ConversionFailed, OSError."""
     facts = source.facts
     tag = CARRIED.get(facts.codec)
     if tag is None:
@@ -98,7 +86,7 @@ def _run(
     on_progress: Progress | None,
 ) -> None:  # fmt: skip
     options = {**options, "copyts": None, "f": "mp4", "movflags": "+faststart"}
-    # On the scale of ``currentTime``; ffmpeg by itself would have every file start at zero.
+    # Keep the ``currentTime`` scale; ffmpeg would start at zero.
     reading = {"itsoffset": f"{float(-source.origin):.6f}"}
     program.make(path, source, tracks, options, on_progress=on_progress, reading=reading)
 
@@ -112,5 +100,5 @@ def _describe(path: Path, width: int, height: int, facts: VideoFacts) -> Mp4Rend
     try:
         codecs = codecs_of(header)
     except ValueError:
-        codecs = ""  # copied from a codec that is not named here
+        codecs = ""
     return Mp4Rendition(width, height, round(size * 8 / max(facts.duration, 0.001)), codecs, size)

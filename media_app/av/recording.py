@@ -1,8 +1,4 @@
-"""Inspection of how a file was recorded: breaks of its clock, a missing end, changes of the picture's size.
-
-Programs read most files alike. A file that they read differently needs a normalised copy, which
-:mod:`media_app.av.normalize` writes.
-"""
+"""Faults of recordings, such as clock breaks; :mod:`media_app.av.normalize` repairs them in a copy."""
 
 from __future__ import annotations
 
@@ -34,24 +30,24 @@ from media_app.av.container import (
 from media_app.av.timeline import MAX_GAP, Break, PlacedPacket, Unroller
 from vodplatform.core.processes.ranged import PREFIX
 
-LATE_START = 5.0  # seconds without any track at the beginning that are cut off; shorter ones are kept
-SCAN_SECONDS = 10.0  # maximum time to scan a file while a user waits
-RANGED_SECONDS = 2.0  # the same for a file that is read in parts from the bucket
-MAX_KEYFRAMES = 2000  # keyframes whose heads are read; of a longer file only every n-th
-HEAD_BYTES = 1024  # size of the head of a keyframe, which holds its parameter sets
-MAX_SETS = 64  # maximum different parameter sets that are decoded for the size of their picture
-MISSING_SECONDS = 0.5  # minimum difference between the claimed and the real duration that is reported
-MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # unread end of a file up to which it counts as complete
-SLICE, IDR_SLICE = 1, 5  # the first and the last type of the units of H.264 that hold pictures
+LATE_START = 5.0  # minimum seconds of a late start that are cut off
+SCAN_SECONDS = 10.0  # maximum seconds of a scan while a user waits
+RANGED_SECONDS = 2.0  # maximum seconds of a scan in the bucket
+MAX_KEYFRAMES = 2000
+HEAD_BYTES = 1024  # bytes of a keyframe's head with its parameter sets
+MAX_SETS = 64  # maximum parameter sets decoded for their picture size
+MISSING_SECONDS = 0.5  # minimum difference in seconds of claimed and real duration
+MAX_UNREAD_BYTES, MAX_UNREAD_SHARE = 32_768, 0.05  # maximum unread end of a complete file
+SLICE, IDR_SLICE = 1, 5  # first and last H.264 unit type with pictures
 UNIT_TYPES = {"h264": (31, 0, {7}), "hevc": (63, 1, {33})}  # mask, shift and types of sequence parameter sets
 
 
 class CopyReason:
-    """Reasons why a file needs a normalised copy.
+    """Reasons for a normalised copy.
 
-    CONTAINER: browsers do not open it. INDEX: it has no index. LATE: its clock starts late. BREAKS: its clock breaks.
-    SIZES: its picture changes its size. CUT: its end is missing. TIMES: it has no presentation times. ENTRIES: its
-    index leads to pictures that cannot be decoded alone, on which browsers fail.
+    CONTAINER: browsers do not open it. INDEX: missing. LATE, BREAKS: clock starts late or breaks. SIZES: picture size
+    changes. CUT: end missing. TIMES: presentation times missing. ENTRIES: indexed pictures do not decode alone;
+    browsers fail.
     """
 
     CONTAINER = "container"
@@ -66,13 +62,10 @@ class CopyReason:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """How a file was recorded.
+    """The way a file was recorded.
 
-    reasons: the :class:`CopyReason` values that apply; empty for a file that needs no copy. duration: seconds of the
-    longest track on the presentation clock. breaks: the breaks of the file's clock. sizes: the sizes of the picture in
-    order, in stored pixels. clock_start: seconds on the file's clock at which it begins, if that is late.
-    claimed_duration: seconds that the file claims if its end is missing. picture_end, sound_end: ends of the tracks in
-    seconds. is_complete: whether all packets were read.
+    reasons: :class:`CopyReason` values. duration: seconds. sizes: stored pixels, in order. clock_start: clock seconds
+    of a late start. claimed_duration: seconds, if the end is missing. is_complete: whether all packets were read.
     """
 
     reasons: tuple[str, ...] = ()
@@ -89,10 +82,10 @@ class Recording:
 def inspect(
     path: str | os.PathLike[str], duration: float, *, truncated: bool, seconds: float = SCAN_SECONDS
 ) -> Recording:
-    """Return how a file was recorded. Scan its packets only if its head and its index leave doubts.
+    """Return how a file was recorded.
 
-    duration: seconds that the file claims. truncated: whether its index names missing bytes. seconds: maximum time of
-    the scan. Raises :class:`media_app.av.container.MediaError` and PyAV's errors.
+    Packets are scanned if head and index leave doubts. duration: claimed seconds. truncated: whether the index names
+    missing bytes. seconds: maximum scan time. Raises :class:`media_app.av.container.MediaError`, PyAV's errors.
     """
     with open_media(path) as container:
         video = first_video(container)
@@ -106,7 +99,7 @@ def inspect(
             picture_end, *sound_ends = map(_end_by_index, streams_of(container))
             return Recording(duration=duration, picture_end=picture_end, sound_end=max(sound_ends, default=None))
         scan = PacketScan(container, streams_of(container))
-        # A file in the bucket is inspected again once it is on this machine.
+        # Bucket files are inspected again after download.
         stop = time.monotonic() + (min(seconds, RANGED_SECONDS) if str(path).startswith(PREFIX) else seconds)
         for number, _ in enumerate(scan.packets()):
             if not number % 1000 and time.monotonic() > stop:
@@ -128,19 +121,17 @@ def _reasons_of_head(container: InputContainer, video: VideoStream) -> Iterator[
 
 
 def _end_by_index(stream: Stream) -> float:
-    """Return the end of a track in seconds as its container states it, 0 if it does not."""
     if stream.duration is None or stream.time_base is None:
         return 0.0
     return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
 
 
 def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[bytes]) -> bool:
-    """Return whether only the packets show breaks, sizes and a missing end."""
     formats = container.format.name.split(",")
     if "ogg" in formats:
         return False
     if "matroska" in formats:
-        return True  # its index lists keyframes only
+        return True  # the index lists only keyframes
     if not video.frames or len(video.index_entries) < video.frames:
         return True  # a fragmented MP4
     stamps = sorted(entry.timestamp for entry in video.index_entries)
@@ -152,7 +143,6 @@ def _needs_scan(container: InputContainer, video: VideoStream, heads: Sequence[b
 
 
 def _keyframe_heads(container: InputContainer, video: VideoStream) -> Iterator[bytes]:
-    """Yield the heads of the keyframes of an MP4 on this machine, in H.264 or HEVC; nothing for other files."""
     kind = UNIT_TYPES.get(video.codec_context.codec.canonical_name)
     record = bytes(video.codec_context.extradata or b"")
     name = container.name.removeprefix("file:")
@@ -166,10 +156,9 @@ def _keyframe_heads(container: InputContainer, video: VideoStream) -> Iterator[b
 
 
 def _is_idr(head: bytes, video: VideoStream) -> bool | None:
-    """Return whether a keyframe of H.264 is an IDR picture, None if its head does not say and for other codecs.
+    """Return whether an H.264 keyframe is an IDR picture, or None.
 
-    A recovery point (open groups, intra refresh) is marked as a keyframe as well. Chromium fails to decode behind one
-    to which it seeks, or shows an incomplete picture.
+    Chromium fails after a seek to other keyframes.
     """
     context = video.codec_context
     if context.codec.canonical_name != "h264":
@@ -182,7 +171,6 @@ def _is_idr(head: bytes, video: VideoStream) -> bool | None:
 
 
 def _parameter_sets(head: bytes, video: VideoStream) -> list[bytes]:
-    """Return the sequence parameter sets in the head of a keyframe."""
     mask, shift, types = UNIT_TYPES[video.codec_context.codec.canonical_name]
     if bytes(video.codec_context.extradata or b"").startswith(b"\1"):
         units = list(nal_units(head))
@@ -192,21 +180,15 @@ def _parameter_sets(head: bytes, video: VideoStream) -> list[bytes]:
 
 
 class PacketScan:
-    """One pass over the packets of a file from its beginning, which collects breaks, sizes and durations.
-
-    streams: the streams to read, the picture first.
-    """
-
     def __init__(self, container: InputContainer, streams: Sequence[Stream]) -> None:
         self._container = container
         self._streams = streams
         start = Fraction(container.start_time or 0, MICROSECONDS)
         is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
-        # A late beginning is cut off. A beginning below zero is shown.
         origin = float(max(start, presentation_origin(container)))
         self._unroller = Unroller(streams, origin=origin, is_stream=is_stream)
         self._sizes = _PictureSizes(streams[0])
-        # Other formats than streams count their duration from the beginning of their clock.
+        # Streams do not count duration from their clock's start.
         self._cut_off = 0.0 if is_stream else max(0.0, origin)
         self._has_bad_entries = False
         self._is_complete = False
@@ -214,11 +196,9 @@ class PacketScan:
 
     @property
     def sizes(self) -> list[tuple[int, int]]:
-        """Return the sizes of the picture so far, in stored pixels."""
         return self._sizes.found
 
     def packets(self) -> Iterator[PlacedPacket]:
-        """Yield each usable packet with its time, until the file ends or cannot be read."""
         for placed in self._unroller.place(self._demuxed()):
             if placed.packet.stream is self._streams[0]:
                 self._sizes.add(placed.packet)
@@ -239,10 +219,6 @@ class PacketScan:
             return
 
     def recording(self, reasons: Sequence[str], claimed: float) -> Recording:
-        """Return how the file was recorded.
-
-        reasons: the reasons that its head gives. claimed: the duration that it claims, in seconds.
-        """
         unroller, found = self._unroller, list(reasons)
         for reason, applies in (
             (CopyReason.BREAKS, bool(unroller.breaks)), (CopyReason.SIZES, len(self.sizes) > 1),
@@ -275,12 +251,11 @@ class PacketScan:
         return self._unroller.end + self._cut_off
 
     def _misses_end(self, claimed: float) -> bool:
-        """Return whether a complete scan ended before the end of the file, or before the duration that it claims."""
         if not self._is_complete or self._unroller.breaks:
             return False
         others = len(self._container.streams) > len(self._streams)  # subtitles may end last
         is_indexed = "mov" in self._container.format.name
-        # The index of an AVI stands behind its packets.
+        # An AVI has its index after its packets.
         unread = 0 if "avi" in self._container.format.name else self._container.size - self._position
         return (not others and not is_indexed and claimed > self._end_on_file + MISSING_SECONDS) or (
             unread > MAX_UNREAD_BYTES and unread > MAX_UNREAD_SHARE * self._container.size
@@ -288,7 +263,7 @@ class PacketScan:
 
 
 def streams_of(container: InputContainer) -> list[Stream]:
-    """Return the picture that players show, and behind it the sounds of its program that can be decoded."""
+    """Return the shown picture, then its program's decodable sounds."""
     picture = first_video(container)
     sounds = [one for one in container.streams.audio if one.codec_context is not None and one.codec_context.is_decoder]
     if "mpegts" in container.format.name and len(container.streams.video) > 1:
@@ -298,8 +273,6 @@ def streams_of(container: InputContainer) -> list[Stream]:
 
 
 class _PictureSizes:
-    """The sizes of a track's pictures, read from its keyframes."""
-
     def __init__(self, stream: Stream) -> None:
         assert isinstance(stream, VideoStream)
         self._video = stream
@@ -336,14 +309,14 @@ class _PictureSizes:
 
 
 def _vp8_size(head: bytes) -> tuple[int, int] | None:
-    """Return the size of a VP8 keyframe (RFC 6386, 9.1)."""
+    """Return a VP8 keyframe's size (RFC 6386, 9.1)."""
     if head[3:6] != b"\x9d\x01\x2a":
         return None
     return int.from_bytes(head[6:8], "little") & 0x3FFF, int.from_bytes(head[8:10], "little") & 0x3FFF
 
 
 def _vp9_size(head: bytes) -> tuple[int, int] | None:
-    """Return the size of a VP9 keyframe of profile 0 (VP9 bitstream specification, 6.2)."""
+    """Return a VP9 keyframe's size (VP9 bitstream specification, 6.2)."""
     if len(head) < 12 or head[0] & 0xFC != 0x80 or head[1:4] != b"\x49\x83\x42":
         return None
     bits = int.from_bytes(head[:12])

@@ -1,4 +1,4 @@
-"""Pictures spread over a video as cheaply as they can be had: keyframes alone, or a walk where there are too few."""
+"""Pictures spread over a video: keyframes, or all frames if keyframes are too few."""
 
 from __future__ import annotations
 
@@ -10,21 +10,17 @@ import numpy as np
 
 from media_app.av.frames import Picture, VideoFile
 
-ENOUGH_KEYFRAMES = 0.6  # of the moments asked for have one of their own
-WALK_SECONDS = 60.0  # of wall clock, at most: a long video with few keyframes is shown by those
-EARLY = 1e-3  # seconds
+ENOUGH_KEYFRAMES = 0.6  # minimum share of moments with an own keyframe
+WALK_SECONDS = 60.0  # maximum seconds of decoding before only keyframes are used
+EARLY = 1e-3
 
 
 def spread(duration: float, count: int) -> list[float]:
-    """The middles of ``count`` equal parts of ``duration`` seconds."""
     return [(number + 0.5) * duration / count for number in range(count)]
 
 
 def sample(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
-    """A picture near each of ``moments`` (seconds, ascending), each once, in their order.
-
-    There may be fewer than moments, and none at all where nothing of the file can be decoded.
-    """
+    """Yield distinct pictures near ``moments`` (seconds, ascending), in order; possibly fewer or none."""
     chosen = nearest_keyframes(video, moments)
     found = False
     if len(chosen) >= ENOUGH_KEYFRAMES * len(moments):
@@ -36,7 +32,6 @@ def sample(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
 
 
 def nearest_keyframes(video: VideoFile, moments: Sequence[float]) -> list[float]:
-    """Of each moment the keyframe nearest to it, each once, ascending; seconds."""
     times = video.keyframes
     if not len(times):
         return []
@@ -57,10 +52,7 @@ def _keyframes(video: VideoFile, times: Sequence[float]) -> Iterator[Picture]:
 
 
 def _walk(video: VideoFile, moments: Sequence[float], keyframes: Sequence[float]) -> Iterator[Picture]:
-    """The first frame at or after each moment; when that takes too long, the keyframes of what is left.
-
-    Where the video breaks off before the first moment it is the last frame before.
-    """
+    """Yield the first frame at or after each moment; after a timeout, only keyframes."""
     stop = time.monotonic() + WALK_SECONDS
     wanted = list(moments)
     reached = -np.inf
@@ -75,7 +67,7 @@ def _walk(video: VideoFile, moments: Sequence[float], keyframes: Sequence[float]
             if not wanted or time.monotonic() > stop:
                 break
     except av.error.FFmpegError:
-        pass  # the rest is damaged: whatever of it still has keyframes
+        pass
     if picture is not None and len(wanted) == len(moments):
         reached = picture.time
         yield picture

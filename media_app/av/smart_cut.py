@@ -1,10 +1,7 @@
-"""Cut parts out of one video and join them into one MP4: whole GOPs are copied, only the edges are encoded again.
+"""Cuts and joins of a video: complete GOPs are copied, edges are encoded.
 
-A part begins and ends at the very frames that were asked for. From its first IDR picture on the packets are copied, as
-far as what is decoded before its end is also shown before it; what lies before and behind goes through ffmpeg, and
-both are described by parameter sets of their own numbers in one sample entry (ISO/IEC 14496-15, 5.3.3). Where the
-source cannot be copied in this way every part is encoded. The sound is encoded once over the whole, cut to the sample:
-joined AAC files would each bring 21 ms of priming.
+One sample entry holds the parameter sets of both under different numbers (ISO/IEC 14496-15, 5.3.3). Sound is encoded in
+one run, since joined AAC files each add priming.
 """
 
 from __future__ import annotations
@@ -34,23 +31,26 @@ from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, 
 from media_app.av.ladder import even, picture_of
 from media_app.av.source import Progress, Source
 
-WHOLE = {"preset": "veryfast", "crf": 21}  # of what is encoded as a whole
-# Of the seconds beside what is copied: as near to the source as veryfast at crf 17, in half its time, larger by half.
+WHOLE = {"preset": "veryfast", "crf": 21}  # settings if all parts are encoded
+# Settings for edges: as good as veryfast at crf 17, twice as fast, half again as large.
 EDGE = {"preset": "ultrafast", "crf": 19}
 GOP_SECONDS = 2
-MIN_COPIED = 12  # frames: for fewer no second encode is worth it
-SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)  # seconds further back when a seek lands behind its target
-NEAR = 1e-3  # seconds within which a frame counts as being at a moment
-STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe, where a seek goes to any packet
-REORDER_SECONDS = 1.0  # by which packets may lie behind what is shown before them
-ENCODED_SHARE = 0.85  # of the work, for the progress
+MIN_COPIED = 12  # minimum frames to copy; fewer are not worth an encode
+# seconds before the target for each seek attempt
+SEEK_STEPS = (0.0, 1.0, 4.0, 16.0, 64.0)
+NEAR = 1e-3  # tolerance for equal times, in seconds
+STREAM_MARGIN = Fraction(7, 10)  # seconds before a keyframe to seek to in streaming formats
+REORDER_SECONDS = 1.0  # seconds to read beyond the end because of reordering
+ENCODED_SHARE = 0.85  # encoding's share of the progress
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a part stands. part: its number among those asked for. start, end: seconds in what was made, measured on
-    it. source_start, source_end: seconds in the source, of its first frame and of the frame behind its last.
+    """A part's position.
+
+    start, end: measured output seconds. source_start, source_end: source seconds of its first frame and the next after
+    it.
     """
 
     part: int
@@ -62,10 +62,10 @@ class Placed:
 
 @dataclass(slots=True)
 class _Piece:
-    """Frames in a row that are copied or encoded together. stamps: of each, in the order of presentation.
+    """A run of frames.
 
-    entry: timestamp of the keyframe from which they are decoded. decoded: the stamps in the order of decoding where
-    they are copied. file: of what was encoded.
+    stamps: timestamps in presentation order. entry: timestamp of the keyframe to decode from. decoded: timestamps in
+    decoding order, None until encoded. file: None if copied.
     """
 
     stamps: list[int]
@@ -76,7 +76,7 @@ class _Piece:
 
 @dataclass(slots=True)
 class _Part:
-    """number: among those asked for. stop: timestamp of the frame behind the last."""
+    """A part to cut. number: index of the request. stop: timestamp after its last frame."""
 
     number: int
     stop: int
@@ -92,9 +92,9 @@ class _Part:
 
 
 class _Seen(NamedTuple):
-    """A packet of the source. stamp: when its picture is shown; length: ticks; is_key: whether a keyframe.
+    """A source packet.
 
-    is_entry: whether decoding may begin with it where it is copied. is_hidden: not to be shown.
+    length: ticks. is_entry: whether a copy may start here. is_hidden: whether players skip it.
     """
 
     stamp: int
@@ -105,7 +105,7 @@ class _Seen(NamedTuple):
 
 
 class _CannotJoin(Exception):
-    """What was encoded does not fit what is copied."""
+    pass
 
 
 def cut(
@@ -117,12 +117,11 @@ def cut(
     *,
     give: float = 0.0,
 ) -> list[Placed]:
-    """Write ``parts`` (start and end, seconds on the scale of ``currentTime``) of ``source`` into ``target``, an MP4.
+    """Write ``parts`` (start, end in seconds of ``currentTime``) of ``source`` into an MP4.
 
-    A part holds the frames from ``start`` up to but without that at ``end``; one without any is left out. give: an end
-    may lie this many seconds earlier where that spares an encode. Nothing else is left behind, whatever happens.
-    Raises :class:`ConversionFailed` where the media is at fault, OSError where the disk is,
-    :class:`media_app.av.ffmpeg.ProgramMissing` and :class:`media_app.av.container.MediaError`.
+    Parts exclude the frame at ``end``. give: seconds by which a part may end early to avoid an encode. Raises
+    :class:`ConversionFailed`, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
+    :class:`media_app.av.container.MediaError`.
     """
     tell = on_progress or (lambda share: None)
     folder = Path(tempfile.mkdtemp(prefix=".cut-", dir=target.parent))
@@ -142,7 +141,7 @@ def cut(
 
 
 def why_not_copied(source: Source) -> str | None:
-    """Why no packet of this source is copied, a sentence; None when its whole GOPs are."""
+    """Return a sentence why no packet can be copied, or None."""
     facts = source.facts
     if facts.codec != "h264":
         return f"The picture is {facts.codec}, not H.264."
@@ -158,8 +157,6 @@ def why_not_copied(source: Source) -> str | None:
 
 
 class _Cutter:
-    """One source that is being cut. copied: the parameter sets of what may be copied, None when nothing may."""
-
     def __init__(self, container: InputContainer, source: Source, program: Ffmpeg, folder: Path) -> None:
         self.container = container
         self.source = source
@@ -184,8 +181,6 @@ class _Cutter:
         self.write(target, planned, lambda share: tell(ENCODED_SHARE + (1 - ENCODED_SHARE) * share))
         tell(1.0)
         return self.measure(target, planned)
-
-    # What is copied and what is encoded
 
     def plan(self, number: int, start: float, end: float, give: float) -> _Part | None:
         first, last, least = self.stamp(start - NEAR), self.stamp(end - NEAR), self.stamp(end - NEAR - give)
@@ -218,7 +213,6 @@ class _Cutter:
         return part
 
     def stamp(self, seconds: float) -> int:
-        """The first timestamp that is no earlier."""
         exact = (Fraction(seconds) + self.origin) / self.base
         return -((-exact.numerator) // exact.denominator)
 
@@ -226,11 +220,9 @@ class _Cutter:
         return float(stamp * self.base - self.origin)
 
     def usual_length(self) -> int:
-        """Of a frame, in ticks."""
         return max(1, round(1 / (self.source.facts.fps * self.base)))
 
     def packets_around(self, first: int, last: int) -> list[_Seen]:
-        """Every packet from a keyframe at or before ``first`` to behind ``last``, in the order of decoding."""
         enough = last + int(REORDER_SECONDS / self.base)
         found: list[_Seen] = []
         for extra in SEEK_STEPS:
@@ -248,7 +240,6 @@ class _Cutter:
         return found
 
     def packets_from(self, stamp: int) -> Iterator[tuple[Packet[Any], int]]:
-        """Packets of the pictures with their times, from a keyframe near a timestamp on."""
         try:
             self.container.seek(stamp, stream=self.video, backward=True)
         except av.error.FFmpegError:
@@ -259,10 +250,9 @@ class _Cutter:
                 if packet.size and time is not None:
                     yield packet, time
         except av.error.FFmpegError:
-            return  # it breaks off here
+            return
 
     def is_entry(self, packet: Packet[Any]) -> bool:
-        """Whether decoding may begin with it, by the parameter sets that stand at the head of the file."""
         if self.copied is None or packet.has_sidedata("new_extradata"):
             return False
         units = list(nal_units(bytes(packet)))
@@ -271,9 +261,7 @@ class _Cutter:
 
     @staticmethod
     def copyable(packets: Sequence[_Seen], first: int, last: int) -> list[int]:
-        """Timestamps, in the order of decoding, of the longest run from an IDR picture on after whose last packet
-        exactly those of its frames have been decoded that are shown before the next one.
-        """
+        """Return timestamps, in decoding order, of the longest run of packets that can be copied."""
         stamps = [packet.stamp for packet in packets]
         begin = next(
             (n for n, packet in enumerate(packets)
@@ -282,7 +270,7 @@ class _Cutter:
         )  # fmt: skip
         if begin is None:
             return []
-        soonest = [0] * len(stamps)  # of what is decoded behind each packet
+        soonest = [0] * len(stamps)  # earliest timestamp among later packets
         behind = last if stamps[-1] >= last else 1 << 62
         for number in range(len(stamps) - 1, -1, -1):
             soonest[number] = behind
@@ -295,8 +283,6 @@ class _Cutter:
             if latest < soonest[number]:
                 length = number + 1 - begin
         return stamps[begin : begin + length]
-
-    # What is encoded
 
     def encode(self, pieces: Sequence[_Piece], tell: Progress) -> None:
         total = sum(len(piece.stamps) for piece in pieces)
@@ -321,8 +307,7 @@ class _Cutter:
         timed: dict[str, Any] = {}
         trimmed: tuple[Filter, ...] = ()
         if self.is_stream:
-            # A seek goes to any packet, and what is decoded from there to the keyframe is thrown away, by the clock of
-            # the file: that of ffmpeg begins with whatever packet it has met.
+            # A seek lands on any packet, so trim by the file's clock.
             early = piece.entry * self.base - STREAM_MARGIN - self.origin
             reading, timed = {"ss": f"{float(max(Fraction(0), early)):.6f}", "noaccurate_seek": None}, {"copyts": None}
             cut = Filter("trim", (), (("start", f"{float(begin):.6f}"), ("end", f"{float(end):.6f}")))
@@ -330,7 +315,7 @@ class _Cutter:
         elif self.origin:
             reading = {"ss": f"{float(begin - self.origin):.6f}", "t": f"{float(end - begin):.6f}"}
         else:
-            # ffmpeg by itself counts from where the first track begins.
+            # By default, ffmpeg counts from the first track's start.
             reading = {"seek_timestamp": 1, "ss": f"{float(begin):.6f}", "t": f"{float(end - begin):.6f}"}
         facts = self.source.facts
         options: dict[str, Any] = {
@@ -346,8 +331,6 @@ class _Cutter:
             options["x264-params"] = f"sps-id={self.copied.free_number()}"
             track = Track(self.source.track, (*trimmed, Filter("format", ("yuv420p",))))
         self.program.make(file, self.source, [track], options, on_progress=tell, reading=reading)
-
-    # The whole
 
     def write(self, target: Path, parts: Sequence[_Part], tell: Progress) -> None:
         pieces = [piece for part in parts for piece in part.pieces]
@@ -373,7 +356,6 @@ class _Cutter:
                 tell(min(1.0, max(0.0, time / total)) if total > 0 else 1.0)
 
     def match(self, piece: _Piece) -> None:
-        """Say of an encoded piece in which order its frames are decoded; those that could not be are left out."""
         with _reading(piece.file) as made:
             video = made.streams.video[0]
             times = [
@@ -386,7 +368,7 @@ class _Cutter:
                 raise _CannotJoin
         shown = sorted(times)
         if len(shown) != len(piece.stamps):
-            # By their own clock then, as near as that of the source comes.
+            # Frames are missing, so use the encoded file's own times.
             begin = piece.stamps[0]
             piece.stamps = sorted({begin + round((time - shown[0]) / self.base) for time in shown})[: len(shown)]
             if len(piece.stamps) != len(shown):
@@ -395,7 +377,6 @@ class _Cutter:
         piece.decoded = [piece.stamps[places[time]] for time in times]
 
     def add_picture(self, out: OutputContainer, pieces: Sequence[_Piece]) -> VideoStream:
-        """The track of the pictures, described by the parameter sets of all of its pieces."""
         encoded = None
         for piece in (piece for piece in pieces if piece.file is not None):
             with _reading(piece.file) as made:
@@ -422,7 +403,7 @@ class _Cutter:
         return stream
 
     def pictures(self, parts: Sequence[_Part], delay: int, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:
-        """The packets of all pictures on the clock of the whole; seconds of their decoding beside each."""
+        """Yield (decoding time in seconds, packet) on the output's clock."""
         base = 0
         for part in parts:
             ends = dict(pairwise([*part.stamps, part.stop]))
@@ -431,14 +412,13 @@ class _Cutter:
                     packet.stream = stream
                     packet.time_base = self.base
                     packet.pts = base + stamp - part.first
-                    # Decoding times are made again: of several clocks only this order is common.
                     packet.dts = base + place - part.first - delay
                     packet.duration = ends[stamp] - stamp
                     yield float(packet.dts * self.base), packet
             base += part.stop - part.first
 
     def packets_of(self, piece: _Piece) -> Iterator[tuple[Packet[Any], int, int]]:
-        """Each packet, when its picture is shown, and the time of presentation whose rank its decoding has."""
+        """Yield (packet, timestamp, n-th presentation timestamp for the n-th packet)."""
         assert piece.decoded is not None
         if piece.file is not None:
             with _reading(piece.file) as made:
@@ -460,7 +440,6 @@ class _Cutter:
         raise ConversionFailed("Its data is damaged where it was to be copied.")
 
     def measure(self, target: Path, parts: Sequence[_Part]) -> list[Placed]:
-        """Where each part begins and ends, by the times of the pictures in the result."""
         with open_media(target) as made:
             video = made.streams.video[0]
             base = Fraction(video.time_base or 0)
@@ -484,14 +463,12 @@ class _Cutter:
 
 
 def _delay(piece: _Piece) -> int:
-    """Ticks by which decoding has to run ahead of presentation."""
     assert piece.decoded is not None
     return max((shown - own for shown, own in zip(piece.stamps, piece.decoded, strict=True)), default=0)
 
 
 @contextmanager
 def _reading(file: Path | None) -> Iterator[InputContainer]:
-    """What ffmpeg made. Raises :class:`ConversionFailed` where it made nothing."""
     assert file is not None
     try:
         made = av.open(f"file:{file}")
@@ -505,10 +482,9 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 @contextmanager
 def output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
-    """Open a media file for writing, with the index of an MP4 at its head.
+    """Open a media file for writing, an MP4 with its index first.
 
-    verb: past participle for the error message. options: options of FFmpeg's muxer. Raises OSError for a fault of the
-    disk and :class:`ConversionFailed` for one of the media.
+    verb: participle for errors. Raises OSError, :class:`ConversionFailed`.
     """
     options = {"movflags": "+faststart", **options} if format == "mp4" else options
     try:

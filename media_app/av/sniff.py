@@ -1,9 +1,4 @@
-"""Tell what kind of file this is from its first bytes alone, never from its name; opens and decodes nothing.
-
-It answers for what the program takes in: videos, the pictures of thumbnails, and sounds. Anything else is None:
-playlists and scripts that name other files, pages, archives, text. Whether the rest of the file keeps what its first
-bytes promise is for :mod:`media_app.av.probe` to say.
-"""
+"""Detection of a file's kind by its first bytes, never its name."""
 
 from __future__ import annotations
 
@@ -14,19 +9,19 @@ from typing import Literal
 
 Family = Literal["video", "image", "audio"]
 
-ENOUGH_BYTES = 512  # tell every kind; with more, up to 4 096, hidden ones are told with more certainty
+ENOUGH_BYTES = 512  # sufficient first bytes; up to 4 096 are more reliable
 BOX_HEADER = 8
-CUT_PACKETS = 8  # minimum packets of a transport stream that does not begin with a complete packet
+CUT_PACKETS = 8  # minimum packets of a stream that begins within a packet
 TS_SYNC = 0x47
 TS_PACKET = 188
-M2TS_PACKET = 192  # four bytes of arrival time before each packet
+M2TS_PACKET = 192  # TS packet with four bytes of arrival time
 M2TS_LEAD = 4
 STILL_BRANDS = frozenset({b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"crx "})
 SOUND_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A ", b"F4B "})
 M4V_BRANDS = frozenset({b"M4V ", b"M4VH", b"M4VP"})
 MOVIE_CHILDREN = frozenset({b"mvhd", b"cmov", b"iods", b"trak", b"udta", b"meta", b"mvex"})
 PADDING = frozenset({b"wide", b"free", b"skip", b"pnot", b"PICT"})
-# What the packets of an Ogg stream begin with. Codecs that are not listed count as pictures: the probe decides.
+# Ogg sound streams' first bytes; unknown codecs count as pictures.
 OGG_SOUNDS = (b"\x01vorbis", b"OpusHead", b"Speex   ", b"\x7fFLAC", b"PCM     ", b"CELT    ")
 OGG_NEITHER = (b"fishead\0", b"fisbone\0")
 MP3_BIT_RATES = {
@@ -36,13 +31,11 @@ MP3_BIT_RATES = {
 }
 MP3_SAMPLE_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 AAC_SAMPLE_RATES = 13
-HEADER_IN_SIGHT = 7  # bytes: the header of an ADTS frame
+HEADER_IN_SIGHT = 7  # bytes of an ADTS header
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """family: what it is for. container: how it is packed. extension: the usual one, without a dot."""
-
     family: Family
     container: str
     extension: str
@@ -87,19 +80,17 @@ AUDIO_KINDS = (MP3, WAV, M4A, AAC, OGG, FLAC)
 
 
 def sniff(head: bytes) -> Kind | None:
-    """The kind of a file that begins with ``head``, its first 512 to 4 096 bytes (all of a shorter file); else None."""
+    """Return a file's kind, or None. head: its first 512 to 4 096 bytes, or all."""
     return _fixed(head) or _iso_media(head) or _ebml(head) or _ogg(head) or _streams(head) or _bare_sound(head)
 
 
 def _fixed(head: bytes) -> Kind | None:
-    """Kinds with a signature at a fixed place."""
     if head[:4] in (b"RIFF", b"RF64"):
         return RIFF_KINDS.get(head[8:16] if head[8:12] == b"WEBP" else head[8:12])
     return next((kind for signature, kind in SIGNATURES if signature.match(head)), None)
 
 
 def _iso_media(head: bytes) -> Kind | None:
-    """MP4 and its relatives by their brands; QuickTime files older than brands by their first boxes."""
     at = 0
     seen = False
     while at + BOX_HEADER <= len(head):
@@ -108,7 +99,7 @@ def _iso_media(head: bytes) -> Kind | None:
             return _branded(head[at + BOX_HEADER : at + size]) if 16 <= size <= 4096 else None
         if kind == b"moov":
             return MOV if head[at + 12 : at + 16] in MOVIE_CHILDREN else None
-        # Any four letters may follow four others in a text; a length made of letters is one.
+        # A box length made of letters means text.
         if kind not in PADDING | {b"mdat"} or _is_text(head[at : at + 4]):
             return None
         if kind == b"mdat":
@@ -133,7 +124,7 @@ def _branded(brands: bytes) -> Kind | None:
         return M4V
     if major[:3] in (b"3gp", b"3g2"):
         return THREE_GP
-    # Cameras have brands of their own: these say what they are compatible with.
+    # Cameras use own major brands, so compatible brands decide.
     return MOV if listed == {b"qt  "} else MP4
 
 
@@ -142,7 +133,6 @@ def _is_text(part: bytes) -> bool:
 
 
 def _ebml(head: bytes) -> Kind | None:
-    """Matroska or WebM, by the DocType in the EBML header (RFC 8794)."""
     if not head.startswith(b"\x1a\x45\xdf\xa3"):
         return None
     length, at = _vint(head, 4)
@@ -161,7 +151,6 @@ def _ebml(head: bytes) -> Kind | None:
 
 
 def _vint(head: bytes, at: int) -> tuple[int, int]:
-    """The value of an EBML length at ``at`` and where it ends; (0, 0) when there is none."""
     if at >= len(head) or not head[at]:
         return 0, 0
     width = 9 - head[at].bit_length()
@@ -170,7 +159,6 @@ def _vint(head: bytes, at: int) -> tuple[int, int]:
 
 
 def _ogg(head: bytes) -> Kind | None:
-    """Ogg (RFC 3533): sound alone when every stream that begins in ``head`` is one of sound."""
     if not head.startswith(b"OggS\0"):
         return None
     starts = [start for start in _ogg_starts(head) if not start.startswith(OGG_NEITHER)]
@@ -178,7 +166,7 @@ def _ogg(head: bytes) -> Kind | None:
 
 
 def _ogg_starts(head: bytes) -> Iterator[bytes]:
-    """What the first packet of each stream begins with: all first pages stand before all others."""
+    """Yield the start of each stream's first packet; these pages come first (RFC 3533)."""
     at = 0
     while head[at : at + 5] == b"OggS\0" and at + 27 <= len(head) and head[at + 5] & 2:
         segments = head[at + 26]
@@ -189,11 +177,10 @@ def _ogg_starts(head: bytes) -> Iterator[bytes]:
 
 
 def _streams(head: bytes) -> Kind | None:
-    """MPEG transport and program streams."""
     for packet, lead in ((TS_PACKET, 0), (M2TS_PACKET, M2TS_LEAD)):
         if _is_transport(head, lead, packet, 2):
             return MPEG_TS
-        # A part of a broadcast may begin within a packet.
+        # A broadcast recording may begin within a packet.
         if any(_is_transport(head, at, packet, CUT_PACKETS) for at in range(packet)):
             return MPEG_TS
     if head.startswith(b"\0\0\x01\xba") and len(head) > 4 and (head[4] & 0xC4 == 0x44 or head[4] & 0xF1 == 0x21):
@@ -202,9 +189,8 @@ def _streams(head: bytes) -> Kind | None:
 
 
 def _is_transport(head: bytes, lead: int, packet: int, least: int) -> bool:
-    """Return whether ``head`` consists of at least ``least`` packets of an MPEG transport stream from ``lead`` on."""
     places = range(lead, len(head) - 3, packet)
-    # No error flag, not scrambled by a reserved key, and something in it.
+    # Valid packets have no error flag, no reserved scrambling key, and some content.
     return len(places) >= least and all(
         head[at] == TS_SYNC and not head[at + 1] & 0x80 and head[at + 3] >> 6 != 1 and head[at + 3] & 0x30
         for at in places
@@ -212,26 +198,25 @@ def _is_transport(head: bytes, lead: int, packet: int, least: int) -> bool:
 
 
 def _bare_sound(head: bytes) -> Kind | None:
-    """MP3 and ADTS frames, at the start or behind an ID3 tag."""
     at = 0
     if head.startswith(b"ID3") and len(head) >= 10 and head[3] in (2, 3, 4) and max(head[6:10]) < 0x80:
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
         at = 10 + size + (10 if head[5] & 0x10 else 0)
         if at + 4 > len(head):
-            return MP3  # a tag with a picture: what follows is not in sight
+            return MP3
         if head.startswith(b"fLaC", at):
             return FLAC
     for length_of, kind in ((_mp3_frame, MP3), (_adts_frame, AAC)):
         length = length_of(head, at)
         following = at + length
-        # Two bytes of noise look like a frame now and then; the frame behind tells, where it is in sight.
+        # Random bytes may look like a frame, so check the next.
         if length and (following + HEADER_IN_SIGHT > len(head) or length_of(head, following)):
             return kind
     return None
 
 
 def _mp3_frame(head: bytes, at: int) -> int:
-    """Bytes of the MPEG layer III frame at ``at``, 0 when there is none (ISO 11172-3, 2.4.1.3)."""
+    """Return the MPEG layer III frame's bytes, or 0 (ISO 11172-3, 2.4.1.3)."""
     if at + 4 > len(head) or head[at] != 0xFF or head[at + 1] & 0xE6 != 0xE2:
         return 0
     version, bits, rate = head[at + 1] >> 3 & 3, head[at + 2] >> 4, head[at + 2] >> 2 & 3
@@ -242,7 +227,7 @@ def _mp3_frame(head: bytes, at: int) -> int:
 
 
 def _adts_frame(head: bytes, at: int) -> int:
-    """Bytes of the ADTS frame at ``at``, 0 when there is none (ISO 13818-7, 6.2)."""
+    """Return the ADTS frame's bytes, or 0 (ISO 13818-7, 6.2)."""
     if at + HEADER_IN_SIGHT > len(head):
         return 0
     if head[at] != 0xFF or head[at + 1] & 0xF6 != 0xF0 or head[at + 2] >> 2 & 15 >= AAC_SAMPLE_RATES:

@@ -1,4 +1,4 @@
-"""What every ingest task has to know of a video file: its facts, its tracks, its keyframes; makes nothing."""
+"""Facts, tracks and keyframes of a video file to ingest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from av.video.stream import VideoStream
 from media_app.av.container import demux, first_video, late_start, open_media, presentation_origin
 from media_app.av.probe import VideoFacts, probe_container
 
-Progress = Callable[[float], None]  # is told the share done, 0 to 1
-INDEXED_FRAMES = 0.9  # of all frames: then the index of the file lists every keyframe
+Progress = Callable[[float], None]  # callback for the finished share, 0 to 1
+INDEXED_FRAMES = 0.9  # minimum share of frames in an index with all keyframes
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """The sound that a player would play. track: its number in the file. profile: as FFmpeg names it, or empty."""
+    """The sound that players play. track: its number. profile: FFmpeg's name, or empty."""
 
     track: int
     codec: str
@@ -31,10 +31,11 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that can be ingested. track: number of the video track in the file. origin: seconds, see
-    :func:`media_app.av.container.presentation_origin`. late: seconds from there to where its first track begins.
-    keyframe_gap: seconds between the two keyframes that lie furthest apart, None where only reading the whole file
-    would tell. decoded_early: seconds by which a keyframe is decoded before it is shown.
+    """A file to ingest.
+
+    track: video track number. origin: see :func:`media_app.av.container.presentation_origin`. late: seconds until the
+    first track. keyframe_gap: maximum seconds between keyframes, or None. decoded_early: seconds from decoding to
+    presentation of a keyframe.
     """
 
     path: Path
@@ -50,7 +51,6 @@ class Source:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Source:
-        """Probe ``path``. Raises :class:`media_app.av.container.MediaError`."""
         with open_media(path) as container:
             facts = probe_container(container)
             video = first_video(container)
@@ -91,7 +91,7 @@ def _keyframe_gap(video: VideoStream, facts: VideoFacts) -> float | None:
 
 
 def _times_pictures(container: InputContainer, video: VideoStream) -> bool:
-    """AVI has a place for decoding times alone: pictures that are shown in another order have no time of their own."""
+    """Return False for AVI with B-frames: AVI stores only decoding times."""
     return container.format.name != "avi" or not video.codec_context.has_b_frames
 
 

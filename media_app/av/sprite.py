@@ -1,4 +1,4 @@
-"""A sheet of small pictures over the whole video and the WebVTT that says which part of it shows which time."""
+"""A sheet of small pictures of a video, and its WebVTT."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ IMAGE_NAME = "sprite.jpg"
 VTT_NAME = "sprite.vtt"
 MAX_THUMBS = 100
 COLUMNS = 10
-LONGER_SIDE = 160  # pixels of a thumb
+LONGER_SIDE = 160
 MIN_SIDE = 16
 QUALITY = 75
 MAX_BYTES = 2_000_000
-# Seconds between thumbs: the first that needs no more than MAX_THUMBS.
+# Seconds between thumbnails; the first fitting MAX_THUMBS is used.
 INTERVALS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 45, 60, 90, 120, 180, 300)
-MIN_CUE = 0.001  # seconds: what WebVTT can tell apart
+MIN_CUE = 0.001  # minimum seconds of a cue, WebVTT's resolution
 
 
 @dataclass(frozen=True, slots=True)
 class Sprite:
-    """thumbs: how many. width, height: pixels of the sheet. size: bytes of both files."""
-
     thumbs: int
     width: int
     height: int
@@ -40,10 +38,7 @@ class Sprite:
 
 
 def make_sprite(folder: Path, video: VideoFile, on_progress: Progress | None = None) -> Sprite:
-    """Write ``sprite.jpg`` and ``sprite.vtt`` into ``folder``; the cues cover 0 to the end without a gap.
-
-    Raises :class:`MediaError` when nothing of it can be decoded, OSError where the files cannot be written.
-    """
+    """Write ``sprite.jpg`` and ``sprite.vtt`` for the complete video. Raises :class:`MediaError`, OSError."""
     width, height = thumb_size(video.width, video.height)
     moments = spread(video.duration, count_thumbs(video.duration))
     thumbs: list[Image] = []
@@ -65,22 +60,20 @@ def make_sprite(folder: Path, video: VideoFile, on_progress: Progress | None = N
 
 
 def count_thumbs(duration: float) -> int:
-    """How many thumbs a video of ``duration`` seconds gets: one at a round interval, 100 at most."""
     interval = next((seconds for seconds in INTERVALS if duration <= seconds * MAX_THUMBS), duration / MAX_THUMBS)
     return min(MAX_THUMBS, max(1, round(duration / interval)))
 
 
 def thumb_size(width: int, height: int) -> tuple[int, int]:
-    """Pixels of a thumb: the longer side is 160, the other in proportion, both even."""
     scale = LONGER_SIDE / max(width, height)
     sides = (max(MIN_SIDE, 2 * round(side * scale / 2)) for side in (width, height))
     return next(sides), next(sides)
 
 
 def cue_starts(times: Sequence[float], duration: float) -> tuple[list[float], list[int]]:
-    """Where the cue of each picture starts, seconds, and which pictures have one: ``times`` are theirs, ascending.
+    """Return cue starts in seconds, and the indexes of their pictures.
 
-    A cue begins half way between its picture and the one before, so that every time shows its nearest picture.
+    Every time shows its nearest picture. times: seconds, ascending.
     """
     starts, kept = [0.0], [0]
     for number in range(1, len(times)):
@@ -92,7 +85,6 @@ def cue_starts(times: Sequence[float], duration: float) -> tuple[list[float], li
 
 
 def tile(thumbs: Sequence[Image], columns: int) -> Image:
-    """Lay pictures of one size out row by row; the rest of the last row is black."""
     height, width = thumbs[0].shape[:2]
     across = min(columns, len(thumbs))
     sheet = np.zeros((-(-len(thumbs) // across) * height, across * width, 3), np.uint8)
@@ -103,9 +95,9 @@ def tile(thumbs: Sequence[Image], columns: int) -> Image:
 
 
 def web_vtt(edges: Sequence[float], boxes: Sequence[tuple[int, int, int, int]]) -> str:
-    """WebVTT whose cue n spans ``edges[n]`` to ``edges[n + 1]`` seconds and names a part of the sheet.
+    """Return WebVTT whose cue n spans ``edges[n]`` to ``edges[n + 1]`` seconds.
 
-    The part is a spatial media fragment (W3C Media Fragments URI 1.0, section 4.2.2).
+    Cues contain spatial media fragments (W3C Media Fragments URI 1.0, 4.2.2).
     """
     lines = ["WEBVTT", ""]
     for number, box in enumerate(boxes):
@@ -115,14 +107,12 @@ def web_vtt(edges: Sequence[float], boxes: Sequence[tuple[int, int, int, int]]) 
 
 
 def timestamp(seconds: float) -> str:
-    """WebVTT's way to write a time."""
     whole = round(seconds * 1000)
     minutes, milliseconds = divmod(whole, 60_000)
     return f"{minutes // 60:02d}:{minutes % 60:02d}:{milliseconds // 1000:02d}.{milliseconds % 1000:03d}"
 
 
 def _fitted(image: Image, width: int, height: int) -> Image:
-    """``image`` at exactly this size: rounding, a small video or a change of size on the way make others."""
     if image.shape[:2] == (height, width):
         return image
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,8 +1,7 @@
-"""The child that makes a thumbnail of a picture that somebody gave: its pixels alone, small, without what it says.
+"""Child process that makes a thumbnail of an uploaded picture, without metadata.
 
-``python -m media_app.av.thumbnail`` reads ``{"source": path, "folder": path}`` from standard input and writes one
-JSON line: ``{"result": {"file", "mime_type", "width", "height", "size"}}`` with the file in ``folder``, or
-``{"error": {"type", "message"}}``. How large a picture is its header tells: no pixel is decoded before.
+``python -m media_app.av.thumbnail`` reads ``{"source": path, "folder": path}`` and writes ``{"result": {"file",
+"mime_type", "width", "height", "size"}}`` or ``{"error": {"type", "message"}}``.
 """
 
 from __future__ import annotations
@@ -19,21 +18,19 @@ from media_app.av.sniff import JPEG, PNG, WEBP, Kind, sniff
 if TYPE_CHECKING:
     from media_app.av.frames import Image
 
-MAX_SIDE = 1280  # pixels of the longer side
-MAX_PIXELS = 50_000_000  # of the picture that came: a hundred and fifty megabytes once it is decoded
+MAX_SIDE = 1280
+MAX_PIXELS = 50_000_000  # maximum pixels of the uploaded picture, 150 MB decoded
 MAX_PICTURE_SIDE = 30_000
 KINDS = (JPEG, PNG, WEBP)
 QUALITY = 85
 NAME = "thumbnail"
 HEAD_BYTES = 4096
-# Where JPEG keeps its size: in the frame's header, of which there are many kinds (ITU-T T.81, table B.1).
+# JPEG markers of frame headers, which hold the size (ITU-T T.81, table B.1).
 JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 JPEG_ALONE = frozenset({0x01, *range(0xD0, 0xDA)}) - {0xD9}
 
 
 class Refused(Exception):
-    """Why a picture is not taken. type: the name of the error."""
-
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
         self.type = type
@@ -45,8 +42,6 @@ UNREADABLE = Refused("picture_unreadable", "The picture is damaged and cannot be
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A thumbnail. width, height: pixels. size: bytes."""
-
     file: str
     mime_type: str
     width: int
@@ -55,7 +50,6 @@ class Made:
 
 
 def dimensions(content: bytes, kind: Kind) -> tuple[int, int]:
-    """Width and height as the header tells, in pixels. Raises :class:`Refused` where it tells nothing."""
     found = {PNG: _png, JPEG: _jpeg, WEBP: _webp}[kind](content)
     if not found or not min(found):
         raise UNREADABLE
@@ -63,25 +57,25 @@ def dimensions(content: bytes, kind: Kind) -> tuple[int, int]:
 
 
 def _png(content: bytes) -> tuple[int, int] | None:
-    """IHDR is the first chunk (PNG, 11.2.2)."""
+    """Return IHDR's size, the first chunk (PNG, 11.2.2)."""
     if len(content) < 24:
         return None
     return int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
 
 
 def _jpeg(content: bytes) -> tuple[int, int] | None:
-    """The frame's header behind other segments. The largest, should there be several: decoders differ."""
+    """Return the frame header's size; the largest of several, since decoders differ."""
     found: tuple[int, int] | None = None
     at = 2
     while at + 4 <= len(content) and content[at] == 0xFF:
         marker = content[at + 1]
-        if marker == 0xFF:  # filling
+        if marker == 0xFF:  # padding
             at += 1
             continue
         if marker in JPEG_ALONE:
             at += 2
             continue
-        if marker in (0xD9, 0xDA):  # what follows is pixels
+        if marker in (0xD9, 0xDA):  # pixels follow
             break
         length = int.from_bytes(content[at + 2 : at + 4])
         if marker in JPEG_FRAMES and at + 9 <= len(content):
@@ -94,7 +88,7 @@ def _jpeg(content: bytes) -> tuple[int, int] | None:
 
 
 def _webp(content: bytes) -> tuple[int, int] | None:
-    """The first chunk: lossy (RFC 6386, 9.1), lossless, or the canvas of an extended file (RFC 9649, 2.7)."""
+    """Return the first chunk's size (RFC 6386, 9.1; RFC 9649, 2.7)."""
     name, body = content[12:16], content[20:30]
     if len(body) < 10:
         return None
@@ -109,7 +103,6 @@ def _webp(content: bytes) -> tuple[int, int] | None:
 
 
 def make(source: Path, folder: Path) -> Made:
-    """Make the thumbnail of a picture, of the picture's own kind. Raises :class:`Refused`, ``OSError``."""
     content = source.read_bytes()
     kind = sniff(content[:HEAD_BYTES])
     if kind is None or kind not in KINDS:
@@ -125,8 +118,7 @@ def make(source: Path, folder: Path) -> Made:
 
 
 def _decoded(content: bytes) -> Image:
-    """The pixels, turned as the picture says, eight bits a channel; with an alpha channel where it has one."""
-    # The decoder's own guard, should it read a header otherwise than we do.
+    # OpenCV may read another size from the header.
     os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = str(MAX_PIXELS)
     import cv2
     import numpy as np
@@ -135,7 +127,7 @@ def _decoded(content: bytes) -> Image:
     try:
         image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
         if image is None or image.ndim != 3 or image.shape[2] != 4:
-            # Turned by its EXIF orientation, which goes with the rest of what the picture says.
+            # This mode applies the EXIF orientation, which the thumbnail drops.
             image = cv2.imdecode(data, cv2.IMREAD_COLOR)
     except cv2.error as exc:
         raise UNREADABLE from exc
@@ -171,7 +163,6 @@ def _encoded(image: Image, kind: Kind) -> bytes:
 
 
 def main() -> None:
-    """Serve one request; a refusal is a line and exit code 0, anything else is a crash."""
     request: dict[str, Any] = json.load(sys.stdin)
     answer: dict[str, Any]
     try:

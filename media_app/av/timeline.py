@@ -1,8 +1,6 @@
-"""Mapping of a file's packets onto one presentation clock that starts at 0 and has no breaks.
+"""Mapping of packets onto one presentation clock, starting at 0 without breaks.
 
-A recorder that reconnects starts its timestamps again, and damaged recordings jump. This module calls both breaks and
-joins the material behind a break to the material before it. Picture and sound usually break together, a few packets
-apart in the file, and keep their distance from each other.
+Clocks break when recorders reconnect or recordings are damaged, usually in picture and sound together.
 """
 
 from __future__ import annotations
@@ -17,28 +15,27 @@ from typing import Any
 from av.packet import Packet
 from av.stream import Stream
 
-LOOK_AHEAD = 600  # packets that are buffered to find the break of the other track
-LOOK_AHEAD_BYTES = 64 * 1024**2  # maximum size of that buffer
-REORDER_SECONDS = 1.0  # minimum step back of a picture that cannot be explained by reordering
-REORDER_PICTURES = 20  # maximum pictures by which a decoder reorders
-MAX_GAP = 10.0  # maximum seconds without packets; longer ones are breaks, as for FFmpeg's -dts_delta_threshold
-MAX_STILL = 1800.0  # the same for the picture of a file without sound, which may show a still screen
-SOUND_TAIL = 0.1  # maximum seconds of sound behind the last picture that are dropped at a break
-NEAR_BREAK = 5.0  # maximum seconds between the breaks of two tracks that belong together
-STEP_SECONDS = 1.0  # maximum seconds from a small step back of the sound to the picture's break that explains it
-OVERLAP = 0.5  # maximum seconds of sound that a transport stream repeats at a joint
-NEW_BREAK = 0.5  # minimum seconds between two breaks that are reported
-SAME_MOMENT = 0.0006  # maximum difference of two timestamps in seconds that are equal before rounding to milliseconds
-PICTURE_SECONDS = Fraction(1, 30)  # duration of a picture whose rate is unknown
-SOUND_SECONDS = 0.02  # duration of a packet of sound that does not say it
+LOOK_AHEAD = 600  # packets buffered to find the other track's break
+LOOK_AHEAD_BYTES = 64 * 1024**2  # maximum bytes of that buffer
+REORDER_SECONDS = 1.0  # minimum seconds of a picture's step back beyond reordering
+REORDER_PICTURES = 20  # maximum pictures reordered by decoders
+MAX_GAP = 10.0  # maximum seconds without packets before a break (FFmpeg's -dts_delta_threshold)
+MAX_STILL = 1800.0  # same limit for a still screen without sound
+SOUND_TAIL = 0.1  # maximum seconds of sound dropped after a break's last picture
+NEAR_BREAK = 5.0  # maximum seconds between related breaks of two tracks
+STEP_SECONDS = 1.0  # maximum seconds from sound's small step back to its picture's break
+OVERLAP = 0.5  # maximum seconds of sound repeated at a transport stream's joint
+NEW_BREAK = 0.5  # minimum seconds between reported breaks
+SAME_MOMENT = 0.0006  # maximum seconds between timestamps equal before rounding
+PICTURE_SECONDS = Fraction(1, 30)  # seconds of a picture of unknown rate
+SOUND_SECONDS = 0.02  # seconds of a sound packet of unknown duration
 
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """A place where the file's own clock starts again or jumps.
+    """A point where a file's clock restarts or jumps.
 
-    at: seconds on the presentation clock. jump: seconds by which the file's clock moves forward, None if it starts
-    again. track: ``video`` or ``audio`` if only that track breaks, else empty.
+    at: presentation seconds. jump: seconds forward, None for a restart. track: ``video``, ``audio`` or empty for both.
     """
 
     at: float
@@ -48,21 +45,17 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class PlacedPacket:
-    """A packet with its time on the presentation clock in seconds."""
-
     packet: Packet[Any]
     time: float
 
 
 @dataclass(slots=True, eq=False)
 class _Track:
-    """State of one track while its packets are placed.
+    """State of one track.
 
-    packet_seconds: usual duration of a packet. last_stamp: latest timestamp since the last break, in seconds of the
-    file's clock. shift: seconds from the file's clock to the presentation clock. end: end of the track so far, on the
-    presentation clock. steady_end: the same if each packet had its usual duration, because an MP4 counts a jump as the
-    duration of the packet before it. breaks: number of breaks so far. first_stamp: timestamp of the keyframe behind
-    the last break, None until it is found.
+    packet_seconds: usual duration. last_stamp: latest timestamp since a break. shift: seconds from file to presentation
+    clock. end: presentation end. steady_end: end by usual durations, since MP4 durations include jumps. first_stamp:
+    keyframe timestamp after a break, or None.
     """
 
     packet_seconds: float
@@ -88,25 +81,23 @@ class _Track:
         return self.packet_seconds
 
     def goes_back(self, packet: Packet[Any], stamp: float, before: float) -> bool:
-        """Return whether the clock starts again at this packet. before: latest timestamp of the packets before it."""
         if not self.is_picture:
             return stamp < before - OVERLAP
         if stamp > before:
             return False
-        # Every picture that is decoded before a keyframe is shown before it, too.
+        # Pictures decoded before a keyframe are shown before it.
         if packet.is_keyframe or stamp < before - max(REORDER_SECONDS, REORDER_PICTURES * self.packet_seconds):
             return True
         return any(abs(stamp - one) < SAME_MOMENT for one in self.recent)
 
     def steps_back(self, stamp: float, before: float) -> bool:
-        """Return whether sound goes back by any amount. That is a break only if the picture breaks, too."""
         return not self.is_picture and stamp < before + self.packet_seconds / 2
 
     def jumps(self, stamp: float, before: float, gap: float = MAX_GAP) -> bool:
         return stamp > before + self.packet_seconds + gap
 
     def place(self, packet: Packet[Any], stamp: float) -> PlacedPacket | None:
-        """Return the packet with its time, or None if it cannot be decoded or repeats earlier sound."""
+        """Return the placed packet, None if undecodable or repeated sound."""
         self.last_stamp = max(self.last_stamp, stamp)
         if self.is_picture:
             self.recent.append(stamp)
@@ -123,13 +114,10 @@ class _Track:
 
 
 class Unroller:
-    """Placement of a file's packets on the presentation clock, in the order of the file.
+    """Placement of packets on the presentation clock, in file order.
 
-    streams: the streams of the packets, the picture first. origin: time of the file's clock, in seconds, that becomes
-    0. is_stream: whether the format is a transport or broadcast stream; a long gap of its only track is a break.
-
-    The attributes describe the packets read so far. ``breaks``: the breaks. ``end``: end of the longest track in
-    seconds. ``is_cut``: whether the file ends within a packet.
+    streams: the picture first. origin: file seconds that become 0. is_stream: whether long gaps are breaks. is_cut:
+    whether the file ends within a packet.
     """
 
     def __init__(self, streams: Sequence[Stream], *, origin: float, is_stream: bool) -> None:
@@ -142,15 +130,12 @@ class Unroller:
 
     @property
     def end(self) -> float:
-        """Return the end of the longest track in seconds."""
         return max((track.end for track in self._tracks.values()), default=0.0)
 
     def end_of(self, stream: Stream) -> float:
-        """Return the end of a track in seconds."""
         return self._tracks[stream.index].end
 
     def place(self, packets: Iterable[Packet[Any]]) -> Iterator[PlacedPacket]:
-        """Yield each usable packet with its time."""
         bytes_ahead, has_begun = 0, False
         for packet in packets:
             if not packet.size:
@@ -184,7 +169,7 @@ class Unroller:
             if usual := durations or steps:
                 track.packet_seconds = usual[len(usual) // 2]
             if track.is_picture and any(packet.is_keyframe for packet, _ in own):
-                track.first_stamp = None  # pictures before the first keyframe cannot be decoded
+                track.first_stamp = None  # pictures before the first keyframe do not decode
 
     def _next(self) -> PlacedPacket | None:
         track, packet, stamp = self._ahead.popleft()
@@ -200,7 +185,7 @@ class Unroller:
             return True
         others = [other for other in self._tracks.values() if other is not track]
         if track.steps_back(stamp, track.last_stamp):
-            # Without a break of the picture at the same time the sound only repeats itself.
+            # A step back of the sound alone is a repetition, not a break.
             return any(other.breaks > track.breaks or self._breaks_near(other, track.last_stamp) for other in others)
         if not track.jumps(stamp, track.last_stamp):
             return False
@@ -209,11 +194,10 @@ class Unroller:
         begun = [other for other in others if other.last_stamp > float("-inf")]
         if not begun:
             return track.jumps(stamp, track.last_stamp, self._still)
-        # A still screen has no new pictures while the sound continues.
+        # A still screen has sound but no new pictures.
         return not any(self._continues_between(other, track.last_stamp, stamp) for other in begun)
 
     def _continues_between(self, track: _Track, low: float, high: float) -> bool:
-        """Return whether a track has packets between two timestamps that are far apart."""
         at, middle = track.last_stamp, low + MAX_GAP / 2
         for other, _, stamp in self._ahead:
             if middle < at < high:
@@ -229,10 +213,6 @@ class Unroller:
         return found is not None and abs(found[0] - stamp) <= STEP_SECONDS
 
     def _next_break(self, track: _Track, *, any_step: bool = False) -> tuple[float, float] | None:
-        """Return the timestamps before and behind a track's next break in the buffer.
-
-        any_step: whether any step back of the sound counts.
-        """
         before = track.last_stamp
         for other, packet, stamp in self._ahead:
             if other is track:
@@ -243,7 +223,6 @@ class Unroller:
         return None
 
     def _continue_behind_break(self, track: _Track, packet: Packet[Any], stamp: float) -> None:
-        """Shift a track so that it continues at its own end, at the same distance from the other tracks as before."""
         before, track.last_stamp = track.last_stamp, stamp
         track.recent.clear()
         if track.is_picture:
@@ -265,7 +244,7 @@ class Unroller:
             if abs(shift - shifts[track.is_picture]) <= NEAR_BREAK:
                 starts.append(next_first)
                 shifts[other.is_picture] = max(shift, shifts.get(other.is_picture, shift))
-        # The picture continues without a gap, unless too much of the sound would be dropped.
+        # The picture continues without a gap, unless too much sound would be dropped.
         chosen = shifts.get(True, shifts.get(False, 0.0))
         if shifts.get(False, chosen) > chosen + SOUND_TAIL:
             chosen = shifts[False]
@@ -278,13 +257,11 @@ class Unroller:
         self.breaks.append(Break(chosen + min(starts), jump if jump > 0 else None, name if is_alone else ""))
 
     def _first_shown(self, track: _Track, packet: Packet[Any], stamp: float) -> float:
-        """Return the timestamp of the first packet behind a break that can be decoded: for a picture, a keyframe."""
         if not track.is_picture or packet.is_keyframe:
             return stamp
         return next((later for one, other, later in self._ahead if one is track and other.is_keyframe), stamp)
 
 
 def _stamp(packet: Packet[Any]) -> float | None:
-    """Return the timestamp of a packet in seconds of the file's clock."""
     ticks = packet.pts if packet.pts is not None else packet.dts
     return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)

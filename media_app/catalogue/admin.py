@@ -1,7 +1,4 @@
-"""The catalogue in the admin: queues, edits and the other things that moderators do, and reports; histories read-only.
-
-Every edit of words goes through :mod:`media_app.catalogue.services`, as an operation that offline editors see.
-"""
+"""Django admin of the catalogue."""
 
 from __future__ import annotations
 
@@ -37,15 +34,14 @@ from vodplatform.core.formatting import counted
 from vodplatform.core.records import audit
 
 MAX_REASON = 500
-MAX_COUNTED = 999  # of what waits in a queue
-MAX_SHOWN = 160  # letters of a text in a list
-# Those that everybody has who moderates; deleted videos are in a queue of their own, and only admins have it.
+MAX_COUNTED = 999  # maximum number counted in a queue
+MAX_SHOWN = 160
+# Queues of all moderators; administrators also have the deleted videos.
 QUEUES = {
     "new": Q(reviewed_at=None),
     "reported": Q(pk__in=VideoReport.objects.filter(settled_at=None).values("video")),
     "hidden": Q(is_hidden=True),
 }
-# What the form asks for that is no field of a video's.
 ASKED = ("reason", "version")
 STATES = {
     "ready": "success", "failed": "danger", "processing": "info", "uploading": "warning", "hidden": "warning",
@@ -54,19 +50,16 @@ STATES = {
 
 
 def request_user(request: HttpRequest) -> User:
-    """Who does it: the admin lets in nobody else."""
     return cast(User, request.user)
 
 
 class ReasonForm(ActionForm):
-    """What is to be done with the chosen rows, and why."""
-
     reason = forms.CharField(
         label="", required=False, max_length=MAX_REASON,
         widget=UnfoldAdminTextInputWidget(
             attrs={
                 "placeholder": "Reason", "aria-label": "Reason", "style": "height: 30px; min-width: 0; flex: 0 1 20rem",
-                # Asked for before the form goes: the list that comes back has forgotten what was chosen.
+                # The browser checks this field: after a server error the list would lose its selected rows.
                 "required": True, "x-init": "$el.form.noValidate = false",
             }
         ),
@@ -74,13 +67,10 @@ class ReasonForm(ActionForm):
 
 
 def queues_of(user: User) -> list[str]:
-    """The names of the queues that a person has."""
     return [*QUEUES, "deleted"] if user.is_admin else [*QUEUES]
 
 
 class Queue(admin.SimpleListFilter):
-    """What waits for a moderator."""
-
     title = "queue"
     parameter_name = "queue"
 
@@ -94,7 +84,6 @@ class Queue(admin.SimpleListFilter):
 
 
 def brief(text: str) -> SafeString | str:
-    """A text that anybody may have written, such that the list stays one."""
     if not text:
         return "–"
     return format_html(
@@ -105,7 +94,7 @@ def brief(text: str) -> SafeString | str:
 
 
 def person(field: str, description: str) -> Callable[[Any, Any], str]:
-    """A column with a person's name. Django's own would lead to the account, which moderators may not see."""
+    """Return an admin column with a username. Django's own would link to the account."""
 
     @admin.display(description=description, ordering=f"{field}__username")
     def name(self: Any, row: Any) -> str:
@@ -115,8 +104,6 @@ def person(field: str, description: str) -> Callable[[Any, Any], str]:
 
 
 class LinesField(forms.CharField):
-    """A text of several lines, which browsers end with two characters."""
-
     widget = UnfoldAdminTextareaWidget(attrs={"rows": 5})
 
     def to_python(self, value: Any) -> str:
@@ -124,8 +111,6 @@ class LinesField(forms.CharField):
 
 
 class WordsForm(forms.ModelForm):
-    """The fields of a catalogue video that a moderator writes."""
-
     title = forms.CharField(max_length=text_rules.MAX_TITLE, widget=UnfoldAdminTextInputWidget())
     description = LinesField(max_length=text_rules.MAX_DESCRIPTION, required=False, strip=False)
     category = forms.CharField(max_length=text_rules.MAX_CATEGORY, required=False, widget=UnfoldAdminTextInputWidget())
@@ -153,9 +138,9 @@ class WordsForm(forms.ModelForm):
 
 
 class CatalogueVideoForm(WordsForm):
-    """A video's words as they were when the form was opened (``version``), and what the moderator made of them.
+    """Form of an existing video that detects edits made since it was opened.
 
-    A newer edit of somebody else's is told once, with what it says now; to save again is to know of it.
+    The first save after another edit shows the current values as an error. Saving again overwrites them.
     """
 
     reason = forms.CharField(
@@ -171,12 +156,11 @@ class CatalogueVideoForm(WordsForm):
         self.initial.update(self.opened | {"tags": "\n".join(self.opened["tags"])})
         for name in (*services.WORDS, "is_hidden"):
             if name in self.fields:
-                # What has been changed is told by what was shown, not by what the row says by now.
+                # Changes are found by the values that the form showed, not by the row.
                 self.fields[name].show_hidden_initial = True
 
     @cached_property
     def changed_data(self) -> list[str]:
-        """What has been changed of the video."""
         return [name for name in super().changed_data if name not in ASKED]
 
     def clean_reason(self) -> str:
@@ -193,7 +177,6 @@ class CatalogueVideoForm(WordsForm):
             and data["version"] != self.opened["version"]
             and set(self.changed_data) & {*services.WORDS}
         ):
-            # The form that is shown again carries what is there now.
             data_now = cast(QueryDict, self.data).copy()
             data_now[self.add_prefix("version")] = str(self.opened["version"])
             self.data = data_now
@@ -201,7 +184,6 @@ class CatalogueVideoForm(WordsForm):
         return data
 
     def _news(self) -> str:
-        """Who changed what since the form was opened."""
         now = []
         for name in services.WORDS:
             field, text = self.fields[name], self.initial[name]
@@ -215,7 +197,7 @@ class CatalogueVideoForm(WordsForm):
         )
 
     def changes(self) -> dict[str, Any]:
-        """What the moderator changed, as :func:`media_app.catalogue.services.edit` takes it."""
+        """Return the changed fields for :func:`media_app.catalogue.services.edit`."""
         names = [name for name in self.changed_data if name in (*services.WORDS, "is_hidden")]
         return {name: self.cleaned_data[name] for name in names}
 
@@ -228,7 +210,7 @@ def _clean(clean: Callable[[Any], Any], value: Any) -> Any:
 
 
 class ReportForm(forms.ModelForm):
-    """A report that is settled by saying what was done; a settled one stays as it is."""
+    """Form that settles a report with an outcome; settled reports are read-only."""
 
     class Meta:
         model = VideoReport
@@ -244,7 +226,7 @@ class ReportForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        # Browsers do not send a field that is shut: it was open when the form was.
+        # Browsers send no disabled fields, so this field was enabled when the form opened.
         sent = " ".join(self.data.get(self.add_prefix("outcome"), "").split())
         if self.instance.settled_at is not None and sent not in ("", self.instance.outcome):
             who = self.instance.settled_by or "Somebody"
@@ -276,8 +258,6 @@ class ReportInline(TabularInline):
 
 
 class OperationInline(ReadOnlyMixin, TabularInline):
-    """Every operation on the video's words, the latest first; never changed."""
-
     model = CrdtOperation
     extra = 0
     can_delete = False
@@ -299,7 +279,7 @@ class OperationInline(ReadOnlyMixin, TabularInline):
 
     @admin.display(description="value")
     def value(self, operation: CrdtOperation) -> str:
-        # A form that says that there are more of them than there are is shown as it was sent.
+        # Blank forms from a forged TOTAL_FORMS have no operation data.
         value = (operation.operation_data or {}).get("value", "–")
         return ", ".join(value) if isinstance(value, list) else str(value)
 
@@ -308,13 +288,10 @@ class OperationInline(ReadOnlyMixin, TabularInline):
         return getattr(operation, "writer_name", None) or "–"
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # Whoever may see the video may see how it came to be.
         return request.user.has_perm("editorial.view_cataloguevideo")
 
 
 class ModeratedAdmin(AuditedModelAdmin):
-    """A list whose actions want a reason. Rows are not deleted here, and added only where a subclass says so."""
-
     action_form = ReasonForm
     list_per_page = 50
 
@@ -325,13 +302,12 @@ class ModeratedAdmin(AuditedModelAdmin):
         return False
 
     def settle_one(self, request: HttpRequest, report: VideoReport) -> None:
-        """Settle a report with the outcome that was written beside it, if any."""
         outcome = report.outcome.strip()
         if outcome and not moderation.settle_report(report.pk, request_user(request), reason=outcome):
             self.message_user(request, f"{report}: somebody else has settled it meanwhile.", messages.WARNING)
 
     def each(self, request: HttpRequest, rows: Iterable[Any], change: Callable[..., Any], done: str) -> None:
-        """Do ``change(id, by, reason=…)`` to each row, and say how many there were."""
+        """Call ``change(id, by, reason=…)`` for each row, then show errors and the number of changes."""
         reason = " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
         if not reason:
             self.message_user(request, "Nothing was done: give a reason, beside the action.", messages.ERROR)
@@ -387,10 +363,9 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     shown_modifier = person("last_modified_by", "last modified by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
-        """What of the catalogue this person may see, in as many queries for fifty as for one."""
         rows = cast(VideoQuerySet, super().get_queryset(request)).in_catalogue(request_user(request))
         waiting = VideoReport.objects.filter(video=OuterRef("pk"), settled_at=None).order_by().values("video")
-        # Counted for the rows of the page alone: a join would count for all of the catalogue first.
+        # A join would count the reports of the whole catalogue first.
         reports = Coalesce(Subquery(waiting.annotate(count=Count("pk")).values("count")), 0)
         return with_answer_data(rows).select_related("job", "last_modified_by", "owner").annotate(open_reports=reports)
 
@@ -404,7 +379,6 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         return [] if obj is None else super().get_inlines(request, obj)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """On to the page where its file is uploaded."""
         if "_addanother" in request.POST:
             return super().response_add(request, obj, post_url_continue)
         self.message_user(request, f"“{obj}” is in the catalogue. Upload its file here.", messages.SUCCESS)
@@ -432,11 +406,9 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         ]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A deleted video is only looked at: an admin restores it from the list."""
         return super().has_change_permission(request, obj) and (obj is None or obj.deleted_at is None)
 
     def has_destroy_permission(self, request: HttpRequest) -> bool:
-        """Whether the person may delete and restore videos."""
         return request_user(request).is_admin
 
     @admin.display(description="")
@@ -462,14 +434,13 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
     @display(description="waiting", ordering="open_reports", label={"new": "info", "reported": "danger"})
     def shown_waiting(self, video: Video) -> tuple[str, str] | str:
-        """Why a moderator should look at it."""
         if count := video.open_reports:  # type: ignore[attr-defined]
             return "reported", counted(count, "report")
         return "new" if video.reviewed_at is None else ""
 
     @admin.display(description="trouble")
     def trouble(self, video: Video) -> str:
-        """Why the last file that was sent could not be taken in, also where the one before it is shown again."""
+        """Return the error of the last uploaded file, even if the previous file is shown."""
         return video.error_message or "–"
 
     @admin.display(description="version")
@@ -481,7 +452,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         has_file = bool(video.location) and not video.location.endswith("/") and video.deleted_at is None
         if not has_file or video.state in (VideoStatus.UPLOADING, VideoStatus.FAILED):
             return "There is nothing to be played."
-        # Through us also where the bytes are on S3: pages of the admin load nothing from elsewhere.
+        # Stream through this server: the admin's pages load nothing from S3.
         return format_html(
             '<video controls preload="metadata" src="{}&amp;proxy=1" poster="{}" aria-label="{}" '
             'style="width: 100%; max-width: 640px; aspect-ratio: 16 / 9; background: #000"></video>',
@@ -489,12 +460,11 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         )  # fmt: skip
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
-        """The list, below its queues."""
         more: dict[str, Any] = {**(extra_context or {}), "queues": self.queues(request)}
         return super().changelist_view(request, more)
 
     def queues(self, request: HttpRequest) -> list[dict[str, Any]]:
-        """All of the catalogue and each queue: ``title, address, is_chosen``; ``waiting``: how many wait in it."""
+        """Return the tabs above the list. ``waiting``: number of new or reported videos, else 0."""
         user, chosen = request_user(request), request.GET.get(Queue.parameter_name, "")
         rows, found = Video.objects.in_catalogue(user).filter(deleted_at=None).order_by(), []
         for name in ["", *queues_of(user)]:
@@ -511,7 +481,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        """The form; where a newer edit came in the very moment of saving, that is told and nothing is written."""
+        """Show the form again, unsaved, if another edit arrived during the save."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as exc:
@@ -536,7 +506,6 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         moderation.mark_reviewed(obj.pk, by, reason=reason)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Reports with an outcome are settled; nothing else of them changes."""
         formset.save(commit=False)
         for report, _ in formset.changed_objects:
             self.settle_one(request, report)
@@ -571,8 +540,6 @@ class CatalogueVideoAdmin(ModeratedAdmin):
 
 
 class SettledFilter(admin.SimpleListFilter):
-    """Reports that wait, and those that are done with."""
-
     title = "state"
     parameter_name = "state"
 
@@ -585,8 +552,6 @@ class SettledFilter(admin.SimpleListFilter):
 
 
 class SettlingForm(ReportForm):
-    """One report by itself: without an outcome nothing would be saved."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "outcome" in self.fields:
@@ -595,8 +560,6 @@ class SettlingForm(ReportForm):
 
 @admin.register(VideoReport)
 class VideoReportAdmin(ModeratedAdmin):
-    """Reports as they came; they are settled here or beside their video."""
-
     form = SettlingForm
     list_display = [
         "created_at", "shown_video", "shown_reason", "shown_text", "shown_reporter", "shown_state", "shown_outcome",
@@ -619,7 +582,6 @@ class VideoReportAdmin(ModeratedAdmin):
 
     @admin.display(description="video", ordering="video__title")
     def shown_video(self, report: VideoReport) -> SafeString:
-        """Its title, which leads to where it is moderated; Django's own would lead to the private videos."""
         address = reverse("admin:editorial_cataloguevideo_change", args=[report.video_id])
         return format_html('<a href="{}" class="text-link">{}</a>', address, brief(report.video.title))
 

@@ -1,4 +1,4 @@
-"""The public catalogue over the API (contract section 4): parse, permit, call, answer."""
+"""REST API of the public catalogue (contract section 4)."""
 
 from __future__ import annotations
 
@@ -29,48 +29,42 @@ from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# What one instant may hold of two operations: on SQLite the clock counts milliseconds.
+# Subtracted from ``server_time``: SQLite's clock counts milliseconds, so later operations may have the same time.
 TICK = timedelta(milliseconds=1)
 
 
 class CatalogueViewSet(ApiViewSet[Video]):
-    """What these share: the caller's role, and a video as the caller may use it."""
-
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
     permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """JSON, whatever a browser asks for: one of these addresses looks like a page's."""
+        """Always answer in JSON, also to browsers: one of these URLs looks like a page's."""
         return JSONRenderer(), JSONRenderer.media_type
 
     def get_queryset(self) -> VideoQuerySet:
         return with_answer_data(Video.objects.in_catalogue(self.request.user))
 
     def member(self) -> User:
-        """The caller, who has signed in."""
         user = self.request.user
         if not isinstance(user, User):
             raise DomainError("unauthenticated")
         return user
 
     def moderator(self) -> User:
-        """The caller, who may create and change. Raises ``forbidden``."""
         user = self.member()
         if not user.is_moderator:
             raise DomainError("forbidden", "Only moderators and administrators change the catalogue.")
         return user
 
     def admin(self) -> User:
-        """The caller, who may delete and restore. Raises ``forbidden``."""
         user = self.member()
         if not user.is_admin:
             raise DomainError("forbidden", "Only administrators delete and restore videos of the catalogue.")
         return user
 
     def find(self, video_id: UUID) -> Video:
-        """The video: 404 when the caller may not see it."""
         video = self.get_queryset().filter(pk=video_id).first()
         if video is None:
             raise DomainError("not_found")
@@ -78,13 +72,12 @@ class CatalogueViewSet(ApiViewSet[Video]):
 
 
 def given(request: Request) -> dict[str, Any]:
-    """The parameters of the address; one that is empty or blank counts as one that was not given."""
     return {name: value for name, value in request.query_params.items() if not text_rules.is_blank(str(value))}
 
 
 @extend_schema(tags=["Catalogue"])
 class VideoViewSet(CatalogueViewSet):
-    """Videos for everybody: what moderators write about them, offline too, and what people have against them."""
+    """Catalogue videos: list, edit, synchronise offline edits, report."""
 
     @extend_schema(
         operation_id="videos_list",
@@ -93,7 +86,7 @@ class VideoViewSet(CatalogueViewSet):
         responses={200: s.CataloguePageSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The catalogue as the caller may see it, newest first."""
+        """List the visible catalogue videos, newest first; search results by relevance."""
         form = s.CatalogueQuerySerializer(data=given(request))
         form.is_valid(raise_exception=True)
         query = form.validated_data
@@ -117,7 +110,7 @@ class VideoViewSet(CatalogueViewSet):
 
     @extend_schema(operation_id="videos_get", summary="Get a catalogue video", responses={200: VideoSerializer})
     def retrieve(self, request: Request, video_id: UUID) -> Response:
-        """One video of the catalogue."""
+        """Return one video of the catalogue."""
         return Response(VideoSerializer.show(self.get_object()))
 
     @extend_schema(
@@ -155,7 +148,7 @@ class VideoViewSet(CatalogueViewSet):
         responses={200: MessageSerializer},
     )
     def destroy(self, request: Request, video_id: UUID) -> Response:
-        """Delete a video, either so that it can be restored for some time, or for good. Allowed for administrators."""
+        """Delete a video, restorable for some time or for good. Allowed for administrators."""
         self.get_object()
         user = self.admin()
         form = s.DeleteQuerySerializer(data=given(request))
@@ -200,7 +193,7 @@ class VideoViewSet(CatalogueViewSet):
     )
     @action(detail=True, url_path="sync")
     def sync_state(self, request: Request, video_id: UUID | None = None) -> Response:
-        """The video as it is now, and the edits that a client has not seen yet."""
+        """Return the current video and the operations that the client has not seen yet."""
         query = given(request)
         video_id = video_id or _video_id(query.get("video_id"))
         self.find(video_id)
@@ -218,14 +211,14 @@ class VideoViewSet(CatalogueViewSet):
         base, until, more = None, None, False
         with transaction.atomic():
             if tells:
-                # Nobody writes meanwhile: whatever comes later has come after the time in the answer.
+                # The lock makes later operations arrive after the time in the answer.
                 Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
             video = self.find(video_id)
             if tells:
                 base, until = services.base_of(video_id), services.last_arrival(video_id)
             now = services.database_time(video_id)
         if tells:
-            # Nobody waits for this: what came by then stays as it is.
+            # Operations that arrived before ``until`` never change.
             rows, more = services.operations_of(video_id, until, since, form.validated_data.get("limit"))
         return Response(
             {
@@ -248,7 +241,7 @@ class VideoViewSet(CatalogueViewSet):
     )
     @sync_state.mapping.post
     def sync(self, request: Request, video_id: UUID | None = None) -> Response:
-        """Merge a client's edits with everybody else's."""
+        """Merge the client's operations with all other operations on the video."""
         body = request.data
         if not isinstance(body, dict):
             raise DomainError("invalid", errors={"non_field_errors": ["Send one JSON object."]})
@@ -275,7 +268,6 @@ class VideoViewSet(CatalogueViewSet):
         )
 
     def _read(self, body: dict[str, Any], user: User) -> tuple[dict[str, int], Sequence[Incoming]]:
-        """The client's clock and operations, each checked by itself."""
         raw_operations = body.get("operations")
         if raw_operations is not None and not isinstance(raw_operations, list):
             raise _invalid("operations", "Send a list.")

@@ -1,4 +1,4 @@
-"""``ws/videos/`` and ``ws/videos/{id}/``: each change of the catalogue, or of one video, that the viewer may see."""
+"""WebSockets ``ws/videos/`` and ``ws/videos/{id}/`` with changes of the catalogue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vodplatform.core.web import presence
 
 
 class CatalogueConsumer(WatchConsumer):
-    """The whole catalogue. Nothing is sent first, and a change has no revision: the video in it has a version."""
+    """Changes of the whole catalogue, without a snapshot and revision numbers."""
 
     is_silent = True
     _last: dict[str, Any] | None = None
@@ -32,21 +32,20 @@ class CatalogueConsumer(WatchConsumer):
 
     async def watch_message(self, event: dict[str, Any]) -> None:
         message = event["message"]
-        # On the way from one audience's group to another's, what both may see comes from both.
+        # While a viewer moves between two audiences' groups, a change may arrive from both.
         if message != self._last:
             self._last = message
             await self.send_json(message)
 
 
 class CatalogueVideoConsumer(CatalogueConsumer):
-    """One video of it; whoever may see it no more is told DELETE, and is let go at the next look.
+    """Changes of one catalogue video.
 
-    A look that comes before the message lets go without it: the code of the closing, 4404, says the same.
-
-    With ``?editing=1``, which counts for who may edit, all who have it open so are told of each other.
+    A viewer who loses access is disconnected with code 4404 at the next check. With ``?editing=1``, moderators also
+    receive the names of all current editors.
     """
 
-    name = ""  # of who edits; empty for who only looks
+    name = ""  # username of an editor; empty for a viewer
     _is_there = False
     _people: list[presence.Person] = []
 
@@ -73,12 +72,12 @@ class CatalogueVideoConsumer(CatalogueConsumer):
             presence.enter(self._editors, self.channel_name, {"name": self.name}, self._tell_editors)
 
     async def _tell_editors(self, message: dict[str, Any]) -> None:
-        """Tell all who edit which people this process knows of. A broker that is away tells nobody."""
+        """Broadcast the editors connected to this process; silently dropped if Redis is down."""
         with contextlib.suppress(RedisError, OSError):
             await self.channel_layer.group_send(self._editors, {"type": "watch.presence", "message": message})
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
-        """Some process has said who is there. Nobody is told that they are alone."""
+        """Send the client a changed list of editors, unless it has always been the only editor."""
         people = presence.heard(self._editors, event["message"], self._tell_editors)
         if self._is_there and people != self._people and (len(people) > 1 or self._people):
             self._people = people
@@ -87,7 +86,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
     async def _recheck(self) -> bool:
         if not await super()._recheck():
             return False
-        if self._is_there and not self.name:  # may look still, and edits no more
+        if self._is_there and not self.name:  # lost the right to edit but may still watch
             self._leave()
             await self.channel_layer.group_discard(self._editors, self.channel_name)
         elif self._is_there:

@@ -1,17 +1,15 @@
-"""What many people write about one video, some of them offline, merged without losing any of it.
+"""Merging of concurrent and offline edits of one video's text and tags, without losing any.
 
-A :class:`Document` is a state-based CRDT (Shapiro et al. 2011, "Conflict-free Replicated Data Types"): applying an
-:class:`Operation` and joining two documents are commutative, associative and idempotent. The same set of operations
-gives the same document, byte for byte, in whatever order, pieces or repetitions it came.
+A :class:`Document` is a state-based CRDT (Shapiro et al. 2011, "Conflict-free Replicated Data Types"): the same set of
+operations gives the same document, in any order and with repetitions.
 
-- A field is a register that keeps its causally maximal writes (a multi-value register) and shows the greatest
-  (timestamp, actor, counter) among them.
-- Tags are an observed-remove set in which an addition wins over a removal that had not seen it (Bieniusa et al. 2012,
-  "An optimized conflict-free replicated set"): dots for additions, a clock for the removals of each tag.
+- A field is a multi-value register: it keeps its causally maximal writes and shows the one with the greatest
+  (timestamp, actor, counter).
+- Tags are an observed-remove set: an addition wins over a removal that had not seen it (Bieniusa et al. 2012, "An
+  optimized conflict-free replicated set").
 
-A dot is (actor, counter). An operation's dot is its actor's entry of its own clock. What an operation *covers* is all
-that its clock names but itself; a write lives as long as no other operation covers it. The state holds one write per
-actor and field, one addition per actor and tag, and clocks: it grows with people and tags, not with operations.
+An operation's dot is its (actor, counter). An operation *covers* everything in its clock except itself; a write lives
+until another operation covers it.
 """
 
 from __future__ import annotations
@@ -23,13 +21,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 Clock = dict[str, int]
-# What the video was made with: older than any operation, and seen by all of them.
+# Actor of a video's initial values, older than any operation and seen by all.
 BASE = ""
 MAX_TAGS = 50
 
 
 class OperationType(StrEnum):
-    """What an operation does; its value is a text, a truth value, or for ``set_tags`` a list of texts."""
+    """Type of an operation. Its value is a text, a boolean, or for ``set_tags`` a list of texts."""
 
     UPDATE_TITLE = "update_title"
     UPDATE_DESCRIPTION = "update_description"
@@ -49,8 +47,6 @@ FIELDS: dict[OperationType, str] = {
 
 
 class Order(StrEnum):
-    """How one clock stands to another."""
-
     EQUAL = "equal"
     BEFORE = "before"
     AFTER = "after"
@@ -58,7 +54,7 @@ class Order(StrEnum):
 
 
 def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
-    """How ``one`` stands to ``other``; an entry that is missing is 0."""
+    """Return the relation of ``one`` to ``other``; missing entries count as 0."""
     actors = one.keys() | other.keys()
     behind = any(one.get(actor, 0) < other.get(actor, 0) for actor in actors)
     ahead = any(one.get(actor, 0) > other.get(actor, 0) for actor in actors)
@@ -68,7 +64,7 @@ def compare(one: Mapping[str, int], other: Mapping[str, int]) -> Order:
 
 
 def join(one: Mapping[str, int], other: Mapping[str, int]) -> Clock:
-    """The least clock that has seen what both have seen."""
+    """Return the least clock that includes both clocks."""
     joined = dict(one)
     for actor, counter in other.items():
         if counter > joined.get(actor, -1):
@@ -77,7 +73,7 @@ def join(one: Mapping[str, int], other: Mapping[str, int]) -> Clock:
 
 
 class Key(NamedTuple):
-    """What decides between writes that knew nothing of each other. timestamp: microseconds since 1970."""
+    """Sort key of concurrent writes; the greatest wins. timestamp: microseconds since 1970."""
 
     timestamp: int
     actor: str
@@ -86,9 +82,9 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One thing that one writer did. timestamp: microseconds since 1970. clock: all that it had seen, and itself.
+    """Single edit by one actor. timestamp: microseconds since 1970.
 
-    state: of a description, how its text came to be, for clients that merge texts by characters; nothing here reads it.
+    clock: all operations that the writer had seen, and this one. state: edit history of a description.
     """
 
     type: OperationType
@@ -108,12 +104,12 @@ class Operation:
 
     @property
     def covers(self) -> Clock:
-        """What it had seen."""
+        """Clock of all operations seen before this one."""
         return {**self.clock, self.actor: self.counter - 1, BASE: 0}
 
 
 class Dots:
-    """Which counters of each actor have come: closed ranges in order, as few as there are gaps."""
+    """Received counters of each actor, as sorted closed ranges."""
 
     def __init__(self, ranges: Mapping[str, list[list[int]]] | None = None) -> None:
         self.ranges: dict[str, list[list[int]]] = {
@@ -127,7 +123,6 @@ class Dots:
         return at < len(own) and own[at][0] <= counter
 
     def add(self, actor: str, first: int, last: int) -> None:
-        """Note the counters ``first`` to ``last``."""
         own = self.ranges.setdefault(actor, [])
         at = end = _first_ending_at(own, first - 1)
         while end < len(own) and own[end][0] <= last + 1:
@@ -136,41 +131,35 @@ class Dots:
         own[at:end] = [[min([first, *(one[0] for one in touched)]), max([last, *(one[1] for one in touched)])]]
 
     def count(self) -> int:
-        """How many there are."""
         return sum(last - first + 1 for ranges in self.ranges.values() for first, last in ranges)
 
     def clock(self) -> Clock:
-        """The greatest of each actor, in their order: it is shown, and the same wherever it was merged."""
+        """Return the greatest counter of each actor, sorted."""
         return {actor: ranges[-1][1] for actor, ranges in sorted(self.ranges.items())}
 
 
 def _first_ending_at(ranges: list[list[int]], counter: int) -> int:
-    """Where the first range stands that ends at ``counter`` or after it."""
     return bisect_left(ranges, counter, key=lambda one: one[1])
 
 
 class Write(NamedTuple):
-    """A value that somebody wrote. state: as the operation's."""
-
     key: Key
     value: Any
     state: str = ""
 
     @classmethod
     def from_json(cls, row: list[Any]) -> Write:
-        """What :meth:`to_json` wrote."""
         return cls(Key(*row[:3]), *row[3:])
 
     def to_json(self) -> list[Any]:
-        """Key and value, and the state where it has one."""
         return [*self.key, self.value, *([self.state] if self.state else [])]
 
 
 @dataclass(slots=True)
 class Register:
-    """One field. writes: those that nobody has covered, one per actor. covered: what anybody had seen.
+    """Uncovered writes of one field, by actor.
 
-    greatest: of all writes there ever were; shown where writers claim to have seen each other and none is left.
+    covered: clock of everything that any writer had seen. greatest: greatest write ever, shown if all are covered.
     """
 
     writes: dict[str, Write] = field(default_factory=dict)
@@ -185,13 +174,13 @@ class Register:
         self._take(writes, other.covered)
 
     def meets(self, operation: Operation) -> bool:
-        """Whether a write that lives here and the operation have not seen each other."""
+        """Return whether the operation and an uncovered write had not seen each other."""
         if operation.counter <= self.covered.get(operation.actor, -1):
             return False
         return any(write.key.counter > operation.covers.get(actor, 0) for actor, write in self.writes.items())
 
     def value(self, otherwise: Any) -> Any:
-        """What is shown. otherwise: where nothing has been written."""
+        """Return the shown value, or ``otherwise`` if the field was never written."""
         living = max(self.writes.values(), key=lambda write: write.key, default=self.greatest)
         return otherwise if living is None else living.value
 
@@ -209,7 +198,7 @@ class Register:
 
 
 class Addition(NamedTuple):
-    """A tag's newest addition by one actor. place: where it stood in the list that it came in."""
+    """An actor's newest addition of a tag. place: index in a ``set_tags`` list."""
 
     counter: int
     timestamp: int
@@ -218,7 +207,10 @@ class Addition(NamedTuple):
 
 @dataclass(slots=True)
 class TagSet:
-    """Tags. added: by tag and actor. removed: the clock of each tag's removals. cleared: that of ``set_tags``."""
+    """Tags. added: additions by tag and actor. removed: clock of each tag's removals.
+
+    cleared: clock of everything that ``set_tags`` operations had seen.
+    """
 
     added: dict[str, dict[str, Addition]] = field(default_factory=dict)
     removed: dict[str, Clock] = field(default_factory=dict)
@@ -226,7 +218,7 @@ class TagSet:
 
     @property
     def kept(self) -> int:
-        """How many tags there are that live, or whose removal has to be remembered."""
+        """Number of live tags and of remembered removals."""
         return len(self.added.keys() | self.removed.keys())
 
     def apply(self, operation: Operation) -> None:
@@ -235,7 +227,8 @@ class TagSet:
                 self._add(operation.value, operation.actor, Addition(operation.counter, operation.timestamp, 0))
                 self._settle([operation.value])
             case OperationType.REMOVE_TAG:
-                # Its own dot as well, which is no addition: who has not seen it has not seen the removal.
+                # The clock includes the removal's own dot, so that :meth:`meets` finds operations unaware of the
+                # removal.
                 clock = {**operation.clock, BASE: 0}
                 self.removed[operation.value] = join(self.removed.get(operation.value, {}), clock)
                 self._settle([operation.value])
@@ -255,7 +248,7 @@ class TagSet:
         self._settle(self.added.keys() | self.removed.keys())
 
     def meets(self, operation: Operation) -> bool:
-        """Whether the operation and what has been done to the same tags have not seen each other and disagree."""
+        """Return whether the operation and a change of the same tags conflict, both unseen by the other."""
         covers = operation.covers
         if operation.type == OperationType.ADD_TAG:
             removed, own = self.removed.get(operation.value, {}), operation.actor
@@ -275,7 +268,7 @@ class TagSet:
         )
 
     def value(self) -> list[str]:
-        """The tags in the order in which they came to be, and no more than :data:`MAX_TAGS`."""
+        """Return the tags in order of first addition, at most :data:`MAX_TAGS`."""
         first = {
             tag: min((one.timestamp, actor, one.counter, one.place) for actor, one in actors.items())
             for tag, actors in self.added.items()
@@ -284,12 +277,11 @@ class TagSet:
 
     def _add(self, tag: str, actor: str, addition: Addition) -> None:
         actors = self.added.setdefault(tag, {})
-        # Who has seen an actor's newest addition has seen the older ones.
+        # An actor's newest addition replaces the older ones.
         if actor not in actors or actors[actor] < addition:
             actors[actor] = addition
 
     def _settle(self, tags: Iterable[str]) -> None:
-        """Drop of these what is removed, and of their own clocks what ``cleared`` says already."""
         for tag in tags:
             removed = self.removed.pop(tag, {})
             removed = {actor: counter for actor, counter in removed.items() if counter > self.cleared.get(actor, -1)}
@@ -306,7 +298,7 @@ class TagSet:
 
 @dataclass(slots=True)
 class Document:
-    """All that is known of one video's words. greatest: the key of the greatest operation."""
+    """Merged state of one video's text and tags. greatest: key of the greatest operation."""
 
     registers: dict[str, Register] = field(default_factory=lambda: {name: Register() for name in FIELDS.values()})
     tags: TagSet = field(default_factory=TagSet)
@@ -315,14 +307,14 @@ class Document:
 
     @classmethod
     def begin(cls, tags: Iterable[str] = ()) -> Document:
-        """The document of a new video; its first tags are older than any operation."""
+        """Return the document of a new video; its first tags are older than any operation."""
         document = cls()
         for place, tag in enumerate(tags):
             document.tags._add(tag, BASE, Addition(0, 0, place))
         return document
 
     def apply(self, operation: Operation) -> bool:
-        """Take one operation in; whether it was new."""
+        """Apply one operation. Return whether it was new."""
         if (operation.actor, operation.counter) in self.dots:
             return False
         self.dots.add(operation.actor, operation.counter, operation.counter)
@@ -331,11 +323,10 @@ class Document:
         return True
 
     def meets(self, operation: Operation) -> bool:
-        """Whether the operation conflicts with what has been written here: neither had seen the other."""
+        """Return whether the operation and an earlier edit conflict, both unseen by the other."""
         return self._part(operation).meets(operation)
 
     def join(self, other: Document) -> None:
-        """Take in all that another document knows."""
         for name, register in self.registers.items():
             register.join(other.registers[name])
         self.tags.join(other.tags)
@@ -347,21 +338,20 @@ class Document:
 
     @property
     def clock(self) -> Clock:
-        """The greatest counter of each actor that has come."""
         return self.dots.clock()
 
     def actors(self) -> set[str]:
-        """All whose operations have come, or whom one of those had seen."""
+        """Return the actors of all received operations and of their clocks."""
         found = set(self.dots.ranges) | set(self.tags.cleared)
         return found.union(*(register.covered for register in self.registers.values()), *self.tags.removed.values())
 
     @property
     def version(self) -> int:
-        """1 and the number of operations."""
+        """Version of the video: the number of its operations plus 1."""
         return 1 + self.dots.count()
 
     def values(self, base: Mapping[str, Any]) -> dict[str, Any]:
-        """What is shown. base: the fields as the video was made."""
+        """Return the shown values of all fields. base: values at the video's creation."""
         shown = {name: register.value(base[name]) for name, register in self.registers.items()}
         return {**shown, "tags": self.tags.value()}
 
@@ -370,7 +360,7 @@ class Document:
         return self.registers[name] if name else self.tags
 
     def to_json(self) -> dict[str, Any]:
-        """The same document is the same JSON, whatever it was made of."""
+        """Return JSON that is the same for equal documents."""
         return {
             "registers": {
                 name: {
@@ -394,7 +384,6 @@ class Document:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Document:
-        """The document that :meth:`to_json` wrote."""
         registers = {
             name: Register(
                 {row[1]: Write.from_json(row) for row in part["writes"]},

@@ -1,4 +1,4 @@
-"""The files of catalogue videos over the API (contract section 4): parse, permit, call, answer."""
+"""REST API of the files of catalogue videos (contract section 4)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_RESULTS = 1000
 
 
 class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
-    """A form with a file; the picture is stored again, at most 1280 pixels wide or high."""
+    """Multipart form with a video, a thumbnail or both. Thumbnails become at most 1280 pixels wide or high."""
 
     videoId = serializers.UUIDField(required=False, help_text="As in the address.")
     video = serializers.FileField(required=False, help_text="MP4, WebM, OGG, AVI or MOV. Or a thumbnail alone.")
@@ -35,7 +35,7 @@ class CatalogueFileSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ReadySerializer(serializers.Serializer[dict[str, Any]]):
-    """What is known of a file before all of it has been looked at. duration: seconds."""
+    """Client's facts about a file that is not completely processed yet. duration: seconds."""
 
     videoId = serializers.UUIDField(required=False, help_text="As in the address.")
     duration = SecondsField(min_value=0, max_value=MAX_SECONDS, required=False, allow_null=True)
@@ -48,7 +48,7 @@ class ReadySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ProcessingReportSerializer(AnswerSerializer[Video]):
-    """What a client reported of its own processing of a file; null where nobody has."""
+    """Last report of a client's own processing of a file, or null."""
 
     videoId = serializers.UUIDField(source="pk")
     processingResults = serializers.DictField(allow_null=True, source="processing_report.results")
@@ -58,7 +58,7 @@ class ProcessingReportSerializer(AnswerSerializer[Video]):
 
 @extend_schema(tags=["Catalogue"])
 class VideoFileViewSet(CatalogueViewSet):
-    """The files of catalogue videos. Other names of these calls have the video's id in the body alone."""
+    """Files of catalogue videos. The alias URLs have the video's id in the body."""
 
     @idempotent
     @extend_schema(
@@ -71,7 +71,7 @@ class VideoFileViewSet(CatalogueViewSet):
     def file(self, request: Request, video_id: UUID | None = None) -> Response:
         """Upload the file of a catalogue video. 201 for its first file, 200 if it replaces one."""
         if video_id is not None:
-            self.get_object()  # what one may not see is 404, whatever one may do
+            self.get_object()  # invisible videos get 404, not 403
         user = self.moderator()
         files = received(request)
         video = upload_handlers.find(user, _video_id(request.data, video_id))
@@ -93,7 +93,7 @@ class VideoFileViewSet(CatalogueViewSet):
     )
     @action(detail=True, methods=["put"])
     def ready(self, request: Request, video_id: UUID | None = None) -> Response:
-        """Report that a video can be watched. Videos that the program processes become ready by themselves."""
+        """Report that a video can be watched. Videos become ready automatically once processed."""
         found = _video_id(request.data, video_id)
         shown = self.find(found)
         user = self.moderator()
@@ -109,7 +109,7 @@ class VideoFileViewSet(CatalogueViewSet):
     )
     @ready.mapping.get
     def processing_report(self, request: Request, video_id: UUID) -> Response:
-        """What a client last reported with PUT about its own processing of the file. Allowed for moderators."""
+        """Return a client's last report of its own processing of the file. Allowed for moderators."""
         if request.user.is_anonymous:
             self.permission_denied(request)
         video = self.find(video_id)
@@ -118,7 +118,6 @@ class VideoFileViewSet(CatalogueViewSet):
 
 
 def _video_id(data: Any, in_address: UUID | None) -> UUID:
-    """The video that a call is about. Raises ``invalid`` where it is not named, or differently in two places."""
     given = data.get("videoId") if isinstance(data, dict) else None
     if given is None and in_address is not None:
         return in_address

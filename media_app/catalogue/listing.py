@@ -1,4 +1,4 @@
-"""Which of the catalogue's videos a list shows, and its pages: as quick for a hundred thousand as for a thousand."""
+"""Filtered and paged lists of catalogue videos."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from media_app.videos.models import NOT_READY, PRESENT, TAKEN_OUT, Video, VideoQ
 from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
-# What deleted ones are asked for by, in the place of a status.
 DELETED = "deleted"
-# With so many in the catalogue each list is counted each time; with more its number is this old at most.
+# Above COUNTED videos, counts are cached for COUNT_SECONDS. The catalogue's size is checked every LARGE_SECONDS.
 COUNTED = 10_000
 COUNT_SECONDS = 10
 LARGE_SECONDS = 60
 
 
 def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQuerySet:
-    """Those that the user may see and that fit ``category, status, featured, hidden, tag, search``; unordered.
+    """Return the visible videos that match the query, unordered.
 
-    Deleted ones are in no list but that of ``status=deleted``.
+    query: any of ``category, status, featured, hidden, tag, search``.
     """
     videos = Video.objects.in_catalogue(user)
     status = query.get("status")
@@ -48,32 +47,29 @@ def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQue
 
 
 def _with_status(videos: VideoQuerySet, status: str) -> VideoQuerySet:
-    """By the state that is shown, which may be another than the column says; on the terms of the index."""
     return videos.in_state(status) if status == VideoStatus.READY else videos.filter(NOT_READY).in_state(status)
 
 
 def page_of(user: User | AnonymousUser, query: dict[str, Any]) -> tuple[list[Video], int]:
-    """Return a page of videos for :class:`media_app.videos.serializers.VideoSerializer`, and the count of all.
+    """Return a page of videos, and the number of videos on all pages.
 
-    Newest first; what was searched for, best first.
+    Newest first; up to ``search.MAX_RANKED`` search results by relevance.
     """
     videos = filter_videos(user, query)
     page, limit = query["page"], query["limit"]
-    # The same for every page of a list.
     filters = {name: value for name, value in query.items() if name not in ("page", "limit")}
     total = count(videos, f"{audience_of(user)} {json.dumps(filters, sort_keys=True)}")
     if "search" in query and total <= search.MAX_RANKED:
         videos = search.ranked(videos, query["search"])
     else:
         videos = videos.order_by("-created_at", "-id")
-    # The ids alone come from an index; whole rows are read for this page, and not for those before it.
+    # An index gives the ids; complete rows are read for this page only.
     ids = list(videos.values_list("pk", flat=True)[(page - 1) * limit : page * limit])
     rows = {video.pk: video for video in with_answer_data(Video.objects.in_catalogue(user).filter(Q(pk__in=ids)))}
     return [rows[pk] for pk in ids if pk in rows], total
 
 
 def count(videos: VideoQuerySet, name: str) -> int:
-    """How many there are: exact, or as it was up to :data:`COUNT_SECONDS` ago where the catalogue is large."""
     key = f"catalogue-count-{COUNTED}-{hashlib.sha256(name.encode()).hexdigest()}"
     known: int | None = cache.get(key)
     if known is None:
@@ -84,7 +80,6 @@ def count(videos: VideoQuerySet, name: str) -> int:
 
 
 def _is_large(found: int) -> bool:
-    """Whether the catalogue, of which a list found so many, has more than :data:`COUNTED`; looked at once a minute."""
     key = f"catalogue-is-large-{COUNTED}"
     if found > COUNTED:
         return True

@@ -1,5 +1,3 @@
-"""What lies behind a catalogue video: every operation on its words, what they were merged to, and reports."""
-
 from __future__ import annotations
 
 import uuid
@@ -11,15 +9,14 @@ from django.db.models.functions import Now
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
-SERVER = "server"  # the actor of edits that come by PUT and by the admin
+SERVER = "server"  # actor of edits through PUT or the admin
 
 
 class CrdtOperation(models.Model):
-    """One operation as it came; never changed, and gone only with its video.
+    """Received operation; never changed, deleted only with its video.
 
-    actor, counter: its dot. writer: the id of who sent it, also where the actor is the server; no reference, so that
-    the row stays as it is when the account goes. client_id: what the client calls it. timestamp: when it was done, as
-    the client says. created_at: when it came; of one video's, never earlier than of the one before.
+    actor, counter: the operation's dot. writer: id of the user who sent it; no foreign key, so that the row survives
+    the account. client_id: the client's own id for it. timestamp: time of the edit by the client's clock.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -48,9 +45,9 @@ class CrdtOperation(models.Model):
 
 
 class MergeState(models.Model):
-    """What a video's operations were merged to. document: :meth:`media_app.catalogue.crdt.Document.to_json`.
+    """Merged state of a video's operations. base: field values at its creation.
 
-    base: title, description, category, is_featured, tags as the video was made.
+    document: :meth:`media_app.catalogue.crdt.Document.to_json`.
     """
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="merge_state")
@@ -62,7 +59,7 @@ class MergeState(models.Model):
 
 
 class ProcessingReport(models.Model):
-    """What a client last reported of its own processing of a video's file; the program itself only keeps it."""
+    """Last report of a client's own processing of a video's file; otherwise unused."""
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, primary_key=True, related_name="processing_report")
     results = models.JSONField()
@@ -74,8 +71,6 @@ class ProcessingReport(models.Model):
 
 
 class ReportReason(models.TextChoices):
-    """Why somebody thinks that a video should not be here."""
-
     SPAM = "spam"
     VIOLENCE = "violence"
     HATE = "hate"
@@ -86,7 +81,7 @@ class ReportReason(models.TextChoices):
 
 
 class VideoReport(models.Model):
-    """What a user has against a video; open until a moderator has settled it. outcome: what he did, in his words."""
+    """Report of a video by a user, open until a moderator settles it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="reports")
@@ -113,8 +108,6 @@ class VideoReport(models.Model):
 
 
 class CatalogueVideo(Video):
-    """The same rows as :class:`Video`, of the catalogue alone: what moderators see in the admin."""
-
     class Meta:
         proxy = True
         verbose_name = "catalogue video"

@@ -1,4 +1,4 @@
-"""What moderators do with catalogue videos and reports, each with the reason for it in the audit log."""
+"""Moderation of catalogue videos and reports. Functions may raise ``not_found``, ``video_deleted``."""
 
 from __future__ import annotations
 
@@ -17,34 +17,32 @@ from vodplatform.core.records import audit
 
 
 def publish(video_id: UUID, by: User, *, reason: str) -> None:
-    """Let everybody see a video, once it is ready. Raises ``video_deleted``, ``not_found``."""
+    """Show a video to the public once it is ready."""
     _set_hidden(video_id, False, by, "video.publish", reason)
 
 
 def hide(video_id: UUID, by: User, *, reason: str) -> None:
-    """Show a video to moderators alone. Raises ``video_deleted``, ``not_found``."""
+    """Show a video to moderators only."""
     _set_hidden(video_id, True, by, "video.hide", reason)
 
 
 def feature(video_id: UUID, by: User, *, reason: str) -> None:
-    """Put a video in front. Raises ``video_deleted``, ``not_found``."""
     _set_featured(video_id, True, by, "video.feature", reason)
 
 
 def unfeature(video_id: UUID, by: User, *, reason: str) -> None:
-    """Take a video from the front. Raises ``video_deleted``, ``not_found``."""
     _set_featured(video_id, False, by, "video.unfeature", reason)
 
 
 def delete(video_id: UUID, by: User, *, reason: str) -> None:
-    """Take a video out of the catalogue, to be restored. Raises ``not_found``."""
+    """Remove a video from the catalogue; administrators can restore it."""
     with transaction.atomic():
         services.delete(video_id, by, reason=reason)
         mark_reviewed(video_id, by, reason=reason)
 
 
 def settle(video_id: UUID, by: User, *, reason: str) -> None:
-    """Close the open reports of a video; the reason is what was done about them. Raises ``not_found``."""
+    """Settle all open reports of a video. reason: their outcome."""
     with transaction.atomic():
         video = _locked(video_id)
         rows = VideoReport.objects.filter(video=video, settled_at=None)
@@ -55,12 +53,12 @@ def settle(video_id: UUID, by: User, *, reason: str) -> None:
 
 
 def settle_report(report_id: UUID, by: User, *, reason: str) -> bool:
-    """Close one report; False when that has been done already. The video counts as looked at. Raises ``not_found``."""
+    """Settle one report. Return False if it is settled already."""
     with transaction.atomic():
         report = VideoReport.objects.filter(pk=report_id).first()
         if report is None:
             raise DomainError("not_found")
-        # The video before its reports, as wherever both are locked: nobody waits in a circle.
+        # Lock the video before its reports, as everywhere, to avoid deadlocks.
         _locked(report.video_id)
         rows = VideoReport.objects.filter(pk=report_id, settled_at=None)
         if not rows.update(settled_at=Now(), settled_by=by, outcome=reason):
@@ -71,7 +69,6 @@ def settle_report(report_id: UUID, by: User, *, reason: str) -> bool:
 
 
 def mark_reviewed(video_id: UUID, by: User, *, reason: str) -> None:
-    """Note that a moderator has looked at a video; the first time counts, also where he left it as it was."""
     with transaction.atomic():
         if Video.objects.filter(pk=video_id, reviewed_at=None).update(reviewed_at=Now()):
             video = Video.objects.get(pk=video_id)
@@ -98,7 +95,6 @@ def _set_featured(video_id: UUID, is_featured: bool, by: User, action: str, reas
 
 
 def _locked(video_id: UUID) -> Video:
-    """The row, held until the transaction ends. Raises ``not_found``."""
     video = Video.objects.select_for_update(no_key=True).filter(pk=video_id).first()
     if video is None:
         raise DomainError("not_found")

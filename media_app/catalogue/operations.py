@@ -1,7 +1,4 @@
-"""Operations as clients send them, read and checked one by one: all that can be said without the video. No Django.
-
-What depends on the video, such as a clock that has seen what has not come, is :mod:`media_app.catalogue.services`'.
-"""
+"""Parsing and checks of single operations as clients send them; free of Django."""
 
 from __future__ import annotations
 
@@ -18,14 +15,14 @@ from media_app.videos import text_rules
 MAX_OPERATIONS = 1000
 MAX_ANSWERED = 10_000
 MAX_AHEAD = timedelta(minutes=5)
-# What a replica calls itself, after the user's id and a colon.
+# Name of a replica: part of an actor after the user's id.
 REPLICA = re.compile(r"[\x21-\x7e]{1,64}")
 MAX_ACTOR = 120
 MAX_CLIENT_ID = 64
-MAX_STATE = 2**17  # characters of base64: four times what the longest description has
-MAX_COUNTER = 2**53 - 1  # what every client can count to
+MAX_STATE = 2**17  # characters of base64, four times the needed maximum
+MAX_COUNTER = 2**53 - 1  # largest exact whole number in JavaScript
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# An ISO text in an address that nobody has escaped: its plus has become a space.
+# Zone of an ISO time from an unescaped URL, with a space for the plus.
 LOST_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.UPDATE_TITLE: text_rules.title,
@@ -36,13 +33,13 @@ CLEAN: dict[OperationType, Callable[[Any], Any]] = {
     OperationType.REMOVE_TAG: text_rules.tag,
     OperationType.SET_TAGS: text_rules.tags,
 }
-# What the text was at first, as a number, and all that was done to it since: static/js/catalogue/shared-text.js.
+# Edit state of a description: first text as a number, then edits (static/js/catalogue/shared-text.js).
 STATE = re.compile(r"[0-9]{1,16}\.[A-Za-z0-9+/]+={0,2}")
 _MISSING = object()
 
 
 class Refused(ValueError):
-    """Why something is refused: the field and a sentence."""
+    """Rejection of one field of an operation, with the reason."""
 
     def __init__(self, field: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -51,24 +48,23 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An operation from a client, and what the client calls it."""
+    """Operation from a client. client_id: the client's own id for it."""
 
     operation: Operation
     client_id: str = ""
 
 
 def is_own(actor: str, user_id: str) -> bool:
-    """Whether an actor is a user, or one of his replicas: ``{user-id}`` or ``{user-id}:{replica}``."""
+    """Return whether an actor is the user or a replica: ``{user-id}`` or ``{user-id}:{replica}``."""
     return actor == user_id or actor.startswith(f"{user_id}:")
 
 
 def read(raw: Any, user_id: str, now: datetime) -> Incoming:
-    """One operation of a user's, from JSON. now: the server's time. Raises :class:`Refused`.
+    """Parse one operation of a user from JSON. now: the server's time. Raise :class:`Refused`.
 
-    Taken: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value) or ``value``, and of
-    a description ``{"value": …, "state": …}``, what editors need to merge it by characters; ``timestamp`` as ISO 8601
-    or seconds since 1970; ``vector_clock`` with the operation's own dot; ``actor_id``, or the user's id; ``id``, which
-    nothing depends on.
+    Keys: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value; for a description also
+    ``state``) or ``value``; ``timestamp``; ``vector_clock`` with the operation's own dot; ``actor_id``, by default the
+    user's id; ``id``, stored only.
     """
     if not isinstance(raw, dict):
         raise Refused("operation", "Send an object.")
@@ -91,7 +87,7 @@ def read(raw: Any, user_id: str, now: datetime) -> Incoming:
 
 
 def clock(raw: Any, field: str = "vector_clock") -> Clock:
-    """A vector clock from JSON, without the actors that count 0. Raises :class:`Refused`."""
+    """Parse a vector clock from JSON, without zero entries. Raise :class:`Refused`."""
     if not isinstance(raw, Mapping):
         raise Refused(field, "Send an object: a whole number for each actor.")
     for actor, counter in raw.items():
@@ -103,7 +99,7 @@ def clock(raw: Any, field: str = "vector_clock") -> Clock:
 
 
 def instant(raw: Any, field: str) -> datetime:
-    """An instant from ISO 8601 (UTC where it names no zone) or seconds since 1970. Raises :class:`Refused`."""
+    """Parse ISO 8601 (UTC if it names no zone) or seconds since 1970. Raise :class:`Refused`."""
     try:
         if isinstance(raw, str):
             found = datetime.fromisoformat(LOST_PLUS.sub("+", raw))
@@ -124,12 +120,10 @@ def instant(raw: Any, field: str) -> datetime:
 
 
 def microseconds(when: datetime) -> int:
-    """Microseconds since 1970."""
     return (when - EPOCH) // timedelta(microseconds=1)
 
 
 def moment(microseconds: int) -> datetime:
-    """The instant so many microseconds after 1970 began."""
     return EPOCH + timedelta(microseconds=microseconds)
 
 
@@ -154,7 +148,6 @@ def _value(raw: dict[str, Any]) -> Any:
 
 
 def _state(raw: dict[str, Any], kind: OperationType) -> str:
-    """How a description came to be, for those who merge it: kept and handed on, and never read here."""
     data = raw.get("operation_data")
     state = data.get("state") if isinstance(data, dict) else None
     if state is None or kind != OperationType.UPDATE_DESCRIPTION:

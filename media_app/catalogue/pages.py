@@ -1,5 +1,3 @@
-"""The pages ``/catalogue`` and ``/catalogue/{id}/edit``: frames of what their scripts ask the API for."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -27,11 +25,11 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import error_response
 
 CATEGORIES_SHOWN = 100
-# Of a video's history: at first and with each press of the button, and in all.
+# History entries per click, and in total.
 STEP, MAX_SHOWN = 50, 1000
 LONGEST_QUOTE = 160
 GONE = "somebody who has no account any more"
-# What moderators narrow the list to, by the word in the address.
+# Moderators' status filters: value in the URL, label.
 STATUSES = (
     ("", "Any status"),
     (VideoStatus.READY, "Ready"),
@@ -46,7 +44,7 @@ FOR_ADMINS = ("deleted", "Deleted")
 @require_safe
 @never_cache
 def catalogue(request: HttpRequest) -> HttpResponse:
-    """The grid's frame, for whoever may read the catalogue; the others are asked to sign in."""
+    """Show the catalogue, or redirect to the sign-in page."""
     user = request.user
     if not user.is_authenticated and not settings.PUBLIC_CATALOG:
         return redirect_to_login(request.get_full_path())
@@ -74,11 +72,10 @@ def catalogue(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def edit(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    """The page where moderators edit a video. 403 for users without the right to edit it, 404 if it is not visible.
+    """Show the page where moderators edit a video. 403 without the right to edit, 404 if it is not visible.
 
-    Moderators get the page of a deleted video without its words, to read the unsent edits that their browser keeps.
-
-    ``part=history`` answers only the list of its changes, at most ``shown`` of them.
+    A deleted video's page shows unsent edits that the browser keeps. ``part=history`` returns at most ``shown``
+    changes.
     """
     is_part = request.GET.get("part") == "history"
     if is_part and not request.user.is_authenticated:
@@ -123,8 +120,6 @@ def _edit(request: HttpRequest, video_id: UUID, is_part: bool) -> HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a video's history. how: where it did not come from this page or a client like it."""
-
     id: str
     who: str
     at: datetime
@@ -134,7 +129,6 @@ class Entry:
 
 
 def _history(video: Video, wanted: str) -> dict[str, Any]:
-    """The newest changes of a video's words and who made them; last of all that it was made."""
     shown = min(int(wanted), MAX_SHOWN) if wanted.isascii() and wanted.isdecimal() and len(wanted) < 9 else STEP
     newest = CrdtOperation.objects.filter(video=video).order_by("-created_at", "-timestamp", "-actor", "-counter")
     rows = list(newest[: shown + 1])
@@ -164,7 +158,7 @@ def _entry(row: CrdtOperation, names: dict[UUID, str]) -> Entry:
 
 
 def _limits(user: User) -> dict[str, int]:
-    """In bytes: of a video in one form, of any of this user's (the larger ones go by tus), of a picture."""
+    """Return limits in bytes: a form with a video, any upload of the user, a thumbnail."""
     return {
         "max_video_size": settings.MAX_VIDEO_SIZE,
         "max_upload_size": limits_of(user)["max_upload_bytes"],
@@ -173,7 +167,6 @@ def _limits(user: User) -> dict[str, int]:
 
 
 def _categories(user: Any) -> list[str]:
-    """The categories used most of what the user may see, in the order of the alphabet."""
     rows = Video.objects.in_catalogue(user).filter(deleted_at=None).exclude(category="").order_by()
     counted = rows.values_list("category").annotate(count=Count("pk")).order_by("-count", "category")
     return sorted(category for category, _ in counted[:CATEGORIES_SHOWN])

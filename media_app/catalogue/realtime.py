@@ -1,4 +1,4 @@
-"""Who is told what of a change in the catalogue: one group per audience, each sent what it may see and no more."""
+"""Broadcasts of catalogue changes: one group per audience, which receives only what it may see."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vodplatform.core.web.publish import publish_on_commit
 
 
 class Audience(StrEnum):
-    """Who sees the same part of the catalogue; each sees what the one before sees, and more."""
+    """Users who see the same part of the catalogue; each audience sees more than the previous one."""
 
     PUBLIC = "public"
     MODERATORS = "moderators"
@@ -28,7 +28,6 @@ class Audience(StrEnum):
 
 
 def audience_of(user: User | AnonymousUser) -> Audience:
-    """The audience that a user belongs to."""
     if isinstance(user, User) and user.is_admin:
         return Audience.ADMINS
     if isinstance(user, User) and user.is_moderator:
@@ -37,12 +36,11 @@ def audience_of(user: User | AnonymousUser) -> Audience:
 
 
 def group_of(audience: Audience, video_id: UUID | str | None = None) -> str:
-    """The realtime group of an audience: of the whole catalogue, or of one video."""
     return f"video.{video_id}.{audience}" if video_id else f"videos.{audience}"
 
 
 def sees(audience: Audience, video: Video) -> bool:
-    """Whether an audience may see a catalogue video: :func:`media_app.videos.models.catalogue_rule` for one row."""
+    """Return whether an audience may see a video, as in :func:`media_app.videos.models.catalogue_rule`."""
     if audience == Audience.ADMINS:
         return True
     if video.deleted_at is not None:
@@ -50,13 +48,13 @@ def sees(audience: Audience, video: Video) -> bool:
     return audience == Audience.MODERATORS or (not video.is_hidden and video.status == VideoStatus.READY)
 
 
-# Addresses are signed until a rounded instant: passing it is no change of the video.
+# Fields with signed URLs; a new signature is no change of the video.
 SIGNED = frozenset({"video_url", "thumbnail_url", "poster_url", "sprite_vtt_url", "peaks_url", "hls_url"})
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A video at one moment: as the API shows it, in JSON's own types, and to whom."""
+    """API fields of a video at one moment, with the audiences that may see it."""
 
     video_id: UUID
     fields: dict[str, Any]
@@ -64,12 +62,11 @@ class Shown:
 
     @classmethod
     def of(cls, video: Video) -> Shown:
-        """video: from :func:`with_answer_data`."""
         return cls(video.pk, VideoSerializer.show(video), frozenset(one for one in Audience if sees(one, video)))
 
 
 def tell(old: Shown | None, new: Shown | None) -> None:
-    """Send what has changed to each audience that saw it before or sees it now, once the transaction commits."""
+    """Send a change, on commit, to each audience that saw the video before or sees it now."""
     for audience in Audience:
         before = old.fields if old and audience in old.audiences else None
         after = new.fields if new and audience in new.audiences else None
@@ -83,7 +80,6 @@ def tell(old: Shown | None, new: Shown | None) -> None:
 
 
 def _unsigned(fields: dict[str, Any] | None) -> dict[str, Any] | None:
-    """What tells two states of a video apart: of its addresses only which there are."""
     if fields is None:
         return None
     plain = {name: value is not None if name in SIGNED else value for name, value in fields.items()}
@@ -91,16 +87,12 @@ def _unsigned(fields: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def find(video_id: UUID) -> Video | None:
-    """A catalogue video with all that :class:`Shown` reads."""
     return with_answer_data(Video.objects.filter(pk=video_id, place=Place.CATALOGUE)).first()
 
 
 @contextmanager
 def changing(video_id: UUID) -> Iterator[Video]:
-    """Change a catalogue video, its row locked, in one transaction; what it was and what it is then is told.
-
-    Raises ``not_found``. What the block has done to the row in the database counts, not what it did to the object.
-    """
+    """Lock a catalogue video for changes in one transaction, and broadcast them. Raise ``not_found``."""
     with transaction.atomic():
         rows = with_answer_data(Video.objects.filter(pk=video_id, place=Place.CATALOGUE))
         video = rows.select_for_update(of=("self",), no_key=True).first()

@@ -1,5 +1,3 @@
-"""The shapes of the catalogue (contract section 4), in and out."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -28,7 +26,7 @@ MAX_REASON = 1000
 
 
 class CategoryField(StrictCharField):
-    """One line; null and nothing are no category."""
+    """Category on one line; null and empty mean none."""
 
     def to_internal_value(self, data: Any) -> str:
         try:
@@ -38,7 +36,7 @@ class CategoryField(StrictCharField):
 
 
 class TagField(StrictCharField):
-    """One tag, as :class:`TagsField` would write it."""
+    """Single tag, normalised as in :class:`TagsField`."""
 
     def to_internal_value(self, data: Any) -> str:
         try:
@@ -48,7 +46,7 @@ class TagField(StrictCharField):
 
 
 class CatalogueQuerySerializer(PageQuerySerializer):
-    """Which of the videos that the caller may see; category and tag in whatever form of Unicode they are asked for."""
+    """Filters of a catalogue list; category and tag match in any Unicode form."""
 
     category = CategoryField(max_length=text_rules.MAX_CATEGORY, required=False)
     search = serializers.CharField(max_length=200, required=False, help_text="Words of titles, tags, descriptions.")
@@ -62,14 +60,14 @@ class CatalogueQuerySerializer(PageQuerySerializer):
 
 @extend_schema_serializer(many=False)
 class CataloguePageSerializer(serializers.Serializer[dict[str, Any]]):
-    """A page of the catalogue, newest first; what was searched for, best first."""
+    """Page of the catalogue, newest first; search results by relevance."""
 
     videos = VideoSerializer(many=True)
     pagination = PaginationSerializer()
 
 
 class FlagField(serializers.BooleanField):
-    """A JSON truth value and nothing that stands for one."""
+    """JSON boolean; other values are rejected."""
 
     def to_internal_value(self, data: Any) -> bool:
         try:
@@ -91,7 +89,7 @@ class ClockField(serializers.DictField):
 
 
 class NewCatalogueVideoSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a video begins with; its file comes later."""
+    """Fields of a new video; its file is uploaded later."""
 
     title = TitleField()
     description = StrictCharField(
@@ -107,7 +105,7 @@ class NewCatalogueVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class CatalogueChangeSerializer(NewCatalogueVideoSerializer):
-    """What is written, at least one of it; and what of the video the writer had seen."""
+    """Changed fields, and the version or clock that the writer had seen."""
 
     title = TitleField(required=False)
     vector_clock = ClockField(required=False)
@@ -124,14 +122,14 @@ class CatalogueChangeSerializer(NewCatalogueVideoSerializer):
 
 
 class DeleteQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """hard: with its files and operations, for good."""
+    """Options of a deletion. hard: delete the video for good, with its files."""
 
     hard = serializers.BooleanField(default=False)
     reason = StrictCharField(max_length=MAX_REASON, default="", help_text="For the audit log.")
 
 
 class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
-    """A text, a truth value, or for ``set_tags`` a list of texts; of a description also how it came to be."""
+    """Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts."""
 
     value = serializers.JSONField()
     state = serializers.CharField(
@@ -142,7 +140,7 @@ class OperationDataSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """One thing that was done. A bare value is taken as ``operation_data`` too; ``type`` and ``value`` as well."""
+    """Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too."""
 
     id = serializers.CharField(required=False, max_length=operations.MAX_CLIENT_ID, help_text="What you call it.")
     operation_type = serializers.ChoiceField(choices=[*OperationType])
@@ -153,7 +151,7 @@ class OperationRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a client knows, and what it did; at most 1 000 operations."""
+    """Client's clock and version, and its operations, at most 1 000."""
 
     video_id = serializers.UUIDField(
         required=False, allow_null=True, help_text="For `POST /sync`; in this address already."
@@ -164,7 +162,7 @@ class SyncRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
-    """How the client stood to the server, what was done, and what has come of it."""
+    """Result of a sync: relation of the two clocks, action taken, merged video."""
 
     video_id = serializers.UUIDField()
     sync_type = serializers.ChoiceField(choices=[*Order])
@@ -176,7 +174,7 @@ class SyncAnswerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """since: ISO 8601 or seconds since 1970; operations that came after it. Nothing given: from the first."""
+    """since: operations that arrived after it; ISO 8601 or seconds since 1970. Default: all operations."""
 
     since = serializers.CharField(required=False, max_length=64, help_text="ISO 8601, or seconds since 1970.")
     limit = serializers.IntegerField(
@@ -186,7 +184,7 @@ class SyncQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OperationSerializer(serializers.ModelSerializer[CrdtOperation]):
-    """An operation as it is kept. created_at: when it came."""
+    """Stored operation. created_at: time of arrival."""
 
     video_id = serializers.UUIDField()
     operation_type = serializers.ChoiceField(choices=[*OperationType])
@@ -204,7 +202,7 @@ class OperationSerializer(serializers.ModelSerializer[CrdtOperation]):
 
 
 class BaseSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a video was made with: what it shows where no operation has written."""
+    """Values of a video at its creation."""
 
     title = serializers.CharField()
     description = serializers.CharField()
@@ -214,10 +212,9 @@ class BaseSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SyncStateSerializer(serializers.Serializer[dict[str, Any]]):
-    """A video as it is. base, operations: for moderators. server_time: send it as ``since`` next time.
+    """Current state of a video. base, operations: only for moderators. server_time: ``since`` of the next request.
 
-    next_since: where operations are left out, as there are more than ``limit`` or than 4 MiB of them, send this as
-    ``since`` at once; else null.
+    next_since: ``since`` of an immediate request if operations were left out, else null.
     """
 
     video_id = serializers.UUIDField()
@@ -231,14 +228,12 @@ class SyncStateSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class NewReportSerializer(serializers.Serializer[dict[str, Any]]):
-    """Why a video should not be here."""
-
     reason = serializers.ChoiceField(choices=ReportReason.choices)
     text = StrictCharField(max_length=1000, allow_blank=True, required=False, default="")
 
 
 class ReportSerializer(serializers.ModelSerializer[VideoReport]):
-    """A report as its sender sees it."""
+    """Report as shown to its sender."""
 
     video_id = serializers.UUIDField()
 

@@ -1,4 +1,4 @@
-"""Changes of the catalogue: made, edited, merged, hidden, deleted, restored. Who may is the caller's to check."""
+"""Changes of catalogue videos. Callers check permissions."""
 
 from __future__ import annotations
 
@@ -29,19 +29,18 @@ from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import begin
 
-# How far a writer's own counter may be ahead of what has come; what lies between may come later.
-# Of one account for one video: a new one writes with each browser, others are known by the clocks of those alone.
+# Replicas of one account per video: those that write, and those only named in clocks. MAX_SKIPPED: counters that a
+# writer may skip, because operations may arrive later.
 MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
-MAX_KEPT_TAGS = 1000  # each operation on all tags looks at every one
+MAX_KEPT_TAGS = 1000  # maximum of live and removed tags
 MAX_SKIPPED = 100_000
-MAX_SENT_BYTES = 4 * 1024 * 1024  # of operations in one answer, as JSON
-# What people write and everybody merges; other fields of a video are no operations.
+MAX_SENT_BYTES = 4 * 1024 * 1024  # maximum bytes of operations in an answer
 WORDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
 
 
 def create(by: User, values: Mapping[str, Any]) -> Video:
-    """A new catalogue video without a file. values: of :data:`WORDS` and ``is_hidden``, made clean."""
+    """Create a catalogue video without a file. values: cleaned :data:`WORDS` fields and ``is_hidden``."""
     words: dict[str, Any] = {"title": "", "description": "", "category": "", "tags": [], "is_featured": False, **values}
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -62,11 +61,10 @@ def edit(
     video_id: UUID, values: Mapping[str, Any], by: User, *, clock: Clock | None = None, version: int | None = None,
     reason: str = "",
 ) -> None:  # fmt: skip
-    """Write fields, each changed one of :data:`WORDS` as an operation of the server.
+    """Write fields; each changed field in :data:`WORDS` becomes an operation of the server.
 
-    clock, version: what the caller had seen. reason: of the other fields, for the audit log. Raises ``invalid``,
-    ``edit_conflict`` (409, with ``conflict_type``, ``server_vector_clock``, ``server_version``), ``video_deleted``
-    (409), ``not_found``.
+    clock, version: state that the caller had seen. Raise ``invalid``, ``edit_conflict`` (409), ``video_deleted`` (409),
+    ``not_found``.
     """
     with changing(video_id) as video:
         _check_present(video)
@@ -89,7 +87,7 @@ def edit(
 
 
 def _now(document: Document) -> int:
-    """The server's time in microseconds, not before anything that it has seen: its own edit is the latest of all."""
+    """Return a time at which the server's edit is the newest operation."""
     now = microseconds(timezone.now())
     return max(now, document.greatest.timestamp) if document.greatest else now
 
@@ -101,7 +99,7 @@ def _check_seen(document: Document, by: User, clock: Clock | None, version: int 
     if version is not None and version < document.version:
         kind = "version_mismatch"
     if clock is not None:
-        # The caller may be ahead of what has come here, but only in what he wrote himself.
+        # The caller may be ahead of the server only in their own operations.
         others = {actor: counter for actor, counter in clock.items() if not is_own(actor, str(by.pk))}
         own = [actor for actor in document.clock if is_own(actor, str(by.pk))]
         behind_in_own = any(clock.get(actor, 0) < document.clock[actor] for actor in own)
@@ -120,7 +118,7 @@ def _without(clock: Clock, actors: Iterable[str]) -> Clock:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """What a sync came to: how the client stood to the server, and what was done."""
+    """Result of a sync. order: relation of the client's clock to the server's."""
 
     order: Order
     action: str
@@ -128,10 +126,10 @@ class Synced:
 
 
 def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming: Sequence[Incoming]) -> Synced:
-    """Merge a client's operations, all or none, and say what he has to do.
+    """Merge a client's operations, all or none.
 
-    Raises ``invalid`` for an operation that claims to have seen what has not come, ``operation_mismatch`` (409) for a
-    dot that came before with other content, ``video_deleted`` (409), ``not_found``.
+    Raise ``invalid`` for a clock with operations that never arrived, ``operation_mismatch`` (409) for a known dot with
+    other content, ``video_deleted`` (409), ``not_found``.
     """
     seen = client_clock
     for one in incoming:
@@ -163,7 +161,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
 
 
 def _stands(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
-    """How a client stands to the server; of actors that never wrote here only his own count."""
+    """Compare the two clocks, ignoring other users' actors that never wrote here."""
     who = str(by.pk)
     return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
 
@@ -213,7 +211,7 @@ def _check_incoming(video_id: UUID, document: Document, by: User, incoming: Sequ
 
 
 def _check_replicas(document: Document, by: User, incoming: Sequence[Incoming]) -> None:
-    """Every replica that is named stays with the video for ever: one account has only so many, most of them writers."""
+    """Limit an account's replicas: each one named stays in the video's state forever."""
     who = str(by.pk)
     writers = {actor for actor in document.clock if is_own(actor, who)}
     named = {actor for actor in document.actors() if is_own(actor, who)}
@@ -230,7 +228,6 @@ def _refusal(index: int, field: str, sentence: str) -> DomainError:
 
 
 def _write(video: Video, state: MergeState, document: Document, fresh: Sequence[Incoming], by: User) -> int:
-    """Take operations that are new into the locked video; returns how many met something that they had not seen."""
     conflicts = 0
     most = max(MAX_KEPT_TAGS, document.tags.kept)
     for one in fresh:
@@ -254,14 +251,12 @@ def _write(video: Video, state: MergeState, document: Document, fresh: Sequence[
 
 
 def _arrival(video_id: UUID) -> datetime:
-    """When operations come that are written now: by the database's clock, and after all that came before."""
     now = database_time(video_id)
     last = CrdtOperation.objects.filter(video=video_id).order_by("-created_at").values_list("created_at").first()
     return max(now, last[0] + timedelta(microseconds=1)) if last else now
 
 
 def database_time(video_id: UUID) -> datetime:
-    """What the database's clock says."""
     now: datetime = Video.objects.filter(pk=video_id).values_list(Now(), flat=True).get()
     return now
 
@@ -287,13 +282,12 @@ def _searched(words: Mapping[str, Any]) -> str:
 
 
 def base_of(video_id: UUID) -> dict[str, Any]:
-    """What a video was made with: with this and all its operations a client comes to the same merged video."""
+    """Return the values at a video's creation, which clients need to merge its operations themselves."""
     found: dict[str, Any] = MergeState.objects.values_list("base", flat=True).get(pk=video_id)
     return {"tags": [], **found}
 
 
 def last_arrival(video_id: UUID) -> datetime | None:
-    """When the newest of a video's operations came; None where there is none."""
     found: datetime | None = CrdtOperation.objects.filter(video=video_id).aggregate(last=Max("created_at"))["last"]
     return found
 
@@ -301,10 +295,9 @@ def last_arrival(video_id: UUID) -> datetime | None:
 def operations_of(
     video_id: UUID, until: datetime | None, since: datetime | None = None, limit: int | None = None
 ) -> tuple[list[CrdtOperation], bool]:
-    """A video's operations as they came, those alone that came after ``since`` and not after ``until``; and if more.
+    """Return operations that arrived after ``since`` up to ``until``, and whether more follow.
 
-    They end after ``limit`` of them, or after :data:`MAX_SENT_BYTES`. Those of one call came at one instant and are
-    never parted.
+    The list ends after ``limit`` operations or :data:`MAX_SENT_BYTES`, but keeps operations of one call together.
     """
     if until is None:
         return [], False
@@ -312,7 +305,8 @@ def operations_of(
     if since:
         rows = rows.filter(created_at__gt=since)
     sizes = [Length(Cast(name, TextField())) for name in ("operation_data", "vector_clock")]
-    sent = Window(Sum(sizes[0] + sizes[1]), order_by="created_at")  # with all that came at the same instant
+    # running total of bytes at each arrival time
+    sent = Window(Sum(sizes[0] + sizes[1]), order_by="created_at")
     instants = rows.order_by("created_at").values_list("created_at", flat=True)
     last = [*instants.annotate(sent=sent).filter(sent__gt=MAX_SENT_BYTES)[:1]]
     if limit:
@@ -322,7 +316,6 @@ def operations_of(
 
 
 def operation_of(row: CrdtOperation) -> Operation:
-    """The operation that a row keeps."""
     return Operation(
         OperationType(row.operation_type), row.operation_data["value"], microseconds(row.timestamp), row.actor,
         dict(row.vector_clock), row.operation_data.get("state", ""),
@@ -330,13 +323,10 @@ def operation_of(row: CrdtOperation) -> Operation:
 
 
 def delete(video_id: UUID, by: User, *, hard: bool = False, reason: str = "") -> None:
-    """Take a video out of the catalogue: to be restored, or with its files and operations for good.
-
-    A session that shows one that goes for good has a gap in its place. Raises ``not_found``.
-    """
+    """Remove a video from the catalogue; ``hard`` deletes it with its files. Raise ``not_found``."""
     with transaction.atomic():
         if hard:
-            # Its jobs are locked before the video, as the jobs themselves do it: nobody waits in a circle.
+            # Lock the video's jobs before the video, as the jobs do, to avoid deadlocks.
             videos.cancel_jobs(video_id)
         _delete(video_id, by, hard=hard, reason=reason)
 
@@ -351,7 +341,6 @@ def _delete(video_id: UUID, by: User, *, hard: bool, reason: str) -> None:
 
 
 def restore(video_id: UUID, by: User, *, reason: str = "") -> None:
-    """Put a deleted video back. Raises ``not_found``."""
     with changing(video_id) as video:
         if video.deleted_at is not None:
             Video.objects.filter(pk=video_id).update(deleted_at=None, updated_at=Now())
@@ -359,7 +348,7 @@ def restore(video_id: UUID, by: User, *, reason: str = "") -> None:
 
 
 def report(video: Video, by: User, reason: str, text: str = "") -> VideoReport:
-    """Note what a user has against a video. Raises ``already_reported`` (409), ``video_deleted`` (409)."""
+    """Record a user's report of a video. Raise ``already_reported`` (409), ``video_deleted`` (409)."""
     _check_present(video)
     with transaction.atomic():
         idempotency.bind_to_transaction()

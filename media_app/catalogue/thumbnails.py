@@ -1,4 +1,4 @@
-"""Pictures that people give to catalogue videos: read in a child, stored again without what they say of their maker."""
+"""Uploaded thumbnails of catalogue videos, re-encoded without the picture's metadata."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ PREFIX = "thumbnails/"
 
 
 def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, Any]:
-    """Store the thumbnail of the picture at ``source`` for a video: the facts for :func:`show`.
+    """Store a thumbnail of the picture at ``source``. Return its facts for :func:`show`.
 
-    name: of the file, without a suffix; it must be new. caller: for whom; one at a time is made for each. Raises
-    ``not_a_picture``, ``picture_unreadable``, ``StoreUnavailable``, ``StoreFull``, ``unavailable``.
+    name: new file name without suffix. caller: user id; each has one child process at a time. Raise as :func:`render`,
+    ``StoreUnavailable``, ``StoreFull``.
     """
     with tempfile.TemporaryDirectory(prefix="thumbnail-", dir=scratch_folder()) as folder:
         path, made = render(source, Path(folder), caller=caller)
@@ -41,9 +41,9 @@ def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, A
 
 
 def render(source: Path, folder: Path, *, caller: str) -> tuple[Path, dict[str, Any]]:
-    """Make a small copy of the picture at ``source`` below ``folder``: where it lies, and its facts.
+    """Write a small copy of a picture below ``folder``. Return its path and facts.
 
-    Raises ``not_a_picture``, ``picture_unreadable``, ``unavailable``.
+    Raise ``not_a_picture``, ``picture_unreadable``, ``unavailable``.
     """
     own = folder / "made"
     own.mkdir()
@@ -64,7 +64,7 @@ def render(source: Path, folder: Path, *, caller: str) -> tuple[Path, dict[str, 
 
 
 def show(video: Video, made: dict[str, Any]) -> None:
-    """Let a stored thumbnail take the place of the video's, whose file goes on commit. The caller holds the row."""
+    """Replace the thumbnail of a locked video; the old file is deleted on commit."""
     drop(video)
     Rendition.objects.create(
         video=video, kind=RenditionKind.THUMBNAIL, folder=f"{PREFIX}{video.pk}/", files={"image": made["file"]},
@@ -73,7 +73,7 @@ def show(video: Video, made: dict[str, Any]) -> None:
 
 
 def drop(video: Video) -> None:
-    """Take the video's thumbnail away, its file on commit. The caller holds the row."""
+    """Delete the thumbnail of a locked video, its file on commit."""
     for rendition in Rendition.with_lost.filter(video=video, kind=RenditionKind.THUMBNAIL):
         key = rendition.key_of("image")
         rendition.delete()
@@ -81,7 +81,7 @@ def drop(video: Video) -> None:
 
 
 def delete_quietly(key: str) -> None:
-    """The sweep finds what is left when the storage does not answer now."""
+    """Delete a file; if the storage is unavailable, the sweep for leftovers deletes it later."""
     try:
         store.delete(key)
     except store.StoreUnavailable as exc:

@@ -1,4 +1,4 @@
-"""Files of catalogue videos: taken from moderators, put under keys of their own, and taken in like the library's."""
+"""Uploads of catalogue videos and thumbnails by moderators."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from vodplatform.core.records.transitions import transition
 
 VIDEO_KINDS = (MP4, M4V, MOV, WEBM, OGV, AVI)
 EXTENSIONS = {kind.mime_type: kind.extension for kind in VIDEO_KINDS}
-# What a file's name may say of its kind before its first bytes have come.
+# File suffixes that a key may have before the file's type is known.
 SUFFIXES = frozenset({*EXTENSIONS.values(), "ogg"})
 USUAL_EXTENSION = "mp4"
-# What a video's row says of its file, for the case that the next one cannot be taken in.
+# Columns of a video's file, saved to restore them if the next file fails.
 OF_THE_FILE = (
     "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
     "is_variable_frame_rate", "width", "height", "codec", "audio_tracks",
@@ -52,7 +52,7 @@ WRONG_ID = {"video_id": ["Send the id of a catalogue video."]}
 
 
 def find(user: User, video_id: uuid.UUID | str) -> Video:
-    """A catalogue video, for its moderator. Raises ``not_found``, ``forbidden``, ``video_deleted`` (to admins)."""
+    """Return a catalogue video for a moderator. Raise ``not_found``, ``forbidden``, ``video_deleted``."""
     try:
         key = video_id if isinstance(video_id, uuid.UUID) else uuid.UUID(video_id)
     except ValueError as exc:
@@ -71,11 +71,10 @@ def _check_moderator(user: User) -> None:
 
 
 def take(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -> None:
-    """Make a file that came by a form the video's, and a picture its thumbnail; the job takes the file in.
+    """Make a file from a form the video's file, and a picture its thumbnail; a job then ingests the file.
 
-    Where a scanner is set and answers, the file has been scanned before; while it does not answer, the job waits for
-    it. Raises ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, what
-    :func:`media_app.catalogue.thumbnails.make` and :func:`media_app.uploads.services.complete` raise.
+    Raise ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, and as
+    :func:`media_app.catalogue.thumbnails.make` and :func:`media_app.uploads.services.complete`.
     """
     check_whole(upload)
     made: dict[str, Any] | None = None
@@ -99,7 +98,7 @@ def take(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -
 
 
 def take_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
-    """Make a picture that came alone the video's thumbnail. Raises as :func:`take` does."""
+    """Make a picture sent alone the thumbnail. Raise as :func:`take`."""
     made = _picture(thumbnail, video_id)
     try:
         with transaction.atomic():
@@ -122,11 +121,10 @@ def _picture(thumbnail: Upload, video_id: uuid.UUID) -> dict[str, Any]:
 
 
 def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, results: Any = None) -> None:
-    """Let a video be watched before all of its file has been looked at; harmless when it is ready.
+    """Make a video watchable before its file is completely processed.
 
-    duration: seconds, until the file's own is known. results: what the client's own processing said of it; kept as a
-    :class:`ProcessingReport`, also of a video that is ready. Raises ``video_no_file``, ``video_not_ready`` (409: the
-    file has not come whole, could not be taken in, or has yet to be scanned), ``video_deleted``, ``not_found``.
+    duration: seconds, used until the file's own is known. results: stored as a :class:`ProcessingReport`. Raise
+    ``video_no_file``, ``video_not_ready`` (409), ``video_deleted``, ``not_found``.
     """
     with changing(video_id) as video:
         _check_present(video)
@@ -147,7 +145,6 @@ def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, 
 
 
 def _check_taken(video: Video) -> None:
-    """Raises ``video_not_ready`` for a file that may not be shown, or not yet, and ``video_no_file``."""
     job = video.job
     if video.status == VideoStatus.FAILED or job is None or job.status in (JobStatus.FAILED, JobStatus.CANCELLED):
         message = video.error_message or str(((job.error if job else None) or {}).get("message", ""))
@@ -156,7 +153,7 @@ def _check_taken(video: Video) -> None:
     if scan.is_configured() and not (upload and upload.metadata.get("scanned")):
         raise DomainError("video_not_ready", "The file has not been scanned yet. Ask again in a while.")
     if video.location.endswith("/") or (upload and upload.multipart_id):
-        # In pieces; on S3 also what came by tus, until the job has had it made whole.
+        # On S3, tus uploads are in parts too until the job has joined them.
         with contextlib.suppress(FileNotFoundError):
             return check_file(video)
         raise DomainError("video_not_ready", "The file is still being put together. Ask again in a while.")
@@ -183,7 +180,6 @@ def _resource(upload: Upload) -> uuid.UUID | None:
 
 
 def _key(upload: Upload) -> str:
-    """Below the video's folder; of a form, whose fields may come after the file, where nobody looks for it yet."""
     video_id = _resource(upload)
     if video_id is None:
         return f"uploads/{upload.pk}/whole"
@@ -193,37 +189,32 @@ def _key(upload: Upload) -> str:
 
 
 def _timestamp() -> str:
-    """Nanoseconds since 1970: no two files of a video share it."""
     return str(time.time_ns())
 
 
 def _place(upload: Upload, video_id: uuid.UUID) -> None:
-    """Move a form's file to where it will stay."""
     assemble.finish_multipart_uploads(upload)
     source = upload.key
     upload.resource_id, upload.metadata = video_id, {**upload.metadata, "video_id": str(video_id)}
-    # Noted first: whatever breaks from here on, the upload's end deletes both.
+    # Save the new key first: if a later step fails, ending the upload deletes both files.
     upload.key, upload.multipart_id, upload.parts = _key(upload), "", []
     upload.save(update_fields=["resource_id", "metadata", "key", "multipart_id", "parts"])
     store.move(source, upload.key)
 
 
 def _fits_content(upload: Upload) -> bool:
-    """Whether the key that was chosen by a file's name is one for what the file is."""
     name = PurePosixPath(upload.key)
     return name.suffix == f".{EXTENSIONS.get(upload.mime_type, '')}" and name.stem.isdecimal()
 
 
 class _Overtaken(Exception):
-    """Another file has come for the video since its jobs were ended."""
+    """Arrival of another file for the video meanwhile."""
 
 
 def _put_in_place(upload: Upload, video: Video, former: Job | None) -> None:
-    """Make an upload's file the video's, whose row is locked. former: the job of the file that was there before."""
     _check_present(video)
     in_pieces, key = assemble.is_in_pieces(upload), upload.key
     if not in_pieces and store.is_local() and not _fits_content(upload):
-        # The name said something else of the file than its first bytes do.
         key = _key(upload)
     previous = _previous(video, former)
     params = {
@@ -233,7 +224,7 @@ def _put_in_place(upload: Upload, video: Video, former: Job | None) -> None:
     }
     job = jobs.enqueue(INGEST_KIND, upload.owner, params)
     values = NOTHING_KNOWN | {
-        # Where the whole will be is decided by the attempt that joins the pieces.
+        # The job attempt that joins the parts chooses the final key.
         "location": f"uploads/{upload.pk}/" if in_pieces else key,
         "source": VideoSource.STORED, "file_size": upload.size, "mime_type": upload.mime_type or UNKNOWN_TYPE,
         "sha256": upload.sha256, "job": job, "error_type": "", "error_message": "", "updated_at": Now(),
@@ -255,20 +246,16 @@ def _put_in_place(upload: Upload, video: Video, former: Job | None) -> None:
 
 
 def _end_jobs(video_id: uuid.UUID) -> Job | None:
-    """Cancel what is still done to the file that another one replaces; returns the job that would have taken it in.
-
-    Jobs before the video: a worker that keeps what it made locks its job first, too.
-    """
+    """Cancel the live jobs of the video's current file. Return its ingest job."""
     live = Job.objects.filter(status__in=LIVE, params__video_id=str(video_id))
     for job in live.order_by("pk"):
-        with contextlib.suppress(DomainError):  # it has ended meanwhile
+        with contextlib.suppress(DomainError):  # job has ended meanwhile
             jobs.cancel(job)
     video = Video.objects.filter(pk=video_id).select_related("job").first()
     return video.job if video else None
 
 
 def _previous(video: Video, job: Job | None) -> dict[str, Any] | None:
-    """What to go back to when the new file cannot be taken in: the last one that was."""
     if video.status == VideoStatus.READY and video.location:
         return {name: getattr(video, name) for name in OF_THE_FILE}
     if video.status == VideoStatus.PROCESSING and job is not None and job.pk == video.job_id:
@@ -278,7 +265,6 @@ def _previous(video: Video, job: Job | None) -> dict[str, Any] | None:
 
 
 def _drop_failed(video: Video) -> None:
-    """Delete a file that never was taken in, or was lost, with what was made of it: there is no way back to it."""
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
     folders, location = list(made.values_list("folder", flat=True)), video.location
     made.delete()
@@ -296,7 +282,6 @@ def _drop_failed(video: Video) -> None:
 
 
 def _forget_others(video_id: uuid.UUID, upload: Upload) -> None:
-    """The sweep finds what is left when the storage does not answer now."""
     try:
         uploads.delete_uploads_of(video_id, but=upload.pk)
         if not assemble.is_in_pieces(upload):
@@ -307,7 +292,7 @@ def _forget_others(video_id: uuid.UUID, upload: Upload) -> None:
 
 @contextlib.contextmanager
 def _path_of(upload: Upload) -> Iterator[Path]:
-    """A path of this machine with the bytes of an upload that is in one piece, for as long as the block lasts."""
+    """Yield a local path of an upload's file; on S3, of a temporary copy."""
     assemble.finish_multipart_uploads(upload)
     path = store.local_copy(upload.key, quota.scratch_folder())
     try:
@@ -318,7 +303,6 @@ def _path_of(upload: Upload) -> Iterator[Path]:
 
 
 def _scan(path: Path) -> bool:
-    """Whether a scanner has read the file and found nothing. Raises ``malware_found``, ``not_scanned``."""
     if not scan.is_configured():
         return False
     try:
@@ -388,7 +372,7 @@ class ThumbnailPurpose(Purpose):
         raise DomainError("invalid", errors={"purpose": ["A thumbnail comes in the form of its video alone."]})
 
     def finish(self, upload: Upload) -> None:
-        """What was made of it is stored elsewhere; the picture itself, with all that it says, goes."""
+        """Delete the original picture and its metadata on commit."""
         upload_id = upload.pk
 
         def drop() -> None:

@@ -1,5 +1,3 @@
-"""Addresses of the catalogue: the API by its own names and by those that its first clients know, and the pages."""
-
 from typing import Any, cast
 
 from django.urls import URLPattern, path
@@ -9,7 +7,7 @@ from media_app.catalogue.api import CatalogueViewSet, VideoViewSet
 from media_app.catalogue.files_api import VideoFileViewSet
 from vodplatform.core.api.routers import Router
 
-# Where the first clients look for the calls; the schema has none of these names.
+# Path prefixes of the first clients, omitted in the API schema.
 PREFIXES = ("", "functions/v1/")
 
 

@@ -1,7 +1,7 @@
-"""The one media store, on a file system or on S3: keys in, bytes and paths out. It knows nothing of videos or uploads.
+"""The media store, on a file system or on S3.
 
-Keys are relative POSIX paths without ``..``. What is written under a key is never written again: whoever makes
-something new takes a new key. Every call may raise :class:`StoreUnavailable`, those that write :class:`StoreFull`.
+Keys are relative POSIX paths without ``..``, written once. Every function may raise :class:`StoreUnavailable`, writing
+ones also :class:`StoreFull`.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 READ_BYTES = 256 * 1024
-# S3's own limits (Amazon S3 User Guide, "Multipart upload limits").
+# S3 limits (Amazon S3 User Guide, "Multipart upload limits").
 MIN_PART_BYTES = 5 * 1024**2
 MAX_PARTS = 10_000
 _NO_SUCH_UPLOAD = "NoSuchUpload"
 _OTHER_PART = "InvalidPart"
 NO_BUCKET = "NoSuchBucket"
-# Also the answer to any range of an empty file.
+# Errors of ranges after the end, and of any range of an empty file.
 _BEYOND_THE_END = frozenset({"416", "InvalidRange"})
 _COPY_BYTES = 8 * 1024**2
-# How often who waits for a transfer hears of it, whether it moves or not; seconds.
+# seconds between two progress reports of a transfer
 _REPORT_SECONDS = 0.5
-# After which a part is read again, the last time by what is raised; another call may have found the storage silent.
+# Seconds before each retry of a read: after a timeout, all calls fail for one second.
 _PAUSES = (0.2, 1.5)
 OnProgress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """One file of the store. size: bytes. modified: UTC."""
+    """A stored file. size: bytes. modified: UTC."""
 
     key: str
     size: int
@@ -59,10 +59,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class StoredFacts:
-    """What is known of a file without reading it.
-
-    size: bytes. etag: a strong validator with its quotes, S3's own where it is there. modified: UTC.
-    """
+    """Metadata of a file. size: bytes. etag: strong validator with quotes. modified: UTC."""
 
     size: int
     etag: str
@@ -70,14 +67,14 @@ class StoredFacts:
 
 
 def is_local() -> bool:
-    """Whether files are on a file system of this machine."""
+    """Return whether files are stored on a file system."""
     return isinstance(default_storage, FileSystemStorage)
 
 
 def local_path(key: str) -> Path:
-    """Where a key's bytes are, or would be, on the file system; only where :func:`is_local`.
+    """Return a key's path, also of a missing file. Only if :func:`is_local`.
 
-    Raises ``FileNotFoundError`` for a key that leads out of the store.
+    Raise ``FileNotFoundError`` for a key outside the store.
     """
     try:
         return Path(default_storage.path(key))
@@ -86,11 +83,11 @@ def local_path(key: str) -> Path:
 
 
 def stat(key: str) -> StoredFacts:
-    """The facts of a file. Raises ``FileNotFoundError``."""
+    """Return a file's metadata. Raise ``FileNotFoundError``."""
     with storage_errors(key):
         if is_local():
             found = local_path(key).stat()
-            if not S_ISREG(found.st_mode):  # S3 has no folders that could be taken for a file
+            if not S_ISREG(found.st_mode):  # a folder is not a file, as on S3
                 raise FileNotFoundError(key)
             etag = f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
             return StoredFacts(found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
@@ -99,25 +96,24 @@ def stat(key: str) -> StoredFacts:
 
 
 def size(key: str) -> int:
-    """Bytes of a file. Raises ``FileNotFoundError``."""
+    """Return a file's bytes. Raise ``FileNotFoundError``."""
     return stat(key).size
 
 
 def exists(key: str) -> bool:
-    """Whether a file is there."""
     with storage_errors(key):
         if not is_local():
             return default_storage.exists(key)
         try:
             return local_path(key).is_file()
-        except FileNotFoundError:  # the key leads out of the store
+        except FileNotFoundError:  # key outside the store
             return False
 
 
 def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
-    """The bytes ``start`` to ``stop`` (not included; None: the end), at most ``piece`` bytes at a time.
+    """Yield the bytes ``start`` to ``stop`` (exclusive; None: end), at most ``piece`` at a time.
 
-    Raises ``FileNotFoundError``.
+    Raise ``FileNotFoundError``.
     """
     if is_local():
         with storage_errors(key), local_path(key).open("rb") as file:
@@ -142,14 +138,14 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
 
 
 def open_ranges(keys: Sequence[str]) -> RangeServer:
-    """What lets a child read files of S3 in parts, through us. Raises ``FileNotFoundError``."""
+    """Return a server through which a child process reads S3 files. Raise ``FileNotFoundError``."""
 
     def read_part(index: int, start: int, stop: int) -> bytes:
         for pause in _PAUSES:
             try:
                 return b"".join(read(keys[index], start, stop))
             except StoreUnavailable:
-                # Hundreds of parts are read for one answer, which a hiccup of one of them is not to cost.
+                # A result needs hundreds of parts, and one short failure must not fail it.
                 time.sleep(pause)
         return b"".join(read(keys[index], start, stop))
 
@@ -157,10 +153,10 @@ def open_ranges(keys: Sequence[str]) -> RangeServer:
 
 
 def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) -> Path:
-    """A path with the file's bytes: its own, else a copy in ``folder``. Raises ``FileNotFoundError``.
+    """Return the file's own path, or a copy in ``folder``. Raise ``FileNotFoundError``.
 
-    on_progress: is called again and again while it waits, in the caller's own thread, with the bytes that have moved
-    since the last time, perhaps none. What it raises ends the transfer and is raised.
+    on_progress: called regularly in this thread with the bytes moved since the last call, perhaps 0. Its exceptions
+    abort the transfer.
     """
     if is_local():
         path = local_path(key)
@@ -175,10 +171,9 @@ def local_copy(key: str, folder: Path, on_progress: OnProgress | None = None) ->
 
 
 def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgress | None = None) -> None:
-    """Take the file at ``path`` into the store: moved on a file system, sent and removed on S3.
+    """Move the file at ``path`` into the store.
 
-    on_progress: as in :func:`local_copy`; ``path`` stays where it ended the transfer. In the last moment the file may
-    be on S3, too.
+    on_progress: as in :func:`local_copy`. If it aborts, ``path`` remains, and S3 may have the file too.
     """
     with storage_errors(key):
         if is_local():
@@ -189,7 +184,7 @@ def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgre
             except OSError as exc:
                 if exc.errno != errno.EXDEV:
                     raise
-                # Another file system: visible under its key only once it is whole.
+                # Another file system: the file gets its key only once copied completely.
                 partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
                 try:
                     _copy(path, partial, on_progress)
@@ -208,13 +203,13 @@ def put_file(key: str, path: Path, content_type: str = "", on_progress: OnProgre
 
 
 def put_stream(key: str, body: IO[bytes]) -> None:
-    """Keep what an open file holds from where it stands, on S3; it is not read into memory."""
+    """Upload an open file to S3 from its current position, without reading it into memory."""
     with storage_errors(key):
         _client().put_object(Bucket=_bucket(), Key=key, Body=body)
 
 
 def move(source: str, target: str) -> None:
-    """Give a file another key that nobody uses; on S3 the storage makes a copy first. Raises ``FileNotFoundError``."""
+    """Rename a file to an unused key; S3 copies it. Raise ``FileNotFoundError``."""
     with storage_errors(source):
         if is_local():
             path = local_path(target)
@@ -222,13 +217,12 @@ def move(source: str, target: str) -> None:
             local_path(source).rename(path)
             sync_path(path.parent)
             return
-        # In parts where it is too large to be copied at once.
         _client().copy({"Bucket": _bucket(), "Key": source}, _bucket(), target)
         _client().delete_object(Bucket=_bucket(), Key=source)
 
 
 def delete(key: str) -> None:
-    """Delete a file; harmless when it is gone."""
+    """Delete a file; ignore a missing one."""
     with storage_errors(key), contextlib.suppress(FileNotFoundError):
         if is_local():
             local_path(key).unlink()
@@ -238,7 +232,7 @@ def delete(key: str) -> None:
 
 
 def delete_folder(prefix: str) -> int:
-    """Delete everything below ``prefix`` (which ends with ``/``); returns how many files went."""
+    """Delete all files below ``prefix``, which ends with ``/``; return their number."""
     assert prefix.endswith("/") and prefix.strip("/")
     count = 0
     for file in list(files(prefix)):
@@ -250,15 +244,16 @@ def delete_folder(prefix: str) -> int:
 
 
 def delete_empty_folders(prefix: str, older_seconds: float) -> int:
-    """Delete folders below ``prefix`` (which ends with ``/``) that have had nothing in them for so long; returns how
-    many. Only a file system has such: a file that is deleted leaves its folder, which another may be writing to.
+    """Delete folders below ``prefix`` that have been empty for ``older_seconds``; return their number.
+
+    File deletion leaves folders, because another process may be about to write there.
     """
     if not is_local():
         return 0
     count = 0
     base, over = local_path(prefix), time.time() - older_seconds
     for folder in [Path(name) for name, _, _ in os.walk(base, topdown=False)]:
-        with contextlib.suppress(OSError):  # it has something in it, or is gone
+        with contextlib.suppress(OSError):  # not empty, or already deleted
             if folder != base and folder.stat().st_mtime < over:
                 folder.rmdir()
                 count += 1
@@ -266,7 +261,7 @@ def delete_empty_folders(prefix: str, older_seconds: float) -> int:
 
 
 def files(prefix: str) -> Iterator[StoredFile]:
-    """Every file below ``prefix`` (which ends with ``/``)."""
+    """Yield all files below ``prefix``, which ends with ``/``."""
     with storage_errors(prefix):
         if not is_local():
             for page in _client().get_paginator("list_objects_v2").paginate(Bucket=_bucket(), Prefix=prefix):
@@ -284,7 +279,7 @@ def files(prefix: str) -> Iterator[StoredFile]:
 
 
 def free_bytes() -> int | None:
-    """Bytes that are left on the file system; None where the store has no end."""
+    """Return the file system's free bytes, or None on S3."""
     if not is_local():
         return None
     root = Path(default_storage.location)  # type: ignore[attr-defined]
@@ -293,7 +288,7 @@ def free_bytes() -> int | None:
 
 
 def presigned(key: str, seconds: int, content_type: str = "", disposition: str = "") -> str:
-    """An address of S3 itself that reads one file, signed for so many seconds (signature version 4)."""
+    """Return a URL of S3 that reads one file, signed for ``seconds``."""
     params = {}
     if content_type:
         params["ResponseContentType"] = content_type
@@ -305,7 +300,7 @@ def presigned(key: str, seconds: int, content_type: str = "", disposition: str =
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a multipart upload that S3 has confirmed. number: from 1. size: bytes."""
+    """A confirmed part of a multipart upload. number: from 1. size: bytes."""
 
     number: int
     etag: str
@@ -313,9 +308,9 @@ class Part:
 
 
 def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -> str:
-    """Begin a file that comes in parts, on S3; returns the name of the upload there.
+    """Create a multipart upload on S3; return its id.
 
-    direct: whether others send the parts, to addresses of :func:`presigned_part`.
+    direct: True if clients send the parts, to URLs of :func:`presigned_part`.
     """
     extra = {"ContentType": content_type} if content_type else {}
     with storage_errors(key):
@@ -324,13 +319,13 @@ def begin_multipart(key: str, content_type: str = "", *, direct: bool = False) -
 
 
 def presigned_part(key: str, upload: str, number: int, length: int, seconds: int) -> str:
-    """An address of S3 itself that takes one part of exactly ``length`` bytes by PUT, signed for so many seconds."""
+    """Return a URL of S3 for a PUT of one part of ``length`` bytes, signed for ``seconds``."""
     with storage_errors(key):
         return str(default_storage.part_url(key, upload, number, length, seconds))  # type: ignore[attr-defined]
 
 
 def list_parts(key: str, upload: str) -> list[Part]:
-    """The parts that S3 has of a multipart upload, by number. Raises ``FileNotFoundError`` when it is no more."""
+    """Return an upload's stored parts. Raise ``FileNotFoundError`` if the upload has ended."""
     with storage_errors(key):
         try:
             return [
@@ -345,7 +340,7 @@ def list_parts(key: str, upload: str) -> list[Part]:
 
 
 def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -> Part:
-    """Send one part, at least :data:`MIN_PART_BYTES` long unless it is the last."""
+    """Upload a part, at least :data:`MIN_PART_BYTES` except for the last."""
     with storage_errors(key):
         answer = _client().upload_part(
             Bucket=_bucket(), Key=key, UploadId=upload, PartNumber=number, Body=body, ContentLength=length
@@ -354,9 +349,9 @@ def put_part(key: str, upload: str, number: int, body: IO[bytes], length: int) -
 
 
 def copy_part(key: str, upload: str, number: int, source: str, length: int, *, start: int | None = None) -> Part:
-    """Make a part of a file that is in the store already, without its bytes passing through here.
+    """Create a part from a stored file; S3 copies the bytes.
 
-    length: bytes. start: where they begin in the file, which has more than 5 MiB then; None where they are all of it.
+    length: bytes. start: first byte, for files over 5 MiB; None copies all.
     """
     part = {} if start is None else {"CopySourceRange": f"bytes={start}-{start + length - 1}"}
     with storage_errors(source):
@@ -368,9 +363,9 @@ def copy_part(key: str, upload: str, number: int, source: str, length: int, *, s
 
 
 def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
-    """Join the parts; harmless when that has been done already.
+    """Join the parts; succeed if already done.
 
-    Raises ``FileNotFoundError`` where one of them is not what it was.
+    Raise ``FileNotFoundError`` if a part has changed.
     """
     with storage_errors(key):
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
@@ -381,20 +376,20 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
         except _client_error() as exc:
             if _code(exc) == _OTHER_PART:
                 raise FileNotFoundError(key) from exc
-            # Done by an attempt that did not live to say so.
+            # An earlier attempt completed the upload without getting the answer.
             if _code(exc) != _NO_SUCH_UPLOAD or not exists(key):
                 raise
 
 
 def abort_multipart(key: str, upload: str) -> None:
-    """Give an unfinished upload up; harmless when it is gone."""
+    """Abort an unfinished upload; ignore a missing one."""
     with storage_errors(key), _gone_is_fine():
         _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
 
 
 @contextlib.contextmanager
 def _gone_is_fine() -> Iterator[None]:
-    """Servers differ in how they call what is not there; all say 404. A bucket that is not there is a wrong setting."""
+    """Ignore 404 with any error code, except for a missing bucket, which is a wrong setting."""
     try:
         yield
     except _client_error() as exc:
@@ -404,7 +399,7 @@ def _gone_is_fine() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """A multipart upload that was begun on S3 and neither finished nor given up. begun: UTC."""
+    """A multipart upload neither completed nor aborted. begun: UTC."""
 
     key: str
     upload: str
@@ -412,7 +407,7 @@ class Unfinished:
 
 
 def unfinished() -> Iterator[Unfinished]:
-    """Every multipart upload that is open: it takes room, and no listing of files shows it. None on a file system."""
+    """Yield open multipart uploads; they use storage but are in no file list."""
     if is_local():
         return
     with storage_errors():
@@ -422,7 +417,7 @@ def unfinished() -> Iterator[Unfinished]:
 
 
 def sync_path(path: Path) -> None:
-    """Bring a file or folder to the disk itself."""
+    """Flush a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -439,7 +434,7 @@ def _copy(source: Path, target: Path, on_progress: OnProgress | None) -> None:
 
 
 class _Progress:
-    """What the threads of a transfer say of it: a subscriber of s3transfer's."""
+    """Subscriber of s3transfer that counts bytes."""
 
     def __init__(self) -> None:
         self.is_over = threading.Event()
@@ -447,7 +442,7 @@ class _Progress:
         self._lock = threading.Lock()
 
     def on_progress(self, future: Any, bytes_transferred: int, **kwargs: Any) -> None:
-        """Called with less than nothing where a part begins again."""
+        """Count bytes, negative if a part restarts."""
         with self._lock:
             self._moved += bytes_transferred
 
@@ -455,7 +450,7 @@ class _Progress:
         self.is_over.set()
 
     def take(self) -> int:
-        """Bytes since the last call."""
+        """Return the bytes since the last call."""
         with self._lock:
             moved = max(0, self._moved)
             self._moved -= moved
@@ -463,10 +458,10 @@ class _Progress:
 
 
 def _transfers() -> Any:
-    """A context in which files move; those that still do when it is left by an exception are given up."""
+    """Return a context for transfers; an exception aborts them."""
     from boto3.s3.transfer import TransferConfig, create_transfer_manager
 
-    # Beside the attempts of each call, those for bytes that break off on their way; five by default.
+    # Attempts for downloads that break off; boto3's default is five.
     return create_transfer_manager(_client(), TransferConfig(num_download_attempts=2))
 
 
@@ -479,7 +474,7 @@ def _wait_for(transfer: Any, progress: _Progress, on_progress: OnProgress | None
 
 
 def _client_error() -> Any:
-    """What S3's client raises; loaded where it is used, which costs a tenth of a start."""
+    """Return botocore's ClientError; the import takes a tenth of the start-up time."""
     from botocore.exceptions import ClientError
 
     return ClientError
@@ -489,13 +484,13 @@ def _code(error: Any) -> str:
     return str(error.response["Error"]["Code"])
 
 
-_opening = threading.Lock()  # Django makes a storage at its first use, and two where two threads use it first.
+_opening = threading.Lock()  # Two threads that use Django's storage first would create it twice
 
 
 def _client() -> Any:
-    """S3's client, for what the storage itself has no call for: parts, ranges, copies, and what tells faults apart.
+    """Return S3's client, for parts, ranges, copies and error codes.
 
-    A web request that is about to ask a storage, which may answer late, keeps no connection to the database meanwhile.
+    A web request releases its database connection first, because S3 may be slow.
     """
     if caller_gone.get() is not None:
         release_connection()

@@ -1,4 +1,4 @@
-"""What clients say of their uploads' speed: one event in the log and two counters; nothing is kept by session."""
+"""Upload speeds reported by clients, as a log event and two counters."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from vodplatform.core import metrics
 from vodplatform.core.api import idempotency
 from vodplatform.core.logs import event
 
-# What browsers and apps call networks; whatever else is said is counted as other.
 NETWORKS = frozenset({"ethernet", "wifi", "cellular", "5g", "4g", "3g", "2g", "slow-2g", "unknown"})
 
 
 def note_upload(session_id: str, bytes: int, seconds: float, network: str) -> None:
-    """Log and count one upload; a report that is sent again under its key counts once. seconds: as the client says."""
+    """Log and count one upload; a repeated report counts once."""
     with transaction.atomic():
         idempotency.bind_to_transaction()
     known = network.lower() or "unknown"

@@ -1,4 +1,4 @@
-"""Device choice and upload figures over the API (contract section 5): parse, permit, call, answer."""
+"""REST API of playback addresses and upload figures (contract section 5)."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OptimizedViewSet(ApiViewSet[Video]):
         responses={200: s.OptimizedSerializer},
     )
     def retrieve(self, request: Request, video_id: UUID) -> Response:
-        """The address from which a device plays a video best."""
+        """Return the address from which a device plays a video best."""
         if not request.user.is_authenticated and not self.get_queryset().filter(pk=video_id).exists():
             raise DomainError("unauthenticated")
         video = self.get_object()
@@ -64,7 +64,7 @@ class OptimizedViewSet(ApiViewSet[Video]):
 
 @extend_schema(tags=["Delivery"])
 class UploadFiguresViewSet(ApiViewSet[Video]):
-    """How uploads go, as clients see it."""
+    """Upload figures measured by clients."""
 
     @extend_schema(
         operation_id="analytics_upload",
@@ -74,7 +74,7 @@ class UploadFiguresViewSet(ApiViewSet[Video]):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Bytes and seconds of one upload, as its client measured them."""
+        """Record bytes and seconds of one upload, measured by its client."""
         found = self.read_body(s.UploadFiguresSerializer)
         analytics.note_upload(found["session_id"], found["bytes"], found["seconds"], network=found.get("network") or "")
         return Response({"ok": True}, status=202)

@@ -1,7 +1,6 @@
-"""The byte doors as one raw ASGI app, mounted before Django: originals, HLS, and what was made of videos.
+"""Raw ASGI app, mounted before Django, that streams originals, HLS, renditions and job outputs.
 
-Django's own file answer under ASGI loads the whole file and ignores Range; here a piece at a time is read, and
-reading stops when the player hangs up, else each seek of a player would read the file to its end.
+Django's file response under ASGI loads the complete file and ignores Range.
 """
 
 from __future__ import annotations
@@ -36,9 +35,7 @@ from vodplatform.core.web.bodies import Scope, headers_of
 from vodplatform.core.web.exchange import refusal_headers, refusal_of, request_context
 
 Answer = TypeVar("Answer")
-# Rows are looked up in threads of their own.
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-door")
-# Routes, as logs and metrics name them, and the addresses that belong to each.
 ADDRESSES = {
     "api/v1/media/stream/<video_id>": re.compile(re.escape(STREAM_PREFIX) + r"(?P<video_id>[^/]+)/?"),
     "api/v1/media/hls/<token>/<video_id>/<name>": re.compile(
@@ -55,7 +52,7 @@ ADDRESSES = {
     ),
 }
 STREAM_ROUTE = next(iter(ADDRESSES))
-# A stored file must never act as a page of this site, whatever it really is.
+# A stored file must never act as a page of this site.
 SAFE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; sandbox"),
@@ -64,17 +61,14 @@ SAFE_HEADERS = [
     (b"x-frame-options", b"DENY"),
 ]
 Fields = list[tuple[bytes, bytes]]
-# Whoever is given the bytes watches them, wherever they come from.
 GIVEN = (200, 206, 302)
 
 
 def route_of(scope: Scope) -> str | None:
-    """The route that a request's address belongs to; None where it is not for this door."""
     return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
 
 
 async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI app."""
     headers = headers_of(scope)
     begun = False
     found: Found | None = None
@@ -98,14 +92,12 @@ async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
                 await _answer(found, request, receive, noting_send)
         except Exception as exc:
             if begun:
-                # Of what has been promised less will come: the connection breaks.
+                # The head promised more bytes than follow, so the connection must break.
                 raise
-            # A file may be deleted between the look at it and its first byte.
             await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else refusal_of(exc))
 
 
 def _while_granted(found: Found) -> AbstractAsyncContextManager[None]:
-    """Bytes that somebody was let in to end when they are let in no more."""
     if found.granted is None:
         return nullcontext()
     granted = found.granted
@@ -115,7 +107,6 @@ def _while_granted(found: Found) -> AbstractAsyncContextManager[None]:
 
 
 def _is_watched(found: Found, request: Request, status: int) -> bool:
-    """Whether an answer begins what its reader is going to see, which counts; seeking in it does not."""
     first = begins_with_the_first_byte(request.headers.get("range"))
     return found.shows is not None and request.method == "GET" and status in GIVEN and first
 
@@ -125,13 +116,12 @@ def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
     assert route is not None
     match = ADDRESSES[route].fullmatch(scope["path"])
     assert match is not None
-    # Of what is given twice the first counts.
+    # The first of repeated query options counts.
     options = dict(reversed(parse_qsl(scope.get("query_string", b"").decode("latin-1"))))
     return Request(scope["method"], route, match.groupdict(), options, headers)
 
 
 async def _find(scope: Scope, request: Request) -> Found:
-    """What the address names, once its signature or the caller's sign-in allows it. Raises ``DomainError``."""
     context = contextvars.copy_context()
     try:
         found = await asyncio.get_running_loop().run_in_executor(_threads, context.run, _look_up, scope, request)
@@ -155,9 +145,8 @@ def _look_up(scope: Scope, request: Request) -> Found:
 
 
 def _asked(ask: Callable[..., Answer], *arguments: Any) -> Answer:
-    """What ``ask`` gives, with a connection to the database that is in order."""
     if connection.vendor == "sqlite":
-        # It stays with its thread: to open it again costs six times the question.
+        # Keep the thread's SQLite connection: reopening takes six times as long as the query.
         connection.close_at = None
     close_old_connections()
     try:
@@ -177,13 +166,12 @@ def _user_of(scope: Scope) -> User | AnonymousUser:
 
 
 def _close(content: Any) -> None:
-    """Let go of what was found for somebody who does not wait for it any more."""
     if isinstance(content, OpenFile):
         os.close(content.descriptor)
 
 
 async def _let_go(file: OpenFile) -> None:
-    """Close a file; where its file system is reached over a network even that may take its time."""
+    """Close a file; in a thread, if that may block."""
     if file.tells:
         os.close(file.descriptor)
     else:
@@ -204,7 +192,7 @@ async def _answer(found: Found, request: Request, receive: Receive, send: Send) 
     elif isinstance(content, StoredObject):
         await _answer_file(content, request, fields, receive, send)
     elif isinstance(content, HandedOver):
-        # nginx looks at the ranges and conditions itself.
+        # nginx handles ranges and conditions itself.
         await _whole(send, 200, [*fields, (b"x-accel-redirect", content.address.encode())])
     elif isinstance(content, Elsewhere):
         await _whole(send, 302, [kept, (b"location", content.address.encode())])
@@ -258,7 +246,6 @@ async def _answer_file(
 
 
 async def _whole(send: Send, status: int, fields: Fields, body: bytes = b"", method: str = "GET") -> None:
-    """An answer in one piece."""
     if status != 304:
         fields = [*fields, (b"content-length", str(len(body)).encode())]
     await _head(send, status, fields)

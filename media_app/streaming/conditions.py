@@ -1,4 +1,4 @@
-"""What conditional and range headers ask of a file (RFC 9110 sections 13 and 14), on texts and numbers; no Django."""
+"""Conditional and range requests (RFC 9110 sections 13 and 14); free of Django."""
 
 from __future__ import annotations
 
@@ -9,22 +9,19 @@ from email.utils import formatdate, parsedate_to_datetime
 
 from media_app.streaming.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
 
-MAX_DATE_LETTERS = 40  # the longest form of RFC 9110 section 5.6.7 has 33
+MAX_DATE_LETTERS = 40  # the longest HTTP date has 33 (RFC 9110 section 5.6.7)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """status: 200, 206, 304, 412 or 416. part: the bytes to send with 200 and 206."""
-
     status: int
     part: ByteRange | None = None
 
 
 def decide(headers: Mapping[str, str], size: int, etag: str, modified: float) -> Outcome:
-    """What to answer about a file of ``size`` bytes, in the order of RFC 9110 section 13.2.2.
+    """Decide the answer to a request for a file, in the order of RFC 9110 section 13.2.2.
 
-    headers: small names, repeated ones joined by commas. etag: strong, with its quotes. modified: epoch seconds.
-    Malformed dates and ranges count as not sent.
+    headers: lower-case names, repeated headers joined by commas. etag: with quotes. modified: epoch seconds.
     """
     second = int(modified)
     if "if-match" in headers:
@@ -48,7 +45,7 @@ def decide(headers: Mapping[str, str], size: int, etag: str, modified: float) ->
 
 
 def http_date(text: str | None) -> int | None:
-    """Epoch seconds of an HTTP date in any of its three forms; None for anything else."""
+    """Return the epoch seconds of an HTTP date in any of its three forms, else None."""
     if not text or len(text) > MAX_DATE_LETTERS or not text.isascii():
         return None
     try:
@@ -59,7 +56,6 @@ def http_date(text: str | None) -> int | None:
 
 
 def show_date(moment: float) -> str:
-    """An instant (epoch seconds) as ``Last-Modified`` shows it."""
     return formatdate(moment, usegmt=True)
 
 
@@ -68,7 +64,6 @@ def _named(header: str, etag: str) -> bool:
 
 
 def _is_same(header: str, etag: str, second: int) -> bool:
-    """Whether If-Range names the file as it is: its ETag, or exactly its date (section 13.1.5)."""
     text = header.strip()
     if text.startswith(('"', "W/")):
         return text == etag

@@ -1,7 +1,6 @@
-"""Addresses that end with what they were given for, such as an invitation to something that shows a video.
+"""Grants: URLs that end with an invitation or another permission that shows a video.
 
-Such an address carries a grant, ``kind.key``. What has given it says by :func:`register` how to find out whether it
-still holds; that is asked when an address is opened, and again while bytes are sent.
+A grant is ``kind.key``, checked when the URL is opened and while bytes are sent.
 """
 
 from __future__ import annotations
@@ -19,16 +18,15 @@ _checks: dict[str, Callable[[str, UUID], bool]] = {}
 
 
 class Withdrawn(ConnectionError):
-    """A grant has ended while bytes were being sent for it."""
+    """End of a grant while its bytes are being sent."""
 
 
 def register(kind: str, check: Callable[[str, UUID], bool]) -> None:
-    """``check`` says of a key whether it opens a video, by the video's id. It may query."""
+    """Register a kind of grant. check: returns whether a key opens a video, by its id."""
     _checks[kind] = check
 
 
 def holds(grant: str, video_id: UUID) -> bool:
-    """Whether a grant opens a video now; one of a kind that nobody knows does not."""
     kind, _, key = grant.partition(".")
     check = _checks.get(kind)
     return check is not None and check(key, video_id)
@@ -36,7 +34,7 @@ def holds(grant: str, video_id: UUID) -> bool:
 
 @contextlib.asynccontextmanager
 async def while_it_holds(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
-    """Run the block for as long as ``ask`` says so, which is asked every few seconds. Raises :class:`Withdrawn`."""
+    """Run the block while ``ask``, called every few seconds, returns True. Raise :class:`Withdrawn` after that."""
     try:
         async with asyncio.timeout(None) as limit:
             watcher = asyncio.create_task(_watch(ask, limit))
@@ -57,6 +55,6 @@ async def _watch(ask: Callable[[], Awaitable[bool]], limit: asyncio.Timeout) -> 
         await asyncio.sleep(CHECK_SECONDS)
         while await ask():
             await asyncio.sleep(CHECK_SECONDS)
-    except Exception as exc:  # who cannot find out whether they may go on sending does not; the player asks again
+    except Exception as exc:  # a failed check stops the sending; the player retries
         logger.warning("grant", extra={"data": {"exception": repr(exc)}})
     limit.reschedule(asyncio.get_running_loop().time())

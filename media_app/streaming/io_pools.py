@@ -1,4 +1,4 @@
-"""Threads that wait for disks and the bucket, apart for each place: one that is away holds up nobody else's files."""
+"""Thread pools for blocking reads, one per disk, so that a stalled disk blocks no other."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ BUCKET = "bucket"
 MEDIA = "media"
 THREADS = {BUCKET: 16}
 THREADS_OF_A_DISK = 8
-# After so long a disk counts as away; a bucket has limits of its own.
+# Seconds after which a disk counts as unavailable.
 DISK_SECONDS = 10.0
 _pools: dict[str, ThreadPoolExecutor] = {}
 _making = threading.Lock()
 
 
 def place_of(path: str) -> str:
-    """The place of a file that is used where it lies: each library folder may be a disk of its own."""
+    """Return the pool of a referenced file, one per library folder."""
     for number, (root, _) in enumerate(settings.LIBRARY_ROOTS):
         if Path(path).is_relative_to(root):
             return f"library-{number}"
@@ -33,7 +33,6 @@ def place_of(path: str) -> str:
 
 
 def threads_of(place: str) -> ThreadPoolExecutor:
-    """The threads that wait for one place."""
     with _making:
         if place not in _pools:
             count = THREADS.get(place, THREADS_OF_A_DISK)
@@ -42,14 +41,14 @@ def threads_of(place: str) -> ThreadPoolExecutor:
 
 
 async def ask(place: str, question: Callable[[], T]) -> T:
-    """What ``question`` finds out in a thread that may wait for ``place``, however long. Raises what it raises."""
+    """Run ``question`` in a thread of ``place``, without a time limit."""
     return await asyncio.get_running_loop().run_in_executor(threads_of(place), question)
 
 
 async def ask_soon(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
-    """As :func:`ask`, but a disk that says nothing for :data:`DISK_SECONDS` is ``unavailable``.
+    """Run ``question`` as :func:`ask`; raise ``unavailable`` after :data:`DISK_SECONDS`.
 
-    drop: takes an answer that comes when nobody waits for it any more.
+    drop: called with a late answer.
     """
     future = threads_of(place).submit(question)
     is_taken = False
@@ -60,7 +59,7 @@ async def ask_soon(place: str, question: Callable[[], T], drop: Callable[[T], No
             return answer
     except TimeoutError as exc:
         if not limit.expired():
-            raise  # the question's own
+            raise  # timeout of the question itself
         raise DomainError("unavailable", "The disk with this file does not answer. Try again in a moment.") from exc
     finally:
         if not is_taken:

@@ -1,4 +1,4 @@
-"""What the headers of a file say of its name and type: nothing that a caller could make act; free of Django."""
+"""Safe file names and content types for response headers; free of Django."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from pathlib import PurePosixPath
 from urllib.parse import quote
 
 MAX_LETTERS = 150
-FORBIDDEN = frozenset('/\\:*?"<>|')  # what some file system does not take
+FORBIDDEN = frozenset('/\\:*?"<>|')  # characters that some file system forbids
 PLAIN_TYPE = "application/octet-stream"
 _MEDIA_TYPE = re.compile(r"(video|audio)/[a-z0-9][a-z0-9.+-]{0,60}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,5}")
-# What a made file is sent as. Nothing that a browser would take for a page.
+# Content types of renditions and job outputs; browsers execute none of them.
 MADE_TYPES = {
     ".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp", ".vtt": "text/vtt; charset=utf-8",
     ".json": "application/json", ".mp4": "video/mp4", ".mp3": "audio/mpeg", ".wav": "audio/wav", ".m4a": "audio/mp4",
     ".aac": "audio/aac", ".ogg": "audio/ogg", ".flac": "audio/flac",
-    # What a provider may answer with.
+    # Possible outputs of dubbing providers.
     ".m4v": "video/x-m4v", ".mov": "video/quicktime", ".webm": "video/webm", ".mkv": "video/x-matroska",
     ".3gp": "video/3gpp", ".ogv": "video/ogg", ".avi": "video/x-msvideo", ".ts": "video/mp2t",
 }  # fmt: skip
 
 
 def media_type(claimed: str) -> str:
-    """A video's own type, or the one that says nothing: never one that a browser would run."""
+    """Return a claimed video or audio type, else a generic binary type."""
     return claimed if _MEDIA_TYPE.fullmatch(claimed) else PLAIN_TYPE
 
 
 def made_type(name: str) -> str | None:
-    """The content type of a made file by its name; None for what is never sent."""
+    """Return the content type of a file that may be sent, else None."""
     return MADE_TYPES.get(PurePosixPath(name).suffix)
 
 
 def attachment(title: str, location: str) -> str:
-    """``Content-Disposition`` (RFC 6266, RFC 8187) that saves a file under its title and the suffix of its place."""
+    """Return a ``Content-Disposition`` (RFC 6266, RFC 8187) with the title and the location's suffix."""
     stem = " ".join("".join(map(_harmless, title)).split())[:MAX_LETTERS].strip(". ") or "video"
     suffix = PurePosixPath(location).suffix.lower()
     if not _SUFFIX.fullmatch(suffix) or stem.lower().endswith(suffix):
@@ -46,7 +46,6 @@ def attachment(title: str, location: str) -> str:
 
 
 def _harmless(letter: str) -> str:
-    """The letter, or what stands for one that ends a header, turns the text around, or no file's name may have."""
     if letter in FORBIDDEN:
         return "_"
     return " " if unicodedata.category(letter)[0] in "CZ" else letter

@@ -1,4 +1,4 @@
-"""HLS playlists as texts (RFC 8216): the master of a video's rungs, and a rung's own as it is handed out; no Django."""
+"""HLS playlists as text (RFC 8216); free of Django."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One rendition of the ladder. peak, average: bits a second of its segments. codecs: RFC 6381, or unknown."""
+    """Rung of an HLS ladder. peak, average: bits per second. codecs: RFC 6381."""
 
     name: str
     width: int
@@ -20,10 +20,9 @@ class Rung:
 
 
 def master_playlist(rungs: Sequence[Rung], frame_rate: float, suffix: str = "") -> str:
-    """The multivariant playlist; the rung with the fewest bits comes first, so that a player starts soonest.
+    """Return the master playlist; the lowest bit rate comes first, for a fast start.
 
-    frame_rate: frames a second of all rungs, at most; 0 when unknown. suffix: put behind each address, such as
-    ``?proxy=1``.
+    frame_rate: highest frames per second, 0 if unknown. suffix: appended to each address.
     """
     lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
     for rung in sorted(rungs, key=lambda rung: (rung.peak, rung.height)):
@@ -36,6 +35,6 @@ def master_playlist(rungs: Sequence[Rung], frame_rate: float, suffix: str = "") 
 
 
 def with_address(text: str, media: str, address: str) -> str:
-    """A rung's playlist with ``address`` wherever it names its one file ``media``."""
+    """Return a rung's playlist with its media file replaced by ``address``."""
     text = text.replace(f'URI="{media}"', f'URI="{address}"')
     return re.sub(rf"(?m)^{re.escape(media)}$", lambda _: address, text)

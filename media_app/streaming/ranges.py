@@ -1,4 +1,4 @@
-"""HTTP byte ranges (RFC 9110 section 14) on numbers and header texts alone; free of Django."""
+"""HTTP byte ranges (RFC 9110 section 14); free of Django."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ _SINGLE = re.compile(r"\s*(\d*)\s*-\s*(\d*)\s*")
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """Bytes ``start`` to ``stop``, ``stop`` not included."""
-
     start: int
     stop: int
 
@@ -22,14 +20,13 @@ class ByteRange:
 
 
 class Unsatisfiable(Exception):
-    """The one range asked for lies outside the file: 416."""
+    """Range outside the file: 416."""
 
 
 def parse_range(header: str | None, size: int) -> ByteRange | None:
-    """The single range that ``header`` asks for in a file of ``size`` bytes, or None for the whole file.
+    """Parse a Range header for a file of ``size`` bytes; None means the complete file.
 
-    None also where the header is malformed, names another unit or asks for several ranges: a server may
-    ignore what it does not do. Raises :class:`Unsatisfiable`.
+    Malformed headers, other units and several ranges are ignored. Raise :class:`Unsatisfiable`.
     """
     if not header:
         return None
@@ -54,7 +51,7 @@ def parse_range(header: str | None, size: int) -> ByteRange | None:
 
 
 def begins_with_the_first_byte(header: str | None) -> bool:
-    """Whether what a Range header asks for, in a file of whatever size, begins where the file does."""
+    """Return whether the range of a header begins at the first byte."""
     try:
         part = parse_range(header, ENDLESS)
     except Unsatisfiable:
@@ -63,7 +60,6 @@ def begins_with_the_first_byte(header: str | None) -> bool:
 
 
 def etag_matches(header: str | None, etag: str, *, weak: bool) -> bool:
-    """Whether ``etag`` is named by an If-None-Match (``weak``) or If-Match (strong) header; ``*`` names it if weak."""
     if not header:
         return False
     if header.strip() == "*":

@@ -1,4 +1,4 @@
-"""What the address of a byte door names, once signature, row and permission allow it; sends nothing itself."""
+"""Lookup of the content of a streaming address, after checking signature and permission."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ MEDIA_TYPE = "video/mp4"
 MAX_PLAYLIST_BYTES = 8 * 1024**2
 MIN_SECONDS = 60
 MAX_KEPT_SECONDS = 3600
-# What the sign-in opened, or what everybody may see for as long as it is shown: asked for again each time.
+# Cache-Control without a signature or with a grant: revalidate each time.
 KEPT_UNTIL_ASKED = "private, no-cache"
 FOR_EVER = ", immutable"
-# A master playlist grows while lower rungs are being made.
+# The master playlist grows while lower rungs are being made.
 KEPT_SHORTLY = "private, max-age=10"
-# The signature is checked each time, so the way on from it is not kept.
+# A cached redirect would bypass the check of the signature.
 NOT_KEPT = "private, no-store"
 SOURCE_RUNG = "source"
 STREAM_COLUMNS = (
@@ -51,10 +51,9 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 
 @dataclass(frozen=True, slots=True)
 class OpenFile:
-    """An open file of this machine; whoever gets it closes the descriptor. modified_ns: as found when it was opened.
+    """Open local file; the receiver closes the descriptor. place: thread pool in io_pools.
 
-    place: whose threads wait for it (:mod:`media_app.streaming.io_pools`). tells: whether its file system says at once
-    what is not in memory. Those that are reached over a network do not, so nothing is asked of them but in a thread.
+    tells: whether a non-blocking read reports uncached bytes; network file systems do not.
     """
 
     descriptor: int
@@ -72,14 +71,14 @@ class OpenFile:
         return self.modified_ns / 1e9
 
     def has_changed(self) -> bool:
-        """Whether the file was written to since. May wait for the disk."""
+        """Return whether the file was written since it was opened. May block."""
         found = os.fstat(self.descriptor)
         return (found.st_size, found.st_mtime_ns) != (self.size, self.modified_ns)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """A file on S3 that is read through us. etag: S3's own, as who is sent on gets it. modified: epoch seconds."""
+    """S3 object that this server reads for the client. modified: epoch seconds."""
 
     key: str
     size: int
@@ -89,24 +88,19 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """A local file that nginx sends. address: of its internal location."""
+    """Local file that nginx sends."""
 
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """A file that the caller gets at another server. address: signed there."""
-
     address: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What a disk or the bucket has to be asked for first, which may take its time.
-
-    load: raises ``DomainError``. place: whose threads wait for it (:mod:`media_app.streaming.io_pools`).
-    """
+    """Content that needs a disk or the bucket first. place: thread pool."""
 
     load: Callable[[], OpenFile | HandedOver | StoredObject | bytes]
     place: str
@@ -114,10 +108,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What to answer with. disposition: empty unless it is to be saved under a name.
+    """Content and headers of an answer. disposition: empty unless it is a download.
 
-    shows: the catalogue video that is watched by whoever is given this from its first byte. granted: the grant and
-    the video that it opens, where the address ends with one.
+    shows: id of the catalogue video whose view starts with the first byte.
     """
 
     content: OpenFile | StoredObject | HandedOver | Elsewhere | bytes | Pending
@@ -130,7 +123,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a caller asked of a door. parts: of the address. options: of the query. headers: by their small names."""
+    """Streaming request. parts: variables of the path. headers: lower-case names."""
 
     method: str
     route: str
@@ -139,26 +132,24 @@ class Request:
     headers: Mapping[str, str]
 
     def wants(self, option: str) -> bool:
-        """Whether a switch such as ``proxy=1`` is on."""
         return self.options.get(option, "") in ("1", "true")
 
     @property
     def grant(self) -> str:
-        """What the address ends with; empty for most."""
         return self.options.get("grant", "")
 
     @property
     def through_us(self) -> bool:
-        """Whether the bytes have to come from here: a signature for S3 is for GET alone, and fetch needs CORS.
+        """True if this server must send the bytes itself instead of redirecting to S3.
 
-        Nobody else would stop sending when a grant ends.
+        S3 signatures are for GET only, ``fetch`` needs CORS, and S3 would not stop when a grant ends.
         """
         return self.method == "HEAD" or self.wants("proxy") or bool(self.grant)
 
 
 @contextmanager
 def as_refusals() -> Iterator[None]:
-    """What cannot be found is 404, whatever the reason; a signature that was ours once is 410."""
+    """Map an expired signature to ``gone``, and content that cannot be found to ``not_found``."""
     try:
         yield
     except signing.ExpiredSignature as exc:
@@ -168,9 +159,9 @@ def as_refusals() -> Iterator[None]:
 
 
 def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
-    """The original of a video: for whoever may see it, or carries a signature where ``user`` is None.
+    """Return the original of a video for a user, or with ``user`` None, for a signature.
 
-    Raises ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
+    Raise ``unauthenticated``, ``not_found``, ``gone``, ``video_not_ready``, ``unavailable``.
     """
     with as_refusals():
         video_id = _uuid(request.parts["video_id"])
@@ -178,7 +169,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
         signed = None if user is not None else _Signed.of(request.options["sig"], STREAM, video_id, request.grant)
         video = rows.only(*STREAM_COLUMNS).filter(pk=video_id, deleted_at=None).first()
         if video is None:
-            # To sign in may help. Whoever has, learns nothing of what is not theirs.
+            # Anonymous: 401, since signing in may help. Signed in: 404, so that other people's videos stay secret.
             raise DomainError("unauthenticated") if isinstance(user, AnonymousUser) else FileNotFoundError(video_id)
         until = signed.until_of(video) if signed else time.time() + lifetime(video)
         use = use_of(video)
@@ -186,7 +177,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
             raise FileNotFoundError(video_id)
         if use == Use.LATER:
             raise DomainError("video_not_ready", "The video's file has not come in yet. Ask again in a while.")
-        # What could not be taken in is its owner's to have back, and nobody's to play.
+        # A failed file may be downloaded but not played.
         failed = use == Use.SAVE
         content_type = names.PLAIN_TYPE if failed else names.media_type(video.mime_type)
         saved = failed or request.wants("download")
@@ -203,7 +194,7 @@ def find_stream(request: Request, user: User | AnonymousUser | None) -> Found:
 
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    """A signature of ours for one thing. until: epoch seconds. opens_restricted: whether it was made for moderators."""
+    """Verified signature. until: epoch seconds. opens_restricted: made for moderators."""
 
     until: int
     opens_restricted: bool = False
@@ -211,7 +202,6 @@ class _Signed:
 
     @classmethod
     def of(cls, token: str, purpose: str, key: uuid.UUID, grant: str = "") -> _Signed:
-        """Raises ``BadSignature``, ``ExpiredSignature``; asks nothing of the database."""
         if grant:
             return cls(signing.verify(token, purpose, signed_name(key, grant=grant)), grant=grant)
         try:
@@ -222,7 +212,6 @@ class _Signed:
             return cls(signing.verify(token, purpose, signed_name(key, True)), True)
 
     def until_of(self, video: Video) -> int:
-        """When it ends for a video as it stands now. Raises ``FileNotFoundError`` where it opens it no more."""
         if is_restricted(video) and not self.opens_restricted:
             raise FileNotFoundError(video.pk)
         if self.grant and not grants.holds(self.grant, video.pk):
@@ -235,7 +224,7 @@ def _granted(signed: _Signed | None, video_id: uuid.UUID) -> tuple[str, uuid.UUI
 
 
 def find_rendition(request: Request) -> Found:
-    """A file of a poster, sprite, peaks, proxy or silent rendition, by the signature in the address."""
+    """Return a file of a rendition other than HLS."""
     with as_refusals():
         rendition_id = _uuid(request.parts["rendition_id"])
         signed = _Signed.of(request.parts["token"], RENDITION, rendition_id, request.grant)
@@ -254,7 +243,7 @@ def find_rendition(request: Request) -> Found:
 
 
 def find_output(request: Request) -> Found:
-    """A large file that a job has made, by the signature in the address."""
+    """Return a job's large file."""
     with as_refusals():
         job_id, attempt, name = (request.parts[part] for part in ("job_id", "attempt", "name"))
         key = f"{outputs.prefix_of(job_id)}/{attempt}/{name}"
@@ -268,7 +257,7 @@ def find_output(request: Request) -> Found:
 
 
 def find_hls(request: Request) -> Found:
-    """A playlist or the media of a rung, by the signature in the address."""
+    """Return an HLS playlist or media file."""
     with as_refusals():
         video_id, name = _uuid(request.parts["video_id"]), request.parts["name"]
         signed = _Signed.of(request.parts["token"], HLS, video_id)
@@ -276,7 +265,7 @@ def find_hls(request: Request) -> Found:
         _check_folder(video)
         until = signed.until_of(video)
         rows = ladder(video, list(video.renditions.filter(kind=RenditionKind.HLS)))
-        # A player that fetches cannot follow to a bucket without CORS: what it asked for once holds for all.
+        # Players that use fetch cannot follow a redirect to a bucket without CORS.
         suffix = "?proxy=1" if request.wants("proxy") else ""
         if "rung" not in request.parts:
             frame_rate = 0.0 if video.is_variable_frame_rate else float(video.fps)
@@ -287,7 +276,7 @@ def find_hls(request: Request) -> Found:
             key, media = row.key_of("playlist"), row.files["media"]
             address = media + suffix
             if not (store.is_local() or request.through_us):
-                # A player that asks for this one asks nothing more of the program.
+                # The player fetches the media from the bucket, without a redirect.
                 address = address_elsewhere(f"{row.folder}{media}", MEDIA_TYPE, until)
             return Found(_later(lambda: _playlist(key, media, address)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
         if name != row.files["media"]:
@@ -296,10 +285,6 @@ def find_hls(request: Request) -> Found:
 
 
 def _check_folder(video: Video) -> None:
-    """What was made of a file of a library folder is shown while its owner may use the folder, as the file itself is.
-
-    Raises ``FileNotFoundError``.
-    """
     if video.source == VideoSource.REFERENCE and not is_inside(
         Path(os.path.realpath(video.location)), roots_of(video.owner)
     ):
@@ -307,7 +292,7 @@ def _check_folder(video: Video) -> None:
 
 
 def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
-    """The rungs to offer: none taller than the source. Raises ``FileNotFoundError`` where there is none."""
+    """Return the rungs not taller than the source. Raise ``FileNotFoundError`` if there is none."""
     found = [row for row in rows if row.name == SOURCE_RUNG or not video.height or row.height <= video.height]
     if not found:
         raise FileNotFoundError(video.pk)
@@ -315,7 +300,7 @@ def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
 
 
 def address_elsewhere(key: str, content_type: str, until: float, disposition: str = "") -> str:
-    """Where the bucket, or the CDN before it, gives a file until ``until`` (epoch seconds), a minute at least."""
+    """Return a bucket or CDN URL valid until ``until`` (epoch seconds)."""
     now = time.time()
     seconds = max(MIN_SECONDS, round(until - now))
     if cdn.is_set() and not disposition:
@@ -328,7 +313,6 @@ def _shown(video: Video) -> uuid.UUID | None:
 
 
 def _kept(until: float, more: str = "") -> str:
-    """How long a browser may keep what a signature opened: no longer than the signature."""
     return f"private, max-age={max(0, min(MAX_KEPT_SECONDS, int(until - time.time())))}{more}"
 
 
@@ -337,7 +321,7 @@ def _made(request: Request, row: Rendition, name: str, content_type: str, until:
     if store.is_local():
         return Found(_stored(key, not request.grant), content_type, _kept(until, FOR_EVER))
     if not content_type.startswith("video/"):
-        # Pictures and texts are small, and pages draw and read them: they come from their own origin.
+        # Scripts read these small files, so they need the page's origin.
         return Found(_object(key), content_type, _kept(until, FOR_EVER))
     return _remote(request, key, content_type, _kept(until), until=until)
 
@@ -349,7 +333,6 @@ def _remote(request: Request, key: str, content_type: str, cache: str, *, until:
 
 
 def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
-    """Return the normalised copy of a video. Raise ``video_not_ready`` while it is made."""
     try:
         row = normalized_copy(video)
     except CopyPending as exc:
@@ -387,10 +370,7 @@ def _stored(key: str, hands_over: bool) -> Pending:
 
 
 def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenFile | HandedOver:
-    """A file of this machine: one of our own storage, or one that is used ``in_place`` and whose path is resolved.
-
-    Raises ``FileNotFoundError`` also where, between the look at the path and its opening, a link was put into it.
-    """
+    """Open a local file. Raise ``FileNotFoundError`` if a link was put into its path after the check."""
     if hands_over and x_accel.is_on():
         with store.storage_errors(str(path)):
             found = path.lstat()
@@ -399,7 +379,7 @@ def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenF
         return HandedOver(x_accel.internal_address(path))
     with store.storage_errors(str(path)):
         try:
-            # Not waiting for a writer, should a pipe be put in its place meanwhile.
+            # O_NONBLOCK: do not wait if a pipe has replaced the file.
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (PermissionError, IsADirectoryError) as exc:
             raise FileNotFoundError(path) from exc
@@ -412,7 +392,6 @@ def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenF
 
 
 def _tells(descriptor: int) -> bool:
-    """Whether a read that must not wait is answered at all; network file systems have no such thing."""
     try:
         os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
     except BlockingIOError:

@@ -1,5 +1,3 @@
-"""The shapes of device choice and of upload figures (contract section 5), in and out."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -15,7 +13,7 @@ MAX_SECONDS = 604_800.0
 
 
 class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """What somebody watches on, and for how long (seconds) the address has to hold."""
+    """Device of the viewer, and seconds of the address's validity."""
 
     device_type = serializers.ChoiceField(choices=[device.value for device in Device], default=Device.DESKTOP.value)
     prefer_signed = serializers.BooleanField(default=True, help_text="false: an address that needs the sign-in.")
@@ -23,7 +21,7 @@ class OptimizedQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class SourceSerializer(serializers.Serializer[dict[str, Any]]):
-    """The video that a session is about. duration: seconds."""
+    """Video of a session. duration: seconds."""
 
     duration = serializers.FloatField()
     width = serializers.IntegerField()
@@ -34,7 +32,7 @@ class SourceSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
-    """Where to play a video from. expires_at: null where the address needs the sign-in instead."""
+    """Address to play a video from. expires_at: null if it needs the sign-in."""
 
     streaming_url = serializers.CharField()
     delivery_type = serializers.ChoiceField(choices=DELIVERY_TYPES)
@@ -45,7 +43,7 @@ class OptimizedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UploadFiguresSerializer(serializers.Serializer[dict[str, Any]]):
-    """How an upload went, as the client saw it: ``bytes`` in ``seconds``."""
+    """Bytes and seconds of an upload, measured by its client."""
 
     session_id = StrictCharField(max_length=64)
     bytes = StrictIntegerField(min_value=0, max_value=2**53)
@@ -54,6 +52,4 @@ class UploadFiguresSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class NotedSerializer(serializers.Serializer[dict[str, Any]]):
-    """It has been noted."""
-
     ok = serializers.BooleanField()

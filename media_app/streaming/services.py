@@ -1,4 +1,4 @@
-"""Which address a device is given for a video: the form by its facts, the place by where the bytes are."""
+"""Choice of the address from which a device plays a video."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MADE_FORMS = {RenditionKind.HLS: Form.LADDER, RenditionKind.PROXY: Form.PROXY}
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """delivery_type: as the contract names it. expires: epoch seconds; None where the sign-in opens the address."""
+    """Address of a video. expires: epoch seconds; None if it needs the sign-in."""
 
     address: str
     delivery_type: str
@@ -33,10 +33,10 @@ class Delivery:
 
 
 def choose_delivery(video: Video, device: Device, *, seconds: float, signed: bool) -> Delivery:
-    """Where ``device`` plays ``video`` from, for ``seconds``. Reads ``video.renditions``.
+    """Return the address from which ``device`` plays ``video`` for ``seconds``.
 
-    signed: whether the address stands for itself; a ladder's always does, its playlists name each other.
-    Raises ``video_not_ready`` while there is nothing to play, ``unavailable``.
+    signed: whether the address works without sign-in; HLS addresses always do. Raise ``video_not_ready``,
+    ``unavailable``.
     """
     if use_of(video) != Use.PLAY:
         raise DomainError("video_not_ready")
@@ -58,7 +58,6 @@ def choose_delivery(video: Video, device: Device, *, seconds: float, signed: boo
 
 
 def _copy(video: Video) -> Rendition | None:
-    """Return the video's normalised copy, None if its file is played. Raise ``video_not_ready`` while it is made."""
     try:
         return normalized_copy(video)
     except CopyPending as exc:
@@ -70,7 +69,6 @@ def _copy(video: Video) -> Rendition | None:
 def _place(
     video: Video, proxy: Rendition | None, copy: Rendition | None, seconds: float, *, signed: bool
 ) -> tuple[str, str, int | None, bool]:
-    """(address, delivery type, end, whether a CDN gives it) of the original or its normalised copy, or of its proxy."""
     made = proxy or copy
     here = store.is_local() if made else is_local(video)
     if not here and signed:

@@ -1,5 +1,3 @@
-"""Addresses of delivery that Django answers; the doors before it are mounted in vodplatform/asgi.py."""
-
 from django.urls import path
 
 from media_app.streaming.api import OptimizedViewSet, UploadFiguresViewSet

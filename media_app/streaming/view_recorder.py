@@ -1,4 +1,4 @@
-"""Notes who watches catalogue videos, beside the answers and never before them; what counts is the door's to say."""
+"""Recording of views of catalogue videos in a background thread."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from vodplatform.core.web.throttles import network_of
 logger = logging.getLogger("vodplatform.views")
 _trouble = RateLimitedLogger(logger, "views not noted")
 HOUR_SECONDS = 3600
-# Under a flood, or while the database is away, some views are not counted; nobody waits and no memory fills.
+# Views beyond these limits are not counted, to bound the memory.
 MAX_WAITING = 1000
 MAX_REMEMBERED = 20_000
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="views")
@@ -33,9 +33,9 @@ _waiting = 0
 
 
 def note(video_id: UUID, scope: Mapping[str, Any], user_id: str) -> None:
-    """Have it noted that whoever sent an HTTP request watches a video; returns at once.
+    """Record in the background that the client of an HTTP request watches a video.
 
-    user_id: whose sign-in opened the video; empty where a signature did, or where it stands open.
+    user_id: user whose sign-in opened the video, or empty.
     """
     global _hour, _waiting
     mark = _mark(video_id, scope)
@@ -52,7 +52,7 @@ def note(video_id: UUID, scope: Mapping[str, Any], user_id: str) -> None:
 
 
 def _mark(video_id: UUID, scope: Mapping[str, Any]) -> bytes:
-    """What is the same for the same caller and video: who plays in a loop is written down once."""
+    """Return a digest of caller and video, to record replays once an hour."""
     found = hashlib.blake2b(video_id.bytes + (_client(scope)).encode(), digest_size=16)
     for name, value in scope["headers"]:
         if name.lower() in (b"authorization", b"cookie"):
@@ -69,7 +69,7 @@ def _note(video_id: UUID, scope: Mapping[str, Any], user_id: str, mark: bytes) -
         with _lock:
             _remembered.discard(mark)
         _trouble.warning(exception=repr(exc))
-    except Exception:  # nobody asks for what became of it
+    except Exception:  # no caller reads the future
         logger.exception("error")
     finally:
         close_old_connections()
@@ -78,7 +78,7 @@ def _note(video_id: UUID, scope: Mapping[str, Any], user_id: str, mark: bytes) -
 
 
 def _viewer(scope: Mapping[str, Any]) -> str:
-    """The user whose browser or program it is, though a signature let it in; else what stands for the address today."""
+    """Return the signed-in user's id, also for signed URLs, else a daily pseudonym."""
     headers = credentials.headers_of(scope)
     signed_in = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
     return str(signed_in[0].pk) if signed_in else signing.pseudonym(_client(scope))

@@ -1,4 +1,4 @@
-"""Small files that jobs have made (evidence pictures), behind signed addresses."""
+"""Small files made by jobs (evidence pictures) behind signed URLs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ MAX_BYTES = 8 * 1024 * 1024
 
 @csrf_exempt
 def made_file(request: HttpRequest, key: str) -> HttpResponse:
-    """A picture by its storage key; the signature is the permission."""
     if request.method not in ("GET", "HEAD"):
         return error_response("method_not_allowed", headers={"Allow": "GET, HEAD"})
     try:

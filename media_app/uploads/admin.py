@@ -1,4 +1,4 @@
-"""Uploads in the admin: what is on its way and how it ended, read-only, with one action: give up."""
+"""Read-only admin of uploads, except for cancellation."""
 
 from __future__ import annotations
 
@@ -54,5 +54,5 @@ class UploadAdmin(ModelAdmin):
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Rows go with their bytes, when their time is over."""
+        """The hourly cleanup deletes rows together with their bytes."""
         return False

@@ -1,7 +1,6 @@
-"""Uploads over the API: the list, and uploads in chunks at both of their addresses (contract section 5).
+"""API views of uploads (contract section 5).
 
-The bytes of chunks come through :mod:`media_app.uploads.protocols.chunks` before Django; the call here takes them where
-the program runs without its doors, and tells the OpenAPI document of them.
+:mod:`media_app.uploads.protocols.chunks` usually receives chunks instead of the view here.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from vodplatform.core.errors import DomainError
 
 @extend_schema(tags=["Uploads"])
 class UploadViewSet(ApiViewSet[Upload]):
-    """The caller's uploads, by whichever door they come."""
+    """The caller's uploads of all protocols."""
 
     @extend_schema(
         operation_id="uploads_list",
@@ -40,7 +39,7 @@ class UploadViewSet(ApiViewSet[Upload]):
         responses={200: s.UploadListSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The caller's uploads of every kind, newest first."""
+        """List the caller's uploads of every kind, newest first."""
         form = s.UploadQuerySerializer(data=_given(request.query_params))
         form.is_valid(raise_exception=True)
         query = form.validated_data
@@ -56,7 +55,7 @@ class UploadViewSet(ApiViewSet[Upload]):
     )
     @idempotent
     def create(self, request: Request) -> Response:
-        """Start an upload in chunks, which come here or, with `direct`, go straight to the bucket."""
+        """Start an upload in chunks. They are sent to this server or, with `direct`, straight to the bucket."""
         data = self.read_body(s.NewUploadSerializer)
         is_direct = data.get("direct", False)
         upload = services.begin(
@@ -73,7 +72,6 @@ class UploadViewSet(ApiViewSet[Upload]):
 
 
 def _given(query: QueryDict) -> dict[str, Any]:
-    """The parameters that are not empty; ``status`` as a list."""
     found: dict[str, Any] = {name: value for name, value in query.items() if value}
     if wanted := [value for value in query.getlist("status") if value]:
         found["status"] = wanted
@@ -81,29 +79,27 @@ def _given(query: QueryDict) -> dict[str, Any]:
 
 
 class ChunkedUploadViewSet(ApiViewSet[Upload]):
-    """One upload in chunks; it stands at two addresses, which differ in the names of their operations alone."""
+    """An upload in chunks, at two addresses with different operation names."""
 
-    # Chunks are not counted, and who asks how far they are asks as often.
+    # Chunks are not throttled; clients ask for the state as often.
     throttle_scope = None
     lookup_url_kwarg = "upload_id"
     lookup_value_converter = "uuid"
 
     def get_object(self) -> Upload:
-        """The caller's own upload in chunks. Raises ``upload_not_found``."""
         return chunks.find_in_chunks(self.user, self.kwargs["upload_id"])
 
     def _get_counted(self) -> Upload:
-        """The same, with the chunks that S3 has by now."""
         upload = self.get_object()
         if upload.front == UploadFront.DIRECT:
             presigned.note_parts(upload)
         return upload
 
     def destroy(self, request: Request, upload_id: UUID) -> Response:
-        """Cancel an upload and delete what has arrived."""
+        """Cancel an upload and delete the bytes that have arrived."""
         return Response(s.UploadStateSerializer.show(services.cancel(self.get_object())))
 
-    # A browser's protection token is looked for in the body, too: JSON has to be read before it can be refused.
+    # CSRF checks parse the body, so JSON must be parsed before it is rejected.
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, StrictJSONParser])
     def chunk(self, request: Request, upload_id: UUID) -> Response:
         """Send one chunk. Sending it again changes nothing."""
@@ -122,20 +118,20 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
 
     @action(detail=True)
     def status(self, request: Request, upload_id: UUID) -> Response:
-        """The chunks that have arrived."""
+        """Return which chunks have arrived."""
         upload = self._get_counted()
         row = Upload.objects.filter(pk=upload.pk).with_state().first()
         return Response(s.UploadStateSerializer.show(row or upload))
 
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, upload_id: UUID) -> Response:
-        """The chunks that are missing. Refused if the upload takes no more."""
+        """Return which chunks are missing. Fails if the upload accepts no further chunks."""
         upload = self._get_counted()
         if upload.status != UploadStatus.COMPLETED:
             services.require_live(upload)
         return Response(s.UploadStateSerializer.show(upload))
 
-    # A clip is looked at first, which is work.
+    # Throttled, because completing a clip inspects it.
     @action(detail=True, methods=["post"], throttle_scope="write")
     def complete(self, request: Request, upload_id: UUID) -> Response:
         """Finish an upload after its last chunk. Repeating the call gives the same answer."""
@@ -144,7 +140,6 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
 
 
 def _documented(prefix: str) -> Any:
-    """What the OpenAPI document says of the calls at one of the two addresses."""
     state, completed = {200: s.UploadStateSerializer}, {200: s.CompletedUploadSerializer}
     chunk = {"multipart/form-data": s.ChunkSerializer}
     return extend_schema_view(
@@ -163,7 +158,7 @@ def _documented(prefix: str) -> Any:
 @extend_schema(tags=["Uploads"])
 @_documented("uploads")
 class OneUploadViewSet(ChunkedUploadViewSet):
-    """One upload in chunks."""
+    """An upload in chunks."""
 
     @extend_schema(
         operation_id="uploads_addresses",
@@ -173,7 +168,7 @@ class OneUploadViewSet(ChunkedUploadViewSet):
     )
     @action(detail=True, methods=["post"], throttle_scope="write")
     def addresses(self, request: Request, upload_id: UUID) -> Response:
-        """Where to send chunks of an upload that was begun with `direct`, each by one PUT."""
+        """Return addresses for chunks of a `direct` upload, each for one PUT."""
         wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
         upload = services.require_live(self.get_object())
         if upload.front != UploadFront.DIRECT:

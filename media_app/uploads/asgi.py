@@ -1,8 +1,4 @@
-"""What the doors of uploads share, raw ASGI before Django: who asks, what comes, the one answer; no protocol at all.
-
-Behind Django's handlers a request that is cut loses everything it carried. Here the loop reads and writes pieces of at
-most a few hundred KiB; what waits for the database, the disk or S3 does so in threads.
-"""
+"""Base of the upload endpoints: raw ASGI, because Django loses interrupted requests' data."""
 
 from __future__ import annotations
 
@@ -33,40 +29,39 @@ T = TypeVar("T")
 Fields = Iterable[tuple[bytes, bytes]]
 
 IDLE_SECONDS = 60.0
-# How long what is not wanted any more is read on: who sends all of it before listening would not hear the answer.
+# Seconds to read on after a rejection, so that a sending client gets the answer.
 LINGER_SECONDS = 5.0
 SHORT_BYTES = 256 * 1024
 SHORT_SECONDS = 1.0
-# Storages and disks that let one wait do so away from those who only ask the database.
+# Separate pools: slow storage must not delay queries.
 database_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="uploads-rows")
 storage_threads = ThreadPoolExecutor(max_workers=32, thread_name_prefix="uploads-bytes")
 
 
 class ClientDisconnected(Exception):
-    """The caller has gone before the end of the body."""
+    pass
 
 
 class BodyTimeout(Exception):
-    """Nothing came for :data:`IDLE_SECONDS`."""
+    """The client sent nothing for :data:`IDLE_SECONDS`."""
 
 
 class LockRequested(Exception):
-    """Somebody else asked for the upload's lock."""
+    """Another request asked for the upload's lock."""
 
 
 async def in_thread(function: Callable[..., T], *args: Any, pool: ThreadPoolExecutor = database_threads) -> T:
-    """Run what blocks in a thread, in this context; its database connection is given back."""
     context = contextvars.copy_context()
     return await asyncio.get_running_loop().run_in_executor(pool, context.run, _with_connection, function, *args)
 
 
 async def run_shielded(function: Callable[..., T], *args: Any) -> T:
-    """Run what has to be done even when nobody is left to wait for it: as :func:`in_background`, and wait."""
+    """Run a blocking function to its end, even if the caller is cancelled."""
     return await asyncio.shield(asyncio.wrap_future(in_background(function, *args)))
 
 
 def in_background(function: Callable[..., T], *args: Any) -> Future[T]:
-    """Run what blocks in a thread of the storage's; the end of the process waits for it."""
+    """Start a blocking function in a thread; the process waits for it on exit."""
     return storage_threads.submit(contextvars.copy_context().run, _with_connection, function, *args)
 
 
@@ -79,23 +74,20 @@ def _with_connection(function: Callable[..., T], *args: Any) -> T:
 
 
 class Body:
-    """What comes of a request's body.
-
-    announced: bytes by Content-Length; None where it does not say. is_over: nothing more comes.
-    """
+    """A request's body. announced: Content-Length, or None."""
 
     def __init__(self, headers: dict[str, str], receive: Receive) -> None:
         length = headers.get("content-length", "")
         self.announced = int(length[:19]) if length.isdecimal() and length.isascii() else None
         self.is_over = self.announced == 0
-        # Short ones are read to their end, so that the connection can be used again.
+        # Reading a short body to its end keeps the connection usable.
         self.is_short = "transfer-encoding" not in headers and (self.announced or 0) <= SHORT_BYTES
-        # Who expects to be told to go on is told so by the first call of `receive`.
+        # The first call to `receive` answers `Expect: 100-continue`.
         self.is_held_back = "expect" in headers
         self._receive = receive
 
     async def next(self) -> bytes:
-        """The next piece, perhaps empty. Raises :class:`ClientDisconnected`, :class:`BodyTimeout`."""
+        """Return the next piece, possibly empty. Raises :class:`ClientDisconnected`, :class:`BodyTimeout`."""
         self.is_held_back = False
         try:
             async with asyncio.timeout(IDLE_SECONDS):
@@ -109,12 +101,10 @@ class Body:
         return message.get("body", b"")  # type: ignore[no-any-return]
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Every piece that is left."""
         while not self.is_over:
             yield await self.next()
 
     async def drop(self, seconds: float) -> None:
-        """Read on for a while without keeping anything."""
         with contextlib.suppress(ClientDisconnected, BodyTimeout, TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.is_over:
@@ -122,9 +112,10 @@ class Body:
 
 
 class Exchange:
-    """One request and its answer. headers: by names in small letters. always: headers of whatever is answered.
+    """A request and its answer.
 
-    route: as logs and metrics name the address. user: the id of who sent it, once that is known.
+    headers: request headers by lower-case name. always: headers of every answer. route: name in logs and metrics. user:
+    id, once authenticated.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, route: str, always: Fields = ()) -> None:
@@ -139,7 +130,7 @@ class Exchange:
         self._began = time.perf_counter()
 
     async def answer(self, status: int, fields: Fields = (), content: Any = None) -> None:
-        """Send the answer, ``content`` as JSON, which bytes are already; the rest of the body is left behind."""
+        """Send an answer. content: bytes, or a value to encode as JSON."""
         body = self.body
         if not body.is_over and not body.is_held_back and body.is_short:
             await body.drop(SHORT_SECONDS)
@@ -162,13 +153,12 @@ class Exchange:
             await self._send({"type": "http.response.body", "body": b""})
 
     async def refuse(self, error: DomainError, fields: Fields = ()) -> None:
-        """Send an error in the one body."""
         head = [*fields, *refusal_headers(error)]
         await self.answer(error.type.status, head, error_body(error.type.name, error.message, **error.extra))
 
 
 async def serve(exchange: Exchange, work: Callable[[Exchange], Awaitable[None]]) -> None:
-    """Answer one request by ``work``; what that raises becomes the one error body. The logs have the request's id."""
+    """Answer a request with ``work``; exceptions become error answers."""
     with request_context(exchange.scope, exchange.headers):
         try:
             await work(exchange)
@@ -189,10 +179,9 @@ def _refusal_of(exc: Exception) -> DomainError:
 
 
 async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts: bool = False) -> T:
-    """What ``function`` makes of the caller, who has signed in and may write; both in one thread.
+    """Call ``function`` in a thread with the authenticated user, who must have write access.
 
-    counts: as one of the changes that a user may make a minute. Raises what :func:`writer_of` and ``function`` raise,
-    ``throttled``.
+    counts: whether to throttle the request as a change. Raises ``throttled``.
     """
 
     def call() -> T:
@@ -210,7 +199,7 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
 
 
 class SinkWriter:
-    """Keeps a sink's lock, and makes durable what is written through here, in threads, as long as it is entered."""
+    """Context manager that renews a sink's lock and flushes its bytes in threads."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
@@ -231,7 +220,7 @@ class SinkWriter:
             self._over.exception()
 
     async def run(self, reading: Coroutine[Any, Any, None]) -> None:
-        """Let ``reading`` write until it is done. Raises its errors, the sink's, and :class:`LockRequested`."""
+        """Run ``reading`` to its end. Raises its and the sink's errors, and :class:`LockRequested`."""
         reader = asyncio.ensure_future(reading)
         try:
             await asyncio.wait({reader, self._over}, return_when=asyncio.FIRST_COMPLETED)
@@ -249,7 +238,6 @@ class SinkWriter:
         raise LockRequested
 
     async def write(self, data: bytes) -> None:
-        """Write to the sink, once what was written before has left room and the lock is fresh."""
         while self._sink.must_wait():
             self._due.set()
             self._rested.clear()
@@ -279,7 +267,6 @@ class SinkWriter:
             self._over.set_result(None)
 
     async def _watched(self, loop: Coroutine[Any, Any, None]) -> None:
-        """What breaks one of the two ends the reading."""
         try:
             await loop
         except Exception as exc:

@@ -1,4 +1,4 @@
-"""What becomes of uploads whose time is over, and of what nobody is left to finish or to delete; once an hour."""
+"""Hourly cleanup of expired and abandoned uploads."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from vodplatform.core.logs import event
 
 EXPIRED_KEPT_FOR = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
-LAST_LOOK = timedelta(hours=2)  # the sweep comes by once an hour
+LAST_LOOK = timedelta(hours=2)  # time before expiry to check S3, longer than the cleanup's interval
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
-# What a killed process left in the scratch folder goes after so many seconds.
+# Age in seconds at which scratch files of killed processes are deleted.
 SCRATCH_SECONDS = 3600
 
 
 def expire() -> int:
-    """End the uploads whose time is over and delete their bytes; returns how many. Tombstones go after a week."""
+    """End expired uploads and delete their bytes; return their number."""
     _complete_whole()
     over = Q(expires_at__lte=Now())
-    # A form that nobody reads any more cannot be gone on with.
+    # An interrupted form cannot be resumed.
     over |= Q(front=UploadFront.MULTIPART, status__in=LIVE, updated_at__lte=Now() - FORM_IS_LEFT)
-    # Oldest first: who makes thousands of uploads keeps the sweep from nobody else's.
+    # Oldest first: thousands of uploads of one user must not delay others.
     rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED).order_by("expires_at", "pk")
     count = 0
     for _ in range(MAX_BATCHES):
@@ -41,10 +41,10 @@ def expire() -> int:
         if len(batch) < BATCH or not ended:
             break
     _delete_left()
-    # What has been taken up goes with its pieces, when these are joined.
+    # Assembled uploads without remaining pieces are deleted as well.
     old = Upload.objects.filter(expires_at__lt=Now() - EXPIRED_KEPT_FOR, is_partial=False)
     old = old.filter(Q(status=UploadStatus.EXPIRED, key="") | Q(taken_up=True), chunks=None)
-    # On S3 the row alone knows the parts that the job joins; its job may be tried again for as long as it is kept.
+    # Keep rows of S3 uploads while their job may be retried: only the row lists the parts.
     job_may_need = Q(expires_at__gte=Now() - EXPIRED_KEPT_FOR - timedelta(days=settings.JOB_RETENTION_DAYS))
     old = old.exclude(job_may_need & Q(taken_up=True) & ~Q(multipart_id=""))
     gone = [
@@ -58,7 +58,6 @@ def expire() -> int:
 
 
 def _delete_left() -> None:
-    """Delete the bytes that were left because the storage did not answer when their uploads ended."""
     ended = Upload.objects.filter(status__in=ENDED, taken_up=False).exclude(key="")
     for upload_id in list(ended.values_list("pk", flat=True)[:1000]):
         if not services.delete_quietly(upload_id):
@@ -66,11 +65,11 @@ def _delete_left() -> None:
 
 
 def _complete_whole() -> None:
-    """Complete what came whole while nobody was left to say so; its sender, seeing that offset, asks no more."""
+    """Complete uploads whose last request died after all bytes arrived."""
     free = Q(lock_until=None) | Q(lock_until__lte=Now())
     live = Upload.objects.filter(free, status__in=LIVE, expires_at__gt=Now())
     whole = live.filter(front=UploadFront.TUS, offset=F("size"))
-    # What has gone to the bucket is known there alone, and asked for while there is time.
+    # Only S3 knows which direct chunks arrived, so check before expiry.
     ending = live.filter(front=UploadFront.DIRECT, expires_at__lte=Now() + LAST_LOOK).exclude(multipart_id="")
     for upload in [*whole, *ending]:
         try:
@@ -80,7 +79,6 @@ def _complete_whole() -> None:
 
 
 def sweep_scratch() -> None:
-    """Remove what forms have left in this host's scratch folder."""
     folder = scratch_folder()
     for path in folder.iterdir():
         with contextlib.suppress(FileNotFoundError):

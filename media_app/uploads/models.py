@@ -1,4 +1,4 @@
-"""Uploads: what has come of a file so far, by which door, and until when. What becomes of it is not told here."""
+"""Uploads: files that clients are sending."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vodplatform.accounts.models import User
 
 
 class UploadFront(models.TextChoices):
-    """By which door the bytes come: one form, numbered chunks, the tus protocol, or chunks straight to S3."""
+    """The protocol of an upload: form, numbered chunks, tus, or chunks sent straight to S3."""
 
     MULTIPART = "multipart"
     CHUNKS = "chunks"
@@ -22,7 +22,7 @@ class UploadFront(models.TextChoices):
 
 
 class UploadStatus(models.TextChoices):
-    """Where an upload is; :data:`TRANSITIONS` has the arrows."""
+    """The status of an upload; see :data:`TRANSITIONS`."""
 
     INITIATED = "initiated"
     UPLOADING = "uploading"
@@ -37,7 +37,7 @@ _ENDS = {S.COMPLETED, S.FAILED, S.CANCELLED, S.EXPIRED}
 TRANSITIONS: dict[str, frozenset[str]] = {
     S.INITIATED: frozenset({S.UPLOADING, *_ENDS}),
     S.UPLOADING: frozenset(_ENDS),
-    # Its bytes belong to nobody until they are taken up: a finished clip of a merge may still be given up.
+    # A completed upload can be cancelled until its bytes are claimed.
     S.COMPLETED: frozenset({S.CANCELLED, S.EXPIRED, S.FAILED}),
     S.FAILED: frozenset({S.EXPIRED}),
     S.CANCELLED: frozenset({S.EXPIRED}),
@@ -49,27 +49,25 @@ IN_CHUNKS = (UploadFront.CHUNKS, UploadFront.DIRECT)
 
 class UploadQuerySet(models.QuerySet["Upload"]):
     def visible_to(self, user: User | AnonymousUser) -> UploadQuerySet:
-        """The owner's uploads; nobody else's, an admin's neither: what is under way is not finished to be looked at."""
+        """Return the user's own uploads; admins do not see others' unfinished files."""
         return self.none() if isinstance(user, AnonymousUser) else self.filter(owner=user)
 
     def with_state(self) -> UploadQuerySet:
-        """Each with its ``state``: its status, but expired where its time is over and no sweep has come by yet."""
+        """Annotate ``state``: the status, or expired before the cleanup has run."""
         is_over = Q(status__in=LIVE, expires_at__lte=Now())
         expired = When(is_over, then=Value(S.EXPIRED.value))
         return self.annotate(state=Case(expired, default=F("status"), output_field=models.CharField()))
 
     def reserved(self) -> UploadQuerySet:
-        """Those whose bytes take room that no finished file accounts for yet; the sweep's delay counts for nobody."""
+        """Return unexpired uploads whose bytes no finished file accounts for."""
         return self.filter(Q(status__in=LIVE, expires_at__gt=Now()) | Q(status=S.COMPLETED, taken_up=False))
 
 
 class Upload(models.Model):
-    """One file on its way in.
+    """A file that a client is sending.
 
-    size: bytes; for a form, whose parts do not say, what is reserved. offset: bytes that are durable. key: where
-    the whole will be, or where a part lies that another upload will join. On S3: parts are those confirmed so far,
-    part_number is the last one that anybody may have written, the tail is what is too little for a part.
-    resource_id: the id of what it becomes. taken_up: something else answers for the bytes now.
+    size: bytes, for a form the reservation. offset: durable bytes. parts: confirmed by S3. part_number: highest ever
+    used. tail_key, tail_size: object with too few bytes for a part. taken_up: whether another record owns the bytes.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -129,47 +127,42 @@ class Upload(models.Model):
 
     @property
     def total_chunks(self) -> int:
-        """How many chunks the whole has; 0 where it comes otherwise."""
         return -(-self.size // self.chunk_size) if self.chunk_size else 0
 
     @property
     def shown_status(self) -> str:
-        """Its ``state``, where it was read ``with_state``, and otherwise its status."""
         return str(getattr(self, "state", self.status))
 
     @property
     def percent(self) -> float:
-        """How much of it has arrived, 0 to 100; 100 only when all has."""
         if not self.size or self.offset >= self.size:
             return 100.0
         return min(99.9, round(100 * self.offset / self.size, 1))
 
     @property
     def error(self) -> dict[str, str] | None:
-        """Why it failed."""
         return {"type": self.error_type, "message": self.error_message} if self.error_type else None
 
     def chunk_numbers(self) -> dict[str, list[int]]:
-        """The numbers of the chunks that are durable (``uploaded_chunks``) and of the others (``remaining_chunks``)."""
+        """Return ``uploaded_chunks`` (durable) and ``remaining_chunks`` by number."""
         if self.front == UploadFront.DIRECT:
             arrived = {number - 1 for number, _, _ in self.parts}  # S3 counts from 1
         else:
             arrived = set(self.chunks.values_list("number", flat=True))
         if self.status == S.COMPLETED and not arrived:
-            arrived = set(range(self.total_chunks))  # joined to one file, and the chunks deleted
+            arrived = set(range(self.total_chunks))  # already assembled
         return {
             "uploaded_chunks": sorted(arrived),
             "remaining_chunks": [number for number in range(self.total_chunks) if number not in arrived],
         }
 
     def length_of(self, number: int) -> int:
-        """Bytes of the chunk with this number, from 0; the last is shorter."""
         assert self.chunk_size
         return min(self.chunk_size, self.size - number * self.chunk_size)
 
 
 class UploadChunk(models.Model):
-    """A chunk that has arrived whole and is durable: its row comes after its bytes. size: bytes."""
+    """A chunk. Its row is written after its bytes are durable."""
 
     upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="chunks")
     number = models.PositiveIntegerField()

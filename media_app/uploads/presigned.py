@@ -1,8 +1,4 @@
-"""Uploads whose chunks go straight to S3: the program signs an address for each, and believes S3 about what has come.
-
-Every chunk is one part of a multipart upload there. Its address takes exactly its bytes, and is good for an hour. The
-job that takes the file in joins the parts, as it does those that came through here; nobody can change one after that.
-"""
+"""Uploads whose chunks clients send straight to S3, each to a signed address."""
 
 from __future__ import annotations
 
@@ -25,15 +21,14 @@ from vodplatform.core.records.transitions import transition
 
 MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 16 * 1024**2
-MAX_ADDRESSES = 100  # by one call
+MAX_ADDRESSES = 100
 ADDRESS_SECONDS = 3600
-TRIES = 3  # where others write to the row at the same time
+TRIES = 3
 VIDEO = frozenset({"video"})
 TYPES = frozenset(kind.mime_type for kind in VIDEO_KINDS)
 
 
 def check(kind: Purpose) -> None:
-    """Raises ``invalid`` where files of this purpose do not go straight to S3, or no file does."""
     if store.is_local():
         raise DomainError("invalid", errors={"direct": ["Files are kept on this server's disk. Send its chunks here."]})
     if kind.families != VIDEO:
@@ -41,16 +36,15 @@ def check(kind: Purpose) -> None:
 
 
 def check_chunk_size(chunk_size: int | None, size: int) -> int:
-    """How a file of ``size`` bytes is cut: as wished, or by default. Raises ``invalid``."""
-    # A thousand parts is what S3 joins quickly.
+    # S3 assembles a thousand parts quickly.
     usual = min(MAX_CHUNK_BYTES, max(DEFAULT_CHUNK_BYTES, -(-size // 1000)))
     return quota.check_chunk_size(chunk_size or usual, size, (store.MIN_PART_BYTES, MAX_CHUNK_BYTES), store.MAX_PARTS)
 
 
 def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
-    """Where to send these chunks of a live upload by PUT: ``expires_at``, and ``chunk_number, size, url`` of each.
+    """Return ``expires_at`` and ``chunk_number, size, url`` of chunks of a live upload.
 
-    Raises ``chunk_invalid`` for a number that the upload does not have, ``StoreUnavailable``.
+    Raises ``chunk_invalid``, ``StoreUnavailable``.
     """
     if wrong := [number for number in numbers if number >= upload.total_chunks]:
         sentence = f"The upload has the chunks 0 to {upload.total_chunks - 1}."
@@ -74,10 +68,7 @@ def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
 
 
 def note_parts(upload: Upload) -> None:
-    """Write to the row, and to ``upload``, which chunks S3 has whole; nothing once the upload has ended.
-
-    Raises ``upload_lost`` where S3 does not know the upload any more, ``StoreUnavailable``.
-    """
+    """Update the row and ``upload`` with the complete chunks on S3. Raises ``upload_lost``, ``StoreUnavailable``."""
     if upload.status not in LIVE or not upload.multipart_id:
         return
     for _ in range(TRIES):
@@ -86,8 +77,7 @@ def note_parts(upload: Upload) -> None:
 
 
 def _note(upload: Upload) -> bool:
-    """Whether the row says what S3 had a moment ago; False where somebody else has written to it meanwhile."""
-    # Nobody else has to wait for a connection to the database while S3 takes its time.
+    # Free the database connection while S3 answers.
     release_connection()
     try:
         found = store.list_parts(upload.key, upload.multipart_id)
@@ -95,12 +85,12 @@ def _note(upload: Upload) -> bool:
         upload.refresh_from_db()
         if upload.status in LIVE:
             raise DomainError("upload_lost") from exc
-        return True  # it ended meanwhile, and the parts went with it or were joined
+        return True  # the upload ended; its parts were deleted or assembled
     whole = [part for part in found if _is_whole(upload, part)]
     parts, offset = [[part.number, part.etag, part.size] for part in whole], sum(part.size for part in whole)
     if parts == upload.parts:
         return True
-    # Of two who ask at once, whoever asked first may write last: an older list does not take a newer one's place.
+    # Compare-and-set: an older list must not overwrite a newer one.
     rows = Upload.objects.filter(pk=upload.pk, parts=upload.parts)
     values: dict[str, Any] = {"parts": parts, "offset": offset, "updated_at": timezone.now()}
     if upload.status == UploadStatus.INITIATED:
@@ -118,7 +108,7 @@ def _is_whole(upload: Upload, part: store.Part) -> bool:
 
 
 def _open(upload: Upload) -> None:
-    """Begin the upload at S3, once: of two callers at a time one gives its own up again."""
+    """Begin the multipart upload once; concurrent requests abort their own."""
     if upload.multipart_id:
         return
     release_connection()
@@ -131,7 +121,7 @@ def _open(upload: Upload) -> None:
 
 
 def _content_type(upload: Upload) -> str:
-    """The type that a CDN before the bucket will tell; nobody has seen the first bytes, so only a video's is taken."""
+    """Return the content type for a CDN if it is a video's; the first bytes are unknown."""
     for said in (upload.content_type, mimetypes.guess_type(upload.filename)[0]):
         if said in TYPES:
             return said

@@ -1,7 +1,6 @@
-"""Asks ClamAV's daemon whether a file carries something known to be bad; what follows from that is the caller's.
+"""Virus scan by ClamAV's daemon, clamd(8).
 
-The protocol is that of clamd(8): over a Unix socket the file's descriptor is handed over (FILDES), so that clamd
-reads the file itself and its StreamMaxLength does not matter; over TCP the bytes are sent (INSTREAM).
+FILDES over a Unix socket avoids StreamMaxLength; TCP needs INSTREAM.
 """
 
 from __future__ import annotations
@@ -17,36 +16,35 @@ from pathlib import Path
 from typing import BinaryIO
 
 CONNECT_SECONDS = 5.0
-# How long clamd may be silent over one file. Its own limit (MaxScanTime) is 120 s by default, its queue comes on top.
+# Maximum seconds without an answer: clamd's MaxScanTime (default 120 s) and its queue.
 ANSWER_SECONDS = 300.0
 PING_SECONDS = 2.0
-REPORT_SECONDS = 0.5  # how often who waits for an answer hears of it
+REPORT_SECONDS = 0.5  # seconds between calls of on_wait
 CHUNK_BYTES = 256 * 1024
 MAX_ANSWER_BYTES = 64 * 1024
-# clamd reads no file of 2 GiB or more, whatever its settings say, and calls it OK.
+# clamd reports files of 2 GiB or more as OK without reading them, whatever its settings.
 MAX_FILE_BYTES = 2**31 - 1
 TOO_LONG = "INSTREAM size limit exceeded"
 OVER_A_LIMIT = "Heuristics.Limits.Exceeded"
 
 
 class ScannerDown(Exception):
-    """clamd does not answer, or not to the question; another time it may."""
+    """clamd is unavailable or gave an unexpected answer; retry later."""
 
 
 class NotScanned(Exception):
-    """clamd is up and has not read the whole file, because of one of its limits; the sentence says which."""
+    """A limit of clamd prevented a complete scan; the sentence names it."""
 
 
 def is_configured() -> bool:
-    """Whether files are to be scanned at all (VOD_CLAMD)."""
     return bool(_address())
 
 
 def scan(path: Path, on_wait: Callable[[], None] | None = None) -> str | None:
-    """The name of what clamd found in a file, as ``Win.Test.EICAR_HDB-1``; None when the file is clean.
+    """Return the malware's name, such as ``Win.Test.EICAR_HDB-1``, or None.
 
-    on_wait: is called again and again while it waits; what it raises ends the scan and is raised. Raises
-    :class:`ScannerDown`, :class:`NotScanned`, ``OSError`` when the file itself cannot be read.
+    on_wait: called repeatedly; may raise. Raises :class:`ScannerDown`, :class:`NotScanned`, ``OSError`` for an
+    unreadable file.
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
@@ -61,7 +59,6 @@ def scan(path: Path, on_wait: Callable[[], None] | None = None) -> str | None:
 
 
 def ping(seconds: float = PING_SECONDS) -> None:
-    """Ask clamd whether it is there. Raises :class:`ScannerDown`."""
     with _connected(seconds) as connection:
         connection.sendall(b"zPING\0")
         answer = _answer(connection)
@@ -70,11 +67,7 @@ def ping(seconds: float = PING_SECONDS) -> None:
 
 
 def lets_large_files_pass() -> bool:
-    """Whether clamd calls a file OK that it has not read for its size (``AlertExceedsMax no``, its default).
-
-    Only a clamd behind a Unix socket can be asked: it is handed a file without content that is too large for any
-    clamd. Raises :class:`ScannerDown`.
-    """
+    """Return whether clamd reports oversized files as OK (its default). Raises :class:`ScannerDown`."""
     with _connected(ANSWER_SECONDS) as connection:
         if connection.family != socket.AF_UNIX:
             return False
@@ -88,7 +81,6 @@ def lets_large_files_pass() -> bool:
 
 
 def _address() -> str | tuple[str, int] | None:
-    """Where clamd listens: the path of a Unix socket, or host and port."""
     from django.conf import settings
 
     address: str | tuple[str, int] | None = settings.CLAMD
@@ -97,7 +89,6 @@ def _address() -> str | tuple[str, int] | None:
 
 @contextlib.contextmanager
 def _connected(seconds: float) -> Iterator[socket.socket]:
-    """A connection to clamd on which nothing takes longer than ``seconds``; its failures are ``ScannerDown``."""
     address = _address()
     if not address:
         raise ScannerDown("No virus scanner is set (VOD_CLAMD).")
@@ -128,13 +119,12 @@ def _hand_over(connection: socket.socket, descriptor: int) -> None:
 
 
 def _stream(connection: socket.socket, file: BinaryIO, on_wait: Callable[[], None] | None) -> None:
-    """Send the file in chunks, each after its length, until clamd has had enough of it."""
     spoken = select.poll()
     spoken.register(connection, select.POLLIN)
     try:
         connection.sendall(b"zINSTREAM\0")
         while chunk := file.read(CHUNK_BYTES):
-            # clamd speaks before the end only to refuse the rest; what is sent after that may cost us its answer.
+            # An early answer rejects the rest; sending more could lose it.
             if spoken.poll(0):
                 return
             if on_wait is not None:
@@ -142,12 +132,10 @@ def _stream(connection: socket.socket, file: BinaryIO, on_wait: Callable[[], Non
             connection.sendall(struct.pack("!I", len(chunk)) + chunk)
         connection.sendall(struct.pack("!I", 0))
     except (BrokenPipeError, ConnectionResetError):
-        # It hung up: the answer, if there is one, says why.
         return
 
 
 def _answer(connection: socket.socket, on_wait: Callable[[], None] | None = None) -> str:
-    """What clamd says, up to its NUL or the end."""
     answer = bytearray()
     while b"\0" not in answer and len(answer) < MAX_ANSWER_BYTES:
         if on_wait is not None:
@@ -160,7 +148,6 @@ def _answer(connection: socket.socket, on_wait: Callable[[], None] | None = None
 
 
 def _wait(connection: socket.socket, on_wait: Callable[[], None]) -> None:
-    """Until there is something to read, or the connection's time is over: then reading says so."""
     spoken = select.poll()
     spoken.register(connection, select.POLLIN)
     deadline = time.monotonic() + (connection.gettimeout() or 0.0)
@@ -169,7 +156,6 @@ def _wait(connection: socket.socket, on_wait: Callable[[], None]) -> None:
 
 
 def _finding(answer: str) -> str | None:
-    """The finding in ``stream: NAME FOUND`` or ``fd[10]: OK``."""
     if answer.startswith(TOO_LONG):
         raise NotScanned("The file is longer than the virus scanner takes: raise StreamMaxLength in clamd.conf.")
     what = answer.partition(": ")[2]

@@ -1,4 +1,4 @@
-"""The shapes of uploads (contract section 5), in and out."""
+"""API formats of uploads (contract section 5)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MAX_BYTES = BigIntegerField.MAX_BIGINT
 
 
 class UploadStateSerializer(AnswerSerializer[Upload]):
-    """How far an upload in chunks is; chunks by their numbers."""
+    """State of an upload in chunks, given by number."""
 
     session_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=UploadStatus.choices, source="shown_status")
@@ -51,13 +51,13 @@ class UploadStateSerializer(AnswerSerializer[Upload]):
 
 
 class CompletedUploadSerializer(UploadStateSerializer):
-    """The same, and what to name the file by."""
+    """State of a completed upload."""
 
     media_file_id = serializers.UUIDField(source="pk", help_text="The session's id.")
 
 
 class BegunUploadSerializer(UploadStateSerializer):
-    """The same, and where to send which chunks. chunk_size: bytes."""
+    """State of a new upload. chunk_size: bytes."""
 
     filename = serializers.CharField()
     upload_url = serializers.CharField(help_text="Where chunks go, or where addresses for them are had.")
@@ -72,7 +72,7 @@ class BegunUploadSerializer(UploadStateSerializer):
 
 
 class UploadSerializer(AnswerSerializer[Upload]):
-    """One upload. size, offset, chunk_size: bytes; offset: those that have arrived for good."""
+    """An upload. size, offset, chunk_size: bytes; offset: durable bytes."""
 
     id = serializers.UUIDField()
     front = serializers.ChoiceField(choices=UploadFront.choices)
@@ -111,7 +111,7 @@ class UploadListSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UploadQuerySerializer(ListQuerySerializer):
-    """Which uploads; ``status`` may come several times."""
+    """Filter of uploads. ``status`` may be repeated."""
 
     status = BoundedListField(
         child=serializers.ChoiceField(choices=UploadStatus.choices), required=False, max_length=len(UploadStatus)
@@ -124,14 +124,14 @@ class UploadQuerySerializer(ListQuerySerializer):
     "With `direct` from 5 MiB, and 16 MiB or more by default.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
-    """How a file is cut; what is right for its size is for :func:`media_app.uploads.services.begin` to say."""
+    """Bytes of a chunk; :func:`media_app.uploads.services.begin` checks the value."""
 
     def __init__(self, *, max_value: int = MAX_BYTES, **options: Any) -> None:
         super().__init__(min_value=1, max_value=max_value, **options)
 
 
 class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
-    """A file that is to come in chunks. size, chunk_size: bytes."""
+    """A file to send in chunks. size, chunk_size: bytes."""
 
     filename = StrictCharField(max_length=1000)
     size = StrictIntegerField(min_value=1, max_value=MAX_BYTES)
@@ -153,7 +153,7 @@ class NewUploadSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
-    """The chunks, from 0, for which addresses are wanted."""
+    """Numbers of the chunks, from 0, that need addresses."""
 
     chunk_numbers = BoundedListField(
         child=StrictIntegerField(min_value=0, max_value=store.MAX_PARTS - 1), min_length=1, max_length=MAX_ADDRESSES
@@ -161,7 +161,7 @@ class WantedChunksSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkAddressSerializer(serializers.Serializer[dict[str, Any]]):
-    """Where one chunk goes, by PUT and without other headers than its length. size: its bytes, exactly."""
+    """Address of a chunk for a PUT without extra headers. size: exact bytes."""
 
     chunk_number = serializers.IntegerField()
     size = serializers.IntegerField()
@@ -169,7 +169,7 @@ class ChunkAddressSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkAddressesSerializer(serializers.Serializer[dict[str, Any]]):
-    """Signed addresses at the bucket. expires_at: of all of them; others can be had then."""
+    """Signed addresses at the bucket, valid until expires_at."""
 
     session_id = serializers.UUIDField()
     expires_at = serializers.DateTimeField()
@@ -177,7 +177,7 @@ class ChunkAddressesSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ChunkSerializer(serializers.Serializer[dict[str, Any]]):
-    """One chunk; its fields may come in any order."""
+    """A chunk. Fields may come in any order."""
 
     chunk_number = serializers.IntegerField(min_value=0, help_text="From 0.")
     chunk = serializers.FileField(allow_empty_file=True)

@@ -1,8 +1,4 @@
-"""What happens to uploads: begun within the owner's limits, completed once, given up.
-
-The bytes themselves are written by :mod:`media_app.uploads.writers`; the doors parse and answer. How much room there is
-stands in :mod:`media_app.uploads.quota`, what becomes of those whose time is over in :mod:`media_app.uploads.cleanup`.
-"""
+"""Operations on uploads: begin, complete, cancel."""
 
 from __future__ import annotations
 
@@ -45,14 +41,13 @@ from vodplatform.core.text import normalize
 DEFAULT_PURPOSE = "library"
 MAX_NAME = 255
 MIN_CHUNK_BYTES = 64 * 1024
-MAX_LOOKED_AT = 10  # uploads of one owner at once: as many as a merge has clips
+MAX_LOOKED_AT = 10  # maximum concurrent inspections per owner, a merge's number of clips
 _looking: Counter[uuid.UUID] = Counter()
 _looking_guard = threading.Lock()
 MAX_CHUNK_BYTES = 64 * 1024**2
 DEFAULT_CHUNK_BYTES = 1024**2
-# Each answer to a chunk names all of them (contract section 5).
+# Each answer to a chunk lists all chunks (contract section 5).
 MAX_CHUNKS = 25_000
-# A whole video is recognised by its first bytes.
 HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
@@ -70,12 +65,10 @@ def begin(
     chunk_size: int | None = None,
     is_partial: bool = False,
 ) -> Upload:
-    """An upload of ``size`` bytes, with room for it reserved; a part of a concatenation may have none.
+    """Create an upload of ``size`` bytes with reserved storage.
 
-    metadata: what is said of the file; a ``sha256`` in it is what the whole has to have; None where a form has yet to
-    say it. header: the same as tus sent it, to be said again. Raises ``invalid``, ``too_large`` (the tier's or the
-    purpose's limit, with ``limit``), ``storage_full`` (with ``limit`` and ``used``), ``upload_limit`` (too many at
-    once), ``disk_full``.
+    metadata: None if a form sends it later; its ``sha256`` is checked. header: raw tus metadata. Raises ``invalid``,
+    ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
     """
     kind = purpose_of(purpose)
     kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
@@ -120,10 +113,9 @@ def concatenate(
     metadata: Mapping[str, Any] | None = None,
     header: str = "",
 ) -> Upload:
-    """The whole of finished partial uploads, in order (tus, "Concatenation"); joined by what takes it up.
+    """Join finished partial uploads into one (tus, "Concatenation"); may be repeated.
 
-    Asked again for the same ones, the same upload. Raises ``upload_unfinished`` (409), ``not_a_video`` and what
-    :func:`begin` raises.
+    Raises ``upload_unfinished`` (409), ``not_a_video``, errors of :func:`begin`.
     """
     kind = purpose_of(purpose)
     kept = _clean_metadata(kind, user, metadata or {}, header)
@@ -143,10 +135,10 @@ def concatenate(
         if not size:
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
-        # Parts of another purpose may have been sent without taking any of the user's room.
+        # Partial uploads of another purpose may not have counted.
         if uncounted := sum(part.size for part in found if kind.counts and not purpose_of(part.purpose).counts):
             check_room(user, uncounted)
-        # A first part too short to tell is judged by the probe, with the whole.
+        # The probe checks files whose first part is too short.
         first = next(part for part in found if part.size)
         is_recognised = first.mime_type and kind.takes_type(first.mime_type)
         if first.size >= HEAD_BYTES and not is_recognised and kind.checks_type_early:
@@ -169,7 +161,6 @@ def concatenate(
 
 
 def _clean_metadata(kind: Purpose, user: User, metadata: Mapping[str, Any], header: str) -> dict[str, Any]:
-    """What is kept of what was said. Raises ``invalid``."""
     kept = dict(kind.begin(user, metadata))
     if digest := metadata.get("sha256"):
         if not (isinstance(digest, str) and SHA256.fullmatch(digest)):
@@ -181,7 +172,7 @@ def _clean_metadata(kind: Purpose, user: User, metadata: Mapping[str, Any], head
 
 
 def find(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """One of the user's uploads. Raises ``upload_not_found`` (404)."""
+    """Return one of the user's uploads. Raises ``upload_not_found`` (404)."""
     try:
         key = upload_id if isinstance(upload_id, uuid.UUID) else uuid.UUID(upload_id)
     except ValueError as exc:
@@ -193,7 +184,7 @@ def find(user: User, upload_id: uuid.UUID | str) -> Upload:
 
 
 def require_live(upload: Upload) -> Upload:
-    """``upload`` while bytes may come: raises ``upload_expired`` (410) and ``upload_finished`` (409)."""
+    """Return ``upload`` if it accepts bytes. Raises ``upload_expired`` (410), ``upload_finished`` (409)."""
     if upload.status == UploadStatus.EXPIRED or (upload.status in LIVE and _is_over(upload)):
         raise DomainError("upload_expired")
     if upload.status not in LIVE:
@@ -202,10 +193,10 @@ def require_live(upload: Upload) -> Upload:
 
 
 def complete(upload: Upload) -> Upload:
-    """Flip the row of an upload whose bytes are all there, and make what it becomes; harmless when that is done.
+    """Complete an upload and create its result; may be repeated.
 
-    Raises ``chunk_missing`` (with the numbers), ``upload_unfinished``, ``upload_finished``, ``upload_expired``, and
-    what the purpose's ``inspect`` raises.
+    Raises ``chunk_missing``, ``upload_unfinished``, ``upload_finished``, ``upload_expired``, errors of the purpose's
+    ``inspect``.
     """
     kind = purpose_of(upload.purpose)
     if upload.front == UploadFront.DIRECT:
@@ -230,7 +221,6 @@ def complete(upload: Upload) -> Upload:
 
 @contextlib.contextmanager
 def _limit_inspections(owner_id: uuid.UUID) -> Iterator[None]:
-    """Raises ``upload_locked`` where too many uploads of an owner are being looked at: others need the threads."""
     with _looking_guard:
         if _looking[owner_id] >= MAX_LOOKED_AT:
             raise DomainError("upload_locked")
@@ -264,12 +254,11 @@ def _log_completed(row: Upload) -> None:
 
 
 def fail(upload: Upload, error: DomainError) -> None:
-    """End an upload whose bytes can never be taken; they go at once."""
     end(upload, UploadStatus.FAILED, error_type=error.type.name, error_message=error.message)
 
 
 def cancel(upload: Upload) -> Upload:
-    """Give an upload up; its bytes go. Again is harmless. Raises ``upload_finished`` once it has become something."""
+    """Cancel an upload; may be repeated. Raises ``upload_finished`` once its bytes are claimed."""
     if upload.status != UploadStatus.CANCELLED:
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")
@@ -283,13 +272,13 @@ def cancel(upload: Upload) -> Upload:
 
 
 def store_chunk_row(upload: Upload, number: int, size: int, sha256: str, key: str, *, mime_type: str = "") -> bool:
-    """Note a chunk whose bytes are durable under ``key``; False when the same was there already.
+    """Record a chunk stored under ``key``; return False if it was recorded before.
 
-    mime_type: of the whole, as the first chunk tells. Raises ``chunk_conflict`` (409) when other bytes were there.
+    Raises ``chunk_conflict`` (409) if the recorded bytes differ.
     """
     try:
         with transaction.atomic():
-            # The state is looked at under the row's lock: nothing arrives in an upload that has just ended.
+            # Under the row's lock, no chunk is added to an ended upload.
             row = Upload.objects.select_for_update().filter(pk=upload.pk).first()
             if row is None:
                 raise DomainError("upload_not_found")
@@ -311,7 +300,7 @@ def store_chunk_row(upload: Upload, number: int, size: int, sha256: str, key: st
 
 
 def is_new_chunk(upload: Upload, number: int, sha256: str) -> bool:
-    """Whether no chunk has come under this number. Raises ``chunk_conflict`` when another one has."""
+    """Return whether chunk ``number`` is missing. Raises ``chunk_conflict`` if its bytes differ."""
     there = UploadChunk.objects.filter(upload=upload, number=number).values_list("sha256", flat=True).first()
     if there not in (None, sha256):
         raise DomainError("chunk_conflict", chunk_number=number)
@@ -319,14 +308,11 @@ def is_new_chunk(upload: Upload, number: int, sha256: str) -> bool:
 
 
 def uploads_today(user_id: uuid.UUID) -> int:
-    """How many files a user has begun to send since midnight UTC."""
     return Upload.objects.filter(owner=user_id, is_partial=False, created_at__gte=TruncDay(Now())).count()
 
 
 def clean_name(name: str) -> str:
-    """A file's name for people to read: no folder, no control or direction-changing characters, 255 at most."""
     last = name.replace("\\", "/").rsplit("/", 1)[-1]
-    # Of one that is far too long the beginning and the end, before anything goes through it sign by sign.
     text = normalize("NFC", last if len(last) <= 4 * MAX_NAME else last[: 2 * MAX_NAME] + last[-2 * MAX_NAME :])
     text = "".join(sign for sign in text if unicodedata.category(sign) not in ("Cc", "Cf", "Cs", "Zl", "Zp")).strip()
     if len(text) > MAX_NAME:
@@ -337,15 +323,11 @@ def clean_name(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The printable ASCII characters of a text that nobody but a program reads."""
     return "".join(sign for sign in text if sign.isascii() and sign.isprintable())
 
 
 def sources_of(upload: Upload) -> list[tuple[str, int]]:
-    """(key, bytes) of the pieces that make up a completed upload, in order; the whole alone where it is in one piece.
-
-    Raises ``FileNotFoundError`` where a piece is gone.
-    """
+    """Return (key, bytes) of a completed upload's pieces, in order. Raises ``FileNotFoundError``."""
     if upload.concatenates:
         rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=upload.concatenates)}
         if len(rows) < len(upload.concatenates):
@@ -357,7 +339,6 @@ def sources_of(upload: Upload) -> list[tuple[str, int]]:
 
 
 def drop_pieces(upload: Upload) -> None:
-    """Delete the pieces of an upload whose whole lies elsewhere now; harmless when they are gone."""
     for part in Upload.objects.filter(pk__in=upload.concatenates):
         delete_bytes(part)
         part.delete()
@@ -366,10 +347,7 @@ def drop_pieces(upload: Upload) -> None:
 
 
 def delete_uploads_of(resource_id: uuid.UUID, *, but: uuid.UUID | None = None) -> None:
-    """Delete what is left of the uploads of something that no longer exists. Raises ``StoreUnavailable``.
-
-    but: the id of the one that took the others' place.
-    """
+    """Delete uploads of a deleted resource, except ``but``. Raises ``StoreUnavailable``."""
     rows = Upload.objects.filter(resource_id=resource_id, taken_up=True)
     for upload in rows.exclude(pk=but) if but else rows:
         if upload.multipart_id:
@@ -378,7 +356,6 @@ def delete_uploads_of(resource_id: uuid.UUID, *, but: uuid.UUID | None = None) -
 
 
 def delete_bytes(upload: Upload) -> None:
-    """Delete what has come of an upload that nothing else answers for."""
     if upload.multipart_id:
         store.abort_multipart(upload.key, upload.multipart_id)
     store.delete_folder(f"uploads/{upload.pk}/")
@@ -387,7 +364,7 @@ def delete_bytes(upload: Upload) -> None:
 
 
 def end(upload: Upload, status: str, **values: Any) -> int:
-    """Move an upload that has become nothing to one of its ends, and delete its bytes; returns whether it was moved."""
+    """End an unclaimed upload and delete its bytes; return whether its status changed."""
     rows = Upload.objects.filter(pk=upload.pk, taken_up=False)
     was_live = upload.status in LIVE
     won = transition(rows, TRANSITIONS, status, updated_at=Now(), lock_token=None, lock_until=None, **values)
@@ -400,10 +377,10 @@ def end(upload: Upload, status: str, **values: Any) -> int:
 
 
 def delete_quietly(upload_id: uuid.UUID) -> bool:
-    """Delete the bytes of an upload that has ended; whether that could be done. An ended one with a key has some."""
+    """Delete an ended upload's bytes; return False if the storage is unavailable."""
     upload = Upload.objects.filter(pk=upload_id).first()
     if upload is not None:
-        # Nobody else has to wait for a connection to the database while S3 takes its time.
+        # Free the database connection while S3 answers.
         close_old_connections()
         try:
             delete_bytes(upload)
@@ -425,7 +402,6 @@ def _reason(upload: Upload) -> dict[str, str]:
 
 
 def list_uploads(user: User, statuses: Iterable[str]) -> QuerySet[Upload]:
-    """The user's uploads in these states (all when none is named), newest first."""
     rows = Upload.objects.visible_to(user).with_state()
     wanted = list(statuses)
     return rows.filter(state__in=wanted) if wanted else rows  # type: ignore[misc]

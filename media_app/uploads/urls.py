@@ -1,4 +1,4 @@
-"""The addresses of uploads that Django answers; the doors before it are mounted in vodplatform/asgi.py."""
+"""Django URLs of uploads; vodplatform/asgi.py mounts the other endpoints."""
 
 from media_app.uploads.api import ClipUploadViewSet, OneUploadViewSet, UploadViewSet
 from vodplatform.core.api.routers import Router

@@ -1,10 +1,7 @@
-"""Where an upload's bytes go as they arrive, in order: a file at its final key, or parts of a multipart upload on S3.
+"""Writers of an upload's bytes to a file, or to parts of an S3 multipart upload.
 
-An upload's offset is what is durable. It moves by compare-and-set under a lock that is a lease. Who lost the lock
-moves nothing any more and, on both kinds of storage, changes no byte that somebody else has written since: a file has
-a lock of the system's own, and a part of S3 has a number that nobody else is given.
-
-Everything but :meth:`Sink.write` and the questions beside it blocks, and may run while bytes are being written.
+The offset counts durable bytes and moves by compare-and-set under a lease. A writer without the lease overwrites
+nothing: files are locked by the system, and S3 part numbers are never reused.
 """
 
 from __future__ import annotations
@@ -40,14 +37,14 @@ from vodplatform.core.records.transitions import transition
 
 LOCK_SECONDS = 5.0
 RENEW_SECONDS = 1.5
-# Whoever is so near to the end of the lock waits until it is renewed.
+# Seconds before the lock ends in which writing waits.
 SPARE_SECONDS = 0.5
-# The offset is moved for so many bytes, or when it has not been for so long.
+# Bytes or seconds until the offset moves.
 SYNC_BYTES = 16 * 1024**2
 SYNC_SECONDS = 2.0
-# The disk is set to work earlier, so that little is left to wait for when the last byte has come.
+# Bytes until an early flush, which shortens the last one.
 FLUSH_BYTES = 4 * 1024**2
-# So much may be on its way to the disk, and so many parts on theirs to S3, before nothing more is taken.
+# Backlog of disk bytes and S3 parts at which writing waits.
 MAX_WAITING_BYTES = 12 * 1024**2
 MAX_WAITING_PARTS = 2
 MIN_PART_BYTES, MAX_PART_BYTES = 8 * 1024**2, 64 * 1024**2
@@ -57,14 +54,14 @@ Step = tuple[int, dict[str, Any]]
 
 
 class LockLost(Exception):
-    """Somebody else writes this upload now, or it has ended."""
+    """Another request writes this upload, or it has ended."""
 
 
 @dataclass(slots=True)
 class Lock:
-    """The right to write one upload, for :data:`LOCK_SECONDS` at a time.
+    """The right to write one upload for :data:`LOCK_SECONDS`, renewable.
 
-    renewed_at: by this process's clock, not later than by the database's. is_wanted: somebody waits for it.
+    renewed_at: monotonic seconds. is_wanted: whether another request waits.
     """
 
     upload_id: uuid.UUID
@@ -73,32 +70,30 @@ class Lock:
     is_wanted: bool = False
 
     def rows(self) -> UploadQuerySet:
-        """The upload, as long as the lock is this one."""
         return Upload.objects.filter(pk=self.upload_id, lock_token=self.token)
 
     def is_near_its_end(self, spare: float = 0.0) -> bool:
-        """Whether somebody else may take it, or may within ``spare`` seconds."""
+        """Return whether the lock may be lost within ``spare`` seconds."""
         return time.monotonic() - self.renewed_at > LOCK_SECONDS - spare
 
     def renew(self, **values: Any) -> None:
-        """Keep it, and write ``values`` to the row. Raises :class:`LockLost`."""
+        """Renew the lock and write ``values`` to the row. Raises :class:`LockLost`."""
         began = time.monotonic()
         self.held(self.rows().filter(status__in=LIVE).update(**values, **_until()), began)
 
     def held(self, won: int, began: float) -> None:
-        """Note that a write of the row under this lock, ``began`` then, renewed it too. Raises :class:`LockLost`."""
+        """Record a renewal. won: updated rows. began: start of the update."""
         if not won:
             raise LockLost
         self.renewed_at = max(self.renewed_at, began)
         self.is_wanted = bool(self.rows().values_list("lock_wanted", flat=True).first())
 
     def release(self) -> None:
-        """Give it back; harmless when it is lost."""
         self.rows().update(lock_token=None, lock_until=None, lock_wanted=False)
 
 
 def acquire(upload_id: uuid.UUID) -> Lock | None:
-    """Take the upload's lock; None when somebody holds it, who is asked to let go."""
+    """Take the upload's lock. If held, ask the holder to release it; return None."""
     token, began = uuid.uuid4(), time.monotonic()
     rows = Upload.objects.filter(pk=upload_id)
     free = rows.filter(Q(lock_until=None) | Q(lock_until__lte=Now()))
@@ -109,18 +104,17 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
 
 
 def open_sink(upload: Upload, lock: Lock, *, holds: bool = False) -> Sink:
-    """The sink of an upload that has been read under this lock. Raises ``upload_lost`` where what had come is gone.
+    """Return the sink of a locked upload. Raises ``upload_lost``.
 
-    holds: whether nothing counts before all that this sink takes has been checked.
+    holds: whether bytes count only after a final check.
     """
     return FileSink(upload, lock, holds=holds) if store.is_local() else PartSink(upload, lock, holds=holds)
 
 
 class Sink:
-    """Takes bytes at the upload's end.
+    """A writer that appends to an upload.
 
-    received: bytes that are here, durable or not. offset: bytes that are durable. holds: the offset moves, and what
-    came is looked at, with :meth:`sync` alone.
+    received: bytes. offset: durable bytes. holds: whether only :meth:`sync` counts bytes.
     """
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -129,37 +123,35 @@ class Sink:
         self.holds = holds
         self._is_first = upload.status == UploadStatus.INITIATED
         self.offset = self.received = upload.offset
-        # What is durable has been looked at.
+        # The type of durable bytes has been checked.
         self._looked = upload.offset >= min(HEAD_BYTES, upload.size)
         self._moved_at = time.monotonic()
-        # One at a time makes durable, and nobody closes meanwhile.
+        # Held while bytes are flushed or files closed.
         self._tending = threading.Lock()
 
     def write(self, data: bytes) -> None:
-        """Take the next bytes; quick, because the system keeps them until it writes them out.
+        """Write bytes to the system's cache, quickly.
 
-        Raises :class:`LockLost` after a long stop, ``too_large`` beyond the announced size, ``StoreFull``.
+        Raises :class:`LockLost`, ``too_large``, ``StoreFull``.
         """
         if self.lock.is_near_its_end():
             raise LockLost
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes came than were announced."
-            if self.upload.front == UploadFront.MULTIPART:  # nobody said how long a form's file is
+            if self.upload.front == UploadFront.MULTIPART:  # forms do not announce their files' sizes
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
         self.received += len(data)
 
     def is_due(self) -> bool:
-        """Whether there is something for :meth:`flush_due` to do."""
         return self._is_full() or (not self.holds and not self._looked and self._can_look())
 
     def must_wait(self) -> bool:
-        """Whether nothing more may be written before the lock is renewed or :meth:`flush_due` has run."""
         return self.lock.is_near_its_end(SPARE_SECONDS) or self._is_crowded()
 
     def flush_due(self) -> None:
-        """Look at the first bytes, bring to the disk what has gathered, and move the offset when it is time.
+        """Check the type, flush bytes, and move the offset if due.
 
         Raises :class:`LockLost`, ``not_a_video``, ``upload_lost``, ``StoreFull``, ``StoreUnavailable``.
         """
@@ -173,17 +165,15 @@ class Sink:
                 self._sync(last=False)
 
     def sync(self) -> None:
-        """Make everything that is here durable and move the offset: nothing more comes by this sink."""
+        """Make all bytes durable and move the offset; end writing."""
         with self._tending:
             self._sync(last=True)
 
     def set_final_size(self, *, sha256: str) -> None:
-        """The file is as long as what has come: a form does not say so before. sha256: of all of it."""
         self.lock.renew(size=self.received, sha256=sha256)
         self.upload.size, self.upload.sha256 = self.received, sha256
 
     def close(self) -> None:
-        """Let go of files; moves nothing."""
         with self._tending:
             self._close()
 
@@ -210,11 +200,7 @@ class Sink:
         return self.received >= min(HEAD_BYTES, self.upload.size)
 
     def _look(self) -> None:
-        """Refuse what is no video by its first bytes, once there are enough of them.
-
-        A part of a concatenation is only looked at: whether it is the first one, and so has to begin as a video does,
-        is not known yet.
-        """
+        """Reject a wrong type; partial uploads pass, since they may be later parts."""
         if self._looked or not self._can_look():
             return
         kind, purpose = sniff(self._head()), purpose_of(self.upload.purpose)
@@ -228,25 +214,19 @@ class Sink:
         raise NotImplementedError
 
     def _is_full(self) -> bool:
-        """Whether enough has gathered to be made durable."""
         raise NotImplementedError
 
     def _is_crowded(self) -> bool:
-        """Whether so much has gathered that no more should come."""
         raise NotImplementedError
 
     def _head(self) -> bytes:
         raise NotImplementedError
 
     def _flush(self) -> None:
-        """Make room for more: what has gathered goes where it will be, and counts no more than before."""
         raise NotImplementedError
 
     def _steps(self, *, last: bool) -> Iterator[Step]:
-        """Make durable what can be: after each step the new offset and the columns that go with it.
-
-        The next step is taken only once these are in the row. What is written meanwhile may be left for another time.
-        """
+        """Make bytes durable, yielding (offset, columns) to store before the next step."""
         raise NotImplementedError
 
     def _close(self) -> None:
@@ -254,8 +234,6 @@ class Sink:
 
 
 class FileSink(Sink):
-    """Writes into the file at the upload's key."""
-
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
         self._flushed = self.offset
@@ -279,7 +257,7 @@ class FileSink(Sink):
             store.sync_path(path.parent)
 
     def _move_away(self, path: Path) -> None:
-        """Leave the file to whoever has it open still, stopped in the middle of a write perhaps, and take a copy."""
+        """Continue in a copy: another process still has the file locked."""
         source, self._descriptor = self._descriptor, -1
         key = _beside(self.upload.key, self.lock.token)
         copy = store.local_path(key)
@@ -295,14 +273,13 @@ class FileSink(Sink):
         try:
             self.lock.renew(key=key)
         except LockLost:
-            # After any other fault the row may point at it.
+            # After errors other than a lost lock, the row may refer to the copy.
             copy.unlink(missing_ok=True)
             raise
         self.upload.key = key
         path.unlink(missing_ok=True)
 
     def _copy(self, source: int) -> None:
-        """Copy what counts of an open file into our own."""
         _locked(self._descriptor)
         left = self.upload.offset
         while left:
@@ -352,7 +329,7 @@ class FileSink(Sink):
 
 
 class PartSink(Sink):
-    """Gathers parts in files that have no name and sends them to S3; what is too little for one waits in an object."""
+    """A writer of S3 parts, buffered in unnamed files; an object keeps the rest."""
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
@@ -360,7 +337,7 @@ class PartSink(Sink):
         self._parts = [store.Part(*part) for part in upload.parts]
         self._whole: deque[tuple[IO[bytes], int]] = deque()
         self._gathering, self._gathered = nameless_file(), 0
-        # The first bytes, once they have left.
+        # First bytes, if sent before the type is checked.
         self._first = b""
         try:
             if upload.tail_size:
@@ -425,14 +402,13 @@ class PartSink(Sink):
             self._send_first()
             yield self._step("", 0)
         if last and self.received > self.offset:
-            # Also where every byte has left in parts, while none of them counted.
+            # With ``holds``, even sent parts have not been counted yet.
             yield self._step(self._keep_tail() if self._gathered else "", self._gathered)
 
     def _keep_tail(self) -> str:
-        """Keep what is too little for a part in an object; returns its key."""
         key = f"uploads/{self.upload.pk}/tail-{uuid.uuid4().hex}"
         with store.storage_errors(key):
-            # A write that failed may have left bytes that do not count.
+            # A failed write may have left extra bytes.
             os.ftruncate(self._gathering.fileno(), self._gathered)
             self._gathering.seek(0)
         close_old_connections()
@@ -440,7 +416,6 @@ class PartSink(Sink):
         return key
 
     def _step(self, tail_key: str, tail_size: int) -> Step:
-        """The columns after a part has been confirmed or a tail kept."""
         parts = [[part.number, part.etag, part.size] for part in self._parts]
         values = {"parts": parts, "tail_key": tail_key, "tail_size": tail_size}
         return sum(part.size for part in self._parts) + tail_size, values
@@ -457,7 +432,6 @@ class PartSink(Sink):
             _drop(former)
 
     def _send_first(self) -> None:
-        """Send the part that was whole first."""
         file, length = self._whole[0]
         if not self._looked and not self._first:
             self._first = self._head()
@@ -466,14 +440,14 @@ class PartSink(Sink):
         file.close()
 
     def _send(self, file: IO[bytes], length: int) -> store.Part:
-        """Send a part under a number that nobody has sent one under, however late that may arrive."""
+        """Send a part under a new number, since an older request may still arrive."""
         if self.upload.part_number >= store.MAX_PARTS:
             raise DomainError("upload_lost", "This file was begun again too often.")
         if not self.upload.multipart_id:
             self._begin()
         self.upload.part_number += 1
         self.lock.renew(part_number=self.upload.part_number)
-        # Nobody else has to wait for a connection to the database while S3 takes its time.
+        # Free the database connection while S3 answers.
         close_old_connections()
         file.seek(0)
         return store.put_part(self.upload.key, self.upload.multipart_id, self.upload.part_number, file, length)
@@ -489,7 +463,6 @@ class PartSink(Sink):
         self.upload.multipart_id = name
 
     def _content_type(self) -> str:
-        """The type that the bucket will say, as the first bytes tell; empty for one that is not taken."""
         if self._looked:
             return self.upload.mime_type
         kind = sniff(self._first)
@@ -497,7 +470,6 @@ class PartSink(Sink):
 
 
 def _drop(tail_key: str) -> None:
-    """Delete a tail that no row points at; where S3 does not answer, it goes with the upload's folder."""
     if tail_key:
         close_old_connections()
         with contextlib.suppress(store.StoreUnavailable):
@@ -505,7 +477,7 @@ def _drop(tail_key: str) -> None:
 
 
 def nameless_file() -> IO[bytes]:
-    """A file for what is on its way to S3, gone with the process. Raises ``StoreFull``, ``StoreUnavailable``."""
+    """Open an unnamed buffer file. Raises ``StoreFull``, ``StoreUnavailable``."""
     with store.storage_errors():
         return tempfile.TemporaryFile(buffering=0, dir=scratch_folder())
 
@@ -513,24 +485,23 @@ def nameless_file() -> IO[bytes]:
 def _write_at(descriptor: int, data: bytes | memoryview, position: int) -> None:
     count = os.pwrite(descriptor, data, position)
     while count < len(data):
-        # A disk that is nearly full takes a part; the next call says what is wrong.
+        # A full disk accepts a part; the next call raises the error.
         count += os.pwrite(descriptor, memoryview(data)[count:], position + count)
 
 
 def _locked(descriptor: int) -> bool:
-    """Take the system's lock of an open file, which goes with the process; whether nobody else has it."""
+    """Take the system's file lock; return False if another process has it."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        # A file system that has no locks: the lease alone has to do.
+        # Without file locks, the lease suffices.
         return True
     return True
 
 
 def _beside(key: str, token: uuid.UUID) -> str:
-    """Another key like this one."""
     path = PurePosixPath(key)
     return str(path.with_name(f"{path.stem}-{token.hex[:12]}{path.suffix}"))
 

@@ -1,4 +1,4 @@
-"""The jobs of videos: taking an uploaded file in, and making renditions of it. The work itself is in media_app.av."""
+"""Jobs of videos: ingest, normalised copies, renditions."""
 
 from __future__ import annotations
 
@@ -53,23 +53,19 @@ from vodplatform.core.records.transitions import transition
 
 WORK = [sys.executable, "-m", "media_app.av.ingest"]
 ENCODES = ("hls", "proxy")
-# What is made of every video that is taken in, in this order.
+# Renditions of every ingested video, in this order.
 MADE_AT_ONCE: list[dict[str, Any]] = [
     {"do": "poster"}, {"do": "hls", "rung": "source"}, {"do": "sprite"}, {"do": "peaks"},
 ]  # fmt: skip
 
 
 class VideoJobs(JobHooks):
-    """The jobs of a video: it is taken in, and its renditions are made."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the video is still there, and the file that was sent."""
         previous = job.params.get("previous") or {}
         rows = Video.objects.exclude(IN_BIN).exclude(location=previous.get("location", ""))
         return rows.filter(pk=job.params["video_id"]).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
-        """The video of each; a job whose video is gone has no page."""
         rows = Video.objects.exclude(IN_BIN).filter(pk__in={job.params["video_id"] for job in jobs})
         titles = {str(pk): title for pk, title in rows.values_list("pk", "title")}
         found = {}
@@ -85,10 +81,9 @@ class VideoJobs(JobHooks):
 
 @job_actor(INGEST_KIND, queue="ingest", label="Import video", icon="upload", hooks=VideoJobs())
 def ingest_video(context: JobContext) -> dict[str, Any]:
-    """Join what came in pieces, scan it, read its facts: then it can be played. Pictures and HLS come after.
+    """Ingest an uploaded file: join its parts, scan and probe it, then make pictures and HLS.
 
-    Where the file replaces another (``previous`` in the parameters: the columns of that), what there is of the other
-    is deleted once the new one can be played; when it cannot be taken in, the row goes back to the other.
+    The job parameter ``previous`` has a replaced file's columns, restored on failure.
     """
     video = _video(context)
     upload_id = context.params.get("upload_id")
@@ -107,7 +102,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
                     _drop_former(context, video)
         with map_storage_errors():
             context.progress(25, "Playable; looking at all of it")
-            # A form's bytes have been hashed on their way.
+            # The bytes of a form's file were hashed on arrival.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
             with context.holding():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
@@ -118,10 +113,9 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
     return {"duration": taken.facts["duration"], "sha256": digest, "left_out": left_out}
 
 
-# In the lane of imports: people wait for it, and renditions take long.
+# Users wait for this copy, so it avoids the slow rendition queue.
 @job_actor(NORMALIZE_KIND, queue="ingest", label="Playable copy", icon="film", hooks=VideoJobs())
 def normalize_video(context: JobContext) -> dict[str, Any]:
-    """Make the normalised copy of a file in a library folder, and save its facts."""
     video = _video(context)
     with context.scratch() as folder, map_storage_errors():
         original = original_for_work(video, folder, checking(context))
@@ -133,7 +127,6 @@ def normalize_video(context: JobContext) -> dict[str, Any]:
 
 @job_actor(RENDER_KIND, queue="render", label="Renditions", icon="library", pausable=True, hooks=VideoJobs())
 def make_renditions(context: JobContext) -> dict[str, Any]:
-    """Make the renditions that the job's ``tasks`` name, but those that are there; each is shown once it is made."""
     video = _video(context)
     tasks = context.params["tasks"]
     with context.scratch() as folder, map_storage_errors():
@@ -157,11 +150,10 @@ def _video(context: JobContext) -> Video:
 
 @contextmanager
 def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
-    """Write on the row why its file could not be taken in, which outlives the job; a former file is shown again."""
     try:
         yield
     except JobFailed as exc:
-        # The job's own word is enough where the row is gone with the video, or this try is not the last.
+        # Skip deleted videos and jobs that will be retried.
         is_last = not (isinstance(exc, TransientFault) and context.has_tries_left())
         if is_last and Video.objects.filter(pk=video.pk).exists():
             with writing(context, video, purpose):
@@ -180,8 +172,7 @@ def _write_failure(context: JobContext, video: Video, why: JobFailed) -> None:
 
 
 def _drop_former(context: JobContext, video: Video) -> None:
-    """Delete what was made of the file that this one replaces, and the file, but not a picture that somebody gave."""
-    # The next attempt, should there be one, has nothing to go back to.
+    # A later attempt must not restore the deleted file.
     left = {name: value for name, value in context.params.items() if name != "previous"}
     Job.objects.filter(pk=context.job_id).update(params=left)
     made = Rendition.with_lost.filter(video=video).exclude(kind=RenditionKind.THUMBNAIL)
@@ -192,7 +183,6 @@ def _drop_former(context: JobContext, video: Video) -> None:
 
 
 def _delete_former_files(video: Video, folders: list[str]) -> None:
-    """The sweep finds what is left when the storage does not answer now."""
     try:
         for folder in folders:
             store.delete_folder(folder)
@@ -205,11 +195,7 @@ def _make(
     context: JobContext, video: Video, path: Path, folder: Path, tasks: list[dict[str, Any]], *, purpose: str = "",
     share: tuple[float, float] = (0, 100),
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Do the tasks in a child and keep each thing as it is made; returns what was left out, with the reason.
-
-    A task that takes the child down is left out: one picture less is no reason to lose the video. One during which it
-    was killed by others is tried again once. purpose: of the upload that the video came by, or empty.
-    """
+    """Run tasks in a child process and store each result; return the failed tasks with reasons."""
     left_out: list[dict[str, Any]] = []
     while tasks:
         out = folder / f"made-{uuid.uuid4().hex[:8]}"
@@ -246,5 +232,4 @@ def _make(
 
 
 def _is_made(video: Video, task: dict[str, Any]) -> bool:
-    """Whether another job, or an attempt that did not live to say so, has made it; a frame that was chosen is new."""
     return "at" not in task and video.renditions.filter(kind=task["do"], name=str(task.get("rung", ""))).exists()

@@ -1,4 +1,4 @@
-"""Videos of private libraries in the admin: facts, read-only, for admins alone."""
+"""Read-only admin of private videos, for administrators only."""
 
 from contextlib import suppress
 from typing import Any, cast
@@ -17,8 +17,6 @@ from vodplatform.core.formatting import duration, size
 
 
 class InBinFilter(admin.SimpleListFilter):
-    """Videos in the library or in the bin."""
-
     title = "bin"
     parameter_name = "bin"
 
@@ -47,7 +45,6 @@ class VideoAdmin(ModelAdmin):
     list_select_related = ["owner"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
-        """Nobody but admins sees them, whatever the permissions say. The catalogue has an admin of its own."""
         rows = cast(VideoQuerySet, super().get_queryset(request)).filter(place=Place.LIBRARY).with_state()
         return rows if request.user.is_superuser else rows.none()
 
@@ -69,16 +66,14 @@ class VideoAdmin(ModelAdmin):
 
     @admin.action(description="Restore from the bin", permissions=["delete"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:
-        """Move videos from the bin back to the libraries of their owners."""
         count = 0
         for video in queryset.exclude(deleted_at=None):
-            with suppress(DomainError):  # deleted for good meanwhile
+            with suppress(DomainError):  # video deleted meanwhile
                 services.restore_from_bin(video, cast(User, request.user))
                 count += 1
         self.message_user(request, f"{count} video{'' if count == 1 else 's'} restored.")
 
     def delete_model(self, request: HttpRequest, obj: Video) -> None:
-        """Delete a video for good, with its files; comparisons that show it get a gap instead."""
         services.delete_video(obj, cast(User, request.user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Video]) -> None:

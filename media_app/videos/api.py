@@ -1,4 +1,4 @@
-"""The private library over the API (contract section 4): parse, permit, call, answer."""
+"""REST API of the private library (contract section 4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
-# By what lists are put in order; those that are equal in it, newest first.
+# Sort columns; ties are sorted newest first.
 ORDERS: dict[str, tuple[Any, ...]] = {
     "newest": (), "title": (Lower("title"),), "longest": ("-duration",), "largest": ("-file_size",),
 }  # fmt: skip
@@ -36,7 +36,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
-    is_about_bin = False  # whether the operation also finds videos in the bin
+    is_about_bin = False  # whether the bin is searched too
 
     def get_queryset(self) -> VideoQuerySet:
         videos = Video.objects.filter(place=Place.LIBRARY) if self.is_about_bin else Video.objects.private()
@@ -49,7 +49,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         responses={200: s.LibraryPageSerializer},
     )
     def list(self, request: Request) -> Response:
-        """The caller's own videos, newest first unless ``order`` says otherwise. In the bin: last deleted first."""
+        """List the caller's own videos, newest first unless ``order`` is set; in the bin, last deleted first."""
         query = self.read_query(s.LibraryQuerySerializer)
         rows = Video.objects.in_bin() if query["bin"] else Video.objects.private()
         videos = filter_videos(rows.filter(owner=self.user).with_state(), query)
@@ -82,7 +82,7 @@ class LibraryViewSet(ApiViewSet[Video]):
         operation_id="library_get", summary="Get a video of your library", responses={200: s.VideoSerializer}
     )
     def retrieve(self, request: Request, video_id: str) -> Response:
-        """One video of the caller's library."""
+        """Return one video of the caller's library."""
         return Response(s.VideoSerializer.show(self.get_object()))
 
     @extend_schema(
@@ -106,8 +106,8 @@ class LibraryViewSet(ApiViewSet[Video]):
     def destroy(self, request: Request, video_id: str) -> Response:
         """Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
 
-        If comparisons of yours show the video, the answer is a conflict that names them, unless ``leave_gaps`` is true.
-        A video in the bin is deleted for good without this check.
+        If your comparisons show a library video, the answer is a conflict that names them, unless ``leave_gaps`` is
+        true.
         """
         query = self.read_query(s.DeletionQuerySerializer)
         is_final = query["purge"] or not settings.BIN_DAYS
@@ -129,7 +129,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     @action(detail=True, methods=["post"])
     def restore(self, request: Request, video_id: str) -> Response:
-        """Move a video from the bin back to the library. Comparisons that show a gap instead show the video again."""
+        """Move a video from the bin back to the library. Comparisons show it again."""
         self.is_about_bin = True
         services.restore_from_bin(self.get_object_to_change(), self.user)
         return Response(s.VideoSerializer.show(self.get_object()))
@@ -142,7 +142,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     @action(detail=False)
     def uses(self, request: Request) -> Response:
-        """The comparisons and analyses that use these videos: at most 100 of each, the last changed first."""
+        """List comparisons and analyses that use these videos: at most 100 of each, last changed first."""
         ids = self.read_query(s.UsesQuerySerializer)["video_ids"]
         self.is_about_bin = True
         found = services.uses_of(list(self.get_queryset().filter(pk__in=ids)), self.user)
@@ -157,9 +157,9 @@ class LibraryViewSet(ApiViewSet[Video]):
     )
     @action(detail=True, methods=["post"])
     def renditions(self, request: Request, video_id: str) -> Response:
-        """Create a rendition that is not made by itself, or a poster of a chosen frame.
+        """Create a rendition that is not made automatically, or a poster of a chosen frame.
 
-        Repeating the call gives the same job, or the rendition.
+        Repeating the call returns the same job, or the rendition.
         """
         video = self.get_object_to_change()
         made, job = services.request_rendition(video, **self.read_body(s.RenditionRequestSerializer))
@@ -171,7 +171,6 @@ class LibraryViewSet(ApiViewSet[Video]):
 
 
 def _metadata(form: Any) -> dict[str, Any]:
-    """What the form says beside the file. Raises ``invalid``."""
     found: dict[str, Any] = {}
     if title := form.get("title"):
         found["title"] = clean_title(title)
@@ -182,7 +181,6 @@ def _metadata(form: Any) -> dict[str, Any]:
 
 
 def filter_videos(videos: VideoQuerySet, query: dict[str, Any]) -> VideoQuerySet:
-    """Those that fit ``search``, ``status`` and ``tag``; each word searched for has to occur, also in captions."""
     if "search" in query:
         videos = videos.containing(query["search"])
     if "status" in query:

@@ -1,7 +1,4 @@
-"""What children read of videos: files of this machine by their paths, those in the bucket in parts, through us.
-
-Who needs a whole file on this machine asks :func:`media_app.videos.services.path_for_work`.
-"""
+"""Videos as input of child processes: local paths or ranges of S3 objects."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ from vodplatform.core.processes.ranged import RangeServer
 
 @dataclass(frozen=True, slots=True)
 class Readable:
-    """paths: of the videos in order, as the child opens them. ranged: to be handed to ``run_child`` with them."""
+    """Input of a child process. ranged: argument of ``run_child``."""
 
     paths: list[str]
     ranged: RangeServer | None
@@ -30,11 +27,9 @@ class Readable:
 
 @contextmanager
 def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readable]:
-    """Let a child read these videos for as long as the block lasts.
+    """Give a child process access to videos during the block. viewer: user who sees the result, or None.
 
-    viewer: who is shown the result, and has to be allowed to see them now; None where the program works for the videos
-    themselves. Raises ``FileNotFoundError``, also for what the viewer may not see any more, ``StoreUnavailable``, also
-    in place of what the child made of a bucket that did not answer, and as
+    Raise ``FileNotFoundError``, also if the viewer may not see a video, ``StoreUnavailable``, and as
     :func:`media_app.videos.services.normalized_copy`.
     """
     check_watchable(videos, viewer)
@@ -56,7 +51,6 @@ def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readab
 
 
 def _source(video: Video) -> Path | str:
-    """Return the local path that a video is read from, or its key in the bucket."""
     if (made := normalized_copy(video)) is not None:
         check_file(video)
         key = made.key_of("video")

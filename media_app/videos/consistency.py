@@ -1,7 +1,7 @@
-"""Where rows and the store do not fit together, and mending it: videos without a file, files without a row.
+"""Search for and repair of videos without files, and files without rows.
 
-Files are listed before rows are read, and a file is looked at only when nobody has written to it for an hour: what
-arrives meanwhile is not taken for lost or left over.
+Files of the last hour are ignored, and files are listed before rows are read, to skip arriving files. Functions raise
+``StoreUnavailable``, :class:`WrongInstallation`.
 """
 
 from __future__ import annotations
@@ -44,25 +44,25 @@ from vodplatform.core.records.unreferenced import seen_again
 
 GRACE = timedelta(hours=1)
 PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
-# Where else something may be sent in parts: what attempts make, below a folder with their token as renditions have it.
+# Key prefixes of multipart uploads. Job outputs are sent in parts too.
 IN_PARTS = (*PREFIXES, "jobs/")
 BY_ATTEMPT = ("renditions", "jobs")
 OPEN_UPLOADS = (UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED)
 MANY = 0.1
 GONE = "vod_file_not_found"
 GONE_SENTENCE = "The file no longer exists."
-# Renditions that people or sessions ask for one by one: lost ones are made when somebody asks again.
+# Renditions made on request; lost ones are not made again automatically.
 ON_DEMAND = (
     RenditionKind.NORMALIZED, RenditionKind.PROXY, RenditionKind.SILENT, RenditionKind.REEL, RenditionKind.PREVIEW,
     RenditionKind.DUB,
 )  # fmt: skip
-# What somebody gave cannot be made again.
+# Uploaded files, which cannot be made again.
 GIVEN = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What no row knows. unfinished: multipart uploads on S3, which take room and are no files."""
+    """Stored data without a row. unfinished: multipart uploads on S3."""
 
     files: list[store.StoredFile]
     unfinished: list[store.Unfinished]
@@ -76,12 +76,11 @@ class Leftovers:
 
     @property
     def size(self) -> int:
-        """Bytes of the files."""
         return sum(file.size for file in self.files)
 
 
 def lost_videos() -> list[Video]:
-    """Ready videos whose file is gone. Raises ``StoreUnavailable``."""
+    """Return ready videos whose file is missing."""
     present = {file.key for file in store.files("videos/")}
     rows = Video.objects.filter(status=VideoStatus.READY)
     return [
@@ -92,10 +91,7 @@ def lost_videos() -> list[Video]:
 
 
 def many_lost() -> str:
-    """How many videos or renditions have no file, where it is more than a tenth and not one alone; else "".
-
-    Then it is more likely that the files are somewhere else. Raises ``StoreUnavailable``.
-    """
+    """Return numbers of lost videos or renditions as text if more than a tenth is lost, else ""."""
     lost = (
         (
             "videos",
@@ -113,10 +109,9 @@ def many_lost() -> str:
 
 
 def mark_lost() -> tuple[list[Video], list[Video]]:
-    """Mark videos as failed whose file is gone, and as ready again those whose file is back; returns both lists.
+    """Mark videos with lost files as failed, and with found files as ready; return both lists.
 
-    A file below a library folder that is missing or empty counts as away, not as gone: that disk may not be mounted.
-    Raises :class:`WrongInstallation`, ``StoreUnavailable``.
+    A missing or empty library folder may be an unmounted disk; its files are not lost.
     """
     lost = [video for video in lost_videos() if not is_away(video)]
     if any(video.source == VideoSource.STORED for video in lost) and not any(True for _ in store.files("videos/")):
@@ -125,9 +120,8 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
         )
     marked = []
     for video in lost:
-        # Another file may have taken the place of the one that was looked for.
         rows = Video.objects.filter(pk=video.pk, location=video.location)
-        with suppress(DomainError), _changing(video):  # unless it has been deleted meanwhile
+        with suppress(DomainError), _changing(video):  # video deleted meanwhile
             if transition(rows, TRANSITIONS, VideoStatus.FAILED, error_type=GONE, error_message=GONE_SENTENCE):
                 audit.record("video.lost", actor=None, target=video, title=video.title, location=video.location)
                 marked.append(video)
@@ -144,31 +138,26 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
 
 @contextmanager
 def _changing(video: Video) -> Iterator[None]:
-    """A transaction in which a video's row is written; who watches the catalogue is told. Raises ``not_found``."""
     purpose = "catalogue" if video.place == Place.CATALOGUE else ""
     with transaction.atomic(), write_guard_of(purpose)(video.pk):
         yield
 
 
 def lost_renditions() -> list[Rendition]:
-    """Renditions of which a file is gone and that are not marked so. Raises ``StoreUnavailable``."""
+    """Return newly lost renditions."""
     return [rendition for rendition, is_whole in _renditions() if not is_whole and rendition.lost_at is None]
 
 
 def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
-    """Mark renditions whose files are gone, and show those again whose files are back; returns both lists.
-
-    Those that every video has are queued to be made again. Raises ``StoreUnavailable``.
-    """
+    """Mark renditions with lost files, unmark those with found files; return both lists."""
     lost: list[Rendition] = []
     back: list[Rendition] = []
     for rendition, is_whole in _renditions():
         if is_whole != (rendition.lost_at is not None):
             continue
         video = rendition.video
-        # One that has been made again meanwhile has another folder.
         rows = Rendition.with_lost.filter(pk=rendition.pk, folder=rendition.folder, lost_at__isnull=not is_whole)
-        with suppress(DomainError), _changing(video):  # unless the video has been deleted meanwhile
+        with suppress(DomainError), _changing(video):  # video deleted meanwhile
             if not rows.update(lost_at=None if is_whole else Now()):
                 continue
             (back if is_whole else lost).append(rendition)
@@ -178,7 +167,6 @@ def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
 
 
 def _renditions() -> list[tuple[Rendition, bool]]:
-    """Every rendition, and whether all its files are there."""
     present = {file.key for prefix in ("renditions/", "thumbnails/", "sounds/") for file in store.files(prefix)}
     return [
         (row, all(key in present or store.exists(key) for key in map(row.key_of, row.files)))
@@ -187,7 +175,7 @@ def _renditions() -> list[tuple[Rendition, bool]]:
 
 
 def leftovers() -> Leftovers:
-    """What the store has and no row knows. Raises ``StoreUnavailable``."""
+    """Return stored files and multipart uploads without a row."""
     over = timezone.now() - GRACE
     files = [file for prefix in PREFIXES for file in store.files(prefix) if file.modified < over]
     unfinished = _unfinished()
@@ -196,13 +184,13 @@ def leftovers() -> Leftovers:
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
-    """Those of ``found`` that were seen a day ago too; the others are noted for the next look."""
+    """Return leftovers already seen a day ago; save the others for the next run."""
     files = seen_again("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 
 
 def remove_leftovers() -> Leftovers:
-    """Delete :func:`old_leftovers`, and return them. Raises :class:`WrongInstallation`, ``StoreUnavailable``."""
+    """Delete and return :func:`old_leftovers`."""
     found = old_leftovers(leftovers())
     if found:
         _check_ours()
@@ -213,10 +201,7 @@ def remove_leftovers() -> Leftovers:
 
 
 def abort_unfinished() -> int:
-    """Give up multipart uploads on S3 that nobody goes on with, and did not a day ago; returns how many.
-
-    Raises :class:`WrongInstallation`, ``StoreUnavailable``.
-    """
+    """Abort multipart uploads already unused a day ago; return their number."""
     begun = _unfinished()
     found = _old("unfinished", _Known.now([item.key for item in begun]).nobodys(begun) if begun else [])
     if found:
@@ -231,9 +216,7 @@ def _old(sweep: str, unfinished: list[store.Unfinished]) -> list[store.Unfinishe
 
 
 def go_back_where_it_ended() -> int:
-    """Show the former file again of videos whose new one was never taken in, because the job was cancelled or ended
-    without a word of its own; returns how many.
-    """
+    """Restore the former file of videos whose replacement job died; return their number."""
     count = 0
     waiting = Video.objects.filter(status=VideoStatus.PROCESSING, job__params__has_key="previous")
     for video in waiting.filter(job__status__in=JOBS_FINISHED - {JobStatus.COMPLETED}).select_related("job"):
@@ -263,15 +246,12 @@ def _abort(unfinished: Iterable[store.Unfinished]) -> None:
 
 
 def _check_ours() -> None:
-    """Raises :class:`WrongInstallation` where the database can be no judge of what the store has."""
     if not Video.objects.filter(source=VideoSource.STORED).exists():
         raise WrongInstallation("The database knows no stored video, and the store has files: is it the right one?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What rows say of the store. busy: ids of videos that something is still done to. uploads: ids of open ones."""
-
     locations: frozenset[str]
     busy: frozenset[str]
     uploads: frozenset[str]
@@ -281,7 +261,7 @@ class _Known:
 
     @classmethod
     def now(cls, keys: Iterable[str]) -> _Known:
-        """What they say now. keys: of the files that it is about."""
+        """Read the references from the database."""
         tokens = {parts[2] for key in keys if (parts := key.split("/"))[0] in BY_ATTEMPT and len(parts) > 3}
         videos = Video.objects.filter(source=VideoSource.STORED)
         unready = (VideoStatus.UPLOADING, VideoStatus.PROCESSING)
@@ -302,17 +282,15 @@ class _Known:
         )
 
     def keeps(self, key: str) -> bool:
-        """Whether some row answers for the file under ``key``, or soon may."""
         if key in self.locations or self.is_at_work(key):
             return True
         return key.startswith("renditions/") and folder_of(key) in self.folders
 
     def nobodys(self, unfinished: Iterable[store.Unfinished]) -> list[store.Unfinished]:
-        """Those that nobody goes on with."""
+        """Return the multipart uploads that no upload or job continues."""
         return [item for item in unfinished if item.upload not in self.multiparts and not self.is_at_work(item.key)]
 
     def is_at_work(self, key: str) -> bool:
-        """Whether something is being made under ``key`` now."""
         kind, *parts = key.split("/")
         if kind == "videos":
             return parts[0] in self.busy
@@ -324,10 +302,6 @@ class _Known:
 
 
 def _is_there(video: Video) -> bool | None:
-    """Whether the file is there, be its owner still allowed to use it or not; None where the disk does not say.
-
-    Raises ``StoreUnavailable``.
-    """
     if video.source == VideoSource.REFERENCE:
         return _is_file(Path(video.location))
     try:
@@ -338,7 +312,7 @@ def _is_there(video: Video) -> bool | None:
 
 
 def is_away(video: Video) -> bool:
-    """Whether a referenced file may be back when its disk is."""
+    """Return whether a missing file may be on an unmounted disk."""
     if video.source == VideoSource.STORED:
         return False
     roots = [root for root, _ in settings.LIBRARY_ROOTS if Path(video.location).is_relative_to(root)]
@@ -346,7 +320,6 @@ def is_away(video: Video) -> bool:
 
 
 def has_content(folder: Path) -> bool:
-    """Whether a library folder is there and not empty; a disk that answers with an error is as good as none."""
     try:
         return any(folder.iterdir())
     except OSError:
@@ -354,7 +327,6 @@ def has_content(folder: Path) -> bool:
 
 
 def _is_file(path: Path) -> bool | None:
-    """Whether there is a file; None where the disk does not say."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -364,7 +336,6 @@ def _is_file(path: Path) -> bool | None:
 
 
 def _task_of(rendition: Rendition) -> dict[str, object]:
-    """What the ingest's child is told in order to make it."""
     name = rendition.name
     rung = {"rung": int(name) if name.isdigit() else name} if name else {}
     return {"do": str(rendition.kind), **rung}

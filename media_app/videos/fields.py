@@ -1,4 +1,4 @@
-"""The rules of :mod:`media_app.videos.text_rules` with refusals that the API answers."""
+"""Rules of :mod:`media_app.videos.text_rules` that raise API errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from vodplatform.core.errors import DomainError
 
 
 def clean_title(value: Any) -> str:
-    """A title: one line of 1 to 255 characters. Raises ``invalid``."""
     try:
         return text_rules.title(value)
     except text_rules.InvalidText as exc:
@@ -17,7 +16,6 @@ def clean_title(value: Any) -> str:
 
 
 def clean_tags(value: Any) -> list[str]:
-    """Tags from a list, a JSON list, or one text; each once, in the order given. Raises ``invalid``."""
     try:
         return text_rules.tags_from_form(value)
     except text_rules.InvalidText as exc:

@@ -1,7 +1,6 @@
-"""Taking the videos of a folder of this machine into a library, one by one; a second run finds what the first took.
+"""Import of a folder's videos into a library; a second run skips imported files.
 
-A file is known by its owner, path, size and time of change. By reference those are columns of the row; of a copy they
-make up the video's id.
+Owner, path, size and modification time identify a file.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from media_app.videos.services import reference_videos
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")  # the namespace of the ids of copied files
+COPIES = uuid.UUID("0b8f2f5e-6c0a-4f0e-9a55-3f1f0f3c7f11")  # namespace of the ids of copied videos
 HEAD_BYTES = 4096
 COPY_BYTES = 16 * 1024**2
 
@@ -34,11 +33,7 @@ OnProgress = Callable[[int], None]
 
 
 def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[Path]:
-    """The real paths of the files below a resolved folder that look like videos by their name, in name order.
-
-    Left out is what is hidden, what leads out of the folder, and what is no regular file; each file comes once.
-    ``not_read`` is called with folders that cannot be read, and with what has a name that is not UTF-8.
-    """
+    """Yield the resolved paths of video files below a folder, each once, in name order."""
     seen = set()
     for parent, names, files in os.walk(folder, onerror=not_read):
         videos = [name for name in files if Path(name).suffix.lower() in library_roots.VIDEO_SUFFIXES]
@@ -53,26 +48,21 @@ def video_files(folder: Path, not_read: Callable[[OSError], None]) -> Iterator[P
 
 
 def may_reference(owner: User, folder: Path) -> bool:
-    """Whether a resolved folder lies in a library folder that the owner may use."""
     return any(folder.is_relative_to(root) for root in library_roots.roots_of(owner))
 
 
 def by_reference(owner: User, path: Path) -> Video | None:
-    """The video of a library file, used where it is; None when the owner has it.
-
-    Raises ``DomainError``, ``OSError``.
-    """
+    """Return a new video for a library file, used in place; None if the owner has it."""
     found = path.stat()
     same = Video.objects.filter(owner=owner, location=str(path), file_size=found.st_size, modified_ns=found.st_mtime_ns)
     return None if same.exists() else reference_videos(owner, [str(path)])[0]
 
 
 def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgress) -> Video | None:
-    """A copy of a file in the store, which a job takes in; None when the owner has it.
+    """Copy a file into the store and queue its ingest. Return None if the owner has it.
 
-    The row comes after the whole file, so that nothing half is ever shown. has_limits: whether the owner's plan binds.
-    on_progress: is called with the bytes that have been copied. Raises ``too_large``, ``storage_full``,
-    ``not_a_video``, ``vod_unreadable``, ``StoreFull``, ``StoreUnavailable``, ``OSError``.
+    on_progress: called with the bytes copied so far. Raise ``DomainError``, ``StoreFull``, ``StoreUnavailable``,
+    ``OSError``.
     """
     with path.open("rb") as source:
         before = os.fstat(source.fileno())
@@ -84,7 +74,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
             raise DomainError("not_a_video")
         _check_room(owner, before.st_size, has_limits)
         with tempfile.TemporaryDirectory(prefix="import-", dir=scratch.base()) as folder:
-            # The store removes what it takes: it gets a copy, or a link where it makes a copy elsewhere.
+            # The store removes its source file, so it gets a copy or link.
             taken = Path(folder, "file")
             if store.is_local():
                 _copy(source.fileno(), taken, on_progress)
@@ -95,7 +85,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
                     owner, taken, filename=path.name, mime_type=kind.mime_type, video_id=video_id
                 )
             except IntegrityError:
-                return None  # another run was faster
+                return None  # another import was faster
         on_progress(before.st_size)
         return video
 
@@ -104,7 +94,7 @@ def _copy(source: int, target: Path, on_progress: OnProgress) -> None:
     before, done = os.fstat(source), 0
     try:
         with target.open("xb") as file:
-            # No further than it was long: a recording that goes on would never end.
+            # Stop at the initial size: a running recording would never end.
             while count := os.sendfile(file.fileno(), source, done, min(COPY_BYTES, before.st_size - done)):
                 done += count
                 on_progress(done)

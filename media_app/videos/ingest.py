@@ -1,7 +1,4 @@
-"""Taking a file in, for whichever job does it: join what came in pieces, scan it, read its facts; keep what was made.
-
-Every kind of job whose video came by an upload begins with :func:`take_in`; what follows is its own.
-"""
+"""Ingest steps shared by several kinds of jobs."""
 
 from __future__ import annotations
 
@@ -45,13 +42,13 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 from vodplatform.core.records.transitions import transition
 
 INGEST = [sys.executable, "-m", "media_app.av.ingest"]
-MAX_LINES = 1080  # maximum lines of a rendition that replaces a source that browsers cannot play
+MAX_LINES = 1080  # maximum lines of a rendition that replaces an unplayable source
 POSTER_SECONDS = 120.0
-COPIED_BYTES = 1_000_000  # minimum bytes that a normalisation with encoding reads in a second
+COPIED_BYTES = 1_000_000  # minimum bytes per second that a normalisation reads
 HASH_BYTES = 4 * 1024**2
 SCANNER_SECONDS, SCANNER_DEADLINE = 30.0, 86_400.0
-NO_SHIM = 127  # the exit code with which the shim says that it could not start the program
-MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")  # what a child may say that another time is not so
+NO_SHIM = 127  # exit code of the sandbox if the program could not start
+MACHINE_FAULTS = ("disk_full", "unavailable", "out_of_memory")  # child errors that a retry may avoid
 BROKE = "The file cannot be read as a video: reading it broke."
 DELETED = "The video has been deleted."
 MIME_TYPES = {
@@ -62,7 +59,7 @@ MIME_TYPES = {
 
 @contextmanager
 def map_storage_errors() -> Iterator[None]:
-    """A storage that is full is a reason to try again, a file that is gone is none."""
+    """Map a full storage to a transient fault, and a missing file to a failure."""
     try:
         yield
     except store.StoreFull as exc:
@@ -73,9 +70,9 @@ def map_storage_errors() -> Iterator[None]:
 
 @contextmanager
 def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
-    """A transaction in which the video's row is written, by the attempt that holds the job, and told where it is shown.
+    """Write the video's row in a transaction of the job's current attempt.
 
-    The job is locked before the video, as wherever both are. Raises :class:`jobs_app.context.LeaseLost`.
+    Raise :class:`jobs_app.context.LeaseLost`.
     """
     with context.holding():
         try:
@@ -89,11 +86,7 @@ def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """An ingested file.
-
-    path: the file that is played and read, the original or its normalised copy. original: the original. facts: the
-    probe's facts of ``path``. mime_type, sha256: of the original; sha256 is empty if the sender gave none.
-    """
+    """Ingested file. path: playable file, the original or its normalised copy. sha256: empty if not sent."""
 
     path: Path
     original: Path
@@ -103,16 +96,15 @@ class TakenIn:
 
     @property
     def columns(self) -> dict[str, Any]:
-        """Return the columns of its video."""
         return columns_of(self.facts) | {"mime_type": self.mime_type}
 
 
 def take_in(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
 ) -> TakenIn:
-    """Return the complete file with the probe's facts. Normalise it if programs would read it differently.
+    """Return the complete file with the probe's facts, normalised if programs would read it differently.
 
-    needs_end: whether a file that is cut short is refused. Raises :class:`JobFailed` and as :func:`map_storage_errors`.
+    needs_end: reject a truncated file. Raise :class:`JobFailed`.
     """
     if upload:
         _make_whole(context, video, upload, folder)
@@ -123,7 +115,7 @@ def take_in(
         _check_type(path, upload)
     context.progress(15, "Reading the file")
     facts = facts_of(context, path)
-    if not facts["recording"]["reasons"]:  # otherwise the claimed duration may be wrong
+    if not facts["recording"]["reasons"]:  # the claimed duration may be wrong otherwise
         _check(facts, needs_end)
     expected = upload.metadata.get("sha256", "") if upload else ""
     digest = digest_of(context, path) if expected else ""
@@ -144,11 +136,7 @@ def make_copy(
     share: tuple[float, float] = (0, 100),
     purpose: str = "",
 ) -> tuple[Path, dict[str, Any]]:
-    """Make and store the normalised copy of the file at ``path``. Return a local path of it and the probe's facts.
-
-    folder: scratch folder of the attempt. share: as in :meth:`jobs_app.context.JobContext.run_child`. Raises
-    :class:`JobFailed`.
-    """
+    """Store the normalised copy of a file. Return its local path and the probe's facts."""
     out = folder / "normalized"
     out.mkdir()
     request = {
@@ -180,9 +168,6 @@ def make_copy(
 
 
 def _check_type(path: Path, upload: Upload) -> None:
-    """Look at the first bytes of a file whose first bytes nobody has seen: it went straight to the bucket, or came in
-    parts too short to tell. Raises :class:`JobFailed`.
-    """
     purpose = purpose_of(upload.purpose)
     if not upload.mime_type and not purpose.takes_type(mime_type_of(path, "")):
         refused = purpose.refusal()
@@ -190,13 +175,11 @@ def _check_type(path: Path, upload: Upload) -> None:
 
 
 def check_budget(context: JobContext, facts: dict[str, Any]) -> None:
-    """Raises :class:`JobFailed` where a video is more work than its owner's plan allows."""
     if error := work_limit.refusal(context.owner, facts):
         raise JobFailed(error.type.name, error.message)
 
 
 def make_ready(video: Video, columns: dict[str, Any]) -> None:
-    """Let a video be played, with these columns for its file."""
     rows = Video.objects.filter(pk=video.pk)
     columns = columns | {"error_type": "", "error_message": "", "updated_at": Now()}
     if not transition(rows, TRANSITIONS, VideoStatus.READY, **columns):
@@ -204,14 +187,13 @@ def make_ready(video: Video, columns: dict[str, Any]) -> None:
 
 
 def checking(context: JobContext) -> Callable[[int], None]:
-    """For whoever moves bytes for long: ends it when the job has to stop."""
+    """Return a progress callback that stops a transfer with its job."""
     return lambda moved: context.check()
 
 
 def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path) -> None:
     if not assemble.is_in_pieces(upload):
         assemble.finish_multipart_uploads(upload)
-        # What waited on S3 to be a part, where it could not be deleted in time.
         drop_pieces(upload)
         return
     if video.location == f"uploads/{upload.pk}/":
@@ -221,7 +203,6 @@ def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path)
             Video.objects.filter(pk=video.pk).update(location=key)
         video.location = key
     if not context.params.get("previous"):
-        # What attempts had joined so far that were killed: every attempt has a key of its own.
         delete_other_files(video.pk, video.location)
     drop_pieces(upload)
 
@@ -232,7 +213,7 @@ def _go_on(context: JobContext, percent: float, message: str) -> None:
 
 
 def await_scanner(context: JobContext) -> None:
-    """While the scanner is away nothing is fetched for it."""
+    """Wait for an unavailable scanner before downloading the file."""
     if scan.is_configured():
         try:
             scan.ping()
@@ -248,7 +229,7 @@ def _wait_for_scanner(context: JobContext) -> NoReturn:
 
 
 def scan_file(context: JobContext, path: Path) -> None:
-    """Have a file looked at where there is a scanner; waits while that is away. Raises :class:`JobFailed`."""
+    """Scan a file, or wait for the scanner, if configured. Raise :class:`JobFailed`."""
     if not scan.is_configured():
         return
     context.progress(11, "Looking for viruses")
@@ -263,7 +244,6 @@ def scan_file(context: JobContext, path: Path) -> None:
 
 
 def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
-    """What the probe says of a file. Raises :class:`JobFailed`."""
     try:
         request = json.dumps({"paths": [str(path)]}).encode()
         finished = context.run_child(PROBE, stdin=request, limits=limits(120), access=Access(reads=[path]))
@@ -279,10 +259,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
 
 
 def raise_if_not_media(exc: ChildError) -> None:
-    """Raises :class:`TransientFault` where a child's end says nothing of the media: not started, or killed by others.
-
-    SIGKILL comes from the system when memory is short, or from somebody who tidies up.
-    """
+    """Raise :class:`TransientFault` if a child failed for a reason other than its media."""
     if exc.kind == ChildError.START or exc.returncode == NO_SHIM:
         raise TransientFault("unavailable", "The server could not start a helper process.") from exc
     if exc.kind == ChildError.CRASHED and exc.returncode == -signal.SIGKILL:
@@ -300,7 +277,6 @@ def _check(facts: dict[str, Any], needs_end: bool) -> None:
 
 
 def digest_of(context: JobContext, path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(HASH_BYTES):
@@ -312,11 +288,10 @@ def digest_of(context: JobContext, path: Path) -> str:
 def keep(
     context: JobContext, video: Video, folder: Path, made: dict[str, Any], purpose: str, *, name: str | None = None
 ) -> None:
-    """Put what an attempt made into the store, and let the video's rendition point at it.
+    """Store the files that an attempt made, and save the rendition.
 
-    made: as media_app.av's children tell it: kind, name, files by role, and the columns of a rendition. folder: below
-    it lies ``{kind}`` or ``{kind}-{name}`` with the files; what is beside it only this process may write. name: of the
-    rendition where it is another than that.
+    made: message of a media child. folder: contains ``{kind}`` or ``{kind}-{name}`` with the files. name: rendition's
+    name if it differs.
     """
     own = f"{made['kind']}-{made['name']}" if made["name"] else made["kind"]
     name = made["name"] if name is None else name
@@ -337,17 +312,15 @@ def keep(
 
 
 def make_poster(context: JobContext, video: Video, path: Path, folder: Path, *, share: tuple[float, float]) -> None:
-    """:func:`make_stills` of the picture for the lists alone."""
     make_stills(context, video, path, folder, (RenditionKind.POSTER,), share=share)
 
 
 def make_stills(
     context: JobContext, video: Video, path: Path, folder: Path, kinds: Sequence[str], *, share: tuple[float, float]
 ) -> None:
-    """What players and lists show of a video beside it, unless it is there; that none can be made is no failure.
+    """Make missing pictures and peaks of a video; a failure is only logged.
 
-    path: of its file. folder: of the attempt's own. kinds: of poster, peaks, sprite. share: the percent at which that
-    begins and ends. Raises :class:`TransientFault`, but in the last try, where that is not the video's fault.
+    share: percent of progress at start and end.
     """
     there = set(video.renditions.filter(kind__in=kinds).values_list("kind", flat=True))
     missing = [kind for kind in kinds if kind not in there]
@@ -382,11 +355,7 @@ def plan_rungs(
     context: JobContext, video: Video, facts: dict[str, Any], *, full: bool = False, source: bool = False,
     purpose: str = "",
 ) -> None:  # fmt: skip
-    """Enqueue a job of low priority for the smaller HLS renditions.
-
-    full: whether to add one of the video's own size. source: whether to add the video itself. purpose: as in
-    :func:`keep`.
-    """
+    """Queue a job of low priority for the smaller HLS renditions. full: add the video's own size."""
     lines = min(facts["width"], facts["height"])
     rungs: list[int | str] = [rung for rung in settings.HLS_RUNGS if rung < lines]
     if full and (most := min(lines, MAX_LINES)) not in rungs:
@@ -398,11 +367,10 @@ def plan_rungs(
         return
     tasks = [{"do": "hls", "rung": rung} for rung in (["source", *rungs] if source else rungs)]
     params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
-    # Deleting the video cancels this job first, so that no new one starts afterwards.
+    # Deleting the video cancels this job first, so that no new job starts.
     with context.holding():
         enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
 
 
 def limits(seconds: float) -> Limits:
-    """The limits of a child that may take so long."""
     return Limits(wall_seconds=seconds, memory_bytes=settings.CHILD_MEMORY_BYTES, threads=settings.CHILD_THREADS)

@@ -1,4 +1,4 @@
-"""Which folders of this machine a user may take videos from, and the one door through which a path goes."""
+"""Library folders that a user may use, and checks of paths."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ VIDEO_SUFFIXES = frozenset(
 )  # fmt: skip
 MAX_FILES_WALKED = 20_000
 MAX_DEPTH = 8
-MAX_PATH_BYTES = 2000  # what an index of PostgreSQL takes
+MAX_PATH_BYTES = 2000  # limit of a PostgreSQL index entry
 
 
 def roots_of(user: User) -> list[Path]:
-    """The library roots that ``user`` may use: those without a group for staff, those with groups for their members."""
+    """Return a user's library folders: without groups for staff, with groups for members, all for admins."""
     groups = set(user.groups.values_list("name", flat=True))
     return [
         root
@@ -34,10 +34,9 @@ def roots_of(user: User) -> list[Path]:
 
 
 def resolve(path: str, roots: list[Path]) -> Path:
-    """The real file behind ``path``, when it lies below one of ``roots`` with every symlink followed.
+    """Return the regular file that ``path`` resolves to, below one of ``roots``.
 
-    Raises ``path_not_allowed`` for anything outside, whether or not it exists, and ``vod_file_not_found``
-    for what is inside and not a regular file.
+    Raise ``path_not_allowed`` for any path outside, else ``vod_file_not_found``.
     """
     if not os.path.isabs(path):
         raise DomainError("path_not_allowed")
@@ -57,15 +56,13 @@ def resolve(path: str, roots: list[Path]) -> Path:
 
 
 def is_inside(real: Path, roots: list[Path]) -> bool:
-    """Whether a resolved path lies below one of the roots (a root itself does not)."""
     return any(real != root and real.is_relative_to(root) for root in roots)
 
 
 def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None) -> Iterator[str]:
-    """Return the paths of files with a video's extension, in name order.
+    """Yield the paths of files with a video's suffix, in name order.
 
-    Symlinked and hidden folders are skipped. Only names are read and no file is opened: a list of 20 000 takes a tenth
-    of a second. unusable: called with the :func:`printable` form of each file or folder name that is not UTF-8.
+    unusable: called with names that are not UTF-8.
     """
     refuse, endings = unusable or (lambda name: None), tuple(VIDEO_SUFFIXES)
     found = (entry for root in roots for entry in _files_below(str(root), MAX_DEPTH, refuse))
@@ -80,7 +77,6 @@ def video_files(roots: list[Path], unusable: Callable[[str], None] | None = None
 
 
 def _files_below(folder: str, depth: int, refuse: Callable[[str], None]) -> Iterator[os.DirEntry[str]]:
-    """Yield a folder's files, then those of its subfolders, ``depth`` levels down. Unreadable folders are skipped."""
     try:
         with os.scandir(folder) as entries:
             here = sorted(entries, key=attrgetter("name"))
@@ -102,7 +98,6 @@ def _files_below(folder: str, depth: int, refuse: Callable[[str], None]) -> Iter
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether an entry is a folder or a link to one; False for a broken link."""
     try:
         return entry.is_dir()
     except OSError:
@@ -110,15 +105,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _leads_out(entry: os.DirEntry[str], roots: list[Path]) -> bool:
-    """Whether a listed name is a link to somewhere else: not even its size is told."""
     return entry.is_symlink() and not is_inside(Path(os.path.realpath(entry.path)), roots)
 
 
 def is_text(name: str) -> bool:
-    """Whether a file's name is UTF-8; the system allows any bytes."""
     return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def printable(name: str) -> str:
-    """Return a name that is not UTF-8 with its invalid bytes replaced."""
+    """Return a file name with its invalid bytes replaced."""
     return os.fsencode(name).decode("utf-8", "replace")

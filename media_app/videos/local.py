@@ -1,4 +1,4 @@
-"""Media files that commands read by their path, without rows and jobs."""
+"""Media files that commands read by path, without rows and jobs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from media_app.videos.models import Video
 from media_app.videos.services import probe
 from vodplatform.core.processes.process import Access, run_child
 
-NORMALIZE_SECONDS = 24 * 3600.0  # maximum time of a normalisation; the user of a command decides what is too long
+NORMALIZE_SECONDS = 24 * 3600.0
 
 
 def readable_path(path: Path, folder: Path) -> tuple[Path, Video]:
-    """Return the path from which a file is read, the file's own or a normalised copy in ``folder``.
+    """Return a path to read a file from: its own, or that of a normalised copy in ``folder``.
 
-    The video is not saved; its ``recording`` describes the file. For an unreadable file the path itself is returned, so
-    that its reader reports the error. Raises :class:`vodplatform.core.processes.process.ChildError`.
+    The unsaved video's ``recording`` describes the file.
     """
     facts: dict[str, Any] = probe([path])[0].get("facts") or {}
     recording = facts.get("recording") or {}

@@ -1,7 +1,6 @@
-"""The addresses of media: signed, each for one video or file and one purpose. Check permission before making one.
+"""Signed URLs of media, each for one purpose. Callers check permissions.
 
-The name that is signed says whether the video was restricted, so that what was made for everybody ends when a
-catalogue video is hidden or a session's is open no more, and what was made for its moderators or owner does not.
+URLs signed while a video is public end when it is hidden or its session unpublished.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ MADE_PREFIX = "/api/v1/media/made/"
 HLS_PREFIX = "/api/v1/media/hls/"
 RENDITION_PREFIX = "/api/v1/media/renditions/"
 OUTPUT_PREFIX = "/api/v1/media/outputs/"
-# Purposes of signatures.
 STREAM = "stream"
 MADE = "made"
 HLS = "hls"
@@ -32,7 +30,7 @@ PLAYLIST = "index.m3u8"
 LONGEST_SECONDS = 86_400
 _RESTRICTED = ":restricted"
 _GRANTED = ":grant:"
-# The file of a rendition that its address leads to, by kind; the others stand beside it.
+# Role of the file that a rendition's URL leads to.
 MAIN_ROLE: dict[str, str] = {
     RenditionKind.POSTER: "image",
     RenditionKind.THUMBNAIL: "image",
@@ -50,59 +48,51 @@ MAIN_ROLE: dict[str, str] = {
 
 
 def is_restricted(video: Video) -> bool:
-    """Whether only some may see it as it stands: a catalogue video its moderators, a session's who may see that."""
+    """Return whether a video is hidden, not ready, or in an unpublished session."""
     if video.place == Place.CATALOGUE:
         return video.is_hidden or video.status != VideoStatus.READY
     return video.place == Place.SESSION
 
 
 def signed_name(key: UUID, restricted: bool = False, grant: str = "") -> str:
-    """What is signed for a video or a rendition. restricted: of a video that was so when the address was made."""
     return f"{key}{_RESTRICTED if restricted else ''}{_GRANTED + grant if grant else ''}"
 
 
 def stream_url(video: Video, seconds: float | None = None, *, as_shown: bool = False) -> str:
-    """Where the bytes of ``video`` can be read without signing in, for ``seconds`` or as long as one may watch it.
+    """Return a URL of a video's bytes that works without sign-in, for ``seconds`` or :func:`lifetime`.
 
-    as_shown: the address opens only while everybody sees the video; for whom something else lets in than the video's
-    own rule, such as a session that shows it.
+    as_shown: valid only while the video is public.
     """
     name = _name_of(video.pk, video, as_shown)
     return f"{STREAM_PREFIX}{video.pk}?sig={signing.sign(STREAM, name, seconds=seconds or lifetime(video))}"
 
 
 def granted_stream_url(video_id: UUID, duration: float, grant: str) -> str:
-    """The same for whom a grant lets in, as :mod:`media_app.streaming.grants` has it: it ends with that.
-
-    duration: of the video, in seconds.
-    """
+    """Return a URL of a video's bytes that ends with a grant."""
     token = signing.sign(STREAM, signed_name(video_id, grant=grant), seconds=_lifetime(duration))
     return f"{STREAM_PREFIX}{video_id}?sig={token}&grant={quote(grant)}"
 
 
 def made_url(key: str) -> str:
-    """The same for a small file that a job has stored under ``key``."""
     return f"{MADE_PREFIX}{quote(key)}?sig={signing.sign(MADE, key)}"
 
 
 def output_url(key: str, seconds: float) -> str:
-    """The same for a large file that a job has stored under ``key``: it is read in ranges."""
     token = signing.sign(OUTPUT, key, seconds=seconds)
     return f"{OUTPUT_PREFIX}{token}/{quote(key.removeprefix(f'{outputs.ROOT}/'))}"
 
 
 def hls_url(video: Video, seconds: float | None = None) -> str:
-    """The master playlist; the signature is part of the path, so that all relative addresses in it inherit it."""
+    """Return the URL of the master playlist; its relative URLs inherit the signature."""
     return f"{_hls_folder(video, seconds)}{MASTER}"
 
 
 def rendition_url(
     rendition: Rendition, seconds: float | None = None, *, as_shown: bool = False, grant: str = ""
 ) -> str:
-    """The one file of a rendition that is asked for by itself; a rung of the ladder by its playlist.
+    """Return the URL of a rendition's main file. Reads ``rendition.video``.
 
-    Reads ``rendition.video``. The signature is part of the path: the pictures that a sprite's WebVTT names by
-    relative addresses inherit it. as_shown: as :func:`stream_url` has it. grant: it ends with that.
+    Relative URLs in a sprite's WebVTT inherit the signature. as_shown: as in :func:`stream_url`.
     """
     if rendition.kind == RenditionKind.HLS:
         return f"{_hls_folder(rendition.video, seconds, as_shown)}{rendition.name}/{PLAYLIST}"
@@ -113,7 +103,6 @@ def rendition_url(
 
 
 def url_of(rendition: Rendition | None, video: Video) -> str | None:
-    """:func:`rendition_url` of one of ``video``'s, which need not have been read with it; None for none."""
     if rendition is None:
         return None
     rendition.video = video
@@ -121,8 +110,6 @@ def url_of(rendition: Rendition | None, video: Video) -> str | None:
 
 
 def source_of(video: Video) -> dict[str, Any]:
-    """What a session shows of the video that it is about: ``duration, width, height, mime_type, stream_url`` and
-    ``poster_url`` (None until made). Asks for ``video.renditions`` once: lists prefetch them."""
     made = {rendition.kind: rendition for rendition in video.renditions.all()}
     return {
         "duration": video.duration,
@@ -135,15 +122,10 @@ def source_of(video: Video) -> dict[str, Any]:
 
 
 def media_of(video: Video) -> dict[str, Any]:
-    """``thumbnail_url, poster_url, sprite_vtt_url, peaks_url, hls_url`` (None until made) and ``renditions``.
-
-    thumbnail_url: the picture that somebody gave, else the poster. A deleted video has none of them.
-
-    Asks for ``video.renditions`` once: lists prefetch them.
-    """
+    """Return a video's URLs for the API (None until made) and its playable renditions."""
     made = list(video.renditions.all()) if video.deleted_at is None else []
     for rendition in made:
-        rendition.video = video  # the same object, read before or not
+        rendition.video = video  # saves a query
     by_kind = {rendition.kind: rendition for rendition in made}
 
     def one(kind: str) -> str | None:
@@ -163,7 +145,6 @@ PLAYABLE = (RenditionKind.HLS, RenditionKind.PROXY, RenditionKind.SILENT)
 
 
 def shown(rendition: Rendition, seconds: float | None = None) -> dict[str, Any]:
-    """A rendition that can be played, as the API shows it. bit_rate: bits a second."""
     return {
         "kind": rendition.kind,
         "name": rendition.name,
@@ -175,7 +156,6 @@ def shown(rendition: Rendition, seconds: float | None = None) -> dict[str, Any]:
 
 
 def lifetime(video: Video) -> float:
-    """Seconds for which an address of a video opens it: the usual ones, and once as long as the video lasts."""
     return _lifetime(video.duration)
 
 

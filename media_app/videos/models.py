@@ -1,5 +1,3 @@
-"""Videos: what the program knows of a file, and who may see it."""
-
 from __future__ import annotations
 
 import uuid
@@ -22,17 +20,16 @@ from vodplatform.accounts.models import User
 
 
 class VideoSource(models.TextChoices):
-    """Where the bytes are: a file in a library root, used in place, or a file in our own storage."""
+    """Storage of a video's file: a library folder, or our own storage."""
 
     REFERENCE = "reference"
     STORED = "stored"
 
 
 class Place(models.TextChoices):
-    """On which shelf a video stands: its owner's private one, everybody's, or none.
+    """Scope of a video: its owner's library, the catalogue, or one session.
 
-    What was sent for one session only is on no shelf: whoever may see the session is shown it, and it goes with it.
-    It is open while that session is published: whoever has signed in may watch it by its id.
+    While its session is published, a session's video is open to all signed-in users.
     """
 
     LIBRARY = "library"
@@ -45,7 +42,7 @@ OFF_SHELF = (Place.SESSION, Place.OPEN)
 
 
 class VideoStatus(models.TextChoices):
-    """Where a video is; :data:`TRANSITIONS` has the arrows. A file used in place is ready from the first."""
+    """Processing state of a video; files used in place are ready at once."""
 
     UPLOADING = "uploading"
     PROCESSING = "processing"
@@ -64,22 +61,20 @@ MAX_TAGS = text_rules.MAX_TAGS
 MAX_TAG_LENGTH = text_rules.MAX_TAG_LENGTH
 
 
-# Of the catalogue: what anybody may see, what its moderators may, what of that is not ready, and what was taken out.
-# Partial indexes stand on these very terms.
+# Catalogue videos: public, visible to moderators, not ready, deleted. Partial indexes use these conditions.
 SHOWN = Q(place=Place.CATALOGUE, deleted_at=None, is_hidden=False, status=VideoStatus.READY)
 PRESENT = Q(place=Place.CATALOGUE, deleted_at=None)
 NOT_READY = PRESENT & ~Q(status=VideoStatus.READY)
 TAKEN_OUT = Q(place=Place.CATALOGUE, deleted_at__isnull=False)
 
 
-# Videos in their owner's library, and videos that the owner has moved to the bin. For a library video, `deleted_at`
-# means that it is in the bin.
+# Library videos outside and inside the bin.
 IN_LIBRARY = Q(place=Place.LIBRARY, deleted_at=None)
 IN_BIN = Q(place=Place.LIBRARY, deleted_at__isnull=False)
 
 
 def catalogue_rule(user: User | AnonymousUser) -> Q:
-    """Which rows of the catalogue a user may see: admins all, moderators what is not deleted, others what is shown."""
+    """Return the filter of catalogue videos for a user: admins see all, moderators undeleted, others public ones."""
     if isinstance(user, User) and user.is_admin:
         return Q(place=Place.CATALOGUE)
     if isinstance(user, User) and user.is_moderator:
@@ -89,7 +84,7 @@ def catalogue_rule(user: User | AnonymousUser) -> Q:
 
 class VideoQuerySet(models.QuerySet["Video"]):
     def visible_to(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """The user's own, and of the catalogue what :meth:`in_catalogue` says; an admin's are all. Nothing in a bin."""
+        """Return the user's library and visible catalogue videos, or all for admins, without bins."""
         if isinstance(user, User) and user.is_admin:
             return self.exclude(IN_BIN)
         if isinstance(user, AnonymousUser):
@@ -97,26 +92,22 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return self.filter(Q(owner=user) & IN_LIBRARY | catalogue_rule(user))
 
     def watchable_by(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """Those, and what stands on no shelf: one's own, and what is open."""
+        """Return also unlisted videos: the user's own, and those of published sessions."""
         if isinstance(user, AnonymousUser) or user.is_admin:
             return self.visible_to(user)
         own = Q(owner=user) & (IN_LIBRARY | Q(place__in=OFF_SHELF))
         return self.filter(own | Q(place=Place.OPEN) | catalogue_rule(user))
 
     def private(self) -> VideoQuerySet:
-        """Return the videos of private libraries, without those in the bin."""
         return self.filter(IN_LIBRARY)
 
     def in_bin(self) -> VideoQuerySet:
-        """Return the videos that their owners have moved to the bin."""
         return self.filter(IN_BIN)
 
     def in_catalogue(self, user: User | AnonymousUser) -> VideoQuerySet:
-        """What of the catalogue a user may see."""
         return self.filter(catalogue_rule(user))
 
     def tagged(self, tag: str) -> VideoQuerySet:
-        """Those that carry exactly this tag."""
         if connections[self.db].vendor == "postgresql":
             return self.filter(tags__contains=[tag])
         there = Func(
@@ -126,7 +117,6 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return self.annotate(is_tagged=there).filter(is_tagged=True)
 
     def most_used_tags(self, count: int) -> dict[str, int]:
-        """Return the most frequent tags of these videos with the number of videos. The database does the counting."""
         connection = connections[self.db]
         parts = (
             "jsonb_array_elements_text(kept.tags) AS tag(value)"
@@ -140,21 +130,19 @@ class VideoQuerySet(models.QuerySet["Video"]):
             return dict(cursor.fetchall())
 
     def containing(self, text: str) -> VideoQuerySet:
-        """Those in which every term of a search occurs, inside of words too: in what is written about them, or in
-        their captions and chapters. For as few videos as one person has."""
+        """Return videos whose fields, captions or chapters contain every search term."""
         if not (wanted := terms(text)):
             return self.none()
         found = self
         for term in wanted:
-            # LIKE compares each letter with the whole term, which takes seconds in long captions.
+            # LIKE takes seconds in long captions.
             is_there = GreaterThan(StrIndex("search_text", Value(term)), 0)
             said = TextTrack.objects.filter(is_there, video=OuterRef("pk"))
             found = found.filter(Q(is_there) | Exists(said))
         return found
 
     def with_state(self) -> VideoQuerySet:
-        """Each with its ``state``: what ``status`` says, but failed where the job that takes the file in has, and
-        processing where that is tried again."""
+        """Annotate ``state``: ``status`` corrected by a failed or retried ingest job."""
         return self.select_related("job").annotate(  # type: ignore[no-redef]
             state=Case(
                 When(_HAS_FAILED, then=Value(VideoStatus.FAILED.value)),
@@ -164,7 +152,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
         )
 
     def in_state(self, state: str) -> VideoQuerySet:
-        """Those of which :meth:`with_state` says so; in terms that a database can plan with."""
+        """Filter by the state of :meth:`with_state`, in terms that indexes support."""
         if state == VideoStatus.PROCESSING:
             return self.filter(Q(status=VideoStatus.PROCESSING) & _IS_TAKEN_IN | _IS_TRIED_AGAIN)
         if state == VideoStatus.FAILED:
@@ -174,23 +162,19 @@ class VideoQuerySet(models.QuerySet["Video"]):
 
 _IS_TAKEN_IN = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
 _HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_IS_TAKEN_IN)
-# While it runs the row tells: an attempt begins by saying that it does, and may end by saying why not.
+# While the job runs, its attempt writes the video's status.
 _IS_TRIED_AGAIN = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
 
 
 class Video(models.Model):
-    """One video file and the facts that the probe found in it.
+    """Video file with the probe's facts.
 
-    Frame rate is a fraction (29.97 is 30000/1001); width and height are as displayed, rotation applied.
+    Frame rate is a fraction. Width and height are as displayed.
 
-    Of a catalogue video title, description, category, tags, is_featured, version, vector_clock and last_modified_by
-    are what :mod:`media_app.catalogue` made of everybody's operations: written there alone. owner: who created it.
-    search_text: all its words as :func:`media_app.videos.search.search_text` puts them; whoever writes words by an
-    UPDATE writes it too. view_count: of whole minutes.
-    reviewed_at: when a moderator first looked at it. deleted_at: when it was taken out of the catalogue or moved to the
-    bin of its owner's library; both can be undone. recording: how the file was recorded
-    (:class:`media_app.av.recording.Recording`), if a note is made of it or if it has reasons for a normalised copy.
-    Everything is then read from the copy, and the facts are the copy's.
+    In the catalogue, only :mod:`media_app.catalogue` writes title, description, category, tags, is_featured, version,
+    vector_clock and last_modified_by. search_text: an UPDATE of text fields must write it too. deleted_at: removal from
+    the catalogue, or move to the bin. recording: :class:`media_app.av.recording.Recording`, if a note or a normalised
+    copy needs it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -233,7 +217,7 @@ class Video(models.Model):
 
     objects = VideoQuerySet.as_manager()
     if TYPE_CHECKING:
-        state: str  # of VideoQuerySet.with_state
+        state: str  # annotation by VideoQuerySet.with_state
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -241,13 +225,12 @@ class Video(models.Model):
             models.Index(fields=["owner", "-created_at", "-id"], name="video_by_owner"),
             models.Index(fields=["-created_at", "-id"], condition=SHOWN, name="video_shown"),
             models.Index(fields=["-created_at", "-id"], condition=PRESENT, name="video_in_catalogue"),
-            # The last two columns are asked for by those who see less.
+            # The last two columns serve users who see fewer videos.
             models.Index(
                 fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=PRESENT,
                 name="video_by_category",
             ),
-            # Those of a few rows begin with a column that is the same in all: SQLite knows nothing of how many rows
-            # an index has, and takes the one that a condition with an equals sign fits.
+            # SQLite prefers an index with an equality condition, so small indexes begin with a constant.
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "is_hidden"],
                 condition=PRESENT & Q(is_featured=True), name="video_featured",
@@ -282,7 +265,6 @@ class Video(models.Model):
         return self.title
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Written with its words, whatever a caller writes of them, is what it is found by."""
         fields = kwargs.get("update_fields")
         if fields is None or SEARCHED & set(fields):
             self.search_text = search_text(self.title, self.description, self.category, self.tags)
@@ -291,33 +273,28 @@ class Video(models.Model):
         super().save(*args, **kwargs)
 
     def can_change(self, user: User) -> bool:
-        """Its owner and admins; of the catalogue its moderators."""
+        """Return whether a user may edit the video: its owner, admins; in the catalogue, moderators."""
         if self.place == Place.CATALOGUE:
             return user.is_moderator
         return user.is_admin or user.pk == self.owner_id
 
     @property
     def purge_at(self) -> datetime | None:
-        """The time at which a video in the bin is deleted for good; None outside the bin."""
+        """Time of a video's final deletion from the bin, or None."""
         if self.place != Place.LIBRARY or self.deleted_at is None:
             return None
         return self.deleted_at + timedelta(days=settings.BIN_DAYS)
 
     @property
     def fps(self) -> Fraction:
-        """Frames a second; the mean where the rate varies."""
         return Fraction(self.fps_numerator, self.fps_denominator)
 
     @property
     def resolution(self) -> str:
-        """``1920x1080``, as displayed."""
         return f"{self.width}x{self.height}"
 
 
 class RenditionKind(models.TextChoices):
-    """What ingest makes of a video, what is made on demand (proxy, silent), a picture that somebody gave, what sessions
-    made of it (their name is the beginning of the session's id), and sounds that are to replace its own."""
-
     POSTER = "poster"
     SPRITE = "sprite"
     PEAKS = "peaks"
@@ -333,18 +310,15 @@ class RenditionKind(models.TextChoices):
 
 
 class RenditionManager(models.Manager["Rendition"]):
-    """Those whose files are there, as far as is known."""
-
     def get_queryset(self) -> models.QuerySet[Rendition]:
         return super().get_queryset().filter(lost_at=None)
 
 
 class Rendition(models.Model):
-    """Something made of a video: files in a folder of the store that are never changed.
+    """Files derived from a video, in a folder of the store that never changes.
 
-    name: which of several (the rung of an HLS ladder: ``source``, ``720``). folder: a key that ends with ``/``.
-    files: names in the folder by their role. codecs: RFC 6381. bit_rate: bits a second, the peak. size: bytes.
-    lost_at: since when a file of it is missing; it is shown nowhere then, and again should the file come back.
+    name: variant, such as the HLS rung ``720``. files: names by role. codecs: RFC 6381. bit_rate: peak bits per second.
+    size: bytes. lost_at: set while a file is missing; hides the rendition.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -376,24 +350,16 @@ class Rendition(models.Model):
         return f"{self.kind} {self.name}".strip()
 
     def key_of(self, role: str) -> str:
-        """The key of the file that has this role. Raises ``KeyError``."""
         return f"{self.folder}{self.files[role]}"
 
 
 class TrackKind(models.TextChoices):
-    """What a text track says of each span of its video."""
-
     CAPTIONS = "captions"
     CHAPTERS = "chapters"
 
 
 class TextTrack(models.Model):
-    """Captions or chapters of a video: one of each kind and language.
-
-    language: BCP 47, ``und`` where nobody has said. label: as menus name it, may be empty. content: WebVTT, its cues in
-    order. search_text: its words as :func:`media_app.videos.search.folded` puts them. size: bytes of both texts.
-    Written by :mod:`media_app.videos.text_tracks` alone.
-    """
+    """Captions or chapters of a video, as WebVTT. language: BCP 47, ``und`` if unknown."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="text_tracks")
@@ -419,9 +385,9 @@ class TextTrack(models.Model):
 
 
 class VideoView(models.Model):
-    """That somebody watched a catalogue video within an hour; counted once, and gone a day later.
+    """View of a catalogue video by one viewer within an hour.
 
-    viewer: a user's id, else a keyed digest of an address that nobody can turn back. hour: its beginning.
+    viewer: user id, or an irreversible digest of an address.
     """
 
     video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="+")

@@ -1,4 +1,4 @@
-"""The pages ``/library``, ``/upload`` and ``/watch/{id}``: frames of what their scripts ask the API for."""
+"""Pages ``/library``, ``/upload`` and ``/watch/{id}``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import error_response
 from vodplatform.core.web.context_processors import navigation
 
-# What the list can be narrowed to, by the word in the address: label and icon.
+# Status filters of the library: value in the URL, label, icon.
 STATUSES: dict[str, tuple[str, str]] = {
     "": ("All mine", "film"),
     VideoStatus.READY: ("Ready", "check"),
@@ -32,15 +32,12 @@ STATUSES: dict[str, tuple[str, str]] = {
     VideoStatus.FAILED: ("Needs attention", "alert"),
     "bin": ("Bin", "trash"),
 }
-# How the list stands, by the word in the address.
 ORDERS = {"": "Newest first", "title": "Name", "longest": "Longest first", "largest": "Largest first"}
 TAGS_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One way to narrow the list, and how many videos are left by it."""
-
     value: str
     label: str
     href: str
@@ -52,7 +49,6 @@ class Choice:
 @require_safe
 @never_cache
 def library(request: HttpRequest) -> HttpResponse:
-    """The grid's frame. ``status`` and ``tag`` narrow it; ``part=rail`` answers the counts alone."""
     if request.GET.get("part") == "rail":
         if not request.user.is_authenticated:
             return error_response("unauthenticated")
@@ -79,7 +75,6 @@ def _library(request: HttpRequest, template: str) -> HttpResponse:
 
 
 def _statuses(videos: QuerySet[Video], binned: int, current: str) -> list[Choice]:
-    """Return the status filters of the list. binned: number of videos in the bin."""
     rows = videos.with_state().order_by().values_list("state").annotate(count=Count("pk"))  # type: ignore[attr-defined]
     counts = dict(rows)
     counts[""] = sum(counts.values())
@@ -91,7 +86,6 @@ def _statuses(videos: QuerySet[Video], binned: int, current: str) -> list[Choice
 
 
 def _tags(videos: QuerySet[Video], current: str) -> list[Choice]:
-    """The tags used most, and the one the list is narrowed to."""
     counts = videos.most_used_tags(TAGS_SHOWN)  # type: ignore[attr-defined]
     if current and current not in counts:
         counts[current] = videos.tagged(current).count()  # type: ignore[attr-defined]
@@ -107,16 +101,15 @@ def _address(**query: str) -> str:
 @require_safe
 @login_required
 def upload(request: HttpRequest) -> HttpResponse:
-    """Where files are chosen and sent from."""
     return render(request, "uploads/index.html")
 
 
 @require_safe
 @never_cache
 def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
-    """One video, of the user's library or of the catalogue. 404 for what the user may not see.
+    """Show a video of the library or catalogue; 404 if the user may not see it.
 
-    Who is not signed in sees what the catalogue shows to all; for anything else, there or not, it is asked to sign in.
+    Anonymous visitors are sent to the sign-in page, whether the video exists or not.
     """
     user = request.user
     video = Video.objects.visible_to(user).filter(pk=video_id).select_related("owner").first()

@@ -1,4 +1,4 @@
-"""Notes for users about what is missing from a recording or is shown in another form."""
+"""Notes for users about losses and changes in a recording."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from media_app.videos.models import Video
 from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "Its picture", "audio": "Its sound"}
-MANY_BREAKS = 10  # maximum breaks that are listed
-OUTLASTS = 1.0  # minimum seconds between the ends of picture and sound that are noted
+MANY_BREAKS = 10
+OUTLASTS = 1.0  # minimum noted seconds between the ends of picture and sound
 
 
 def notes_of(video: Video) -> list[str]:
-    """Return a sentence for each loss, break and change in the recording; an empty list for most videos."""
+    """Return a sentence for each loss, break and change in the recording."""
     recording: dict[str, Any] = video.recording
     notes = [_break(found) for found in recording.get("breaks", ())]
     if len(notes) > MANY_BREAKS:
@@ -34,12 +34,11 @@ def notes_of(video: Video) -> list[str]:
 
 
 def is_notable(recording: dict[str, Any]) -> bool:
-    """Return whether a video keeps what the probe says of its recording: it needs a copy, or a note is made of it."""
+    """Return whether a copy or a note needs the recording's facts."""
     return bool(recording.get("reasons") or _outlasting(recording))
 
 
 def _outlasting(recording: dict[str, Any]) -> str:
-    """Return the track that ends noticeably later than the other, or an empty string."""
     picture, sound = recording.get("picture_end"), recording.get("sound_end")
     if not picture or not sound or not recording.get("is_complete", True) or abs(sound - picture) <= OUTLASTS:
         return ""

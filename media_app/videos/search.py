@@ -1,7 +1,6 @@
-"""Words as they are searched: without case, accents and the forms that Unicode has for one and the same sign.
+"""Search in text without case, accents and Unicode variants.
 
-PostgreSQL finds words by their beginnings in a full-text index, and without it what is written without spaces; SQLite
-finds words wherever they occur.
+PostgreSQL finds beginnings of words, and substrings in scripts without spaces. SQLite finds substrings.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ if TYPE_CHECKING:
     from media_app.videos.models import VideoQuerySet
 
 MAX_WORDS = 10
-# Of so many that are found at most the best come first; of more, the newest.
+# Maximum number of results sorted by relevance.
 MAX_RANKED = 1000
-# Letters that Unicode does not take apart, and that people type without their stroke, their dot or as two.
+# Letters that Unicode does not decompose, with their ASCII spelling.
 LETTERS = str.maketrans(
     {"\u0131": "i", "\u0142": "l", "\u00f8": "o", "\u0111": "d", "\u00f0": "d", "\u0127": "h", "\u0167": "t",
      "\u00e6": "ae", "\u0153": "oe", "\u00fe": "th"}
 )  # fmt: skip
-# Thai, Lao, Burmese, Khmer, kana and Han: a run of these letters is a sentence, and what is sought is inside of it.
+# Scripts without spaces: Thai, Lao, Burmese, Khmer, kana, Han.
 UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]"
@@ -38,30 +37,29 @@ SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 def folded(*texts: str) -> str:
-    """The texts in one line of small letters without accents (Unicode 15, canonical caseless matching, 3.13)."""
+    """Return the texts on one line in lower case without accents (Unicode 15, section 3.13)."""
     spread = normalize("NFKD", " ".join(texts)).casefold()
     signs = (sign for sign in normalize("NFKD", spread) if not unicodedata.combining(sign))
-    # Joiners, soft hyphens and choosers of a glyph are no part of how a word is spelt.
     bare = "".join(sign for sign in signs if _kind(sign) != "F")
     return " ".join(normalize("NFKC", SELECTORS.sub("", bare).translate(LETTERS)).split())
 
 
 def search_text(title: str, description: str, category: str, tags: Iterable[str]) -> str:
-    """What a video's row keeps to be found by: a line of its title, and a line of all its words.
+    """Return the searchable text of a video: a line of its title, and a line of its other words.
 
-    A word with signs in it (``mma/training``) is followed by its parts: PostgreSQL takes it for a path otherwise.
+    PostgreSQL parses ``mma/training`` as a path, so its parts are added.
     """
     return f"{_with_parts(folded(title))}\n{_with_parts(folded(category, *tags, description))}"
 
 
 def terms(text: str) -> list[str]:
-    """What has to occur for a search: runs of letters and digits, and words that have neither as they stand."""
+    """Return the distinct search terms of a text."""
     found = [part for word in folded(text).split() for part in _parts(word) or [word]]
     return list(dict.fromkeys(found))[:MAX_WORDS]
 
 
 def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Those in which every term of the search occurs: on PostgreSQL as the beginning of a word, by the index."""
+    """Return videos that contain every term; PostgreSQL matches beginnings of words."""
     if not (wanted := terms(text)):
         return videos.none()
     for term in wanted:
@@ -73,7 +71,7 @@ def matching(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
-    """Those that have all terms in their title first, then on PostgreSQL by rank, then the newest."""
+    """Sort videos: all terms in the title first, then by rank, then newest."""
     title = _title(connections[videos.db].vendor)
     in_title = Q()
     for number, term in enumerate(terms(text)):
@@ -88,7 +86,7 @@ def ranked(videos: VideoQuerySet, text: str) -> VideoQuerySet:
 
 
 class _Found(Func):
-    """Whether a text has a word that a query of full-text search asks for: on the very terms of the index."""
+    """Full-text match, written exactly as in the index."""
 
     template = "to_tsvector('simple', %(expressions)s)"
     arg_joiner = ") @@ to_tsquery('simple', "
@@ -96,8 +94,6 @@ class _Found(Func):
 
 
 class _Rank(Func):
-    """How well it fits; the longer the text, the less a word counts."""
-
     template = "ts_rank(to_tsvector('simple', %(expressions)s), 1)"
     arg_joiner = "), to_tsquery('simple', "
     output_field = FloatField()
@@ -121,13 +117,12 @@ def _prefix(term: str) -> str:
 
 
 def _parts(word: str) -> list[str]:
-    """A word's runs of letters, digits and marks that have a letter or a digit in them."""
     marked = "".join(sign if _kind(sign) in "LNM" else " " for sign in word)
     return [run for run in marked.split() if any(_kind(sign) in "LN" for sign in run)]
 
 
 @lru_cache(maxsize=4096)
 def _kind(sign: str) -> str:
-    """Letter, mark, number, punctuation, symbol …; ``F`` for format characters alone."""
+    """Return the major Unicode category; ``F`` for format characters."""
     category = unicodedata.category(sign)
     return "F" if category == "Cf" else category[0]

@@ -1,5 +1,3 @@
-"""The shapes of the private library (contract section 4), in and out."""
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -22,11 +20,11 @@ from vodplatform.core.errors import DomainError
 T = TypeVar("T")
 MAX_DESCRIPTION = 20_000
 MAX_SECONDS = 604_800
-MAX_ASKED = 100  # maximum videos of one request for their uses
+MAX_ASKED = 100  # maximum video ids in one request
 
 
 class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
-    """A form of the video that can be played. bit_rate: bits a second."""
+    """Playable form of a video. bit_rate: bits per second."""
 
     kind = serializers.CharField()
     name = serializers.CharField()
@@ -37,14 +35,12 @@ class RenditionSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class PageQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """``page`` from 1 and ``limit`` (1–100, default 20) of a list of videos."""
-
     page = serializers.IntegerField(min_value=1, max_value=10_000_000, default=1)
     limit = serializers.IntegerField(min_value=1, max_value=100, default=20)
 
 
 class LibraryQuerySerializer(PageQuerySerializer):
-    """Which of the library's videos."""
+    """Filters and order of the library's list."""
 
     search = serializers.CharField(
         max_length=200, required=False, help_text="In titles, descriptions, tags, captions and chapters."
@@ -58,7 +54,7 @@ class LibraryQuerySerializer(PageQuerySerializer):
 
 
 class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """How a video is deleted."""
+    """Options of a deletion."""
 
     leave_gaps = serializers.BooleanField(
         default=False, help_text="Delete it also where your comparisons show it; they keep a gap in its place."
@@ -69,7 +65,7 @@ class DeletionQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
-    """The times at which a video was deleted and will be deleted for good."""
+    """Times of deletion and final deletion of a video."""
 
     ok = serializers.BooleanField()
     deleted_at = serializers.DateTimeField()
@@ -77,8 +73,6 @@ class DeletedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """The ids of the videos whose uses are listed."""
-
     video_ids = serializers.CharField(
         max_length=4000, default="", help_text="Ids of your videos, separated by commas; at most 100."
     )
@@ -94,7 +88,7 @@ class UsesQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class UseSerializer(AnswerSerializer[Use]):
-    """A comparison or an analysis that uses a video. url: its page."""
+    """Comparison or analysis that uses a video. url: its page."""
 
     kind = serializers.ChoiceField(choices=[kind.value for kind in UseKind])
     name = serializers.CharField()
@@ -103,15 +97,13 @@ class UseSerializer(AnswerSerializer[Use]):
 
 @extend_schema_serializer(many=False)
 class UsesSerializer(serializers.Serializer[dict[str, Any]]):
-    """The comparisons and analyses that use some videos, without those that the caller may not see."""
+    """Visible comparisons and analyses that use some videos."""
 
     uses = UseSerializer(many=True)
     total = serializers.IntegerField()
 
 
 class PaginationSerializer(serializers.Serializer[dict[str, int]]):
-    """Where a page stands in its list."""
-
     page = serializers.IntegerField()
     limit = serializers.IntegerField()
     total = serializers.IntegerField()
@@ -119,9 +111,9 @@ class PaginationSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class VideoSerializer(AnswerSerializer[Video]):
-    """One video. duration: whole seconds; duration_exact, fps: seconds and frames a second; addresses are signed."""
+    """Video with signed URLs. duration: whole seconds. fps: frames per second."""
 
-    # Its instance comes from ``with_answer_data``. A deleted video has no addresses: nothing opens its bytes.
+    # Load the instance by :func:`with_answer_data`.
 
     id = serializers.UUIDField()
     title = serializers.CharField()
@@ -211,38 +203,36 @@ class VideoSerializer(AnswerSerializer[Video]):
 
 @extend_schema_serializer(many=False)
 class LibraryPageSerializer(serializers.Serializer[dict[str, Any]]):
-    """A page of the library, in the order that was asked for."""
+    """Page of the library in the requested order."""
 
     videos = VideoSerializer(many=True)
     pagination = PaginationSerializer()
 
 
 class MessageSerializer(serializers.Serializer[dict[str, str]]):
-    """What was done, in words."""
+    """Result in words."""
 
     message = serializers.CharField()
 
 
 class TitleField(StrictCharField):
-    """One line."""
+    """Title on one line."""
 
     def to_internal_value(self, data: Any) -> str:
         return clean_for_form(clean_title, super().to_internal_value(data))
 
 
 class TagsField(serializers.ListField):
-    """Texts, each once, in the order given."""
+    """Distinct texts in the given order."""
 
     child = StrictCharField(allow_blank=True)
 
     def to_internal_value(self, data: Any) -> list[str]:
-        # The rule for tags asks how many they are; the framework tries each of them first.
         is_long = isinstance(data, list) and len(data) > MAX_TAGS
         return clean_for_form(clean_tags, data if is_long else super().to_internal_value(data))
 
 
 def clean_for_form(clean: Callable[[Any], T], value: Any) -> T:
-    """``clean(value)``, its refusal as REST framework wants it."""
     try:
         return clean(value)
     except DomainError as exc:
@@ -250,7 +240,7 @@ def clean_for_form(clean: Callable[[Any], T], value: Any) -> T:
 
 
 class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
-    """What owners change of their videos; at least one of them."""
+    """Changed fields of a private video, at least one."""
 
     title = TitleField(required=False)
     description = StrictCharField(max_length=MAX_DESCRIPTION, allow_blank=True, required=False, trim_whitespace=False)
@@ -263,7 +253,7 @@ class VideoChangeSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
-    """A form with one file; ``tags`` as a JSON list or repeated."""
+    """Form with one file; ``tags`` as a JSON list or repeated."""
 
     file = serializers.FileField(required=False, help_text="The video; `video` is taken too.")
     video = serializers.FileField(required=False)
@@ -272,9 +262,9 @@ class NewVideoSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
-    """A rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+    """Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
 
-    ``normalized`` is the copy of a file that programs read differently. The program makes it without a request.
+    ``normalized``, the copy of a file that programs read differently, is made automatically.
     """
 
     kind = serializers.ChoiceField(choices=["proxy", "silent", "poster", "normalized"])
@@ -289,7 +279,7 @@ class RenditionRequestSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
-    """The job that makes it, or the rendition itself."""
+    """Job that makes the rendition, or the rendition itself."""
 
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField(allow_null=True)
@@ -297,16 +287,14 @@ class RenditionAnswerSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 def with_answer_data(videos: VideoQuerySet) -> VideoQuerySet:
-    """What :class:`VideoSerializer` reads, in as many queries for fifty as for one."""
+    """Load the data of :class:`VideoSerializer` in a constant number of queries."""
     return videos.with_state().prefetch_related("renditions")
 
 
 def _has_file(video: Video) -> bool:
-    """Return whether the file is available. Until then its endpoint answers 409
-    (:func:`media_app.streaming.availability.use_of`)."""
     if not video.location or video.location.endswith("/") or video.deleted_at is not None:
         return False
     if video.state == VideoStatus.PROCESSING:
-        # A scanner speaks only once the file is whole, and a bucket has it only then.
+        # A video in processing is not scanned and, on S3, not complete.
         return settings.CLAMD is None and store.is_local()
     return video.state != VideoStatus.UPLOADING

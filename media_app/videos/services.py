@@ -1,4 +1,4 @@
-"""Videos: taken in by reference, opened, changed and deleted. Uploads arrive by receiving and handlers."""
+"""Private videos: import by reference, file access, changes, bin, deletion, uses."""
 
 from __future__ import annotations
 
@@ -50,26 +50,23 @@ from vodplatform.core.records.unreferenced import seen_again
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
 DELETED = "video_deleted"
-# Sent with ``video`` and ``by`` before a video is deleted or moved to the bin. Receivers return the sessions of ``by``
-# that show it, as ``session_id`` and ``name``.
+# Signal before a deletion or move to the bin, with ``video`` and ``by``. Receivers return sessions of ``by`` that show
+# the video.
 video_deleting = Signal()
-# Sent with ``video`` and ``by`` after a video was moved to the bin or restored, and with ``is_final`` before it is
-# deleted for good. Receivers notify the viewers of sessions that show it and, if final, replace it by a
-# :func:`create_placeholder`.
+# Signal after a move to or from the bin, with ``video`` and ``by``, and before the final deletion, with ``is_final``.
 video_shelving = Signal()
-# Sent with ``videos`` and ``viewer`` to find the uses of videos; receivers return lists of :class:`Use`.
+# Signal with ``videos`` and ``viewer``. Receivers return lists of :class:`Use`.
 video_showing = Signal()
-# Sent with ``video_id`` before jobs of a video are locked: rows that others lock before jobs are locked by it.
+# Signal with ``video_id`` before its jobs are locked, to lock rows that come first in the lock order.
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
 waiting_room = WaitingRoom(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
-PURGE_BATCH = 500  # maximum number of videos of the bin that are deleted at once
-COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # interval and maximum time of a job's wait for a normalised copy
+PURGE_BATCH = 500  # maximum number of videos deleted from the bin at once
+COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait for a normalised copy, seconds
 HEAD_BYTES = 4096
 UNKNOWN_TYPE = "application/octet-stream"
-# What a video's row says of its file.
 OF_THE_FILE = frozenset({
     "location", "file_size", "mime_type", "sha256", "duration", "fps_numerator", "fps_denominator",
     "is_variable_frame_rate", "width", "height", "codec", "audio_tracks", "recording",
@@ -84,10 +81,10 @@ class _File:
 
 
 def reference_videos(user: User, paths: list[str]) -> list[Video]:
-    """The videos of these library files, in order, made or refreshed where the file is new or has changed.
+    """Return the videos of these library files, in order; new and changed files get new rows.
 
-    Raises ``path_not_allowed``, ``vod_file_not_found``, ``vod_unreadable``, ``vod_codec_unsupported``, each with
-    the index of the path in ``index``; nothing is written then.
+    Raise ``path_not_allowed``, ``vod_file_not_found``, ``vod_unreadable``, ``vod_codec_unsupported``, with the path's
+    ``index``.
     """
     roots = library_roots.roots_of(user)
     files = []
@@ -96,7 +93,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             files.append(_look(library_roots.resolve(path, roots)))
         except DomainError as exc:
             raise DomainError(exc.type.name, exc.message, index=index) from exc
-    # A file that has been replaced is another video: older sessions keep the facts that they were made with.
+    # A changed file is another video: older sessions keep the old facts.
     known = {
         _File(Path(video.location), video.file_size, video.modified_ns): video
         for video in Video.objects.filter(owner=user, location__in=[str(file.path) for file in files])
@@ -123,7 +120,7 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
             if known[file].recording:
                 request_copy(known[file])
         for video in known.values():
-            if video.purge_at is not None:  # its owner uses it again
+            if video.purge_at is not None:  # owner uses the video again
                 restore_from_bin(video, user)
     return [known[file] for file in files]
 
@@ -131,11 +128,8 @@ def reference_videos(user: User, paths: list[str]) -> list[Video]:
 def probe(
     paths: Sequence[Path | str], caller: object = "", *, ranged: RangeServer | None = None
 ) -> list[dict[str, Any]]:
-    """What the probe says of each file: ``{"facts": …}`` or ``{"error": {"code", "message"}}``; runs in a child.
-
-    ranged: what has the one file, where that is not of this machine.
-    """
-    assert ranged is None or len(paths) == 1  # it serves one child
+    """Probe files in a child process: for each, ``{"facts": …}`` or ``{"error": {"code", "message"}}``."""
+    assert ranged is None or len(paths) == 1
     if not paths:
         return []
     limits = Limits(
@@ -153,7 +147,7 @@ def probe(
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
-            # One of them takes the reader down: find out which.
+            # Find the file that crashes the probe.
             return [answer for path in paths for answer in probe([path], caller)]
         message = "The file cannot be read as a video: reading it broke or took too long."
         return [{"error": {"code": "vod_unreadable", "message": message, "broke": True}}]
@@ -161,15 +155,12 @@ def probe(
 
 
 def is_local(video: Video) -> bool:
-    """Whether the bytes can be opened by a path of this machine."""
+    """Return whether a video's file has a path on this machine."""
     return video.source == VideoSource.REFERENCE or store.is_local()
 
 
 def local_path(video: Video) -> Path:
-    """Where the bytes are on this machine.
-
-    Raises ``FileNotFoundError`` when they are gone or out of bounds, ``StoreUnavailable`` when their disk fails.
-    """
+    """Return the local path of a video's file. Raise ``FileNotFoundError``, ``StoreUnavailable``."""
     if video.source == VideoSource.STORED:
         path = store.local_path(video.location)
     else:
@@ -183,7 +174,7 @@ def local_path(video: Video) -> Path:
 
 
 def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
-    """Raises ``FileNotFoundError`` for the first of these videos that the viewer may not see now; None may see all."""
+    """Raise ``FileNotFoundError`` if the viewer may not see all videos; None may."""
     if viewer is None:
         return
     rows = Video.objects.watchable_by(viewer).filter(pk__in=[video.pk for video in videos])
@@ -193,17 +184,16 @@ def check_watchable(videos: Sequence[Video], viewer: User | None) -> None:
 
 
 class CopyPending(WaitRequested):
-    """A normalised copy that is still being made. A job that needs it waits."""
+    """Request to wait for a normalised copy that is being made."""
 
     def __init__(self) -> None:
         super().__init__(None, COPY_SECONDS, COPY_DEADLINE, "Waiting for a copy that can be played")
 
 
 def normalized_copy(video: Video) -> Rendition | None:
-    """Return the normalised copy that is read in place of a video's file, or None if the file itself is read.
+    """Return the normalised copy of a video, or None if its own file is used.
 
-    Raises :class:`CopyPending` while the copy is being made, after enqueueing its job if necessary, and
-    :class:`jobs_app.context.JobFailed` if that job failed.
+    Raise :class:`CopyPending`, :class:`jobs_app.context.JobFailed`.
     """
     if not video.recording.get("reasons"):
         return None
@@ -214,14 +204,13 @@ def normalized_copy(video: Video) -> Rendition | None:
 
 
 def copy_name(video: Video) -> str:
-    """Return the name of the rendition for a video's normalised copy. A file that replaces another has a new name."""
     return hashlib.sha256(video.location.encode()).hexdigest()[:16]
 
 
 def request_copy(video: Video) -> Job:
-    """Return the live job that makes the normalised copy of a video, or enqueue one.
+    """Return the live job that makes a video's normalised copy, or queue one.
 
-    Raises :class:`jobs_app.context.JobFailed` if the last one failed. Its owner can retry it.
+    Raise :class:`jobs_app.context.JobFailed`.
     """
     with transaction.atomic():
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
@@ -237,17 +226,15 @@ def request_copy(video: Video) -> Job:
 def path_for_work(
     video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, viewer: User | None
 ) -> Path:
-    """Return a local path of the file that browsers play: the video's own or its normalised copy.
+    """Return a local path of the playable file: the video's own or its normalised copy.
 
-    A file on S3 is downloaded into ``folder``. viewer: the user who sees the result and must be allowed to see the
-    video; None if the program works for the video itself. on_progress: as in
-    :func:`media_app.storage.files.local_copy`. Raises ``FileNotFoundError``, also if the viewer may not see the video,
-    ``StoreUnavailable``, ``StoreFull`` if the download does not fit, and the errors of :func:`normalized_copy`.
+    A file on S3 is downloaded into ``folder``. viewer: user who sees the result, or None. Raise ``FileNotFoundError``,
+    also if the viewer may not see the video, ``StoreUnavailable``, ``StoreFull``, and as :func:`normalized_copy`.
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
         return original_for_work(video, folder, on_progress)
-    check_file(video)  # the copy is used only while the file exists and its owner may use its folder
+    check_file(video)  # original must exist in a folder that its owner may use
     if store.is_local():
         return store.local_path(made.key_of("video"))
     quota.check_disk(made.size)
@@ -255,7 +242,6 @@ def path_for_work(
 
 
 def original_for_work(video: Video, folder: Path, on_progress: Callable[[int], None] | None = None) -> Path:
-    """Return a local path of the video's own file. Raises the errors of :func:`path_for_work`."""
     if is_local(video):
         return local_path(video)
     quota.check_disk(video.file_size)
@@ -263,7 +249,7 @@ def original_for_work(video: Video, folder: Path, on_progress: Callable[[int], N
 
 
 def check_file(video: Video) -> None:
-    """Raises ``FileNotFoundError`` when the video's bytes are gone, ``StoreUnavailable`` when nobody can tell."""
+    """Raise ``FileNotFoundError`` if a video's file is missing, or ``StoreUnavailable``."""
     if is_local(video):
         local_path(video)
     else:
@@ -271,45 +257,38 @@ def check_file(video: Video) -> None:
 
 
 def mime_type_of(path: Path, otherwise: str = UNKNOWN_TYPE) -> str:
-    """The type of a file by its first bytes, or ``otherwise``. Raises OSError."""
     with path.open("rb") as file:
         kind = sniff(file.read(HEAD_BYTES))
     return kind.mime_type if kind else otherwise
 
 
 def write_guard_of(purpose: str) -> Callable[[uuid.UUID], AbstractContextManager[Any]]:
-    """What stands around every write of a video that came by uploads of this purpose; empty for none."""
     found = purposes().get(purpose)
     return found.write_guard if found else lambda video_id: contextlib.nullcontext()
 
 
 def restore_previous_file(video_id: uuid.UUID, previous: Mapping[str, Any], error_type: str, message: str) -> None:
-    """Show the former file of a video again whose new one could not be taken in; why stays on the row.
-
-    previous: the columns of the former file. What the new one has left in the store goes once that is committed.
-    """
+    """Restore the former file of a video whose new file failed, with the error in its row."""
     values = {name: value for name, value in previous.items() if name in OF_THE_FILE}
     values |= {"error_type": error_type, "error_message": message, "updated_at": Now()}
     rows = Video.objects.filter(pk=video_id)
-    # Somebody may have called it ready before it was.
     if not transition(rows, TRANSITIONS, VideoStatus.READY, **values):
         rows.filter(status=VideoStatus.READY).update(**values)
     transaction.on_commit(lambda: delete_other_files(video_id, str(previous["location"])))
 
 
 def delete_other_files(video_id: uuid.UUID, location: str) -> None:
-    """Delete what lies beside the file at ``location`` in its video's folder; the sweep finds what cannot be now.
+    """Delete the other files in a video's folder, except those of live uploads.
 
-    What uploads are bringing stays. Where another file has taken the place of that one meanwhile nothing is deleted:
-    whoever takes that one in sees to the rest.
+    Nothing is deleted if the video's file is no longer at ``location``.
     """
     try:
-        # Listed before the rows are read: what comes meanwhile is not in the list.
+        # Files that arrive after this listing are not deleted.
         found = [file.key for file in store.files(f"videos/{video_id}/")]
         coming = Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE)
         kept = {location, *coming.values_list("key", flat=True)}
         with transaction.atomic():
-            # Whoever is putting another file in its place right now is waited for.
+            # Wait for a process that is replacing the file.
             row = Video.objects.select_for_update(no_key=True).filter(pk=video_id).values_list("location", flat=True)
             if row.first() != location:
                 return
@@ -321,7 +300,6 @@ def delete_other_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def change(video: Video, values: dict[str, Any]) -> Video:
-    """Write title, description or tags."""
     for name, value in values.items():
         setattr(video, name, value)
     video.save(update_fields=[*values, "updated_at"])
@@ -329,11 +307,10 @@ def change(video: Video, values: dict[str, Any]) -> Video:
 
 
 def request_rendition(video: Video, kind: str, time: float | None = None) -> tuple[Rendition | None, Job | None]:
-    """The rendition if it is made, else the job that makes it, begun now if there is none.
+    """Return the rendition, or the job that makes it, queued if there is none.
 
-    time: seconds of the frame that a poster is to show; it takes the place of the one that there is.
-    Raises ``video_not_ready`` (409), ``work_limit`` (403), ``invalid`` (400) for the normalised copy of a video that is
-    played as it is.
+    time: seconds of the frame for a new poster. Raise ``video_not_ready`` (409), ``work_limit`` (403), ``invalid``
+    (400).
     """
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
@@ -354,7 +331,6 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
             kind=RENDER_KIND, owner=video.owner_id, status__in=LIVE, params__video_id=str(video.pk)
         )
         if time is not None:
-            # The frame that was chosen last is the one.
             former = [job.pk for job in live if "at" in job.params["tasks"][0] and job.params["tasks"] != tasks]
             jobs.cancel_all(Job.objects.filter(pk__in=former))
         running = live.filter(params__tasks=tasks).first()
@@ -364,17 +340,15 @@ def request_rendition(video: Video, kind: str, time: float | None = None) -> tup
 
 
 def cancel_jobs(video_id: uuid.UUID) -> None:
-    """Cancel all that is under way for a video, in the caller's transaction."""
     video_locking.send(Video, video_id=video_id)
     jobs.cancel_all(Job.objects.filter(status__in=LIVE, params__video_id=str(video_id)))
 
 
 def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> None:
-    """Delete a video with all that was made of it; a file used in place stays where it is.
+    """Delete a video and its renditions; a file used in place stays. by: None if the bin expired.
 
-    by: None if the video has expired.
-    Raises ``video_in_use`` (409), with the ``sessions``, if sessions of ``by`` show it, unless ``leave_gaps`` or an
-    admin deletes it. All other sessions that show it get a gap; for a video in the bin they have had it since the move.
+    Raise ``video_in_use`` (409), with the ``sessions`` of ``by`` that show it, unless ``leave_gaps``, the video is in
+    the bin, or an admin deletes it.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -385,23 +359,21 @@ def delete_video(video: Video, by: User | None, *, leave_gaps: bool = False) -> 
         video_id, location, is_stored = video.pk, video.location, video.source == VideoSource.STORED
         try:
             video.delete()
-        except RestrictedError as exc:  # a session that was made meanwhile, or the job that it is the video of
+        except RestrictedError as exc:  # session created meanwhile, or job whose video it is
             raise DomainError("video_in_use", sessions=[]) from exc
         transaction.on_commit(lambda: _delete_files(video_id, location if is_stored else ""))
 
 
 def _check_unused(video: Video, by: User | None) -> None:
-    """Raise ``video_in_use`` (409) if sessions of ``by`` show the video."""
     answers: list[Any] = video_deleting.send(Video, video=video, by=by)
     if in_the_way := [session for _, found in answers for session in found]:
         raise DomainError("video_in_use", sessions=in_the_way)
 
 
 def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
-    """Move a library video to the bin and cancel its jobs. ``video.deleted_at`` is set.
+    """Move a library video to the bin, cancel its jobs and set ``video.deleted_at``.
 
-    Comparisons show a gap until it is restored. Raises ``not_found`` (404) if it is no longer in the library,
-    ``video_in_use`` (409) as :func:`delete_video`.
+    Raise ``not_found`` (404), ``video_in_use`` (409) as :func:`delete_video`.
     """
     with transaction.atomic():
         cancel_jobs(video.pk)
@@ -415,10 +387,7 @@ def move_to_bin(video: Video, by: User, *, leave_gaps: bool = False) -> None:
 
 
 def restore_from_bin(video: Video, by: User) -> None:
-    """Move a video from the bin back to the library; comparisons show it again. Does nothing outside the bin.
-
-    If the move to the bin cancelled its ingest, that job starts again. Raises ``not_found`` if the video was deleted.
-    """
+    """Move a video from the bin back to the library; does nothing outside the bin. Raise ``not_found``."""
     with transaction.atomic():
         video_locking.send(Video, video_id=video.pk)
         if not Video.objects.in_bin().filter(pk=video.pk).update(deleted_at=None, updated_at=Now()):
@@ -429,34 +398,33 @@ def restore_from_bin(video: Video, by: User) -> None:
         audit.record("video.unbin", actor=by, target=video, title=video.title)
         video_shelving.send(Video, video=video, by=by, is_final=False)
     if video.job and video.job.status == JobStatus.CANCELLED:
-        with contextlib.suppress(DomainError):  # the owner sees the failure, and can retry
+        with contextlib.suppress(DomainError):  # the owner can retry it
             jobs.retry(video.job)
 
 
 @chore("bin", seconds=60)
 def empty_bin() -> int:
-    """Delete the videos that have been in the bin for ``VOD_BIN_DAYS``; return their number."""
+    """Delete videos whose time in the bin is over; return their number."""
     count = 0
     over = Video.objects.in_bin().filter(deleted_at__lte=Now() - timedelta(days=settings.BIN_DAYS))
     for pk in list(over.order_by("deleted_at").values_list("pk", flat=True)[:PURGE_BATCH]):
         with transaction.atomic():
-            cancel_jobs(pk)  # locks sessions and jobs before the video, as every other deletion does
-            if video := over.filter(pk=pk).select_for_update(no_key=True).first():  # unless restored meanwhile
+            cancel_jobs(pk)  # locks sessions and jobs before the video, as everywhere
+            # None if the video was restored meanwhile
+            if video := over.filter(pk=pk).select_for_update(no_key=True).first():
                 delete_video(video, by=None)
                 count += 1
     return count
 
 
 class UseKind(StrEnum):
-    """The kinds of objects that can use a video."""
-
     COMPARISON = "comparison"
     ANALYSIS = "analysis"
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A comparison or analysis that uses a video. name: its title. url: its page."""
+    """Comparison or analysis that uses a video. url: its page."""
 
     kind: UseKind
     name: str
@@ -464,21 +432,16 @@ class Use:
 
     @property
     def icon(self) -> str:
-        """The kind's symbol in static/icons.svg."""
         return "compare" if self.kind == UseKind.COMPARISON else "analysis"
 
 
 def uses_of(videos: Sequence[Video], viewer: User) -> list[Use]:
-    """Return the uses of these videos that the viewer may see."""
     answers: list[Any] = video_showing.send(Video, videos=videos, viewer=viewer)
     return [use for _, found in answers for use in found]
 
 
 def create_placeholder(video: Video, owner: User) -> Video:
-    """What takes a deleted video's place where somebody's session shows it: how long it was, and nothing to be seen.
-
-    Whoever shows it deletes it when it is shown no more.
-    """
+    """Create a placeholder for a deleted video, with its duration and no file."""
     facts = {name: getattr(video, name) for name in OF_THE_FILE - {"location", "file_size", "sha256"}}
     number = uuid.uuid4()
     gap = Video.objects.create(
@@ -493,14 +456,13 @@ def create_placeholder(video: Video, owner: User) -> Video:
 
 
 def _delete_files(video_id: uuid.UUID, location: str) -> None:
-    """The sweep finds what is left when the storage does not answer now."""
     try:
         store.delete_folder(f"renditions/{video_id}/")
         store.delete_folder(f"thumbnails/{video_id}/")
         store.delete_folder(f"sounds/{video_id}/")
-        uploads.delete_uploads_of(video_id)  # pieces that were never joined
+        uploads.delete_uploads_of(video_id)  # parts that were never joined
         for upload in Upload.objects.filter(resource_id=video_id, status__in=UPLOADS_LIVE):
-            with contextlib.suppress(DomainError):  # it has ended meanwhile
+            with contextlib.suppress(DomainError):  # ended meanwhile
                 uploads.cancel(upload)
         if location:
             store.delete_folder(f"videos/{video_id}/")
@@ -509,17 +471,12 @@ def _delete_files(video_id: uuid.UUID, location: str) -> None:
 
 
 def sweep_renditions() -> int:
-    """Delete what attempts made and did not come to keep, seen so a day ago too; returns how many files went.
-
-    The folder below a video's carries the token of the attempt, as in :mod:`jobs_app.outputs`. Of an attempt that was
-    ended some renditions may be kept, and what it was about to keep after them not.
-    """
+    """Delete files of ended attempts, unused for a day; return their number."""
     found: dict[str, list[str]] = {}
     for file in store.files("renditions/"):
         if file.key.count("/") > 2:
             found.setdefault(folder_of(file.key), []).append(file.key)
-    # Listed first: what an attempt makes meanwhile is not in the list. Then who is alive, and only then the rows: what
-    # an attempt that has ended came to keep is in them.
+    # This order (files, live attempts, rows) keeps everything that was just made.
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]
@@ -530,12 +487,11 @@ def sweep_renditions() -> int:
 
 
 def folder_of(key: str) -> str:
-    """The folder of the rendition that a file ``renditions/{video}/{attempt}/{rendition}/…`` is part of."""
     return "/".join(key.split("/")[:4]) + "/"
 
 
 def attempt_of(name: str) -> uuid.UUID | None:
-    """The lease's token in the name of a folder that an attempt made; None for any other name."""
+    """Return the lease token in an attempt's folder name, or None."""
     try:
         return uuid.UUID(name)
     except ValueError:
@@ -548,7 +504,6 @@ def _look(path: Path) -> _File:
 
 
 def columns_of(facts: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a video that hold what the probe found."""
     numerator, denominator = facts["fps"]
     return {
         "duration": facts["duration"],

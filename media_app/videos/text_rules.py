@@ -1,4 +1,4 @@
-"""What people write about videos, made clean: one rule for each field, the same at every door. Free of Django."""
+"""Rules for the text fields of videos, which raise :class:`InvalidText`; free of Django."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ MAX_DESCRIPTION = 20_000
 MAX_CATEGORY = 100
 MAX_TAGS = 50
 MAX_TAG_LENGTH = 64
-# What is sent may be so much longer than what is left once spaces are taken together and signs are joined.
+# Maximum ratio of a text's raw length to its cleaned length.
 MAX_SHRUNK = 4
 
 
 class InvalidText(ValueError):
-    """Why a value is refused, as a sentence."""
+    """Rejection of a text, with a reason."""
 
 
 def title(value: Any) -> str:
-    """One line of 1 to 255 characters. Raises :class:`InvalidText`."""
+    """Return a title of one line."""
     sentence = f"Send 1 to {MAX_TITLE} characters."
     return _filled(_line(value, MAX_TITLE, sentence), sentence)
 
 
 def description(value: Any) -> str:
-    """A text of any lines, at most 20 000 characters; null is none. Raises :class:`InvalidText`."""
+    """Return a text; null is empty."""
     return "" if value is None else _text(value, MAX_DESCRIPTION, f"Send at most {MAX_DESCRIPTION} characters.")
 
 
 def category(value: Any) -> str:
-    """One line of at most 100 characters; null is none. Raises :class:`InvalidText`."""
+    """Return a category of one line; null is empty."""
     return "" if value is None else _line(value, MAX_CATEGORY, f"Send at most {MAX_CATEGORY} characters.")
 
 
 def tag(value: Any) -> str:
-    """One line of 1 to 64 characters. Raises :class:`InvalidText`."""
+    """Return a tag of one line."""
     sentence = f"A tag has 1 to {MAX_TAG_LENGTH} characters."
     return _filled(_line(value, MAX_TAG_LENGTH, sentence), sentence)
 
 
 def tags(value: Any) -> list[str]:
-    """Tags from a list, each once, in the order given, empty ones left out. Raises :class:`InvalidText`."""
+    """Return distinct tags in the given order."""
     sentence = f"At most {MAX_TAGS}, each of {MAX_TAG_LENGTH} characters."
     if isinstance(value, list) and len(value) > MAX_SHRUNK * MAX_TAGS:
         raise InvalidText(sentence)
@@ -58,7 +58,7 @@ def tags(value: Any) -> list[str]:
 
 
 def tags_from_form(value: Any) -> list[str]:
-    """Tags from a list, a JSON list, or one text. Raises :class:`InvalidText`."""
+    """Return tags from a list, JSON list, or text."""
     if isinstance(value, str):
         try:
             value = json.loads(value) if value.lstrip().startswith("[") else [value]
@@ -68,12 +68,11 @@ def tags_from_form(value: Any) -> list[str]:
 
 
 def is_blank(text: str) -> bool:
-    """Whether nothing is left of it in a line."""
     return not _spaced(text).strip()
 
 
 def flag(value: Any) -> bool:
-    """A JSON truth value. Raises :class:`InvalidText`."""
+    """Return a JSON boolean."""
     if not isinstance(value, bool):
         raise InvalidText("Send true or false.")
     return value
@@ -85,7 +84,6 @@ CLEAN: dict[str, Callable[[Any], Any]] = {
 
 
 def _text(value: Any, most: int, sentence: str) -> str:
-    """A text of at most so many characters. Its length is asked first: all that follows goes through it."""
     if not isinstance(value, str):
         raise InvalidText("Send a text.")
     if len(value) > most:
@@ -96,7 +94,6 @@ def _text(value: Any, most: int, sentence: str) -> str:
 
 
 def _line(value: Any, most: int, sentence: str) -> str:
-    """One line of at most so many characters, once spaces are taken together and signs are joined."""
     text = _text(value.replace("\x00", " ") if isinstance(value, str) else value, MAX_SHRUNK * most, sentence)
     text = normalize("NFC", " ".join(_spaced(text).split()))
     if len(text) > most:
@@ -111,5 +108,4 @@ def _filled(text: str, sentence: str) -> str:
 
 
 def _spaced(text: str) -> str:
-    """With blanks for control characters and the ends of lines."""
     return "".join(" " if unicodedata.category(sign) in ("Cc", "Zl", "Zp") else sign for sign in text)

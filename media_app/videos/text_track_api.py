@@ -1,4 +1,4 @@
-"""Captions and chapters over the API (contract section 4): parse, permit, call, answer."""
+"""REST API of captions and chapters (contract section 4)."""
 
 from __future__ import annotations
 
@@ -25,23 +25,22 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.api.tables import AsTable
 from vodplatform.core.errors import DomainError
 
-# A language tag that is well-formed (RFC 5646, section 2.1) and none of the old exceptions.
+# Well-formed language tag (RFC 5646, section 2.1), without irregular ones.
 LANGUAGE = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z"
 UNKNOWN_LANGUAGE = "und"
 MAX_LANGUAGE = 35
 URL = "/api/v1/text-tracks"
-# What a list has no need of.
 WORDS = ("content", "search_text")
 
 
 class OfVideoSerializer(serializers.Serializer[dict[str, Any]]):
-    """Of which video."""
+    """Video of a text track."""
 
     video_id = serializers.UUIDField(help_text="Of your library or of the catalogue.")
 
 
 class NewTextTrackSerializer(OfVideoSerializer):
-    """A file of captions or chapters."""
+    """File of captions or chapters."""
 
     kind = serializers.ChoiceField(choices=TrackKind.choices)
     language = StrictRegexField(
@@ -67,7 +66,7 @@ class TextTrackSerializer(AnswerSerializer[TextTrack]):
     updated_at = serializers.DateTimeField()
 
     def compute_url(self, track: TextTrack) -> str:
-        # What has been replaced has another address: a browser keeps no old words.
+        # A new version has a new URL, so that browsers show no cached text.
         return f"{URL}/{track.pk}/file.vtt?v={int(track.updated_at.timestamp() * 1000)}"
 
 
@@ -80,7 +79,7 @@ class TextTrackListSerializer(serializers.Serializer[dict[str, Any]]):
 
 @extend_schema(tags=["Captions and chapters"])
 class TextTrackViewSet(ApiViewSet[TextTrack]):
-    """What is said in a video, and which parts it has: seen by whoever sees the video, changed by who may change it."""
+    """Captions and chapters, readable and editable by the same users as their video."""
 
     lookup_url_kwarg = "track_id"
     lookup_value_converter = "uuid"
@@ -91,7 +90,6 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
         return TextTrack.objects.filter(video__in=videos).select_related("video").defer("search_text")
 
     def find_video(self, video_id: UUID) -> Video:
-        """The video, as the caller may see it. Raises ``not_found``."""
         video = Video.objects.visible_to(self.request.user).filter(pk=video_id).first()
         if video is None:
             raise DomainError("not_found")
@@ -104,7 +102,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
         responses={200: TextTrackListSerializer},
     )
     def list(self, request: Request) -> Response:
-        """Its text tracks, by kind and language."""
+        """List the text tracks of a video by kind and language."""
         video = self.find_video(self.read_query(OfVideoSerializer)["video_id"])
         return Response({"tracks": [TextTrackSerializer.show(track) for track in video.text_tracks.defer(*WORDS)]})
 
@@ -118,7 +116,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
     def create(self, request: Request) -> Response:
         """Store a file of captions or chapters. It replaces the one of the same kind and language (200).
 
-        Styles, regions and notes of the file are not kept. Of chapters each ends where the next begins, at the latest.
+        Styles, regions and notes are dropped. Each chapter ends where the next begins, at the latest.
         """
         data = self.read_body(NewTextTrackSerializer)
         video = self.find_video(data.pop("video_id"))
@@ -129,12 +127,12 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
 
     @extend_schema(operation_id="text_tracks_get", summary="Get a text track", responses={200: TextTrackSerializer})
     def retrieve(self, request: Request, track_id: str) -> Response:
-        """What is known of it; its text is the file at ``url``."""
+        """Return a text track; its text is the file at ``url``."""
         return Response(TextTrackSerializer.show(self.get_object()))
 
     @extend_schema(operation_id="text_tracks_delete", summary="Delete a text track", responses={200: MessageSerializer})
     def destroy(self, request: Request, track_id: str) -> Response:
-        """Delete captions or chapters. Allowed for who may change the video."""
+        """Delete captions or chapters. Allowed for editors of the video."""
         track = self.get_object()
         if not track.video.can_change(self.user):
             raise DomainError("forbidden")
@@ -148,7 +146,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
     )
     @action(detail=True, url_path="file.vtt", content_negotiation_class=AsTable)
     def file(self, request: Request, track_id: str) -> HttpResponse:
-        """The text track as a WebVTT file."""
+        """Return the text track as a WebVTT file."""
         track = self.get_object()
         answer = HttpResponse(track.content, content_type="text/vtt; charset=utf-8")
         name = f"{slugify(track.video.title) or track.video_id}.{track.language}"

@@ -1,4 +1,4 @@
-"""Captions and chapters of videos: read from WebVTT or SubRip, kept as WebVTT (https://www.w3.org/TR/webvtt1/)."""
+"""Captions and chapters: read from WebVTT or SubRip, stored as WebVTT (https://www.w3.org/TR/webvtt1/)."""
 
 from __future__ import annotations
 
@@ -21,24 +21,23 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 
 MAX_CHARACTERS = 500_000
-# Of what is searched by: some signs stand for eighteen letters.
+# Limit of the search text; a sign can become eighteen letters.
 MAX_SEARCHED = 2 * MAX_CHARACTERS
 MAX_CUES = 20_000
 MAX_TRACKS = 10
-MAX_TOTAL = 2_000_000  # characters of all tracks of a video, as WebVTT
+MAX_TOTAL = 2_000_000  # maximum characters of all tracks of a video
 FOLDED_AT_ONCE = 10_000
-# The first line of WebVTT; what begins otherwise is taken for SubRip.
+# First line of WebVTT; other files are read as SubRip.
 HEADER = "WEBVTT"
 BYTE_ORDER_MARK = "\ufeff"
-# What parts the times of a cue, and may not stand in its words.
+# Separator of a cue's times, and its replacement in text.
 ARROW, ARROW_SIGN = "-->", "→"
 
 
 def store(video: Video, kind: str, language: str, label: str, content: str) -> tuple[TextTrack, bool]:
-    """Store a text track in place of the one of this kind and language; and whether there was none.
+    """Store a text track in place of one of the same kind and language. Return it and whether it is new.
 
-    content: WebVTT or SubRip. Raises ``invalid``, with what is wrong of ``content``, or that there are too many, and
-    ``storage_full``.
+    content: WebVTT or SubRip. Raise ``invalid``, ``storage_full``.
     """
     cues = parse_cues(content, kind)
     whole, searched = WebVTT(captions=cues).content, _searched(cues)
@@ -57,7 +56,6 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
             growth = values["size"] - (former.size if former else 0)
             if growth > 0:
                 quota.check_room(video.owner, growth)
-        # Who stores another one of the same video waits.
         Video.objects.select_for_update(no_key=True).get(pk=video.pk)
         others = video.text_tracks.exclude(kind=kind, language=language)
         if others.count() >= MAX_TRACKS:
@@ -69,15 +67,15 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
 
 
 def stored_bytes(user_id: uuid.UUID) -> int:
-    """Return the bytes of the text tracks of a user's library, which count towards the storage of the plan."""
+    """Return the bytes of text tracks in a user's storage quota."""
     tracks = TextTrack.objects.filter(video__place=Place.LIBRARY, video__owner=user_id)
     return int(tracks.aggregate(total=Sum("size", default=0))["total"])
 
 
 def parse_cues(content: str, kind: str) -> list[Caption]:
-    """The cues of WebVTT or SubRip by their beginning; their styles, regions and notes are left out.
+    """Parse the cues of WebVTT or SubRip by start time, without styles, regions and notes.
 
-    Of chapters each has one line and ends where the next begins, at the latest. Raises ``invalid``.
+    Each chapter ends where the next begins, at the latest. Raise ``invalid``.
     """
     text = content.removeprefix(BYTE_ORDER_MARK).lstrip()
     try:
@@ -85,7 +83,6 @@ def parse_cues(content: str, kind: str) -> list[Caption]:
         cues = [cue for cue in read.captions if cue.raw_text.strip()]
     except (MalformedFileError, MalformedCaptionError) as exc:
         raise _invalid("This is neither WebVTT nor SubRip.") from exc
-    # Some programs write cues that are never seen.
     cues = [cue for cue in cues if cue.end_time != cue.start_time]
     for cue in cues:
         cue.lines = [line.replace(ARROW, ARROW_SIGN) for line in cue.lines]
@@ -112,13 +109,11 @@ def _as_chapters(cues: list[Caption]) -> Iterable[Caption]:
 
 
 def _searched(cues: list[Caption]) -> str:
-    """The words of the cues as they are searched, a line each. Raises ``invalid`` where they grow too long by that."""
     lines, size = [], 0
     for cue in cues:
-        # A little at a time: what grows too much is not folded to its end.
         try:
             text = html.unescape(cue.text)
-        except ValueError as exc:  # a reference of more digits than Python converts
+        except ValueError as exc:  # reference with more digits than Python converts
             raise _invalid(f"The cue at {cue.start} has a character reference that is too long.") from exc
         for begin in range(0, len(text), FOLDED_AT_ONCE):
             lines.append(folded(text[begin : begin + FOLDED_AT_ONCE]))

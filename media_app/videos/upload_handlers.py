@@ -1,4 +1,4 @@
-"""What becomes of uploads to the private library: a video whose file has yet to be taken in."""
+"""Uploads to the private library, which become videos with an ingest job."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SUFFIXES = frozenset(
 
 
 def key_of(video_id: uuid.UUID, filename: str) -> str:
-    """A new key for the original of a video; of the name only a known suffix is kept."""
+    """Return a new key for a video's original, with a known suffix."""
     suffix = PurePosixPath(filename.lower()).suffix.lstrip(".")
     return f"videos/{video_id}/{uuid.uuid4().hex[:12]}" + (f".{suffix}" if suffix in SUFFIXES else "")
 
@@ -40,10 +40,9 @@ def key_of(video_id: uuid.UUID, filename: str) -> str:
 def take_file(
     owner: User, path: Path, *, filename: str, mime_type: str = UNKNOWN_TYPE, video_id: uuid.UUID | None = None
 ) -> Video:
-    """Take a file of this machine into the owner's library: moved where it can be, and taken in by a job.
+    """Move or copy a local file into the owner's library and queue its ingest.
 
-    The caller has seen to the owner's limits. Raises ``StoreFull``, ``StoreUnavailable``, ``IntegrityError`` when
-    there is a video with the id ``video_id`` already.
+    Callers check limits. Raise ``StoreFull``, ``StoreUnavailable``, ``IntegrityError``.
     """
     video_id, size = video_id or uuid.uuid4(), path.stat().st_size
     key = key_of(video_id, filename)
@@ -69,9 +68,9 @@ def _make(
 
 
 def check_whole(upload: Upload) -> None:
-    """Refuse at once, while its sender waits, a file that can be seen to be of no use; the probe sees the rest later.
+    """Reject an obviously unusable local file while the client waits.
 
-    Raises ``no_video``, ``file_incomplete``. Files on S3 are left to the probe: each look there is a request.
+    Raise ``no_video``, ``file_incomplete``.
     """
     if not store.is_local():
         return
@@ -82,13 +81,13 @@ def check_whole(upload: Upload) -> None:
 
 
 def title_of(filename: str) -> str:
-    """What a video is called that nobody gave a name: its file's without the suffix."""
+    """Return a video's default title, from its file's name."""
     name = clean_name(filename)
     return PurePosixPath(name).stem if PurePosixPath(name).suffix.lstrip(".").lower() in SUFFIXES else name
 
 
 def take_for_session(upload: Upload, job: Job, *, title: str) -> Video:
-    """Make a finished upload the video of a session: on no shelf, and taken in by the session's own job."""
+    """Create an unlisted video from a finished upload."""
     return begin(
         Video, TRANSITIONS, VideoStatus.PROCESSING, pk=upload.resource_id, owner=upload.owner, title=title,
         place=Place.SESSION, source=VideoSource.STORED, location=location_of(upload), file_size=upload.size,
@@ -97,12 +96,11 @@ def take_for_session(upload: Upload, job: Job, *, title: str) -> Video:
 
 
 def location_of(upload: Upload) -> str:
-    """Where the bytes of a finished upload are; where the whole will be is decided by the attempt that joins it."""
+    """Return the key of a finished upload, or the folder of its parts."""
     return f"uploads/{upload.pk}/" if is_in_pieces(upload) else upload.key
 
 
 def session_bytes(user_id: uuid.UUID) -> int:
-    """What the videos of a user's sessions take, whichever session they came with."""
     rows = Video.objects.filter(place__in=OFF_SHELF, owner=user_id, source=VideoSource.STORED)
     return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 
@@ -135,7 +133,7 @@ class LibraryPurpose(Purpose):
         )
 
     def stored_bytes(self, user_id: uuid.UUID) -> int:
-        # Videos in the bin count until they are deleted for good.
+        # Videos in the bin count until their final deletion.
         rows = Video.objects.filter(place=Place.LIBRARY, owner=user_id, source=VideoSource.STORED)
         return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 

@@ -1,5 +1,3 @@
-"""Addresses of the library: its API, and its pages."""
-
 from django.urls import path
 
 from media_app.videos import pages

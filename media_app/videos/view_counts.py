@@ -1,4 +1,4 @@
-"""Views of catalogue videos: one per video, viewer and hour, added up a little later; permission is not asked here."""
+"""View counts of catalogue videos: one view per video, viewer and hour."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ KEPT = timedelta(days=1)
 
 
 def note_view(video_id: UUID, viewer: str) -> None:
-    """Note that ``viewer`` watches a catalogue video; again within the hour, or of another video, changes nothing.
-
-    viewer: a user's id, else a digest of an address that is another one each day, at most 64 letters.
-    """
+    """Record a view of a catalogue video. viewer: user id, or a daily digest of an address."""
     if not Video.objects.filter(pk=video_id, place=Place.CATALOGUE).exists():
         return
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
@@ -29,22 +26,18 @@ def note_view(video_id: UUID, viewer: str) -> None:
             VideoView.objects.bulk_create(
                 [VideoView(video_id=video_id, viewer=viewer, hour=hour)], ignore_conflicts=True
             )
-    except IntegrityError:  # the video has been deleted meanwhile
+    except IntegrityError:  # video deleted meanwhile
         return
 
 
 @chore("views", seconds=60)
 def roll_up() -> int:
-    """Add what has not been counted to the videos' ``view_count`` and delete old rows; returns how many were counted.
-
-    Two at once count nothing twice: whose update marks a row has counted it. A video's ``version``, ``vector_clock``
-    and ``updated_at`` stay: to be watched is no change of it.
-    """
+    """Add new views to ``view_count`` and delete old rows; return their number."""
     count = 0
     waiting = VideoView.objects.filter(is_counted=False).order_by().values_list("video_id", flat=True).distinct()
     for video_id in list(waiting):
         with transaction.atomic():
-            # The video before its views, as whoever deletes it goes: no two wait for each other.
+            # Lock the video before its views, as a deletion does, to avoid deadlocks.
             if Video.objects.filter(pk=video_id).select_for_update(no_key=True).first() is None:
                 continue
             found = VideoView.objects.filter(video_id=video_id, is_counted=False).update(is_counted=True)

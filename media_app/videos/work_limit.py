@@ -1,6 +1,6 @@
-"""How much work one video may be for its owner's plan: its pixels times its frames, which decoding and encoding cost.
+"""Limit of a plan on a video's work: pixels times frames.
 
-Bytes and hours do not tell: twelve hours of a still picture are a small file, and a day of work.
+Twelve hours of a still picture are a small file, and a day of work.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-SHORT_GIGAPIXELS = 5.0  # maximum gigapixels read and written by a job that may take the short place of its lane
-MIN_FPS = 1.0  # a file that tells no rate has frames, too
+SHORT_GIGAPIXELS = 5.0  # maximum gigapixels of a job for the short slot of its queue
+MIN_FPS = 1.0  # frames per second of a file without a known rate
 
 
 def gigapixels(facts: Mapping[str, Any] | Video) -> float:
-    """Width × height × frames / 10⁹ of a video, or of what the probe says of one."""
+    """Return width × height × frames / 10⁹."""
     if isinstance(facts, Video):
         width, height, duration, fps = facts.width, facts.height, facts.duration, float(facts.fps)
     else:
@@ -28,7 +28,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 
 
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
-    """``work_limit`` where a video is more than the plan allows, alone or with the gigapixels that come ``beside``."""
+    """Return ``work_limit`` if a video and ``beside`` other gigapixels exceed the plan, else None."""
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if work + beside <= limit:
         return None
@@ -40,6 +40,6 @@ def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.
 
 
 def check(owner: User, facts: Mapping[str, Any] | Video) -> None:
-    """Raise ``work_limit`` (403) where a video is more work than its owner's plan allows."""
+    """Raise ``work_limit`` (403) if a video exceeds its owner's plan."""
     if error := refusal(owner, facts):
         raise error

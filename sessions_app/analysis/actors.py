@@ -1,4 +1,4 @@
-"""The jobs of analyses: take the file in, hand it to the pipeline's child, keep what that found and made."""
+"""The jobs of analyses: ingest, run the pipeline, store the results."""
 
 from __future__ import annotations
 
@@ -37,15 +37,11 @@ THUMBNAIL = "thumb-"
 
 
 class AnalysisJobs(JobHooks):
-    """The jobs of analysis sessions."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the session and its file are still there."""
         session_id = job.params["session_id"]
         return AnalysisSession.objects.with_video().filter(pk=session_id).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The session of each; a job whose session is gone has no page."""
         rows = AnalysisSession.objects.filter(job__in=jobs).only("pk", "name", "job_id")
         sessions = {row.job_id: row for row in rows}
         found = {}
@@ -62,14 +58,10 @@ class AnalysisJobs(JobHooks):
 
 
 class ReelJobs(JobHooks):
-    """The jobs that cut a reel anew."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the session still shows this job, and its file is there."""
         return AnalysisSession.objects.with_video().filter(reel_job=job).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The session of each; a job whose session is gone has no page."""
         wanted = {job.params["session_id"] for job in jobs}
         sessions = AnalysisSession.objects.only("name").in_bulk(wanted)
         found = {}
@@ -85,7 +77,6 @@ class ReelJobs(JobHooks):
     hooks=AnalysisJobs(),
 )  # fmt: skip
 def find_highlights(context: JobContext) -> dict[str, Any]:
-    """Find the moments of a video that are worth seeing."""
     return _analyse(context)
 
 
@@ -93,13 +84,12 @@ def find_highlights(context: JobContext) -> dict[str, Any]:
     AnalysisType.WORKOUT.value, queue="analysis", label="Workout", icon="rep", pausable=True, hooks=AnalysisJobs()
 )
 def count_workout(context: JobContext) -> dict[str, Any]:
-    """Count the repetitions of the exercises in a video."""
     return _analyse(context)
 
 
 @job_actor(services.REEL_KIND, queue="analysis", label="Highlight reel", icon="star", hooks=ReelJobs())
 def cut_reel(context: JobContext) -> dict[str, Any]:
-    """Cut the reel of an analysis anew, of moments that a person chose."""
+    """Cut a new reel from the moments that the user chose."""
     session = _session(context, with_results=True)
     video, moments = session.video, context.params["moments"]
     if video is None or session.data is None:
@@ -121,7 +111,6 @@ def cut_reel(context: JobContext) -> dict[str, Any]:
 
 
 def _analyse(context: JobContext) -> dict[str, Any]:
-    """Take the file in where it has just come, analyse it, and let the session show what was found."""
     session = _session(context)
     video = session.video
     if video is None:
@@ -138,12 +127,11 @@ def _analyse(context: JobContext) -> dict[str, Any]:
     with context.holding():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
             raise JobFailed("session_not_found", DELETED)
-    # The keys stand in the job's result: what it points at is not swept.
+    # The cleanup keeps files named in a job's result.
     return {"session_id": str(session.pk), "summary": found["data"].get("summary", ""), "pictures": thumbnails}
 
 
 def _session(context: JobContext, *, with_results: bool = False) -> AnalysisSession:
-    """The session of a job. with_results: with what was found, which may be large."""
     rows = AnalysisSession.objects.select_related("video")
     rows = rows if with_results else rows.defer("data")
     session = rows.filter(pk=context.params["session_id"]).first()
@@ -153,12 +141,12 @@ def _session(context: JobContext, *, with_results: bool = False) -> AnalysisSess
 
 
 def _path(context: JobContext, video: Video, folder: Path) -> Path:
-    """The whole file; one that has just come is scanned and probed first, by the first attempt that gets so far."""
+    """Return the path of the complete file; scan and probe a new upload first."""
     if video.status == VideoStatus.READY:
         return path_for_work(video, folder, checking(context), viewer=context.owner)
     upload_id = context.params.get("upload_id")
     upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
-    # One that breaks off in the middle is analysed as far as it goes.
+    # A truncated file is analysed as far as possible.
     taken = take_in(context, video, upload, folder, needs_end=False)
     if not taken.facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
@@ -170,7 +158,6 @@ def _path(context: JobContext, video: Video, folder: Path) -> Path:
 
 
 def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, duration: float) -> dict[str, Any]:
-    """What the pipeline's child answers: ``{"data", "files"}``."""
     request = {
         "op": session.analysis_type,
         "params": session.params,
@@ -183,7 +170,6 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
 def _keep_files(
     context: JobContext, session: AnalysisSession, video: Video, out: Path, files: dict[str, str]
 ) -> list[str]:
-    """Put what was made into the store; the keys of the pictures, in the order of what they show."""
     for role, kind in RENDITIONS.items():
         if name := files.get(role):
             _keep_rendition(context, session, video, kind, {role: untrusted_files.move_out(out, name)})
@@ -196,10 +182,9 @@ def _keep_rendition(
     context: JobContext, session: AnalysisSession, video: Video, kind: str, files: dict[str, Path],
     *, columns: Callable[[str], dict[str, Any]] = lambda folder: {},
 ) -> None:  # fmt: skip
-    """Put what was made of the video into the store, in place of what was made before.
+    """Store files as the session's rendition, and delete the previous one.
 
-    files: by their role; the video's is that of :data:`RENDITIONS`. columns: what the session says from then on, given
-    the folder.
+    columns: function that returns new session columns for the target folder.
     """
     target = f"renditions/{video.pk}/{context.lease.token.hex}/{kind}/"
     for role, path in files.items():
@@ -213,7 +198,7 @@ def _keep_rendition(
             "folder": target, "files": names, "mime_type": "video/mp4", "lost_at": None,
             "size": sum(store.size(f"{target}{name}") for name in names.values()),
         }  # fmt: skip
-        # A new row has a new address: browsers keep what they have had at the old one.
+        # A new row gets a new address, so browsers show no cached file.
         rows.delete()
         Rendition.objects.create(video=video, kind=kind, name=session.rendition_name, **row)
         told = columns(target)

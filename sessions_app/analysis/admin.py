@@ -1,4 +1,4 @@
-"""Analyses in the admin: what people asked for, how far it is; cancelled and deleted by actions, never edited."""
+"""Analyses in the admin: read-only, with actions."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

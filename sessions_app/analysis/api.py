@@ -1,4 +1,4 @@
-"""Analysis sessions over the API (contract section 2): parse, permit, call, answer."""
+"""API views of analyses (contract section 2)."""
 
 from __future__ import annotations
 
@@ -36,10 +36,8 @@ STARTED = "Video uploaded successfully"
 
 
 class StartingViewSet(ApiViewSet[AnalysisSession]):
-    """How an analysis is begun, by whichever address."""
-
     def start(self, request: Request, asked: Mapping[str, Any]) -> Response:
-        """Begin a session for the file that came, or for the video that is named."""
+        """Start an analysis of an upload or a library video."""
         files = received(request)
         upload = files.get("video") or files.get("file")
         form = cast(Mapping[str, Any], request.data)
@@ -78,7 +76,7 @@ class StartingViewSet(ApiViewSet[AnalysisSession]):
 
 @extend_schema(tags=[TAG])
 class AnalysisViewSet(StartingViewSet):
-    """Videos that are analysed in the background."""
+    """Analyses that run in the background."""
 
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
@@ -90,7 +88,7 @@ class AnalysisViewSet(StartingViewSet):
         return self._found(self.get_queryset())
 
     def get_object_with_results(self) -> AnalysisSession:
-        """The session, and what was found; that may be many megabytes."""
+        """Return the session with its results, perhaps many megabytes."""
         return self._found(self.get_queryset().defer(None).defer("job__result", "job__checkpoint", "job__params"))
 
     def _found(self, rows: AnalysisSessionQuerySet) -> AnalysisSession:
@@ -126,7 +124,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False)
     def sessions(self, request: Request) -> Response:
-        """The caller's analyses, newest first."""
+        """List the caller's analyses, newest first."""
         query = self.read_query(s.AnalysisQuerySerializer)
         rows = AnalysisSession.objects.filter(owner=self.user)
         if "status" in query:
@@ -141,7 +139,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, url_path="status/<str:session_id>")
     def status(self, request: Request, session_id: str) -> Response:
-        """The state and progress of an analysis."""
+        """Get the state and progress of an analysis."""
         return Response(s.StatusSerializer.show(self.get_object()))
 
     @extend_schema(
@@ -152,7 +150,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, url_path="results/<str:session_id>.csv", content_negotiation_class=AsTable)
     def a_table(self, request: Request, session_id: str) -> HttpResponse:
-        """Results as a table for spreadsheets."""
+        """Get the results as a CSV table for spreadsheets."""
         session = self.get_object_with_results()
         kind = request.query_params.get("kind") or ("highlights", "repetitions")[session.analysis_type == "workout"]
         try:
@@ -169,7 +167,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, url_path="results/<str:session_id>")
     def results(self, request: Request, session_id: str) -> Response:
-        """What an analysis found, and whether it is complete."""
+        """Get the results of a completed analysis."""
         return Response(s.ResultsSerializer.show(self.get_object_with_results()))
 
     @extend_schema(
@@ -195,7 +193,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"], url_path="keep/<str:session_id>")
     def keep(self, request: Request, session_id: str) -> Response:
-        """Keep an analysis of a library or catalogue video for as long as the video, or let it end as usual again."""
+        """Keep an analysis as long as its video, or let it expire after the default time."""
         services.keep(self.get_object_to_change(), self.read_body(s.KeepSerializer)["keep"])
         return Response(s.StatusSerializer.show(self.get_object()))
 
@@ -208,7 +206,7 @@ class AnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"], url_path="reel/<str:session_id>")
     def reel(self, request: Request, session_id: str) -> Response:
-        """Cut the reel anew, of exactly these moments. The results show the reel before it until the job ends."""
+        """Cut a new reel from these moments. The old reel is shown until it is ready."""
         self.get_object_to_change()
         job = services.cut_reel(self.get_object_with_results(), self.read_body(s.AnalysisReelSerializer)["moments"])
         told = {"sessionId": session_id, "status": "queued", "message": "The reel is cut anew", "job_id": str(job.pk)}
@@ -224,10 +222,9 @@ class AnalysisViewSet(StartingViewSet):
 
 @extend_schema(tags=[TAG])
 class SynchronousAnalysisViewSet(StartingViewSet):
-    """Synchronous analyses; :mod:`sessions_app.analysis.sync_endpoint` runs before these calls."""
+    """Analyses whose request waits for the result, in :mod:`sessions_app.analysis.sync_endpoint`."""
 
     def begin(self, request: Request, analysis_type: str) -> Response:
-        """Begin it with parameters that are fields of the form."""
         form = request.data
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
@@ -243,7 +240,7 @@ class SynchronousAnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"])
     def highlights(self, request: Request) -> Response:
-        """Find the highlights of a video. The answer waits for the result."""
+        """Find the highlights of a video. The answer waits for them."""
         return self.begin(request, AnalysisType.HIGHLIGHTS)
 
     @idempotent
@@ -255,5 +252,5 @@ class SynchronousAnalysisViewSet(StartingViewSet):
     )
     @action(detail=False, methods=["post"])
     def workout(self, request: Request) -> Response:
-        """Count the repetitions in a video. The answer waits for the result."""
+        """Count the repetitions in a video. The answer waits for them."""
         return self.begin(request, AnalysisType.WORKOUT)

@@ -1,4 +1,4 @@
-"""Analysis sessions: what was asked of a video, and what was found. Where one is follows from its job."""
+"""Analysis sessions: request and results. The state comes from the job."""
 
 from __future__ import annotations
 
@@ -25,8 +25,6 @@ class AnalysisType(models.TextChoices):
 
 
 class SessionStatus(models.TextChoices):
-    """Where a session is, as the contract names it."""
-
     QUEUED = "queued"
     PROCESSING = "processing"
     COMPLETED = "completed"
@@ -35,7 +33,7 @@ class SessionStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-# The columns that say where a session is and what can be shown of its video.
+# Columns for a session's state and its video's addresses.
 OF_SESSIONS = (
     "owner", "analysis_type", "name", "params", "warnings", "video", "job", "reel_job", "thumbnails", "created_at",
     "expires_at", "expired_at",
@@ -45,29 +43,29 @@ OF_VIDEOS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", 
 OF_RENDITIONS = ("video", "kind", "name", "files")
 
 
-# One without an end is kept for as long as its video.
+# Without an end time, an analysis is kept as long as its video.
 TIME_IS_UP = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
 
 
 class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
     def visible_to(self, user: User | AnonymousUser) -> AnalysisSessionQuerySet:
-        """The owner's sessions; an admin's are all."""
+        """Return the user's sessions; for an admin, all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
     def with_video(self) -> AnalysisSessionQuerySet:
-        """Return the analyses that have not expired and whose video exists and is not in the bin."""
+        """Return unexpired analyses whose video exists outside the bin."""
         return self.filter(expired_at=None, video__isnull=False, video__deleted_at=None)
 
     def over(self) -> AnalysisSessionQuerySet:
-        """Those whose time is over and whose files are still there, by the database's clock."""
+        """Return sessions past their end whose files still exist, by the database's clock."""
         return self.filter(TIME_IS_UP, expired_at=None)
 
     def with_state(self) -> AnalysisSessionQuerySet:
-        """What :attr:`AnalysisSession.status` and the serializers read, in two queries of no more columns than these.
+        """Load what :attr:`AnalysisSession.status` and the serializers need, in two queries.
 
-        It is asked for twice a second while somebody waits. Without the results, which may be large.
+        Pages poll this twice a second, so results are left out.
         """
         return (
             self.select_related("job", "reel_job", "video")
@@ -85,7 +83,6 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         )  # fmt: skip
 
     def in_status(self, status: str) -> AnalysisSessionQuerySet:
-        """Those of which :attr:`AnalysisSession.status` says so."""
         over = Q(expired_at__isnull=False) | TIME_IS_UP
         if status == SessionStatus.EXPIRED:
             return self.filter(over)
@@ -101,13 +98,12 @@ LIVE = frozenset(JobStatus) - FINISHED
 
 
 class AnalysisSession(models.Model):
-    """One analysis of one video.
+    """An analysis of one video.
 
-    video: what is analysed; None once its file is gone. One that came with the session stands on no shelf and goes
-    with it; one of the owner's library stays. params: checked, with their defaults. warnings: sentences for whoever
-    asked. data: what was found, as the contract shows it but for the addresses of files; thumbnails: keys of pictures.
-    reel_job: the last that was to cut the reel anew, of moments that a person chose.
-    expires_at: from when on the files go, None where they are kept as long as the video; expired_at: when they went.
+    video: None once its file is deleted; a video uploaded for the analysis is deleted with it. warnings: sentences for
+    the user. data: results as in the contract, without addresses of files. thumbnails: keys. reel_job: latest job that
+    cut a reel of chosen moments. expires_at: when the files will be deleted, None to keep them; expired_at: when they
+    were.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -143,12 +139,11 @@ class AnalysisSession(models.Model):
         return self.name
 
     def can_change(self, user: User) -> bool:
-        """Whether ``user`` may cancel and delete it."""
         return user.is_admin or self.owner_id == user.pk
 
     @property
     def status(self) -> SessionStatus:
-        """Where it is. A job that waits or is paused is still being processed, unless no worker has had it yet."""
+        """The state; a started job that waits or is paused is "processing"."""
         if self.is_over:
             return SessionStatus.EXPIRED
         if self.job is None:
@@ -159,17 +154,17 @@ class AnalysisSession(models.Model):
 
     @property
     def owns_video(self) -> bool:
-        """Whether the file came with the session and goes with it."""
+        """True if the video was uploaded for this analysis only."""
         return self.video is not None and self.video.place == Place.SESSION
 
     @property
     def rendition_name(self) -> str:
-        """What tells its reel from those of other analyses of the same video."""
+        """Name of this session's renditions of the video."""
         return self.pk.hex[:16]
 
     @property
     def failure(self) -> dict[str, str] | None:
-        """``type`` and ``message`` of why it failed; None where it has not."""
+        """``type`` and ``message`` of the error, or None."""
         if self.status != SessionStatus.FAILED:
             return None
         error = (self.job.error if self.job else None) or {}
@@ -180,14 +175,14 @@ class AnalysisSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Percent, to a tenth."""
+        """Percent, to one decimal."""
         if self.status == SessionStatus.COMPLETED:
             return 100.0
         return round(self.job.progress, 1) if self.job else 0.0
 
     @property
     def updated_at(self) -> datetime:
-        """When its state changed last: it began, was started, ended or expired."""
+        """Time of the last state change."""
         moments = [self.created_at, self.expired_at]
         if self.job is not None:
             moments += [self.job.started_at, self.job.finished_at]
@@ -195,14 +190,14 @@ class AnalysisSession(models.Model):
 
     @property
     def seconds_left(self) -> float | None:
-        """The job's remaining seconds; None if it does not run or the time is not known within a third."""
+        """Remaining seconds of a running job, or None."""
         job = self.job
         if job is None or job.status != JobStatus.PROCESSING or self.is_over or job.seconds_left is None:
             return None
         return round(job.seconds_left, 1)
 
     def check_ready(self) -> None:
-        """Raise where it has no results: ``session_expired``, ``analysis_failed`` or ``results_not_ready``."""
+        """Raise ``session_expired``, ``analysis_failed`` or ``results_not_ready`` without results."""
         status, name = self.status, str(self.pk)
         if status == SessionStatus.EXPIRED:
             raise DomainError("session_expired", sessionId=name)

@@ -1,4 +1,4 @@
-"""The pages ``/analysis`` and ``/analysis/{id}``: frames of what their scripts ask the API for."""
+"""The analysis pages; their scripts load the data from the API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from vodplatform.accounts.models import User
 @never_cache
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """The user's analyses, and the form for a new one."""
+    """Show the user's analyses and the form for a new one."""
     user = cast(User, request.user)
     context = {
         "types": [{"value": value, "label": label} for value, label in AnalysisType.choices],
@@ -44,7 +44,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def session(request: HttpRequest, session_id: UUID) -> HttpResponse:
-    """One analysis: what it found, or how far it is. 404 for what is not the user's."""
+    """Show one analysis. 404 if the user may not see it."""
     rows = AnalysisSession.objects.visible_to(request.user).with_state()
     found = rows.filter(pk=session_id).first()
     if found is None:
@@ -64,7 +64,6 @@ def _exercises() -> list[str]:
 
 
 def _ranges() -> dict[str, dict[str, Any]]:
-    """What the forms' fields may hold: least, most and default of numbers, values and default of choices."""
     return {
         kind: {
             name: {"values": one.values, "default": one.default}

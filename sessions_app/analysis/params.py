@@ -1,4 +1,4 @@
-"""What an analysis may be asked: the parameters of each type, their ranges and their defaults."""
+"""Parameters of each analysis type, with limits and defaults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_PARAMS_CHARACTERS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number within a range. is_whole: no fractions."""
+    """A number parameter. least, most: inclusive limits."""
 
     least: float
     most: float
@@ -28,7 +28,7 @@ class Number:
     is_whole: bool = False
 
     def of(self, value: Any) -> float | int:
-        """Raises ``ValueError`` with a sentence."""
+        """Return the checked number. Raises ``ValueError`` with a sentence."""
         is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
         if isinstance(value, bool) or not is_number:
             raise ValueError("Must be a number.")
@@ -41,13 +41,13 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of some words."""
+    """A parameter with fixed values."""
 
     values: tuple[str, ...]
     default: str
 
     def of(self, value: Any) -> str:
-        """Raises ``ValueError`` with a sentence."""
+        """Return the matching value. Raises ``ValueError`` with a sentence."""
         found = value.strip().lower() if isinstance(value, str) else None
         if found not in self.values:
             raise ValueError(f"Must be one of {', '.join(self.values)}.")
@@ -69,10 +69,7 @@ PARAMS: dict[str, dict[str, Number | Choice]] = {
 
 
 def check(analysis_type: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """All parameters of a type, those that were not given as usual; and a sentence for each that is unknown.
-
-    Raises ``invalid`` (400) with ``errors.params``.
-    """
+    """Return all parameters with defaults, and a warning per unknown name. Raises ``invalid``."""
     known = PARAMS[analysis_type]
     params: dict[str, Any] = {name: kind.of(kind.default) for name, kind in known.items()}
     wrong: dict[str, list[str]] = {}
@@ -91,11 +88,11 @@ def check(analysis_type: str, given: Mapping[str, Any]) -> tuple[dict[str, Any],
 
 
 def parse(text: Any) -> dict[str, Any]:
-    """The object that the field ``params`` holds as JSON; empty where it holds nothing. Raises ``invalid`` (400)."""
+    """Return the JSON object in the form field ``params``. Raises ``invalid``."""
     if text is None or text == "":
         return {}
     try:
-        # A form that was sent as JSON may hold the object itself.
+        # In a JSON request, ``params`` may be an object.
         found = json.loads(text) if isinstance(text, str) and len(text) <= MAX_PARAMS_CHARACTERS else text
     except (ValueError, RecursionError):
         found = None
@@ -105,14 +102,14 @@ def parse(text: Any) -> dict[str, Any]:
 
 
 def from_fields(analysis_type: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters that a form carries as fields of its own: numbers come as text there."""
+    """Return the parameters sent as separate form fields."""
     found: dict[str, Any] = {}
     for name, kind in PARAMS[analysis_type].items():
         value = fields.get(name)
         if value is None or value == "":
             continue
         if isinstance(kind, Number) and isinstance(value, str):
-            with contextlib.suppress(ValueError):  # said to be no number by whoever checks it
+            with contextlib.suppress(ValueError):  # `check` reports text that is no number
                 value = float(value)
         found[name] = value
     return found

@@ -1,4 +1,4 @@
-"""Handing a video to the pipelines' child, for whatever job wants to know something of it."""
+"""Runner of analysis pipelines in a child process."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_not_media
 from vodplatform.core.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
-MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # for the pipeline, and for each second of the video
+MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # time limit in seconds: base, addition per second of video
 BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
 
 
 def run_pipeline(
     context: JobContext, request: dict[str, Any], path: Path, out: Path, duration: float, *, share: tuple[float, float]
 ) -> dict[str, Any]:
-    """What the child answers: ``{"data", "files"}``. out: an empty folder. duration: of the video, seconds.
+    """Run a pipeline and return its answer: ``{"data", "files"}``.
 
-    request: ``op``, ``params`` and what else that takes. share: the percent of the job at which it begins and ends.
-    Raises :class:`JobFailed`, :class:`TransientFault`.
+    request: ``op``, ``params`` and more. out: empty folder. duration: seconds of the video. share: percent of the job
+    at start and end. Raises :class:`JobFailed`, :class:`TransientFault`.
     """
     told = {"path": str(path), "folder": str(out), "threads": settings.CHILD_THREADS, **request}
     seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration
@@ -39,9 +39,9 @@ def run_answering(
     context: JobContext, argv: Sequence[str], request: dict[str, Any], *, seconds: float, share: tuple[float, float],
     access: Access, broke: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """The result of a child that is asked one thing. seconds: that it may take. broke: what is said of a crash.
+    """Run a child that answers one request.
 
-    Raises :class:`JobFailed`, :class:`TransientFault`.
+    seconds: time limit. broke: message after a crash. Raises :class:`JobFailed`, :class:`TransientFault`.
     """
     try:
         finished = context.run_child(
@@ -59,12 +59,12 @@ def run_answering(
 
 
 def vision() -> dict[str, Any] | None:
-    """The model that the settings name, as the pipeline wants to know it; None for none."""
+    """Return the vision model from the settings, or None."""
     return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
 
 
 def access_of(path: Path, folder: Path) -> Access:
-    """What the pipeline's child may see: the video, the folder for what it makes, and the model's host."""
+    """Return the child's access: video, output folder and the model's port."""
     url = urlsplit(str(settings.VISION["url"]))
     port = (url.port or (80 if url.scheme == "http" else 443)) if vision() else None
     return Access(reads=[path], writes=[folder], connects_to=port)

@@ -1,4 +1,4 @@
-"""Reels of moments that a person has chosen: which may be asked for, and what the results say of them."""
+"""Reels of moments that the user chose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import counted, tenths
 
 MAX_MOMENTS = 50
-MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # of a moment, and of all together
-NEAR = 0.05  # seconds: an end that is moved by less is the same
+MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # minimum seconds of a moment, maximum seconds of the reel
+NEAR = 0.05  # seconds; times closer than this are equal
 OF_THE_REEL = ("reel_start", "reel_end")
 
 Data = dict[str, Any]
@@ -18,7 +18,7 @@ Moment = tuple[float, float]
 
 
 def check_moments(given: Sequence[Mapping[str, float]], duration: float) -> list[Moment]:
-    """The moments in the order of the video. duration: its seconds. Raises ``invalid`` with ``errors.moments``."""
+    """Return the moments in order. duration: seconds of the video. Raises ``invalid``."""
     moments = sorted((float(one["start_time"]), float(one["end_time"])) for one in given)
     for number, (start, end) in enumerate(moments):
         if end - start < MIN_SECONDS:
@@ -37,10 +37,9 @@ def _refuse(sentence: str) -> None:
 
 
 def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> Data:
-    """The results with another reel. placed: of each moment that is in it ``part, source, reel``, as the child tells.
+    """Return the results with a new reel.
 
-    What the program chose stays under ``found``, for a step back. A moment of it keeps its score and description; of
-    another the segment with the highest score in it says what is there.
+    placed: ``part, source, reel`` of each moment, from the child. The automatic highlights stay under ``found``.
     """
     found = data.get("found") or [
         {name: value for name, value in one.items() if name not in OF_THE_REEL} for one in data["highlights"]
@@ -63,7 +62,6 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> 
 
 
 def _known(found: Sequence[Data], moment: Moment) -> Data | None:
-    """That of the highlights which the program chose that is this moment."""
     for one in found:
         if abs(one["start_time"] - moment[0]) <= NEAR and abs(one["end_time"] - moment[1]) <= NEAR:
             return {**one, "origin": "highlights"}
@@ -71,7 +69,7 @@ def _known(found: Sequence[Data], moment: Moment) -> Data | None:
 
 
 def _chosen(segments: Sequence[Data], start: float, end: float) -> Data:
-    """What is said of a moment that a person chose: that of the best segment which makes up a good part of it."""
+    """Return score and description of a moment's best segment."""
 
     def shared(one: Data) -> float:
         return min(end, float(one["end_time"])) - max(start, float(one["start_time"]))

@@ -1,4 +1,4 @@
-"""What the analysis API takes and answers."""
+"""Serializers of the analysis API."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MESSAGES = {
 
 
 class NewAnalysisSerializer(serializers.Serializer[Data]):
-    """A video and what is asked of it. Instead of the file ``video_id`` names one of the caller's library."""
+    """A file to analyse, or the ``video_id`` of a video in the caller's library."""
 
     video = serializers.FileField(required=False)
     video_id = serializers.UUIDField(required=False)
@@ -42,7 +42,7 @@ class NewAnalysisSerializer(serializers.Serializer[Data]):
 
 
 class HighlightsFormSerializer(serializers.Serializer[Data]):
-    """A video and the parameters as fields of the form."""
+    """A video to find highlights in, with the parameters as fields."""
 
     video = serializers.FileField(required=False)
     video_id = serializers.UUIDField(required=False)
@@ -53,7 +53,7 @@ class HighlightsFormSerializer(serializers.Serializer[Data]):
 
 
 class WorkoutFormSerializer(serializers.Serializer[Data]):
-    """A video and the parameters as fields of the form."""
+    """A workout video, with the parameters as fields."""
 
     video = serializers.FileField(required=False)
     video_id = serializers.UUIDField(required=False)
@@ -70,15 +70,15 @@ class StartedSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisSourceSerializer(SourceSerializer):
-    """The video itself; ``video_id`` of one that stands in the library."""
+    """Addresses of the analysed video; ``video_id`` is null outside the library."""
 
     video_id = serializers.UUIDField(allow_null=True)
 
 
 class StatusSerializer(AnswerSerializer[AnalysisSession]):
-    """Where an analysis is; progress in percent."""
+    """The state of an analysis; progress in percent."""
 
-    # Its instance comes from ``with_state``.
+    # Needs a session from ``with_state``.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=SessionStatus.choices)
     progress = serializers.FloatField(min_value=0, max_value=100)
@@ -115,7 +115,6 @@ class StatusSerializer(AnswerSerializer[AnalysisSession]):
         return session.reel_job.pk if session.reel_job and session.reel_job.is_live else None
 
     def compute_source(self, session: AnalysisSession) -> Data | None:
-        """What can be shown of the video itself."""
         video = session.video
         if video is None or session.is_over or video.status != VideoStatus.READY or video.deleted_at is not None:
             return None
@@ -128,7 +127,7 @@ class MomentSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisReelSerializer(serializers.Serializer[Data]):
-    """The moments of another reel. Each lasts 0.5 s at least, none overlaps another, all together 600 s at most."""
+    """Moments of a new reel: at least 0.5 s each, not overlapping, at most 600 s in total."""
 
     moments = BoundedListField(child=MomentSerializer(), min_length=1, max_length=MAX_MOMENTS)
 
@@ -138,9 +137,9 @@ class KeepSerializer(serializers.Serializer[Data]):
 
 
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):
-    """``data`` as the analysis's type has it; docs/analysis.md tells the fields."""
+    """The results of an analysis; docs/analysis.md lists the fields of ``data``."""
 
-    # The session is read whole. Raises as :meth:`AnalysisSession.check_ready`.
+    # Needs the results. Raises what :meth:`AnalysisSession.check_ready` raises.
     sessionId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=["completed"])
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices)
@@ -152,7 +151,6 @@ class ResultsSerializer(AnswerSerializer[AnalysisSession]):
         return super().to_representation(instance)
 
     def compute_data(self, session: AnalysisSession) -> Data:
-        """What was found, with the addresses of the files that were made of it."""
         data = {**session.data} if session.data else {}
         video = session.video
         own = [row for row in video.renditions.all() if row.name == session.rendition_name] if video else []
@@ -183,7 +181,7 @@ class AnalysisListSerializer(serializers.Serializer[Data]):
 
 
 class AnalysisQuerySerializer(ListQuerySerializer):
-    """Which of one's own sessions."""
+    """Filters of the caller's analyses."""
 
     status = serializers.ChoiceField(choices=SessionStatus.choices, required=False)
     analysis_type = serializers.ChoiceField(choices=AnalysisType.choices, required=False)

@@ -1,4 +1,4 @@
-"""What changes several rows, files or the queue: a session begins, is cancelled, deleted, and ends with its time."""
+"""Operations on analyses that change several rows, files or jobs."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from vodplatform.core.records import audit
 REEL_KIND = "highlight_reel"
 MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
 USES_SHOWN = 100
-EXPIRED_KEPT_FOR = timedelta(days=7)  # for which an expired session still says so
+EXPIRED_KEPT_FOR = timedelta(days=7)  # time until the row of an expired analysis is deleted
 BATCH = 2000
 
-# Seconds of work for a second of video, until this installation has done some itself.
+# Seconds of work per second of video, until enough analyses were measured.
 FACTORS = {AnalysisType.HIGHLIGHTS: 0.1, AnalysisType.WORKOUT: 0.5}
-MIN_MEASURED_SECONDS = 10.0  # of video: what is shorter is mostly start-up
-MIN_DONE, MAX_DONE = 5, 50  # from which, and from how many of the last, its own factor is told
+MIN_MEASURED_SECONDS = 10.0  # minimum seconds of a measured video; start-up dominates shorter ones
+MIN_DONE, MAX_DONE = 5, 50  # number of latest analyses measured: minimum, maximum
 
 Asked = Mapping[str, Any]
 
 
 def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video]) -> AnalysisSession:
-    """A session for a file that has come; its id is the upload's ``resource_id``.
+    """Start the analysis of a completed upload; its id is the upload's ``resource_id``.
 
-    asked: ``analysis_type, params, warnings, name``. take: makes the video that the job takes in.
+    take: function that creates the video row.
     """
     with transaction.atomic():
         params = {name: str(upload.resource_id) for name in ("session_id", "video_id")} | {"upload_id": str(upload.pk)}
@@ -55,7 +55,7 @@ def begin_for_upload(upload: Upload, asked: Asked, take: Callable[[Job], Video])
 
 
 def begin_for_video(user: User, video: Video, asked: Asked) -> AnalysisSession:
-    """A session for a video of the user's library, which stays there. Raises ``video_not_ready``, ``work_limit``."""
+    """Start the analysis of a library video. Raises ``video_not_ready``, ``work_limit``."""
     if video.status != VideoStatus.READY:
         raise DomainError("video_not_ready")
     work_limit.check(user, video)
@@ -80,9 +80,9 @@ def _end() -> Any:
 
 
 def keep(session: AnalysisSession, is_kept: bool) -> None:
-    """Keep an analysis for as long as its video, or for the usual time from now on.
+    """Keep an analysis as long as its video, or for the default time.
 
-    Raises ``session_expired`` (410), and ``not_keepable`` (409) where the file came with the analysis.
+    Raises ``session_expired`` (410), and ``not_keepable`` (409) if the video was uploaded for it.
     """
     with transaction.atomic():
         row = _locked(session.pk)
@@ -94,11 +94,10 @@ def keep(session: AnalysisSession, is_kept: bool) -> None:
 
 
 def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> Job:
-    """Have the reel cut anew, of moments that a person chose; until then the one before is shown.
+    """Queue a new reel of moments that the user chose.
 
-    session: with its state and results. given: ``start_time, end_time`` of each, seconds. Raises ``invalid`` (400),
-    ``job_live`` (409) while one is being cut, ``video_not_ready``, ``work_limit``, and as
-    :meth:`AnalysisSession.check_ready`.
+    session: loaded with results. Raises ``invalid`` (400), ``job_live`` (409) during another cut, ``video_not_ready``,
+    ``work_limit``, and what :meth:`AnalysisSession.check_ready` raises.
     """
     session.check_ready()
     if session.analysis_type != AnalysisType.HIGHLIGHTS:
@@ -122,7 +121,7 @@ def cut_reel(session: AnalysisSession, given: Sequence[Mapping[str, float]]) -> 
 
 
 def work_factors() -> dict[str, float]:
-    """By type, about how many seconds of work a second of video is: by the last analyses here, else a guess."""
+    """Return the estimated seconds of work per second of video, by type."""
     factors = {}
     for kind, guess in FACTORS.items():
         done = AnalysisSession.objects.filter(
@@ -139,7 +138,7 @@ def work_factors() -> dict[str, float]:
 
 
 def cancel(session: AnalysisSession) -> None:
-    """Cancel what is under way; again is harmless. Raises ``job_finished`` (409), ``session_expired`` (410)."""
+    """Cancel the analysis. Raises ``job_finished`` (409), ``session_expired`` (410)."""
     if session.is_over:
         raise DomainError("session_expired", sessionId=str(session.pk))
     if session.job is None or session.job.status == JobStatus.CANCELLED:
@@ -147,13 +146,13 @@ def cancel(session: AnalysisSession) -> None:
     try:
         jobs.cancel(session.job)
     except DomainError as exc:
-        if exc.type.name == "job_not_found":  # cleaned up meanwhile
+        if exc.type.name == "job_not_found":  # deleted by another request
             raise DomainError("session_not_found") from exc
         raise DomainError(exc.type.name, exc.message, sessionId=str(session.pk), **exc.extra) from exc
 
 
 def clean_up(session: AnalysisSession, by: User | None) -> None:
-    """Cancel, and delete the rows and the files: the session is nobody's any more."""
+    """Cancel the analysis, and delete its rows and files."""
     with transaction.atomic():
         row = _locked(session.pk)
         if row is None:
@@ -167,7 +166,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
 
 @chore("analyses", seconds=60)
 def expire() -> int:
-    """Delete the files of sessions whose time is over, and the rows of those that said so for a week; how many."""
+    """Delete the files of expired analyses, and later their rows. Return the number expired."""
     count = 0
     for pk in list(AnalysisSession.objects.over().order_by("expires_at").values_list("pk", flat=True)[:BATCH]):
         with transaction.atomic():
@@ -186,7 +185,7 @@ def expire() -> int:
 
 
 def ended(job: Job) -> None:
-    """What goes with a job that came to nothing: the file that was sent for it, and what there is of results."""
+    """Delete the files of a failed or cancelled job."""
     if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         return
     for row in AnalysisSession.objects.filter(job=job).select_related("video"):
@@ -194,7 +193,7 @@ def ended(job: Job) -> None:
 
 
 def drop_files(row: AnalysisSession) -> None:
-    """Delete the file that came with a session, or what was made of the library's, once this commits."""
+    """Delete the file uploaded for this analysis, or the renditions of a library video."""
     if row.video is None:
         return
     if row.owns_video:
@@ -207,9 +206,9 @@ def drop_files(row: AnalysisSession) -> None:
 
 
 def _locked(session_id: uuid.UUID) -> AnalysisSession | None:
-    """The row, and its jobs before it: in this order, and the video last, wherever more than one of them is written."""
+    """Return the session, locked. Lock order: jobs, session, video."""
     named = AnalysisSession.objects.filter(pk=session_id).values_list("job_id", "reel_job_id").first() or ()
-    # The analysis's own job never changes: whoever has it locked is alone with the session.
+    # The analysis job never changes, so locking it excludes all other writers.
     list(Job.objects.select_for_update().filter(pk__in=[pk for pk in named if pk]).order_by("pk"))
     rows = AnalysisSession.objects.select_for_update(of=("self",)).select_related("job", "reel_job", "video")
     return rows.filter(pk=session_id).first()
@@ -224,14 +223,13 @@ def _drop(row: AnalysisSession) -> None:
 
 
 def _drop_jobs(*job_ids: uuid.UUID | None) -> None:
-    """Delete jobs that nothing shows any more, with their pictures."""
     for job_id in job_ids:
         if job_id is not None:
             jobs.delete(Job(pk=job_id))
 
 
 def _delete_folders(folders: list[str]) -> None:
-    """The sweep finds what is left when the storage does not answer now."""
+    """Delete folders; the cleanup deletes the rest if the store does not answer."""
     try:
         for folder in folders:
             store.delete_folder(folder)
@@ -240,6 +238,6 @@ def _delete_folders(folders: list[str]) -> None:
 
 
 def analyses_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
-    """Return the viewer's analyses of these videos that have not expired, newest first."""
+    """Return the viewer's unexpired analyses of these videos."""
     rows = AnalysisSession.objects.filter(owner=viewer, video__in=videos, expired_at=None).order_by("-created_at")
     return [Use(UseKind.ANALYSIS, row.name, f"/analysis/{row.pk}") for row in rows[:USES_SHOWN]]

@@ -1,6 +1,6 @@
-"""A front before the views of ``/analyze/…``: it waits for the job that they begin, and answers what that found.
+"""ASGI middleware for ``/analyze/…`` that waits for the job and answers with its results.
 
-Raw ASGI, because a caller that hangs up has to be noticed while nothing is being sent: then the job is cancelled.
+It is raw ASGI, because a disconnect must cancel the job at once.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
 from vodplatform.core.web.middleware import without_trailing_slash
 
 PATHS = frozenset({"/analyze/highlights", "/analyze/workout"})
-LOOK_SECONDS = 0.1  # between two looks at the row, growing to the next
+LOOK_SECONDS = 0.1  # seconds between the first two polls; the interval grows
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
-# Of their own: in the uploads' threads many who wait here would keep the renewals of others' locks waiting.
+# A separate pool: in the uploads' pool, waiting requests would delay the renewal of locks.
 looking = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
 def is_waited_for(scope: Scope) -> bool:
-    """Whether a request is one of these."""
+    """Return whether this middleware handles the request."""
     return scope["method"] == "POST" and without_trailing_slash(scope["path"]) in PATHS
 
 
 def waiting_door(app: Callable[[Scope], App]) -> App:
-    """The ASGI app that stands before those that begin a session. app: which of them serves a request."""
+    """Return the middleware. app: function that returns the app for a request."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         first = _Kept()
         await app(scope)(scope, _until_read(receive), first.take)
         if first.code != STARTED:
-            if first.code:  # not where the caller has gone in the middle of the file
+            if first.code:  # 0 if the client disconnected during the upload
                 await first.give(send)
             return
         session_id = uuid.UUID(json.loads(first.body)["sessionId"])
-        # The views have ended their request; what follows is still its answer.
+        # The log lines below belong to the request that Django has ended.
         logs.request_id.set(first.request_id)
         gone = asyncio.ensure_future(_until_gone(receive))
         found = asyncio.ensure_future(_until_ended(session_id))
@@ -67,7 +67,7 @@ def waiting_door(app: Callable[[Scope], App]) -> App:
 
 
 class _Kept:
-    """An answer that is kept until it is known what follows it."""
+    """A response held back until the job ends."""
 
     def __init__(self) -> None:
         self.code = 0
@@ -82,11 +82,9 @@ class _Kept:
 
     @property
     def request_id(self) -> str:
-        """The number under which it was logged."""
         return next((value.decode("latin-1") for name, value in self.headers if name.lower() == b"x-request-id"), "")
 
     async def give(self, send: Send, status: int | None = None, body: bytes | None = None) -> None:
-        """Send it on, or another status and body in its place."""
         headers = self.headers
         if body is not None:
             headers = [field for field in headers if field[0].lower() != b"content-length"]
@@ -96,7 +94,7 @@ class _Kept:
 
 
 def _until_read(receive: Receive) -> Receive:
-    """What comes of a body, and nothing after it: a caller that goes while the session begins is noticed then."""
+    """Pass on the request body, then block: `_until_gone` receives the disconnect."""
     is_read = False
 
     async def read() -> Message:
@@ -116,7 +114,6 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _until_ended(session_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
-    """Status and body of the answer, once there is one."""
     seconds = LOOK_SECONDS
     while True:
         found = await in_thread(_look, session_id, pool=looking)
@@ -138,7 +135,7 @@ def _look(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
     except DomainError as exc:
         return exc.type.status, error_body(exc.type.name, exc.message, **exc.extra)
     except DatabaseError:
-        return None  # it is asked again
+        return None  # poll again after a database error
 
 
 def _cancel(session_id: uuid.UUID) -> None:
@@ -147,4 +144,4 @@ def _cancel(session_id: uuid.UUID) -> None:
         try:
             services.cancel(session)
         except DomainError:
-            return  # it has ended meanwhile
+            return  # the job has ended in the meantime

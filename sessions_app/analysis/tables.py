@@ -1,4 +1,4 @@
-"""The results of an analysis as tables, for a spreadsheet."""
+"""CSV tables of analysis results."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
 from vodplatform.core.api.tables import csv_text
 
-# What tables of results hold, by the word in the address, for those who want a spreadsheet.
+# Columns of each table.
 TABLES = {
     "segments": ("index", "start_time", "end_time", "score", "description"),
     "highlights": ("start_time", "end_time", "score", "description"),
@@ -18,9 +18,9 @@ TABLES_OF = {AnalysisType.HIGHLIGHTS: ("highlights", "segments"), AnalysisType.W
 
 
 def table(session: AnalysisSession, kind: str) -> str:
-    """A table of results as CSV (RFC 4180).
+    """Return a table of results as CSV (RFC 4180).
 
-    Raises as :meth:`AnalysisSession.check_ready`, and ``KeyError`` for a table that this type of analysis has not.
+    Raises ``KeyError`` for a table of another analysis type, and what :meth:`AnalysisSession.check_ready` raises.
     """
     if kind not in TABLES_OF[AnalysisType(session.analysis_type)]:
         raise KeyError(kind)

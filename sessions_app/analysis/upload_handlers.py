@@ -1,4 +1,4 @@
-"""What becomes of videos that are sent to be analysed, and the forms by which they come."""
+"""Handler and forms of videos uploaded for analysis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMS = [
 
 
 def validate_request(analysis_type: Any, params: Mapping[str, Any], name: Any = None) -> dict[str, Any]:
-    """What an upload carries of its session: ``analysis_type, params, warnings, name``. Raises ``invalid``."""
+    """Return the checked request: ``analysis_type, params, warnings, name``. Raises ``invalid``."""
     if analysis_type not in AnalysisType.values:
         sentence = f"Send analysis_type: {' or '.join(AnalysisType.values)}."
         raise DomainError("invalid", sentence, errors={"analysis_type": [sentence]})

@@ -1,4 +1,4 @@
-"""Addresses of analyses: the API and the pages."""
+"""URLs of analyses: API and pages."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The job of a merge: bring the clips here, have them scanned and joined in a child, keep what that made."""
+"""The job of a merge: fetch, scan and join the clips, store the video."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ from vodplatform.core.processes.process import Access, ChildError
 from vodplatform.core.records.transitions import begin
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
-# What a merge may take beside the usual time of a child: encoding large pictures on a busy machine is slow.
+# seconds per second of video, added to a child's time limit; large pictures are slow
 WORK_SECONDS_PER_SECOND = 20.0
-SLOW_BYTES = 125_000  # of a clip's second: fewer than phones write
+SLOW_BYTES = 125_000  # assumed bytes per second of an unmeasured clip
 FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
 LOST = "no longer exists. Send the clips again."
@@ -56,15 +56,12 @@ OF_THE_MEDIA = ("vod_unreadable", "vod_codec_unsupported", "video_too_long")
 
 
 class MergeJobs(JobHooks):
-    """The jobs that make one video of clips."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether all clips of the merge are still there."""
         session = MergeSession.objects.with_state().filter(pk=job.params["merge_session_id"]).first()
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The merge of each, or the challenge that was made of it; a job whose merge is gone has no page."""
+        """Return a title and page per job, of its challenge or else of its merge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
         found = {}
@@ -85,12 +82,12 @@ class MergeJobs(JobHooks):
 
 @job_actor(merges.MERGE_KIND, queue="merge", label="Merge", icon="layers", hooks=MergeJobs())
 def merge_clips(context: JobContext) -> dict[str, Any]:
-    """Make one video of the clips; the session shows it, with where each clip begins and ends in it."""
+    """Merge a session's clips into one video."""
     session = MergeSession.objects.with_state().filter(pk=context.params["merge_session_id"]).first()
     if session is None:
         raise JobFailed("merge_not_found", GONE)
     with context.scratch() as folder, map_storage_errors():
-        # An attempt before this one may have been killed between keeping the video and its end.
+        # A killed attempt may have stored the video.
         if session.video is None:
             begun = time.monotonic()
             _check_budget(context, session)
@@ -110,13 +107,12 @@ def merge_clips(context: JobContext) -> dict[str, Any]:
 
 
 def _check_budget(context: JobContext, session: MergeSession) -> None:
-    """Clips that are looked at side by side know nothing of each other: here all have been."""
+    """Check the work of all clips together; parallel uploads are checked separately."""
     if merges.gigapixels_of(session.clips.all()) > limits_of(context.owner)["max_video_gigapixels"]:
         raise JobFailed("work_limit", "The clips are together more work than your plan allows.")
 
 
 def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Path]:
-    """Each clip as a file of this machine, scanned where there is a scanner."""
     merges.keep_clips(session)
     await_scanner(context)
     clips = list(session.clips.all())
@@ -144,13 +140,13 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
 
 
 def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
-    """Learn how much work a clip is that nobody looked at when it came: a large one, or one that came in parts."""
+    """Measure a clip that was too large for a check on arrival, or sent in parts."""
     upload = clip.upload
     if upload is None or merges.GIGAPIXELS in upload.metadata:
         return
     try:
         facts = facts_of(context, path)
-    except TransientFault:  # no fault of the clip: the merge is tried again
+    except TransientFault:  # retry the merge: the clip is not at fault
         raise
     except JobFailed as exc:
         raise JobFailed("no_video" if exc.type == "no_video" else "clip_unreadable", f"{clip.label}: {exc}") from exc
@@ -160,7 +156,6 @@ def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
 
 
 def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], folder: Path) -> dict[str, Any]:
-    """What the child answers; it has written :data:`NAME`."""
     clips: list[MergeClip] = list(session.clips.all())
     work = folder / "work"
     work.mkdir()
@@ -189,8 +184,9 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
 
 
 def _seconds_of(clips: Sequence[MergeClip]) -> float:
-    """How long the clips are together; one that nobody has looked at, by its bytes. The
-    durations that its sender gave are ignored: they would let anyone hold a place for ever.
+    """Return the clips' total seconds, estimated from bytes if unmeasured.
+
+    A client's false durations could block a worker for long, so they are ignored.
     """
     durations = [(clip.upload.metadata if clip.upload else {}).get(merges.SECONDS) for clip in clips]
     seconds = [clip.size / SLOW_BYTES if own is None else own for clip, own in zip(clips, durations, strict=True)]
@@ -207,17 +203,16 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
         with context.holding():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
-        # Anything else leaves it open whether a row points at the file.
+        # After other errors, a row may refer to the stored file.
         store.delete(key)
         raise
-    # What attempts before this one left there, which did not live to say so.
     delete_other_files(session.pk, key)
 
 
 def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
     video = Video.objects.filter(pk=session.pk).first()
     if video is None:
-        raise LeaseLost  # deleted meanwhile, and the job with it
+        raise LeaseLost
     path = path_for_work(video, folder, checking(context), viewer=None)
     make_poster(context, video, path, folder, share=(STORED_PERCENT, 100))
     if not video.renditions.filter(kind=RenditionKind.HLS).exists():
@@ -225,7 +220,7 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
 
 
 def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:
-    """Let the session show the video. found: what the child answered, and the seconds that it ``took``."""
+    """Store the merged video. found: the child's answer, and ``took`` in seconds."""
     with transaction.atomic():
         video = begin(
             Video, TRANSITIONS, VideoStatus.READY, pk=session.pk, owner_id=session.owner_id,
@@ -242,5 +237,5 @@ def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], fou
 
 
 def _rounded(segments: Sequence[dict[str, float]]) -> list[dict[str, float]]:
-    """To the microsecond: what is told of one and the next is the same moment."""
+    """Round to microseconds, so that each end equals the next start."""
     return [{name: round(one[name], 6) for name in ("start", "end")} for one in segments]

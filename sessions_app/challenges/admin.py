@@ -1,6 +1,6 @@
-"""Merges, challenges and reports in the admin: moderators take challenges down and settle reports, nobody edits them.
+"""Merges, challenges and reports in the admin.
 
-Moderators play too: the lie is shown here to admins alone.
+Moderators play too, so only admins see the lie.
 """
 
 from __future__ import annotations
@@ -40,8 +40,6 @@ STATES = {
 
 
 class ClipInline(ReadOnlyMixin, TabularInline):
-    """The clips of a merge, as they were sent."""
-
     model = MergeClip
     extra = 0
     fields = ("index", "filename", "size", "duration", "mime_type", "upload")
@@ -50,8 +48,6 @@ class ClipInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(MergeSession)
 class MergeSessionAdmin(ReadOnlyAdminWithActions):
-    """What people have sent to be merged, how far it is, and what became of it; for admins."""
-
     list_display = ["name", "owner", "state", "progress", "created_at", "completed_at", "took_seconds"]
     list_filter = ["job__status", "compression_applied"]
     search_fields = ["=id", "title", "owner__username"]
@@ -100,7 +96,7 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
 
 
 class Queue(admin.SimpleListFilter):
-    """What waits for a moderator."""
+    """A filter for challenges that need a moderator."""
 
     title = "queue"
     parameter_name = "queue"
@@ -118,8 +114,6 @@ class Queue(admin.SimpleListFilter):
 
 
 class ReportInline(ReadOnlyMixin, TabularInline):
-    """The reports on a challenge; they are settled in their own list."""
-
     model = ChallengeReport
     extra = 0
     per_page = 20  # type: ignore[assignment]
@@ -130,7 +124,7 @@ class ReportInline(ReadOnlyMixin, TabularInline):
 
 @admin.register(Challenge)
 class ChallengeAdmin(ModeratedAdmin):
-    """Challenges that others see or have reported; every action wants a reason, which the audit log keeps."""
+    """Challenges; each action needs a reason for the audit log."""
 
     list_display = ["title", "shown_owner", "shown_state", "shown_reports", "shown_guesses", "published_at"]
     list_filter = [Queue]
@@ -158,11 +152,10 @@ class ChallengeAdmin(ModeratedAdmin):
         return [name for name in self.fields if name != "shown_lie" or request_user(request).is_admin]
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Django lets the address of a list ask for any column: whether ``?lie_index=1`` finds a challenge tells it."""
+        """Forbid filters such as ``?lie_index=1``, which would reveal the lie."""
         return not lookup.startswith("lie_index") and super().lookup_allowed(lookup, value, request)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """The list's actions alone change anything."""
         return obj is None and super().has_change_permission(request, obj)
 
     @display(description="state", label={"published": "success", "draft": "info", "withheld": "danger"})
@@ -218,7 +211,7 @@ class ChallengeAdmin(ModeratedAdmin):
 
 
 class OutcomeForm(forms.ModelForm):
-    """What was done about a report; it is settled by that, and without it nothing would be saved."""
+    """A form; saving an outcome settles the report."""
 
     outcome = forms.CharField(max_length=MAX_REASON, widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}))
 
@@ -228,8 +221,6 @@ class OutcomeForm(forms.ModelForm):
 
 
 class SettledFilter(admin.SimpleListFilter):
-    """Reports that wait, and those that are done with."""
-
     title = "state"
     parameter_name = "state"
 
@@ -243,8 +234,6 @@ class SettledFilter(admin.SimpleListFilter):
 
 @admin.register(ChallengeReport)
 class ChallengeReportAdmin(ModeratedAdmin):
-    """Reports as they came; settled here, one by one or several."""
-
     form = OutcomeForm
     list_display = ["created_at", "shown_challenge", "shown_reason", "shown_reporter", "shown_state", "shown_outcome"]
     list_filter = [SettledFilter]
@@ -275,7 +264,7 @@ class ChallengeReportAdmin(ModeratedAdmin):
         return brief(report.outcome)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """An outcome settles it; settled again it stays as it was."""
+        """Settle the report, unless it is settled already."""
         outcome = obj.outcome.strip()
         if outcome and not challenges.settle_report(obj.pk, request_user(request), reason=outcome):
             self.message_user(request, f"{obj}: somebody else has settled it meanwhile.", messages.WARNING)

@@ -1,4 +1,4 @@
-"""Merges and challenges over the API (contract section 5): parse, permit, call, answer."""
+"""API views of merges and challenges (contract section 5)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from vodplatform.core.errors import DomainError
 
 @extend_schema(tags=["Merges"])
 class MergeViewSet(ApiViewSet[MergeSession]):
-    """Clips that are joined to one video."""
+    """Merges of several clips into one video."""
 
     missing = "merge_not_found"
     lookup_url_kwarg = "merge_id"
@@ -34,7 +34,6 @@ class MergeViewSet(ApiViewSet[MergeSession]):
         return MergeSession.objects.visible_to(self.user).with_state()
 
     def answer(self) -> Response:
-        """The merge that the address names, as it is now."""
         return Response(s.MergeSerializer.show(self.get_object()))
 
     @idempotent
@@ -79,7 +78,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     )
     @action(detail=False, url_path="merge-sessions")
     def own(self, request: Request) -> Response:
-        """The caller's own merges, newest first; the numbers of their chunks are in the status of each."""
+        """List the caller's merges, newest first. The status of each has the chunk numbers."""
         query = self.read_query(ListQuerySerializer)
         rows = MergeSession.objects.filter(owner=self.user)
         shown = [s.ListedMergeSerializer.show(session) for session in rows.with_state()[page_slice(query)]]
@@ -88,14 +87,14 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     @extend_schema(operation_id="merges_delete", summary="Delete a merge", responses={200: MessageSerializer})
     @action(detail=False, methods=["delete"], url_path="merge-session/<uuid:merge_id>")
     def delete_one(self, request: Request, merge_id: UUID) -> Response:
-        """Delete a merge with its video; a challenge that shows it is deleted first."""
+        """Delete a merge and its video. A challenge that uses it must be deleted first."""
         merges.delete(self.get_object(), self.user)
         return Response({"message": "Merge deleted"})
 
     @extend_schema(operation_id="merges_status", summary="Get the state of a merge", responses={200: s.MergeSerializer})
     @action(detail=False, url_path="merge-session/<uuid:merge_id>/status")
     def status(self, request: Request, merge_id: UUID) -> Response:
-        """The state of a merge: uploads, progress and result."""
+        """Get the state of a merge: uploads, progress and result."""
         return self.answer()
 
     @extend_schema(
@@ -103,7 +102,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
     )
     @action(detail=False, methods=["post"], url_path="merge-session/<uuid:merge_id>/retry")
     def retry(self, request: Request, merge_id: UUID) -> Response:
-        """Run a merge again that failed for a temporary reason. It goes to the front of the queue."""
+        """Retry a merge that failed for a temporary reason, with high priority."""
         merges.retry(self.get_object())
         return self.answer()
 
@@ -119,7 +118,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
 
 @extend_schema(tags=["Challenges"])
 class ChallengeViewSet(ApiViewSet[Challenge]):
-    """Two truths and a lie, told in one video."""
+    """Challenges: two truths and a lie, in one video."""
 
     missing = "challenge_not_found"
     lookup_url_kwarg = "challenge_id"
@@ -129,7 +128,6 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
         return Challenge.objects.visible_to(self.user).shown_to(self.user)
 
     def answer(self) -> Response:
-        """The challenge that the address names, as it is now."""
         return Response(s.ChallengeSerializer.show_all([self.get_object()], self.user)[0])
 
     @extend_schema(
@@ -139,7 +137,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
         responses={200: s.ChallengeListSerializer},
     )
     def list(self, request: Request) -> Response:
-        """Challenges: those that everybody may play, and one's own; newest first."""
+        """List the published challenges and the caller's own, newest first."""
         query = self.read_query(s.ChallengeQuerySerializer)
         rows = Challenge.objects.published() | Challenge.objects.filter(owner=self.user)
         if query["mine"]:
@@ -172,7 +170,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
 
     @extend_schema(operation_id="challenges_get", summary="Get a challenge", responses={200: s.ChallengeSerializer})
     def retrieve(self, request: Request, challenge_id: UUID) -> Response:
-        """One challenge with its statements."""
+        """Get a challenge with its statements."""
         return self.answer()
 
     @extend_schema(
@@ -190,7 +188,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
 
     @extend_schema(operation_id="challenges_delete", summary="Delete a challenge", responses={200: MessageSerializer})
     def destroy(self, request: Request, challenge_id: UUID) -> Response:
-        """Delete a challenge for everybody."""
+        """Delete a challenge for all users."""
         challenges.delete(self.get_object_to_change(), self.user)
         return Response({"message": "Challenge deleted"})
 
@@ -202,7 +200,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     )
     @action(detail=True, methods=["post"])
     def publish(self, request: Request, challenge_id: UUID) -> Response:
-        """Make a challenge playable by everybody. Allowed for its owner."""
+        """Publish a challenge for all users. Only its owner and admins may do so."""
         challenges.publish(self.get_object_to_change())
         return self.answer()
 
@@ -214,7 +212,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     )
     @action(detail=True, methods=["post"])
     def unpublish(self, request: Request, challenge_id: UUID) -> Response:
-        """Make a challenge a draft again. When a moderator does so, it cannot be published again."""
+        """Make a challenge a draft again. After a moderator did so, the owner cannot publish it."""
         found = self.get_object()
         if found.owner_id == self.user.pk:
             challenges.unpublish(found)
@@ -231,7 +229,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     )
     @action(detail=True)
     def segments(self, request: Request, challenge_id: UUID) -> Response:
-        """Where each statement begins and ends."""
+        """List where each statement starts and ends in the video, seconds."""
         return Response(s.SegmentsSerializer.show(self.get_object().merge))
 
     @idempotent

@@ -1,6 +1,6 @@
-"""What happens to challenges: made of a completed merge, published, guessed at, reported, moderated, deleted.
+"""Operations on challenges.
 
-Nothing here logs which statement is the lie. Order of locks: the challenge, then the merge's video.
+No log line may reveal the lie. Lock order: challenge, merged video.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.records import audit
 
-# Seconds by which a client may have rounded the times that it was told.
+# Seconds by which clients may have rounded times.
 ROUNDING = 0.01
 Said = Mapping[str, Any]
 
 
 def make(user: User, asked: Said) -> Challenge:
-    """A draft of a completed merge of the user's.
+    """Create a draft from a completed merge.
 
-    asked: ``title, statements, lie_statement_index, merged_video_metadata`` as the serializer has them. What it says of
-    the video is compared with the merge and not kept. Raises ``invalid``, ``merge_unfinished``, ``challenge_exists``.
+    asked: the serializer's data; ``merged_video_metadata`` is only compared. Raises ``invalid``, ``merge_unfinished``,
+    ``challenge_exists``.
     """
     ids = [one["media_file_id"] for one in asked["statements"]]
     with transaction.atomic():
@@ -77,7 +77,6 @@ def make(user: User, asked: Said) -> Challenge:
 
 
 def _compare(said: Said, session: MergeSession, video: Video) -> None:
-    """Raises ``invalid`` where something else was merged than what is said."""
     name = "merged_video_metadata"
     if "video_file_id" in said and said["video_file_id"] != video.pk:
         raise _invalid(name, "`video_file_id` is not the video of this merge.")
@@ -105,10 +104,9 @@ def _call_video(merge: MergeSession, title: str) -> None:
 
 
 def edit(challenge: Challenge, changes: Said) -> Challenge:
-    """Change a draft: ``title``, ``texts`` of its statements, ``lie_statement_index``; ``guests_may_play`` at any time.
+    """Change a draft. ``guests_may_play`` can change at any time.
 
-    Raises ``invalid``, ``challenge_published``, and ``challenge_played`` where more than the title is changed of one
-    that somebody has guessed at.
+    Raises ``invalid``, ``challenge_published``, and ``challenge_played`` for more than the title after a guess.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)
@@ -136,7 +134,7 @@ def edit(challenge: Challenge, changes: Said) -> Challenge:
 
 
 def publish(challenge: Challenge) -> None:
-    """Let everybody play it; again is harmless. Raises ``challenge_withheld``, ``merge_unfinished``."""
+    """Publish a challenge. Raises ``challenge_withheld``, ``merge_unfinished``."""
     with transaction.atomic():
         row = _locked(challenge.pk)
         if row.withheld_at is not None:
@@ -150,7 +148,7 @@ def publish(challenge: Challenge) -> None:
 
 
 def unpublish(challenge: Challenge) -> None:
-    """Make it a draft again, with the guesses that there are; again is harmless."""
+    """Make a challenge a draft again."""
     with transaction.atomic():
         row = _locked(challenge.pk)
         if row.published_at is not None:
@@ -160,9 +158,9 @@ def unpublish(challenge: Challenge) -> None:
 
 
 def withhold(challenge_id: uuid.UUID, by: User, *, reason: str, is_told: bool = True) -> None:
-    """A moderator takes a challenge down: its owner alone sees it, and cannot publish it.
+    """Take a challenge down: only its owner sees it, and cannot publish it.
 
-    reason: for the audit log, and for the owner where ``is_told``. Raises ``not_found``.
+    reason: audit log entry, shown to the owner if ``is_told``. Raises ``not_found``.
     """
     with transaction.atomic():
         row = _locked(challenge_id)
@@ -178,7 +176,7 @@ def withhold(challenge_id: uuid.UUID, by: User, *, reason: str, is_told: bool = 
 
 
 def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
-    """A moderator lets a challenge be as it was before it was taken down. Raises ``not_found``."""
+    """Undo `withhold`. Raises ``not_found``."""
     with transaction.atomic():
         row = _locked(challenge_id)
         if row.withheld_at is not None:
@@ -190,13 +188,13 @@ def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def _open(row: Challenge, is_open: bool) -> None:
-    """Let everybody watch its video, or its owner alone: addresses made for everybody end with that."""
+    """Let all users watch the video, or only its owner, which revokes shared addresses."""
     place = Place.OPEN if is_open else Place.SESSION
     Video.objects.filter(merges=row.merge, place__in=OFF_SHELF).update(place=place, updated_at=Now())
 
 
 def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
-    """One player's only guess.
+    """Record a player's only guess.
 
     Raises ``own_challenge``, ``challenge_not_found``, ``challenge_unpublished``, ``invalid``, ``already_guessed``.
     """
@@ -226,18 +224,17 @@ def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
 
 
 def _guessed(there: Guess, row: Challenge) -> DomainError:
-    """What the player has been told already."""
     mine = {"statement_index": there.statement_index, "correct": there.is_correct}
     return DomainError("already_guessed", my_guess=mine, lie_statement_index=row.lie_index)
 
 
 def _closed(user: User | Guest) -> DomainError:
-    """Why one that is not published takes nothing: it is there for those who moderate, and for nobody else."""
+    """Return the error for an unpublished challenge: only moderators may learn that it exists."""
     return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
 
 
 def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
-    """Note what a player has against a challenge.
+    """Record a player's report of a challenge.
 
     Raises ``own_challenge``, ``challenge_not_found`` or ``challenge_unpublished``, ``already_reported``.
     """
@@ -257,7 +254,7 @@ def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
 
 
 def settle_report(report_id: uuid.UUID, by: User, *, reason: str) -> bool:
-    """Close one report; False when that has been done already. Raises ``not_found``."""
+    """Settle one report; return False if it was settled. Raises ``not_found``."""
     with transaction.atomic():
         found = ChallengeReport.objects.filter(pk=report_id).first()
         if found is None:
@@ -270,7 +267,6 @@ def settle_report(report_id: uuid.UUID, by: User, *, reason: str) -> bool:
 
 
 def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
-    """Close all open reports of a challenge."""
     for pk in list(
         ChallengeReport.objects.filter(challenge=challenge_id, settled_at=None).values_list("pk", flat=True)
     ):
@@ -278,10 +274,9 @@ def settle(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 
 def delete(challenge: Challenge, by: User) -> None:
-    """Delete a challenge with its guesses and its reports.
+    """Delete a challenge with its guesses and reports.
 
-    Its owner keeps the merge for a while, to make another challenge of it; where somebody else deletes the challenge,
-    the merge and its video are deleted at once.
+    Its owner keeps the merge for a while; if another user deletes the challenge, the merge is deleted too.
     """
     with transaction.atomic():
         row = _locked(challenge.pk)
@@ -295,14 +290,13 @@ def delete(challenge: Challenge, by: User) -> None:
 
 
 def score_of(user: User) -> dict[str, int]:
-    """How many challenges a player has guessed at, and how many lies he has found."""
+    """Return a user's number of guesses and of lies found."""
     mine = Guess.objects.filter(player=user)
     found: dict[str, int] = mine.aggregate(guesses=Count("pk"), correct=Count("pk", filter=Q(is_correct=True)))
     return found
 
 
 def texts_of(statements: Sequence[Said]) -> list[str]:
-    """The words of the statements."""
     return [str(one["text"]) for one in statements]
 
 

@@ -1,4 +1,4 @@
-"""People without an account who play a challenge by its link: who they are to us, and their one guess."""
+"""Guests, who play a challenge by its link without an account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ COOKIE_SECONDS = 365 * 86_400
 
 
 def guest_of(request: HttpRequest) -> Guest:
-    """The guest that a browser's cookie names."""
     try:
         return Guest(uuid.UUID(signing.loads(request.COOKIES.get(COOKIE, ""), salt=SALT, max_age=COOKIE_SECONDS)))
     except (signing.BadSignature, ValueError, TypeError):
@@ -25,18 +24,17 @@ def guest_of(request: HttpRequest) -> Guest:
 
 
 def playable(challenge_id: uuid.UUID, guest: Guest) -> Challenge | None:
-    """A challenge that its owner lets people without an account play, while it is published."""
     return Challenge.objects.published().filter(pk=challenge_id, guests_may_play=True).shown_to(guest).first()
 
 
 def count_guess(address: str) -> None:
-    """Raises ``throttled``: a browser that drops its cookie is another guest, so a network has a limit."""
+    """Raise ``throttled`` at the network's limit: a browser without cookies is a new guest each time."""
     if wait := hit("guest_guess", network_of(address)):
         raise DomainError("throttled", "Too many guesses from your network.", retry_after=wait)
 
 
 def keep_guest(response: HttpResponse, guest: Guest) -> None:
-    """Let the browser keep who it is: out of scripts' reach, never sent along by another site's page."""
+    """Store the guest's id in a signed cookie."""
     response.set_cookie(
         COOKIE, signing.dumps(str(guest.guest_id), salt=SALT), max_age=COOKIE_SECONDS,
         secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",

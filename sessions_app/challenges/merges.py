@@ -1,7 +1,6 @@
-"""What changes several rows, files or the queue: a merge begins, is queued, retried, cancelled, deleted, and ends.
+"""Operations on merges that change several rows, files or jobs.
 
-Where more than one of them is locked the order is: the job, the uploads, the session. Completing an upload locks the
-upload and the session, before there is a job; cancelling a merge locks the job first, if there is one.
+Lock order: job, uploads, session. Completing an upload locks no job, because there is none yet.
 """
 
 from __future__ import annotations
@@ -36,14 +35,14 @@ from vodplatform.core.records import audit
 
 MERGE_KIND = "merge"
 PURPOSE = "clip"
-# In the metadata of a clip's upload, once it was looked at: how long it is, and how much work for the plan's budget.
+# Metadata keys of a checked clip: duration, and work for the plan's limit.
 SECONDS, GIGAPIXELS = "seconds", "gigapixels"
-FACTOR = 0.75  # seconds of work for a second of video, until this machine has merged a few itself
-MIN_MEASURED_SECONDS = 10.0  # of video: what is shorter is mostly start-up
-MIN_MERGES, MAX_MERGES = 5, 50  # from which, and from how many of the last, its own factor is told
-FAILED_KEPT_FOR = timedelta(days=7)  # for which a merge that came to nothing still says so
+FACTOR = 0.75  # seconds of work per second of video, until enough merges were measured
+MIN_MEASURED_SECONDS = 10.0  # minimum seconds of a measured merge; start-up dominates shorter ones
+MIN_MERGES, MAX_MERGES = 5, 50  # number of latest merges measured: minimum, maximum
+FAILED_KEPT_FOR = timedelta(days=7)  # time until the row of a failed merge is deleted
 BATCH = 200
-# Why a merge of these clips can never be: another try would end like this one.
+# Errors that a retry with the same clips would repeat.
 FINAL = frozenset({
     "clip_unreadable", "no_video", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit",
     "upload_lost", "too_large", "bad_request",
@@ -56,9 +55,9 @@ def begin(
     user: User, clips: Sequence[Clip], *, title: str = "", chunk_size: int = uploads.DEFAULT_CHUNK_BYTES,
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
-    """A merge with an upload for each clip, or none at all.
+    """Start a merge with one upload per clip.
 
-    clips: ``filename, size, duration, mime_type`` as the sender says, bytes and seconds. Raises what
+    clips: ``filename, size, duration, mime_type`` as claimed by the client. Raises what
     :func:`media_app.uploads.services.begin` raises.
     """
     with transaction.atomic():
@@ -70,7 +69,6 @@ def begin(
                 content_type=clip["mime_type"], metadata={}, chunk_size=chunk_size,
             )  # fmt: skip
             _add(session, index, upload, clip["duration"])
-            # One moment for all of them.
             Upload.objects.filter(pk=upload.pk).update(expires_at=session.expires_at)
     event("merge.begin", merge=str(session.pk), clips=len(clips))
     return session
@@ -80,7 +78,7 @@ def begin_with_uploads(
     user: User, upload_ids: Sequence[uuid.UUID], durations: Sequence[float], *, title: str = "",
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
-    """A merge of clips that have come by another door (tus), queued at once. Raises ``invalid`` for any other ids."""
+    """Queue a merge of clips uploaded before. Raises ``invalid`` for other ids."""
     with transaction.atomic():
         idempotency.bind_to_transaction()
         rows = Upload.objects.select_for_update(of=("self",)).filter(pk__in=upload_ids, owner=user, purpose=PURPOSE)
@@ -122,34 +120,34 @@ def _lifetime() -> timedelta:
 
 
 def estimate(durations: Iterable[float]) -> float:
-    """Seconds that merging clips of these seconds takes, two decimals: by the last merges here, else by a factor."""
+    """Return the estimated seconds of a merge."""
     last = MergeSession.objects.filter(
         completed_at__isnull=False, took_seconds__gt=0, source_seconds__gte=MIN_MEASURED_SECONDS
     )
     shares = last.annotate(share=F("took_seconds") / F("source_seconds")).order_by("-completed_at")
     factors = list(shares.values_list("share", flat=True)[:MAX_MERGES])
     factor = median(factors) if len(factors) >= MIN_MERGES else FACTOR
-    # In decimals: halves are rounded up, as whoever does it by hand would.
+    # Decimal, to round halves up exactly.
     total = sum((Decimal(str(duration)) for duration in durations), Decimal(0)) * Decimal(str(factor))
     return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def gigapixels_beside(upload: Upload) -> float:
-    """How much work the other clips of a clip's merge are, as far as they have been looked at."""
+    """Return the gigapixels of the merge's other checked clips."""
     return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
 
 
 def gigapixels_of(clips: QuerySet[MergeClip]) -> float:
-    """How much work clips are together, as far as they have been looked at."""
+    """Return the gigapixels of the checked clips."""
     clips = clips.select_related("upload")
     return float(sum(clip.upload.metadata.get(GIGAPIXELS, 0.0) for clip in clips if clip.upload))
 
 
 def clip_completed(upload: Upload) -> None:
-    """In the transaction that completes the upload of a clip: queue its merge where it was the last."""
+    """Queue the merge after its last clip, in the transaction that completes the upload."""
     clip = MergeClip.objects.filter(pk=upload.pk).first()
     if clip is None:
-        return  # sent by itself, to be named later
+        return  # the clip belongs to no merge yet
     session = MergeSession.objects.select_for_update(of=("self",)).get(pk=clip.session_id)
     others = MergeClip.objects.filter(session=session).exclude(upload__status=UploadStatus.COMPLETED)
     if session.job_id is None and not others.exists():
@@ -157,15 +155,14 @@ def clip_completed(upload: Upload) -> None:
 
 
 def _queue(session: MergeSession) -> None:
-    """A job for a session all of whose clips are there; from now on they are kept as long as a merge may take."""
     job = jobs.enqueue(MERGE_KIND, session.owner, {"merge_session_id": str(session.pk)}, priority=session.priority)
     MergeSession.objects.filter(pk=session.pk).update(job=job)
-    # Later, for others may hold the rows of its uploads and wait for this session.
+    # After the commit: another transaction may hold the uploads and wait for this session.
     transaction.on_commit(lambda: keep_clips(session))
 
 
 def keep_clips(session: MergeSession) -> None:
-    """Move the end of a session and of its clips' uploads: one that is at work loses none."""
+    """Extend the expiry of a session and its clips."""
     until = Now() + _lifetime()
     with transaction.atomic():
         kept = [
@@ -180,7 +177,7 @@ def _lock_uploads(session_id: uuid.UUID) -> list[Upload]:
 
 
 def clip_unreadable(upload: Upload, error: DomainError) -> None:
-    """A clip is no video: its upload and those beside it have failed for good, and with them the merge."""
+    """Fail a merge because one clip cannot be used."""
     clip = MergeClip.objects.filter(pk=upload.pk).first()
     uploads.fail(upload, error)
     if clip is not None:
@@ -189,20 +186,20 @@ def clip_unreadable(upload: Upload, error: DomainError) -> None:
 
 
 def cancel(session: MergeSession) -> None:
-    """Give a merge up, with its clips; again is harmless. Raises ``merge_finished`` where it has ended otherwise."""
+    """Cancel a merge and its clips. Raises ``merge_finished``."""
     job_id = _cancel_uploads(session.pk)
     if job_id is None:
         return
     try:
         jobs.cancel(Job(pk=job_id))
     except DomainError as exc:
-        if exc.type.name == "job_not_found":  # deleted meanwhile
+        if exc.type.name == "job_not_found":  # deleted by another request
             raise DomainError("merge_not_found") from exc
         raise DomainError("merge_finished", overall_status=str(exc.extra.get("status", ""))) from exc
 
 
 def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
-    """Give up the clips of a merge that is not queued yet; else the job by which that is done."""
+    """Cancel the clips of an unqueued merge; for a queued one, return its job's id."""
     with transaction.atomic():
         _lock_uploads(session_id)
         rows = MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id)
@@ -223,7 +220,7 @@ def _end_clips(session_id: uuid.UUID, status: str, **values: Any) -> None:
 
 
 def cancel_clip(upload: Upload) -> None:
-    """The owner gives the upload of a clip up: the merge goes with it. Raises ``upload_finished``."""
+    """Cancel a clip's upload and its merge. Raises ``upload_finished``."""
     clip = MergeClip.objects.filter(pk=upload.pk).select_related("session").first()
     if clip is None:
         uploads.end(upload, UploadStatus.CANCELLED)
@@ -237,7 +234,7 @@ def cancel_clip(upload: Upload) -> None:
 
 
 def retry(session: MergeSession) -> None:
-    """Run a merge again that failed for a passing reason, before others. Raises ``merge_not_retryable`` (409)."""
+    """Retry a merge after a temporary failure, with high priority. Raises ``merge_not_retryable``."""
     if not session.is_retryable or session.job is None:
         raise DomainError("merge_not_retryable", overall_status=str(session.status))
     try:
@@ -251,7 +248,7 @@ def retry(session: MergeSession) -> None:
 
 
 def ended(job: Job) -> None:
-    """What goes with a merge that has come to its end: the clips, unless it may be run again with them."""
+    """Delete an ended merge's clips, unless a retry may need them."""
     session = MergeSession.objects.filter(pk=job.params.get("merge_session_id")).select_related("video").first()
     if session is None:
         return
@@ -261,7 +258,7 @@ def ended(job: Job) -> None:
     if job.status != JobStatus.COMPLETED:
         status = UploadStatus.CANCELLED if job.status == JobStatus.CANCELLED else UploadStatus.FAILED
         _end_clips(session.pk, status, **_reason(job))
-        if session.video is not None:  # made, in the moment before it was cancelled
+        if session.video is not None:  # completed just before the cancellation
             delete_video(session.video, by=None)
             MergeSession.objects.filter(pk=session.pk).update(completed_at=None, segments=[], compression_applied=None)
         transaction.on_commit(lambda: _delete_files(session.pk))
@@ -281,7 +278,6 @@ def _drop(upload_ids: Iterable[uuid.UUID]) -> None:
 
 
 def _delete_files(session_id: uuid.UUID) -> None:
-    """What attempts have stored that did not come to keep it."""
     try:
         store.delete_folder(f"videos/{session_id}/")
     except store.StoreUnavailable as exc:
@@ -289,9 +285,9 @@ def _delete_files(session_id: uuid.UUID) -> None:
 
 
 def delete(session: MergeSession, by: User | None) -> None:
-    """Delete a merge with its video and whatever has come of its clips. Raises ``merge_in_use`` (409)."""
+    """Delete a merge with its video and clips. Raises ``merge_in_use`` (409)."""
     with contextlib.suppress(DomainError):
-        # From here on nobody completes or queues it any more.
+        # After this, no worker completes or queues the merge.
         cancel(session)
     with transaction.atomic():
         row = _locked(session.pk)
@@ -305,7 +301,6 @@ def delete(session: MergeSession, by: User | None) -> None:
 
 
 def _locked(session_id: uuid.UUID) -> MergeSession | None:
-    """The row, its job and its uploads before it."""
     Job.objects.select_for_update(of=("self",)).filter(merges=session_id).first()
     _lock_uploads(session_id)
     return MergeSession.objects.select_for_update(of=("self",)).filter(pk=session_id).first()
@@ -327,17 +322,14 @@ def _remove(row: MergeSession) -> None:
 
 
 def remove_with_challenge(session_id: uuid.UUID) -> None:
-    """Within the transaction that has deleted its challenge: delete the merge, its video and its job too."""
+    """Delete the merge and its video, in the transaction that deletes its challenge."""
     row = _locked(session_id)
     if row is not None:
         _remove(row)
 
 
 def keep_without_challenge(session_id: uuid.UUID) -> None:
-    """Within the transaction that has deleted its challenge: keep the merge as long as an upload, for its owner alone.
-
-    Another challenge can be made of it until then.
-    """
+    """Keep the merge for another challenge, in the transaction that deletes its challenge."""
     rows = MergeSession.objects.filter(pk=session_id)
     rows.update(challenge_deleted_at=Now(), expires_at=Now() + _lifetime())
     Video.objects.filter(merges=session_id, place__in=OFF_SHELF).update(place=Place.SESSION, updated_at=Now())
@@ -345,12 +337,8 @@ def keep_without_challenge(session_id: uuid.UUID) -> None:
 
 @chore("merges", seconds=300)
 def expire() -> int:
-    """Delete the merges that came to nothing and have said so for a week; returns how many.
-
-    Their uploads end with their own time, and the bytes with them. Merges whose challenge was deleted are deleted at
-    the end of their time.
-    """
-    # Bytes of merged clips that a worker did not live to delete, or the storage did not answer for.
+    """Delete merges a week after failure, and expired merges without a challenge; return how many."""
+    # Merged clips that could not be deleted before.
     left = Upload.objects.filter(purpose=PURPOSE, taken_up=True).exclude(key="")
     _drop(list(left.values_list("pk", flat=True)[:BATCH]))
     old = Q(completed_at=None, expires_at__lt=Now() - FAILED_KEPT_FOR)
@@ -368,7 +356,7 @@ def expire() -> int:
 
 
 def note_completed(session_id: uuid.UUID, **values: Any) -> bool:
-    """Write what a merge has become, and take its clips up; False where the session is gone."""
+    """Store a merge's result; return False if the session was deleted."""
     rows = MergeSession.objects.filter(pk=session_id)
     if not rows.update(completed_at=Now(), **values):
         return False

@@ -1,4 +1,4 @@
-"""Merges of clips to one video, the challenges that are made of them, guesses and reports. Knows nothing of files."""
+"""Merges of clips, and challenges, guesses and reports."""
 
 from __future__ import annotations
 
@@ -23,8 +23,6 @@ MAX_TITLE, MAX_TEXT, MAX_REASON = 200, 300, 1000
 
 
 class MergeStatus(models.TextChoices):
-    """Where a merge is, as the contract names it."""
-
     INITIATED = "initiated"
     UPLOADING = "uploading"
     QUEUED = "queued"
@@ -35,13 +33,13 @@ class MergeStatus(models.TextChoices):
     EXPIRED = "expired"
 
 
-UPLOADS_SHARE = 50.0  # percent of a merge's progress
+UPLOADS_SHARE = 50.0  # share of the uploads in a merge's progress, percent
 MICROSECOND = 6  # decimals of a second
 NOT_KEPT = "The time for its clips is over, and those that had arrived are deleted. Send them again."
 
 
 class Failure(NamedTuple):
-    """Why a merge came to nothing: a type of docs/errors.md, a sentence, and when."""
+    """The error of a merge; docs/errors.md lists the types."""
 
     type: str
     message: str
@@ -50,26 +48,25 @@ class Failure(NamedTuple):
 
 class MergeSessionQuerySet(models.QuerySet["MergeSession"]):
     def visible_to(self, user: User | AnonymousUser) -> MergeSessionQuerySet:
-        """The owner's merges; an admin's are all."""
+        """Return the user's merges; for an admin, all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
     def with_state(self) -> MergeSessionQuerySet:
-        """What :attr:`MergeSession.status` and the serializers read, in as many queries for fifty as for one."""
+        """Load what :attr:`MergeSession.status` and the serializers need, in a constant number of queries."""
         clips = MergeClip.objects.with_upload_state().order_by("index")
         pictures = Prefetch("video__renditions", Rendition.objects.order_by())
         return self.select_related("job", "video", "challenge").prefetch_related(Prefetch("clips", clips), pictures)
 
 
 class MergeSession(models.Model):
-    """Clips of one person that become one video once all of them have come.
+    """Clips of one user that become one video when all are uploaded.
 
-    video: what they became; its id is the session's own, so that what an attempt stored is found again. segments: of
-    each clip ``{"start", "end"}`` in seconds, measured on that video. compression_applied: whether anything was encoded
-    again. took_seconds, source_seconds: how long the merge took, and how long its clips are together. expires_at: until
-    when clips may come, or a merge that failed may be run again. challenge_deleted_at: when the challenge that showed
-    it was deleted; unless another is made of it, it is deleted at expires_at.
+    video: the result; it has the session's id, so that files of failed attempts are found. segments: ``{"start",
+    "end"}`` of each clip, seconds. compression_applied: whether anything was encoded. source_seconds: total length of
+    the clips. expires_at: end of the time for uploads or a retry. challenge_deleted_at: deletion of the challenge;
+    without a new one, the merge is deleted at expires_at.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -112,12 +109,11 @@ class MergeSession(models.Model):
         return self.title or f"merge {self.pk}"
 
     def can_change(self, user: User) -> bool:
-        """Whether ``user`` may cancel, retry and delete it."""
         return user.is_admin or self.owner_id == user.pk
 
     @property
     def status(self) -> MergeStatus:
-        """Where it is: by its job, before there is one by its uploads. It comes from ``with_state``."""
+        """The state, from the job or else from the uploads. Needs ``with_state``."""
         job = self.job
         if job is not None:
             if job.status in FINISHED:
@@ -131,7 +127,7 @@ class MergeSession(models.Model):
 
     @property
     def progress(self) -> float:
-        """Percent, to a tenth; the clips' arrival is the first half. It comes from ``with_state``."""
+        """Percent; the uploads are the first half. Needs ``with_state``."""
         if self.status == MergeStatus.COMPLETED:
             return 100.0
         if self.job is not None:
@@ -143,7 +139,7 @@ class MergeSession(models.Model):
 
     @property
     def failure(self) -> Failure | None:
-        """Why it failed or expired; None where it has done neither. It comes from ``with_state``."""
+        """The error of a failed or expired merge, or None. Needs ``with_state``."""
         job, status = self.job, self.status
         if job is not None and job.status == JobStatus.FAILED:
             error = job.error or {}
@@ -154,14 +150,14 @@ class MergeSession(models.Model):
             return None
         refused = [clip.upload for clip in self.clips.all() if clip.upload and clip.upload.error_type]
         if refused:
-            # The clip that is at fault; the others failed because of it.
+            # The other uploads failed because of this clip.
             first = min(refused, key=lambda upload: upload.error_type == "merge_failed")
             return Failure(first.error_type, first.error_message, first.updated_at)
         return Failure("upload_expired", NOT_KEPT, self.expires_at) if status == MergeStatus.EXPIRED else None
 
     @property
     def statement_segments(self) -> list[dict[str, Any]]:
-        """Of each clip ``statement_index``, and ``start_time, end_time, duration`` in seconds of the merged video."""
+        """Statement index, start, end and duration of each clip in the video, seconds."""
         return [
             {
                 "statement_index": index,
@@ -174,12 +170,11 @@ class MergeSession(models.Model):
 
     @property
     def total_duration(self) -> float:
-        """Seconds of a completed merge: where its last segment ends."""
         return float(self.segments[-1]["end"])
 
     @property
     def is_retryable(self) -> bool:
-        """Whether it failed for a reason that may have passed, and all of its clips are there."""
+        """True after a temporary failure, while all clips exist."""
         if self.job is None or self.job.status != JobStatus.FAILED:
             return False
         return all(clip.is_there for clip in self.clips.all())
@@ -187,7 +182,7 @@ class MergeSession(models.Model):
 
 class MergeClipQuerySet(models.QuerySet["MergeClip"]):
     def with_upload_state(self) -> MergeClipQuerySet:
-        """Each with the ``state`` of its upload: what that says, but expired where it is over and not swept yet."""
+        """Add ``state``: the upload's status, or "expired" if its time is over or its row is deleted."""
         over = Q(upload__status__in=UPLOAD_LIVE, upload__expires_at__lte=Now()) | Q(upload=None)
         return self.select_related("upload").annotate(  # type: ignore[no-redef]
             state=Case(
@@ -198,9 +193,9 @@ class MergeClipQuerySet(models.QuerySet["MergeClip"]):
 
 
 class MergeClip(models.Model):
-    """One clip of a merge. id: of its upload, which is what a statement names it by, also when the upload is gone.
+    """A clip of a merge. id: the upload's id, kept in statements.
 
-    size, duration, mime_type: what the sender said, in bytes and seconds; nothing is made of them but the estimate.
+    size, duration, mime_type: as claimed by the client, only for the estimate.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -214,7 +209,7 @@ class MergeClip(models.Model):
 
     objects = MergeClipQuerySet.as_manager()
     if TYPE_CHECKING:
-        state: str  # of MergeClipQuerySet.with_upload_state
+        state: str  # set by MergeClipQuerySet.with_upload_state
 
     class Meta:
         ordering = ["index"]
@@ -228,19 +223,16 @@ class MergeClip(models.Model):
 
     @property
     def label(self) -> str:
-        """What its owner knows it by."""
         return f"Clip {self.index + 1} ({self.filename})"
 
     @property
     def is_there(self) -> bool:
-        """Whether all of its bytes are."""
+        """True if all bytes are stored and not merged yet."""
         upload = self.upload
         return upload is not None and upload.status == UploadStatus.COMPLETED and not upload.taken_up
 
 
 class ChallengeStatus(models.TextChoices):
-    """Who sees a challenge: its owner, everybody who has signed in, or nobody else because a moderator said so."""
-
     DRAFT = "draft"
     PUBLISHED = "published"
     WITHHELD = "withheld"
@@ -251,33 +243,31 @@ PUBLISHED = Q(published_at__isnull=False, withheld_at=None)
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """Somebody without an account, told by their browser. guest_id: None until they have guessed at something."""
+    """A player without an account. guest_id: from a cookie, None until the first guess."""
 
     guest_id: uuid.UUID | None
-    # What is asked of whoever plays, as of an account that owns nothing.
+    # Attributes that the code reads from users and guests.
     pk: None = None
     is_moderator: bool = False
 
 
 class ChallengeQuerySet(models.QuerySet["Challenge"]):
     def visible_to(self, user: User | AnonymousUser) -> ChallengeQuerySet:
-        """One's own and what is published; a moderator's are also those that were reported, an admin's are all."""
+        """Return own and published challenges; for moderators reported and withheld ones too, for admins all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         if user.is_admin:
             return self
         seen = Q(owner=user) | PUBLISHED
         if user.is_moderator:
-            # Only what is published can be reported.
             seen |= Exists(ChallengeReport.objects.filter(challenge=OuterRef("pk"))) | Q(withheld_at__isnull=False)
         return self.filter(seen)
 
     def published(self) -> ChallengeQuerySet:
-        """Those that everybody may play."""
+        """Return the challenges that all users may play."""
         return self.filter(PUBLISHED)
 
     def in_status(self, status: str) -> ChallengeQuerySet:
-        """Those of which :attr:`Challenge.status` says so."""
         found = {
             ChallengeStatus.PUBLISHED: PUBLISHED,
             ChallengeStatus.WITHHELD: Q(withheld_at__isnull=False),
@@ -286,7 +276,7 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
         return self.filter(found[ChallengeStatus(status)])
 
     def shown_to(self, user: User | Guest) -> ChallengeQuerySet:
-        """With all that the serializers read, in as many queries for fifty as for one."""
+        """Load what the serializers need for this user."""
         mine = Prefetch("guesses", Guess.objects.of(user), to_attr="own_guesses")
         counted = Guess.objects.filter(challenge=OuterRef("pk")).order_by().values("challenge")
         count = Coalesce(Subquery(counted.annotate(count=Count("pk")).values("count")), 0)
@@ -296,12 +286,11 @@ class ChallengeQuerySet(models.QuerySet["Challenge"]):
 
 
 class Challenge(models.Model):
-    """Statements of one person in one video, one of which is a lie.
+    """Statements of one user in one video; one statement is a lie.
 
-    statements: ``[{"media_file_id", "text"}]`` in the order of the video's segments. lie_index: which one; shown to its
-    owner, and to a player once they have guessed. published_at: since when others see it. guests_may_play: whether
-    people without an account may, by its link. withheld_at: since when a moderator lets nobody.
-    withheld_because: in the moderator's words, for its owner.
+    statements: ``[{"media_file_id", "text"}]`` in the order of the segments. lie_index: revealed to the owner, and to a
+    player after the guess. guests_may_play: whether the link works without an account. withheld_at: when a moderator
+    hid it. withheld_because: reason for the owner.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -320,7 +309,7 @@ class Challenge(models.Model):
 
     objects = ChallengeQuerySet.as_manager()
     if TYPE_CHECKING:
-        guess_count: int  # these two of ChallengeQuerySet.shown_to
+        guess_count: int  # set by ChallengeQuerySet.shown_to, like the next one
         own_guesses: list[Guess]
 
     class Meta:
@@ -337,43 +326,40 @@ class Challenge(models.Model):
         return self.title
 
     def can_change(self, user: User) -> bool:
-        """Whether ``user`` may edit, publish and delete it: its owner and admins."""
         return user.is_admin or self.owner_id == user.pk
 
     @property
     def status(self) -> ChallengeStatus:
-        """Who sees it."""
         if self.withheld_at is not None:
             return ChallengeStatus.WITHHELD
         return ChallengeStatus.DRAFT if self.published_at is None else ChallengeStatus.PUBLISHED
 
     @property
     def own_guess(self) -> Guess | None:
-        """What the user guessed for whom ``shown_to`` has read the challenge."""
+        """The guess of the user given to ``shown_to``."""
         return self.own_guesses[0] if self.own_guesses else None
 
     def tells_lie_to(self, user: User | Guest) -> bool:
-        """Whether ``user`` may know the lie: its owner, and a player who has guessed; it comes from ``shown_to``."""
+        """Return whether ``user`` may know the lie: the owner, or a player after the guess. Needs ``shown_to``."""
         return self.owner_id == user.pk or self.own_guess is not None
 
     @property
     def since(self) -> datetime:
-        """From when on it stands as it does."""
+        """The time of the last change of status."""
         return self.withheld_at or self.published_at or self.created_at
 
 
 class GuessQuerySet(models.QuerySet["Guess"]):
     def of(self, player: User | Guest) -> GuessQuerySet:
-        """Those that one player has made."""
         if isinstance(player, Guest):
             return self.filter(guest=player.guest_id) if player.guest_id else self.none()
         return self.filter(player=player)
 
 
 class Guess(models.Model):
-    """Which statement one player took for the lie. There is one for each player, and it is never changed.
+    """The only guess of a player, never changed.
 
-    player: None where it was somebody without an account; guest is then their browser's.
+    player: None for a guest. guest: id from the guest's cookie.
     """
 
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="guesses")
@@ -402,7 +388,7 @@ class Guess(models.Model):
 
 
 class ChallengeReport(models.Model):
-    """A complaint about a challenge, open until a moderator has settled it. outcome: what was done, in words."""
+    """A report of a challenge. outcome: the moderator's words."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="reports")

@@ -1,4 +1,4 @@
-"""The pages of challenges: the list, making one, playing one. Changes go through the API."""
+"""The pages of challenges; their scripts make changes through the API."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ from vodplatform.core.errors import DomainError, error_response
 
 
 class GuessForm(forms.Form):
-    """Which statement is taken for the lie."""
-
     statement_index = forms.IntegerField(min_value=0, max_value=MAX_CLIPS - 1)
 
 
@@ -35,7 +33,6 @@ class GuessForm(forms.Form):
 @never_cache
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """Challenges to play, and one's own."""
     return render(request, "challenges/index.html", {"facts": {"max_title": MAX_TITLE}})
 
 
@@ -43,7 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    """Clips chosen or recorded, sent, merged, and made a challenge; with ``?merge=`` one that is under way."""
+    """Show the form for a challenge; ``?merge=`` resumes a merge."""
     facts = {
         "max_upload_bytes": limits_of(cast(User, request.user))["max_upload_bytes"],
         "least_clips": MIN_CLIPS,
@@ -59,10 +56,9 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
-    """One challenge, played statement by statement. 404 for what the user may not see.
+    """Show one challenge, to guests if its owner allows it; other guests must sign in.
 
-    Who is not signed in plays what its owner opened to people without an account, and is asked to sign in otherwise.
-    With ``?part=state`` what the script knows of it, as JSON.
+    ``?part=state`` returns the script's data.
     """
     user: User | Guest = request.user if isinstance(request.user, User) else guest_of(request)
     if isinstance(user, Guest):
@@ -71,12 +67,12 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
             return error_response("challenge_not_found")
         if found is None:
             return redirect_to_login(request.get_full_path())
-        get_token(request)  # its script sends the guess
+        get_token(request)  # sets the CSRF cookie for the script's guess
     else:
         found = Challenge.objects.visible_to(user).shown_to(user).filter(pk=challenge_id).first()
         if found is None:
             raise Http404
-    # Only what may be told: the template is given nothing else of it.
+    # The template must not know the lie.
     state = ChallengeSerializer.show_all([found], user)[0]
     if request.GET.get("part") == "state":
         return JsonResponse(state)
@@ -92,7 +88,7 @@ def challenge(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
 @require_POST
 @never_cache
 def guess(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
-    """The one guess of a browser without an account: ``statement_index``. Answers as the API's call for accounts."""
+    """Record a guest's only guess, and answer as the API does."""
     guest, form = guest_of(request), GuessForm(request.POST)
     if isinstance(request.user, User) or playable(challenge_id, guest) is None:
         raise Http404

@@ -1,4 +1,4 @@
-"""What the API of merges and challenges takes and answers (contract section 5)."""
+"""Serializers of merges and challenges (contract section 5)."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OF_NUMBERS = ("video_file_sizes", "video_durations")
 NUMBERS = ("video_count", "chunk_size")
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 MAX_SECONDS = 604_800.0
-MAX_LIST_CHARACTERS = 16_384  # of a list that comes as text in a form
+MAX_LIST_CHARACTERS = 16_384  # maximum length of a list sent as text
 CHUNK_ADDRESS = "/api/v1/challenge-videos/upload/{}/chunk"
 MESSAGES = {
     MergeStatus.INITIATED: "Waiting for the clips",
@@ -70,7 +70,7 @@ PRIORITIES = {"low": Priority.LOW, "normal": Priority.NORMAL}
 
 
 def plain_fields(data: Any) -> Any:
-    """The request's fields as JSON has them: of a form, lists come repeated or as JSON, numbers and flags as text."""
+    """Return the request's fields with JSON types; forms send text."""
     if not isinstance(data, Mapping):
         return data
     found: Data = {}
@@ -92,7 +92,7 @@ def _list(value: Any, *, is_text: bool) -> Any:
         value = value[0]
     if isinstance(value, str):
         if len(value) > MAX_LIST_CHARACTERS:
-            return value  # refused as text: nothing so long is a list of ten
+            return value  # text this long is rejected
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
@@ -101,7 +101,6 @@ def _list(value: Any, *, is_text: bool) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A text of digits as the number that it is; anything else as it came."""
     if not isinstance(value, str):
         return value
     try:
@@ -114,9 +113,9 @@ def _number(value: Any) -> Any:
 
 
 class NewMergeSerializer(serializers.Serializer[Data]):
-    """Clips that are to be merged: sizes in bytes, durations in seconds, as far as the sender knows them.
+    """A new merge: bytes and seconds as claimed by the client.
 
-    Instead of the four lists ``media_file_ids`` names clips that have come already, as tus uploads of the purpose clip.
+    ``media_file_ids`` replaces the four lists for clips uploaded before.
     """
 
     video_count = StrictIntegerField(min_value=MIN_CLIPS, max_value=MAX_CLIPS)
@@ -135,20 +134,18 @@ class NewMergeSerializer(serializers.Serializer[Data]):
     priority = serializers.ChoiceField(choices=sorted(PRIORITIES), default="normal")
 
     def validate_video_durations(self, value: list[float]) -> list[float]:
-        """Each is longer than nothing."""
         if any(seconds <= 0 for seconds in value):
             raise serializers.ValidationError("Each must be above 0.")
         return value
 
     def validate_video_mime_types(self, value: list[str]) -> list[str]:
-        """Each says that it is a video: what it is, its content tells later."""
+        """Require video types; the content is detected later."""
         wrong = [name for name in value if not name.lower().startswith(("video/", "application/octet-stream"))]
         if wrong:
             raise serializers.ValidationError(f"{clean_name(wrong[0])[:60]} is no video type.")
         return value
 
     def validate(self, attrs: Data) -> Data:
-        """As many of each as there are videos."""
         count, names = attrs["video_count"], LISTS[:4]
         if "media_file_ids" in attrs:
             names = ("media_file_ids", *(("video_durations",) if "video_durations" in attrs else ()))
@@ -166,7 +163,7 @@ class NewMergeSerializer(serializers.Serializer[Data]):
 
 
 class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
-    """Where one clip is sent to. chunk_size: bytes."""
+    """The upload address of one clip. chunk_size: bytes."""
 
     video_index = serializers.IntegerField(source="index")
     session_id = serializers.UUIDField(source="pk")
@@ -180,9 +177,9 @@ class NewClipUploadSerializer(AnswerSerializer[MergeClip]):
 
 
 class BegunMergeSerializer(AnswerSerializer[MergeSession]):
-    """A merge that has just begun, and where its clips are to be sent."""
+    """A new merge and its upload addresses."""
 
-    # Its instance comes from ``with_state``.
+    # Needs a session from ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     upload_sessions = NewClipUploadSerializer(many=True)
     estimated_merge_time_seconds = serializers.FloatField(source="estimated_seconds")
@@ -195,7 +192,7 @@ class BegunMergeSerializer(AnswerSerializer[MergeSession]):
 
 
 class SegmentSerializer(serializers.Serializer[Data]):
-    """Where one statement begins and ends in the video, seconds."""
+    """A statement's start and end in the video, seconds."""
 
     statement_index = serializers.IntegerField()
     start_time = serializers.FloatField()
@@ -204,7 +201,7 @@ class SegmentSerializer(serializers.Serializer[Data]):
 
 
 class ListedClipSerializer(AnswerSerializer[MergeClip]):
-    """One clip on its way, in a list. size: bytes, as announced."""
+    """A clip's upload. size: bytes, as announced."""
 
     session_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=UploadStatus.choices)
@@ -219,7 +216,6 @@ class ListedClipSerializer(AnswerSerializer[MergeClip]):
     error = CauseSerializer(allow_null=True, source="upload.error")
 
     def compute_status(self, clip: MergeClip) -> str:
-        # The merge is kept longer than the upload's row.
         is_merged = clip.upload is None and clip.session.status == MergeStatus.COMPLETED
         return UploadStatus.COMPLETED if is_merged else clip.state
 
@@ -234,20 +230,20 @@ class ListedClipSerializer(AnswerSerializer[MergeClip]):
 
 
 class ClipSerializer(ListedClipSerializer):
-    """One clip on its way, with the numbers of its chunks, of which there may be thousands."""
+    """A clip's upload with its chunk numbers."""
 
     uploaded_chunks = serializers.ListField(child=serializers.IntegerField())
     remaining_chunks = serializers.ListField(child=serializers.IntegerField())
 
     def compute_many(self, clip: MergeClip) -> Data:
-        # An upload that has ended is not resumed: its chunk numbers are left out.
+        # A finished upload is not resumed.
         if clip.upload and clip.state in UPLOAD_LIVE:
             return clip.upload.chunk_numbers()
         return {"uploaded_chunks": [], "remaining_chunks": []}
 
 
 class MergedVideoSerializer(AnswerSerializer[MergeSession]):
-    """What the clips became. total_duration: seconds. file_size: bytes."""
+    """The merged video. total_duration: seconds. file_size: bytes."""
 
     video_file_id = serializers.UUIDField(source="video_id")
     merged_video_url = serializers.CharField()
@@ -267,15 +263,14 @@ class MergedVideoSerializer(AnswerSerializer[MergeSession]):
 
 
 def poster_address(video: Video) -> str | None:
-    """The signed address of its poster, once that is made."""
     row = next((row for row in video.renditions.all() if row.kind == RenditionKind.POSTER), None)
     return url_of(row, video)
 
 
 class ListedMergeSerializer(AnswerSerializer[MergeSession]):
-    """Where a merge is, in a list; progress in percent, of which the clips' coming is the first half."""
+    """The state of a merge; progress in percent, uploads are the first half."""
 
-    # Its instance comes from ``with_state``.
+    # Needs a session from ``with_state``.
     merge_session_id = serializers.UUIDField(source="pk")
     title = serializers.CharField(allow_blank=True)
     overall_status = serializers.ChoiceField(choices=MergeStatus.choices, source="status")
@@ -309,7 +304,7 @@ class ListedMergeSerializer(AnswerSerializer[MergeSession]):
 
 
 class MergeSerializer(ListedMergeSerializer):
-    """Where a merge is, with the numbers of its clips' chunks."""
+    """The state of a merge, with chunk numbers."""
 
     uploads = ClipSerializer(many=True, source="clips")
 
@@ -320,7 +315,7 @@ class MergeListSerializer(serializers.Serializer[Data]):
 
 
 class NewStatementSerializer(serializers.Serializer[Data]):
-    """A statement: the clip it was sent as. Its length is measured; what is said of it is not kept."""
+    """A statement and its clip; the real duration is measured."""
 
     media_file_id = serializers.UUIDField()
     text = StrictCharField(max_length=MAX_TEXT, required=False, allow_blank=True, default="", validators=[plain_text])
@@ -335,7 +330,7 @@ class SaidSegmentSerializer(serializers.Serializer[Data]):
 
 
 class SaidMergeSerializer(serializers.Serializer[Data]):
-    """What the merge's status said of the video; compared with it."""
+    """The merged video as the client knows it, for comparison."""
 
     video_file_id = serializers.UUIDField(required=False)
     total_duration = SecondsField(required=False)
@@ -344,7 +339,7 @@ class SaidMergeSerializer(serializers.Serializer[Data]):
 
 
 class NewChallengeSerializer(serializers.Serializer[Data]):
-    """A challenge of a completed merge: its clips as statements in the merge's order, one of them the lie."""
+    """A challenge from a completed merge, with its clips as statements."""
 
     title = StrictCharField(max_length=MAX_TITLE, validators=[plain_text])
     statements = NewStatementSerializer(many=True, max_length=MAX_CLIPS)  # type: ignore[call-arg]
@@ -353,20 +348,18 @@ class NewChallengeSerializer(serializers.Serializer[Data]):
     merged_video_metadata = SaidMergeSerializer(required=False)
 
     def validate_statements(self, value: list[Data]) -> list[Data]:
-        """2 to 10."""
         if not MIN_CLIPS <= len(value) <= MAX_CLIPS:
             raise serializers.ValidationError(f"Send {MIN_CLIPS} to {MAX_CLIPS} statements.")
         return value
 
     def validate_is_merged_video(self, value: bool) -> bool:
-        """Only merged videos for now."""
         if not value:
             raise serializers.ValidationError("Only challenges of one merged video can be made; send true.")
         return value
 
 
 class ChallengeChangesSerializer(serializers.Serializer[Data]):
-    """What is to be changed of a draft. texts: of all statements, in order."""
+    """Changes of a draft. texts: all statements, in order."""
 
     title = StrictCharField(max_length=MAX_TITLE, required=False, validators=[plain_text])
     texts = BoundedListField(
@@ -387,7 +380,7 @@ class OwnerSerializer(serializers.Serializer[Data]):
 
 
 class StatementSerializer(serializers.Serializer[Data]):
-    """One statement; duration_seconds is measured."""
+    """A statement; duration_seconds is measured."""
 
     index = serializers.IntegerField()
     media_file_id = serializers.UUIDField()
@@ -402,7 +395,7 @@ class OwnGuessSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeResultsSerializer(serializers.Serializer[Data]):
-    """How everybody guessed: how many were right, and how often each statement was taken for the lie."""
+    """Number of correct guesses, and of guesses per statement."""
 
     correct = serializers.IntegerField()
     by_statement = serializers.ListField(child=serializers.IntegerField())
@@ -410,7 +403,7 @@ class ChallengeResultsSerializer(serializers.Serializer[Data]):
 
 @dataclass(frozen=True)
 class ShownChallenge:
-    """A challenge as one user may see it. counts: how often each statement was guessed; None hides them and the lie."""
+    """A challenge for one user. counts: guesses per statement, or None to hide the lie."""
 
     challenge: Challenge
     user: User | Guest
@@ -422,9 +415,9 @@ class ShownChallenge:
 
 
 class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
-    """A challenge. lie_statement_index and results are null to who has not guessed, its owner excepted."""
+    """A challenge. lie_statement_index and results are null until the user has guessed, except for the owner."""
 
-    # The challenge comes from ``shown_to``. What tells the lie leaves the program here and in the answer to a guess.
+    # Needs ``shown_to``. Only this and the answer to a guess reveal the lie.
     id = serializers.UUIDField(source="challenge.pk")
     title = serializers.CharField(source="challenge.title")
     owner = OwnerSerializer(source="challenge.owner")
@@ -453,7 +446,7 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
 
     @classmethod
     def show_all(cls, challenges: Sequence[Challenge], user: User | Guest) -> list[Data]:
-        """Challenges as ``user`` may see them, with one query for all of their guesses."""
+        """Return challenges as ``user`` may see them."""
         visible = [challenge for challenge in challenges if challenge.tells_lie_to(user)]
         counts: dict[UUID, Counter[int]] = {challenge.pk: Counter() for challenge in visible}
         rows = Guess.objects.filter(challenge__in=visible).order_by().values_list("challenge", "statement_index")
@@ -499,7 +492,7 @@ class ChallengeSerializer(AnswerSerializer[ShownChallenge]):
 
 
 class ScoreSerializer(serializers.Serializer[Data]):
-    """The caller's own: at how many challenges he guessed, and how many lies he found."""
+    """The caller's number of guesses and of lies found."""
 
     guesses = serializers.IntegerField()
     correct = serializers.IntegerField()
@@ -513,7 +506,7 @@ class ChallengeListSerializer(serializers.Serializer[Data]):
 
 
 class ChallengeQuerySerializer(ListQuerySerializer):
-    """Which challenges. mine: one's own alone. unplayed: those that one may still guess at. search: in titles."""
+    """Filters of challenges. unplayed: without a guess by the caller."""
 
     status = serializers.ChoiceField(choices=ChallengeStatus.choices, required=False)
     mine = serializers.BooleanField(default=False)
@@ -522,7 +515,7 @@ class ChallengeQuerySerializer(ListQuerySerializer):
 
 
 class SegmentsSerializer(AnswerSerializer[MergeSession]):
-    """Where the statements of a challenge begin and end in its video."""
+    """Each statement's start and end in the video."""
 
     video_file_id = serializers.UUIDField(allow_null=True, source="video_id")
     segments = SegmentSerializer(many=True, source="statement_segments")

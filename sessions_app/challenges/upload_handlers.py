@@ -1,4 +1,4 @@
-"""What becomes of uploads that are clips: looked at once they are whole, kept for their merge, given up with it."""
+"""Handler of uploaded clips."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sessions_app.challenges.models import MergeClip
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
-# Larger ones are looked at by the merge alone: whoever completes an upload waits for this.
+# maximum bytes checked on completion, while the client waits; the merge checks larger clips
 MAX_BYTES, MAX_REMOTE_BYTES = 512 * 1024**2, 64 * 1024**2
 
 
@@ -29,7 +29,6 @@ def _is_live(upload: Upload) -> bool:
 
 
 def _refusal(found: dict[str, Any]) -> DomainError | None:
-    """Why a clip is not taken, by what the probe says of it."""
     if error := found.get("error"):
         has_no_picture = error["code"] == "no_video"
         return DomainError("no_video" if has_no_picture else "clip_unreadable", str(error["message"]))
@@ -48,33 +47,32 @@ class ClipPurpose(Purpose):
     takes_up = False
 
     def inspect(self, upload: Upload) -> None:
-        """Refuse a clip that nobody could merge; its merge has failed then."""
         most = MAX_BYTES if store.is_local() else MAX_REMOTE_BYTES
         if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
             return
-        # One at a time for each sender: copies for many calls at once would fill the disk.
+        # Check one clip per user at a time: parallel copies could fill the disk.
         with (
             waiting_room.turn(str(upload.owner_id)),
             tempfile.TemporaryDirectory(dir=quota.scratch_folder(), ignore_cleanup_errors=True) as name,
         ):
             if not _is_live(upload):
-                return  # another call has ended it meanwhile
+                return
             whole = Path(name) / "clip"
             quota.check_disk(upload.size)
             try:
                 assemble.join_to_file(upload, whole, Path(name), lambda share: None)
             except FileNotFoundError as exc:
                 if not _is_live(upload):
-                    return  # ended, and its bytes deleted, while they were read here
+                    return  # the upload ended during the copy
                 raise DomainError("upload_lost") from exc
             found = probe([whole], upload.owner_id)[0]
         if found.get("error", {}).get("broke"):
-            return  # by its own fault or the machine's: the merge looks again, and names it
+            return  # the merge checks the clip again
         error = _refusal(found) or work_limit.refusal(
             upload.owner, found["facts"], beside=merges.gigapixels_beside(upload)
         )
         if error is None:
-            # How long the merge may take goes by this, not by what the sender says.
+            # The merge's time limit uses these measured values.
             facts = found["facts"]
             metadata = upload.metadata | {
                 merges.SECONDS: facts["duration"], merges.GIGAPIXELS: work_limit.gigapixels(facts)

@@ -1,4 +1,4 @@
-"""Addresses of merges and challenges: the API and the pages; the uploads of clips are media_app's."""
+"""URLs of merges and challenges: API and pages. media_app serves the uploads of clips."""
 
 from django.urls import path
 

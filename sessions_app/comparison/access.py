@@ -1,4 +1,4 @@
-"""The viewer of a comparison and the part of it that they may see."""
+"""Access to a comparison by account or link."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sessions_app.comparison.models import ComparisonSession, LinkVisitor, Share
 from vodplatform.accounts.models import User
 
 COOKIE = "link-"  # prefix of the cookie's name, before the session's id
-SALT = "comparison-link"  # salt that signs the cookie
+SALT = "comparison-link"  # salt of the cookie's signature
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedLink:
-    """A link that a browser has opened. is_unlocked: whether its password was given, or it has none."""
+    """A link opened in a browser. is_unlocked: whether its password was given or not needed."""
 
     link: ShareLink
     visitor: LinkVisitor
@@ -28,7 +28,7 @@ class OpenedLink:
 
 
 def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | None:
-    """Return the link to this session in a browser's cookies, or None if there is none or it is no longer open."""
+    """Return the open link to this session from a browser's cookies."""
     try:
         said = signing.loads(cookies.get(COOKIE + session_id, ""), salt=SALT)
     except signing.BadSignature:
@@ -41,7 +41,7 @@ def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | Non
 
 
 def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id: str) -> Viewer | AnonymousUser:
-    """Return the viewer of a session: the account if it may see the session, else the visitor of an opened link."""
+    """Return the account if it may see the session, else an unlocked link's visitor, else ``user``."""
     if COOKIE + session_id not in cookies:
         return user
     if isinstance(user, User) and ComparisonSession.objects.visible_to(user).filter(pk=session_id).exists():
@@ -51,10 +51,7 @@ def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id
 
 
 def redact_for_grant(shown: dict[str, Any], grant: str) -> dict[str, Any]:
-    """Return a session as a viewer with a grant sees it; unchanged if ``grant`` is empty.
-
-    The addresses of its videos expire with the grant, and the paths of the owner's files are left out.
-    """
+    """Return a session for a grant: video addresses expire with it, file paths are removed."""
     if not grant:
         return shown
     vods = [

@@ -1,4 +1,4 @@
-"""The jobs of a session: align it by timer, sound or both; look for events in its videos; make one video of it."""
+"""Background jobs of a session."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from vodplatform.core.logs import event
 from vodplatform.core.processes.process import Access, ChildError
 
 EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
-# Seconds of the child's time limit: the minimum, and what each gigapixel shown or written and each gigapixel of the
-# complete videos adds. Videos without an index are read from the beginning.
+# Time limit of the export child in seconds: minimum, per gigapixel shown or written, per gigapixel of the complete
+# sources. Sources without an index are read from the start.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
-ALL_PERCENT = 99.0  # at which all videos have been looked at
+ALL_PERCENT = 99.0  # job progress when all videos are analysed
 SENSES = {
     AlignmentMethod.TIMER_OCR: "timer",
     AlignmentMethod.AUDIO: "sound",
@@ -49,10 +49,7 @@ SENSES = {
 
 
 class AlignmentJobs(JobHooks):
-    """The jobs that find the offsets of a comparison's VODs."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the session and the files of an alignment are still there."""
         if not ComparisonSession.objects.filter(pk=job.params["session_id"]).exists():
             return False
         try:
@@ -63,7 +60,6 @@ class AlignmentJobs(JobHooks):
         return True
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The session of each; a job whose session is gone has no page."""
         rows = Alignment.objects.filter(job__in=jobs).select_related("session")
         sessions = {row.job_id: row.session for row in rows}
         found = {}
@@ -81,7 +77,7 @@ class AlignmentJobs(JobHooks):
 
 @job_actor(ALIGN_KIND, queue="align", label="Alignment", icon="compare", hooks=AlignmentJobs())
 def align_vods(context: JobContext) -> dict[str, Any]:
-    """Run the aligner; the result holds the proposals, counted from its reference, and what it refused."""
+    """Run the aligner. Proposals are relative to the aligner's reference."""
     params = context.params
     videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
@@ -125,9 +121,9 @@ def align_vods(context: JobContext) -> dict[str, Any]:
 
 
 def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) -> None:
-    """Make the pictures by which lists show the VODs. Files that are used where they lie have no job of their own.
+    """Create posters for lists: library files used in place have no other job for it.
 
-    What was found is kept without them.
+    Failures do not affect the alignment.
     """
     for number, video in enumerate(videos):
         own = folder / f"poster-{number}"
@@ -155,20 +151,16 @@ def _path(context: JobContext, item: dict[str, str], folder: Path, viewer: User)
 
 
 class DetectionJobs(JobHooks):
-    """The jobs that look for events in a comparison's VODs."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the session is still there; which videos it has is seen when the job runs."""
         return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The session of each."""
         return _subjects(jobs, "Find events in", lambda job: ", ".join(job.params["kinds"]).replace("_", " "))
 
 
 @job_actor(DETECT_KIND, queue="analysis", label="Events of a comparison", icon="flag", hooks=DetectionJobs())
 def detect_events(context: JobContext) -> dict[str, Any]:
-    """Look for events video by video, and write them when all are known; the result says how many there are of each."""
+    """Detect events video by video, write them, and return their number by origin."""
     params, found = context.params, dict(context.saved or {})
     session = find_session(params["session_id"])
     for number, item in enumerate(params["videos"]):
@@ -179,7 +171,7 @@ def detect_events(context: JobContext) -> dict[str, Any]:
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock(session)  # before the job's row, as whoever deletes a video or a session does
+            lock(session)  # lock before the job's row, as deletions do
             with context.holding():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
@@ -189,7 +181,6 @@ def detect_events(context: JobContext) -> dict[str, Any]:
 def _found_in(
     context: JobContext, session: ComparisonSession, item: dict[str, str], share: tuple[float, float]
 ) -> dict[str, Any]:
-    """What there is in one video, by origin. Highlights that an analysis has found already are taken from there."""
     kinds = list(context.params["kinds"])
     found: dict[str, Any] = {}
     with context.scratch() as folder, map_storage_errors():
@@ -209,14 +200,10 @@ def _found_in(
 
 
 class ExportJobs(JobHooks):
-    """The jobs that make one video of a comparison."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the session is still there."""
         return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The session of each."""
         return _subjects(jobs, "Export", lambda job: job.params["layout"].replace("_", " "))
 
     def shown_result(self, job: Job) -> Any:
@@ -225,7 +212,7 @@ class ExportJobs(JobHooks):
 
 @job_actor(exports.EXPORT_KIND, queue="render", label="Export of a comparison", icon="film", hooks=ExportJobs())
 def export_video(context: JobContext) -> dict[str, Any]:
-    """Put the videos together and keep the file: its ``key``, ``size``, ``duration, width, height`` are the result."""
+    """Render and store one video; return its facts and storage key."""
     params = context.params
     session = find_session(params["session_id"])
     with context.scratch() as folder, map_storage_errors():
@@ -248,7 +235,6 @@ def export_video(context: JobContext) -> dict[str, Any]:
 
 
 def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
-    """What the child answers: ``width, height, duration``."""
     try:
         exports.check_drawings((one["begin"], one["end"]) for one in request["captions"] if "strokes" in one)
     except DomainError as exc:
@@ -262,8 +248,8 @@ def _exported(context: JobContext, request: dict[str, Any], paths: Sequence[str]
 
 
 def export_seconds(params: Mapping[str, Any]) -> float:
-    """Return the time limit of an export's child in seconds, in proportion to the pixels that it reads and writes."""
-    if "gigapixels" not in params:  # queued by a release that did not count them
+    """Return the time limit of an export's child in seconds."""
+    if "gigapixels" not in params:  # queued by a release without pixel counts
         return 900 + SECONDS_PER_GIGAPIXEL * float(params["end"] - params["start"])
     return (
         MIN_EXPORT_SECONDS
@@ -274,12 +260,11 @@ def export_seconds(params: Mapping[str, Any]) -> float:
 
 @job_actor(samples.SAMPLE_KIND, queue="render", label="Sample comparison", icon="compare", hooks=samples.SampleJobs())
 def make_sample(context: JobContext) -> dict[str, Any]:
-    """Make a comparison for an account that has none; the result names it."""
     return samples.make(context)
 
 
 def find_session(session_id: str) -> ComparisonSession:
-    """The session of a job. Raises :class:`JobFailed` where it is gone."""
+    """Return a job's session. Raises :class:`JobFailed` if it was deleted."""
     session = ComparisonSession.objects.select_related("owner").filter(pk=session_id).first()
     if session is None:
         raise JobFailed("session_not_found", "The comparison has been deleted.")
@@ -287,7 +272,6 @@ def find_session(session_id: str) -> ComparisonSession:
 
 
 def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, Subject]:
-    """The session of each, with what is done there; a job whose session is gone has no page."""
     wanted = {job.params["session_id"] for job in jobs}
     sessions = ComparisonSession.objects.only("name").in_bulk(wanted)
     found = {}

@@ -1,4 +1,4 @@
-"""Comparison sessions over the API (contract section 1): parse, permit, call, answer."""
+"""The comparison API (contract section 1)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
 UNUSABLE_SHOWN = 20
-MAX_CHANGES = 1_000  # of offsets, where a call gives no limit
+MAX_CHANGES = 1_000  # maximum offset changes in an answer without a limit
 
 
 @extend_schema(tags=[TAG])
@@ -34,7 +34,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     """Comparisons of 2 or 3 VODs on one clock."""
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the current state of the session that the first request created."""
+        """Answer a repeated request with the created session's present state."""
         self.kwargs.update(made)
         return self.retrieve(self.request, **made)
 
@@ -61,7 +61,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=False, url_path="list")
     def all(self, request: Request) -> Response:
-        """The sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
+        """List the sessions the caller may see, newest first; ``created_by`` takes a user's id or name."""
         query = self.read_query(s.SessionListQuerySerializer)
         sessions = ComparisonSession.objects.visible_to(self.user).with_role(self.user).with_mentions(self.user)
         if "created_by" in query:
@@ -72,7 +72,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         sessions = sessions.found_by(query.get("search", ""))
         if query["archived"] != "all":
             sessions = sessions.filter(archived_at__isnull=query["archived"] == "false")
-        # Grouping drops the order that the model has by default: it must be said again.
+        # Grouping drops the default order.
         counted = (
             sessions.select_related("owner").annotate(vod_count=Count("vods")).order_by("-created_at", "-session_id")
         )
@@ -83,7 +83,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         operation_id="comparison_get", summary="Get a comparison", responses={200: s.SessionAnswerSerializer}
     )
     def retrieve(self, request: Request, session_id: str) -> Response:
-        """One comparison with its VODs, offsets and state."""
+        """Get a comparison with its VODs, offsets and state."""
         return self.answer(s.SessionSerializer.show(s.SessionSnapshot.of(self.get_object())))
 
     @extend_schema(
@@ -93,7 +93,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         responses={200: s.SessionAnswerSerializer},
     )
     def partial_update(self, request: Request, session_id: str) -> Response:
-        """Change the name, the description, how the VODs are kept in step, or what the page remembers."""
+        """Change the name, description, synchronisation settings or stored page state."""
         session = self.get_object_to_change()
         return self.answer(
             services.update_session(session, self.user, self.read_session_change(s.PatchSerializer, session))
@@ -101,7 +101,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
     @extend_schema(operation_id="comparison_delete", summary="Delete a comparison", responses={200: s.OkSerializer})
     def destroy(self, request: Request, session_id: str) -> Response:
-        """Delete a comparison. Its videos stay."""
+        """Delete a comparison. Its videos are kept."""
         services.delete_session(self.get_object_to_own())
         return Response({"ok": True})
 
@@ -114,7 +114,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def duplicate(self, request: Request, session_id: str) -> Response:
-        """A copy of the caller's own, with its VODs, offsets and events."""
+        """Copy a comparison with its VODs, offsets and events. The copy belongs to the caller."""
         session = self.get_object_to_change()
         copy = duplicate_session(session, self.user, self.read_body(s.DuplicateSerializer)["name"])
         self.access = Access(SessionRole.OWNER)
@@ -128,7 +128,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True)
     def people(self, request: Request, session_id: str) -> Response:
-        """The accounts that may see it, by name: whom a comment can name with `@`. For accounts that may comment."""
+        """List the accounts that can be mentioned with `@`. For accounts that may comment."""
         session = self.get_object()
         if not self.access.can_comment or isinstance(self.viewer, LinkVisitor):
             raise DomainError("forbidden")
@@ -143,7 +143,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def archive(self, request: Request, session_id: str) -> Response:
-        """Move a comparison out of the list. Until it is restored it cannot be changed."""
+        """Remove a comparison from the list. It cannot be changed until it is restored."""
         return self.answer(services.set_archived(self.get_object_to_own(), self.user, True))
 
     @extend_schema(
@@ -154,7 +154,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def unarchive(self, request: Request, session_id: str) -> Response:
-        """Put an archived comparison back into the list."""
+        """Restore an archived comparison to the list."""
         return self.answer(services.set_archived(self.get_object_to_own(), self.user, False))
 
     @extend_schema(
@@ -165,7 +165,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"], url_path="global-seek", throttle_scope="clock")
     def global_seek(self, request: Request, session_id: str) -> Response:
-        """Move every VOD to one instant of the shared clock."""
+        """Move all VODs to one time of the shared clock."""
         session = self.get_object_to_change()
         values = self.read_session_change(s.GlobalSeekSerializer, session)
         return self.answer(services.global_seek(session, self.user, values["timestamp"]))
@@ -178,7 +178,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"], url_path="vods/<str:vod_id>/seek", throttle_scope="clock")
     def vod_seek(self, request: Request, session_id: str, vod_id: str) -> Response:
-        """Move one VOD to a time of its own."""
+        """Move one VOD to one of its own times."""
         session = self.get_object_to_change()
         timestamp = self.read_session_change(s.SeekSerializer, session, vod_id)["timestamp"]
         return self.answer(services.vod_seek(session, self.user, vod_id, timestamp))
@@ -191,7 +191,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"], throttle_scope="clock")
     def playback(self, request: Request, session_id: str) -> Response:
-        """Play or pause every VOD."""
+        """Play or pause all VODs."""
         session = self.get_object_to_change()
         data = self.read_session_change(s.PlaybackSerializer, session)
         return self.answer(services.set_playback(session, self.user, data["state"], data.get("rate"), data.get("at")))
@@ -204,7 +204,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["put"], url_path="vods/<str:vod_id>/playback", throttle_scope="clock")
     def vod_playback(self, request: Request, session_id: str, vod_id: str) -> Response:
-        """Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent)."""
+        """Play or pause one VOD. The session must be in independent mode (``sync_mode``)."""
         session = self.get_object_to_change()
         return self.answer(
             services.set_vod_playback(
@@ -242,7 +242,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, url_path="offset-history")
     def offset_history(self, request: Request, session_id: str) -> Response:
-        """Every change of an offset, most recent first."""
+        """List all offset changes, most recent first."""
         session = self.get_object()
         query = self.read_query(s.HistoryQuerySerializer)
         rows = session.offset_changes.select_related("vod")
@@ -263,7 +263,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def align(self, request: Request, session_id: str) -> Response:
-        """Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both."""
+        """Find the offsets in a background job: by the in-game timer, by sound, or by both."""
         session = self.get_object_to_change()
         data = self.read_body(s.AlignSerializer)
         job = alignments.start_alignment(session, data["method"], data["roi"], data["game"])
@@ -286,7 +286,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
 
 @extend_schema(tags=[TAG])
 class AlignmentViewSet(ComparisonViewSet):
-    """The alignments of a session; the address names the session and the alignment's job."""
+    """The alignments of a session, each addressed by its job's id."""
 
     @extend_schema(
         operation_id="comparison_alignment",
@@ -295,7 +295,7 @@ class AlignmentViewSet(ComparisonViewSet):
     )
     @action(detail=False, url_path="<uuid:job_id>")
     def one(self, request: Request, session_id: str, job_id: UUID) -> Response:
-        """How far an alignment is, and what it proposes."""
+        """Get an alignment's progress and proposals."""
         session = self.get_object()
         alignment = alignments.find_alignment(session, job_id)
         shown = s.AlignmentSerializer.show(s.AlignmentView(alignment, list(session.vods.all())))
@@ -309,7 +309,7 @@ class AlignmentViewSet(ComparisonViewSet):
     )
     @action(detail=False, methods=["post"], url_path="<uuid:job_id>/apply")
     def apply(self, request: Request, session_id: str, job_id: UUID) -> Response:
-        """Write the offsets that an alignment proposes."""
+        """Set the offsets that an alignment proposes."""
         session = self.get_object_to_change()
         vod_ids = self.read_body(s.ApplySerializer).get("vod_ids")
         return self.answer(alignments.apply_alignment(session, self.user, job_id, vod_ids))
@@ -317,7 +317,7 @@ class AlignmentViewSet(ComparisonViewSet):
 
 @extend_schema(tags=[TAG])
 class LibraryFileViewSet(ComparisonViewSet):
-    """The video files in the library folders that the caller may use, to choose VODs from."""
+    """The video files in the caller's library folders."""
 
     @extend_schema(
         operation_id="comparison_library_files",
@@ -326,9 +326,9 @@ class LibraryFileViewSet(ComparisonViewSet):
         responses={200: s.LibraryFilesSerializer},
     )
     def list(self, request: Request) -> Response:
-        """Files of the library folders that the caller may use, sorted by name; ``search`` filters by words.
+        """List the files in the caller's library folders, sorted by name; ``search`` filters by words.
 
-        ``unusable`` names files and folders whose names are not UTF-8. Rename them.
+        ``unusable`` lists files and folders whose names are not UTF-8. Rename them.
         """
         query = self.read_query(s.FilesQuerySerializer)
         words = query["search"].lower().split()
@@ -340,6 +340,6 @@ class LibraryFileViewSet(ComparisonViewSet):
         ]
         files = []
         for path in map(Path, paths[page_slice(query)]):
-            with contextlib.suppress(OSError):  # gone since the folder was read
+            with contextlib.suppress(OSError):
                 files.append({"path": str(path), "name": path.name, "size": path.stat().st_size})
         return Response({"ok": True, "files": files, "total": len(paths), "unusable": unusable[:UNUSABLE_SHOWN]})

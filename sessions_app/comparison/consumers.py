@@ -1,4 +1,4 @@
-"""``ws/sessions/{id}/``: the session, every change of it, and its clock twice a second while it plays."""
+"""The WebSocket ``ws/sessions/{id}/``: the session, its changes, and clock messages during playback."""
 
 from __future__ import annotations
 
@@ -29,24 +29,20 @@ from vodplatform.core.web import presence
 
 T = TypeVar("T")
 CLOCK_SECONDS = 0.5
-REST_SECONDS = 60.0  # after the end of the last VOD
-# For so long the clock message of one viewer is good for the others of the session.
+REST_SECONDS = 60.0  # seconds of clock messages after the last VOD has ended
+# Seconds for which a process's viewers of a session share one clock message.
 SHARED_SECONDS = 0.02
-_clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # the last of each session, and when it was made
-# Each process renews the lease of the playing sessions that it shows, at the second tick after the last renewal. The
-# clock pauses if no process renews it for `LEFT_SECONDS` after a viewer left, or for `WATCH_LEASE` if the viewer's
-# process was killed.
+_clocks: dict[str, tuple[float, dict[str, Any]]] = {}  # time and content of the last clock message, by session id
+# Each process renews the lease of the playing sessions it shows. Without renewal, the clock pauses `LEFT_SECONDS` after
+# a viewer left, or `WATCH_LEASE` after a process was killed.
 RENEW_SECONDS = 0.75
 LEFT_SECONDS = 2.0
-_renewed: dict[str, float] = {}  # time of this process's last renewal, by session
+_renewed: dict[str, float] = {}  # time of the last lease renewal, by session id
 _leaving: set[asyncio.Task[None]] = set()
 
 
 class SessionConsumer(WatchConsumer):
-    """One viewer. The clock messages follow from the last state alone: no query per tick or per viewer.
-
-    All viewers of a session are told at the same moments, so that one message is made for those of this process.
-    """
+    """The socket of one viewer. Clock messages need no queries and are shared by a session's viewers."""
 
     message: dict[str, Any] | None = None
     received_at = 0.0
@@ -55,15 +51,15 @@ class SessionConsumer(WatchConsumer):
     picture = ""
     is_visitor = False
     following = True
-    people: list[dict[str, Any]] | None = None  # as the client was told last
+    people: list[dict[str, Any]] | None = None  # people last sent to the client
     _ticker: asyncio.Task[None] | None = None
 
     def stranger(self) -> AnonymousUser | None:
-        """Who has opened a link may watch; whether it holds is asked in :meth:`snapshot`."""
+        """Accept a client with a link's cookie; :meth:`snapshot` checks the link."""
         return AnonymousUser() if COOKIE + self.route["session_id"] in self._cookies() else None
 
     def _cookies(self) -> dict[str, str]:
-        """The browser's cookies, which another site's page would send as well."""
+        """Return the cookies, except if another site's page opened the socket."""
         headers = headers_of(self.scope)
         return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if same_origin(headers) else {}
 
@@ -77,19 +73,19 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_left(session.now()):  # checked before this viewer is counted
+        if session.is_left(session.now()):  # check before this viewer counts
             pause_left(session.pk)
-            with contextlib.suppress(ComparisonSession.DoesNotExist):  # deleted between two statements
+            with contextlib.suppress(ComparisonSession.DoesNotExist):  # session deleted between two queries
                 session = reload(session)
         access = session.access_of(viewer)
-        if access is None:  # withdrawn between two statements
+        if access is None:  # access withdrawn between two queries
             return None
         self.access, self.name = access, viewer.username
         self.is_visitor = not isinstance(viewer, User)
         self.picture = viewer.own_picture if isinstance(viewer, User) else ""
         try:
             message = session_message(session, session.owner.username, now=session.now())
-        except DomainError:  # deleted between two statements
+        except DomainError:  # session deleted between two queries
             return None
         return group_name(session.pk), message
 
@@ -97,12 +93,12 @@ class SessionConsumer(WatchConsumer):
         message = event["message"]
         if message["type"] == "session":
             await super().watch_message(event)
-        elif message["revision"] > self.revision:  # of events: the clock goes on from the last state
+        elif message["revision"] > self.revision:  # events changed; the clock continues from the last state
             self.revision = message["revision"]
             await self.send_json(self._told(message))
 
     def _told(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A message of events as this viewer is told it: of those it names nobody but themselves."""
+        """Return an events message with this viewer's own mentions only."""
         named = {key: [name for name in names if name == self.name] for key, names in message["named"].items()}
         return {**message, "named": {key: names for key, names in named.items() if names}}
 
@@ -117,7 +113,7 @@ class SessionConsumer(WatchConsumer):
             await self._stop_ticking()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Whether its person follows the others is all that a client says; the rest is ignored."""
+        """Handle the message ``following``; ignore all others."""
         try:
             said = json.loads(text_data or "")
         except (ValueError, RecursionError):
@@ -128,7 +124,6 @@ class SessionConsumer(WatchConsumer):
                 self._enter()
 
     def _enter(self) -> None:
-        """Say that this viewer is here, where that is not known."""
         assert self.access
         person = {"name": self.name, "role": self.access.role.value, "following": self.following}
         if self.picture:
@@ -136,13 +131,13 @@ class SessionConsumer(WatchConsumer):
         presence.enter(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:
-        """Tell all who watch which people this process knows of. A broker that is away tells nobody."""
+        """Broadcast this process's viewers; the message is lost if Redis is unavailable."""
         with contextlib.suppress(RedisError, OSError):
             event = {"type": "watch.presence", "message": message}
             await self.channel_layer.group_send(group_name(self.route["session_id"]), event)
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
-        """Some process has said who is there. Nobody is told that they are alone."""
+        """Send the changed list of viewers, unless this viewer is alone."""
         people = presence.heard(self.route["session_id"], event["message"], self._tell)
         if self.is_visitor:
             people = [{name: value for name, value in one.items() if name != "picture"} for one in people]
@@ -161,7 +156,7 @@ class SessionConsumer(WatchConsumer):
         plays = self._ticker is not None and not self._ticker.done()
         await self._stop_ticking()
         if plays:
-            with contextlib.suppress(DatabaseError):  # the lease expires anyway
+            with contextlib.suppress(DatabaseError):
                 left_at = await _in_database(keep_watched, self.route["session_id"], self._can_edit)
                 leaving = asyncio.create_task(_leave(self.route["session_id"], left_at))
                 _leaving.add(leaving)
@@ -186,7 +181,7 @@ class SessionConsumer(WatchConsumer):
             await self._renew(RENEW_SECONDS)
             moved_at = now if moves(clock["session"]) else moved_at
             if now - moved_at > REST_SECONDS:
-                # Nothing moves any more: the next change begins again.
+                # All VODs have ended.
                 await _in_database(save_playing_position, self.route["session_id"])
                 return
             if now - saved_at >= settings.MULTI_VOD_AUTO_SAVE_INTERVAL_SECONDS:
@@ -195,11 +190,10 @@ class SessionConsumer(WatchConsumer):
             await asyncio.sleep(self._seconds_to_next_tick())
 
     async def _renew(self, seconds: float) -> None:
-        """Renew the session's lease, unless this process has renewed it within ``seconds``."""
         session_id, now = self.route["session_id"], time.monotonic()
         if now - _renewed.get(session_id, -seconds) >= seconds:
             _renewed[session_id] = now
-            with contextlib.suppress(DatabaseError):  # the next tick tries again
+            with contextlib.suppress(DatabaseError):
                 await _in_database(keep_watched, session_id, self._can_edit)
 
     @property
@@ -207,13 +201,13 @@ class SessionConsumer(WatchConsumer):
         return self.access is not None and self.access.can_edit
 
     def _as_seen(self, message: dict[str, Any]) -> dict[str, Any]:
-        """A message with a session as this viewer sees it; the very same where all see it so."""
+        """Return the message as this viewer may see it; without a grant, the same object, whose JSON is cached."""
         if self.access is None or not self.access.grant:
             return message
         return {
             **message,
             "session": redact_for_grant(message["session"], self.access.grant),
-            # It may be another than when the page was made.
+            # Access may have changed since the page load.
             "access": {"role": self.access.role.value, "can_comment": self.access.can_comment},
         }
 
@@ -228,7 +222,6 @@ class SessionConsumer(WatchConsumer):
         return True
 
     def _clock(self, now: float) -> dict[str, Any]:
-        """The clock message of this moment, which another viewer's socket may have made just now."""
         assert self.message
         made_at, clock = _clocks.get(self.route["session_id"], (0.0, None))
         if clock is None or clock["revision"] != self.message["revision"] or now - made_at > SHARED_SECONDS:
@@ -237,7 +230,6 @@ class SessionConsumer(WatchConsumer):
         return clock
 
     def _seconds_to_next_tick(self) -> float:
-        """Until the moment at which all viewers of this session are told; each session has moments of its own."""
         phase = hash(self.route["session_id"]) % 1000 / 1000 * CLOCK_SECONDS
         rest = CLOCK_SECONDS - (time.monotonic() - phase) % CLOCK_SECONDS
         # Timers may end a millisecond early.
@@ -245,7 +237,6 @@ class SessionConsumer(WatchConsumer):
 
 
 async def _leave(session_id: str, left_at: datetime | None) -> None:
-    """Pause a session at its position of ``left_at``, unless another process shows it to a viewer."""
     if left_at is None:
         return
     await asyncio.sleep(LEFT_SECONDS)
@@ -254,7 +245,7 @@ async def _leave(session_id: str, left_at: datetime | None) -> None:
 
 
 async def _in_database(call: Callable[..., T], *args: Any) -> T:
-    """Run ``call`` in a thread, with a valid database connection."""
+    """Run ``call`` in a thread with a valid database connection."""
 
     def run() -> T:
         close_old_connections()

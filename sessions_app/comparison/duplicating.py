@@ -1,4 +1,4 @@
-"""A copy of a comparison: its VODs where they lie, and its events; not its history, alignments or who may see it."""
+"""Copies of comparisons, without history, alignments, shares and links."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.columns import column_values
 
-# All other columns are copied, including columns added later.
+# All other columns, including future ones, are copied.
 NOT_COPIED = {
     "session_id", "owner", "name", "playback_state", "anchored_at", "auto_sync_result", "revision", "events_revision",
     "archived_at", "watched_at", "events_bytes", "created_at", "updated_at",
@@ -24,9 +24,9 @@ MAX_NAME = 200
 
 
 def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> ComparisonSession:
-    """A copy that belongs to ``by``, paused. name: defaults to the original's name plus "(copy)".
+    """Create a paused copy that belongs to ``by``; without ``name``, " (copy)" is added to the original's.
 
-    Raises ``session_limit``, and ``video_not_found`` where a video is not one that ``by`` may see by themselves.
+    Raises ``session_limit``, and ``video_not_found`` if ``by`` may see a video only through this session.
     """
     with transaction.atomic():
         idempotency.bind_to_transaction()
@@ -35,7 +35,7 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
         copy = ComparisonSession.objects.create(
             owner=by,
             name=name or f"{session.name[: MAX_NAME - 7]} (copy)",
-            events_revision=min(session.events_revision, 1),  # that of the copy, where there are any
+            events_revision=min(session.events_revision, 1),  # revision of the copied events; 0 if there are none
             **column_values(session, NOT_COPIED),
         )
         ComparisonVod.objects.bulk_create(
@@ -51,9 +51,9 @@ def duplicate_session(session: ComparisonSession, by: User, name: str = "") -> C
 
 
 def _video_for(vod: ComparisonVod, by: User) -> Video:
-    """Return the video of a copied VOD: the same video, even if it is in the bin of ``by``.
+    """Return the video of a copied VOD, even if it is in the bin of ``by``.
 
-    If the video was deleted, it is a new placeholder, which is deleted with the copy.
+    A deleted video gets a new placeholder.
     """
     video = vod.video
     if video.place == Place.SESSION and video.deleted_at is not None:

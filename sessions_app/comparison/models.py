@@ -1,4 +1,4 @@
-"""Comparison sessions: VODs, clock, every offset that was ever set, alignments, and the events that people marked."""
+"""Comparison sessions with VODs, offset history, alignments, shares, links and events."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM, MAX_RATE, MAX_TIMEST
 from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
-MIN_VODS, MAX_VODS = 2, 3  # of a session
-MAX_WORDS = 10  # of a search
-WATCH_LEASE = timedelta(seconds=10)  # the clock stops when no process has renewed `watched_at` for this long
-SHARE_GRANT, LINK_GRANT = "share", "link"  # the kinds of grants that shares and links give
+MIN_VODS, MAX_VODS = 2, 3  # minimum and maximum VODs per session
+MAX_WORDS = 10  # maximum search words; more are ignored
+WATCH_LEASE = timedelta(seconds=10)  # maximum age of `watched_at` while the clock plays
+SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of access grants in video addresses
 
 
 class SyncMode(models.TextChoices):
-    """Whether the VODs share one clock or are moved one by one."""
+    """Playback modes: one shared clock, or each VOD on its own."""
 
     GLOBAL = "global"
     INDEPENDENT = "independent"
@@ -40,23 +40,18 @@ class PlaybackState(models.TextChoices):
 
 
 class OffsetSource(models.TextChoices):
-    """How an offset was found."""
-
     MANUAL = "manual"
     TIMER_OCR = "timer_ocr"
     AUDIO = "audio"
 
 
 class AlignmentMethod(models.TextChoices):
-    """What an alignment goes by."""
-
     TIMER_OCR = "timer_ocr"
     AUDIO = "audio"
     AUTO = "auto"
 
 
 def new_session_id() -> str:
-    """``comp-`` and 96 random bits."""
     return f"comp-{secrets.token_hex(12)}"
 
 
@@ -65,7 +60,7 @@ def default_sync_config() -> dict[str, int]:
 
 
 class SessionRole(models.TextChoices):
-    """What somebody may do with a session, the most first: see :class:`Access`."""
+    """Roles in a session, the most powerful first."""
 
     OWNER = "owner"
     EDITOR = "editor"
@@ -74,11 +69,10 @@ class SessionRole(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one account may do with one session.
+    """The permissions of one account or visitor in one session.
 
-    An owner, as an administrator is everywhere, may do everything; an editor everything but delete, archive and share;
-    a viewer watches, and comments where the share says so. grant: what the addresses of its videos end with, as
-    :mod:`media_app.streaming.grants` has it; empty for whom they end with nothing.
+    Editors may not delete, archive or share. Viewers watch, and comment if allowed. grant: suffix of signed video
+    addresses (:mod:`media_app.streaming.grants`), or "".
     """
 
     role: SessionRole
@@ -96,9 +90,9 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class LinkVisitor:
-    """Somebody without an account of their own here, who has opened a link to one session.
+    """A visitor of a session's link, without an account that may see the session.
 
-    visitor_id: stands for them in what they write; theirs for as long as their browser keeps the link's cookie.
+    visitor_id: the visitor's identity as author, stored in a cookie.
     """
 
     link_id: UUID
@@ -107,11 +101,11 @@ class LinkVisitor:
     name: str = ""
 
     pk = None
-    is_authenticated = False  # with no account, so that throttles count their network
+    is_authenticated = False  # False, so that request limits count by network address
 
     @property
     def username(self) -> str:
-        """What others see of them; no account can have such a name."""
+        """Return the displayed name; its blank excludes clashes with account names."""
         return f"{self.name} (guest)" if self.name else f"Guest {self.visitor_id.hex[:4]}"
 
 
@@ -119,8 +113,6 @@ Viewer = User | LinkVisitor
 
 
 class EventOrigin(models.TextChoices):
-    """Who or what marked an event."""
-
     MANUAL = "manual"
     HIGHLIGHTS = "highlights"
     SHOTS = "shots"
@@ -130,7 +122,7 @@ class EventOrigin(models.TextChoices):
 
 class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def visible_to(self, user: Viewer | AnonymousUser) -> ComparisonSessionQuerySet:
-        """A user's own sessions and those that are shared with them; an admin's are all; a visitor's the link's."""
+        """Return the user's own and shared sessions, all for an admin, or the session of a visitor's link."""
         if isinstance(user, AnonymousUser):
             return self.none()
         if isinstance(user, LinkVisitor):
@@ -140,7 +132,7 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.filter(Q(owner=user) | Exists(SessionShare.objects.filter(session=OuterRef("pk"), user=user)))
 
     def with_role(self, user: User) -> ComparisonSessionQuerySet:
-        """With ``role``: what ``user`` may do with each; ``share``: the id of what lets them in, None for the owner."""
+        """Annotate each session with the user's ``role`` and ``share`` id."""
         if user.is_admin:
             return self.annotate(role=Value(SessionRole.OWNER), share=Value(None, models.UUIDField()))
         shares = SessionShare.objects.filter(session=OuterRef("pk"), user=user)
@@ -148,13 +140,13 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return self.annotate(role=role, share=Subquery(shares.values("share_id")))
 
     def with_mentions(self, user: User) -> ComparisonSessionQuerySet:
-        """With ``mentions``: how many events of each name ``user``, who has not looked at them since."""
+        """Annotate ``mentions``, the number of events with an unseen mention of ``user``."""
         rows = Mention.objects.filter(event__session=OuterRef("pk"), user=user).order_by()
         counts = rows.values("event__session").annotate(count=Count("pk")).values("count")
         return self.annotate(mentions=Coalesce(Subquery(counts), 0))
 
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
-        """Those with each of the words in their name, or in that of one of their VODs."""
+        """Return sessions with each word in the session's name or in a VOD's name."""
         found = self
         for word in words.split()[:MAX_WORDS]:
             vods = ComparisonVod.objects.filter(session=OuterRef("pk"), name__icontains=word)
@@ -162,18 +154,17 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
         return found
 
     def at_database_time(self) -> ComparisonSessionQuerySet:
-        """With ``db_now``, the database's clock: the only one that several hosts share."""
+        """Annotate ``db_now``, the database's time, which all hosts share."""
         return self.annotate(db_now=Now())
 
 
 class ComparisonSession(models.Model):
     """Two or three VODs on one clock.
 
-    ``global_time`` and each VOD's ``position`` are those of ``anchored_at``; while it plays, the present ones
-    follow from how long ago that was (see :meth:`clock`). Every change anchors again and counts ``revision``.
-    events_revision: the revision at which an event was changed last. events_bytes: the sum of its events' sizes.
-    archived_at: the time since when it is unlisted and read-only.
-    watched_at: when a process last had a viewer of the playing clock; None if it is paused or only the API plays it.
+    ``global_time`` and the VODs' ``position`` are the state at ``anchored_at``; :meth:`clock` computes the present.
+    Every change writes a new anchor and increments ``revision``. events_revision: revision of the last event change.
+    archived_at: start of the read-only state. watched_at: last time a process had a viewer of the playing clock; None
+    if paused or played by the API only.
     """
 
     session_id = models.CharField(primary_key=True, max_length=40, default=new_session_id, editable=False)
@@ -215,7 +206,7 @@ class ComparisonSession(models.Model):
         return self.name
 
     def access_of(self, user: Viewer) -> Access | None:
-        """What ``user`` may do with it; None where it is not to be seen. Asks the database unless it is theirs."""
+        """Return the permissions of ``user``; None if the session is hidden."""
         if isinstance(user, LinkVisitor):
             link = self.links.open().filter(pk=user.link_id).first()
             return link.access if link else None
@@ -225,22 +216,21 @@ class ComparisonSession(models.Model):
         return share.access if share else None
 
     def can_change(self, user: Viewer) -> bool:
-        """Whether ``user`` may change it; whoever may not even see it gets 404 from ``visible_to``."""
         access = self.access_of(user)
         return access is not None and access.can_edit
 
     def now(self) -> datetime:
-        """The database's clock: at the moment the session was read, where ``at_database_time`` has kept it."""
+        """Return the database's time, from ``at_database_time`` or by a query."""
         known: datetime | None = getattr(self, "db_now", None)
         moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
         return known or moments.get()
 
     def is_left(self, now: datetime) -> bool:
-        """Return whether the clock's last viewer is gone. now: the database's time."""
+        """Return whether the clock's last viewer left."""
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
     def clock(self, vods: list[ComparisonVod], now: datetime) -> Clock:
-        """Return the clock at ``now``, a time of the database; paused where its last viewer left it."""
+        """Return the clock at ``now``, a database time; paused where the last viewer left it."""
         anchored = Clock(
             tracks=tuple(
                 Track(vod.placement, vod.video.duration, vod.position, vod.own_playing, vod.own_rate) for vod in vods
@@ -255,8 +245,6 @@ class ComparisonSession(models.Model):
 
 
 class ComparisonVod(models.Model):
-    """One VOD of a session and where it stands on the clock."""
-
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="vods")
     ordinal = models.PositiveSmallIntegerField()
     vod_id = models.CharField(max_length=100)
@@ -299,12 +287,11 @@ class ComparisonVod(models.Model):
 
     @property
     def placement(self) -> Placement:
-        """Where it lies on the session's clock."""
         return Placement(self.offset, self.drift_ppm, self.drift_anchor)
 
 
 class OffsetChange(models.Model):
-    """One change of one offset or drift; never changed itself (a trigger holds that), gone only with its session."""
+    """A change of a VOD's offset or drift. A trigger prevents updates."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="offset_changes")
     vod = models.ForeignKey(ComparisonVod, on_delete=models.CASCADE, related_name="offset_changes")
@@ -338,7 +325,7 @@ class OffsetChange(models.Model):
 
 
 class Alignment(models.Model):
-    """One run of the aligner for a session. Its state is its job's; the proposals are in the job's result."""
+    """A run of the aligner. Its job holds the state and the proposals."""
 
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="alignments")
     job = models.OneToOneField(Job, on_delete=models.RESTRICT, related_name="alignment")
@@ -353,16 +340,14 @@ class Alignment(models.Model):
 
     @property
     def result(self) -> dict[str, Any]:
-        """What the aligner found; empty until the job has completed."""
         return self.job.result or {}
 
     def reference(self, vods: list[ComparisonVod]) -> Placement:
-        """Where the aligner's reference lies on the session's clock; the aligner counts from it."""
+        """Return the placement of the reference VOD, the proposals' origin."""
         found = (vod.placement for vod in vods if vod.vod_id == self.result.get("reference"))
         return next(found, Placement())
 
     def proposed_placements(self, vods: list[ComparisonVod]) -> list[Placement]:
-        """Where the proposals put their VODs on the session's clock."""
         reference = self.reference(vods)
         return [
             reference.then(Placement(found["offset"], found.get("drift_ppm") or 0.0, found.get("drift_anchor", 0.0)))
@@ -371,8 +356,6 @@ class Alignment(models.Model):
 
 
 class SessionShare(models.Model):
-    """That somebody may watch a session, comment on it or edit it. Its end ends what they see at once."""
-
     share_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     session = models.ForeignKey(ComparisonSession, on_delete=models.CASCADE, related_name="shares")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="comparison_shares")
@@ -394,21 +377,20 @@ class SessionShare(models.Model):
 
     @property
     def access(self) -> Access:
-        """What it allows."""
         role = SessionRole(self.role)
         return Access(role, self.can_comment or role == SessionRole.EDITOR, f"{SHARE_GRANT}.{self.share_id}")
 
 
 class ShareLinkQuerySet(models.QuerySet["ShareLink"]):
     def open(self) -> ShareLinkQuerySet:
-        """Those that let somebody in now: not over by the database's clock, made by an account that is still active."""
+        """Return links that have not expired and whose session's owner is active."""
         return self.filter(expires_at__gt=Now(), session__owner__is_active=True)
 
 
 class ShareLink(models.Model):
-    """That whoever has a link may watch a session without an account, and comment on it where it says so.
+    """A link to watch a session without an account, and to comment if allowed.
 
-    Of the link only the SHA-256 of its secret is kept. password: hashed; empty for none.
+    digest: SHA-256 of the link's secret, which is not stored. password: hash, or empty.
     """
 
     link_id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -419,7 +401,7 @@ class ShareLink(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField(db_index=True)
 
-    url = ""  # set on the object that is made, and on no other
+    url = ""  # complete address, on a newly created object only
 
     objects = ShareLinkQuerySet.as_manager()
 
@@ -435,16 +417,15 @@ class ShareLink(models.Model):
 
     @property
     def access(self) -> Access:
-        """What it allows."""
         return Access(SessionRole.VIEWER, self.can_comment, f"{LINK_GRANT}.{self.link_id}")
 
 
 class SessionEvent(models.Model):
-    """A moment or a span that somebody or the program marked.
+    """A moment or a span marked by a user or a detector.
 
-    time, end: seconds of the VOD's own time, so that the event follows the VOD's offset; without a VOD, of the shared
-    clock. drawing: strokes in fractions of the displayed frame. created_by_name: kept when the account is gone.
-    size: bytes of its answer with its thread.
+    time, end: seconds of the VOD's own time, so that the event follows offset changes; without a VOD, of the shared
+    clock. drawing: strokes in fractions of the frame. created_by_name: kept after account deletion. size: bytes of its
+    JSON.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -488,13 +469,10 @@ class SessionEvent(models.Model):
 
     @cached_property
     def thread(self) -> list[EventReply]:
-        """What was said to it, in order."""
         return list(self.replies.all())
 
 
 class EventReply(models.Model):
-    """What somebody said to an event."""
-
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="replies")
     body = models.TextField()
@@ -511,7 +489,7 @@ class EventReply(models.Model):
 
 
 class Mention(models.Model):
-    """That an event's note or thread names somebody with ``@`` who has not looked at it since."""
+    """An unseen ``@`` mention of a user in an event's note or thread."""
 
     event = models.ForeignKey(SessionEvent, on_delete=models.CASCADE, related_name="mentions")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="comparison_mentions")

@@ -1,4 +1,4 @@
-"""The pages of the comparison: the list, a new one, setting one up, and playing it. Changes go through the API."""
+"""Pages of the comparison; changes use the API."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from sessions_app.comparison.sharing.link_pages import check_enabled, show_locke
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
-MAX_SEARCH = 200  # letters
-COPIES_COOKIE = "copies"  # written by static/js/comparison/copies.js
+MAX_SEARCH = 200  # maximum characters of a search
+COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/copies.js
 
 
 @require_safe
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """The comparisons the user may see, the last changed first; with ``?new``, the choosing of videos for one more.
+    """Render the list of comparisons; with ``?new``, the choice of videos.
 
-    ``?search=`` names words that they have, ``?archived`` asks for those that are archived.
+    ``?search=`` filters by words. ``?archived`` lists archived comparisons.
     """
     check_enabled()
     if "new" in request.GET:
@@ -80,7 +80,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def make_sample(request: HttpRequest) -> HttpResponse:
-    """Have a sample comparison made, which the home page leads to; who has one goes there at once."""
+    """Open the user's sample comparison, or queue its creation."""
     check_enabled()
     user = cast(User, request.user)
     if (made := sample_of(user)) is not None:
@@ -101,10 +101,9 @@ def _new(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def session(request: HttpRequest, session_id: str) -> HttpResponse:
-    """One comparison: the players; with ``?setup``, the timer box and the alignment; with ``?print``, its events for
-    paper. 404 for what is not the user's.
+    """Render one comparison; with ``?setup``, its alignment; with ``?print``, its printable events.
 
-    Whoever has opened a link to it sees it without an account, or first the form for the link's password.
+    Hidden sessions are 404. A link's visitor may first see the password form.
     """
     check_enabled()
     viewer = viewer_of(request.user, request.COOKIES, session_id)
@@ -147,7 +146,6 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def _page_of(request: HttpRequest, access: Access) -> str:
-    """Which page of a comparison is asked for."""
     if "print" in request.GET:
         return "print"
     return "setup" if "setup" in request.GET and access.can_edit else "session"

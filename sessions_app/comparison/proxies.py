@@ -1,4 +1,4 @@
-"""The copies of a session's VODs that its page plays: one that seeks quickly and one without sound."""
+"""Posters, proxies and silent copies of a session's VODs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COPIES = (RenditionKind.PROXY, RenditionKind.SILENT)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What stands for a VOD in a list. url: None where its video has no poster. is_gone: whether that was deleted."""
+    """A VOD's picture in a list. url: None without a poster. is_gone: whether the video was deleted."""
 
     letter: str
     name: str
@@ -26,9 +26,9 @@ class Picture:
 
 
 def pictures_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]]:
-    """The pictures of each session's VODs in their order, by the session's id.
+    """Return pictures of each session's VODs by session id.
 
-    sessions: with their ``vods`` and the ``video`` of each, and with who looks by ``with_role``.
+    sessions: annotated by ``with_role``, with ``vods`` and ``video`` prefetched.
     """
     videos = {vod.video_id for session in sessions for vod in session.vods.all()}
     rows = Rendition.objects.filter(video__in=videos, video__deleted_at=None, kind=RenditionKind.POSTER)
@@ -48,10 +48,7 @@ def pictures_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture
 
 
 def copies_of(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:
-    """Where each VOD's copies for quick seeking and without sound are, and whether ``viewer`` may have them made.
-
-    grant: what their addresses end with, where one lets ``viewer`` in.
-    """
+    """Return addresses of each VOD's copies, and whether ``viewer`` may create them."""
     vods = cache.vods(session)
     rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=COPIES)
     made = {(row.video_id, row.kind): row for row in rows.select_related("video")}

@@ -1,4 +1,4 @@
-"""What the comparison API takes and answers."""
+"""Request and answer serializers of the comparison API."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Data = dict[str, Any]
 
 
 class NewVodSerializer(serializers.Serializer[Data]):
-    """One VOD of a new session: ``path`` or ``video_id``."""
+    """A VOD of a new session, given by either ``path`` or ``video_id``."""
 
     vod_id = StrictRegexField(
         r"^[^/\s\x00-\x1f]([^/\x00-\x1f]*[^/\s\x00-\x1f])?$", max_length=100,
@@ -66,7 +66,7 @@ class NewVodSerializer(serializers.Serializer[Data]):
         if isinstance(data, dict):
             if isinstance(data.get("vod_id", ""), bool | int | float):
                 raise serializers.ValidationError({"vod_id": ["Must be text."]})
-            # A video chosen by id has a null path in our own answers: take them back as they are.
+            # Answers contain a null path for a video chosen by id. Accept them unchanged as input.
             data = {key: value for key, value in data.items() if not (key in ("path", "video_id") and value is None)}
         return super().to_internal_value(data)  # type: ignore[no-any-return]
 
@@ -96,7 +96,7 @@ class SyncConfigSerializer(serializers.Serializer[Data]):
 
 
 class PatchSerializer(serializers.Serializer[Data]):
-    """Anything left out stays."""
+    """Changes of a session. Omitted fields keep their values."""
 
     name = StrictCharField(max_length=200, required=False)
     description = StrictCharField(max_length=10_000, required=False, allow_blank=True)
@@ -142,7 +142,7 @@ class VodPlaybackSerializer(serializers.Serializer[Data]):
 
 
 class OffsetsSerializer(serializers.Serializer[Data]):
-    """By VOD; one of ``offsets`` and ``drifts`` has to name one. What is not named stays."""
+    """Offsets, drifts and anchors by VOD id; ``offsets`` or ``drifts`` is required. Omitted values stay."""
 
     offsets = BoundedDictField(
         child=SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP), max_length=MAX_VODS, required=False
@@ -169,7 +169,7 @@ class OffsetsSerializer(serializers.Serializer[Data]):
 
 
 class RoiSerializer(serializers.Serializer[Data]):
-    """A box on one VOD at one of its own times, in fractions of the displayed frame."""
+    """A box in fractions of one VOD's displayed frame, at one of its own times."""
 
     vod_id = StrictCharField(max_length=100)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP)
@@ -226,7 +226,7 @@ class SessionListQuerySerializer(ListQuerySerializer):
 
 
 class HistoryQuerySerializer(serializers.Serializer[Data]):
-    """All changes where no limit is given, 1 000 at most."""
+    """Filter and page of the offset history; at most 1 000 changes."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     limit = serializers.IntegerField(min_value=1, max_value=100, required=False)
@@ -238,7 +238,7 @@ class FilesQuerySerializer(ListQuerySerializer):
 
 
 class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
-    """One change of the offset of one VOD."""
+    """A change of a VOD's offset."""
 
     timestamp = EpochField(source="at", help_text="Epoch seconds.")
     vod_id = serializers.CharField(source="vod.vod_id")
@@ -258,8 +258,6 @@ class OffsetChangeSerializer(AnswerSerializer[OffsetChange]):
 
 @dataclass(frozen=True)
 class VodSnapshot:
-    """A VOD where the session's clock has it at one moment."""
-
     vod: ComparisonVod
     current_time: float
     playback_state: str
@@ -268,8 +266,6 @@ class VodSnapshot:
 
 @dataclass(frozen=True)
 class SessionSnapshot:
-    """A session as it is at one moment of the database's clock."""
-
     session: ComparisonSession
     vods: list[VodSnapshot]
     global_time: float
@@ -280,7 +276,7 @@ class SessionSnapshot:
     def of(
         cls, session: ComparisonSession, *, now: datetime | None = None, vods: list[ComparisonVod] | None = None
     ) -> SessionSnapshot:
-        """The session at ``now``, by default at this moment; ``vods``: its own, where they have been read."""
+        """Return the session's state at ``now``, by default the present. vods: its VODs, if already read."""
         vods = cache.vods(session) if vods is None else vods
         clock = session.clock(vods, now or session.now())
         shown = [
@@ -297,7 +293,7 @@ class SessionSnapshot:
 
 
 class VodEventSerializer(AnswerSerializer[SessionEvent]):
-    """What was marked in one VOD, in short; time and end in seconds of its own time."""
+    """A short form of a VOD's event; time and end in seconds of the VOD's own time."""
 
     event_id = serializers.UUIDField(source="pk")
     time = serializers.FloatField()
@@ -307,7 +303,7 @@ class VodEventSerializer(AnswerSerializer[SessionEvent]):
 
 
 class VodSerializer(AnswerSerializer[VodSnapshot]):
-    """One recording of a session; offset, duration and current_time in seconds."""
+    """A recording of a session; offset, duration and current_time in seconds."""
 
     vod_id = serializers.CharField(source="vod.vod_id")
     name = serializers.CharField(source="vod.name")
@@ -357,14 +353,14 @@ class VodSerializer(AnswerSerializer[VodSnapshot]):
 
 
 class TimelineSerializer(serializers.Serializer[Data]):
-    """From when until when a session's clock runs, in seconds. Negative where a VOD begins before time 0."""
+    """The bounds of a session's clock in seconds. ``start`` can be negative."""
 
     start = serializers.FloatField(help_text="The earliest beginning of a VOD, or 0 where none begins before that.")
     end = serializers.FloatField(help_text="The latest end of a VOD.")
 
 
 class SessionSerializer(AnswerSerializer[SessionSnapshot]):
-    """A comparison session as it is at this moment; global_time in seconds of the shared clock."""
+    """A session's present state; global_time in seconds of the shared clock."""
 
     session_id = serializers.CharField(source="session.session_id")
     name = serializers.CharField(source="session.name")
@@ -419,7 +415,7 @@ class ListedSessionSerializer(AnswerSerializer[ComparisonSession]):
 
 
 class PersonSerializer(AnswerSerializer[User]):
-    """Somebody who may see a session."""
+    """A user with access to a session."""
 
     username = serializers.CharField()
 
@@ -462,7 +458,7 @@ class PreviewAnswerSerializer(serializers.Serializer[Data]):
 
 
 class FindingSerializer(serializers.Serializer[Data]):
-    """What one method found by itself, or why it found nothing."""
+    """The result of one alignment method, or the reason why it found nothing."""
 
     method = serializers.ChoiceField(choices=["timer_ocr", "audio"])
     offset = serializers.FloatField(allow_null=True)
@@ -503,15 +499,13 @@ class RefusalSerializer(serializers.Serializer[Data]):
 
 @dataclass(frozen=True)
 class AlignmentView:
-    """An alignment and the VODs of its session, on whose clock its proposals are shown."""
-
     alignment: Alignment
     vods: list[ComparisonVod]
     ok: bool = True
 
 
 class AlignmentSerializer(AnswerSerializer[AlignmentView]):
-    """How far an alignment is, and what it proposes or why it refuses; progress in percent."""
+    """An alignment's progress in percent, proposals and refusals."""
 
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField(source="alignment.job.pk")
@@ -567,7 +561,7 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
 
 
 def placed(reference: Placement, found: Data) -> Data:
-    """Offset, drift and anchor of what the aligner found, on the session's clock instead of the reference's."""
+    """Convert an aligner result from the reference's time to the session's clock."""
     if found["offset"] is None:
         return {"offset": None, "drift_ppm": None, "drift_anchor": 0.0}
     drift = found.get("drift_ppm")
@@ -580,7 +574,7 @@ def placed(reference: Placement, found: Data) -> Data:
 
 
 def without_evidence(shown: Data) -> Data:
-    """An alignment for who only watches: its pictures and sounds are at addresses that a share does not end."""
+    """Remove pictures and sounds from an alignment: their addresses would outlive a share."""
     proposals = [{**proposal, "evidence": [], "evidence_urls": []} for proposal in shown["proposals"]]
     refused = shown["refused"]
     if refused:
@@ -589,7 +583,7 @@ def without_evidence(shown: Data) -> Data:
 
 
 def with_addresses(evidence: list[Data]) -> list[Data]:
-    """What an answer of the aligner rests on, with the addresses of its pictures and sounds."""
+    """Return the aligner's evidence with the addresses of its files."""
     return [
         {
             "vod_id": item["vod_id"],

@@ -1,4 +1,4 @@
-"""Every change of a comparison session, each one transaction: row lock, new clock, history, broadcast on commit."""
+"""Changes of a comparison session: one transaction under its row lock, broadcast on commit."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
 USES_SHOWN = 100
-# What stands in for a deleted video.
+# Fields of the placeholder that replaces a deleted video.
 DELETED_VIDEO = {"place": Place.SESSION, "error_type": DELETED}
 
 
 @dataclass(frozen=True, slots=True)
 class NewVod:
-    """What a caller says of one VOD: a path in a library root, or a video's id."""
+    """A VOD of a new session, by library path or video id."""
 
     vod_id: str
     name: str
@@ -55,14 +55,13 @@ class NewVod:
 
 
 def group_name(session_id: str) -> str:
-    """The realtime group of one session."""
     return f"comparison.{session_id}"
 
 
 def create_session(
     owner: User, vods: list[NewVod], *, name: str | None = "", description: str | None = ""
 ) -> ComparisonSession:
-    """Make a session of 2–3 VODs, their files probed. Raises the errors of contract section 1, ``session_limit``."""
+    """Create a session and probe its files. Raises ``session_limit`` and the errors of contract section 1."""
     if not MIN_VODS <= len(vods) <= MAX_VODS:
         raise DomainError("vod_count", f"A comparison needs 2 or 3 VODs, not {len(vods)}.")
     if len({vod.vod_id for vod in vods}) < len(vods):
@@ -84,7 +83,7 @@ def create_session(
 
 
 def check_limit(owner: User) -> None:
-    """Whether ``owner`` may have one more, until the transaction ends. Raises ``session_limit``."""
+    """Raise ``session_limit`` if ``owner`` has no session left. Locks the quota for the transaction."""
     quota.lock(owner)
     limit = limits_of(owner)["max_sessions"]
     if ComparisonSession.objects.filter(owner=owner).count() >= limit:
@@ -92,7 +91,6 @@ def check_limit(owner: User) -> None:
 
 
 def _videos(owner: User, vods: list[NewVod]) -> list[Video]:
-    """The videos meant by ``vods``, in order."""
     by_path = [(index, vod) for index, vod in enumerate(vods) if vod.video_id is None]
     found: dict[int, Video] = {}
     for index, vod in enumerate(vods):
@@ -117,13 +115,12 @@ def _videos(owner: User, vods: list[NewVod]) -> list[Video]:
 
 
 def reload(session: ComparisonSession) -> ComparisonSession:
-    """The session as the database has it, with the database's time."""
     return ComparisonSession.objects.at_database_time().get(pk=session.pk)
 
 
 @dataclass(slots=True)
 class Change:
-    """A session locked for a change: its VODs in order, its clock at the database's present, and what was written."""
+    """A locked session during a change; its clock shows the database's present."""
 
     session: ComparisonSession
     vods: list[ComparisonVod]
@@ -132,7 +129,6 @@ class Change:
     shown: dict[str, Any] = field(default_factory=dict)
 
     def index_of(self, vod_id: str, error: str = "unknown_vod") -> int:
-        """Where a VOD stands. Raises ``error``."""
         for index, vod in enumerate(self.vods):
             if vod.vod_id == vod_id:
                 return index
@@ -140,14 +136,13 @@ class Change:
 
     @property
     def longest(self) -> float:
-        """Seconds of the longest VOD."""
         return max(vod.video.duration for vod in self.vods)
 
 
 def lock(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
-    """The session's row, locked for the rest of the transaction: whatever changes a session takes this lock first.
+    """Lock the session's row for the transaction. Every change of a session does this first.
 
-    Raises ``session_not_found``, and ``archived`` for one that is read-only.
+    Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
     """
     locked = ComparisonSession.objects.select_for_update().filter(pk=session.pk).first()
     if locked is None:
@@ -158,9 +153,9 @@ def lock(session: ComparisonSession, *, even_archived: bool = False) -> Comparis
 
 
 def access_to(locked: ComparisonSession, by: Viewer) -> Access:
-    """What ``by`` may do with a locked session: shares change under the same lock. Raises ``session_not_found``."""
+    """Return the permissions of ``by``. Raises ``session_not_found``."""
     access = locked.access_of(by)
-    if access is None:  # withdrawn since the call began
+    if access is None:  # access withdrawn meanwhile
         raise DomainError("session_not_found")
     return access
 
@@ -171,9 +166,8 @@ def edit_session(
 ) -> Iterator[Change]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
-    Two writers take turns on the row lock: the last one wins, and both are in the history. by_itself: the system makes
-    the change, so no permission is checked, and ``by`` may be None. Raises ``session_not_found``,
-    ``forbidden``, ``archived``.
+    by_itself: whether the system makes the change, without permission checks; ``by`` may then be None. Raises
+    ``session_not_found``, ``forbidden``, ``archived``.
     """
     with transaction.atomic():
         locked = lock(session, even_archived=even_archived)
@@ -201,7 +195,7 @@ def edit_session(
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
         if not (moved and change.clock.moves):
-            locked.watched_at = None  # the viewers of a clock that starts renew it again
+            locked.watched_at = None  # If the clock starts, its viewers renew `watched_at`.
         locked.revision += 1
         locked.save()
         message = session_message(locked, by.username if by else "", now=now, vods=vods)
@@ -210,7 +204,7 @@ def edit_session(
 
 
 def update_session(session: ComparisonSession, by: User, values: dict[str, Any]) -> dict[str, Any]:
-    """name, description, sync_mode, sync_config (merged) and ui_state."""
+    """Set name, description, sync_mode or ui_state; merge sync_config."""
     with edit_session(session, by) as change:
         row = change.session
         for field in ("name", "description", "ui_state"):
@@ -225,7 +219,7 @@ def update_session(session: ComparisonSession, by: User, values: dict[str, Any])
 
 
 def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dict[str, Any]:
-    """Take a session out of the list, paused and read-only, or back."""
+    """Archive a session (unlisted, paused, read-only) or restore it."""
     with edit_session(session, by, even_archived=True) as change:
         change.clock = replace(change.clock.together(), playing=False)
         change.session.archived_at = (change.session.archived_at or change.now) if is_archived else None
@@ -233,14 +227,13 @@ def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dic
 
 
 def check_time(field: str, value: float, start: float) -> None:
-    """Refuse a time before a timeline's ``start`` as ``invalid``."""
     if value < start - ROUNDING:
         sentence = f"The timeline begins at {start:.3f} s."
         raise DomainError("invalid", f"{field}: {sentence}", errors={field: [sentence]})
 
 
 def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
-    """Everything to ``timestamp`` on the shared clock. Raises ``invalid`` before it begins."""
+    """Seek all VODs to ``timestamp`` of the shared clock. Raises ``invalid``."""
     with edit_session(session, by) as change:
         check_time("timestamp", timestamp, change.clock.start)
         change.clock = change.clock.seek(timestamp)
@@ -248,7 +241,7 @@ def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[
 
 
 def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
-    """One VOD to its own ``timestamp``; in global mode the shared clock goes along."""
+    """Seek one VOD to its own ``timestamp``. In global mode the shared clock follows, other VODs stay."""
     with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
         moves_clock = change.session.sync_mode == SyncMode.GLOBAL
@@ -259,7 +252,7 @@ def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float
 def set_playback(
     session: ComparisonSession, by: User, state: str, rate: float | None, at: float | None
 ) -> dict[str, Any]:
-    """Play or pause everything, from ``at`` where it is given; no VOD goes its own way any more."""
+    """Play or pause all VODs together, from global time ``at`` if given."""
     with edit_session(session, by) as change:
         clock = change.clock.together()
         if at is not None:
@@ -275,7 +268,7 @@ def set_playback(
 
 
 def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: dict[str, Any]) -> dict[str, Any]:
-    """Play or pause one VOD by itself. values: ``state``, and ``rate`` and its own time ``at`` where they change.
+    """Play or pause one VOD in independent mode. values: ``state``, optional ``rate`` and own time ``at``.
 
     Raises ``vod_not_found``, ``global_mode``.
     """
@@ -290,7 +283,7 @@ def set_vod_playback(session: ComparisonSession, by: User, vod_id: str, values: 
 
 @dataclass(frozen=True, slots=True)
 class NewPlacement:
-    """Where a VOD is to lie, and how that was found; ``confidence`` is None where a person says so."""
+    """A VOD's new placement. confidence: 0 to 1, or None if set by a user."""
 
     placement: Placement
     source: str
@@ -307,9 +300,9 @@ def set_offsets(
     drifts: dict[str, float] | None = None,
     anchors: dict[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Set some offsets and drifts, all or none; a history row for each VOD that changes.
+    """Set offsets and drifts by VOD id, all or none; omitted values stay.
 
-    What is not named stays: an offset alone moves its VOD by as much everywhere. confidence: None for manual.
+    An offset alone shifts the VOD equally at all times. confidence: 0 to 1, or None for manual.
     """
     named = [offsets, drifts or {}, anchors or {}]
     with edit_session(session, by) as change:
@@ -326,7 +319,7 @@ def set_offsets(
 
 
 def place_vods(change: Change, by: User, new: dict[str, NewPlacement]) -> None:
-    """Move VODs within a change, with a row of history for each that moves. Raises ``offset_out_of_range``."""
+    """Move VODs and record their history. Raises ``offset_out_of_range``."""
     if not new:
         raise DomainError("unknown_vod", "Name at least one VOD in `offsets`.")
     placements = {change.index_of(vod_id): item.placement for vod_id, item in new.items()}
@@ -356,13 +349,12 @@ def place_vods(change: Change, by: User, new: dict[str, NewPlacement]) -> None:
 
 
 def preview_prefix(session_id: str) -> str:
-    """Where a session's preview pictures are kept; the next preview replaces them."""
     return f"previews/{session_id}"
 
 
 def delete_session(session: ComparisonSession) -> None:
-    """Remove a session with its history, its alignments and what their jobs have made."""
-    session_id = session.session_id  # deleting takes the key from the object
+    """Delete a session, its alignments and their output files."""
+    session_id = session.session_id  # Django clears it on deletion
     with transaction.atomic():
         lock(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
@@ -379,12 +371,12 @@ def delete_session(session: ComparisonSession) -> None:
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
-    """Lock the sessions that show a video, which an alignment locks before it locks the jobs of their owner."""
+    """Lock the sessions of a video before their owners' jobs, as alignments do."""
     list(ComparisonSession.objects.filter(vods__video=video_id).order_by("pk").select_for_update(of=("self",)))
 
 
 def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> list[dict[str, str]]:
-    """Return the sessions of ``by`` that show a video; none for admins, because they can always delete it."""
+    """Return the sessions of ``by`` that show a video; none for admins, who can always delete it."""
     if by is None or by.is_admin:
         return []
     own = ComparisonSession.objects.filter(vods__video=video, owner=by).order_by("pk").distinct()
@@ -392,15 +384,15 @@ def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> 
 
 
 def tell_of_video(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
-    """Broadcast the sessions that show a video after it was moved to the bin or restored.
+    """Broadcast the sessions of a video that was moved to the bin or restored.
 
-    is_final: whether the video is about to be deleted for good; the sessions then get a placeholder.
+    is_final: whether the video is about to be deleted and needs a placeholder.
     """
     for session in ComparisonSession.objects.filter(vods__video=video).distinct().select_related("owner"):
         with (
             contextlib.suppress(DomainError),
             edit_session(session, by or session.owner, even_archived=True, by_itself=True) as change,
-        ):  # unless it is gone
+        ):  # session deleted meanwhile
             if not is_final:
                 continue
             gap = create_placeholder(video, session.owner)
@@ -411,17 +403,17 @@ def tell_of_video(sender: object, video: Video, by: User | None, is_final: bool,
 
 
 def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User, **_: Any) -> list[Use]:
-    """Return the sessions with any of these videos that the viewer may see, the last changed first."""
+    """Return the viewer's visible sessions with any of these videos, the latest change first."""
     sessions = ComparisonSession.objects.visible_to(viewer).filter(vods__video__in=videos).distinct()
     shown = sessions.order_by("-updated_at")[:USES_SHOWN]
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
 def keep_watched(session_id: str, can_edit: bool = True) -> datetime | None:
-    """Note that a process has a viewer of the session's playing clock at this moment. Return the moment.
+    """Record and return the time at which a process has a viewer of the playing clock, or None.
 
-    can_edit: whether the viewer may move the clock. Other viewers are noted only once such a viewer was there, so that
-    they cannot stop a clock that the API plays. Return None if nothing was noted.
+    can_edit: whether the viewer may move the clock. Others only renew a record, so that they cannot stop a clock that
+    the API plays.
     """
     rows = ComparisonSession.objects.filter(pk=session_id)
     if not can_edit:
@@ -433,9 +425,9 @@ def keep_watched(session_id: str, can_edit: bool = True) -> datetime | None:
 
 
 def pause_left(session_id: str, left_at: datetime | None = None) -> None:
-    """Pause a session for everybody where its last viewer left it, unless a viewer has come back meanwhile.
+    """Pause a session where its last viewer left it, unless a viewer has returned.
 
-    left_at: time of the last viewer, from :func:`keep_watched`; by default, one lease before now.
+    left_at: result of :func:`keep_watched`; by default, one lease ago.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return
@@ -446,10 +438,7 @@ def pause_left(session_id: str, left_at: datetime | None = None) -> None:
 
 
 def save_playing_position(session_id: str) -> None:
-    """Persist where a playing session is, so that a backup is never older than the auto-save interval.
-
-    Changes nothing that a viewer sees: revision and updated_at stay.
-    """
+    """Save a playing session's position for backups. ``revision`` does not change."""
     with transaction.atomic():
         session = ComparisonSession.objects.select_for_update().filter(pk=session_id).first()
         if session is None:

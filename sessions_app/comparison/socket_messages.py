@@ -1,4 +1,4 @@
-"""What ``ws/sessions/{id}/`` sends: the session after a change, and its clock in between."""
+"""Messages of ``ws/sessions/{id}/``: the changed session, and its clock between changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from sessions_app.comparison.vod_cache import cache
 def session_message(
     session: ComparisonSession, by: str, *, now: datetime, vods: list[ComparisonVod] | None = None
 ) -> dict[str, Any]:
-    """The realtime message of a change: the whole state, its revision, who and when."""
     vods = cache.vods(session) if vods is None else vods
     return {
         "type": "session",
@@ -22,15 +21,15 @@ def session_message(
         "by": by,
         "at": now.timestamp(),
         "session": SessionSerializer.show(SessionSnapshot.of(session, now=now, vods=vods)),
-        # Unclamped: a VOD that waits for its moment and one that stands at its beginning both show 0.
+        # Unclamped: `current_time` is 0 both at and before a VOD's start.
         "positions": [track.position for track in session.clock(vods, now).tracks],
     }
 
 
 def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
-    """A session message as it would read ``elapsed`` seconds later, as a ``clock`` message; asks no database.
+    """Return the ``clock`` message ``elapsed`` seconds after a session message, without a query.
 
-    Without ``ui_state`` and the VODs' events, which may be large and do not move.
+    It omits ``ui_state`` and events, which may be large.
     """
     session = message["session"]
     playing = session["global_playback_state"] == PlaybackState.PLAYING
@@ -74,18 +73,17 @@ def clock_message(message: dict[str, Any], elapsed: float) -> dict[str, Any]:
 
 
 def _step_of(vod: dict[str, Any], elapsed: float) -> float:
-    """How far a VOD as it is shown comes in ``elapsed`` seconds."""
     return elapsed * vod["rate"] * placement_of(vod).rate if vod["playback_state"] == PlaybackState.PLAYING else 0.0
 
 
 def plays(session: dict[str, Any]) -> bool:
-    """Whether a session as it is shown plays, or any of its VODs by itself."""
+    """Return whether a serialized session or any of its VODs is playing."""
     states = [session["global_playback_state"], *(vod["playback_state"] for vod in session["vods"])]
     return PlaybackState.PLAYING in states
 
 
 def moves(session: dict[str, Any]) -> bool:
-    """Whether anything of a session as it is shown has not come to its end."""
+    """Return whether a serialized session plays and has not reached its end."""
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     return (playing and session["global_time"] < end_of(session)) or any(
         vod["playback_state"] == PlaybackState.PLAYING and vod["current_time"] < vod["duration"]
@@ -94,10 +92,9 @@ def moves(session: dict[str, Any]) -> bool:
 
 
 def end_of(session: dict[str, Any]) -> float:
-    """When the last VOD of a session as it is shown ends, in seconds of the shared clock."""
+    """Return the end of a serialized session, in seconds of the shared clock."""
     return float(max(placement_of(vod).global_time(vod["duration"]) for vod in session["vods"]))
 
 
 def placement_of(vod: dict[str, Any]) -> Placement:
-    """Where a VOD as it is shown lies on the clock."""
     return Placement(vod["offset"], vod["drift_ppm"], vod["drift_anchor"])

@@ -1,5 +1,3 @@
-"""Addresses of comparisons: the API and the pages."""
-
 from django.urls import path
 
 from sessions_app.comparison import pages

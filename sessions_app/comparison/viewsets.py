@@ -1,5 +1,3 @@
-"""The base of the comparison's viewsets."""
-
 from __future__ import annotations
 
 from typing import Any, cast
@@ -19,16 +17,16 @@ from vodplatform.accounts.authentication import BrowserAuthentication
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.core.errors import DomainError
 
-TAG = "Comparison sessions"  # of the API document
+TAG = "Comparison sessions"
 
 
 class ComparisonViewSet(ApiViewSet[ComparisonSession]):
-    """Base of the comparison's viewsets. It checks the feature's switch and the caller's access to the session."""
+    """Base viewset; checks the feature switch and access to the session."""
 
     missing = "session_not_found"
     lookup_url_kwarg = "session_id"
     lookup_value_converter = "str"
-    access = Access(SessionRole.OWNER)  # of one that is made
+    access = Access(SessionRole.OWNER)  # access of the caller; OWNER for a new session
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -36,7 +34,7 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             raise DomainError("feature_disabled")
 
     def perform_authentication(self, request: Request) -> None:
-        """Identify the account, or the visitor of an opened link if the account may not see the session."""
+        """Identify the account, or a link's visitor if the account has no access."""
         super().perform_authentication(request)
         if "session_id" not in self.kwargs or get_authorization_header(request):
             return
@@ -47,14 +45,14 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
             request.user = viewer  # type: ignore[assignment]  # REST framework takes whoever has signed in
 
     def check_permissions(self, request: Request) -> None:
-        """A visitor of this session is let in; what they may there is asked like anybody's."""
+        """Skip account checks for a link's visitor; each method checks the visitor's rights."""
         if not isinstance(self.viewer, LinkVisitor):
             super().check_permissions(request)
 
     def read_session_change(
         self, form: type[Serializer[Any]], session: ComparisonSession, vod_id: str | None = None
     ) -> dict[str, Any]:
-        """Return the validated body of a change of a session or of one of its VODs (:meth:`read_change`)."""
+        """Return the validated body of a change of the session or of one VOD."""
 
         def answers() -> list[dict[str, Any]]:
             shown = redact_for_grant(s.SessionSerializer.show(s.SessionSnapshot.of(session)), self.access.grant)
@@ -64,17 +62,16 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
 
     @property
     def viewer(self) -> Viewer:
-        """Who calls, with an account or without."""
         return cast(Viewer, self.request.user)
 
     def get_queryset(self) -> QuerySet[ComparisonSession]:
         return ComparisonSession.objects.visible_to(self.viewer).at_database_time()
 
     def get_object(self) -> ComparisonSession:
-        """The session; what the caller may do is in :attr:`access` then."""
+        """Return the session; store the caller's permissions in :attr:`access`."""
         found = super().get_object()
         access = found.access_of(self.viewer)
-        if access is None:  # withdrawn between two statements
+        if access is None:  # access withdrawn between two queries
             raise DomainError(self.missing)
         self.access = access
         return found
@@ -86,12 +83,11 @@ class ComparisonViewSet(ApiViewSet[ComparisonSession]):
         return found
 
     def get_object_to_own(self) -> ComparisonSession:
-        """The session for a call that its owner alone may make. Raises ``forbidden``."""
+        """Return the session for its owner. Raises ``forbidden``."""
         found = self.get_object()
         if not self.access.is_owner:
             raise DomainError("forbidden")
         return found
 
     def answer(self, shown: dict[str, Any], status: int = 200) -> Response:
-        """The session as it is shown to the caller."""
         return Response({"ok": True, "session": redact_for_grant(shown, self.access.grant)}, status=status)

@@ -1,4 +1,4 @@
-"""The VODs of the sessions used last, kept in memory: sockets and the API show them many times a second."""
+"""A per-process cache of VODs, which sockets and the API read many times a second."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from django.conf import settings
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, OffsetChange, SessionEvent
 from vodplatform.core.errors import DomainError
 
-HISTORY_SHOWN = EVENTS_SHOWN = 50  # of each VOD
+HISTORY_SHOWN = EVENTS_SHOWN = 50  # maximum history rows and events shown per VOD
 
 
 class VodCache:
-    """The VODs of the sessions used last in this process, valid for one revision and anchor of each.
+    """VODs of recently used sessions, valid for one revision and anchor.
 
-    The anchor is part of it because saving a playing position moves anchor and positions, and no revision.
+    Saving a playing position changes the anchor, but not the revision.
     """
 
     def __init__(self) -> None:
@@ -25,10 +25,9 @@ class VodCache:
         self._lock = threading.Lock()
 
     def vods(self, session: ComparisonSession) -> list[ComparisonVod]:
-        """The session's VODs with their videos, latest offset changes and first events, in order.
+        """Return the session's VODs in order, with videos, offset changes and events.
 
-        They are of one state with ``session``, which is read again when somebody has written in between. Raises
-        ``session_not_found`` when it has been deleted meanwhile.
+        If the session changed meanwhile, ``session`` is refreshed. Raises ``session_not_found``.
         """
         while True:
             version = (session.revision, session.anchored_at)
@@ -60,7 +59,6 @@ cache = VodCache()
 
 
 def latest_changes(vod: ComparisonVod) -> list[OffsetChange]:
-    """The VOD's latest offset changes, kept on the cached row: a revision's history never changes."""
     shown: list[OffsetChange] | None = getattr(vod, "_shown_changes", None)
     if shown is None:
         shown = list(vod.offset_changes.all()[:HISTORY_SHOWN])
@@ -69,7 +67,7 @@ def latest_changes(vod: ComparisonVod) -> list[OffsetChange]:
 
 
 def first_events(vod: ComparisonVod) -> list[SessionEvent]:
-    """The VOD's first events by its own time, kept on the cached row: every change of an event counts the revision."""
+    """Return the VOD's first events by its own time, cached on the row."""
     shown: list[SessionEvent] | None = getattr(vod, "_shown_events", None)
     if shown is None:
         rows = (

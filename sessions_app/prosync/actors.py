@@ -1,4 +1,4 @@
-"""The job of a pro job: take the video in, let the engine replace the speech, keep what that made."""
+"""The job of a pro job: ingest, dub and store the video."""
 
 from __future__ import annotations
 
@@ -35,14 +35,10 @@ DELETED = "The pro job has been deleted."
 
 
 class ProSyncJobs(JobHooks):
-    """The jobs that replace the speech of segments."""
-
     def inputs_exist(self, job: Job) -> bool:
-        """Whether the pro job is still there: its files go with it."""
         return ProJob.objects.filter(pk=job.pk).exists()
 
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The video of each; a job whose pro job is gone has no page."""
         rows = {row.pk: row for row in ProJob.objects.filter(pk__in=[job.pk for job in jobs]).only("pk", "name")}
         found = {}
         for job in jobs:
@@ -61,7 +57,6 @@ class ProSyncJobs(JobHooks):
 
 @job_actor(services.PRO_KIND, queue="prosync", label="Pro lip-sync", icon="pro", hooks=ProSyncJobs())
 def dub_segments(context: JobContext) -> dict[str, Any]:
-    """Make the video with the new speech, and let the pro job show it."""
     row = ProJob.objects.with_state().filter(pk=context.job_id).first()
     if row is None:
         raise JobFailed("job_not_found", DELETED)
@@ -75,7 +70,6 @@ def dub_segments(context: JobContext) -> dict[str, Any]:
 
 
 def _take_in(work: Work) -> None:
-    """Let the video be shown, once it and the sounds have been scanned, and it was probed."""
     context, video = work.context, work.row.video
     for path in work.bring_sounds().values():
         scan_file(context, path)
@@ -96,7 +90,6 @@ def _keep(work: Work, made: Made) -> None:
     facts = facts_of(context, made.path)
     out = folder / "kept" / RenditionKind.DUB
     out.mkdir(parents=True, exist_ok=True)
-    # A provider may answer with a container of its own.
     path = made.path.rename(out / f"dub{made.path.suffix}")
     described = {
         "kind": RenditionKind.DUB, "name": "", "files": {"video": path.name}, "codecs": "",

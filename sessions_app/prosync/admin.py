@@ -1,4 +1,4 @@
-"""Pro jobs in the admin: what people asked for, how far it is; cancelled and deleted by actions, never edited."""
+"""Read-only admin pages of pro jobs."""
 
 from django.contrib import admin
 from django.db.models import QuerySet

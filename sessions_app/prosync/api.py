@@ -1,4 +1,4 @@
-"""Pro jobs over the API (contract section 3): parse, permit, call, answer."""
+"""The pro job API (section 3 of the contract)."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         authentication_classes=(), permission_classes=(), parser_classes=(),
     )  # fmt: skip
     def webhook(self, request: Request) -> Response:
-        """Where sync.so says that a generation has ended. The signature is checked, and sync.so is asked."""
+        """Receive sync.so's notice that a generation has ended. Verify the signature and wake the job to poll."""
         body = request.stream.read(MAX_BODY_BYTES + 1) if request.stream else b""
         if len(body) > MAX_BODY_BYTES:
             raise DomainError("too_large", limit=MAX_BODY_BYTES)

@@ -1,4 +1,4 @@
-"""Pro jobs: a video some of whose speech is replaced. The segments stand in the job's own row."""
+"""The pro job: a video in which the speech of segments is replaced."""
 
 from __future__ import annotations
 
@@ -16,41 +16,36 @@ from vodplatform.accounts.models import User
 
 
 class Engine(models.TextChoices):
-    """What replaces the speech: this machine, or sync.so."""
-
     LOCAL = "local"
     SYNCSO = "syncso"
 
 
 class ProJobQuerySet(models.QuerySet["ProJob"]):
     def visible_to(self, user: User | AnonymousUser) -> ProJobQuerySet:
-        """The owner's; an admin's are all."""
+        """Return the user's own pro jobs; for an admin, all."""
         if isinstance(user, AnonymousUser):
             return self.none()
         return self if user.is_admin else self.filter(owner=user)
 
     def of_the_same_video(self, job_id: uuid.UUID) -> ProJobQuerySet:
-        """The others of these that were made of the very file that the job ``job_id`` of these was made of."""
+        """Return the other pro jobs with the same video file."""
         files = self.filter(pk=job_id).exclude(video__sha256="").values("video__sha256")
         return self.filter(video__sha256__in=files).exclude(pk=job_id)
 
     def with_state(self) -> ProJobQuerySet:
-        """With what the serializers read, in two queries."""
         made = Rendition.objects.order_by("kind", "name")
         return self.select_related("job", "video").prefetch_related(Prefetch("video__renditions", made))
 
 
 class ProJob(models.Model):
-    """One request to replace the speech of segments of one video. Its id is its job's.
+    """A request to replace speech in a video. Its id is its job's id.
 
-    video: what was sent, on no shelf; its renditions are the files of the sounds, by their numbers, and the result.
-    sounds: ``ref`` (their names), ``filename``, ``seconds`` and ``peaks`` (0 to 1) of each, in their order.
-    options: as :class:`sessions_app.prosync.segments.Options` has them. outcome: what was done, once it is.
+    video: the unlisted upload; its renditions are the sounds, named by index, and the result. sounds: ``ref`` (name),
+    ``filename``, ``seconds``, ``peaks`` (0 to 1) per sound. outcome: report of the result.
 
-    Of the provider: generation_id: its name for the generation, "" until it has answered; generations: how many were
-    begun, since a failed one is followed by another; notified_at: signing time (Unix seconds) of the last webhook that
-    was accepted; asked: the exact request, stored before it is sent, so that a retry repeats it with the same
-    idempotency key and the same signed addresses.
+    Provider fields. generation_id: the provider's id, "" until it answers. generations: their number; a failed one is
+    replaced. notified_at: Unix seconds of the last accepted webhook. asked: exact request, stored before it is sent,
+    because retries need the same key and signed URLs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -82,31 +77,26 @@ class ProJob(models.Model):
         return self.name
 
     def can_change(self, user: User) -> bool:
-        """Whether ``user`` may delete it."""
         return user.is_admin or self.owner_id == user.pk
 
     @property
     def is_over(self) -> bool:
-        """Whether its job has ended, in whatever way."""
         return self.job.status in FINISHED
 
     @property
     def segments(self) -> list[dict[str, Any]]:
-        """As they are shown: each with the status it has come to."""
         own: list[dict[str, Any]] = self.job.segments_data or []
         if self.job.status == JobStatus.COMPLETED:
             return [{**one, "status": str(JobStatus.COMPLETED)} for one in own]
         ended = self.job.status if self.is_over else None
-        # What an attempt had come to counts for nothing once the job has failed: there is no result.
+        # A failed job has no result, so its status overrides the segments'.
         return [{**one, "status": str(ended or one["status"])} for one in own]
 
     @property
     def sound_files(self) -> dict[str, Rendition]:
-        """The files of the sounds by their names."""
         made = {row.name: row for row in self.video.renditions.all() if row.kind == RenditionKind.SOUND}
         return {sound["ref"]: made[str(number)] for number, sound in enumerate(self.sounds) if str(number) in made}
 
     @property
     def result(self) -> Rendition | None:
-        """The video with the new speech, once there is one."""
         return next((row for row in self.video.renditions.all() if row.kind == RenditionKind.DUB), None)

@@ -1,4 +1,4 @@
-"""The page ``/pro``: a video, sounds, segments; its script asks the API. ``?job=`` shows a run."""
+"""The page ``/pro``. ``?job=`` opens an existing pro job."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ENGINE_WORDS = {Engine.LOCAL: "basic", Engine.SYNCSO: "by sync.so"}
 @never_cache
 @login_required
 def index(request: HttpRequest) -> HttpResponse:
-    """The workspace; whose plan has no segments is told so, and shown what was made before."""
+    """Show the workspace, or an upgrade notice if the plan allows no segments."""
     user = cast(User, request.user)
     limits = limits_of(user)
     facts = {
@@ -39,7 +39,7 @@ def index(request: HttpRequest) -> HttpResponse:
     context = {
         "facts": facts,
         "max_upload": limit_size(limits["max_upload_bytes"]),
-        # Who has no plan any more still sees what was made.
+        # Earlier jobs remain visible after a downgrade.
         "is_workspace": bool(limits["max_segments"]) or _has_run(user, request.GET.get("job", "")),
         "pro_segments": limits_of_tier(Tier.PRO)["max_segments"],
         "enterprise_segments": limits_of_tier(Tier.ENTERPRISE)["max_segments"],
@@ -48,7 +48,6 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _has_run(user: User, job_id: str) -> bool:
-    """Whether there is this run, and ``user`` may see it."""
     try:
         wanted = uuid.UUID(job_id)
     except ValueError:

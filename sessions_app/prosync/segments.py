@@ -1,6 +1,6 @@
-"""What is asked of a pro job: segments, the sounds they take and the options, read and checked; free of Django.
+"""Validation of pro job requests, without Django.
 
-Every fault is found in one go, so that whoever sends ten segments mends them once (contract section 3).
+All faults are collected, so that a client can fix them at once.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ USUAL_MODE = "cut_off"
 MODES = (USUAL_MODE, "loop", "bounce", "silence", "remap")
 MAX_LABEL, MAX_REF, MAX_MODEL = 200, 64, 64
 MAX_REGIONS = 20
-MIN_SIDE = 0.005  # of a box, as a share of the picture: less is hardly a pixel, and no letter
-MIN_CROP = 0.0005  # seconds of a sound; in less there is nothing to be heard
-# A player tells a duration to the millisecond; an end that was copied from it may lie this far behind the last sample.
+MIN_SIDE = 0.005  # share of the picture; smaller boxes cannot hold a letter
+MIN_CROP = 0.0005  # seconds
+# Players round to milliseconds, so a copied end time may exceed the real one by these seconds.
 ROUNDING = 0.0005
-# What turns the direction of all that stands behind it; other signs without a width are part of many a language.
+# Characters that change the direction of all following text.
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 FIELDS = {"startTime": "start_time", "endTime": "end_time", "audioInput": "audio_input", "refId": "ref_id"}
 WHAT = {"startTime": "segment's start", "endTime": "segment's end"}
@@ -28,7 +28,7 @@ WHAT = {"startTime": "segment's start", "endTime": "segment's end"}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something to be mended. index: of the segment as it was sent, None where it is about none of them."""
+    """A validation error. index: the segment's position in the request, or None."""
 
     index: int | None
     field: str
@@ -36,15 +36,14 @@ class Fault:
     message: str
 
     def as_json(self) -> dict[str, Any]:
-        """As the contract shows it."""
         return {"segment_index": self.index, "field": self.field, "type": self.type, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """index: its place among those that were sent. start, end: seconds of the video. ref: of its sound.
+    """A validated segment. index: position in the request. start, end: seconds of the video.
 
-    crop: seconds of the sound that are used, None for all of it.
+    crop: used seconds of the sound; None for all.
     """
 
     index: int
@@ -55,7 +54,6 @@ class Segment:
     label: str
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept and shown."""
         sound: dict[str, Any] = {"refId": self.ref}
         if self.crop is not None:
             sound |= {"startTime": self.crop[0], "endTime": self.crop[1]}
@@ -65,21 +63,23 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """mode: what becomes of a sound that is not as long as its segment. remove_text: None for no."""
+    """Options of a pro job. mode: treatment of a sound that does not have its segment's length.
+
+    remove_text: None for no removal.
+    """
 
     mode: str = USUAL_MODE
     model: str = ""
     remove_text: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """As it is kept and shown."""
         return {"sync_mode": self.mode, "model": self.model or None, "remove_text": self.remove_text}
 
 
 def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
-    """The list that a field of a form holds, as JSON or as it is; one fault where it holds none.
+    """Parse a list or its JSON; otherwise return one fault.
 
-    NaN and the infinities are left in it: they are a fault of the entry that has them, beside those of the others.
+    NaN and infinities remain for the check of their entry.
     """
     try:
         value = text if isinstance(text, list) else _json(text, float)
@@ -91,7 +91,6 @@ def read_list(text: Any, field: str) -> tuple[list[Any], list[Fault]]:
 
 
 def read_refs(given: Any, count: int) -> tuple[list[str], list[Fault]]:
-    """The names of ``count`` sounds in their order: those given, else ``audio-1`` and so on."""
     names = [f"audio-{number}" for number in range(1, count + 1)]
     if given in (None, ""):
         return names, []
@@ -111,7 +110,7 @@ def read_refs(given: Any, count: int) -> tuple[list[str], list[Fault]]:
 
 
 def read_options(given: Any) -> tuple[Options, list[Fault]]:
-    """The options of a job; what is not said, or null, is as usual, what is not known is a fault."""
+    """Parse options. Unknown values are faults."""
     if given in (None, ""):
         return Options(), []
     try:
@@ -132,8 +131,7 @@ def read_options(given: Any) -> tuple[Options, list[Fault]]:
 
 
 def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
-    """``regions`` (shares of the displayed picture) and ``start``, ``end`` (seconds), each where it is given."""
-    if given is None or given is False:  # and not 0
+    if given is None or given is False:  # ``in (None, False)`` would also accept 0
         return None, []
     if given is True:
         return {}, []
@@ -165,10 +163,7 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
 
 
 def removal_beyond(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
-    """Where the time whose text is removed lies behind a video of ``duration`` seconds.
-
-    given: as ``Options.remove_text`` is, without a fault of its own. duration: None where it is not known.
-    """
+    """Return faults for a text removal outside the video. given: valid ``Options.remove_text``."""
     if not given or duration is None:
         return []
     return [
@@ -179,7 +174,7 @@ def removal_beyond(given: Mapping[str, Any] | None, duration: float | None) -> l
 
 
 def _is_behind(seconds: float, duration: float, *, is_start: bool) -> bool:
-    # What begins at the end holds no picture.
+    # No frame starts at the video's end.
     return seconds >= duration if is_start else seconds > duration + ROUNDING
 
 
@@ -198,9 +193,9 @@ def _read_box(given: Any) -> dict[str, float] | None:
 def read_segments(
     given: Sequence[Any], sounds: Mapping[str, float | None], duration: float | None
 ) -> tuple[list[Segment], list[Fault]]:
-    """The segments in the order of the video, and what is wrong with those that were sent.
+    """Return valid segments by time, and all faults.
 
-    sounds: seconds of each sound by its name, None where that is not known; duration: of the video, the same.
+    sounds: seconds by name. duration: seconds of the video. None means unknown.
     """
     found, faults = [], []
     for index, one in enumerate(given):
@@ -217,7 +212,6 @@ def read_segments(
 def _read_segment(
     index: int, given: Any, sounds: Mapping[str, float | None], duration: float | None
 ) -> tuple[Segment | None, list[Fault]]:
-    """The segment, where it has two moments in their order; and its faults."""
     if not isinstance(given, Mapping):
         return None, [Fault(index, "segment", "not_an_object", "A segment is an object.")]
     faults = []
@@ -273,7 +267,6 @@ def _read_sound(
 def _read_crop(
     index: int, given_begin: Any, given_end: Any, ref: str, length: float | None
 ) -> tuple[tuple[float, float] | None, list[Fault]]:
-    """The part of a sound of ``length`` seconds that is used; None for all of it."""
     names = ("audioInput.startTime", "audioInput.endTime")
     if given_begin is None and given_end is None:
         return None, []
@@ -301,9 +294,9 @@ def _read_crop(
 
 
 def _overlaps(segments: Sequence[Segment]) -> list[Fault]:
-    """Of each that begins before one before it has ended; touching is fine."""
+    """Return a fault for each overlapping segment. Segments may touch."""
     faults = []
-    last: Segment | None = None  # of those so far, the one that ends last
+    last: Segment | None = None
     for segment in segments:
         if last is not None and segment.start < last.end:
             sentence = f"It begins {last.end - segment.start:.3g} s before segment {last.index + 1} ends."
@@ -314,12 +307,11 @@ def _overlaps(segments: Sequence[Segment]) -> list[Fault]:
 
 
 def _of(given: Mapping[str, Any], name: str) -> Any:
-    """A field by the contract's name or by the same in snake_case."""
     return given.get(name, given.get(FIELDS[name]))
 
 
 def _is_text(value: Any, most: int) -> bool:
-    """Whether it is a text that a database takes and a line of a page shows, in its own direction."""
+    """Return whether the value is a short text without control, line-break or direction characters."""
     return isinstance(value, str) and len(value) <= most and not any(_is_unfit(sign) for sign in value)
 
 
@@ -328,7 +320,6 @@ def _is_unfit(sign: str) -> bool:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number; no text, and no truth value."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -343,7 +334,6 @@ def _refuse(word: str) -> Any:
 
 
 def _json(text: Any, constant: Callable[[str], Any]) -> Any:
-    """Raises ValueError for what is no JSON. constant: reads NaN and the infinities, which JSON does not have."""
     if not isinstance(text, str):
         raise ValueError("not a text")
     try:

@@ -1,5 +1,3 @@
-"""What the API of pro jobs takes and answers."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ MESSAGES = {
 
 
 class NewProJobSerializer(serializers.Serializer[Data]):
-    """A video, the sounds that replace parts of its own, and which part each of them replaces."""
+    """A video, sounds, and the segment that each sound replaces."""
 
     video = serializers.FileField()
     audio_files = serializers.ListField(child=serializers.FileField(), help_text="1 to 50 parts of this name.")
@@ -43,13 +41,12 @@ class NewProJobSerializer(serializers.Serializer[Data]):
 
 
 def sound_addresses(row: ProJob) -> dict[str, str]:
-    """Where each sound can be heard, by its name."""
     return {ref: address for ref, made in row.sound_files.items() if (address := url_of(made, row.video))}
 
 
 @dataclass(frozen=True)
 class BegunProJob:
-    """A job that has just begun. max_segments: as many as its owner's plan allows in a job."""
+    """A new pro job. max_segments: the plan's segment limit."""
 
     row: ProJob
     max_segments: int
@@ -57,7 +54,7 @@ class BegunProJob:
 
 
 class BegunProJobSerializer(AnswerSerializer[BegunProJob]):
-    """A pro job that has just begun, and where its sounds can be heard."""
+    """A new pro job, with the URLs of its sounds."""
 
     ok = serializers.BooleanField()
     job_id = serializers.UUIDField(source="row.pk")
@@ -82,16 +79,14 @@ class ProSoundSerializer(serializers.Serializer[Data]):
 
 
 class ProSourceSerializer(SourceSerializer):
-    """The video as it was sent."""
-
     peaks_url = serializers.CharField(allow_null=True)
     sprite_vtt_url = serializers.CharField(allow_null=True)
 
 
 class ProJobSerializer(AnswerSerializer[ProJob]):
-    """Where a pro job is. ``outcome``: what was done to the picture, the sound and each segment."""
+    """The state of a pro job. ``outcome``: changes to picture, sound and segments."""
 
-    # Its instance comes from ``with_state``.
+    # Instances must come from ``ProJobQuerySet.with_state``.
     job_id = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=JobStatus.choices, source="job.status")
     progress = serializers.FloatField(min_value=0, max_value=100)
@@ -139,7 +134,6 @@ class ProJobSerializer(AnswerSerializer[ProJob]):
         return sound_addresses(row)
 
     def compute_source(self, row: ProJob) -> Data | None:
-        """None until the video has been taken in."""
         video = row.video
         if video.status != VideoStatus.READY:
             return None
@@ -161,7 +155,7 @@ class ProJobListSerializer(serializers.Serializer[Data]):
 
 
 class ProJobQuerySerializer(ListQuerySerializer):
-    """Which of one's own."""
+    """Filters for the caller's pro jobs."""
 
     status = serializers.ChoiceField(choices=JobStatus.choices, required=False)
     same_video_as = serializers.UUIDField(

@@ -1,4 +1,4 @@
-"""What changes several rows, files or the queue: a pro job begins, is deleted, and ends with its time."""
+"""Creation, deletion and expiry of pro jobs."""
 
 from __future__ import annotations
 
@@ -29,14 +29,13 @@ from vodplatform.core.logs import event
 from vodplatform.core.records import audit
 
 PRO_KIND = "prosync"
-REQUEST_KEY = "pro"  # in the metadata of the video's upload: what is asked, and its sounds
-FAILED_KEPT_FOR = timedelta(days=7)  # for which a job that came to nothing may be tried again
+REQUEST_KEY = "pro"  # key in the video upload's metadata: request and sounds
+# time during which a failed job can be retried before it is deleted
+FAILED_KEPT_FOR = timedelta(days=7)
 BATCH = 100
 
 
 class ReceivedSound(Protocol):
-    """A sound that has come, as :class:`sessions_app.prosync.upload_handlers.Sound` has it."""
-
     @property
     def upload(self) -> Upload: ...
     @property
@@ -50,7 +49,7 @@ class ReceivedSound(Protocol):
 
 
 def most_segments(user: User) -> int:
-    """How many segments the user's tier allows. Raises ``tier_required`` where it allows none."""
+    """Return the segment limit. Raise ``tier_required`` if the plan allows none."""
     most = limits_of(user)["max_segments"]
     if not most:
         raise DomainError("tier_required")
@@ -58,10 +57,10 @@ def most_segments(user: User) -> int:
 
 
 def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked: Mapping[str, Any]) -> ProJob:
-    """A pro job of files that have come and were looked at.
+    """Create a pro job from inspected uploads.
 
-    sounds: by the names that the segments give them. asked: ``segments`` as they are kept, ``options``, ``name``.
-    The files of the sounds are moved to where they stay; what fails behind that deletes them.
+    sounds: uploads by name. asked: ``segments``, ``options``, ``name``. Sound files move to permanent storage; a
+    failure deletes them.
     """
     folder = f"sounds/{video.resource_id}"
     kept = []
@@ -80,7 +79,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked:
             for sound in sounds.values():
                 uploads.complete(sound.upload)
             uploads.complete(video)
-            # Nothing is left to be said of them: what they became stands beside the video.
+            # The video owns the sounds now; their uploads are done.
             Upload.objects.filter(pk__in=[sound.upload.pk for sound in sounds.values()]).delete()
             row = ProJob.objects.select_related("job").get(video=video.resource_id)
     except BaseException:
@@ -91,7 +90,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked:
 
 
 def make(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
-    """Within the transaction that completes the video's upload. take: makes the video that the job takes in."""
+    """Create the rows in the transaction that completes the video's upload. take: creates the video row."""
     asked = upload.metadata[REQUEST_KEY]
     segments = [{**one, "status": str(JobStatus.QUEUED)} for one in asked["segments"]]
     params = {"upload_id": str(upload.pk), "video_id": str(upload.resource_id)}
@@ -116,28 +115,28 @@ def _sound_facts(sound: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def note_segments(job_id: uuid.UUID, status: str) -> None:
-    """Write how far the segments are; within a transaction that holds the job."""
+    """Set all segments' status, in a transaction that holds the job."""
     segments = Job.objects.values_list("segments_data", flat=True).get(pk=job_id) or []
     Job.objects.filter(pk=job_id).update(segments_data=[{**one, "status": str(status)} for one in segments])
 
 
 def noticed(generation_id: str, sent_at: int) -> None:
-    """The provider has news of a generation: its job looks now. sent_at: seconds since 1970, as that was signed.
+    """Wake the job of a generation after a webhook. sent_at: signed Unix seconds.
 
-    Raises ``signature_invalid`` for a call that has come before, or was overtaken by a later one.
+    Raise ``signature_invalid`` for a replayed or overtaken call.
     """
     row = ProJob.objects.filter(generation_id=generation_id).first()
     if row is None:
-        return  # of a job that is gone, or whose create has not been answered yet
+        return  # The job was deleted, or the provider has not answered the create request yet.
     if not ProJob.objects.filter(pk=row.pk, notified_at__lt=sent_at).update(notified_at=sent_at):
         raise DomainError("signature_invalid", "This call has come before.")
     jobs.wake_waiting(row.job_id)
 
 
 def delete(row: ProJob, by: User | None) -> None:
-    """Cancel what is under way, and delete the rows and the files. by: None where its time was over."""
+    """Cancel and delete a pro job with its files. by: None on expiry."""
     with transaction.atomic():
-        # The job before the video, as wherever both are locked.
+        # Every transaction locks the job before the video.
         Job.objects.select_for_update(of=("self",)).filter(pk=row.job_id).first()
         found = ProJob.objects.select_for_update(of=("self",)).select_related("video").filter(pk=row.pk).first()
         if found is None:
@@ -155,7 +154,6 @@ def delete(row: ProJob, by: User | None) -> None:
 
 @chore("pro jobs", seconds=300)
 def expire() -> int:
-    """Delete the pro jobs that came to nothing and have said so for a week, with their files; returns how many."""
     ended = [JobStatus.FAILED, JobStatus.CANCELLED]
     old = ProJob.objects.filter(job__status__in=ended, job__finished_at__lt=Now() - FAILED_KEPT_FOR)
     count = 0

@@ -1,4 +1,4 @@
-"""What becomes of the files of a pro job: inspected before it begins, and taken up by it."""
+"""Upload handlers of pro jobs."""
 
 from __future__ import annotations
 
@@ -31,12 +31,11 @@ from vodplatform.core.processes.process import Access, ChildError, Limits
 VIDEO_NAME, SOUND_NAME = "pro-video", "pro-sound"
 MAX_SOUNDS = 50
 PROBE = [sys.executable, "-m", "sessions_app.prosync.engine.audio.probe"]
-PROBE_SECONDS = 60.0  # for each sound: it is decoded to its end
+PROBE_SECONDS = 60.0  # seconds per sound, which is decoded completely
 NO_SOUND = {"error": {"type": "not_a_sound", "message": "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC."}}
 
 
 def _admit(user: User, given: Mapping[str, str]) -> None:
-    """Raises ``tier_required`` before anything of a file is read."""
     services.most_segments(user)
 
 
@@ -50,7 +49,7 @@ FORMS = [
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A sound that has come. seconds: all of it, decoded. extension: the usual one of its kind, without a dot."""
+    """An uploaded sound. seconds: decoded duration. extension: without dot."""
 
     upload: Upload
     seconds: float
@@ -61,8 +60,9 @@ class Sound:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What was found. video: what the probe says of it, None where there is none to be used; sounds: in their order,
-    the same. refusals: of the files that are not taken, each with the name of its part.
+    """Results of an inspection. video: facts, or None. sounds: one entry per upload, or None.
+
+    refusals: (form part, error) per unusable file.
     """
 
     video: dict[str, Any] | None
@@ -71,13 +71,12 @@ class Inspection:
 
 
 def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) -> Inspection:
-    """What the files are, whatever else is wrong with the request. video: None where none was sent.
+    """Probe all files, even if the request has other faults.
 
-    Refused are, by their content, ``not_a_video`` and ``not_a_sound`` (415), ``no_video``, ``video_too_long``,
-    ``sound_unreadable``, ``work_limit`` (403), and by ``dub_failed`` any other video that nothing can be done with
-    (422).
+    Refusals: ``not_a_video``, ``not_a_sound``, ``work_limit``, ``no_video``, ``video_too_long``, ``sound_unreadable``,
+    ``dub_failed``.
     """
-    # One at a time for each sender: copies from S3 for many calls at once would fill the disk.
+    # A user's inspections run one at a time, because parallel copies from S3 could fill the disk.
     with (
         waiting_room.turn(str(user.pk)),
         tempfile.TemporaryDirectory(dir=quota.scratch_folder(), ignore_cleanup_errors=True) as name,
@@ -107,7 +106,7 @@ def inspect_files(user: User, video: Upload | None, sounds: Sequence[Upload]) ->
 
 
 def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
-    """What the probe says of a video that has come, of which it reads a little wherever it lies."""
+    """Return the probe's answer. Remote files are read in ranges, not copied."""
     if store.is_local():
         return probe([store.local_path(upload.key)], user.pk)[0]
     assemble.finish_multipart_uploads(upload)
@@ -119,7 +118,6 @@ def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
 
 
 def _local(upload: Upload, folder: Path) -> Path:
-    """The bytes of an upload that are all there, as a file of this machine."""
     if store.is_local():
         return store.local_path(upload.key)
     assemble.finish_multipart_uploads(upload)
@@ -128,7 +126,6 @@ def _local(upload: Upload, folder: Path) -> Path:
 
 
 def _probe_sounds(user: User, paths: Sequence[Path], folder: Path) -> list[dict[str, Any]]:
-    """What the probe says of each; ``folder`` is for what it makes on the way."""
     limits = Limits(
         wall_seconds=PROBE_SECONDS * max(1, len(paths)), memory_bytes=settings.CHILD_MEMORY_BYTES,
         threads=settings.CHILD_THREADS,
@@ -142,14 +139,12 @@ def _probe_sounds(user: User, paths: Sequence[Path], folder: Path) -> list[dict[
         if isinstance(exc, ChildError) and exc.kind == ChildError.BUSY:
             raise DomainError("unavailable", f"{exc} Try again in a moment.") from exc
         if len(paths) > 1:
-            # One of them takes the reader down: find out which.
             return [answer for path in paths for answer in _probe_sounds(user, [path], folder)]
         return [{"error": {"type": "sound_unreadable", "message": "Reading it broke or took too long."}}]
     return answers
 
 
 def _video(seen: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The facts. seen: what the probe said, nothing of what does not begin as a video does."""
     if not seen:
         raise DomainError("not_a_video")
     if error := seen[0].get("error"):
@@ -181,7 +176,7 @@ def _only_in_its_form() -> DomainError:
 class ProVideoPurpose(Purpose):
     name = VIDEO_NAME
     label = "Video of a pro job"
-    # Refusals by the plan and the number of segments come before one by the first bytes.
+    # Check the plan and the number of segments before the file's type.
     checks_type_early = False
 
     def key_of(self, upload: Upload) -> str:
@@ -207,10 +202,9 @@ class ProSoundPurpose(Purpose):
     checks_type_early = False
 
     def finish(self, upload: Upload) -> None:
-        """The video's end makes the job, with its sounds."""
+        """Do nothing: the video's upload creates the job."""
 
     def stored_bytes(self, user_id: uuid.UUID) -> int:
-        """What the sounds and the results of a user's pro jobs take."""
         rows = Rendition.objects.filter(video__owner=user_id, kind__in=[RenditionKind.SOUND, RenditionKind.DUB])
         return int(rows.aggregate(total=Sum("size", default=0))["total"])
 

@@ -1,5 +1,3 @@
-"""Addresses of pro jobs: the API and the page."""
-
 from django.urls import path
 
 from sessions_app.prosync import pages

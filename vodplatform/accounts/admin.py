@@ -1,4 +1,4 @@
-"""Users, subscriptions and tokens in the admin: for admins alone; a token's key is never shown."""
+"""Admin pages of users, subscriptions and tokens."""
 
 from __future__ import annotations
 
@@ -29,30 +29,29 @@ from vodplatform.core.records import audit
 MONTH = timedelta(days=30)
 
 admin.site.unregister(Group)
-for _model in PACKAGE_MODELS:  # bookkeeping that nobody should see or change by hand
+for _model in PACKAGE_MODELS:  # the JWT package's tables, not meant for manual changes
     admin.site.unregister(_model)
 
 
 def environment(request: HttpRequest) -> list[str]:
-    """What the admin's corner says of where one is, in a warning colour in production."""
+    """Return label and colour of the admin's corner."""
     return [settings.ENVIRONMENT, "danger" if settings.ENVIRONMENT == "production" else "info"]
 
 
 def request_user(request: HttpRequest) -> User:
-    """Who does it: the admin lets in nobody else."""
     return cast(User, request.user)
 
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin, AuditedModelAdmin):
-    """Groups decide who may use which library folder, and nothing else."""
+    """Groups. Each decides which library folders its members may use."""
 
     fields = ["name"]
     filter_horizontal = ()
 
 
 class SubscriptionInline(TabularInline):
-    """What was granted; changed by the actions of the list alone."""
+    """A user's subscriptions, read-only."""
 
     model = Subscription
     extra = 0
@@ -80,7 +79,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         URLField: {"assume_scheme": "https", "widget": UnfoldAdminURLInputWidget}
     }
     inlines = [SubscriptionInline]
-    # The picture may be the address of one that is kept here.
+    # The avatar_url of a stored picture is a path, which a URL field refuses.
     readonly_fields = ["avatar_url", "is_staff", "is_superuser", "last_login", "date_joined"]
     actions = ["grant_pro", "grant_enterprise"]
     fieldsets = (
@@ -101,7 +100,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
         return str(user.present_tier)  # type: ignore[attr-defined]
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """An account goes with all that is its own, also with what the admin shows read-only."""
+        """Allow deletion of an account whose objects are read-only in the admin."""
         found, counts, _, protected = super().get_deleted_objects(objs, request)
         return found, counts, set(), protected
 
@@ -125,8 +124,6 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
 
 
 class SubscriptionForm(ModelForm):
-    """A grant; its end must lie ahead."""
-
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
         user, until = data.get("user"), data.get("valid_until")
@@ -137,7 +134,7 @@ class SubscriptionForm(ModelForm):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(AuditedModelAdmin):
-    """Adding one grants it, from now on; rows are the history and change only by the actions."""
+    """Subscriptions. Adding one grants it; only actions change it later."""
 
     form = SubscriptionForm
     list_display = ["user", "tier", "valid_from", "valid_until", "created_at"]

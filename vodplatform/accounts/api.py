@@ -1,4 +1,4 @@
-"""Signing in over the API: tokens, JSON Web Tokens, tickets for WebSockets."""
+"""Sign-in endpoints of the API."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _lifetime(data: dict[str, Any]) -> timedelta | None:
 
 @extend_schema(tags=[TAG])
 class SignInViewSet(ApiViewSet[ApiToken]):
-    """What a program without a token calls to get one."""
+    """Endpoints that exchange a password for a credential."""
 
     authentication_classes = ()
     parser_classes = (SmallJSONParser,)
@@ -54,7 +54,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
     )
     @action(detail=False, methods=["post"])
     def token(self, request: Request) -> Response:
-        """Exchange a name and a password for a token."""
+        """Exchange a user name and password for an API token."""
         data = self.read_body(TokenRequestSerializer)
         user = services.check_credentials(request._request, data["username"], data["password"])
         scopes = services.chosen_scopes(user, data.get("scopes"))
@@ -69,7 +69,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
     )
     @action(detail=False, methods=["post"])
     def jwt(self, request: Request) -> Response:
-        """Exchange a name and a password for a pair of JSON Web Tokens."""
+        """Exchange a user name and password for two JSON Web Tokens."""
         data = self.read_body(CredentialsSerializer)
         user = services.check_credentials(request._request, data["username"], data["password"])
         pair = services.issue_jwt(user, services.chosen_scopes(user, data.get("scopes")))
@@ -83,7 +83,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
     )
     @action(detail=False, methods=["post"], url_path="jwt/refresh")
     def refresh_jwt(self, request: Request) -> Response:
-        """Exchange a refresh token for a new pair; each can be used once."""
+        """Exchange a refresh token, once, for a new pair."""
         data = self.read_body(JwtRefreshSerializer)
         try:
             pair = jwt.renew(data["refresh"])
@@ -96,7 +96,7 @@ class SignInViewSet(ApiViewSet[ApiToken]):
 
 @extend_schema(tags=[TAG])
 class TokenViewSet(ApiViewSet[ApiToken]):
-    """The caller's own tokens."""
+    """The caller's own API tokens."""
 
     lookup_url_kwarg = "token_id"
     lookup_value_converter = "uuid"
@@ -108,7 +108,7 @@ class TokenViewSet(ApiViewSet[ApiToken]):
         operation_id="auth_tokens_list", summary="List your API tokens", responses={200: ApiTokenSerializer(many=True)}
     )
     def list(self, request: Request) -> Response:
-        """The caller's tokens, newest first, expired ones included. Their keys are never shown again."""
+        """List the caller's tokens, newest first, with expired ones and without keys."""
         return Response(ApiTokenSerializer(self.get_queryset(), many=True).data)
 
     @extend_schema(
@@ -118,7 +118,7 @@ class TokenViewSet(ApiViewSet[ApiToken]):
         responses={201: OwnTokenCreatedSerializer},
     )
     def create(self, request: Request) -> Response:
-        """Make another token, with no more scopes than the caller has signed in with."""
+        """Create a token with at most the scopes of the caller's credential."""
         data = self.read_body(TokenFieldsSerializer)
         scopes = services.chosen_scopes(self.user, data.get("scopes"))
         row, key = services.issue_token(self.user, name=data["name"], scopes=scopes, lifetime=_lifetime(data))
@@ -127,7 +127,7 @@ class TokenViewSet(ApiViewSet[ApiToken]):
 
     @extend_schema(operation_id="auth_tokens_revoke", summary="Revoke an API token", responses={204: None})
     def destroy(self, request: Request, token_id: str) -> Response:
-        """Revoke a token. From now on it no longer signs in."""
+        """Revoke a token. It no longer signs in."""
         if not services.revoke_tokens(self.get_queryset().filter(pk=token_id), by=self.user):
             raise DomainError("not_found")
         return Response(status=204)
@@ -135,9 +135,9 @@ class TokenViewSet(ApiViewSet[ApiToken]):
 
 @extend_schema(tags=[TAG])
 class TicketViewSet(ApiViewSet[ApiToken]):
-    """Tickets for WebSockets."""
+    """Tickets that open WebSockets."""
 
-    token_scope = Scope.READ  # it lets in to watch, no more
+    token_scope = Scope.READ  # a ticket only allows watching
 
     @extend_schema(
         operation_id="auth_ws_ticket",
@@ -146,6 +146,6 @@ class TicketViewSet(ApiViewSet[ApiToken]):
         responses={200: WsTicketSerializer},
     )
     def create(self, request: Request) -> Response:
-        """A ticket that opens one WebSocket within a minute, as whoever asks for it."""
+        """Return a ticket that opens one WebSocket within a minute."""
         ticket, expires_at = tickets.issue(self.user, cast(Credential, request.auth))
         return Response(WsTicketSerializer({"ticket": ticket, "expires_at": expires_at}).data)

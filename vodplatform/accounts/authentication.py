@@ -1,4 +1,4 @@
-"""Signing in: the classes of REST framework, and the same answer for WebSockets and the byte doors."""
+"""Authentication of REST views, WebSockets and byte endpoints."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's protection token is missing or old; reload the page and try again."
-# Of these the body is none of the check's business: the token of a byte door's request stands in a header.
+# Headers hidden from the CSRF check: byte endpoints send the CSRF token in a header.
 OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
 
 class ScopeRequired(PermissionDenied):
-    """403 ``scope_required``, with the scope that is needed in the body."""
+    """403 ``scope_required``; the body names the missing scope."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(f"The token lacks the scope {scope.value!r}.", code="scope_required")
@@ -43,16 +43,16 @@ class ScopeRequired(PermissionDenied):
 
 
 class HeaderAuthentication(BaseAuthentication):
-    """``Authorization: <keyword> <key>``; a key without the scope that the method needs is refused with 403.
+    """Authentication by ``Authorization: <keyword> <key>``. A missing scope answers 403.
 
-    A view whose method changes nothing of the caller's may ask for less by ``token_scope``.
+    Views may set ``token_scope`` to require less, if they change nothing of the caller's.
     """
 
     keyword = ""
     refusal = ""
 
     def find(self, key: str) -> SignedIn | None:
-        """Who carries the key, if it is valid."""
+        """Return the user and credential of a valid key."""
         raise NotImplementedError
 
     def authenticate(self, request: Request) -> SignedIn | None:
@@ -76,8 +76,6 @@ class HeaderAuthentication(BaseAuthentication):
 
 
 class TokenAuthentication(HeaderAuthentication):
-    """An API token."""
-
     keyword = "Token"
     refusal = "The token is unknown, expired or revoked."
 
@@ -86,8 +84,6 @@ class TokenAuthentication(HeaderAuthentication):
 
 
 class JwtAuthentication(HeaderAuthentication):
-    """A JSON Web Token."""
-
     keyword = "Bearer"
     refusal = "The token is not valid, expired, or its account's password has changed."
 
@@ -96,7 +92,7 @@ class JwtAuthentication(HeaderAuthentication):
 
 
 class BrowserAuthentication(SessionAuthentication):
-    """The browser's session, with CSRF protection of every change."""
+    """Authentication by browser session, with CSRF protection of changes."""
 
     def authenticate(self, request: Request) -> SignedIn | None:
         found = super().authenticate(request)
@@ -114,17 +110,17 @@ class BrowserAuthentication(SessionAuthentication):
 
 
 async def sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
-    """Who an ASGI connection comes from, by Authorization header, a WebSocket's ``?ticket=`` (used up here) or cookie.
+    """Return an ASGI connection's caller by header, WebSocket ``?ticket=`` (used up) or cookie.
 
-    A Host that is none of ours signs in nobody.
+    An unknown Host is treated as anonymous.
     """
     return await sync_to_async(_sign_in, thread_sensitive=False)(scope)
 
 
 def reader_of(scope: Mapping[str, Any]) -> SignedIn | None:
-    """Who asks by this HTTP request, as REST views would find; None for somebody who has not signed in. It blocks.
+    """Return an HTTP request's caller, or None if anonymous. Blocks.
 
-    Raises ``token_invalid``, ``scope_required`` (with ``scope``).
+    Raise ``token_invalid``, ``scope_required`` (with ``scope``).
     """
     headers = credentials.headers_of(scope)
     found = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
@@ -137,9 +133,9 @@ def reader_of(scope: Mapping[str, Any]) -> SignedIn | None:
 
 
 def writer_of(scope: Mapping[str, Any]) -> SignedIn:
-    """Who may change things by this HTTP request, as REST views would find; blocks, and leaves the body alone.
+    """Return the caller of a changing HTTP request, without reading the body. Blocks.
 
-    Raises ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
+    Raise ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
     """
     headers = credentials.headers_of(scope)
     found = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
@@ -157,7 +153,7 @@ def _require_scope(found: SignedIn, needed: Scope) -> None:
 
 
 def _is_forged(scope: Mapping[str, Any]) -> bool:
-    """Whether Django's own check of Origin, Referer and token refuses the request."""
+    """Return whether Django's CSRF check refuses the request."""
     kept = [(name, value) for name, value in scope["headers"] if name.lower() not in OF_THE_BODY]
     request = ASGIRequest({**scope, "headers": kept}, io.BytesIO())
     check = CSRFCheck(_empty)
@@ -166,12 +162,11 @@ def _is_forged(scope: Mapping[str, Any]) -> bool:
 
 
 def _empty(request: HttpRequest) -> HttpResponse:
-    """Stands for the view that a door is."""
     return HttpResponse()
 
 
 async def current_user(credential: Credential) -> User | None:
-    """Who is behind a credential at this moment; None when it holds no more."""
+    """Return the credential's user, or None if it is no longer valid."""
     return await sync_to_async(_current_user, thread_sensitive=False)(credential)
 
 
@@ -201,15 +196,11 @@ def _current_user(credential: Credential) -> User | None:
 
 
 class BrowserScheme(SessionScheme):  # type: ignore[no-untyped-call]
-    """The browser's session cookie."""
-
     target_class = BrowserAuthentication  # type: ignore[assignment]
     name = "session"
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document shows the token."""
-
     target_class = TokenAuthentication
     name = "token"
 
@@ -218,8 +209,6 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
 
 class JwtScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document shows the JSON Web Token."""
-
     target_class = JwtAuthentication
     name = "jwt"
 

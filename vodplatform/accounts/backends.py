@@ -1,5 +1,3 @@
-"""What a signed-in person may do in the admin: it follows from the role alone, not from rows that somebody left."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -13,9 +11,9 @@ from vodplatform.accounts.models import Role, User
 
 
 class RoleBackend(ModelBackend):
-    """Admins may do everything, moderators what ``settings.MODERATOR_PERMISSIONS`` names, others nothing.
+    """Backend that gives admins all permissions, and moderators ``settings.MODERATOR_PERMISSIONS``.
 
-    Groups are for library folders; a permission given to a group or to a user grants nothing.
+    Permissions in the database are ignored; groups are for library folders.
     """
 
     def get_user_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
@@ -28,7 +26,7 @@ class RoleBackend(ModelBackend):
         return self.get_user_permissions(user_obj, obj)
 
     def has_perm(self, user_obj: Any, perm: str, obj: Model | None = None) -> bool:
-        # The answer is the same for every object: which of them are seen is the admin's queryset.
+        # Permissions are the same for all objects; the queryset decides which are visible.
         return isinstance(user_obj, User) and (user_obj.is_admin or perm in permissions_of(user_obj))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
@@ -38,7 +36,7 @@ class RoleBackend(ModelBackend):
 
 
 def permissions_of(user: User | AnonymousUser) -> set[str]:
-    """``app.action_model`` names."""
+    """Return the user's permissions as ``app.action_model``."""
     if not isinstance(user, User) or not user.is_active:
         return set()
     if user.is_admin:

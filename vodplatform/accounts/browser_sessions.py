@@ -1,7 +1,6 @@
-"""Browser sessions whose rows know their user, so that an account can show where it is signed in and end what it likes.
+"""Session engine whose rows reference their user, so that users can list and end sessions.
 
-``settings.SESSION_ENGINE``: Django's own sessions in the database, with a model that adds the user
-(https://docs.djangoproject.com/en/stable/topics/http/sessions/#extending-database-backed-session-engines).
+https://docs.djangoproject.com/en/stable/topics/http/sessions/#extending-database-backed-session-engines
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from django.http import HttpRequest
 from vodplatform.accounts.models import BrowserSession, User
 from vodplatform.accounts.services import database_now
 
-ABOUT = "signed_in"  # the key, in a session's data, of when and from where
+ABOUT = "signed_in"  # session key of a sign-in's time and origin
 MAX_AGENT = 300
-# In this order: Edge and Opera call themselves Chrome as well, and Chrome calls itself Safari.
+# The order matters: Edge and Opera also contain "Chrome", and Chrome "Safari".
 BROWSERS = (
     ("Edg", "Edge"), ("OPR", "Opera"), ("SamsungBrowser", "Samsung Internet"), ("Firefox", "Firefox"),
     ("FxiOS", "Firefox"), ("CriOS", "Chrome"), ("Chrome", "Chrome"), ("Safari", "Safari"),
@@ -36,8 +35,8 @@ SYSTEMS = (
 class SessionStore(DatabaseStore):
     """Sessions in the table of :class:`BrowserSession`.
 
-    While an update goes through several hosts, those of the last release sign people in by Django's own table: a
-    session that is there alone is taken over, and one that ends here ends there too.
+    During an update, hosts with the previous release use Django's table: its sessions are copied, and deletions apply
+    to both.
     """
 
     @classmethod
@@ -74,7 +73,7 @@ class SessionStore(DatabaseStore):
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Where a user is signed in. id: tells it from the user's others, and is no secret. at: None of older sessions."""
+    """A signed-in browser. id: unique per user, not secret. at: None for old sessions."""
 
     id: str
     name: str
@@ -84,7 +83,7 @@ class Browser:
 
 
 def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
-    """Keep when and from where somebody signed in (``user_logged_in``)."""
+    """Store when and where a user signed in."""
     request.session[ABOUT] = {
         "at": database_now(user).isoformat(),
         "address": request.META.get("REMOTE_ADDR", ""),
@@ -93,13 +92,13 @@ def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
 
 
 def browsers_of(user: User, current: str | None) -> list[Browser]:
-    """Where the user is signed in: this browser first, then the newest. ``current``: the key of its session."""
+    """Return the user's browsers, the current first, then newest first. current: session key."""
     found = [_browser(row, row.session_key == current) for row in _rows_of(user)]
     return sorted(found, key=lambda one: (one.is_current, one.at.timestamp() if one.at else 0), reverse=True)
 
 
 def end_browsers(user: User, current: str | None, browser: str | None = None) -> int:
-    """End one session of the user's, or all but the current one, whatever its password is. How many there were."""
+    """End one session of the user, or all others; return the number ended."""
     own = BrowserSession.objects.filter(user=user, expire_date__gt=Now()).values_list("session_key", flat=True)
     keys = [key for key in own if (key != current if browser is None else _id_of(key) == browser)]
     for rows in (BrowserSession.objects, FormerSession.objects):
@@ -108,7 +107,7 @@ def end_browsers(user: User, current: str | None, browser: str | None = None) ->
 
 
 def _rows_of(user: User) -> list[BrowserSession]:
-    """Those that sign in: they last, and the password is still the one that they began with."""
+    """Return the unexpired sessions opened with the current password."""
     marks = {user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()}
     rows = BrowserSession.objects.filter(user=user, expire_date__gt=Now())
     return [row for row in rows if row.get_decoded().get(HASH_SESSION_KEY) in marks]
@@ -125,7 +124,7 @@ def _browser(row: BrowserSession, is_current: bool) -> Browser:
 
 
 def name_of(agent: str) -> str:
-    """A browser as people call it, by its ``User-Agent``: Firefox on Linux."""
+    """Return the name of a ``User-Agent``, such as "Firefox on Linux"."""
     browser = next((name for mark, name in BROWSERS if f"{mark}/" in agent), "")
     system = next((name for mark, name in SYSTEMS if mark in agent), "")
     return f"{browser or 'A browser'} on {system}" if system else browser or "An unknown browser"

@@ -1,4 +1,4 @@
-"""Accounts whose e-mail address has to be confirmed before they are made (``settings.SIGNUP_CONFIRM``)."""
+"""Sign-ups that need a confirmed e-mail address (``settings.SIGNUP_CONFIRM``)."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ LIFETIME = timedelta(hours=24)
 
 
 class MailFailed(Exception):
-    """The e-mail could not be handed to the mail server."""
+    """Failure to pass an e-mail to the mail server."""
 
 
 class NameTaken(Exception):
-    """Somebody has taken the user name since it was asked for."""
+    """User name taken since the sign-up."""
 
 
 def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
-    """Send the link that makes an account of ``user``, who is not saved. link_of: the address of a token.
+    """E-mail a confirmation link to an unsaved user. link_of: function from token to URL.
 
-    Whose address has an account already is told so by the e-mail: the page says the same either way, also where the
-    address has got as many e-mails as it may in a day, and gets none. Raises :class:`MailFailed`.
+    The caller cannot tell whether the address has an account, which gets another e-mail, or has reached its daily
+    limit. Raise :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
     if not throttles.may_be_sent(email):
         return
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
-        # Where the account says, which letters that look alike do not decide.
+        # Sent to the stored address: the submitted one may have look-alike letters.
         send(known.email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
@@ -48,7 +48,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
         password=user.password, expires_at=Now() + LIFETIME,
     )  # fmt: skip
     try:
-        # Nothing that whoever signs up has written: it would be an e-mail to anybody with any text.
+        # The e-mail has no text from the form: strangers could send any text to anyone.
         send(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
@@ -56,7 +56,7 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
 
 
 def send(email: str, template: str, context: dict[str, object]) -> None:
-    """Send an e-mail, the first line of whose template is its subject. Raises :class:`MailFailed`."""
+    """Send an e-mail; the template's first line is the subject. Raise :class:`MailFailed`."""
     subject, _, text = render_to_string(template, context).partition("\n")
     try:
         send_mail(subject, text.strip(), None, [email])
@@ -65,18 +65,18 @@ def send(email: str, template: str, context: dict[str, object]) -> None:
 
 
 def pending(token: str) -> QuerySet[PendingSignUp]:
-    """The sign-up that a token confirms, if it is not too late."""
+    """Return a token's unexpired sign-up."""
     return PendingSignUp.objects.filter(digest=ApiToken.digest_of(token), expires_at__gt=Now())
 
 
 def confirm(token: str) -> User | None:
-    """The account that a token makes; None for one that is used, too late or unknown. Raises :class:`NameTaken`."""
+    """Create the account of a valid token, else return None. Raise :class:`NameTaken`."""
     row = pending(token).first()
     if row is None:
         return None
     try:
         with transaction.atomic():
-            # All of the address, in one order: of two links that are opened at once one makes an account.
+            # Locks the address's sign-ups: two links opened at once create one account.
             rows = PendingSignUp.objects.select_for_update().filter(email__iexact=row.email).order_by("digest")
             if row.digest not in {other.digest for other in rows}:
                 return None
@@ -93,5 +93,5 @@ def confirm(token: str) -> User | None:
 
 
 def purge() -> int:
-    """Remove sign-ups that nobody has confirmed in time; returns how many."""
+    """Delete expired sign-ups; return their number."""
     return PendingSignUp.objects.filter(expires_at__lte=Now()).delete()[0]

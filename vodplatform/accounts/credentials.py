@@ -1,6 +1,6 @@
-"""What somebody signs in with, and the one place that tells whose it is and whether it still holds.
+"""Credentials of callers, for REST views, WebSockets and byte endpoints.
 
-REST views, WebSockets and the byte doors all come here. Every validity is the database's clock's.
+Validity follows the database's clock.
 """
 
 from __future__ import annotations
@@ -35,8 +35,6 @@ LAST_USED_PRECISION = timedelta(seconds=60)
 
 
 class Kind(StrEnum):
-    """What a credential is."""
-
     TOKEN = "token"  # noqa: S105 - a name
     JWT = "jwt"
     SESSION = "session"
@@ -44,9 +42,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a caller signed in with: small enough for a socket to keep, enough to ask again.
+    """A caller's credential, which sockets keep to check it again.
 
-    reference: a token's id, a JWT's claims as JSON, a browser session's key. scopes: what it allowed at sign-in.
+    reference: an API token's id, a JWT's claims as JSON, or a session key. scopes: scopes at sign-in.
     """
 
     kind: str
@@ -58,12 +56,12 @@ SignedIn = tuple[User, Credential]
 
 
 def by_token(key: str) -> SignedIn | None:
-    """Who carries this API token, while it is valid; notes its use, to the minute."""
+    """Return the user of a valid API token; record its use, to the minute."""
     return _token(Q(digest=ApiToken.digest_of(key)))
 
 
 def by_jwt(text: str) -> SignedIn | None:
-    """Who carries this JSON Web Token, while it is valid."""
+    """Return the user of a valid JSON Web Token."""
     try:
         return _jwt(jwt.read(text))
     except jwt.InvalidJwt:
@@ -71,7 +69,7 @@ def by_jwt(text: str) -> SignedIn | None:
 
 
 def by_session(key: str) -> SignedIn | None:
-    """Whose browser session this is, while it lasts."""
+    """Return the user of a valid browser session."""
     if not (key.isascii() and key.isalnum()):
         return None
     session = import_module(settings.SESSION_ENGINE).SessionStore(key)
@@ -84,20 +82,20 @@ def by_session(key: str) -> SignedIn | None:
 
 
 def session_credential(user: User, key: str) -> Credential:
-    """The credential of somebody who is signed in with a browser: all that they may."""
+    """Return a browser session's credential, with all scopes of the user."""
     return Credential(Kind.SESSION, key, tuple(default_scopes(user)))
 
 
 def user_of(credential: Credential) -> User | None:
-    """Who is behind a credential; None once it is revoked, expired or ended, or may not read."""
+    """Return the user, or None if the credential has ended or lacks the scope ``read``."""
     found = _signed_in_with(credential)
     return found[0] if found else None
 
 
 def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn | None:
-    """Who an ASGI connection comes from, if they may read: by Authorization header or cookie.
+    """Return an ASGI connection's caller with the scope ``read``, by header or cookie.
 
-    A WebSocket's cookie counts only with an Origin of this host: another site's page also sends the cookie.
+    A WebSocket's cookie needs an Origin of this host: other sites' pages send it too.
     """
     if is_websocket and not authorization_of(headers) and not same_origin(headers):
         return None
@@ -106,7 +104,7 @@ def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn |
 
 
 def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
-    """Who these headers belong to, whatever they may do: by Authorization header or cookie."""
+    """Return the caller by Authorization header or cookie, with any scope."""
     kind, key = authorization_of(headers) or ("", "")
     if kind == Kind.TOKEN:
         return by_token(key)
@@ -117,7 +115,7 @@ def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
 
 
 def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
-    """The kind and the key of an Authorization header that is one of ours."""
+    """Return kind and key of the Authorization header, or None if unknown."""
     keyword, _, key = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     kinds: dict[str, str] = {"token": Kind.TOKEN, "bearer": Kind.JWT}
     kind = kinds.get(keyword.lower())
@@ -125,10 +123,7 @@ def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
 
 
 def known_host(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the Host header is one of ALLOWED_HOSTS.
-
-    Django asks the same of its own requests; without it a page whose name was bound again to this address could read.
-    """
+    """Return whether the Host header is in ALLOWED_HOSTS, against DNS rebinding."""
     host = split_domain_port(headers.get(b"host", b"").decode("latin-1"))[0]
     known = validate_host(host, settings.ALLOWED_HOSTS)
     if not known:
@@ -137,14 +132,14 @@ def known_host(headers: Mapping[bytes, bytes]) -> bool:
 
 
 def same_origin(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether the Origin header names the host that was asked."""
+    """Return whether the Origin header matches the Host header."""
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
     try:
         parts = urlsplit(origin)
-    except ValueError:  # such as an unclosed bracket
+    except ValueError:  # an unclosed bracket, for example
         return False
-    # Which of the two a proxy in front speaks is not known here; no page of another kind is ours.
+    # A proxy's scheme is unknown here.
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
 
 
@@ -183,7 +178,7 @@ def _limited(user: User, credential: Credential) -> SignedIn:
 
 
 def _note_use(token: ApiToken) -> None:
-    """Write when a token was last used, unless that would have to wait: signing in reads, and must not need a write."""
+    """Record the token's use, unless that would wait: signing in must not need a write."""
     rows = ApiToken.objects.filter(pk=token.pk)
     if connection.in_atomic_block:
         rows.update(last_used_at=Now())
@@ -193,5 +188,4 @@ def _note_use(token: ApiToken) -> None:
 
 
 def headers_of(scope: Mapping[str, Any]) -> dict[bytes, bytes]:
-    """An ASGI connection's headers by their names in small letters."""
     return {name.lower(): value for name, value in scope.get("headers", [])}

@@ -1,4 +1,4 @@
-"""The forms that ask for a password. All count attempts; signing in leaves an audit entry either way."""
+"""Throttled forms for sign-in, sign-up and passwords."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from vodplatform.core.web.throttles import check_sign_in, check_sign_up, hit, ne
 
 
 class CountedForm:
-    """A form whose every use counts as an attempt; ``retry_after`` (seconds) is set when there were too many."""
+    """A throttled form. ``retry_after``: seconds, set after too many attempts."""
 
     retry_after: int | None = None
 
     def count(self, request: HttpRequest, username: str) -> None:
-        """Raises ValidationError with the code ``throttled``."""
+        """Count an attempt. Raise ValidationError ``throttled`` after too many."""
         try:
             check_sign_in(username, address_of(request))
         except DomainError as exc:
@@ -36,8 +36,6 @@ class CountedForm:
 
 
 class CountedSignIn(CountedForm):
-    """What the site's and the admin's sign-in share."""
-
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": "Wrong user name or password. Capital and small letters are told apart.",
@@ -63,11 +61,11 @@ class SignInForm(CountedSignIn, AuthenticationForm):
 
 
 class AdminSignInForm(CountedSignIn, UnfoldAuthenticationForm):
-    """Named in ``settings.UNFOLD``."""
+    """Sign-in form of the admin (``settings.UNFOLD``)."""
 
 
 class PasswordForm(CountedForm, PasswordChangeForm):
-    """Whoever has taken over an open browser must not find out the password by trying."""
+    """Password change, throttled against guessing in another person's open browser."""
 
     revoke_tokens = BooleanField(required=False, initial=True)
 
@@ -85,13 +83,13 @@ class PasswordForm(CountedForm, PasswordChangeForm):
 
 
 class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
-    """Of whoever has lost the old one."""
+    """New password after a reset link."""
 
     revoke_tokens = BooleanField(required=False, initial=True)
 
 
 class LostPasswordForm(CountedForm, Form):
-    """The e-mail address of an account; asked for so often from one network."""
+    """Request of a reset link, throttled per network."""
 
     email = EmailField(max_length=254)
 
@@ -107,11 +105,11 @@ class LostPasswordForm(CountedForm, Form):
 
 
 class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
-    """A name, a password twice, the person's own name if they like, an e-mail address where it has to be confirmed."""
+    """Sign-up form. It asks for an e-mail address only if that must be confirmed."""
 
     full_name = CharField(max_length=150, required=False, validators=[plain_text])
     email = EmailField(max_length=254)
-    too_many = ""  # of accounts, as a sentence
+    too_many = ""  # error message after too many sign-ups
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         self.request = request
@@ -140,7 +138,7 @@ class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
 
 
 class ConfirmForm(CountedForm, Form):
-    """The password that was chosen for a sign-up: who has the mailbox and did not sign up confirms nothing."""
+    """Password chosen at sign-up, without which a mailbox's owner could confirm another person's sign-up."""
 
     password = CharField(strip=False)
 

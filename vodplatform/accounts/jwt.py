@@ -1,7 +1,7 @@
-"""JSON Web Tokens: made, renewed and read here; nothing else knows which package does it.
+"""JSON Web Tokens. Only this module uses the JWT packages.
 
-An access token signs in for minutes, a refresh token buys the next pair once. Instants are the database's, as
-everywhere: the clock of the host that checks may be off. A changed password or a deactivated account ends both.
+A refresh token can be exchanged once. Times are the database's, because hosts' clocks may be wrong. A changed password
+or a disabled account ends all tokens.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from vodplatform.accounts.models import ApiToken, User
 
 MAX_LENGTH = 4096
-# The tables of the package behind this: which refresh tokens were given out, and which of them are used up.
+# The package's tables of issued and used refresh tokens.
 PACKAGE_MODELS = (OutstandingToken, BlacklistedToken)
 PASSWORD_CLAIM = "pwd"  # noqa: S105 - a name
 SCOPES_CLAIM = "scopes"
 USER_CLAIM = str(settings.SIMPLE_JWT["USER_ID_CLAIM"])
 
-# Times are left to :func:`user_of`, who asks the database.
+# :func:`user_of` checks times with the database's clock.
 OPTIONS: Options = {"verify_exp": False, "verify_iat": False, "require": ["exp", "jti", USER_CLAIM]}
 
 
 class InvalidJwt(Exception):
-    """Not ours, changed, of another kind, expired, used up, or of a user who may not sign in."""
+    """A foreign, changed, expired or used token, or a token of a disabled user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an access token says: enough to ask again later whether it still holds. ``expires_at``: epoch seconds."""
+    """Claims of an access token, enough to check it again. ``expires_at``: epoch seconds."""
 
     user_id: str
     scopes: tuple[str, ...]
@@ -52,8 +52,6 @@ class Claims:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An access token, the refresh token that renews it, and when each ends."""
-
     access: str
     refresh: str
     access_expires_at: datetime
@@ -61,7 +59,7 @@ class Pair:
 
 
 class _Backend(TokenBackend):
-    """Checks the signature with the one algorithm, and nothing of the time."""
+    """Token backend that checks signatures, not times."""
 
     def decode(self, token: Any, verify: bool = True) -> dict[str, Any]:
         text = token.decode("latin-1") if isinstance(token, bytes) else str(token)
@@ -77,12 +75,12 @@ _backend = _Backend(str(settings.SIMPLE_JWT["ALGORITHM"]), str(settings.SIMPLE_J
 
 
 class _DatabaseClock(Token):
-    """A token whose end the host's clock does not decide."""
+    """Token whose expiry is not checked by the host's clock."""
 
     _token_backend = _backend
 
     def check_exp(self, claim: str = "exp", current_time: datetime | None = None) -> None:
-        """Left to :func:`user_of`."""
+        """Skip the check; :func:`user_of` does it."""
 
 
 class _Access(_DatabaseClock, AccessToken):
@@ -94,10 +92,7 @@ class _Refresh(_DatabaseClock, RefreshToken):  # type: ignore[misc]
 
 
 def issue(user: User, scopes: Iterable[str]) -> Pair:
-    """A new pair for ``user``.
-
-    The refresh token's id is noted, and of the token itself only a digest: a copy of the database signs in nobody.
-    """
+    """Return a new pair. The database stores only a digest of the refresh token."""
     now: datetime = User.objects.filter(pk=user.pk).annotate(database_now=Now()).values_list("database_now").get()[0]
     refresh = _Refresh()
     refresh.current_time = now
@@ -120,7 +115,7 @@ def issue(user: User, scopes: Iterable[str]) -> Pair:
 
 
 def renew(text: str) -> Pair:
-    """Trade a refresh token for a new pair; a second trade of the same one is refused. Raises :class:`InvalidJwt`."""
+    """Exchange a refresh token, once, for a new pair. Raise :class:`InvalidJwt`."""
     try:
         refresh = _Refresh(text)  # type: ignore[arg-type]
     except (TokenError, KeyError) as exc:
@@ -137,10 +132,7 @@ def renew(text: str) -> Pair:
 
 
 def read(text: str) -> Claims:
-    """What an access token says, its signature and kind checked; whether it holds now, :func:`user_of` tells.
-
-    Raises :class:`InvalidJwt`.
-    """
+    """Return the claims of a correctly signed access token, without checking times. Raise :class:`InvalidJwt`."""
     try:
         return _claims(_Access(text))  # type: ignore[arg-type]
     except TokenError as exc:
@@ -148,7 +140,7 @@ def read(text: str) -> Claims:
 
 
 def user_of(claims: Claims) -> User | None:
-    """The user, while the claims hold: not expired by the database's clock, same password, account active."""
+    """Return the active user, unless the claims have expired or the password has changed."""
     rows = User.objects.filter(pk=claims.user_id, is_active=True).annotate(database_now=Now())
     user = rows.first()
     if user is None or user.database_now.timestamp() >= claims.expires_at:
@@ -157,12 +149,12 @@ def user_of(claims: Claims) -> User | None:
 
 
 def password_mark(user: User) -> str:
-    """Changes with the password and tells nothing of it."""
+    """Return a mark that changes with the password without revealing it."""
     return salted_hmac("vodplatform.jwt.password", user.password, algorithm="sha256").hexdigest()[:32]
 
 
 def purge() -> int:
-    """Forget refresh tokens that have ended; returns how many."""
+    """Delete expired refresh tokens; return their number."""
     return OutstandingToken.objects.filter(expires_at__lt=Now()).delete()[1].get("token_blacklist.OutstandingToken", 0)
 
 

@@ -1,4 +1,4 @@
-"""What a user's tier allows: the one place that turns subscriptions into limits. It enforces none."""
+"""Tiers and limits of users, computed from subscriptions."""
 
 from __future__ import annotations
 
@@ -17,38 +17,31 @@ Limits = dict[str, int]
 
 
 def limits_of_tier(tier: str) -> Limits:
-    """max_segments, max_upload_bytes, max_storage_bytes, max_concurrent_jobs, max_sessions,
-    max_video_gigapixels of a tier.
-    """
     return dict(settings.TIER_LIMITS[tier])
 
 
 def tiers_of_many(user_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """The present tier of each user, by the database's clock, in one query; ``free`` without a subscription."""
+    """Return each user's current tier by the database's clock; default ``free``."""
     tiers: dict[UUID, str] = dict.fromkeys(user_ids, Tier.FREE.value)
     rows = Subscription.objects.current().filter(user__in=list(tiers)).order_by("valid_from", "id")
-    # Where two periods overlap, which services do not make, the one that began last holds.
     tiers.update(rows.values_list("user_id", "tier"))
     return tiers
 
 
 def limits_of_many(user_ids: Iterable[UUID]) -> dict[UUID, Limits]:
-    """The present limits of each user, in one query."""
     return {user_id: limits_of_tier(tier) for user_id, tier in tiers_of_many(user_ids).items()}
 
 
 def tier_of(user: User) -> str:
-    """The tier of the subscription that is valid now; ``free`` without one."""
     return tiers_of_many([user.pk])[user.pk]
 
 
 def limits_of(user: User) -> Limits:
-    """The present limits of one user."""
     return limits_of_many([user.pk])[user.pk]
 
 
 class Plan(TypedDict):
-    """The present tier, when it ends (None: never), and which tier comes then (None: none does)."""
+    """Current tier, its end (None: never) and the following tier (None: no change)."""
 
     tier: str
     valid_until: datetime | None
@@ -56,7 +49,7 @@ class Plan(TypedDict):
 
 
 def plan_of(user: User) -> Plan:
-    """The user's plan as it stands now, by the database's clock."""
+    """Return the user's current plan by the database's clock."""
     rows = Subscription.objects.filter(user=user).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()))
     periods = list(rows.annotate(has_begun=Q(valid_from__lte=Now())).order_by("valid_from", "id"))
     begun = [row for row in periods if row.has_begun]  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
-"""Letters and digits of all scripts that look like ASCII: a part of Unicode 15.1's confusables.txt.
+"""Letters and digits that look like ASCII, from Unicode 15.1's confusables.txt.
 
-Characters that user names cannot contain and characters that NFKC turns into ASCII are left out.
+Only characters that user names can contain and that NFKC keeps.
 """
 
-# ASCII, and the characters that look like it.
+# ASCII text and its look-alikes.
 LOOKALIKES = {
     "'": "\u02b9\u02bb\u02bc\u02bd\u02be\u02c8\u02ca\u02cb\u0374\u144a\u16cc\ua78c",
     ".": "\u06f0\ua4f8",
@@ -151,5 +151,4 @@ LOOKALIKES = {
     "ue": "\u1d6b",
     "uo": "\uab63",
 }
-# ASCII that looks like other ASCII.
 LOOKALIKES_IN_ASCII = {"1": "l", "I": "l", "0": "O", "m": "rn"}

@@ -1,4 +1,4 @@
-"""A new password for whoever has lost theirs, by a link that is sent to the account's e-mail address."""
+"""Password reset by an e-mailed link."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ logger = logging.getLogger("vodplatform.accounts")
 
 
 def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
-    """Send the link to the account of an e-mail address, if there is one and it has not got too many today.
+    """E-mail a reset link to the active account of an address, within its daily limit.
 
-    link_of: the address of a user's encoded id and a token. Whether there is an account is not to be told by how long
-    this takes: the mail server is talked to by another thread, and what it refuses is in the log alone.
+    link_of: function from encoded user id and token to URL. A thread sends it, because a slower response would reveal
+    the account.
     """
     email = User.objects.normalize_email(email)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
@@ -30,7 +30,7 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
         return
     link = link_of(urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user))
     audit.record("password.link_sent", actor=None, target=user)
-    # Where the account says, which letters that look alike do not decide.
+    # Sent to the stored address: the submitted one may have look-alike letters.
     threading.Thread(target=_send, args=(user.email, {"link": link, "username": user.username}), daemon=True).start()
 
 

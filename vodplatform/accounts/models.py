@@ -1,4 +1,4 @@
-"""Who there is: users with a role, what they have subscribed to, and the tokens their programs carry."""
+"""Users, their subscriptions, tokens, sessions and pending sign-ups."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from django.db.models.functions import Now
 
 from vodplatform.accounts import names
 
-# Signs that turn the reading direction of what stands around them: a name with them can look like another.
+# Characters that change the reading direction, so that names look alike.
 TURNING_SIGNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 USERNAME_KEY_LENGTH = 450
 
 
 class Role(models.TextChoices):
-    """What a user may do in the catalogue and in moderation; private libraries do not depend on it."""
+    """Rights in catalogue and moderation; private libraries do not depend on them."""
 
     ADMIN = "admin"
     MODERATOR = "moderator"
@@ -37,7 +37,7 @@ class Role(models.TextChoices):
 
 
 class Tier(models.TextChoices):
-    """What a user has paid for; the limits of each stand in ``settings.TIER_LIMITS``."""
+    """Plan of a user, with limits in ``settings.TIER_LIMITS``."""
 
     FREE = "free"
     PRO = "pro"
@@ -45,7 +45,7 @@ class Tier(models.TextChoices):
 
 
 class Scope(models.TextChoices):
-    """What a token may do: ``admin`` needs an admin's token, ``write`` includes every change."""
+    """Rights of a token. Each scope includes those before it; only admins' tokens have ``admin``."""
 
     READ = "read"
     WRITE = "write"
@@ -56,12 +56,12 @@ SCOPE_ORDER = [Scope.READ, Scope.WRITE, Scope.ADMIN]
 
 
 def includes(held: Iterable[str], scope: str) -> bool:
-    """Whether scopes allow what ``scope`` names; ``write`` includes ``read``, ``admin`` includes both."""
+    """Return whether the held scopes include ``scope``."""
     return any(SCOPE_ORDER.index(Scope(own)) >= SCOPE_ORDER.index(Scope(scope)) for own in held if own in Scope.values)
 
 
 class UserManager(DjangoUserManager["User"]):
-    """Makes a superuser an admin too, so that ``createsuperuser`` gives what its name says."""
+    """Manager whose superusers are admins."""
 
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **extra: Any
@@ -70,43 +70,43 @@ class UserManager(DjangoUserManager["User"]):
 
 
 def plain_text(value: str) -> None:
-    """Raise ValidationError for control characters and for signs that turn the reading direction."""
+    """Raise ValidationError for control characters and changes of reading direction."""
     if any(unicodedata.category(sign) == "Cc" or sign in TURNING_SIGNS for sign in value):
         raise ValidationError("Control characters are not allowed.", code="control_characters")
 
 
 def username_key(username: str) -> str:
-    """What two user names may not share: the name without its case and its ways of writing the same signs."""
-    # Cut first: normalising takes time with the square of a run of combining marks.
+    """Return the unique key of a user name, which ignores case and Unicode form."""
+    # Cut first, because normalising combining marks takes quadratic time.
     folded = unicodedata.normalize("NFKC", username[:USERNAME_KEY_LENGTH]).casefold()
     return unicodedata.normalize("NFKC", folded)[:USERNAME_KEY_LENGTH]
 
 
-# What :meth:`User.save` writes along when only some fields are saved.
+# Fields that :meth:`User.save` adds to ``update_fields``.
 DERIVED_FIELDS = {"role": ("is_superuser", "is_staff"), "username": ("username_key", "username_skeleton")}
 
 
 class User(AbstractUser):
-    """A person. Role, staff flag and superuser flag agree: see :meth:`save`."""
+    """A user account. :meth:`save` keeps role and flags consistent."""
 
-    # One name as its owner writes it: not everybody has two, and not in that order.
+    # Not every person has exactly a first and a last name.
     first_name = None  # type: ignore[assignment]
     last_name = None  # type: ignore[assignment]
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Two names of the former columns fit, with the space between; the API takes 150 characters.
+    # 301 characters fit two joined names of older versions.
     full_name = models.CharField(max_length=301, blank=True, default="", validators=[plain_text])
-    # Of a picture somewhere else, or the address of the one that is kept here (:class:`ProfilePicture`).
+    # URL of an external picture, or path of the stored one.
     avatar_url = models.URLField(
         max_length=500, blank=True, default="", validators=[URLValidator(schemes=["http", "https"])]
     )
     role = models.CharField(max_length=16, choices=Role, default=Role.USER)
     username_key = models.CharField(max_length=500, unique=True, editable=False)
-    # Not unique: accounts older than the rule keep names that look alike.
+    # Not unique, because older accounts may have look-alike names.
     username_skeleton = models.CharField(max_length=500, db_default="", db_index=True, editable=False)
 
-    without_admin_scope = False  # set on the object that a token signs in
-    may_have_reserved_name = False  # set if an operator chooses the name
+    without_admin_scope = False  # True if signed in by a token without the scope ``admin``
+    may_have_reserved_name = False  # True if an operator chooses the name
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -116,38 +116,36 @@ class User(AbstractUser):
 
     @property
     def is_admin(self) -> bool:
-        """Whether this user may do everything; not through a token without the scope ``admin``."""
+        """Return whether the user has all rights; False without the scope ``admin``."""
         return self.is_active and self.role == Role.ADMIN and not self.without_admin_scope
 
     @property
     def is_moderator(self) -> bool:
-        """Whether this user may create and change what is in the catalogue, and moderate; admins may."""
+        """Return whether the user may edit the catalogue and moderate."""
         return self.is_active and self.role in (Role.MODERATOR, Role.ADMIN)
 
     @property
     def own_picture(self) -> str:
-        """The address of the picture that is kept here; empty where there is none, or one somewhere else."""
+        """Return the path of the stored picture, or an empty string."""
         return self.avatar_url if self.avatar_url.startswith("/") else ""
 
     def get_full_name(self) -> str:
-        """The name that the person gave, or an empty text."""
         return self.full_name
 
     def get_short_name(self) -> str:
-        """What a page may call this person."""
         return self.full_name or self.username
 
     @property
     def shown_name(self) -> str:
-        """Name shown to other people. It contains the user name, because a full name is not unique."""
+        """Return the name shown to others, with the user name, because full names are not unique."""
         has_other = self.full_name and self.full_name != self.username
         return f"{self.full_name} ({self.username})" if has_other else self.username
 
     def clean(self) -> None:
-        """Refuse a new user name that looks like another one or is reserved. Existing accounts keep their names."""
+        """Reject a new user name that is reserved or looks like another one."""
         super().clean()
         if not self.username or "\x00" in self.username:
-            return  # the field's own check has refused it; a database could not even be asked
+            return  # the field rejects NUL, and so do databases
         if self._renew_key() or self._state.adding:
             self._check_new_name()
 
@@ -168,7 +166,7 @@ class User(AbstractUser):
             raise ValidationError({"username": sentence}, code="invalid")
 
     def _renew_key(self) -> bool:
-        """Let the key follow the name; whether it had to. Accounts older than the rule may have ``#…`` added to it."""
+        """Update username_key; return whether it changed. Keys of old accounts may end with ``#…``."""
         key = username_key(self.username)
         if self.username_key.partition("#")[0] == key:
             return False
@@ -176,7 +174,7 @@ class User(AbstractUser):
         return True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Admins are superusers and staff, moderators are staff; nobody else is either, whatever they were before."""
+        """Save with matching flags: admins are superusers and staff, moderators are staff."""
         self.is_superuser = self.role == Role.ADMIN
         self.is_staff = self.role in (Role.ADMIN, Role.MODERATOR)
         self._renew_key()
@@ -188,12 +186,12 @@ class User(AbstractUser):
 
 
 def default_scopes(user: User) -> list[str]:
-    """What a token may do when nobody says: all that its user may."""
+    """Return all scopes that the user's tokens may have."""
     return list(Scope.values) if user.is_admin else [Scope.READ.value, Scope.WRITE.value]
 
 
 class ProfilePicture(models.Model):
-    """A person's picture, small. content: a JPEG or WebP file."""
+    """Reduced picture of a user, JPEG or WebP."""
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="picture")
     content = models.BinaryField()
@@ -205,12 +203,12 @@ class ProfilePicture(models.Model):
 
 class SubscriptionQuerySet(models.QuerySet["Subscription"]):
     def current(self) -> SubscriptionQuerySet:
-        """Valid now, by the database's clock."""
+        """Return the subscriptions valid now, by the database's clock."""
         return self.filter(valid_from__lte=Now()).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=Now()))
 
 
 class Subscription(models.Model):
-    """A tier for a period; an expired one counts as ``free``."""
+    """A tier for a period. Users without a current one are ``free``."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="subscriptions")
     tier = models.CharField(max_length=16, choices=Tier)
@@ -240,19 +238,19 @@ EXPIRES_SOON = timedelta(days=7)
 
 class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
     def valid(self) -> ApiTokenQuerySet:
-        """Neither revoked nor expired, of a user who may sign in."""
+        """Return the unrevoked, unexpired tokens of active users."""
         return self.filter(revoked_at__isnull=True, user__is_active=True).filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=Now())
         )
 
     def with_expiry_state(self) -> ApiTokenQuerySet:
-        """With ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
+        """Add ``is_expired`` and ``expires_soon`` (within a week), by the database's clock."""
         soon = Q(expires_at__gt=Now(), expires_at__lte=Now() + EXPIRES_SOON)
         return self.annotate(is_expired=Q(expires_at__lte=Now()), expires_soon=soon)
 
 
 class ApiToken(models.Model):
-    """A key that a program carries. Only its SHA-256 is kept: the key has 256 bits, so no slow hash is needed."""
+    """An API token. Only its SHA-256 is stored; 256 random bits need no slow hash."""
 
     PREFIX = "vod_"
 
@@ -276,14 +274,13 @@ class ApiToken(models.Model):
 
     @staticmethod
     def digest_of(key: str) -> str:
-        """The hex SHA-256 under which a key is kept."""
         return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
     @classmethod
     def issue(
         cls, user: User, *, name: str = "token", scopes: list[str] | None = None, lifetime: timedelta | None = None
     ) -> tuple[ApiToken, str]:
-        """Make a token; returns the row and the key, which is shown this once and cannot be had again."""
+        """Create a token; return it and its key, which is not stored."""
         key = cls.PREFIX + secrets.token_urlsafe(32)
         row = cls.objects.create(
             user=user,
@@ -297,16 +294,16 @@ class ApiToken(models.Model):
 
 
 class PendingSignUp(models.Model):
-    """An account that is asked for and becomes one when the link is opened that was sent to its e-mail address.
+    """A requested account, created when the e-mailed link is opened.
 
-    Only the SHA-256 of the link's token is kept. It holds no user name: who confirms first has it.
+    Only the SHA-256 of the link's token is stored. The user name is not reserved.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
     username = models.CharField(max_length=150)
     full_name = models.CharField(max_length=150, blank=True)
     email = models.EmailField(db_index=True)
-    password = models.CharField(max_length=128)  # hashed
+    password = models.CharField(max_length=128)  # hashed password
     expires_at = models.DateTimeField(db_index=True)
 
     def __str__(self) -> str:
@@ -314,9 +311,9 @@ class PendingSignUp(models.Model):
 
 
 class WsTicket(models.Model):
-    """What a browser or a program shows to open one WebSocket, for a minute and once; only its SHA-256 is kept.
+    """Ticket that opens one WebSocket within a minute. Only its SHA-256 is stored.
 
-    ``kind`` and ``reference`` are the credential it was given for: the socket lives as long as that does.
+    ``kind`` and ``reference`` identify the credential with which the socket ends.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)
@@ -330,18 +327,18 @@ class WsTicket(models.Model):
 
 
 class BrowserSession(AbstractBaseSession):
-    """A browser's session, of a user or of somebody who has not signed in."""
+    """A browser session, also of anonymous visitors."""
 
-    # Without a constraint: hosts of the last release delete accounts too, and a user who is deleted while somebody
-    # signs in as them must not fail that request.
+    # No constraint: during an update, hosts with the previous release delete accounts, and a simultaneous sign-in must
+    # not fail.
     user = models.ForeignKey(
         User, on_delete=models.CASCADE, null=True, related_name="browser_sessions", db_constraint=False
     )
 
     def __str__(self) -> str:
-        """Not the key, as Django has it: the administration lists what goes with an account."""
+        """Return a text without the session key, because the admin shows it."""
         return f"a browser of {self.user_id}" if self.user_id else "a browser"
 
     @classmethod
     def get_session_store_class(cls) -> Any:
-        return import_module(settings.SESSION_ENGINE).SessionStore  # it needs this model
+        return import_module(settings.SESSION_ENGINE).SessionStore  # imported late, because it needs this model

@@ -1,4 +1,4 @@
-"""Checks of new user names: look-alikes of existing names, and names that seem to speak for the site."""
+"""Checks of new user names: look-alikes, reserved names, mixed scripts."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import unicodedata
 
 from vodplatform.accounts.lookalikes import LOOKALIKES, LOOKALIKES_IN_ASCII
 
-# Characters that are not shown (Unicode's Default_Ignorable_Code_Point).
+# Invisible characters (Unicode's Default_Ignorable_Code_Point).
 INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-MAX_LETTERS = 450  # letters of a name that are compared
-# Names of roles and of mailboxes (RFC 2142), and names that would mention all people in a text.
+MAX_LETTERS = 450  # maximum number of compared letters
+# Names of roles, mailboxes (RFC 2142) and groups of people.
 RESERVED = frozenset({
     "abuse", "admin", "administrator", "all", "anonymous", "everybody", "everyone", "guest", "help", "here", "info",
     "mod", "hostmaster", "moderation", "moderator", "moderators", "nobody", "null", "official", "operator", "owner",
@@ -25,17 +25,16 @@ _PROTOTYPES = str.maketrans(
     | LOOKALIKES_IN_ASCII
     | str.maketrans("\u4e00\u30fc", "--")
 )
-SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # before the letter in names of Unicode
-# Scripts that are written together with Latin letters: "Highly Restrictive" in Unicode Technical Standard 39, 5.2.
+SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # prefix in Unicode names, followed by the letter
+# Scripts written together with Latin letters ("Highly Restrictive", Unicode Technical Standard 39, 5.2).
 WITH_LATIN = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
-_ONE_STROKE = str.maketrans("1l|", "iii")  # signs that pass for an "i" in a reserved name
+_ONE_STROKE = str.maketrans("1l|", "iii")  # characters that resemble "i" in reserved names
 
 
 def skeleton(name: str) -> str:
-    """Return the skeleton of ``name``. Two names with the same skeleton look alike.
+    """Return the skeleton of ``name``; names with equal skeletons look alike.
 
-    This is the skeleton of Unicode Technical Standard 39, section 4, for characters that look like ASCII. Case and
-    signs at the ends are ignored too.
+    As in Unicode Technical Standard 39, section 4, but ignoring case, and punctuation at the ends.
     """
     plain = INVISIBLE.sub("", unicodedata.normalize("NFKC", name[:MAX_LETTERS]))
     shown = "".join(map(_without_small_capital, plain)).translate(_PROTOTYPES)
@@ -43,18 +42,17 @@ def skeleton(name: str) -> str:
 
 
 def skeletons(name: str) -> set[str]:
-    """Return the skeletons of ``name`` and of its lower case."""
     return {skeleton(name), skeleton(name.casefold())}
 
 
 def is_reserved(name: str) -> bool:
-    """Return whether ``name`` looks like one of :data:`RESERVED`, also with signs between its letters."""
+    """Return whether ``name`` looks like a reserved name, ignoring punctuation."""
     plain = "".join(sign for sign in INVISIBLE.sub("", name) if sign.isalnum())
     return any(found.translate(_ONE_STROKE) in _RESERVED for found in skeletons(plain))
 
 
 def mixes_scripts(name: str) -> bool:
-    """Return whether ``name`` has letters or digits of scripts that are not written together, as Latin and Greek."""
+    """Return whether ``name`` mixes scripts that are not written together."""
     scripts = {
         re.split("[ -]", unicodedata.name(sign, ""))[0] for sign in name if sign.isalnum() and not sign.isascii()
     }
@@ -69,7 +67,7 @@ def _without_small_capital(sign: str) -> str:
 
 
 def ends_plainly(name: str) -> bool:
-    """Return whether ``name`` begins and ends with a letter or a digit."""
+    """Return whether ``name`` begins and ends with a letter or digit."""
     return name == _trimmed(name) != ""
 
 

@@ -1,5 +1,4 @@
-"""Pages of signing in, signing up, signing out and changing the password. The account's own page is
-vodplatform.site.profile."""
+"""Pages for sign-in, sign-up, sign-out and passwords."""
 
 from __future__ import annotations
 
@@ -47,7 +46,6 @@ logger = logging.getLogger("vodplatform.accounts")
 
 
 def _throttled(form: object, response: HttpResponse) -> HttpResponse:
-    """The form's page again, as 429 with ``Retry-After`` when there were too many attempts."""
     if isinstance(form, CountedForm) and form.retry_after:
         response.status_code = TOO_MANY
         response["Retry-After"] = str(form.retry_after)
@@ -55,8 +53,6 @@ def _throttled(form: object, response: HttpResponse) -> HttpResponse:
 
 
 class SignInView(LoginView):
-    """``/login``"""
-
     template_name = "accounts/login.html"
     form_class = SignInForm
     redirect_authenticated_user = True
@@ -69,15 +65,13 @@ class SignInView(LoginView):
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """``/admin/login/``: the admin's own page, with ``settings.UNFOLD``'s form."""
+    """Render ``/admin/login/`` and count its attempts."""
     response = admin.site.login(request)
     context = response.context_data if isinstance(response, TemplateResponse) else None
     return _throttled((context or {}).get("form"), response)
 
 
 class SignOutView(LogoutView):
-    """``/logout``"""
-
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if isinstance(request.user, User):
             audit.record("sign_out", actor=request.user, target=request.user)
@@ -85,7 +79,7 @@ class SignOutView(LogoutView):
 
 
 class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
-    """``/signup``: makes an account, signs it in and goes on to ``next``, if that is on this site, or to /compare."""
+    """Sign-up page. Signs in and redirects to ``next`` or the home page."""
 
     template_name = "accounts/signup.html"
     form_class = SignUpForm
@@ -111,7 +105,7 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
             with transaction.atomic():
                 user = form.save()
                 audit.record("sign_up", actor=user, target=user)
-        except IntegrityError:  # somebody else took the name between the check and now
+        except IntegrityError:  # another sign-up took the name after the check
             form.add_error("username", User._meta.get_field("username").error_messages["unique"])
             return self.form_invalid(form)
         login(self.request, user)
@@ -133,12 +127,11 @@ class SignUpView(RedirectURLMixin, FormView):  # type: ignore[type-arg]
 
 
 def address_for_others(token: str) -> str:
-    """The link that confirms a sign-up, as its e-mail names it."""
     return f"{settings.PUBLIC_URL}/signup/confirm/{token}"
 
 
 class LostPasswordView(FormView):  # type: ignore[type-arg]
-    """``/login/lost``: sends a link to an account's e-mail address. It answers the same whether there is one."""
+    """Page that e-mails a password link. Its answer does not reveal accounts."""
 
     template_name = "accounts/lost_password.html"
     form_class = LostPasswordForm
@@ -162,7 +155,7 @@ class LostPasswordView(FormView):  # type: ignore[type-arg]
 
 
 class NewPasswordView(PasswordResetConfirmView):
-    """``/login/new-password/…``: what the link of that e-mail leads to. Sessions and JWTs end, and tokens if ticked."""
+    """Page behind the password link. Ends sessions and JWTs, and API tokens if chosen."""
 
     template_name = "accounts/new_password.html"
     form_class = NewPasswordForm
@@ -179,7 +172,6 @@ class NewPasswordView(PasswordResetConfirmView):
 
 
 def sign_up_sent(request: HttpRequest) -> HttpResponse:
-    """``/signup/sent``: an e-mail is on its way."""
     if not settings.SIGNUP_CONFIRM:
         raise Http404
     return render(request, "accounts/signup_sent.html")
@@ -188,7 +180,7 @@ def sign_up_sent(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
-    """``/signup/confirm/{token}``: makes the account for whoever has both the e-mail and the password chosen."""
+    """Create the account for a visitor with both the link and the chosen password."""
     if not (settings.SIGNUP and settings.SIGNUP_CONFIRM):
         raise Http404
     row = confirmation.pending(token).first()
@@ -207,7 +199,7 @@ def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_POST
 def end_sessions(request: HttpRequest) -> HttpResponse:
-    """``/account/sessions``: ends the browser session that the form names, or all others with none."""
+    """End the submitted browser session, or all others if none is given."""
     user = request.user
     if not isinstance(user, User):
         return redirect_to_login("/account")
@@ -221,7 +213,7 @@ def end_sessions(request: HttpRequest) -> HttpResponse:
 
 
 class PasswordView(PasswordChangeView):
-    """``/account/password``: other sessions and every JWT end with the old password, and tokens if that is ticked."""
+    """Password page. Ends other sessions and all JWTs, and API tokens if chosen."""
 
     template_name = "accounts/password.html"
     form_class = PasswordForm

@@ -1,4 +1,4 @@
-"""The base of every WebSocket that watches something: sign-in, permission, snapshot first, then what is newer."""
+"""Base class of the WebSockets that watch an object."""
 
 from __future__ import annotations
 
@@ -30,26 +30,25 @@ NOT_YOURS = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
-RETRY_SECONDS = 5.0  # after a look that failed
-# Sockets that came together, as after a restart, do not ask together for ever.
+RETRY_SECONDS = 5.0  # seconds after a failed check
+# Spreads the checks of sockets that connected at the same time.
 RECHECK_JITTER = 0.2
 OVERLAP_SECONDS = 0.5
-open_sockets: Counter[str] = Counter()  # of this process, by who watches
-# The last messages with their JSON: those who watch the same thing are handed the same object (base/web/layers.py).
+open_sockets: Counter[str] = Counter()  # open sockets of this process by user id or network
+# Recent messages with their JSON; sockets of a group get the same object (vodplatform/core/web/layers.py).
 _encoded: deque[tuple[Any, str]] = deque(maxlen=32)
 
 
 class WatchConsumer(AsyncJsonWebsocketConsumer):
-    """Watch one thing. Subclasses say what by :meth:`snapshot`.
+    """WebSocket that watches the object of :meth:`snapshot`.
 
-    Subscribes, then sends the snapshot, then drops what is not newer. Each minute sign-in and permission are
-    checked again and a snapshot is taken: what a dead broker lost arrives then. What was signed in with is kept,
-    not what proved it: a ticket is used up, and the socket ends with the token, session or JWT behind it.
+    The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
+    snapshot, which replaces lost messages. It keeps the credential behind a ticket and closes when that ends.
 
-    Where :meth:`stranger` gives somebody, whoever has not signed in may watch as that. Where nothing is sent first
-    (``is_silent``) the connection opens when it is subscribed: what its client reads then misses no change.
+    Anonymous clients may watch if :meth:`stranger` returns a user. With ``is_silent``, the connection opens once
+    subscribed: a client that then reads the data misses no change.
 
-    A watcher has ``settings.SOCKETS_AT_ONCE`` in one process; one more is closed with :data:`TRY_AGAIN`.
+    Sockets over ``settings.SOCKETS_AT_ONCE`` per viewer and process close with :data:`TRY_AGAIN`.
     """
 
     is_silent = False
@@ -58,38 +57,37 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     group: str = ""
     credential: Credential | None = None
     accepted = False
-    is_counted = False  # among the sockets that the watcher has opened in this minute
+    is_counted = False  # True once the throttle has counted the socket
     watcher = ""
     place = ""
-    # A timer, not a sleeping task: thousands of sockets wait here.
+    # Timers use less memory than sleeping tasks.
     _timer: asyncio.TimerHandle | None = None
     _checker: asyncio.Task[None] | None = None
     _is_due_again = False
 
     @property
     def route(self) -> dict[str, str]:
-        """The parts of the address."""
         return dict(self.scope["url_route"]["kwargs"])
 
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
-        """(group, message with ``revision``) for what is watched, or None when ``user`` may not see it. May query.
+        """Return (group, message with ``revision`` or None), or None if ``user`` may not watch.
 
-        No message: nothing is sent first. user: :class:`User`, or what :meth:`stranger` gives.
+        May query. user: :class:`User`, or the result of :meth:`stranger`.
         """
         raise NotImplementedError
 
     def stranger(self) -> AnonymousUser | None:
-        """As whom somebody watches who has not signed in; None: not at all."""
+        """Return a user for an anonymous client, or None to refuse it."""
         return None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Run the socket; where the broker has gone meanwhile, its first use fails, the next one connects again."""
+        """Run the socket; retry, because the first use of a lost broker connection fails."""
         for _ in range(CONNECT_TRIES):
             try:
                 try:
                     await super().__call__(scope, receive, send)
                 finally:
-                    # Also where the client has gone in the middle of a message, and nobody has called disconnect.
+                    # Channels does not call disconnect() if the client leaves during a message.
                     self.let_go()
                 return
             except (RedisError, DatabaseError, OSError) as exc:
@@ -114,7 +112,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self._refuse(TRY_AGAIN)
             return
         await self._follow(found[0])
-        # What changed between the permission check and the subscription is in the second look.
+        # The second check catches changes before the subscription.
         found = await self._look()
         if found is None:
             return
@@ -125,15 +123,15 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self._check_later(RECHECK_SECONDS)
 
     def _take_place(self) -> bool:
-        """Whether whoever watches has fewer sockets in this process than one may have."""
+        """Reserve a socket slot for this viewer; return False at the limit."""
         if open_sockets[self.watcher] >= settings.SOCKETS_AT_ONCE:
             return False
-        self.place = self.watcher  # who watches is looked at again later
+        self.place = self.watcher  # stored, because a later check may change the viewer
         open_sockets[self.place] += 1
         return True
 
     def let_go(self) -> None:
-        """Keep nothing running and nothing counted for a socket that has ended; harmless when called again."""
+        """Release a closed socket's slot, timer and check. May be called twice."""
         self._leave_place()
         if self._timer:
             self._timer.cancel()
@@ -153,7 +151,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             self.accepted = True
 
     async def _refuse(self, code: int) -> None:
-        """Close; browsers are told the code only of a connection that was open."""
+        """Close with a code, after accepting: browsers hide the code otherwise."""
         await self._open()
         await self.close(code)
 
@@ -168,32 +166,31 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        """Clients only listen here; what they say is ignored."""
+        """Ignore messages of clients."""
 
     async def watch_gone(self, event: dict[str, Any]) -> None:
-        """What was watched has been deleted."""
+        """Close the socket of a deleted object."""
         await self.close(NOT_YOURS)
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
-        """Who may watch has changed: look again now instead of within the minute."""
+        """Check now, because permissions have changed."""
         if self._checker is not None:
-            self._is_due_again = True  # what is being looked at now may be from before
+            self._is_due_again = True  # the running check may have read old permissions
         elif self._timer is not None:
             self._timer.cancel()
             self._begin_check()
 
     async def watch_late(self, event: dict[str, Any]) -> None:
-        """The client reads so slowly that messages were thrown away: it comes back, and is sent all again."""
+        """Close a slow client's socket after dropped messages; it reconnects and gets a snapshot."""
         await self.close(TRY_AGAIN)
 
     async def watch_message(self, event: dict[str, Any]) -> None:
-        """A message from the group."""
         if event["message"]["revision"] > self.revision:
             await self.show(event["message"])
 
     @classmethod
     async def encode_json(cls, content: Any) -> str:
-        """The message as JSON, made once for all sockets of this process that send this very object."""
+        """Return the message as JSON, encoded once for all sockets of this process."""
         for known, text in _encoded:
             if known is content:
                 return text
@@ -202,18 +199,16 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return text
 
     async def show(self, message: dict[str, Any]) -> None:
-        """Send one message to the client and remember how new it was."""
         self.revision = message["revision"]
         await self.send_json(message)
 
     async def _look(self) -> tuple[str, dict[str, Any] | None] | None:
-        """The snapshot, after checking who is asking; closes the socket and returns None when they may not see it."""
+        """Check the viewer; return the snapshot, or close the socket and return None."""
         user = await self._who() or self._stranger()
         if user is None:
             await self._refuse(NOT_SIGNED_IN)
             return None
 
-        # An account, or where nobody has signed in the network of the address.
         self.watcher = str(user.pk) if isinstance(user, User) else network_of((self.scope.get("client") or [""])[0])
 
         if not self.is_counted:
@@ -235,7 +230,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return found
 
     async def _who(self) -> User | None:
-        """Who is watching, asked again each time; None when not signed in, or not any more."""
+        """Return the viewer, or None if not or no longer signed in."""
         if self.credential is not None:
             return await current_user(self.credential)
         found = await sign_in(self.scope)
@@ -245,17 +240,17 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         return user
 
     def _stranger(self) -> AnonymousUser | None:
-        """Who has shown nothing to sign in with; not one whose key is wrong or has ended meanwhile."""
+        """Return the user for a client without any credential, even an invalid one."""
         headers = headers_of(self.scope)
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query
         return None if has_shown_something or not known_host(headers) else self.stranger()
 
     async def _follow(self, group: str) -> None:
-        """Listen where the viewer may listen now: who is no admin any more has another group.
+        """Move the subscription to ``group``, which depends on the viewer's permissions.
 
-        First there, and for a moment in both: a message is sent to one group after the other, and who moved between the
-        two would miss it. It may come twice.
+        The subscriptions overlap briefly, because each message is sent to the groups one after the other; it may arrive
+        twice.
         """
         if group == self.group:
             return
@@ -273,12 +268,12 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         self._checker = asyncio.create_task(self._check())
 
     async def _check(self) -> None:
-        """Look again, and see to it that the next look comes: soon, where this one was overtaken or failed."""
+        """Check again and schedule the next check, soon after a failure."""
         wait = RECHECK_SECONDS
         try:
             if not await self._recheck():
                 return
-        except (DatabaseError, RedisError, OSError) as exc:  # it heals; so does this socket, at the next look
+        except (DatabaseError, RedisError, OSError) as exc:  # the next check tries again
             logger.warning("socket", extra={"data": {"exception": repr(exc)}})
             wait = RETRY_SECONDS
         self._checker = None
@@ -289,7 +284,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             self._check_later(wait)
 
     async def _recheck(self) -> bool:
-        """Whether who watches still may; what they have missed is shown then, else the socket is closed."""
+        """Return whether the viewer may still watch; send a missed change."""
         found = await self._look()
         if found is None:
             return False

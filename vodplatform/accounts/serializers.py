@@ -1,5 +1,3 @@
-"""What accounts look like in the API."""
-
 from __future__ import annotations
 
 from typing import Any
@@ -15,7 +13,7 @@ SCOPES_HELP = "`write` includes `read`, `admin` includes both."
 
 
 class LimitsSerializer(serializers.Serializer[dict[str, int]]):
-    """What the tier allows: counts, bytes, and width × height × frames / 10⁹ of one video that is worked on."""
+    """Limits of the tier. max_video_gigapixels: width × height × frames / 10⁹ of a processed video."""
 
     max_segments = serializers.IntegerField()
     max_upload_bytes = serializers.IntegerField()
@@ -26,7 +24,7 @@ class LimitsSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
-    """A user with role, tier and what the tier allows."""
+    """A user with role, tier and limits."""
 
     avatar_url = serializers.SerializerMethodField()
     role = serializers.ChoiceField(choices=Role.choices, read_only=True)
@@ -55,7 +53,6 @@ class UserSerializer(serializers.ModelSerializer[User]):
 
 
 def scopes_field() -> serializers.ListField:
-    """One or more scopes."""
     return BoundedListField(
         child=serializers.ChoiceField(choices=Scope.choices), required=False, min_length=1, max_length=10,
         help_text=SCOPES_HELP,
@@ -63,7 +60,7 @@ def scopes_field() -> serializers.ListField:
 
 
 class CredentialsSerializer(serializers.Serializer[dict[str, Any]]):
-    """Name and password."""
+    """User name and password."""
 
     username = StrictCharField(max_length=150)
     password = StrictCharField(max_length=1000, trim_whitespace=False)
@@ -71,7 +68,7 @@ class CredentialsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TokenFieldsSerializer(serializers.Serializer[dict[str, Any]]):
-    """What a new token is to be; ``expires_in`` in seconds."""
+    """Settings of a new token. ``expires_in``: seconds."""
 
     name = StrictCharField(max_length=100, default="token", validators=[plain_text])
     expires_in = StrictIntegerField(min_value=1, max_value=TEN_YEARS_SECONDS, required=False, allow_null=True)
@@ -79,11 +76,11 @@ class TokenFieldsSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class TokenRequestSerializer(TokenFieldsSerializer, CredentialsSerializer):
-    """Name and password for a token; ``expires_in`` in seconds."""
+    """User name, password and settings of the new token. ``expires_in``: seconds."""
 
 
 class TokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
-    """The key, this once."""
+    """A new token. Its key is shown only here."""
 
     token = serializers.CharField()
     expiry = serializers.DateTimeField(allow_null=True)
@@ -91,7 +88,7 @@ class TokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class OwnTokenCreatedSerializer(serializers.Serializer[dict[str, Any]]):
-    """The key, this once, and what it may do."""
+    """A new token with scopes. Its key is shown only here."""
 
     id = serializers.UUIDField()
     token = serializers.CharField()
@@ -111,13 +108,13 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
 
 
 class JwtRefreshSerializer(serializers.Serializer[dict[str, Any]]):
-    """A refresh token, which can be used once."""
+    """A refresh token. It can be used once."""
 
     refresh = StrictCharField(max_length=4096)
 
 
 class JwtPairSerializer(serializers.Serializer[dict[str, Any]]):
-    """A pair of JSON Web Tokens and when each ends."""
+    """A pair of JSON Web Tokens and their expiry times."""
 
     access = serializers.CharField()
     refresh = serializers.CharField()

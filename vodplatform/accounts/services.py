@@ -1,4 +1,4 @@
-"""Changes to accounts that touch several rows or leave an audit entry: signing in, tokens, roles, subscriptions."""
+"""Account changes that span several rows or are audited."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from vodplatform.core.web.throttles import check_sign_in
 
 
 def address_of(request: HttpRequest) -> str:
-    """Where a request comes from, for the throttles."""
+    """Return the client's IP address."""
     return request.META.get("REMOTE_ADDR") or ""
 
 
 def check_credentials(request: HttpRequest, username: str, password: str) -> User:
-    """Whose name and password these are. Each attempt counts. Raises ``throttled``, ``bad_credentials``."""
+    """Count the attempt; return the user. Raise ``throttled`` or ``bad_credentials``."""
     check_sign_in(username, address_of(request))
     user = check_password(request, username=username, password=password)
     if not isinstance(user, User):
@@ -36,10 +36,9 @@ def check_credentials(request: HttpRequest, username: str, password: str) -> Use
 
 
 def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
-    """The scopes for something that signs in as ``user``: those wanted, else all that the user may have.
+    """Return the requested scopes of a new credential, or all that the user may have.
 
-    Never more than ``user`` has signed in with: making one needs ``write``, and without the scope ``admin`` nobody is
-    an admin. Raises ``forbidden``.
+    Raise ``forbidden`` for ``admin`` if the user lacks that scope.
     """
     if wanted is not None and Scope.ADMIN in wanted and not user.is_admin:
         raise DomainError("forbidden", "Only an admin's token can have the scope 'admin'.")
@@ -48,8 +47,8 @@ def chosen_scopes(user: User, wanted: Sequence[str] | None) -> list[str]:
 
 @transaction.atomic
 def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta | None) -> tuple[ApiToken, str]:
-    """A new API token and its key, which is shown this once. Raises ``token_limit``."""
-    _locked(user.pk)  # of several made at once each counts those before it
+    """Create an API token; return it and its key. Raise ``token_limit``."""
+    _locked(user.pk)  # makes concurrent requests count each other's tokens
     if ApiToken.objects.valid().filter(user=user).count() >= settings.TOKENS_PER_USER:
         raise DomainError("token_limit", limit=settings.TOKENS_PER_USER)
     row, key = ApiToken.issue(user, name=name, scopes=scopes, lifetime=lifetime)
@@ -59,7 +58,7 @@ def issue_token(user: User, *, name: str, scopes: list[str], lifetime: timedelta
 
 @transaction.atomic
 def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
-    """End tokens that are not revoked yet, at once; returns how many that were."""
+    """Revoke tokens; return the number of those still valid."""
     count = 0
     for token in tokens:
         if ApiToken.objects.filter(pk=token.pk, revoked_at__isnull=True).update(revoked_at=Now()):
@@ -70,7 +69,7 @@ def revoke_tokens(tokens: Iterable[ApiToken], *, by: User | None) -> int:
 
 @transaction.atomic
 def issue_jwt(user: User, scopes: list[str]) -> jwt.Pair:
-    """A new pair of JSON Web Tokens for somebody who has just signed in."""
+    """Return a new JWT pair and audit the sign-in."""
     pair = jwt.issue(user, scopes)
     audit.record("sign_in", actor=user, target=user, by="jwt")
     return pair
@@ -80,11 +79,9 @@ def issue_jwt(user: User, scopes: list[str]) -> jwt.Pair:
 def grant(
     user: User, tier: str, until: datetime | None, by: User | None, *, begins: datetime | None = None
 ) -> Subscription:
-    """Give ``user`` a tier from ``begins`` (now, by the database's clock) to ``until`` (no end when None).
+    """Grant a tier from ``begins`` (None: now, by the database's clock) to ``until`` (None: no end).
 
-    Where periods overlap the newer grant holds: the present one ends as the new one begins, a later one begins as
-    the new one ends, and what would lie wholly within it goes. Raises ``invalid`` for a period that ends before it
-    begins.
+    Overlapping periods are shortened or deleted. Raise ``invalid`` if the period ends before it begins.
     """
     now = _locked(user.pk)
     start = max(begins or now, now)
@@ -100,9 +97,9 @@ def grant(
 
 @transaction.atomic
 def extend(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
-    """Move the end of a period that is not over by ``duration``; what follows it begins that much later at most.
+    """Extend a current or future period; shorten those that it then overlaps.
 
-    Raises ``subscription_over`` for one that has ended or has no end.
+    Raise ``subscription_over`` if it has ended or has no end.
     """
     now = _locked(subscription.user_id)
     row = Subscription.objects.filter(pk=subscription.pk, valid_until__gt=now).first()
@@ -118,7 +115,7 @@ def extend(subscription: Subscription, duration: timedelta, by: User | None) -> 
 
 @transaction.atomic
 def revoke(subscription: Subscription, by: User | None) -> None:
-    """End a period now; one that has not begun goes. Raises ``subscription_over`` for one that has ended."""
+    """End a period now, or delete a future one. Raise ``subscription_over`` if it has ended."""
     now = _locked(subscription.user_id)
     still = Q(valid_until__isnull=True) | Q(valid_until__gt=now)
     row = Subscription.objects.filter(still, pk=subscription.pk).first()
@@ -129,25 +126,23 @@ def revoke(subscription: Subscription, by: User | None) -> None:
 
 
 def purge() -> int:
-    """Remove tickets that nobody used, refresh tokens that have ended and sign-ups not confirmed; returns how many."""
+    """Delete expired tickets, refresh tokens and sign-ups; return their number."""
     return tickets.purge() + jwt.purge() + confirmation.purge()
 
 
 def database_now(user: User) -> datetime:
-    """The database's time."""
     now: datetime = User.objects.filter(pk=user.pk).values_list(Now(), flat=True).get()
     return now
 
 
 def _locked(user_id: UUID) -> datetime:
-    """The database's time, once nobody else can change this user's subscriptions before the transaction ends."""
+    """Lock the user's row; return the database's time."""
     rows = User.objects.select_for_update(no_key=True).filter(pk=user_id).annotate(database_now=Now())
     now: datetime = rows.values_list("database_now", flat=True).get()
     return now
 
 
 def _make_room(user: User, start: datetime, until: datetime | None) -> None:
-    """Cut the user's periods so that none overlaps start–until."""
     rows = Subscription.objects.filter(user=user).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=start))
     for row in rows.filter(valid_from__lt=until) if until else rows:
         if row.valid_from < start:

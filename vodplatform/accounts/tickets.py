@@ -1,4 +1,4 @@
-"""Tickets for WebSockets: a browser cannot send an Authorization header with one, and an address gets into logs."""
+"""WebSocket tickets, because browsers cannot send an Authorization header and URLs get logged."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIFETIME = timedelta(seconds=60)
 
 
 def issue(user: User, credential: Credential) -> tuple[str, datetime]:
-    """A ticket that stands for ``credential`` once, within a minute, and the instant of its end."""
+    """Return a single-use ticket for ``credential``, and its expiry time."""
     WsTicket.objects.filter(user=user, expires_at__lt=Now()).delete()
     text = secrets.token_urlsafe(32)
     row = WsTicket.objects.create(
@@ -29,7 +29,7 @@ def issue(user: User, credential: Credential) -> tuple[str, datetime]:
 
 
 def redeem(text: str) -> Credential | None:
-    """The credential behind a ticket; of several who show it at once one gets it. None when used, late or unknown."""
+    """Use up a ticket; return its credential, or None if it is invalid."""
     rows = WsTicket.objects.filter(digest=ApiToken.digest_of(text))
     row = rows.filter(expires_at__gt=Now()).first()
     if row is None or rows.delete()[0] != 1:
@@ -38,5 +38,5 @@ def redeem(text: str) -> Credential | None:
 
 
 def purge() -> int:
-    """Remove tickets that nobody used; returns how many."""
+    """Delete expired tickets; return their number."""
     return WsTicket.objects.filter(expires_at__lt=Now()).delete()[0]

@@ -1,5 +1,3 @@
-"""Addresses of accounts: signing in by API and by page, signing up, the password."""
-
 from django.urls import path
 
 from vodplatform.accounts import pages

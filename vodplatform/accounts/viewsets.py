@@ -1,4 +1,4 @@
-"""What every viewset of the API stands on: the caller, the object as the caller may use it, and what was sent."""
+"""Base class of the API's viewsets."""
 
 from __future__ import annotations
 
@@ -24,38 +24,41 @@ M = TypeVar("M", bound=Model)
 
 
 class Description(SimpleMetadata):
-    """What OPTIONS answers: name, description and kinds of bodies. The fields stand in the OpenAPI document."""
+    """OPTIONS metadata without fields, which the OpenAPI document has."""
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}
 
 
 class MayReadAtAll(BasePermission):
-    """Strangers read where the catalogue is public; beside the usual class, which the document is made of."""
+    """Permission to read anonymously while the catalogue is public.
+
+    Used with IsAuthenticatedOrReadOnly, from which the OpenAPI document is generated.
+    """
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return settings.PUBLIC_CATALOG or bool(request.user.is_authenticated)
 
 
 class ApiViewSet(GenericViewSet[M]):
-    """The calls on one kind of resource.
+    """Calls on one kind of resource.
 
-    ``get_queryset`` gives what the caller may see. An object outside of it is answered with 404 ``missing``, one that
-    the caller may see and not change with 403 ``forbidden`` where the call changes it.
+    ``get_queryset`` returns the visible rows; others answer 404 with the type ``missing``. Forbidden changes of visible
+    rows answer 403 ``forbidden``.
     """
 
     metadata_class = Description
-    missing = "not_found"  # the type of the error that says that there is no such object
+    missing = "not_found"  # error type of a missing object
     throttle_scope: str | None = BY_METHOD
-    token_scope: Scope | None = None  # what a token needs; None: by the method
+    token_scope: Scope | None = None  # scope that a token needs; None: depends on the HTTP method
 
     @property
     def user(self) -> User:
-        """Who calls; of views that need it, always signed in."""
+        """The caller; only for views that require sign-in."""
         return cast(User, self.request.user)
 
     def get_object(self) -> M:
-        """The object that the address names. Raises ``DomainError`` of the type ``missing``."""
+        """Return the URL's object. Raise ``DomainError`` of the type ``missing``."""
         key = self.kwargs[self.lookup_url_kwarg or self.lookup_field]
         found = self.get_queryset().filter(**{self.lookup_field: key}).first()
         if found is None:
@@ -63,14 +66,14 @@ class ApiViewSet(GenericViewSet[M]):
         return found
 
     def get_object_to_change(self) -> M:
-        """The same for a call that changes it. Raises ``forbidden`` where the caller may not."""
+        """Return the URL's object. Raise ``forbidden`` if the caller may not change it."""
         found = self.get_object()
         if not found.can_change(self.user):  # type: ignore[attr-defined]
             raise DomainError("forbidden")
         return found
 
     def read_body(self, form: type[Serializer[Any]]) -> dict[str, Any]:
-        """The body as ``form`` has it. Raises REST framework's ``ValidationError``."""
+        """Return the body validated by ``form``. Raise ``ValidationError``."""
         filled = form(data=self.request.data)
         filled.is_valid(raise_exception=True)
         return cast(dict[str, Any], filled.validated_data)
@@ -81,14 +84,13 @@ class ApiViewSet(GenericViewSet[M]):
     ) -> dict[str, Any]:  # fmt: skip
         """Return the body of a PATCH or PUT, validated by ``form``.
 
-        answers: returns the object in each form in which the API answers it; called only if the body has fields that
-        the form does not take. alternatives: fields of which the form takes one; if all are sent, fields with their
-        current value are left out. options: arguments of ``form``. Raises REST framework's ``ValidationError``, and
-        ``invalid`` for a field that cannot be changed and was sent with a new value.
+        answers: returns the object's API representations; called only for fields that the form does not accept.
+        alternatives: mutually exclusive fields; if all are sent, unchanged ones are dropped. options: arguments of
+        ``form``. Raise ``ValidationError``, and ``invalid`` for a new value of a read-only field.
         """
         data = self.request.data
         filled = form(data=data, **options)
-        if type(data) is dict:  # JSON, whose values have types
+        if type(data) is dict:  # JSON values have types
             others = {name: value for name, value in data.items() if name not in filled.fields}
             are_all_sent = bool(alternatives) and all(name in data for name in alternatives)
             if others or are_all_sent:
@@ -101,5 +103,5 @@ class ApiViewSet(GenericViewSet[M]):
         return cast(dict[str, Any], filled.validated_data)
 
     def read_query(self, form: type[Serializer[Any]]) -> dict[str, Any]:
-        """The address's parameters as ``form`` has them; an empty one counts as not given."""
+        """Return the validated query parameters; empty ones count as missing."""
         return validate_query(form, self.request.query_params)

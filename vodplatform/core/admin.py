@@ -1,4 +1,4 @@
-"""The audit log in the admin, read-only and for admins alone; and what makes other models' admins write into it."""
+"""The audit log and the processes in the admin, and its base classes."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.models import AuditEntry, RunningProcess
 from vodplatform.core.records import audit, process_registry
 
-MAX_REFUSALS = 10  # that are told of one action
-# The lookups that the address of a list may use. The lists' own filters and date hierarchies need them.
+MAX_REFUSALS = 10
+# Lookups allowed in a list's address.
 LOOKUPS = frozenset({"exact", "isnull", "in", "gt", "gte", "lt", "lte", "date", "year", "month", "day"})
 MAX_SEARCH_LETTERS, MAX_SEARCH_WORDS = 200, 10
 
 
 class ModelAdmin(UnfoldModelAdmin):
-    """The base of every ModelAdmin. It limits the database queries that the address of a list can cause.
+    """The base of every ModelAdmin; it limits the queries of a list's address.
 
-    SQLite runs regular expressions in this process, and a pattern such as ``(a+)+$`` blocks it for minutes.
+    SQLite runs regular expressions in this process, where ``(a+)+$`` blocks for minutes.
     """
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
@@ -36,7 +36,6 @@ class ModelAdmin(UnfoldModelAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Search for the first words only, and warn if there are more."""
         words = list(smart_split(search_term[:MAX_SEARCH_LETTERS]))
         if len(search_term) > MAX_SEARCH_LETTERS or len(words) > MAX_SEARCH_WORDS:
             words = words[:MAX_SEARCH_WORDS]
@@ -46,7 +45,6 @@ class ModelAdmin(UnfoldModelAdmin):
 
 
 def _asks_little(model: type[Model], lookup: str) -> bool:
-    """Return whether all parts of ``lookup`` after its fields are in :data:`LOOKUPS`."""
     parts = lookup.split(LOOKUP_SEP)
     for index, part in enumerate(parts):
         try:
@@ -61,12 +59,12 @@ def _asks_little(model: type[Model], lookup: str) -> bool:
 
 
 class AuditedModelAdmin(ModelAdmin):
-    """A ModelAdmin whose additions, changes and deletions are in the audit log too, with the names of the fields."""
+    """A ModelAdmin that writes additions, changes and deletions to the audit log."""
 
     def construct_change_message(
         self, request: HttpRequest, form: Any, formsets: Any, add: bool = False
     ) -> list[dict[str, Any]]:
-        # Django's own message keeps labels, which are words for people and may change.
+        # Django's own message holds labels, which may change.
         names = list(form.changed_data)
         for formset in formsets or ():
             kind = formset.model._meta.model_name
@@ -82,7 +80,7 @@ class AuditedModelAdmin(ModelAdmin):
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         names = list(dict.fromkeys(getattr(request, "audited_fields", ())))
-        # Saved without a change is no change; an action that logs a sentence of its own is one.
+        # Saving without a change is not recorded in the audit log.
         if names or isinstance(message, str):
             note = {"note": message} if isinstance(message, str) else {"fields": names}
             audit.record(f"{obj._meta.model_name}.changed", actor=request.user, target=obj, by="admin", **note)
@@ -95,8 +93,6 @@ class AuditedModelAdmin(ModelAdmin):
 
 
 class ReadOnlyMixin:
-    """What is only looked at: neither added, changed nor deleted. Beside a ModelAdmin or an inline."""
-
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -108,10 +104,8 @@ class ReadOnlyMixin:
 
 
 class ReadOnlyAdminWithActions(ReadOnlyMixin, ModelAdmin):
-    """Rows that are looked at, and changed by the list's actions alone."""
-
     def each(self, request: HttpRequest, rows: Iterable[Any], do: Callable[[Any], object], done: str) -> None:
-        """Do it to each row, and say how many there were and which ones refused."""
+        """Apply ``do`` to each row; show the successes and refusals."""
         count, refused = 0, []
         for row in rows:
             try:
@@ -127,8 +121,6 @@ class ReadOnlyAdminWithActions(ReadOnlyMixin, ModelAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyMixin, ModelAdmin):
-    """Who did what; nothing here can be changed."""
-
     list_display = ["at", "actor_name", "action", "target", "address"]
     list_filter = ["action", "target_type"]
     search_fields = ["actor_name", "target_name", "target_id", "address", "request_id"]
@@ -150,8 +142,6 @@ class AuditEntryAdmin(ReadOnlyMixin, ModelAdmin):
 
 @admin.register(RunningProcess)
 class RunningProcessAdmin(ReadOnlyMixin, ModelAdmin):
-    """The web and worker processes of all hosts; those that were not heard of any more stay for a day."""
-
     list_display = [
         "shown_state", "kind", "host", "pid", "version", "commit", "shown_queues", "shown_jobs", "started_at",
         "seen_at",

@@ -12,6 +12,6 @@ class BaseConfig(AppConfig):
         from vodplatform.core import sentry
 
         sentry.start()
-        # What is loaded stays loaded: it is not looked through again.
+        # Loaded modules stay: exempt them from garbage collection.
         gc.freeze()
         gc.enable()

@@ -1,4 +1,4 @@
-"""The one error body, the registry of every error type, and the handler that turns exceptions into it."""
+"""The error body, the error types, and the exception handler."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ logger = logging.getLogger("vodplatform.error")
 
 @dataclass(frozen=True, slots=True)
 class ErrorType:
-    """A stable error name: its HTTP status, its usual sentence, and what a client should do next."""
+    """A stable error name with its HTTP status, usual sentence and advice to the client."""
 
     name: str
     status: int
@@ -182,9 +182,9 @@ ERROR_TYPES = _types(
 
 
 class DomainError(Exception):
-    """A refusal that the caller can act on; its type must stand in :data:`ERROR_TYPES`.
+    """A refusal that the caller can act on.
 
-    message: the sentence shown; the type's usual sentence when left out. extra: fields added to the body.
+    type: key of :data:`ERROR_TYPES`. message: replaces the type's sentence. extra: further fields of the body.
     """
 
     def __init__(self, type: str, message: str = "", /, **extra: Any) -> None:
@@ -195,7 +195,7 @@ class DomainError(Exception):
 
 
 def error_body(type: str, message: str = "", /, *, code: int | None = None, **extra: Any) -> dict[str, Any]:
-    """The body of contract section 0 for one error type."""
+    """Return the error body (contract section 0)."""
     kind = ERROR_TYPES[type]
     return {
         "ok": False,
@@ -210,20 +210,18 @@ def error_body(type: str, message: str = "", /, *, code: int | None = None, **ex
 def error_response(
     type: str, message: str = "", /, *, headers: dict[str, str] | None = None, **extra: Any
 ) -> JsonResponse:
-    """The same body as a plain Django response, for what is not a REST framework view."""
     status = ERROR_TYPES[type].status
     return JsonResponse(error_body(type, message, **extra), status=status, headers=headers_of(status) | (headers or {}))
 
 
 def headers_of(status: int) -> dict[str, str]:
-    """Return the headers that a status needs: ``WWW-Authenticate`` (RFC 9110 section 15.5.2), ``Retry-After``."""
     if status == HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Token"}
     return {"Retry-After": str(RETRY_SECONDS)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def database_refusal(exc: BaseException | None) -> DomainError | None:
-    """Return the error to answer if ``exc`` means that the database is unavailable or full; else None."""
+    """Return the error for an unavailable or full database, or None for other exceptions."""
     sqlstate = getattr(getattr(exc, "__cause__", None), "sqlstate", "")
     if not isinstance(exc, OperationalError | InterfaceError) and sqlstate != IDLE_IN_TRANSACTION:
         return None
@@ -233,7 +231,7 @@ def database_refusal(exc: BaseException | None) -> DomainError | None:
 
 
 def is_disk_full(exc: BaseException | None) -> bool:
-    """Return whether the disk of SQLite is full. SQLite reports some of these failures as input/output errors."""
+    """Return whether SQLite's disk is full; SQLite may call it an input/output error."""
     code = getattr(exc, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN):
         return shutil.disk_usage(settings.DATA_DIR).free < FULL_BYTES
@@ -241,13 +239,12 @@ def is_disk_full(exc: BaseException | None) -> bool:
 
 
 DATABASE_AWAY = "The database does not answer; try again in a moment."
-FULL_BYTES = 1024**2  # a disk with less free space counts as full
-RETRY_SECONDS = 5  # value of ``Retry-After``, seconds
+FULL_BYTES = 1024**2  # free bytes below which a disk counts as full
+RETRY_SECONDS = 5
 # PostgreSQL's SQLSTATEs.
 IDLE_IN_TRANSACTION, DISK_FULL = "25P03", "53100"
-# Sentences in `errors`; whoever sends more of what is wrong has no use for each.
 MAX_ERRORS = 20
-MAX_SENTENCE = 300  # letters of one of them, and of a field's name
+MAX_SENTENCE = 300  # maximum letters of a sentence or field name
 
 _BY_STATUS = {
     400: "bad_request",
@@ -265,10 +262,10 @@ _BY_STATUS = {
 
 
 def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
-    """REST framework's hook: every exception of an API view becomes the one body."""
+    """Turn any exception of an API view into the error body."""
     headers: dict[str, str] = {}
     if request := context.get("request"):
-        # A view may speak YAML or HTML when all is well; an error is JSON everywhere.
+        # Errors are JSON, even if the view answers YAML or HTML.
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
@@ -287,7 +284,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
     elif isinstance(exc, SuspiciousOperation):
         body = error_body("bad_request")
     elif isinstance(exc, ObjectDoesNotExist):
-        # Deleted by somebody else between two statements.
+        # Another request deleted the object between two statements.
         body = error_body("not_found")
     elif isinstance(exc, exceptions.APIException):
         name = _BY_STATUS.get(exc.status_code, "bad_request")
@@ -315,10 +312,7 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response:
 
 
 def _truncate_details(detail: Any) -> dict[str, Any]:
-    """What a body says of nested validation errors: ``errors``, of which the first 20 stay, and how many there were.
-
-    Sentences and names are cut: they repeat what was sent, which may be megabytes.
-    """
+    """Return the first 20 validation errors, shortened, and how many there are."""
     count = _count(detail)
     found = {"errors": _first(detail, [MAX_ERRORS])}
     return found if count <= MAX_ERRORS else {**found, "errors_count": count}
@@ -335,7 +329,6 @@ def _count(detail: Any) -> int:
 
 
 def _first(detail: Any, left: list[int]) -> Any:
-    """The same without what comes after so many sentences. A list keeps the place of each part that stays."""
     if isinstance(detail, dict):
         found = {_cut(str(key)): _first(value, left) for key, value in detail.items() if left[0]}
         return {key: value for key, value in found.items() if value}
@@ -351,7 +344,6 @@ def _first(detail: Any, left: list[int]) -> Any:
 
 
 def first_sentence(detail: Any, field: str = "") -> str:
-    """A sentence out of nested validation errors: the first one, with the field it is about."""
     if isinstance(detail, dict):
         for key, value in detail.items():
             if value:

@@ -1,4 +1,4 @@
-"""Numbers formatted for people. static/js/base/format.js writes the same texts; tests/node/formats.json checks both."""
+"""Numbers formatted for people, as in static/js/base/format.js."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def clock(seconds: float) -> str:
-    """Return a position, rounded down to the second that is shown at it: ``6:20``, ``1:02:05``."""
+    """Return a position, rounded down: ``6:20``, ``1:02:05``."""
     return _clock(floor(seconds + TINY))
 
 
 def duration(seconds: float) -> str:
-    """Return a length, rounded to the nearest second: ``6:20``, ``1:02:05``."""
+    """Return a length, rounded to the nearest second: ``6:20``."""
     whole = _nearest(abs(seconds))
     return _clock(-whole if seconds < 0 else whole)
 
@@ -25,17 +25,17 @@ def tenths(seconds: float) -> str:
 
 
 def hundredths(value: float) -> str:
-    """Return a score or a confidence, rounded down, so that a score below a minimum of 0.2 never reads ``0.20``."""
+    """Return a score, rounded down: 0.199 never reads ``0.20``."""
     return f"{floor(value * 100 + TINY) / 100:.2f}"
 
 
 def percent(value: float) -> str:
-    """Return progress from 0 to 100, rounded down, so that only complete work reads ``100 %``."""
+    """Return progress, rounded down: only complete work reads ``100 %``."""
     return f"{floor(value + TINY)} %"
 
 
 def size(count: float) -> str:
-    """Return a measured number of bytes: ``412 MiB``, ``5.0 GiB``."""
+    """Return a measured size: ``412 MiB``, ``5.0 GiB``."""
     unit = 0
     while count >= 1023.5 and unit < len(UNITS) - 1:
         count /= 1024
@@ -45,7 +45,7 @@ def size(count: float) -> str:
 
 
 def limit_size(count: float) -> str:
-    """Return a configured number of bytes: ``5 GiB``."""
+    """Return a configured size: ``5 GiB``."""
     return size(count).replace(".0 ", " ")
 
 
@@ -56,7 +56,7 @@ def counted(count: int, one: str) -> str:
 
 
 def _nearest(value: float) -> int:
-    """Round halves up, as JavaScript does; Python's ``round`` takes 0.5 to 0."""
+    """Round halves up as JavaScript does; Python's ``round`` does not."""
     return floor(value + 0.5)
 
 

@@ -1,8 +1,6 @@
-"""What processes count for ``GET /metrics``, each metric defined once; what is read from rows:
-vodplatform/site/metrics.py.
+"""Metrics that processes count; vodplatform/site/metrics.py has those read from rows.
 
-Where ``PROMETHEUS_MULTIPROC_DIR`` is set (``up`` sets it) each process writes its numbers to files there, and whichever
-process is asked adds them up, those of processes that have ended too.
+With ``PROMETHEUS_MULTIPROC_DIR`` each process writes its numbers to files, which a scrape adds up.
 """
 
 from __future__ import annotations
@@ -20,17 +18,17 @@ from pathlib import Path
 import psutil
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-# Bytes set aside for each file of a process. A series of a histogram takes 3 KB.
+# Bytes reserved for each file; a series of a histogram takes 3 KB.
 FILE_BYTES = {"histogram": 2 << 20, "counter": 128 << 10, "gauge_livesum": 64 << 10}
 FILE = re.compile(r"(?P<kind>histogram|counter|gauge_livesum)_(?P<pid>[0-9]+)\.db")
-CLOCK_SECONDS = 2.0  # what a process's start and a file's time may differ by
+CLOCK_SECONDS = 2.0  # maximum difference between a process's start and its file's time
 logger = logging.getLogger("vodplatform.site.metrics")
 
 
 def _set_room_aside() -> None:
-    """Take the disk space of this process's files now, or do without files.
+    """Reserve the disk space of this process's files, or disable them.
 
-    The files are written through memory: on a full disk a page without its space would end the process by SIGBUS.
+    On a full disk, an unreserved page of a mapped file would end the process by SIGBUS.
     """
     folder = os.environ.get(VARIABLE)
     if not folder:
@@ -44,7 +42,7 @@ def _set_room_aside() -> None:
         del os.environ[VARIABLE]
 
 
-# The library decides at its import whether it works with files.
+# prometheus_client decides on import whether it uses files.
 _set_room_aside()
 
 import prometheus_client  # noqa: E402
@@ -54,17 +52,17 @@ from prometheus_client.mmap_dict import MmapedDict  # noqa: E402
 from prometheus_client.multiprocess import MultiProcessCollector  # noqa: E402
 
 REGISTRY = CollectorRegistry()
-# Seconds. Requests: from what a cache answers to what a person gives up on. Jobs: from a moment to an hour.
+# Bucket limits of the histograms, seconds.
 REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 JOB_BUCKETS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
-# The instant at which each series began would be a metric of its own, of no use to anybody.
+# Otherwise each series would have another metric with its creation time.
 prometheus_client.disable_created_metrics()
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One metric as docs/metrics.md and the scrape show it; ``name`` as it stands in the scrape's TYPE line."""
+    """A metric's definition. name: as in the TYPE line of a scrape."""
 
     name: str
     type: str
@@ -76,7 +74,6 @@ DEFINITIONS: dict[str, Definition] = {}
 
 
 def define(type: str, name: str, help: str, *labels: str) -> Definition:
-    """Put a metric into the list. Raises ValueError for a name that is taken."""
     if name in DEFINITIONS:
         raise ValueError(f"{name} is defined twice")
     DEFINITIONS[name] = Definition(name, type, labels, help)
@@ -84,19 +81,17 @@ def define(type: str, name: str, help: str, *labels: str) -> Definition:
 
 
 def counter(name: str, help: str, *labels: str) -> Counter:
-    """A number that only grows, over all processes; ``name`` ends in ``_total``."""
+    """Return a counter. name: ends in ``_total``."""
     define("counter", name, help, *labels)
     return Counter(name, help, labels, registry=REGISTRY)
 
 
 def gauge(name: str, help: str, *labels: str) -> Gauge:
-    """A number that goes up and down, added up over the processes that live."""
     define("gauge", name, help, *labels)
     return Gauge(name, help, labels, registry=REGISTRY, multiprocess_mode="livesum")
 
 
 def histogram(name: str, help: str, buckets: tuple[float, ...], *labels: str) -> Histogram:
-    """How many observations, in seconds, were at most as long as each of ``buckets``."""
     define("histogram", name, help, *labels)
     return Histogram(name, help, labels, registry=REGISTRY, buckets=buckets)
 
@@ -121,18 +116,18 @@ THROTTLED = counter("vod_throttled_total", "Requests refused with 429, by the li
 IDEMPOTENT_REPLAYS = counter("vod_idempotent_replays_total", "Requests given the answer to their first sending again.")
 SCRAPE_ERRORS = counter("vod_scrape_errors_total", "Parts of a scrape that could not be read.", "part")
 
-# Methods and routes as labels: callers must not be able to make new series.
+# Other methods share one label, so that clients cannot create series.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count one answered request. route: the template that matched, never the path."""
+    """Count an answered request. route: template that matched, never the path."""
     kind = method if method in METHODS else "other"
     REQUEST_SECONDS.labels(kind, route, f"{status // 100}xx").observe(seconds)
 
 
 def collect() -> Iterable[Metric]:
-    """Every metric of :data:`REGISTRY` over all processes, those too that nothing has been counted for yet."""
+    """Return all metrics over all processes, including empty ones."""
     found: dict[str, Metric] = {metric.name: metric for metric in REGISTRY.collect()}
     folder = os.environ.get(VARIABLE)
     if folder:
@@ -140,17 +135,16 @@ def collect() -> Iterable[Metric]:
             metric.samples = []
         with _alone(Path(folder)):
             _put_away(Path(folder))
-            # A release before this one may have counted what is no metric any more.
+            # Files may hold metrics that an earlier release defined.
             found |= {metric.name: metric for metric in _merged(Path(folder)) if metric.name in found}
     return found.values()
 
 
 def _merged(folder: Path) -> Iterable[Metric]:
-    """The sum of all files; one that cannot be read is left out and counted."""
     files = [str(path) for path in folder.glob("*.db")]
     try:
         merged: Iterable[Metric] = MultiProcessCollector.merge(files)
-    except Exception as exc:  # the library raises whatever the torn bytes happen to make
+    except Exception as exc:
         logger.warning("metrics of a process", extra={"data": {"exception": repr(exc)}})
         SCRAPE_ERRORS.labels("files").inc()
         merged = MultiProcessCollector.merge([file for file in files if _readable(file)])
@@ -160,21 +154,20 @@ def _merged(folder: Path) -> Iterable[Metric]:
 def _readable(file: str) -> bool:
     try:
         MultiProcessCollector.merge([file])
-    except Exception:  # as above
+    except Exception:
         return False
     return True
 
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """The folder for this thread alone, as far as reading and putting away go; writers are not held up."""
     with open(folder / "lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _put_away(folder: Path) -> None:
-    """Drop the gauges of processes that have ended, and add what they counted to one file a kind."""
+    """Merge the counters of ended processes into one file per kind."""
     ended: dict[str, list[Path]] = defaultdict(list)
     for path in folder.iterdir():
         name = FILE.fullmatch(path.name)
@@ -188,7 +181,7 @@ def _put_away(folder: Path) -> None:
 
 
 def _lives(pid: int, path: Path) -> bool:
-    """Whether the process that writes ``path`` runs; a younger one with its number is another."""
+    """Return whether the process that wrote ``path`` still runs; its number may be reused."""
     try:
         return bool(psutil.Process(pid).create_time() <= path.stat().st_mtime + CLOCK_SECONDS)
     except (psutil.NoSuchProcess, FileNotFoundError):
@@ -196,14 +189,14 @@ def _lives(pid: int, path: Path) -> bool:
 
 
 def _add_up(folder: Path, kind: str, paths: list[Path]) -> bool:
-    """Whether the numbers of ``paths`` now stand in the file of ended processes; not so on a full disk."""
+    """Add the metrics files ``paths`` to the file of ended processes; return False on a full disk."""
     kept, new = folder / f"{kind}_ended.db", folder / f"{kind}_ended.new"
     totals: dict[str, float] = defaultdict(float)
     for path in [*paths, *([kept] if kept.exists() else [])]:
         try:
             for key, value, _, _ in MmapedDict.read_all_values_from_file(path):
                 totals[key] += value
-        except Exception as exc:  # half a file that a crash has left; it will not mend itself
+        except Exception as exc:
             logger.warning("metrics of an ended process", extra={"data": {"exception": repr(exc)}})
     room = sum(len(key.encode()) + 32 for key in totals) + 4096
     try:
@@ -221,7 +214,6 @@ def _add_up(folder: Path, kind: str, paths: list[Path]) -> bool:
 
 
 def _put_away_at_start() -> None:
-    """Each process that starts tidies up too: nobody may be scraping."""
     folder = os.environ.get(VARIABLE)
     if folder:
         with contextlib.suppress(OSError), _alone(Path(folder)):

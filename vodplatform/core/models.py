@@ -1,6 +1,4 @@
-"""The tables of the ground floor: answers kept for repeated requests, who did what, which installation this is, and
-which stored files nothing points at. Knows no other model.
-"""
+"""Tables of the core, without references to other apps' models."""
 
 from __future__ import annotations
 
@@ -17,15 +15,13 @@ KEPT = timedelta(hours=24)
 
 
 class RecordState(models.TextChoices):
-    """Whether the first request with a key has its answer."""
-
     IN_PROGRESS = "in_progress"
     DONE = "done"
 
 
 class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
     def at_database_time(self) -> IdempotencyQuerySet:
-        """Each row with ``stale`` (older than a day) and ``unlocked`` (its request was given up), by that clock."""
+        """Annotate ``stale`` (older than a day) and ``unlocked`` (abandoned by its request)."""
         boolean = models.BooleanField()
         return self.annotate(
             stale=ExpressionWrapper(Q(created_at__lt=Now() - KEPT), output_field=boolean),
@@ -34,12 +30,11 @@ class IdempotencyQuerySet(models.QuerySet["IdempotencyRecord"]):
 
 
 class IdempotencyRecord(models.Model):
-    """One ``Idempotency-Key`` of one user on one route, and the answer that was given.
+    """An ``Idempotency-Key`` of a user on a route, and the stored answer.
 
-    ``token`` names the request that works on the record. A request that takes the record over writes another token, and
-    the first request can then neither commit its effect nor write its answer. ``sealed`` is written in the transaction
-    of the effect: a sealed record is never worked on again. size: bytes of ``body``. is_kept: whether ``body`` is the
-    answer; otherwise it has the ids of the created objects as JSON, or is empty.
+    - token: id of the request that works on the record; after a takeover, the first one can write nothing.
+    - sealed: whether the effect is committed; a sealed record is never worked on again.
+    - is_kept: whether ``body`` is the answer; otherwise it holds the created objects' ids, or nothing.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
@@ -80,9 +75,9 @@ class IdempotencyRecord(models.Model):
 
 
 class AuditEntry(models.Model):
-    """Who did what to what, and when; never changed (a trigger holds that).
+    """An entry of the audit log. A trigger forbids changes.
 
-    People and things are kept as id and name, not as foreign keys: the entry outlives them.
+    It has ids and names, not foreign keys, to outlive its objects.
     """
 
     at = models.DateTimeField(db_default=Now())
@@ -112,10 +107,10 @@ class AuditEntry(models.Model):
 
 
 class Installation(models.Model):
-    """The one installation that this database belongs to; :mod:`vodplatform.core.files.installation` compares it.
+    """The installation of this database (:mod:`vodplatform.core.files.installation`).
 
-    database: what a copy of the database has another of. store: where files are, in words. key: tells SECRET_KEY from
-    another. is_marked: whether the store has got its mark. backed_up_at: when a backup was last made, that was noted.
+    database: id that a copy of the database does not share. key: digest of SECRET_KEY. is_marked: whether the store has
+    its mark.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -136,7 +131,7 @@ class Installation(models.Model):
 
 
 class Heartbeat(models.Model):
-    """One row that ``/health`` writes, to see that somebody can."""
+    """The row that ``/health`` writes to test the database."""
 
     id = models.PositiveSmallIntegerField(primary_key=True)
     at = models.DateTimeField(db_default=Now())
@@ -149,20 +144,14 @@ class Heartbeat(models.Model):
 
 
 class ProcessKind(models.TextChoices):
-    """What a process does."""
-
     WEB = "web"
     WORKER = "worker"
 
 
 class RunningProcess(models.Model):
-    """A web or worker process of some host, as it last told of itself;
-    :mod:`vodplatform.core.records.process_registry`.
+    """A web or worker process as it last reported.
 
-    commit: of its program; empty if unknown. queues: that a worker takes jobs from. max_jobs: at once, beside the first
-    of each queue.
-    jobs: that run in it now. seen_at: by the database's
-    clock, as all its instants.
+    queues: lanes of a worker. max_jobs: maximum number of jobs, beside the first of each lane. jobs: running jobs.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -187,7 +176,7 @@ class RunningProcess(models.Model):
 
 
 class Unreferenced(models.Model):
-    """A stored file that nothing pointed at when a sweep looked for such, and since when that is so."""
+    """A stored file without a row, and when it was first seen."""
 
     sweep = models.CharField(max_length=32)
     key = models.TextField()

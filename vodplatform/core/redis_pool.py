@@ -1,4 +1,4 @@
-"""Connections to the Redis of ``REDIS_URL``: at its address, or wherever its sentinels say that it is now."""
+"""Connections to the Redis of ``REDIS_URL``, directly or through sentinels."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from vodplatform.settings.environment import sentinels
 
-# A sentinel that says nothing is waited for no longer, and not asked again before the next one, as redis-py would.
+# Timeout of a silent sentinel, in place of redis-py's retries.
 SENTINEL_SECONDS = 0.5
 
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
-    """A pool for :class:`redis.Redis`. options: of its connections, such as ``socket_timeout`` in seconds."""
+    """Return a connection pool. options: connection options, such as ``socket_timeout``."""
     found = sentinels(url)
     if found is None:
         return redis.ConnectionPool.from_url(url, **options)
@@ -29,13 +29,12 @@ def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
 
 
 def connect(url: str, seconds: float) -> redis.Redis:
-    """A client for one question, that waits so long for its connection, once it knows where, and for each answer."""
+    """Return a client without retries. seconds: timeout of each step."""
     pool = connection_pool(url, socket_connect_timeout=seconds, socket_timeout=seconds, retry=Retry(NoBackoff(), 0))
     return redis.Redis.from_pool(pool)
 
 
 def channel_host(url: str) -> str | dict[str, Any]:
-    """The same Redis as an item of ``hosts`` of channels_redis."""
     found = sentinels(url)
     if found is not None:
         found["sentinel_kwargs"] |= _once(SENTINEL_SECONDS, AsyncRetry(NoBackoff(), 0))
@@ -43,17 +42,13 @@ def channel_host(url: str) -> str | dict[str, Any]:
 
 
 def reason(exc: redis.RedisError) -> str:
-    """Why Redis cannot be used, in a few words."""
     return "no sentinel names a master" if isinstance(exc, MasterNotFoundError) else str(exc)
 
 
 class SharedSentinel(Sentinel):
-    """Sentinels that several threads ask at once: redis-py moves the one that answers to the front of one list, where
-    two threads put one sentinel there twice and lose another for good.
-    """
+    """Sentinels that threads can share; redis-py's own list could lose one of them."""
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
-        """The master's address, as :class:`Sentinel` finds it. Raises ``MasterNotFoundError``."""
         own = copy.copy(self)
         own.sentinels = list(self.sentinels)
         found: tuple[str, int] = Sentinel.discover_master(own, service_name)
@@ -63,7 +58,6 @@ class SharedSentinel(Sentinel):
 
 @lru_cache
 def _asked(url: str, seconds: float) -> SharedSentinel:
-    """The sentinels of an address, the one that answered last first: shared, so that those that are away are known."""
     found = sentinels(url)
     assert found is not None
     options = {**found["sentinel_kwargs"], **_once(seconds, Retry(NoBackoff(), 0))}

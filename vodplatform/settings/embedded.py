@@ -1,3 +1,3 @@
-"""The whole program on one machine with nothing to install: SQLite, a private Redis, plain HTTP on loopback."""
+"""Settings without external services."""
 
 from .base import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""Reads the environment variables that variables.py declares, and checks them at start; free of Django."""
+"""Typed and checked access to the variables of variables.py. Independent of Django."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import dj_database_url
 
 from .variables import BY_NAME
 
-# Seconds for one attempt at S3, and attempts: what asks gets its answer, or the failure, within half a minute.
+# Timeouts in seconds and attempts of an S3 call; callers get a result within half a minute.
 S3_CONNECT_SECONDS = 3
 S3_READ_SECONDS = 10
 S3_ATTEMPTS = 2
@@ -31,21 +31,21 @@ MAIL_PORTS = {"smtp": 25, "smtps": 465, "submission": 587}
 
 
 class SettingsError(Exception):
-    """A setting is wrong; the message is a sentence that names it and says what is accepted."""
+    """A wrong setting. The message names it and the accepted values."""
 
 
-# Beside the folder: a copy of it is made with the modes that its files have.
+# Files made private like their folder, because a copied folder keeps the files' modes.
 PRIVATE_FILES = ("vodplatform.sqlite3", "vodplatform.sqlite3-wal", "vodplatform.sqlite3-shm", "secret.key")
 
 
 class Environment:
-    """Typed access to one mapping of variables; each wrong value raises :class:`SettingsError`."""
+    """Typed access to variables. Wrong values raise :class:`SettingsError`."""
 
     def __init__(self, values: Mapping[str, str] | None = None) -> None:
         self.values = os.environ if values is None else values
 
     def value(self, name: str) -> Any:
-        """Return what the variable's row in ``variables.py`` makes of it, or its default where it is unset or empty."""
+        """Return the converted value, or the default of an unset or empty variable."""
         variable = BY_NAME.get(name)
         if variable is None:
             raise SettingsError(f"{name} is not a known setting.")
@@ -73,7 +73,7 @@ class Environment:
         return list(self.value(name))
 
     def data_dir(self) -> Path:
-        """The data folder, made when it is missing, readable by its owner alone."""
+        """Return the data folder, created if missing and readable by its owner alone."""
         path = cast("Path", self.value("VOD_DATA_DIR")).expanduser().resolve()
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +87,7 @@ class Environment:
         return path
 
     def secret_key(self, data_dir: Path) -> str:
-        """SECRET_KEY, or a key made once in the data folder."""
+        """Return SECRET_KEY, or the key generated once in the data folder."""
         given = self.text("SECRET_KEY")
         if given:
             if len(given) < 32:
@@ -95,7 +95,7 @@ class Environment:
             return given
         path = data_dir / "secret.key"
         if not path.exists():
-            # It is there whole or not at all: other processes start at the same time and read it.
+            # The file must appear complete: other processes read it at the same time.
             with tempfile.NamedTemporaryFile("w", dir=data_dir, prefix=".secret-") as file:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
@@ -105,21 +105,21 @@ class Environment:
         return path.read_text(encoding="ascii").strip()
 
     def former_keys(self) -> list[str]:
-        """SECRET_KEY_FALLBACKS, each as long as a key has to be."""
+        """Return SECRET_KEY_FALLBACKS. Raise ``SettingsError`` for a short key."""
         keys = self.names("SECRET_KEY_FALLBACKS")
         if any(len(key) < 32 for key in keys):
             raise SettingsError("SECRET_KEY_FALLBACKS has a key that is shorter than 32 characters; name former keys.")
         return keys
 
     def secret(self, name: str) -> str:
-        """A secret that somebody has to guess: nothing, or ASCII that is long enough."""
+        """Return a secret of at least 16 ASCII characters, or an empty string if unset."""
         given = self.text(name)
         if given and (len(given) < 16 or not (given.isascii() and given.isprintable()) or " " in given):
             raise SettingsError(f"{name} must be 16 or more ASCII characters without spaces.")
         return given
 
     def sentry_dsn(self) -> str:
-        """SENTRY_DSN, once it is known that it can be used."""
+        """Return SENTRY_DSN, checked by sentry-sdk."""
         given = self.text("SENTRY_DSN")
         if not given:
             return ""
@@ -136,13 +136,12 @@ class Environment:
         return given
 
     def database(self, data_dir: Path) -> dict[str, Any]:
-        """Django's settings of the one database: PostgreSQL by URL, else SQLite in the data folder."""
         url = self.text("DATABASE_URL")
         if not url:
             return sqlite_database(data_dir / "vodplatform.sqlite3")
         try:
             parsed: dict[str, Any] = dict(dj_database_url.parse(url))
-        except Exception as exc:  # the parser raises several kinds; each is the user's URL
+        except Exception as exc:  # dj_database_url raises several types for a wrong URL
             raise SettingsError(f"DATABASE_URL cannot be understood: {exc}.") from exc
         if parsed["ENGINE"] == "django.db.backends.sqlite3":
             return sqlite_database(Path(parsed["NAME"]))
@@ -150,17 +149,16 @@ class Environment:
             raise SettingsError("DATABASE_URL must begin with postgres:// or sqlite:///.")
         parsed["OPTIONS"] = {
             "pool": {"min_size": 0, "max_size": 16, "timeout": 20},
-            # A server that is cut off is noticed within about 20 s, not after hours.
+            # These keepalives detect a lost connection within 20 s instead of hours.
             "keepalives_idle": 5, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000,
             **parsed.get("OPTIONS", {}),
         }  # fmt: skip
         parsed["CONN_MAX_AGE"] = 0
-        # The pool hands out no connection that a restarted server has closed.
+        # Prevents use of connections that a restarted server has closed.
         parsed["CONN_HEALTH_CHECKS"] = True
         return parsed
 
     def redis_url(self, data_dir: Path) -> str:
-        """REDIS_URL, or the socket of the private Redis that `up` starts."""
         given = self.text("REDIS_URL")
         if given and not given.startswith(("redis://", "rediss://", "unix://")) and not sentinels(given):
             raise SettingsError(
@@ -170,7 +168,7 @@ class Environment:
         return given or f"unix://{private_redis_socket(data_dir)}"
 
     def s3(self) -> dict[str, Any] | None:
-        """Options of django-storages' S3Storage; None where files stay in the data folder."""
+        """Return options of django-storages' S3Storage, or None without a bucket."""
         bucket, endpoint = self.text("AWS_STORAGE_BUCKET_NAME"), self.text("AWS_S3_ENDPOINT_URL")
         region = self.text("AWS_S3_REGION_NAME")
         key, secret = self.text("AWS_ACCESS_KEY_ID"), self.text("AWS_SECRET_ACCESS_KEY")
@@ -178,7 +176,7 @@ class Environment:
             return None
         if bool(key) != bool(secret):
             raise SettingsError("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set together or not at all.")
-        # Here, not above: it costs 0.1 s that an installation without S3 does not have to pay at each start.
+        # The import takes 0.1 s, and only S3 needs it.
         from botocore.config import Config
 
         return {
@@ -190,7 +188,7 @@ class Environment:
             "secret_key": secret or None,
             "querystring_auth": True,
             "default_acl": None,
-            # Every key is used once; asking first whether it is free would cost a call each.
+            # Keys are used once; checking whether one is free would cost a call.
             "file_overwrite": True,
             "client_config": Config(
                 signature_version="s3v4",
@@ -199,14 +197,14 @@ class Environment:
                 read_timeout=S3_READ_SECONDS,
                 retries={"mode": "standard", "total_max_attempts": S3_ATTEMPTS},
                 max_pool_connections=32,
-                # Other servers than Amazon's may not know the checksums that it has taken since 2025.
+                # Other S3 servers may not support the checksums that boto3 sends since 2025.
                 request_checksum_calculation="when_required" if endpoint else "when_supported",
                 response_checksum_validation="when_required" if endpoint else "when_supported",
             ),
         }
 
     def email(self) -> dict[str, Any]:
-        """The mail server's address in parts, the ``sender`` of e-mails, and whether sign-ups ``confirm`` theirs."""
+        """Return the mail server's address in parts, the sender, and whether sign-ups need confirmation."""
         try:
             parts = urlsplit(self.text("VOD_EMAIL_URL"))
             port = parts.port or MAIL_PORTS.get(parts.scheme, 0)
@@ -217,7 +215,7 @@ class Environment:
             raise SettingsError("VOD_EMAIL_URL must be an address such as submission://user:password@host:587.")
         if sender and not re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", sender):
             raise SettingsError(f"VOD_EMAIL_FROM is {sender!r}; it must be an e-mail address.")
-        # Not what a request says: whoever signs up would choose where the link of the e-mail leads.
+        # E-mailed links need a configured address, because clients choose the Host header.
         if confirm and not (parts.hostname and sender and self.text("VOD_PUBLIC_URL")):
             raise SettingsError("VOD_SIGNUP_CONFIRM needs VOD_EMAIL_URL, VOD_EMAIL_FROM and VOD_PUBLIC_URL.")
         return {
@@ -226,7 +224,7 @@ class Environment:
         }  # fmt: skip
 
     def media_origins(self) -> list[str]:
-        """Where players may be sent for files: the bucket's origins and the CDN's."""
+        """Return the bucket's and the CDN's origins, to which players are redirected."""
         bucket = self.text("AWS_STORAGE_BUCKET_NAME")
         endpoint = self.text("AWS_S3_PUBLIC_ENDPOINT_URL") or self.text("AWS_S3_ENDPOINT_URL")
         region = self.text("AWS_S3_REGION_NAME")
@@ -234,7 +232,7 @@ class Environment:
         if bucket and endpoint:
             origins.append(_origin(endpoint))
         elif bucket:
-            # A name with a dot in it has no certificate of its own and goes by path.
+            # Buckets with a dot in their name have no valid certificate, so the path names them.
             hosts = ["s3.amazonaws.com", f"s3.{region}.amazonaws.com"]
             origins += [f"https://{host}" if "." in bucket else f"https://{bucket}.{host}" for host in hosts]
         if cdn := self.text("CDN_BASE_URL"):
@@ -242,7 +240,7 @@ class Environment:
         return origins
 
     def syncso(self, engine: str) -> dict[str, Any]:
-        """How sync.so is asked: ``key``, ``webhook_secret``, ``url``, ``allow_private``."""
+        """Return the settings of the sync.so client."""
         key = self.text("SYNCSO_API_KEY")
         if engine == "syncso" and not key:
             raise SettingsError("VOD_PROSYNC_ENGINE is 'syncso', which needs SYNCSO_API_KEY, the key of the account.")
@@ -256,7 +254,7 @@ class Environment:
         }
 
     def cdn(self) -> dict[str, str] | None:
-        """CloudFront: ``base_url`` without a slash at its end, ``key_pair_id``, ``private_key`` (PEM); None without."""
+        """Return CloudFront's settings (private_key: PEM), or None without a CDN."""
         names = ("CDN_BASE_URL", "CDN_KEY_PAIR_ID", "CDN_PRIVATE_KEY_PATH")
         missing = [name for name in names if not self.values.get(name, "").strip()]
         if len(missing) == len(names):
@@ -270,7 +268,7 @@ class Environment:
         }
 
     def library_roots(self) -> list[tuple[Path, frozenset[str]]]:
-        """(folder with symlinks resolved, group names) pairs; no group means staff only."""
+        """Return (resolved folder, group names) pairs; no group means staff only."""
         roots = []
         for part in filter(None, self.text("VOD_LIBRARY_ROOTS").split(":")):
             folder, _, groups = part.partition("=")
@@ -285,7 +283,7 @@ class Environment:
 
 
 def is_open(path: Path) -> bool:
-    """Whether others than its owner, and whom an access control list names, may do anything with it."""
+    """Return whether other users, except those in an access control list, have rights to the file."""
     try:
         return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
     except FileNotFoundError:
@@ -293,26 +291,28 @@ def is_open(path: Path) -> bool:
 
 
 def keep_private(path: Path) -> None:
-    """Take from all others what they may do with a file or folder of ours, whatever it was made with."""
-    with contextlib.suppress(FileNotFoundError, PermissionError):  # somebody else's: `doctor` says so
-        if is_open(path) and not path.stat().st_mode & stat.S_ISVTX:  # not one for everybody, such as /tmp
+    """Remove other users' rights to a file or folder."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's file: `doctor` reports it
+        if is_open(path) and not path.stat().st_mode & stat.S_ISVTX:  # skips shared folders such as /tmp
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
 
 
 def _refused(path: Path) -> int:
-    """The bits that others must not have. Where a list names somebody, such as nginx, the group's are its mask."""
+    """Return the mode bits that give other users rights.
+
+    With an access control list, the group bits are its mask and do not count.
+    """
     has_list = "system.posix_acl_access" in os.listxattr(path)
     return stat.S_IRWXO if has_list else stat.S_IRWXG | stat.S_IRWXO
 
 
 def _origin(address: str) -> str:
-    """Scheme, host and port of an address, as a content security policy names them."""
     parts = urlsplit(address)
     return f"{parts.scheme}://{parts.netloc}"
 
 
 def private_redis_socket(data_dir: Path) -> Path:
-    """Where the private Redis listens: in the data folder, or in /tmp where the kernel's 107 bytes would not do."""
+    """Return the private Redis's socket, in /tmp if the path exceeds the kernel's 107 bytes."""
     path = data_dir / "run" / "redis.sock"
     if len(os.fsencode(path)) < 100:
         return path
@@ -321,10 +321,10 @@ def private_redis_socket(data_dir: Path) -> Path:
 
 
 def sentinels(redis_url: str) -> dict[str, Any] | None:
-    """What a REDIS_URL with the addresses of Redis Sentinels says, as keyword arguments; None for another one.
+    """Return the client arguments of a Redis Sentinel URL, or None for other URLs.
 
-    ``redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/number]``, or ``rediss+sentinel://`` for TLS.
-    The password is Redis' and the sentinels'.
+    Format: ``redis[s]+sentinel://[[user]:password@]host:port[,host:port…]/service[/number]``. Redis and the sentinels
+    share the password.
     """
     found = SENTINEL_URL.fullmatch(redis_url)
     if not found:
@@ -343,10 +343,9 @@ def sentinels(redis_url: str) -> dict[str, Any] | None:
 
 
 def message_prefix(secret_key: str, redis_url: str, database: str) -> str:
-    """What the names of Redis' messages begin with, which know no database number.
+    """Return the prefix that separates the Redis channels of installations on one server.
 
-    It keeps installations on one server apart, also one that was restored from another's backup: that has its key and
-    its ids. database: its name.
+    Channels ignore Redis database numbers. database: SQL database name, because a restored backup has the same key.
     """
     found = sentinels(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"
@@ -354,7 +353,7 @@ def message_prefix(secret_key: str, redis_url: str, database: str) -> str:
 
 
 def sqlite_database(path: Path) -> dict[str, Any]:
-    """SQLite that stands several writers: WAL, BEGIN IMMEDIATE, and a busy timeout in seconds."""
+    """Return SQLite settings for concurrent writers."""
     return {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": str(path),

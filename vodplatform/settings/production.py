@@ -1,4 +1,4 @@
-"""Several processes behind a TLS proxy: needs SECRET_KEY, DATABASE_URL, REDIS_URL and ALLOWED_HOSTS."""
+"""Settings of several processes behind a TLS proxy."""
 
 from .base import *  # noqa: F403
 from .base import DATABASES, env
@@ -12,7 +12,7 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
 
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = True
-# Asked from this machine, past the proxy.
+# Local probes call these without TLS.
 SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]
 SECURE_HSTS_SECONDS = 31_536_000
 SESSION_COOKIE_SECURE = True

@@ -1,7 +1,4 @@
-"""Settings of the test suite: the embedded program with quick passwords, no outside process.
-
-``DATABASE_URL`` and ``REDIS_URL`` choose PostgreSQL and Redis, as `scripts/test` does in its second run.
-"""
+"""Settings of the test suite. ``DATABASE_URL`` and ``REDIS_URL`` select PostgreSQL and Redis."""
 
 import os
 import tempfile
@@ -15,14 +12,14 @@ from .base import CHANNEL_LAYERS, DATA_DIR, DATABASES, REDIS_IS_PRIVATE
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["*"]
 THROTTLES_ON = False
-HEALTH_PARTS = {}  # what a test is about sets its own
-HOST_CHORE = ""  # a thread of its own would be in the way of most tests
+HEALTH_PARTS = {}  # tests of a health check set their own
+HOST_CHORE = ""  # off, because its thread would disturb most tests
 THROTTLE_STORAGE = "memory"
 UNREFERENCED_HOURS = 0
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # A file, not memory: twenty writers on a shared in-memory database get "table is locked".
+    # Concurrent writers on a shared in-memory database would get "table is locked".
     DATABASES["default"]["TEST"] = {"NAME": str(DATA_DIR / "test.sqlite3")}
-    # Nothing of these databases has to outlive the machine.
+    # Test databases need not survive a crash.
     DATABASES["default"]["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
 else:
     DATABASES["default"]["OPTIONS"].pop("pool", None)

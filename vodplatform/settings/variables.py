@@ -1,6 +1,6 @@
-"""Every environment variable of the program, declared once: its default, what it accepts and what it does.
+"""All environment variables: default, accepted values and purpose. Independent of Django.
 
-Free of Django. environment.py reads them, and docs/settings.md is made from :data:`VARIABLES`.
+docs/settings.md is generated from :data:`VARIABLES`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-# `pip install` puts templates, static files and the API's document into the package: see setup.py.
+# Templates and static files after `pip install` (see setup.py).
 _SHARE = PROJECT_ROOT / "vodplatform" / "share"
 IS_INSTALLED = _SHARE.is_dir()
 RESOURCES = _SHARE if IS_INSTALLED else PROJECT_ROOT
@@ -23,11 +23,10 @@ CACHE_DIR = Path("~/.cache/vodplatform").expanduser() if IS_INSTALLED else PROJE
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable.
+    """An environment variable.
 
-    default: its value where it is unset or empty. convert: its value for a text; raises ValueError or TypeError.
-    accepts: the texts that ``convert`` takes, in words that complete "it must be". help: what it does. shown: the
-    default in words, where its value does not say it.
+    default: value if unset or empty. convert: raises ValueError or TypeError for a wrong text. accepts: completes the
+    sentence "it must be". shown: default in words, if the value does not explain itself.
     """
 
     name: str
@@ -94,7 +93,7 @@ def _address(name: str, help: str, default: str = "", *, shown: str = "", accept
 
 
 def web_address(raw: str) -> str:
-    """``http(s)://host[:port][/path]`` without a slash at its end."""
+    """Return ``http(s)://host[:port][/path]`` without a trailing slash, or raise ``ValueError``."""
     parts = urlsplit(raw)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.username:
         raise ValueError(raw)
@@ -123,7 +122,6 @@ def _location_prefix(raw: str) -> str:
 
 
 def _socket_or_host(raw: str) -> str | tuple[str, int]:
-    """The path of a Unix socket, or host and port."""
     return raw if raw.startswith("/") else _host_and_port(raw)
 
 
@@ -136,14 +134,13 @@ def _host_and_port(raw: str) -> tuple[str, int]:
 
 
 def _bucket_name(raw: str) -> str:
-    """S3's own rule; a name that breaks it is often an address or a path."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]", raw):
         raise ValueError(raw)
     return raw
 
 
 def _rsa_key(raw: str) -> str:
-    """The text of a PEM file, once it is known to hold an RSA key that can sign without a passphrase."""
+    """Return the text of a PEM file with an unencrypted RSA private key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

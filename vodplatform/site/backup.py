@@ -1,8 +1,8 @@
-"""One file with everything that the program knows and has made, written under load and read back elsewhere.
+"""Backups: one archive of rows and stored files, written under load.
 
-The archive is a tar: ``manifest.json``, ``rows.jsonl`` (every row, in one snapshot, by Django's serializer, so
-that it may move between SQLite and PostgreSQL) and ``media/…`` (the files of the same moment). Videos used by
-reference, files on S3, browser sessions and the secret key are not in it.
+The tar archive holds ``manifest.json``, ``rows.jsonl`` (a snapshot of all rows, serialized for SQLite and PostgreSQL)
+and ``media/…`` (the files of the same moment). It omits videos used by reference, files on S3, browser sessions and the
+secret key.
 """
 
 from __future__ import annotations
@@ -40,47 +40,47 @@ from vodplatform.core.files.installation import MARK
 from vodplatform.core.records.former import is_former
 
 FORMAT = 1
-# What a file system says that has no hard links between these folders, or takes no more of a file.
+# Errors of file systems that cannot hard-link between two folders.
 NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
 LEFT_OUT = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
-    # Of one database and its store alone.
+    # facts about one database and its store
     "base.installation", "base.unreferenced", "base.heartbeat",
     "base.runningprocess",
 }  # fmt: skip
 
 
 class ArchiveError(Exception):
-    """The archive cannot be written or read; the message is a sentence."""
+    """An archive that cannot be written or read."""
 
 
 def kept_models() -> list[type[Model]]:
-    """The models in an archive, each after those it points to; one that shows another's rows has none of its own."""
+    """Return the archived models, each after those it references."""
     models = serializers.sort_dependencies([(config, None) for config in apps.get_app_configs()])
     return [model for model in models if not model._meta.proxy and model._meta.label_lower not in LEFT_OUT]
 
 
 class ExactEncoder(DjangoJSONEncoder):
-    """Keeps the microseconds of an instant, which Django cuts to milliseconds."""
+    """JSON encoder that keeps microseconds."""
 
     def default(self, o: Any) -> Any:
         return o.isoformat() if isinstance(o, datetime) else super().default(o)
 
 
 def write_archive(target: Path) -> dict[str, int]:
-    """Write ``target`` (0600, replaced only when whole); returns how many rows of each model it holds."""
+    """Write the archive (mode 0600); replace ``target`` once complete. Return row counts by model."""
     partial = None
     try:
-        # A new name that nobody can have put a link under.
+        # A random name, so that no symlink can exist under it.
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         partial = Path(name)
         with os.fdopen(descriptor, "wb") as file, tempfile.TemporaryFile("w+b") as rows:
             with _folder_for_links() as folder:
                 with snapshot():
                     applied = sorted(MigrationRecorder(connection).applied_migrations())
-                    # The query has fixed the moment of the rows. Files that are deleted from now on are in the archive.
+                    # The query above fixed the rows' snapshot. Links keep files that are deleted later.
                     media = _hold_media(folder)
                     counts = _write_rows(rows)
                 manifest = {"format": FORMAT, "created_at": time.time(), "counts": counts, "migrations": applied}
@@ -100,7 +100,7 @@ def write_archive(target: Path) -> dict[str, int]:
 
 @contextmanager
 def _folder_for_links() -> Iterator[Path]:
-    """A folder for links to the stored files. Folders that killed backups have left are deleted first."""
+    """Yield a folder for links to stored files, after deleting those of killed backups."""
     for left in scratch.base().glob("backup-*"):
         with _locked(left) as is_left:
             if is_left:
@@ -111,7 +111,7 @@ def _folder_for_links() -> Iterator[Path]:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[bool]:
-    """Hold the folder's lock for the block; False where another process has it, or the folder is gone."""
+    """Lock the folder for the block. Yield False if it is locked or missing."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -128,9 +128,9 @@ def _locked(folder: Path) -> Iterator[bool]:
 
 
 def _hold_media(folder: Path) -> Path:
-    """Link the stored files into ``folder``, where they stay when the program deletes them; returns where to read them.
+    """Hard-link the stored files into ``folder``, so that deletions do not matter. Return the folder to read.
 
-    On a file system without hard links that is where they are stored.
+    Without hard links, this is the media folder.
     """
     root = Path(settings.MEDIA_ROOT)
     try:
@@ -147,7 +147,7 @@ def _hold_media(folder: Path) -> Path:
 
 
 def _stored_files(root: Path) -> Iterator[Path]:
-    """Every stored file but the previews of the moment."""
+    """Yield all stored files except previews."""
     for folder, names, files in os.walk(root):
         if Path(folder) == root:
             names[:] = [name for name in names if name != "previews"]
@@ -165,14 +165,14 @@ def _add_media(archive: tarfile.TarFile, root: Path) -> None:
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """Show one instant of the database while others go on writing."""
+    """Read one instant of the database during the block, without blocking writers."""
     if connection.vendor == "postgresql":
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield
         return
-    # Not atomic(): the settings make that IMMEDIATE, which would keep every writer waiting.
+    # atomic() would be IMMEDIATE here and block all writers.
     with connection.cursor() as cursor:
         cursor.execute("BEGIN DEFERRED")
         try:
@@ -182,7 +182,7 @@ def snapshot() -> Iterator[None]:
 
 
 def read_archive(source: Path) -> dict[str, int]:
-    """Fill the empty database and storage from ``source``, all or nothing; returns the rows of each model."""
+    """Fill the empty database and storage, all or nothing. Return row counts by model."""
     try:
         with tarfile.open(source) as archive:
             manifest = json.load(_member(archive, "manifest.json"))
@@ -196,7 +196,7 @@ def read_archive(source: Path) -> dict[str, int]:
             _refuse_unless_empty()
             with transaction.atomic():
                 if connection.vendor == "postgresql":
-                    # The files may take an hour, in which nothing is asked of the database.
+                    # Copying files may take an hour without a query.
                     with connection.cursor() as cursor:
                         cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
                 counts = _read_rows(_member(archive, "rows.jsonl"))
@@ -219,9 +219,9 @@ def read_archive(source: Path) -> dict[str, int]:
 
 
 class RowSerializer(jsonl.Serializer):
-    """Names rows by their keys, and by what they are called those that each installation makes for itself.
+    """Serializer that refers to rows by id, but to content types and permissions by name.
 
-    Each name costs a query when it is read.
+    Their ids differ between installations.
     """
 
     def handle_fk_field(self, obj: Model, field: Any) -> None:
@@ -257,7 +257,7 @@ def _write_rows(file: IO[bytes]) -> dict[str, int]:
 def _read_rows(file: IO[bytes]) -> dict[str, int]:
     counts = Counter({model._meta.label_lower: 0 for model in kept_models()})
     for label, lines in _in_batches(file):
-        # Older archives name people by their names: whom a row names is there before the row is read.
+        # Older archives refer to users by name; earlier batches have inserted them.
         rows = [row for line in lines for row in serializers.deserialize("jsonl", line)]
         _insert(apps.get_model(label), rows)
         counts[label] += len(rows)
@@ -268,7 +268,7 @@ def _read_rows(file: IO[bytes]) -> dict[str, int]:
 
 
 def _in_batches(file: IO[bytes]) -> Iterator[tuple[str, list[str]]]:
-    """The label of a model and lines of rows of it, in the order of the file; a few at a time where they are long."""
+    """Yield (model label, lines), in file order and in limited batches."""
     label, lines, size = "", list[str](), 0
     for line in file:
         here = str(json.loads(line)["model"])
@@ -282,7 +282,7 @@ def _in_batches(file: IO[bytes]) -> Iterator[tuple[str, list[str]]]:
 
 
 def _insert(model: type[Model], rows: Sequence[DeserializedObject]) -> None:
-    """Insert new rows of one model as they are: nothing is set to now."""
+    """Insert rows unchanged, without automatic timestamps."""
     fields = [field for field in model._meta.concrete_fields if not field.generated]
     objects = [row.object for row in rows]
     size = connection.ops.bulk_batch_size(fields, objects)
@@ -303,8 +303,7 @@ def _refuse_unless_empty() -> None:
 
 
 def _extract_media(archive: tarfile.TarFile) -> None:
-    """The files of the archive into the storage, or none of them."""
-    # tarfile's own way to keep files inside a folder came with Python 3.11.4.
+    # Paths are checked here, because tarfile's check needs Python 3.11.4.
     root = Path(settings.MEDIA_ROOT)
     extracted: list[Path] = []
     try:

@@ -1,4 +1,4 @@
-"""The front door ``/``: a page for people, facts about the service for programs."""
+"""The home page: HTML for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from vodplatform.core.web.views import read_only, wants_html
 from vodplatform.site.moderation import open_count
 
 LOOPBACK = ("127.0.0.1", "::1")
-COMPARISONS, VIDEOS, MADE, JOBS, CONCERNS = 6, 5, 3, 4, 4  # shown at most
+COMPARISONS, VIDEOS, MADE, JOBS, CONCERNS = 6, 5, 3, 4, 4  # maximum number of entries shown
 FAILED_SINCE = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """Something that was made. picture: None where there is none. length: of a video, as a clock shows it."""
+    """A video, analysis or challenge. length: a video's duration as text."""
 
     title: str
     href: str
@@ -45,7 +45,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """What needs attention: what has happened, and the one thing to do about it."""
+    """A problem that needs the user's attention, with one action."""
 
     icon: str
     tone: str
@@ -57,9 +57,9 @@ class Concern:
 
 @read_only
 def home(request: HttpRequest) -> HttpResponse:
-    """Signed in: what one has made, what runs, what needs attention; with ``?part=running`` what runs alone.
+    """Render the home page. ``?part=running``: running work and problems only.
 
-    Signed out: what this is; under ``make demo`` one is signed in, and led to the demo's comparison.
+    Anonymous visitors get the landing page, or the comparison of ``make demo``.
     """
     if not wants_html(request):
         links = {"docs": "/api/docs", "schema": "/api/schema", "health": "/health"}
@@ -76,7 +76,6 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _own_things(user: User) -> dict[str, Any]:
-    """What a user has made or may see, the newest of each kind."""
     visible = ComparisonSession.objects.visible_to(user).with_role(user).with_mentions(user)
     current = visible.filter(archived_at=None)
     newest = current.select_related("owner").prefetch_related("vods__video").order_by("-updated_at", "-session_id")
@@ -109,7 +108,6 @@ def _cards_of(videos: Iterable[Video]) -> list[Card]:
 
 
 def _made_by(user: User) -> list[Card]:
-    """The user's analyses and challenges, the newest of both."""
     analyses = AnalysisSession.objects.filter(owner=user, expired_at=None).order_by("-created_at")[:MADE]
     challenges = Challenge.objects.filter(owner=user).select_related("merge").order_by("-created_at")[:MADE]
     found = [
@@ -129,7 +127,7 @@ def _made_by(user: User) -> list[Card]:
 
 
 def _posters_of(videos: Iterable[UUID | None]) -> dict[UUID, str]:
-    """The posters that there are of videos which a user sees: those of one's own also where nobody else does."""
+    """Return existing posters by video id, including the user's private videos."""
     rows = Rendition.objects.filter(video__in=[pk for pk in videos if pk], kind=RenditionKind.POSTER)
     return {
         row.video_id: rendition_url(row, as_shown=row.video.place == Place.CATALOGUE)
@@ -138,7 +136,6 @@ def _posters_of(videos: Iterable[UUID | None]) -> dict[UUID, str]:
 
 
 def _concerns_of(user: User) -> list[Concern]:
-    """What others have asked the user, which comparisons have lost a video, and what has failed of late."""
     visible = ComparisonSession.objects.visible_to(user).with_mentions(user).filter(archived_at=None)
     asked = visible.filter(mentions__gt=0).order_by("-updated_at")[:CONCERNS]  # type: ignore[misc]
     lost = visible.filter(owner=user, vods__video__deleted_at__isnull=False).distinct().order_by("-updated_at")
@@ -159,7 +156,6 @@ def _concerns_of(user: User) -> list[Concern]:
 
 
 def _waiting_reports(user: User) -> list[Concern]:
-    """Of moderators."""
     count = open_count(user) if user.is_moderator else 0
     if not count:
         return []
@@ -175,7 +171,7 @@ def _asks(name: str, session_id: str, count: int) -> Concern:
 
 
 def _demo_session(request: HttpRequest) -> ComparisonSession | None:
-    """The comparison that `make demo` shows to whoever sits at this machine and is not signed in."""
+    """Return the comparison of `make demo` for an anonymous visitor on this machine."""
     if not settings.DEMO_ACCOUNT or request.user.is_authenticated or request.META.get("REMOTE_ADDR") not in LOOPBACK:
         return None
     sessions = ComparisonSession.objects.filter(owner__username=settings.DEMO_ACCOUNT, owner__is_active=True)

@@ -1,5 +1,6 @@
-"""What each process that serves or works looks after, since no other host sees what this one has: whether it is still
-part of its installation, and the folders of attempts, forms and previews that somebody here did not live to end.
+"""Periodic tasks of each host: disk reserve, installation check, scratch folders, its own metrics.
+
+Each web and worker process runs them, because other hosts cannot see its folders.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ _metrics_server: object | None = None
 
 @chore("expire", seconds=3600)
 def delete_expired() -> None:
-    """`manage.py expire`, whose own words are in the log already."""
+    """Run `manage.py expire`, whose output is also in the log."""
     process_registry.forget_gone()
     call_command("expire", stdout=io.StringIO())
 
 
 def look_after() -> None:
-    """Called every few seconds: looks after the disk, each minute after the installation, each hour cleans up."""
+    """Run the tasks that are due: installation check each minute, cleanup each hour."""
     global _next_watch, _next_clean
     disk.manage_reserve_file()
     now = time.monotonic()
@@ -60,7 +61,7 @@ def look_after() -> None:
 
 
 def serve_metrics(host: str, port: int) -> None:
-    """Answer ``/metrics`` of this host there, unless another process of it does; what hinders it is logged."""
+    """Serve this host's ``/metrics``, unless another process does. Failures are logged."""
     global _metrics_server
     if _metrics_server is not None:
         return
@@ -72,17 +73,16 @@ def serve_metrics(host: str, port: int) -> None:
 
 
 def clean() -> int:
-    """Remove scratch folders that nobody uses any more; returns how many."""
+    """Delete unused scratch folders; return their number."""
     removed = scratch.sweep() + remove_older(scratch.base(), SCRATCH_SECONDS)
     cleanup.sweep_scratch()
     return removed
 
 
 def remove_older(parent: Path, seconds: float) -> int:
-    """Remove the folders in ``parent`` that nobody has written to for so long; returns how many.
+    """Delete folders in ``parent`` unchanged for ``seconds``; return their number.
 
-    Those of attempts stay: files below them may be written to while the folder itself looks old, and whether the
-    attempt lives is known to :func:`jobs_app.scratch.sweep`.
+    Folders of job attempts are left to :func:`jobs_app.scratch.sweep`.
     """
     if not parent.is_dir():
         return 0
@@ -94,7 +94,7 @@ def remove_older(parent: Path, seconds: float) -> int:
 
 
 def begin() -> None:
-    """:func:`look_after` now and every few seconds, in a thread that ends with the process."""
+    """Run :func:`look_after` every few seconds in a daemon thread."""
     threading.Thread(target=_run, name="host", daemon=True).start()
 
 

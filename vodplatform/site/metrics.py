@@ -1,4 +1,4 @@
-"""``GET /metrics``: what the processes have counted (base/metrics.py), and what rows and the machine say when asked."""
+"""``GET /metrics``: counters of all processes, and gauges of database and machine."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ from vodplatform.core.web.health import database_is_up
 
 logger = logging.getLogger("vodplatform.site.metrics")
 HOUR = timedelta(hours=1)
-# Seconds for all questions to the database in one scrape: Prometheus waits for ten.
+# Seconds for all database queries of a scrape; Prometheus waits ten.
 DATABASE_SECONDS = 4.0
-SCRAPER = "vod-metrics-token"  # what `request.auth` is for the metrics token; other schemes put objects there
+SCRAPER = "vod-metrics-token"  # `request.auth` for the metrics token; other schemes set an object
 Values = Iterable[tuple[Definition, tuple[str, ...], float]]
 
 JOBS = define("gauge", "vod_jobs", "Jobs there are.", "kind", "status")
@@ -79,7 +79,7 @@ PROCESS_START = define("gauge", "vod_process_start_seconds", "When that process 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """One part of a scrape: reads ``definitions`` together, by ``read``. asks_database: skipped when that is down."""
+    """Metrics read by one function. asks_database: skipped while the database is down."""
 
     name: str
     definitions: tuple[Definition, ...]
@@ -192,18 +192,17 @@ COLLECTORS = [
     Collector("machine", (CPU, MEMORY_USED, MEMORY_TOTAL, DISK_FREE, DISK_TOTAL, HOST_TIME), read_machine, False),
     Collector("process", (BUILD_INFO, PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
-# Of the machine that is asked alone; the rest is the same on each.
+# Collectors about this host; others return the same everywhere.
 OF_HOST = [collector for collector in COLLECTORS if not collector.asks_database]
 
 
 class Scrape:
-    """One answer: rows and machine first, so that what failed there is counted in the same answer."""
+    """Collector of one scrape. Counters come last, so that they count the scrape's own errors."""
 
     def __init__(self, collectors: Sequence[Collector] | None = None) -> None:
         self.collectors = COLLECTORS if collectors is None else collectors
 
     def collect(self) -> Iterator[Metric]:
-        """As the library's registries do. A part that cannot be read has no samples and raises nothing."""
         deadline = time.monotonic() + DATABASE_SECONDS
         database = any(collector.asks_database for collector in self.collectors) and database_is_up()
         for collector in self.collectors:
@@ -222,21 +221,19 @@ class Scrape:
                 raise DatabaseError("the database does not answer")
             with bounded(left):
                 return list(collector.read())
-        except Exception as exc:  # a scrape answers what it has; what it has not is counted
+        except Exception as exc:  # the scrape continues without this part
             metrics.SCRAPE_ERRORS.labels(collector.name).inc()
             logger.warning("scrape", extra={"data": {"part": collector.name, "exception": repr(exc)}})
             return []
 
 
 class MetricsTokenAuthentication(BaseAuthentication):
-    """``Authorization: Bearer <VOD_METRICS_TOKEN>``; needs no database."""
-
     def authenticate(self, request: Request) -> tuple[AnonymousUser, str] | None:
         keyword, _, given = get_authorization_header(request).partition(b" ")
         expected = settings.METRICS_TOKEN
         if not expected or keyword.lower() != b"bearer":
             return None
-        # Another token may be an admin's JWT: the next scheme looks at that.
+        # Other bearer tokens may be JWTs, which the next scheme checks.
         return (AnonymousUser(), SCRAPER) if constant_time_compare(given.strip(), expected.encode()) else None
 
     def authenticate_header(self, request: Request) -> str:
@@ -244,7 +241,7 @@ class MetricsTokenAuthentication(BaseAuthentication):
 
 
 class MayScrape(BasePermission):
-    """The metrics token, or an admin with an admin's powers."""
+    """Permission for the metrics token and for admins with the scope ``admin``."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if request.auth is SCRAPER:
@@ -256,8 +253,6 @@ class MayScrape(BasePermission):
 
 
 class MetricsView(APIView):
-    """All metrics in Prometheus' text format."""
-
     authentication_classes = (
         MetricsTokenAuthentication,
         *cast("Sequence[type[BaseAuthentication]]", api_settings.DEFAULT_AUTHENTICATION_CLASSES),
@@ -266,7 +261,7 @@ class MetricsView(APIView):
     throttle_scope = None
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
-        """There is one format; scrapers ask for several in words of their own."""
+        """Ignore the Accept header, in which scrapers name unknown formats."""
         return JSONRenderer(), JSONRenderer.media_type
 
     @extend_schema(exclude=True)

@@ -1,4 +1,4 @@
-"""``/moderation``: what people have reported, videos and challenges in one queue, and what becomes of it."""
+"""``/moderation``: queue of reported videos and challenges, and decisions about them."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from vodplatform.core.models import AuditEntry
 VIDEO, CHALLENGE = "video", "challenge"
 OPEN, CLOSED = "open", "closed"
 KINDS = (("", "All"), (VIDEO, "Videos"), (CHALLENGE, "Challenges"))
-READ = {OPEN: 1000, CLOSED: 200}  # reports that are read for one page
-SHOWN = 100  # things that the queue has at most
-ENTRIES = 10  # of the history of one thing
-# What a moderator has done to a thing, by the action in the audit log; the rest of it is for admins.
+READ = {OPEN: 1000, CLOSED: 200}  # maximum number of reports read
+SHOWN = 100  # maximum length of the queue
+ENTRIES = 10  # maximum length of an item's history
+# Labels of moderators' audit log entries; others are for admins.
 DONE = {
     "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports settled",
     "video.delete": "Deleted", "video.restore": "Restored", "challenge.withhold": "Taken down",
@@ -45,7 +45,7 @@ NOTHING_WRONG = "Nothing wrong"
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What one person has against something, and what became of it. reason: one of a list; text: in their words."""
+    """A report and its outcome. reason: label of a fixed list. text: free text."""
 
     reporter: str
     reason: str
@@ -58,9 +58,9 @@ class Complaint:
 
 @dataclass(slots=True)
 class Reported:
-    """A video of the catalogue or a challenge, with the reports on it, the first report first.
+    """A catalogue video or challenge with its reports, oldest first.
 
-    video: what of it is played; None where nothing is. is_down: whether a moderator has taken it down.
+    video: video to play, or None. is_down: True if taken down by a moderator.
     """
 
     kind: str
@@ -95,9 +95,9 @@ class Reported:
 @never_cache
 @login_required
 def page(request: HttpRequest) -> HttpResponse:
-    """The queue and one thing of it. ``state`` is open or closed, ``kind`` narrows it, ``item`` is what is looked at.
+    """Render the queue and one item. Parameters: ``state`` (open, closed), ``kind``, ``item``.
 
-    POST decides about an ``item``: ``act`` is dismiss, settle, take_down or restore, ``reason`` the words for it.
+    POST decides about ``item``: ``act`` (dismiss, settle, take_down, restore) and ``reason``.
     """
     user = cast(User, request.user)
     if not user.is_moderator:
@@ -109,7 +109,6 @@ def page(request: HttpRequest) -> HttpResponse:
     keys = [one.key for one in queue]
     asked = query.get("item", "")
     if request.method == "POST":
-        # What follows it in the queue is looked at next.
         follower = keys[(keys.index(asked) + 1) % len(keys)] if asked in keys and len(keys) > 1 else ""
         if not _decide(request, user, asked):
             follower = asked
@@ -132,7 +131,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def queue_of(user: User, state: str, kind: str = "") -> list[Reported]:
-    """What has open reports, first what most people reported and waits longest; or what had them, the last first."""
+    """Return reported items. Open: most reports, then oldest first. Closed: last settled first."""
     found: dict[str, Reported] = {}
     for one, complaint in [
         *(_of_videos(user, state) if kind != CHALLENGE else ()),
@@ -155,14 +154,14 @@ def queue_of(user: User, state: str, kind: str = "") -> list[Reported]:
 
 
 def open_count(user: User) -> int:
-    """How many videos and challenges have reports that nobody has settled."""
+    """Return the number of items with open reports."""
     videos = VideoReport.objects.filter(settled_at=None, video__in=Video.objects.in_catalogue(user))
     others = ChallengeReport.objects.filter(settled_at=None)
     return videos.values("video").distinct().count() + others.values("challenge").distinct().count()
 
 
 def badge(request: HttpRequest) -> str:
-    """The same, as the administration's side bar shows it; nothing where nothing waits."""
+    """Return :func:`open_count` for the admin's side bar, or an empty string."""
     user = request.user
     count = open_count(user) if isinstance(user, User) and user.is_moderator else 0
     return str(count) if count else ""
@@ -187,7 +186,7 @@ def _of_challenges(user: User, state: str) -> Iterable[tuple[Reported, Complaint
     ]:
         shown = row.challenge
         starts = [part["start_time"] for part in shown.merge.statement_segments]
-        # Which one is the lie is not told: moderators play too.
+        # Without the answer, because moderators play too.
         statements = [
             {"text": text, "start": start}
             for text, start in zip(challenges.texts_of(shown.statements), starts, strict=False)
@@ -209,7 +208,6 @@ def _complaint(row: VideoReport | ChallengeReport, reason: str, text: str) -> Co
 
 
 def _details_of(shown: Reported) -> dict[str, Any]:
-    """What is known of one thing, of who made it, and of those who reported it."""
     names = {complaint.reporter for complaint in shown.complaints}
     made: dict[str, int] = {}
     for model in (VideoReport, ChallengeReport):
@@ -240,7 +238,7 @@ def _details_of(shown: Reported) -> dict[str, Any]:
 
 
 def _decide(request: HttpRequest, user: User, key: str) -> bool:
-    """Do what the form asks for. Returns whether the thing is done with; what stands in the way is told."""
+    """Apply the submitted decision; return whether the item is settled."""
     kind, _, pk = key.partition(":")
     act, reason = request.POST.get("act", ""), " ".join(request.POST.get("reason", "").split())[:MAX_REASON]
     thing = _thing_of(user, kind, pk)
@@ -277,7 +275,7 @@ def _decide(request: HttpRequest, user: User, key: str) -> bool:
 
 
 def _thing_of(user: User, kind: str, pk: str) -> Any:
-    """The video or challenge that a moderator may decide about. Raises Http404."""
+    """Return the reported item. Raise Http404 if the moderator may not decide about it."""
     rows: Any = {VIDEO: Video.objects.in_catalogue(user), CHALLENGE: Challenge.objects.visible_to(user)}.get(kind)
     try:
         found = rows.filter(pk=UUID(pk)).first() if rows is not None else None

@@ -1,4 +1,4 @@
-"""The signed-in person: profile, plan and use, for the API and for the account's page."""
+"""The signed-in user's profile, plan and usage."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _http_url = URLValidator(schemes=["http", "https"])
 
 
 def usage_of(user: User) -> dict[str, int]:
-    """storage_bytes, of files on their way too; jobs_active (not paused); uploads_today (since midnight UTC)."""
+    """Return stored bytes (with unfinished uploads), active jobs and uploads since midnight UTC."""
     return {
         "storage_bytes": quota.storage_bytes(user.pk),
         "jobs_active": Job.objects.filter(owner=user, status__in=ACTIVE).count(),
@@ -51,7 +51,7 @@ def usage_of(user: User) -> dict[str, int]:
 
 
 class UsageSerializer(serializers.Serializer[dict[str, int]]):
-    """What the user takes of the limits."""
+    """The user's current use of the plan's limits."""
 
     storage_bytes = serializers.IntegerField()
     jobs_active = serializers.IntegerField()
@@ -59,7 +59,7 @@ class UsageSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class MeSerializer(UserSerializer):
-    """The signed-in user, with limits and use."""
+    """The signed-in user, with limits and usage."""
 
     usage = UsageSerializer(read_only=True)
 
@@ -71,7 +71,7 @@ class MeSerializer(UserSerializer):
 
 
 class PictureField(StrictCharField):
-    """The bytes of a file, in base64."""
+    """A file in base64."""
 
     default_error_messages = {"base64": "Send the file in base64."}
 
@@ -86,7 +86,7 @@ class PictureField(StrictCharField):
 
 
 class ProfileSerializer(serializers.Serializer[dict[str, Any]]):
-    """The fields of their profile that users can change."""
+    """The profile fields that users can change."""
 
     full_name = StrictCharField(max_length=150, allow_blank=True, required=False, validators=[plain_text])
     avatar_url = StrictCharField(
@@ -118,7 +118,7 @@ class MeViewSet(ApiViewSet[User]):
 
     @extend_schema(operation_id="me", summary="Get your account", responses={200: MeSerializer})
     def retrieve(self, request: Request) -> Response:
-        """Profile and plan, with its limits and how much of them is used."""
+        """Return profile, plan, limits and usage."""
         return Response(MeSerializer(self.user).data)
 
     @extend_schema(
@@ -128,24 +128,24 @@ class MeViewSet(ApiViewSet[User]):
         responses={200: MeSerializer},
     )
     def partial_update(self, request: Request) -> Response:
-        """Change the name or the picture. A ``picture`` is kept here, and ``avatar_url`` is its address then."""
+        """Change the name or the picture. A ``picture`` is stored here and sets ``avatar_url``."""
         user = self.user
         given = self.read_change(
             ProfileSerializer, lambda: [MeSerializer(user).data], context={"own_picture": user.own_picture}
         )
         if user.own_picture and given.get("avatar_url") == user.own_picture:
-            del given["avatar_url"]  # as it was answered
+            del given["avatar_url"]  # unchanged value of an earlier response
         changed = sorted(given)
         picture = _rendered(given["picture"], user) if given.get("picture") else None
         with transaction.atomic():
-            # Another call of the same person waits.
+            # Serialises the user's concurrent changes.
             User.objects.select_for_update(no_key=True).get(pk=user.pk)
             if {"picture", "avatar_url"} & set(given):
                 ProfilePicture.objects.filter(user=user).delete()
                 given.setdefault("avatar_url", "")
             if picture:
                 ProfilePicture.objects.create(user=user, **picture)
-                # Another picture has another address: browsers keep the old one.
+                # A new URL, because browsers cache pictures.
                 given["avatar_url"] = f"{reverse('picture', args=[user.pk])}?v={secrets.token_hex(4)}"
             given.pop("picture", None)
             for name, value in given.items():
@@ -157,9 +157,9 @@ class MeViewSet(ApiViewSet[User]):
 
 
 def _rendered(content: bytes, user: User) -> dict[str, Any]:
-    """The columns of a picture made small, without what it says of its maker.
+    """Return the columns of a reduced picture without metadata.
 
-    Raises ``not_a_picture``, ``picture_unreadable``, ``unavailable``.
+    Raise ``not_a_picture``, ``picture_unreadable``, ``unavailable``.
     """
     with tempfile.TemporaryDirectory(prefix="picture-", dir=quota.scratch_folder()) as folder:
         source = Path(folder) / "picture"
@@ -170,7 +170,7 @@ def _rendered(content: bytes, user: User) -> dict[str, Any]:
 
 @require_safe
 def picture(request: HttpRequest, user_id: UUID) -> HttpResponse:
-    """A person's picture, for who has signed in."""
+    """Return a user's picture to signed-in users."""
     if not request.user.is_authenticated:
         return error_response("unauthenticated")
     found = ProfilePicture.objects.filter(user=user_id).first()
@@ -184,7 +184,7 @@ def picture(request: HttpRequest, user_id: UUID) -> HttpResponse:
 @require_safe
 @login_required
 def account(request: HttpRequest) -> HttpResponse:
-    """``/account``: profile, plan and use, tokens, and where one is signed in."""
+    """Render ``/account``: profile, plan, usage, tokens and signed-in browsers."""
     user = cast(User, request.user)
     plan, usage = limits.plan_of(user), usage_of(user)
     most = limits.limits_of_tier(plan["tier"])

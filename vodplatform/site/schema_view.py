@@ -1,4 +1,4 @@
-"""The API's description as it is committed: to make it again takes half a second of the processor each time."""
+"""The committed OpenAPI document; generating it takes half a second of CPU."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vodplatform.core.errors import DomainError
 
 @lru_cache
 def written(format: str) -> tuple[bytes, str]:
-    """docs/openapi.yaml as ``yaml`` or ``json``, and its entity tag. Lint holds it equal to what the code says."""
+    """Return docs/openapi.yaml as ``yaml`` or ``json``, and its ETag. `make lint` compares it with the code."""
     content = (settings.BASE_DIR / "docs" / "openapi.yaml").read_bytes()
     if format == "json":
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -30,8 +30,6 @@ def written(format: str) -> tuple[bytes, str]:
 
 
 class SchemaView(SpectacularAPIView):
-    """The OpenAPI document: YAML, or JSON where that is asked for."""
-
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponseBase:
         renderer = request.accepted_renderer

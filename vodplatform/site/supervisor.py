@@ -1,7 +1,6 @@
-"""One foreground process tree: start children, restart the one that dies, stop all in order; free of Django.
+"""A supervisor that starts, restarts and stops child processes, without Django.
 
-Each child is started through the exec shim: in a session of its own, so that Ctrl-C reaches only the
-supervisor, and killed by the kernel when the supervisor dies.
+The exec shim gives each child its own session, so that Ctrl-C does not reach it, and lets it die with the supervisor.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ POLL_SECONDS = 0.1
 
 @dataclass(slots=True)
 class Child:
-    """One program to keep running. ``is_ready`` says when those after it may start."""
+    """A program to keep running. The next starts once ``is_ready`` returns True."""
 
     name: str
     argv: Sequence[str]
@@ -56,22 +55,19 @@ class Child:
 
 
 class StartFailed(Exception):
-    """A child did not come up; the message is a sentence."""
+    """A child that ended or was not ready in time."""
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """Keeps ``children`` running, in this order, until told to stop.
-
-    Call it from the main thread: the children are tied to the thread that starts them.
-    """
+    """Runner of ``children``. Use the main thread: children die with the thread that started them."""
 
     children: list[Child]
     environment: Mapping[str, str]
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """Start each child and wait until it is ready. Raises :class:`StartFailed`."""
+        """Start each child and wait until it is ready, or raise :class:`StartFailed`."""
         for child in self.children:
             child.start(self.environment)
             deadline = time.monotonic() + child.ready_seconds
@@ -85,7 +81,7 @@ class Supervisor:
                 self.stopping.wait(POLL_SECONDS)
 
     def run(self) -> None:
-        """Restart what dies, with growing delay, until stopped."""
+        """Restart ended children, with increasing delay, until ``stopping`` is set."""
         while not self.stopping.wait(POLL_SECONDS):
             now = time.monotonic()
             for child in self.children:
@@ -102,7 +98,7 @@ class Supervisor:
                     child.start(self.environment)
 
     def stop(self) -> None:
-        """End every child, the last one first; SIGTERM to the leader alone, SIGKILL to the group when it is late."""
+        """Stop children, last first: SIGTERM to the leader, then SIGKILL to its group."""
         for child in reversed(self.children):
             if child.alive():
                 assert child.process
@@ -111,7 +107,7 @@ class Supervisor:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     child.process.wait(child.stop_seconds)
             self._end_group(child)
-        # What the children of a worker that was killed have left; running workers look for it now and then.
+        # Children of a killed worker, which running workers clean up periodically.
         kill_orphans()
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""``GET /api/v1/health/processing``: queue, ffmpeg and storage as they are now; waits for none of them long."""
+"""``GET /api/v1/health/processing``: state of queue, ffmpeg and storage."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ NO_USE = {"processes": 0, "cpu_percent": 0.0, "memory_bytes": 0}
 
 
 class QueueSerializer(serializers.Serializer[dict[str, int]]):
-    """Jobs of all kinds: queued, at work, and failed within the last hour."""
+    """Number of jobs of all kinds: queued, running, and failed in the last hour."""
 
     depth = serializers.IntegerField()
     active_jobs = serializers.IntegerField()
@@ -42,7 +42,7 @@ class QueueSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class FfmpegUseSerializer(serializers.Serializer[dict[str, Any]]):
-    """What the ffmpegs of this machine take. cpu_percent: of one processor."""
+    """Resource use of all ffmpeg processes. cpu_percent: 100 is one processor."""
 
     processes = serializers.IntegerField()
     cpu_percent = serializers.FloatField()
@@ -50,7 +50,7 @@ class FfmpegUseSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class FfmpegSerializer(serializers.Serializer[dict[str, Any]]):
-    """The ffmpeg of this machine. version: null where it does not start."""
+    """ffmpeg on this machine. version: null if ffmpeg does not start."""
 
     available = serializers.BooleanField()
     version = serializers.CharField(allow_null=True)
@@ -58,7 +58,7 @@ class FfmpegSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class DiskSerializer(serializers.Serializer[dict[str, int]]):
-    """The data folder's disk."""
+    """Disk of the data folder."""
 
     total_bytes = serializers.IntegerField()
     used_bytes = serializers.IntegerField()
@@ -66,7 +66,7 @@ class DiskSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class StorageSerializer(serializers.Serializer[dict[str, Any]]):
-    """null: not configured."""
+    """File storage. null: not configured."""
 
     s3_accessible = serializers.BooleanField(allow_null=True)
     cdn_accessible = serializers.BooleanField(allow_null=True)
@@ -74,7 +74,7 @@ class StorageSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ProcessingSerializer(serializers.Serializer[dict[str, Any]]):
-    """What processing videos depends on."""
+    """State of the tools and services that video processing needs."""
 
     processing_queue = QueueSerializer()
     ffmpeg_service = FfmpegSerializer()
@@ -82,7 +82,7 @@ class ProcessingSerializer(serializers.Serializer[dict[str, Any]]):
 
 
 def ask_cdn() -> None:
-    """Reach the CDN's edge; what it says to somebody without a signature does not matter."""
+    """Raise unless the CDN answers with a status below 500."""
     cdn = settings.CDN
     assert cdn is not None
     request = urllib.request.Request(cdn["base_url"] + "/", method="HEAD")
@@ -95,7 +95,6 @@ def ask_cdn() -> None:
 
 
 def ask_ffmpeg() -> None:
-    """Start it."""
     ffmpeg_version()
 
 
@@ -106,8 +105,8 @@ FFMPEG = Part("ffmpeg", ask_ffmpeg)
 
 @lru_cache(maxsize=1)
 def ffmpeg_version() -> str:
-    """What ffmpeg calls itself. Raises ``ChildError`` where it does not start."""
-    # `-L` is the shortest way to the banner; `-version` says it where only our own JSON is listened to.
+    """Return ffmpeg's version. Raise ``ChildError`` if it does not start."""
+    # `-L` prints the banner to stderr. `-version` prints to stdout, where run_child accepts only JSON.
     said = run_child([ffmpeg_path(), "-nostdin", "-L"], limits=Limits(wall_seconds=DRIVER_SECONDS)).stderr.split()
     if said[:2] != ["ffmpeg", "version"] or len(said) < 3:
         raise ChildError(ChildError.CRASHED, "This is no ffmpeg.")
@@ -115,12 +114,11 @@ def ffmpeg_version() -> str:
 
 
 def ffmpeg_path() -> str:
-    """The ffmpeg that the jobs run."""
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
 def ffmpeg_use() -> dict[str, Any]:
-    """Processes, CPU (percent of one processor, over a tenth of a second) and resident bytes of all ffmpegs here."""
+    """Return count, CPU (100 is one processor) and resident bytes of all ffmpeg processes."""
     path, before = ffmpeg_path(), {}
     for process in psutil.process_iter():
         try:
@@ -144,7 +142,6 @@ def ffmpeg_use() -> dict[str, Any]:
 
 
 def queue_now() -> dict[str, int]:
-    """Counts of jobs, over all kinds and owners."""
     return Job.objects.aggregate(
         depth=Count("pk", filter=Q(status=JobStatus.QUEUED)),
         active_jobs=Count("pk", filter=Q(status=JobStatus.PROCESSING)),

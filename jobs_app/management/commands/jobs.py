@@ -1,4 +1,4 @@
-"""Jobs from the command line: list them, watch them, and whatever can be done to one; the kinds there are."""
+"""Command that lists, watches and changes jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ WATCH_SECONDS = 0.5
 
 
 def delete(job: Job) -> Job:
-    """Delete a job; returns what it was."""
     services.delete(job)
     return job
 

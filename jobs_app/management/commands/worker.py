@@ -1,4 +1,4 @@
-"""Job workers of this host, for all queues or for some: what `up` and systemd start."""
+"""Command that runs this host's job workers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from jobs_app.runner import spare_threads
 from vodplatform.core.processes.commands import Command as BaseCommand
 from vodplatform.settings.variables import PROJECT_ROOT
 
-MOST_THREADS = 64  # of a process, unless it is told otherwise
+MOST_THREADS = 64
 SHUTDOWN_MILLISECONDS = 8000
-# The master waits so long for each worker to have started; for nothing here. Where a worker is killed while it tells a
-# master that waits, the master waits for a lock that the dead one holds, for ever, and no worker is started again.
+# Time that Dramatiq's master waits for a boot message. Kept tiny: if a worker dies while sending it, the master blocks
+# forever on the dead worker's lock.
 BOOT_MILLISECONDS = 10
 
 
 class Command(BaseCommand):
     help = "Run job workers until SIGTERM: all queues, or those that --queues names."
-    requires_system_checks = ()  # done by whatever has deployed it; a worker starts quickly
+    requires_system_checks = ()  # system checks run at deployment
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -44,7 +44,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         argv = dramatiq_argv(options["processes"], options["queues"], options["threads"], options["memory"])
-        # The workers find the program from whatever folder this was started in.
+        # Workers must find the program from any working directory.
         path = os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH"))))
         os.execve(argv[0], argv, {**os.environ, "PYTHONPATH": path})
 
@@ -52,12 +52,12 @@ class Command(BaseCommand):
 def dramatiq_argv(
     processes: int, queues: Collection[str] | None = None, threads: int | None = None, memory: int | None = None
 ) -> list[str]:
-    """The command line of Dramatiq's own program, as `worker` and `up` run it; parameters as of `worker`."""
+    """Return Dramatiq's command line for the options of `worker`."""
     taken = sorted(queues or settings.JOB_LANES)
     jobs = threads or min(MOST_THREADS, sum(settings.JOB_LANES[name] for name in taken))
     if memory:
         fitting = memory * 1024**2 // settings.CHILD_MEMORY_BYTES // processes
-        jobs = max(1, min(jobs, fitting - (len(taken) - 1)))  # the first of each other queue comes on top
+        jobs = max(1, min(jobs, fitting - (len(taken) - 1)))  # the first job of each other queue runs in addition
     threads = jobs + spare_threads(taken)
     return [
         sys.executable, "-m", "dramatiq", "jobs_app.worker", "--processes", str(processes), "--threads", str(threads),
@@ -67,7 +67,7 @@ def dramatiq_argv(
 
 
 def queues(value: str) -> list[str]:
-    """The names of ``NAME,NAME``, each once. Raises ``ArgumentTypeError``."""
+    """Return the distinct queue names of ``NAME,NAME``. Raises ``ArgumentTypeError``."""
     names = sorted({name.strip() for name in value.split(",")} - {""})
     unknown = [name for name in names if name not in settings.JOB_LANES]
     if unknown or not names:
@@ -76,7 +76,6 @@ def queues(value: str) -> list[str]:
 
 
 def at_least_one(value: str) -> int:
-    """A whole number of at least one. Raises ``ArgumentTypeError``."""
     if not value.isdecimal() or int(value) < 1:
         raise ArgumentTypeError("at least 1")
     return int(value)

@@ -1,10 +1,9 @@
-"""The merging child: joins clips into one MP4; knows nothing of sessions and keys.
+"""Child process that joins clips into one MP4.
 
-``python -m media_app.av.merge`` reads one request from standard input: ``{"clips": [{"path", "name"}, …], "target":
-path, "folder": path for what is made on the way, "ffmpeg": path, "threads": n, "level": whether all are to be equally
-loud}``. It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never less than before; at last ``{"result":
-{"segments": [{"start", "end"}], …}}`` or ``{"error": {"type", "message", "clip": number
-from 0, where one is at fault}}``.
+``python -m media_app.av.merge`` reads ``{"clips": [{"path", "name"}, …], "target": path, "folder": path, "ffmpeg":
+path, "threads": n, "level": whether to equalize loudness}`` from standard input. It writes JSON lines: ``{"progress": 0
+to 100, "message"}``, then ``{"result": {"segments": [{"start", "end"}], …}}`` or ``{"error": {"type", "message",
+"clip": index}}``.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ MIN_CLIPS = 2
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
-    """Raises :class:`BadRequest`, :class:`ClipFailed` and OSError."""
     try:
         clips = [(Path(str(clip["path"])), str(clip["name"])) for clip in request["clips"]]
         target, folder = Path(request["target"]).absolute(), Path(request["folder"]).absolute()
@@ -41,9 +39,9 @@ def merge(
     clips: Sequence[tuple[Path, str]], target: Path, folder: Path, *, ffmpeg: str | None, threads: int, level: bool,
     tell: Tell,
 ) -> Merged:  # fmt: skip
-    """Join ``clips`` (path and name) into ``target``; folder: for what is made on the way.
+    """Join ``clips`` (path, name) into ``target``. folder: place of temporary files.
 
-    Raises :class:`ClipFailed` where a clip is at fault, OSError where the server is.
+    Raises :class:`ClipFailed`, OSError.
     """
     return Merge(clips, target, folder, ffmpeg, threads, level, tell).make()
 

@@ -1,7 +1,4 @@
-"""Write one MP4 of the packets of several files whose pictures are of the same kind; encodes no picture.
-
-The sound is either encoded once over the whole, or its packets are copied too.
-"""
+"""Joining of files with equal picture formats by copying."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ from media_app.av.source import Progress
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EACCES, errno.ENOENT, errno.EROFS)
 
-# Packets in their order, beside each the second at which it is decoded.
+# (decoding time in seconds, packet), in order
 Timed: TypeAlias = "Iterator[tuple[float, Packet[Any]]]"
 
 
@@ -40,9 +37,9 @@ def join(
     sound: Callable[[OutputContainer], Timed] | None,
     tell: Progress,
 ) -> None:
-    """Write ``target``. sound: adds the track of the sound to what is written, and gives its packets.
+    """Write ``target``. sound: adds the sound track, returns its packets.
 
-    Raises :class:`ConversionFailed` where the media is at fault, OSError where the disk is.
+    Raises :class:`ConversionFailed`, OSError.
     """
     total = float(layout.total)
     with _output(target) as out, open_media(surveys[0].path) as first:
@@ -72,7 +69,6 @@ def _pictures(surveys: Sequence[Survey], layout: Layout, stream: VideoStream) ->
                 packet.stream = stream
                 packet.time_base = layout.base
                 packet.pts = begin + stamp * times
-                # Decoding times are made again: of several clocks only this order is common.
                 packet.dts = begin + place * times - delay
                 end = begin + ends[stamp] * times if stamp in ends else layout.starts[number + 1]
                 packet.duration = end - packet.pts
@@ -82,8 +78,6 @@ def _pictures(surveys: Sequence[Survey], layout: Layout, stream: VideoStream) ->
 def copied_sound(
     surveys: Sequence[Survey], layout: Layout, rate: int, channels: int
 ) -> Callable[[OutputContainer], Timed]:
-    """The sound of the files, packet for packet."""
-
     def add(out: OutputContainer) -> Timed:
         with open_media(surveys[0].path) as first:
             sound = surveys[0].sound
@@ -96,7 +90,7 @@ def copied_sound(
 
 
 def _sounds(surveys: Sequence[Survey], layout: Layout, stream: Stream, rate: int, channels: int) -> Timed:
-    end = layout.total * rate  # samples
+    end = layout.total * rate
     at, silence = layout.first_slot - BLOCK, b""
     for survey, numbers in zip(surveys, packets_of_sound(layout, rate), strict=True):
         own = _packets(survey)
@@ -114,7 +108,6 @@ def _sounds(surveys: Sequence[Survey], layout: Layout, stream: Stream, rate: int
 
 
 def _packets(survey: Survey) -> Callable[[int], Packet[Any] | None]:
-    """The packets of the sound by their numbers, asked for in order; None for what is not there."""
     assert survey.sound is not None
     track = survey.sound.track
 
@@ -133,7 +126,7 @@ def _packets(survey: Survey) -> Callable[[int], Packet[Any] | None]:
         for packet in packets:
             reached += 1
             if reached == number + 1:
-                # What a player would skip there is not to be skipped here: it is heard, or hidden by the whole.
+                # Drop the clip's marks for skipped samples; the merged file has its own.
                 return Packet(bytes(packet)) if packet.is_discard or packet.has_sidedata("skip_samples") else packet
         return None
 
@@ -141,7 +134,6 @@ def _packets(survey: Survey) -> Callable[[int], Packet[Any] | None]:
 
 
 def silent_packet(rate: int, channels: int) -> bytes:
-    """A packet of silence for plain AAC-LC with as many channels and samples a second."""
     from av.audio.frame import AudioFrame
     from av.codec import CodecContext
 
@@ -162,7 +154,6 @@ def silent_packet(rate: int, channels: int) -> bytes:
 
 @contextmanager
 def _output(target: Path) -> Iterator[OutputContainer]:
-    """An MP4 that is being written, its index at its head. Raises OSError where it cannot be."""
     try:
         with av.open(f"file:{target}", "w", format="mp4", options={"movflags": "+faststart"}) as out:
             yield out

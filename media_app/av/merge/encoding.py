@@ -1,4 +1,4 @@
-"""Encode one clip as all of a merge are encoded: one size, one rate, one kind of pixel, letterboxed, without sound."""
+"""Encoding of a clip to a merge's common format, without sound."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from media_app.av.source import Progress, Source
 
 CRF, PRESET = 23, "medium"
 GOP_SECONDS = 2
-MAX_ERRORS = 0.1  # of the packets: a clip with more that cannot be decoded is no clip
+MAX_ERRORS = 0.1  # maximum share of undecodable packets
 BT709 = (("color_primaries", "bt709"), ("color_trc", "bt709"), ("colorspace", "bt709"), ("range", "tv"))
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020", 10: "bt2020"}
 
 
 def encode(target: Path, clip: Clip, source: Source, *, shape: Shape, program: Ffmpeg, on_progress: Progress) -> None:
-    """Write ``target``, an MP4 that begins with a keyframe and has as many pictures as :func:`count_of` says.
+    """Write an MP4 of :func:`count_of` pictures that begins with a keyframe.
 
-    Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing` and OSError.
+    Raises :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing`, OSError.
     """
     options: dict[str, Any] = {
         "c:v": "libx264", "preset": PRESET, "crf": CRF, "profile:v": "high", "threads": program.threads,
@@ -34,14 +34,12 @@ def encode(target: Path, clip: Clip, source: Source, *, shape: Shape, program: F
 
 
 def count_of(clip: Clip, fps: Fraction) -> int:
-    """Pictures of a clip at a rate: those of its length, and never fewer than it takes to come to the last."""
     survey = clip.survey
     behind = (survey.shown[-1] - survey.shown[0]) * survey.base
     return max(round(behind * fps) + 1, round(survey.seconds * fps))
 
 
 def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
-    """The picture upright, within the common size; ffmpeg turns it as the file asks before any filter sees it."""
     facts, colours = source.facts, clip.survey.colours
     scale = min(Fraction(shape.width, facts.width), Fraction(shape.height, facts.height))
     size = tuple(
@@ -50,9 +48,8 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
     )
     steps: list[Filter] = []
     if facts.is_interlaced:
-        # One picture for both fields, before anything makes lines out of lines.
         steps.append(Filter("bwdif", (), (("mode", "send_frame"), ("deint", "interlaced"))))
-    # Each picture comes at the time nearest to its own, and the last one is there however short it is.
+    # Pictures move to the nearest output time.
     held = clip.survey.held_first
     steps.append(Filter("setpts", (f"PTS-STARTPTS+{float(held):.6f}/TB",) if held else ("PTS-STARTPTS",)))
     timed = (("fps", str(shape.fps)), ("eof_action", "pass"))
@@ -63,7 +60,7 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
     if facts.color_transfer in HDR_TRANSFERS:
         steps += [Filter("scale", size, (("flags", "bicubic"),)), *TO_SDR]
     else:
-        # Pictures that do not say so are taken as players take them.
+        # Players treat unspecified colour matrices as BT.709.
         matrix = MATRICES.get(colours.matrix, "bt709" if colours.matrix == UNSPECIFIED else "auto")
         steps.append(
             Filter("scale", size, (

@@ -1,4 +1,4 @@
-"""Make one MP4 of several clips: copied where they agree, else encoded clip by clip; says where each one stands."""
+"""Merging of clips into one MP4, copied or encoded."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from media_app.av.probe import probe
 from media_app.av.recording import CopyReason
 from media_app.av.source import Source
 
-Tell = Callable[[float, str], None]  # percent, and what is being done
+Tell = Callable[[float, str], None]  # callback for percent and message
 
-LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent
-BREAK_SECONDS = 1.0  # that a file may say it is longer than its packets
-ROUNDED_SECONDS = 0.03  # maximum difference of a segment's length if the sound is copied
+LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent after reading, before copying, after encoding
+BREAK_SECONDS = 1.0  # maximum seconds claimed beyond a file's packets
+ROUNDED_SECONDS = 0.03  # maximum seconds by which copied sound changes a segment
 NORMALIZED = frozenset({CopyReason.BREAKS, CopyReason.SIZES, CopyReason.LATE, CopyReason.TIMES, CopyReason.ENTRIES})
 
 
 @dataclass
 class Merge:
-    """clips: path and name of each. folder: for what is made on the way; it is the caller's to remove."""
+    """A merge of clips (path, name). folder: place of temporary files, which the caller removes."""
 
     clips: Sequence[tuple[Path, str]]
     target: Path
@@ -48,13 +48,12 @@ class Merge:
 
     @cached_property
     def program(self) -> Ffmpeg:
-        """Found when something has to be encoded. Raises :class:`media_app.av.ffmpeg.ProgramMissing`."""
         return Ffmpeg.default(self.ffmpeg, self.threads)
 
     def make(self) -> Merged:
-        """Write the target, whole or not at all.
+        """Write the target completely or not at all.
 
-        Raises :class:`ClipFailed` where a clip is at fault, OSError where the server is.
+        Raises :class:`ClipFailed`, OSError.
         """
         try:
             self.sources.clear()
@@ -64,7 +63,7 @@ class Merge:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
             raise ClipFailed("merge_failed", exc.message, None) from exc
-        except av.error.FFmpegError as exc:  # some of these are OSErrors too, and none of them is ours
+        except av.error.FFmpegError as exc:  # includes OSErrors of PyAV, which are the media's fault
             raise ClipFailed("merge_failed", "The clips' data is damaged and cannot be joined.") from exc
 
     def _write(self, clips: list[Clip], planned: Plan) -> Merged:
@@ -84,7 +83,7 @@ class Merge:
         if rate is not None:
             sound = copying.copied_sound(surveys, layout, rate, planned.channels)
         elif planned.channels:
-            from media_app.av.merge.sound import encoded_sound  # numpy comes with it, which a copy does without
+            from media_app.av.merge.sound import encoded_sound
 
             sound = encoded_sound(clips, self.sources, layout, planned.channels, level=self.level)
         try:
@@ -116,7 +115,6 @@ class Merge:
         return clip
 
     def _on_one_clock(self, number: int, path: Path) -> Path:
-        """Return the path of the clip, or of a normalised copy if its clock breaks or its picture changes size."""
         facts = probe(path)
         if NORMALIZED.isdisjoint(facts.recording.reasons):
             return path
@@ -130,7 +128,7 @@ class Merge:
         self.tell(begin + part * share, message)
 
     def _encode(self, clips: Sequence[Clip], planned: Plan, folder: Path) -> list[Survey]:
-        from media_app.av.merge.encoding import count_of, encode  # a copy does without
+        from media_app.av.merge.encoding import count_of, encode
 
         total = float(sum(clip.survey.seconds for clip in clips))
         made: list[Survey] = []
@@ -149,7 +147,7 @@ class Merge:
                 survey = survey_of(file)
             except (ConversionFailed, MediaError) as exc:
                 raise ClipFailed("merge_failed", f"{clip} cannot be converted: {exc}", clip.number) from exc
-            # Of more pictures a second than are kept the last may not be there.
+            # Reducing the frame rate may drop the last picture.
             wanted = count_of(clip, planned.shape.fps)
             if not wanted - 1 <= len(survey.shown) <= wanted:
                 raise ClipFailed("merge_failed", f"{clip} cannot be converted: it breaks off.", clip.number)
@@ -161,7 +159,6 @@ class Merge:
 
 
 def _check_lengths(clips: Sequence[Clip], segments: Sequence[Segment]) -> None:
-    """Raise :class:`ClipFailed` if a segment differs from its clip by more than a picture and a packet of sound."""
     for clip, segment in zip(clips, segments, strict=True):
         wanted, found = float(clip.survey.seconds), segment.end - segment.start
         if abs(found - wanted) > ROUNDED_SECONDS + 1.5 / min(MAX_FPS, float(clip.source.facts.fps)):
@@ -170,7 +167,6 @@ def _check_lengths(clips: Sequence[Clip], segments: Sequence[Segment]) -> None:
 
 
 def _breaks_off(source: Source, survey: Survey) -> bool:
-    """Whether the file says that it is longer than what is there of it."""
     end = (survey.shown[-1] + survey.last_length) * survey.base
     if survey.sound is not None:
         end = max(end, survey.sound.end)

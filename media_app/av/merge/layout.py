@@ -1,9 +1,7 @@
-"""Where each clip begins in the whole, so that its pictures and its sound stay together; reads and writes nothing.
+"""Positions of clips in a merged video, with picture and sound in sync.
 
-Where the sound is copied, its packets fall on the one grid of 1024 samples that an AAC track has. A clip then begins at
-that moment of the grid which is nearest to where the pictures before it would end by themselves. The last of those is
-shown some milliseconds longer or shorter, but keeps three quarters of its time; nothing adds up over many joints. AAC
-needs the packet before the first one that is heard, so the one in whose place that stands is left out.
+Copied AAC packets lie on a grid of 1024 samples, so clips begin at the nearest grid position. AAC decoding needs the
+packet before the first audible one; it replaces the previous clip's last.
 """
 
 from __future__ import annotations
@@ -15,16 +13,16 @@ from fractions import Fraction
 
 from media_app.av.merge.survey import SoundSurvey, Survey
 
-BLOCK = 1024  # samples of an AAC frame
-MIN_TICKS = 90_000  # a second: then a joint is where it is to be within 6 µs
+BLOCK = 1024  # AAC frame in samples
+MIN_TICKS = 90_000  # minimum ticks a second; places joints within 6 µs
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where everything stands. base: seconds of a tick. starts: ticks at which each file begins, and the last ends.
+    """Positions of files.
 
-    first_slot: sample of the whole at which the grid of sound begins. heads: for each file, the slot on the grid of the
-    packet that is heard at its beginning, and the number of that packet in the file; none where no sound is copied.
+    base: seconds of a tick. starts: ticks of each start, then the end. first_slot: sample where the grid begins. heads:
+    (grid slot, packet number) of first audible packets.
     """
 
     base: Fraction
@@ -33,22 +31,18 @@ class Layout:
     heads: list[tuple[int, int]] = field(default_factory=list)
 
     def seconds(self, number: int) -> Fraction:
-        """That file ``number`` is shown."""
         return (self.starts[number + 1] - self.starts[number]) * self.base
 
     @property
     def total(self) -> Fraction:
-        """Seconds of all."""
         return self.starts[-1] * self.base
 
 
 def lay_out(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
-    """Where each file begins. sound_rate: samples a second, where the sound is copied."""
     one = surveys[0].base
     base = one / max(1, math.ceil(MIN_TICKS * one))
     starts, heads = [0], []
     first_slot, end = 0, Fraction(0)
-    # Where a clip would begin with no sound, and the earliest that the last picture before it allows.
     wanted, least = Fraction(0), Fraction(0)
     for number, survey in enumerate(surveys):
         if sound_rate is not None:
@@ -69,8 +63,9 @@ def lay_out(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
 
 
 def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]:
-    """The number of the packet that is heard when the first picture is shown, and where that packet begins, in
-    samples behind that moment: none or less. Packets that are missing there have numbers below zero.
+    """Return the number of the packet heard at the first picture, and its relative start in samples.
+
+    Missing packets have negative numbers.
     """
     place = (sound.starts[0] * sound.base + sound.offset - survey.shown[0] * survey.base) * rate
     head = math.floor(-place / BLOCK)
@@ -78,11 +73,10 @@ def _head(survey: Survey, sound: SoundSurvey, rate: int) -> tuple[int, Fraction]
 
 
 def packets_of_sound(layout: Layout, rate: int) -> list[range]:
-    """For each file the numbers of its packets that stand side by side from one slot before the first file's head on.
+    """Return each file's sound packet numbers, from one slot before the first head.
 
-    Numbers beyond what a file has are silence.
+    Numbers beyond the file are silence.
     """
-    # Of each file from the packet before its head on, up to the one in whose place that of the next file stands.
     limits = [slot - 1 for slot, _ in layout.heads[1:]]
     limits.append(math.ceil((layout.total * rate - layout.first_slot) / BLOCK))
     return [range(head - 1, head + limit - slot) for (slot, head), limit in zip(layout.heads, limits, strict=True)]

@@ -1,4 +1,4 @@
-"""How much louder a clip has to become to be as loud as the others: EBU R128, as FFmpeg's own filter measures it."""
+"""Gain that makes a clip as loud as the others (EBU R128)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from media_app.av.ladder import SOUND_RATE
 from media_app.av.meter import Meter
 from media_app.av.source import Source
 
-TARGET = -16.0  # LUFS
-MAX_PEAK = -1.0  # dBTP
-MAX_GAIN = 20.0  # dB: what is quieter is no speech
+TARGET = -16.0  # LUFS of all clips
+MAX_PEAK = -1.0  # maximum true peak in dBTP
+MAX_GAIN = 20.0  # maximum gain in dB; quieter sound is not speech
 
 
 def gain_of(source: Source, start: float, length: Fraction, channels: int) -> float:
-    """The factor for each sample of ``length`` seconds from ``start`` on; 1 for silence."""
+    """Return the linear gain for ``length`` seconds from ``start``; 1 for silence."""
     integrated, peak = loudness(source, start, length, channels)
     if integrated is None or not math.isfinite(peak):
         return 1.0
@@ -24,7 +24,7 @@ def gain_of(source: Source, start: float, length: Fraction, channels: int) -> fl
 
 
 def loudness(source: Source, start: float, length: Fraction, channels: int) -> tuple[float | None, float]:
-    """Integrated loudness (LUFS, None for silence) and the highest true peak (dBTP, -inf where there is none)."""
+    """Return loudness (LUFS, None for silence) and true peak (dBTP, -inf for silence)."""
     meter = Meter(SOUND_RATE, channels, true_peak=True)
     for samples in heard(source, start, round(length * SOUND_RATE), channels):
         meter.put(samples)

@@ -1,4 +1,4 @@
-"""What becomes of a merge: where each clip stands in what was written, or which of them is at fault."""
+"""Results of a merge: positions of the clips, or the faulty clip."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from media_app.av.merge.plan import Clip, Plan
 
 
 class ClipFailed(Exception):
-    """A clip is at fault. type: stable. clip: its number from 0, None when it cannot be told; text: for its owner."""
+    """A failed merge. type: error name. clip: index, None if unknown. message: sentence for users."""
 
     def __init__(self, type: str, message: str, clip: int | None = None) -> None:
         super().__init__(message)
@@ -22,7 +22,7 @@ class ClipFailed(Exception):
 
 
 class Segment(NamedTuple):
-    """Seconds on the scale of ``currentTime``: of its first picture, and of the next segment's, or the end."""
+    """A clip's start, and the next clip's or the end, in seconds of ``currentTime``."""
 
     start: float
     end: float
@@ -30,15 +30,12 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What was written. segments: one for each clip. size: bytes."""
-
     plan: Plan
     clips: list[Clip]
     segments: list[Segment]
     size: int
 
     def as_json(self) -> dict[str, Any]:
-        """What the child answers."""
         facts, shape = self.clips[0].source.facts, self.plan.shape
         copied = self.plan.copies_picture
         return {
@@ -64,10 +61,7 @@ def _said(clip: Clip) -> dict[str, Any]:
 
 
 def measure(times: Sequence[Fraction], counts: Sequence[int]) -> list[Segment]:
-    """times: when each picture is shown, and when the last one ends, seconds, in order. counts: pictures of each clip.
-
-    Raises :class:`ClipFailed` when there are not as many in the file, or they do not begin with its beginning.
-    """
+    """Return the clips' segments. times: seconds of each picture, then the end. counts: pictures per clip."""
     if len(times) != sum(counts) + 1:
         raise ClipFailed("merge_failed", "Pictures were lost while the clips were joined.")
     edges, at = [times[0]], 0

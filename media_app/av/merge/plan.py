@@ -1,4 +1,4 @@
-"""What of several clips can be copied into one file, and what the rest becomes; reads nothing and writes nothing."""
+"""Decisions which tracks are copied, and how others are encoded."""
 
 from __future__ import annotations
 
@@ -12,26 +12,24 @@ from media_app.av.merge.layout import BLOCK
 from media_app.av.merge.survey import Survey, rate_of
 from media_app.av.source import Source
 
-MAX_LINES = 1080  # of the shorter side
+MAX_LINES = 1080  # maximum pixels of the shorter side
 MAX_FPS = 60
 NTSC = 1001
-# Rates that cameras have; others are rounded up to the next whole one.
+# Cameras' frame rates. Others are rounded up to an integer.
 USUAL_RATES = tuple(
     sorted([Fraction(rate) for rate in (24, 25, 30, 48, 50, 60)] + [Fraction(1000 * n, NTSC) for n in (24, 30, 60)])
 )
-NEAR = Fraction(1, 100)  # of a rate: what timestamps in milliseconds, and a lost picture, make of it
-CONFIG_BYTES = 2  # of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1) that say all of plain AAC-LC
-# Objects of low complexity, one or two channels, frames of 1024 samples, nothing that depends on another track.
+NEAR = Fraction(1, 100)  # maximum relative rounding error of a rate
+CONFIG_BYTES = 2  # bytes of an AudioSpecificConfig for plain AAC-LC (ISO/IEC 14496-3, 1.6.2.1)
+# AAC-LC with frames of 1024 samples, independent of other tracks.
 PLAIN = 0b00010_0000_0000_000
 PLAIN_MASK = 0b11111_0000_0000_111
-EVENNESS = 0.001  # seconds by which a packet of sound may lie beside its place
-MIN_COPIED_SECONDS = 0.25  # of a clip whose sound is copied: some 40 ms of it are lost at a joint
+EVENNESS = 0.001  # maximum seconds from a sound packet to its grid position
+MIN_COPIED_SECONDS = 0.25  # minimum seconds of a clip with copied sound; joints lose 40 ms
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """number: from 0. name: for its owner."""
-
     number: int
     name: str
     source: Source
@@ -42,14 +40,11 @@ class Clip:
 
 
 def named(number: int, name: str) -> str:
-    """How a clip is called in a sentence."""
     return f"Clip {number + 1} (“{name}”)"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What every clip becomes. width, height: even pixels. fps: pictures a second."""
-
     width: int
     height: int
     fps: Fraction
@@ -57,10 +52,7 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """copies_picture, copies_sound: what stays as it is. why: a sentence that says why something does not, or None.
-
-    shape: what the pictures become where they are encoded. channels: of the sound, 0 for none.
-    """
+    """Decisions about a merge. why: a sentence on why a track is encoded, or None. shape: encoded picture format."""
 
     copies_picture: bool
     copies_sound: bool
@@ -70,7 +62,6 @@ class Plan:
 
 
 def plan(clips: Sequence[Clip], *, level: bool = False) -> Plan:
-    """level: each clip's loudness is to be the same."""
     sounds = [clip.source.sound for clip in clips if clip.source.sound is not None]
     channels = min(2, max((sound.channels for sound in sounds), default=0))
     why_pictures = why_not_copied(clips)
@@ -87,7 +78,7 @@ def plan(clips: Sequence[Clip], *, level: bool = False) -> Plan:
 
 
 def why_not_copied(clips: Sequence[Clip]) -> str | None:
-    """Why the pictures have to be encoded, a sentence; None when they can be copied."""
+    """Return a sentence why pictures must be encoded, or None."""
     for clip in clips:
         facts = clip.source.facts
         if facts.codec != "h264":
@@ -111,7 +102,7 @@ def why_not_copied(clips: Sequence[Clip]) -> str | None:
 
 
 def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
-    """Why the sound has to be encoded, a sentence; None when it can be copied. Some clip has sound."""
+    """Return a sentence why sound must be encoded, or None. Some clip must have sound."""
     for clip in clips:
         sound, survey = clip.source.sound, clip.survey.sound
         if sound is None or survey is None:
@@ -133,7 +124,6 @@ def why_sound_not_copied(clips: Sequence[Clip]) -> str | None:
 
 
 def is_even(clip: Clip) -> bool:
-    """Whether the packets of its sound follow each other without holes, each 1024 samples behind the one before."""
     sound, survey = clip.source.sound, clip.survey.sound
     assert sound is not None
     assert survey is not None
@@ -143,7 +133,7 @@ def is_even(clip: Clip) -> bool:
 
 
 def common_shape(clips: Sequence[Clip]) -> Shape:
-    """The orientation and the size that most have, the larger where as many have another; the highest rate."""
+    """Return the most frequent orientation and size, larger on a tie, and the highest rate."""
     every = [clip.source.facts for clip in clips]
     uprights = [facts.height > facts.width for facts in every]
     areas = {True: 0, False: 0}
@@ -158,7 +148,7 @@ def common_shape(clips: Sequence[Clip]) -> Shape:
 
 
 def common_rate(rates: Sequence[Fraction]) -> Fraction:
-    """The highest, 60 at most; one of television where all of them are."""
+    """Return the highest rate, at most 60; NTSC only if all are NTSC."""
     top = max(rates)
     if top.denominator == NTSC and any(rate.denominator != NTSC for rate in rates):
         top = Fraction(round(top))
@@ -166,7 +156,6 @@ def common_rate(rates: Sequence[Fraction]) -> Fraction:
 
 
 def usual_rate(clip: Clip) -> Fraction:
-    """A rate at which every picture of the clip has a place, one that cameras have where it is near to one."""
     facts = clip.source.facts
     if not facts.is_vfr and (facts.fps.denominator in (1, NTSC)):
         return facts.fps
@@ -180,13 +169,11 @@ def usual_rate(clip: Clip) -> Fraction:
 
 
 def _bounded(width: int, height: int) -> tuple[int, int]:
-    """Even sides, the shorter of them no longer than :data:`MAX_LINES`."""
     scale = min(Fraction(1), Fraction(MAX_LINES, min(width, height)))
     return max(2, round(width * scale) // 2 * 2), max(2, round(height * scale) // 2 * 2)
 
 
 def _odd_one_out(clips: Sequence[Clip], of: Callable[[Clip], Any]) -> Clip | None:
-    """The first clip for which ``of`` says something else than for most."""
     said = [of(clip) for clip in clips]
     usual = max(said, key=said.count)
     return next((clip for clip, one in zip(clips, said, strict=True) if one != usual), None)

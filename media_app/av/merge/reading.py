@@ -1,4 +1,4 @@
-"""Read every packet of a file with FFmpeg's reader, and say what joining has to know of them; decodes nothing."""
+"""Surveys of files for joining, from undecoded packets."""
 
 from __future__ import annotations
 
@@ -16,20 +16,17 @@ from av.packet import Packet
 from media_app.av.container import MediaError, demux, first_video, open_media, presentation_origin
 from media_app.av.merge.survey import Colours, Pictures, SoundSurvey, Survey
 
-USUAL_SECONDS = Fraction(1, 30)  # of a picture whose length nobody knows
+USUAL_SECONDS = Fraction(1, 30)  # seconds of a picture of unknown duration
 
 
 def survey_of(path: str | os.PathLike[str], sound: int | None = None) -> Survey:
-    """Read every packet of the pictures and of the track of ``sound``.
-
-    Raises :class:`MediaError` for what has no pictures, or cannot be read to its end.
-    """
+    """Return a survey of all packets of the picture and track ``sound``. Raises :class:`MediaError`."""
     with open_media(path) as container:
         return _survey(container, str(path), sound)
 
 
 def times_of(path: Path) -> list[Fraction]:
-    """When each picture is shown, and when the last one ends, seconds, in order."""
+    """Return the seconds of each picture, then the end of the last."""
     with open_media(path) as container:
         video = container.streams.video[0]
         base, origin = Fraction(video.time_base or 0), presentation_origin(container)
@@ -63,7 +60,7 @@ def _survey(container: InputContainer, path: str, sound: int | None) -> Survey:
                 starts.append(packet.pts)
                 lengths.append(packet.duration or 0)
     except IndexError:
-        pass  # at the end of a file in which a track has begun meanwhile
+        pass  # PyAV fails if a track began late
     except av.error.FFmpegError as exc:
         raise MediaError(MediaError.UNREADABLE, "Its data breaks off or is damaged.") from exc
     base = Fraction(video.time_base or 0)
@@ -105,7 +102,6 @@ def _sound(stream: Any, starts: list[int], lengths: list[int]) -> SoundSurvey:
 
 
 def _last_length(shown: list[int], last: int, base: Fraction) -> int:
-    """Of the picture that is shown last: ``last``, what its packet says, else what the others last."""
     if last > 0:
         return last
     steps = sorted(later - earlier for earlier, later in pairwise(shown))

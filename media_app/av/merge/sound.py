@@ -1,4 +1,4 @@
-"""The sound of all clips, encoded once over the whole: each as long as its pictures, equally loud on request."""
+"""Sound of all clips, encoded in one run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from media_app.av.source import Source
 def encoded_sound(
     clips: Sequence[Clip], sources: Sequence[Source], layout: Layout, channels: int, *, level: bool
 ) -> Callable[[OutputContainer], Timed]:
-    """For :func:`media_app.av.merge.copying.join`. level: see :mod:`media_app.av.merge.loudness`."""
     spans = []
     for clip, source in zip(clips, sources, strict=True):
         length, gain = layout.seconds(clip.number), 1.0

@@ -1,4 +1,4 @@
-"""What joining has to know of a file, packet by packet; reads no file, see :mod:`media_app.av.merge.reading`."""
+"""Facts about packets for joining; :mod:`media_app.av.merge.reading` collects them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from itertools import pairwise
 from media_app.av.avcc import LENGTH_BYTES, Avcc
 
 IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
-OTHER = -1  # a parameter set that nobody has announced
-UNSPECIFIED = 2  # of colours (ITU-T H.273)
-MIN_HELD = Fraction(1, 10)  # minimum seconds of sound without a picture for which a picture is held; less is cut
+OTHER = -1  # parameter set missing in the header
+UNSPECIFIED = 2  # ITU-T H.273 value for unspecified colours
+# minimum seconds of sound alone for which a picture is held; less is cut
+MIN_HELD = Fraction(1, 10)
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """As ITU-T H.273 numbers them. is_full: black is 0 and white 255."""
+    """Colours by ITU-T H.273. is_full: whether black is 0 and white 255."""
 
     primaries: int
     transfer: int
@@ -27,10 +28,9 @@ class Colours:
 
 @dataclass(frozen=True, slots=True)
 class SoundSurvey:
-    """The packets of the sound. starts: when each begins, in ticks of ``base``, hidden ones too. lengths: ticks.
+    """A file's sound packets.
 
-    config: the AudioSpecificConfig of AAC, whatever stands in its place else. offset: seconds by which all that is
-    later.
+    starts, lengths: ticks of ``base``. config: AAC's AudioSpecificConfig. offset: seconds to add.
     """
 
     track: int
@@ -42,16 +42,16 @@ class SoundSurvey:
 
     @property
     def end(self) -> Fraction:
-        """Seconds on the file's own clock."""
         return (self.starts[-1] + self.lengths[-1]) * self.base if self.starts else Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The packets of a file. base: seconds of a tick. decoded: when each picture is shown, ticks, in the order of
-    decoding; hidden ones are left out. shown: the same in the order of presentation. last_length: ticks that the last
-    one is shown. why_not: why its packets cannot stand in a row with those of its like, None when they can.
-    held_first, held_last: seconds of sound alone, during which the first and the last picture are shown.
+    """A file's packets.
+
+    base: seconds of a tick. decoded: presentation timestamps in decoding order. shown: the same timestamps, sorted.
+    last_length: ticks. why_not: reason against joining, or None. held_first, held_last: seconds of holding a picture
+    while sound plays alone.
     """
 
     path: str
@@ -70,22 +70,19 @@ class Survey:
 
     @property
     def start(self) -> float:
-        """Of the first picture, seconds on the scale of ``currentTime``."""
         return float(self.shown[0] * self.base - self.origin)
 
     @property
     def seconds(self) -> Fraction:
-        """That its pictures are shown."""
         return (self.shown[-1] + self.last_length - self.shown[0]) * self.base
 
     @property
     def delay(self) -> int:
-        """Ticks by which decoding has to run ahead of presentation."""
         return max(shown - own for shown, own in zip(self.shown, self.decoded, strict=True))
 
 
 def filled(survey: Survey) -> Survey:
-    """Return the survey with the first picture shown from the sound's beginning and the last one to its end."""
+    """Return the survey with the first and last picture held while sound plays alone."""
     sound = survey.sound
     if sound is None or not sound.starts:
         return survey
@@ -104,7 +101,7 @@ def filled(survey: Survey) -> Survey:
 
 
 class Pictures:
-    """What is learnt of the pictures' packets while they go by. record: their AVCDecoderConfigurationRecord."""
+    """A check of picture packets in file order. record: AVCDecoderConfigurationRecord."""
 
     def __init__(self, record: bytes) -> None:
         parsed = Avcc.parse(record)
@@ -113,7 +110,6 @@ class Pictures:
         self.first: int | None = None
 
     def why(self, content: memoryview, place: int, size: int, *, is_key: bool, stamp: int) -> str | None:
-        """Why a packet cannot stand in a row with others, or None. place, size: bytes of it in ``content``."""
         if not self.is_stored_well:
             return "Its pictures are not stored as in an MP4."
         units = _units(content, place, size, self.sets)
@@ -129,7 +125,6 @@ class Pictures:
 
 
 def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int] | None:
-    """The types of a packet's units, and :data:`OTHER` for parameter sets beside ``sets``; None when it is damaged."""
     found: set[int] = set()
     end = at + size
     while at < end:
@@ -146,7 +141,7 @@ def _units(content: memoryview, at: int, size: int, sets: set[bytes]) -> set[int
 
 
 def rate_of(survey: Survey) -> Fraction:
-    """Pictures a second at which none of them is left out, but for a few that follow very closely."""
+    """Return the frame rate that keeps all but a few very close pictures."""
     steps = sorted(later - earlier for earlier, later in pairwise(survey.shown))
     steps = steps[bisect_left(steps, 1) :]
     if not steps:

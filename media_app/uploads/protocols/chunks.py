@@ -1,7 +1,6 @@
-"""The chunk door: ``POST …/{id}/chunk`` as a raw ASGI app; what arrives is hashed on its way and never held in memory.
+"""Endpoint ``POST …/{id}/chunk``: a raw ASGI app that stores chunks as they arrive.
 
-A chunk's row comes after its bytes are durable, under a key of its own: sent twice, at once or again, one of the two
-stays. What is no form, or another method, is Django's to refuse.
+Each chunk has its own key, so concurrent copies are harmless.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 FIELD = "chunk"
-# Chunks of one user that this process takes at a time: what they need beside what is reserved for their upload.
+# Maximum concurrent chunks per user and process; they need unreserved space.
 MAX_AT_ONCE = 32
-# Routes, as logs and metrics name them, and the addresses that belong to each.
+# Addresses by route name in logs and metrics.
 ADDRESSES = {
     "api/v1/uploads/<upload_id>/chunk": re.compile(r"/api/v1/uploads/(?P<upload_id>[^/]+)/chunk/?"),
     "api/v1/challenge-videos/upload/<upload_id>/chunk": re.compile(
@@ -46,7 +45,7 @@ _arriving: Counter[str] = Counter()
 
 
 def route_of(scope: Scope) -> str | None:
-    """The route that a request belongs to; None where it is not for this door."""
+    """Return the request's route; None for other endpoints."""
     if scope["method"] != "POST":
         return None
     found = next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
@@ -54,7 +53,6 @@ def route_of(scope: Scope) -> str | None:
 
 
 async def chunk_door(scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI app."""
     route = route_of(scope)
     assert route is not None
     await serve(Exchange(scope, receive, send, route), _answer)
@@ -73,14 +71,13 @@ async def _answer(exchange: Exchange) -> None:
             arriving.close()
             raise
         number, checksum = fields.last("chunk_number"), fields.last("checksum")
-        # Once a thread has it, nobody else touches it: a server that stops would delete a file whose row is coming.
+        # From here, only the thread closes the chunk, even if this task is cancelled.
         body = await run_shielded(_keep, arriving, number, checksum)
     await exchange.answer(200, content=body)
 
 
 @contextlib.contextmanager
 def _limit_chunks(user: str) -> Iterator[None]:
-    """Raises ``throttled`` where too many chunks of a user are arriving."""
     if _arriving[user] >= MAX_AT_ONCE:
         raise DomainError("throttled", f"At most {MAX_AT_ONCE} chunks at a time.", retry_after=1)
     _arriving[user] += 1
@@ -93,7 +90,6 @@ def _limit_chunks(user: str) -> Iterator[None]:
 
 
 def _keep(arriving: IncomingChunk, number: str | None, checksum: str | None) -> bytes:
-    """The answer's JSON: with many chunks it is long, and the loop has others to serve."""
     try:
         return json.dumps(store_chunk(arriving, number, checksum)).encode()
     finally:
@@ -122,7 +118,7 @@ async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
 
 
 def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """The user's own upload whose chunks come here. Raises ``upload_not_found``, ``chunk_invalid`` if they do not."""
+    """Return the user's upload with chunks sent here. Raises ``upload_not_found``, ``chunk_invalid``."""
     upload = find_in_chunks(user, upload_id)
     if upload.front == UploadFront.DIRECT:
         raise DomainError("chunk_invalid", "This upload's chunks go to the addresses that it gives for them.")
@@ -130,7 +126,6 @@ def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
 
 
 def find_in_chunks(user: User, upload_id: uuid.UUID | str) -> Upload:
-    """The user's own upload that comes in chunks, here or straight to S3. Raises ``upload_not_found``."""
     upload = services.find(user, upload_id)
     if upload.front not in IN_CHUNKS:
         raise DomainError("upload_not_found")
@@ -138,10 +133,7 @@ def find_in_chunks(user: User, upload_id: uuid.UUID | str) -> Upload:
 
 
 class IncomingChunk:
-    """The bytes of one chunk: in the file that they stay in, or in one without a name on their way to S3.
-
-    size: bytes so far.
-    """
+    """Bytes of a chunk in their file, or in a buffer for S3."""
 
     def __init__(self, upload: Upload) -> None:
         self.upload = upload
@@ -149,11 +141,11 @@ class IncomingChunk:
         self.size = 0
         self.digest = hashlib.sha256()
         self._file: IO[bytes] | None = None
-        # Where a file has a name and no row points at it.
+        # Path of a file to which no row refers.
         self._path: Path | None = None
 
     def open(self) -> None:
-        """Make the file. Raises ``chunk_invalid`` for a second one in the same form, ``StoreFull``."""
+        """Create the file. Raises ``chunk_invalid`` for a second chunk, ``StoreFull``."""
         if self._file is not None:
             raise DomainError("chunk_invalid", "The form has more than one chunk.")
         quota.check_disk(self._most())
@@ -167,7 +159,6 @@ class IncomingChunk:
         self._path, self._file = path, os.fdopen(descriptor, "r+b", buffering=0)
 
     def write(self, data: bytes) -> None:
-        """Take more of it. Raises ``chunk_invalid`` beyond what any chunk of the upload has, ``StoreFull``."""
         assert self._file is not None
         if self.size + len(data) > self._most():
             raise DomainError("chunk_invalid", "The chunk is longer than the upload's chunks are.")
@@ -180,20 +171,16 @@ class IncomingChunk:
         self.size += len(data)
 
     def _most(self) -> int:
-        """Bytes of the upload's longest chunk."""
         return min(self.upload.chunk_size or 0, self.upload.size)
 
     def head(self) -> bytes:
-        """The first bytes."""
         assert self._file is not None
         return os.pread(self._file.fileno(), services.HEAD_BYTES, 0)
 
     def is_there(self) -> bool:
-        """Whether the form had a chunk."""
         return self._file is not None
 
     def store(self) -> None:
-        """Make it durable under its key; blocks."""
         assert self._file is not None
         with store.storage_errors(self.key):
             if self._path is not None:
@@ -204,11 +191,10 @@ class IncomingChunk:
                 store.put_stream(self.key, self._file)
 
     def keep_file(self) -> None:
-        """Leave the file: a row points at it now."""
+        """Keep the file on :meth:`close`: a row may refer to it."""
         self._path = None
 
     def close(self) -> None:
-        """Close the file and, unless a row points at it, delete it."""
         if self._file is not None:
             self._file.close()
         if self._path is not None:
@@ -216,10 +202,10 @@ class IncomingChunk:
 
 
 def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str | None) -> dict[str, object]:
-    """Make a chunk that has arrived part of its upload; returns the upload's state. Blocks.
+    """Add a received chunk to its upload; return the upload's state.
 
-    Raises ``chunk_invalid``, ``checksum_mismatch``, ``chunk_conflict``, ``not_a_video`` (which ends the upload),
-    ``upload_finished``, ``upload_expired``.
+    Raises ``chunk_invalid``, ``checksum_mismatch``, ``chunk_conflict``, ``not_a_video``, ``upload_finished``,
+    ``upload_expired``.
     """
     upload, digest = arriving.upload, arriving.digest.hexdigest()
     number = _number(upload, number_text)
@@ -236,16 +222,14 @@ def store_chunk(arriving: IncomingChunk, number_text: str | None, checksum: str 
         raise DomainError("checksum_mismatch", chunk_number=number)
     if services.is_new_chunk(upload, number, digest):
         mime_type = _look(arriving) if number == 0 else ""
-        # Nobody else has to wait for a connection to the database while a disk or S3 takes its time.
         close_old_connections()
         try:
             arriving.store()
         except FileNotFoundError as exc:
-            # The upload ended meanwhile, and its folder went with it.
             upload.refresh_from_db()
             services.require_live(upload)
             raise DomainError("upload_lost") from exc
-        # Whatever breaks from here on, a row may point at the file.
+        # From here on, a row may refer to the file.
         arriving.keep_file()
         try:
             is_kept = services.store_chunk_row(upload, number, arriving.size, digest, arriving.key, mime_type=mime_type)
@@ -267,7 +251,7 @@ def _number(upload: Upload, text: str | None) -> int:
 
 
 def _look(arriving: IncomingChunk) -> str:
-    """The type that the first chunk tells; what is no video ends the upload, where the purpose looks so early."""
+    """Return the first chunk's type, or end an upload of a wrong type."""
     kind, purpose = sniff(arriving.head()), purpose_of(arriving.upload.purpose)
     if kind is None or not purpose.takes(kind):
         if not purpose.checks_type_early:

@@ -1,7 +1,6 @@
-"""A front before Django for forms that carry files: a file goes straight into an upload of its own, hashed on its way.
+"""ASGI app before Django that stores the files of forms as they arrive.
 
-The view is then called with the other fields as JSON and finds the files by :func:`received`; permissions, throttles
-and idempotency are its own. What it does not complete is given up, and its bytes go.
+The view gets them by :func:`received`; uploads that it does not complete are cancelled.
 """
 
 from __future__ import annotations
@@ -44,17 +43,17 @@ from vodplatform.core.web.middleware import without_trailing_slash
 from vodplatform.core.web.throttles import COUNTED
 
 App = Callable[..., Awaitable[None]]
-NUMBERED = "#"  # before the number of a file whose part has the same name as one before it
-# Of the request these describe the body that the view is not given.
+NUMBERED = "#"  # separator before a number for files of one name
+# Headers about the form's body, hidden from the view.
 OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
 class FilePart:
-    """A file of a form, or several of a kind. names: that its part may have. purpose: of the upload that it becomes.
+    """Files of a form.
 
-    max_file_bytes: this door's own limit beside those of the tier and the purpose; None for none. most: how many may
-    come; where that is more than one they are told apart by :func:`several`.
+    names: accepted part names. max_file_bytes: returns this form's own limit, or None. most: maximum number; see
+    :func:`several`.
     """
 
     names: frozenset[str]
@@ -63,16 +62,15 @@ class FilePart:
     most: int = 1
 
     def limit(self, user: User) -> int:
-        """How large the file may be, in bytes."""
         most, own = quota.max_file_bytes(user, purpose_of(self.purpose)), self.max_file_bytes()
         return most if own is None else min(most, own)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form with files, the first of which it is about.
+    """A form with files, the main one first.
 
-    address: of its view, without a trailing slash. route: the same as logs and metrics name it.
+    address: view's path without trailing slash. route: name in logs and metrics.
     """
 
     route: str
@@ -80,12 +78,10 @@ class Form:
     files: tuple[FilePart, ...]
 
     def part_of(self, name: str | None) -> FilePart | None:
-        """The file whose part may have this name."""
         return next((part for part in self.files if name in part.names), None)
 
 
 def form(route: str, *files: FilePart) -> Form:
-    """The form at an address as ``urls`` spell it, without a slash before it."""
     pieces = re.split(r"<(?:uuid:)?(\w+)>", route)
     pattern = "".join(f"(?P<{piece}>[^/]+)" if number % 2 else re.escape(piece) for number, piece in enumerate(pieces))
     return Form(route, re.compile(f"/{pattern}"), files)
@@ -106,13 +102,11 @@ FORMS = [
 
 @cache
 def forms() -> list[Form]:
-    """The forms with files of ``settings.UPLOAD_FORMS``; what is sent to other addresses comes to Django as it is."""
     lists: list[list[Form]] = [import_string(path) for path in settings.UPLOAD_FORMS]
     return [form for forms in lists for form in forms]
 
 
 def form_of(scope: Scope) -> Form | None:
-    """The form that a request sends; None where it is not for this door."""
     if scope["method"] != "POST":
         return None
     path = without_trailing_slash(scope["path"])
@@ -121,27 +115,21 @@ def form_of(scope: Scope) -> Form | None:
 
 
 def received(request: Request) -> dict[str, Upload]:
-    """The uploads of the files that came with a request, by the names of their parts; none where it had none.
-
-    Raises what reading the other fields raises: a body of a kind that the view does not take has no files either.
-    """
+    """Return a request's uploads by part name. Raises parser errors."""
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
     if any(not file["upload"] for file in named.values()):
-        # There was an answer to be given again when the file came, and is none now.
+        # The file was dropped on arrival, because the first answer still existed then.
         raise DomainError("unavailable", "The first answer to this request no longer exists. Send it again.")
     rows = {str(row.pk): row for row in Upload.objects.filter(pk__in=[file["upload"] for file in named.values()])}
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
 
 
 def several(files: dict[str, Upload], name: str) -> list[Upload]:
-    """Of :func:`received`, those that came under one name, in their order."""
     return [upload for key, upload in files.items() if key.partition(NUMBERED)[0] == name]
 
 
 def form_door(app: App) -> App:
-    """The ASGI app that stands before ``app``, the one that has the views."""
-
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         form = form_of(scope)
         assert form is not None
@@ -153,9 +141,10 @@ def form_door(app: App) -> App:
 
 @dataclass(slots=True)
 class _FormState:
-    """What has come of a form. reserved: bytes for each of its files.
+    """State of a form being read.
 
-    is_again: the answer is known. hashes: the SHA-256 of the files that came then, of which nothing is kept.
+    reserved: bytes per file. is_again: whether the request was answered before. hashes: SHA-256 of a repeated request's
+    dropped files.
     """
 
     user: User
@@ -177,7 +166,7 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
             return _FormState(user, form, {part: part.limit(user) for part in form.files}, is_again=True)
         return _admit(user, form, given, exchange.body.announced)
 
-    # Counted here, be it refused later or not, and not once more by the view.
+    # The request is counted here, even if rejected later; the view does not count it again.
     state = await as_writer(exchange, admit, counts=True)
     try:
         await _read(exchange, state)
@@ -188,21 +177,16 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
 
 
 def _is_again(exchange: Exchange, user: User) -> bool:
-    """Whether the answer is known by the request's Idempotency-Key: then its file needs no room."""
     key = exchange.headers.get(HEADER.lower())
     return key is not None and is_answered(user.pk, route_at("POST", exchange.scope["path"]), key)
 
 
 def _admit(user: User, form: Form, given: dict[str, str], announced: int | None) -> _FormState:
-    """A form with room for its files, as much as is announced or there is.
-
-    Raises ``too_large``, ``storage_full``, and what the purposes' ``admit`` raises.
-    """
     limits = {part: part.limit(user) for part in form.files}
     for part in form.files:
         purpose_of(part.purpose).admit(user, given)
     if announced is not None:
-        # A form is a little longer than its files; that alone makes nothing too large.
+        # The form's overhead must not make a file too large.
         least = max(0, announced - MAX_OVERHEAD_BYTES)
         if least > sum(part.most * limit for part, limit in limits.items()):
             limit = limits[form.files[0]]
@@ -234,7 +218,6 @@ async def _read(exchange: Exchange, state: _FormState) -> None:
 
 
 async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], state: _FormState) -> None:
-    """Read the file that begins here to its end, into an upload of its own."""
     name = _key_of(part, kind, [*state.files, *state.hashes])
     if state.is_again:
         state.hashes[name] = await _hash(events, state.reserved[kind])
@@ -258,7 +241,6 @@ async def _take_file(part: Part, kind: FilePart, events: AsyncIterator[Any], sta
 
 
 def _key_of(part: Part, kind: FilePart, there: list[str]) -> str:
-    """Under which the file is handed on. Raises ``invalid`` for one too many."""
     count = sum(key.partition(NUMBERED)[0] in kind.names for key in there)
     if count >= kind.most:
         sentence = "Send one file." if kind.most == 1 else f"Send at most {kind.most} files."
@@ -268,7 +250,6 @@ def _key_of(part: Part, kind: FilePart, there: list[str]) -> str:
 
 
 async def _hash(events: AsyncIterator[Any], most: int) -> str:
-    """The SHA-256 of the file that begins here, of at most so many bytes. Raises ``too_large``."""
     digest, size = hashlib.sha256(), 0
     async for data in events:
         if data is None:
@@ -301,7 +282,6 @@ def _end(sink: Sink, sha256: str, name: str | None) -> None:
 
 
 async def _call(exchange: Exchange, state: _FormState, app: App, receive: Receive, send: Send) -> None:
-    """Let the view answer."""
     texts = {name: values[0] if len(values) == 1 else values for name, values in state.fields.texts.items()}
     body = json.dumps(texts).encode()
     headers = [(name, value) for name, value in exchange.scope["headers"] if name.lower() not in OF_THE_BODY]
@@ -325,9 +305,8 @@ async def _call(exchange: Exchange, state: _FormState, app: App, receive: Receiv
 
 
 def _give_up(uploads: list[Any]) -> None:
-    """Delete what the view has not completed: it refused, or had answered a request with the same key before."""
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)
-            # Nobody can go on with a form: its row would only take room for as long as those of other uploads.
+            # A form cannot be resumed; its row would keep storage reserved.
             Upload.objects.filter(pk=upload.pk, status=UploadStatus.CANCELLED).delete()

@@ -1,4 +1,4 @@
-"""multipart/form-data (RFC 7578) as it comes, a piece at a time: whatever is a file is never kept here."""
+"""Streaming parser of multipart/form-data (RFC 7578)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ from vodplatform.core.errors import DomainError
 
 MAX_PARTS = 100
 MAX_FIELD_BYTES = 64 * 1024
-# What may come of a form beside its files.
+# Maximum bytes of a form without its files.
 MAX_OVERHEAD_BYTES = 256 * 1024
 BOUNDARY = re.compile(r"[\x20-\x7e]{1,200}")
 Part = MultipartSegment
 
 
 def is_form(headers: Mapping[str, str]) -> bool:
-    """Whether a request says that its body is such a form."""
     return headers.get("content-type", "").partition(";")[0].strip().lower() == "multipart/form-data"
 
 
 async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Part | bytes | None]:
-    """A part's head, its bytes, None at its end; and so on. Raises ``bad_request`` for what is no such form."""
+    """Yield each part's head, bytes, and None at its end. Raises ``bad_request``."""
     boundary = parse_options_header(headers.get("content-type", ""))[1].get("boundary", "")
     if not BOUNDARY.fullmatch(boundary):
         raise DomainError("bad_request", "The form's boundary is missing or malformed.")
@@ -32,7 +31,7 @@ async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Par
         parser = PushMultipartParser(boundary, max_segment_count=MAX_PARTS)
         void = 0
         async for piece in body.pieces():
-            # The parser skips what stands before the first part and after the last one, however long it is.
+            # The parser skips any bytes outside of parts, so count them.
             void += len(piece)
             for event in parser.parse(piece) if piece else ():
                 void = 0
@@ -45,7 +44,7 @@ async def read_form(body: Body, headers: Mapping[str, str]) -> AsyncIterator[Par
 
 
 class Fields:
-    """The fields of a form that are no files, texts of at most 64 KiB each."""
+    """Text fields of a form, each at most 64 KiB."""
 
     def __init__(self) -> None:
         self.texts: dict[str, list[str]] = {}
@@ -54,21 +53,19 @@ class Fields:
         self._content = bytearray()
 
     def begin(self, part: Part) -> None:
-        """The next field. Raises ``bad_request`` for one without a name."""
         self._name, self._content = part.name or "", bytearray()
         if not self._name:
             raise DomainError("bad_request", "A part of the form has no name.")
         self._grow(len(self._name))
 
     def add(self, data: bytes) -> None:
-        """More of its text. Raises ``too_large``."""
         if len(self._content) + len(data) > MAX_FIELD_BYTES:
             raise DomainError("too_large", f"The field {self._name[:50]!r} is too long.", limit=MAX_FIELD_BYTES)
         self._grow(len(data))
         self._content += data
 
     def end(self) -> None:
-        """That was all of it. Raises ``invalid`` for what is not UTF-8."""
+        """End the field. Raises ``invalid`` unless UTF-8."""
         try:
             text = self._content.decode()
         except UnicodeDecodeError as exc:
@@ -76,7 +73,6 @@ class Fields:
         self.texts.setdefault(self._name, []).append(text)
 
     def last(self, name: str) -> str | None:
-        """The text of a field; of one that came again, the last."""
         return self.texts[name][-1] if name in self.texts else None
 
     def _grow(self, size: int) -> None:

@@ -1,7 +1,6 @@
-"""The tus door: resumable uploads by tus 1.0.0 at ``/api/v1/uploads/tus/``, as a raw ASGI app.
+"""Endpoint for tus 1.0.0 at ``/api/v1/uploads/tus/``, a raw ASGI app.
 
-What arrived before a cut stays: the offset that HEAD tells is what is durable. The answer to the last PATCH only
-flips the upload's row; what becomes of the file is done by a job.
+A job processes completed files.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
 
 PREFIX = "/api/v1/uploads/tus"
-# Routes, as logs and metrics name them, and the addresses that belong to each.
+# Addresses by route name in logs and metrics.
 ADDRESSES = {
     "api/v1/uploads/tus": re.compile(re.escape(PREFIX) + "/?"),
     "api/v1/uploads/tus/<upload_id>": re.compile(re.escape(PREFIX) + r"/(?P<upload_id>[^/]+)/?"),
@@ -53,18 +52,15 @@ METHODS = {
 }
 LOCK_WAIT_SECONDS = 6.0
 LOCK_POLL_SECONDS = 0.1
-# After these nothing of the upload is left to be kept.
 ENDING = frozenset({"not_a_video", "upload_lost"})
 Headers = list[tuple[bytes, bytes]]
 
 
 def route_of(scope: Scope) -> str | None:
-    """The route that a request's address belongs to; None where it is not for this door."""
     return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
 
 
 async def tus_door(scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI app."""
     route = route_of(scope)
     assert route is not None
     always = [_field("Tus-Resumable", protocol.VERSION)]
@@ -113,14 +109,7 @@ async def _options(exchange: Exchange) -> None:
     )
 
 
-# Creation
-
-
 async def _create(exchange: Exchange) -> None:
-    """POST: a new upload, with the first of its bytes where they come along (creation-with-upload).
-
-    Sent again with the same Idempotency-Key it is answered by the first one's upload, as far as that is now.
-    """
     headers = exchange.headers
     concat = protocol.parse_concat(headers["upload-concat"], PREFIX) if "upload-concat" in headers else None
     metadata = protocol.parse_metadata(headers.get("upload-metadata", ""))
@@ -159,7 +148,7 @@ async def _create(exchange: Exchange) -> None:
         return services.find(user, made), is_again
 
     upload, is_again = await as_writer(exchange, begin, counts=True)
-    # Whatever becomes of the bytes that came along, the upload is there to be gone on with.
+    # Sent even after errors: the upload can be resumed.
     exchange.always.append(_field("Location", f"{PREFIX}/{upload.pk}"))
     fields = [_field(idempotency.REPLAYED, "true")] if is_again else []
     if brings_bytes:
@@ -170,7 +159,6 @@ async def _create(exchange: Exchange) -> None:
 
 
 def _brings_bytes(exchange: Exchange) -> bool:
-    """Whether a POST carries bytes of the upload. Raises ``unsupported_media_type`` for bytes of another kind."""
     kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == protocol.CONTENT_TYPE:
         return not exchange.body.is_over
@@ -179,15 +167,12 @@ def _brings_bytes(exchange: Exchange) -> bool:
     return False
 
 
-# What is there, and giving it up
-
-
 async def _head(exchange: Exchange, upload_id: str) -> None:
-    """HEAD: how far it is. Whoever still writes is asked to end: what they hold counts once it is durable."""
+    """Answer HEAD, after asking a running request to make its bytes durable."""
     upload = await _find(exchange, upload_id)
     if upload.status in LIVE:
         lock = await _lock(upload)
-        # What is whole is looked at, which takes its time: not among the threads that renew others' locks.
+        # Inspecting takes long; the database pool must stay free for renewals.
         upload = await in_thread(_settle, upload, lock, pool=storage_threads)
     if upload.status not in (*LIVE, UploadStatus.COMPLETED):
         raise DomainError("upload_finished", status=upload.status)
@@ -202,7 +187,7 @@ async def _head(exchange: Exchange, upload_id: str) -> None:
 
 
 def _settle(upload: Upload, lock: writers.Lock) -> Upload:
-    """The row as it is while nobody writes; what came whole before its last answer could be given ends here."""
+    """Reload the upload under its lock; complete it if only the last answer was lost."""
     try:
         upload.refresh_from_db()
         if upload.status == UploadStatus.COMPLETED:
@@ -214,17 +199,12 @@ def _settle(upload: Upload, lock: writers.Lock) -> Upload:
 
 
 async def _delete(exchange: Exchange, upload_id: str) -> None:
-    """DELETE (termination): the bytes go, and whoever still writes finds the lock lost."""
     upload = await _find(exchange, upload_id, counts=True)
     await in_thread(services.cancel, upload, pool=storage_threads)
     await exchange.answer(204)
 
 
-# Bytes
-
-
 async def _patch(exchange: Exchange, upload_id: str) -> None:
-    """PATCH: bytes at the offset."""
     headers = exchange.headers
     if headers.get("content-type", "").partition(";")[0].strip().lower() != protocol.CONTENT_TYPE:
         raise _wrong_content_type()
@@ -240,7 +220,6 @@ async def _patch(exchange: Exchange, upload_id: str) -> None:
 
 
 async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
-    """Take the body at ``offset``; the upload as it then is. What came before something broke is kept, if it can be."""
     lock = await _lock(upload)
     holds = checksum is not None
     sink = await in_thread(_open, upload, lock, offset, exchange.body.announced, holds, pool=storage_threads)
@@ -261,13 +240,13 @@ async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Check
                 if checksum is not None and digest is not None and digest.digest() != checksum.digest:
                     raise DomainError("upload_checksum_mismatch")
             except asyncio.CancelledError:
-                # The server stops: nobody waits for this but the end of the process.
+                # The server stops; its exit waits for this thread.
                 ending.keeps = digest is None
                 in_background(ending)
                 raise
             except Exception as exc:
                 ending.error = exc
-                # Of bytes that have to be checked together none counts before the last.
+                # Bytes with a checksum count only once checked.
                 ending.keeps = digest is None and not _has_lost(exc)
             return await run_shielded(ending)
     except BodyTimeout as exc:
@@ -276,9 +255,9 @@ async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Check
 
 @dataclass(slots=True)
 class _Ending:
-    """The end of writing, once and in a thread: what is here becomes durable, files and lock are let go.
+    """The end of writing, in a thread: make bytes durable, close files, release the lock.
 
-    error: why it ends early. keeps: whether what is here counts.
+    error: reason of an early end. keeps: whether bytes count.
     """
 
     sink: Sink
@@ -296,7 +275,7 @@ class _Ending:
             if self.error is None and upload.offset == upload.size:
                 upload = services.complete(upload)
         except DomainError as exc:
-            # What the bytes are counts for more than how they ended.
+            # An error about the bytes overrides the request's error.
             self.error = exc if exc.type.name in ENDING else self.error or exc
         finally:
             with contextlib.suppress(DatabaseError):
@@ -309,7 +288,6 @@ class _Ending:
 
 
 def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None, holds: bool) -> Sink:
-    """The sink of an upload that is ours to write, once it is known to be where the caller thinks it is."""
     try:
         upload.refresh_from_db()
         services.require_live(upload)
@@ -326,14 +304,13 @@ def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None
 
 
 def _has_lost(error: Exception) -> bool:
-    """Whether after this nothing more can be made durable, or should."""
     if isinstance(error, DomainError):
         return error.type.name in (*ENDING, "unavailable")
     return isinstance(error, LockLost | DatabaseError)
 
 
 async def _lock(upload: Upload) -> writers.Lock:
-    """The upload's lock: whoever holds it is asked to let go, and one whose process is gone runs out."""
+    """Take the lock, asking its holder to release it; a dead process's lock expires."""
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     while True:
         lock = await in_thread(writers.acquire, upload.pk)
@@ -345,8 +322,6 @@ async def _lock(upload: Upload) -> writers.Lock:
 
 
 async def _find(exchange: Exchange, upload_id: str, *, counts: bool = False) -> Upload:
-    """The caller's own upload by tus. Raises ``upload_not_found``, ``upload_expired`` and what signing in raises."""
-
     def find(user: User) -> Upload:
         upload = services.find(user, upload_id)
         if upload.front != UploadFront.TUS or upload.status == UploadStatus.CANCELLED:
@@ -359,7 +334,6 @@ async def _find(exchange: Exchange, upload_id: str, *, counts: bool = False) -> 
 
 
 def _state(upload: Upload) -> Headers:
-    """Until when a live upload may be gone on with; what a completed one has become."""
     if upload.status in LIVE:
         return [_field("Upload-Expires", protocol.show_instant(upload.expires_at))]
     if upload.status == UploadStatus.COMPLETED and not upload.is_partial:

@@ -1,7 +1,4 @@
-"""The headers of tus 1.0.0 (tus.io/protocols/resumable-upload), read and written; free of Django, does nothing.
-
-Whatever a client sends is read strictly: a header that means nothing is :class:`Malformed`, never a guess.
-"""
+"""Strict parsing and formatting of tus 1.0.0 headers (tus.io/protocols/resumable-upload)."""
 
 from __future__ import annotations
 
@@ -18,9 +15,9 @@ from uuid import UUID
 VERSION = "1.0.0"
 EXTENSIONS = ("creation", "creation-with-upload", "expiration", "checksum", "termination", "concatenation")
 CONTENT_TYPE = "application/offset+octet-stream"
-# Bytes of each digest.
+# Digest sizes in bytes.
 ALGORITHMS = {name: hashlib.new(name, usedforsecurity=False).digest_size for name in ("sha1", "sha256", "md5")}
-# What a column of the database holds.
+# Maximum of a database column.
 MAX_BYTES = 2**63 - 1
 MAX_PAIRS = 64
 MAX_METADATA = 16 * 1024
@@ -29,8 +26,6 @@ KEY = re.compile(r"[\x21-\x2b\x2d-\x7e]{1,255}")
 
 
 class Malformed(ValueError):
-    """A header that cannot be understood."""
-
     def __init__(self, header: str, reason: str) -> None:
         super().__init__(f"{header}: {reason}")
         self.header = header
@@ -39,21 +34,18 @@ class Malformed(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """What the body of one request must hash to. algorithm: a name of :data:`ALGORITHMS`."""
-
     algorithm: str
     digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Concatenation:
-    """parts: ids of the uploads to be joined, in order; none for a partial upload."""
+    """A parsed Upload-Concat. parts: ids to join; empty for a partial upload."""
 
     parts: tuple[UUID, ...] = ()
 
 
 def parse_number(header: str, text: str | None) -> int:
-    """A length or an offset, in bytes. Raises :class:`Malformed`."""
     if text is None:
         raise Malformed(header, "This header is required.")
     if not NUMBER.fullmatch(text) or int(text) > MAX_BYTES:
@@ -62,7 +54,7 @@ def parse_number(header: str, text: str | None) -> int:
 
 
 def parse_metadata(text: str) -> dict[str, str]:
-    """Pairs of a key and a text from Upload-Metadata: ``key base64,key base64,key``. Raises :class:`Malformed`."""
+    """Parse Upload-Metadata, ``key base64,key base64,key``. Raises :class:`Malformed`."""
     if not text.strip():
         return {}
     if len(text) > MAX_METADATA:
@@ -91,7 +83,7 @@ def _text(value: str, key: str) -> str:
 
 
 def parse_checksum(text: str) -> Checksum:
-    """Upload-Checksum: ``sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=``. Raises :class:`Malformed`."""
+    """Parse Upload-Checksum, such as ``sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=``. Raises :class:`Malformed`."""
     name, _, value = text.strip(" \t").partition(" ")
     if name.lower() not in ALGORITHMS:
         raise Malformed("Upload-Checksum", f"One of {', '.join(ALGORITHMS)} and the digest in Base64.")
@@ -105,9 +97,9 @@ def parse_checksum(text: str) -> Checksum:
 
 
 def parse_concat(text: str, prefix: str) -> Concatenation:
-    """Upload-Concat: ``partial``, or ``final;`` and the addresses of the parts. Raises :class:`Malformed`.
+    """Parse Upload-Concat: ``partial``, or ``final;`` and addresses. Raises :class:`Malformed`.
 
-    prefix: how the path of an upload's address begins, without a slash at its end; addresses may be whole or paths.
+    prefix: path before an upload's id, without trailing slash.
     """
     if text == "partial":
         return Concatenation()
@@ -129,15 +121,14 @@ def _part(address: str, prefix: str) -> UUID:
 
 
 def write_final(prefix: str, parts: list[str]) -> str:
-    """Upload-Concat of an upload that joined these."""
     return "final;" + " ".join(f"{prefix}/{part}" for part in parts)
 
 
 def method_of(method: str, override: str | None) -> str:
-    """What is asked for: clients behind proxies that know but POST say it in X-HTTP-Method-Override."""
+    """Return the method; proxies may require X-HTTP-Method-Override."""
     return override.strip().upper() if method == "POST" and override else method
 
 
 def show_instant(moment: datetime) -> str:
-    """Upload-Expires: a date as HTTP has it (RFC 9110, section 5.6.7)."""
+    """Format Upload-Expires as an HTTP date (RFC 9110, 5.6.7)."""
     return format_datetime(moment.astimezone(UTC), usegmt=True)

@@ -1,4 +1,4 @@
-"""What the commands ``highlights`` and ``workout`` share: run the child, show how far it is, keep what it made."""
+"""The base of the commands ``highlights`` and ``workout``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported"})
 
 
 class AnalysisCommand(BaseCommand):
-    """Base of both commands. analysis_type: what is asked for. role: which of the files it makes ``--output`` keeps."""
+    """A command that analyses one file in a child process.
+
+    role: generated file kept by ``--output``.
+    """
 
     requires_system_checks: list[str] = []
     analysis_type = ""
@@ -83,13 +86,13 @@ class AnalysisCommand(BaseCommand):
             self.stdout.write(self.kept_line(paths))
 
     def before(self, source: Path, options: dict[str, Any]) -> None:
-        """Whether what is to be kept can be, before an hour is spent. Raises :class:`CommandError`."""
+        """Raise :class:`CommandError` if an output cannot be written."""
         output: Path | None = options["output"]
         if output is not None:
             check_output(output, [source], force=True)
 
     def keep(self, folder: Path, files: dict[str, str], options: dict[str, Any]) -> dict[str, Any]:
-        """Put what was asked for where it was asked for; what JSON says of it: paths, None for what was not made."""
+        """Copy the generated files to the requested paths; return these for the JSON output."""
         output: Path | None = options["output"]
         made = files.get(self.role)
         if output is not None and made:
@@ -97,16 +100,13 @@ class AnalysisCommand(BaseCommand):
         return {f"{self.role}_path": str(output) if output is not None and made else None}
 
     def kept_line(self, paths: dict[str, Any]) -> str:
-        """What to say of ``--output``."""
         path = paths[f"{self.role}_path"]
         return f"The {self.role} is {path}" if path else f"There is nothing to show: no {self.role} was made."
 
     def lines(self, data: dict[str, Any]) -> Iterator[str]:
-        """What is said of the results on a terminal."""
         raise NotImplementedError
 
     def _run(self, source: Path, folder: Path, params: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-        """What the pipeline answers: ``{"data", "files"}``."""
         request = {
             "op": self.analysis_type, "path": str(source.resolve()), "folder": str(folder), "params": params,
             "threads": settings.CHILD_THREADS, "vision": vision(), "saved": None,
@@ -118,7 +118,7 @@ class AnalysisCommand(BaseCommand):
 
 
 def put(made: Path, output: Path) -> None:
-    """Copy a file to where it is wanted, whole or not at all. Raises OSError."""
+    """Copy a file to ``output`` atomically. Raises OSError."""
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
         shutil.copyfile(made, part)
@@ -128,13 +128,12 @@ def put(made: Path, output: Path) -> None:
 
 
 def thumbnails(files: dict[str, str]) -> list[str]:
-    """The names of the pictures, in the order of what they show."""
     numbered = [(int(role.removeprefix(THUMBNAIL)), name) for role, name in files.items() if role.startswith(THUMBNAIL)]
     return [name for _, name in sorted(numbered)]
 
 
 def span(found: dict[str, Any]) -> str:
-    """``0:52–1:01``."""
+    """Return a result's time range, such as ``0:52–1:01``."""
     return f"{clock(found['start_time'])}–{clock(found['end_time'])}"
 
 

@@ -1,4 +1,4 @@
-"""The analysis child: one JSON request on standard input, JSON lines on standard output; see ``main``."""
+"""The analysis child process: one JSON request on stdin, JSON lines on stdout."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _marks(task: Task) -> Result:
     return find_marks(task)
 
 
-# Each imports what it needs when it is asked for: the pose model alone takes longer to load than the rest together.
+# Pipelines are imported on demand, because the pose model loads slowly.
 OPS: dict[str, Callable[[Task], Result]] = {
     "highlights": _highlights,
     "reel": _reel,
@@ -48,7 +48,7 @@ OPS: dict[str, Callable[[Task], Result]] = {
 
 
 def serve(request: Any, reports: Reports) -> Result:
-    """Answer one request. Raises :class:`BadRequest`, MediaError, :class:`AnalysisFailed`."""
+    """Run one request. Raises :class:`BadRequest`, MediaError, :class:`AnalysisFailed`."""
     if not isinstance(request, dict):
         raise BadRequest("The request is not an object.")
     try:
@@ -69,10 +69,9 @@ def serve(request: Any, reports: Reports) -> Result:
 
 
 def main() -> None:
-    """Serve one request: ``{"op": one of OPS, "path", "folder", "params", …}`` in; ``progress`` and ``checkpoint``
-    lines, then ``{"result": {"data", "files"}}`` or ``error``, out.
+    """Serve one request: ``{"op", "path", "folder", "params", …}``.
 
-    Anticipated errors are an ``{"error": {"type", "message"}}`` line and exit code 0; anything else is a crash.
+    Writes ``progress`` and ``checkpoint`` lines, then ``result`` or ``error``. Anticipated errors exit with 0.
     """
     reports = Reports()
     try:

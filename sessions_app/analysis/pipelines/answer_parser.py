@@ -1,8 +1,6 @@
-"""Reads what a vision-language model has said: a score from 0 to 1 and a sentence, as far as it has said them.
+"""Parser of a vision-language model's answer: a score from 0 to 1 and a sentence.
 
-Models wrap their JSON in fences, think aloud around it, write numbers as text and percentages, break off half-way.
-What means one thing only is understood; everything else is unknown. The sentence comes from an outside party: it
-leaves here as plain text of a bounded length.
+Models wrap JSON in fences, think aloud and stop halfway. Ambiguous values are unknown. The sentence is untrusted.
 """
 
 from __future__ import annotations
@@ -16,12 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-MAX_LETTERS = 20_000  # of an answer; what comes after is not looked at
+MAX_LETTERS = 20_000
 MAX_DESCRIPTION = 200
 MAX_OBJECTS = 100
 SCALES = (1.0, 5.0, 10.0, 100.0)
 
-# Asked for in English, and yet: models answer in the language of what they have seen.
+# Models asked in English sometimes answer in the video's language.
 SCORE_WORDS = (
     "score rating puntuación puntuacion puntaje bewertung wertung note punteggio pontuação pontuacao nota ocena"
     " оценка 评分 分数 得分 評分 分數 スコア 点数 점수"
@@ -57,7 +55,7 @@ BROKEN_OFF = frozenset({"length", "content_filter"})
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """score: 0 to 1, None where it is unknown. description: plain text, "" where there is none."""
+    """A parsed answer. score: 0 to 1 or None."""
 
     score: float | None = None
     description: str = ""
@@ -67,7 +65,7 @@ NOTHING = ModelAnswer()
 
 
 def read_answer(body: bytes) -> ModelAnswer:
-    """What the body of a chat completion says (its first choice)."""
+    """Parse the first choice of a chat completion."""
     try:
         answer = json.loads(body)
         choice = answer["choices"][0]
@@ -78,24 +76,24 @@ def read_answer(body: bytes) -> ModelAnswer:
             return NOTHING
     except (ValueError, RecursionError, KeyError, IndexError, TypeError, AttributeError):
         return NOTHING
-    if isinstance(content, list):  # in parts, as some gateways pass them on
+    if isinstance(content, list):  # some gateways send the content in parts
         content = "".join(part["text"] for part in content if isinstance(part, dict) and _is_text(part.get("text")))
     return read(content, is_whole=isinstance(ended, str) and ended not in BROKEN_OFF) if _is_text(content) else NOTHING
 
 
 def read(text: str, *, is_whole: bool) -> ModelAnswer:
-    """What an answer says. is_whole: whether the endpoint says that the model came to its end."""
+    """Parse an answer's text. is_whole: whether the model finished."""
     text = THOUGHT.sub(" ", text[:MAX_LETTERS])
     if PAGE.match(text) or re.search(r"<(think|thinking|reasoning)>", text, re.IGNORECASE):
         return NOTHING
     objects = [found for found in _objects(text) if _named(found, SCORE_NAMES) is not None]
     if objects:
-        # Who thinks aloud repeats the form first: the last one counts.
+        # Models that think aloud repeat the format first, so the last object counts.
         score, described_as = _named(objects[-1], SCORE_NAMES), _named(objects[-1], DESCRIPTION_NAMES)
         description = cleaned(described_as) if isinstance(described_as, str) else ""
         return NOTHING if REFUSAL.match(description) else ModelAnswer(amount(score), description)
     if not is_whole or text.count("{") != text.count("}") or REFUSAL.match(text):
-        return NOTHING  # a form that was not filled in to its end may hold half a number
+        return NOTHING  # an unfinished form may end in half a number
     scores = [None if found["more"] else _share(found) for found in SCORE.finditer(text)]
     if not scores or len(set(scores)) != 1 or scores[0] is None:
         return NOTHING
@@ -104,14 +102,14 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
 
 
 def amount(value: Any) -> float | None:
-    """A score from 0 to 1: a number within, or text with a number and, where it is on another scale, that scale.
+    """Return a score from 0 to 1, or None if unclear.
 
-    A bare number outside is unknown: 7 may be of 10 or of 100, and 1.2 of nothing.
+    A bare 7 may be out of 10 or 100.
     """
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return float(value) if 0 <= value <= 1 else None  # not a number is not within either
+        return float(value) if 0 <= value <= 1 else None  # NaN fails the comparison too
     if isinstance(value, str):
         found = ONE_AMOUNT.fullmatch(unicodedata.normalize("NFKC", value[:200]).strip())
         return _share(found) if found else None
@@ -126,7 +124,7 @@ def _share(found: re.Match[str]) -> float | None:
 
 
 def cleaned(text: str) -> str:
-    """One line of plain text, at most 200 letters: no markup, addresses, control or direction signs."""
+    """Return one line of plain text, without markup and links."""
     text = html.unescape(text[: MAX_DESCRIPTION * 20])
     text = re.sub(r"<[^<>]*>", " ", text)
     text = re.sub(r"!?\[([^\[\]]*)\]\([^()\s]*\)", r"\1", text)
@@ -153,7 +151,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:
-    """Every JSON object in a text, from front to back, with those inside others and inside lists."""
+    """Yield every JSON object in a text, nested ones too."""
     decoder = json.JSONDecoder(strict=False)
     at = 0
     for _ in range(MAX_OBJECTS):
@@ -177,7 +175,6 @@ def _within(value: Any, depth: int) -> Iterator[dict[str, Any]]:
 
 
 def _named(found: dict[str, Any], names: frozenset[str]) -> Any:
-    """The value under one of ``names``, however it is written; None where there is none."""
     for name, value in found.items():
         if name.strip().lower() in names:
             return value

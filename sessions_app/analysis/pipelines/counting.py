@@ -1,4 +1,4 @@
-"""Sets of exercises in what was seen of a video: by the body's joints where somebody is found, by the picture else."""
+"""Sets of exercises in a sampled video, counted by joints or by the picture."""
 
 from __future__ import annotations
 
@@ -12,30 +12,28 @@ from sessions_app.analysis.pipelines.poses import BODY_SIGNALS, body_length, sig
 from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals, smoothed
 from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, windows
 
-MIN_SEEN = 0.6  # of the looks at each repetition that found somebody
-MAX_TRAVEL = 0.5  # lengths of the upper body that the hips end away from where they began: who walks goes somewhere
-QUICK_TWO = 2.5  # seconds; two that take less are a hand that waves
+MIN_SEEN = 0.6
+MAX_TRAVEL = 0.5  # maximum travel of the hips, torso lengths; walking exceeds it
+QUICK_TWO = 2.5  # seconds; a faster pair may be a waving hand
 WORTH_OF_TWO = 0.18
-MIN_TRUST = 0.25  # in the joints of a signal
-SAME_TIME = 0.7  # of a set that another covers, to be asked whether it agrees
-WORTH_ASKING = 0.4  # of its worth that the other has
-RIVAL = 0.8  # of its value that another number has
+MIN_TRUST = 0.25
+SAME_TIME = 0.7
+WORTH_ASKING = 0.4
+RIVAL = 0.8  # relative value at which another count causes doubt
 MAX_CONFIDENCE, CONFIDENCE_CUT, CONFIDENCE_OF_PICTURE = 0.97, 0.85, 0.85
 SEEN_SECONDS = 3.0
-WELL_SEEN = 0.9  # of the looks around a moment; where fewer found somebody, the picture is asked too
-PICTURE_WINDOWS = 128.0  # seconds; longer ones would need much memory and say no more
-PICTURE_WORTH = 0.85  # beside what is counted by joints
+WELL_SEEN = 0.9  # share of samples with a person below which the picture is used
+PICTURE_WINDOWS = 128.0  # seconds; longer windows need much memory
+PICTURE_WORTH = 0.85  # factor for sets counted by the picture
 PICTURE_LIKENESS = 0.8
-MIN_UNSEEN = 0.3  # of the looks, around which somebody is seen too seldom
-MOVED = 12  # grey levels over which a pixel ranges that takes part in a movement
-MIN_AREA = 0.03  # of the picture that takes part: less is a clock, a lamp, a caption
-MIN_CHANGE = 2.0  # grey levels, deviation over time of the pixels, all of them
+MIN_UNSEEN = 0.3  # minimum share of a set without a visible person
+MOVED = 12
+MIN_AREA = 0.03  # minimum share of moving pixels; a clock has fewer
+MIN_CHANGE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Even:
-    """What was seen, at even distances: the picture that is on display at each moment. times: seconds, shape (n,)."""
-
     times: Floats
     joints: NDArray[np.float64]
     pictures: NDArray[np.uint8]
@@ -45,10 +43,9 @@ class Even:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A set, and by what it was counted.
+    """A set and its evidence.
 
-    agreement: 0 to 1, how many of the other signals that tell as much count the same. has_rival: another number is
-    nearly as good an answer.
+    agreement: share of other signals with the same count. has_rival: whether another count is almost as likely.
     """
 
     set: Set
@@ -58,7 +55,6 @@ class Counted:
 
     @property
     def confidence(self) -> float:
-        """0 to 1, that the number is right."""
         one = self.set
         alike = float(np.clip((one.likeness - 0.6) / 0.35, 0, 1))
         lengths = [rep.end - rep.start for rep in one.repetitions]
@@ -72,7 +68,7 @@ class Counted:
 
 
 def evened(seen: PoseTrack) -> Even | None:
-    """None of fewer than eight looks."""
+    """Return samples at equal intervals; None below eight."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))
@@ -84,7 +80,7 @@ def evened(seen: PoseTrack) -> Even | None:
 
 
 def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
-    """Sets in the order of time that do not overlap. allowed: signals of poses that may count; None for all."""
+    """Return non-overlapping sets in order. allowed: signals that may count."""
     found: list[Set] = []
     if even.found.any():
         usable = {
@@ -106,7 +102,7 @@ def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list
 
 
 def has_rival(one: Set, everything: list[Set]) -> bool:
-    """Whether another number at the same time is worth nearly as much: the right one may be that."""
+    """Return whether a set with another count has almost the same value."""
     return any(
         other.value >= RIVAL * one.value
         and len(other.repetitions) != len(one.repetitions)
@@ -118,7 +114,6 @@ def has_rival(one: Set, everything: list[Set]) -> bool:
 
 
 def _agreement(one: Set, everything: list[Set]) -> float:
-    """Of the best sets by each other signal at the same time, the share that counts the same, by their worth."""
     best: dict[str, Set] = {}
     for other in everything:
         shared = min(one.end, other.end) - max(one.start, other.start)
@@ -126,7 +121,7 @@ def _agreement(one: Set, everything: list[Set]) -> float:
             continue
         if other.signal not in best or other.value > best[other.signal].value:
             best[other.signal] = other
-    # Itself counts as one of them: the only signal that tells anything is agreed with by half.
+    # Without other signals, the agreement is one half.
     same, total = one.worth / 2, one.worth
     for other in best.values():
         if other.worth >= WORTH_ASKING * one.worth:
@@ -136,7 +131,7 @@ def _agreement(one: Set, everything: list[Set]) -> float:
 
 
 def _is_exercise(even: Even, hips: Floats, one: Set) -> bool:
-    """Whether somebody is seen all along, stays in place, and takes the time that it takes."""
+    """Return whether a person is visible, stays in place and takes enough time."""
     if _is_chance(one):
         return False
     away = []
@@ -155,7 +150,6 @@ def _is_chance(one: Set) -> bool:
 
 
 def _by_picture(even: Even, where: NDArray[np.bool_], least: int) -> list[Set]:
-    """Sets by the components of small pictures, in windows in which nobody is seen for some of the time."""
     found: list[Set] = []
     for first, last in windows(even.times):
         span = slice(first, last)
@@ -174,7 +168,7 @@ def _by_picture(even: Even, where: NDArray[np.bool_], least: int) -> list[Set]:
 
 
 def _is_new(even: Even, where: NDArray[np.bool_], one: Set) -> bool:
-    """Whether enough of the picture moves, and joints do not tell it better."""
+    """Return whether enough of the picture moves without a person."""
     first, last = np.searchsorted(even.times, (one.start, one.end))
     flat = even.pictures[first : last + 1].reshape(last + 1 - first, -1).astype(np.float64)
     ranges = np.percentile(flat, 95, axis=0) - np.percentile(flat, 5, axis=0)

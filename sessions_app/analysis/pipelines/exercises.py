@@ -1,4 +1,4 @@
-"""Names of the exercises that are known, apart from their rules: whoever only lists them needs no numbers."""
+"""Names of the known exercises, importable without numpy."""
 
 from __future__ import annotations
 

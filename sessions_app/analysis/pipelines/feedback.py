@@ -1,4 +1,4 @@
-"""What can be said of how a set was done: how regular, how deep, how even left and right; only what was measured."""
+"""Feedback on a set: regularity, depth and symmetry."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sessions_app.analysis.pipelines.counting import Counted
 from sessions_app.analysis.pipelines.poses import ANGLES, angle
 from sessions_app.analysis.pipelines.repetitions import regularity
 
-STEADY, UNEVEN = 0.12, 0.25  # deviation of the lengths over their mean
-SLOWER = 1.25  # the last two beside those before
-SHALLOW = 0.7  # of the usual way
+STEADY, UNEVEN = 0.12, 0.25
+SLOWER = 1.25  # minimum ratio of the last two lengths to earlier ones
+SHALLOW = 0.7
 MAX_NAMED = 3
-VISIBLE = 0.75  # of all three joints of an angle, mean, on both sides
-UNEQUAL = 1.3  # one side's way over the other's …
-UNEQUAL_DEGREES = 12.0  # … and by so many degrees
+VISIBLE = 0.75  # minimum mean visibility of an angle's joints
+UNEQUAL = 1.3
+UNEQUAL_DEGREES = 12.0
 BOTH_SIDES = ("knee", "elbow", "hip", "shoulder")
 ORDINALS = (
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
@@ -24,12 +24,10 @@ ORDINALS = (
 
 
 def feedback_of(times: NDArray[np.float64], joints: NDArray[np.float64], counted: Counted) -> list[str]:
-    """Sentences; none where there is nothing to say. joints: shape (n, 33, 4), at ``times``."""
     return [*_regularity(counted), *_depth(counted), *_symmetry(times, joints, counted)]
 
 
 def ordinal(number: int) -> str:
-    """The first is 1."""
     if number <= len(ORDINALS):
         return ORDINALS[number - 1]
     ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
@@ -74,7 +72,7 @@ def _share(value: float) -> str:
 
 
 def _symmetry(times: NDArray[np.float64], joints: NDArray[np.float64], counted: Counted) -> list[str]:
-    """Only of a signal of both sides whose joints are seen well on both, and which move together."""
+    """Compare left and right if both are visible and move together."""
     side = next((name for name in BOTH_SIDES if name in counted.set.signal), None)
     if side is None or not counted.by_poses:
         return []
@@ -87,7 +85,7 @@ def _symmetry(times: NDArray[np.float64], joints: NDArray[np.float64], counted: 
             return []
         values[name] = angle(part[:, :, :2], *ANGLES[name])
     left, right = values.values()
-    if np.corrcoef(left, right)[0, 1] < 0.6:  # in turns, or one side alone
+    if np.corrcoef(left, right)[0, 1] < 0.6:
         return []
     ranges = {name: float(np.percentile(one, 92) - np.percentile(one, 8)) for name, one in values.items()}
     less, more = sorted(ranges, key=lambda name: ranges[name])

@@ -1,4 +1,4 @@
-"""What is told of highlights: segments with what was measured in them, curves, edges, descriptions in plain words."""
+"""Results of a highlight analysis, as in the contract."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 
 Floats = NDArray[np.float64]
 CURVE_POINTS = 1200
-CURVE_STEP = 0.5  # seconds, of short videos
+CURVE_STEP = 0.5
 
 
 def segments_of(duration: float, length: float) -> int:
-    """How many segments the fixed grid has. A rest that is no longer than a frame is none."""
+    """Return the number of segments; a remainder below 0.05 s does not count."""
     return max(1, int(np.ceil((duration - 0.05) / length)))
 
 
@@ -29,10 +29,9 @@ def data_of(  # noqa: PLR0917 - each stage gives one
     params: Mapping[str, Any], known: Known, final: Sequence[Interval], placed: Mapping[int, Placed],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Return the result of one analysis as in the contract, without the addresses of files.
+    """Return the results without addresses of files.
 
-    final: the highlights in their order; placed: the place of each in the reel, by its number; below: the best moments
-    if none reaches the minimum score, best first.
+    placed: position of each highlight in the reel, by number. below: best moments if none reaches the minimum score.
     """
     length = float(params["segment_length"])
     count = segments_of(known.duration, length)
@@ -62,7 +61,6 @@ def data_of(  # noqa: PLR0917 - each stage gives one
 
 
 def _moment(known: Known, edges: Sequence[Edge], one: Interval, length: float, count: int) -> dict[str, Any]:
-    """Describe a stretch. length: seconds of a segment; count: number of segments."""
     _, said = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
     cuts = sum(edge.kind == EdgeKind.CUT and one.start + 0.1 < edge.middle < one.end - 0.1 for edge in edges)
     return {
@@ -84,13 +82,12 @@ def _summary(
     if below:
         return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
     sound = peak(known.moments.sound) if known.has_sound else None
-    # Lengths of the cuts in the reel, so that the summary and the page show the same sum.
+    # Lengths in the reel, so that summary and page show the same sum.
     lengths = [one["end_time"] - one["start_time"] for one in highlights]
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 
 
 def measured(known: Known, start: float, end: float, cuts: int = 0) -> words.Measured:
-    """Return the signals between two moments. cuts: number of cuts that were found in decoded frames."""
     part = known.moments.part(start, end)
     return words.Measured(
         sound=float(known.moments.sound[part].max()) / MOST,
@@ -120,7 +117,6 @@ def _segment(known: Known, edges: Sequence[Edge], number: int, length: float) ->
 
 
 def _curves(known: Known) -> dict[str, Any]:
-    """The signals over time, each point the highest value of its step."""
     steps = max(round(CURVE_STEP / STEP), int(np.ceil(len(known.moments.score) / CURVE_POINTS)))
     signals = {
         "score": known.moments.score, "sound": known.moments.sound / MOST, "motion": known.moments.motion / MOST

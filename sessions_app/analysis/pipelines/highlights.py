@@ -1,8 +1,6 @@
-"""Find the highlights of a video and cut them into a reel: the signals first, frames only where something was chosen.
+"""Highlights of a video, and the reel cut from them.
 
-One pass reads packets, sound and keyframes (`survey.py`), what stands out is chosen within the budget (`moments.py`), a
-model may judge the best of it (`vision.py`), and only around the ends of what was chosen are all frames decoded, so
-that the reel begins and ends where shots do.
+Every frame is decoded only near the ends of highlights.
 """
 
 from __future__ import annotations
@@ -45,23 +43,23 @@ from vodplatform.core import formatting
 
 Floats = NDArray[np.float64]
 MAX_CANDIDATES = 300
-BEST = 3  # maximum number of moments listed if none reaches the minimum score
-ANOTHER_SHOT = 0.25  # how far two keyframes are apart when something else is shown; see moments.apart
-EDGE_MARGIN = 0.9  # seconds of frames around where an edge may lie, for telling cuts from flashes
-EDGE_PIXELS = 1.5e9  # that are decoded for looking at edges, of the best highlights first: 24 s of 1080p
-EARLY = 0.95  # of the longest GOP
-GIVE = 0.1  # seconds by which a highlight may end earlier where that spares an encode
-CUT_SHORT = 1.0, 0.02  # seconds, and share of the length announced, by which a file may end earlier unremarked
-KEPT_SECONDS = 3.0  # between two checkpoints
+BEST = 3  # maximum number of moments listed below the minimum score
+ANOTHER_SHOT = 0.25
+EDGE_MARGIN = 0.9  # seconds decoded on both sides of a possible edge, to distinguish cuts from flashes
+EDGE_PIXELS = 1.5e9  # maximum pixels decoded to find edges; 24 s of 1080p
+EARLY = 0.95  # share of the longest GOP; a shorter GOP probably ends at a cut
+GIVE = 0.1  # seconds by which a highlight may end earlier to avoid encoding
+CUT_SHORT = 1.0, 0.02  # seconds, and share of its length, that a file may lack without a warning
+KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
-WINDOWS_BUDGET = 2.0  # of the reel's seconds that a model is asked about
-QUIET_DB = -59.0  # dB of the sound's loudest moment, below which there is none to speak of
-# Percent of the whole at which each stage ends.
+WINDOWS_BUDGET = 2.0  # total length of judged windows, relative to the reel
+QUIET_DB = -59.0  # maximum dB of a silent sound track
+# Percent of the job at which each stage ends.
 READ, JUDGED, EDGES, THUMBNAILS = 60.0, 80.0, 86.0, 89.0
 
 
 def find_highlights(task: Task) -> Result:
-    """Analyse one video. Raises :class:`AnalysisFailed` for what cannot be analysed, OSError where the disk fails."""
+    """Find highlights and cut the reel. Raises :class:`AnalysisFailed`, and OSError if the disk fails."""
     task.progress(0, "Reading the video")
     source = open_source(task)
     known = from_saved(task.saved) or _read(task, source)
@@ -85,7 +83,7 @@ def find_highlights(task: Task) -> Result:
 def chosen_of(
     task: Task, source: Source, known: Known, candidates: Sequence[Interval]
 ) -> tuple[list[Edge], list[Interval]]:
-    """Edges that were found near their ends, and the highlights in order, for the budget that the task allows."""
+    """Return the shot edges found, and the final highlights in order."""
     budget = min(float(task.params["target_duration"]), known.duration)
     chosen = choose(
         candidates, budget, int(task.params["max_highlights"]), float(task.params["min_score"]),
@@ -96,16 +94,13 @@ def chosen_of(
 
 
 def best_of(known: Known, candidates: Sequence[Interval]) -> list[Interval]:
-    """Return the best candidates below the minimum score, best first, with ends at pauses of the sound."""
+    """Return the best candidates below the minimum score, best first."""
     best = sorted(candidates, key=lambda one: -one.score)[:BEST]
     return [settled(one, [], known.moments, known.duration) for one in best]
 
 
-# Reading
-
-
 def open_source(task: Task) -> Source:
-    """The task's video. Raises :class:`AnalysisFailed` for one without pictures, and for what is none."""
+    """Open the video. Raises :class:`AnalysisFailed` if it has no pictures."""
     try:
         with open_media(task.path) as container:
             if not any(not s.disposition & s.disposition.attached_pic for s in container.streams.video):
@@ -124,7 +119,6 @@ def _read(task: Task, source: Source) -> Known:
 
 
 def read_all(task: Task, source: Source) -> Survey:
-    """One pass over the file. Raises :class:`AnalysisFailed`."""
     announced = source.facts.duration
     length = float(task.params["segment_length"])
     count = segments_of(announced, length)
@@ -143,7 +137,7 @@ def read_all(task: Task, source: Source) -> Survey:
 
 
 def known_of(found: Survey, announced: float) -> Known:
-    """What a pass over the file tells. announced: how long it says that it is, seconds."""
+    """Return the results of the signal pass. announced: seconds by the file's header."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
         warnings.append("There is no sound: the motion alone decided.")
@@ -165,7 +159,6 @@ def known_of(found: Survey, announced: float) -> Known:
 
 
 def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
-    """How many seconds there are to analyse, and what is to be said of it."""
     frame = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
     end = max(found.end + frame, STEP)
     if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
@@ -175,11 +168,7 @@ def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
     return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []
 
 
-# A model's judgement
-
-
 def _judged(task: Task, known: Known, budget: float) -> tuple[list[Interval], int]:
-    """The candidates with the scores that a model and the signals give together, and how many it has judged."""
     from sessions_app.analysis.pipelines.vision import Judge, Window
 
     assert task.vision is not None
@@ -232,7 +221,6 @@ def _video(task: Task, threads: int = 1) -> VideoFile:
 
 
 def _pictures(video: VideoFile, one: Interval) -> list[Picture]:
-    """Some pictures spread over a stretch, in their order."""
     wanted = [one.start + (number + 0.5) * one.length / WINDOW_PICTURES for number in range(WINDOW_PICTURES)]
     found: list[Picture] = []
     try:
@@ -244,7 +232,7 @@ def _pictures(video: VideoFile, one: Interval) -> list[Picture]:
                 while wanted and wanted[0] <= picture.time:
                     wanted.pop(0)
     except av.error.FFmpegError:
-        pass  # what was decoded before the damage is shown
+        pass  # the frames before the damage are used
     return found
 
 
@@ -253,13 +241,9 @@ def _jpeg(picture: Picture) -> bytes:
     return encoded.tobytes() if done else b""
 
 
-# The ends of what was chosen
-
-
 def _settled(
     task: Task, known: Known, chosen: Sequence[Interval], budget: float, pixels_a_second: float
 ) -> tuple[list[Edge], list[Interval]]:  # fmt: skip
-    """Edges that were found in decoded frames, and the stretches with their ends there, without overlaps, in order."""
     found: dict[float, Edge] = {}
     looked: list[tuple[float, float]] = []
     ends = [moment for one in sorted(chosen, key=lambda one: -one.score) for moment in (one.start, one.end)]
@@ -308,17 +292,14 @@ def _seconds_to_decode(known: Known, start: float, end: float) -> float:
 
 
 def _look(task: Task, window: tuple[float, float], found: dict[float, Edge]) -> None:
-    """Add the edges in a window to those that were found, by their middles."""
-    with contextlib.suppress(MediaError, av.error.FFmpegError):  # damaged there: no edge is known
+    with contextlib.suppress(MediaError, av.error.FFmpegError):
         for edge in find_edges(task.path, *window, threads=task.threads):
             if all(abs(edge.middle - other) > SNAP / 4 for other in found):
                 found[edge.middle] = edge
 
 
 def _other_windows(known: Known) -> list[tuple[float, float]]:
-    """Where else a shot may begin: between two keyframes that show something else. First where an encoder has begun a
-    GOP before its time, which it does at cuts. In continuous play most of these hold none.
-    """
+    """Return windows between differing keyframes, early ends of GOPs first: encoders start GOPs at cuts."""
     if len(known.keys) < 2:
         return []
     gaps = np.diff(known.keys)
@@ -331,17 +312,10 @@ def _other_windows(known: Known) -> list[tuple[float, float]]:
 
 
 def _may_hold_edge(known: Known, start: float, end: float) -> bool:
-    """Whether the keyframes on both sides of a window show something else, or an encoder has put one between.
-
-    Encoders begin a new GOP where a shot begins, as far as they look for it; where they do not, the picture of the
-    next keyframe tells. A shot that lasts less than a GOP may be missed, and then an end stays where it is.
-    """
+    """Return whether a keyframe in the window, or the next one, shows a new shot."""
     behind = known.keys[np.searchsorted(known.keys, end) : np.searchsorted(known.keys, end) + 1]
     last = float(behind[0]) if len(behind) else end
     return bool(((known.changes >= start) & (known.changes <= last + 1e-3)).any())
-
-
-# Files
 
 
 def _thumbnails(task: Task, known: Known, final: Sequence[Interval], files: dict[str, str]) -> None:
@@ -354,7 +328,6 @@ def _thumbnails(task: Task, known: Known, final: Sequence[Interval], files: dict
 
 
 def _picture_of(video: VideoFile, known: Known, one: Interval) -> Picture | None:
-    """The keyframe nearest to the peak where there is one within, else the frame at the peak."""
     inside = known.keys[(known.keys >= one.start) & (known.keys <= one.end)]
     try:
         if len(inside):
@@ -370,8 +343,6 @@ def _picture_of(video: VideoFile, known: Known, one: Interval) -> Picture | None
 def _reel(
     task: Task, known: Known, source: Source, final: Sequence[Interval], files: dict[str, str]
 ) -> dict[int, Placed]:  # fmt: skip
-    """Cut the reel; where each highlight stands in it, by its number."""
-
     def tell(share: float) -> None:
         task.progress(THUMBNAILS + (99 - THUMBNAILS) * share, "Cutting the reel")
 

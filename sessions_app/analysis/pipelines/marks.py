@@ -1,4 +1,4 @@
-"""What can be marked on a timeline: a video's highlights, its shots, and where its sound is loudest; makes no files."""
+"""Timeline marks of a video: highlights, shots and sound peaks. Writes no files."""
 
 from __future__ import annotations
 
@@ -14,23 +14,22 @@ from sessions_app.analysis.pipelines.loudness import measure_loudness, sound_pea
 from sessions_app.analysis.pipelines.shots import find_edges
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
-READ_PERCENT = 50.0  # at which every frame is begun to be looked at, where both is asked for
-MAX_SHOTS = 5_000  # of one video
-SHOT_CONFIDENCE = 0.99  # how many of those that are found are right: bench A1
+READ_PERCENT = 50.0
+MAX_SHOTS = 5_000
+SHOT_CONFIDENCE = 0.99  # share of found shots that are right, from bench A1
 
 
 def find_marks(task: Task) -> Result:
-    """Look for what ``params["kinds"]`` names: ``highlights``, ``sound_peaks``, ``shots``. The rest as for highlights.
+    """Find the marks in ``params["kinds"]``: ``highlights``, ``sound_peaks``, ``shots``.
 
-    The result has ``time`` and where it has one ``end`` (seconds), ``label`` and ``confidence`` (0 to 1) of each, by
-    kind. Raises :class:`AnalysisFailed`.
+    Each has ``time`` and perhaps ``end`` (seconds), ``label``, ``confidence`` (0 to 1). Raises :class:`AnalysisFailed`.
     """
     kinds = set(task.params["kinds"])
     source = open_source(task)
     found: dict[str, list[dict[str, Any]]] = {}
     if kinds & {"highlights", "sound_peaks"}:
         share = READ_PERCENT / 100 if "shots" in kinds else 1.0
-        # What is found is not kept for another attempt, and so it is not said to be.
+        # Marks are not resumed after a crash, so no checkpoints are sent.
         reading = replace(
             task,
             progress=lambda percent, message: task.progress(share * percent, message),
@@ -61,8 +60,6 @@ def find_marks(task: Task) -> Result:
 
 
 def _shots(task: Task, duration: float, begins: float) -> list[dict[str, Any]]:
-    """Where shots begin. duration: seconds, and begins: percent, for the progress."""
-
     def tell(reached: float) -> None:
         share = min(1.0, reached / duration) if duration > 0 else 1.0
         task.progress(begins + (99 - begins) * share, "Looking for cuts")

@@ -1,8 +1,6 @@
-"""How much stands out at each moment of a video, and which stretches of it to show within a budget of seconds.
+"""Scores of a video's moments, and the choice of highlights within a budget of seconds.
 
-Every signal is measured against the minutes around it, and what comes again and again there is no event: what is loud
-for a library is quiet for a stadium. A stretch grows around a peak until the score has fallen, begins and ends where
-the picture changes or the sound rests, and counts less the more it looks like one that has been chosen.
+A highlight grows around a peak until the score falls, and counts less if it looks like a chosen one.
 """
 
 from __future__ import annotations
@@ -18,32 +16,31 @@ from sessions_app.analysis.pipelines.loudness import STEP, deviations, measure_l
 from sessions_app.analysis.pipelines.signal_pass import Survey, histograms
 
 Floats = NDArray[np.float64]
-STILL_DB = 1.5  # less than this is no change of loudness
-STILL_LUMA = 0.3  # nor this of luma in a tenth of a second
-MOTION_STEPS, SCORE_STEPS = 8, 2  # steps to either side over which motion and score are smoothed
-MOTION_PERCENT = 82.0  # percentile of the context whose distance from the median is one deviation of motion
-MIN_GROWTH = 0.6  # minimum deviation of motion, as a logarithm
-MOTION_WEIGHT = 3.0  # weight of motion relative to sound
+STILL_DB = 1.5  # minimum change of loudness, dB
+STILL_LUMA = 0.3  # luma change of a still picture
+MOTION_STEPS, SCORE_STEPS = 8, 2
+MOTION_PERCENT = 82.0  # percentile that is one deviation above the median
+MIN_GROWTH = 0.6
+MOTION_WEIGHT = 3.0
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
-DENSE = 0.5  # of the steps have a change of frames
-MOST = 8.0  # deviations: more than this is no more remarkable
-FALLS_TO = 0.42  # of its peak's score, where a stretch ends
-BREATHER = 0.75  # seconds below that which do not end it
-SLOPE = 1.5  # seconds beside a stretch in which no other has its peak
+DENSE = 0.5  # minimum share of steps with frame changes for ignoring packet sizes
+MOST = 8.0  # maximum deviation of sound and motion
+FALLS_TO = 0.42  # share of the peak's score at which a highlight ends
+BREATHER = 0.75  # seconds of low score that do not end a highlight
+SLOPE = 1.5
 MIN_SECONDS, MAX_SECONDS = 2.0, 20.0
-LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds
-SNAP = 1.0  # seconds outwards within which an end moves to a shot edge
-SNAP_INWARD = 1.6  # and inwards: scores are smoothed, and a lead is added
-REST = 0.3  # seconds within which it moves to where the sound rests
-ALIKE = 0.5  # how much less one counts that looks the same
+LEAD_IN, LEAD_OUT = 0.6, 0.4  # seconds added before and after a highlight
+SNAP = 1.0  # maximum seconds from a highlight's end outwards to a shot edge
+SNAP_INWARD = 1.6  # maximum seconds inwards to a shot edge; smoothing widens a highlight
+REST = 0.3  # maximum seconds from a highlight's end to a pause of the sound
+ALIKE = 0.5  # maximum reduction for a similar highlight
 
 
 @dataclass(frozen=True, slots=True)
 class Moments:
-    """Each signal at each quarter of a second, shape (n,).
+    """Signals at each quarter of a second.
 
-    sound, motion: deviations from what is usual around it, 0 to :data:`MOST`. level: dB of the sound, the band of
-    speech, relative to what is usual. score: 0 to 1.
+    sound, motion: deviations, 0 to :data:`MOST`. level: dB above the usual level, in the speech band. score: 0 to 1.
     """
 
     sound: Floats
@@ -52,14 +49,14 @@ class Moments:
     score: Floats
 
     def part(self, start: float, end: float) -> slice:
-        """The steps between two moments, at least one."""
+        """Return the steps between two moments, at least one."""
         first = min(max(0, int(start / STEP)), max(0, len(self.score) - 1))
         return slice(first, max(first + 1, int(np.ceil(end / STEP))))
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A part of the video, seconds. score: 0 to 1; peak: where it is highest."""
+    """A part of the video. start, end, peak: seconds; score: 0 to 1."""
 
     start: float
     end: float
@@ -68,12 +65,10 @@ class Interval:
 
     @property
     def length(self) -> float:
-        """Seconds."""
         return self.end - self.start
 
 
 def measure(found: Survey, duration: float) -> Moments:
-    """The signals of a whole video. duration: seconds."""
     count = max(1, int(np.ceil(duration / STEP)))
     loudness = measure_loudness(found, duration)
     motion = deviations(_motion(found, count), MOTION_PERCENT, MIN_GROWTH) * MOTION_WEIGHT
@@ -84,7 +79,6 @@ def measure(found: Survey, duration: float) -> Moments:
 
 
 def _motion(found: Survey, count: int) -> Floats:
-    """How much moves in each step: logarithms against what is usual, of changes of frames where there are enough."""
     packets = smoothed(np.log(np.maximum(_bytes(found, count), 1.0)), MOTION_STEPS)
     packets = packets - np.median(packets)
     index = np.clip((found.change_times / STEP).astype(np.int64), 0, count - 1)
@@ -101,7 +95,6 @@ def _motion(found: Survey, count: int) -> Floats:
 
 
 def _bytes(found: Survey, count: int) -> Floats:
-    """Bytes of all packets but keyframes in each step; where a keyframe stands, what its neighbours have."""
     if len(found.times) < 2:
         return np.ones(count)
     sizes = found.sizes.copy()
@@ -112,12 +105,11 @@ def _bytes(found: Survey, count: int) -> Floats:
     total = np.bincount(index, weights=sizes, minlength=count)
     frames = np.bincount(index, minlength=count)
     has_some = np.flatnonzero(frames)
-    # A mean over the frames of a step: their number differs from step to step.
     return np.asarray(np.interp(np.arange(count), has_some, total[has_some] / frames[has_some]))
 
 
 def stretches(moments: Moments, duration: float) -> list[Interval]:
-    """What stands out, the most remarkable first; they do not overlap."""
+    """Return non-overlapping candidates, most remarkable first."""
     score = moments.score
     free = np.ones(len(score), np.bool_)
     found: list[Interval] = []
@@ -125,7 +117,6 @@ def stretches(moments: Moments, duration: float) -> list[Interval]:
         if not free[peak] or score[peak] <= 0.05:
             continue
         first, last = _grown(score, free, peak)
-        # What falls off beside a peak is no peak of its own.
         slope = int(SLOPE / STEP)
         free[max(0, first - slope) : last + slope + 1] = False
         start, end = max(0.0, first * STEP - LEAD_IN), min(duration, (last + 1) * STEP + LEAD_OUT)
@@ -138,7 +129,6 @@ def stretches(moments: Moments, duration: float) -> list[Interval]:
 
 
 def _grown(score: Floats, free: NDArray[np.bool_], peak: int) -> tuple[int, int]:
-    """First and last step around a peak before the score stays below its share of it."""
     floor, most, breather = score[peak] * FALLS_TO, int(MAX_SECONDS / STEP), int(BREATHER / STEP)
 
     def reach(step: int) -> int:
@@ -163,9 +153,9 @@ def choose(
     least_score: float,
     looks: Callable[[float], Floats | None],
 ) -> list[Interval]:
-    """Those that are shown, in their order in the video.
+    """Return the chosen highlights in order.
 
-    budget: seconds of all together. looks: how the picture looks at a moment, for telling the same thing twice.
+    budget: total seconds. looks: function that returns the colour histogram at a moment.
     """
     chosen: list[Interval] = []
     seen: list[Floats] = []
@@ -187,18 +177,18 @@ def choose(
 def _novelty(look: Floats | None, seen: Sequence[Floats]) -> float:
     if look is None or not seen:
         return 1.0
-    nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)  # three histograms: 6 is nothing in common
+    # three histograms: a difference of 6 means nothing in common
+    nearest = min(float(np.abs(look - other).sum()) / 6 for other in seen)
     return 1.0 - ALIKE * max(0.0, 1.0 - 4 * nearest)
 
 
 def _shortened(one: Interval, seconds: float) -> Interval:
-    """As much of it around its peak."""
     start = min(max(one.start, one.peak - seconds / 2), one.end - seconds)
     return Interval(start, start + seconds, one.score, one.peak)
 
 
 def look_at(found: Survey) -> Callable[[float], Floats | None]:
-    """How the picture looks at a moment (how its colours are spread), by the keyframe before it."""
+    """Return a function that gives the colour histogram at a moment."""
     shares = histograms(found.key_pictures).astype(np.float64)
 
     def look(time: float) -> Floats | None:
@@ -210,19 +200,19 @@ def look_at(found: Survey) -> Callable[[float], Floats | None]:
 
 
 def apart(pictures: NDArray[np.uint8]) -> Floats:
-    """How different each picture is from the one before, by layout and colours; 0 for the same, shape (n − 1,)."""
+    """Return the difference of each picture from the previous one."""
     if len(pictures) < 2:
         return np.zeros(0)
     shares = np.cumsum(histograms(pictures).reshape(len(pictures), 3, 16), axis=2).reshape(len(pictures), -1)
     colours = np.abs(np.diff(shares, axis=0)).sum(1) / 6
-    # What stays of a picture where something small moves in it.
+    # Coarse, so that small moving objects disappear.
     coarse = np.array([cv2.resize(one, (16, 9), interpolation=cv2.INTER_AREA) for one in pictures], np.float32)
     coarse = coarse.mean(3).reshape(len(pictures), -1)
     return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
 
 
 def settled(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
-    """A stretch whose ends lie on shot edges (seconds) where there are some near, else where the sound rests."""
+    """Return the interval with its ends at shot edges, else at pauses of the sound."""
 
     def settle(time: float, outward: int) -> float:
         near = [edge for edge in edges if -SNAP_INWARD <= outward * (edge - time) <= SNAP]
@@ -232,7 +222,7 @@ def settled(one: Interval, edges: Sequence[float], moments: Moments, duration: f
         levels = moments.level[window]
         if len(levels) < 2 or np.ptp(levels) < STILL_DB:
             return time
-        # Of two rests the one further out keeps more of what is shown.
+        # The outer of two equally quiet pauses keeps more of the highlight.
         order = np.lexsort((-outward * np.arange(len(levels)), levels))
         return float((window.start + int(order[0]) + 0.5) * STEP)
 

@@ -1,7 +1,7 @@
-"""What an exercise is called, by rules on how the body moves, with a confidence; below a half it is "movement".
+"""Rules that name an exercise from the body's movement.
 
-Angles are those of the picture, not of space: rules ask for much and allow for much. A rule is a product of soft
-conditions, so that one that clearly fails rules the name out.
+Limits are wide, because angles are measured in the picture, not in space. A rule is a product: one failed condition
+excludes the name.
 """
 
 from __future__ import annotations
@@ -16,20 +16,18 @@ from sessions_app.analysis.pipelines.poses import ANGLES, SIDES, angle, body_len
 from sessions_app.analysis.pipelines.sets import Set
 
 UNNAMED = "movement"
-LEAST = 0.5  # of a name's confidence, to be given at all
-MOST = 0.85  # these are rules: measured on some dozens of clips, and 0.9 is to mean nearly always
-MIN_VISIBLE = 0.5  # of a joint, mean, to be asked at all
+LEAST = 0.5  # minimum confidence of a name
+MOST = 0.85  # maximum confidence; the rules were measured on few clips
+MIN_VISIBLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """How the body moves in one repetition, medians over a set.
+    """Measurements of the body over a set; lengths are relative to the torso.
 
-    bend: degrees by which each pair of joints changes its angle, the side that moves more; other: the side that moves
-    less. least, most: of the angle's ends, the moving side. tilt: degrees of the upper body from upright, least and
-    most. drop: lengths of the upper body by which the hips go down. reach: height of the wrists over the shoulders at
-    their lowest and highest, in the same lengths. spread: by how much the feet's distance changes; apart: its most.
-    opposite: whether both legs go against each other, -1 to 1 (1: together).
+    bend, other: degrees by which joints bend, on the more and the less moving side. least, most: smallest and largest
+    angle. tilt: degrees of the torso from upright. drop: vertical range of the hips. reach: height of the wrists above
+    the shoulders. spread, apart: range and maximum of the feet's distance. together: correlation of both knees.
     """
 
     bend: dict[str, float]
@@ -46,7 +44,7 @@ class Facts:
 
 
 def facts_of(times: NDArray[np.float64], joints: NDArray[np.float64], one: Set) -> Facts | None:
-    """Facts of a set; None where too little of the body is seen. joints: shape (n, 33, 4), at ``times``."""
+    """Return the measurements of a set; None if the body is hardly visible. joints: shape (n, 33, 4)."""
     first, last = (int(at) for at in np.searchsorted(times, (one.start, one.end)))
     part = joints[first : last + 1]
     part = part[~np.isnan(part[:, 11, 0])]
@@ -90,12 +88,12 @@ def _range(values: NDArray[np.float64]) -> float:
 
 
 def above(value: float, least: float, plenty: float) -> float:
-    """0 at ``least`` and below, 1 at ``plenty`` and above."""
+    """Return 0 up to ``least``, 1 from ``plenty``, linear between."""
     return float(np.clip((value - least) / (plenty - least), 0, 1))
 
 
 def below(value: float, plenty: float, most: float) -> float:
-    """1 at ``plenty`` and below, 0 at ``most`` and above."""
+    """Return 1 up to ``plenty``, 0 from ``most``, linear between."""
     return 1 - above(value, plenty, most)
 
 
@@ -169,7 +167,7 @@ def _pull_up(f: Facts) -> float:
 def _pull_down(f: Facts) -> float:
     sits = below(f.drop, 0.12, 0.25) * below(f.tilt[1], 30, 50) * below(f.bend["knee"], 25, 45)
     moves = above(f.other["elbow"], 40, 65) * above(f.reach[1], 0.6, 0.9)
-    return sits * moves * below(f.reach[0], 0.4, 0.6) * 0.6  # a press looks the same but for the weight
+    return sits * moves * below(f.reach[0], 0.4, 0.6) * 0.6
 
 
 RULES: dict[str, Callable[[Facts], float]] = {
@@ -177,7 +175,7 @@ RULES: dict[str, Callable[[Facts], float]] = {
     "lateral raise": _lateral_raise, "jumping jack": _jumping_jack, "burpee": _burpee, "sit-up": _sit_up,
     "high knees": _high_knees, "mountain climber": _mountain_climber, "pull-up": _pull_up, "pull-down": _pull_down,
 }  # fmt: skip
-# What tells an exercise that is asked for by its name; others of the body's signals do not count then.
+# Signals that may count an exercise named by the user.
 _KNEES = ("left knee", "right knee", "both knees")
 _HIPS = ("left hip", "right hip", "both hips")
 _ELBOWS = ("left elbow", "right elbow", "both elbows")
@@ -201,7 +199,7 @@ PLURALS = {
 
 
 def name_of(facts: Facts | None) -> tuple[str, float]:
-    """The name and its confidence, 0 to 1; ("movement", 0.0) where no rule is sure enough."""
+    """Return the name and its confidence (0 to 1)."""
     if facts is None:
         return UNNAMED, 0.0
     scores = sorted(((rule(facts), name) for name, rule in RULES.items()), reverse=True)
@@ -211,5 +209,4 @@ def name_of(facts: Facts | None) -> tuple[str, float]:
 
 
 def plural(name: str) -> str:
-    """More than one of it."""
     return PLURALS.get(name, f"{name}s")

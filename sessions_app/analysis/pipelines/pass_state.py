@@ -1,4 +1,4 @@
-"""What the pass over a file leaves to the stages after it, and to the next attempt: a checkpoint of JSON types."""
+"""Results of the signal pass over a video, for later stages and checkpoints."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ VERSION = 1
 
 @dataclass(slots=True)
 class Known:
-    """What later stages need of the pass over the file; goes into the checkpoint.
+    """Results of the signal pass; times are seconds.
 
-    duration: seconds that could be read. changes: when another shot was on show than at the keyframe before, seconds.
-    keys: times of all keyframes. looks: of each candidate, by its peak (seconds).
+    changes: keyframes that show a new shot. looks: colour histogram of each candidate, by its peak.
     """
 
     duration: float
@@ -37,7 +36,7 @@ class Known:
 
 
 def to_save(known: Known) -> dict[str, Any]:
-    """As a checkpoint: JSON types, some hundred bytes a minute."""
+    """Return a checkpoint of JSON types, some hundred bytes per minute."""
     signals = (known.moments.sound, known.moments.motion, known.moments.score)
     return {
         "version": VERSION,
@@ -57,7 +56,7 @@ def to_save(known: Known) -> dict[str, Any]:
 
 
 def from_saved(saved: Mapping[str, Any] | None) -> Known | None:
-    """What an attempt before has found; None where that cannot be used."""
+    """Return the results from a checkpoint, or None."""
     if not saved or saved.get("version") != VERSION:
         return None
     try:
@@ -81,7 +80,6 @@ def from_saved(saved: Mapping[str, Any] | None) -> Known | None:
 
 
 def _packed(values: Floats) -> str:
-    """Values of 0 to 1 in 16 bits each."""
     return base64.b64encode(zlib.compress(np.round(np.clip(values, 0, 1) * 65535).astype(np.uint16).tobytes())).decode()
 
 

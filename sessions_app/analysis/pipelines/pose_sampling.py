@@ -1,7 +1,6 @@
-"""Look at a video once, some 15 times a second of its own time: where the body's joints are, and a very small picture.
+"""Samples of a video: a person's joints and very small pictures.
 
-Frames are taken by their presentation times, so a variable rate makes no difference. What was seen can be packed into
-a text small enough for a checkpoint: finding poses is what takes long, decoding again does not.
+Checkpoints hold only the joints, because decoding again is fast.
 """
 
 from __future__ import annotations
@@ -22,29 +21,28 @@ from numpy.typing import NDArray
 from media_app.av.frames import Picture, VideoFile
 from sessions_app.analysis.pipelines.poses import JOINTS, SIDE, Poses
 
-RATE = 15.0  # looks a second
+RATE = 15.0  # samples per second
 MIN_RATE = 5.0
-MAX_LOOKS = 36_000  # of a long video; it is looked at less often, until the least rate
-SMALL = 24  # pixels of a side of the small picture
-# Nose, shoulders, elbows, wrists, hips, knees, ankles: what signals, names and drawing need.
+MAX_LOOKS = 36_000  # maximum number of samples of a long video
+SMALL = 24  # pixels of the small picture
+# Nose, shoulders, elbows, wrists, hips, knees, ankles.
 KEPT = (0, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
-ABSENT_SECONDS = 2.0  # when nobody was seen for so long …
-ABSENT_STEP = 0.5  # … somebody is looked for only every so many seconds
-MIN_BODY = 0.06  # of the picture's height, from shoulders to hips: a smaller one is no more than noise
-SAVE_SECONDS = 10.0  # of wall clock between two checkpoints
-MAX_SAVED = 900_000  # characters
-STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)  # pixels to which joints are rounded in a checkpoint, as few as fit
+ABSENT_SECONDS = 2.0  # seconds without a person until the search slows down
+ABSENT_STEP = 0.5  # seconds between two searches without a person
+MIN_BODY = 0.06  # minimum length of torso or thighs, as a share of the picture's height
+SAVE_SECONDS = 10.0
+MAX_SAVED = 900_000
+STEPS = (0.25, 0.5, 1.0, 2.0, 4.0)  # rounding of joints, pixels; the first that fits is used
 VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PoseTrack:
-    """What was seen, n looks in the order of time.
+    """Samples in time order.
 
-    times: seconds on the scale of ``currentTime``, shape (n,). joints: x, y, depth in pixels of a picture of ``size``
-    (height, width) and visibility 0 to 1, shape (n, 33, 4), NaN where nobody is and of joints that are not used.
-    pictures: grey, shape (n, 24, 24). end: seconds of the last frame that can be decoded. announced: what the file
-    says it lasts.
+    times: seconds. joints: x, y, depth in pixels of a picture of ``size`` (height, width), and visibility 0 to 1; shape
+    (n, 33, 4), NaN without a person. pictures: grey, shape (n, 24, 24). end: last decodable frame, seconds. announced:
+    seconds by the header.
     """
 
     times: NDArray[np.float64]
@@ -56,12 +54,11 @@ class PoseTrack:
 
     @property
     def found(self) -> NDArray[np.bool_]:
-        """Where somebody was seen, shape (n,)."""
+        """True for each sample with a person."""
         return np.asarray(~np.isnan(self.joints[:, KEPT[0], 0]))
 
 
 def rate_for(duration: float) -> float:
-    """Looks a second at a video of so many seconds."""
     return max(MIN_RATE, min(RATE, MAX_LOOKS / max(duration, 1.0)))
 
 
@@ -69,7 +66,7 @@ def look(
     video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
     on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
 ) -> PoseTrack:  # fmt: skip
-    """Look at the whole video. on_progress: is told the share done. poses: None looks for movement alone."""
+    """Sample a video. poses: None takes pictures only."""
     known = unpacked(saved) if poses is not None else np.zeros((0, JOINTS, 4), np.float32)
     times: list[float] = []
     joints: list[NDArray[np.float32]] = []
@@ -107,38 +104,36 @@ def look(
 
 
 def looks(video: VideoFile, rate: float) -> Iterator[Picture]:
-    """Frames at about ``rate`` a second of the video's time, up to where it can be decoded."""
+    """Yield about ``rate`` frames per second, up to the first damaged one."""
     step = 1 / rate
     due = -math.inf
     try:
         for picture in video.walk(video.first_time):
             if picture.time >= due - 1e-6:
-                # Where frames come more seldom than this, each is taken and none makes up for another.
                 due = max(due + step, picture.time + step / 2)
                 yield picture
     except av.error.FFmpegError:
-        return  # what came before it is there
+        return  # the frames before the damage are kept
 
 
 def _kept(joints: NDArray[np.float64], height: int) -> NDArray[np.float32]:
-    """Joints that are used; all NaN where the body is too small to be told from noise."""
     here = np.full((JOINTS, 4), np.nan, np.float32)
     trunk = joints[[11, 12], :2].mean(0) - joints[[23, 24], :2].mean(0)
     limbs = joints[[23, 24], :2].mean(0) - joints[[25, 26], :2].mean(0)
-    if max(np.hypot(*trunk), np.hypot(*limbs)) >= MIN_BODY * height:  # NaN where nobody is
+    if max(np.hypot(*trunk), np.hypot(*limbs)) >= MIN_BODY * height:
         here[list(KEPT)] = joints[list(KEPT)]
     return here
 
 
 def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
-    """Joints as JSON of less than a megabyte, rounded as little as that takes."""
+    """Return the joints as JSON types below a megabyte."""
     part = joints[:, list(KEPT)][:, :, [0, 1, 3]].astype(np.float64)
     is_seen = ~np.isnan(part[:, 0, 0])
     text, step = "", STEPS[0]
     for step in STEPS:
         scaled = np.nan_to_num(part / (step, step, 1 / 15))
         whole = np.rint(scaled).clip(-32_000, 32_000).astype(np.int16).reshape(len(part), -1)
-        # Small differences along the time of each number pack best.
+        # Differences between samples compress best.
         differences = np.diff(whole[is_seen], axis=0, prepend=np.zeros((1, whole.shape[1]), np.int16)).T
         content = np.packbits(is_seen).tobytes() + np.ascontiguousarray(differences).astype("<i2").tobytes()
         text = base64.b64encode(zlib.compress(content, 6)).decode()
@@ -148,7 +143,7 @@ def packed(joints: NDArray[np.float32]) -> dict[str, Any]:
 
 
 def unpacked(saved: dict[str, Any] | None) -> NDArray[np.float32]:
-    """Joints of a checkpoint, shape (n, 33, 4); none where it is of another version or cannot be read."""
+    """Return the joints of a checkpoint; none if unreadable."""
     none = np.zeros((0, JOINTS, 4), np.float32)
     if not saved or saved.get("version") != VERSION:
         return none

@@ -1,8 +1,7 @@
-"""Where a person's joints are in sampled frames of a video, by MediaPipe's BlazePose (Bazarevsky et al., 2020).
+"""Joints of a person, found by MediaPipe's BlazePose (Bazarevsky et al., 2020).
 
-Its package asks for other versions of what this program uses, so it lies in a folder of its own beside the
-environment's (``requirements/pose.txt``) and only the process that looks for poses has it on its path. Its models come
-with it: nothing is fetched.
+Only the child process loads MediaPipe, from a separate folder (``requirements/pose.txt``), because its dependencies
+conflict with ours.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ from numpy.typing import NDArray
 from media_app.av.mediapipe import solution
 from sessions_app.analysis.pipelines.repetitions import Signal, filled, smoothed
 
-SIDE = 288  # pixels of the longer side of what the model is shown
+SIDE = 288  # pixels of the model input's longer side
 JOINTS = 33
-# Corner and both ends of each angle, by BlazePose's numbers.
+# BlazePose numbers of the joints at one end, corner and other end of each angle.
 ANGLES = {
     "left elbow": (11, 13, 15), "right elbow": (12, 14, 16), "left knee": (23, 25, 27), "right knee": (24, 26, 28),
     "left hip": (11, 23, 25), "right hip": (12, 24, 26), "left shoulder": (13, 11, 23), "right shoulder": (14, 12, 24),
@@ -34,11 +33,11 @@ BODY_SIGNALS = frozenset({
 
 
 class PosesUnavailable(Exception):
-    """The model cannot be loaded; the text is a sentence."""
+    pass
 
 
 class Poses:
-    """Finds one person, frame after frame of one video. Use as a context manager. Raises :class:`PosesUnavailable`."""
+    """A finder of one person in frames. Raises :class:`PosesUnavailable`."""
 
     def __init__(self) -> None:
         try:
@@ -56,7 +55,7 @@ class Poses:
         self._model.close()
 
     def find(self, image: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Joints in a BGR image: x, y, depth in pixels and visibility 0 to 1, shape (33, 4); NaN where nobody is."""
+        """Return x, y, depth in pixels and visibility of each joint, shape (33, 4); NaN without a person."""
         height, width = image.shape[:2]
         found = self._model.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).pose_landmarks
         if found is None:
@@ -65,16 +64,13 @@ class Poses:
 
 
 def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
-    """What may repeat of a person's movement. joints: shape (n, 33, 4).
-
-    Angles are shares of 180 degrees; heights and distances are in units of the upper body's length.
-    """
+    """Return the body's signals, with lengths relative to the torso. joints: shape (n, 33, 4)."""
     places, seen = joints[:, :, :2], joints[:, :, 3]
     shoulders, hips = (places[:, [11, 12]].mean(1), places[:, [23, 24]].mean(1))
     body = body_length(joints)
     found: dict[str, Signal] = {}
     for name, (one, corner, other) in ANGLES.items():
-        # Who rests stands, lies or hangs with straight limbs, arms beside the body.
+        # At rest, limbs are straight.
         straight = "shoulder" not in name
         found[name] = Signal(angle(places, one, corner, other) / 180, _trust(seen[:, [one, corner, other]]), straight)
     for name in SIDES:
@@ -82,7 +78,7 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
         mean = (left.values + right.values) / 2
         found[f"both {name}s"] = Signal(mean, (left.trust + right.trust) / 2, left.rests_high)
     wrists = places[:, [15, 16]].mean(1)
-    # Counted downwards: who stands is high up in the picture.
+    # Picture coordinates point down, so a standing body has low values.
     found["hips' height"] = Signal(hips[:, 1] / body / 2, rests_high=False)
     found["shoulders' height"] = Signal(shoulders[:, 1] / body / 2, rests_high=False)
     found["wrists' height"] = Signal((wrists - shoulders)[:, 1] / body / 3, _trust(seen[:, [15, 16]]))
@@ -94,7 +90,7 @@ def signals(joints: NDArray[np.float64]) -> dict[str, Signal]:
 
 
 def angle(places: NDArray[np.float64], one: int, corner: int, other: int) -> NDArray[np.float64]:
-    """Degrees between two joints seen from a third, shape (n,)."""
+    """Return the angle at ``corner`` in degrees."""
     first, second = places[:, one] - places[:, corner], places[:, other] - places[:, corner]
     lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
     return np.asarray(np.degrees(np.arccos(np.clip((first * second).sum(1) / np.maximum(lengths, 1e-9), -1, 1))))
@@ -106,14 +102,14 @@ def _trust(seen: NDArray[np.float64]) -> float:
 
 
 def ways(joints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places of the joints that move, in units of the upper body's length, without holes, shape (n, 24)."""
+    """Return the positions of the moving joints in torso lengths, shape (n, 24)."""
     places = joints[:, MOVING, :2] / body_length(joints)
     flat = places.reshape(len(places), -1)
     return np.stack([smoothed(filled(flat[:, number]), 3) for number in range(flat.shape[1])], axis=1)
 
 
 def body_length(joints: NDArray[np.float64]) -> float:
-    """Pixels from the shoulders to the hips, the median; 5 at least."""
+    """Return the median torso length in pixels, at least 5."""
     trunk = joints[:, [11, 12], :2].mean(1) - joints[:, [23, 24], :2].mean(1)
     lengths = np.linalg.norm(trunk, axis=1)
     return max(5.0, float(np.nanmedian(lengths))) if not np.isnan(lengths).all() else 5.0

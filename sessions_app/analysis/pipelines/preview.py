@@ -1,4 +1,4 @@
-"""The preview of a workout: the video, small, with the body's lines and the counter drawn in, and its sound."""
+"""The preview of a workout: a small video with the body's lines and a counter."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, looks
 NAME = "preview.mp4"
 DRAWN = "drawn.mp4"
 LINES, LINES_LONG = 480, 360
-RATE, RATE_LONG = 31.0, 12.0  # frames a second at most
-LONG_SECONDS = 1200.0  # a longer video is made smaller, or it would take as long again as the counting
-CLOCK = 90_000  # ticks a second
+RATE, RATE_LONG = 31.0, 12.0
+LONG_SECONDS = 1200.0  # seconds; longer videos get a smaller preview, because drawing is slow
+CLOCK = 90_000
 QUALITY = 24
-OLDEST_POSE = 0.2  # seconds after which joints are no longer where they were
+OLDEST_POSE = 0.2  # maximum age of a drawn pose, seconds
 MIN_VISIBLE = 0.4
 BONES = (
     (11, 12), (11, 23), (12, 24), (23, 24), (11, 13), (13, 15), (12, 14), (14, 16), (23, 25), (25, 27), (24, 26),
     (26, 28),
 )  # fmt: skip
-LINE, JOINT, TEXT, BACK = (238, 171, 92), (255, 255, 255), (255, 255, 255), (24, 18, 14)  # BGR
+LINE, JOINT, TEXT, BACK = (238, 171, 92), (255, 255, 255), (255, 255, 255), (24, 18, 14)
 
 Image = NDArray[np.uint8]
 
@@ -70,7 +70,6 @@ def make_preview(
 
 
 def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
-    """The lines between the joints that are seen at this moment; nothing where nobody is."""
     number = int(np.searchsorted(seen.times, at + 1e-6)) - 1
     if number < 0 or at - seen.times[number] > OLDEST_POSE or not seen.found[number]:
         return
@@ -79,7 +78,7 @@ def draw_body(image: Image, seen: PoseTrack, at: float) -> None:
         share = min(1.0, (at - seen.times[number]) / max(1e-6, seen.times[number + 1] - seen.times[number]))
         here = here + share * (seen.joints[number + 1] - here)
     scale = np.array([image.shape[1] / seen.size[1], image.shape[0] / seen.size[0]])
-    points = np.rint(here[:, :2] * scale * 4)  # in quarters of a pixel, as cv2's shift takes them
+    points = np.rint(here[:, :2] * scale * 4)  # quarters of a pixel, for cv2's shift parameter
     thick = max(1, round(min(image.shape[:2]) / 200))
     for one, other in BONES:
         if min(here[one, 3], here[other, 3]) >= MIN_VISIBLE:
@@ -102,7 +101,7 @@ def _labels(exercises: Sequence[dict[str, Any]]) -> Labels:
 
 
 def count_at(labels: Labels, at: float) -> str:
-    """What the counter says at this moment: how many are done of the set that is under way, or was last."""
+    """Return the counter's text at a moment (seconds)."""
     text = ""
     for start, end, name, ends in labels:
         if start <= at:
@@ -112,7 +111,6 @@ def count_at(labels: Labels, at: float) -> str:
 
 
 def draw_count(image: Image, labels: Labels, at: float) -> None:
-    """The counter, in the upper left corner."""
     text = count_at(labels, at)
     if not text:
         return
@@ -125,8 +123,6 @@ def draw_count(image: Image, labels: Labels, at: float) -> None:
 
 
 def _join(folder: Path, drawn: Path, source: Source, program: Ffmpeg, seconds: float) -> None:
-    """The drawn picture as it is beside the sound of the source, on the clock of ``currentTime``."""
-
     def reading(path: Path, *more: str) -> list[str]:
         words = [word for name, value in INPUT_OPTIONS.items() for word in (f"-{name}", str(value))]
         return ["-threads", str(program.threads), *words, *more, "-i", f"file:{path}"]

@@ -1,4 +1,4 @@
-"""Cut stretches of a video into a reel: those that the program chose, or those that a person did."""
+"""Reels: moments of a video cut into one file."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
 REEL = "reel.mp4"
 THUMBNAIL_WIDTH, THUMBNAIL_BYTES = 640, 120_000
-CUT_SHARE = 90.0  # percent of the whole at which the reel is cut, where nothing else is to be done
+CUT_SHARE = 90.0
 
 
 def cut_moments(task: Task) -> Result:
-    """Cut the reel anew, of exactly the moments in ``params["moments"]``: pairs of seconds, in order.
+    """Cut a new reel of ``params["moments"]``: pairs of seconds, in order.
 
-    Its data has ``placed``: of each that could be shown its number, and where it stands in the video and in the reel,
-    seconds. Raises :class:`AnalysisFailed`.
+    ``placed`` in the result has each moment's number, and seconds in video and reel. Raises :class:`AnalysisFailed`.
     """
     moments = [(float(start), float(end)) for start, end in task.params["moments"]]
     files: dict[str, str] = {}
@@ -49,15 +48,15 @@ def cut_moments(task: Task) -> Result:
 def cut_reel(
     task: Task, source: Source, moments: Sequence[tuple[float, float]], tell: Callable[[float], None], *, give: float
 ) -> list[Placed]:
-    """Make :data:`REEL` in the task's folder; where each moment that has a picture stands in it.
+    """Write the reel; return the position of each moment in it.
 
-    give: seconds by which one may end earlier. Raises ``ConversionFailed``, ``MediaError`` and PyAV's errors.
+    give: seconds by which a moment may end earlier. Raises ``ConversionFailed``, ``MediaError`` and PyAV's errors.
     """
     return cut(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
 
 
 def write_thumbnail(task: Task, number: int, picture: Picture) -> str:
-    """Keep the picture of one moment; returns its name in the task's folder."""
+    """Write a moment's thumbnail; return its file name."""
     name = f"thumb-{number}.jpg"
     write_jpeg(task.folder / name, picture.scaled(THUMBNAIL_WIDTH), THUMBNAIL_BYTES)
     return name

@@ -1,8 +1,7 @@
-"""Movements that repeat: how often, when each begins, turns and ends, and how sure that is. Free of any model.
+"""Repetitions in a signal.
 
-A signal is one number a sampled frame: an angle, a height, a component of the picture. What repeats is found by the
-signal with the highest periodicity times range; it is counted by the visits to its upper and its lower part (with
-hysteresis on its local range), never by dividing a length by a period: people slow down and pause.
+Visits to its upper and lower part are counted: dividing length by period would fail, because people slow down and
+pause.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-HIGH, LOW = 0.65, 0.35  # of the local range
-RESTS = 0.12  # of the local range, from where the movement rests
-SHORTEST, LONGEST = 0.35, 8.0  # seconds of one repetition that are looked for
-MAX_OF_LENGTH = 0.55  # that one period may take: two that are cut at an end are still seen
-TREND_SECONDS = 6.0  # slower changes are taken away before a period is looked for
+HIGH, LOW = 0.65, 0.35  # limits of the upper and lower part, as shares of the local range
+RESTS = 0.12  # share of the local range in which a movement rests
+SHORTEST, LONGEST = 0.35, 8.0  # shortest and longest period, seconds
+MAX_OF_LENGTH = 0.55  # maximum period, as a share of the signal's length
+TREND_SECONDS = 6.0  # seconds; slower changes are removed before the period is searched
 LOCAL_SECONDS = 4.0
 LOCAL_PERIODS = 2.2
-RANGE_PLACES = 8  # in the reach of one local range
-MIN_OF_WHOLE = 0.5  # the local range counts as no less than this share of the whole one
+RANGE_PLACES = 8
+MIN_OF_WHOLE = 0.5
 RANGE_IS_PLENTY = 0.6
 MIN_PERIODICITY = 0.3
 COMPONENTS, SUBSPACE, ITERATIONS = 3, 8, 5
@@ -30,9 +29,9 @@ COMPONENTS, SUBSPACE, ITERATIONS = 3, 8, 5
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """values: one for each sample, shape (n,), NaN where nothing was seen. trust: 0 to 1.
+    """A measurement over time. values: NaN without a person. trust: 0 to 1.
 
-    rests_high: whether who rests between two repetitions has a high value (a straight knee), None where that is open.
+    rests_high: whether a resting person has high values; None if unknown.
     """
 
     values: Floats
@@ -42,7 +41,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """One movement there and back: seconds. turn: where it goes back."""
+    """A movement to its turn and back. start, turn, end: seconds."""
 
     start: float
     turn: float
@@ -51,10 +50,9 @@ class Repetition:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Repetitions of one movement. signal: by which they were counted. curve: the signal as a share of the range around
-    it, 0 to 1, shape (n,). values: the signal without its noise and holes, shape (n,).
+    """Repetitions found in one signal.
 
-    periodicity: 0 to 1. period: seconds, of the most usual distance between two. worth: periodicity times range.
+    curve: the signal scaled to its local range, 0 to 1. values: the signal without noise and gaps. period: seconds.
     """
 
     signal: str
@@ -68,10 +66,7 @@ class Series:
 
 
 def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float = MIN_PERIODICITY) -> Series | None:
-    """The repetitions by one signal; None where it does not repeat itself.
-
-    least_periodicity: 0 lets everything through that goes there and back, for who judges by other means.
-    """
+    """Return the repetitions in a signal; None if its periodicity is below ``least_periodicity``."""
     if len(times) < 8 or np.isnan(signal.values).mean() > 0.6:
         return None
     rate = (len(times) - 1) / max(1e-6, float(times[-1] - times[0]))
@@ -88,7 +83,7 @@ def series_of(times: Floats, name: str, signal: Signal, least_periodicity: float
 
 
 def filled(values: Floats) -> Floats:
-    """Holes drawn out from what stands beside them; all zeros where there is nothing."""
+    """Return values with gaps interpolated."""
     seen = ~np.isnan(values)
     if not seen.any():
         return np.zeros(len(values))
@@ -96,7 +91,6 @@ def filled(values: Floats) -> Floats:
 
 
 def smoothed(values: Floats, width: int) -> Floats:
-    """A weighted mean over ``width`` samples; the ends repeat themselves."""
     weights = np.hanning(width + 2)[1:-1]
     before = width // 2
     return np.convolve(np.pad(values, (before, width - 1 - before), mode="edge"), weights / weights.sum(), "valid")
@@ -108,9 +102,9 @@ def _despiked(values: Floats, width: int) -> Floats:
 
 
 def find_period(values: Floats, rate: float) -> tuple[float, float]:
-    """How strongly values repeat themselves, 0 to 1, and after how many seconds; (0, 0) where they do not.
+    """Return the period's strength (0 to 1) and length in seconds.
 
-    The first high maximum of the autocorrelation (Wiener–Khinchin), each lag weighted by how much of it there is.
+    Method: first high maximum of the autocorrelation (Wiener–Khinchin), normalised by overlap.
     """
     count = len(values)
     trend = smoothed(values, int(TREND_SECONDS * rate) | 1) if count > LONGEST * rate else np.mean(values)
@@ -129,10 +123,8 @@ def find_period(values: Floats, rate: float) -> tuple[float, float]:
 
 
 def _local(values: Floats, rate: float, period: float) -> Floats:
-    """Values as shares of the range around them: 0 is low, 1 is high."""
     reach = int(rate * max(LOCAL_SECONDS, LOCAL_PERIODS * period))
     whole = float(np.percentile(values, 95) - np.percentile(values, 5))
-    # The range changes slowly: it is measured at some places and drawn out between them.
     places = np.unique(np.append(np.arange(0, len(values), max(1, reach // RANGE_PLACES)), len(values) - 1))
     windows = [np.sort(values[max(0, at - reach) : at + reach + 1]) for at in places]
     ranges = [(one[round(0.08 * (len(one) - 1))], one[round(0.92 * (len(one) - 1))]) for one in windows]
@@ -143,7 +135,7 @@ def _local(values: Floats, rate: float, period: float) -> Floats:
 
 
 def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
-    """Whether high or low, and at which sample furthest so, of each visit to the upper and the lower part, in turns."""
+    """Return (is high, sample of the extreme) of each visit to the upper or lower part."""
     visits: list[tuple[bool, int]] = []
     for at, value in enumerate(curve.tolist()):
         if LOW <= value <= HIGH:
@@ -159,14 +151,14 @@ def visits_of(curve: Floats, values: Floats) -> list[tuple[bool, int]]:
 def _turns_high(visits: Sequence[tuple[bool, int]]) -> bool:
     highs = sum(is_high for is_high, _ in visits)
     lows = len(visits) - highs
-    # Of as many highs as lows, it rests where it begins.
+    # On a tie, the first extreme is the resting position.
     return highs < lows or (highs == lows and bool(visits) and not visits[0][0])
 
 
 def repetitions_of(
     times: Floats, curve: Floats, visits: Sequence[tuple[bool, int]], turns_high: bool
 ) -> tuple[Repetition, ...]:
-    """Each turn between two visits to where the movement rests; the first and the last may be cut at the edges."""
+    """Return one repetition per turn, from rest to rest."""
     if len(visits) < 2:
         return ()
     resting = (curve if turns_high else 1 - curve) < RESTS
@@ -176,7 +168,7 @@ def repetitions_of(
             continue
         before = visits[number - 1][1] if number else 0
         after = visits[number + 1][1] if number + 1 < len(visits) else len(times) - 1
-        # It rests longer than at one moment: the movement begins when it leaves, and ends when it is back.
+        # A movement starts at the end of one rest and ends at the start of the next.
         left = np.flatnonzero(resting[before:at])
         back = np.flatnonzero(resting[at : after + 1])
         first = before + int(left[-1]) if len(left) else before
@@ -186,16 +178,12 @@ def repetitions_of(
 
 
 def picture_signals(pictures: NDArray[np.uint8]) -> dict[str, Signal]:
-    """Signals of a video in which nobody is found: the components along which its small pictures differ most.
-
-    pictures: grey, shape (n, h, w). The first three principal components, scaled so that the largest ranges over 1.
-    """
+    """Return the first three principal components of a video's pictures as signals."""
     flat = pictures.reshape(len(pictures), -1).astype(np.float64)
     flat -= flat.mean(0)
     if len(flat) < 8 or float(np.abs(flat).max()) < 1:
         return {}
-    # Only the largest few, by subspace iteration (Halko, Martinsson and Tropp, 2011): all of them take a hundred times
-    # as long.
+    # Subspace iteration (Halko, Martinsson and Tropp, 2011) is a hundred times faster than a full decomposition.
     basis = np.random.default_rng(0).normal(size=(flat.shape[1], min(SUBSPACE, *flat.shape)))
     for _ in range(ITERATIONS):
         basis, _ = np.linalg.qr(flat.T @ (flat @ basis))
@@ -210,6 +198,6 @@ def picture_signals(pictures: NDArray[np.uint8]) -> dict[str, Signal]:
 
 
 def regularity(repetitions: Sequence[Repetition]) -> float | None:
-    """How much the lengths of repetitions vary: their deviation over their mean; None of fewer than three."""
+    """Return the relative deviation of the repetitions' lengths; None for fewer than three."""
     lengths = np.array([one.end - one.start for one in repetitions])
     return float(lengths.std() / lengths.mean()) if len(lengths) >= 3 and lengths.mean() > 0 else None

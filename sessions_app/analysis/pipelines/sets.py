@@ -1,8 +1,7 @@
-"""Which parts of a video are sets of an exercise: repetitions that look alike, by the signal that tells them best.
+"""Sets of an exercise: repetitions that look alike.
 
-Windows of several lengths are searched, each signal by itself. What comes of it counts only where the whole body (or
-the whole picture) goes the same way each time: a leg that swings twice is no exercise. Of all that is found, the sets
-are chosen that do not overlap and together say most (weighted interval scheduling).
+The complete body must move the same way each time: two swings of a leg are no exercise. Sets are chosen by weighted
+interval scheduling.
 """
 
 from __future__ import annotations
@@ -26,36 +25,32 @@ from sessions_app.analysis.pipelines.repetitions import (
     visits_of,
 )
 
-WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)  # seconds; each begins in the middle of the one before
-PHASES = 6  # at which a way there, and a way back, is compared
-ALIKE = 0.5  # correlation of two repetitions' ways
-MIN_LIKENESS = 0.6  # of a set, mean
-LIKENESS_OF_TWO = 0.8  # two may be alike by chance
-AMPLITUDES = 2.5  # a repetition is at most so many times larger or smaller than the typical one
-LENGTHS = 3.0  # likewise longer or shorter
-LONGEST_PAUSE = 4.0  # seconds; after a longer one another set begins
-MIN_WAY = 0.5  # of the way there that the way back has, or the other way round
-LONGEST_REPETITION = 12.0  # seconds
-UNUSUAL = 0.93  # worth of a set that rests where such a movement turns
-SAME_WAY = 0.7  # likeness of two sets that follow each other, to be one
-GOES_ON = 0.45  # of the local range
+WINDOWS = (8.0, 16.0, 32.0, 64.0, 128.0, 256.0)  # seconds; windows overlap by half
+PHASES = 6
+ALIKE = 0.5
+MIN_LIKENESS = 0.6
+LIKENESS_OF_TWO = 0.8  # minimum likeness of a pair, which may be alike by chance
+AMPLITUDES = 2.5
+LENGTHS = 3.0
+LONGEST_PAUSE = 4.0  # seconds; a longer pause starts another set
+MIN_WAY = 0.5  # minimum ratio of the ways to the turn and back
+LONGEST_REPETITION = 12.0
+UNUSUAL = 0.93  # factor for the value of a set with an unusual resting position
+SAME_WAY = 0.7  # minimum likeness of sets that are joined
+GOES_ON = 0.45  # minimum movement outside an incomplete set
 MIN_RANGE = 0.07
 MIN_WORTH = 0.12
 RANGE_IS_PLENTY = 0.6
-TOUCHING = 0.35  # seconds by which sets may overlap: where one ends and another begins is not known better
+TOUCHING = 0.35  # seconds by which sets may overlap
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """Repetitions of one exercise. signal: by which they were counted.
+    """Repetitions of one exercise. signal: name of the counting signal.
 
-    likeness: 0 to 1, how much they look like the typical one, less where others lie between them. range: of the
-    signal, median of the repetitions. worth: likeness times range times trust. is_usual: whether it rests where such a
-    movement usually does.
-    is_cut: whether the signal goes on before or after it, so that one more or less is in doubt. typical: how it goes,
-    a unit vector of the ways of all joints or pixels. curve: the signal from
-    the first start to the last end, 0 to 1. amplitudes: of the signal, of each repetition. skipped: whole movements
-    between the repetitions that are unlike them and are not counted.
+    likeness: similarity to the typical repetition. range: median range of the signal. worth: likeness × range × square
+    root of trust. is_usual: whether the resting position is the usual one. is_cut: whether movement continues outside.
+    typical: unit vector of the movement. skipped: uncounted movements in between.
     """
 
     signal: str
@@ -72,20 +67,15 @@ class Set:
 
     @property
     def start(self) -> float:
-        """Seconds, of the first repetition."""
         return self.repetitions[0].start
 
     @property
     def end(self) -> float:
-        """Seconds, of the last repetition."""
         return self.repetitions[-1].end
 
     @property
     def value(self) -> float:
-        """What the set says, to be weighed against others: seconds that it explains times its worth.
-
-        One repetition is left out, so that one set of twelve says more than two of six.
-        """
+        """Value: explained seconds × worth, less one repetition, so that a set of twelve outweighs two of six."""
         usual = 1.0 if self.is_usual else UNUSUAL
         return (self.end - self.start) * (1 - 1 / len(self.repetitions)) * self.worth * self.likeness * usual
 
@@ -93,11 +83,10 @@ class Set:
 def candidates(
     times: Floats, signals: Mapping[str, Signal], ways: Floats, least: int = 2, *, is_window: bool = False
 ) -> list[Set]:
-    """All sets by any signal in any window; they overlap.
+    """Return all sets by any signal in any window.
 
-    times: seconds, evenly spaced, shape (n,). ways: what has to go the same way each time (places of joints, pixels),
-    shape (n, d). least: repetitions of a set.
-    is_window: these are one window of signals that are less sure: only what is periodic counts.
+    times: seconds, evenly spaced. ways: positions of joints or pixels, shape (n, d). is_window: take the input as one
+    window.
     """
     least_periodicity = MIN_PERIODICITY if is_window else 0.0
     found: list[Set] = []
@@ -116,7 +105,7 @@ def candidates(
 
 
 def windows(times: Floats) -> Iterator[tuple[int, int]]:
-    """First and one past the last sample of each window, the shortest first; the whole is the last one."""
+    """Yield (first, end) samples of each window."""
     if len(times) < 2:
         return
     step = float(times[-1] - times[0]) / (len(times) - 1)
@@ -134,7 +123,7 @@ def sets_of(
     times: Floats, series: Series, visits: Sequence[tuple[bool, int]], signal: Signal, *, turns_high: bool,
     ways: Floats, least: int,
 ) -> Iterator[Set]:  # fmt: skip
-    """The parts of a series whose repetitions look alike and follow each other."""
+    """Yield the parts of a series whose repetitions look alike."""
     repetitions = repetitions_of(times, series.curve, visits, turns_high)
     if len(repetitions) < least:
         return
@@ -143,7 +132,6 @@ def sets_of(
     rises = np.array([np.abs(series.values[turn] - series.values[[first, last]]) for first, turn, last in places])
     heights = rises.mean(1)
     lengths = np.array([one.end - one.start for one in repetitions])
-    # What is cut at its beginning or end is no whole repetition; what takes that long is something else.
     whole = (rises.min(1) >= MIN_WAY * rises.max(1)) & (lengths <= LONGEST_REPETITION)
     for members in _alike(movements, heights, lengths, whole, least):
         typical = movements[members].mean(0)
@@ -154,7 +142,7 @@ def sets_of(
             if len(group) < least:
                 continue
             likenesses = np.clip(movements[group] @ typical, 0, 1)
-            # Others in between say that it is not this that repeats.
+            # Other movements between the repetitions lower the set's likeness.
             between = np.arange(group[0], group[-1] + 1)
             skipped = np.setdiff1d(between[whole[between]], group)
             likeness = float(likenesses.mean()) * len(group) / (len(group) + len(skipped))
@@ -173,7 +161,7 @@ def sets_of(
                 worth=worth,
                 is_usual=signal.rests_high is not turns_high,
                 is_cut=_goes_on(series.curve, first, last, int((last - first) / len(group))),
-                # Copies, and small: thousands of these are weighed against each other.
+                # Small copies, because thousands of sets are compared.
                 typical=typical.astype(np.float32),
                 curve=series.curve[first : last + 1].astype(np.float32),
                 amplitudes=tuple(float(one) for one in heights[group]),
@@ -184,7 +172,6 @@ def sets_of(
 def _alike(
     movements: Floats, heights: Floats, lengths: Floats, whole: NDArray[np.bool_], least: int
 ) -> Iterator[NDArray[np.intp]]:
-    """Numbers of repetitions that look like one of them, are about as large and take about as long; each once."""
     likeness = movements @ movements.T
     same = (likeness >= ALIKE) & _within(heights, AMPLITUDES) & _within(lengths, LENGTHS)
     free = whole.copy()
@@ -200,19 +187,18 @@ def _alike(
 
 
 def _goes_on(curve: Floats, first: int, last: int, length: int) -> bool:
-    """Whether within a repetition's length before ``first`` or after ``last`` the signal moves as in half of one."""
+    """Return whether the signal moves just before or after the set."""
     sides = (curve[max(0, first - length) : first + 1], curve[last : last + length + 1])
     return any(float(np.ptp(side)) > GOES_ON for side in sides)
 
 
 def _within(values: Floats, factor: float) -> NDArray[np.bool_]:
-    """Which two of these differ by less than a factor, shape (n, n)."""
+    """Return which pairs differ by less than a factor."""
     logs = np.log(np.maximum(values, 1e-9))
     return np.asarray(np.abs(logs[:, None] - logs[None, :]) <= np.log(factor))
 
 
 def _movements(times: Floats, repetitions: tuple[Repetition, ...], ways: Floats) -> Floats:
-    """How each repetition goes, its pauses taken out: unit vectors, shape (repetitions, 2 × PHASES × d)."""
     share = (np.arange(PHASES) + 0.5) / PHASES
     moments = np.array(
         [
@@ -228,10 +214,10 @@ def _movements(times: Floats, repetitions: tuple[Repetition, ...], ways: Floats)
 
 
 def chosen(found: list[Set]) -> list[Set]:
-    """Those that do not overlap and are worth most together."""
+    """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]
-    best: list[tuple[float, int]] = [(0.0, -1)]  # value of the first n, and which was taken last
+    best: list[tuple[float, int]] = [(0.0, -1)]  # value of the first n sets; last chosen set or -1
     for number, one in enumerate(ordered):
         before = bisect.bisect_right(ends, one.start + TOUCHING, 0, number)
         with_it = best[before][0] + one.value
@@ -249,7 +235,7 @@ def chosen(found: list[Set]) -> list[Set]:
 
 
 def joined(ordered: Sequence[Set]) -> list[Set]:
-    """Sets in the order of time, none beginning before the last has ended; what goes on the same way is one set."""
+    """Remove overlaps, and join sets of the same movement."""
     done: list[Set] = []
     for one in ordered:
         following = one

@@ -1,9 +1,7 @@
-"""Where one shot ends and the next begins: cuts, dissolves and fades, from small pictures of every frame.
+"""Shot edges: cuts, dissolves and fades.
 
-A cut is a frame that differs from the one before far more than its neighbours do, after which what was there before
-does not come back: that tells it from a flash and from something large that crosses the picture. A fade passes through
-a picture of one colour. In a dissolve the pictures between its ends are mixtures of these two, all over the picture
-and in growing shares (the linear model of Truong, Dorai and Venkatesh, 2000); what moves is no mixture.
+After a cut, the old picture must not return, as it does after a flash. A fade passes through a plain picture. A
+dissolve mixes both ends in increasing shares (the linear model of Truong, Dorai and Venkatesh, 2000).
 """
 
 from __future__ import annotations
@@ -21,38 +19,38 @@ from media_app.av.frames import VideoFile
 from sessions_app.analysis.pipelines.signal_pass import SMALL, histograms
 
 Floats = NDArray[np.float32]
-COARSE = (24, 14)  # pixels: what stays of a picture where something small moves in it
+COARSE = (24, 14)  # width and height in pixels; small moving objects disappear
 FINE = (48, 27)
-BLOCK = 1500  # frames that are looked at together
+BLOCK = 1500
 OVERLAP_SECONDS = 4.0
 COLOURS_APART = 6.0
-# A cut
-CUT = 0.15  # the least difference
-CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0  # to what is usual around it; of differences below twice the least
+# Limits for cuts
+CUT = 0.15  # minimum difference of a cut
+# minimum ratio of a cut's difference to the differences around it, for large and small cuts
+CUT_RATIO, CUT_RATIO_SMALL = 3.0, 8.0
 AROUND_SECONDS = 0.35
 RETURNS_SECONDS = 0.6
-RETURNS = (0.30, 0.06)  # of the cut's difference, and besides: as near as this it is the same shot again
-# A fade
-ONE_COLOUR = 7.0  # standard deviation of luma
-BLACK, WHITE = 45.0, 205.0  # mean luma up to which, and from which on
-GREY = 12.0  # how far Cr and Cb are from it
+# share of the cut's difference, and a constant; closer pictures show the same shot
+RETURNS = (0.30, 0.06)
+# Limits for fades
+ONE_COLOUR = 7.0  # maximum standard deviation of luma in a plain picture
+BLACK, WHITE = 45.0, 205.0  # maximum mean luma of black, minimum of white
+GREY = 12.0  # maximum chroma in a grey picture
 FADE_SECONDS = 2.5
 SAME_SHOT = 0.15
-# A dissolve
-LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)  # seconds
-ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75  # correlation, with black bars and without
-ENDS_APART = 14.0  # root mean square of luma
-MIXED = 0.16  # what is left of the middle once the mixture is taken away, of the ends' difference
-CHANGED = 12.0  # luma
+# Limits for dissolves
+LENGTHS = (1 / 3, 0.47, 2 / 3, 0.93, 1.27, 1.6)
+ENDS_ALIKE_WHOLE, ENDS_ALIKE = 0.97, 0.75  # maximum correlation of a dissolve's ends, with black bars and without
+ENDS_APART = 14.0
+MIXED = 0.16  # maximum residual of a dissolve's mixture model
+CHANGED = 12.0
 CHANGED_SHARE = 0.2
 CHANGED_MIDDLE = 0.24
-BAR = 24.0  # luma
+BAR = 24.0  # maximum luma of black bars
 BAR_SHARE = 0.1
 
 
 class EdgeKind(StrEnum):
-    """How one shot becomes another."""
-
     CUT = "cut"
     DISSOLVE = "dissolve"
     FADE = "fade"
@@ -60,7 +58,7 @@ class EdgeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One shot edge. start, end: seconds; of a cut both are the first frame of the new shot."""
+    """A shot edge. start, end: seconds; for a cut, both are the new shot's first frame."""
 
     kind: EdgeKind
     start: float
@@ -68,7 +66,6 @@ class Edge:
 
     @property
     def middle(self) -> float:
-        """Half way through it, seconds."""
         return (self.start + self.end) / 2
 
 
@@ -76,10 +73,9 @@ def find_edges(
     path: str | os.PathLike[str], start: float = 0.0, end: float = float("inf"), threads: int = 2,
     on_progress: Callable[[float], None] | None = None,
 ) -> list[Edge]:  # fmt: skip
-    """Return the edges of a video between two moments (seconds), by decoding every frame there.
+    """Return the edges between two moments (seconds) by decoding every frame.
 
     Raises :class:`media_app.av.container.MediaError`.
-    on_progress: called with the seconds of the video that have been decoded.
     """
     found: list[Edge] = []
     for times, pictures in _blocks(path, start, end, threads):
@@ -94,7 +90,7 @@ def find_edges(
 def _blocks(
     path: str | os.PathLike[str], start: float, end: float, threads: int
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.uint8]]]:
-    """Frames in runs that overlap, so that an edge at the end of one is whole in the next."""
+    """Yield overlapping runs of frames, so that no edge is split."""
     times: list[float] = []
     pictures: list[NDArray[np.uint8]] = []
     fresh = 0
@@ -116,8 +112,6 @@ def _blocks(
 
 
 class _Looks:
-    """What is compared of pictures. n: how many."""
-
     def __init__(self, pictures: NDArray[np.uint8]) -> None:
         self.n = len(pictures)
         colours = [cv2.cvtColor(one, cv2.COLOR_BGR2YCrCb) for one in pictures]
@@ -126,18 +120,17 @@ class _Looks:
         chroma = self.coarse.reshape(self.n, -1, 3)[..., 1:].mean(1)
         self.tint: Floats = np.abs(chroma - 128).max(1)
         self.fine = _shrunk([np.ascontiguousarray(one[..., 0]) for one in colours], FINE)
-        # Summed up, so that a colour which moves into the next class counts little.
+        # Cumulative, so that small changes of colour count little.
         shares = histograms(pictures).reshape(self.n, 3, 16)
         self.colours: Floats = np.cumsum(shares, axis=2, dtype=np.float32).reshape(self.n, -1)
 
     def apart(self, one: NDArray[np.int64] | int, other: NDArray[np.int64] | int) -> NDArray[np.float64]:
-        """How different pictures are, 0 to 4, by their layout and by their colours."""
+        """Return the difference of pictures, 0 to 4."""
         layout = np.abs(self.coarse[one] - self.coarse[other]).mean(-1) / 40
         colours = np.abs(self.colours[one] - self.colours[other]).sum(-1) / COLOURS_APART
         return np.asarray(np.minimum(layout, 2) + colours, np.float64)
 
     def nearest(self, some: NDArray[np.int64], others: NDArray[np.int64]) -> float:
-        """The least difference between one of these and one of those."""
         return min((float(self.apart(int(one), others).min()) for one in some), default=9.0) if len(others) else 9.0
 
 
@@ -147,7 +140,7 @@ def _shrunk(pictures: list[NDArray[np.uint8]], size: tuple[int, int]) -> Floats:
 
 
 def edges(times: NDArray[np.float64], pictures: NDArray[np.uint8]) -> list[Edge]:
-    """The edges within consecutive frames. times: seconds, shape (n,); pictures: BGR, shape (n, 54, 96, 3)."""
+    """Return the edges within consecutive frames. pictures: BGR, shape (n, 54, 96, 3)."""
     if len(times) < 5:
         return []
     looks = _Looks(pictures)
@@ -168,7 +161,6 @@ def edges(times: NDArray[np.float64], pictures: NDArray[np.uint8]) -> list[Edge]
 
 
 def _fades(looks: _Looks, rate: float) -> list[tuple[int, int]]:
-    """Runs of black or white pictures between two shots: first frame, and the one after the last."""
     level = looks.luma.mean(1)
     is_plain = (looks.luma.std(1) < ONE_COLOUR) & ((level < BLACK) | (level > WHITE)) & (looks.tint < GREY)
     plain = np.flatnonzero(np.diff(np.concatenate([[0], is_plain, [0]]).astype(np.int8)))
@@ -184,7 +176,6 @@ def _fades(looks: _Looks, rate: float) -> list[tuple[int, int]]:
 
 
 def _cuts(looks: _Looks, rate: float) -> Iterator[int]:
-    """The first frames of shots that begin at once."""
     steps = np.zeros(looks.n)
     steps[1:] = looks.apart(np.arange(1, looks.n), np.arange(looks.n - 1))
     reach, back = max(4, int(AROUND_SECONDS * rate)), max(3, int(RETURNS_SECONDS * rate))
@@ -204,7 +195,6 @@ def _cuts(looks: _Looks, rate: float) -> Iterator[int]:
 
 
 def _dissolves(looks: _Looks, rate: float) -> list[tuple[int, int]]:
-    """Middles and lengths (frames) of what may be dissolves, the surest first."""
     centred = looks.fine - looks.fine.mean(1, keepdims=True)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
     found: list[tuple[float, int, int]] = []
@@ -239,16 +229,15 @@ def _dissolves(looks: _Looks, rate: float) -> list[tuple[int, int]]:
 
 
 def _correlation(one: Floats, other: Floats) -> float:
-    """Pearson's, 0 where one of them is of one colour."""
     first, second = one - one.mean(), other - other.mean()
     lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
     return float(first @ second) / lengths if lengths > 0 else 0.0
 
 
 def _changes_all_over(looks: _Looks, first: int, middle: int, last: int) -> bool:
-    """Whether many pixels change against the others, and most of those are half way in the middle.
+    """Return whether many pixels change.
 
-    Black bars do not count, nor does what changes everywhere alike, as when a camera adjusts to the light.
+    Black bars and uniform changes, such as exposure, do not count.
     """
     ends = looks.luma[[first, middle, last]]
     ends = ends[:, ends.max(0) > BAR]

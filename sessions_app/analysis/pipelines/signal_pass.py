@@ -1,9 +1,7 @@
-"""One pass over a file, read once: what its packets, its sound and few of its frames tell.
+"""A pass over a video file that reads packets, sound and a few frames.
 
-A packet costs next to nothing, a second of sound little, a keyframe as much as a frame. Of large videos the keyframes
-are decoded and one frame behind each, of small ones all frames that others refer to: which of the two is a matter of
-their pixels. What needs all frames is for the few moments that this pass finds worth it. Memory grows with the length
-by some 50 bytes a packet and one small picture a keyframe, 15 kB: three hours with one each second are 170 MB.
+Large videos: keyframes and one frame after each are decoded; small videos: all reference frames. A keyframe takes 15 kB
+of memory.
 """
 
 from __future__ import annotations
@@ -27,32 +25,29 @@ from numpy.typing import NDArray
 from media_app.av.container import DECODER_OPTIONS, first_video, open_media, presentation_origin
 
 Progress = Callable[[float], None]
-SMALL = (96, 54)  # pixels, width and height, of every picture that is looked at
+SMALL = (96, 54)  # pixels of the small pictures
 SOUND_RATE = 8000  # Hz
-BINS_A_SECOND = 10  # of loudness
+BINS_A_SECOND = 10  # loudness values per second
 BIN = SOUND_RATE // BINS_A_SECOND
-BAND = (300.0, 3000.0)  # Hz: speech, shouts, hits; not wind and hum
-SILENCE = -100.0  # dB
-MAX_BINS = BINS_A_SECOND * 3600 * 24  # a timestamp may say anything
-MAX_KEYFRAMES = 12_000  # whose pictures are kept: 190 MB; of more of them every second is
-PROGRESS_STEP = 0.002  # of the whole
-DENSE_PIXELS = 3e9  # of a video whose reference frames are all decoded: seven minutes of 640×360 at 30 frames a second
-FRAMES_BEHIND = 1  # packets behind each keyframe that are decoded of larger ones
+BAND = (300.0, 3000.0)  # Hz; speech and hits without wind and hum
+SILENCE = -100.0
+MAX_BINS = BINS_A_SECOND * 3600 * 24  # limit for wrong timestamps: a day
+MAX_KEYFRAMES = 12_000  # maximum stored pictures (190 MB)
+PROGRESS_STEP = 0.002
+DENSE_PIXELS = 3e9  # maximum pixels of a small video: seven minutes of 640×360
+FRAMES_BEHIND = 1  # packets decoded after each keyframe of a large video
 TINY = (48, 27)
 CHANGE_SECONDS = 0.34
-MAX_WAITING = 32  # packets that are to be decoded
+MAX_WAITING = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """What one pass has found. Times are seconds on the scale of ``currentTime``.
+    """Signals from one pass over a file; times are seconds.
 
-    times, sizes, keys: of the video's packets in the order of their presentation, shape (n,): when, how many bytes,
-    whether a keyframe. band, loudness: dB of the sound in each tenth of a second, shape (bins,): between 300 and
-    3 000 Hz, and all of it; empty without sound. key_times, key_pictures: of the keyframes that could be decoded, BGR,
-    shape (k, 54, 96, 3). change_times, changes: how much luma changes from one decoded frame to the next that is shown
-    within a third of a second, the mean over the picture for a tenth of a second, shape (c,). end: seconds to which the
-    file could be read; damaged: whether it broke off there.
+    times, sizes, keys: the video packets in presentation order. band, loudness: dB of the sound per tenth of a second,
+    300 to 3 000 Hz and in total; empty without sound. key_pictures: BGR, shape (k, 54, 96, 3). changes: luma change
+    between decoded frames per tenth of a second. end: last readable time.
     """
 
     times: NDArray[np.float64]
@@ -69,12 +64,11 @@ class Survey:
 
     @property
     def has_sound(self) -> bool:
-        """Whether any sound could be decoded."""
         return len(self.loudness) > 0
 
 
 def small(frame: VideoFrame) -> NDArray[np.uint8]:
-    """A frame as it is stored, squeezed into :data:`SMALL`: BGR, shape (54, 96, 3)."""
+    """Return a frame scaled to :data:`SMALL`, BGR."""
     picture = frame.reformat(width=SMALL[0], height=SMALL[1], format="bgr24", interpolation="AREA")
     return np.asarray(picture.to_ndarray(), np.uint8)
 
@@ -82,10 +76,7 @@ def small(frame: VideoFrame) -> NDArray[np.uint8]:
 def survey(  # noqa: PLR0915 - one loop, and what it keeps
     path: str | os.PathLike[str], duration: float, on_progress: Progress | None = None
 ) -> Survey:
-    """Read the file once from its beginning. duration: seconds, for the progress.
-
-    Raises :class:`media_app.av.container.MediaError`.
-    """
+    """Read the file once. duration: seconds. Raises :class:`media_app.av.container.MediaError`."""
     with open_media(path) as container:
         video = first_video(container)
         video.codec_context.options = {**DECODER_OPTIONS, "skip_loop_filter": "all"}
@@ -129,7 +120,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                     if packet.pts is not None and packet.size:
                         at = packet.pts * base - origin
                         packets.append((at, packet.size, packet.is_keyframe))
-                        # Packets come in the order of decoding.
+                        # Packets arrive in decoding order.
                         if on_progress is not None and at >= reached + PROGRESS_STEP * duration:
                             reached = at
                             on_progress(min(1.0, max(0.0, at / duration)) if duration > 0 else 1.0)
@@ -137,7 +128,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                     if is_dense or behind <= FRAMES_BEHIND or not packet.size:
                         decoder.give(packet)
             except IndexError:
-                pass  # how PyAV ends where a track has begun meanwhile
+                pass  # PyAV's error if a track starts late
             finally:
                 decoder.end()
         except av.error.FFmpegError:
@@ -164,10 +155,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
 
 
 class _Beside:
-    """Does something with packets in a thread of its own, in their order: pictures are decoded while sound is.
-
-    Decoders let go of the interpreter's lock. No more than :data:`MAX_WAITING` packets wait.
-    """
+    """A thread that decodes pictures while sound is decoded."""
 
     def __init__(self, do: Callable[[Any], object]) -> None:
         self._do = do
@@ -175,27 +163,23 @@ class _Beside:
         self._waiting: deque[Future[object]] = deque()
 
     def give(self, packet: Any) -> None:
-        """Take one more. Raises what came of one before."""
+        """Queue a packet. Raises the error of an earlier one."""
         if len(self._waiting) == MAX_WAITING:
             self._waiting.popleft().result()
         self._waiting.append(self._pool.submit(self._do, packet))
 
     def end(self) -> None:
-        """Wait for all of them. Raises what came of one."""
         self._pool.shutdown()
         for one in self._waiting:
             one.result()
 
 
 def _pixels(video: VideoStream, duration: float) -> float:
-    """Of all frames together."""
     rate = float(video.average_rate or video.guessed_rate or 30)
     return duration * rate * video.codec_context.width * video.codec_context.height
 
 
 class _Eye:
-    """Sees frames as they are decoded and keeps how much they change."""
-
     def __init__(self) -> None:
         self.times: list[float] = []
         self.changes: list[float] = []
@@ -203,19 +187,16 @@ class _Eye:
         self._luma = np.zeros((0, 0), np.int16)
 
     def see(self, at: float, frame: VideoFrame) -> None:
-        """Take the next frame. at: seconds."""
         luma = frame.reformat(width=TINY[0], height=TINY[1], format="gray", interpolation="AREA").to_ndarray()
         now = np.asarray(luma, np.int16)
         if 0 < at - self._at <= CHANGE_SECONDS:
-            # What moves evenly changes more pixels the longer one waits, but not in proportion.
+            # Steady motion changes more pixels over a longer gap, but less than proportionally.
             self.changes.append(float(np.abs(now - self._luma).mean()) * float(np.sqrt(0.1 / (at - self._at))))
             self.times.append((at + self._at) / 2)
         self._at, self._luma = at, now
 
 
 class _Ear:
-    """Hears the sound of packets as they come and keeps its energy in each tenth of a second."""
-
     def __init__(self, origin: float) -> None:
         self.band: list[float] = []
         self.whole: list[float] = []
@@ -228,7 +209,7 @@ class _Ear:
         self._inside = (frequencies >= BAND[0]) & (frequencies <= BAND[1])
 
     def hear(self, packet: Any) -> None:
-        """Decode one packet; one that cannot be decoded is a hole, which is silent."""
+        """Decode a packet; an undecodable one becomes silence."""
         try:
             frames = packet.decode()
         except av.error.FFmpegError:
@@ -237,7 +218,7 @@ class _Ear:
             self._take(frame)
 
     def levels(self, energies: list[float]) -> NDArray[np.float64]:
-        """Energies as dB of full scale."""
+        """Return energies as dB of full scale."""
         values = np.array(energies, np.float64)
         return np.asarray(np.maximum(10 * np.log10(np.maximum(values, 1e-12)), SILENCE))
 
@@ -255,10 +236,9 @@ class _Ear:
             at += mixed.samples
 
     def _add(self, at: int, samples: NDArray[np.float32]) -> None:
-        """Put samples where they belong; what was heard before the beginning is left out, holes are silent."""
         reached = len(self.whole) * BIN + len(self._rest)
         if at < reached:
-            # Timestamps are rounded: a few samples off is no overlap.
+            # Timestamps are rounded: ignore small overlaps.
             skip = reached - at if reached - at > BIN // 4 else 0
             samples = samples[skip:]
         elif at - reached > BIN // 4:
@@ -276,7 +256,7 @@ class _Ear:
 
 
 def histograms(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """How the colours of small pictures are spread: 16 shares of each of Y, Cr and Cb, shape (n, 48)."""
+    """Return 16 shares each of Y, Cr and Cb per picture."""
     pixels = pictures.shape[1] * pictures.shape[2]
     shares = np.zeros((len(pictures), 48), np.float32)
     offsets = 16 * np.arange(3)

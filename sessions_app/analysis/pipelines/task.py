@@ -1,4 +1,4 @@
-"""What a pipeline is given, what it gives back, and how it says that it cannot."""
+"""Input and output types of the analysis pipelines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class AnalysisFailed(Exception):
-    """Nothing can be said of this file. type: stable, one of the errors registry. message: a sentence for its owner."""
+    """The file cannot be analysed. type: error type from the registry. message: sentence for the user."""
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
@@ -18,22 +18,20 @@ class AnalysisFailed(Exception):
 
 
 def _unheard(percent: float, message: str) -> None:
-    """Nobody listens."""
+    pass
 
 
 def _not_kept(state: dict[str, Any]) -> None:
-    """Nobody goes on from there."""
+    pass
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One analysis of one file.
+    """An analysis of one file.
 
-    path: of the video. folder: empty, for what is made. params: checked, with all defaults. threads: for decoding.
-    vision: of the model that describes windows (``url, model, key, seconds, calls, allow_private``), None for none.
-    saved: what ``checkpoint`` was last given by an attempt that did not live to its end.
-    progress: told percent (0 to 100) and a sentence. checkpoint: told what another attempt can go on from, JSON types,
-    below a megabyte, every few seconds at most.
+    params: checked, with defaults. vision: model (``url, model, key, seconds, calls, allow_private``) or None. saved:
+    checkpoint of a killed attempt. progress: receives percent and a sentence. checkpoint: receives JSON types below a
+    megabyte, every few seconds at most.
     """
 
     path: Path
@@ -48,8 +46,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """data: JSON types, as the contract shows them but for the addresses of files. files: names in the task's folder by
-    their role: ``reel``, ``preview``, ``thumb-0`` …
+    """A pipeline's result, as in the contract without addresses.
+
+    files: names by role: ``reel``, ``preview``, ``thumb-0`` …
     """
 
     data: dict[str, Any]

@@ -1,8 +1,7 @@
-"""What a vision-language model says of a part of a video: a score and a sentence, or nothing that can be relied on.
+"""Judgement of video parts by a vision-language model.
 
-Any endpoint that speaks OpenAI's chat completions will do (vLLM, Ollama with SmolVLM2 or larger). It is somebody
-else's program: it may be slow, broken, or say anything. What it says is data. It becomes a number from 0 to 1 and a
-cleaned sentence, or it is unknown; half an answer is unknown and never 0. The signals decide what is not judged.
+Any OpenAI-compatible endpoint works (vLLM, Ollama with SmolVLM2 or larger). A partial answer is unknown, never 0; then
+the signals decide.
 """
 
 from __future__ import annotations
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
 
 CALL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 256 * 1024
-MAX_TRIES = 3  # for one window, where the endpoint says that it is busy or breaks off
-FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds; each pause is twice the one before
-FAULTS_IN_A_ROW = 4  # windows without an answer, after which it is not asked again
+MAX_TRIES = 3
+FIRST_PAUSE, MAX_PAUSE = 1.0, 20.0  # seconds before a retry; doubled each time
+FAULTS_IN_A_ROW = 4  # unanswered windows until the model is given up
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504, 507, 529})
 NOT_UNDERSTOOD = frozenset({400, 413, 422, 501})
 MAX_TOKENS = 300
@@ -52,7 +51,7 @@ SCHEMA = {
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A part of the video. start, end: seconds. pictures: JPEG, in order. facts: what the signals say, one sentence."""
+    """A part of the video. pictures: JPEG. facts: measured signals, one sentence."""
 
     start: float
     end: float
@@ -62,7 +61,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """score: 0 to 1; None where it is unknown and the signals' score stays. description: "" where theirs stays."""
+    """A judgement. score: 0 to 1, or None to keep the signals' score."""
 
     score: float | None
     description: str
@@ -73,17 +72,17 @@ UNKNOWN = Verdict(None, "")
 
 @dataclass(frozen=True, slots=True)
 class _Manner:
-    """How the endpoint wants to be asked: each of these is given up when it does not understand it."""
+    """Format of requests; features that the endpoint rejects are dropped."""
 
     has_format: bool = True
     has_all_pictures: bool = True
     tokens: str = "max_tokens"
 
     def simpler(self, status: int, complaint: str) -> _Manner | None:
-        """What to try after a 400 or its like; ``complaint``: what it said. None when nothing is left to leave out."""
+        """Return a simpler format after a rejection, or None."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
-        ):  # vLLM takes one picture a request unless told otherwise
+        ):  # vLLM's default is one picture per request
             return replace(self, has_all_pictures=False)
         if self.tokens == "max_tokens" and "max_completion_tokens" in complaint:
             return replace(self, tokens="max_completion_tokens")
@@ -93,7 +92,7 @@ class _Manner:
 
 
 class _NoAnswer(Exception):
-    """This window stays without an answer; the message says why. is_final: so will all others."""
+    """A window stays without an answer. is_final: whether later windows will too."""
 
     def __init__(self, message: str, *, is_final: bool = False) -> None:
         super().__init__(message)
@@ -101,7 +100,7 @@ class _NoAnswer(Exception):
 
 
 class Judge:
-    """Asks one endpoint about windows, within a budget of calls and of seconds spent waiting for it."""
+    """A client of one endpoint, with a budget of calls and seconds."""
 
     def __init__(
         self,
@@ -110,7 +109,10 @@ class Judge:
         call_seconds: float = CALL_SECONDS,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """config: ``url`` (".../v1"), ``model``, ``key`` (or ""), ``seconds``, ``calls``, ``allow_private``."""
+        """Set up the client.
+
+        config: ``url`` (".../v1"), ``model``, ``key`` (or ""), ``seconds``, ``calls``, ``allow_private``.
+        """
         self.notes: list[str] = []
         self._url = _completions(str(config["url"]))
         self._model = str(config["model"])
@@ -127,11 +129,11 @@ class Judge:
 
     @property
     def is_spent(self) -> bool:
-        """Whether it would not ask any more: the budget is used up, or the endpoint was given up."""
+        """True if the budget is used up or the endpoint was given up."""
         return self._is_given_up or self._calls_left <= 0 or self._seconds_left <= 0
 
     def judge(self, window: Window) -> Verdict:
-        """What the model says of a window; unknown where it says nothing that can be used. Never raises for that."""
+        """Return the model's verdict; unknown after an error."""
         if not window.pictures or self._is_given_up:
             return UNKNOWN
         try:
@@ -150,7 +152,6 @@ class Judge:
         return Verdict(said.score, said.description)
 
     def _ask(self, window: Window) -> ModelAnswer:
-        """One window's answer, with as many calls as that takes. Raises :class:`_NoAnswer`."""
         manner, tries, wait = self._manner, 0, FIRST_PAUSE
         while True:
             answer = self._call(window, manner)
@@ -177,8 +178,8 @@ class Judge:
             wait = min(wait * 2, MAX_PAUSE)
 
     def _call(self, window: Window, manner: _Manner) -> outbound.Answer | None:
-        """One call, counted; None when the connection broke. Raises :class:`_NoAnswer`."""
-        # Not at the top: a child that asks no model does not wait for this import.
+        """Send one request; None if disconnected. Raises :class:`_NoAnswer`."""
+        # Imported here, because most children need no model.
         from vodplatform.core.web import outbound
 
         if self.is_spent:
@@ -206,7 +207,6 @@ class Judge:
             self._seconds_left -= time.monotonic() - began
 
     def _wait(self, seconds: float, reason: str) -> None:
-        """Wait before asking again. Raises :class:`_NoAnswer` when that is longer than there is time for."""
         if seconds >= self._seconds_left:
             raise _NoAnswer(reason, is_final=True)
         self._seconds_left -= seconds
@@ -214,11 +214,11 @@ class Judge:
 
 
 def _completions(url: str) -> str:
-    """Where completions are asked for, of an endpoint given as ".../v1" (a query stays: some gateways want one)."""
+    """Return the completions URL of an endpoint given as ".../v1"."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
-        return url  # no address at all; whoever sends says so
+        return url  # an invalid URL fails when the request is sent
     path = parts.path.rstrip("/")
     if not path.endswith("/chat/completions"):
         path += "/chat/completions"
@@ -226,7 +226,6 @@ def _completions(url: str) -> str:
 
 
 def _request(model: str, window: Window, manner: _Manner) -> bytes:
-    """The body of a call."""
     pictures = window.pictures if manner.has_all_pictures else (window.pictures[len(window.pictures) // 2],)
     question = (
         f"Part from {window.start:.1f} s to {window.end:.1f} s, {len(pictures)} pictures in the order of time. "
@@ -252,7 +251,6 @@ def _request(model: str, window: Window, manner: _Manner) -> bytes:
 
 
 def _final(status: int) -> str:
-    """Why asking again is of no use."""
     if status in (401, 403):
         return f"The model's endpoint refuses the key ({status})"
     if status in (404, 405, 410):
@@ -263,7 +261,7 @@ def _final(status: int) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds that an endpoint asks to wait: a number or a date (RFC 9110, 10.2.3); None when it does not say."""
+    """Return the seconds of a Retry-After header (RFC 9110, 10.2.3), or None."""
     if not text:
         return None
     text = text.strip()

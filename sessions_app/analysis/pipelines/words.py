@@ -1,4 +1,4 @@
-"""What was measured of a video, said in plain sentences; every word stands for a number that is given here."""
+"""Plain sentences about measured signals."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from dataclasses import dataclass
 
 from vodplatform.core.formatting import clock, counted, duration, hundredths, tenths
 
-# Shares (0 to 1) of what counts as remarkable, from which on a word is used.
+# Minimum deviations, 0 to 1, for "more" and "much more".
 SOME, MUCH = 0.25, 0.6
-LOUDER_DB = 6.0  # twice as loud to the ear is 10
-HIT_DB = 10.0  # minimum level of a single hit that counts as louder, however short: comparisons mark it as a sound peak
-TOGETHER_SECONDS = 3.0  # within which two things happen together
+LOUDER_DB = 6.0  # minimum for "much louder"; 10 dB are twice as loud
+HIT_DB = 10.0  # minimum dB of a hit described as louder; comparisons mark it as a sound peak
+TOGETHER_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What is known of a stretch. sound, motion: shares of what counts as remarkable, 0 to 1, at their highest.
+    """Signals of a part of a video. sound, motion: maximum, 0 to 1.
 
-    decibels: by which its loudest moment is above what is usual around it. cuts: how many shot edges were seen.
-    has_sound: whether there is any sound to speak of.
+    decibels: loudest moment above the usual level. cuts: number of cuts.
     """
 
     sound: float
@@ -30,7 +29,6 @@ class Measured:
 
 
 def segment(seen: Measured) -> str:
-    """One sentence about a part of the grid."""
     motion = _motion(seen.motion)
     if seen.has_sound:
         sound = "much louder than around it" if seen.sound >= MUCH and seen.decibels >= LOUDER_DB else ""
@@ -42,7 +40,6 @@ def segment(seen: Measured) -> str:
 
 
 def highlight(seen: Measured) -> str:
-    """One sentence about why a stretch was chosen. How loud and how fast in numbers the segments say."""
     said = []
     if _is_louder(seen):
         is_much = seen.sound >= SOME and seen.decibels >= LOUDER_DB
@@ -54,7 +51,6 @@ def highlight(seen: Measured) -> str:
 
 
 def facts(seen: Measured, start: float, end: float) -> str:
-    """What a model is told of a window beside its pictures."""
     sound = f"sound {seen.decibels:+.0f} dB against the minute around it" if seen.has_sound else "no sound"
     return f"From {clock(start)} to {clock(end)}: {sound}, motion {seen.motion:.2f} of 1."
 
@@ -62,10 +58,10 @@ def facts(seen: Measured, start: float, end: float) -> str:
 def summary(
     lengths: Sequence[float], whole: float, loudest: float | None, liveliest: float | None, *, by_sound: bool
 ) -> str:
-    """Return one or two sentences that summarise the highlights.
+    """Return sentences that summarise the highlights.
 
-    lengths: lengths of the highlights, seconds. whole: length of the video, seconds. loudest, liveliest: times of the
-    most unusual sound and motion, seconds; None if it is not remarkable.
+    lengths, whole: seconds of highlights and video. loudest, liveliest: times of the most unusual sound and motion, or
+    None.
     """
     if not lengths:
         against = "in sound or motion" if by_sound else "in motion"
@@ -83,7 +79,7 @@ def summary(
 
 
 def nothing_reached(whole: float, least: float, best: float, at: float) -> str:
-    """Return a sentence saying that no moment reaches the minimum score. whole, at: seconds; least, best: scores."""
+    """Return a sentence saying that no moment reaches the minimum score."""
     return (
         f"Nothing in these {tenths(whole)} reaches the minimum score of {hundredths(least)}. "
         f"The best moment, at {clock(at)}, has {hundredths(best)}."

@@ -1,4 +1,4 @@
-"""A workout video: which exercises, how many repetitions of each and when; what cannot be told is said, not guessed."""
+"""Analysis of a workout video: exercises, repetitions and times."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.core.formatting import counted, duration
 
 SEGMENT_SECONDS = 5.0
-LOOKED, COUNTED = 85.0, 88.0  # percent done when the video has been looked at, and when the sets are found
-CURVE_STEP = 0.1  # seconds
+LOOKED, COUNTED = 85.0, 88.0  # percent of the job after sampling, after counting
+CURVE_STEP = 0.1
 CURVE_POINTS = 1200
-PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # between two repetitions: at least so long, and of a usual repetition
-MIN_UNCOUNTED = 4.0  # seconds of a part that is mentioned
-ANYBODY = 0.05  # of the looks at the video, to draw a preview although nothing was counted
-RESTING = 0.4  # lengths of the upper body over which a joint ranges: who moves less rests
-MOVES = 4.0  # grey levels from look to look, 99th percentile of the pixels: less is a still picture
-MISSING_SECONDS = 1.0  # by which a file may be shorter than it says
+PAUSE_SECONDS, PAUSE_SHARE = 1.0, 0.5  # minimum pause: seconds, share of a usual repetition
+MIN_UNCOUNTED = 4.0
+ANYBODY = 0.05  # minimum share of samples with a person for a preview
+RESTING = 0.4  # minimum range of moving joints, torso lengths
+MOVES = 4.0  # minimum change between samples, grey levels
+MISSING_SECONDS = 1.0  # seconds that a file may lack unreported
 
 
 def count_workout(task: Task) -> Result:
-    """The exercises of a video. Raises :class:`AnalysisFailed` and MediaError."""
+    """Analyse a workout video. Raises :class:`AnalysisFailed` and MediaError."""
     _ask_for_picture(task)
     task.progress(0.0, "Reading the video")
     warnings: list[str] = []
@@ -89,7 +89,7 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
 
 
 def describe(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
-    """What the agreement calls the data of a workout, but for the preview."""
+    """Return the workout data of the contract."""
     asked = str(params.get("exercise") or "auto")
     least = int(params.get("min_repetitions") or 2)
     even = evened(seen)
@@ -129,7 +129,7 @@ def _exercise(even: Even, one: Counted, asked: str) -> dict[str, Any]:
     is_seen = even.found[first : last + 1].mean() >= 0.6
     name, sure = name_of(facts_of(even.times, even.joints, one.set)) if is_seen else (UNNAMED, 0.0)
     if asked != "auto" and name in (UNNAMED, asked):
-        # Its owner knows best what it is; the rules do not speak against it.
+        # The user's name for the exercise wins unless the rules found another.
         name, sure = asked, max(sure, 0.5)
     said = feedback_of(even.times, even.joints, one)
     step = max(CURVE_STEP, (one.set.end - one.set.start) / (CURVE_POINTS - 1))
@@ -155,7 +155,6 @@ def _exercise(even: Even, one: Counted, asked: str) -> dict[str, Any]:
 
 
 def tempo(reps: tuple[Repetition, ...]) -> dict[str, Any]:
-    """Medians in seconds: a repetition, its way to the turn ("down") and back ("up"); how many a minute; pauses."""
     lengths = [one.end - one.start for one in reps]
     usual = float(np.median(lengths))
     apart = max(PAUSE_SECONDS, PAUSE_SHARE * usual)
@@ -176,7 +175,6 @@ def tempo(reps: tuple[Repetition, ...]) -> dict[str, Any]:
 def _not_counted(
     even: Even, found: list[Counted], refused: list[tuple[float, float, str]]
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """Parts in which something goes on that is not counted, each with what to do about it."""
     parts = [{"start_time": round(a, 2), "end_time": round(b, 2), "reason": why} for a, b, why in refused]
     start, end = float(even.times[0]), float(even.times[-1])
     edges = [start, *(edge for one in found for edge in (one.set.start, one.set.end)), end]
@@ -195,7 +193,7 @@ def _reason(even: Even, first: float, last: float) -> str:
     share = float(here.mean()) if len(here) else 0.0
     if share < 0.1:
         if not _moves(even, span):
-            return ""  # a still picture: there is nothing that could be counted
+            return ""  # a still picture
         return "Nobody is seen here. Film so that the whole body is in the picture to count this part."
     if not here[-max(1, len(here) // 4) :].any():
         return "The person leaves the picture. Film from further away to count this part."
@@ -217,7 +215,6 @@ def _moves(even: Even, span: slice) -> bool:
 
 
 def _nothing(seen: PoseTrack, even: Even | None, share: float) -> str:
-    """Why there is nothing, where there is nothing."""
     if even is None:
         return "The video is too short for anything to repeat."
     if share < ANYBODY:
@@ -228,7 +225,7 @@ def _nothing(seen: PoseTrack, even: Even | None, share: float) -> str:
 
 
 def summary(exercises: list[dict[str, Any]], total: int, uncounted: list[dict[str, Any]], nothing: str) -> str:
-    """One to three sentences in plain words."""
+    """Return one to three sentences on the workout."""
     if not exercises:
         return nothing
     names = list(dict.fromkeys(one["name"] for one in exercises))

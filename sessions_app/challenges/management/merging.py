@@ -1,4 +1,4 @@
-"""What the command ``merge`` does: run the child, show how far it is, put what it made where it was asked for."""
+"""Functions of the command ``merge``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFUSALS = frozenset({"no_video", "vod_unreadable", "vod_codec_unsupported", "me
 
 
 def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
-    """Raise ``CommandError`` if the clips cannot be merged, before an hour is spent."""
+    """Raise ``CommandError`` if the clips cannot be merged."""
     if not MIN_CLIPS <= len(clips) <= MAX_CLIPS:
         usage_error(f"Give {MIN_CLIPS} to {MAX_CLIPS} videos.")
     for clip in clips:
@@ -31,8 +31,8 @@ def check(clips: Sequence[Path], output: Path, *, force: bool) -> None:
 
 
 def merge(clips: Sequence[Path], output: Path, *, level: bool, verbosity: int) -> dict[str, Any]:
-    """Write ``output``, whole or not at all; what the child answers. Raises ``CommandError``."""
-    # Beside the output: what is made there needs no second copy, and room for it on no other disk.
+    """Write ``output`` atomically; return the child's answer. Raises ``CommandError``."""
+    # On the output's disk, so that moving the result needs no copy.
     folder = Path(tempfile.mkdtemp(prefix=".vod-merge-", dir=output.parent))
     try:
         made = folder / "merged.mp4"
@@ -55,7 +55,6 @@ def _run(clips: Sequence[Path], made: Path, folder: Path, *, level: bool, verbos
 
 
 def lines(clips: Sequence[Path], output: Path, result: dict[str, Any]) -> Iterator[str]:
-    """What is said of the result on a terminal."""
     rows = [("Clip", "From", "To")]
     rows += [
         (clip.name, f"{one['start']:.3f} s", f"{one['end']:.3f} s")

@@ -1,4 +1,4 @@
-"""Finding the offsets of a session: alignments as jobs, what they propose and its applying, and a look at the timer."""
+"""Alignments of a session: start, apply and preview."""
 
 from __future__ import annotations
 
@@ -33,22 +33,19 @@ from vodplatform.core.files import untrusted_files
 from vodplatform.core.processes.child_pool import WaitingRoom
 from vodplatform.core.processes.process import Access, ChildError
 
-MAX_ALIGNMENTS = 20  # that a session keeps
+MAX_ALIGNMENTS = 20  # maximum alignments kept per session
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
-# Reasons of refusals that a break of the recording explains.
+# Refusal reasons that an interrupted recording explains.
 UNEXPLAINED = ("sound_unrelated", "sound_uncertain", "sound_agrees_in_part", "no_overlap", "no_common_clock")
-BROKEN = "not_one_recording"  # reason of the refusal of an interrupted recording, here and by sound
+BROKEN = "not_one_recording"  # refusal reason of an interrupted recording, as in the aligner
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
 waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
 
 
 def start_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
-    """Queue an alignment by a method of AlignmentMethod; roi: as the API takes it, which only the timer needs.
-
-    Raises ``unknown_vod`` for a box on no VOD.
-    """
+    """Queue an alignment. roi: the timer's box in API form. Raises ``unknown_vod`` and ``invalid``."""
     with transaction.atomic():
         lock(session)
         return _enqueue_alignment(session, method, roi, game)
@@ -66,14 +63,13 @@ def _enqueue_alignment(session: ComparisonSession, method: str, roi: dict[str, A
         "videos": [{"vod_id": vod.vod_id, "video_id": str(vod.video_id)} for vod in vods],
     }
     _drop_old_alignments(session)
-    # The session's owner is the job's too, whoever asked: they see and cancel what runs on their session.
+    # The job belongs to the session's owner, so that the owner can see and cancel it.
     job = jobs.enqueue(ALIGN_KIND, session.owner, params)
     Alignment.objects.create(session=session, job=job, method=method)
     return job
 
 
 def _drop_old_alignments(session: ComparisonSession) -> None:
-    """Leave room for one more: the oldest go with their jobs, cancelled where they have not ended."""
     for alignment in session.alignments.select_related("job")[MAX_ALIGNMENTS - 1 :]:
         if alignment.job.status not in FINISHED:
             jobs.cancel(alignment.job)
@@ -82,7 +78,6 @@ def _drop_old_alignments(session: ComparisonSession) -> None:
 
 
 def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
-    """Refuse a box on an unknown VOD or at a time that the VOD does not have."""
     if roi is None:
         return
     vod = next((vod for vod in vods if vod.vod_id == roi["vod_id"]), None)
@@ -94,7 +89,7 @@ def check_roi(vods: list[ComparisonVod], roi: dict[str, Any] | None) -> None:
 
 
 def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
-    """The alignment of this session with that job. Raises ``alignment_not_found``."""
+    """Return the session's alignment with this job. Raises ``alignment_not_found``."""
     alignment = session.alignments.select_related("job").filter(job_id=job_id).first()
     if alignment is None:
         raise DomainError("alignment_not_found")
@@ -102,13 +97,12 @@ def find_alignment(session: ComparisonSession, job_id: UUID) -> Alignment:
 
 
 def latest_alignment_id(session: ComparisonSession) -> str | None:
-    """The job of the session's newest alignment."""
     job_id = session.alignments.values_list("job_id", flat=True).first()
     return str(job_id) if job_id else None
 
 
 def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids: list[str] | None) -> dict[str, Any]:
-    """Write the proposals that the user confirms; ``vod_ids`` None means all of them."""
+    """Apply an alignment's proposals. vod_ids: VODs to move, or None for all."""
     alignment = find_alignment(session, job_id)
     proposals = alignment.result.get("proposals", [])
     if alignment.job.status != JobStatus.COMPLETED or not proposals:
@@ -139,21 +133,20 @@ def apply_alignment(session: ComparisonSession, by: User, job_id: UUID, vod_ids:
 
 
 def _rounded(placement: Placement) -> Placement:
-    """To the microsecond and to a ten-thousandth of a ppm, which no picture shows."""
     return Placement(round(placement.offset, 6), round(placement.drift_ppm, 4), round(placement.anchor, 6))
 
 
 def preview_timer(
     session: ComparisonSession, by: User, roi: dict[str, Any], times: list[float] | dict[str, list[float]] | None
 ) -> list[dict[str, Any]]:
-    """What the box reads at some moments of each VOD, at once. Raises ``vod_file_not_found``, ``vod_unreadable``."""
+    """Read the timer box at some times of each VOD. Raises ``vod_file_not_found``, ``vod_unreadable``."""
     vods = list(session.vods.select_related("video"))
     check_roi(vods, roi)
     for vod_id in times if isinstance(times, dict) else ():
         if vod_id not in {vod.vod_id for vod in vods}:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
-    viewer = by if by.is_admin else session.owner  # who may edit works with what the owner has
+    viewer = by if by.is_admin else session.owner  # editors use the owner's access to the videos
     folder = scratch.base() / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
@@ -189,7 +182,7 @@ def preview_timer(
         raise DomainError("vod_file_not_found", f"{lost}: the file no longer exists.") from exc
     except ChildError as exc:
         if exc.returncode is not None and exc.returncode > 0:
-            raise  # an exception in our own code, not a video that took the reader down
+            raise  # exception in our code, not a crash caused by a video
         raise DomainError("vod_unreadable", f"Reading the videos broke. {exc}") from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -210,9 +203,9 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
 
 
 def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
-    """Refuse the proposals of the timer alone for interrupted recordings, because they hold for one part only.
+    """Refuse timer-only proposals for interrupted recordings: they hold for one part only.
 
-    The comparison by sound covers the complete recordings and refuses those that stop running together.
+    Alignment by sound refuses such recordings itself.
     """
     reference = result["reference"]
     kept = []
@@ -241,10 +234,9 @@ def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
 
 
 def run_aligner(request: dict[str, Any], run: Callable[..., list[dict[str, Any]]]) -> dict[str, Any]:
-    """Give the aligner's child a request and return its result. Raises :class:`DomainError` in its words.
+    """Run the aligner's child and return its result. Raises :class:`DomainError`.
 
-    run: is called with the child's ``argv`` and, by name, what it reads (``stdin``) and may see (``access``); returns
-    its messages.
+    run: function of ``argv``, ``stdin`` and ``access`` that returns messages.
     """
     folders = [request[name] for name in ("evidence_dir", "crop_dir") if request.get(name)]
     reads = [video["path"] for video in request["videos"]]

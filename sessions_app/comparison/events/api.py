@@ -1,4 +1,4 @@
-"""A comparison's events over the API (contract section 1.1): parse, permit, call, answer."""
+"""The API of a comparison's events (contract section 1.1)."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from vodplatform.core.web.turns import Locks, Turn
 
 Write = Callable[[ComparisonSession, paging.Vods], Iterable[str]]
 SENT_AT_ONCE = 256 * 1024  # maximum bytes of a file that is sent from memory
-READ_SECONDS = 10.0  # how long a list waits for other lists of the same account or link
-PEEK_BYTES = 1024  # bytes of an imported file that are read to tell JSON from CSV
+READ_SECONDS = 10.0  # seconds to wait for other lists of the same account or link
+PEEK_BYTES = 1024  # bytes to read to distinguish JSON from CSV
 
 
-reading = Locks()  # held while this process writes a list of events
+reading = Locks()  # held while a list of events is written
 
 
 class EventReadsViewSet(ComparisonViewSet):
-    """Calls that can answer all events of a comparison: visitors without an account make fewer of them."""
+    """Endpoints that can return all events; visitors have a stricter request limit."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         if isinstance(self.viewer, LinkVisitor) and self.request.method in SAFE_METHODS:
@@ -50,15 +50,14 @@ class EventReadsViewSet(ComparisonViewSet):
 
 @extend_schema(tags=[TAG])
 class EventViewSet(EventReadsViewSet):
-    """Moments and spans that were marked in a comparison, and what was said to them."""
+    """Marked moments and spans of a comparison, and their replies."""
 
     def answer_event(self, row: SessionEvent, status: int = 200) -> Response:
-        """One event as it is now."""
         idempotency.remember(event_id=str(row.pk))
         return Response({"ok": True, "event": s.EventSerializer.show(s.ShownEvent(row))}, status=status)
 
     def answer_again(self, made: dict[str, str]) -> Response:
-        """Answer a repeated request with the current state of the event that the first one created or replied to."""
+        """Answer a repeated request with the event's present state."""
         return self.answer_event(events.find_event(self.get_object(), UUID(made["event_id"])))
 
     @extend_schema(
@@ -68,9 +67,9 @@ class EventViewSet(EventReadsViewSet):
         responses={200: s.EventListSerializer},
     )
     def list(self, request: Request, session_id: str) -> Response:
-        """Events, sorted by their time on the shared clock."""
+        """List events by their time on the shared clock."""
         query = self.read_query(s.EventQuerySerializer)
-        # A page of 4 MiB takes ten times its size until it is written.
+        # A page of 4 MiB needs ten times its size in memory, so each account reads one at a time.
         viewer = self.viewer
         reader = viewer.link_id if isinstance(viewer, LinkVisitor) else viewer.pk
         turn = Turn(reading.of(reader), READ_SECONDS)
@@ -92,7 +91,7 @@ class EventViewSet(EventReadsViewSet):
         responses={201: s.EventAnswerSerializer},
     )
     def create(self, request: Request, session_id: str) -> Response:
-        """Mark a moment or a span, of a VOD or of all; who may not edit makes comments only."""
+        """Mark a moment or a span of one VOD or of all. Without edit permission, only comments are allowed."""
         session = self.get_object()
         values = self.read_body(s.NewEventSerializer)
         return self.answer_event(events.create_event(session, self.viewer, values), 201)
@@ -105,12 +104,12 @@ class EventViewSet(EventReadsViewSet):
     )
     @action(detail=False, methods=["patch"], url_path="<uuid:event_id>")
     def change(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """Change an event; anything left out stays. Allowed for its author and for editors."""
+        """Change an event; omitted fields keep their values. Allowed for its author and for editors."""
         session = self.get_object()
 
         def answers() -> Iterator[dict[str, Any]]:
             yield s.EventSerializer.show(s.ShownEvent(events.find_event(session, event_id)))
-            # In the list, events that several VODs show at one moment are one event.
+            # The list groups events of several VODs at one moment.
             if shown := paging.read_event(session, event_id):
                 yield s.EventSerializer.show(shown)
 
@@ -152,7 +151,7 @@ class EventViewSet(EventReadsViewSet):
     )
     @action(detail=False, methods=["post"], url_path="<uuid:event_id>/seen")
     def seen(self, request: Request, session_id: str, event_id: UUID) -> Response:
-        """The caller has looked at an event that names them with `@`: it counts among their mentions no more."""
+        """Mark the caller's mention in an event as seen."""
         forget_mentions(events.find_event(self.get_object(), event_id), self.viewer)
         return Response({"ok": True})
 
@@ -165,7 +164,7 @@ class EventViewSet(EventReadsViewSet):
     )
     @action(detail=False, methods=["post"])
     def detect(self, request: Request, session_id: str) -> Response:
-        """Look for events in the background; what was found before and nobody has touched is replaced."""
+        """Detect events in a background job. Earlier results are replaced unless a user changed or answered them."""
         session = self.get_object_to_change()
         data = self.read_body(s.DetectSerializer)
         job = auto_detect.start_detection(session, self.user, data["kinds"], data.get("vod_ids"))
@@ -189,14 +188,14 @@ class EventViewSet(EventReadsViewSet):
         parser_classes=[StrictJSONParser, MultiPartParser],
     )
     def import_events(self, request: Request, session_id: str) -> Response:
-        """Add the events of a list or a file. Either all are added or none; errors name the line."""
+        """Add the events of a list or a file, all or none; errors name the line."""
         session = self.get_object_to_change()
         rows, first_line = self.read_rows(request, session)
         made = events.create_events(session, self.user, rows, EventOrigin.IMPORT, first_line)
         return Response({"ok": True, "created": len(made)}, status=201)
 
     def read_rows(self, request: Request, session: ComparisonSession) -> tuple[Sequence[dict[str, Any]], int]:
-        """The events that a call brings, as a list or in a file, and the number of the first."""
+        """Return the sent events, and the line number of the first."""
         file = request.FILES.get("file")
         if file is None:
             return files.checked(request.data), 1
@@ -214,7 +213,7 @@ class EventViewSet(EventReadsViewSet):
 
 @extend_schema(tags=[TAG])
 class EventFileViewSet(EventReadsViewSet):
-    """The same events as files; what is written can be read by ``import``."""
+    """The events of a comparison as files, which ``import`` accepts."""
 
     @extend_schema(
         operation_id="events_csv",
@@ -223,7 +222,7 @@ class EventFileViewSet(EventReadsViewSet):
     )
     @action(detail=True, url_path="events.csv", content_negotiation_class=AsTable)
     def as_csv(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
-        """A table: VOD, time, end, kind and label."""
+        """Download a table: VOD, time, end, kind and label."""
 
         def write(session: ComparisonSession, vods: paging.Vods) -> Iterable[str]:
             return files.to_csv(paging.iterate_rows(session, vods, has_content=False))
@@ -235,7 +234,7 @@ class EventFileViewSet(EventReadsViewSet):
     )
     @action(detail=True, url_path="events.json", content_negotiation_class=AsTable)
     def as_json(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
-        """The events with all their fields, without replies."""
+        """Download the events with all their fields, without replies."""
 
         def write(session: ComparisonSession, vods: paging.Vods) -> Iterable[str]:
             return files.to_json(paging.iterate_rows(session, vods))
@@ -249,7 +248,7 @@ class EventFileViewSet(EventReadsViewSet):
     )
     @action(detail=True, url_path="timeline.otio", content_negotiation_class=AsTable)
     def as_timeline(self, request: Request, session_id: str) -> HttpResponse | StreamingHttpResponse:
-        """An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers."""
+        """Download an OpenTimelineIO timeline: VODs as tracks at their offsets, events as markers."""
         from sessions_app.comparison.events.otio import to_otio
 
         return self.file("otio", "application/json", to_otio, "timeline")
@@ -257,7 +256,7 @@ class EventFileViewSet(EventReadsViewSet):
     def file(
         self, ending: str, content_type: str, write: Write, name: str = "events"
     ) -> HttpResponse | StreamingHttpResponse:
-        """Return all events, unjoined, as a download. A large file is sent from the disk."""
+        """Return all events as a download, not grouped. Large files are streamed from disk."""
         session = self.get_object()
         vods = paging.vods_of(session)
         made_of = (ending, session.name, paging.state_of(session, vods))

@@ -1,4 +1,4 @@
-"""What the program finds by itself in a comparison's videos: highlights, shots and loud moments, as events."""
+"""Automatic detection of highlights, shots and loud moments."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
 DETECT_KIND = "comparison.detect"
-# What can be looked for, and the kind of the events that come of it.
+# Kind of the created events, by detector.
 FOUND: dict[str, str] = {
     EventOrigin.HIGHLIGHTS: "highlight",
     EventOrigin.SHOTS: "shot",
     EventOrigin.SOUND_PEAKS: "sound_peak",
 }
-ALIKE_SECONDS = 0.05  # what is found again so near to one that people have taken over is that one
+ALIKE_SECONDS = 0.05  # maximum seconds between a changed event and its repeated detection
 
-Marks = Mapping[str, Sequence[Mapping[str, Any]]]  # time, end, label, confidence of each, by origin
+Marks = Mapping[str, Sequence[Mapping[str, Any]]]  # detected events (time, end, label, confidence) by origin
 
 
 def start_detection(session: ComparisonSession, by: User, origins: Sequence[str], vod_ids: list[str] | None) -> Job:
-    """Queue a look for ``origins`` in some VODs, or in all where ``vod_ids`` is None. The job is that of ``by``.
+    """Queue a detection job owned by ``by``. vod_ids: VODs to analyse, or None for all.
 
-    Raises ``forbidden``, ``unknown_vod``, and ``work_limit`` for what is more than the plan of ``by`` allows.
+    Raises ``forbidden``, ``unknown_vod``, ``work_limit``.
     """
     with transaction.atomic():
         locked = lock(session)
@@ -53,13 +53,13 @@ def start_detection(session: ComparisonSession, by: User, origins: Sequence[str]
 
 
 def check_editor(locked: ComparisonSession, by: User) -> None:
-    """Raises ``forbidden`` where ``by`` may not edit a locked session, ``session_not_found`` where not even see it."""
+    """Raise ``forbidden`` or ``session_not_found`` if ``by`` may not edit a locked session."""
     if not access_to(locked, by).can_edit:
         raise DomainError("forbidden")
 
 
 def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> list[ComparisonVod]:
-    """Those VODs in their order, all where none are named. Raises ``unknown_vod``."""
+    """Return the named VODs in session order, or all for None. Raises ``unknown_vod``."""
     vods = list(session.vods.select_related("video"))
     if vod_ids is None:
         return vods
@@ -70,9 +70,9 @@ def chosen_vods(session: ComparisonSession, vod_ids: Sequence[str] | None) -> li
 
 
 def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any]] | None:
-    """What an analysis of one of ``owners`` has found in this video already; None where there is none.
+    """Return the highlights that an analysis of one of ``owners`` has found, or None.
 
-    Not what a person chose for its reel.
+    Users' selections for a reel are ignored.
     """
     rows = AnalysisSession.objects.filter(
         video=video,
@@ -96,14 +96,13 @@ def known_highlights(video: Video, owners: Sequence[User]) -> list[dict[str, Any
 
 
 def highlight_params() -> dict[str, float | str]:
-    """Those that an analysis has where nobody says otherwise."""
     return {name: kind.default for name, kind in PARAMS[AnalysisType.HIGHLIGHTS].items()}
 
 
 def write_found(session: ComparisonSession, by: User, found: Mapping[str, Marks]) -> dict[str, int]:
-    """Put what was found in each VOD (by ``vod_id``) in the place of what was found before; how many of each.
+    """Replace the detected events and return their number by origin. found: events by ``vod_id``.
 
-    What people have changed or answered stays, as all that they have made. Raises ``forbidden``, ``too_many_events``.
+    Events that a user has changed or answered stay. Raises ``forbidden``, ``too_many_events``.
     """
     with edit_events(session, by) as change:
         if not change.access.can_edit:
@@ -128,7 +127,6 @@ def write_found(session: ComparisonSession, by: User, found: Mapping[str, Marks]
 
 
 def _fits(mark: Mapping[str, Any], vod: ComparisonVod, kept: Sequence[float]) -> bool:
-    """Whether the VOD has that moment, and it is not one that people have taken over."""
     return 0 <= mark["time"] <= vod.video.duration and all(abs(mark["time"] - time) > ALIKE_SECONDS for time in kept)
 
 

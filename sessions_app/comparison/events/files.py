@@ -1,4 +1,4 @@
-"""Events as files: CSV for spreadsheets, JSON with all that an event has. What is written can be read again."""
+"""Event files for export and import: CSV and JSON."""
 
 from __future__ import annotations
 
@@ -23,18 +23,16 @@ from vodplatform.core.web.turns import Turn
 
 COLUMNS = ("vod_id", "time", "end", "kind", "label")
 MAX_ROWS = 10_000
-MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum size of all files in the cache of this process, on disk
-MAX_COLUMNS = 50  # maximum cells of the first line of a CSV file
-MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000  # lines of a CSV file, with empty ones; characters of a line
+MAX_KEPT_BYTES = 128 * 1024 * 1024  # maximum bytes of cached files on disk
+MAX_COLUMNS = 50  # maximum cells in the first line of a CSV file
+# maximum lines of a CSV file, including empty ones, and characters per line
+MAX_LINES, MAX_LINE_LENGTH = 100_000, 100_000
 
 Data = dict[str, Any]
 
 
 class FileCache:
-    """The files written last by this process, at most 128 MiB of disk together, keyed by their source.
-
-    Writing takes processor time, so one file is written at a time.
-    """
+    """A disk cache of written files by source; one file is written at a time, to save CPU."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[Any, SpooledFile] = OrderedDict()
@@ -56,34 +54,32 @@ class FileCache:
 
 
 cache = FileCache()
-parsing = threading.Lock()  # held while this process parses an imported file, which takes much memory
+parsing = threading.Lock()  # held while a file is parsed, which needs much memory
 
 
 def to_csv(rows: Iterable[SessionEvent]) -> Iterator[str]:
-    """Yield RFC 4180 with a header. Events of no VOD have an empty ``vod_id`` and times of the shared clock."""
+    """Yield RFC 4180 CSV. Events without a VOD have an empty ``vod_id`` and global times."""
     return csv_lines(
         COLUMNS, ([row.vod.vod_id if row.vod else "", row.time, row.end, row.kind, row.label] for row in rows)
     )
 
 
 def to_json(rows: Iterable[SessionEvent]) -> Iterator[str]:
-    """Yield a list that :func:`from_json` takes. rows: of
-    :func:`sessions_app.comparison.events.paging.iterate_rows`."""
+    """Yield JSON for :func:`from_json`. rows: result of ``paging.iterate_rows``."""
     yield "["
     for number, row in enumerate(rows):
         place = {"vod_id": row.vod.vod_id, "time": row.time} if row.vod else {"global_time": row.time}
         rest = {"end": row.end, "kind": row.kind, "label": row.label, "color": row.color, "body": row.body}
         fields = json.dumps({**place, **rest}, ensure_ascii=False)
-        # The drawing is copied as the database has it: parsing it takes seconds for a large one.
+        # Copy the drawing as JSON text: parsing a large one takes seconds.
         yield f'{"," if number else ""}\n{fields[:-1]}, "drawing": {row.drawing_text or "null"}}}'  # type: ignore[attr-defined]
     yield "\n]\n"
 
 
 def from_csv(file: IO[bytes]) -> list[Data]:
-    """Read events from a table with a header (UTF-8; commas, semicolons or tabs).
+    """Read events from a UTF-8 table with a header, separated by commas, semicolons or tabs.
 
-    Raises ``invalid`` with errors by line.
-    The file is read line by line. Columns that are not in :data:`COLUMNS` are ignored.
+    Raises ``invalid`` with errors by line. Ignores unknown columns.
     """
     lines = _lines(io.TextIOWrapper(file, "utf-8-sig", newline=""))
     try:
@@ -124,7 +120,7 @@ def _from_cells(found: dict[str, str]) -> Data:
 
 
 def from_json(raw: bytes) -> list[Data]:
-    """Events of a JSON list. Raises ``invalid`` with errors by number, from 1."""
+    """Read events from a JSON list. Raises ``invalid``, errors by number from 1."""
     if has_too_many_parts(raw):
         raise refusal({"file": ["The file has too many parts."]})
     try:
@@ -136,7 +132,7 @@ def from_json(raw: bytes) -> list[Data]:
 
 
 def checked(rows: Any, first_line: int = 1) -> list[Data]:
-    """Events as the API takes them, all or none. Raises ``invalid``, its errors by line."""
+    """Validate events, all or none. Raises ``invalid`` with errors by line."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})
     if not rows:
@@ -145,7 +141,7 @@ def checked(rows: Any, first_line: int = 1) -> list[Data]:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]})
     found: list[Data] = []
     errors: Data = {}
-    form = NewEventSerializer()  # making its fields takes longer than using them
+    form = NewEventSerializer()  # created once, because it takes longer than the validation
     for number, row in enumerate(rows, start=first_line):
         try:
             found.append(form.run_validation(row))
@@ -159,7 +155,6 @@ def checked(rows: Any, first_line: int = 1) -> list[Data]:
 
 
 def refusal(errors: Data) -> DomainError:
-    """``invalid``, with the first of ``errors`` as its sentence."""
     where, what = next(iter(errors.items()))
     first = what
     while isinstance(first, dict | list):
@@ -169,7 +164,6 @@ def refusal(errors: Data) -> DomainError:
 
 
 def _number(cell: str) -> Any:
-    """The number that a cell holds, with a point or a comma; what is none stays for the form to refuse."""
     try:
         return float(cell.replace(",", "."))
     except ValueError:

@@ -1,7 +1,6 @@
-"""Which events are shown as one: arithmetic on the shared clock, free of Django.
+"""Grouping of events that several VODs show at one moment.
 
-What several recordings show at the same moment was marked in each of them. Where the offset changes, other events come
-together: nothing about it is stored.
+Groups depend on the present offsets, so they are not stored.
 """
 
 from __future__ import annotations
@@ -19,9 +18,8 @@ JOIN_SECONDS = 0.25
 class Mark:
     """An event on the shared clock, in seconds.
 
-    key: its id. number: its rank by creation time. frame: duration of a frame of its VOD. is_alone: whether it is never
-    joined with other events, so that comments and drawings do not disappear behind another event. size: bytes of its
-    answer.
+    number: rank by creation. frame: seconds per frame of its VOD. is_alone: whether it is never grouped, so that
+    comments and drawings stay visible. size: bytes of its JSON.
     """
 
     key: UUID | str
@@ -36,26 +34,24 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """Events that are shown as one, the one that was made first at the head. global_time: their median."""
+    """Events shown as one, the oldest first. global_time: median of their times."""
 
     marks: tuple[Mark, ...]
     global_time: float
 
     @property
     def size(self) -> int:
-        """The size of their answers, in bytes."""
         return sum(mark.size for mark in self.marks)
 
     @property
     def key(self) -> UUID | str:
-        """The key of the event at the head."""
         return self.marks[0].key
 
 
 def join(marks: Iterable[Mark]) -> list[Joined]:
-    """Join what different VODs show of one kind, at most 0.25 s or one frame of the slower VOD apart.
+    """Group events of one kind from different VODs, at most 0.25 s or one frame of the slower VOD apart.
 
-    Sorted by time, what was made first of equals. No two events of one VOD come together.
+    Sorted by time, then by creation. A group has at most one event per VOD.
     """
     found: list[Joined] = []
     social: list[Mark] = []
@@ -83,7 +79,7 @@ def _kind_of(mark: Mark) -> str:
 def _belongs(mark: Mark, together: list[Mark]) -> bool:
     if any(mark.vod_id == other.vod_id for other in together):
         return False
-    # Sorted: whoever is near enough to the first is near enough to all.
+    # Events are sorted by time, so comparing with the first is enough.
     apart = max(JOIN_SECONDS, *(one.frame for one in (mark, *together)))
     return mark.global_time - together[0].global_time <= apart
 

@@ -1,4 +1,4 @@
-"""Who is named with ``@`` in what is written in a comparison, until they have looked at it."""
+"""``@`` mentions of users, kept until they have seen the event."""
 
 from __future__ import annotations
 
@@ -12,38 +12,33 @@ from django.db.models import Q, QuerySet
 from sessions_app.comparison.models import ComparisonSession, Mention, SessionEvent, Viewer
 from vodplatform.accounts.models import User
 
-MAX_NAME = 150  # letters of a user name
+MAX_NAME = 150  # maximum characters of a user name
 WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
-END = re.compile(r"[.-](?!\w)")  # a position in such a word at which the name may end
+END = re.compile(r"[.-](?!\w)")  # possible end of a name in a matched word
 
 
 def people_of(session: ComparisonSession) -> QuerySet[User]:
-    """Who may see a session and so can be named: its owner, and the accounts it is shared with; by name."""
+    """Return the users who can be mentioned: the session's owner and its shares, by name."""
     shared = User.objects.filter(comparison_shares__session=session).values("pk")
     return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
 
 
 def named_in(text: str, people: Iterable[User]) -> list[User]:
-    """Those of some people whose name stands in a text behind an ``@`` that begins a word."""
     names = _names_in(text)
     return [user for user in people if user.username.lower() in names]
 
 
 def _names_in(text: str) -> set[str]:
-    """Return all names, in lower case, that a text may mention, in one pass whatever the number of people."""
     found = set()
     for word in map(str.lower, WORD.findall(text)):
-        # Names may contain dots and hyphens, but a full stop after the name ends the sentence.
+        # Names may contain dots and hyphens, which may also end a sentence.
         ends = takewhile(lambda end: end <= MAX_NAME, (match.start() for match in END.finditer(word)))
         found |= {word, *(word[:end] for end in ends)}
     return found
 
 
 def keep_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
-    """Keep for those that a text names, and the one before it did not, that they have something to look at.
-
-    Returns who they are.
-    """
+    """Store and return new mentions in ``text``. before: previous text, whose mentions are old."""
     if "@" not in text:
         return []
     people = list(people_of(row.session))
@@ -54,7 +49,6 @@ def keep_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") ->
 
 
 def drop_mentions(row: SessionEvent) -> None:
-    """Something was taken back: who is not named in the event any more has nothing to look at."""
     mentions = list(row.mentions.select_related("user"))
     if not mentions:
         return
@@ -65,13 +59,13 @@ def drop_mentions(row: SessionEvent) -> None:
 
 
 def forget_mentions(row: SessionEvent, by: Viewer) -> None:
-    """Somebody has looked at an event. A visitor without an account cannot be named."""
+    """Delete the viewer's mention in an event. Visitors have none."""
     if isinstance(by, User):
         Mention.objects.filter(event=row, user=by).delete()
 
 
 def unseen_events(session: ComparisonSession, by: Viewer) -> list[UUID]:
-    """The ids of the events that name somebody who has not looked at them since."""
+    """Return the ids of events with an unseen mention of ``by``."""
     if not isinstance(by, User):
         return []
     return list(Mention.objects.filter(event__session=session, user=by).values_list("event_id", flat=True))

@@ -1,7 +1,7 @@
-"""A comparison as an OpenTimelineIO timeline: its VODs as tracks at their offsets, its events as markers; and back.
+"""Export and import of OpenTimelineIO timelines: VODs as tracks, events as markers.
 
-Markers of a clip count in the recording's own time, those of the whole timeline on the shared clock. What OTIO has no
-word for stands in their metadata under :data:`OURS`. Format: https://opentimelineio.readthedocs.io.
+A clip's markers use the recording's own time, others the shared clock. Fields unknown to OTIO are in metadata under
+:data:`OURS`. Format: https://opentimelineio.readthedocs.io.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from sessions_app.comparison.timeline import start_of
 from vodplatform.core.api.parsers import check_json, has_too_many_parts
 
 OURS = "vod_sync"
-MAX_PARTS = 600_000  # of ten thousand markers
-DIGITS = 9  # of seconds: a rate does not divide them evenly
-CLOCK_RATE = 1000.0  # of what stands on the shared clock
-KIND = "mark"  # of a marker that names none
+MAX_PARTS = 600_000  # maximum JSON parts, enough for ten thousand markers
+DIGITS = 9  # decimal places of seconds
+CLOCK_RATE = 1000.0  # ticks per second of the timeline's own markers
+KIND = "mark"  # event kind of a marker without one
 COLORS = {
     "RED": 0xE5484D, "ORANGE": 0xF2A541, "YELLOW": 0xFFD166, "GREEN": 0x39C98D, "CYAN": 0x3FCFC4, "BLUE": 0x4EA1FF,
     "PURPLE": 0x8B6CF0, "MAGENTA": 0xD94FD5, "PINK": 0xFF8FB3, "BLACK": 0x000000, "WHITE": 0xFFFFFF,
@@ -37,12 +37,12 @@ Data = dict[str, Any]
 
 
 def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
-    """Yield the timeline of a session. vods: by primary key, with their videos.
+    """Yield a session's timeline as JSON. vods: all VODs with videos, by primary key.
 
-    Markers are written as JSON directly: creating ten thousand objects of the library takes seconds.
+    Markers are written directly: ten thousand OTIO objects take seconds.
     """
     timeline = otio.schema.Timeline(name=session.name)
-    # Editors count from 0: a clock that begins before that is moved by so much.
+    # Editors start at 0, so a negative start shifts the timeline.
     start = start_of(vod.placement for vod in vods.values())
     timeline.metadata[OURS] = {"session_id": session.pk, "start": start}
     for vod in vods.values():
@@ -54,7 +54,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
         timeline.tracks.append(track)
     whole = json.loads(otio.adapters.write_to_string(timeline, "otio_json"))
     tracks = whole["tracks"]
-    # A unique text marks where the markers of each clip are written, and those of no clip.
+    # Unique texts mark where markers are inserted.
     places: dict[str, ComparisonVod | None] = {f"markers-{uuid.uuid4()}": None}
     tracks["markers"] = list(places)
     for vod, one in zip(vods.values(), tracks["children"], strict=True):
@@ -72,7 +72,6 @@ def _markers(session: ComparisonSession, vods: Vods, vod: ComparisonVod | None, 
 
 
 def _rate(vod: ComparisonVod) -> float:
-    """Frames a second, by which its times are counted."""
     return float(vod.video.fps) or CLOCK_RATE
 
 
@@ -80,7 +79,7 @@ def _clip(vod: ComparisonVod) -> otio.schema.Clip:
     rate, duration = _rate(vod), vod.video.duration
     clip = otio.schema.Clip(
         name=vod.name,
-        # Editors look for a file of this name; where it lies on the server is nobody's business.
+        # Editors search for this file name. The server's path stays private.
         media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
         source_range=_range(0.0, duration, rate),
     )
@@ -95,7 +94,7 @@ def _range(start: float, end: float, rate: float) -> TimeRange:
 
 
 def _marker(row: SessionEvent, rate: float, start: float) -> str:
-    """Return the JSON of a marker. start: the time of the event's clock that is 0 in the file."""
+    """Return a marker's JSON. start: seconds of the event's clock that become 0 in the file."""
     own = {"kind": row.kind, **({"color": row.color} if row.color else {})}
     time = {"OTIO_SCHEMA": "RationalTime.1", "rate": rate}
     marker = {
@@ -111,13 +110,12 @@ def _marker(row: SessionEvent, rate: float, start: float) -> str:
         "metadata": {OURS: own},
     }
     text = json.dumps(marker, ensure_ascii=False)
-    # The drawing, the last field of the last object, is copied as the database has it.
+    # Copy the drawing as JSON text into the last object, the metadata.
     drawing = row.drawing_text  # type: ignore[attr-defined]
     return f'{text[:-3]}, "drawing": {drawing}}}}}}}' if drawing else text
 
 
 def _nearest_color(color: str) -> str:
-    """The one of OTIO's colours that is nearest to ``#rrggbb``."""
     wanted = int(color[1:], 16)
 
     def distance(value: int) -> int:
@@ -127,11 +125,10 @@ def _nearest_color(color: str) -> str:
 
 
 def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
-    """The markers of a timeline as events; raises ``invalid`` with errors by their number, from 1.
+    """Return a timeline's markers as events. Raises ``invalid``, errors by number from 1.
 
-    A marker of a clip that is one of ``vods`` (by what we wrote, else by its name) is an event of that VOD; any other
-    stands where it is on the timeline, whose time is taken for the shared clock. The file is read as the JSON that it
-    is: the library's reader ends the process on a reference to itself and on a timeline without tracks.
+    Markers of a clip of one of ``vods`` (by our metadata, else by name) become its events. Others use the shared clock.
+    OTIO's own reader crashes the process on self-references and on timelines without tracks, so this is plain JSON.
     """
     if has_too_many_parts(raw, MAX_PARTS):
         raise refusal({"file": ["The file has too many parts."]})
@@ -151,22 +148,20 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
 
 
 class _Enough(Exception):
-    """There are more markers than events can be."""
+    pass
 
 
 class _Reader:
-    """Walks over a timeline's parts and collects its markers."""
-
     def __init__(self, vods: Sequence[ComparisonVod]) -> None:
         self.found: list[Data] = []
         self._by_id = {vod.vod_id: vod for vod in vods}
         self._by_name = {vod.name: vod for vod in reversed(vods)}
 
     def visit(self, part: Data, start: float) -> float:
-        """Collect the markers of a part that begins at ``start`` of the timeline; its length. All in seconds."""
+        """Collect a part's markers and return its length, in seconds. start: its start on the timeline."""
         schema, span = _schema(part), _span(part.get("source_range"))
         if schema == "Transition":
-            return 0.0  # lies over its neighbours
+            return 0.0  # overlaps its neighbours
         if schema == "Clip" and span is None:
             span = _span((_media(part) or {}).get("available_range"))
         own_start, length = span or (0.0, 0.0)
@@ -189,7 +184,7 @@ class _Reader:
         return self._by_id.get(str(_ours(clip).get("vod_id", ""))) or self._by_name.get(str(clip.get("name")))
 
     def _take(self, marker: Data, shift: float, vod: ComparisonVod | None) -> None:
-        """shift: from the part's own time to the timeline's, in seconds."""
+        """Add a marker. shift: seconds from the part's own time to the timeline's."""
         if len(self.found) == MAX_ROWS:
             raise _Enough
         start, length = _span(marker["marked_range"]) or (0.0, 0.0)
@@ -209,7 +204,6 @@ class _Reader:
 
 
 def _schema(part: Any) -> str:
-    """`Clip` of `Clip.2`."""
     return str(part["OTIO_SCHEMA"]).partition(".")[0]
 
 
@@ -219,7 +213,6 @@ def _ours(part: Data) -> Data:
 
 
 def _media(clip: Data) -> Data | None:
-    """The recording that a clip shows: of several the one that is chosen."""
     several = clip.get("media_references")
     if several:
         return several.get(clip.get("active_media_reference_key"))  # type: ignore[no-any-return]
@@ -227,7 +220,7 @@ def _media(clip: Data) -> Data | None:
 
 
 def _span(span: Any) -> tuple[float, float] | None:
-    """(start, length) in seconds. Raises ValueError or ArithmeticError where a rate says nothing."""
+    """Return (start, length) in seconds. Raises ValueError or ArithmeticError."""
     if span is None:
         return None
     start, length = (span[name]["value"] / span[name]["rate"] for name in ("start_time", "duration"))

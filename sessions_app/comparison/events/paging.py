@@ -1,6 +1,6 @@
-"""Reading a comparison's events: their order on the shared clock, one page of them, or all of them in batches.
+"""Reading a comparison's events by time on the shared clock.
 
-The order of a session's events is kept in memory for one revision, so that a page costs only its own events.
+Their order is cached per revision, so that a page reads only its own events.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from sessions_app.comparison.events.serializers import ShownEvent, joined_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from vodplatform.core.errors import DomainError
 
-MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum size of one answer
-MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum size and number of the events that are read at once
-ORDERS_KEPT = 8  # number of orders in this process's cache; an order of 10,000 events takes about 4 MB
+MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum bytes of one answer
+MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events read at once
+ORDERS_KEPT = 8  # maximum cached orders; one of 10,000 events takes about 4 MB
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-ANY = "any"  # events of all VODs, and of none
-# The replies as plain lists: a query set for each event would double the time.
+ANY = "any"  # filter for events of all VODs and of none
+# Replies as plain lists: a query set per event doubles the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
 Vods = Mapping[int, ComparisonVod]
@@ -37,7 +37,7 @@ Vods = Mapping[int, ComparisonVod]
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """A page of a query's events by time, the number of all its events, and the cursor of the next page."""
+    """A page of events by time. total: number of all matches."""
 
     events: list[ShownEvent]
     total: int
@@ -45,14 +45,13 @@ class EventPage:
 
 
 class OrderCache:
-    """The event orders of the sessions used last, each valid for one revision and its offsets of VODs."""
+    """Event orders of recently used sessions, for one revision and its offsets."""
 
     def __init__(self) -> None:
         self._orders: OrderedDict[tuple[Any, ...], list[Joined]] = OrderedDict()
         self._lock = threading.Lock()
 
     def order(self, session: ComparisonSession, vods: Vods, origin: str | None, *, is_joined: bool) -> list[Joined]:
-        """Return the events of a session by time, filtered by ``origin`` if given."""
         key = (state_of(session, vods), origin, is_joined)
         with self._lock:
             if key in self._orders:
@@ -71,20 +70,19 @@ cache = OrderCache()
 
 
 def vods_of(session: ComparisonSession) -> Vods:
-    """Return the VODs of a session with their videos, by primary key."""
     return {vod.pk: vod for vod in session.vods.select_related("video")}
 
 
 def state_of(session: ComparisonSession, vods: Vods) -> tuple[Any, ...]:
-    """Return a key that changes with a session's events and with their times on the shared clock."""
+    """Return a key that changes with a session's events and their global times."""
     places = tuple((vod.vod_id, vod.name, vod.placement, vod.video.fps, vod.video.duration) for vod in vods.values())
     return session.pk, session.events_revision, places
 
 
 def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
-    """Return a page of a query's events, at most 4 MiB. Raises ``unknown_vod``, ``invalid``.
+    """Return a page of at most 4 MiB. query: data of ``EventQuerySerializer``.
 
-    query: data of :class:`sessions_app.comparison.events.serializers.EventQuerySerializer`.
+    Raises ``unknown_vod``, ``invalid``.
     """
     vods = vods_of(session)
     if "vod_id" in query and query["vod_id"] not in {vod.vod_id for vod in vods.values()}:
@@ -112,7 +110,7 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
 
 
 def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
-    """Return ``event_id`` as the list shows it, joined with events of other VODs; None if it was deleted."""
+    """Return an event as the list shows it, with its group; None if deleted."""
     vods = vods_of(session)
     found = [one for one in cache.order(session, vods, None, is_joined=True) if one.key == event_id]
     return next(_load(found, vods), None)
@@ -121,10 +119,10 @@ def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
 def iterate_rows(
     session: ComparisonSession, vods: Vods, *, has_content: bool = True, of: ComparisonVod | str | None = ANY
 ) -> Iterator[SessionEvent]:
-    """Yield the events of a session by time, unjoined and without their replies.
+    """Yield a session's events by time, not grouped and without replies.
 
-    has_content: whether to read ``body``, and the drawing as JSON text, ``drawing_text``, which is None without a
-    drawing. The field ``drawing`` is never read. of: only the events of this VOD; None: only events of no VOD.
+    has_content: whether to read ``body`` and ``drawing_text``, the drawing's JSON; ``drawing`` is never read. of: VOD
+    whose events are read; None for events without a VOD.
     """
     order = cache.order(session, vods, None, is_joined=False)
     if of != ANY:
@@ -136,7 +134,7 @@ def iterate_rows(
         by_key = rows.in_bulk()
         for one in batch:
             row = by_key.get(UUID(str(one.key)))
-            if row is not None:  # not deleted after the order was read
+            if row is not None:
                 row.vod = vods[row.vod_id] if row.vod_id is not None else None
                 yield row
 
@@ -146,7 +144,7 @@ def _cursor(one: Joined) -> str:
 
 
 def _place_after(found: list[Joined], cursor: str) -> int:
-    """Return the index after the event of ``cursor``, or of the first event at its time if it was deleted."""
+    """Return the index after the cursor's event; if deleted, of the first event at its time."""
     match = CURSOR.fullmatch(cursor)
     if match is None:
         raise DomainError("invalid", errors={"cursor": ["Send the `next_cursor` of the page before."]})
@@ -167,7 +165,7 @@ def _load(order: Iterable[Joined], vods: Vods) -> Iterator[ShownEvent]:
         for row in by_key.values():
             row.vod = vods[row.vod_id] if row.vod_id is not None else None
         for one in batch:
-            # Events that were deleted after the order was read are skipped.
+            # Skip events deleted meanwhile.
             shown = [by_key[mark.key] for mark in one.marks if mark.key in by_key]
             if shown:
                 yield ShownEvent(shown[0], shown[1:], one.global_time)

@@ -1,4 +1,4 @@
-"""What the API takes and answers about a comparison's events."""
+"""Request and answer serializers of a comparison's events."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from vodplatform.core.api.fields import (
 from vodplatform.core.errors import DomainError
 
 MAX_DRAWING_BYTES = 64 * 1024
-MAX_STROKE_TEXT = 500  # maximum letters of a text stroke
+MAX_STROKE_TEXT = 500  # maximum characters of a text stroke
 MAX_BODY = 10_000
-EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of an event's and a reply's answer without their texts
+EVENT_BYTES, REPLY_BYTES = 700, 250  # bytes of an event's and a reply's JSON without texts
 AUTHOR_HELP = "The user's id, or what stands for a visitor of a link."
 TOOLS = ("pen", "line", "arrow", "box", "ellipse", "text")
 COLOR = re.compile(r"#[0-9a-fA-F]{6}")
@@ -57,7 +57,6 @@ class DrawingField(serializers.JSONField):
 
 
 def _stroke(data: Data) -> Data:
-    """A stroke as it is kept. Raises KeyError, TypeError or ValueError for what is none."""
     points = [[_number(x, 0, 1), _number(y, 0, 1)] for x, y in _list(data["points"])]
     if data["tool"] not in TOOLS or not COLOR.fullmatch(data["color"]) or not points:
         raise ValueError
@@ -87,7 +86,7 @@ def _number(value: Any, low: float, high: float) -> float:
 
 
 class EventFieldsSerializer(serializers.Serializer[Data]):
-    """What an event consists of, but for where it stands."""
+    """An event's fields except its VOD and time."""
 
     end = SecondsField(min_value=-MAX_TIMESTAMP, max_value=MAX_TIMESTAMP, required=False, allow_null=True)
     kind = StrictRegexField(
@@ -104,7 +103,7 @@ class EventFieldsSerializer(serializers.Serializer[Data]):
 
 
 class NewEventSerializer(EventFieldsSerializer):
-    """An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock."""
+    """An event at a VOD's own time or, without ``vod_id``, at a time of the shared clock."""
 
     vod_id = StrictCharField(max_length=100, required=False, allow_null=True)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
@@ -123,7 +122,10 @@ class NewEventSerializer(EventFieldsSerializer):
 
 
 class EventPatchSerializer(EventFieldsSerializer):
-    """Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole."""
+    """Changes of an event; omitted fields keep their values.
+
+    time: the VOD's own time. global_time: new start on the shared clock; the end moves, too.
+    """
 
     kind = StrictRegexField(r"^[a-z0-9_-]{1,40}\Z", trim_whitespace=False, required=False)
     time = SecondsField(min_value=0, max_value=MAX_TIMESTAMP, required=False)
@@ -141,7 +143,7 @@ class ReplyBodySerializer(serializers.Serializer[Data]):
 
 
 class EventQuerySerializer(serializers.Serializer[Data]):
-    """The query of a list of events. Without a limit: all events, at most 4 MiB. from, to: on the shared clock."""
+    """The query of an event list; at most 4 MiB without a limit. from, to: times of the shared clock."""
 
     vod_id = serializers.CharField(required=False, max_length=100)
     kind = serializers.CharField(required=False, max_length=40)
@@ -165,7 +167,7 @@ class EventQuerySerializer(serializers.Serializer[Data]):
 
 
 class ReplySerializer(AnswerSerializer[EventReply]):
-    """What somebody said to an event."""
+    """A reply to an event."""
 
     reply_id = serializers.UUIDField(source="pk")
     body = serializers.CharField()
@@ -178,7 +180,7 @@ class ReplySerializer(AnswerSerializer[EventReply]):
 
 
 class SourceSerializer(serializers.Serializer[Data]):
-    """Where one VOD shows an event, on its own time."""
+    """A VOD's own times of an event."""
 
     event_id = serializers.UUIDField()
     vod_id = serializers.CharField(allow_null=True)
@@ -188,7 +190,7 @@ class SourceSerializer(serializers.Serializer[Data]):
 
 @dataclass(frozen=True)
 class ShownEvent:
-    """An event, and with it those of other VODs that are shown as one with it. median_time: None for its own."""
+    """An event and the other VODs' events grouped with it. median_time: the group's time, if any."""
 
     event: SessionEvent
     others: Sequence[SessionEvent] = ()
@@ -196,12 +198,11 @@ class ShownEvent:
 
     @property
     def global_time(self) -> float:
-        """Where it stands on the shared clock, in seconds."""
         return global_time_of(self.event) if self.median_time is None else self.median_time
 
 
 class EventSerializer(AnswerSerializer[ShownEvent]):
-    """A moment or a span; time and end on the VOD's own time, global_time and end_global_time on the shared clock."""
+    """A moment or a span. time, end: the VOD's own time. global_time, end_global_time: the shared clock."""
 
     event_id = serializers.UUIDField(source="event.pk")
     kind = serializers.CharField(source="event.kind")
@@ -288,7 +289,7 @@ class ImportedSerializer(serializers.Serializer[Data]):
 
 
 def size_of(row: SessionEvent) -> int:
-    """Return the size of an event's answer with its thread, in bytes, rounded up."""
+    """Return the bytes of an event's JSON with its thread, rounded up."""
     texts = [row.kind, row.label, row.body, row.drawing, row.created_by_name, *[row.vod.vod_id if row.vod else ""] * 2]
     texts += [text for said in row.thread for text in (said.body, said.created_by_name)]
     written = json.dumps(texts, ensure_ascii=False, separators=(",", ":"))
@@ -296,14 +297,13 @@ def size_of(row: SessionEvent) -> int:
 
 
 def global_time_of(row: SessionEvent) -> float:
-    """Where an event stands on the shared clock, in seconds."""
     return row.vod.placement.global_time(row.time) if row.vod else row.time
 
 
 def joined_events(
     rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
 ) -> list[Joined]:
-    """The keys of events by time, with what several VODs show as one. vods: those of the session, by primary key."""
+    """Return event ids by time, grouped across VODs. vods: the session's VODs by primary key."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
     columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
     frames = {key: float(1 / vod.video.fps) if vod.video.fps else 0.0 for key, vod in vods.items()}

@@ -1,4 +1,4 @@
-"""Every change of a comparison's events: one transaction with the session's row locked, broadcast on commit."""
+"""Changes of a comparison's events: one transaction under the session's row lock, broadcast on commit."""
 
 from __future__ import annotations
 
@@ -35,36 +35,35 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
 from vodplatform.core.web.publish import publish_on_commit
 
-COMMENT = "comment"  # the kind that who may not edit makes
-MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # of a session; of an event
-MAX_THREAD = 200_000  # letters of the replies to one event
-GUESTS_SHARE = 0.5  # share of the limits for events and replies that is open to viewers without the right to edit
-MAX_OF_GUEST = 1_000  # events of one who may not edit
-MAX_TOLD = 100  # maximum events of one message; a message about more says only that there are some
-MAX_TOLD_BYTES = 1024 * 1024  # maximum size of the events of one message
-ROOM_STEP = 256 * 1024  # bytes of new events after which the owner's storage is checked again
+COMMENT = "comment"  # the only kind that viewers without edit permission may create
+MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # maximum events per session and replies per event
+MAX_THREAD = 200_000  # maximum characters of all replies to one event
+GUESTS_SHARE = 0.5  # share of the limits for viewers without edit permission
+MAX_OF_GUEST = 1_000  # maximum events per author without edit permission
+MAX_TOLD = 100  # maximum events in a message; above this, pages reload
+MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of events in a message
+ROOM_STEP = 256 * 1024  # bytes of new events between two quota checks
 
 
 @dataclass
 class EventsChange:
-    """A session whose events are being changed; what is told of it when the transaction commits."""
+    """A change of a session's events, to be broadcast."""
 
     session: ComparisonSession
     vods: list[ComparisonVod]
-    access: Access  # of who changes them
+    access: Access  # permissions of the change's author
     changed: list[SessionEvent] = field(default_factory=list)
     deleted: list[UUID] = field(default_factory=list)
-    named: dict[UUID, list[User]] = field(default_factory=dict)  # who is named anew, by event
+    named: dict[UUID, list[User]] = field(default_factory=dict)  # newly mentioned users, by event id
 
     def vod(self, vod_id: str) -> ComparisonVod:
-        """Raises ``unknown_vod``."""
         found = next((vod for vod in self.vods if vod.vod_id == vod_id), None)
         if found is None:
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
         return found
 
     def reread(self) -> None:
-        """Take over what the database has set of the rows that were made in it."""
+        """Read the changed rows again, with values set by the database."""
         rows = SessionEvent.objects.prefetch_related(WITH_THREAD).in_bulk([row.pk for row in self.changed])
         vods = {vod.pk: vod for vod in self.vods}
         self.changed = [rows[row.pk] for row in self.changed]
@@ -74,7 +73,7 @@ class EventsChange:
 
 @contextmanager
 def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
-    """Lock a session, let the block change its events, count the revision, and broadcast on commit."""
+    """Lock a session, let the block change its events, and broadcast on commit."""
     with transaction.atomic():
         locked = lock(session)
         change = EventsChange(locked, list(session.vods.select_related("video")), access_to(locked, by))
@@ -91,7 +90,6 @@ def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange
 
 
 def _count_bytes(change: EventsChange) -> None:
-    """Store the sizes of the changed events and of all together. Raises ``too_many_events``, ``storage_full``."""
     session, resized = change.session, []
     for row in change.changed:
         if (size := size_of(row)) != row.size:
@@ -109,13 +107,13 @@ def _count_bytes(change: EventsChange) -> None:
 
 
 def stored_bytes(user_id: UUID) -> int:
-    """Return the bytes of the events of a user's comparisons, which count towards the storage of the plan."""
+    """Return the bytes of the events in a user's comparisons."""
     total = ComparisonSession.objects.filter(owner=user_id).aggregate(total=Sum("events_bytes", default=0))["total"]
     return int(total)
 
 
 def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
-    """All that a page needs to stay up to date; where that is too much, ``complete`` says that it has to ask."""
+    """Return the change's message. If ``complete`` is False, pages must reload."""
     complete = len(change.changed) + len(change.deleted) <= MAX_TOLD
     complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
@@ -125,14 +123,14 @@ def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
         "by": by.username,
         "changed": shown,
         "deleted": [str(key) for key in change.deleted] if complete else [],
-        # Each viewer is told of themselves alone: who else may see the session is not everybody's to know.
+        # Sockets filter the names: viewers may not see who else has access.
         "named": {str(key): [user.username for user in users] for key, users in change.named.items() if users},
         "complete": complete,
     }
 
 
 def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
-    """An event of this session. Raises ``event_not_found``."""
+    """Return an event of this session. Raises ``event_not_found``."""
     found = session.events.select_related("vod").filter(pk=event_id).first()
     if found is None:
         raise DomainError("event_not_found")
@@ -140,9 +138,9 @@ def find_event(session: ComparisonSession, event_id: UUID) -> SessionEvent:
 
 
 def create_event(session: ComparisonSession, by: Viewer, values: dict[str, Any]) -> SessionEvent:
-    """Mark a moment or a span. values: as the API takes them.
+    """Create an event. Raises ``unknown_vod``, ``too_many_events``, ``forbidden``.
 
-    Raises ``unknown_vod``, ``too_many_events``, and ``forbidden`` for anything but comments of who may not edit.
+    Viewers without edit permission may only create comments.
     """
     return create_events(session, by, [values], EventOrigin.MANUAL)[0]
 
@@ -150,7 +148,7 @@ def create_event(session: ComparisonSession, by: Viewer, values: dict[str, Any])
 def create_events(
     session: ComparisonSession, by: Viewer, rows: Sequence[dict[str, Any]], origin: EventOrigin, first_line: int = 0
 ) -> list[SessionEvent]:
-    """The same for many, all or none. first_line: of a file that they come from, which errors then name the line of."""
+    """Create several events, all or none. first_line: line of the first row in a file, for errors."""
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
@@ -171,7 +169,7 @@ def create_events(
             row.size = size_of(row)
             made.append(row)
         change.changed = SessionEvent.objects.bulk_create(made)
-        if origin == EventOrigin.MANUAL:  # what a file brings was said before
+        if origin == EventOrigin.MANUAL:  # mentions in imported files notify no users
             for row in made:
                 change.named[row.pk] = keep_mentions(row, by, row.body)
         change.reread()
@@ -179,13 +177,12 @@ def create_events(
 
 
 def _of_line(number: int, exc: DomainError) -> DomainError:
-    """A refusal that says which line of a file it is about."""
     extra = {**exc.extra, "errors": {str(number): exc.extra["errors"]}} if "errors" in exc.extra else exc.extra
     return DomainError(exc.type.name, f"Line {number}: {exc.message}", **extra)
 
 
 def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values: dict[str, Any]) -> SessionEvent:
-    """Write some fields. Of two writers the last one wins, field by field. Raises ``forbidden``."""
+    """Change some fields; the last writer wins. Raises ``forbidden``."""
     with edit_events(session, by) as change:
         _check_kind(values, change.access)
         row = find_event(change.session, event_id)
@@ -202,7 +199,6 @@ def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values:
 
 
 def delete_event(session: ComparisonSession, by: Viewer, event_id: UUID) -> None:
-    """Remove an event with what was said to it. Raises ``forbidden``."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
         _check_author(row, by, change.access)
@@ -211,12 +207,12 @@ def delete_event(session: ComparisonSession, by: Viewer, event_id: UUID) -> None
 
 
 def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> SessionEvent:
-    """Say something to an event. Raises ``too_many_events`` where it has as many replies as one may have."""
+    """Reply to an event. Raises ``too_many_events``."""
     with edit_events(session, by) as change:
         idempotency.bind_to_transaction()
         row = find_event(change.session, event_id)
         said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
-        # A thread is told whole to everybody who watches, with each of its changes.
+        # Each change broadcasts the complete thread.
         share = 1.0 if change.access.can_edit else GUESTS_SHARE
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
@@ -227,7 +223,7 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
 
 
 def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_id: UUID) -> SessionEvent:
-    """Take back what was said. Raises ``forbidden``, and ``event_not_found`` for an unknown reply too."""
+    """Delete a reply. Raises ``forbidden``, ``event_not_found``."""
     with edit_events(session, by) as change:
         row = find_event(change.session, event_id)
         said = row.replies.filter(pk=reply_id).first()
@@ -241,7 +237,6 @@ def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_i
 
 
 def _author(by: Viewer) -> dict[str, Any]:
-    """Who has written something, as its row keeps it."""
     if isinstance(by, LinkVisitor):
         return {"visitor_id": by.visitor_id, "created_by_name": by.username}
     return {"created_by": by, "created_by_name": by.username}
@@ -254,7 +249,7 @@ def _is_author(row: SessionEvent | EventReply, by: Viewer) -> bool:
 
 
 def _written_by(session: ComparisonSession, by: Viewer) -> int:
-    """How many events somebody has made; of visitors all together, who can become others as often as they like."""
+    """Return the author's number of events; visitors, who can change identity, count together."""
     if isinstance(by, LinkVisitor):
         return session.events.filter(visitor_id__isnull=False).count()
     return session.events.filter(created_by=by).count()
@@ -271,10 +266,10 @@ def _check_kind(values: dict[str, Any], access: Access) -> None:
 
 
 def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
-    """Copy the events of a session with their replies and authors, and count their size. Raises ``storage_full``.
+    """Copy a session's events, replies and authors. Raises ``storage_full``.
 
-    The source is not locked and may change meanwhile, so the size is that of the copied rows. The database copies the
-    rows, because ten thousand of them take seconds in Python.
+    The unlocked source may change, so the copied rows are counted. SQL copies them, because Python takes seconds for
+    ten thousand rows.
     """
     quota.check_room(target.owner, source.events.aggregate(total=Sum("size", default=0))["total"])
     names = {"source": source.pk, "target": target.pk}
@@ -289,7 +284,7 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
             " WHERE e.session_id = %(source)s",
             names,
         )
-        # Replies to events that were added meanwhile are left out.
+        # Omits replies to events added meanwhile.
         cursor.execute(
             f"INSERT INTO {reply} (id, event_id, {', '.join(reply_columns)})"  # noqa: S608 - our own names
             f" SELECT {_new_id('r.id')}, n.id, {', '.join(f'r.{name}' for name in reply_columns)}"
@@ -304,13 +299,12 @@ def copy_events(source: ComparisonSession, target: ComparisonSession) -> None:
 
 
 def _columns(model: type[Model], *but: str) -> list[str]:
-    """Return the quoted names of a model's columns without ``id`` and ``but``."""
     names = [field.column for field in model._meta.local_concrete_fields]
     return [f'"{name}"' for name in names if name not in {"id", *but}]
 
 
 def _new_id(column: str) -> str:
-    """Return SQL of the id of a row's copy: it follows from the row's id and ``target``, so that replies find it."""
+    """Return SQL that derives a copy's id from the original's id and ``target``."""
     digest = f"md5(CAST({column} AS text) || %(target)s)"
     return f"{digest}::uuid" if connection.vendor == "postgresql" else digest
 
@@ -319,7 +313,6 @@ WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved
 
 
 def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> None:
-    """Take over ``values``; times have to lie within the VOD. ``global_time`` moves an event wherever it stands."""
     if "vod_id" in values:
         row.vod = change.vod(values["vod_id"]) if values["vod_id"] is not None else None
     for name in WRITTEN:
@@ -328,7 +321,7 @@ def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> N
     if "global_time" in values:
         moved_to = row.vod.placement.time_at(values["global_time"]) if row.vod else values["global_time"]
         if row.end is not None and row.time is not None and "end" not in values:
-            row.end += moved_to - row.time  # a span is moved whole
+            row.end += moved_to - row.time
         row.time = moved_to
     if row._state.adding or not values.keys().isdisjoint(("vod_id", "time", "end", "global_time")):
         _check_times(row, change.vods)

@@ -1,1 +1,1 @@
-"""The child that makes one video of a comparison; free of Django."""
+"""Export of a comparison to one video."""

@@ -1,4 +1,4 @@
-"""One video of a comparison over the API (contract section 1.1)."""
+"""The export API (contract section 1.1)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class BurnSerializer(serializers.Serializer[Data]):
 
 
 class ReelSerializer(serializers.Serializer[Data]):
-    """The moments of one kind, one after the other, in place of all that lies between ``start`` and ``end``."""
+    """Parts around the events of one kind instead of the complete span."""
 
     kind = serializers.CharField(max_length=40, help_text="Of the events that are shown.")
     before = SecondsField(min_value=0, max_value=exports.MAX_AROUND, default=3.0, help_text="Seconds before each.")
@@ -60,7 +60,7 @@ class ExportSerializer(serializers.Serializer[Data]):
 
 @extend_schema(tags=[TAG])
 class ExportViewSet(ComparisonViewSet):
-    """Videos made of a comparison."""
+    """Exports of a comparison to a video."""
 
     @idempotent
     @extend_schema(
@@ -71,7 +71,7 @@ class ExportViewSet(ComparisonViewSet):
     )
     @action(detail=True, methods=["post"])
     def export(self, request: Request, session_id: str) -> Response:
-        """Make one MP4 in the background; the job's result has ``url, duration, width, height`` and ``size``."""
+        """Render an MP4 in a background job. Its result has ``url, duration, width, height`` and ``size``."""
         session = self.get_object_to_change()
         job = exports.start_export(session, self.user, self.read_body(ExportSerializer))
         return Response({"ok": True, "job_id": str(job.pk)}, status=202)

@@ -1,4 +1,4 @@
-"""One video of a comparison, made by a job: what may be asked, what its child is told, and when the file goes."""
+"""Export jobs: validation, captions and expiry."""
 
 from __future__ import annotations
 
@@ -35,25 +35,24 @@ logger = logging.getLogger("vodplatform.comparison")
 EXPORT_KIND = "comparison.export"
 NAME = "export.mp4"
 MAX_SECONDS = 4 * 3600.0
-MAX_PARTS, MAX_AROUND = 500, 60.0  # of a reel; seconds before and after each of its events
+MAX_PARTS, MAX_AROUND = 500, 60.0  # maximum parts of a reel; maximum seconds around each event
 MIN_HEIGHT, DEFAULT_HEIGHT, MAX_HEIGHT = 360, 720, 2160
 MAX_FPS, FILM_FPS = 60, 30
 NTSC = [Fraction(count * 1000, 1001) for count in (24, 30, 60)]
-NEAR_FPS = 0.005  # 29.97 means 30000/1001
+NEAR_FPS = 0.005  # tolerance of a requested rate: 29.97 means 30000/1001
 FPS_ROUNDING = Fraction(1, 5000)
-NEAR_END = 0.01  # seconds: how long videos are is rounded
-SHOWN_SECONDS = 3.0  # of an event without an end, as the page shows its drawing
-MAX_WORDS = 120  # letters of one caption
-MAX_DRAWINGS = 20  # maximum drawings that an export shows at one moment
+NEAR_END = 0.01  # seconds of tolerance for rounded durations
+SHOWN_SECONDS = 3.0  # seconds that an event without an end is shown
+MAX_WORDS = 120  # maximum characters of one caption
+MAX_DRAWINGS = 20  # maximum drawings visible at once
 LETTERS = "ABC"
 MIX, NONE = "mix", "none"
 
 
 def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]) -> Job:
-    """Queue an export as the API has it; the job, and what it makes, is that of ``by``.
+    """Queue an export job owned by ``by``.
 
-    The videos are placed as they lie on the clock now. Raises ``forbidden``, ``unknown_vod``, ``invalid``,
-    ``work_limit`` and ``storage_full``.
+    Raises ``forbidden``, ``unknown_vod``, ``invalid``, ``work_limit`` and ``storage_full``.
     """
     with transaction.atomic():
         locked = lock(session)
@@ -118,27 +117,25 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
 
 
 def stored_bytes(user_id: UUID) -> int:
-    """Return the bytes of a user's finished exports, which count towards the storage of the plan."""
+    """Return the bytes of a user's finished exports."""
     rows = Job.objects.filter(kind=EXPORT_KIND, owner=user_id, status=JobStatus.COMPLETED)
     rows = rows.filter(finished_at__gte=Now() - _kept_for())
     return sum(size for size in rows.values_list("result__size", flat=True) if isinstance(size, int))
 
 
 def _least_bytes(videos: Sequence[Video], seconds: float) -> int:
-    """Return how much room an export needs at least, before its size is known: half of the smallest shown part."""
     parts = [video.file_size * min(1.0, seconds / max(video.duration, 1e-6)) for video in videos]
     return round(min(parts) / 2)
 
 
 def drawing_spans(session: ComparisonSession, params: Mapping[str, Any]) -> list[tuple[float, float]]:
-    """Return from when to when each drawing is visible in an export, seconds of the shared clock."""
+    """Return (start, end) of each visible drawing, seconds of the shared clock."""
     rows = session.events.filter(drawing__isnull=False).select_related("vod").defer("drawing", "body")
     return [(begin, end) for _, _, begin, end in _visible(rows, params)]
 
 
 def check_drawings(spans: Iterable[tuple[float, float]]) -> None:
-    """Raise ``invalid`` if more than ``MAX_DRAWINGS`` drawings are visible at one moment of the shared clock."""
-    # At equal times a drawing ends before another one begins.
+    # At equal times, ends (-1) sort before starts.
     changes = sorted(change for begin, end in spans for change in ((begin, 1), (end, -1)))
     count = 0
     for time, change in changes:
@@ -156,7 +153,6 @@ def _invalid(field: str, sentence: str) -> DomainError:
 
 
 def _height(layout: str, video: Video) -> int:
-    """What a picture has where nobody says: one video alone its own, so that it can be copied."""
     return min(max(video.height, MIN_HEIGHT), MAX_HEIGHT) if layout == SINGLE else DEFAULT_HEIGHT
 
 
@@ -165,7 +161,6 @@ def _shape(video: Video) -> tuple[int, int]:
 
 
 def _shown(session: ComparisonSession, vods: list[ComparisonVod], values: Mapping[str, Any]) -> list[int]:
-    """Numbers of the videos that are shown, the main one first."""
     wanted = values.get("vod_ids") or [vod.vod_id for vod in vods]
     chosen_vods(session, wanted)
     if len(set(wanted)) < len(wanted):
@@ -189,7 +184,7 @@ def _check_span(vods: Sequence[ComparisonVod], start: float, end: float) -> None
 
 
 def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end: float) -> list[list[float]]:
-    """The parts of the clock around the events of a kind, by time; what meets is one part. Raises ``invalid``."""
+    """Return merged spans around the events of a kind. Raises ``invalid``."""
     parts: list[list[float]] = []
     rows = session.events.filter(kind=reel["kind"]).defer("body", "drawing").select_related("vod")
     times = [(first, last) for first, last in map(_times_of, rows) if last >= start and first <= end]
@@ -211,7 +206,6 @@ def _reel(session: ComparisonSession, reel: Mapping[str, Any], start: float, end
 
 
 def _times_of(row: SessionEvent) -> tuple[float, float]:
-    """From when until when an event lasts, on the shared clock."""
     times = row.time, row.end if row.end is not None else row.time
     if row.vod is None:
         return times
@@ -220,7 +214,6 @@ def _times_of(row: SessionEvent) -> tuple[float, float]:
 
 
 def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> list[int]:
-    """Numbers of the videos that are heard."""
     if audio == NONE:
         return []
     if audio == MIX:
@@ -234,7 +227,7 @@ def _sounds(vods: Sequence[ComparisonVod], shown: Sequence[int], audio: str) -> 
 
 
 def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
-    """What was asked for, or as many as the video with the most has; a variable rate becomes a usual one."""
+    """Return the requested or the highest rate; variable rates become 30 or 60."""
     if wanted is not None:
         usual = next((fps for fps in NTSC if abs(float(fps) - wanted) < NEAR_FPS), None)
         return usual or Fraction(wanted).limit_denominator(1000)
@@ -243,14 +236,14 @@ def _fps(videos: Sequence[Video], wanted: float | None) -> Fraction:
         for video in videos
     ]
     most = min(max(rates), Fraction(MAX_FPS))
-    # Of a recorder whose clock is a little fast or slow, not its own rate: other programs expect a usual one.
+    # Other programs expect standard rates, even if a recorder's clock is off.
     return next((usual for usual in (*NTSC, Fraction(round(most))) if abs(most / usual - 1) < FPS_ROUNDING), most)
 
 
 def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is written and drawn on an export, each with the moments of the clock (seconds) between which it is shown.
+    """Return an export's texts and drawings, with begin and end in seconds of the shared clock.
 
-    That a video has not begun or has ended is always said. The events are those of the moment.
+    They include notices before a video's start and after its end.
     """
     vods = {vod.vod_id: vod for vod in session.vods.select_related("video")}
     shown = [params["videos"][number] for number in params["panes"]]
@@ -284,7 +277,6 @@ def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[d
 def _visible(
     rows: QuerySet[SessionEvent], params: Mapping[str, Any]
 ) -> Iterator[tuple[SessionEvent, int, float, float]]:
-    """Yield the events that an export shows, with their pane and from when to when, seconds of the shared clock."""
     shown = {params["videos"][number]["vod_id"]: pane for pane, number in enumerate(params["panes"])}
     for row in rows:
         pane = shown.get(row.vod.vod_id) if row.vod else 0
@@ -299,7 +291,6 @@ def _visible(
 
 
 def _placed(item: Mapping[str, Any]) -> ComparisonVod:
-    """A VOD that lies where it lay when the export was asked for."""
     return ComparisonVod(
         offset=item["offset"], drift_ppm=item["drift_ppm"], drift_anchor=item["drift_anchor"]
     )  # fmt: skip
@@ -318,7 +309,6 @@ def _caption(pane: int, begin: float, end: float, **more: Any) -> dict[str, Any]
 def request_for(
     session: ComparisonSession, params: Mapping[str, Any], paths: Mapping[int, str], folder: Path
 ) -> dict[str, Any]:
-    """What the child is asked. paths: of the files of the videos that are needed, by number."""
     places = ("offset", "drift_ppm", "drift_anchor", "duration")
     return {
         **{name: params[name] for name in ("panes", "sounds", "layout", "start", "end", "fps", "height")},
@@ -336,12 +326,11 @@ def request_for(
 
 
 def needed(params: Mapping[str, Any]) -> list[int]:
-    """Numbers of the videos whose files are read."""
     return sorted({*params["panes"], *params["sounds"]})
 
 
 def shown_result(job: Job) -> Any:
-    """A result with the address of its file, for as long as that is kept."""
+    """Return a job's result; the file's address is None after expiry."""
     if job.status != JobStatus.COMPLETED or not job.result or job.finished_at is None:
         return job.result
     result = {name: value for name, value in job.result.items() if name != "key"}
@@ -351,11 +340,11 @@ def shown_result(job: Job) -> Any:
 
 
 def expire() -> int:
-    """Delete the files of exports that have been kept long enough; returns how many."""
+    """Delete expired export files and return their number."""
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0
     for job in old.filter(result__key__isnull=False).only("pk", "result"):
-        # The file first: one that stayed would be found by nobody.
+        # Delete the file before its key, without which it would be untraceable.
         outputs.delete_folder(outputs.prefix_of(job.pk))
         job.result = {name: value for name, value in (job.result or {}).items() if name != "key"}
         Job.objects.filter(pk=job.pk).update(result=job.result)

@@ -1,8 +1,8 @@
-"""The child that renders the recordings of a sample comparison.
+"""The child that renders a sample comparison's recordings.
 
 ``python -m sessions_app.comparison.samples.renderer`` reads ``{"folder": path}`` from standard input and writes JSON
-lines: ``{"progress": 0 to 100, "message"}``; at last ``{"result": {"recordings": [{"file", "name", "offset"}, …]}}``,
-the offsets in seconds against the first, or ``{"error": {"type", "message"}}``.
+lines: ``{"progress": 0 to 100, "message"}``, then ``{"result": {"recordings": [{"file", "name", "offset"}, …]}}`` with
+offsets in seconds relative to the first, or ``{"error": {"type", "message"}}``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from vodplatform.core.processes.child import Reports, answer
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
-    """Raises OSError."""
     folder, clips = Path(request["folder"]), sample_specs()
     seconds = [clip.spec.duration * float(clip.spec.fps) for clip in clips]
     made = []

@@ -1,4 +1,4 @@
-"""A sample comparison, made by the program, for an account that has nothing of its own to look at yet."""
+"""A generated sample comparison for accounts without videos."""
 
 from __future__ import annotations
 
@@ -38,15 +38,12 @@ DESCRIPTION = (
 TAG = "sample"
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
-RENDERED, STORED = 80.0, 90.0  # percent
-LOOK_IN = 4.0  # seconds after all have begun, at which it opens
+RENDERED, STORED = 80.0, 90.0  # percent of progress after rendering and after storing
+LOOK_IN = 4.0  # initial position, seconds after the last start
 
 
 class SampleJobs(JobHooks):
-    """The jobs that make a sample comparison."""
-
     def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
-        """The comparison that each has made."""
         made = {job.pk: _session_id(job) for job in jobs}
         there = set(ComparisonSession.objects.filter(pk__in=made.values()).values_list("pk", flat=True))
         return {
@@ -56,23 +53,22 @@ class SampleJobs(JobHooks):
 
 
 def sample_of(user: User) -> ComparisonSession | None:
-    """The sample comparison that a user has."""
     done = Job.objects.filter(kind=SAMPLE_KIND, owner=user, status=JobStatus.COMPLETED)
     return ComparisonSession.objects.filter(owner=user, pk__in=[_session_id(job) for job in done]).first()
 
 
 def request_sample(user: User) -> None:
-    """Have a sample comparison made, unless that is under way."""
+    """Queue a sample job, unless one is queued or running."""
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # pressed twice, one is made
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)  # lock against double clicks
         if not Job.objects.filter(kind=SAMPLE_KIND, owner=user, status__in=LIVE).exists():
             jobs.enqueue(SAMPLE_KIND, user, {}, is_short=True)
 
 
 def make(context: JobContext) -> dict[str, Any]:
-    """Render the recordings, keep them as videos of the owner's library, and compare them with their true offsets."""
+    """Render recordings, store them in the owner's library, and compare them."""
     with _refusals(), transaction.atomic():
-        # Checked before anything is created; the size of the recordings is known only afterwards.
+        # Fail early, before the recordings' size is known.
         services.check_limit(context.owner)
         quota.check_room(context.owner, 1)
     with context.scratch() as folder, map_storage_errors():
@@ -103,7 +99,6 @@ def make(context: JobContext) -> dict[str, Any]:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What the owner may not have is how the job fails."""
     try:
         yield
     except DomainError as exc:
@@ -111,7 +106,6 @@ def _refusals() -> Iterator[None]:
 
 
 def _kept(context: JobContext, name: str, path: Path) -> dict[str, Any]:
-    """The columns of the video that a recording becomes; its file is stored."""
     facts, size = facts_of(context, path), path.stat().st_size
     pk = uuid5(context.job_id, f"{context.lease.token}{name}")
     key = key_of(pk, path.name)

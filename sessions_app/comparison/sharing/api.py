@@ -1,4 +1,4 @@
-"""Who else may see a comparison, over the API (contract section 1.1): accounts and links, for its owner alone."""
+"""The owner's API of a comparison's shares and links (contract section 1.1)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from vodplatform.core.api.idempotency import idempotent
 
 @extend_schema(tags=[TAG])
 class ShareViewSet(ComparisonViewSet):
-    """Accounts that were invited to a comparison."""
+    """Accounts with access to a comparison."""
 
     def answer_share(self, row: SessionShare, status: int = 200) -> Response:
-        """One of them."""
         return Response({"ok": True, "share": s.ShareSerializer.show(row)}, status=status)
 
     @extend_schema(
@@ -33,7 +32,7 @@ class ShareViewSet(ComparisonViewSet):
         responses={200: s.ShareListSerializer},
     )
     def list(self, request: Request, session_id: str) -> Response:
-        """The accounts that a comparison is shared with, in the order they were invited."""
+        """List the accounts that a comparison is shared with, in order of invitation."""
         rows = self.get_object_to_own().shares.select_related("user")
         return Response({"ok": True, "shares": [s.ShareSerializer.show(row) for row in rows]})
 
@@ -45,7 +44,7 @@ class ShareViewSet(ComparisonViewSet):
         responses={201: s.ShareAnswerSerializer},
     )
     def create(self, request: Request, session_id: str) -> Response:
-        """Invite an account. If it is invited already, its role is changed."""
+        """Share a comparison with an account. An existing share gets the new role."""
         session = self.get_object_to_own()
         return self.answer_share(sharing.create_share(session, self.read_body(s.NewShareSerializer)), 201)
 
@@ -66,24 +65,24 @@ class ShareViewSet(ComparisonViewSet):
     @extend_schema(operation_id="shares_delete", summary="Withdraw a share", responses={200: OkSerializer})
     @change.mapping.delete
     def delete_one(self, request: Request, session_id: str, share_id: UUID) -> Response:
-        """Withdraw access. Open pages and sockets end at once, running downloads within seconds."""
+        """Withdraw access. Pages and sockets close at once, downloads within seconds."""
         sharing.delete_share(self.get_object_to_own(), share_id)
         return Response({"ok": True})
 
 
 @extend_schema(tags=[TAG])
 class LinkViewSet(ComparisonViewSet):
-    """Links that let in whoever has them, without an account."""
+    """Links that give access without an account."""
 
     @extend_schema(
         operation_id="links_list", summary="List the links to a comparison", responses={200: s.LinkListSerializer}
     )
     def list(self, request: Request, session_id: str) -> Response:
-        """Links that have not ended, in the order they were created. Their addresses are not kept."""
+        """List the links that have not expired, in order of creation, without their addresses."""
         rows = self.get_object_to_own().links.open()
         return Response({"ok": True, "links": [s.LinkSerializer.show(row) for row in rows]})
 
-    # Without Idempotency-Key: the answer has a secret, which would be kept for a day.
+    # Without Idempotency-Key, which would store the answer's secret for a day.
     @extend_schema(
         operation_id="links_create",
         summary="Create a link to a comparison",
@@ -91,7 +90,7 @@ class LinkViewSet(ComparisonViewSet):
         responses={201: s.MadeLinkAnswerSerializer},
     )
     def create(self, request: Request, session_id: str) -> Response:
-        """Create a link for people without an account. Its address is shown in this answer only."""
+        """Create a link for visitors without an account. Only this answer contains its address."""
         session = self.get_object_to_own()
         site = settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
         link = links.create_link(session, self.user, self.read_body(s.NewLinkSerializer), site)
@@ -100,6 +99,6 @@ class LinkViewSet(ComparisonViewSet):
     @extend_schema(operation_id="links_delete", summary="Withdraw a link", responses={200: OkSerializer})
     @action(detail=False, methods=["delete"], url_path="<uuid:link_id>")
     def delete_one(self, request: Request, session_id: str, link_id: UUID) -> Response:
-        """Withdraw access. Open pages and sockets end at once, running downloads within seconds."""
+        """Withdraw access. Pages and sockets close at once, downloads within seconds."""
         links.delete_link(self.get_object_to_own(), self.user, link_id)
         return Response({"ok": True})

@@ -1,4 +1,4 @@
-"""``/r/{token}``: opens a link to a comparison; and what its visitors fill in, the password and their name."""
+"""Pages of a link: open it, check its password, set the visitor's name."""
 
 from __future__ import annotations
 
@@ -25,21 +25,17 @@ WRONG, TOO_MANY = 403, 429
 
 
 class NameForm(forms.Form):
-    """What a visitor is called."""
-
     name = forms.CharField(max_length=MAX_VISITOR_NAME, required=False, validators=[plain_text])
 
 
 class PasswordForm(forms.Form):
-    """A link's password, exactly as it is typed."""
-
     password = forms.CharField(max_length=MAX_PASSWORD, strip=False)
 
 
 @never_cache
 @require_safe
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
-    """Keep the link in a cookie and go on to the comparison, whose address has no secret; 404 where it is not open."""
+    """Store the link in a cookie and redirect to an address without its secret."""
     check_enabled()
     if wait := hit("link_open", network_of(address_of(request))):
         return _throttled(render(request, "429.html", {"error": {"retry_after": wait}}), wait)
@@ -52,7 +48,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
 @never_cache
 @require_POST
 def give_password(request: HttpRequest, session_id: str) -> HttpResponse:
-    """The password of a link that this browser has opened."""
+    """Check the password of a link opened in this browser."""
     opened = _opened(request, session_id)
     form = PasswordForm(request.POST)
     try:
@@ -68,7 +64,7 @@ def give_password(request: HttpRequest, session_id: str) -> HttpResponse:
 @never_cache
 @require_POST
 def take_name(request: HttpRequest, session_id: str) -> HttpResponse:
-    """What a visitor wants to be called in what they write; an unusable name changes nothing."""
+    """Set the visitor's displayed name; ignore an invalid name."""
     opened = _opened(request, session_id)
     form = NameForm(request.POST)
     if form.is_valid():
@@ -77,19 +73,18 @@ def take_name(request: HttpRequest, session_id: str) -> HttpResponse:
 
 
 def show_locked(request: HttpRequest, session_id: str, *, status: int = 200, **problem: Any) -> HttpResponse:
-    """The form for a link's password; nothing of the comparison."""
     context = {"session_id": session_id, **problem}
     return unlisted(render(request, "comparison/link_locked.html", context, status=status))
 
 
 def unlisted(response: HttpResponse) -> HttpResponse:
-    """What search engines are to keep out of their lists."""
+    """Exclude a response from search engines."""
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
 
 
 def check_enabled() -> None:
-    """Raises ``Http404`` where comparisons are switched off."""
+    """Raise ``Http404`` if comparisons are disabled."""
     if not settings.MULTI_VOD_ENABLED:
         raise Http404
 
@@ -103,7 +98,6 @@ def _opened(request: HttpRequest, session_id: str) -> OpenedLink:
 
 
 def _go_on(request: HttpRequest, opened: OpenedLink) -> HttpResponse:
-    """To the comparison, with the opened link in the browser's cookie."""
     response = HttpResponseRedirect(f"/compare/{opened.link.session_id}")
     links.keep_opened(response, request, opened)
     response["Referrer-Policy"] = "no-referrer"

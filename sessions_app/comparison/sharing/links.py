@@ -1,7 +1,6 @@
-"""Links to a comparison: whoever has one watches it without an account.
+"""Links that give access to a comparison without an account.
 
-A link is opened once by its address; from then on the browser carries a signed cookie for that comparison, so that the
-secret stands in no other address. Whether the link still holds is asked of the database each time.
+Opening a link sets a signed cookie, so that no other address contains the secret. Each request checks the link.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ from vodplatform.core.records import audit
 from vodplatform.core.web.publish import publish_recheck_on_commit
 from vodplatform.core.web.throttles import hit, network_of
 
-MAX_LINKS = 50  # of a session
-MAX_COOKIES = 10  # of links in one browser
+MAX_LINKS = 50  # maximum open links per session
+MAX_COOKIES = 10  # maximum link cookies in one browser
 SECRET_BYTES = 32
 
 
 def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any], site: str) -> ShareLink:
-    """A new link, with its ``url``, which cannot be had again. site: scheme and host of the program.
+    """Create a link; only this object has its ``url``. site: scheme and host.
 
     values: ``expires_in`` (seconds), ``password``, ``can_comment``. Raises ``too_many_links``.
     """
-    _check_count(session)  # before the hashing, which takes long
-    # Outside of the transaction, which locks the session's row.
+    _check_count(session)  # before the slow password hashing
+    # The transaction locks the session's row, so hash before it.
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
@@ -61,15 +60,14 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
 
 
 def _check_count(session: ComparisonSession) -> None:
-    """Raise ``too_many_links`` if the session has as many links as are allowed."""
     if session.links.open().count() >= MAX_LINKS:
         raise DomainError("too_many_links", limit=MAX_LINKS)
 
 
 def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
-    """Withdraw a link: pages and sockets that it let in close now, and what they are sent ends within seconds.
+    """Withdraw a link, also of an archived session. Raises ``link_not_found``.
 
-    Raises ``link_not_found``. An archived session's links can be withdrawn too.
+    Pages and sockets close at once, downloads within seconds.
     """
     with transaction.atomic():
         locked = lock(session, even_archived=True)
@@ -80,7 +78,7 @@ def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
 
 
 def is_link_open(key: str, video_id: UUID) -> bool:
-    """Whether a link still lets its visitors see a video: the check of the grants that links give."""
+    """Return whether a link, given by its id, gives access to a video."""
     try:
         link_id = UUID(key)
     except ValueError:
@@ -89,12 +87,11 @@ def is_link_open(key: str, video_id: UUID) -> bool:
 
 
 def find_link(token: str) -> ShareLink | None:
-    """The link with this secret, while it is open."""
     return ShareLink.objects.open().filter(digest=ApiToken.digest_of(token)).first()
 
 
 def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
-    """What a browser keeps that opens ``link`` now: who has opened it before stays the same visitor."""
+    """Open a link in this browser, keeping a former visitor's identity and name."""
     before = opened_link(request.COOKIES, link.session_id)
     if before is not None and before.link.pk == link.pk:
         return before
@@ -104,10 +101,10 @@ def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
 
 
 def give_password(opened: OpenedLink, password: str, address: str) -> OpenedLink | None:
-    """The link unlocked, or None where the password is wrong. Each attempt counts.
+    """Return the unlocked link, or None for a wrong password.
 
-    Raises ``throttled`` with ``retry_after`` (seconds). The address comes first: one that has had its attempts cannot
-    use up those of the link.
+    Raises ``throttled`` with ``retry_after`` (seconds). The address's limit comes first, so that a blocked address
+    cannot use up the link's attempts.
     """
     link_id = str(opened.link.pk)
     wait = hit("link_password_address", network_of(address)) or hit("link_password", link_id)
@@ -120,7 +117,7 @@ def give_password(opened: OpenedLink, password: str, address: str) -> OpenedLink
 
 
 def keep_opened(response: HttpResponse, request: HttpRequest, opened: OpenedLink) -> None:
-    """Let the browser keep an opened link: out of scripts' reach, never sent along by another site's page."""
+    """Store an opened link in a cookie, hidden from scripts and other sites' pages."""
     name = COOKIE + opened.link.session_id
     for former in [one for one in request.COOKIES if one.startswith(COOKIE) and one != name][: -MAX_COOKIES + 1]:
         response.delete_cookie(former)
@@ -141,5 +138,4 @@ def keep_opened(response: HttpResponse, request: HttpRequest, opened: OpenedLink
 
 
 def purge() -> int:
-    """Delete links that are over; returns how many."""
     return ShareLink.objects.filter(expires_at__lte=Now()).delete()[0]

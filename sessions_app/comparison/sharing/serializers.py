@@ -1,4 +1,4 @@
-"""What the API takes and answers about who else may see a comparison."""
+"""Request and answer serializers of shares and links."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from vodplatform.core.api.fields import AnswerSerializer, EpochField, StrictBool
 
 SHARED_ROLES = [(role.value, role.label) for role in (SessionRole.VIEWER, SessionRole.EDITOR)]
 
-MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 3_600, 2_592_000, 604_800  # that a link lasts
+# minimum, maximum and default seconds until a link expires
+MIN_SECONDS, MAX_SECONDS, DEFAULT_SECONDS = 3_600, 2_592_000, 604_800
 MAX_PASSWORD = 200
 
 Data = dict[str, Any]
 
 
 class SharePatchSerializer(serializers.Serializer[Data]):
-    """Anything left out stays."""
+    """Changes of a share; omitted fields keep their values."""
 
     role = serializers.ChoiceField(choices=SHARED_ROLES, required=False)
     can_comment = StrictBooleanField(required=False, help_text="For viewers; editors always may.")
@@ -63,7 +64,7 @@ class NewLinkSerializer(serializers.Serializer[Data]):
 
 
 class LinkSerializer(AnswerSerializer[ShareLink]):
-    """What lets in whoever has it, until it is over or withdrawn."""
+    """A link that gives access without an account until it expires or is withdrawn."""
 
     link_id = serializers.UUIDField()
     can_comment = serializers.BooleanField()

@@ -1,4 +1,4 @@
-"""Who else may see a comparison: invitations of accounts, and what ends with them."""
+"""Shares of a comparison with other accounts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web.publish import publish_recheck_on_commit
 
-MAX_SHARES = 200  # of a session
+MAX_SHARES = 200  # maximum shares per session
 
 
 def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> SessionShare:
-    """Let an account in, or change what one may that is in. values: ``username``, ``role`` and ``can_comment``.
+    """Share a session, or change the account's share. values: ``username``, ``role``, ``can_comment``.
 
-    Raises ``unknown_user``, also for the owner, and ``too_many_shares``.
+    Raises ``unknown_user`` (also for the owner), ``too_many_shares``.
     """
     with transaction.atomic():
         locked = lock(session)
@@ -38,15 +38,14 @@ def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> Sessi
 
 
 def change_share(session: ComparisonSession, share_id: UUID, values: Mapping[str, Any]) -> SessionShare:
-    """Change what somebody may. Raises ``share_not_found``."""
     with transaction.atomic():
         return _write(_find(lock(session), share_id), values)
 
 
 def delete_share(session: ComparisonSession, share_id: UUID) -> None:
-    """Let somebody in no more: their pages and sockets close now, and what they are sent within seconds.
+    """Withdraw a share, also of an archived session. Raises ``share_not_found``.
 
-    Raises ``share_not_found``. An archived session's shares can be withdrawn too.
+    Pages and sockets close at once, downloads within seconds.
     """
     with transaction.atomic():
         locked = lock(session, even_archived=True)
@@ -55,7 +54,7 @@ def delete_share(session: ComparisonSession, share_id: UUID) -> None:
 
 
 def is_share_open(key: str, video_id: UUID) -> bool:
-    """Whether a share still lets somebody see a video: the check of the grants that shares give."""
+    """Return whether a share, given by its id, gives access to a video."""
     try:
         share_id = UUID(key)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the command ``dub`` does: check what is asked, run the child, put what it made where it was asked for."""
+"""Implementation of the command ``dub``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LINE = re.compile(rf"(?P<start>{NUMBER})-(?P<end>{NUMBER})=(?P<sound>.+?)(?:@(?P
 
 @dataclass(frozen=True, slots=True)
 class LineRequest:
-    """One ``START-END=SOUND[@FROM-TO]``, all in seconds."""
+    """An argument ``START-END=SOUND[@FROM-TO]``, in seconds."""
 
     start: float
     end: float
@@ -42,7 +42,6 @@ class LineRequest:
 
     @classmethod
     def parse(cls, text: str) -> LineRequest:
-        """Raises ValueError."""
         found = LINE.fullmatch(text)
         if found is None:
             raise ValueError(text)
@@ -53,13 +52,11 @@ class LineRequest:
         return f"{self.start:g}-{self.end:g}={self.sound}"
 
     def as_segment(self) -> dict[str, Any]:
-        """As a client would send it; the sound's path is its name."""
         crop = {"startTime": self.crop[0], "endTime": self.crop[1]} if self.crop else {}
         return {"startTime": self.start, "endTime": self.end, "audioInput": {"refId": str(self.sound), **crop}}
 
 
 def check(video: Path, lines: Sequence[LineRequest]) -> None:
-    """Whether the files are there. Raises :class:`CommandError`."""
     for path in (video, *(line.sound for line in lines)):
         if not path.is_file():
             usage_error(f"There is no file {path}.")
@@ -75,12 +72,8 @@ def dub(
     remove_text: bool,
     verbosity: int,
 ) -> tuple[list[Segment], dict[str, Any]]:
-    """Write ``output``, whole or not at all; the segments as they were understood and what the child answers.
-
-    Raises :class:`CommandError`.
-    """
+    """Write ``output``; return parsed segments and the child's result. Raise :class:`CommandError`."""
     segments = _read(video, lines)
-    # Beside the output: what is made there needs no second copy, and room for it on no other disk.
     folder = Path(tempfile.mkdtemp(prefix=".vod-dub-", dir=output.parent))
     try:
         made = folder / "made.mp4"
@@ -111,7 +104,6 @@ def dub(
 
 
 def _read(video: Path, lines: Sequence[LineRequest]) -> list[Segment]:
-    """The segments in the order of the video, checked as the API's are. Raises :class:`CommandError`."""
     seen = probe([video.resolve()])[0]
     if error := seen.get("error"):
         raise CommandError(error["message"], returncode=REFUSED_EXIT)
@@ -123,7 +115,6 @@ def _read(video: Path, lines: Sequence[LineRequest]) -> list[Segment]:
 
 
 def _lengths(sounds: Sequence[Path]) -> dict[str, float | None]:
-    """Seconds of each sound by its name. Raises :class:`CommandError`."""
     if not sounds:
         return {}
     paths = [sound.resolve() for sound in sounds]
@@ -144,7 +135,6 @@ def _lengths(sounds: Sequence[Path]) -> dict[str, float | None]:
 
 
 def lines_of(segments: Sequence[Segment], output: Path, result: dict[str, Any]) -> Iterator[str]:
-    """What is said of the result on a terminal."""
     if segments:
         rows = [("Sound", "From", "To", "Gain", "Mouth")]
         for one, answer in zip(segments, result["segments"], strict=True):

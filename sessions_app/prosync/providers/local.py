@@ -1,4 +1,4 @@
-"""The engine on this machine: the work is a child's, this asks for it and reads what it answers."""
+"""The local engine, which runs the dubbing child process."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from vodplatform.core.processes.process import Access, ChildError
 
 DUB = [sys.executable, "-m", "sessions_app.prosync.engine.audio"]
 NAME = "made.mp4"
-WRITABLE = "work"  # the folder that the child may write to
-SOUND_ONLY = "sound"  # the model that leaves the picture alone
-# For a second of pictures that are changed, on a slow and busy machine.
+WRITABLE = "work"
+SOUND_ONLY = "sound"  # model that keeps the picture
+# Time limit: minimum seconds, and seconds per second of video.
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 600.0, 60.0
 BROKE = "Replacing the speech broke or took too long."
 
 
 def make(work: Work) -> Made:
-    """Raises :class:`JobFailed`, and what the child's end says of the machine."""
+    """Replace the speech. Raise :class:`JobFailed` and :class:`TransientFault`."""
     options, paths = work.row.options, work.bring_sounds()
     lines = []
     for segment in work.segments:
@@ -41,11 +41,10 @@ def make(work: Work) -> Made:
 
 
 def without_text(work: Work, path: Path, share: tuple[float, float]) -> tuple[Path, dict[str, Any]]:
-    """The video at ``path`` without its text, where that is asked for, and what was done."""
     if work.row.options["remove_text"] is None:
         return path, {}
     found = _run(work, path, [], mouths=False, share=share)
-    with contextlib.suppress(FileNotFoundError):  # there was no text
+    with contextlib.suppress(FileNotFoundError):  # no file: no text was found
         path = untrusted_files.move_out(work.folder / WRITABLE, NAME)
     return path, {name: found[name] for name in ("picture", "text") if name in found}
 

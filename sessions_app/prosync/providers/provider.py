@@ -1,9 +1,7 @@
-"""The engine of the provider: asks sync.so for one generation, waits for it without a worker, and fetches it.
+"""The sync.so engine: request a generation, wait without a worker, download the result.
 
-What is asked goes by a key and a name that follow from the row alone, so whoever goes on after a crash asks for the
-same generation. Its number is counted up only when the provider has said that it came to nothing, mostly in the
-transaction by which the job ends. A generation that was cancelled may still be made and
-charged: a retry goes on with it.
+Key and output name depend only on the row, so a retry after a crash requests the same generation. A cancelled
+generation may still complete and be charged, so a retry continues it.
 """
 
 from __future__ import annotations
@@ -35,12 +33,15 @@ from vodplatform.core.web import outbound, signing
 
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
-DEADLINE_SECONDS = 12 * 3600.0  # from the first wait: later the addresses of the inputs do not open any more
-MAX_NONSENSE = 8  # answers in a row that are none of this API
-MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2  # how large a result may be, beside the source's own size
-LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0  # a result that is longer or shorter by more is of something else
-WATCH_SECONDS = 0.5  # between two looks whether somebody still wants what is fetched
-CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0  # for how long a provider that is busy is asked to stop
+DEADLINE_SECONDS = 12 * 3600.0  # seconds from the first wait to the job's failure; the input URLs expire later
+MAX_NONSENSE = 8  # maximum consecutive invalid answers
+# Maximum size of a result: a multiple of the source's size, and at least these bytes.
+MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
+# Maximum ratio of the durations of result and source. Durations count as at least ``LENGTH_SECONDS``.
+LENGTH_FACTOR, LENGTH_SECONDS = 2.0, 1.0
+WATCH_SECONDS = 0.5
+# Seconds during which a cancel request is retried, and seconds of one request.
+CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = "provider_refused"
 WEBHOOK = "/api/v1/sync/webhooks/syncso"
@@ -52,12 +53,10 @@ SENTENCES = {
     Status.CANCELED: ("generation_cancelled", "The lip-sync provider has cancelled it."),
     Status.TIMED_OUT: ("generation_failed", "The lip-sync provider took too long."),
 }
-# What a job says that failed where the next one has to be another generation.
 CAME_TO_NOTHING = frozenset(kind for kind, _ in SENTENCES.values())
 
 
 def client(context: JobContext | None = None, *, seconds: float | None = None) -> SyncSo:
-    """The provider, with the key of the settings. context: of the attempt that asks."""
     rules = outbound.Rules(
         seconds=seconds or syncso.API_RULES.seconds, connect_seconds=syncso.API_RULES.connect_seconds,
         allow_private=settings.SYNCSO["allow_private"],
@@ -70,7 +69,6 @@ def client(context: JobContext | None = None, *, seconds: float | None = None) -
 
 
 def make(work: Work) -> Made:
-    """The provider's video. Ends the attempt by a wait while there is none. Raises :class:`JobFailed`."""
     provider = _call_provider(work, lambda: client(work.context))
     generation = _call_provider(work, lambda: _generation(work, provider))
     if not generation.is_over:
@@ -88,7 +86,6 @@ def make(work: Work) -> Made:
 
 
 def _generation(work: Work, provider: SyncSo) -> Generation:
-    """The generation of this job as it stands, asked for where that has not been done."""
     row = work.row
     if row.generation_id:
         return provider.get(row.generation_id)
@@ -97,7 +94,7 @@ def _generation(work: Work, provider: SyncSo) -> Generation:
     if row.asked is None:
         _note(work, asked=_request(row, name))
     else:
-        # An attempt before this one may have asked, and not lived to hear the answer.
+        # An earlier attempt may have created the generation and died before reading the answer.
         found = provider.find(name)
     assert row.asked is not None
     generation_id = found.id if found else ""
@@ -107,27 +104,23 @@ def _generation(work: Work, provider: SyncSo) -> Generation:
     except (syncso.ProviderError, LeaseLost) as exc:
         _stop_if_left(row, generation_id)
         if isinstance(exc, syncso.RefusedForGood) and exc.code.startswith("IDEMPOTENCY_"):
-            # There is one: it only has to be found.
             raise syncso.RetryLater(str(exc), code=exc.code) from exc
         raise
     return found or Generation(generation_id, Status.PENDING)
 
 
 def _name(row: ProJob) -> str:
-    """Key and output's name of the row's present generation."""
     return f"{row.pk.hex}-{row.generations}"
 
 
 def _note(work: Work, **values: Any) -> None:
-    """Write columns of the row, by the attempt that holds the job."""
     with work.context.holding():
         ProJob.objects.filter(pk=work.row.pk).update(**values)
-        # As the database has it: another attempt sends that, and a key goes with these very bytes.
+        # Retries must send the stored bytes exactly, or the idempotency key conflicts.
         work.row.refresh_from_db(fields=list(values))
 
 
 def _request(row: ProJob, name: str) -> dict[str, Any]:
-    """Raises :class:`syncso.RequestNotSent` where the provider could not fetch anything from here."""
     if not settings.PUBLIC_URL:
         raise syncso.RequestNotSent("VOD_PUBLIC_URL is not set: the provider could not fetch the video.")
     sounds = {}
@@ -144,7 +137,7 @@ def _request(row: ProJob, name: str) -> dict[str, Any]:
     return syncso.build_request(
         _absolute(stream_url(row.video, LONGEST_SECONDS)), sounds, segments, output_name=name,
         sync_mode=row.options["sync_mode"], model=row.options["model"] or syncso.MODELS[0],
-        # Named without a secret too, when it is not believed: the name in it is what a search goes by.
+        # Sent even without a webhook secret, because a search matches the output name in it.
         webhook_url=_absolute(WEBHOOK) if settings.PUBLIC_URL.startswith("https://") else None,
     )  # fmt: skip
 
@@ -154,7 +147,7 @@ def _absolute(address: str) -> str:
 
 
 def _call_provider(work: Work, ask: Callable[[], T]) -> T:
-    """What the provider answers; what may be better a little later ends the attempt by a wait."""
+    """Return the result of ``ask``; temporary errors end the attempt with a wait."""
     try:
         return ask()
     except syncso.InvalidResponse as exc:
@@ -185,9 +178,9 @@ def _saved(work: Work, name: str) -> int:
 
 
 def _give_up(work: Work, generation: Generation) -> NoReturn:
-    """Fail with the provider's reason; a retry asks for another generation."""
+    """Fail with the provider's reason, or start a new generation if this server cancelled the old one."""
     if generation.status == Status.CANCELED and JobEvent.objects.filter(job=work.row.pk, name="cancelled").exists():
-        _ask_anew(work)  # it was we who stopped it, and somebody wants it after all
+        _ask_anew(work)
     _ask_anew_if_over(work)
     kind, sentence = SENTENCES[generation.status]
     reason = f" It says: {generation.error}" if generation.error else ""
@@ -195,8 +188,9 @@ def _give_up(work: Work, generation: Generation) -> NoReturn:
 
 
 def _ask_anew_if_over(work: Work) -> None:
-    """Go on with another generation where this one came to nothing and its addresses do not open any more: a retry
-    days later sends the old words first, for they may have been taken.
+    """Start a new generation if the failed one's URLs have expired.
+
+    Until then a retry repeats the request, which the provider may have accepted.
     """
     if work.row.asked is not None and _open_until(work.row.asked) < time.time():
         _ask_anew(work)
@@ -209,20 +203,17 @@ def _ask_anew(work: Work) -> NoReturn:
 
 
 def _open_until(asked: dict[str, Any]) -> float:
-    """The instant (epoch seconds) until which the video's address in a request of ours opens it."""
     (token,) = parse_qs(urlsplit(asked["input"][0]["url"]).query)["sig"]
     return signing.ends(token)
 
 
 def _leave(row: ProJob) -> None:
-    """What is asked from here on is another generation."""
     ProJob.objects.filter(pk=row.pk, generations=row.generations).update(
         generation_id="", asked=None, generations=F("generations") + 1
     )
 
 
 def _fetch(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, dict[str, Any]]:
-    """The result in the attempt's folder, and what the probe says of it."""
     path = work.folder / "generation"
     work.context.progress(work.share[0] + 10, "Fetching the result")
     most = max(MIN_MAX_BYTES, MAX_FACTOR * (work.row.video.file_size or 0))
@@ -243,8 +234,9 @@ def _fetch(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, 
 
 
 def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
-    """What ``fetch`` returns, in a thread beside. A server that falls silent holds that one, for as long as a download
-    may take, and not the attempt when the job has to stop. It asks for no rows.
+    """Run ``fetch`` in a thread, so that a stalled server cannot block a job that has to stop.
+
+    ``fetch`` must not use the database.
     """
     answer: Future[T] = Future()
 
@@ -261,9 +253,9 @@ def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
 
 
 def _facts(work: Work, path: Path) -> dict[str, Any]:
-    """What the probe says of the result. Some modes change the length: it is paid, and shown as it is.
+    """Return the probe's facts. A changed length is accepted, because the generation is already paid for.
 
-    Raises :class:`syncso.InvalidResponse` for what another download may mend, and otherwise :class:`JobFailed`.
+    Raise :class:`syncso.InvalidResponse` if another download may help.
     """
     try:
         facts = facts_of(work.context, path)
@@ -282,9 +274,7 @@ def _facts(work: Work, path: Path) -> dict[str, Any]:
 
 
 def ended(job: Job) -> None:
-    """Within the transaction by which a job ends. A retry asks for another generation where this one came to nothing;
-    one that somebody does not want any more is stopped where it can be.
-    """
+    """Stop or abandon the generation, in the transaction that ends its job."""
     row = ProJob.objects.filter(pk=job.pk, engine=Engine.SYNCSO).first()
     if row is None or (row.asked is None and not row.generation_id):
         return
@@ -292,33 +282,33 @@ def ended(job: Job) -> None:
         transaction.on_commit(lambda: _stop(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
-        # What is refused when it is made is none; when its result is, there is one, and it is paid.
+        # A refused create leaves no generation. A refused result leaves a paid one, which is kept.
         if kind in CAME_TO_NOTHING or (kind == REFUSED and not row.generation_id):
             _leave(row)
 
 
 def deleted(row: ProJob) -> None:
-    """Within the transaction by which a row goes: of one that failed there may be a generation that is still made."""
+    """Stop the unfinished generation, in the transaction that deletes its pro job."""
     if row.engine == Engine.SYNCSO and row.generation_id and row.outcome is None:
         name, generation_id = _name(row), row.generation_id
         transaction.on_commit(lambda: _stop(name, generation_id), robust=True)
 
 
 def _stop_if_left(row: ProJob, generation_id: str) -> None:
-    """Of what was being asked for when somebody cancelled or deleted the job nobody else may have heard."""
+    """Stop the generation of a cancelled or deleted job: only this attempt knows the id."""
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
         _stop(_name(row), generation_id)
 
 
 def _stop(name: str, generation_id: str) -> None:
-    """Ask the provider to stop a generation, beside whoever says so; a command that ends waits for that thread.
+    """Ask the provider to stop a generation, in a thread. generation_id: "" if only the name is known.
 
-    generation_id: "" where only the name is known. What is killed meanwhile has not asked, and nobody does it later.
+    If the process is killed first, the request is lost.
     """
     try:
         provider = client(seconds=CANCEL_REQUEST_SECONDS)
     except syncso.ProviderError:
-        return  # then nothing has been asked for either
+        return
     threading.Thread(target=_cancel, args=(provider, name, generation_id), name="stop").start()
 
 

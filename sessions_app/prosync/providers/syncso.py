@@ -1,13 +1,7 @@
-"""A client of sync.so's public v2 API: one generation created, looked up, cancelled, fetched, and its webhook verified.
+"""A stateless client for sync.so's public v2 API.
 
-It waits for nothing and remembers nothing: each call is one request (a search is a few), and what a failure means for
-the next attempt is the class of its exception. It knows no jobs, no settings and no Django; the file that comes back
-is a video by its first bytes and nothing more is said of it.
-
-What is certain here is what the provider's public pages say (its API reference and guides at https://sync.so/docs,
-and its Python SDK, release 0.2.7): the two paths under ``/v2/generate``, the listing at ``/v2/generations``, the
-fields that are read, the names of the states, ``Idempotency-Key``, the form of ``Sync-Signature``. Where those pages
-are silent or contradict each other, the docstring of the call says so. None of it was tried against the service.
+The exception class tells whether a retry can help. Sources: https://sync.so/docs and the Python SDK 0.2.7. Nothing was
+tested against the service.
 """
 
 from __future__ import annotations
@@ -36,30 +30,30 @@ SYNC_MODES = ("cut_off", "loop", "bounce", "silence", "remap")
 API_RULES = outbound.Rules(seconds=30.0, connect_seconds=10.0)
 MAX_ANSWER_BYTES = 1024**2
 MAX_LISTING_BYTES = 16 * 1024**2
-PAGE = 100  # generations in a page of the listing; the API gives no more
+PAGE = 100
 MAX_PAGES = 5
 DOWNLOAD_SECONDS = 1800.0
-MAX_REDIRECTS = 3  # of a result's address; the API's own are not followed
+MAX_REDIRECTS = 3  # maximum redirects of a download; API calls follow none
 
-FIRST_DELAY, MAX_DELAY = 2.0, 60.0  # seconds
+FIRST_DELAY, MAX_DELAY = 2.0, 60.0
 MIN_DELAY = 0.5
 MAX_RETRY_AFTER = 900.0
 MAX_DOUBLINGS = 16
 
-TOLERANCE_SECONDS = 300.0  # between a webhook's signature and now, in both directions
+TOLERANCE_SECONDS = 300.0  # maximum seconds between a webhook's signed time and now
 MAX_SIGNATURE_LETTERS = 1000
-MILLISECONDS_FROM = 10**11  # as seconds that is the year 5138
+MILLISECONDS_FROM = 10**11  # larger timestamps are in milliseconds; as seconds this is the year 5138
 
 MAX_ERROR_LETTERS = 500
-MAX_PAGE_BYTES = 64 * 1024  # what says that there is no result is shorter
+MAX_PAGE_BYTES = 64 * 1024
 IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
-GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # as long as the column that keeps it
+GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # same length as the database column
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
 UNDER_WAY = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
 ADDRESS = re.compile(r"(https?://[^\s/?#\"'<>]+)(/[^\s?#\"'<>]*)?([?#][^\s\"'<>]*)?", re.IGNORECASE)
-# What storage calls a video when nobody has told it better.
+# Content types that object storages give to videos, including their default for unknown files.
 VIDEO_TYPES = ("video/", "application/mp4", "application/octet-stream", "binary/octet-stream")
 
 BUSY = frozenset({408, 425, 429})
@@ -69,9 +63,9 @@ LINK_IS_OVER = frozenset({401, 403, 404, 410})
 
 
 class ProviderError(Exception):
-    """The provider did not do it; the message is a sentence without keys, queries or bodies. Raised as its kinds.
+    """A failed call. The message contains no keys, queries or bodies.
 
-    code: the provider's own word for it (``errorCode``), "" without one. retry_after: seconds it asks to wait.
+    code: the provider's ``errorCode``, or "". retry_after: seconds.
     """
 
     def __init__(self, message: str, *, code: str = "", retry_after: float | None = None) -> None:
@@ -81,65 +75,61 @@ class ProviderError(Exception):
 
 
 class RetryLater(ProviderError):
-    """Nothing is wrong with the request: busy, broken, slow or out of reach. After a create it may have been taken."""
+    """A temporary error. The provider may have accepted a create request."""
 
 
 class LinkExpired(RetryLater):
-    """A result's address does not open any more; look the generation up again, it comes with another one."""
+    """The result's URL has expired; get the generation for a new URL."""
 
 
 class RefusedForGood(ProviderError):
-    """The same request will be answered in the same way."""
+    """The same request will be refused again."""
 
 
 class RequestNotSent(RefusedForGood):
-    """The API lies where nothing is sent to, or packs what it answers; nothing is said of what it has done."""
+    """The rules for outgoing requests block the API's address. The request's effect is unknown."""
 
 
 class AccountRefused(RefusedForGood):
-    """The key or the plan behind it, not this request: an operator has to act."""
+    """The provider refuses the key or plan; the operator has to act."""
 
 
 class ResultRefused(RefusedForGood):
-    """The result is not fetched from where it lies, or is larger than allowed."""
+    """The result is at a blocked address or too large."""
 
 
 class InvalidResponse(ProviderError):
-    """Not an answer of this API: a page, broken JSON, another generation, a state nobody knows.
-
-    A proxy in between or a deployment over there can do that for a moment: ask a few times, then give up.
-    """
+    """An answer that is not from this API. A proxy can cause this for a moment: retry a few times."""
 
 
 class UnknownGeneration(InvalidResponse):
-    """The provider does not know this generation (404); just behind its creation that may pass."""
+    """The provider does not know this generation, perhaps not yet (404)."""
 
 
 class WebhookRefused(Exception):
-    """This call was not signed with our secret, or not now."""
+    """A webhook call with a wrong or outdated signature."""
 
 
 class Status(StrEnum):
     """The state of a generation.
 
-    The reference names the first five. ``CANCELED`` and ``TIMED_OUT`` stood in it in 2025 and are understood.
+    ``CANCELED`` and ``TIMED_OUT`` are no longer documented.
     """
 
     PENDING = "PENDING"
     PROCESSING = "PROCESSING"
     COMPLETED = "COMPLETED"
-    FAILED = "FAILED"  # while it was made
-    REJECTED = "REJECTED"  # not begun: the input or the account was not accepted
+    FAILED = "FAILED"
+    REJECTED = "REJECTED"  # never started
     CANCELED = "CANCELED"
     TIMED_OUT = "TIMED_OUT"
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One generation as the provider tells it.
+    """A generation as reported by the provider.
 
-    output_url: where the result lies, signed and for a time, when it is completed. duration: seconds of the result.
-    error, error_code: why it came to nothing; foreign text, cleaned of control characters and the queries of addresses.
+    output_url: temporary signed URL. duration: seconds of the result. error, error_code: cleaned, untrusted text.
     """
 
     id: str
@@ -151,15 +141,14 @@ class Generation:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing will happen to it any more."""
         return self.status not in (Status.PENDING, Status.PROCESSING)
 
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A webhook's call whose signature is right. sent_at: seconds since 1970, as signed.
+    """A webhook call with a valid signature. sent_at: signed Unix seconds.
 
-    replay_key: the same for the same call sent again; whoever takes notices keeps it for twice the tolerance.
+    replay_key: equal for repeated calls; remember it for twice the tolerance.
     """
 
     generation: Generation
@@ -169,22 +158,21 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A result in its file. size: bytes. kind: what its first bytes say it is."""
+    """A downloaded result. size: bytes. kind: type by content."""
 
     size: int
     kind: Kind
 
 
 class SyncSo:
-    """The API with one account's key."""
-
     def __init__(
         self, key: str, *, base_url: str = BASE_URL, rules: outbound.Rules = API_RULES,
         check: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
-        """rules: for each request to the API. ``allow_private`` also lets it and results be on private addresses and
-        without encryption, which is for tests. check: called before each request and with each block of a download;
-        what it raises ends the call. Raises :class:`ValueError` for a base that would send the key in clear.
+        """Create the client. Raise ValueError if ``base_url`` would expose the key.
+
+        rules: limits per request; ``allow_private`` permits private addresses and HTTP, for tests. check: called per
+        request and downloaded block, to end the call by an exception.
         """
         self._base = base_url.rstrip("/")
         if urlsplit(self._base).scheme != "https" and not rules.allow_private:
@@ -194,20 +182,14 @@ class SyncSo:
         self._check = check
 
     def create(self, request: Mapping[str, Any], idempotency_key: str) -> str:
-        """Begin a generation and return its id; with the same key and request again, the id of the same generation.
+        """Start a generation and return its id. The same key and request return the same generation.
 
-        request: from :func:`build_request`. Certain is that ``POST /v2/generate`` takes an ``Idempotency-Key`` (1–128
-        of ``A-Za-z0-9._~-``, of the whole organisation), and that the same key with the same inputs prevents a second
-        generation, also when the first answer was lost or both arrive at once. So after a crash in between, sending
-        again is the safe way: keep key AND request before the first attempt, for another request under the same key
-        is a conflict, and an address that is signed again makes it another request. Not certain is how long a key is
-        remembered (a limit exists; its length was not to be found), and with which status and names conflicts are
-        answered: of codes that begin with ``IDEMPOTENCY_`` those that speak of progress or of an unknown outcome mean
-        "later, with the same key", others are final; any other 409 means later. Raises :class:`ProviderError`.
+        ``Idempotency-Key``: 1–128 characters of ``A-Za-z0-9._~-``, unique in the organisation. Store key and request
+        before sending: a changed request, even a URL's signature, is a conflict. Undocumented: a key's lifetime, and
+        codes of conflicts.
         """
         if IDEMPOTENCY_KEY.fullmatch(idempotency_key) is None:
             raise ValueError("An idempotency key has 1 to 128 of A-Z, a-z, 0-9, '.', '_', '~' and '-'.")
-        # The same bytes each time: whatever over there compares requests finds the same one.
         content = json.dumps(request, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         headers = {"content-type": "application/json", "idempotency-key": idempotency_key}
         answer = self._send("POST", "/v2/generate", headers=headers, content=content)
@@ -218,7 +200,6 @@ class SyncSo:
         return _id_of(_object(answer.body))
 
     def get(self, generation_id: str) -> Generation:
-        """How a generation stands. Raises :class:`ProviderError`."""
         answer = self._send("GET", f"/v2/generate/{_checked_id(generation_id)}")
         if not _is_good(answer):
             self._fail(answer)
@@ -228,16 +209,10 @@ class SyncSo:
         return generation
 
     def find(self, output_name: str) -> Generation | None:
-        """The newest generation that was asked for with ``output_name``, among the last 500; None where none is seen.
+        """Return the newest of the last 500 generations with this output name, or None.
 
-        For the case that nobody knows whether a request arrived and its key may be forgotten over there. Certain is
-        the listing: ``GET /v2/generations`` with ``limit`` (1–100, newest first) and ``cursor`` (the last id of the
-        page before), over the whole organisation. Not certain is by what to recognise one's own: ``outputFileName``
-        can be sent, but is not among the fields that the reference lists as returned. So the name is looked for in all
-        that is: in ``outputFileName`` all the same, in the addresses of inputs and webhook (:func:`build_request` puts
-        it there), in those of the result (certain only once it is completed). Therefore None does not prove that
-        there is none, and sending again with the same key stays the first choice. An entry that cannot be read by
-        itself, such as a completed one whose result is not listed, is looked up. Raises :class:`ProviderError`.
+        The API does not document ``outputFileName`` in the listing, so URLs of inputs, webhook and result are searched
+        too. None proves nothing; prefer repeating the create. Raise :class:`ProviderError`.
         """
         wanted = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(_checked_name(output_name))}(?![A-Za-z0-9_-])")
         for entry in self._listed():
@@ -249,12 +224,9 @@ class SyncSo:
         return None
 
     def cancel(self, generation_id: str) -> bool:
-        """Ask to stop a generation; whether the provider says that it did.
+        """Ask to stop a generation; return whether it is cancelled. Raise :class:`ProviderError`.
 
-        ``POST /v2/generate/{id}/cancel`` stood in the reference of May 2025, for generations that are still pending,
-        at no cost. The reference of today has no such call. So False is the usual answer for one that runs, and the
-        generation then ends over there, paid. A yes is believed when the generation says so too. Raises
-        :class:`ProviderError`.
+        The call was documented in May 2025, for pending generations. It no longer is, so expect False and a charge.
         """
         answer = self._send("POST", f"/v2/generate/{_checked_id(generation_id)}/cancel")
         if answer.status in NOT_CANCELLED:
@@ -264,13 +236,10 @@ class SyncSo:
         return self.get(generation_id).status == Status.CANCELED
 
     def download(self, url: str, file: BinaryIO, max_file_bytes: int, *, seconds: float = DOWNLOAD_SECONDS) -> Fetched:
-        """Fetch a result into ``file``, block by block, from its beginning on; after a failure the file is empty.
+        """Download a result into ``file``, without the API key. After a failure the file is empty.
 
-        url: :attr:`Generation.output_url`. The key goes along to nobody. Redirects are followed a few times, each
-        checked like the first address; private addresses are refused. An end that comes too early is noticed where
-        the length was announced; elsewhere the caller's look at the video tells. Raises :class:`ResultRefused`
-        (private address, too large), :class:`LinkExpired`, :class:`RetryLater`, :class:`InvalidResponse` (no video),
-        :class:`OSError` for the disk.
+        Truncation is detected only with a declared length. Raise :class:`ResultRefused`, :class:`LinkExpired`,
+        :class:`RetryLater`, :class:`InvalidResponse` and OSError.
         """
         if not url.lower().startswith("https://") and not self._rules.allow_private:
             raise ResultRefused("The result lies at an address without encryption; it is not fetched.")
@@ -292,7 +261,6 @@ class SyncSo:
         return fetched
 
     def _listed(self) -> Iterator[dict[str, Any]]:
-        """The last generations of the account, newest first."""
         cursor = ""
         for _ in range(MAX_PAGES):
             query = urlencode({"limit": PAGE} | ({"cursor": cursor} if cursor else {}))
@@ -303,7 +271,6 @@ class SyncSo:
             if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
                 raise InvalidResponse("The lip-sync provider's list of generations cannot be read.")
             yield from page
-            # One that does not page gives all at once.
             if len(page) != PAGE or (last := _id_of(page[-1])) == cursor:
                 return
             cursor = last
@@ -327,9 +294,8 @@ class SyncSo:
             raise InvalidResponse("The lip-sync provider answered with more than is read.") from None
 
     def _fail(self, answer: outbound.Answer) -> NoReturn:
-        """Say what an answer that is none means for the next attempt."""
         code, detail = _error(answer)
-        if self._key:  # some say which key it was that they do not take
+        if self._key:  # some servers repeat the refused key
             detail = detail.replace(self._key, "…")
         status = answer.status
         if status in ACCOUNT:
@@ -355,16 +321,12 @@ def build_request(
     model: str = MODELS[0],
     webhook_url: str | None = None,
 ) -> dict[str, Any]:
-    """The body of a create, for segments that were checked against the video and the sounds before.
+    """Return the body of a create request for validated segments. Raise ValueError.
 
-    sounds: ``{refId: address}``; those that no segment uses are left out. segments: ``{"start", "end", "ref", "from",
-    "to"}``, seconds of the video and, both or none, of the sound. output_name: 8–255 of ``A-Za-z0-9_-`` and nobody
-    else's: it is what :meth:`SyncSo.find` looks for, and goes into the webhook's query too, because that is among the
-    fields the listing returns. webhook_url: https, says the provider. Raises :class:`ValueError`.
+    sounds: ``{refId: URL}``. segments: ``{"start", "end", "ref", "from", "to"}`` in seconds. output_name: unique, 8–255
+    characters of ``A-Za-z0-9_-``, also added to the webhook's query for :meth:`SyncSo.find`.
 
-    What ``sync_mode`` means over there (its "Sync mode" guide) is said of a whole video and one sound: bounce and loop
-    repeat the VIDEO until the sound ends and cut it where it is longer; remap stretches the video; cut_off ends with
-    the shorter of the two; silence pads a shorter sound. What becomes of a single segment's length is not said.
+    The provider documents modes for complete videos only.
     """
     if sync_mode not in SYNC_MODES or model not in MODELS:
         raise ValueError(f"There is no mode {sync_mode!r} or no model {model!r}.")
@@ -389,19 +351,17 @@ def build_request(
 
 
 def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> Notice:
-    """What a webhook's call says, when it was signed with ``secret`` within five minutes of ``now``.
+    """Verify and parse a webhook call, signed with ``secret`` within five minutes of ``now`` (Unix seconds).
 
-    header: ``Sync-Signature``, ``t=<time>,v1=<hex>``, HMAC-SHA256 over ``"{t}.{body}"`` with the secret as it is
-    written, ``whsec_`` and all. body: as it arrived, not parsed and written again. now: seconds since 1970. Not said
-    anywhere: whether ``t`` counts seconds or milliseconds (both are read), how often a call is repeated, and how old
-    one may be, so the five minutes are ours. Every ``v1`` counts, as where a secret is being changed. A notice is a
-    reason to look the generation up, not its result: whoever acts on it asks with the key.
+    header: ``Sync-Signature: t=<time>,v1=<hex>``, HMAC-SHA256 of ``"{t}.{body}"``; the secret includes ``whsec_``.
+    ``v1`` may repeat. ``t`` may be seconds or milliseconds (undocumented). Get the generation instead of trusting the
+    body.
 
-    Raises :class:`WebhookRefused`, and :class:`InvalidResponse` for a signed body that is no generation.
+    Raise :class:`WebhookRefused` and :class:`InvalidResponse`.
     """
     stamp, signatures = _signature(header or "")
     expected = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest().encode()
-    # No way out before all were compared, and none that depends on where they differ.
+    # Compare all signatures in constant time.
     matches = [hmac.compare_digest(expected, given.encode("utf-8", "surrogatepass")) for given in signatures]
     if not secret or not any(matches):
         raise WebhookRefused("The signature is not right.")
@@ -413,12 +373,10 @@ def verify_webhook(secret: str, header: str | None, body: bytes, now: float) -> 
 
 
 def read_generation(entry: Mapping[str, Any]) -> Generation:
-    """A generation from its JSON, as the API and the webhook give it. Raises :class:`InvalidResponse`."""
     try:
         status = Status(str(entry.get("status")).upper().replace("CANCELLED", "CANCELED"))
     except ValueError:
         raise InvalidResponse("The lip-sync provider reports a state that is not known here.") from None
-    # The same address under two names: the first one is the older.
     output_url = _text(entry.get("outputUrl")) or _text(entry.get("outputMediaUrl"))
     if status == Status.COMPLETED and not output_url:
         raise InvalidResponse("The lip-sync provider completed a generation without a result.")
@@ -431,11 +389,10 @@ def read_generation(entry: Mapping[str, Any]) -> Generation:
 def next_delay(
     attempt: int, retry_after: float | None = None, *, draw: Callable[[float, float], float] = random.uniform
 ) -> float:
-    """Seconds to wait before attempt ``attempt + 1`` (0 after the first), for polls and for failures.
+    """Return the seconds to wait before attempt ``attempt + 1`` (0 after the first).
 
-    Exponential backoff with full jitter: uniform between 0 and the doubled delay, so that many waiters do not come
-    back together (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015). What the provider asks for
-    in ``Retry-After`` is waited first, up to a quarter of an hour, the jitter on top of it.
+    Exponential backoff with full jitter (Brooker, AWS Architecture Blog, 2015), after at most 15 minutes of
+    ``Retry-After``.
     """
     most = min(MAX_DELAY, FIRST_DELAY * 2 ** min(max(attempt, 0), MAX_DOUBLINGS))
     asked = min(max(retry_after or 0.0, 0.0), MAX_RETRY_AFTER)
@@ -443,8 +400,6 @@ def next_delay(
 
 
 class _VideoFile:
-    """What a download is written into: a file that takes no more than a page's worth of anything but a video."""
-
     def __init__(self, file: BinaryIO, check: Callable[[], object]) -> None:
         self._file = file
         self._check = check
@@ -452,7 +407,7 @@ class _VideoFile:
         self.size = 0
 
     def write(self, block: bytes) -> int:
-        """Raises :class:`InvalidResponse` for what is no video and too long for an error, and what ``check`` does."""
+        """Write a block. Raise :class:`InvalidResponse` for long content other than video."""
         self._check()
         if len(self._head) < ENOUGH_BYTES:
             self._head += block[: ENOUGH_BYTES - len(self._head)]
@@ -463,13 +418,11 @@ class _VideoFile:
 
     @property
     def kind(self) -> Kind | None:
-        """What it is when it is a video."""
         kind = sniff(self._head)
         return kind if kind is not None and kind.family == "video" else None
 
 
 def _fetched(answer: outbound.Answer, into: _VideoFile) -> Fetched:
-    """What was downloaded. Raises :class:`ProviderError`."""
     status = answer.status
     if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         after = _retry_after(answer.headers.get("retry-after"))
@@ -492,7 +445,6 @@ def _sent(
     content: bytes = b"",
     into: BinaryIO | None = None,
 ) -> outbound.Answer:
-    """One request. Raises :class:`RetryLater`, and of :mod:`~vodplatform.core.web.outbound` what is final."""
     try:
         return outbound.send(method, url, headers=headers, content=content, rules=rules, into=into)
     except (outbound.Unreachable, outbound.TooSlow) as exc:
@@ -509,14 +461,13 @@ def _is_good(answer: outbound.Answer) -> bool:
 
 
 def _is_under_way(status: int, code: str) -> bool:
-    """Whether a conflict is with a request that is still being worked on, or may have been."""
+    """Return whether a 409 means that the first request may still run."""
     if status != HTTPStatus.CONFLICT:
         return False
     return not code.upper().startswith("IDEMPOTENCY_") or UNDER_WAY.search(code) is not None
 
 
 def _generation_id(answer: outbound.Answer) -> str:
-    """The generation that an ``IDEMPOTENCY_OUTCOME_UNKNOWN`` names; "" without one."""
     code, _ = _error(answer)
     if code.upper() != "IDEMPOTENCY_OUTCOME_UNKNOWN":
         return ""
@@ -525,20 +476,18 @@ def _generation_id(answer: outbound.Answer) -> str:
 
 
 def _error(answer: outbound.Answer) -> tuple[str, str]:
-    """Code and end of the sentence of an error: ``{"statusCode", "errorCode", "message", "error"}``, or a page."""
     try:
         body = _object(answer.body)
     except InvalidResponse:
         return "", "."
     message = body.get("message") or body.get("error")
-    if isinstance(message, list):  # of a validation: one for each field
+    if isinstance(message, list):
         message = "; ".join(str(part) for part in message)
     text = _clean(message).rstrip(".")
     return _code(body), f": {text}." if text else "."
 
 
 def _code(body: Mapping[str, Any]) -> str:
-    """The older pages write ``error_code``, the newer ones ``errorCode``."""
     code = _text(body.get("errorCode")) or _text(body.get("error_code"))
     return code if ERROR_CODE.fullmatch(code) else ""
 
@@ -577,7 +526,6 @@ def _checked_name(output_name: str) -> str:
 
 
 def _ours(entry: Mapping[str, Any]) -> Iterator[str]:
-    """The texts of a listed generation that come from its request."""
     yield from (_text(entry.get(name)) for name in ("outputFileName", "webhookUrl", "outputUrl", "outputMediaUrl"))
     inputs = entry.get("input")
     for part in inputs if isinstance(inputs, list) else []:
@@ -586,7 +534,6 @@ def _ours(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _segment(segment: Mapping[str, Any]) -> dict[str, Any]:
-    """One segment in the provider's words. Raises :class:`ValueError`."""
     start, end = float(segment["start"]), float(segment["end"])
     crop = (segment.get("from"), segment.get("to"))
     if (crop[0] is None) != (crop[1] is None):
@@ -604,7 +551,6 @@ def _with_name(webhook_url: str, output_name: str) -> str:
 
 
 def _signature(header: str) -> tuple[str, list[str]]:
-    """Time and signatures of the header. Raises :class:`WebhookRefused`."""
     named = [part.strip().partition("=") for part in header[:MAX_SIGNATURE_LETTERS].split(",")]
     times = [value for name, _, value in named if name == "t"]
     signatures = [value for name, _, value in named if name == "v1"]
@@ -628,8 +574,8 @@ def _seconds(value: Any) -> float | None:
 
 
 def _clean(value: Any) -> str:
-    """Foreign words for people: one line, bounded, and of addresses only host and file: the rest may be signed."""
-    # Cut before the search: its time grows with the text.
+    """Return untrusted text as one line, without parts of URLs that may be signed."""
+    # Truncate before the regex search, whose time grows with the text.
     text = "".join(sign if sign.isprintable() else " " for sign in _text(value)[: 8 * MAX_ERROR_LETTERS])
     return " ".join(ADDRESS.sub(_shown_address, text).split())[:MAX_ERROR_LETTERS]
 
@@ -640,7 +586,7 @@ def _shown_address(found: re.Match[str]) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds that an answer asks to wait: a number or a date (RFC 9110, 10.2.3); None when it does not say."""
+    """Return the seconds in ``Retry-After`` (a number or a date, RFC 9110, 10.2.3), or None."""
     text = (text or "").strip()
     if text.isascii() and text.isdecimal():
         return float(text[:9])

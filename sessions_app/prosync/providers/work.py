@@ -1,5 +1,3 @@
-"""What an engine is given, and what it gives back."""
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -17,17 +15,15 @@ LOST = "A sound no longer exists. Send everything again."
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The video with the new speech, in the attempt's folder, and what was done, as the API shows it."""
-
     path: Path
     outcome: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One pro job in the hands of an attempt, its video taken in. folder: the attempt's own.
+    """A pro job that an attempt works on. folder: the attempt's own folder.
 
-    share: the percent of the job at which the engine begins and ends.
+    share: percent of progress at the engine's start and end.
     """
 
     context: JobContext
@@ -37,15 +33,12 @@ class Work:
 
     @property
     def segments(self) -> list[dict[str, Any]]:
-        """As they are kept."""
         return self.row.job.segments_data or []
 
     def bring_video(self) -> Path:
-        """The video as a file of this machine."""
         return path_for_work(self.row.video, self.folder, checking(self.context), viewer=self.context.owner)
 
     def bring_sounds(self) -> dict[str, Path]:
-        """The sounds that segments take, by their names, as files of this machine."""
         paths = {}
         used = {segment["audioInput"]["refId"] for segment in self.segments}
         for ref, made in self.row.sound_files.items():

@@ -1,5 +1,3 @@
-"""Arguments and functions shared by the commands that create accounts and tokens."""
-
 from __future__ import annotations
 
 import json
@@ -20,7 +18,6 @@ from vodplatform.accounts.services import grant
 
 
 def add_account_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments that describe a new account."""
     parser.add_argument("name")
     parser.add_argument("--role", choices=Role.values, default=Role.USER)
     parser.add_argument("--tier", choices=Tier.values, default=Tier.FREE)
@@ -29,18 +26,16 @@ def add_account_arguments(parser: ArgumentParser) -> None:
 
 
 def add_password_argument(parser: ArgumentParser) -> None:
-    """Add the argument to read the password from standard input. Without it, a password is generated and printed."""
     parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
 
 def add_token_arguments(parser: ArgumentParser) -> None:
-    """Add the arguments that describe a new token."""
     parser.add_argument("name", help="the account's user name")
     parser.add_argument("--scopes", help="read,write,admin; default read,write (admins: all)")
 
 
 def make_account(options: dict[str, Any]) -> str:
-    """Create an account; return one JSON line with its id, its name and the password if it was generated."""
+    """Create an account; return a JSON line with any generated password."""
     name = User.normalize_username(options["name"])
     if found := User.objects.filter(username_key=username_key(name)).first():
         raise CommandError(_already_there(found, options))
@@ -57,7 +52,6 @@ def make_account(options: dict[str, Any]) -> str:
 
 
 def _already_there(user: User, options: dict[str, Any]) -> str:
-    """Return a sentence that names the commands for the requested changes of an existing account."""
     changes = [
         f"`manage.py account {action} {user.username} {value}`"
         for action, value, usual in (
@@ -72,7 +66,7 @@ def _already_there(user: User, options: dict[str, Any]) -> str:
 
 
 def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
-    """Set a password and check the account, without saving it. Return ``password`` if it was generated."""
+    """Set an unsaved password and check the account. Return a generated ``password``."""
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
     user.set_password(password)
     check(user)
@@ -84,7 +78,7 @@ def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
 
 
 def check(user: User) -> None:
-    """Raise :class:`CommandError` with a sentence for each fault of an account."""
+    """Raise :class:`CommandError` if the account is invalid."""
     try:
         user.full_clean()
     except ValidationError as exc:
@@ -92,7 +86,7 @@ def check(user: User) -> None:
 
 
 def make_token(user: User, scopes: str | None, *, name: str = "command line", days: float | None = None) -> str:
-    """Create a token; return its key. scopes: names separated by commas."""
+    """Create a token; return its key. scopes: comma-separated names."""
     wanted = scopes.split(",") if scopes else None
     unknown = [scope for scope in wanted or [] if scope not in Scope.values]
     if unknown:
@@ -104,7 +98,7 @@ def make_token(user: User, scopes: str | None, *, name: str = "command line", da
 
 
 def account_of(name: str, *, is_active: bool = False) -> User:
-    """Return the account of that name. is_active: whether disabled accounts are ignored."""
+    """Return an account by name, or raise CommandError. is_active: True ignores disabled accounts."""
     users = User.objects.filter(is_active=True) if is_active else User.objects.all()
     user = users.filter(username=name).first()
     if user is None:

@@ -1,1 +1,1 @@
-"""What the viewsets of all parts share."""
+"""Helpers shared by the API's viewsets."""

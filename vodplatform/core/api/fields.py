@@ -1,4 +1,4 @@
-"""Serializer fields that take a JSON number as a number and nothing else, and the shapes that many answers share."""
+"""Strict serializer fields, and parts shared by many answers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,13 @@ T = TypeVar("T")
 
 
 class AnswerSerializer(serializers.Serializer[T]):
-    """An answer of the API: its fields document it in the schema and make it.
+    """An API answer whose fields document and compute it.
 
-    A field's value is what the method ``compute_<name>`` returns for the instance, where the serializer has one, and
-    otherwise the instance's attribute of that name (or ``source``). None is answered as null, and so is an attribute
-    of None where the field allows it. Values that are found in one go come from :meth:`compute_many`.
+    A field's value is from :meth:`compute_many`, ``compute_<name>`` or the instance's attribute (``source``).
     """
 
     def compute_many(self, instance: T) -> Mapping[str, Any]:
-        """The values of several fields by their names, where one query or one look finds them all."""
+        """Return values of fields by name, if one query finds several."""
         return {}
 
     def to_representation(self, instance: T) -> dict[str, Any]:
@@ -36,11 +34,7 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @functools.cached_property
     def _steps(self) -> list[tuple[str, Callable[[T], Any], Callable[[Any], Any]]]:
-        """Of each field its name, what reads its value, and what shows it.
-
-        REST framework's own reading looks for mappings and callables at each step, which is most of a large answer's
-        time.
-        """
+        """Return each field's name, reader and formatter; REST framework's own reading is slow."""
         return [
             (name, getattr(self, f"compute_{name}", None) or _reader(field), field.to_representation)
             for name, field in self.fields.items()
@@ -48,11 +42,10 @@ class AnswerSerializer(serializers.Serializer[T]):
 
     @classmethod
     def show(cls, instance: T) -> dict[str, Any]:
-        """The answer about ``instance``."""
         return cls._shared().to_representation(instance)
 
     @classmethod
-    @functools.cache  # building the fields costs more than using them, and using them changes nothing
+    @functools.cache  # building the fields costs more than using them
     def _shared(cls) -> Self:
         return cls()
 
@@ -72,7 +65,7 @@ def _reader(field: serializers.Field[Any, Any, Any, Any]) -> Callable[[Any], Any
 
 
 class SecondsField(serializers.FloatField):
-    """A finite JSON number (no boolean, no text), in seconds unless its help says otherwise."""
+    """A finite JSON number; no boolean, no text."""
 
     default_error_messages = {
         "not_a_number": "Must be a number, not {kind}.",
@@ -92,14 +85,14 @@ class SecondsField(serializers.FloatField):
 
 
 class EpochField(serializers.FloatField):
-    """An instant that is answered in seconds since 1970."""
+    """A time shown in seconds since 1970."""
 
     def to_representation(self, value: datetime) -> float:  # type: ignore[override]
         return value.timestamp()
 
 
 class StrictIntegerField(serializers.IntegerField):
-    """A JSON whole number, not a boolean, not text."""
+    """A JSON integer; no boolean, no text."""
 
     default_error_messages = {"not_a_number": "Must be a whole number, not {kind}."}
 
@@ -110,7 +103,7 @@ class StrictIntegerField(serializers.IntegerField):
 
 
 class StrictCharField(serializers.CharField):
-    """JSON text only; the framework's own field would take a number as its digits."""
+    """A JSON text; REST framework's own field accepts numbers."""
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -119,11 +112,11 @@ class StrictCharField(serializers.CharField):
 
 
 class StrictRegexField(StrictCharField, serializers.RegexField):
-    """JSON text of a pattern only."""
+    """A JSON text that matches a pattern."""
 
 
 class StrictBooleanField(serializers.BooleanField):
-    """True or false of JSON only; the framework's own field takes 0, "no" and "off", too."""
+    """JSON true or false; the framework's own field accepts "no" and "off"."""
 
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
@@ -132,7 +125,7 @@ class StrictBooleanField(serializers.BooleanField):
 
 
 class BoundedListField(serializers.ListField):
-    """A list whose length is asked before anything in it: the framework's own field looks at every part first."""
+    """A list whose length is checked before its parts."""
 
     def __init__(self, *, max_length: int, **options: Any) -> None:
         super().__init__(max_length=max_length, **options)
@@ -146,7 +139,7 @@ class BoundedListField(serializers.ListField):
 
 
 class BoundedDictField(serializers.DictField):
-    """An object with at most ``max_length`` names, which are counted before anything in it is looked at."""
+    """An object whose number of names is checked before its parts."""
 
     default_error_messages = {"max_length": "Ensure this field has no more than {max_length} elements."}
 
@@ -169,7 +162,7 @@ class ListQuerySerializer(serializers.Serializer[dict[str, Any]]):
 
 
 class ListPageSerializer(serializers.Serializer[dict[str, int]]):
-    """Where a page stands in its list."""
+    """Position of a page in its list."""
 
     limit = serializers.IntegerField()
     offset = serializers.IntegerField()
@@ -177,29 +170,24 @@ class ListPageSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class CauseSerializer(serializers.Serializer[dict[str, str]]):
-    """Why something failed; ``type`` stands in docs/errors.md."""
+    """The reason of a failure; docs/errors.md lists each ``type``."""
 
     type = serializers.CharField()
     message = serializers.CharField()
 
 
 def validate_query(form: type[serializers.Serializer[Any]], given: Mapping[str, str]) -> dict[str, Any]:
-    """What a request's query ``given`` asks for, as ``form`` has it; an empty parameter is none.
-
-    Raises ``ValidationError``.
-    """
+    """Return the validated query parameters. Raises ``ValidationError``."""
     filled = form(data={name: value for name, value in given.items() if value})
     filled.is_valid(raise_exception=True)
     return dict(filled.validated_data)
 
 
 def page_slice(query: Mapping[str, Any]) -> slice:
-    """The rows of a list that ``query`` (of a :class:`ListQuerySerializer`) asks for."""
     return slice(query["offset"], query["offset"] + query["limit"])
 
 
 def page_of(query: Mapping[str, Any], total: int) -> dict[str, int]:
-    """Where those rows stand among ``total``: a :class:`ListPageSerializer`."""
     return {"limit": query["limit"], "offset": query["offset"], "total": total}
 
 

@@ -1,4 +1,4 @@
-"""Read-only fields of API objects: a PATCH or PUT cannot change them."""
+"""Read-only fields, which a PATCH or PUT cannot change."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.utils.encoders import JSONEncoder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web import signing
 
-# Fields that only grow. A client may send back an earlier value.
+# Fields that only grow; a client may send an earlier value.
 GROWING = frozenset({
     "updated_at", "revision", "events_revision", "version", "view_count", "global_time", "current_time",
 })  # fmt: skip
@@ -19,15 +19,14 @@ FIXED = "This field cannot be changed here. Leave it out, or send the value that
 
 
 def as_json(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an answer as the client parses it from JSON."""
     found: dict[str, Any] = json.loads(json.dumps(answer, cls=JSONEncoder))
     return found
 
 
 def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -> None:
-    """Raise ``invalid`` with all fields in ``errors`` that were sent with a new value.
+    """Raise ``invalid`` if a client sent new values of fixed fields.
 
-    answers: the object in each form in which the API answers it, as JSON. Fields that none of them has are ignored.
+    answers: the object in each form in which the API shows it.
     """
     shown = list(answers)
     named = [name for name in sent if any(name in answer for answer in shown)]
@@ -37,7 +36,6 @@ def check_fixed(sent: Mapping[str, Any], answers: Iterable[Mapping[str, Any]]) -
 
 
 def has_value(value: Any, name: str, answers: Iterable[Mapping[str, Any]]) -> bool:
-    """Return whether a field has ``value`` in one of the answers."""
     return any(name in answer and _is_same(value, answer[name], name) for answer in answers)
 
 

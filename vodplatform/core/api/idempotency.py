@@ -1,7 +1,6 @@
-"""``Idempotency-Key``: a request that is sent again gets the first answer, and its effect happens once.
+"""``Idempotency-Key``: a repeated request gets the first answer, and takes effect once.
 
-A view's ``post`` is decorated with :func:`idempotent`; the service that makes the effect calls
-:func:`bind_to_transaction` in the transaction of the effect. docs/design/0007-requests.md says why both are needed.
+See docs/design/0007-requests.md.
 """
 
 from __future__ import annotations
@@ -48,12 +47,12 @@ WRONG_KEY = "Must be 1 to 255 visible ASCII characters."
 MAX_ROUTE = 200
 ATTEMPTS = 5
 RETRY_SECONDS = 1
-MAX_ANSWER_BYTES = 64 * 1024  # maximum size of a stored answer
-MAX_REFERRED_BYTES = 4 * 1024  # the same if the view has ``answer_again``
-MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum size of all stored answers of one account
-# An answer's own headers; those that REST framework and the middleware add come again each time.
+MAX_ANSWER_BYTES = 64 * 1024
+MAX_REFERRED_BYTES = 4 * 1024  # maximum bytes of a stored answer if the view has ``answer_again``
+MAX_ACCOUNT_BYTES = 16 * 1024 * 1024  # maximum bytes of an account's stored answers
+# Headers that are not stored: each answer gets new ones.
 NOT_KEPT = {"content-type", "set-cookie", "x-request-id"}
-# Where an ASGI scope has the files that a door before Django has taken: ``{name: {"sha256": …, …}}``.
+# Key of the ASGI scope: files received before Django, ``{name: {"sha256": …, …}}``.
 RECEIVED = "vod.files"
 
 Handler = Callable[..., Response]
@@ -69,10 +68,7 @@ PARAMETER = OpenApiParameter(
 
 @dataclass(slots=True)
 class InProgress:
-    """The record that the request of this context works on, as long as the record has its ``token``.
-
-    made: the argument of the view's ``answer_again``.
-    """
+    """The record of the current request, valid while the row has its ``token``."""
 
     pk: int
     token: uuid.UUID
@@ -85,14 +81,12 @@ _current: ContextVar[InProgress | None] = ContextVar("idempotency", default=None
 
 
 def idempotent(handler: Handler) -> Handler:
-    """A ``post`` of a REST view that honours ``Idempotency-Key``; without the header nothing changes.
+    """Make a REST view's ``post`` honour ``Idempotency-Key``.
 
-    Answers of 2xx and 4xx are stored for 24 h and repeated; 429 and 5xx are not. Errors, all 409:
-    ``idempotency_mismatch`` for other content under the same key, ``idempotency_running`` while the first request
-    runs, ``idempotency_answer_lost`` if the first request succeeded and its answer was not stored.
+    Answers are stored for 24 h, except 429 and 5xx. Raises ``idempotency_mismatch`` for other content under the key,
+    ``idempotency_running`` during the first request, ``idempotency_answer_lost`` without a stored answer.
 
-    If an answer is not stored because it, or the sum of its account, is too large, the view's ``answer_again(made)``
-    answers with the current state of the object that the first request created (:func:`remember`).
+    If an answer is too large to store, the view's ``answer_again(made)`` replaces it (:func:`remember`).
     """
 
     @wraps(handler)
@@ -108,7 +102,7 @@ def idempotent(handler: Handler) -> Handler:
         context = _current.set(found)
         try:
             response = handler(self, request, *args, **kwargs)
-        except Exception as exc:  # what the view would make of it is what has to be kept
+        except Exception as exc:  # the error answer of the view is stored
             response = self.handle_exception(exc)
         finally:
             _current.reset(context)
@@ -119,10 +113,9 @@ def idempotent(handler: Handler) -> Handler:
 
 
 def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[[], Any]) -> tuple[Any, bool]:
-    """What ``effect`` gives, made once under this key, and whether that was before: for doors that have no view.
+    """Run ``effect`` once under this key; return its result, and whether it had run before.
 
-    content, and what ``effect`` gives: as JSON has them; the content tells one request from another. What ``effect``
-    raises is not kept. Raises ``invalid`` and the same refusals as :func:`idempotent`.
+    content: JSON value that identifies the request. Raises ``invalid`` and the errors of :func:`idempotent`.
     """
     if not KEY.fullmatch(key):
         raise DomainError("invalid", errors={HEADER: [WRONG_KEY]})
@@ -145,16 +138,15 @@ def run_once(user_id: Any, route: str, key: str, content: Any, effect: Callable[
 
 
 def is_answered(user_id: Any, route: str, key: str) -> bool:
-    """Whether a request with this key gets the first one's answer or is refused, whatever it brings."""
+    """Return whether the first request with this key has ended."""
     record = IdempotencyRecord.objects.filter(user_id=user_id, route=route, key=key).at_database_time().first()
     return record is not None and not record.stale and record.state == RecordState.DONE  # type: ignore[attr-defined]
 
 
 def bind_to_transaction() -> None:
-    """Tie the effect that the present transaction makes to the request's record; nothing without a record.
+    """Tie the current transaction's effect to the request's record.
 
-    Raises ``idempotency_running`` when another request has taken the record over: the effect rolls back, it is the
-    other one's to make.
+    Raises ``idempotency_running`` if another request has taken the record over.
     """
     current = _current.get()
     if current is None:
@@ -167,23 +159,21 @@ def bind_to_transaction() -> None:
 
 
 def remember(**made: str) -> None:
-    """Record the ids of the objects that the request created, for the view's ``answer_again``."""
+    """Record the ids of created objects for the view's ``answer_again``."""
     if current := _current.get():
         current.made = made
 
 
 def purge() -> int:
-    """Delete the records that count no more; returns how many."""
     return delete_in_batches(IdempotencyRecord.objects.filter(created_at__lt=Now() - KEPT))
 
 
 def route_of(request: Request) -> str:
-    """The route by which keys are told apart."""
     return route_at(str(request.method), request.path)
 
 
 def route_at(method: str, path: str) -> str:
-    """Method and path without a trailing slash; a hash of the path where it does not fit into an index."""
+    """Return method and path, which is hashed if too long."""
     path = path.rstrip("/") or "/"
     if len(path) > MAX_ROUTE or not path.isascii():
         path = "sha256:" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()
@@ -191,7 +181,7 @@ def route_at(method: str, path: str) -> str:
 
 
 def fingerprint(request: Request) -> str:
-    """The hex SHA-256 of what a request says: query, kind of body, its fields whatever their order, and its files."""
+    """Return the SHA-256 of a request's query, content type, fields and files."""
     kind = (request.content_type or "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         fields, files = _multipart(request)
@@ -208,13 +198,12 @@ def fingerprint(request: Request) -> str:
 
 
 def _body(request: Request, kind: str) -> bytes:
-    """A body's content, or the body itself where it cannot be understood. Django keeps it for the parser to read."""
     try:
         raw: bytes = request._request.body
     except RequestDataTooBig as exc:
         raise DomainError("too_large", limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE) from exc
     except RawPostDataException:
-        # Read and parsed already: the CSRF check of a browser's request looks for its token in the fields.
+        # The CSRF check has already read and parsed the body.
         return _canonical(request.data)
     try:
         if kind == "application/x-www-form-urlencoded":
@@ -225,7 +214,6 @@ def _body(request: Request, kind: str) -> bytes:
 
 
 def _multipart(request: Request) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """The fields, and the SHA-256 of each file, by name."""
     data = cast(QueryDict, request.data)
     files = {name: [_hash(file) for file in parts] for name, parts in request.FILES.lists()}
     return {name: values for name, values in data.lists() if name not in files}, files
@@ -244,11 +232,11 @@ def _canonical(value: Any) -> bytes:
 
 
 def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | IdempotencyRecord:
-    """Insert a record before anything else happens, or look at the one that is there: its answer, or a refusal."""
+    """Insert an idempotency record, or return the existing one if it has an answer."""
     for _ in range(ATTEMPTS):
         token = uuid.uuid4()
         with transaction.atomic():
-            # Of two requests at once one inserts; the other waits for this short transaction and finds the row.
+            # A concurrent request waits for this short transaction and finds the row.
             IdempotencyRecord.objects.bulk_create(
                 [
                     IdempotencyRecord(
@@ -261,7 +249,7 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
             rows = IdempotencyRecord.objects.filter(user_id=user_id, route=route, key=key)
             record = rows.at_database_time().first()
         if record is None:
-            continue  # its request has just ended with an answer that is not kept
+            continue  # the record's request has just ended without an answer
         if record.token == token:
             return InProgress(record.pk, token, user_id)
         same = IdempotencyRecord.objects.filter(pk=record.pk, token=record.token)
@@ -276,17 +264,17 @@ def _begin(user_id: Any, route: str, key: str, content: str) -> InProgress | Ide
             break
         if record.sealed:
             raise DomainError("idempotency_answer_lost")
-        # Whoever wrote this row is gone, or so slow that its effect will find the token changed.
+        # The row's request is dead or slow; its effect will find the token changed.
         if same.filter(state=RecordState.IN_PROGRESS, sealed=False).update(token=token, locked_until=Now() + LOCK):
             return InProgress(record.pk, token, user_id)
     raise DomainError("idempotency_running", retry_after=RETRY_SECONDS)
 
 
 def _finish(current: InProgress, response: Response) -> None:
-    """Keep the answer, or give the key free. What fails here does not take the answer from its caller."""
+    """Store the answer of an ``Idempotency-Key``, or free the key. Database errors are only logged."""
     try:
         if response.status_code == 429 or response.status_code >= 500:
-            # An effect that has been committed must not be made again, even though what came after it broke.
+            # A committed effect must not be repeated.
             if current.sealed:
                 _owned_record(current).filter(sealed=True).update(locked_until=Now())
             _owned_record(current).filter(sealed=False).delete()
@@ -296,7 +284,7 @@ def _finish(current: InProgress, response: Response) -> None:
         body = "" if response.data is None else JSONRenderer().render(response.data).decode()
         if not (is_kept := _has_room(current, len(body.encode()))):
             if _owned_record(current).filter(sealed=False).delete()[0]:
-                return  # the request had no effect, so it may run again
+                return  # without an effect, the request may run again
             body = json.dumps(current.made) if current.made else ""
         headers = {name: value for name, value in response.items() if name.lower() not in NOT_KEPT}
         _owned_record(current).update(
@@ -308,7 +296,6 @@ def _finish(current: InProgress, response: Response) -> None:
 
 
 def _has_room(current: InProgress, size: int) -> bool:
-    """Return whether an answer of ``size`` bytes is stored."""
     if size > (MAX_REFERRED_BYTES if current.made else MAX_ANSWER_BYTES):
         return False
     rows = IdempotencyRecord.objects.filter(user_id=current.user_id)
@@ -316,12 +303,11 @@ def _has_room(current: InProgress, size: int) -> bool:
 
 
 def _owned_record(current: InProgress) -> Any:
-    """The record while it is this request's."""
     return IdempotencyRecord.objects.filter(pk=current.pk, token=current.token, state=RecordState.IN_PROGRESS)
 
 
 def _replay(record: IdempotencyRecord, view: Any) -> Response:
-    """The first answer once more; an error names the present request, which is the one in the log."""
+    """Return a stored answer; errors get the current request's id."""
     body = json.loads(record.body) if record.body else None
     if not record.is_kept:
         if body is None:

@@ -1,4 +1,4 @@
-"""JSON bodies, strictly: one parser for every endpoint, with a size limit and no value that a database refuses."""
+"""A strict JSON parser for every endpoint."""
 
 from __future__ import annotations
 
@@ -47,18 +47,18 @@ class StrictJSONParser(BaseParser):
 
 
 def has_too_many_parts(raw: bytes, most: int = MAX_PARTS) -> bool:
-    """Whether JSON is not to be built: a list of nothing but empty lists takes fifty times its length in memory."""
+    """Return whether JSON would take too much memory; empty lists take fifty times their length."""
     return sum(raw.count(sign) for sign in (b"[", b"{", b",")) > most
 
 
 class SmallJSONParser(StrictJSONParser):
-    """The same for what nobody has signed in for: 16 KiB."""
+    """The strict parser for requests before sign-in: 16 KiB."""
 
     max_bytes = MAX_SMALL_BODY_BYTES
 
 
 def check_json(value: Any) -> None:
-    """Raise :class:`ParseError` for what JSON can say and a database cannot keep."""
+    """Raise :class:`ParseError` for values that a database cannot store."""
     pending = [(value, 0)]
     while pending:
         item, depth = pending.pop()

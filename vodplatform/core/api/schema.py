@@ -1,4 +1,4 @@
-"""What the OpenAPI document adds to every endpoint: the one error body, the headers of answers, empty parameters."""
+"""Additions to the OpenAPI document."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
-# Requests and answers by operationId: tests/contract/test_examples.py sends them.
+# Requests and answers by operationId, checked by tests/contract/test_examples.py.
 EXAMPLES = "docs/api-examples.json"
 ERROR_SCHEMA = {
     "type": "object",
@@ -38,7 +38,6 @@ ERROR_HEADERS = {"Allow": "Allow", "WWW-Authenticate": "Challenge", "Retry-After
 
 
 def add_error_responses(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Give every operation a ``default`` response with the error body, and every response its headers."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Error"] = ERROR_SCHEMA
     components["headers"] = HEADERS
@@ -56,7 +55,7 @@ def add_error_responses(result: dict[str, Any], generator: Any, request: Any, pu
 
 
 def allow_empty_parameters(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Say of every query parameter that an empty one (``?kind=&limit=20``) counts as one that was not given."""
+    """Document that an empty query parameter counts as omitted."""
     for operations in result["paths"].values():
         for operation in operations.values():
             for parameter in operation.get("parameters", []):
@@ -67,13 +66,12 @@ def allow_empty_parameters(result: dict[str, Any], generator: Any, request: Any,
 
 
 def add_examples(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """Show with every operation a request and what it was answered."""
     found = json.loads((Path(settings.BASE_DIR) / EXAMPLES).read_text())
     for operations in result["paths"].values():
         for operation in operations.values():
             example = found.get(operation["operationId"], {})
             if "request" in example:
-                # A notice of another service is taken as it comes, and the document names no body for it.
+                # The document names no body for other services' notifications.
                 bodies = operation.get("requestBody", {}).get("content", {})
                 kind = next((kind for kind in ("application/json", "multipart/form-data") if kind in bodies), None)
                 if kind:

@@ -1,4 +1,4 @@
-"""Answers as CSV (RFC 4180), for spreadsheets, with no cell that one of them would run."""
+"""CSV answers (RFC 4180) without cells that spreadsheets execute."""
 
 from __future__ import annotations
 
@@ -14,17 +14,16 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 MARK = "'"
-# The start of a cell. Spreadsheets may also split the text at semicolons, tabs and line ends.
+# Spreadsheets may also split cells at semicolons, tabs and line ends.
 CELL_START = r"(?<![^;\t\r\n])"
-# Characters that begin a formula, also in full width and after quotation marks, and the mark itself, so that a text
-# that begins with it can be restored.
+# Characters that begin a formula, and the mark itself, so that marked texts can be restored.
 FORMULA_START = r"(?=\"*[=+\-@＝＋－＠\t\r'])"
 TO_MARK = re.compile(CELL_START + FORMULA_START)
 MARKED = re.compile(CELL_START + MARK + FORMULA_START)
 
 
 class AsTable(DefaultContentNegotiation):
-    """A table is a table, whatever ``Accept`` says."""
+    """Content negotiation that ignores ``Accept``."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -34,12 +33,11 @@ class AsTable(DefaultContentNegotiation):
 
 
 def csv_text(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table with a header. Text that a spreadsheet would run is marked; :func:`unmarked` removes the mark."""
+    """Return CSV with a header. Formulas are marked; :func:`unmarked` removes the mark."""
     return "".join(csv_lines(columns, rows))
 
 
 def csv_lines(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> Iterator[str]:
-    """Yield the lines of :func:`csv_text`."""
     line = io.StringIO()
     writer = csv.writer(line)
     for row in chain([columns], rows):
@@ -54,5 +52,4 @@ def _marked(cell: Any) -> Any:
 
 
 def unmarked(cell: str) -> str:
-    """Return a text without the marks of :func:`csv_text`."""
     return MARKED.sub("", cell)

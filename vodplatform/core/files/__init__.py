@@ -1,1 +1,1 @@
-"""Where files lie, whether there is room for them, and which installation they belong to."""
+"""Stored files, disk space, and the installation."""

@@ -1,8 +1,6 @@
-"""Which installation this process is part of: its database, its store and its key belong together.
+"""The check that database, file store and SECRET_KEY belong to one installation.
 
-The database has one row, the store has a mark, both with the same id. A host that was given another store or key, and a
-copy of the database beside a store that is in use, would take for rubbish what belongs to others, and lose what it is
-given. They find another mark, or another database than the one that the row was written in, and refuse.
+Database and store hold the same id: a host with another store or a copied database could delete other hosts' files.
 """
 
 from __future__ import annotations
@@ -36,11 +34,11 @@ TAKE_OVER = "`manage.py installation --adopt` makes what this host has the right
 
 
 class WrongInstallation(Exception):
-    """Database, store and key are not of one installation: nothing may be changed. The message is a sentence."""
+    """Database, store and key do not belong together; nothing may be changed."""
 
 
 def register_process() -> None:
-    """What a process asks before it serves or works; the first of all processes writes the row and the mark.
+    """Check the installation; the first process creates row and mark.
 
     Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
     """
@@ -51,13 +49,13 @@ def register_process() -> None:
             f"else. Give this host the same key, or name the former one in SECRET_KEY_FALLBACKS. {TAKE_OVER}"
         )
     check()
-    # A key that is being replaced: once the former one is named nowhere any more, this one is known.
+    # The current key replaces a fallback key, which may then be removed.
     key = _digest(settings.SECRET_KEY, row.pk)
     Installation.objects.filter(pk=row.pk).exclude(key=key).update(key=key)
 
 
 def check() -> None:
-    """Whether database and store are of one installation, asked before anything is swept, mended or expired.
+    """Check database and store before files are swept or expired.
 
     Raises :class:`WrongInstallation`, ``StoreUnavailable``, ``DatabaseError``.
     """
@@ -88,13 +86,12 @@ def check() -> None:
 
 
 def begin_process() -> None:
-    """Register a process that starts, and end it with the sentence if the installation is wrong.
+    """Check the installation as a process starts; exit if it is wrong.
 
-    If the database or the store does not answer, or there are no tables yet, it continues, and :func:`watch` checks
-    again.
+    Without an answer the process continues, and :func:`watch` checks later.
     """
     try:
-        # The web server imports us in its event loop, where Django asks no database.
+        # The web server imports this in its event loop, where Django refuses queries.
         with ThreadPoolExecutor(1) as thread:
             thread.submit(_register_and_disconnect).result()
     except WrongInstallation as exc:
@@ -112,14 +109,14 @@ def _register_and_disconnect() -> None:
 
 
 def watch() -> None:
-    """Called every minute: ends this process once it has been part of no installation twice in a row."""
+    """End this process after two failed checks in a row."""
     try:
         check()
     except WrongInstallation as exc:
         _refusals.append(str(exc))
         logger.critical("not ours", extra={"data": {"reason": str(exc)}})
     except (DatabaseError, StoreUnavailable):
-        return  # nobody knows; jobs wait for it, too
+        return  # the database or the store did not answer
     else:
         _refusals.clear()
     if len(_refusals) >= REFUSALS:
@@ -127,15 +124,15 @@ def watch() -> None:
 
 
 def raise_if_wrong() -> None:
-    """What :func:`watch` saw last. Raises :class:`WrongInstallation`."""
+    """Raise the :class:`WrongInstallation` of the last :func:`watch`, if any."""
     if _refusals:
         raise WrongInstallation(_refusals[-1])
 
 
 def adopt() -> Installation:
-    """Make this database, this store and this key one installation, with a new id.
+    """Make this database, store and key one installation with a new id.
 
-    Whoever else uses one of them refuses from now on. Raises ``StoreUnavailable``, ``StoreFull``.
+    Other hosts that use one of them then refuse. Raises ``StoreUnavailable``, ``StoreFull``.
     """
     with transaction.atomic():
         Installation.objects.all().delete()
@@ -147,7 +144,6 @@ def adopt() -> Installation:
 
 
 def note_backup() -> None:
-    """Write down that a backup has just been made."""
     Installation.objects.update(backed_up_at=Now())
 
 
@@ -158,12 +154,11 @@ def _row() -> Installation:
 def _make_row() -> Installation:
     number = uuid.uuid4()
     columns = {"database": _database(), "store": _store(), "key": _digest(settings.SECRET_KEY, number)}
-    # There can be one alone: whoever comes second gets the first one's.
+    # Only one row can exist; a second process gets it too.
     return Installation.objects.get_or_create(is_only=True, defaults={"pk": number, **columns})[0]
 
 
 def _write_first_mark(row: Installation) -> str | None:
-    """Mark a store that has no mark, unless somebody has marked another one meanwhile; what the store says then."""
     with transaction.atomic():
         if not Installation.objects.select_for_update().filter(pk=row.pk, is_marked=False).exists():
             return _read_mark()
@@ -173,7 +168,6 @@ def _write_first_mark(row: Installation) -> str | None:
 
 
 def _read_mark() -> str | None:
-    """The id in the store's mark; None where there is none."""
     try:
         with storage_errors(MARK), default_storage.open(MARK) as file:
             content = file.read()
@@ -205,22 +199,20 @@ def _keys() -> list[str]:
 
 
 def _digest(key: str, number: Any) -> str:
-    """What tells one key from another and does not tell the key."""
     return salted_hmac("vodplatform.installation", str(number), key, algorithm="sha256").hexdigest()
 
 
 def _store() -> str:
-    """Where files are, as operators know it; a folder may have another path on each host."""
     if isinstance(default_storage, FileSystemStorage):
         return "the data folder"
     return f"the S3 bucket {default_storage.bucket_name}"  # type: ignore[attr-defined]
 
 
 def _database() -> str:
-    """What a copy of the database has another of; nothing where the store would be copied with it."""
+    """Return an id that a copy of the database does not share, or an empty text if the store would be copied too."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # The server's own number, which a replica that takes over has too.
+            # A promoted replica has the same system identifier.
             cursor.execute("SELECT has_function_privilege('pg_control_system()', 'execute')")
             may_ask = cursor.fetchone()[0]
             server = "(SELECT system_identifier::text FROM pg_control_system())" if may_ask else "''"

@@ -1,4 +1,4 @@
-"""Answers on this machine's disk, so that clients that read slowly hold no memory."""
+"""Answers on the disk, so that slow clients hold no memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from pathlib import Path
 
 from django.conf import settings
 
-PIECE_BYTES = 64 * 1024  # bytes that are read and sent at once
-MAX_BYTES = 512 * 1024 * 1024  # maximum size of all answers that this process sends from the disk
+PIECE_BYTES = 64 * 1024
+MAX_BYTES = 512 * 1024 * 1024  # maximum size of all spooled answers of this process
 
 
 class SpooledFile:
@@ -30,31 +30,29 @@ class SpooledFile:
             descriptor = os.dup(file.fileno())
         self._descriptor = descriptor
         self._close = weakref.finalize(self, os.close, descriptor)
-        # Otherwise a read could meet another file that was given the same descriptor.
+        # A read must not hit another file that reuses the descriptor.
         self._lock = threading.Lock()
 
     def read(self, start: int = 0, length: int | None = None) -> bytes:
-        """Return bytes from ``start`` on. Raises :class:`ConnectionAbortedError` if the file has been closed."""
+        """Return bytes from ``start`` on. Raises :class:`ConnectionAbortedError` if closed."""
         with self._lock:
             if not self._close.alive:
                 raise ConnectionAbortedError("the answer was given up for newer ones")
             return os.pread(self._descriptor, self.size if length is None else length, start)
 
     def close(self) -> None:
-        """Free the disk. Later reads fail."""
         with self._lock:
             self._close()
 
 
 class Outbox:
-    """The answers that this process is sending from the disk. Beyond :data:`MAX_BYTES` the oldest ones are closed."""
+    """The answers being sent; beyond :data:`MAX_BYTES` the oldest are closed."""
 
     def __init__(self) -> None:
         self._files: OrderedDict[SpooledFile, None] = OrderedDict()
         self._lock = threading.Lock()
 
     def put(self, content: bytes) -> AsyncIterator[bytes]:
-        """Store an answer, and return its pieces."""
         file = SpooledFile([content])
         with self._lock:
             self._files[file] = None
@@ -76,6 +74,5 @@ outbox = Outbox()
 
 
 async def pieces_of(file: SpooledFile) -> AsyncIterator[bytes]:
-    """Yield a whole file piece by piece, each read once the client has taken the piece before."""
     for start in range(0, file.size, PIECE_BYTES):
         yield file.read(start, PIECE_BYTES)

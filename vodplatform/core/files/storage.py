@@ -1,4 +1,4 @@
-"""What storages raise, told apart: a file that is not there, no room, and a storage that does not answer."""
+"""Errors of the file storage."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from vodplatform.core.errors import DomainError
 
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-# After a call that got no answer in its time nothing else is asked for so long: what tidies up behind it would wait as
-# long again, and whoever waits for both gets no answer within half a minute.
+# After a timeout, calls fail at once for this long; otherwise the clean-up would wait for another timeout.
 SILENT_SECONDS = 1.0
 
 
 class StoreUnavailable(DomainError):
-    """The storage does not answer: 503, try again."""
+    """The storage does not answer: 503, retry."""
 
     def __init__(self, reason: str = "") -> None:
         super().__init__("unavailable", "The file storage does not answer. Try again in a moment.")
@@ -28,24 +27,23 @@ class StoreUnavailable(DomainError):
 
 
 class StoreFull(DomainError):
-    """No room is left where the files are: 503, an operator has to make some."""
+    """The storage is full: 503 until an operator frees space."""
 
     def __init__(self) -> None:
         super().__init__("disk_full")
 
 
 class CircuitBreaker:
-    """When the storage last left a call of this process unanswered."""
+    """A pause of storage calls after a timeout."""
 
     def __init__(self) -> None:
         self.until = 0.0
 
     def note(self) -> None:
-        """A call has just been given up."""
         self.until = time.monotonic() + SILENT_SECONDS
 
     def check(self) -> None:
-        """Raises :class:`StoreUnavailable` just after that."""
+        """Raise :class:`StoreUnavailable` shortly after a timeout."""
         if time.monotonic() < self.until:
             raise StoreUnavailable("It has just left another call unanswered.")
 
@@ -58,7 +56,7 @@ failures = metrics.counter(
 
 @contextlib.contextmanager
 def storage_errors(key: str = "") -> Iterator[None]:
-    """Turn what storages raise into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
+    """Turn storage errors into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
     silence.check()
     try:
         yield
@@ -67,7 +65,7 @@ def storage_errors(key: str = "") -> Iterator[None]:
     except OSError as exc:
         if exc.errno in FULL:
             raise _counted(StoreFull()) from exc
-        # Those of S3's client are both.
+        # The S3 client's timeouts are OSErrors too.
         if isinstance(exc, _timeouts()):
             silence.note()
         raise _counted(StoreUnavailable(str(exc))) from exc
@@ -85,7 +83,6 @@ def _counted(error: DomainError) -> DomainError:
 
 
 def _of_s3() -> tuple[type[Exception], ...]:
-    """What S3's client and its transfers raise; loaded with them, not at each start."""
     if "botocore" not in sys.modules:
         return ()
     from boto3.exceptions import Boto3Error

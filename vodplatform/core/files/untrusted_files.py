@@ -1,4 +1,4 @@
-"""Files that a child has made, taken by its parent, which may see more: no link that the child has left is followed."""
+"""Access to files made by a child, without following its links."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 
 from vodplatform.core.files.storage import FULL, StoreFull
 
-LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # what opening without following says of one
-MAX_BYTES = 64 * 1024**2  # of what is read whole
+LINKS = frozenset({errno.ELOOP, errno.ENOTDIR})  # errors of opening a link with O_NOFOLLOW
+MAX_BYTES = 64 * 1024**2
 
 
 def move_out(folder: Path, *names: str) -> Path:
-    """Move a file out of the reach of the child that may write to ``folder``; where it is then, under its own name.
+    """Move a file from a child's ``folder`` to a new folder next to it; return its path.
 
-    names: of the folders below ``folder`` and of the file. It goes into a new folder beside ``folder``. Raises
-    ``FileNotFoundError`` for whatever is no plain file there, :class:`StoreFull`.
+    names: folders below ``folder``, then the file. Raises ``FileNotFoundError`` unless it is a plain file,
+    :class:`StoreFull`.
     """
     with _opened(folder, names) as (descriptor, name):
         target = Path(tempfile.mkdtemp(prefix="taken-", dir=folder.parent)) / name
@@ -34,7 +34,7 @@ def move_out(folder: Path, *names: str) -> Path:
 
 
 def read(folder: Path, *names: str) -> bytes:
-    """The bytes of a file that a child has made below ``folder``. Raises ``FileNotFoundError`` as :func:`move_out`."""
+    """Return the bytes of a file below ``folder``; parameters and errors as in :func:`move_out`."""
     with _opened(folder, names) as (descriptor, name):
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=descriptor)
         try:
@@ -49,7 +49,6 @@ def read(folder: Path, *names: str) -> bytes:
 
 @contextlib.contextmanager
 def _opened(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """The folder of the file, opened without following a link, and the file's name in it."""
     if not names or any("/" in name or "\0" in name or name in ("", ".", "..") for name in names):
         raise FileNotFoundError("/".join(names))
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

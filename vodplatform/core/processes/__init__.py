@@ -1,1 +1,1 @@
-"""Child processes, and the commands that people start."""
+"""Child processes and management commands."""

@@ -1,7 +1,4 @@
-"""The end of the protocol that a child process has: progress and results as JSON lines; the other end is ``process``.
-
-Standard library only: whatever a child imports before its work costs every job as much.
-"""
+"""The child's end of the JSON lines protocol. Standard library only: children start fast."""
 
 from __future__ import annotations
 
@@ -15,17 +12,17 @@ from pathlib import Path
 from typing import Any
 
 SHIM = Path(__file__).with_name("sandbox.py")
-MARK = "VOD_CHILD"  # the variable by which a worker finds what its children have started
+MARK = "VOD_CHILD"  # environment variable that identifies a child's descendants
 REPORTS_A_SECOND = 4.0
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class BadRequest(Exception):
-    """The request is not one that this program serves; the message says why."""
+    """The request is invalid; the message says why."""
 
 
 class Reports:
-    """Writes JSON lines to what was standard output; anything printed by libraries goes to standard error."""
+    """A writer of JSON lines; output of libraries goes to standard error."""
 
     def __init__(self) -> None:
         self._out = os.fdopen(os.dup(1), "w", encoding="utf-8")
@@ -35,7 +32,7 @@ class Reports:
         self._last = 0.0
 
     def progress(self, percent: float, message: str) -> None:
-        """Report ``percent`` done, never less than before; a new message at once, others a few times a second."""
+        """Report progress, never decreasing; unchanged messages a few times a second."""
         now = time.monotonic()
         if message == self._message and now - self._last < 1 / REPORTS_A_SECOND:
             return
@@ -44,20 +41,17 @@ class Reports:
         self.send({"progress": round(self._percent, 4), "message": message})
 
     def send(self, message: dict[str, Any]) -> None:
-        """Write one line and flush it."""
         self._out.write(json.dumps(message) + "\n")
         self._out.flush()
 
     def error(self, type: str, message: str) -> None:
-        """Say why there is no result. type: stable. message: a sentence for the owner."""
         self.send({"error": {"type": type, "message": message}})
 
 
 def answer(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], dict[str, Any] | None]) -> None:
-    """Serve the request on standard input; an error that was to be expected is a line, any other a crash.
+    """Serve the request on standard input; unexpected errors crash the child.
 
-    serve: what makes the result of the request. fault: what is told of an error of its own, ``type``, ``message`` and
-    whatever else, or None of one that it does not know: bad requests, memory and the disk are told of here.
+    serve: returns the result. fault: returns ``type`` and ``message`` of an error, or None if unknown.
     """
     reports = Reports()
     try:
@@ -70,7 +64,7 @@ def answer(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], di
 
 
 def answer_about_paths(look: Callable[[list[str]], Any]) -> None:
-    """Serve one request ``{"paths": […]}``; the result is what ``look`` makes of them, which raises only to crash."""
+    """Serve one request ``{"paths": […]}`` with the result of ``look``."""
     reports = Reports()
     try:
         paths = [str(path) for path in json.load(sys.stdin)["paths"]]

@@ -1,4 +1,4 @@
-"""Children that web requests wait for: a few at once, fair between callers, and none for a caller that has gone."""
+"""A pool of children for web requests, fair between callers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records.database import release_connection
 
 WAIT_SECONDS = 20.0
-# Who has a seat for longer gives it up to somebody who waits; with two seats, four are served while one waits.
+# Seconds after which a child is stopped if other requests wait.
 GIVE_WAY_SECONDS = 8.0
 POLL_SECONDS = 0.25
-# Each of those who wait holds a thread of the web server.
+# Maximum waiting requests in all and per caller; each holds a web server thread.
 MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6
-# Set by the web server once the client of the present request has hung up; a request that it does not serve has none.
+# Event set when the current request's client disconnects; None outside of requests.
 caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
 
 
 class WaitingRoom:
-    """``seats`` children at once, one at a time for each caller; whoever waits gets the next seat in turn."""
+    """A pool of ``seats`` children, one at a time for each caller."""
 
     def __init__(self, seats: int) -> None:
         self._free = seats
@@ -37,10 +37,10 @@ class WaitingRoom:
         self, argv: Sequence[str], *, caller: str, limits: Limits, stdin: bytes, access: Access | None = None,
         ranged: RangeServer | None = None,
     ) -> Finished:  # fmt: skip
-        """:func:`run_child` when it is ``caller``'s turn and a seat is free.
+        """Run a child once it is ``caller``'s turn and a seat is free.
 
-        Raises :class:`ChildError`: of the kind ``BUSY`` when too many wait already or the turn did not come within
-        20 s, ``STOPPED`` when others wait and it took longer than 8 s, or when nobody waits for the answer any more.
+        Raises :class:`ChildError`: ``BUSY`` if too many wait or 20 s have passed; ``STOPPED`` after 8 s if others wait,
+        or if the client has disconnected.
         """
         gone, deadline = caller_gone.get(), time.monotonic() + WAIT_SECONDS
 
@@ -57,9 +57,9 @@ class WaitingRoom:
 
     @contextlib.contextmanager
     def turn(self, caller: str) -> Iterator[None]:
-        """Hold ``caller``'s turn for what has to be done before the child, such as copying its files.
+        """Hold ``caller``'s turn for preparations before :meth:`run_child` in this thread.
 
-        :meth:`run_child` in the same thread goes on with it. Raises ``unavailable`` where that raises ``BUSY``.
+        Raises ``unavailable`` in place of ``BUSY``.
         """
         with contextlib.ExitStack() as stack:
             try:
@@ -70,7 +70,6 @@ class WaitingRoom:
 
     @contextlib.contextmanager
     def _seat(self, gone: threading.Event | None, deadline: float) -> Iterator[None]:
-        """In the order of those who ask: a seat that becomes free is given to whoever has waited longest."""
         called = threading.Event()
         with self._guard:
             if self._free:
@@ -107,7 +106,7 @@ class WaitingRoom:
             if waiting > MAX_WAITING_OF_ONE:
                 raise ChildError(ChildError.BUSY, "Your other requests are still being worked on.")
             self._callers[caller] = lock, waiting + 1
-        release_connection()  # for the wait, and for the child
+        release_connection()  # no database connection is needed until the child has ended
         try:
             if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
                 raise ChildError(ChildError.BUSY, "Your other requests are still being worked on.")

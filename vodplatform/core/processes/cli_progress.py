@@ -1,4 +1,4 @@
-"""What commands share that let a child make a file while somebody looks on: a bar, exit codes, where it may be put."""
+"""Helpers of commands whose child makes a file."""
 
 from __future__ import annotations
 
@@ -17,22 +17,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from vodplatform.core.processes.commands import sigterm_as_interrupt
 from vodplatform.core.processes.process import Access, ChildError, Limits, run_child
 
-USAGE_EXIT = 2  # as for a wrong option
-REFUSED_EXIT = 3  # a given file is at fault
+USAGE_EXIT = 2
+REFUSED_EXIT = 3  # exit code: an input file is at fault
 STOPPED_EXIT = 130
-# Whoever looks at the bar decides how long is too long.
+# The time limit is practically unlimited: the user can stop the command.
 DAY_SECONDS = 24 * 3600.0
 
 
 def usage_error(message: str) -> NoReturn:
-    """Raises :class:`CommandError` with the exit code of a wrong option."""
     raise CommandError(message, returncode=USAGE_EXIT)
 
 
 def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
-    """Whether ``output`` can be written, before an hour is spent. Raises :class:`CommandError`.
+    """Raise :class:`CommandError` if ``output`` cannot be written.
 
-    force: whether a file that is there is replaced.
+    force: whether an existing file may be replaced.
     """
     if output.is_dir() or not output.parent.is_dir():
         usage_error(f"{output} cannot be written: name a file in a folder that exists.")
@@ -47,9 +46,9 @@ def check_output(output: Path, sources: Sequence[Path], *, force: bool) -> None:
 
 @contextmanager
 def writing_output(errors: OutputWrapper, what: str = "The video") -> Iterator[None]:
-    """The block makes a file, and can be ended in good order. what: it is called so when it cannot be written.
+    """Handle signals and write errors of the block. what: name of the file.
 
-    Raises :class:`CommandError`, and ``SystemExit`` where it was ended, which is said to ``errors``.
+    Raises :class:`CommandError`, and ``SystemExit`` after a signal.
     """
     try:
         with sigterm_as_interrupt():
@@ -65,10 +64,10 @@ def run_with_progress(
     argv: Sequence[str], request: dict[str, Any], *, limits: Limits, access: Access, name: str,
     refusals: Collection[str], verbosity: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """What a child answers to ``request``; how far it is goes to standard error. Raises :class:`CommandError`.
+    """Run a child with a progress bar; return its result. Raises :class:`CommandError`.
 
-    name: what it is called, such as ``The merge``. refusals: the types of errors that the given files are at fault for.
-    verbosity: the command's; from 2 on what a child that broke has written is shown.
+    name: name of the work, such as ``The merge``. refusals: error types for which an input file is at fault. verbosity:
+    from 2 on, a failed child's standard error is shown.
     """
     columns = (
         TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"), TimeElapsedColumn(),
@@ -102,9 +101,7 @@ def run_with_progress(
 
 
 def table(rows: Sequence[Sequence[str]], *, numbers_from: int | None = None) -> list[str]:
-    """Rows as lines with their cells below each other; the first row names them. numbers_from: the first column whose
-    cells end below each other instead.
-    """
+    """Return rows as aligned lines. numbers_from: first right-aligned column."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
 
     def cell(text: str, column: int) -> str:

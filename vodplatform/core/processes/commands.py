@@ -1,4 +1,4 @@
-"""What every management command of the program shares: ``--data-dir`` in its help, and a polite end."""
+"""Base classes and helpers of management commands."""
 
 from __future__ import annotations
 
@@ -22,23 +22,22 @@ from vodplatform.settings.variables import PROJECT_ROOT
 from vodplatform.version import sentence
 
 UP_LOCK = "up.lock"  # file in the data folder, locked while `up` runs
-SILENT_SECONDS = 1.0  # time after which a command says that it waits
-TABLES_SECONDS = 120.0  # maximum time that `up` may take to create or update the tables
+SILENT_SECONDS = 1.0  # seconds until a command says that it waits
+TABLES_SECONDS = 120.0  # maximum seconds of `up`'s migrations
 
 
 class Command(BaseCommand):
-    """Base of our commands. ``--data-dir`` is consumed by manage.py before the settings are read."""
+    """Base of our commands; manage.py reads ``--data-dir`` before the settings."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--data-dir", help="where database and made files are; default VOD_DATA_DIR or data/")
 
     def get_version(self) -> str:
-        """Return the program's version for ``COMMAND --version``, not Django's."""
         return sentence()
 
 
 class DatabaseCommand(Command):
-    """Base of commands that need the tables. It waits while `up` creates or updates them, and says that it waits."""
+    """Base of commands that need tables; it waits while `up` creates them."""
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         wait_for_tables(lambda: self.stderr.write("waiting for the database …"))
@@ -46,9 +45,9 @@ class DatabaseCommand(Command):
 
 
 def wait_for_tables(say: Callable[[], object]) -> None:
-    """Wait until every migration of this release is applied. Raises :class:`CommandError` if no `up` applies them.
+    """Wait until `up` has applied all migrations. Raises :class:`CommandError` if no `up` runs.
 
-    say: called once if this takes longer than :data:`SILENT_SECONDS`.
+    say: called once after :data:`SILENT_SECONDS`.
     """
     teller = threading.Timer(SILENT_SECONDS, say)
     teller.daemon = True
@@ -76,7 +75,6 @@ def _has_tables() -> bool:
 
 
 def _is_up_running() -> bool:
-    """Return whether an `up` runs with the data folder."""
     try:
         with open(Path(settings.DATA_DIR) / UP_LOCK) as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -88,7 +86,7 @@ def _is_up_running() -> bool:
 
 
 def manage_argv(*words: str) -> list[str]:
-    """Return the command line of ``manage.py WORDS`` for a child process; after `pip install` there is no manage.py."""
+    """Return the command line of ``manage.py WORDS`` or the installed package."""
     script = PROJECT_ROOT / "manage.py"
     program = [str(script)] if script.exists() else ["-P", "-m", "vodplatform"]
     return [sys.executable, *program, *words]
@@ -96,7 +94,7 @@ def manage_argv(*words: str) -> list[str]:
 
 @contextlib.contextmanager
 def sigterm_as_interrupt() -> Iterator[None]:
-    """SIGTERM and SIGHUP end as Ctrl-C does: the child goes, and what it made."""
+    """Treat SIGTERM and SIGHUP as Ctrl-C within the block."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

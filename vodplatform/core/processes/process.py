@@ -1,10 +1,6 @@
-"""Run heavy or untrusted work in a child process and end it for certain; knows nothing of jobs or videos.
+"""Child processes for heavy or untrusted work.
 
-The child is started through :mod:`vodplatform.core.processes.sandbox`, in a session of its own, and sees the files
-that it is given, but neither others nor the network, where the kernel can hold it to that. It is killed with
-its whole group when the caller says stop, when the wall clock runs out, or when the resident memory of its
-tree passes the limit. A child reports by JSON lines on its standard output; everything it writes to
-standard error is kept, last part only, for the log.
+A child reports by JSON lines. It is killed with its descendants when the caller asks, or at a limit.
 """
 
 from __future__ import annotations
@@ -34,10 +30,10 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 POLL_SECONDS = 0.1
 MEMORY_CHECK_SECONDS = 0.5
 MOVED_CHECK_SECONDS = 1.0
-MOVED_BYTES = 1024**2  # bytes that count as work: more than the progress reports of minutes have
-FEW_FILES = ",nofile=512"  # what waits in sockets and pipes is counted by no limit of memory
-MAX_SAID_PARTS = 2_000_000  # of one message: they take twenty times their length
-MAX_SAID_BYTES = 64 * 1024 * 1024  # in one message, and in all that are kept
+MOVED_BYTES = 1024**2  # bytes that count as progress; reports of minutes have fewer
+FEW_FILES = ",nofile=512"  # data in sockets and pipes escapes the memory limit
+MAX_SAID_PARTS = 2_000_000  # maximum parts of a message, which take twenty times their length
+MAX_SAID_BYTES = 64 * 1024 * 1024  # maximum bytes of a message, and of all kept ones
 SAID_TOO_MUCH = "The helper process said more than anybody keeps."
 STDERR_LINES = 60
 PACKAGES = ("vodplatform", "media_app", "sessions_app", "jobs_app")
@@ -53,12 +49,9 @@ NAME_SERVICE = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a child may use.
+    """Resource limits of a child.
 
-    wall_seconds: seconds of wall clock; the only sure end.
-    memory_bytes: resident bytes of the child and all it started.
-    data_bytes: RLIMIT_DATA of each process, a backstop above ``memory_bytes``.
-    threads: threads that numeric libraries may start.
+    memory_bytes: resident bytes of the child and its descendants. data_bytes: RLIMIT_DATA of each process.
     """
 
     wall_seconds: float = 300.0
@@ -69,10 +62,9 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a child may see beside the program's own code and the system's libraries. No network but what is named.
+    """Access of a child beyond the program's code and the system's libraries.
 
-    reads: files and folders. writes: folders in which it may make, change and delete; the first is its ``TMPDIR``.
-    connects_to: TCP port.
+    writes: folders; the first is ``TMPDIR``. connects_to: TCP port; None for no network.
     """
 
     reads: Sequence[Path | str] = ()
@@ -80,7 +72,6 @@ class Access:
     connects_to: int | None = None
 
     def rules(self) -> list[str]:
-        """The same as rules of the shim."""
         code = [*LIBRARIES, *(PROJECT_ROOT / name for name in PACKAGES)]
         rules = [f"list={PROJECT_ROOT}", *(f"run={path}" for path in code), *(f"read={path}" for path in self.reads)]
         rules += [f"write={path}" for path in ("/dev/null", *self.writes)]
@@ -90,7 +81,7 @@ class Access:
 
 
 class ChildError(Exception):
-    """The child did not end well. ``kind`` is one of the class constants; ``stderr`` its last lines."""
+    """A child that failed. kind: a constant of this class."""
 
     STOPPED = "stopped"
     TIMEOUT = "timeout"
@@ -108,15 +99,12 @@ class ChildError(Exception):
 
 @dataclass(slots=True)
 class Finished:
-    """How a child ended well: its JSON lines in order, its last words on standard error, its peak memory."""
-
     messages: list[dict[str, Any]] = field(default_factory=list)
     stderr: str = ""
     peak_memory_bytes: int = 0
 
 
 def child_environment(threads: int) -> dict[str, str]:
-    """A clean environment: PATH, HOME, locale, and thread counts for every numeric library we use."""
     count = str(threads)
     return {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -127,7 +115,7 @@ def child_environment(threads: int) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "MALLOC_ARENA_MAX": "2",
         "OMP_NUM_THREADS": count,
-        # A second thread spins for a tenth of a second at every start, and no matrix here is worth one.
+        # A second thread would spin for 0.1 s at each start; no matrix needs it.
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": count,
         "VOD_CHILD_THREADS": count,
@@ -147,17 +135,15 @@ def run_child(
     ranged: RangeServer | None = None,
     on_moved: Callable[[], None] | None = None,
 ) -> Finished:
-    """Run ``argv`` to its end and return what it said.
+    """Run ``argv`` in a child and wait for its result. Raises :class:`ChildError`.
 
-    Call it from a thread that lives at least as long as the child: the parent-death signal is tied to the
-    thread, and this function blocks until the child is reaped, so any thread that waits here will do.
+    The kernel kills the child if the calling thread ends.
 
-    on_message: called with each JSON object line, in order, in this thread. keeps: whether one is in the result.
-    should_stop: asked about ten times a second; a sentence stops the child (raises ``STOPPED`` with it).
-    on_moved: called when the child and its descendants have read and written another ``MOVED_BYTES``, which is the only
-    sign of progress of stages such as the rewriting of a large file.
-    access: None for a child of our own code alone, that sees what this process does. ranged: what it may read in parts
-    through this process. Raises :class:`ChildError`.
+    - on_message: called in this thread with each JSON object.
+    - keeps: whether a message is in the result.
+    - should_stop: called ten times a second; a sentence stops the child.
+    - on_moved: called after every ``MOVED_BYTES`` of input and output.
+    - access: None for trusted code, which runs without a sandbox.
     """
     limits = limits or Limits()
     soft = f"data={limits.data_bytes},core=0{FEW_FILES if access else ''}"
@@ -198,7 +184,7 @@ def run_child(
 
     try:
         stderr = _pump(process, stdin, deliver, watch.check)
-        # A child may close its pipes and go on: the limits hold until it has ended.
+        # A child may close its pipes and continue; the limits still apply.
         while process.poll() is None:
             watch.check()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -224,8 +210,6 @@ def run_child(
 
 
 class _Watch:
-    """Decides, each time it is asked, whether a child has to end."""
-
     def __init__(
         self, process: subprocess.Popen[bytes], limits: Limits, should_stop: Callable[[], str | None] | None,
         on_moved: Callable[[], None] | None,
@@ -241,7 +225,6 @@ class _Watch:
         self.peak = 0
 
     def check(self) -> None:
-        """Raise :class:`ChildError` when the child may not go on."""
         reason = self.should_stop() if self.should_stop else None
         if reason:
             raise ChildError(ChildError.STOPPED, reason)
@@ -251,7 +234,7 @@ class _Watch:
         if self.on_moved is not None and now >= self.next_moved_check:
             self.next_moved_check = now + MOVED_CHECK_SECONDS
             moved = tree_moved_bytes(self.process.pid)
-            if moved < self.moved_bytes:  # a process of the tree has ended, with its share
+            if moved < self.moved_bytes:  # a process of the tree has ended, with its count
                 self.moved_bytes = moved
             elif moved >= self.moved_bytes + MOVED_BYTES:
                 self.moved_bytes = moved
@@ -266,7 +249,6 @@ class _Watch:
 
 
 def tree_moved_bytes(pid: int) -> int:
-    """Return the bytes that a process and its descendants have read and written; 0 if it has ended."""
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
@@ -281,7 +263,6 @@ def tree_moved_bytes(pid: int) -> int:
 
 
 def tree_memory_bytes(pid: int) -> int:
-    """Resident bytes of a process and all its descendants; 0 when it is gone."""
     try:
         root = psutil.Process(pid)
         family = [root, *root.children(recursive=True)]
@@ -300,7 +281,6 @@ def _pump(
     deliver: Callable[[bytes | bytearray], None],
     check: Callable[[], None],
 ) -> str:
-    """Feed ``stdin``, hand out each line of standard output, and return the end of standard error."""
     assert process.stdin and process.stdout and process.stderr
     buffer = bytearray()
     errors: deque[bytes] = deque(maxlen=STDERR_LINES)
@@ -314,11 +294,10 @@ def _pump(
             process.stdin.close()
         selector.register(process.stdout, selectors.EVENT_READ)
         selector.register(process.stderr, selectors.EVENT_READ)
-        # A grandchild may keep the pipes open after the child has ended: then its end is the end.
+        # A grandchild may keep the pipes open.
         while selector.get_map():
             check()
-            # Asked before the look at the pipes: a wait in which this process was stopped ends without one, and a child
-            # that has ended meanwhile has said its last words into them.
+            # Polled before reading: if the child has ended, its last lines are already in the pipes.
             has_ended = process.poll() is not None
             ready = selector.select(POLL_SECONDS)
             for key, _ in ready:
@@ -352,7 +331,6 @@ def _pump(
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill the child's session leader and everything in its group; harmless when it has ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     if process.poll() is None:
@@ -360,25 +338,21 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def new_mark() -> str:
-    """A value of :data:`MARK` for a child of this process, for as long as this process lives no orphan's."""
     return f"{os.getpid()}:{_start_of(os.getpid())}:{uuid.uuid4().hex}"
 
 
 def kill_strays(mark: str) -> None:
-    """Kill what a child has started in sessions of their own: they carry the child's mark in their environment."""
+    """Kill a child's descendants in other sessions."""
     wanted = f"{MARK}={mark}".encode()
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with contextlib.suppress(OSError):  # ended meanwhile, or somebody else's
+            with contextlib.suppress(OSError):  # the process has ended, or is another user's
                 if wanted in (folder / "environ").read_bytes().split(b"\0"):
                     os.kill(int(folder.name), signal.SIGKILL)
 
 
 def kill_orphans() -> int:
-    """Kill what children have left whose parent was killed before it could end them; returns how many.
-
-    The kernel kills a child with its parent, but not what the child has started in sessions of their own.
-    """
+    """Kill descendants in other sessions of children whose parent was killed; return how many."""
     count = 0
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -392,7 +366,7 @@ def kill_orphans() -> int:
 
 
 def _lives(pid: str, started: str) -> bool:
-    """Whether the process that made a mark still runs, and is not another one with its number."""
+    """Return whether the process of a child's mark still runs; its number may be reused."""
     try:
         return str(_start_of(int(pid))) == started
     except FileNotFoundError:
@@ -400,9 +374,7 @@ def _lives(pid: str, started: str) -> bool:
 
 
 def _start_of(pid: int) -> int:
-    """When a process began, in clock ticks since the machine did: no step of its clock changes that, as it would a
-    date. The field after the name, which may have blanks and parentheses, is the third of proc(5)'s 52.
-    """
+    """Return a process's start in clock ticks since boot, field 22 of proc(5)."""
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[22 - 3])
 
 

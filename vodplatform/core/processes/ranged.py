@@ -1,8 +1,6 @@
-"""Files that a child reads in parts through its parent, which has them from somewhere else; both ends of the line.
+"""Files that a sandboxed child reads in parts through a thread of its parent.
 
-A confined child has no network and no credentials. Where a file lies in a bucket, the child is given one end of a pair
-of sockets and, as the file's path, which file of that line it is. It asks for bytes, and a thread of the parent gets
-them. Standard library only: children import this.
+Standard library only: children import this.
 """
 
 from __future__ import annotations
@@ -19,27 +17,26 @@ from types import TracebackType
 from typing import Self
 
 PREFIX = "ranged:"
-ASK = struct.Struct("<IQI")  # which file, from which byte, how many
-ANSWER = struct.Struct("<q")  # bytes that follow, or FAILED
+ASK = struct.Struct("<IQI")  # file index, first byte, number of bytes
+ANSWER = struct.Struct("<q")  # number of bytes that follow, or FAILED
 FAILED = -1
 BLOCK_BYTES = 128 * 1024
-# Whoever reads on is given more each time, so that a whole file is not read in thousands of parts.
+# Maximum blocks in one request; sequential reads grow up to it.
 MOST_BLOCKS = 16
-KEPT_BLOCKS = 256  # of one file
-# A child that reads in circles ends: so many times all of its files may be asked for.
+KEPT_BLOCKS = 256
+# Multiple of the files' size after which a child is refused.
 MOST_TIMES = 4
 Read = Callable[[int, int, int], bytes]
 
 
 class RangeServer:
-    """The parent's end: answers one child from a thread. Use as a context manager around the child's life.
+    """The parent's end: a thread that answers one child only.
 
-    One child alone: what another left in the line would be taken for an answer. paths: to be given to it. count: bytes
-    that it was given. error: why some could not be read, if that was so; what the child did wrong is told to it alone.
+    paths: paths for the child. count: bytes sent. error: first error of ``read``.
     """
 
     def __init__(self, sizes: Sequence[int], read: Read) -> None:
-        """sizes: bytes of each file. read: gets (which file, first byte, byte after the last) and may raise."""
+        """sizes: bytes of each file. read: called with file index, first byte, byte after the last."""
         self._sizes, self._read = list(sizes), read
         self._ours, self._theirs = socket.socketpair()
         self.descriptor = self._theirs.fileno()
@@ -56,14 +53,14 @@ class RangeServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._theirs.close()
-        # The child has ended; a read that is under way has its own limit.
+        # A running read has its own limit.
         self._ours.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._ours.close()
 
     def _serve(self) -> None:
         most = MOST_TIMES * sum(self._sizes) + BLOCK_BYTES * KEPT_BLOCKS
-        # A child that was ended may have left what it was answered unread.
+        # A killed child may leave answers unread.
         with contextlib.suppress(OSError), self._ours.makefile("rb") as asked:
             while len(request := asked.read(ASK.size)) == ASK.size:
                 data = self._part(*ASK.unpack(request)) if self.count <= most else None
@@ -71,13 +68,12 @@ class RangeServer:
                 self._ours.sendall(ANSWER.pack(FAILED) if data is None else ANSWER.pack(len(data)) + data)
 
     def _part(self, index: int, start: int, length: int) -> bytes | None:
-        """None for what the child was not given, and where it could not be read."""
         if index >= len(self._sizes) or length > MOST_BLOCKS * BLOCK_BYTES:
             return None
         stop = min(start + length, self._sizes[index])
         try:
             return self._read(index, start, stop) if start < stop else b""
-        except Exception as exc:  # whoever waits for the child finds the reason here
+        except Exception as exc:  # stored for the thread that waits for the child process
             self.error = self.error or exc
             return None
 
@@ -87,7 +83,7 @@ _guard = threading.Lock()
 
 
 class RangedFile(io.RawIOBase):
-    """The child's end: one file, read through the parent, with the blocks that were read last."""
+    """The child's end: a file read through the parent, with cached blocks."""
 
     def __init__(self, path: str) -> None:
         """path: one of :attr:`RangeServer.paths`."""

@@ -1,19 +1,21 @@
-"""Start one program in its own session, confined and with limits, dying with the thread that asked for it.
+"""A launcher that starts one program in its own session, sandboxed and with limits.
 
-Run as ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…`` and replaced by PROGRAM. It is
-a program and not a ``preexec_fn`` because code between fork and exec in a threaded process can deadlock.
+Usage: ``python -S -I sandbox.py PARENT_PID SOFT_LIMITS [RULE…] -- PROGRAM ARG…``. PROGRAM dies with the parent's
+thread. A ``preexec_fn`` could deadlock in a threaded parent.
 
-``SOFT_LIMITS`` is a comma-separated list of ``name=value`` with names of the ``resource`` module in lower
-case (``data``, ``core``, ``nofile``, ``fsize``), or empty. RLIMIT_DATA rather than RLIMIT_AS: decoders
-reserve gigabytes of address space that they never touch.
+SOFT_LIMITS is a list of ``name=value,…`` with names of the ``resource`` module in lower case. RLIMIT_DATA rather than
+RLIMIT_AS: decoders reserve gigabytes that they never touch.
 
-``RULE`` is ``run=PATH`` (and read), ``read=PATH``, ``write=PATH`` (and read), ``list=PATH`` or ``connect=PORT``. With
-one at least, the program and all that it starts see the files of the rules alone (Landlock, Linux 5.13 and later), read
-no memory of other processes, signal none (6.12), change no other process's limits and no file's mode, owner, times or
-attributes, and have no network (seccomp) but TCP to ``PORT`` (to other ports too before 6.7) and UDP, which finds the
-addresses of names. They stay in one process group, which is how they are ended, whatever they start remains a
-descendant of PROGRAM while that lives, and no memory of theirs outlives them. What the kernel does not offer is left
-out: ``manage.py doctor`` tries what holds.
+RULE is ``run=PATH``, ``read=PATH``, ``write=PATH``, ``list=PATH`` or ``connect=PORT``; run and write include read. With
+a rule, the program and its descendants
+
+- see only the files of the rules (Landlock, Linux 5.13),
+- neither read, signal (6.12) nor limit other processes,
+- change no file's mode, owner, times or attributes,
+- have no network (seccomp) except TCP to PORT (any port before 6.7) and UDP for name lookups,
+- stay in one process group below PROGRAM, and leave no memory behind.
+
+Features that the kernel lacks are skipped; ``manage.py doctor`` tests them.
 """
 
 import ctypes
@@ -26,10 +28,10 @@ import sys
 
 PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER = 1, 38, 22, 24, 36
 SECCOMP_MODE_FILTER = 2
-CAPABILITIES, OF_FILES = 64, (1, 2)  # more than there are; those by which root reads files whoever owns them
+CAPABILITIES, OF_FILES = 64, (1, 2)  # more capabilities than exist; those for reading any user's files
 libc = ctypes.CDLL(None, use_errno=True)
 
-# linux/landlock.h; the numbers of its system calls are the same on every architecture.
+# System call numbers of linux/landlock.h, equal on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 GIVE_VERSION, PATH_BENEATH, NET_PORT = 1, 1, 2
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit in (0, 1, 2, 3, 13, 14, 15))
@@ -37,15 +39,16 @@ OF_A_FILE = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 BIND_TCP, CONNECT_TCP = 1, 2
 ABSTRACT_SOCKETS, SIGNALS = 1, 2
 
-# What no decoder needs, by machine: the system calls that reach into other processes, the kernel or other namespaces
-# (ptrace, process_vm_readv and _writev, pidfd_getfd, mount, umount2, pivot_root, chroot, unshare, setns,
-# open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl, add_key, request_key, init_module,
-# finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen, kexec_file_load, fanotify_init); those that
-# get out of the group or make memory that nobody counts or that stays (setsid, setpgid, shmget, msgget, semget,
-# mq_open, memfd_create); those that change files which Landlock does not guard against them (chmod, chown, utime,
-# setxattr and removexattr in all their forms); those that slow others down (setpriority, sched_setparam,
-# sched_setscheduler, sched_setattr, ioprio_set); listen; truncate, which Landlock knows since Linux 6.2 alone; and
-# memfd_secret, whose memory is counted nowhere.
+# Refused system calls by machine; no decoder needs them.
+#
+# - Other processes, the kernel, namespaces: ptrace, process_vm_readv and _writev, pidfd_getfd, mount, umount2,
+#   pivot_root, chroot, unshare, setns, open_by_handle_at, bpf, perf_event_open, userfaultfd, io_uring_setup, keyctl,
+#   add_key, request_key, init_module, finit_module, delete_module, kexec_load, open_tree, move_mount, fsopen,
+#   kexec_file_load, fanotify_init.
+# - Leaving the group, and uncounted or lasting memory: setsid, setpgid, shmget, msgget, semget, mq_open, memfd_create.
+# - File attributes, which Landlock does not protect: chmod, chown, utime, setxattr, removexattr, in all forms.
+# - Slowing down others: setpriority, sched_setparam, sched_setscheduler, sched_setattr, ioprio_set.
+# - listen; truncate, which Landlock covers only since 6.2; memfd_secret, whose memory is not counted.
 REFUSED = {
     "x86_64": (
         101, 310, 311, 438, 165, 166, 155, 161, 272, 308, 304, 321, 298, 323, 425, 250, 248, 249, 175, 313, 176, 246,
@@ -60,41 +63,42 @@ REFUSED = {
         140, 118, 119, 274, 30, 201, 45, 447,
     ),
 }  # fmt: skip
-# Those whose arguments tell: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg, prctl, openat, and open,
-# which is not on every machine.
+# System calls judged by their arguments: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg, prctl,
+# openat, open (-1 where missing).
 JUDGED = {
     "x86_64": (56, 41, 53, 302, 44, 46, 307, 157, 257, 2),
     "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
 }
 AUDIT_ARCHITECTURE = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
-# Their flags lie in memory, where no filter sees them: it is as if they were not there, and clone and openat are taken.
+# The flags of clone3 and openat2 are in memory, which filters cannot read. The calls fail as missing, so that programs
+# use clone and openat.
 CLONE3, OPENAT2 = 435, 437
-NAMESPACES = 0x7E020000  # the flags of clone that make one
+NAMESPACES = 0x7E020000  # flags of clone that create namespaces
 INTERNET = (2, 10)  # AF_INET, AF_INET6
-PROTOCOLS = (0, 6, 17)  # the usual one, TCP, UDP: MPTCP would get past Landlock
-STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # SOCK_STREAM, SOCK_DGRAM, and the bits that say which kind
+PROTOCOLS = (0, 6, 17)  # default, TCP, UDP; MPTCP would bypass Landlock
+STREAM, DATAGRAM, KINDS = 1, 2, 0xF  # SOCK_STREAM, SOCK_DGRAM, and the type's mask
 ACCESS_MODE, TRUNCATES = 0x3, 0x200  # O_ACCMODE, O_TRUNC
-OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN: a connection that connect was not asked for
+OPENS_CONNECTION = 0x20000000  # MSG_FASTOPEN, which connects without connect
 LOAD, AND, EQUAL, AT_LEAST, HAS_BIT, RETURN = 0x20, 0x54, 0x15, 0x35, 0x45, 0x06  # operations of a BPF program
 NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
-ARGUMENTS = [16 + 8 * index for index in range(4)]  # the lower halves, which hold what is asked here
-ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # the call fails with EPERM, with ENOSYS
-OTHER_TABLE = 0x40000000  # x86_64: system calls of the x32 ABI
+ARGUMENTS = [16 + 8 * index for index in range(4)]  # offsets of the arguments' lower halves in struct seccomp_data
+ALLOW, REFUSE, ABSENT = 0x7FFF0000, 0x00050001, 0x00050026  # allow, fail with EPERM, fail with ENOSYS
+OTHER_TABLE = 0x40000000  # x86_64: first system call of the x32 ABI
 
 
 def main(argv: list[str]) -> None:
-    """Apply what ``argv`` asks for and exec; exits 127 when the program cannot be started."""
+    """Apply the limits and rules of ``argv`` and exec the program, or exit 127."""
     parent = int(argv[0])
     limits = argv[1]
     end = argv.index("--")
     rules, command = [rule.partition("=")[::2] for rule in argv[2:end]], argv[end + 1 :]
     try:  # noqa: SIM105 - contextlib would cost each child some milliseconds
         os.setsid()
-    except PermissionError:  # it is started by a confined program, in whose group it stays
+    except PermissionError:  # a process started by a sandboxed program keeps its group
         pass
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    # The parent may have died before prctl took effect: then nobody would ever signal this process.
+    # The parent may have died before prctl took effect.
     if os.getppid() != parent:
         os._exit(125)
     for item in filter(None, limits.split(",")):
@@ -116,21 +120,21 @@ def main(argv: list[str]) -> None:
 
 
 def drop_capabilities() -> None:
-    """Of root's powers leave those over files, which the rules bound; who is not root has none."""
+    """Drop root's capabilities except those that Landlock restricts."""
     for number in range(CAPABILITIES):
         if number not in OF_FILES:
             libc.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)
 
 
 def restrict_files(rules: list[tuple[str, str]]) -> None:
-    """Let this process see what the rules name and nothing else, as far as the kernel has Landlock."""
+    """Limit this process to the files of the rules, by Landlock."""
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GIVE_VERSION)
     if version < 1:
         return
     handled = (1 << 13) - 1
     for since, right in ((2, REFER), (3, TRUNCATE), (5, IOCTL_DEV)):
         handled |= right if version >= since else 0
-    # Each version knows so many bytes of this structure.
+    # Each Landlock version accepts only its own size of this structure.
     attributes = struct.pack("=QQQ", handled, BIND_TCP | CONNECT_TCP, ABSTRACT_SOCKETS | SIGNALS)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = libc.syscall(CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
@@ -146,7 +150,7 @@ def restrict_files(rules: list[tuple[str, str]]) -> None:
             continue
         try:
             place = os.open(value, os.O_PATH | os.O_CLOEXEC)
-        except OSError:  # it is not there, so there is nothing to see
+        except OSError:  # a path that does not exist needs no rule
             continue
         is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
         rights = granted[name] if is_folder else granted[name] & OF_A_FILE & handled
@@ -157,12 +161,12 @@ def restrict_files(rules: list[tuple[str, str]]) -> None:
 
 
 def restrict_calls(*, has_network: bool) -> None:
-    """Refuse this process the system calls of :data:`REFUSED`, and of :data:`JUDGED` what their arguments give away."""
+    """Refuse :data:`REFUSED` system calls, and :data:`JUDGED` ones by their arguments."""
     machine = calls_of()
     if machine not in REFUSED:
         return
     clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = JUDGED[machine]
-    # Each step: operation, operand, and the block where it goes on when true and when false; None is the next step.
+    # Each filter step: operation, operand, next block if true, if false; None for the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [
             (LOAD, ARCHITECTURE, None, None),
@@ -189,11 +193,11 @@ def restrict_calls(*, has_network: bool) -> None:
             *((EQUAL, family, "protocol", None) for family in INTERNET[:-1]),
             (EQUAL, INTERNET[-1], "protocol", "refuse"),
         ],
-        # Where a file could be emptied that may only be read: Landlock asks for that since Linux 6.2 alone.
+        # Landlock checks truncation of read-only files only since Linux 6.2.
         "open": [(LOAD, ARGUMENTS[1], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "openat": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, TRUNCATES, "writes", "allow")],
         "writes": [(AND, ACCESS_MODE, None, None), (EQUAL, 0, "refuse", "allow")],
-        # Whoever gave up being the parent of orphans, or dying with its own parent, would be neither counted nor ended.
+        # A process that stops adopting orphans or dying with its parent would escape kills.
         "prctl": [
             (LOAD, ARGUMENTS[0], None, None),
             (EQUAL, PR_SET_CHILD_SUBREAPER, "subreaper", None),
@@ -217,7 +221,8 @@ def restrict_calls(*, has_network: bool) -> None:
             (AND, KINDS, None, None),
             (EQUAL, STREAM, "allow", "refuse"),
         ],
-        "prlimit": [(LOAD, ARGUMENTS[0], None, None), (EQUAL, 0, "allow", "refuse")],  # its own limits
+        # a process may change only its own limits
+        "prlimit": [(LOAD, ARGUMENTS[0], None, None), (EQUAL, 0, "allow", "refuse")],
         "sendmsg": [(LOAD, ARGUMENTS[2], None, None), (HAS_BIT, OPENS_CONNECTION, "refuse", "allow")],
         "send": [(LOAD, ARGUMENTS[3], None, None), (HAS_BIT, OPENS_CONNECTION, "refuse", "allow")],
         "refuse": [(RETURN, REFUSE, None, None)],
@@ -237,7 +242,7 @@ def restrict_calls(*, has_network: bool) -> None:
 
 
 def calls_of() -> str:
-    """The machine whose system calls this process makes."""
+    """Return the machine architecture, or an empty text for 32-bit processes."""
     return os.uname().machine if sys.maxsize > 2**32 else ""
 
 

@@ -1,1 +1,1 @@
-"""Rules that tables of all parts follow."""
+"""Rules shared by the tables of several apps."""

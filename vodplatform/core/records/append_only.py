@@ -1,7 +1,6 @@
-"""Tables whose rows are never changed: the registry, and the triggers that hold it on both databases.
+"""Tables whose rows are never changed, and the triggers that enforce this.
 
-On SQLite a migration that alters such a table drops its triggers without a word: end that migration with
-:func:`protect` again. ``manage.py doctor`` and a test walk :data:`APPEND_ONLY` against the real database.
+A SQLite migration that alters such a table drops its trigger: end it with :func:`protect`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ APPEND_ONLY = ["jobs_event", "comparison_offset_change", "audit_entry", "crdt_op
 
 
 def protect(table: str) -> Callable[[Any, Any], None]:
-    """A migration function (for RunPython) that makes every UPDATE of ``table`` an error."""
+    """Return a migration function that makes every UPDATE of ``table`` fail."""
 
     def forwards(apps: Any, schema_editor: Any) -> None:
         unprotect(table)(apps, schema_editor)
@@ -41,8 +40,6 @@ def protect(table: str) -> Callable[[Any, Any], None]:
 
 
 def unprotect(table: str) -> Callable[[Any, Any], None]:
-    """The reverse of :func:`protect`."""
-
     def backwards(apps: Any, schema_editor: Any) -> None:
         suffix = f" ON {table}" if schema_editor.connection.vendor == "postgresql" else ""
         schema_editor.execute(f"DROP TRIGGER IF EXISTS {table}_append_only{suffix}", params=None)
@@ -51,7 +48,6 @@ def unprotect(table: str) -> Callable[[Any, Any], None]:
 
 
 def unprotected_tables() -> list[str]:
-    """Registered tables that have lost their trigger in the database as it stands."""
     query = (
         "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal"
         if connection.vendor == "postgresql"
@@ -64,7 +60,6 @@ def unprotected_tables() -> list[str]:
 
 
 def protect_again() -> list[str]:
-    """Create the triggers that are missing; return their tables."""
     tables = unprotected_tables()
     for table in tables:
         protect(table)(None, connection.schema_editor())

@@ -1,4 +1,4 @@
-"""Who did what: one entry for each change that somebody may have to account for. Reading them is for the admin."""
+"""The audit log of changes that users must account for."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MAX_TEXT = 500
 def record(
     action: str, *, actor: AbstractBaseUser | AnonymousUser | None, target: Model | None = None, **data: Any
 ) -> AuditEntry:
-    """Write an entry in the caller's transaction, so that it stands exactly when the change stands.
+    """Write an audit entry in the caller's transaction.
 
-    action: ``thing.verb``, such as ``token.revoked``. actor: who did it; None where nobody is signed in. data: what
-    the action needs, never a secret; texts are cut at 500 characters, what a database refuses is replaced.
+    action: ``thing.verb``, such as ``token.revoked``. actor: None if not signed in. data: details, never a secret;
+    texts are cut.
     """
     someone = actor if actor is not None and actor.pk is not None else None
     return AuditEntry.objects.create(
@@ -41,7 +41,6 @@ def record(
 
 
 def _clean(value: Any) -> Any:
-    """``value`` with every text such as both databases take it; what a stranger typed can be anything."""
     if isinstance(value, str):
         return _text(value, MAX_TEXT)
     if isinstance(value, dict):
@@ -56,6 +55,5 @@ def _text(value: str, limit: int) -> str:
 
 
 def purge() -> int:
-    """Delete the entries that have had their time; returns how many."""
     age = timedelta(days=settings.AUDIT_RETENTION_DAYS)
     return delete_in_batches(AuditEntry.objects.filter(at__lt=Now() - age))

@@ -1,4 +1,4 @@
-"""The columns of a row, for code that must not miss a column that is added later."""
+"""The columns of a row, for code that must also cover columns added later."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from django.db.models import Field, Model
 
 
 def columns_of(model: type[Model], but: Collection[str] = ()) -> list[Field[Any, Any]]:
-    """Return all columns except those named in ``but``, in the order of the model.
-
-    Raises ValueError where ``but`` names a column that the model does not have.
-    """
+    """Return all columns except ``but``. Raises ValueError for an unknown name."""
     columns = list(model._meta.concrete_fields)
     if unknown := set(but) - {column.name for column in columns}:
         raise ValueError(f"{model.__name__} has no {', '.join(sorted(unknown))}")
@@ -20,10 +17,9 @@ def columns_of(model: type[Model], but: Collection[str] = ()) -> list[Field[Any,
 
 
 def column_names(model: type[Model], but: Collection[str] = ()) -> list[str]:
-    """Return the names of :func:`columns_of`."""
     return [column.name for column in columns_of(model, but)]
 
 
 def column_values(row: Model, but: Collection[str] = ()) -> dict[str, Any]:
-    """Return the values of a row's columns by attribute name. Loads no related row."""
+    """Return a row's column values, without loading related rows."""
     return {column.attname: getattr(row, column.attname) for column in columns_of(type(row), but)}

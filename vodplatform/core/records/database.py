@@ -1,4 +1,4 @@
-"""What is the same question on both databases and another statement on each."""
+"""Queries that need different SQL on PostgreSQL and SQLite."""
 
 from __future__ import annotations
 
@@ -16,20 +16,14 @@ M = TypeVar("M", bound=Model)
 
 
 def release_connection() -> None:
-    """Give this thread's connection back to PostgreSQL's pool before a long wait for something else.
-
-    Inside of a transaction it stays. The next query takes one again. Each process has 16 of them.
-    """
+    """Return this thread's connection to PostgreSQL's pool before a long wait."""
     if connection.vendor == "postgresql" and not connection.in_atomic_block:
         connection.close()
 
 
 @contextmanager
 def impatient() -> Iterator[None]:
-    """Within the block SQLite gives up a locked write after 50 ms (OperationalError) instead of 20 s.
-
-    PostgreSQL locks rows, not the database: nothing to do there.
-    """
+    """Make SQLite give up locked writes after 50 ms (OperationalError) within the block."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -45,9 +39,9 @@ def impatient() -> Iterator[None]:
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """Within the block PostgreSQL gives up a statement after ``seconds`` (OperationalError), waits for locks included.
+    """Make PostgreSQL give up statements after ``seconds`` (OperationalError) within the block.
 
-    Reading only: on SQLite readers wait for nobody, and a transaction would take the lock that writers need.
+    For reads only, which never wait on SQLite.
     """
     if connection.vendor != "postgresql":
         yield
@@ -55,23 +49,20 @@ def bounded(seconds: float) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(max(1, round(seconds * 1000)))])
         yield
-        # Inside a test's own transaction the setting would outlive the block.
+        # In a test's outer transaction the setting would outlive the block.
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
 
 
 def connect_apart(django: BaseDatabaseWrapper, **parameters: Any) -> psycopg.Connection[Any]:
-    """A connection to PostgreSQL beside Django's and its pool. Raises ``psycopg.Error``.
-
-    parameters: in place of Django's.
-    """
+    """Open a PostgreSQL connection outside Django's pool. Raises ``psycopg.Error``."""
     given = {**django.get_connection_params(), **parameters}
-    for name in ("cursor_factory", "context", "prepare_threshold"):  # Django's way of reading rows
+    for name in ("cursor_factory", "context", "prepare_threshold"):  # options of Django's cursors
         given.pop(name, None)
     return psycopg.connect(**given)
 
 
 def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
-    """The rows in the order of their keys, read in batches: PgBouncer loses a cursor that stays open in between."""
+    """Yield rows in batches: PgBouncer would lose an open cursor."""
     left = rows.order_by("pk")
     while batch := list(left[:size]):
         yield from batch
@@ -81,10 +72,7 @@ def in_batches(rows: QuerySet[M], size: int = 1000) -> Iterator[M]:
 
 
 def delete_in_batches(rows: QuerySet[M], size: int = 5000) -> int:
-    """Delete ``rows``, so many in a transaction, since SQLite lets nobody else write meanwhile; returns how many.
-
-    A row that another changes meanwhile is left, where it is none of ``rows`` any more.
-    """
+    """Delete ``rows`` in small transactions, as SQLite blocks other writers; return how many."""
     count = 0
     while deleted := rows.filter(pk__in=rows.order_by()[:size].values("pk")).delete()[0]:
         count += deleted

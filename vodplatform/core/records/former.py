@@ -1,8 +1,8 @@
-"""Databases and backups of development versions, made before each app had one initial migration."""
+"""Databases and backups made by versions before 1.0.0."""
 
 from collections.abc import Iterable
 
-# Every development version has applied it; no release has it, and no later migration may take its name.
+# All development versions have applied this migration; no release may reuse its name.
 FORMER_MIGRATION = ("base", "0002_protect_audit")
 REFUSAL = (
     "This database was made by a version before 1.0.0 and cannot be upgraded in place: make a backup with that "
@@ -11,5 +11,5 @@ REFUSAL = (
 
 
 def is_former(migrations: Iterable[tuple[str, str]]) -> bool:
-    """Return whether these applied migrations (app label, name) are a development version's."""
+    """Return whether a development version has applied these migrations (app label, name)."""
     return FORMER_MIGRATION in migrations

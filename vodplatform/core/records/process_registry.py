@@ -1,4 +1,4 @@
-"""Which web and worker processes there are, on all hosts: each tells of itself every few seconds."""
+"""The running web and worker processes of all hosts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from django.db.models.functions import Now
 from vodplatform.core.models import ProcessKind, RunningProcess
 
 BEAT_SECONDS = 10.0
-# Three beats: one that was not heard of for so long is gone, or cannot reach the database.
+# After three missed beats a process counts as gone.
 GONE_SECONDS = 30.0
-KEPT = timedelta(days=1)  # so that people see what has gone
+KEPT = timedelta(days=1)  # how long the rows of ended processes are kept
 _own: tuple[int, uuid.UUID] | None = None
 
 
 def tell(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, jobs: int = 0) -> None:
-    """This process is there; parameters as the columns of :class:`RunningProcess`. Raises ``DatabaseError``."""
+    """Write this process's registry row. Raises ``DatabaseError``."""
     row = RunningProcess(
         id=own_id(), kind=kind, host=socket.gethostname(), pid=os.getpid(), version=settings.VERSION,
         commit=settings.COMMIT, queues=sorted(queues), max_jobs=max_jobs, jobs=jobs, started_at=Now(), seen_at=Now(),
@@ -32,12 +32,12 @@ def tell(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, 
 
 
 def leave() -> None:
-    """This process ends in an orderly way. Raises ``DatabaseError``."""
+    """Delete this process's registry row as it ends. Raises ``DatabaseError``."""
     RunningProcess.objects.filter(pk=own_id()).delete()
 
 
 def own_id() -> uuid.UUID:
-    """The id of this process; a process that was forked from one that had one has its own."""
+    """Return this process's id; a forked process gets its own."""
     global _own
     if _own is None or _own[0] != os.getpid():
         _own = (os.getpid(), uuid.uuid4())
@@ -45,13 +45,12 @@ def own_id() -> uuid.UUID:
 
 
 def processes() -> QuerySet[RunningProcess]:
-    """All that were heard of within a day, each with ``is_present``."""
+    """Return the processes of the last day, with ``is_present``."""
     is_present = Case(When(_heard_of(), then=True), default=Value(False), output_field=BooleanField())
     return RunningProcess.objects.annotate(is_present=is_present)
 
 
 def present() -> QuerySet[RunningProcess]:
-    """Those that live."""
     return RunningProcess.objects.filter(_heard_of())
 
 
@@ -60,5 +59,4 @@ def _heard_of() -> Q:
 
 
 def forget_gone() -> int:
-    """Delete those that were not heard of for a day; returns how many."""
     return RunningProcess.objects.filter(seen_at__lt=Now() - KEPT).delete()[0]

@@ -1,7 +1,6 @@
-"""Stored files are deleted for having no row only when that was seen twice, a day apart.
+"""Stored files without a row, deleted only if seen twice, a day apart.
 
-What looks like rubbish at one moment may be what somebody writes, a row that another transaction has not shown yet, or
-a fault of the sweep itself: a day is time to notice.
+The row may not be committed yet, or the sweep may have a fault.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ BATCH = 500
 
 
 def seen_again(sweep: str, keys: Iterable[str]) -> set[str]:
-    """Which of ``keys`` a sweep saw ``VOD_UNREFERENCED_HOURS`` ago too; the others are noted for its next look.
+    """Return the keys that a sweep also saw ``VOD_UNREFERENCED_HOURS`` ago; note the others.
 
-    keys: all that it sees now. What it has noted and does not see any more is forgotten.
+    keys: all keys that the sweep sees now.
     """
     now = set(keys)
     noted = Unreferenced.objects.filter(sweep=sweep)

@@ -1,1 +1,1 @@
-"""Requests, answers, sockets and calls of other servers."""
+"""Requests, answers, sockets and calls to other servers."""

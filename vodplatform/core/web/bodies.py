@@ -1,4 +1,4 @@
-"""A limit on request bodies before anything keeps them: Django under ASGI spools a whole body before it looks."""
+"""A limit on request bodies before Django stores them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-App = Callable[..., Awaitable[None]]  # each server and framework spells the ASGI types in its own way
+App = Callable[..., Awaitable[None]]  # servers and frameworks type ASGI differently
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
-# What Django's middleware adds to its own answers.
 PROTECTIVE_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -32,7 +31,7 @@ PROTECTIVE_HEADERS = [
 
 
 def headers_of(scope: Scope) -> dict[str, str]:
-    """Headers by their small names; what was sent twice is joined, as RFC 9110 section 5.3 has it."""
+    """Return headers by lower-case name; repeated ones are joined (RFC 9110)."""
     found: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
@@ -45,7 +44,7 @@ class _TooLarge(Exception):
 
 
 def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope], None] = lambda scope: None) -> App:
-    """``app`` with bodies of at most ``limit`` bytes; announced or not, a larger one is 413 and told ``on_refusal``."""
+    """Wrap ``app`` to answer 413 to bodies above ``limit`` bytes."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
@@ -96,12 +95,12 @@ def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope],
 
 
 async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple[Scope, Receive]:
-    """The request with the length of its body, which is read into ``file``: REST framework takes no length for none."""
+    """Add the body's length: REST framework ignores bodies without one."""
     message = await receive()
     while message.get("more_body"):
         file.write(message.get("body", b""))
         message = await receive()
-    is_whole = message["type"] == "http.request"  # else the client has gone meanwhile
+    is_whole = message["type"] == "http.request"  # False if the client disconnected before the end of the body
     file.write(message.get("body", b""))
     left = file.tell()
     if left and is_whole:
@@ -124,7 +123,7 @@ async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple
 
 
 def refusal(type: str, message: str = "", /, **extra: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-    """Status, headers and the one error body of an answer that ends the connection before Django has been asked."""
+    """Return status, headers and body of an error that closes the connection."""
     body = error_body(type, message, **extra)
     content = json.dumps(body).encode()
     headers = [

@@ -1,4 +1,4 @@
-"""What every page's frame needs: the theme from its cookie, and the navigation. No page of its own."""
+"""Context of every page: theme and navigation."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ THEMES = (
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One entry of the main navigation; `icon` names a symbol of static/icons.svg.
+    """An entry of the main navigation.
 
-    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for the menu that it opens.
-    home_of: the beginning of other addresses at which one is still there. is_public: shown to who is not signed in too,
-    where the catalogue is open to all.
+    at_desk: whether the top bar has it. on_phone: "bar" for the phone's tab bar, "more" for its menu. home_of: prefix
+    of further addresses. is_public: whether anonymous users see it.
     """
 
     label: str
@@ -35,7 +34,6 @@ class NavItem:
     current: bool = False
 
     def is_for(self, address: str) -> bool:
-        """Whether one is in this part of the program at ``address``."""
         below = self.href != "/" and address.startswith(f"{self.href}/")
         below = below or bool(self.home_of and address.startswith(self.home_of))
         return address == self.href or below
@@ -56,13 +54,11 @@ NAVIGATION: tuple[NavItem, ...] = (
 
 
 def theme_of(request: HttpRequest) -> str:
-    """Return the theme of the browser's cookie, or the default."""
     theme = request.COOKIES.get(THEME_COOKIE, "")
     return theme if theme in {choice["value"] for choice in THEMES} else "dark"
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    """Context processor of every template; reads the request, who asks, and the settings."""
     return {
         "theme": theme_of(request),
         "themes": THEMES,
@@ -73,13 +69,9 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest, at: str = "") -> list[NavItem]:
-    """The entries, the one for this address marked.
-
-    at: the address in whose part of the program one is, where this one's own does not tell; a view puts the answer into
-    its context as ``nav_items``.
-    """
+    """Return the entries, with the current one marked. at: address that replaces the request's."""
     here = at or request.path.rstrip("/") or "/"
-    # Where the request went wrong before anybody was asked for, nobody has signed in.
+    # A request that failed early has no user.
     user = getattr(request, "user", None)
     if user is not None and user.is_authenticated:
         items = NAVIGATION

@@ -1,4 +1,4 @@
-"""What the ASGI apps before Django share: the request's marks in the logs, and errors as the one body."""
+"""Request context and errors of the ASGI apps before Django."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("vodplatform.error")
 
 @contextmanager
 def request_context(scope: Scope, headers: Mapping[str, str]) -> Iterator[None]:
-    """Within the block the logs have the request's id (the client's, where it sent one), its address and user."""
+    """Set the request's id, address and user in the logs."""
     given = headers.get("x-request-id", "")
     client = scope.get("client")
     tokens = [
@@ -37,7 +37,7 @@ def request_context(scope: Scope, headers: Mapping[str, str]) -> Iterator[None]:
 
 
 def refusal_of(exc: Exception) -> DomainError:
-    """What to answer to a fault, which is logged where it is ours: the server's own answer would be plain text."""
+    """Return the error to answer for an exception; log our faults."""
     if isinstance(exc, StoreUnavailable):
         logger.warning("storage", extra={"data": {"reason": exc.reason}})
     if isinstance(exc, DomainError):
@@ -50,7 +50,6 @@ def refusal_of(exc: Exception) -> DomainError:
 
 
 def refusal_headers(error: DomainError) -> list[tuple[bytes, bytes]]:
-    """The headers that belong to an error: when to try again, and how to sign in."""
     headers = []
     later = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
     if error.type.status in later or "retry_after" in error.extra:

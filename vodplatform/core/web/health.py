@@ -1,7 +1,4 @@
-"""``/health``, ``/health/live`` and ``/health/ready``: whether the program and what it needs answer.
-
-No part is waited for long.
-"""
+"""The health checks ``/health``, ``/health/live`` and ``/health/ready``."""
 
 from __future__ import annotations
 
@@ -41,13 +38,11 @@ from vodplatform.core.web import drain
 from vodplatform.core.web.views import read_only
 
 logger = logging.getLogger("vodplatform.health")
-# All parts together, in seconds: whoever asks gives up soon after.
 ANSWER_SECONDS = 1.5
-# What one part gets from its driver. A thread may wait so long after its answer came too late, and no longer
-# where the driver can help it.
+# Driver timeout of one check, so that a late check's thread ends.
 DRIVER_SECONDS = 2
 PROBE = os.urandom(4096)
-# For so long a row waits to be written, and for so long that may fail: on SQLite somebody else is always writing.
+# Timeout of the heartbeat write; and how long it may fail, as SQLite has other writers.
 WRITE_SECONDS = 0.5
 LOCKED_SECONDS = 10.0
 BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
@@ -55,7 +50,7 @@ BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 
 
 class Part:
-    """One thing to ask. There is one question at a time: whoever comes meanwhile waits for the same answer."""
+    """A dependency. Concurrent checks of it share one answer."""
 
     def __init__(self, name: str, ask: Callable[[], None]) -> None:
         self.name = name
@@ -63,10 +58,9 @@ class Part:
         self._lock = threading.Lock()
         self._asked: Future[bool] | None = None
         self._was_up = True
-        self.is_full = False  # whether the last check failed because its disk was full
+        self.is_full = False  # whether the last check failed on a full disk
 
     def begin(self) -> Future[bool]:
-        """Ask, unless that is being done, and do not wait."""
         with self._lock:
             if self._asked is None or self._asked.done():
                 self._asked = Future()
@@ -75,7 +69,7 @@ class Part:
             return self._asked
 
     def is_up(self, asked: Future[bool], deadline: float) -> bool:
-        """What was answered until ``deadline`` (by the monotonic clock); silence is down. A change is logged."""
+        """Return whether the check succeeds before ``deadline`` (monotonic seconds)."""
         try:
             up = asked.result(max(0.0, deadline - time.monotonic()))
         except TooLate:
@@ -91,25 +85,25 @@ class Part:
             self.ask()
             self.is_full = False
             asked.set_result(True)
-        except Exception as exc:  # whatever the driver of a part raises: the part is down
+        except Exception as exc:
             self.is_full = is_disk_full(exc) or isinstance(exc, StoreFull | psycopg.errors.DiskFull)
             logger.info("health", extra={"data": {"part": self.name, "exception": repr(exc)}})
             asked.set_result(False)
 
 
 class HeartbeatWriter:
-    """Whether a row can be written. That somebody else writes for a moment is no news; that it lasts is."""
+    """The check that a row can be written; short locks are tolerated."""
 
     def __init__(self) -> None:
         self._fails_since: float | None = None
 
     def beat(self, write: Callable[[], object]) -> None:
-        """Raises what ``write`` raises once it has for :data:`LOCKED_SECONDS`, whenever it was asked in between."""
+        """Call ``write``; raise its error once it has failed for :data:`LOCKED_SECONDS`."""
         try:
             write()
         except (sqlite3.Error, psycopg.Error) as exc:
             if isinstance(exc, psycopg.errors.UndefinedTable) or "no such table" in str(exc):
-                return  # it is being updated
+                return  # the database's tables are being created
             if is_disk_full(exc) or isinstance(exc, psycopg.errors.DiskFull):
                 raise
             now = time.monotonic()
@@ -125,9 +119,9 @@ _is_current = False
 
 
 def ask_database() -> None:
-    """Read and write a row over a connection of its own: the pool may be exhausted by what makes it slow."""
+    """Read and write a row over a new connection, since the pool may be exhausted."""
     if connection.vendor == "postgresql":
-        # What holds for one transaction: PgBouncer gives the next one to another connection.
+        # SET LOCAL, because PgBouncer may use another connection for the next transaction.
         limits = {"connect_timeout": DRIVER_SECONDS, "tcp_user_timeout": DRIVER_SECONDS * 1000}
         with connect_apart(connection, **limits) as found:
             found.execute(f"SET LOCAL statement_timeout = {DRIVER_SECONDS * 1000}")
@@ -144,7 +138,6 @@ def ask_database() -> None:
 
 
 def database_is_current() -> bool:
-    """Whether every migration of this release has been applied; asked until it is so."""
     global _is_current
     if not _is_current:
         executor = MigrationExecutor(connection)
@@ -157,9 +150,9 @@ def _address(name: str, mode: str) -> str:
 
 
 def ask_storage() -> None:
-    """Write and read a little where made files go; the file has no name and is gone when it is closed."""
+    """Write and read an unnamed file, or list a bucket."""
     if not isinstance(default_storage, FileSystemStorage):
-        # A file that is not there would be no news, even in a bucket that is not there.
+        # A bucket without a file is no fault; a listing reveals a missing bucket.
         default_storage.listdir("health")
         return
     Path(default_storage.location).mkdir(parents=True, exist_ok=True)
@@ -172,20 +165,16 @@ def ask_storage() -> None:
 
 
 def ask_disk() -> None:
-    """Raise :class:`StoreFull` if the disk of the data folder has too little space for uploads and jobs."""
     if not disk.has_room():
         raise StoreFull
 
 
 def ask_queue() -> None:
-    """Ping the broker."""
     with connect(settings.REDIS_URL, DRIVER_SECONDS / 2) as client:
         client.ping()
 
 
 def ask_realtime() -> None:
-    """Send a message that nobody waits for."""
-
     async def send() -> None:
         await asyncio.wait_for(get_channel_layer().group_send("health", {"type": "health"}), DRIVER_SECONDS)
 
@@ -193,7 +182,6 @@ def ask_realtime() -> None:
 
 
 def ask_own_storage() -> None:
-    """:func:`ask_storage`, and whether it is the one that belongs to the database, as was seen within a minute."""
     ask_storage()
     installation.raise_if_wrong()
 
@@ -213,33 +201,30 @@ def _part(name: str, ask: str) -> Part:
 
 
 def all_parts() -> list[Part]:
-    """What every installation has, and what this one's settings add: names and dotted paths in ``HEALTH_PARTS``."""
     return [*PARTS, *(_part(name, ask) for name, ask in settings.HEALTH_PARTS.items())]
 
 
 def check_all(parts: list[Part] | None = None) -> dict[str, bool]:
-    """Which parts answer, within :data:`ANSWER_SECONDS`."""
     deadline = time.monotonic() + ANSWER_SECONDS
     asked = [(part, part.begin()) for part in parts or all_parts()]
     return {part.name: part.is_up(answer, deadline) for part, answer in asked}
 
 
 def database_is_up() -> bool:
-    """Whether the database answers within :data:`ANSWER_SECONDS`."""
     return check_all(PARTS[:1])["database"]
 
 
 @read_only
 def live(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked."""
+    """Answer that the process runs, without checks."""
     return JsonResponse({"status": "healthy"})
 
 
 @read_only
 def ready(request: HttpRequest) -> HttpResponse:
-    """For load balancers: whether requests may be sent to this process.
+    """Answer whether a load balancer may send requests to this process.
 
-    503 without a database, with one that this release's migrations have not come to yet, and while it drains.
+    503 without a database, with missing migrations, and during shutdown.
     """
     if drain.has_begun():
         return error_response("unavailable", "This process is about to end.")
@@ -253,7 +238,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 @read_only
 def health(request: HttpRequest) -> HttpResponse:
-    """Answer which program this is, and whether each part is ``up`` or ``down``; 503 only without the database."""
+    """Answer the version and the state of each dependency; 503 only without the database."""
     found = check_all()
     body: dict[str, Any] = {
         "status": "healthy" if all(found.values()) else "degraded",
@@ -268,7 +253,6 @@ def health(request: HttpRequest) -> HttpResponse:
 
 
 def _database_refusal() -> tuple[str, str]:
-    """Return the error type and the sentence for a database that is down."""
     if PARTS[0].is_full:
         return "disk_full", ""
     return "unavailable", "The database does not answer."

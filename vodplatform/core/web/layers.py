@@ -1,4 +1,4 @@
-"""The channel layer over Redis: what waits for one socket has a bound, and a message is decoded once for all."""
+"""The channel layer over Redis, with bounded queues."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from channels_redis.pubsub import RedisPubSubChannelLayer, RedisPubSubLoopLayer
 
 from vodplatform.core.redis_pool import channel_host
 
-# Messages that wait for a socket whose client reads slowly; the client then asks for all again.
+# Maximum messages waiting for a slow client, which then reloads its state.
 MAX_WAITING = 100
-# Decoded messages that a process keeps for the sockets that have not taken them yet.
+# Decoded messages kept for sockets of the same process.
 KEPT_MESSAGES = 32
 
 
 class ShortQueue(asyncio.Queue[Any]):
-    """Keeps so many messages; one more takes the place of all of them and says that they are gone."""
+    """A queue that, when full, replaces all messages by ``overflow``."""
 
     def __init__(self, overflow: bytes) -> None:
         super().__init__()
@@ -33,18 +33,15 @@ class ShortQueue(asyncio.Queue[Any]):
 
 
 class ShortLoopLayer(RedisPubSubLoopLayer):
-    """The library's own, whose queues have no end."""
-
     async def _subscribe_to_channel(self, channel: str) -> None:
         self.channels[channel] = ShortQueue(self.channel_layer.serialize({"type": "watch.late"}))
         await self._get_shard(channel).subscribe(channel)  # type: ignore[no-untyped-call]
 
 
 class ShortChannelLayer(RedisPubSubChannelLayer):
-    """Tells a consumer ``watch.late`` in place of messages that it was too slow to take.
+    """A layer that sends ``watch.late`` to slow consumers.
 
-    The sockets of a process that watch the same thing are handed the same bytes, and so the same object: no consumer
-    changes what it is handed.
+    Consumers share decoded messages and must not change them.
     """
 
     def __init__(self, hosts: Sequence[str], **kwargs: Any) -> None:

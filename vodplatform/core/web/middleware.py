@@ -1,4 +1,4 @@
-"""The outermost layer of every request: its id, its path without a trailing slash, no NUL in either."""
+"""The outermost middleware: request ids, trailing slashes, malformed requests."""
 
 from __future__ import annotations
 
@@ -16,27 +16,26 @@ from vodplatform.core.errors import error_response
 from vodplatform.core.web import health
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# The admin theme evaluates expressions and sets styles; nothing from elsewhere is loaded there either.
+# The admin theme needs inline scripts, eval and inline styles.
 ADMIN_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 FORM = "application/x-www-form-urlencoded"
-MAX_FORM_BYTES = 512 * 1024  # parsing needs up to eighty times this in memory, if every letter is escaped
+MAX_FORM_BYTES = 512 * 1024  # parsing needs 80 times as much memory
 KEEPS_SLASH = ("/admin/", "/static/")
-# Each condition in the address of an admin list becomes a condition of the query; the database limits their number.
+# An admin list takes conditions from its address; databases limit their number.
 MAX_ADMIN_QUERY_BYTES = 4096
 
 
 def without_trailing_slash(path: str) -> str:
-    """The path as the routes know it: a trailing slash is accepted everywhere and changes nothing."""
     if len(path) > 1 and path.endswith("/") and not path.startswith(KEEPS_SLASH):
         return path.rstrip("/") or "/"
     return path
 
 
 class HealthMiddleware:
-    """Answers what load balancers ask before the Host header is looked at: they ask by address."""
+    """Middleware that answers load balancers before the Host check, as they use IP addresses."""
 
     VIEWS = {"/health/live": health.live, "/health/ready": health.ready}
 
@@ -47,12 +46,12 @@ class HealthMiddleware:
         view = self.VIEWS.get(request.path)
         if view is None:
             return self.get_response(request)
-        request.resolver_match = resolve(request.path_info)  # by which the log and the metrics name it
+        request.resolver_match = resolve(request.path_info)
         return view(request)
 
 
 class RequestContextMiddleware:
-    """Accepts or makes ``X-Request-ID`` and answers it; strips the slash; refuses NUL and broken UTF-8 addresses."""
+    """Middleware that sets ``X-Request-ID``, strips trailing slashes and refuses malformed requests."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -71,7 +70,7 @@ class RequestContextMiddleware:
             if request.path.startswith("/admin"):
                 response.headers.setdefault("Content-Security-Policy", ADMIN_POLICY)
             if request.META.get("HTTP_AUTHORIZATION") or settings.SESSION_COOKIE_NAME in request.COOKIES:
-                # What somebody who is signed in was shown is kept by no proxy, and not by the browser unasked.
+                # Proxies must not store the answers of signed-in users.
                 response.headers.setdefault("Cache-Control", "private, no-cache")
             response["X-Request-ID"] = number
             return response
@@ -81,17 +80,17 @@ class RequestContextMiddleware:
             logs.request_id.reset(token)
 
     def _drop_odd_session(self, request: HttpRequest) -> None:
-        """Forget a session cookie that cannot be one of ours; PostgreSQL would refuse to look for some of them."""
+        """Drop malformed session cookies, which PostgreSQL may refuse."""
         key = request.COOKIES.get(settings.SESSION_COOKIE_NAME, "")
         if key and not (key.isascii() and key.isalnum()):
             del request.COOKIES[settings.SESSION_COOKIE_NAME]
 
     def process_view(self, request: HttpRequest, *view: object) -> HttpResponse | None:
-        """Refuse here rather than before the other layers, so that they add their headers to this answer too."""
+        """Refuse malformed requests here, so that other middleware adds headers."""
         if _has_nul(request):
             return error_response("bad_request", "The address contains a NUL character.")
         if request.META.get("QUERY_STRING", "").count("&") >= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
-            # Django refuses to read them, and each page reads some, the one that tells of a fault too.
+            # Django refuses to parse so many parameters, even for its error page.
             return error_response("bad_request", "The address has too many parameters.")
         if request.path.startswith("/admin/") and len(request.META.get("QUERY_STRING", "")) > MAX_ADMIN_QUERY_BYTES:
             return error_response("bad_request", "The address is too long.")
@@ -103,7 +102,7 @@ class RequestContextMiddleware:
         return None
 
     def process_exception(self, request: HttpRequest, exc: Exception) -> HttpResponse | None:
-        """The admin takes ids and dates from its addresses and forms as they come: odd ones are the caller's fault."""
+        """Answer 400 to malformed ids and dates in the admin."""
         if not request.path.startswith("/admin/"):
             return None
         if isinstance(exc, ValidationError) or (request.GET and isinstance(exc, ValueError | OverflowError)):

@@ -1,11 +1,7 @@
-"""The one way out: requests to addresses that somebody configured or a third party named; free of Django.
+"""Requests to addresses that third parties name, safe against server-side request forgery.
 
-Whoever names an address must not be able to point this program at itself or at its neighbours (server-side request
-forgery). So a name is looked up once, every address it stands for is checked, and the connection goes to one that was
-checked: there is no second lookup that could answer otherwise (DNS rebinding). Host header and TLS name stay those of
-the address as it was written. No proxy, cookie, netrc file or certificate comes from the environment; an answer has a
-most size, also unpacked, and everything together a most time. Messages name the host, never the rest of an address,
-a header or a body: those may hold keys.
+The connection goes to a checked address, without a second lookup (DNS rebinding). The environment's proxies, cookies
+and certificates are ignored. Messages name only the host, as the rest may hold keys. Free of Django.
 """
 
 from __future__ import annotations
@@ -30,7 +26,7 @@ import certifi
 import httpcore
 
 if TYPE_CHECKING:
-    # Imported where it is used: with the command line that it brings it is a tenth of what each process needs to start.
+    # httpx is imported where used: it takes a tenth of a process's start.
     import httpx
 
 MAX_URL_LETTERS = 4096
@@ -48,12 +44,11 @@ def _networks(text: str) -> tuple[Network, ...]:
     return tuple(ip_network(part) for part in text.split())
 
 
-# A neighbour: ``allow_private`` opens these. Private (RFC 1918, 4193), loopback, carrier-grade NAT (RFC 6598).
+# Private (RFC 1918, 4193), loopback, carrier-grade NAT (RFC 6598); opened by ``allow_private``.
 NEIGHBOURS = _networks("10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 100.64.0.0/10 ::1/128 fc00::/7")
-# Where clouds hand out a machine's own keys, as far as it is not link-local: nothing opens these.
+# Metadata services of clouds that are not link-local; never permitted.
 METADATA = _networks("100.100.100.200/32 168.63.129.16/32 fd00:ec2::/32 fd20:ce::254/128")
-# The rest of IANA's special-purpose registries: this host, link-local, documentation, benchmarks, relays, multicast,
-# reserved. Of IPv6 only 2000::/3 is given out to hosts at all; what embeds an IPv4 address is judged by that.
+# The rest of IANA's special-purpose registries. Of IPv6 only 2000::/3 is assigned to hosts.
 SPECIAL = _networks(
     "0.0.0.0/8 169.254.0.0/16 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24"
     " 224.0.0.0/4 240.0.0.0/4 2001::/23 2001:db8::/32 3fff::/20"
@@ -67,19 +62,19 @@ PRIVATE = "a private"
 
 
 class OutboundError(Exception):
-    """There is no answer; the message is a sentence with the host at most. Raised as one of its kinds."""
+    """A request without an answer; the message names the host at most."""
 
 
 class Refused(OutboundError):
-    """This address, or what it answered with, is not allowed; asking again changes nothing."""
+    """The address or its answer is not allowed; retrying does not help."""
 
 
 class Unreachable(OutboundError):
-    """The name is not known, nobody answers, or the connection broke."""
+    """The host is unknown, silent, or broke the connection."""
 
 
 class TooSlow(OutboundError):
-    """It did not end in its time."""
+    """The request exceeded its time limit."""
 
 
 class TooBig(OutboundError):
@@ -88,11 +83,10 @@ class TooBig(OutboundError):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What one request may do.
+    """Limits of one request.
 
-    allow_private: whether it may go to private, loopback and carrier addresses. seconds: for the whole, with lookups,
-    redirects and the last byte. connect_seconds: for each address tried. max_bytes: of the body, as sent and unpacked.
-    redirects: how many are followed, each one checked again; with 0 a redirect is the answer.
+    allow_private: whether private, loopback and carrier addresses are allowed. connect_seconds: time for each address.
+    max_bytes: size of the body, packed and unpacked. redirects: maximum number; with 0 a redirect is the answer.
     """
 
     allow_private: bool = False
@@ -104,7 +98,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. headers: names in lower case. body: unpacked; empty when it went into a file."""
+    """An answer. body: unpacked; empty if written to a file."""
 
     status: int
     headers: httpx.Headers = field(repr=False)
@@ -120,10 +114,9 @@ def send(
     rules: Rules = Rules(),
     into: BinaryIO | None = None,
 ) -> Answer:
-    """Send one request and read its whole answer, within ``rules``; any status is an answer.
+    """Send one request and read its complete answer, whatever its status.
 
-    into: where the body goes instead of memory. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow`,
-    :class:`TooBig`.
+    into: file for the body. Raises :class:`Refused`, :class:`Unreachable`, :class:`TooSlow`, :class:`TooBig`.
     """
     deadline = _Deadline(rules.seconds)
     target = check_url(url)
@@ -145,13 +138,10 @@ def send(
 
 
 def check_url(url: str) -> httpx.URL:
-    """The address taken apart, when it is one that may be asked at all: http or https, a host, no user or password.
-
-    Where it leads to is checked when it is asked. Raises :class:`Refused`.
-    """
+    """Parse an http or https address without user and password. Raises :class:`Refused`."""
     import httpx
 
-    # Two readers who disagree about where a host ends are the oldest trick: such an address is nobody's honest one.
+    # Such letters disguise the host, since parsers disagree about them.
     if len(url) > MAX_URL_LETTERS or any(letter <= " " or letter in "\\\x7f" for letter in url):
         raise Refused("This is not an address: it is too long, or it has spaces or signs that do not belong there.")
     try:
@@ -171,7 +161,7 @@ def check_url(url: str) -> httpx.URL:
 
 
 def why_refused(address: str, *, allow_private: bool = False) -> str | None:
-    """What kind of address this is, when nothing may be sent to it; None when it may. ``address``: an IP address."""
+    """Return the kind of a forbidden IP address, or None if it is allowed."""
     try:
         ip = ip_address(address.partition("%")[0])
     except ValueError:
@@ -179,7 +169,7 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
     judged: list[Address] = [ip]
     if isinstance(ip, IPv6Address):
         inner, is_all = _embedded(ip)
-        # What is only another way to write an IPv4 address is that address; else both have to be allowed.
+        # An IPv6 address that only rewrites an IPv4 address is judged as that; otherwise both are judged.
         judged = [inner] if inner is not None and is_all else [ip, *([inner] if inner is not None else [])]
     kinds = [_kind(found) for found in judged]
     refused = [kind for kind in kinds if kind is not None and not (allow_private and kind == PRIVATE)]
@@ -187,7 +177,6 @@ def why_refused(address: str, *, allow_private: bool = False) -> str | None:
 
 
 def _kind(ip: Address) -> str | None:
-    """What an address is that is not a public host's."""
     if any(ip in network for network in METADATA):
         return "a metadata"
     if any(ip in network for network in NEIGHBOURS):
@@ -198,9 +187,9 @@ def _kind(ip: Address) -> str | None:
 
 
 def _embedded(ip: IPv6Address) -> tuple[IPv4Address | None, bool]:
-    """The IPv4 address that packets to ``ip`` end at, or may; and whether there is nothing more to ``ip`` than that.
+    """Return the IPv4 address inside ``ip``, and whether ``ip`` only rewrites it.
 
-    Mapped and compatible (RFC 4291), NAT64's well-known prefix (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
+    Mapped and compatible (RFC 4291), NAT64 (RFC 6052), 6to4 (RFC 3056), ISATAP (RFC 5214).
     """
     number = int(ip)
     if ip.ipv4_mapped is not None:
@@ -215,7 +204,6 @@ def _embedded(ip: IPv6Address) -> tuple[IPv4Address | None, bool]:
 
 
 def _joined(before: httpx.URL, where: str) -> httpx.URL:
-    """Where a redirect leads to, checked like any address. Raises :class:`Refused`."""
     import httpx
 
     try:
@@ -233,10 +221,9 @@ def _origin(url: httpx.URL) -> httpcore.Origin:
 
 
 def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content: bytes) -> httpx.Request:
-    """The request with Host and Content-Length. Raises :class:`Refused`."""
     import httpx
 
-    # A packed answer is one that can blow up: none is asked for.
+    # Compressed answers are not requested: they could unpack to an enormous size.
     always = {"accept-encoding": "identity", "connection": "close"}
     try:
         merged = {"user-agent": AGENT, "accept": "*/*", **headers, **always}
@@ -247,7 +234,7 @@ def _request(method: str, target: httpx.URL, headers: Mapping[str, str], content
 
 
 def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: BinaryIO | None) -> Answer:
-    """One request on a connection of its own, and its answer. Of a redirect that is followed the body is not read."""
+    """Send one request; the body of a followed redirect is not read."""
     import httpx
 
     host = request.url.host
@@ -279,7 +266,7 @@ def _exchange(request: httpx.Request, rules: Rules, deadline: _Deadline, into: B
         failure = Unreachable(f"{host} did not answer in HTTP, or broke off.")
     except (httpcore.NetworkError, httpcore.TimeoutException):
         failure = Unreachable(f"The connection to {host} broke.")
-    raise failure  # outside the handler: nothing of the request hangs on it
+    raise failure  # outside the handler: the error must not reference the request
 
 
 def _unwritable(host: str) -> Refused:
@@ -289,7 +276,6 @@ def _unwritable(host: str) -> Refused:
 
 
 def _body(host: str, blocks: Iterable[bytes], headers: httpx.Headers, most: int) -> Iterator[bytes]:
-    """The body, unpacked, in blocks of a bounded size. Raises :class:`TooBig` before more than ``most`` is held."""
     too_big = TooBig(f"{host} answers with more than {most} bytes.")
     announced = headers.get("content-length", "")
     if announced.isascii() and announced.isdigit() and (len(announced) > 18 or int(announced) > most):
@@ -311,7 +297,6 @@ def _counted(blocks: Iterable[bytes], most: int, too_big: TooBig) -> Iterator[by
 
 
 def _unzipped(host: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """gzip, at most :data:`BLOCK` bytes at a time, however small what they were packed into."""
     unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
     is_wrong = False
     for block in blocks:
@@ -334,21 +319,17 @@ def _unzipped(host: str, blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 @cache
 def _trust() -> ssl.SSLContext:
-    """The certificates that are believed: those that come with the program, and the machine's own."""
     context = ssl.create_default_context(cafile=certifi.where())
     context.load_default_certs()
     return context
 
 
 class _Deadline:
-    """The end of the whole, whatever is being waited for."""
-
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
         self._seconds = seconds
 
     def left(self, host: str) -> float:
-        """Seconds left, more than 0. Raises :class:`TooSlow`."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise self.over(host)
@@ -359,7 +340,7 @@ class _Deadline:
 
 
 class _Guarded(httpcore.NetworkBackend):
-    """Connects to addresses that were checked, and to no others."""
+    """A backend that connects only to checked addresses."""
 
     def __init__(self, host: str, rules: Rules, deadline: _Deadline) -> None:
         self._host = host
@@ -375,7 +356,7 @@ class _Guarded(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         found = _looked_up(self._host, host, port, self._deadline)
-        # One bad address spoils all: whoever answers with a mixture hopes that we try until one connects.
+        # A mixture of allowed and forbidden addresses is an attack.
         for _, address in found:
             kind = why_refused(address[0], allow_private=self._rules.allow_private)
             if kind is not None:
@@ -406,9 +387,9 @@ class _Guarded(httpcore.NetworkBackend):
 
 
 def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tuple[int, Any]]:
-    """(family, address) of everything that a name stands for, in the system's order.
+    """Return (family, address) of each address of a name.
 
-    The system's lookup knows no time limit, so it runs beside; one that does not come back is left behind.
+    The system's lookup has no timeout, so it runs in a thread that may be abandoned.
     """
     answers: queue.SimpleQueue[list[tuple[int, Any]] | None] = queue.SimpleQueue()
 
@@ -435,7 +416,7 @@ def _looked_up(shown: str, host: str, port: int, deadline: _Deadline) -> list[tu
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection each of whose operations ends with the whole."""
+    """A connection that respects the deadline of the complete request."""
 
     def __init__(self, connection: socket.socket, host: str, deadline: _Deadline) -> None:
         self._socket = connection

@@ -1,8 +1,6 @@
-"""Who is at one place at this moment, such as a comparison that is watched or a video that is edited, in all processes.
+"""People present at a place, such as a watched comparison, over all processes.
 
-Each process knows its own sockets and tells the others, a quarter of a second after something has changed at most once;
-a process that hears of the first socket of another says who is there in its turn. What a process has not said again
-for a while is forgotten: it has died.
+Each process announces its own sockets. A process that stays silent is forgotten.
 """
 
 from __future__ import annotations
@@ -15,22 +13,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TELL_SECONDS = 0.25
-FORGET_SECONDS = 180.0  # sockets look again, and their process tells again, each minute
-MAX_PEOPLE = 200  # told of at once
+FORGET_SECONDS = 180.0  # each process announces its people every minute
+MAX_PEOPLE = 200
 PROCESS = uuid.uuid4().hex
 
-Person = dict[str, Any]  # name, and what else is told; following: whether they go along with the others
+Person = dict[str, Any]  # name and further fields; following: whether the person follows the others
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 @dataclass
 class _Room:
-    """One place: own sockets by their ids, what other processes said and when, and the telling that is due."""
+    """A place: own sockets by id, other processes' announcements with their time, the next own announcement."""
 
     here: dict[str, Person] = field(default_factory=dict)
     elsewhere: dict[str, tuple[float, list[Person]]] = field(default_factory=dict)
     due: asyncio.TimerHandle | None = None
-    asks: bool = True  # of the next telling: whether the others are to say who is there
+    asks: bool = True  # whether the next announcement asks other processes for theirs
 
 
 _rooms: dict[str, _Room] = {}
@@ -38,7 +36,7 @@ _tasks: set[asyncio.Task[None]] = set()
 
 
 def enter(place: str, socket_id: str, person: Person, tell: Tell) -> None:
-    """A socket watches, or what is known of its person has changed. tell: sends a message to all who watch."""
+    """Record a watching socket and its person. tell: function that sends a message to all watchers."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person
@@ -46,7 +44,6 @@ def enter(place: str, socket_id: str, person: Person, tell: Tell) -> None:
 
 
 def leave(place: str, socket_id: str, tell: Tell) -> None:
-    """A socket has gone."""
     room = _rooms.get(place)
     if room is None or room.here.pop(socket_id, None) is None:
         return
@@ -56,7 +53,7 @@ def leave(place: str, socket_id: str, tell: Tell) -> None:
 
 
 def tell_soon(place: str, tell: Tell) -> None:
-    """Say who is here, unless that is about to be said."""
+    """Announce the people of this process to the other processes soon."""
     room = _rooms.get(place)
     if room is None or (room.due and not room.due.cancelled() and room.due.when() > asyncio.get_running_loop().time()):
         return
@@ -72,7 +69,7 @@ def tell_soon(place: str, tell: Tell) -> None:
 
 
 def heard(place: str, message: dict[str, Any], tell: Tell) -> list[Person]:
-    """Take in what a process has said, and give who is there now: each account once, by name."""
+    """Record an announcement; return the people present, by name."""
     room = _rooms.get(place)
     if room is None:
         return []
@@ -92,7 +89,7 @@ def _people(room: _Room) -> list[Person]:
     found: dict[str, Person] = {}
     for person in [*room.here.values(), *(one for _, people in room.elsewhere.values() for one in people)]:
         known = found.get(person["name"])
-        # Who has two pages open follows when one of them does.
+        # A person with several pages follows if one of the pages does.
         follows = person.get("following") or bool(known and known.get("following"))
         found[person["name"]] = {**person, "following": follows} if "following" in person else person
     return sorted(found.values(), key=lambda person: str(person["name"]))[:MAX_PEOPLE]

@@ -1,7 +1,4 @@
-"""uvicorn's protocols for HTTP/1.1 and WebSockets, with limits on heads, on time and on what clients leave unread.
-
-What is no HTTP gets the one error body.
-"""
+"""uvicorn's HTTP and WebSocket protocols with limits for clients."""
 
 from __future__ import annotations
 
@@ -18,16 +15,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64
-# Pieces of a chunked body cost the same whatever is in them: so many may be small.
+# Maximum number of small pieces of a chunked body.
 MAX_SMALL_PIECES, SMALL_PIECE_BYTES = 4096, 256
-# Messages and control frames that one socket may send: at once, and each second after that.
+# Messages and control frames of a socket: at once, and per second.
 FRAMES_AT_ONCE, FRAMES_PER_SECOND = 1000, 10
 FRAME_SLICE_BYTES = 4096
 MAX_DESCRIPTORS = 65_536
-# Of an answer that a client has to have taken each time that is looked; the doors of media have another pace.
+# Minimum bytes that a client must read between two checks.
 LEAST_READ_BYTES = 8192
 MEDIA = "/api/v1/media/"
-SPARE_DESCRIPTORS = 128  # for the database, the broker, logs and files
+SPARE_DESCRIPTORS = 128
 CROWDED = "The server has as many connections as it can serve."
 
 
@@ -39,7 +36,7 @@ def _crowded() -> Any:
 
 
 def raise_limit() -> int:
-    """Let this process and its children have as many descriptors as they may, up to 65 536; returns how many."""
+    """Raise this process's limit of open files, up to 65 536; return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -49,7 +46,6 @@ def raise_limit() -> int:
 
 
 async def turn_away(scope: Any, receive: Any, send: Any) -> None:
-    """Answers 503 in the program's place."""
     from vodplatform.core.web.bodies import refusal
     from vodplatform.core.web.request_log import log_request
 
@@ -60,21 +56,20 @@ async def turn_away(scope: Any, receive: Any, send: Any) -> None:
 
 
 class _Misuse(Exception):
-    """Raised in the parser's callbacks, where nothing else stops it in the middle of what has been read."""
+    """An exception that stops the parser from inside its callbacks."""
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """Named by ``--http`` where the server is started; the rest is uvicorn's own.
+    """uvicorn's HTTP/1.1 protocol, which ends connections of abusive clients.
 
-    The parser behind it keeps a header until its end, however long it is: without a limit anybody can fill the memory.
-    A head that is not whole after 20 s, and a body of which nothing comes for 60 s, end the connection. Each connection
-    may need a second descriptor for a file: past half of them requests are answered with 503, except for ``/health``;
-    past all but a few a connection is ended as soon as it is made. Ended is, too, one that sends its body in thousands
-    of tiny pieces, many trailers after it, or dozens of requests without waiting for an answer; and one that takes less
-    than 8 KiB of its answer in 30 s. Not of a video: players stop reading what they do not need yet.
+    A header may have 64 KiB and take 20 s; a body may pause for 60 s; an answer, except media, must be read at 8 KiB in
+    30 s. Tiny body pieces, trailers and pipelined requests are limited.
+
+    With more than half of the possible connections open, requests get 503, except ``/health``: each may need a
+    descriptor for a file.
     """
 
-    _head = 0  # bytes of the present head, the first piece that was read not counted
+    _head = 0  # bytes of the current header, without its first piece
     _heads = 0
     _in_head = _in_body = False
     _pieces = _body_bytes = _trailer_bytes = 0
@@ -85,8 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        # Whoever sends waits as soon as the kernel takes no more: for a reader that stands still one piece is kept, not
-        # one on top of 64 KiB.
+        # Writing pauses once the kernel's buffer is full, so that a stalled client holds one piece in memory.
         transport.set_write_buffer_limits(high=0)
         if len(self.connections) > self.most_connections - SPARE_DESCRIPTORS:
             _crowded().warning(connections=len(self.connections))
@@ -137,13 +131,12 @@ class HttpProtocol(HttpToolsProtocol):
         return is_crowded
 
     def _wait(self, seconds: float | None) -> None:
-        """Give what comes next so long."""
         if self._late:
             self._late.cancel()
         self._late = None if seconds is None else self.loop.call_later(seconds, self._too_late, seconds)
 
     def _too_late(self, seconds: float) -> None:
-        if self.flow.read_paused:  # we are the one who is waited for
+        if self.flow.read_paused:  # the server itself has paused reading
             self._wait(seconds)
         elif self.transport.is_closing():
             pass
@@ -162,7 +155,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_body and not self.transport.is_closing():
             self._wait(self.body_seconds)
-        # The piece that a head begins in may end another request.
+        # A piece in which a header begins may also end another request.
         if self._in_head and heads == self._heads:
             self._head += len(data)
             if self._head > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -180,7 +173,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._in_head:
             super().on_header(name, value)
             return
-        # A trailer, which nothing here reads.
+        # A trailer, which is ignored.
         self._trailer_bytes += len(name) + len(value) + 4
         if self._trailer_bytes > MAX_HEAD_BYTES:
             raise _Misuse
@@ -203,11 +196,10 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What cannot be parsed as a request, an unknown method included, and :class:`_Misuse`."""
         self._turn_away("bad_request", "The request is not valid HTTP.")
 
     def _turn_away(self, type: str, message: str = "", **extra: Any) -> None:
-        # Here, because the server loads this class before the program has its settings.
+        # Imported late: the server loads this class before Django's settings.
         from vodplatform.core.web.bodies import refusal
         from vodplatform.core.web.request_log import log_request
 
@@ -220,18 +212,17 @@ class HttpProtocol(HttpToolsProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """Named by ``--ws``. Ends the connection of a client that reads nothing for 20 s, or sends frames without end.
+    """uvicorn's WebSocket protocol, which ends connections that read nothing for 20 s or flood the server.
 
-    uvicorn's own closes it, and so waits for ever for what is unsent. The limits of :class:`HttpProtocol` hold, whose
-    connection it was: one byte that the kernel does not take counts.
+    uvicorn itself would wait forever for unsent data.
     """
 
     unread_seconds = 20.0
     _unread: asyncio.TimerHandle | None = None
-    _frames, _counted = float(FRAMES_AT_ONCE), 0.0  # that may still come; when that was counted, on the loop's clock
+    _frames, _counted = float(FRAMES_AT_ONCE), 0.0  # frames left; loop time of the last count
 
     def data_received(self, data: bytes) -> None:
-        # Thousands of empty frames fit into one read: the parser is given no more than can be counted in time.
+        # A read may hold thousands of empty frames, which small slices count in time.
         for start in range(0, len(data), FRAME_SLICE_BYTES):
             if self.transport.is_closing():
                 return

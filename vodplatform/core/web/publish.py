@@ -1,6 +1,6 @@
-"""Send one message to everybody who watches something, after commit; losing it must never hurt.
+"""Realtime messages to watchers, sent after commit; they may get lost.
 
-Over Redis one thread a process sends them, in order, over one connection: whoever writes a row does not wait for it.
+With Redis, one thread per process sends them in order, so requests do not wait.
 """
 
 from __future__ import annotations
@@ -29,27 +29,23 @@ _failures = 0
 
 
 def publish_on_commit(groups: str | Iterable[str], message: dict[str, Any]) -> None:
-    """Publish when the present transaction commits, or at once outside of one."""
     names = (groups,) if isinstance(groups, str) else tuple(groups)
     transaction.on_commit(lambda: publish(names, message), robust=True)
 
 
 def publish(groups: Iterable[str], message: dict[str, Any]) -> None:
-    """Send ``message`` (JSON types, with ``type`` and ``revision``) to groups; a failure is counted and logged.
-
-    Consumers receive it as ``{"type": "watch.message", "message": …}`` and take a new snapshot on a gap.
-    """
+    """Send ``message`` (JSON types, with ``type`` and ``revision``) to groups; failures are only counted and logged."""
     for group in groups:
         _send(group, {"type": "watch.message", "message": message})
 
 
 def publish_gone_on_commit(group: str) -> None:
-    """Tell a group that what it watches has been deleted, when the present transaction commits."""
+    """Tell a group on commit that its object was deleted."""
     transaction.on_commit(lambda: _send(group, {"type": "watch.gone"}), robust=True)
 
 
 def publish_recheck_on_commit(group: str) -> None:
-    """Have all who watch a group looked at again, whether they still may, when the present transaction commits."""
+    """Check again on commit whether a group's watchers have access."""
     transaction.on_commit(lambda: _send(group, {"type": "watch.recheck"}), robust=True)
 
 
@@ -60,7 +56,7 @@ def _send(group: str, event: dict[str, Any]) -> None:
         return
     try:
         async_to_sync(layer.group_send)(group, event)
-    except Exception as exc:  # a dead broker must not fail the write that has already been committed
+    except Exception as exc:  # a broker error must not fail a committed write
         _count_failure(group, exc)
 
 
@@ -73,12 +69,11 @@ def _count_failure(group: str, exc: BaseException) -> None:
 
 
 def failures() -> int:
-    """How many messages this process could not send."""
     return _failures
 
 
 class Sender:
-    """A thread with an event loop of its own, through which this process sends all its messages, in order."""
+    """A thread that sends all messages of this process in order."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -91,11 +86,11 @@ class Sender:
         atexit.register(self.flush)
 
     def works(self) -> bool:
-        """Whether its thread runs, in this process and not in the one that this was forked from."""
+        """Return whether the thread runs in this process, not its parent."""
         return self.pid == os.getpid() and self._thread.is_alive()
 
     def send(self, group: str, event: dict[str, Any]) -> None:
-        """Hand over one message; dropped and counted when so many wait that the broker must be hanging."""
+        """Queue a message, or drop and count it if too many wait."""
         with self._idle:
             if self._pending >= MAX_PENDING:
                 is_full = True
@@ -108,7 +103,7 @@ class Sender:
         self._loop.call_soon_threadsafe(self._queue.put_nowait, (group, event))
 
     def flush(self, seconds: float = LAST_WORD_SECONDS) -> bool:
-        """Wait until all has been sent, so long at most; whether it has."""
+        """Wait up to ``seconds`` until all is sent; return whether it is."""
         with self._idle:
             return self._idle.wait_for(lambda: self._pending == 0, seconds)
 
@@ -121,7 +116,7 @@ class Sender:
             group, event = await self._queue.get()
             try:
                 await self._deliver(group, event)
-            except Exception as exc:  # whatever it was, the next message is another one
+            except Exception as exc:  # no error may stop the sending thread
                 _count_failure(group, exc)
             with self._idle:
                 self._pending -= 1
@@ -133,7 +128,7 @@ class Sender:
             await asyncio.wait_for(layer.group_send(group, event), SEND_SECONDS)
         except TimeoutError:
             raise
-        except Exception:  # the first use of a connection that the broker has closed; the second opens a new one
+        except Exception:  # the broker had closed the connection; the second try reconnects
             await asyncio.wait_for(layer.group_send(group, event), SEND_SECONDS)
 
 
@@ -141,13 +136,12 @@ _sender: Sender | None = None
 
 
 def flush() -> None:
-    """Send what waits to be sent, where anything does: for processes that end without Python's own end."""
+    """Send the waiting messages before a process ends without exit handlers."""
     if _sender is not None and _sender.works():
         _sender.flush()
 
 
 def sender() -> Sender:
-    """This process's sender, started on first use; a forked process gets its own."""
     global _sender
     with _lock:
         if _sender is None or not _sender.works():

@@ -1,4 +1,4 @@
-"""One line in the log and one observation for each answered request: by route, never by path or query."""
+"""The log line and the metrics of each request, by route."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
 
 
 def log_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count and log one request. route: the template that matched. seconds: until the answer began."""
+    """Count and log a request. route: template that matched. seconds: until the answer began."""
     metrics.observe_request(method, route, status, seconds)
     logs.event("request", method=method[:20], route=route, status=status, ms=round(seconds * 1000, 1))
 
 
 class AccessMiddleware:
-    """Notes what Django answers; stands inside the request's context, so that the line has its id and user."""
+    """Middleware that logs Django's answers within the request's context."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,7 +28,7 @@ class AccessMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         begun = time.perf_counter()
         response = self.get_response(request)
-        # A page's user, where somebody has asked for it already; a call of the API has noted its own.
+        # A page's user, if already loaded; API calls set theirs.
         user = getattr(request, "_cached_user", None)
         if user is not None and user.is_authenticated and not logs.user_id.get():
             logs.user_id.set(str(user.pk))
@@ -37,7 +37,7 @@ class AccessMiddleware:
 
 
 def route_of(request: HttpRequest) -> str:
-    """The template of the address, such as ``api/v1/jobs/<uuid:job_id>``: few, whatever anybody asks for."""
+    """Return the route, such as ``api/v1/jobs/<uuid:job_id>``."""
     match = request.resolver_match
     if match is None:
         return "static" if request.path_info.startswith(settings.STATIC_URL) else "none"
@@ -45,14 +45,14 @@ def route_of(request: HttpRequest) -> str:
 
 
 def observed(app: App, route_of: Callable[[Scope], str | None]) -> App:
-    """``app``, which stands before Django, with each of its answers logged as it begins, by its route."""
+    """Wrap an ASGI app to log its answers."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         begun = time.perf_counter()
 
         async def noting_send(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # Here, where the door's own request id still holds.
+                # Logged here because the app's own request id is still set.
                 log_request(scope["method"], route_of(scope) or "none", message["status"], time.perf_counter() - begun)
             await send(message)
 

@@ -1,7 +1,6 @@
-"""Capabilities in URLs: one file, one purpose, until an instant; minted by whoever checked the permission.
+"""Signed addresses, each for one purpose on one file until it expires.
 
-The key changes by itself: each day of expiry has its own, derived from ``SECRET_KEY``, and it signs nothing else. When
-the secret itself is changed, addresses signed with one of ``SECRET_KEY_FALLBACKS`` still open until they expire.
+Each day of expiry has its own key, derived from ``SECRET_KEY`` or a fallback.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from django.conf import settings
 
 ROUND_SECONDS, MIN_ROUND_SECONDS = 300, 10
 KEY_SECONDS = 86_400
-# Longer numbers are not ours, and Python refuses to write out very long ones.
+# Longer numbers are not ours; Python refuses to format very long ones.
 _EXPIRES = re.compile(r"[0-9a-f]{1,12}")
 
 
@@ -28,14 +27,14 @@ class BadSignature(Exception):
 
 
 class ExpiredSignature(BadSignature):
-    """The signature was ours; its time is over."""
+    """The signature was ours and has expired."""
 
 
 def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | None = None) -> str:
-    """A token that allows ``purpose`` on ``name`` for about ``seconds``.
+    """Return a token that allows ``purpose`` on ``name`` for about ``seconds``.
 
-    The expiry is rounded up, by five minutes at most, so that the same page asks for the same URL and caches work; by a
-    tenth of a shorter lifetime, or ten seconds.
+    The expiry is rounded up by at most 5 minutes (a tenth of shorter lifetimes), so that pages repeat addresses and
+    caches work.
     """
     lifetime = settings.SIGNED_URL_SECONDS if seconds is None else seconds
     moment = time.time() if now is None else now
@@ -45,12 +44,11 @@ def sign(purpose: str, name: str, *, seconds: float | None = None, now: float | 
 
 
 def without_tokens(address: str) -> str:
-    """Return an address without its tokens, which differ with each signature."""
     return _TOKEN.sub("", address)
 
 
 def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> int:
-    """The instant (epoch seconds) at which ``token`` ends. Raises :class:`BadSignature`, :class:`ExpiredSignature`."""
+    """Return when ``token`` expires (epoch seconds). Raises :class:`BadSignature`, :class:`ExpiredSignature`."""
     moment = time.time() if now is None else now
     head, _, mac = token.partition(".")
     if not _EXPIRES.fullmatch(head):
@@ -67,7 +65,7 @@ def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> 
 
 
 def pseudonym(text: str, *, now: float | None = None) -> str:
-    """What stands for ``text`` on one day (UTC), 32 letters: another one on the next; only the secret leads back."""
+    """Return a pseudonym of ``text`` for one day (UTC), reversible only with the secret."""
     moment = time.time() if now is None else now
     day = f"pseudonym-v1:{int(moment // KEY_SECONDS)}"
     key = hmac.new(settings.SECRET_KEY.encode(), day.encode(), hashlib.sha256).digest()
@@ -75,7 +73,7 @@ def pseudonym(text: str, *, now: float | None = None) -> str:
 
 
 def ends(token: str) -> int:
-    """The instant (epoch seconds) at which a token of ours ends; it is not verified."""
+    """Return when a token expires (epoch seconds), without verifying it."""
     return int(token.partition(".")[0], 16)
 
 

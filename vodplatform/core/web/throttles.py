@@ -1,4 +1,4 @@
-"""How often one may sign in and ask: sliding windows of a minute in Redis, in this process where Redis is gone."""
+"""Rate limits: sliding windows in Redis, or in this process without Redis."""
 
 from __future__ import annotations
 
@@ -29,28 +29,26 @@ from vodplatform.core.redis_pool import connection_pool
 from vodplatform.core.text import normalize
 
 if TYPE_CHECKING:
-    from rest_framework.views import APIView  # which imports this module by the settings
+    from rest_framework.views import APIView  # REST framework's views import this module by the settings
 
 logger = logging.getLogger("vodplatform.throttles")
 
-REDIS_SECONDS = 0.5  # how long a request waits for a Redis that hangs
-APART_SECONDS = 5.0  # how long it is then left alone
+REDIS_SECONDS = 0.5  # seconds that a request waits for Redis
+APART_SECONDS = 5.0  # seconds without requests to Redis after an error
 LOG_SECONDS = 60.0
-# Of settings.THROTTLES; the others are for a minute.
+# Limits of settings.THROTTLES whose window is not a minute.
 WINDOWS = {
     "sign_up": RateLimitItemPerHour,
     "lost_password": RateLimitItemPerHour,
     "sign_up_email": RateLimitItemPerDay,
 }
-MAX_NAME = 254  # characters; no account has a longer name, nor an e-mail address
-COUNTED = "vod.counted"  # in the ASGI scope of a request that a door before the view has counted as a write
+MAX_NAME = 254  # maximum characters of names and e-mail addresses
+COUNTED = "vod.counted"  # key of the ASGI scope: the request was counted as a write before Django
 Counter = SlidingWindowCounterRateLimiter
 
 
 @dataclass(slots=True)
 class _Counters:
-    """The windows in Redis and the ones of this process, and which of them are in use at this moment."""
-
     shared: Counter | None
     own: Counter = field(default_factory=lambda: Counter(MemoryStorage()))
     apart_until: float = 0.0
@@ -58,7 +56,7 @@ class _Counters:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def hit(self, limit: RateLimitItem, *identifiers: str) -> int:
-        """Count one more. 0 when it is within ``limit``, else whole seconds until the next one will be."""
+        """Count a request. Return 0 if it is allowed, else whole seconds to wait."""
         if self.shared is not None and time.monotonic() >= self.apart_until:
             try:
                 return _hit(self.shared, limit, *identifiers)
@@ -87,11 +85,11 @@ def _hit(counter: Counter, limit: RateLimitItem, *identifiers: str) -> int:
 
 
 def seconds_to_wait(limit: int, window: float, counted: tuple[int, float, int, float]) -> int:
-    """Whole seconds, at least 1, until one more fits, if nobody else comes.
+    """Return whole seconds, at least 1, until another request is allowed.
 
-    A sliding window counts what came in the present window and, of the window before, the part that still overlaps:
-    one more fits once ``before · rest / window + now < limit``. ``counted``: hits in the window before, seconds until
-    they are forgotten, hits in the present one, seconds until those are, which is a whole window after its end.
+    A sliding window counts the current window's requests and the overlapping part of the previous window's: another is
+    allowed once ``before · rest / window + now < limit``. counted: requests in the previous window, seconds until they
+    expire, and the same for the current window, which expires a full window after its end.
     """
     before, before_ends, now, now_ends = counted
     free = limit - now
@@ -104,19 +102,19 @@ def _counters(storage: str, url: str) -> _Counters:
     if storage == "memory":
         return _Counters(None)
     timeouts = {"socket_timeout": REDIS_SECONDS, "socket_connect_timeout": REDIS_SECONDS}
-    # One retry: the first use after Redis was started again finds a connection that has been closed.
+    # A restart of Redis closes pooled connections: one retry opens a new one.
     retry = Retry(NoBackoff(), 1)
     pool = connection_pool(url, retry=retry, **timeouts)
     return _Counters(Counter(RedisStorage("redis://", connection_pool=pool, key_prefix="vod:throttle")))
 
 
 def forget() -> None:
-    """Begin again with empty counters in this process, and with the settings as they are now."""
+    """Reset the counters of this process and read the settings again."""
     _counters.cache_clear()
 
 
 def hit(name: str, *identifiers: str) -> int:
-    """Count one more under a name of ``settings.THROTTLES``. 0 when it is allowed, else whole seconds to wait."""
+    """Count a request under a name of ``settings.THROTTLES``. Return 0 if allowed, else whole seconds to wait."""
     if not settings.THROTTLES_ON:
         return 0
     limit = WINDOWS.get(name, RateLimitItemPerMinute)(settings.THROTTLES[name])
@@ -127,9 +125,9 @@ def hit(name: str, *identifiers: str) -> int:
 
 
 def check_sign_in(name: str, address: str) -> None:
-    """Count one attempt to sign in as ``name``, right or wrong. Raises ``throttled`` with ``retry_after`` (seconds).
+    """Count an attempt to sign in. Raises ``throttled`` with ``retry_after`` (seconds).
 
-    The address comes first: one that has had its attempts cannot use up those of a name.
+    The address is counted first, so that a blocked address cannot use up a name's attempts.
     """
     wait = hit("sign_in_address", network_of(address)) or hit("sign_in_name", digest_of(name))
     if wait:
@@ -137,24 +135,24 @@ def check_sign_in(name: str, address: str) -> None:
 
 
 def check_sign_up(address: str) -> None:
-    """Count one more account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
+    """Count an account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
     if wait := hit("sign_up", network_of(address)):
         raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
 
 
 def may_be_sent(email: str) -> bool:
-    """Count one more e-mail about an account to ``email``; whether it is within what one address gets in a day."""
+    """Count an e-mail to ``email``; return whether it is within the daily limit."""
     return not hit("sign_up_email", digest_of(email))
 
 
 def digest_of(name: str) -> str:
-    """What stands for a user name in a key: the same for each way of writing it, and nothing that Redis shows."""
+    """Return a key for a user name, equal for all spellings, that hides the name in Redis."""
     folded = normalize("NFKC", name[:MAX_NAME]).strip().casefold()
     return hashlib.sha256(folded.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def network_of(address: str) -> str:
-    """Who an address counts as: an IPv6 host has a whole /64 to send from."""
+    """Return the network that counts as one client: a whole /64 for IPv6."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -168,10 +166,10 @@ BY_METHOD = ""
 
 
 class RequestThrottle(BaseThrottle):
-    """Requests a minute of a user, or of an address where nobody is signed in.
+    """Request limit per user, or per address for anonymous clients.
 
-    A view's ``throttle_scope`` names a row of ``settings.THROTTLES``, or is None for no limit. By default it is
-    :data:`BY_METHOD`: safe methods count as ``read``, others as ``write``.
+    A view's ``throttle_scope`` names a row of ``settings.THROTTLES``; None means no limit. By default safe methods
+    count as ``read``, others as ``write``.
     """
 
     _wait = 0

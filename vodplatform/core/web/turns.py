@@ -1,4 +1,4 @@
-"""Turns of requests that take much memory or processor time."""
+"""Locks for requests that take much memory or processor time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from weakref import WeakValueDictionary
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records.database import release_connection
 
-RETRY_SECONDS = 2  # when a client may try again
+RETRY_SECONDS = 2
 
 
 class Turn:
-    """A lock that is held until :meth:`end`, or until the turn is garbage-collected."""
+    """A lock that is held until :meth:`end` or garbage collection."""
 
     def __init__(self, lock: threading.Lock, seconds: float = 2.0) -> None:
         """Wait for the lock. Raises ``unavailable`` (503) after ``seconds``."""
@@ -26,7 +26,6 @@ class Turn:
         self._lock = lock
 
     def end(self, *_: Any) -> None:
-        """Release the lock."""
         lock, self._lock = self._lock, None
         if lock:
             lock.release()

@@ -1,4 +1,4 @@
-"""Dates and times as the administration shows them: a 24-hour clock, and the largest unit first."""
+"""Date and time formats of the admin: 24-hour clock, largest unit first."""
 
 DATE_FORMAT = SHORT_DATE_FORMAT = "Y-m-d"
 TIME_FORMAT = "H:i"

@@ -1,4 +1,4 @@
-"""Take every video below a folder into an account's library, by reference or as copies."""
+"""Import every video below a folder into an account's library."""
 
 from __future__ import annotations
 
@@ -107,7 +107,6 @@ class Command(BaseCommand):
 
 
 def find_owner(name: str | None) -> User:
-    """The account with this name, or the only admin. Raises ``CommandError``."""
     if name:
         owner = User.objects.filter(username=name).first()
         if owner is None:
@@ -120,13 +119,11 @@ def find_owner(name: str | None) -> User:
 
 
 def _share(progress: Progress, task: TaskID, path: Path) -> importing.OnProgress:
-    """Shows how much of the present file has been copied."""
     size = max(1, path.stat().st_size)
     return lambda done: progress.update(task, description=f"{path.name[:32]} {100 * done // size} %")
 
 
 def _in_words(exc: Exception) -> tuple[str, str]:
-    """Type and sentence of what went wrong with one file."""
     if isinstance(exc, DomainError):
         return exc.type.name, exc.message
     reason = exc.strerror if isinstance(exc, OSError) else None

@@ -1,4 +1,4 @@
-"""Find a video's highlights without the server: say what stands out, and keep the reel."""
+"""The command ``highlights``, which needs no server."""
 
 from __future__ import annotations
 

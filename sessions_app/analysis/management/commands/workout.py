@@ -1,4 +1,4 @@
-"""Count a workout's repetitions without the server: exercises with their tempo, and the preview with the counter."""
+"""The command ``workout``, which needs no server."""
 
 from __future__ import annotations
 

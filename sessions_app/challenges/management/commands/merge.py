@@ -1,4 +1,4 @@
-"""Join clips into one video without the server, and say where each one begins and ends in it."""
+"""The command ``merge``, which needs no server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The alignment child: one JSON request on standard input, JSON lines on standard output; see ``main``."""
+"""The alignment child process: one JSON request on standard input, JSON lines on standard output."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def _roi(value: Any) -> Roi | None:
 
 
 def main() -> None:
-    """Serve one request: ``{"op": "align" | "preview", …}`` in; progress lines, then ``result`` or ``error``, out.
+    """Read ``{"op": "align" | "preview", …}``; write progress lines, then ``result`` or ``error``.
 
-    Anticipated errors are an ``{"error": {"type", "message"}}`` line and exit code 0; anything else is a crash.
+    Expected errors are an ``{"error": {"type", "message"}}`` line and exit code 0; other exceptions are crashes.
     """
     reports = Reports()
     try:

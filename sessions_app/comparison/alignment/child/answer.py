@@ -1,4 +1,4 @@
-"""What an alignment answers, whatever it went by: proposals with their evidence, and refusals with their reasons."""
+"""Results of an alignment: proposals with evidence, and refusals with reasons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OnProgress = Callable[[float, str], None]
 
 @dataclass(frozen=True, slots=True)
 class ShownReading:
-    """One thing that was read or heard. time: seconds of the video; value: seconds, None where it says nothing."""
+    """A timer reading or sound measurement. time: seconds of the video; value: seconds, None if unreadable."""
 
     time: float
     text: str
@@ -28,10 +28,9 @@ class ShownReading:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """A saved file: its name, whose it is, the moment it shows (seconds of that video), and what is read there.
+    """A saved evidence file.
 
-    kind: "frame", a picture of a frame; "outline", a picture of both sounds; "sample", a sound with the reference on
-    the left and the video on the right.
+    kind: "frame", "outline" (picture of both waveforms) or "sample" (sound: reference on the left, video on the right).
     """
 
     file: str
@@ -43,7 +42,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one method found by itself: an offset as a Proposal has it, or why there is none, as a Refusal has it."""
+    """The result of one method: an offset as in Proposal, or a reason as in Refusal."""
 
     method: str
     offset: float | None = None
@@ -57,11 +56,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Where a video lies on the reference's time, by offset, drift and anchor as in :class:`Placement`.
+    """A video's offset, drift and anchor on the reference's timeline, as in :class:`Placement`.
 
-    error_bound: seconds by which it may be off if it is right at all. agreeing, samples: readings that support it, and
-    all. drift_ppm: None where it was not measured. findings: of each method, where several were asked. note: a
-    sentence for the user, may be empty.
+    error_bound: maximum error, seconds, if the offset is right at all. agreeing: readings that support the offset, of
+    ``samples``. drift_ppm: None if not measured.
     """
 
     vod_id: str
@@ -80,23 +78,21 @@ class Proposal:
 
     @property
     def placement(self) -> Placement:
-        """Where the video lies on the reference's time."""
         return Placement(self.offset, self.drift_ppm or 0.0, self.drift_anchor)
 
     def placed(self, placement: Placement) -> Proposal:
-        """The same proposal with another placement; a drift that was not measured stays unknown."""
+        """Return a copy with another placement; an unmeasured drift stays None if the placement has none."""
         drift = placement.drift_ppm if self.drift_ppm is not None or placement.drift_ppm else None
         return dataclasses.replace(self, offset=placement.offset, drift_ppm=drift, drift_anchor=placement.anchor)
 
     @property
     def finding(self) -> Finding:
-        """It as what one method found."""
         return Finding(self.method, self.offset, self.confidence, self.error_bound, self.drift_ppm, self.drift_anchor)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a video got no offset. reason: stable code; message: sentence with counts and what to try."""
+    """A video without an offset. reason: stable code; message: sentence with counts and what to try."""
 
     vod_id: str
     reason: str
@@ -108,24 +104,23 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AlignmentResult:
-    """The answer: the reference's id (None where nothing could be gone by), proposals, refusals."""
+    """Proposals and refusals. reference: id of the reference video, None if no video was usable."""
 
     reference: str | None
     proposals: tuple[Proposal, ...]
     refused: tuple[Refusal, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """The result as the child protocol's JSON values."""
         return dataclasses.asdict(self)
 
 
-THROUGH = "Aligned through"  # begins the note of what was placed by another video than the reference
-THIRD_SIDE_SECONDS = 60.0  # that two videos have in common, from which their own comparison must find them alike
-UNCONFIRMED = 0.8  # what a proposal keeps of its confidence where the third side says nothing
+THROUGH = "Aligned through"  # start of the note of a video that was not compared with the reference itself
+THIRD_SIDE_SECONDS = 60.0  # minimum common part of two videos that are compared as a check
+UNCONFIRMED = 0.8  # factor on a proposal's confidence if that check finds no offset
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
-    """The second and the third of three videos, where each was placed by the first and they can be compared too."""
+    """Return the second and third video if both were compared with the first, else None."""
     if len(proposals) < 2 or any(item.note.startswith(THROUGH) for item in proposals.values()):
         return None
     b, c = proposals.values()
@@ -135,10 +130,10 @@ def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] |
 def check_third_side(
     proposals: dict[str, Proposal], refused: dict[str, Refusal], gap: float | None, tolerance: float
 ) -> None:
-    """Lower or refuse two proposals that a comparison of their videos with each other does not confirm.
+    """Lower or refuse two proposals whose videos, compared with each other, do not confirm them.
 
-    gap: seconds by which that comparison differs from what the proposals say of the two, None where it found no
-    offset though they have enough in common. Of three sides that do not close it cannot be told which one is wrong.
+    gap: seconds between that comparison's offset and the implied one, None without an offset. If the three offsets
+    contradict each other, the wrong one is unknown, so both proposals are refused.
     """
     b, c = proposals.values()
     if gap is None:
@@ -159,7 +154,7 @@ def check_third_side(
 
 
 class Progress:
-    """Percent over all videos that never falls, whichever thread reports."""
+    """Percentage over all videos that never falls; thread-safe."""
 
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
@@ -168,7 +163,10 @@ class Progress:
         self._shown = 0.0
 
     def update(self, part: str, share: float, message: str, stage: tuple[float, float, int]) -> None:
-        """``part`` has done ``share`` (0 to 1) of its stage: (percent at its start, at its end, number of parts)."""
+        """Report that ``part`` has done ``share`` (0 to 1) of a stage.
+
+        stage: (percent at its start, at its end, number of parts).
+        """
         start, end, parts = stage
         if self._report is None:
             return
@@ -181,13 +179,13 @@ class Progress:
 
 
 def safe_name(vod_id: str) -> str:
-    """``vod_id`` as part of a file name; what cannot stand there is replaced and told apart by a hash."""
+    """Return ``vod_id`` as part of a file name; a hash keeps altered ids distinct."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", vod_id)[:64]
     return plain if plain == vod_id else f"{plain}-{hashlib.sha256(vod_id.encode()).hexdigest()[:8]}"
 
 
 def spread_out(items: Sequence[T], count: int) -> list[T]:
-    """At most ``count`` of ``items``, the first and the last among them."""
+    """Return at most ``count`` evenly spaced items, including the first and the last."""
     if len(items) <= count:
         return list(items)
     return [items[round(k * (len(items) - 1) / (count - 1))] for k in range(count)]

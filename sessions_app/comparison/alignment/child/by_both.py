@@ -1,4 +1,4 @@
-"""Align two or three videos by timer and sound at once: each says what it found, then both are weighed."""
+"""Alignment of videos by timer and sound together."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.formatting import hundredths
 
-AGREE_SECONDS = 0.25  # sound that was captured beside its picture may be so far from it
-ALONE_CAP = 0.95  # of a method that nothing independent confirms
-DOUBTED_CAP = 0.85  # of a method where the other one could be used, and did not confirm it
-CLEARLY = 0.8  # minimum probability of the method that wins where both disagree
+AGREE_SECONDS = 0.25  # maximum delay between captured sound and picture
+ALONE_CAP = 0.95  # maximum confidence of a method without independent confirmation
+DOUBTED_CAP = 0.85  # maximum confidence if the other method was usable but does not confirm it
+CLEARLY = 0.8  # minimum probability of the winner if the methods disagree
 MOST = 0.999
-# What the sound says against a timer that runs alike: not the same recording, or not the same event.
+# Refusals by sound that contradict a timer's offset.
 BROKEN = {"not_one_recording", "speed_differs"}
 UNLIKE = {"sound_unrelated", "sound_agrees_in_part", "sound_repeats"}
-# What the timers say against a sound that is alike: both were read.
+# Refusals by timer that contradict a sound's offset, because both timers were readable.
 READ = {"no_common_clock", "no_overlap", "ambiguous_rounds", "timers_disagree"}
 
 
@@ -47,17 +47,14 @@ def align_by_both(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align the videos ``paths`` (id, path) by timer and sound, side by side where ``threads`` allow it.
-
-    See :func:`align_by_timer` for the parameters. Every proposal and refusal carries what each method found.
-    """
+    """Align videos by timer and sound, in parallel if ``threads`` allow it; see :func:`align_by_timer`."""
     progress = _SharedProgress(on_progress)
     with ThreadPoolExecutor(1) as pool:
         hearing = pool.submit(
             align_by_sound, paths, evidence_dir=evidence_dir, on_progress=progress.part("sound"), threads=threads
         )
         if threads < 2:
-            hearing.exception()  # waits; what it raised is raised below
+            hearing.exception()  # waits; `hearing.result` raises its exception
         timer = align_by_timer(
             paths,
             roi,
@@ -71,7 +68,7 @@ def align_by_both(
 
 
 class _SharedProgress:
-    """Percent of two methods that run at once: their mean, which never falls."""
+    """Mean percentage of two parallel methods."""
 
     def __init__(self, report: OnProgress | None) -> None:
         self._report = report
@@ -79,7 +76,6 @@ class _SharedProgress:
         self._percents = {"timer": 0.0, "sound": 0.0}
 
     def part(self, name: str) -> OnProgress | None:
-        """What one method reports to."""
         report = self._report
         if report is None:
             return None
@@ -93,7 +89,7 @@ class _SharedProgress:
 
 
 def weigh(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) -> AlignmentResult:
-    """One answer from what both methods found of the videos ``order``."""
+    """Combine the results of both methods for the videos ``order``."""
     placed = [vod_id for vod_id in order if vod_id in _members(timer) or vod_id in _members(sound)]
     reference = placed[0] if placed else sound.reference or timer.reference
     read = _seen_from(reference, order, timer, sound)
@@ -113,7 +109,6 @@ def weigh(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) 
 
 
 def _members(result: AlignmentResult) -> dict[str, Placement]:
-    """The videos that a method has placed, its reference among them; none where it has compared nothing."""
     if not result.proposals:
         return {}
     return {str(result.reference): Placement(), **{item.vod_id: item.placement for item in result.proposals}}
@@ -122,11 +117,11 @@ def _members(result: AlignmentResult) -> dict[str, Placement]:
 def _seen_from(
     reference: str | None, order: Sequence[str], result: AlignmentResult, other: AlignmentResult
 ) -> dict[str, Proposal]:
-    """What a method proposes, by video, against ``reference``: through the other method where it does not know that."""
+    """Return a method's proposals relative to ``reference``, if necessary through a video that both methods placed."""
     own, proposals = _members(result), {item.vod_id: item for item in result.proposals}
     if not own or reference in own:
         return proposals
-    # Of three videos, two pairs have one in common.
+    # Two pairs of three videos always share a video.
     base = next(vod_id for vod_id in order if vod_id in own and vod_id in _members(other))
     through = next(item for item in other.proposals if item.vod_id == base)
     found = {}
@@ -146,7 +141,6 @@ def _seen_from(
 
 
 def _reason(vod_id: str, reference: str | None, result: AlignmentResult) -> Refusal:
-    """Why a method has not placed a video against the reference."""
     refused = {item.vod_id: item for item in result.refused}
     found = refused.get(vod_id) or refused.get(str(reference)) or next(iter(refused.values()), None)
     return found or Refusal(vod_id, "nothing_to_compare", "There is nothing to compare it with.")
@@ -155,7 +149,6 @@ def _reason(vod_id: str, reference: str | None, result: AlignmentResult) -> Refu
 def _weigh_one(
     vod_id: str, read: Proposal | None, heard: Proposal | None, unread: Refusal, unheard: Refusal
 ) -> Proposal | Refusal:
-    """Both methods' word on one video: a proposal of each, or why there is none."""
     findings = (
         read.finding if read else Finding(by_timer.METHOD, reason=unread.reason, message=unread.message),
         heard.finding if heard else Finding(by_sound.METHOD, reason=unheard.reason, message=unheard.message),
@@ -173,9 +166,9 @@ def _weigh_one(
 
 def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     gap = heard.offset - read.offset
-    # Over what both show, a drift that only the sound measures moves the offset by up to so much.
+    # The drift, which only the sound measures, may move the offset by this much.
     drifted = abs(heard.drift_ppm or 0.0) * 1e-6 * heard.drift_anchor
-    # Users compare pictures, so the picture's offset may win. Only the sound measures drift, so its drift is kept.
+    # Users compare pictures, so the picture's offset may win; the drift is always the sound's.
     seen = read.placed(Placement(read.offset, heard.drift_ppm or 0.0, heard.drift_anchor))
     if abs(gap) <= read.error_bound + heard.error_bound + drifted:
         best = heard if heard.error_bound <= read.error_bound else seen
@@ -202,16 +195,16 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
 
 
 def stands_against(confidence: float, other: float) -> float:
-    """Return the probability that an answer with ``confidence`` is right, given that at most one of the two is.
+    """Return the probability that an answer with ``confidence`` is right if at most one of two answers is.
 
-    other: confidence of the contradicting answer. Both answers are taken to be independent.
+    other: confidence of the contradicting, independent answer.
     """
     return confidence * (1 - other) / (1 - confidence * other)
 
 
 def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
-    """Weigh two answers that differ by less than sound may lag behind its picture."""
-    # The sound rules out another match, which is the only doubt that ONE_CLOCK_CAP stands for.
+    """Combine two answers that differ by less than sound may lag behind its picture."""
+    # Sound rules out a different match, the only doubt behind ONE_CLOCK_CAP.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
     if stands_against(heard.confidence, sure) >= CLEARLY:
         side = "earlier" if gap > 0 else "later"
@@ -226,7 +219,6 @@ def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
 
 
 def _with_both(best: Proposal, read: Proposal, heard: Proposal, confidence: float, note: str) -> Proposal:
-    """Return ``best`` with the counts, readings and evidence of both methods."""
     return dataclasses.replace(
         best,
         confidence=round(confidence, 4),

@@ -1,4 +1,4 @@
-"""Align two or three videos by what they sound like; writes only evidence."""
+"""Alignment of videos by their sound."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ from sessions_app.comparison.timeline import Placement
 METHOD = "audio"
 READINGS_SHOWN = 12
 REFUSE_BELOW = 0.5
-SURE_DRIFT = 3.0  # times its own error from which a drift is told
+SURE_DRIFT = 3.0  # minimum ratio of a reported drift to its error
 LEAST_DRIFT_PPM = 1.0
 ADVICE = "Align by the timer instead, or set the offset by hand."
 
@@ -58,11 +58,10 @@ def align_by_sound(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align the videos ``paths`` (id, path). The first that has sound is the reference, offset 0.
+    """Align the videos ``paths`` (id, path) by sound; the first one with sound is the reference, offset 0.
 
-    on_progress: called with percent, never falling, and a sentence, perhaps from other threads. A file that cannot be
-    read is a refusal with the code of its :class:`media_app.av.container.MediaError` as reason, one without sound with
-    ``no_sound``. threads: how many files are listened to at once.
+    on_progress: receives a rising percentage and a sentence, also from other threads. A file is refused with the code
+    of its :class:`media_app.av.container.MediaError`, or ``no_sound``.
     """
     progress = Progress(on_progress)
     folder = Path(evidence_dir) if evidence_dir else None
@@ -79,14 +78,14 @@ def align_by_sound(
             try:
                 recording = stack.enter_context(future.result())
                 if not recordings:
-                    recording.hear_all()  # the reference; done already, unless those before it have no sound
+                    recording.hear_all()  # reads the reference, unless already done
                 recordings[vod_id] = recording
             except (MediaError, NoSound) as exc:
                 refused[vod_id] = _unheard(vod_id, exc)
         reference = next(iter(recordings), None)
         for number, (vod_id, recording) in enumerate(list(recordings.items())[1:]):
             progress.update("pair", number / len(recordings), f"Comparing the sound of {vod_id}", (60, 98, 1))
-            # One that shares nothing with the reference may share something with another.
+            # A video unrelated to the reference may match another video.
             for via in [str(reference), *proposals]:
                 try:
                     answer = align_sounds(recordings[via], recording)
@@ -111,7 +110,6 @@ def align_by_sound(
 def _check_third_side(
     recordings: dict[str, Recording], proposals: dict[str, Proposal], refused: dict[str, Refusal]
 ) -> None:
-    """Compare the second recording with the third, where both were placed by the first."""
     sides = third_side(proposals)
     if sides is None:
         return
@@ -131,8 +129,6 @@ def _check_third_side(
 def _hear(
     vod_id: str, path: str | os.PathLike[str], progress: Progress, parts: int, *, is_reference: bool
 ) -> Recording:
-    """Open a recording and listen to all of it, or to probes; whoever gets it closes it."""
-
     def report(share: float) -> None:
         progress.update(vod_id, share, f"Listening to {vod_id}", (0, 60, parts))
 
@@ -165,10 +161,9 @@ def _refuse(vod_id: str, answer: SoundMatch | SoundRefusal) -> Refusal:
 
 
 def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | None, folder: Path | None) -> Proposal:
-    """The proposal for B from its comparison with A, which may itself be placed by ``base``."""
     confidence, bound = confidence_of(found), found.error_bound
     notes = [f"Track {r.track.number} of {r.track.count} of {r.vod_id} was heard." for r in (a, b) if r.track.count > 1]
-    drift = -found.drift_ppm  # the offset grows where the video's own time falls behind
+    drift = -found.drift_ppm  # opposite signs: the offset grows if the video's clock is slow
     if abs(drift) < max(SURE_DRIFT * found.drift_error_ppm, LEAST_DRIFT_PPM):
         drift = 0.0
     if drift:
@@ -206,7 +201,6 @@ def _readings(windows: Sequence[Window]) -> tuple[ShownReading, ...]:
 
 
 def _evidence(a: Recording, b: Recording, found: SoundMatch, folder: Path | None) -> tuple[Evidence, ...]:
-    """A picture of both outlines where they agree most sharply, and a sample around that moment to listen to."""
     if folder is None:
         return ()
     folder.mkdir(parents=True, exist_ok=True)
@@ -217,7 +211,6 @@ def _evidence(a: Recording, b: Recording, found: SoundMatch, folder: Path | None
         ("outline", "png", SHOWN_SECONDS, draw_outlines),
         ("sample", "wav", LISTEN_SECONDS, write_listening_sample),
     ):
-        # Stay inside the part that both recordings have.
         first_common = max(0.0, best.offset)
         last_common = min(a.duration, b.duration + best.offset) - seconds
         start = max(first_common, min(best.time - seconds / 2, last_common))

@@ -1,4 +1,4 @@
-"""Align two or three videos by the in-game timer they show: locate, sample, fit, vote, refine; writes only evidence."""
+"""Alignment of videos by their in-game timers: locate, sample, fit, vote, refine."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-EXPLAINED = 0.5  # share of readings that the segments have to explain, else more are taken
-READABLE = 0.4  # share of samples that have to look like a time for the place to be a timer's
+EXPLAINED = 0.5  # minimum share of readings on segments; below it, more are read
+READABLE = 0.4  # minimum share of samples that look like a time
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
-EVIDENCE_SHARE = 0.25  # of the frame's sides, at least
-EVIDENCE_ROOM = 2.0  # times the timer's own size
+EVIDENCE_SHARE = 0.25  # minimum side of an evidence picture, as a share of the frame
+EVIDENCE_ROOM = 2.0  # minimum side of an evidence picture, in multiples of the timer
 READINGS_SHOWN = 12
 ADVICE = "Draw the box tightly around the match timer at a moment when it runs, or set the offset by hand."
 
 
 @dataclass(frozen=True, slots=True)
 class Roi:
-    """Where a person drew the timer: a box on the frame of ``vod_id`` at ``time`` seconds."""
+    """The timer's box that the user drew on the frame of ``vod_id`` at ``time`` seconds."""
 
     vod_id: str
     time: float
@@ -71,11 +71,10 @@ def align_by_timer(
     on_progress: OnProgress | None = None,
     threads: int = 2,
 ) -> AlignmentResult:
-    """Align the videos ``paths`` (id, path). The first whose timer can be read is the reference, offset 0.
+    """Align the videos ``paths`` (id, path); the first one with a readable timer is the reference, offset 0.
 
-    game: a name in :data:`sessions_app.comparison.alignment.child.timer_text.PROFILES`. on_progress: called with
-    percent, never falling, and a sentence, perhaps from other threads. A file that cannot be read is a refusal with
-    the code of its :class:`media_app.av.container.MediaError` as reason.
+    on_progress: receives a rising percentage and a sentence, also from other threads. An unreadable file is refused
+    with the code of its :class:`media_app.av.container.MediaError`.
     """
     aligner = _Aligner(paths, roi, game, reader, Progress(on_progress))
     aligner.threads = max(1, min(threads, len(paths)))
@@ -85,15 +84,13 @@ def align_by_timer(
 
 @dataclass(slots=True)
 class TimerSearch:
-    """What came of looking for one video's timer. best: the samples of the place that looked most like one,
-    where none runs; texts: what else was read."""
+    """The search for one video's timer. best: samples of the likeliest place, if no timer runs; texts: other texts."""
 
     clock: TimerTrack
     best: list[Sample] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
 
     def note(self, samples: list[Sample]) -> None:
-        """Remember a place that turned out to be no clock."""
         self.texts += [s.reading.text for s in samples]
         if not self.best or _share_usable(samples) > _share_usable(self.best):
             self.best = samples
@@ -134,7 +131,7 @@ class _Aligner:
             reference = next(iter(clocks), None)
             for number, vod_id in enumerate(list(clocks)[1:]):
                 self._progress.update("pair", number / len(clocks), f"Comparing {vod_id}", (80, 98, 1))
-                # One that shares nothing with the reference may share something with another.
+                # A video unrelated to the reference may match another video.
                 for via in [str(reference), *proposals]:
                     answer = compare(clocks[via], clocks[vod_id], pool)
                     if isinstance(answer, Verdict):
@@ -158,7 +155,6 @@ class _Aligner:
         refused: dict[str, Refusal],
         pool: Executor,
     ) -> None:
-        """Compare the second clock with the third, where both were placed by the first."""
         sides = third_side(proposals)
         if sides is None:
             return
@@ -178,7 +174,6 @@ class _Aligner:
     # Reading one video
 
     def _look_for_timer(self, source: Source) -> TimerSearch:
-        """Try places for the timer until one runs like a clock."""
         name, parts = source.vod_id, len(self._paths)
         clock = TimerTrack(
             name,
@@ -220,7 +215,7 @@ class _Aligner:
                 bare.append(candidate)
             elif len(tried) >= CANDIDATES or runs(candidate):
                 break
-        # Bare numbers are mostly health, money and scores, but the colon of a timer may be unreadable.
+        # Bare numbers are mostly health, money or scores, but a timer's colon may be unreadable.
         for candidate in ranked(bare)[:CANDIDATES]:
             if clock.runs or runs(candidate):
                 break
@@ -229,7 +224,7 @@ class _Aligner:
         return look
 
     def _candidates(self, source: Source, locator: Locator) -> Iterator[Candidate]:
-        """Places to try, cheapest to find first: in the hint, at the edges, on whole frames, in their tiles."""
+        """Yield places to try, cheapest first: in the hint, at the edges, on whole frames, in tiles."""
         if self._roi is not None:
             looks = source.looks(FIRST_LOOK)
             if self._roi.vod_id == source.vod_id:
@@ -237,7 +232,7 @@ class _Aligner:
                 yield from locator.near(self._roi.box, looks)
                 looks = source.looks(SECOND_LOOK)
             yield from locator.near(self._roi.box, looks)
-        # Of the first picture that decodes: a clock that runs is found there as a rule, and the others cost as much.
+        # The first picture usually shows a running clock; further pictures cost as much.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
             yield from locator.at_the_edges(first)
@@ -253,7 +248,6 @@ class _Aligner:
     def _propose(
         self, a: Source, b: Source, clocks: Mapping[str, TimerTrack], answer: Verdict, base: Proposal | None
     ) -> Proposal:
-        """The proposal for B from its comparison with A, which may itself be placed by ``base``."""
         offset, confidence, bound, note = answer.offset, answer.confidence, answer.error_bound, answer.note
         if base is not None:
             offset, confidence = offset + base.offset, round(confidence * base.confidence, 4)
@@ -275,7 +269,6 @@ class _Aligner:
     # Evidence
 
     def _evidence(self, a: Source, b: Source, times: Sequence[float], offset: float) -> tuple[Evidence, ...]:
-        """Save frames of A at ``times`` and those of B at the same moments of the match."""
         if self.evidence_dir is None:
             return ()
         self.evidence_dir.mkdir(parents=True, exist_ok=True)
@@ -297,7 +290,6 @@ def _share_usable(samples: Sequence[Sample]) -> float:
 
 
 def _no_timer(look: TimerSearch) -> Refusal:
-    """Say what was seen instead of a running timer."""
     name, taken, seen = look.clock.vod_id, look.best, [t for t in look.texts if t.strip()]
     usable = [s for s in taken if s.usable]
     texts = sorted(set(seen), key=lambda t: (-seen.count(t), t))[:4]
@@ -320,13 +312,13 @@ def _no_timer(look: TimerSearch) -> Refusal:
 
 
 def _runs_the_other_way(look: TimerSearch) -> str:
-    """Return "up" or "down" if the timer counts against the direction of the chosen game, else an empty string."""
+    """Return "up" or "down" if the timer counts against the game's direction, else ""."""
     others = [slope for slope in (-1, 1) if slope not in look.clock.slopes]
     return next(("up" if s.slope > 0 else "down" for s in fit_segments(look.best, others) if s.runs), "")
 
 
 def save_picture(path: Path, picture: Picture, box: Box | None) -> None:
-    """Write a frame as JPEG: around ``box`` a part large enough to know the game by, small enough to read the timer."""
+    """Write a frame as JPEG, cropped around ``box`` with enough of the game to recognise it."""
     image = picture.scaled(EVIDENCE_WIDTH) if box is None else picture.crop(surroundings(box))
     done, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
     if done:
@@ -334,7 +326,6 @@ def save_picture(path: Path, picture: Picture, box: Box | None) -> None:
 
 
 def surroundings(box: Box) -> Box:
-    """A part of the frame, of the frame's own shape, with ``box`` in it and in its middle where the edges allow."""
     share = min(1.0, max(EVIDENCE_SHARE, EVIDENCE_ROOM * max(box.width, box.height)))
     x = min(max(box.x + box.width / 2 - share / 2, 0.0), 1.0 - share)
     y = min(max(box.y + box.height / 2 - share / 2, 0.0), 1.0 - share)
@@ -342,7 +333,6 @@ def surroundings(box: Box) -> Box:
 
 
 def _evidence_times(clocks: Mapping[str, TimerTrack], a: Source, b: Source, offset: float) -> list[float]:
-    """Moments of A, one in each third of what both show, where decoding both is cheapest."""
     runs = [s for s in clocks[b.vod_id].segments if s.runs]
     times = [sample.time for s in clocks[a.vod_id].segments if s.runs for sample in s.samples]
     times = [t for t in times if any(run.covers(t - offset) for run in runs)]
@@ -359,7 +349,6 @@ def _evidence_times(clocks: Mapping[str, TimerTrack], a: Source, b: Source, offs
 
 
 def _shown(samples: Sequence[Sample], count: int) -> tuple[ShownReading, ...]:
-    """At most ``count`` of the samples, as the answer has them."""
     return tuple(
         ShownReading(round(s.time, 6), s.reading.text, s.reading.value, round(s.reading.confidence, 4))
         for s in spread_out(samples, count)

@@ -1,4 +1,4 @@
-"""Decide the offset between two clocks and how far to trust it, or refuse; works on readings, never on files."""
+"""Comparison of two videos' timer readings: their offset with its confidence, or a refusal."""
 
 from __future__ import annotations
 
@@ -18,25 +18,24 @@ from sessions_app.comparison.alignment.child.fit import SURELY, Refined, Sample,
 from sessions_app.comparison.alignment.child.timer_text import show
 from sessions_app.comparison.alignment.child.vote import Hypothesis, judge, vote
 
-MORE_SAMPLING = 2  # times that the gaps between samples are halved while the vote is weak
+MORE_SAMPLING = 2  # maximum times that sampling gaps are halved while the vote is weak
 ENOUGH_AGREEING = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
-MAX_PAIRS = 4  # of runs whose flips are looked at for one offset
+MAX_PAIRS = 4  # maximum pairs of timer runs refined per offset
 SURE = 0.95
-WELL_READ = 0.8  # minimum mean confidence of readings whose flips are exact to the frame
+WELL_READ = 0.8  # minimum mean confidence of readings with exact flips
 RIVALS_EXAMINED = 3
-REFINED_CLASH = 3  # readings that a pair of runs counts for whose flips contradict the others'
-RULE_STEP = 5.0  # seconds: lengths of time-outs are multiples of it
+REFINED_CLASH = 3  # contradictions counted per pair of runs whose flips disagree
+RULE_STEP = 5.0  # seconds; time-outs last multiples of it
 
 
 @dataclass(slots=True)
 class TimerTrack:
-    """One video's timer, as far as it was read.
+    """The timer of one video: its readings, and functions that read more.
 
-    frame: seconds of a frame. samples: returns all samples in time order. sample_gaps: reads more of them.
-    refine: finds a segment's constant to the frame, from as many agreeing flips as the number says.
+    frame: seconds of a frame. refine: returns a segment's constant to the frame, from a number of agreeing flips.
     """
 
     vod_id: str
@@ -49,34 +48,30 @@ class TimerTrack:
     refined: dict[int, Refined | None] = field(default_factory=dict)
 
     def fit(self) -> None:
-        """Fit the segments to the samples again."""
         self.segments = fit_segments(self.samples(), self.slopes)
         self.refined.clear()
 
     @property
     def runs(self) -> bool:
-        """Whether a running timer was found."""
         return any(s.runs for s in self.segments)
 
     @property
     def usable(self) -> list[Sample]:
-        """Return the samples with at least one possible reading."""
         return [s for s in self.samples() if s.choices]
 
     @property
     def explained(self) -> float:
-        """Share of its usable samples that lie on segments."""
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
-        """Find the constants of these segments to the frame; the first by several flips, the others by one."""
+        """Refine these segments' constants to the frame: the first from several flips, the others from one."""
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
-                # The second run only has to confirm the first.
+                # A single flip of another run is enough to confirm the first run.
                 self.refined[number] = self.refine(self.segments[number], SURELY if number == numbers[0] else 1)
 
     def look_again(self, numbers: Sequence[int]) -> None:
-        """Refine these segments again by several flips where only one was asked for; drop those without."""
+        """Refine segments known from one flip again; discard those without a second flip."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
@@ -84,19 +79,18 @@ class TimerTrack:
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
     def slack(self, number: int) -> float:
-        """Return the error to add for a segment's flips, seconds: a frame if its digits are hard to read."""
+        """Return the extra error of a segment's flips, seconds: one frame if its digits are hard to read."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
 
     def constant(self, number: int) -> float:
-        """The constant of a segment, to the frame where flips were found."""
         refined = self.refined.get(number)
         return self.segments[number].constant if refined is None or refined.is_split else refined.constant
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """An offset of B against A, seconds (same moment: t in A, t − offset in B). See Proposal for the rest."""
+    """An accepted offset, seconds: a moment at t in A is at t − offset in B."""
 
     offset: float
     confidence: float
@@ -108,14 +102,14 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Disagreement:
-    """Why there is no offset. reason: stable code; message: a sentence with counts."""
+    """A refusal. reason: stable code; message: a sentence with counts."""
 
     reason: str
     message: str
 
 
 def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreement:
-    """The offset between two clocks that run. ``pool`` runs the reading of both side by side."""
+    """Return the offset between two running clocks, or a refusal. pool: reads both videos in parallel."""
     hypotheses = vote(a.segments, b.segments)
     for _ in range(MORE_SAMPLING):
         if hypotheses and hypotheses[0].score >= ENOUGH_AGREEING and _runner_up(hypotheses) < CLEAR_RUNNER_UP:
@@ -131,7 +125,7 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
     runner_up = max((h.score for h in hypotheses[1:]), default=0.0)
-    # A look at one more pair of runs costs two flips: no more of them than it takes to be sure.
+    # Each further pair of runs costs two flips, so stop once the answer is sure.
     for count in range(2, MAX_PAIRS + 1):
         examined = _examine(a, b, best, count, pool)
         answer = _decide(a, b, examined, runner_up, len(hypotheses))
@@ -144,7 +138,7 @@ def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreem
 def _choose(
     a: TimerTrack, b: TimerTrack, rivals: Sequence[Hypothesis], hypotheses: Sequence[Hypothesis], pool: Executor
 ) -> Verdict | Disagreement:
-    """Tell rival offsets apart by the frame: rounds may repeat to within a second, hardly ever to within a frame."""
+    """Choose between rival offsets by refining them: rounds rarely repeat to within a frame."""
     if len(rivals) <= RIVALS_EXAMINED:
         standing = [e for e in (_examine(a, b, h, MAX_PAIRS, pool) for h in rivals) if not e.clashes]
         if len(standing) == 1 and len(standing[0].agreed) > 1:
@@ -165,9 +159,11 @@ def _sample_more(clock: TimerTrack) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A hypothesis looked at to the frame. low, high: bounds of the offset, seconds. agreed: pairs of runs whose
-    flips agree on it; clashes: how many do not. flips_agree: whether two flips of both videos do. late: seconds by
-    which the offset may be off because flips were shown late."""
+    """An offset refined to the frame.
+
+    low, high: bounds, seconds. agreed: pairs of runs that support the offset; clashes: number of pairs that contradict
+    it. late: possible error by late flips, seconds.
+    """
 
     hypothesis: Hypothesis
     low: float
@@ -179,10 +175,9 @@ class Examined:
 
 
 def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, pool: Executor) -> Examined:
-    """Refine an offset to the frame on ``count`` pairs of runs: the best supported, and those far from it.
+    """Refine an offset on ``count`` pairs of runs: the best supported pair, and pairs far from it.
 
-    Neighbours often follow from each other by the rules of the game, a buy phase and its round: they agree under
-    wrong offsets too.
+    Game rules tie neighbouring runs together, so these agree under wrong offsets too.
     """
     best, *rest = hypothesis.running_pairs(a.segments)
     chosen = [best]
@@ -192,14 +187,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
         rest.remove(far)
     list(pool.map(lambda side: (a, b)[side].refine_segments([pair[side] for pair in chosen]), (0, 1)))
     low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
-    # A single flip may be late, so it is checked before it counts as a contradiction.
+    # A single flip may be late, so check it before it counts as a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
         list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
-    # Pairs that share a run rest on the same flip of it, which may be wrong.
+    # Pairs that share a run share its flip, which may be wrong.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
     late += max([a.slack(first) + b.slack(second) for first, second in agreed], default=0.0)
@@ -209,7 +204,6 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
 def _refined_bounds(
     a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, pairs: Sequence[tuple[int, int]]
 ) -> tuple[float, float, list[tuple[int, int]], dict[tuple[int, int], tuple[float, float]]]:
-    """Return the bounds of the offset that the largest group of pairs shares, the group, and the bounds by pair."""
     bounds: dict[tuple[int, int], tuple[float, float]] = {}
     for pair in pairs:
         first, second = a.refined.get(pair[0]), b.refined.get(pair[1])
@@ -222,7 +216,6 @@ def _refined_bounds(
 
 
 def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
-    """The verdict on an examined offset. runner_up: score of the best offset that was not ruled out."""
     low, high, agreed = examined.low, examined.high, examined.agreed
     final = judge(low, high, a.segments, b.segments)
     jumps, pauses = _links(a, b, final.running_pairs(a.segments), agreed)
@@ -250,7 +243,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
     elif not support.flips_agree:
         note = "The change of a second could not be found to the frame in both videos."
     samples = len(a.usable) + len(b.usable)
-    # If the flips do not agree in both videos, every reading may show an outdated digit.
+    # Without agreeing flips, any reading may show an outdated digit.
     bound = (high - low) / 2 + examined.late
     if not support.flips_agree:
         bound += COARSE
@@ -260,7 +253,6 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
 def _common(
     bounds: dict[tuple[int, int], tuple[float, float]], best: Hypothesis, frame: float
 ) -> tuple[float, float, list[tuple[int, int]]]:
-    """Bounds that the largest group of refined pairs shares, and that group; the vote's bounds when none."""
     if not bounds:
         return best.low, best.high, []
     groups = [
@@ -270,7 +262,7 @@ def _common(
     group = max(groups, key=len)
     low, high = max(bounds[p][0] for p in group), min(bounds[p][1] for p in group)
     if high - low < frame:
-        # Frames are exact to half a frame of each video. Narrower common bounds are a coincidence.
+        # Frame times are exact to half a frame of each video; narrower bounds are coincidence.
         low, high = (low + high - frame) / 2, (low + high + frame) / 2
     return low, high, group
 
@@ -278,18 +270,16 @@ def _common(
 def _links(
     a: TimerTrack, b: TimerTrack, pairs: Sequence[tuple[int, int]], refined: Sequence[tuple[int, int]]
 ) -> tuple[int, int]:
-    """Breaks between matched runs that chance does not explain: (jumps, pauses).
+    """Return the numbers of (jumps, pauses) between matched runs that chance does not explain.
 
-    The clock's constant jumps where it is set again or stands still. Rules fix whole seconds (rounds, buy phases,
-    time-outs), so only a jump by a broken number, known to the frame, speaks for the same match. A pause does so
-    too, for the value at which it came and, where rules do not, for its length.
+    A reset or pause makes the clock's constant jump. Game rules use whole seconds, so only a jump by a fraction of a
+    second indicates the same match. A pause counts for its value, and for its length if no rule fixes it.
     """
     finer, side = (a, 0) if a.frame <= b.frame else (b, 1)
 
     def jump(one: tuple[int, int], two: tuple[int, int]) -> float:
         return abs(finer.constant(two[side]) - finer.constant(one[side]))
 
-    # Each constant is known to half a frame.
     tolerance = finer.frame
     jumps = sum(not _near_multiple(jump(one, two), 1.0, tolerance) for one, two in pairwise(_one_to_one(refined)))
     pauses = 0
@@ -303,7 +293,6 @@ def _links(
 
 
 def _one_to_one(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Of ``pairs``, best first, those that use each segment once, in time order: a jump in one video alone is none."""
     kept: list[tuple[int, int]] = []
     for pair in pairs:
         if all(pair[0] != other[0] and pair[1] != other[1] for other in kept):
@@ -316,7 +305,6 @@ def _near_multiple(value: float, step: float, tolerance: float) -> bool:
 
 
 def _runner_up(hypotheses: Sequence[Hypothesis]) -> float:
-    """Score of the second answer over that of the first, 0 to 1."""
     if len(hypotheses) < 2 or hypotheses[0].score <= 0:
         return 0.0
     return max(0.0, hypotheses[1].score / hypotheses[0].score)

@@ -1,11 +1,11 @@
-"""How far an alignment by timer can be trusted, from what supports it; calibrated by simulation, see tests."""
+"""Confidence of an alignment by timer, calibrated by simulation in the tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 HALF_AT = 3.0  # agreeing readings that halve the doubt
-ONE_CLOCK_CAP = 0.85  # any two running clocks can be laid over each other
+ONE_CLOCK_CAP = 0.85  # maximum confidence without a common reset or pause: any two clocks can be aligned
 COARSE = 1.0  # seconds
 IRREGULAR_SPREAD = 20.0  # seconds over which resets and pauses of unrelated matches scatter
 REFUSE_BELOW = 0.5
@@ -14,12 +14,12 @@ RUNNER_UP_LIMIT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Support:
-    """What speaks for an alignment.
+    """Evidence for an alignment.
 
-    agreeing, contradicting: readings. runner_up: score of the best other offset over this one's, 0 to 1.
-    jumps: resets or pauses that both videos show, that rules of the game do not force, and that agree within
-    ``tolerance`` seconds; pauses: how often pauses agree to a second in place or length. tried: offsets among
-    which this one was chosen. flips_agree: whether two flips of each video, or more, were found and agree.
+    agreeing, contradicting: number of readings. runner_up: score of the second-best offset over the best, 0 to 1.
+    jumps: common resets or pauses that game rules do not force, within ``tolerance`` seconds. pauses: agreements to a
+    second in pauses' values or lengths. tried: number of offsets compared. flips_agree: whether two flips of each video
+    agree.
     """
 
     agreeing: int
@@ -33,10 +33,10 @@ class Support:
 
 
 def confidence_of(support: Support) -> float:
-    """Probability, 0 to 1, that the offset is right.
+    """Return the probability, 0 to 1, that the offset is right.
 
-    The part about chance is a number of false alarms (Desolneux, Moisan, Morel: a contrario): of ``tried``
-    offsets, how many would be expected to meet that many pauses or resets that closely by accident.
+    The chance term is a number of false alarms (a contrario: Desolneux, Moisan, Morel): how many of ``tried`` offsets
+    would match so many pauses or resets by accident.
     """
     enough: float = 1.0 - 0.5 ** (support.agreeing / HALF_AT)
     total = support.agreeing + support.contradicting

@@ -1,4 +1,4 @@
-"""The optional timer reader on EasyOCR's recogniser, for those who have its package and weights; downloads nothing."""
+"""Optional timer reader with EasyOCR's recogniser, if its package and weights are installed."""
 
 from __future__ import annotations
 
@@ -19,32 +19,31 @@ from media_app.av.frames import Image
 from sessions_app.comparison.alignment.child.reader import ReaderUnavailable, Reading, reading_of
 from sessions_app.comparison.alignment.child.timer_text import PROFILES, GameProfile
 
-FOLDER = Path(sys.prefix) / "easyocr"  # where `make easyocr` installs it
-WEIGHTS = "english_g2.pth"  # of the recogniser; the detector's are not needed, boxes come from TextFinder
+FOLDER = Path(sys.prefix) / "easyocr"  # installation folder of `make easyocr`
+WEIGHTS = "english_g2.pth"  # recogniser only; TextFinder finds the text boxes
 HOW_TO_GET_WEIGHTS = (
     f"download english_g2 from the model hub on EasyOCR's web site, unpack {WEIGHTS} into a folder and name that in "
     "VOD_EASYOCR_MODELS, or set VOD_TIMER_READER=rapidocr."
 )
-# EasyOCR imports these to find text, to read picture files and to write from right to left, and nothing of that is done
-# here. PyPI's torchvision is built for CUDA and cannot be imported beside a PyTorch for CPUs.
+# EasyOCR imports these for features unused here (detection, picture files, right-to-left text). PyPI's torchvision is
+# built for CUDA and cannot be imported with a PyTorch for CPUs.
 UNUSED = (
     "torchvision", "torchvision.models", "torchvision.transforms", "skimage", "skimage.io", "scipy", "scipy.ndimage",
     "bidi",
 )  # fmt: skip
-LINE_HEIGHT = 64  # pixels, the height that the recogniser was trained at
+LINE_HEIGHT = 64  # pixels; height of the recogniser's training images
 MIN_WIDTH, MAX_WIDTH = 32, 1280
 
-# The calibration of the real weights, from `python -m bench readers` with seeds 11 to 15 (bench/results.md).
-# The recogniser has seen many more points than colons and prefers a point where a colon stands: the odds of a colon
-# against a point are multiplied by this.
+# Calibration by `python -m bench readers`, seeds 11 to 15 (bench/results.md). The recogniser often reads a colon as a
+# point, so a colon's odds are multiplied.
 COLON_ODDS = 100_000.0
-# The chance that a time is read right, from the least sure character's: logit(chance) = SLOPE · logit(least) + SHIFT.
-# Fitted slopes were 0.4 to 1.05, shifts 1.8 to 2.5; with these, answers at 0.9 to 0.97 were right in 93 to 97 %.
+# logit(chance that a time is right) = SLOPE · logit(probability of its least certain character) + SHIFT. Fitted slopes
+# were 0.4 to 1.05, shifts 1.8 to 2.5. With these values, answers at 0.9 to 0.97 were right in 93 to 97 %.
 SLOPE, SHIFT = 0.8, 2.0
 
 
 class EasyOcrReader:
-    """EasyOCR's recogniser alone, each crop at its own width. models: the folder with :data:`WEIGHTS`."""
+    """EasyOCR's recogniser, on crops at their own width. models: folder with :data:`WEIGHTS`."""
 
     name = "easyocr"
 
@@ -63,7 +62,7 @@ class EasyOcrReader:
                 ["en"], gpu=False, detector=False, download_enabled=False, verbose=False, quantize=False,
                 model_storage_directory=str(models), user_network_directory=str(models),
             )  # fmt: skip
-        except FileNotFoundError as exc:  # its checksum is another
+        except FileNotFoundError as exc:  # raised for a wrong checksum
             raise ReaderUnavailable(
                 f"{models / WEIGHTS} is damaged, or not the file that EasyOCR knows by this name: {HOW_TO_GET_WEIGHTS}"
             ) from exc
@@ -71,7 +70,6 @@ class EasyOcrReader:
         self.characters = ["", *reader.character]
 
     def read(self, crops: Sequence[Image], profile: GameProfile = PROFILES["auto"]) -> list[Reading]:
-        """See :class:`sessions_app.comparison.alignment.child.reader.TimerReader`."""
         readings = []
         for crop in crops:
             text, least = decode(self.chances(crop), self.characters)
@@ -79,7 +77,7 @@ class EasyOcrReader:
         return readings
 
     def chances(self, crop: Image) -> NDArray[np.float32]:
-        """The probability of each of ``characters`` at each step from left to right, shape (steps, characters)."""
+        """Return each character's probability at each step from left to right, shape (steps, characters)."""
         line = self._torch.from_numpy(network_input(crop))
         with self._torch.inference_mode():
             chances: NDArray[np.float32] = self._network(line, None)[0].softmax(1).numpy()
@@ -87,7 +85,7 @@ class EasyOcrReader:
 
 
 def network_input(crop: Image) -> NDArray[np.float32]:
-    """A BGR crop as the recogniser wants it: grey, −1 to 1, shape (1, 1, :data:`LINE_HEIGHT`, width)."""
+    """Convert a BGR crop to the recogniser's input: grey, −1 to 1, shape (1, 1, :data:`LINE_HEIGHT`, width)."""
     height, width = crop.shape[:2]
     scaled = min(MAX_WIDTH, max(MIN_WIDTH, math.ceil(width * LINE_HEIGHT / max(1, height))))
     grey = cv2.resize(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), (scaled, LINE_HEIGHT), interpolation=cv2.INTER_LINEAR)
@@ -97,9 +95,9 @@ def network_input(crop: Image) -> NDArray[np.float32]:
 def decode(
     chances: NDArray[np.float32], characters: Sequence[str], colon_odds: float = COLON_ODDS
 ) -> tuple[str, float]:
-    """Greedy CTC decoding: text and the probability of its least sure character.
+    """Return the text by greedy CTC decoding, and the probability of its least certain character.
 
-    chances: shape (steps, characters); the first character is the blank of CTC.
+    chances: shape (steps, characters); the first character is the CTC blank.
     """
     colon, point = characters.index(":"), characters.index(".")
     chances = chances.copy()
@@ -114,24 +112,24 @@ def decode(
 
 
 def calibrated(least: float) -> float:
-    """The chance that a time is read right, from the probability of its least sure character (Platt scaling)."""
+    """Return the chance that a time is right (Platt scaling). least: probability of its least certain character."""
     return 1.0 / (1.0 + math.exp(-(SLOPE * logit(least) + SHIFT)))
 
 
 def logit(chance: float) -> float:
-    """The logarithm of the odds; of a probability kept off 0 and 1."""
     kept = min(max(chance, 1e-6), 1.0 - 1e-6)
     return math.log(kept / (1.0 - kept))
 
 
 def load_package() -> Any:
-    """EasyOCR. Raises :class:`ReaderUnavailable` where it is not installed."""
+    """Import EasyOCR. Raises :class:`ReaderUnavailable` if it is not installed."""
     if str(FOLDER) not in sys.path:
         sys.path.append(str(FOLDER))
     try:
         importlib.import_module("torch")
         with stand_ins():
-            importlib.import_module("easyocr.model.vgg_model")  # later imported by Reader, without the stand-ins
+            # imported now: Reader imports it later, when the empty modules are gone
+            importlib.import_module("easyocr.model.vgg_model")
             return importlib.import_module("easyocr")
     except ImportError as exc:
         raise ReaderUnavailable(
@@ -141,7 +139,7 @@ def load_package() -> Any:
 
 @contextmanager
 def stand_ins() -> Iterator[None]:
-    """Let empty modules stand for those of :data:`UNUSED`."""
+    """Replace the modules :data:`UNUSED` by empty ones within the block."""
     before = {name: sys.modules.get(name) for name in UNUSED}
     sys.modules.update({name: types.ModuleType(name) for name in UNUSED})
     sys.modules["bidi"].get_display = None  # type: ignore[attr-defined]

@@ -1,9 +1,7 @@
-"""Probabilities of times (minutes and seconds) in the raw output of a text recogniser, by CTC.
+"""Probabilities of times (minutes and seconds) in the output of a CTC text recogniser (Graves et al., 2006).
 
-A CTC recogniser gives, at each step across the crop, a probability for each character and for a blank (Graves et al.,
-2006). Greedy decoding takes the best character of each step. On digits 10 pixels high this reads 1:13 as 1:18, and a
-dotted zero as 8. This module computes the probability of every time instead, so that readings of other frames can
-decide between the likely ones.
+Greedy decoding misreads digits 10 pixels high (1:13 as 1:18). With probabilities of all times, readings of other frames
+can decide.
 """
 
 from __future__ import annotations
@@ -20,23 +18,23 @@ from sessions_app.comparison.alignment.child.timer_text import REPAIRED
 Array = NDArray[Any]
 DIGITS = "0123456789"
 SEPARATORS = ":;：∶-.·'"
-SEPARATOR = 11  # column of any separator in `collapse`, after the blank and ten digits
-CLOSED = (9, 7, 10)  # columns of 8, 6 and 9: recognisers read a dotted or slashed zero as one of these
-AS_ZERO = 0.5  # weight of those columns in the probability of a zero
-UNSEPARATED = 0.3  # weight of a time whose colon is missing
-LONGEST = 130  # minutes: first value that is not looked for
-LEAST = 0.03  # minimum probability of a returned time
-MOST_TIMES = 6  # maximum number of returned times
-SURE_BLANK = 0.999  # probability from which a step counts as a blank
+SEPARATOR = 11  # column of all separators
+CLOSED = (9, 7, 10)  # columns of 8, 6 and 9, often read for a dotted or slashed zero
+AS_ZERO = 0.5  # weight of the 8, 6 and 9 columns in the probability of a zero
+UNSEPARATED = 0.3  # weight of a time without its colon
+LONGEST = 130  # first number of minutes that is not searched
+LEAST = 0.03
+MOST_TIMES = 6
+SURE_BLANK = 0.999  # minimum probability of a blank step
 
 
 def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, float]]:
     """Return the most probable times as (seconds, probability), best first.
 
-    scores: probabilities, shape (steps, characters). characters: the character of each column, "" for the blank.
+    scores: probabilities, shape (steps, characters). characters: character of each column, "" for the blank.
     """
     steps = collapse(scores, characters)
-    # Of consecutive blanks the first is enough: it separates equal digits.
+    # The first of consecutive blanks is enough to separate equal digits.
     blank = steps[:, 0] >= SURE_BLANK
     steps = steps[~(blank & np.concatenate([[False], blank[:-1]]))]
     if not len(steps) or steps[:, 1:SEPARATOR].max() < LEAST:
@@ -44,13 +42,13 @@ def times_in(scores: Array, characters: Sequence[str]) -> list[tuple[float, floa
     first, minutes = _minutes(steps)
     chances = np.zeros((LONGEST, 60))
     np.maximum.at(chances, minutes, first.T @ _seconds(steps))
-    chances[60:] *= REPAIRED  # same trust as in `timer_text`: few timers show more than 59 minutes
+    chances[60:] *= REPAIRED  # few timers show more than 59 minutes
     best = np.argsort(-chances, axis=None)[:MOST_TIMES]
     return [(float(n), float(chances.flat[n])) for n in best if chances.flat[n] >= LEAST]
 
 
 def collapse(scores: Array, characters: Sequence[str]) -> Array:
-    """Sum the columns into 12: blank and all characters that no time has, the ten digits, any separator."""
+    """Sum the columns into 12: blank and unused characters, ten digits, separators."""
     steps = scores @ _columns(tuple(characters))
     steps[:, 1] += AS_ZERO * steps[:, CLOSED].sum(axis=1)
     return np.asarray(steps)
@@ -68,7 +66,7 @@ def _columns(characters: tuple[str, ...]) -> Array:
 
 
 def _minutes(steps: Array) -> tuple[Array, list[int]]:
-    """Return how probable each text of minutes is after the first t steps, shape (steps, texts), and its minutes."""
+    """Return each minutes text's probability in the first t steps, shape (steps, texts), and its minutes."""
     shown = [*(str(m) for m in range(LONGEST)), *(f"0{m}" for m in range(10))]
     parts = [[text for text in shown if len(text) == length] for length in (1, 2, 3)]
     done = np.hstack([_forward(steps, _labels(part))[0][:-1] for part in parts])
@@ -76,7 +74,7 @@ def _minutes(steps: Array) -> tuple[Array, list[int]]:
 
 
 def _seconds(steps: Array) -> Array:
-    """Return how probable each number of seconds is in the steps from t on, its text starting at t: (steps, 60)."""
+    """Return the probability of seconds whose text starts at step t, shape (steps, 60)."""
     digits = _labels([f"{s:02d}" for s in range(60)])[:, ::-1]
     marked = np.hstack([digits, np.full((60, 1), SEPARATOR)])
     backward = steps[::-1]
@@ -89,10 +87,9 @@ def _labels(texts: Sequence[str]) -> Array:
 
 
 def _forward(steps: Array, labels: Array) -> tuple[Array, Array]:
-    """Compute the CTC forward probabilities of texts of one length after each number of steps.
+    """Return the CTC forward probabilities of texts of equal length after each number of steps.
 
-    Returns two arrays of shape (steps + 1, texts): the probability that the text is complete, and the probability that
-    it is complete with its last character in the last step.
+    Two arrays of shape (steps + 1, texts): the text is complete; it was completed in the last step.
     """
     count, length = labels.shape
     states = np.zeros((count, 2 * length + 1), np.int64)

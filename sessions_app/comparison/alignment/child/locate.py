@@ -1,4 +1,4 @@
-"""Find where a video shows its timer, from a hint or with none; which box is a clock is decided by its readings."""
+"""Search for the timer's box in a video's pictures, near the user's box (the hint) or anywhere."""
 
 from __future__ import annotations
 
@@ -9,42 +9,39 @@ from media_app.av.frames import WHOLE, Box, Image, Picture
 from sessions_app.comparison.alignment.child.reader import DETECTOR_STRIDE, Reading, TextFinder, TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
-HINT_GROWTH = (0.6, 1.2)  # of its width and height: people draw boxes loosely, HUDs differ in scale
-HINT_HEIGHT = 160  # pixels at which the detector sees a grown hint: 12 ms, where a whole frame takes 670 MB
+HINT_GROWTH = (0.6, 1.2)  # shares of its size: users draw loosely, and HUD sizes differ
+HINT_HEIGHT = 160  # detector input height, pixels: takes 12 ms; a whole frame takes 670 MB
 HINT_SCALES = (1, 3)
-LARGE_HINT = 0.12  # of the frame's height
-COARSE_WIDTH = 736  # of a whole frame in one piece: text of 12 pixels and more is found
-EDGE = 0.25  # of the frame's height: most games show the timer that near to one, and half a frame costs half
+LARGE_HINT = 0.12  # share of the frame's height
+COARSE_WIDTH = 736  # detector input width for a frame, pixels: finds text of 12 pixels
+EDGE = 0.25  # share of the frame's height at top and bottom, where most timers are
 TILE = (640, 384)
 TILE_OVERLAP = 96
 FINE_WIDTH = 1280
 MAX_BOXES = 40
-SAME_PLACE = 0.6  # of the box height: how far a centre line may move for the box to be the same
-LEAST = 0.3  # minimum confidence of a reading that makes a candidate
-LEAST_IN_HINT = 0.1  # the same inside the user's box
-MARGIN = 0.12  # of the box height, beyond the detector's own
+SAME_PLACE = 0.6  # maximum vertical distance of two boxes of one text, in heights
+LEAST = 0.3  # minimum confidence of a candidate's reading
+LEAST_IN_HINT = 0.1  # minimum confidence inside the hint
+MARGIN = 0.12  # margin around a detected text, in heights
 
 
 @dataclass(slots=True)
 class Candidate:
-    """A place where something like a time was read. box: union of its sightings; readings: what was read there."""
+    """A place that may be the timer, with its readings. box: union of all boxes seen there."""
 
     box: Box
     readings: list[Reading] = field(default_factory=list)
 
     @property
     def is_separated(self) -> bool:
-        """Return whether a reading has a colon or a point, unlike health, money and scores."""
         return any(reading.is_separated for reading in self.readings)
 
     @property
     def worth(self) -> tuple[bool, float]:
-        """Return the rank: separated candidates first, then the sum of confidences, doubled if the value changes."""
         total = sum(r.confidence for r in self.readings)
         return self.is_separated, total * (2.0 if len({r.value for r in self.readings}) > 1 else 1.0)
 
     def holds(self, box: Box) -> bool:
-        """Whether ``box`` is another sighting of it: overlapping, on the same line, of like height."""
         mine = self.box
         apart = abs((mine.y + mine.height / 2) - (box.y + box.height / 2))
         return (
@@ -55,7 +52,6 @@ class Candidate:
         )
 
     def add(self, box: Box, reading: Reading) -> None:
-        """Take in a sighting."""
         mine = self.box
         x0, y0 = min(mine.x, box.x), min(mine.y, box.y)
         x1, y1 = max(mine.x + mine.width, box.x + box.width), max(mine.y + mine.height, box.y + box.height)
@@ -64,7 +60,7 @@ class Candidate:
 
 
 class Locator:
-    """Looks for the timer of one video in the pictures it is given."""
+    """Search for one video's timer."""
 
     def __init__(self, finder: TextFinder, reader: TimerReader, profile: GameProfile) -> None:
         self._finder = finder
@@ -73,10 +69,10 @@ class Locator:
         self.seen: list[str] = []
 
     def near(self, hint: Box, pictures: Sequence[Picture]) -> list[Candidate]:
-        """Candidates in the grown ``hint``, the most convincing first."""
+        """Return candidates inside the enlarged ``hint``, best first."""
         region = hint.grown(*HINT_GROWTH)
         found: list[Candidate] = []
-        # A hint drawn much larger than the text in it needs more pixels of height.
+        # A hint much larger than its text needs more resolution.
         for scale in HINT_SCALES if hint.height > LARGE_HINT else HINT_SCALES[:1]:
             for picture in pictures:
                 self._look(picture.crop(region), region, HINT_HEIGHT * scale, found, least=LEAST_IN_HINT)
@@ -85,10 +81,9 @@ class Locator:
         return ranked(found)
 
     def at_the_edges(self, picture: Picture) -> list[Candidate]:
-        """Candidates in the topmost and the lowest part of one frame."""
         found: list[Candidate] = []
         frame = picture.scaled(COARSE_WIDTH)
-        # A height that the detector need not scale: that would blur the edges of the text.
+        # A multiple of the stride avoids scaling, which would blur text.
         height = DETECTOR_STRIDE * max(1, round(EDGE * len(frame) / DETECTOR_STRIDE))
         for top in (0, len(frame) - height):
             place = Box(0.0, top / len(frame), 1.0, height / len(frame))
@@ -96,7 +91,7 @@ class Locator:
         return ranked(found)
 
     def anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
-        """Candidates anywhere on one frame: in one piece, or ``fine`` in tiles, which keep memory small."""
+        """Return candidates anywhere, best first. fine: search in tiles, at higher resolution."""
         found: list[Candidate] = []
         frame = picture.scaled(FINE_WIDTH if fine else COARSE_WIDTH)
         height, width = frame.shape[:2]
@@ -117,10 +112,9 @@ class Locator:
         *,
         least: float = LEAST,
     ) -> None:
-        """Read every text box of ``image``, which shows ``place`` of a frame, and note those that say a time.
+        """Read the text boxes of ``image``, which shows ``place`` of a frame, and add times to ``found``.
 
-        fine: the frame itself, to read from at full resolution where ``image`` was scaled down. least: confidence from
-        which a reading is noted.
+        fine: full-resolution frame, if ``image`` was scaled down. least: minimum confidence of an added reading.
         """
         shown_height, shown_width = image.shape[:2]
         boxes = []
@@ -154,17 +148,15 @@ class Locator:
 
 
 def ranked(candidates: list[Candidate]) -> list[Candidate]:
-    """The most convincing first."""
     return sorted(candidates, key=lambda c: c.worth, reverse=True)
 
 
 def fallback(hint: Box | None) -> Box:
-    """Where to read when the detector sees nothing: the hint as drawn, else the whole frame."""
+    """Return the box to read without a detection: the hint, else the whole frame."""
     return hint.clipped() if hint is not None else WHOLE
 
 
 def _starts(length: int, tile: int) -> list[int]:
-    """Tile positions that cover ``length`` evenly with at least the overlap."""
     if length <= tile:
         return [0]
     count = -(-(length - TILE_OVERLAP) // (tile - TILE_OVERLAP))

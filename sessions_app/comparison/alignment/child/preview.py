@@ -1,4 +1,4 @@
-"""What a drawn box reads at some moments of each video, at once, to show a person before a job is started."""
+"""Preview of timer readings, shown before an alignment job starts."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def preview_timers(
     crop_dir: str | os.PathLike[str] | None,
     threads: int = 2,
 ) -> list[dict[str, Any]]:
-    """One entry per moment: ``vod_id, time, text, value, confidence, crop`` (file name in ``crop_dir``, or null).
+    """Return one entry per moment: ``vod_id, time, text, value, confidence, crop``.
 
-    times: positions in seconds by video, at most :data:`MOMENTS` of each are used and the frame on display
-    there is read; videos without are read at keyframes spread over them. Raises MediaError.
+    crop: file name in ``crop_dir``, or None. times: positions by video, seconds, at most :data:`MOMENTS` each; by
+    default spread keyframes. Raises MediaError.
     """
     cv2.setNumThreads(1)
     finder = TextFinder()
@@ -60,7 +60,6 @@ def preview_timers(
 
 
 def _find_box(source: Source, locator: Locator, pictures: Sequence[Picture], roi: Roi | None) -> Box:
-    """Where the timer is: near the drawn box, else where the whole frame shows something that changes as a time."""
     found = locator.near(roi.box, pictures[:LOOKS]) if roi else []
     if not found and pictures:
         found = locator.anywhere(pictures[len(pictures) // 2], fine=False)[:CANDIDATES]

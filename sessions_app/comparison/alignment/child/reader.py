@@ -1,4 +1,4 @@
-"""Read the text of timer crops and find text boxes with the models inside the rapidocr wheel; never uses a network."""
+"""Text recogniser and detector for timers, with the models of the rapidocr wheel; uses no network."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ from sessions_app.comparison.alignment.child.timer_text import PROFILES, GamePro
 
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"
-LINE_HEIGHT = 48  # the height that the recogniser was trained at
-WIDTH_STEP = 8  # its stride: widths in between give nothing more
+LINE_HEIGHT = 48  # pixels; height of the recogniser's training images
+WIDTH_STEP = 8  # pixels; the recogniser's stride
 MIN_WIDTH, MAX_WIDTH = 32, 960
-BATCH = 2  # more costs memory (90 MB at 8) and gains a tenth
+BATCH = 2  # crops; 8 would take 90 MB for a tenth more speed
 DETECTOR_STRIDE = 32
 TEXT_LEVEL = 0.3
 BOX_LEVEL = 0.5
-SURE = 0.9  # confidence from which a reading gets no alternatives
-UNCLIP = 1.6  # the detector is trained on shrunken boxes (DB, arXiv:1911.08947)
+SURE = 0.9  # minimum confidence of a reading that gets no alternatives
+UNCLIP = 1.6  # enlarges the detector's shrunken boxes (DB, arXiv:1911.08947)
 
 
 class ReaderUnavailable(Exception):
-    """A reader cannot work here; the message says in a sentence what is missing and what to do."""
+    """Error of a timer reader that cannot run here. The message says what is missing and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a crop says. text: as read; value: seconds or None; confidence: 0 to 1, of the least sure
-    character; resolution: seconds of the last digit, 0 where there is no value; others: alternative readings,
-    the likeliest first, each with its own confidence."""
+    """Text of a crop, and its timer value.
+
+    value: seconds, or None. confidence: 0 to 1, of the least certain character. resolution: seconds of the last digit,
+    0 without a value. others: alternatives, likeliest first, each with its own confidence.
+    """
 
     text: str
     value: float | None
@@ -50,23 +52,22 @@ class Reading:
 
     @property
     def is_separated(self) -> bool:
-        """Return whether the text has the colon or point of a timer."""
         return is_separated(self.text)
 
 
 class TimerReader(Protocol):
-    """Reads the text in crops. Implementations may be called from several threads at once."""
+    """Reader of text in crops; calls from several threads at once are allowed."""
 
     name: str
 
     def read(self, crops: Sequence[Image], profile: GameProfile = ...) -> list[Reading]:
-        """One reading per crop; crops: BGR, uint8, shape (h, w, 3), one line of text each."""
+        """Return one reading per crop. crops: one line of text each, BGR, uint8, shape (h, w, 3)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TextBox:
-    """Where text is: pixels of the searched image; score: mean of the detector's map inside it, 0 to 1."""
+    """A box around text, pixels of the image. score: mean detector output inside, 0 to 1."""
 
     x0: float
     y0: float
@@ -78,9 +79,9 @@ class TextBox:
 def reading_of(
     text: str, confidence: float, profile: GameProfile, times: Sequence[tuple[float, float]] = ()
 ) -> Reading:
-    """A reading from raw text: the confidence of repaired text is scaled down by its trust.
+    """Return the reading of raw text; repairs lower its confidence.
 
-    times: what else it may be, (seconds, probability), the likeliest first.
+    times: alternatives as (seconds, probability), likeliest first.
     """
     found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in meanings(text, profile)]
     known = {reading.value for reading in found}
@@ -92,7 +93,7 @@ def reading_of(
 
 
 class RapidReader:
-    """The recogniser straight through onnxruntime, each crop at its own width (no padding to 320)."""
+    """RapidOCR's recogniser, on crops at their own width instead of padded to 320 pixels."""
 
     name = "rapidocr"
 
@@ -102,7 +103,6 @@ class RapidReader:
         self._characters = ["", *characters, " "]
 
     def read(self, crops: Sequence[Image], profile: GameProfile = PROFILES["auto"]) -> list[Reading]:
-        """See :class:`TimerReader`."""
         by_width: defaultdict[int, list[int]] = defaultdict(list)
         for number, crop in enumerate(crops):
             height, width = crop.shape[:2]
@@ -119,7 +119,6 @@ class RapidReader:
         return [readings[n] for n in range(len(crops))]
 
     def _reading(self, scores: NDArray[Any], profile: GameProfile) -> Reading:
-        """Decode one line, with alternatives if unsure. scores: probabilities, shape (steps, characters)."""
         best = scores.argmax(axis=1)
         first = np.flatnonzero((best != 0) & (np.diff(best, prepend=0) != 0))
         text = "".join(self._characters[best[k]] for k in first)
@@ -131,15 +130,15 @@ class RapidReader:
 
 
 class TextFinder:
-    """The detector: finds lines of text in a picture of moderate size (memory grows with its area)."""
+    """RapidOCR's text detector; its memory grows with the picture's area."""
 
     def __init__(self, threads: int = 1) -> None:
         self._session = open_model(DETECTOR, threads)
-        # Two at once would only double the peak of memory.
+        # Parallel runs would double the peak memory.
         self._alone = threading.Lock()
 
     def find(self, image: Image, height: int, max_width: int = 1280) -> list[TextBox]:
-        """Boxes in pixels of ``image``, which is searched at about ``height`` pixels of height."""
+        """Return text boxes in pixels of ``image``. height: pixels to which it is scaled for the search."""
         shown_height, shown_width = image.shape[:2]
         scale = min(height / shown_height, max_width / shown_width)
         size = tuple(
@@ -175,13 +174,13 @@ class TextFinder:
 
 
 def network_input(images: NDArray[Any]) -> NDArray[np.float32]:
-    """BGR bytes (n, h, w, 3) as the models want them: −1 to 1, (n, 3, h, w)."""
+    """Convert BGR bytes (n, h, w, 3) to the models' input: −1 to 1, shape (n, 3, h, w)."""
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def open_model(name: str, threads: int) -> Any:
-    """An onnxruntime session on a model of the rapidocr wheel. Raises :class:`ReaderUnavailable`."""
-    # The package itself is not imported: it brings 0.5 s of start-up and its own pre-processing.
+    """Return an onnxruntime session for a rapidocr model. Raises :class:`ReaderUnavailable`."""
+    # Importing the package would take 0.5 s and add its own pre-processing.
     package = find_spec("rapidocr")
     path = Path(package.origin).parent / "models" / name if package and package.origin else None
     if path is None or not path.is_file():

@@ -1,4 +1,4 @@
-"""The timer readers by their names."""
+"""Timer readers by name."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sessions_app.comparison.alignment.child.reader import RapidReader, ReaderUn
 
 
 def load_reader(name: str, *, models: Path | None = None, threads: int = 1) -> TimerReader:
-    """The reader of this name: ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`.
+    """Return the reader ``rapidocr`` or ``easyocr``. Raises :class:`ReaderUnavailable`.
 
-    models: the folder with the weights of ``easyocr``; ``rapidocr`` brings its own.
+    models: folder with the weights for ``easyocr``; ``rapidocr`` contains its own.
     """
     if name == "rapidocr":
         return RapidReader(threads)

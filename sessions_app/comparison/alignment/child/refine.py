@@ -1,4 +1,4 @@
-"""Find to the frame when a running timer changes its last digit; where to look comes from a fitted segment."""
+"""Search for the exact frames at which a running timer changes its last digit (flips)."""
 
 from __future__ import annotations
 
@@ -14,23 +14,26 @@ from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
-MAX_FLIPS = 8  # maximum number of places where a flip is looked for
-PIXELS_TELL = 4  # maximum frames between readable crops for which pixels decide where the digit changes
-NEAR_VALUES = 2  # timer steps around the expected value that a crop may show
-CLEARER = 2.0  # minimum ratio between the probabilities of the best and the second value
-UNREADABLE = 0.05  # confidence below which a crop has no value
-LATE_FRAMES = 1.25  # frames by which two flips may differ and still agree: recorders repeat and drop frames
-CHANGED_LEVEL = 24.0  # of 255: pixels that differ by more than this between two digits are the digit
+MAX_FLIPS = 8  # maximum number of searched flips
+PIXELS_TELL = 4  # maximum frames between readable crops for locating the change by pixels
+NEAR_VALUES = 2  # maximum timer steps from the expected value
+CLEARER = 2.0  # minimum ratio of the best value's probability to the second's
+UNREADABLE = 0.05  # minimum confidence of a crop's value
+LATE_FRAMES = 1.25  # maximum frames between agreeing flips: recorders repeat and drop frames
+CHANGED_LEVEL = 24.0  # minimum difference (of 255) of pixels of the changed digit
 MAX_FRAMES_KEPT = 400
-CHECK_SECONDS = 0.25  # of walking after which it is read whether the flip has come
-TRIES = 6  # crops beside an unreadable one that are tried
-FAR_IS_WORTH = 2.0  # seconds of walking worth a second flip at the other end of the segment
+CHECK_SECONDS = 0.25  # seconds of decoding between checks for the flip
+TRIES = 6  # maximum crops read to find a readable one
+FAR_IS_WORTH = 2.0  # extra seconds of decoding accepted for a flip at the segment's other end
 
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A change of the timer. before, after: seconds, the last frame that shows the old value and the first
-    with the new. low, high: bounds of the segment's constant that follow if the change was shown at once."""
+    """A change of the timer's last digit.
+
+    before, after: last frame with the old value and first with the new, seconds. low, high: bounds of the segment's
+    constant if the change was not delayed.
+    """
 
     before: float
     after: float
@@ -40,8 +43,11 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A place to look for a flip. keyframe, begin, end: seconds, where decoding starts and where the flip may lie.
-    values: seconds that the timer can show there, the one at the flip in the middle."""
+    """A planned search for a flip.
+
+    keyframe: start of decoding, seconds. begin, end: range of the flip, seconds. values: possible timer values,
+    seconds; the middle one is at the flip.
+    """
 
     keyframe: float
     begin: float
@@ -50,11 +56,11 @@ class Plan:
 
 
 def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | None:
-    """Find the constant of a running ``segment`` from flips inside it; None if no flip was found.
+    """Return the constant of a running ``segment`` from its flips; None without a flip.
 
-    wanted: number of flips that must agree. At low bitrates an encoder may keep the old digit for seconds, but it never
-    shows a digit too early. A flip is therefore a limit on one side, and the earliest limit counts. Flips after
-    different keyframes that agree to within a frame were shown without delay.
+    wanted: number of flips that must agree. At low bitrates an encoder may keep an old digit for seconds, but never
+    shows a new digit too early, so the earliest flip counts. Flips after different keyframes that agree to within a
+    frame were shown without delay.
     """
     if _finer_than_frames(source, segment):
         return Refined(segment.low, segment.high, min(wanted, len(segment.samples)), 0)
@@ -79,40 +85,37 @@ def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | 
 
 
 def _settled(flips: Sequence[Flip], segment: Segment, frame: float, wanted: int) -> Refined:
-    """Combine all flips into the constant, and into how late they may be."""
     ordered = sorted(flips, key=lambda f: _lateness(f, segment.slope))
     groups = [_agreeing(flip, flips, frame) for flip in ordered]
     group = next(g for count in range(wanted, 0, -1) for g in groups if len(g) >= count)
     low, high = max(f.low for f in group), min(f.high for f in group)
     if low > high:
-        # They differ by part of a frame: the truth is about where they meet.
+        # The flips differ by part of a frame: take one frame around their meeting point.
         low, high = (low + high) / 2 - frame / 2, (low + high) / 2 + frame / 2
     limit = min(_lateness(f, segment.slope) for f in group)
     earlier = [limit - lateness for f in flips if (lateness := _lateness(f, segment.slope)) < limit]
-    # Fewer flips than wanted may all be late. The readings limit by how much.
+    # Fewer flips than wanted may all be late; the readings limit the delay.
     unknown = 0.0 if len(group) >= wanted else (low - segment.low if segment.slope < 0 else segment.high - high)
     return Refined(low, high, len(group), len(earlier), max([0.0, unknown, *earlier]))
 
 
 def _lateness(flip: Flip, slope: int) -> float:
-    """Return a number that grows with the delay of the flip, comparable within one segment."""
+    """Return a number that grows with the flip's delay, comparable within a segment."""
     return flip.high if slope < 0 else -flip.low
 
 
 def _agreeing(first: Flip, flips: Sequence[Flip], frame: float) -> list[Flip]:
-    """Return the flips whose bounds lie within a frame of those of ``first``, including ``first``."""
     return [f for f in flips if max(f.low, first.low) - min(f.high, first.high) <= (LATE_FRAMES - 1) * frame]
 
 
 def _finer_than_frames(source: Source, segment: Segment) -> bool:
-    """Whether the last digit changes with every frame: then each reading is as good as a flip."""
+    """Return whether the last digit changes every frame, so that each reading is as exact as a flip."""
     return max(s.reading.resolution for s in segment.samples) <= source.frame
 
 
 def _plan(
     source: Source, segment: Segment, bounds: tuple[float, float], used: set[float], flips: Sequence[Flip]
 ) -> Plan | None:
-    """Choose the flip that is cheapest to decode and far from known flips."""
     first, last = segment.start, segment.end
     best: tuple[float, Plan] | None = None
     keyframes = [float(k) for k in source.file.keyframes]
@@ -121,7 +124,7 @@ def _plan(
             continue
         resolution = min(segment.samples, key=lambda s: abs(s.time - time)).reading.resolution
         begin, end, mark = _flip_window(segment.slope, time + source.frame, resolution, bounds)
-        # Where keyframes are rare, several flips are reached from one.
+        # If keyframes are rare, search several flips after each.
         for step in range(max(1, min(MAX_FLIPS, int((following - time) / max(1.0, resolution))))):
             later = step * resolution
             value = round(mark + segment.slope * later, 6)
@@ -136,7 +139,6 @@ def _plan(
 
 
 def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float, float]) -> tuple[float, float, float]:
-    """Bounds of the first flip after ``time`` of a clock whose constant lies within ``bounds``, and the value at it."""
     low, high = bounds
     middle = (low + high) / 2
     # The clock flips where c + slope × t is a multiple of the resolution.
@@ -148,9 +150,9 @@ def _flip_window(slope: int, time: float, resolution: float, bounds: tuple[float
 
 
 def _find_flip(source: Source, segment: Segment, plan: Plan) -> Flip | None:
-    """Walk on from the planned keyframe, keep the crops around the expected flip, and bisect them by reading.
+    """Decode from the planned keyframe, and bisect the crops around the expected flip.
 
-    If the flip is not among them, extend the search by one step of the timer, towards where it must be.
+    Without a flip, extend the search by one timer step towards it.
     """
     found = _walked(source, segment, plan)
     flip = found.flip(segment.slope)
@@ -182,8 +184,6 @@ def _walked(source: Source, segment: Segment, plan: Plan) -> _Crops:
 
 
 class _Crops:
-    """Crops around a flip, read on demand. values: seconds that the timer can show in them."""
-
     def __init__(self, source: Source, values: Sequence[float]) -> None:
         self._source = source
         self._values = values
@@ -195,12 +195,10 @@ class _Crops:
         return len(self._times)
 
     def add(self, time: float, crop: Image) -> None:
-        """One more, later than all others."""
         self._times.append(time)
         self._crops.append(crop)
 
     def has_flipped(self, slope: int) -> bool:
-        """Whether the last crop is one step of the timer past the first readable one."""
         left = self._first_readable(range(len(self)))
         return left is not None and self._is_step(left, len(self) - 1, slope)
 
@@ -211,7 +209,7 @@ class _Crops:
         return abs((after.value - before.value) * slope - after.resolution) <= 1e-6 * max(1.0, after.value)
 
     def flip(self, slope: int) -> Flip | None:
-        """The first change after the first crop, if it is one step of the timer in the right direction."""
+        """Return the first change, if it is one timer step in the right direction."""
         count = len(self._times)
         left = self._first_readable(range(count))
         right = self._first_readable(range(count - 1, -1, -1))
@@ -219,7 +217,7 @@ class _Crops:
             return None
         guess = self._by_pixels(left, right)[0]
         while right - left > 1:
-            # Where the pixels say that the digit changes needs only to be confirmed, by reading either side.
+            # Start where pixels change; reading both sides confirms it.
             wish = next((n for n in (guess, guess + 1) if left < n < right), (left + right) // 2)
             middle = self._first_readable(_outward(wish, left + 1, right - 1))
             if middle is None:
@@ -230,7 +228,7 @@ class _Crops:
                 right = middle
         if not self._is_step(left, right, slope):
             return None
-        # Counting down, the new value is reached when the clock falls below the old one.
+        # A countdown changes when the clock falls below the old value.
         mark = self._value(right if slope > 0 else left) or 0.0
         if right - left > PIXELS_TELL:
             return None
@@ -240,13 +238,12 @@ class _Crops:
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
 
     def is_over(self, slope: int, mark: float) -> bool:
-        """Return whether the first readable crop already shows a value after the flip at ``mark``."""
         left = self._first_readable(range(len(self)))
         value = None if left is None else self._value(left)
         return value is not None and (value >= mark if slope > 0 else value < mark)
 
     def _reading(self, number: int) -> Reading | None:
-        """Return the likeliest possible value of a crop; None if a second value is nearly as likely."""
+        """Return the likeliest value of a crop; None if a second value is nearly as likely."""
         if number not in self._readings:
             reading = self._source.read_crops([self._times[number]], [self._crops[number]])[0].reading
             found = [r for r in (reading, *reading.others) if r.value is not None and self._can_be(r.value)]
@@ -265,7 +262,6 @@ class _Crops:
         return next((n for n in numbers[:TRIES] if self._reading(n) is not None), None)
 
     def _by_pixels(self, left: int, right: int) -> tuple[int, int]:
-        """Where the picture of the old value turns into that of the new, by the pixels that the two differ in."""
         old, new = self._crops[left].astype(np.float32), self._crops[right].astype(np.float32)
         digit = np.abs(old - new).max(axis=2) > CHANGED_LEVEL
         if not digit.any():
@@ -275,12 +271,11 @@ class _Crops:
             float(np.abs(crop[digit] - old).mean() - np.abs(crop[digit] - new).mean())
             for crop in self._crops[left + 1 : right]
         ]
-        # The cut that leaves as little as can be of the new before it and of the old after it.
+        # Choose the cut with the fewest new pixels before it and old ones after it.
         costs = np.cumsum([0.0, *closer_to_old])
         cut = left + int(np.argmin(costs))
         return cut, cut + 1
 
 
 def _outward(middle: int, first: int, last: int) -> list[int]:
-    """Numbers of [first, last] by their distance from ``middle``."""
     return sorted(range(first, last + 1), key=lambda n: abs(n - middle))

@@ -1,4 +1,4 @@
-"""Read one video's timer at chosen moments, keyframes first because they decode alone; decides nothing."""
+"""Samples of a video's timer, mostly at keyframes because these decode alone."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from sessions_app.comparison.alignment.child.reader import TimerReader
 from sessions_app.comparison.alignment.child.timer_text import GameProfile
 
 SPACING = 15.0  # seconds between samples of a long video
-LEAST = 40  # samples of a short one: 12 were too few, 20 gave little confidence
+LEAST = 40  # samples of a short video: 12 were too few, 20 gave little confidence
 MAX_AT_FIRST = 240
 BATCH = 8
-WALK_PIXELS = 4000 * 1920 * 1080  # decoded between keyframes per video, at most: about 11 s of one core
-LOOK_ON = 2.0  # seconds between the pictures taken after a keyframe where keyframes are rare
+WALK_PIXELS = 4000 * 1920 * 1080  # maximum pixels decoded between keyframes: about 11 s of one core
+LOOK_ON = 2.0  # seconds between pictures after a keyframe, if keyframes are rare
 CLOSE = 1e-4
 
 Report = Callable[[int, int], None]
 
 
 class Source:
-    """One video, its timer's box once known, and what was read so far. For one thread at a time.
+    """A video, its timer's box and the samples read so far; for one thread at a time.
 
-    vod_id: the caller's name of it. box: where the timer is. samples: what was read, by time.
-    Raises :class:`media_app.av.container.MediaError` when the file cannot be opened.
+    vod_id: the caller's id. box: None while unknown. Raises :class:`media_app.av.container.MediaError` if the file
+    cannot be opened.
     """
 
     def __init__(self, vod_id: str, path: str | os.PathLike[str], reader: TimerReader, profile: GameProfile) -> None:
@@ -53,22 +53,19 @@ class Source:
 
     @property
     def samples(self) -> list[Sample]:
-        """All samples in time order."""
         return [self._samples[time] for time in sorted(self._samples)]
 
     @property
     def frame(self) -> float:
-        """Seconds of one frame, on average."""
         return 1.0 / self.file.fps
 
     def look_at(self, box: Box) -> None:
-        """Read ``box`` from now on and forget what another box said."""
+        """Set the box to read, and discard the previous box's samples."""
         self.box = box
         self._samples.clear()
         self._tried.clear()
 
     def read(self, pictures: Iterable[Picture]) -> list[Sample]:
-        """Read the timer in each picture and remember it."""
         found: list[Sample] = []
         times: list[float] = []
         crops: list[Image] = []
@@ -81,12 +78,11 @@ class Source:
         return found + self._note(times, crops)
 
     def crop(self, picture: Picture) -> Image:
-        """The timer's pixels."""
         assert self.box is not None
         return picture.crop(self.box)
 
     def read_crops(self, times: Sequence[float], crops: Sequence[Image]) -> list[Sample]:
-        """Read crops made earlier; remembers nothing."""
+        """Read crops without storing the samples."""
         readings = self._reader.read(crops, self._profile)
         return [Sample(t, r) for t, r in zip(times, readings, strict=True)]
 
@@ -96,18 +92,16 @@ class Source:
         return samples
 
     def pictures(self, keyframes: Iterable[float]) -> Iterable[Picture]:
-        """The pictures of these keyframes, without the damaged ones."""
         for time in keyframes:
             picture = self.file.keyframe(time)
             if picture is not None:
                 yield picture
 
     def spread(self, count: int) -> list[float]:
-        """About ``count`` keyframes spread evenly over the video."""
         return self.nearest(np.linspace(0, self.file.duration, 2 * count + 1)[1::2])
 
     def looks(self, count: int) -> list[Picture]:
-        """Return about ``count`` pictures: keyframes spread over the video and, if too few, frames after them."""
+        """Return about ``count`` pictures: spread keyframes and, if too few, frames after them."""
         keyframes = self.spread(count)
         missing = count - len(keyframes)
         if missing <= 0 or not keyframes:
@@ -118,7 +112,6 @@ class Source:
         return [*self.pictures(keyframes), *between]
 
     def nearest(self, times: Iterable[float]) -> list[float]:
-        """The keyframes nearest to ``times``, ascending, each once."""
         keyframes = self.file.keyframes
         if not len(keyframes):
             return []
@@ -130,30 +123,27 @@ class Source:
         return [float(keyframes[k]) for k in np.unique(choice)]
 
     def even_times(self) -> list[float]:
-        """About one moment per :data:`SPACING` seconds, at least :data:`LEAST` in a short video."""
+        """Return a moment per :data:`SPACING` seconds, at least :data:`LEAST`."""
         count = max(LEAST, min(MAX_AT_FIRST, round(self.file.duration / SPACING)))
         return [float(t) for t in np.linspace(0, self.file.duration, 2 * count + 1)[1::2]]
 
     def sample_trial(self, count: int) -> None:
-        """Read about ``count`` of the moments that even sampling reads anyway."""
         times = self.even_times()
         self.sample_near(times[:: max(1, len(times) // count)], lambda done, of: None)
 
     def sample_gaps(self, report: Report = lambda done, of: None) -> None:
-        """Read once more in the middle between each two moments already read."""
         known = np.array([0.0, *sorted(self._samples), self.file.duration])
         gaps = np.diff(known)
         middles = (known[:-1] + known[1:]) / 2
         self.sample_near([float(t) for t in middles[gaps > 0.5 * np.median(gaps)]], report)
 
     def sample_near(self, times: Sequence[float], report: Report) -> None:
-        """Read keyframes near ``times``, and frames between keyframes where those are too far apart."""
+        """Read keyframes near ``times``, and other frames where keyframes are rare."""
         self._read_keyframes(times, report)
         spacing = (max(times) - min(times)) / max(1, len(times) - 1) if len(times) > 1 else SPACING
         self._sample_between([t for t in times if self._lonely(t, 0.75 * spacing)])
 
     def _read_keyframes(self, times: Sequence[float], report: Report) -> None:
-        """Read the keyframes nearest to ``times``, each once in the life of the box."""
         chosen = [k for k in self.nearest(times) if k not in self._tried]
         self._tried.update(chosen)
         for start in range(0, len(chosen), BATCH):
@@ -167,17 +157,15 @@ class Source:
         return all(abs(t - time) > distance for t in known[max(0, place - 1) : place + 1])
 
     def _sample_between(self, times: Sequence[float]) -> None:
-        """Read at moments that have no keyframe near."""
         self.read(self._between(times))
 
     def _between(self, times: Sequence[float]) -> Iterable[Picture]:
-        """Yield the pictures at ``times``, decoded from the keyframes before them, within the budget of frames."""
         keyframes = self.file.keyframes
         groups: dict[float, list[float]] = {}
         for time in sorted(times):
             place = int(np.searchsorted(keyframes, time, "right")) - 1
             groups.setdefault(float(keyframes[max(0, place)]), []).append(time)
-        # Cheapest first, so that a small budget buys the most pictures.
+        # Cheapest pictures first, so that a small decoding budget yields the most.
         for start, wanted in sorted(groups.items(), key=lambda item: item[1][0] - item[0]):
             reachable = [time for time in wanted if round((time - start) * self.file.fps) < self._walk_budget]
             if reachable:

@@ -1,4 +1,4 @@
-"""Turn the text of an in-game timer into seconds, conservatively; knows nothing of pictures or videos."""
+"""Conservative conversion of in-game timer text into seconds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-# Letters that readers give for digits. Nothing else is ever guessed into a digit.
+# Letters that recognisers return for digits; no other character is replaced.
 DIGITS = str.maketrans("OoDQlIiL|!B", "00001111118")
 SEPARATORS = str.maketrans({";": ":", "：": ":", "∶": ":", "·": ".", ",": ".", "。": ".", "．": ".", "'": ":"})
 CLEAN, REPAIRED = 1.0, 0.6
@@ -16,9 +16,9 @@ MAX_HOURS = 100
 
 @dataclass(frozen=True, slots=True)
 class TimerValue:
-    """What a timer says. seconds: its value; resolution: seconds of its last digit; trust: 1 clean, 0.6 repaired.
+    """A timer's value. resolution: seconds of its last digit; trust: 1 if clean, 0.6 if repaired.
 
-    The clock itself was within [seconds, seconds + resolution) when it was shown, for a timer that cuts off.
+    Timers truncate, so the clock was within [seconds, seconds + resolution).
     """
 
     seconds: float
@@ -28,7 +28,7 @@ class TimerValue:
 
 @dataclass(frozen=True, slots=True)
 class GameProfile:
-    """What is known of a game's timer. slopes: directions of a running clock; longest: seconds it can show."""
+    """A game's timer. slopes: possible directions; longest: maximum value, seconds."""
 
     slopes: tuple[int, ...]
     longest: float
@@ -43,8 +43,8 @@ PROFILES = {
 }
 
 _FORMS = (
-    # (pattern, trust), the most exact first. A lone point is a misread colon or a decimal point. After two digits the
-    # decimal point is likelier. Minutes above 59 are often a dotted zero that was read as 8, 6 or 9.
+    # (pattern, trust), most exact first. A lone point is a decimal point or a misread colon; after two digits, a
+    # decimal point is likelier. Minutes above 59 are often a dotted zero misread as 8, 6 or 9.
     (re.compile(r"(?P<h>\d{1,2}):(?P<m>[0-5]\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>[0-5]?\d):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), CLEAN),
     (re.compile(r"(?P<m>\d{2,3}):(?P<s>[0-5]\d)(?:\.(?P<f>\d{1,3}))?"), REPAIRED),
@@ -59,12 +59,12 @@ _FORMS = (
 _BARE = (re.compile(r"(?P<m>\d{1,2})(?P<s>[0-5]\d)"), REPAIRED)
 _BEFORE_ZERO = re.compile(r"[-–−](?P<time>\d[\d:.]*\d)")
 _STOPPAGE = re.compile(r"\+\d{1,2}$")  # stoppage time in football, "90:00+3"
-# One letter alone beside digits is a misread digit; two and more are a label.
+# A single letter beside digits is a misread digit; two or more are a label.
 _LABELLED = re.compile(r"(?:[^\W\d_]{2,}[:.]?)?(?P<time>\d[\d:.]*\d)(?:[^\W\d_]{2,})?")
 
 
 def normalise(text: str) -> str:
-    """Replace separators by ``:`` and ``.``, join doubled ones, remove blanks beside them and inside the seconds."""
+    """Normalise separators to ``:`` and ``.``, merge repeated ones, and remove spaces around them."""
     text = text.strip().translate(SEPARATORS)
     text = re.sub(r"\s*([:.])\s*", r"\1", text)
     text = re.sub(r"(:[0-5]) (\d)$", r"\1\2", text)
@@ -72,16 +72,15 @@ def normalise(text: str) -> str:
 
 
 def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | None:
-    """Return the first of :func:`meanings`, or None."""
     return next(iter(meanings(text, profile)), None)
 
 
 def meanings(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
-    """Return the times that ``text`` can show, the likeliest first. ``13.07`` is 13.07 seconds, or 13 minutes 7.
+    """Return the possible times in ``text``, likeliest first: ``13.07`` is 13.07 seconds, or 13 minutes 7.
 
-    ``text`` may hold other words ("ROUND 3 1:27"). If it holds two different times, neither is returned. The trust is
-    lowered for letters taken as digits, which they are only beside a separator and a digit; for words written
-    without a space before the time; and for digits without any separator, which have to be all there is.
+    ``text`` may contain other words; with two different times the list is empty. Letters read as digits, a word that
+    touches the time, and a missing separator lower the trust. Letters count as digits only beside a separator and a
+    digit. Digits without a separator must be the complete text.
     """
     text = normalise(text)
     if text.isascii() and text.isdigit():
@@ -92,15 +91,14 @@ def meanings(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerVa
 
 
 def is_separated(text: str) -> bool:
-    """Return whether ``text`` has a colon or point beside a digit, unlike health, money and scores."""
+    """Return whether a colon or point is beside a digit, unlike in health, money and scores."""
     return re.search(r"\d[:.]|[:.]\d", normalise(text).translate(DIGITS)) is not None
 
 
 def _meanings_of_chunk(chunk: str, profile: GameProfile) -> list[TimerValue]:
-    """Return the times of a text without blanks, with labels and punctuation at its ends removed."""
     before = _BEFORE_ZERO.fullmatch(chunk)
     if before is not None:
-        # A timer shows -0:45 from -45.99 to -45 s: before zero it cuts off towards zero.
+        # Before zero, timers truncate towards zero: -0:45 is shown from -45.99 to -45 s.
         values = _meanings_of_token(before["time"], profile, _FORMS)
         return [replace(value, seconds=-value.seconds - value.resolution) for value in values]
     chunk = _STOPPAGE.sub("", chunk.strip('()[]{}<>-–—_*"').rstrip(".:"))
@@ -137,7 +135,7 @@ def _meanings_of_token(
 
 
 def show(seconds: float) -> str:
-    """Seconds as people write a timer, for sentences: 75.0 is ``1:15``."""
+    """Format seconds as a timer: 75.0 becomes ``1:15``."""
     if seconds < 0:
         return f"-{show(math.ceil(-seconds) - 1)}"
     hours, rest = divmod(int(seconds + 1e-6), 3600)

@@ -1,4 +1,4 @@
-"""Weigh the offsets that two fitted clocks allow against all their readings; knows nothing of files or frames."""
+"""Offsets allowed by two fitted clocks, ranked by how well they fit all readings."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass, field
 
 from sessions_app.comparison.alignment.child.fit import TOUCH, Sample, Segment, shared_bounds
 
-AGREE = 0.2  # seconds beyond its bounds that a reading may be and still agree, where the offset is known well
-KNOWN_WELL = 0.2  # seconds either side; where it is not, bounds that only touch are no agreement
-CONTRADICT = 1.1  # seconds beyond them from which it contradicts: more than one flip seen late
+AGREE = 0.2  # maximum seconds between an agreeing reading and the bounds of a precise offset
+KNOWN_WELL = 0.2  # half-width in seconds of a precise offset; for others, touching bounds do not agree
+CONTRADICT = 1.1  # minimum seconds between a contradicting reading and the bounds
 CONTRADICTION_COST = 2.0
-APART = 1.5  # seconds between offsets that are different answers
+APART = 1.5  # minimum seconds between two different offsets
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """An offset of video B against A (the same moment is at t in A and at t − offset in B) and how it fares.
+    """A possible offset: a moment at t in video A is at t − offset in video B.
 
-    low, high: bounds of the offset, seconds. agreeing, contradicting: readings of either video that the
-    other's clock predicts rightly, or wrongly. pairs: (segment of A, segment of B) → agreeing readings.
-    values: the different values of a running clock among the agreeing readings.
+    low, high: bounds, seconds. agreeing, contradicting: number of readings that the other video's clock predicts
+    rightly, or wrongly. pairs: agreeing readings by (segment of A, segment of B). values: number of different agreeing
+    values.
     """
 
     low: float
@@ -33,25 +33,21 @@ class Hypothesis:
 
     @property
     def offset(self) -> float:
-        """The middle of its bounds, seconds."""
         return (self.low + self.high) / 2
 
     @property
     def score(self) -> float:
-        """Readings for it, less those against it at a multiple."""
         return self.agreeing - CONTRADICTION_COST * self.contradicting
 
     def running_pairs(self, a: Sequence[Segment]) -> list[tuple[int, int]]:
-        """Its pairs of running segments, most agreeing readings first."""
         found = [pair for pair in self.pairs if a[pair[0]].runs]
         return sorted(found, key=lambda pair: -self.pairs[pair])
 
 
 def vote(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
-    """All different offsets under which a running segment of A continues one of B, best score first.
+    """Return the offsets that align a running segment of A with one of B, best score first.
 
-    a, b: the segments of each video. Offsets closer than :data:`APART` are one answer; among them the best
-    supported stands.
+    Of offsets closer than :data:`APART` only the best is kept.
     """
     judged = []
     for first in a:
@@ -69,7 +65,6 @@ def vote(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
 
 
 def _narrowed(hypothesis: Hypothesis, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
-    """The same with the bounds that most of its agreeing pairs share."""
     bounds = []
     for (i, j), count in hypothesis.pairs.items():
         if a[i].runs:
@@ -82,7 +77,7 @@ def _narrowed(hypothesis: Hypothesis, a: Sequence[Segment], b: Sequence[Segment]
 
 
 def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
-    """How an offset within [low, high] fares against every reading of both videos."""
+    """Count the readings of both videos that support or contradict an offset within [low, high]."""
     offset, slop = (low + high) / 2, (high - low) / 2
     pairs: dict[tuple[int, int], int] = {}
     values: set[tuple[int, float]] = set()
@@ -108,9 +103,9 @@ def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -
 
 
 def _distance(sample: Sample, time: float, other: Sequence[Segment], slop: float) -> tuple[int | None, float]:
-    """Which segment of the other video shows ``time``, and by how many seconds its bounds miss the sample's.
+    """Return the other video's segment at ``time``, or None, and the seconds between its value and the sample's.
 
-    Negative where they overlap.
+    The distance is negative if their bounds overlap.
     """
     for number, segment in enumerate(other):
         if segment.covers(time):

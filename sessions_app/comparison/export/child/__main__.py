@@ -1,12 +1,13 @@
-"""The exporting child: makes one video of a comparison's videos; knows nothing of sessions and keys.
+"""The export child, which has no access to sessions or keys.
 
-``python -m sessions_app.comparison.export`` reads one request from standard input: ``{"videos": [{"path", "offset",
-"drift_ppm", "drift_anchor", "duration"}, …], "panes": [numbers of videos], "sounds": [numbers], "layout", "start",
-"end", "parts": [[start, end], …] of a reel, "fps": [n, d], "height", "captions": [{"pane", "begin", "end", "text",
-"strokes", "is_name", "is_notice"}], "has_clock", "target": path, "folder": path for what is made on the way,
-"threads": n}``; all times are seconds. Videos that are neither shown nor heard need no path. It writes JSON lines:
-``{"progress": 0 to 100, "message"}``; at last ``{"result": {"width", "height", "duration"}}`` or ``{"error": {"type",
-"message"}}``.
+``python -m sessions_app.comparison.export.child`` reads a JSON request from standard input, times in seconds:
+``{"videos": [{"path", "offset", "drift_ppm", "drift_anchor", "duration"}, …], "panes": [video indices], "sounds":
+[indices], "layout", "start", "end", "parts": [[start, end], …] of a reel, "fps": [n, d], "height", "captions":
+[{"pane", "begin", "end", "text", "strokes", "is_name", "is_notice"}], "has_clock", "target": path, "folder": path of
+temporary files, "threads": n}``. Unused videos need no path.
+
+It writes JSON lines: ``{"progress": 0 to 100, "message"}``, then ``{"result": {"width", "height", "duration"}}`` or
+``{"error": {"type", "message"}}``.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
 from vodplatform.core.processes.child import BadRequest, Reports, answer
 
-INDEXED, WRITTEN = 5.0, 15.0  # percent of progress after indexing the videos and after writing the captions
-ROUNDED_SECONDS = 0.05  # maximum seconds by which the sound may be longer than the picture
-FONT_PIXELS = 20  # of a font that can be scaled
+INDEXED, WRITTEN = 5.0, 15.0  # percent of progress after indexing and after writing the captions
+ROUNDED_SECONDS = 0.05  # maximum seconds of sound after the end of the picture
+FONT_PIXELS = 20  # size for loading the scalable font, pixels
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
-    """Raises :class:`BadRequest`, :class:`MediaError`, :class:`ConversionFailed` and OSError."""
+    """Render one request. Raises :class:`BadRequest`, :class:`MediaError`, :class:`ConversionFailed`, OSError."""
     reports.progress(0, "Reading the videos")
     try:
         fps = Fraction(*request["fps"])
@@ -87,7 +88,6 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
 
 def _is_copied(target: Path, export: Export, part: tuple[float, float], program: Ffmpeg, tell: Progress) -> bool:
-    """Copy a part of the only video of an export. Return False if its picture does not cover the part."""
     frame = 1 / float(export.clock.fps)
     try:
         placed = cut(target, export.panes[0].source, [part], program, tell)
@@ -102,7 +102,6 @@ def _is_copied(target: Path, export: Export, part: tuple[float, float], program:
 
 
 def _part(request: Mapping[str, Any], clock: Clock, sources: Mapping[int, Source], arrangement: Arrangement) -> Export:
-    """What is made of one part of the clock, but for what is written on it."""
     panes = {number: _pane(sources[number], request["videos"][number], clock) for number in sources}
     return Export(
         layout=request["layout"],
@@ -119,7 +118,6 @@ def _pane(source: Source, video: Mapping[str, Any], clock: Clock) -> Pane:
 
 
 def _captions(request: Mapping[str, Any], clock: Clock) -> list[Caption]:
-    """What is written on one part."""
     end = clock.start + clock.seconds
     return [_caption(one, clock) for one in request["captions"] if one["end"] > clock.start and one["begin"] < end]
 
@@ -137,7 +135,6 @@ def _caption(one: Mapping[str, Any], clock: Clock) -> Caption:
 
 
 def _written(path: Path, part: Export, captions: Sequence[Caption], tell: Progress) -> Path | None:
-    """The video of all that is written and drawn on a part; None where nothing is."""
     seen = [one for one in captions if one.stop > one.first]
     if not seen:
         return None
@@ -150,7 +147,7 @@ def _written(path: Path, part: Export, captions: Sequence[Caption], tell: Progre
 
 
 def _font(path: Path) -> Path:
-    """A font for the clock's digits, of the library's own: the machine may have none."""
+    """Write Pillow's font to ``path``, because the machine may have no fonts."""
     from PIL import ImageFont
 
     font = ImageFont.load_default(FONT_PIXELS)

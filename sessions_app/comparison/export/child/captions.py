@@ -1,7 +1,4 @@
-"""Names, words and drawings on an export, as one transparent video that lies over the whole picture.
-
-The letters are those that OpenCV brings along: no font of the machine is needed.
-"""
+"""Texts and drawings of an export as a transparent video."""
 
 from __future__ import annotations
 
@@ -19,30 +16,30 @@ from sessions_app.comparison.export.child.layouts import Arrangement, Box
 from sessions_app.comparison.export.child.plan import Caption, Clock
 
 Picture = NDArray[np.uint8]
-LETTERS = 1 / 26  # of the height of a video: that of its words
-SMALLEST = 14  # pixels
-BACKGROUND = 150  # of 255, behind words
-BELOW = 3 / 1000  # of the width of the frame: dark around a stroke
-ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # in widths; radians
+LETTERS = 1 / 26  # text height, as a share of the video's height
+SMALLEST = 14  # minimum text height in pixels
+BACKGROUND = 150  # opacity of the background behind text, 0 to 255
+BELOW = 3 / 1000  # additional width of a stroke's border, as a share of the frame's width
+ARROW_HEAD, ARROW_ANGLE = 5.0, 0.5  # length of an arrow's head in stroke widths; radians
 WEIGHT = 500
-MAX_LINES = 4  # of words on one video at once
+MAX_LINES = 4  # maximum lines on one video
 NARROWEST = 0.2  # width of the narrowest letter, in font sizes
-SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit: minimum, and per gigapixel of the export
-UNITS = 1000  # across a frame, in which strokes give their widths
+SECONDS_AT_LEAST, SECONDS_PER_GIGAPIXEL = 60.0, 60.0  # time limit in seconds: minimum, per gigapixel of the export
+UNITS = 1000  # units of stroke width per frame width
 DEPTH = 4  # fractional bits of coordinates
 
 
 class TooManyStrokes(Exception):
-    """Raised if drawing the strokes takes too long; the text is a sentence for the owner."""
+    """Raised if drawing takes too long; its text is a sentence for the owner."""
 
 
 def write_captions(
     path: Path, arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], clock: Clock, *,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> None:  # fmt: skip
-    """Write a video whose pictures each last until the next; colours are multiplied by their opacity.
+    """Write a video in which each picture lasts until the next, with premultiplied colours.
 
-    frames: the box of each video's picture. Raises :class:`TooManyStrokes`.
+    frames: box of each video's picture. Raises :class:`TooManyStrokes`.
     """
     gigapixels = arrangement.width * arrangement.height * clock.frames / 1e9
     deadline = time.monotonic() + SECONDS_AT_LEAST + SECONDS_PER_GIGAPIXEL * gigapixels
@@ -63,10 +60,9 @@ def write_captions(
 def _pictures(
     arrangement: Arrangement, frames: list[Box], captions: Sequence[Caption], deadline: float
 ) -> Iterator[tuple[int, Picture]]:
-    """Yield (first frame of the export, picture) whenever the captions change. Each drawing is drawn once."""
     layers: dict[int, tuple[int, int, Picture]] = {}
     by_start = sorted(range(len(captions)), key=lambda index: captions[index].first)
-    shown: list[int] = []  # indices of the captions that are visible, in order
+    shown: list[int] = []
     for number in sorted({0, *(one.first for one in captions), *(one.stop for one in captions)}):
         while by_start and captions[by_start[0]].first <= number:
             shown.append(by_start.pop(0))
@@ -93,7 +89,6 @@ def _pictures(
 def _drawn(
     arrangement: Arrangement, frame: Box, strokes: Sequence[dict[str, Any]], deadline: float
 ) -> tuple[int, int, Picture]:
-    """Return top, left and pixels of the smallest rectangle that holds the strokes."""
     picture = np.zeros((arrangement.height, arrangement.width, 4), np.uint8)
     for stroke in strokes:
         if time.monotonic() > deadline:
@@ -104,7 +99,6 @@ def _drawn(
 
 
 def _lay(picture: Picture, top: int, left: int, layer: Picture) -> None:
-    """Draw ``layer`` over a part of ``picture``; the colours of both are multiplied by their opacity."""
     part = picture[top : top + layer.shape[0], left : left + layer.shape[1]]
     if not part.any():
         part[:] = layer
@@ -114,7 +108,6 @@ def _lay(picture: Picture, top: int, left: int, layer: Picture) -> None:
 
 
 def _write(picture: Picture, box: Box, text: str, place: str, line: int) -> None:
-    """Words on a dark ground, as many letters as fit into the box."""
     font = cv2.FontFace("sans")
     size = max(SMALLEST, round(box.height * LETTERS))
     pad = size // 3
@@ -142,7 +135,6 @@ def _width(text: str, font: Any, size: int) -> int:
 
 
 def _fitting(text: str, font: Any, size: int, width: int) -> str:
-    """The words on one line, cut where they would be wider."""
     text = " ".join(text.split())
     if _width(text, font, size) <= width:
         return text
@@ -152,7 +144,7 @@ def _fitting(text: str, font: Any, size: int, width: int) -> str:
 
 
 def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]) -> None:
-    """Draw on the frame of a video what people drew on it; widths are thousandths of its width."""
+    """Draw users' strokes. Widths are thousandths of the frame's width."""
     for stroke in strokes:
         color = tuple(int(stroke["color"][at : at + 2], 16) for at in (5, 3, 1))
         points = [(frame.x + x * frame.width, frame.y + y * frame.height) for x, y in stroke["points"]]
@@ -160,7 +152,7 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
         if stroke["tool"] == "text":
             size = max(4, round(width))
             at = (round(points[0][0]), round(points[0][1]))
-            # OpenCV also draws letters outside the picture, at the same cost as letters inside.
+            # Cut text outside the picture: OpenCV would draw it at full cost.
             text = stroke["text"][: 1 + int(max(0, picture.shape[1] - at[0]) / (NARROWEST * size))]
             for way in ((-1, -1), (1, -1), (-1, 1), (1, 1)):
                 shifted = (at[0] + way[0] * max(1, size // 16), at[1] + way[1] * max(1, size // 16))
@@ -173,7 +165,6 @@ def draw_strokes(picture: Picture, frame: Box, strokes: Sequence[dict[str, Any]]
 
 
 def _outline(tool: str, points: list[tuple[float, float]], width: float) -> list[tuple[float, float]]:
-    """The corners of a line, as the page draws it."""
     (x0, y0), (x1, y1) = points[0], points[-1]
     if tool == "box":
         return [(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)]

@@ -1,4 +1,4 @@
-"""One ffmpeg for a whole export: every video at its moment, in its place, with its sound."""
+"""The ffmpeg filter graph of an export."""
 
 from __future__ import annotations
 
@@ -22,28 +22,26 @@ SOUND = {"c:a": "aac", "b:a": SOUND_BITS, "ar": SOUND_RATE}
 QUIET = ("-nostdin", "-hide_banner", "-loglevel", "error", "-nostats", "-progress", "pipe:1")
 GOP_SECONDS = 2
 MICROSECONDS = 1_000_000
-SEEK_BEFORE = 1.0  # seconds: a keyframe is decoded a little before it is shown
-SEEKABLE = frozenset({"mov", "matroska"})  # whose index tells where keyframes are; others are read from their beginning
-RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz, of which two are in nearly any ratio
-LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # of an export; by which its sound may be off at its end
-ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets to inspect; maximum error of exact timestamps
-NEAR_FRAME = 5e-4  # seconds
-CLOCK_LETTERS = 1 / 22  # of the height of the picture
+SEEK_BEFORE = 1.0  # seconds before the wanted time, to decode its keyframe in time
+SEEKABLE = frozenset({"mov", "matroska"})  # formats with a keyframe index
+RATES = range(SOUND_RATE, 8 * SOUND_RATE)  # Hz; pairs of these rates give nearly any ratio
+LONGEST_SECONDS, LATE_SECONDS = 14_400.0, 2e-4  # maximum seconds of an export; maximum seconds of its sound's error
+ROUNDING_PACKETS, EXACT_SECONDS = 120, 2e-5  # packets to inspect; maximum error of exact timestamps, seconds
+NEAR_FRAME = 5e-4  # maximum seconds between a time and its frame
+CLOCK_LETTERS = 1 / 22  # height of the clock's text, share of the picture's height
 
 
 @dataclass(frozen=True, slots=True)
 class Pane:
-    """One video of an export. span: the frames that show it; None where none does."""
-
     source: Source
     span: Span | None
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """All that is put together. sounds: what is heard, mixed where there are several.
+    """The description of an export.
 
-    captions: a video of :mod:`captions`, which lies over the picture. clock_font: a font's file; None for no clock.
+    sounds: audible videos, mixed if several. captions: transparent overlay video. clock_font: font file, or None.
     """
 
     layout: str
@@ -59,7 +57,7 @@ def make(
     target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None, *,
     sound: Mapping[str, Any] = SOUND,
 ) -> None:  # fmt: skip
-    """Write ``target``, an MP4. Raises what :meth:`media_app.av.ffmpeg.Ffmpeg.make` does."""
+    """Write ``target``, an MP4. Raises the errors of :meth:`media_app.av.ffmpeg.Ffmpeg.make`."""
     inputs = _Inputs(program.threads)
     outputs = [_picture(export, inputs)]
     if export.sounds:
@@ -79,9 +77,9 @@ def make(
 
 
 def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
-    """Write several parts of one comparison into one MP4, one after the other. Raises what :func:`make` does.
+    """Write several parts into one MP4. Raises the errors of :func:`make`.
 
-    Each is made by itself, with its sound uncoded: coded sound would begin late in each. Then the pictures are copied.
+    Parts have PCM sound, because AAC would start late in each; their pictures are copied.
     """
     seconds = [part.clock.seconds for part in parts]
     lines = ["ffconcat version 1.0"]
@@ -103,9 +101,9 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
 
 
 def copied_part(export: Export) -> tuple[float, float] | None:
-    """The part of the one video that is all of an export, in seconds: its packets can be copied. None where not.
+    """Return (start, end) seconds of the source part that equals the export, or None.
 
-    It has to begin with a frame, for the sound begins there too.
+    Its packets are copied. It must start with a frame, because the sound starts there, too.
     """
     pane, clock = export.panes[0], export.clock
     facts, span = pane.source.facts, pane.span
@@ -122,9 +120,9 @@ def copied_part(export: Export) -> tuple[float, float] | None:
 
 
 def indexed(source: Source, path: Path, program: Ffmpeg) -> Source:
-    """A copy at ``path`` of a file without an index of keyframes, which would be read from its beginning for each part.
+    """Copy a file without a keyframe index to ``path``, to avoid reading it from its start for each part.
 
-    Anything else, and what cannot be copied, is taken as it is.
+    Other files are returned unchanged.
     """
     if _is_seekable(source):
         return source
@@ -141,19 +139,16 @@ def _is_seekable(source: Source) -> bool:
 
 
 class _Inputs:
-    """Each file is opened once, near the first moment that is needed of it; its timestamps are its own."""
-
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._nodes: dict[tuple[Path, float], Any] = {}
 
     def of(self, source: Source, time: float) -> Any:
-        """The input that begins at or before a moment of the video's own time, in seconds."""
         key = (source.path, time)
         if key not in self._nodes:
             reading: dict[str, Any] = {"threads": self._threads, **INPUT_OPTIONS}
             if _is_seekable(source) and time > SEEK_BEFORE:
-                # From the keyframe on: the frame that is shown at a moment has begun before it.
+                # A frame starts before the times that show it.
                 reading |= {"noaccurate_seek": None, "ss": f"{time - SEEK_BEFORE:.6f}"}
             self._nodes[key] = ffmpeg.input(f"file:{source.path}", **reading)
         return self._nodes[key]
@@ -176,7 +171,7 @@ def _picture(export: Export, inputs: _Inputs) -> Any:
 
 
 def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
-    """A video in its place, black where it has not begun or has ended: as many frames as the export has."""
+    """Return a video in its box, black before and after, with the export's number of frames."""
     clock, span = export.clock, pane.span
     if span is None:
         return ffmpeg.input(
@@ -199,7 +194,7 @@ def _pane(pane: Pane, box: Box, export: Export, inputs: _Inputs) -> Any:
 
 
 def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
-    """One frame for each of the export's that show the video: the last that has begun by that moment."""
+    """Return the latest started source frame for each export frame."""
     near = 1.0 + MICROSECONDS * _uncertainty(source)
     zero = (float(source.origin) + span.time) * MICROSECONDS
     return (
@@ -212,11 +207,7 @@ def _timed(node: Any, source: Source, span: Span, fps: Fraction) -> Any:
 
 
 def _uncertainty(source: Source) -> float:
-    """Return by how many seconds timestamps may be rounded.
-
-    That is half a tick if frames do not last whole ticks. It is more if the first frames are not at the places of their
-    rate, because another program has rounded their times to milliseconds.
-    """
+    """Return the maximum rounding error of timestamps in seconds: half a tick, or more after rounding to ms."""
     fps = source.facts.fps
     with open_media(source.path) as container:
         video = first_video(container)
@@ -234,7 +225,6 @@ def _uncertainty(source: Source) -> float:
 
 
 def _apart(arrangement: Arrangement, shown: Sequence[Any]) -> Any:
-    """Each in a place of its own."""
     if len(shown) == 1:
         return shown[0]
     places = "|".join(f"{box.x}_{box.y}" for box in arrangement.boxes)
@@ -242,7 +232,6 @@ def _apart(arrangement: Arrangement, shown: Sequence[Any]) -> Any:
 
 
 def _together(export: Export, shown: Sequence[Any]) -> Any:
-    """Two in one place, as the page shows them: half of each, their mean, or what they differ by."""
     first, second = shown
     if export.layout == WIPE:
         half = export.arrangement.width // 4 * 2
@@ -263,7 +252,6 @@ def _sound(export: Export, inputs: _Inputs) -> Any:
 
 
 def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
-    """A video's sound to the sample, silent before it begins and when it has ended."""
     assert pane.source.sound is not None
     zero = float(pane.source.origin) + span.time
     begins, ends, all_samples = (
@@ -285,9 +273,9 @@ def _heard(pane: Pane, span: Span, clock: Clock, inputs: _Inputs) -> Any:
 
 
 def rates_of(rate: float) -> list[tuple[int, int]]:
-    """Pairs of sample rates, by which together sound has to be sped up so that it runs ``rate`` times as fast.
+    """Return pairs of sample rates that together speed sound up by ``rate``.
 
-    One pair is enough for most rates; some so near to 1 that no whole numbers lie between need two.
+    Rates too close to 1 need two pairs.
     """
     if rate == 1.0:
         return []
@@ -304,6 +292,5 @@ def _pair(rate: float) -> tuple[int, int]:
 
 
 def facts_of(target: Path) -> Mapping[str, Any]:
-    """``width, height, duration`` (seconds) of what was made. Raises :class:`media_app.av.container.MediaError`."""
     facts = Source.open(target).facts
     return {"width": facts.width, "height": facts.height, "duration": round(facts.duration, 6)}

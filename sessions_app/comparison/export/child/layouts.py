@@ -1,4 +1,4 @@
-"""Where each video stands in the picture of an export; standard library only, for the web process asks it, too."""
+"""Layouts of an export; standard library only, because the web process imports them."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from dataclasses import dataclass
 SIDE_BY_SIDE, STACK, MAIN_AND_SIDE = "side_by_side", "stack", "main_and_side"
 SINGLE, WIPE, OVERLAY, DIFFERENCE = "single", "wipe", "overlay", "difference"
 LAYOUTS = (SIDE_BY_SIDE, STACK, MAIN_AND_SIDE, SINGLE, WIPE, OVERLAY, DIFFERENCE)
-TOGETHER = frozenset({WIPE, OVERLAY, DIFFERENCE})  # two videos in one place
-MAX_SIDE = 8192  # pixels; wider or higher H.264 is played by next to nothing
+TOGETHER = frozenset({WIPE, OVERLAY, DIFFERENCE})  # layouts that show two videos in one box
+MAX_SIDE = 8192  # pixels; limit of most H.264 players
 
 
 def even(side: float) -> int:
-    """The even number at or below ``side``, 2 at least: 4:2:0 needs them."""
+    """Round down to an even number, at least 2, for 4:2:0."""
     return max(2, int(side) // 2 * 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A place in the picture, in pixels; all even."""
-
     x: int
     y: int
     width: int
     height: int
 
     def fitted(self, shape: tuple[int, int]) -> Box:
-        """The middle of the box that a picture of this width and height fills."""
+        """Return the centred part of the box with the aspect ratio of ``shape``."""
         scale = min(self.width / shape[0], self.height / shape[1])
         width, height = (min(even(round(side * scale)), whole) for side, whole in zip(shape, self.size, strict=True))
         return Box(self.x + (self.width - width) // 4 * 2, self.y + (self.height - height) // 4 * 2, width, height)
@@ -39,22 +37,19 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """The size of the whole picture in pixels, and the place of each video."""
-
     width: int
     height: int
     boxes: tuple[Box, ...]
 
 
 def videos_of(layout: str) -> int | None:
-    """How many videos a layout shows; None for all."""
     return 1 if layout == SINGLE else 2 if layout in TOGETHER else None
 
 
 def arrange(layout: str, shapes: Sequence[tuple[int, int]], height: int) -> Arrangement:
-    """Places for videos of these displayed widths and heights in a picture of ``height`` pixels. The first is the main.
+    """Arrange videos of these (width, height) in a picture of ``height`` pixels, the main video first.
 
-    Raises ``ValueError``, with a sentence, where the picture would be larger than :data:`MAX_SIDE`.
+    Raises ``ValueError`` above :data:`MAX_SIDE`.
     """
     height = even(height)
     aspects = [width / tall for width, tall in shapes]

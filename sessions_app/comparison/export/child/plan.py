@@ -1,4 +1,4 @@
-"""What an export shows, in frames: which of its frames each video fills, from which moment on."""
+"""The plan of an export in frames."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 from sessions_app.comparison.timeline import Placement
 
-NEAR = 1e-6  # frames: where a moment is on a border, rounding does not decide
+NEAR = 1e-6  # frames of tolerance against rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The frames of the export that show one video: from ``first`` up to but without ``stop``.
+    """Export frames ``first`` to ``stop`` (exclusive) that show one video.
 
-    time: where the video stands at ``first``, seconds of its own. rate: seconds of it in one of the export.
+    time: the video's own time at ``first``, seconds. rate: its seconds per second.
     """
 
     first: int
@@ -27,10 +27,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """Something that is shown from one frame up to but without another: words, or a drawing's strokes.
-
-    pane: number of the video that it stands on.
-    """
+    """A text or a drawing on frames ``first`` to ``stop`` (exclusive). pane: index of its video."""
 
     pane: int
     first: int
@@ -38,12 +35,12 @@ class Caption:
     text: str = ""
     strokes: tuple[dict[str, Any], ...] = ()
     is_name: bool = False
-    is_notice: bool = False  # stands in the middle
+    is_notice: bool = False  # whether the text is centred
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The frames of an export: frame n is the moment ``start + n / fps`` of the shared clock, in seconds."""
+    """The frames of an export: frame n shows ``start + n / fps`` of the shared clock, in seconds."""
 
     start: float
     fps: Fraction
@@ -51,7 +48,6 @@ class Clock:
 
     @classmethod
     def between(cls, start: float, end: float, fps: Fraction) -> Clock:
-        """All frames before ``end``, one at least."""
         return cls(start, fps, max(1, math.ceil((end - start) * float(fps) - NEAR)))
 
     @property
@@ -59,12 +55,12 @@ class Clock:
         return self.frames / float(self.fps)
 
     def frame_at(self, global_time: float) -> int:
-        """The first frame that is not before a moment of the shared clock, within the export."""
+        """Return the first frame at or after a time of the shared clock."""
         number = math.ceil((global_time - self.start) * float(self.fps) - NEAR)
         return min(max(number, 0), self.frames)
 
     def span_of(self, placement: Placement, duration: float) -> Span | None:
-        """Which frames show a video of this length (seconds); None where none does."""
+        """Return the frames that show a video of ``duration`` seconds, or None."""
         first = self.frame_at(placement.global_time(0.0))
         stop = self.frame_at(placement.global_time(duration))
         if stop <= first:

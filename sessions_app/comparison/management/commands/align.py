@@ -1,4 +1,4 @@
-"""Align recordings without the server, by their timers, their sound or both: print the offsets."""
+"""Command that aligns recordings without the server and prints the offsets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ METHODS = {"timer_ocr": "by the timer", "audio": "by the sound"}
 
 
 def box(text: str) -> dict[str, Any]:
-    """``x,y,w,h[@t]``: fractions of the first video's displayed frame, at second t of it."""
+    """Parse ``x,y,w,h[@t]``: fractions of the first video's frame at second t."""
     numbers, _, moment = text.partition("@")
     try:
         x, y, width, height = (float(part) for part in numbers.split(","))
@@ -93,7 +93,6 @@ class Command(BaseCommand):
             sys.exit(REFUSED_EXIT)
 
     def _align(self, paths: list[Path], folder: Path, options: dict[str, Any]) -> dict[str, Any]:
-        """Return the aligner's answer. folder: temporary folder that receives normalised copies."""
         try:
             found = [readable_path(path, folder / str(index)) for index, path in enumerate(paths)]
         except ChildError as exc:

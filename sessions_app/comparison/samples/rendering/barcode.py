@@ -1,8 +1,7 @@
-"""A strip of black and white blocks that carries the frame number in the pixels, to be read from any screenshot.
+"""A frame number as black and white blocks, readable from any screenshot.
 
-Layout: a strip along the bottom edge, the whole width and 1/20 of the height, cut into 28 equal cells, left to
-right: white, black (guard); 20 bits of the frame number, most significant first, white being 1; 4 bits of check sum,
-most significant first: the five 4-bit digits of the number and 5, added, modulo 16; black, white (guard).
+A strip along the bottom 1/20 of the height has 28 equal cells, from left to right: white, black; 20 bits of the number,
+most significant first, 1 is white; 4 bits of checksum: 5 plus the number's five 4-bit digits, modulo 16; black, white.
 """
 
 import numpy as np
@@ -16,12 +15,11 @@ def _check(number: int) -> int:
 
 
 def strip_height(height: int) -> int:
-    """Height in pixels of the strip on a picture `height` pixels high."""
     return max(4, height // 20)
 
 
 def draw_barcode(frame: NDArray[np.uint8], number: int) -> None:
-    """Burn `number` (0 to 2**20 - 1) into `frame`, uint8 of shape (h, w) or (h, w, 3)."""
+    """Draw `number` (0 to 2**20 - 1) into `frame`, uint8 of shape (h, w) or (h, w, 3)."""
     if not 0 <= number < 1 << NUMBER_BITS:
         raise ValueError(f"frame number {number} does not fit in {NUMBER_BITS} bits")
     bits = [1, 0]
@@ -36,9 +34,9 @@ def draw_barcode(frame: NDArray[np.uint8], number: int) -> None:
 
 
 def decode_barcode(image: NDArray[np.uint8]) -> int:
-    """The frame number in `image`, the whole picture at any scale, grey (h, w) or colour (h, w, 3 or 4).
+    """Return the frame number in a picture at any scale, (h, w) or (h, w, 3 or 4).
 
-    Raises ValueError when there is no strip or its check sum is wrong.
+    Raises ValueError if the strip is missing or wrong.
     """
     grey = image.astype(np.float64) if image.ndim == 2 else image[:, :, :3].mean(axis=2)
     height, width = grey.shape

@@ -1,4 +1,4 @@
-"""Which matches and recordings the demo, the tests and the benches use, with their true offsets; draws nothing."""
+"""Synthetic recordings for the demo, tests and benchmarks, with true offsets."""
 
 import json
 import multiprocessing
@@ -28,15 +28,13 @@ NTSC = Fraction(30_000, 1001)
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording and the match it shows."""
-
     spec: RecordingSpec
     match: Match
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two recordings; `offset` is b's in seconds when a's is 0, None when every answer would be wrong."""
+    """Two recordings. offset: b's offset relative to a in seconds, or None if every answer is wrong."""
 
     name: str
     a: Clip
@@ -44,14 +42,11 @@ class Pair:
     offset: float | None
 
 
-DEMO_DRIFT_PPM = 80.0  # of the third recording: a cheap recorder's clock
+DEMO_DRIFT_PPM = 80.0  # drift of the third recording
 
 
 def demo_specs(seed: int) -> list[Clip]:
-    """Return three recordings of one match for the demo, with different looks, sizes and rates.
-
-    With every third seed the reference begins second, so that the offset of the first recording is negative.
-    """
+    """Return three recordings of one match for the demo. For every third seed, one offset is negative."""
     rng = np.random.default_rng([seed, 41])
     match = round_match(seed, 260.0)
     begin = 18 + rng.uniform(0, 12)
@@ -76,7 +71,6 @@ def demo_specs(seed: int) -> list[Clip]:
 
 
 def sample_specs() -> list[Clip]:
-    """Three short recordings of one match, for an account that has none of its own: small, and made in seconds."""
     match = round_match(7, 90.0)
     plain: dict[str, Any] = {"preset": "superfast", "crf": 30, "gop": 30, "bframes": 0, "loop": 6.0}
     first = RecordingSpec("Kestrel's view", 854, 480, Fraction(60), 12.0, 50.0, "tactical", 71, **plain)
@@ -88,7 +82,7 @@ def sample_specs() -> list[Clip]:
 
 
 def bench_pair_specs(seed: int) -> Pair:
-    """The bench's pair: 600 s at 1080p60 and 720p30, looping background, no sound, ultrafast."""
+    """Return the benchmark's pair: 600 s, 1080p60 and 720p30, without sound."""
     rng = np.random.default_rng([seed, 42])
     match = round_match(seed, 700.0)
     fast: dict[str, Any] = {"preset": "ultrafast", "audio": False, "loop": 1.0, "bframes": 0}
@@ -104,7 +98,7 @@ def bench_pair_specs(seed: int) -> Pair:
 
 
 def small_spec(name: str, start: float, seed: int = 0, **changes: Any) -> RecordingSpec:
-    """A recording cheap enough for tests: 640x360, 30 fps, 50 s, ultrafast, no sound; `changes` are its fields."""
+    """Return a cheap recording for tests: 640x360, 30 fps, 50 s, no sound. changes: other fields."""
     base = RecordingSpec(
         name, 640, 360, Fraction(30), start, 50.0, "tactical", seed, preset="ultrafast", crf=27, audio=False,
         bframes=0, threads=1,
@@ -113,7 +107,7 @@ def small_spec(name: str, start: float, seed: int = 0, **changes: Any) -> Record
 
 
 def _pair(name: str, match: Match, a: dict[str, Any], b: dict[str, Any], other: Match | None = None) -> Pair:
-    """A pair of small recordings of `match`, or, to be refused, of `match` and `other`."""
+    """Return recordings of `match`, or of `match` and `other`, which alignment must refuse."""
     rng = np.random.default_rng([match.seed, 43])
     starts = 10 + rng.uniform(0, 8), 10 + rng.uniform(8, 24)
     first = small_spec(f"{name}_a", **({"start": float(starts[0]), "seed": match.seed * 2 + 1} | a))
@@ -123,7 +117,7 @@ def _pair(name: str, match: Match, a: dict[str, Any], b: dict[str, Any], other: 
 
 
 def timer_pairs(seed: int) -> list[Pair]:
-    """Pairs that timer alignment has to get right: style x rate x size x bitrate x pause x offset."""
+    """Return pairs that timer alignment must solve."""
     fast, pal = Fraction(60), Fraction(25)
     small, large = {"width": 854, "height": 480}, {"width": 1280, "height": 720}
     plain, yellow, arcade, green, purple, glass, minimal, led = (
@@ -154,7 +148,7 @@ def timer_pairs(seed: int) -> list[Pair]:
 
 
 def refusal_pairs(seed: int) -> list[Pair]:
-    """Pairs for which timer alignment has to refuse: there is no right answer, or the clock cannot tell it."""
+    """Return pairs without a single answer, which timer alignment must refuse."""
     rounds = round_match(seed, 120)
     same = round_match(seed + 1, 120, buy=4.0, length=11.0, identical=True)
     pairs = [
@@ -171,13 +165,12 @@ def refusal_pairs(seed: int) -> list[Pair]:
 
 
 def unrelated_pair(seed: int) -> Pair:
-    """Two other matches whose clocks run alike, with sound: the timers agree, only the sound can tell."""
+    """Return two matches with equal clocks, which only sound distinguishes."""
     a, b = {"audio": True}, {"audio": True, "style": "broadcast"}
     return _pair("unrelated", round_match(seed, 120), a, b, round_match(seed + 1, 120))
 
 
 def render_pair(pair: Pair, folder: Path) -> tuple[Path, Path]:
-    """Render both recordings of `pair` into `folder`, one after the other, and return their paths."""
     a, b = (folder / f"{clip.spec.name}.mp4" for clip in (pair.a, pair.b))
     render(pair.a.spec, pair.a.match, a)
     render(pair.b.spec, pair.b.match, b)
@@ -185,10 +178,7 @@ def render_pair(pair: Pair, folder: Path) -> tuple[Path, Path]:
 
 
 def render_clips(clips: Sequence[Clip], folder: Path) -> list[Path]:
-    """Render `clips` into `folder` in parallel processes with a progress bar.
-
-    Raises RuntimeError naming the recordings whose process failed.
-    """
+    """Render `clips` into `folder` in parallel. Raises RuntimeError."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{clip.spec.name}.mp4" for clip in clips]
     context = multiprocessing.get_context("spawn")
@@ -221,7 +211,7 @@ def _render_counted(spec: RecordingSpec, match: Match, path: Path, count: "Synch
 
 
 def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
-    """What is true of `clips`, the first being the reference, ready for JSON: times in seconds, boxes in pixels."""
+    """Return the true data of `clips` for JSON: times in seconds, boxes in pixels."""
     recordings = []
     for clip in clips:
         spec, timer = clip.spec, timer_for(clip.spec, clip.match)
@@ -242,9 +232,9 @@ def truth(clips: Sequence[Clip], seed: int) -> dict[str, Any]:
 
 
 def render_demo(folder: Path, truth_file: Path, seed: int) -> list[Path]:
-    """Render the demo into `folder`, unless it holds this seed's and version's already, and write the truth file.
+    """Render the demo into `folder`, unless already there, and write the truth file.
 
-    Raises ValueError when the truth file would lie inside `folder`, where the worker could read it.
+    Raises ValueError if the truth file is inside `folder`, where the worker could read it.
     """
     if truth_file.resolve().is_relative_to(folder.resolve()):
         raise ValueError("the truth file must lie outside the recordings' folder")

@@ -1,4 +1,4 @@
-"""Encodes synthetic recordings, every frame and sample true to its match time; chooses neither match nor looks."""
+"""Encoder of synthetic recordings, exact to match time."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -29,7 +29,6 @@ Progress = Callable[[int, int], None]
 
 
 def timer_for(spec: RecordingSpec, match: Match) -> Timer | None:
-    """The timer drawn on `spec`'s picture, or None; its `box` is what a person would draw around the digits."""
     if spec.style is None:
         return None
     texts = {match.clock_text(spec.start)}
@@ -39,31 +38,31 @@ def timer_for(spec: RecordingSpec, match: Match) -> Timer | None:
 
 @contextmanager
 def usual_priority() -> Iterator[None]:
-    """Give the calling thread its scheduling back: the AV1 encoder, run by root, makes it a real-time thread.
+    """Restore the thread's scheduling after the block.
 
-    Whatever that thread starts later would inherit it, and on a small machine nothing else would run any more.
+    As root, the AV1 encoder makes the thread real-time, which its children would inherit.
     """
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         yield
     finally:
-        # Where it is still the same there is nothing to give back, and a confined child may not ask.
+        # The condition avoids a call that a sandboxed child may not make.
         if (os.sched_getscheduler(0), os.sched_getparam(0)) != (policy, parameters):
             os.sched_setscheduler(0, policy, parameters)
 
 
 @usual_priority()
 def render(spec: RecordingSpec, match: Match, path: Path, on_progress: Progress | None = None) -> None:
-    """Write `spec`'s recording of `match` to `path` (MP4); frame n shows the clock at spec.match_time(pts(n)).
+    """Write a recording of `match` to `path` (MP4). Frame n shows the clock at spec.match_time(pts(n)).
 
-    The file appears under its name only when complete. `on_progress(frames done, frames in all)` is called as
-    frames are encoded. Raises ValueError when the recording is not all within the match.
+    The file gets its name when complete. on_progress: called with (encoded frames, all frames). Raises ValueError if
+    the match is too short.
     """
     if spec.start < 0 or spec.match_time(spec.duration) > match.duration:
         raise ValueError(f"{spec.name} is not all within the match of {match.duration} s")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     cv2.setNumThreads(1)
-    os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder otherwise reports its settings on stderr
+    os.environ.setdefault("SVT_LOG", "1")  # keeps the AV1 encoder's settings off stderr
     try:
         with av.open(str(partial), "w", format="mp4", options={"movflags": "+faststart"}) as container:
             _write(container, spec, match, on_progress or (lambda done, total: None))
@@ -122,7 +121,6 @@ def _video_stream(container: OutputContainer, spec: RecordingSpec, time_base: Fr
 
 
 def _pictures(spec: RecordingSpec, match: Match, times: list[float]) -> Iterator[Image]:
-    """The frame for each match time in `times` as planar YUV 4:2:0, uint8 of shape (coded h * 3/2, coded w)."""
     timer = timer_for(spec, match)
     scene = Scene(match, spec.width, spec.height, spec.seed, spec.bright, timer.style.anchor if timer else None)
     frame: Image = np.empty((spec.height, spec.width, 3), np.uint8)
@@ -145,7 +143,6 @@ def _pictures(spec: RecordingSpec, match: Match, times: list[float]) -> Iterator
 
 
 def _sound_packets(container: OutputContainer, spec: RecordingSpec, match: Match) -> Iterator[float]:
-    """Write the sound, and tell after each chunk up to which second it is written."""
     stream: AudioStream = container.add_stream("aac", rate=RATE, layout="stereo")
     stream.bit_rate = 128_000
     track = Soundtrack(match, spec)

@@ -1,4 +1,4 @@
-"""Timer styles: how a clock's text looks and where it stands on the screen; decides nothing about what it shows."""
+"""Timer styles: appearance and screen position of a clock's text."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ Anchor = Literal["top", "top-left", "top-right", "bottom-left", "bottom-right", 
 
 @dataclass(frozen=True)
 class TimerStyle:
-    """The look of one timer: `size` is the digits' font size as a share of the picture's height, colours are BGR."""
+    """The look of a timer. size: font size as a share of the picture's height. Colours are BGR."""
 
     name: str
     font: str = "uni"
@@ -63,7 +63,7 @@ _BARS = {"0": "abcdef", "1": "bc", "2": "abged", "3": "abgcd", "4": "fgbc",
 
 
 class Timer:
-    """A timer of one style on pictures of `width` x `height` pixels; `longest` is the widest text it will show."""
+    """A timer on pictures of `width` x `height` pixels. longest: widest text to show."""
 
     def __init__(self, style: TimerStyle, width: int, height: int, longest: str) -> None:
         self.style = style
@@ -84,7 +84,7 @@ class Timer:
         self._text_top = label_height
         text_x = self.x + (self._size[0] - text_width) // 2
         edge = max(2, self._digits // 10)
-        #: Where the digits stand, as a person would draw it: (x, y, width, height) in pixels of the picture.
+        # Box around the digits: (x, y, width, height) in pixels.
         self.box = (
             text_x - edge,
             self.y + label_height,
@@ -97,7 +97,6 @@ class Timer:
         self.sprite(text, phase).blend(frame, self.x, self.y)
 
     def sprite(self, text: str, phase: str) -> Sprite:
-        """The timer's picture, to be blended at (`x`, `y`)."""
         key = (text, phase if self.style.label == "phase" else "")
         if key not in self._cache:
             if len(self._cache) > 256:
@@ -166,7 +165,6 @@ class Timer:
 
 
 def _seven_segments(mask: Image, character: str, x: int, baseline: int, size: int) -> None:
-    """Draw one digit or sign of a seven-segment display."""
     thick = max(2, round(size * 0.11))
     width, height = round(size * 0.42), round(size * 0.74)
     left, top, middle = x + round(size * 0.1), baseline - height, baseline - height // 2

@@ -1,4 +1,4 @@
-"""One synthetic match, its clock and its events, as a function of match time; draws and encodes nothing."""
+"""Synthetic matches: clock and events as functions of match time."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ UNITS: dict[ClockFormat, int] = {"m:ss": 1, "mm:ss": 1, "h:mm:ss": 1, "m:ss.t": 
 
 @dataclass(frozen=True)
 class Segment:
-    """From `start` (match seconds) to the next segment the clock reads `clock` + `rate` * (t - start) seconds."""
+    """A part of the clock: from `start` (match seconds) on, it reads `clock` + `rate` * (t - start)."""
 
     start: float
     clock: float
@@ -25,7 +25,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Event:
-    """Something seen and heard at `time` (match seconds); `place` in 0..1 around the map, `gain` in 0..1."""
+    """A visible and audible event at `time` (match seconds). place: 0..1 around the map. gain: 0..1."""
 
     time: float
     kind: EventKind
@@ -35,10 +35,9 @@ class Event:
 
 
 class Match:
-    """A match of `duration` seconds whose clock follows `segments` and shows `clock_format`.
+    """A match of `duration` seconds whose clock follows `segments`.
 
-    A clock that counts up shows the last whole unit passed; one that counts down shows the units still begun, as
-    games do, so both change exactly when the value reaches a whole unit.
+    As in games, a clock that counts up rounds down, and one that counts down rounds up.
     """
 
     def __init__(self, seed: int, duration: float, segments: Iterable[Segment], clock_format: ClockFormat) -> None:
@@ -56,7 +55,6 @@ class Match:
         self.event_times: NDArray[np.float64] = np.array([event.time for event in self.events])
 
     def _ticks(self) -> tuple[list[float], list[int]]:
-        """Every instant at which the shown number of units changes, and the number shown from it on."""
         unit = UNITS[self.clock_format]
         times: list[float] = []
         ticks: list[int] = []
@@ -75,26 +73,24 @@ class Match:
         return times, ticks
 
     def clock_text(self, match_time: float) -> str:
-        """The text the clock shows at `match_time` (seconds); before the match, what it shows first."""
+        """Return the clock's text at `match_time`; before the match, its first text."""
         return self._texts[max(0, bisect_right(self._times, match_time) - 1)]
 
     def flips(self, begin: float, end: float) -> list[tuple[float, str]]:
-        """(instant, new text) of each change of the clock's text in [begin, end), instants in match seconds."""
+        """Return (match seconds, new text) of each change of the clock's text in [begin, end)."""
         changes = zip(self._times[1:], self._texts[1:], self._texts, strict=False)
         return [(time, text) for time, text, before in changes if begin <= time < end and text != before]
 
     def segment_at(self, match_time: float) -> Segment:
-        """The clock segment in force at `match_time`."""
         return self.segments[max(0, bisect_right(self._starts, match_time) - 1)]
 
     def events_between(self, begin: float, end: float) -> list[Event]:
-        """Events with begin <= time < end, in order, in match seconds."""
         first, last = np.searchsorted(self.event_times, (begin, end))
         return self.events[int(first) : int(last)]
 
 
 def format_clock(ticks: int, clock_format: ClockFormat) -> str:
-    """Write a count of clock units (seconds, tenths or hundredths, by the format) as the clock shows it."""
+    """Format a number of seconds, tenths or hundredths."""
     unit = UNITS[clock_format]
     seconds, part = divmod(ticks, unit)
     minutes, second = divmod(seconds, 60)
@@ -121,10 +117,9 @@ def round_match(
     length: float = 100.0,
     identical: bool = False,
 ) -> Match:
-    """Rounds whose clock counts down: `buy` seconds, then up to `length`, then 7 s after it.
+    """Return rounds whose clock counts down: `buy` seconds, up to `length`, then 7 s.
 
-    Rounds end early at random instants, unless `identical`, when every round is the same to the last digit and
-    alignment by the clock alone is ambiguous. `pauses` time-outs of 5 to 15 s stop the clock inside rounds.
+    identical: equal rounds, ambiguous for alignment by clock. pauses: number of stops of 5 to 15 s.
     """
     rng = np.random.default_rng([seed, 1])
     segments: list[Segment] = []
@@ -144,7 +139,7 @@ def round_match(
 def count_up_match(
     seed: int, duration: float, clock_format: ClockFormat = "m:ss", pauses: int = 0, clock: float | None = None
 ) -> Match:
-    """One clock that counts up from `clock` seconds (random when None), with `pauses` stops of 5 to 15 s."""
+    """Return a match whose clock counts up from `clock` seconds, random if None."""
     rng = np.random.default_rng([seed, 2])
     first = float(rng.uniform(20, 2400)) if clock is None else clock
     segments = [Segment(0.0, first, 1, "MATCH")]
@@ -152,7 +147,7 @@ def count_up_match(
 
 
 def jumping_match(seed: int, duration: float, clock_format: ClockFormat = "m:ss") -> Match:
-    """A clock without sense: every 0.4 to 1.2 s it jumps to another value, so that no alignment is right."""
+    """Return a match whose clock jumps at random."""
     rng = np.random.default_rng([seed, 3])
     times = np.cumsum(rng.uniform(0.4, 1.2, int(duration / 0.4) + 2))
     segments = [Segment(float(t), float(rng.uniform(1, 3000)), int(rng.integers(-1, 2))) for t in times]
@@ -160,12 +155,11 @@ def jumping_match(seed: int, duration: float, clock_format: ClockFormat = "m:ss"
 
 
 def still_match(seed: int, duration: float, clock_format: ClockFormat = "m:ss") -> Match:
-    """A clock that stands still all the time, from which nothing can be aligned."""
     return Match(seed, duration, [Segment(0.0, 83.4, 0, "TIME-OUT")], clock_format)
 
 
 def with_pauses(segments: list[Segment], duration: float, pauses: int, rng: np.random.Generator) -> list[Segment]:
-    """`segments` with `pauses` stops of 5 to 15 s spread over `duration`; all that follows a stop is later by it."""
+    """Insert `pauses` stops of 5 to 15 s and shift later segments."""
     result = list(segments)
     for number in range(pauses):
         at = duration * (number + float(rng.uniform(0.3, 0.8))) / pauses

@@ -1,4 +1,4 @@
-"""What one recording of a match is: picture, pace, sound and the match time it starts at; renders nothing."""
+"""Specification of a synthetic recording: picture, rate, sound and start."""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -6,20 +6,22 @@ from typing import Literal
 
 import numpy as np
 
-#: Raised whenever the same specification gives another file, so that kept files are rendered again.
+# Increase if equal specifications give different files.
 VERSION = 3
 VFR_TIME_BASE = Fraction(1, 90_000)
 
 
 @dataclass(frozen=True)
 class RecordingSpec:
-    """One recording: displayed size in pixels, times in seconds, bitrate in bit/s, GOP in frames.
+    """A recording: displayed size in pixels, times in seconds, bitrate in bit/s, GOP in frames.
 
-    `start` is the match time at the file's presentation time 0. `style` names a timer style, None draws no timer.
-    `bitrate` wins over `crf`. `rotate` (0, 90, 180, 270) is how far a player has to turn the coded picture
-    clockwise. `loop` seconds of scene are drawn once and played to and fro, for long files. `vfr` drops and shifts
-    frames at random; `fps` is then the highest rate. `drift_ppm` is by how many millionths the recorder's clock runs
-    faster than the match.
+    - start: match time at presentation time 0
+    - style: timer style, or None for no timer
+    - bitrate: takes precedence over `crf`
+    - rotate: clockwise degrees for the player, 0, 90, 180 or 270
+    - loop: seconds of scene drawn once and repeated, for long files
+    - vfr: whether frames are dropped and shifted; `fps` is the maximum rate
+    - drift_ppm: speed excess of the recorder's clock, in millionths
     """
 
     name: str
@@ -49,11 +51,10 @@ class RecordingSpec:
 
     @property
     def rate(self) -> float:
-        """Seconds of the recording in one second of the match."""
         return 1 + self.drift_ppm * 1e-6
 
     def match_time(self, time: float) -> float:
-        """The match time that the recording shows at `time`, both in seconds."""
+        """Return the match time shown at `time`, both in seconds."""
         return self.start + time / self.rate
 
     def __post_init__(self) -> None:
@@ -62,12 +63,12 @@ class RecordingSpec:
 
 
 def offset(spec: RecordingSpec, reference: RecordingSpec) -> float:
-    """True offset of `spec` in seconds when the reference's is 0, where it begins: vod_time = (T - offset) * rate."""
+    """Return the true offset from `reference` in seconds: vod_time = (T - offset) * rate."""
     return spec.start - reference.start
 
 
 def presentation_times(spec: RecordingSpec) -> tuple[list[int], Fraction]:
-    """Presentation timestamp of every frame, in units of the returned time base (seconds)."""
+    """Return the frames' presentation timestamps and their time base in seconds."""
     count = round(spec.duration * spec.fps)
     if not spec.vfr:
         return list(range(count)), 1 / spec.fps

@@ -1,8 +1,6 @@
-"""The demo's front door: renders the three recordings and writes their truth; the work is in its neighbours.
+"""Command that renders the demo's three recordings and writes their true offsets.
 
     python -m sessions_app.comparison.samples.rendering.render --out DIR --truth FILE --seed N
-
-Matches are made by `match`, recordings described by `recording`, chosen by `clips` and encoded by `encode`.
 """
 
 import argparse
@@ -17,7 +15,6 @@ __all__ = ["RecordingSpec", "decode_barcode", "main", "render", "render_demo", "
 
 
 def main() -> None:
-    """Render the demo's recordings, unless they are there already, and write their truth file."""
     parser = argparse.ArgumentParser(description="Render three synthetic recordings of one match.")
     parser.add_argument("--out", type=Path, required=True, help="folder for the recordings")
     parser.add_argument("--truth", type=Path, required=True, help="JSON file for the true offsets, outside --out")

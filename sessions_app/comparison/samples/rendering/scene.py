@@ -1,4 +1,4 @@
-"""A busy, game-like picture of a match from one point of view, drawn fast; draws no timer and encodes nothing."""
+"""A game-like scene of a match from one point of view."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,8 @@ from sessions_app.comparison.samples.rendering.match import Event, Match
 from sessions_app.comparison.samples.rendering.sprite import Canvas, Color, Image, Sprite, advance, write
 
 _NAMES = ("Kestrel", "m0th", "Juno", "brickz", "Sable", "Vanta", "ohm", "Tarn", "Pixel", "Rook")
-_PALETTES: dict[bool, tuple[tuple[Color, Color, Color], ...]] = {  # sky top, haze, building; BGR
+# BGR colours of sky top, haze and buildings; key: whether the scene is bright
+_PALETTES: dict[bool, tuple[tuple[Color, Color, Color], ...]] = {
     False: (
         ((70, 42, 26), (128, 96, 70), (66, 54, 44)),
         ((62, 28, 40), (120, 78, 128), (70, 46, 58)),
@@ -37,9 +38,9 @@ class _Actor:
 
 
 class Scene:
-    """The world of `match` on pictures of `width` x `height` pixels; `seed` picks the point of view and the palette.
+    """The scene of `match` in `width` x `height` pixels. seed: selects view and palette.
 
-    `timer_anchor` is the corner or edge that the HUD leaves free.
+    timer_anchor: corner or edge that the HUD leaves free.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Scene:
         self._minimap = self._minimap_sprite(rng)
 
     def draw(self, frame: Image, match_time: float) -> None:
-        """Fill `frame`, uint8 BGR of shape (height, width, 3), with the world at `match_time` seconds."""
+        """Draw the scene at `match_time` (seconds) into `frame`, uint8 BGR of shape (height, width, 3)."""
         t = match_time
         recent = self.match.events_between(t - 1.2, t + 1e-9)
         yaw, dy = self._camera(t, recent)
@@ -123,7 +124,6 @@ class Scene:
         return _wrapped(picture, self.width)
 
     def _buildings(self, rng: np.random.Generator, rise: float, haze: float) -> tuple[Image, Image]:
-        """A row of houses over a transparent ground: picture and mask, `rise` high at most."""
         scale = self.height / 480
         height, world = round(rise * self.height * 1.25) + 2 * self.margin, self._world()
         image, mask = np.zeros((height, world, 3), np.uint8), np.zeros((height, world), np.uint8)
@@ -343,7 +343,6 @@ class Scene:
 
 
 def _window(layer: Image, x: float, width: int) -> Image:
-    """The part of a wrapped layer that starts at `x` pixels."""
     left = round(x) % (layer.shape[1] - width)
     return layer[:, left : left + width]
 
@@ -353,7 +352,6 @@ def _wrapped(layer: Image, width: int) -> Image:
 
 
 def _fractal(rng: np.random.Generator, height: int, width: int, scales: tuple[int, ...]) -> np.ndarray:
-    """Smooth noise in 0..1, float64 of shape (height, width), that wraps from right to left."""
     total = np.zeros((height, width), np.float32)
     for rank, scale in enumerate(scales):
         coarse = rng.random((max(2, scale // 3), scale), dtype=np.float32)
@@ -363,7 +361,6 @@ def _fractal(rng: np.random.Generator, height: int, width: int, scales: tuple[in
 
 
 def _vignette(width: int, height: int, depth: int) -> Image:
-    """What the lens takes from each pixel, up to `depth` grey levels in the corners."""
     yy, xx = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
     loss = depth * np.clip(np.hypot(xx, yy) / 1.42, 0, 1) ** 2.4
     return np.repeat(loss.astype(np.uint8)[:, :, None], 3, axis=2)
@@ -384,7 +381,7 @@ def _smoke(side: int, rng: np.random.Generator, color: Color) -> Sprite:
 
 
 def _figure(tall: int, team: Color, step: float, bright: bool, name: str) -> Sprite:
-    """A soldier with a rifle at `step` (0..1) of the walk, with shadow and name plate, `tall` pixels high."""
+    """Return a soldier, `tall` pixels high. step: phase of the walk, 0..1."""
     canvas = Canvas(300, 440)
     skin: Color = (96, 128, 168)
     dark: Color = (58, 56, 60) if bright else (40, 38, 44)

@@ -1,4 +1,4 @@
-"""The sound of a match as one recording hears it, sample-exact against match time; encodes nothing."""
+"""The sound of a match in one recording, exact to the sample."""
 
 from functools import lru_cache
 
@@ -18,7 +18,6 @@ LONGEST = max(_LENGTHS.values())
 
 @lru_cache(maxsize=256)
 def _template(kind: EventKind, variant: int) -> NDArray[np.float64]:
-    """One mono sound before any recording's filter; the same for every recording of any match."""
     rng = np.random.default_rng([len(kind), ord(kind[0]), variant])
     t = np.arange(round(_LENGTHS[kind] * RATE)) / RATE
     noise = rng.standard_normal(t.size)
@@ -46,7 +45,7 @@ def _template(kind: EventKind, variant: int) -> NDArray[np.float64]:
 
 
 class Soundtrack:
-    """Stereo sound at 48 kHz: sample i is the match at spec.match_time(i / 48000), filtered as this recording hears."""
+    """Filtered stereo sound at 48 kHz. Sample i is the match at spec.match_time(i / 48000)."""
 
     def __init__(self, match: Match, spec: RecordingSpec) -> None:
         self.match = match
@@ -67,7 +66,7 @@ class Soundtrack:
         return self._heard[key]
 
     def samples(self, first: int, count: int) -> Samples:
-        """Samples first to first + count, float32 of shape (2, count) within -1..1."""
+        """Return samples from `first` on, float32 of shape (2, count) within -1..1."""
         rng = np.random.default_rng([self.spec.seed, 22, first])
         mixed = rng.standard_normal((2, count), dtype=np.float32) * np.float32(0.004)
         begin, end = (self.spec.match_time(sample / RATE) for sample in (first, first + count))

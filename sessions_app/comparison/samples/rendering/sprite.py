@@ -1,4 +1,4 @@
-"""Small pictures with transparency and text, blended into BGR frames; knows nothing of matches or clocks."""
+"""Transparent small pictures and text, blended into BGR frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,24 +15,23 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Sprite:
-    """A picture ready to blend: `color` is BGR times alpha, `keep` is 255 - alpha on three channels, both uint8."""
+    """A picture ready to blend, uint8. color: BGR times alpha. keep: 255 - alpha on three channels."""
 
     color: Image
     keep: Image
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) in pixels."""
         return self.color.shape[1], self.color.shape[0]
 
     @classmethod
     def from_bgra(cls, bgr: Image, alpha: Image) -> "Sprite":
-        """Build from BGR uint8 (h, w, 3) and alpha uint8 (h, w), 255 being opaque."""
+        """Create a sprite from BGR (h, w, 3) and alpha (h, w), uint8; 255 is opaque."""
         wide = np.repeat(alpha[:, :, None], 3, axis=2)
         return cls(np.asarray(cv2.multiply(bgr, wide, scale=1 / 255), np.uint8), 255 - wide)
 
     def blend(self, frame: Image, x: int, y: int) -> None:
-        """Blend into `frame` (BGR uint8) with the upper left corner at (x, y); what lies outside is cut off."""
+        """Blend into `frame` (BGR uint8) with the upper left corner at (x, y)."""
         height, width = self.color.shape[:2]
         left, top = max(0, x), max(0, y)
         right, bottom = min(frame.shape[1], x + width), min(frame.shape[0], y + height)
@@ -45,25 +44,21 @@ class Sprite:
 
 
 class Canvas:
-    """A transparent drawing board of `width` x `height` pixels that becomes a Sprite."""
-
     def __init__(self, width: int, height: int) -> None:
         self.bgr: Image = np.zeros((height, width, 3), np.uint8)
         self.alpha: Image = np.zeros((height, width), np.uint8)
 
     def box(self, x: int, y: int, width: int, height: int, color: Color, opacity: float = 1.0) -> None:
-        """Fill a rectangle."""
         cv2.rectangle(self.bgr, (x, y), (x + width - 1, y + height - 1), color, -1)
         cv2.rectangle(self.alpha, (x, y), (x + width - 1, y + height - 1), (round(255 * opacity),), -1)
 
     def polygon(self, points: Sequence[tuple[float, float]], color: Color, opacity: float = 1.0) -> None:
-        """Fill a polygon with smooth edges, points in pixels."""
         corners = np.array([[round(px * 16), round(py * 16)] for px, py in points], np.int32)
         cv2.fillPoly(self.bgr, [corners], color, cv2.LINE_AA, 4)
         cv2.fillPoly(self.alpha, [corners], (round(255 * opacity),), cv2.LINE_AA, 4)
 
     def paint(self, mask: Image, color: Color, opacity: float = 1.0) -> None:
-        """Paint `color` over what is there, where and as strongly as `mask` (uint8, h x w) says."""
+        """Paint `color` with `mask` (uint8, h x w) as opacity."""
         weight = mask.astype(np.float32)[:, :, None] * (opacity / 255)
         old = self.alpha.astype(np.float32)[:, :, None] / 255
         total = weight + old * (1 - weight)
@@ -72,7 +67,6 @@ class Canvas:
         self.alpha = (total[:, :, 0] * 255 + 0.5).astype(np.uint8)
 
     def sprite(self, width: int | None = None, height: int | None = None) -> Sprite:
-        """The picture, resized to `width` x `height` pixels when they are given."""
         if width is None or height is None:
             return Sprite.from_bgra(self.bgr, self.alpha)
         full = Sprite.from_bgra(self.bgr, self.alpha)
@@ -88,12 +82,12 @@ def _face(name: str) -> Any:
 
 @lru_cache(maxsize=512)
 def advance(text: str, font: str, size: int, weight: int) -> int:
-    """Width in pixels of `text` in one of OpenCV's built-in faces ("sans", "italic", "uni")."""
+    """Return the width of `text` in pixels. font: "sans", "italic" or "uni"."""
     return int(cv2.getTextSize((1, 1), text, (0, 0), _face(font), size, weight)[2])
 
 
 def write(image: Image, text: str, x: int, y: int, font: str, size: int, weight: int, color: Color) -> None:
-    """Write `text` with its baseline's left end at (x, y); `size` in pixels, `weight` 100 to 900."""
+    """Write `text` with its baseline starting at (x, y). size: pixels. weight: 100 to 900."""
     if image.ndim == 3:
         cv2.putText(image, text, (x, y), color, _face(font), size, weight)
         return

@@ -1,19 +1,18 @@
-"""The child process that puts sounds into segments of a video. It knows nothing of accounts and jobs.
+"""The child process that puts sounds into segments of a video.
 
 ``python -m sessions_app.prosync.engine.audio`` reads one request from standard input::
 
     {"source": path, "target": path, "folder": path for intermediate files,
      "lines": [{"start": seconds, "end": seconds, "sound": path,
                 "from": seconds of the sound or null, "to": the same, "mode"}, …],
-     "mouths": whether the mouths in the segments move with the sound,
+     "mouths": true to move the mouths in the segments with the sound,
      "remove_text": null, or the argument of :func:`sessions_app.prosync.engine.audio.repainting.repaint`,
      "threads": number, "ffmpeg": path}
 
-It writes JSON lines: ``{"progress": 0 to 100, "message"}``, never falling, then ``{"result": …}`` with the fields of
-:class:`sessions_app.prosync.engine.audio.outcome.Dubbed` or
+It writes JSON lines: ``{"progress": 0 to 100, "message"}``, then ``{"result": …}`` with the fields of
+:class:`sessions_app.prosync.engine.audio.outcome.Dubbed` and
 :class:`sessions_app.prosync.engine.audio.repainting.Repainted`, or ``{"error": {"type", "message", "line": index of the
-segment at fault}}``. There may be no lines if text is removed. If there is no text to remove either, no target is
-written.
+faulty segment}}``. Without ``lines`` and found text, no target is written.
 """
 
 from __future__ import annotations
@@ -32,11 +31,10 @@ from sessions_app.prosync.engine.audio.outcome import SoundFailed
 from sessions_app.prosync.engine.audio.replacing import replace_sound
 from vodplatform.core.processes.child import BadRequest, Reports, answer
 
-PAINTED = 0.8  # of the work, where pictures are made again
+PAINTED = 0.8
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
-    """Raises :class:`BadRequest`, :class:`SoundFailed`, :class:`MediaError`, :class:`ConversionFailed` and OSError."""
     try:
         path, target, folder = (Path(request[name]).absolute() for name in ("source", "target", "folder"))
         lines = [_line(line) for line in request["lines"]]
@@ -52,7 +50,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     pictures, painted = source, {}
     share = 0.0
     if mouths or removal is not None:
-        from sessions_app.prosync.engine.audio.repainting import repaint  # OpenCV and the models come with it
+        from sessions_app.prosync.engine.audio.repainting import repaint
 
         made = repaint(
             source, lines, folder, mouths=mouths, removal=removal, program=program,
@@ -72,7 +70,6 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
 
 def _joined(sound: dict[str, Any], painted: dict[str, Any]) -> dict[str, Any]:
-    """What was done to the sound and to the pictures, by segment where it is about one."""
     mouths = painted.pop("mouths", [])
     segments = sound.get("segments", [])
     if mouths:

@@ -1,8 +1,7 @@
-"""AAC-LC packet by packet: the windows that one was made with, decoding and encoding; opens no file.
+"""AAC-LC packets: windows, decoding and encoding.
 
-A packet holds two blocks of 1024 samples, and shares each with the packet beside it (ISO/IEC 14496-3, 4.6.11). Packets
-of two encoders side by side are exact where both have laid the same window over the block that they share; where the
-windows differ, :func:`before_joint` and :func:`behind_joint` change what is encoded so that they are.
+A packet shares each of its two blocks of 1024 samples with a neighbour (ISO/IEC 14496-3, 4.6.11). Packets of two
+encoders join exactly if both used the same window shape for the shared block. Otherwise the samples must be adapted.
 """
 
 from __future__ import annotations
@@ -24,39 +23,36 @@ ONLY_LONG, LONG_START, EIGHT_SHORT, LONG_STOP = range(4)  # window_sequence (tab
 SINE = 0  # window_shape; 1 is Kaiser-Bessel derived
 LONG_BEGIN, LONG_END = (ONLY_LONG, LONG_START), (ONLY_LONG, LONG_STOP)
 SINGLE, PAIR, FILL = 0, 1, 6  # id_syn_ele (table 4.71)
-SIGHT = 64  # bytes of a packet in which its first element has to begin
-ADTS_HEADER, ADTS_CHECKED = 7, 9  # bytes (ISO/IEC 13818-7, 6.2)
-# What is encoded beside the original's own packets has to be as near to it as can be: no substitutes for noise, no
-# stereo by intensity, the whole width of the spectrum, and the coder that minds the samples rather than the ear: its
-# error is −62 dB of speech where that of the usual one is −50, for fewer bits.
+SIGHT = 64  # maximum bytes before a packet's first channel element
+ADTS_HEADER, ADTS_CHECKED = 7, 9  # bytes of an ADTS header, without and with checksum (ISO/IEC 13818-7, 6.2)
+# Encoder options: full bandwidth, no noise substitution, no intensity stereo. In speech the "fast" coder's error is −62
+# dB instead of −50 dB.
 FAITHFUL = {"aac_pns": "0", "aac_is": "0", "aac_coder": "fast", "flags": "+qscale", "global_quality": "1000"}
-MAX_WIDTH = 20_000  # Hz
+MAX_WIDTH = 20_000
 KAISER_ALPHA = 4.0
-# Of an AudioSpecificConfig (ISO/IEC 14496-3, 1.6).
+# AudioSpecificConfig (ISO/IEC 14496-3, 1.6)
 RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350)
 LOW_COMPLEXITY = 2
-WITHOUT_SBR = bytes.fromhex("56e500")  # what some encoders say at the end of plain AAC-LC
-MIN_PLAIN_RATE = 32_000  # below it spectral bands may be replicated without a word
+WITHOUT_SBR = bytes.fromhex("56e500")  # end of a plain AAC-LC config by some encoders
+MIN_PLAIN_RATE = 32_000  # Hz; lower rates may imply undeclared SBR
 
 
 class Damaged(Exception):
-    """The packets are not what they claim to be."""
+    """The packets contradict their headers."""
 
 
 class Unusual(ValueError):
-    """This is not AAC-LC as every player takes it."""
+    """The sound is not plain AAC-LC."""
 
 
 class Windows(NamedTuple):
-    """Of a packet. sequence, shape: as above. place: the bit of the shape."""
-
     sequence: int
     shape: int
     place: int
 
 
 def windows_of(packet: bytes) -> Windows | None:
-    """What its first channel says of the windows; None for what has no channel where it should begin."""
+    """Return the windows of the packet's first channel; None if it starts otherwise."""
     content = packet[:SIGHT]
     value, left = int.from_bytes(content), 8 * len(content)
     total = left
@@ -75,7 +71,7 @@ def windows_of(packet: bytes) -> Windows | None:
         return None
     take(4)
     if kind == SINGLE or not take(1):
-        take(8)  # the global gain stands before the windows where the channels do not share them
+        take(8)  # skip the global gain of unshared windows
     take(1)
     sequence, place = take(2), total - left
     shape = take(1)
@@ -83,7 +79,6 @@ def windows_of(packet: bytes) -> Windows | None:
 
 
 def with_shape(packet: bytes, shape: int) -> bytes:
-    """The packet with another shape of its second half; the samples in it stay what they were."""
     windows = windows_of(packet)
     assert windows is not None
     changed = bytearray(packet)
@@ -93,7 +88,6 @@ def with_shape(packet: bytes, shape: int) -> bytes:
 
 
 def _rising() -> NDArray[np.float64]:
-    """The rising half of both shapes of window, shape (2, BLOCK)."""
     sine = np.sin(np.pi / (2 * BLOCK) * (np.arange(BLOCK) + 0.5))
     kaiser = np.cumsum(np.kaiser(BLOCK + 1, np.pi * KAISER_ALPHA))
     return np.stack([sine, np.sqrt(kaiser[:BLOCK] / kaiser[-1])])
@@ -103,11 +97,9 @@ RISING = _rising()
 
 
 def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """What to encode in place of the block that our first packet shares with their last, of these shapes.
+    """Adapt the block that our first packet shares with the original's packet before it.
 
-    A decoder lays the window of their shape over our first half. An encoder sees the block only through its own
-    window and the alias that this leaves, an orthogonal projection (Princen and Bradley 1986), so the nearest samples
-    with the alias that is wanted differ by what lies in that projection.
+    theirs, ours: window shapes. The result is the nearest block with the right alias (Princen and Bradley 1986).
     """
     there, here = RISING[theirs], RISING[ours]
     wanted = there * samples - here * samples
@@ -115,14 +107,13 @@ def before_joint(samples: Samples, theirs: int, ours: int) -> Samples:
 
 
 def behind_joint(samples: Samples, theirs: int, ours: int) -> Samples:
-    """The same of the block that our last packet shares with their first; ours has to be given their shape."""
+    """Adapt the block shared by our last packet and the next original packet."""
     there, here = RISING[theirs][::-1], RISING[ours][::-1]
     wanted = there * samples - here * samples
     return np.asarray(samples + here * (wanted + wanted[:, ::-1]), np.float32)
 
 
 def sound_parameters(config: bytes) -> tuple[int, int]:
-    """Samples a second and channels of an AudioSpecificConfig that is plain AAC-LC. Raises :class:`Unusual`."""
     if len(config) < 2 or config[2:] not in (b"", WITHOUT_SBR):
         raise Unusual
     bits = int.from_bytes(config[:2])
@@ -135,10 +126,6 @@ def sound_parameters(config: bytes) -> tuple[int, int]:
 
 
 def without_adts(packet: bytes) -> tuple[bytes, bytes]:
-    """A packet without the header that it has in a stream, and the AudioSpecificConfig which that stands for.
-
-    Raises :class:`Damaged`; the config is empty where there is no header.
-    """
     if len(packet) < ADTS_HEADER or packet[0] != 0xFF or packet[1] & 0xF6 != 0xF0:
         return packet, b""
     profile, rate, channels = packet[2] >> 6, packet[2] >> 2 & 15, (packet[2] & 1) << 2 | packet[3] >> 6
@@ -149,9 +136,9 @@ def without_adts(packet: bytes) -> tuple[bytes, bytes]:
 
 
 def decoded(packets: Sequence[bytes], config: bytes, channels: int) -> Samples:
-    """One block for each packet, the first half heard; shape (channels, n). A packet that is damaged is silent.
+    """Return one block per packet, its first half, shape (channels, n). Damaged packets become silence.
 
-    Raises :class:`Damaged` for sound that is more than AAC-LC.
+    Raise :class:`Damaged` for other formats than AAC-LC.
     """
     decoder: Any = CodecContext.create("aac", "r")
     decoder.extradata = config
@@ -170,9 +157,9 @@ def decoded(packets: Sequence[bytes], config: bytes, channels: int) -> Samples:
 
 
 class Encoder:
-    """Packets of AAC-LC. Packet n that comes out holds the blocks n - 1 and n that went in; before them is silence.
+    """An AAC-LC encoder. Packet n holds blocks n - 1 and n.
 
-    bits: a second, None for as many as it takes to be faithful.
+    bits: bits per second; None for near-lossless quality.
     """
 
     def __init__(self, rate: int, channels: int, bits: int | None = None) -> None:
@@ -188,23 +175,19 @@ class Encoder:
 
     @property
     def config(self) -> bytes:
-        """The AudioSpecificConfig, known when the first block has gone in."""
         return bytes(self._context.extradata or b"")
 
     def put(self, block: Samples) -> list[bytes]:
-        """What comes out when one more block goes in."""
         frame = AudioFrame.from_ndarray(np.ascontiguousarray(block, np.float32), format="fltp", layout=self._layout)
         frame.sample_rate, frame.pts, frame.time_base = self._rate, self._at, Fraction(1, self._rate)
         self._at += block.shape[1]
         return [bytes(packet) for packet in self._context.encode(frame)]
 
     def end(self) -> list[bytes]:
-        """The rest."""
         return [bytes(packet) for packet in self._context.encode(None)]
 
 
 def encoded(blocks: Iterator[Samples], rate: int, channels: int, bits: int | None = None) -> Iterator[bytes]:
-    """The packets of samples that come block by block."""
     encoder = Encoder(rate, channels, bits)
     for block in blocks:
         yield from encoder.put(block)

@@ -1,10 +1,7 @@
-"""Bring a given sound to the length of its segment, in one of five modes; mixes nothing.
+"""Fitting of a sound to its segment's length, in modes named after sync.so's.
 
-The modes have the names that sync.so gives them. There they say what becomes of a video that is not as long as the
-sound; here the picture stays, and the same is done to the sound: ``cut_off`` plays it once, cut at the end of the
-segment, silence behind it where it is shorter; ``loop`` begins again; ``bounce`` plays it backwards and forwards;
-``silence`` is ``cut_off`` said otherwise (the provider lets the video become as long as a longer sound, which a segment
-cannot); ``remap`` stretches it to the segment's length and keeps its pitch (the provider stretches the picture).
+``cut_off`` and ``silence`` play the sound once, ``loop`` repeats it, ``bounce`` plays it forwards and backwards,
+``remap`` stretches it at the same pitch.
 """
 
 from __future__ import annotations
@@ -25,17 +22,14 @@ from sessions_app.prosync.engine.audio.stretch import stretched
 
 Mode = Literal["cut_off", "loop", "bounce", "silence", "remap"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-SEAM_SECONDS = 0.003  # of a fade where a sound ends or begins again, without which it clicks
+SEAM_SECONDS = 0.003  # seconds of fade at a sound's ends against clicks
 MAX_SECONDS = 3600.0
-USUAL_STRETCH = (0.5, 2.0)  # beyond it, it is heard
+USUAL_STRETCH = (0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What is to be heard in a segment. start, end: seconds in the video. sound: its file.
-
-    crop: the part of the sound that is used, seconds from and to; None for all of it.
-    """
+    """A sound for one segment. start, end: seconds in the video. crop: used seconds of the sound; None for all."""
 
     start: float
     end: float
@@ -46,10 +40,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A sound that fits its segment. material: what is heard of it. count: samples of the segment.
-
-    stretch: how much longer the material was made.
-    """
+    """A fitted sound. material: used samples. count: samples of the segment. stretch: factor."""
 
     material: Stored
     mode: Mode
@@ -59,21 +50,18 @@ class Fitted:
 
     @property
     def own(self) -> int:
-        """Samples of the material."""
         return self.material.count
 
     @property
     def repeats(self) -> float:
-        """How often it is played; 1 in modes that play it once."""
         return max(1.0, self.count / self.own) if self.mode in ("loop", "bounce") else 1.0
 
     @property
     def silence(self) -> int:
-        """Samples behind it."""
         return 0 if self.mode in ("loop", "bounce") else max(0, self.count - self.own)
 
     def samples(self, first: int, count: int) -> Samples:
-        """``count`` samples of the segment from ``first`` on; behind its end it goes on as it would."""
+        """Return ``count`` samples from ``first`` on, also after the segment's end."""
         seam = max(1, min(round(SEAM_SECONDS * self.rate), self.own // 2))
         if self.mode not in ("loop", "bounce"):
             found = self.material.piece(first, count)
@@ -90,24 +78,20 @@ class Fitted:
         return self.material.at(at) * fade
 
     def runs(self) -> Iterator[Samples]:
-        """What is heard in the segment, in runs, without the silence behind it."""
         end = self.count - self.silence
         for first in range(0, end, self.rate):
             yield self.samples(first, min(self.rate, end - first))
 
 
 class Room(NamedTuple):
-    """What a line has to fill. samples: of its segment. tail: samples that are wanted of it behind that."""
-
     samples: int
     tail: int = 0
 
 
 def fit(lines: Sequence[Line], rooms: Sequence[Room], rate: int, channels: int, folder: Path) -> Iterator[Fitted]:
-    """Fit each line's sound to its room, in their order.
+    """Yield each line's sound, fitted to its entry of ``rooms``. Raise :class:`SoundFailed` and OSError.
 
-    Every sound is decoded once. What is used of it lies in ``folder``, as float32. Raises :class:`SoundFailed` and
-    OSError.
+    folder: directory for temporary files.
     """
     materials: dict[int, Stored] = {}
     for sound in dict.fromkeys(line.sound for line in lines):
@@ -130,10 +114,8 @@ def fit(lines: Sequence[Line], rooms: Sequence[Room], rate: int, channels: int, 
 
 
 def _span(line: Line, room: Room, rate: int) -> tuple[int, int]:
-    """The samples of its sound that a line can use."""
     begin, end = line.crop or (0.0, MAX_SECONDS)
     first, last = round(begin * rate), round(end * rate)
-    # A little more than is heard: what is cut does not end there.
     most = first + room.samples + room.tail + round(SEAM_SECONDS * rate)
     return first, last if line.mode == "remap" else min(last, most)
 
@@ -141,7 +123,6 @@ def _span(line: Line, room: Room, rate: int) -> tuple[int, int]:
 def _taken(
     spans: Mapping[int, tuple[int, int]], runs: Iterator[Samples], channels: int, folder: Path
 ) -> dict[int, Stored]:
-    """What some lines use of the one sound that they have in common."""
     with ExitStack() as stack:
         files = {number: stack.enter_context((folder / f"sound-{number}").open("wb")) for number in spans}
         at = 0

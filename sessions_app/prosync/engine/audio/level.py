@@ -1,4 +1,4 @@
-"""How loud the new sound has to be: as loud as what it replaces, by the gated measure of EBU R128; changes nothing."""
+"""Loudness of new sounds: that of the replaced sound (EBU R128)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from media_app.av.audio_splice import Samples
 from media_app.av.meter import Meter
 
-MAX_GAIN = 12.0  # dB, either way
-MAX_PEAK = -1.0  # dBFS
-MIN_SECONDS = 0.5  # what is shorter is measured in repetition: the gate looks at blocks of 0.4 s
-AROUND_SECONDS = 3.0  # the short-term window of EBU Tech 3341: of what is replaced no less is listened to
+MAX_GAIN = 12.0
+MAX_PEAK = -1.0
+MIN_SECONDS = 0.5  # minimum seconds, because the gate uses blocks of 0.4 s
+AROUND_SECONDS = 3.0  # minimum seconds: the short-term window of EBU Tech 3341
 
 
 def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float | None, float]:
-    """Integrated loudness (LUFS, None for silence) and the highest sample (dBFS, -inf where there is none)."""
+    """Return loudness (LUFS, None for silence) and peak (dBFS, -inf for silence)."""
     meter, peak = Meter(rate, channels), 0.0
 
     def put(samples: Samples) -> None:
@@ -38,9 +38,6 @@ def loudness(runs: Iterable[Samples], rate: int, channels: int) -> tuple[float |
 
 
 def gain_of(original: float | None, given: float | None, peak: float) -> float:
-    """dB by which to change a sound of loudness ``given`` (LUFS) and ``peak`` (dBFS) that replaces ``original``.
-
-    Where either is silent only its peak is held.
-    """
+    """Return the gain in dB from loudness ``given`` to ``original`` (LUFS), limited by ``peak`` (dBFS)."""
     wanted = 0.0 if original is None or given is None else max(-MAX_GAIN, min(MAX_GAIN, original - given))
     return min(wanted, MAX_PEAK - peak) if math.isfinite(peak) else 0.0

@@ -1,4 +1,4 @@
-"""Lay the new sounds over the original's samples: each within its segment, with a cross-fade at both ends of it."""
+"""Mixing of new sounds into the original."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ FADE_SECONDS = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a line stands, in samples behind ``currentTime`` 0. fade: samples of its own at both ends.
+    """The position of a line in samples after ``currentTime`` 0. fade: samples of the fade at each end.
 
-    tail: samples behind its end over which it fades into the next line, which begins there; 0 where none does. follows:
-    whether it begins where another ends.
+    tail: samples of the fade into an adjacent next line. follows: True if it adjoins the previous line.
     """
 
     first: int
@@ -34,12 +33,10 @@ class Place:
         return self.end - self.first
 
     def is_alone(self, first: int, end: int) -> bool:
-        """Whether nothing else is heard from one sample to before the other."""
         return self.first + self.fade <= first and end <= self.end - (0 if self.tail else self.fade)
 
 
 def places_of(lines: Sequence[Line], rate: int) -> list[Place]:
-    """Where ``lines``, in order and without overlaps, stand at ``rate`` samples a second."""
     edges = [(first := round(line.start * rate), max(first + 1, round(line.end * rate))) for line in lines]
     fades = [min(round(FADE_SECONDS * rate), (end - first) // 2) for first, end in edges]
     touches = [*(end >= after for (_, end), (after, _) in pairwise(edges)), False]
@@ -51,18 +48,13 @@ def places_of(lines: Sequence[Line], rate: int) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A new sound in its place. gain: what each sample is multiplied by."""
-
     place: Place
     fitted: Fitted
     gain: float
 
 
 def mixed(voices: Sequence[Voice], first: int, original: Samples) -> Samples:
-    """The samples that are to be heard from ``first`` on, of shape and place of ``original``.
-
-    Fades are of equal power; outside the segments the samples stay exactly what they are.
-    """
+    """Mix new sounds into ``original``, which starts at sample ``first``. Fades have equal power."""
     count = original.shape[1]
     near = [
         voice for voice in voices if voice.place.first < first + count and voice.place.end + voice.place.tail > first
@@ -83,7 +75,6 @@ def mixed(voices: Sequence[Voice], first: int, original: Samples) -> Samples:
 
 
 def _heard(place: Place, at: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How much of the new sound is heard at samples from its first to the end of its tail."""
     rises = np.clip((at - place.first + 0.5) / max(1, place.fade), 0, 1)
     if place.tail:
         falls = np.clip((place.end + place.tail - at - 0.5) / place.tail, 0, 1)
@@ -93,7 +84,6 @@ def _heard(place: Place, at: NDArray[np.int64]) -> NDArray[np.float32]:
 
 
 def _kept(place: Place, at: NDArray[np.int64]) -> NDArray[np.float32]:
-    """How much of the original is heard at any samples."""
     fade = max(1, place.fade)
     before = np.zeros(len(at)) if place.follows else np.clip(1 - (at - place.first + 0.5) / fade, 0, 1)
     behind = np.zeros(len(at)) if place.tail else np.clip(1 - (place.end - at - 0.5) / fade, 0, 1)

@@ -1,5 +1,3 @@
-"""What becomes of a dub: what was done to each segment and to the tracks, or which sound is at fault."""
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -8,7 +6,7 @@ from typing import Any
 
 
 class SoundFailed(Exception):
-    """A given sound is at fault. type: stable. line: the number of the segment from 0; text: a sentence."""
+    """A given sound cannot be used. type: error code. line: segment index."""
 
     UNSUPPORTED, UNREADABLE, TOO_LONG, EMPTY = "sound_unsupported", "sound_unreadable", "sound_too_long", "sound_empty"
 
@@ -21,12 +19,10 @@ class SoundFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was done to one segment.
+    """The changes to one segment.
 
-    used: seconds of the given sound that are heard at least once. repeats: how often that is played, 1.0 unless it is
-    repeated. stretch: how much longer it was made. gain: dB. silence: seconds behind it. original, given: loudness,
-    LUFS, None for silence. joints: what the copied packets beside it were changed by where they overlap, dB of full
-    scale, before it and behind it, None where there is nothing to join. note: a sentence for the owner.
+    used: heard seconds of the sound. gain: dB. silence: seconds after the sound. original, given: loudness in LUFS,
+    None for silence. joints: errors in dBFS before and after. note: sentence for the owner.
     """
 
     mode: str
@@ -43,10 +39,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Dubbed:
-    """What was written.
+    """The result of a dub. sound: ``spliced`` (other packets copied) or ``encoded``, for the reason why_sound.
 
-    sound: ``spliced`` when all but the segments are the original's own packets, else ``encoded``; why_sound says why.
-    picture: ``copied``, or ``encoded`` because of why_picture.
+    picture: ``copied`` or ``encoded``, for the reason why_picture.
     """
 
     segments: Sequence[Outcome]
@@ -56,5 +51,4 @@ class Dubbed:
     why_picture: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """What the child answers."""
         return {**asdict(self), "segments": [asdict(segment) for segment in self.segments]}

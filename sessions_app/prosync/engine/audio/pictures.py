@@ -1,4 +1,4 @@
-"""The pictures of a dubbed video, as packets on the clock of what is written; the sound is for others."""
+"""The picture packets of a dubbed video."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, 
 from media_app.av.ladder import encoding, even, picture_of
 from media_app.av.source import Progress, Source
 
-CODECS = frozenset({"h264", "hevc", "av1", "vp9"})  # that browsers play from an MP4
+CODECS = frozenset({"h264", "hevc", "av1", "vp9"})
 CRF, GOP_SECONDS = 18, 2
-MAX_WAITING = 64  # packets at the beginning whose decoding times nobody knows
+MAX_WAITING = 64
 
 
 def why_not_copied(source: Source) -> str | None:
-    """Why the pictures of this source cannot stand in an MP4 as they are, a sentence; None when they can."""
+    """Return why the pictures cannot be copied into an MP4 (a sentence), or None."""
     if source.facts.codec not in CODECS:
         return f"The picture is {source.facts.codec}, which browsers do not play from an MP4."
     if not source.times_pictures:
@@ -33,10 +33,6 @@ def why_not_copied(source: Source) -> str | None:
 
 
 def encode(source: Source, target: Path, program: Ffmpeg, on_progress: Progress) -> None:
-    """Write the pictures of ``source`` as H.264, each at its own time on the clock of ``source``.
-
-    Raises :class:`ConversionFailed`, :class:`media_app.av.ffmpeg.ProgramMissing` and OSError.
-    """
     facts = source.facts
     track = picture_of(source, (even(facts.width), even(facts.height)))
     shifted = Filter("setpts", (f"PTS-({float(source.origin):.6f})/TB",))
@@ -48,8 +44,7 @@ def encode(source: Source, target: Path, program: Ffmpeg, on_progress: Progress)
 
 
 class Pictures:
-    """Those of one file, packet for packet. origin: seconds on its clock where ``currentTime`` is 0. base: of a
-    tick."""
+    """A file's picture packets. origin: file time in seconds of ``currentTime`` 0. base: seconds per tick."""
 
     def __init__(self, path: Path, track: int, origin: Fraction) -> None:
         self.path = path
@@ -62,19 +57,18 @@ class Pictures:
         self.base = Fraction(base)
 
     def add_to(self, out: OutputContainer) -> VideoStream:
-        """The track in what is written."""
         with open_media(self.path) as container:
             own: Any = container.streams[self.track]
-            # As it is, whoever decodes it: of some codecs there is no encoder here.
+            # FFmpeg has no encoder for some codecs, so the copy is opaque.
             stream = out.add_stream_from_template(own, opaque=True)
             assert isinstance(stream, VideoStream)
             stream.time_base = self.base
             if own.codec_context.codec.canonical_name == "hevc" and own.codec_tag != "hev1":
-                stream.codec_tag = "hvc1"  # without which Apple's players do not play it
+                stream.codec_tag = "hvc1"  # Apple's players require this tag.
         return stream
 
     def packets(self, stream: VideoStream) -> Iterator[tuple[float, Packet[Any]]]:
-        """In the order of decoding; seconds of that beside each. Raises :class:`ConversionFailed`."""
+        """Yield (decoding time in seconds, packet). Raise :class:`ConversionFailed`."""
         shift = round(self.origin / self.base)
         for packet, decoded in self._decoded():
             packet.stream = stream
@@ -84,7 +78,7 @@ class Pictures:
             yield float(packet.dts * self.base), packet
 
     def _decoded(self) -> Iterator[tuple[Packet[Any], int]]:
-        """Packets with their decoding times; Matroska has none for the first few, which precede the others."""
+        """Yield packets with decoding times. Matroska lacks the first ones, so they are counted back."""
         waiting: list[Packet[Any]] = []
         last: int | None = None
         for packet in self._read():
@@ -106,7 +100,7 @@ class Pictures:
         with open_media(self.path) as container:
             for other in container.streams:
                 if other.index != self.track:
-                    other.discard = Discard.all  # of an MP4 nothing else is read then
+                    other.discard = Discard.all  # skips the other tracks of an MP4
             try:
                 for packet in demux(container, container.streams[self.track]):
                     if packet.size:

@@ -1,7 +1,6 @@
-"""The pictures of a dub that are made again: text that is removed, mouths that move with the new sound.
+"""Repainting of a dub's pictures: text removal and lip-sync in one pass.
 
-All of it is painted in one pass, so that no frame is encoded twice. Where nothing has to be painted no picture is
-touched, and where the source's pictures can only be encoded as a whole no mouth is moved: that would be paid by all.
+Lip-sync alone does not justify encoding a complete video.
 """
 
 from __future__ import annotations
@@ -28,17 +27,17 @@ from sessions_app.prosync.engine.text_removal.detector import DetectorMissing
 from sessions_app.prosync.engine.text_removal.finding import Found, find_text
 from sessions_app.prosync.engine.text_removal.painter import TextPainter
 
-HEARD_RATE = 16_000  # samples a second: all of speech that a mouth shows
+HEARD_RATE = 16_000
 LABEL = "basic"
 NAME = "painted.mp4"
-FOUND, SURVEYED = 0.25, 0.45  # shares of the work that are done then
+FOUND, SURVEYED = 0.25, 0.45  # progress after each of the two searches
 
 
 @dataclass(slots=True)
 class Repainted:
-    """What was done to the pictures. source: whose pictures are shown now. mouths: of each line, in their order.
+    """The changes to the pictures. source: file with the result. mouths: report per line.
 
-    text: None where none was to be removed. patched: None where no picture was touched.
+    text: None without request. patched: None without changes.
     """
 
     source: Source
@@ -47,7 +46,6 @@ class Repainted:
     patched: Patched | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Beside what is said of the sound."""
         found: dict[str, Any] = {"mouths": self.mouths}
         if self.text is not None:
             found["text"] = self.text
@@ -66,12 +64,11 @@ def repaint(
     program: Ffmpeg,
     tell: Progress,
 ) -> Repainted:
-    """Make the pictures of ``source`` again where that is asked for and can be done.
+    """Repaint the pictures as requested and possible.
 
-    removal: ``regions`` (boxes as shares of the displayed picture), ``start`` and ``end`` (seconds) of the text, each
-    where it is given; None for no removal. folder: where the file with the pictures is left. Raises
-    :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed`, :class:`media_app.av.ffmpeg.ConversionFailed`,
-    :class:`media_app.av.container.MediaError` and OSError.
+    removal: optional ``regions`` (boxes as shares of the displayed picture), ``start``, ``end`` (seconds); None for no
+    removal. folder: directory of the result. Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed`,
+    :class:`media_app.av.ffmpeg.ConversionFailed`, :class:`media_app.av.container.MediaError` and OSError.
     """
     made = _Repainting(source, lines, folder, program, tell)
     with made.open:
@@ -90,13 +87,12 @@ class _Repainting:
     program: Ffmpeg
     tell: Progress
     runs: list[Run] = field(default_factory=list)
-    movers: dict[int, MouthPainter] = field(default_factory=dict)  # by the number of their run
+    movers: dict[int, MouthPainter] = field(default_factory=dict)
     said: list[dict[str, Any]] = field(default_factory=list)
     text: dict[str, Any] | None = None
     open: ExitStack = field(default_factory=ExitStack)
 
     def find_text(self, removal: Mapping[str, Any]) -> None:
-        """Queue the frames that hold text."""
         boxes = [Box(**region) for region in removal.get("regions") or ()]
         try:
             found: Found = find_text(
@@ -111,7 +107,6 @@ class _Repainting:
         self.runs += painter.runs
 
     def find_mouths(self) -> None:
-        """Queue the frames of each line whose face can be followed."""
         self.said = [{"label": None, "why": None} for _ in self.lines]
         whole = smart_cut.why_not_copied(self.source)
         if whole is not None and not self.runs:
@@ -144,7 +139,6 @@ class _Repainting:
             entry["why"] = why
 
     def paint(self) -> Repainted:
-        """Write the file where there is something to paint."""
         if not self.runs:
             return Repainted(self.source, self.said, self.text)
         target = self.folder / NAME

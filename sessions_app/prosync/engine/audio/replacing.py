@@ -1,8 +1,4 @@
-"""Write a video with other sound in some of its segments: the pictures stay, and so does all other sound.
-
-Where the sound is AAC-LC its packets are copied and only those of the segments are new; any other is encoded once over
-the whole. Both are exact to the sample.
-"""
+"""Replacement of a video's sound in segments; AAC-LC is copied outside them."""
 
 from __future__ import annotations
 
@@ -39,22 +35,21 @@ from sessions_app.prosync.engine.audio.sounds import channels_of
 from sessions_app.prosync.engine.audio.splicing import splice
 from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, survey
 
-WHOLE_BITS = 96_000  # a second and channel, of sound that is encoded as a whole
-MAX_TIMESCALE = 1 << 24  # of the movie: all times are exact in it where it need not be finer
-PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6  # shares of the work that are done then
+WHOLE_BITS = 96_000
+MAX_TIMESCALE = 1 << 24
+# progress after each step
+PICTURED, FITTED, ENCODED = 0.8, 0.3, 0.6
 
 
 def replace_sound(
     source: Source, target: Path, lines: Sequence[Line], folder: Path, *,
     pictures: Source | None = None, program: Ffmpeg | None = None, on_progress: Progress | None = None,
 ) -> Dubbed:  # fmt: skip
-    """Write ``target``, an MP4 with its index at its head: ``source`` with the sounds of ``lines`` in their segments.
+    """Write ``source`` with the sounds of ``lines`` to ``target``, an MP4, atomically.
 
-    lines: without overlaps, in any order; the outcomes are in theirs. pictures: a file on the same clock that has the
-    pictures, ``source`` itself by default. program: encodes pictures that no MP4 holds. folder: for what is made on the
-    way. Raises :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed` where a sound is at fault (its ``line``
-    counts as in ``lines``), :class:`ConversionFailed` and :class:`media_app.av.container.MediaError` where the video
-    is, OSError where the disk is; ``target`` is whole or not there.
+    pictures: source of pictures on the same clock. program: encoder for pictures that MP4 cannot hold. folder:
+    directory for temporary files. Raise :class:`sessions_app.prosync.engine.audio.outcome.SoundFailed` (``line``: index
+    into ``lines``), :class:`ConversionFailed`, :class:`media_app.av.container.MediaError` and OSError.
     """
     tell = on_progress or (lambda share: None)
     own = Path(tempfile.mkdtemp(prefix=".dub-", dir=folder))
@@ -90,10 +85,6 @@ def _shown(source: Source, why: str | None, folder: Path, program: Ffmpeg | None
 
 @dataclass(frozen=True, slots=True)
 class _Sound:
-    """A track that is to be written. packets: where each begins, samples behind ``currentTime`` 0; the packet; samples
-    for which it is heard. joints: of each segment, see :class:`Outcome`. why: the original's packets were not kept.
-    """
-
     rate: int
     channels: int
     packets: Iterator[tuple[int, bytes, int]]
@@ -103,8 +94,6 @@ class _Sound:
 
 
 class _Dub:
-    """One video. lines: in their order."""
-
     def __init__(self, source: Source, lines: Sequence[Line], folder: Path, tell: Progress) -> None:
         self.source = source
         self.lines = lines
@@ -125,10 +114,7 @@ class _Dub:
         ]
         return Dubbed(segments, "spliced" if sound.own else "encoded", sound.why, "copied", None)
 
-    # The sound
-
     def _spliced(self) -> _Sound:
-        """Raises :class:`NotSpliced`."""
         own = survey(self.source, [edge for line in self.lines for edge in (line.start, line.end)])
         voices = self._voices(own.rate, own.channels)
         made = splice(own, voices, lambda share: self.tell(FITTED + (ENCODED - FITTED) * share))
@@ -152,7 +138,6 @@ class _Dub:
         return _Sound(SOUND_RATE, channels, placed, [(None, None)] * len(voices), None, why)
 
     def _channels(self) -> int:
-        """Of the sounds that are given. Raises :class:`SoundFailed`."""
         found = 1
         for number, line in enumerate(self.lines):
             try:
@@ -172,7 +157,6 @@ class _Dub:
             yield mixed(voices, at, rest)
 
     def _voices(self, rate: int, channels: int) -> list[Voice]:
-        """The new sounds as they are to be heard; says what was done to each."""
         self.said.clear()
         places = places_of(self.lines, rate)
         rooms = [Room(place.count, place.tail) for place in places]
@@ -188,13 +172,11 @@ class _Dub:
         return voices
 
     def _loudness(self, line: Line, channels: int) -> float | None:
-        """Of what is replaced, and of what is around it where that is short; LUFS, None for silence."""
+        """Return the loudness (LUFS) of the replaced sound and, if short, its surroundings."""
         around = max(0.0, AROUND_SECONDS - (line.end - line.start)) / 2
         begin = max(0.0, line.start - around)
         count = round((line.end + around - begin) * SOUND_RATE)
         return loudness(heard(self.source, begin, count, channels), SOUND_RATE, channels)[0]
-
-    # The whole
 
     def _write(self, target: Path, pictures: Pictures, sound: _Sound) -> None:
         total = self.source.facts.duration
@@ -258,7 +240,6 @@ def _rounded(level: float | None) -> float | None:
 
 @contextmanager
 def _output(target: Path, options: dict[str, str]) -> Iterator[OutputContainer]:
-    """An MP4 that is being written. Raises OSError where it cannot be."""
     try:
         with av.open(f"file:{target}", "w", format="mp4", options=options) as out:
             yield out

@@ -1,7 +1,6 @@
-"""Open, probe and decode the sounds that are given for a dub; they are as untrusted as videos.
+"""Reading of uploaded, untrusted sounds.
 
-What a file is, its content says. Its length is that of the samples that can be decoded, for headers of MP3 and ADTS
-guess.
+Durations are measured by decoding, because MP3 and ADTS headers only estimate.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ CODECS = frozenset({"mp3", "mp2", "aac", "vorbis", "opus", "flac", "alac"})
 LINEAR = "pcm_"
 MAX_SECONDS = 3600.0
 MAX_CHANNELS, MAX_RATE = 8, 192_000
-MAX_DAMAGE = 0.1  # of the packets: a file with more that cannot be decoded is no sound
-HEAD = 4096  # bytes
-CELL = 256  # samples: peaks are gathered by cells while the length is not known yet
+MAX_DAMAGE = 0.1
+HEAD = 4096
+CELL = 256
 
 
 @dataclass(frozen=True, slots=True)
 class SoundFacts:
-    """duration: seconds, of what can be decoded. container, extension, mime_type: what it is by its content."""
+    """Facts about a sound, according to its content. duration: decodable seconds."""
 
     duration: float
     codec: str
@@ -54,10 +53,9 @@ class SoundFacts:
 
 
 def probe_sound(path: str | os.PathLike[str], peaks: Path | None = None) -> SoundFacts:
-    """Decode a sound of any of :data:`media_app.av.sniff.AUDIO_KINDS` from end to end; nothing is kept in memory.
+    """Decode a sound in constant memory and return its facts.
 
-    peaks: where to write its outline in the form of :mod:`media_app.av.peaks`. Raises :class:`SoundFailed` for what is
-    no sound, is damaged, or lasts longer than :data:`MAX_SECONDS`; OSError where ``peaks`` cannot be written.
+    peaks: output path of the waveform, see :mod:`media_app.av.peaks`. Raise :class:`SoundFailed` and OSError.
     """
     kind, container = _opened(Path(path))
     with container:
@@ -80,17 +78,13 @@ def probe_sound(path: str | os.PathLike[str], peaks: Path | None = None) -> Soun
 
 
 def read(path: Path, rate: int, channels: int) -> Iterator[Samples]:
-    """The sound from its beginning, float32, shape (channels, n), in runs. One channel is put on both.
-
-    Raises :class:`SoundFailed`.
-    """
+    """Yield float32 runs, shape (channels, n). Raise :class:`SoundFailed`."""
     _, container = _opened(path)
     with container:
         yield from _decoded(container, _track(container), rate, channels)
 
 
 def channels_of(path: Path) -> int:
-    """1 or 2, as what :func:`read` gives has at best. Raises :class:`SoundFailed`."""
     _, container = _opened(path)
     with container:
         return min(2, _track(container).codec_context.channels)
@@ -104,7 +98,7 @@ def _opened(path: Path) -> tuple[Kind, InputContainer]:
             kind = sniff(file.read(HEAD))
     except OSError as exc:
         raise SoundFailed(SoundFailed.UNREADABLE, "The sound is not there or may not be read.") from exc
-    # Many programs call an MP4 with nothing but sound a video.
+    # Many programs label sound-only MP4 as video.
     if kind is None or (kind not in AUDIO_KINDS and kind.container not in ("mp4", "mov")):
         raise SoundFailed(SoundFailed.UNSUPPORTED, "This is no sound in MP3, WAV, M4A, AAC, Ogg or FLAC.")
     options = {**OPTIONS, "format_whitelist": FORMATS[kind.container]}
@@ -140,7 +134,7 @@ def _track(container: InputContainer) -> AudioStream:
 def _decoded(container: InputContainer, stream: AudioStream, rate: int, channels: int) -> Iterator[Samples]:
     resampler: AudioResampler | None = None
     shape: Any = None
-    # One channel stays one and two stay two: FFmpeg would make two 3 dB quieter, and one of two 3 dB louder.
+    # FFmpeg's conversion between mono and stereo changes levels by 3 dB, so keep the layout.
     layout = LAYOUTS[min(2, stream.codec_context.channels)]
     for frame in _frames(container, stream):
         if frame is not None and (now := (frame.format.name, frame.layout.name, frame.sample_rate)) != shape:
@@ -148,13 +142,12 @@ def _decoded(container: InputContainer, stream: AudioStream, rate: int, channels
                 yield from _spread(resampler.resample(None), channels)
             shape, resampler = now, AudioResampler("fltp", layout, rate)
         if frame is not None:
-            frame.pts = None  # by the count of its samples, whatever the clock says
+            frame.pts = None
         if resampler is not None:
             yield from _spread(resampler.resample(frame), channels)
 
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[Any]:
-    """Each frame, and None at the end. Raises :class:`SoundFailed` when much is damaged."""
     packets = damaged = 0
     try:
         for packet in demux(container, stream):
@@ -180,8 +173,6 @@ def _spread(frames: list[Any], channels: int) -> Iterator[Samples]:
 
 
 class _Outline:
-    """The lowest and the highest of every :data:`CELL` samples."""
-
     def __init__(self) -> None:
         self.cells: list[NDArray[np.float32]] = []
         self.rest: NDArray[np.float32] = np.zeros(0, np.float32)

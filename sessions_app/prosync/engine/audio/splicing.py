@@ -1,7 +1,7 @@
-"""Put new packets into a track of AAC-LC such that all others stay, and nothing is heard where they meet.
+"""Inaudible insertion of new packets into an AAC-LC track.
 
-New packets begin as near before a segment and end as near behind it as the original's windows allow. Where ours and
-theirs meet they share a block; what that becomes is decoded and measured, and the quietest place is taken.
+New packets start and end as close to a segment as the original's windows allow. Candidate joints are decoded and
+measured; the quietest wins.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from sessions_app.prosync.engine.audio import aac
 from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
-LEADS = 8  # blocks by which new packets may begin earlier and end later than they must
-WORTH = 3.0  # dB of error that justify a block more that is encoded again
-# A place with less error than this is taken at once: dB below what is heard there, and dBFS.
+LEADS = 8  # maximum extra blocks on each side of a segment
+WORTH = 3.0  # dB of error that justify one more encoded block
+# Acceptable error of a joint: dB relative to the block's level, and dBFS.
 FAINT, INAUDIBLE = -35.0, -75.0
-WARM_UP = 4  # blocks that an encoder is given before the first whose packet is taken
-BEHIND = 3  # blocks that it is given behind the last
-NEAR = 4  # blocks between two segments; where there are fewer all are encoded together
+WARM_UP = 4  # blocks encoded before the first used packet
+BEHIND = 3  # blocks encoded after the last used packet
+NEAR = 4  # minimum blocks between separate runs
 
 
 @dataclass(frozen=True, slots=True)
 class _Joint:
-    """Where packets meet. block: that which they share. changed: what to encode there in place of what is to be heard.
+    """A joint between new and original packets. block: shared block. changed: samples to encode there.
 
-    error: of what is heard then, dBFS; None where nothing meets.
+    error: dBFS after decoding; None without a shared block.
     """
 
     block: int
@@ -40,7 +40,7 @@ class _Joint:
     error: float | None = None
 
     def better(self, other: _Joint | None) -> _Joint:
-        """The quieter of both; of two that are as quiet the other, which was nearer to the segment."""
+        """Return the quieter joint, on a tie ``other``."""
         if other is None or self.error is None or other.error is None:
             return self
         return self if self.error + WORTH * abs(self.block - other.block) < other.error else other
@@ -48,10 +48,9 @@ class _Joint:
 
 @dataclass(slots=True)
 class Run:
-    """New packets in a row. voices: numbers of the segments in it. first: the packet that the first one replaces.
+    """Consecutive new packets. voices: segment indexes. first: first replaced packet.
 
-    end: the first packet behind it that stays. before, behind: errors where it meets others, dBFS, None where it meets
-    none.
+    end: next copied packet. before, behind: joint errors in dBFS, or None.
     """
 
     voices: list[int]
@@ -64,7 +63,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Spliced:
-    """A track. first, end: its packets by their numbers; those the original does not have are new, or silence."""
+    """A spliced track. first, end: packet range, possibly beyond the original's."""
 
     own: OwnSound
     first: int
@@ -72,7 +71,7 @@ class Spliced:
     runs: Sequence[Run]
 
     def packets(self) -> Iterator[tuple[int, bytes, int]]:
-        """The sample behind ``currentTime`` 0 at which each packet begins, the packet, and samples that it is heard."""
+        """Yield (first sample after ``currentTime`` 0, packet, audible samples)."""
         new = {run.first + at: packet for run in self.runs for at, packet in enumerate(run.packets)}
         theirs = self.own.packets()
         for number in range(self.first, self.end):
@@ -82,23 +81,18 @@ class Spliced:
 
 
 def splice(own: OwnSound, voices: Sequence[Voice], tell: Progress) -> Spliced:
-    """Encode what is new. Raises :class:`sessions_app.prosync.engine.audio.aac.Damaged`."""
     return _Splicer(own, voices).make(tell)
 
 
 class _Splicer:
-    """low: the first packet that may be there."""
-
     def __init__(self, own: OwnSound, voices: Sequence[Voice]) -> None:
         self.own = own
         self.voices = voices
-        # The packet before the block with ``currentTime`` 0, where the sound does not begin early enough itself.
         starts_late = own.block(voices[0].place.first) < 1
         self.low = min(0, own.block(0) - 1) if starts_late else 0
         self.near = self._near()
 
     def _near(self) -> list[tuple[int, Samples]]:
-        """The original's samples where they are needed: runs of blocks, by the first of each."""
         margin = LEADS + WARM_UP + BEHIND
         blocks = sorted(
             {block + at for voice in self.voices for block in map(self.own.block, (voice.place.first, voice.place.end))
@@ -122,7 +116,6 @@ class _Splicer:
         return Spliced(self.own, first, end, runs)
 
     def _groups(self) -> list[list[int]]:
-        """The segments that are encoded together."""
         groups = [[0]]
         for number in range(1, len(self.voices)):
             room = self._last(number - 1), self._block(number)
@@ -133,17 +126,14 @@ class _Splicer:
         return groups
 
     def _block(self, number: int) -> int:
-        """The block in which a segment begins."""
         return self.own.block(self.voices[number].place.first)
 
     def _last(self, number: int) -> int:
-        """The first block behind a segment."""
         place = self.voices[number].place
         return self.own.block(place.end + place.tail - 1) + 1
 
     def _run(self, group: list[int], before: int | None, after: int | None) -> Run:
         begin, end = self._block(group[0]), self._last(group[-1])
-        # Between two runs two packets stay at least.
         back = LEADS if before is None else min(LEADS, (begin - self._last(before)) // 2 - 1)
         ahead = LEADS if after is None else min(LEADS, (self._block(after) - end) // 2)
         head, tail = self._begin(begin, back), self._end(end, ahead)
@@ -155,10 +145,8 @@ class _Splicer:
         error_behind = None if tail.error is None else self._error_behind(tail.block, made[-3:])
         return Run(group, head.block, tail.block, error_before, error_behind, made)
 
-    # Where new packets begin and end
-
     def _begin(self, begin: int, most: int) -> _Joint:
-        """Where new packets begin for a segment that begins in block ``begin``, ``most`` blocks earlier at most."""
+        """Return the joint before block ``begin``, at most ``most`` blocks earlier."""
         found = None
         for first in range(begin - 1, max(self.low, begin - 1 - most), -1):
             made = self._encoded(first, first + 2, {}, early=1)
@@ -170,11 +158,10 @@ class _Splicer:
             if self._is_good(joint):
                 return joint
             found = joint.better(found)
-        # From the very beginning of the track on nothing has to be joined.
         return found if found and self.low < begin - 1 - most else _Joint(self.low)
 
     def _end(self, end: int, most: int) -> _Joint:
-        """Where new packets end behind a segment that ends before block ``end``, ``most`` blocks later at most."""
+        """Return the joint after block ``end``, at most ``most`` blocks later."""
         found = None
         for last in range(end, min(self.own.count, end + most)):
             made = self._encoded(last - 3, last, {})
@@ -194,33 +181,25 @@ class _Splicer:
         return joint.error is not None and joint.error < max(INAUDIBLE, level + FAINT)
 
     def _error_before(self, first: int, made: Sequence[bytes]) -> float:
-        """dBFS, of the block that the packet before ``first`` and ours share."""
         heard = aac.decoded([self._packet(first - 1), *made], self.own.config, self.own.channels)
         return _level(heard[:, BLOCK : 2 * BLOCK] - self._samples(first))
 
     def _error_behind(self, last: int, made: Sequence[bytes]) -> float:
-        """dBFS, of the block that ours and packet ``last`` share."""
         heard = aac.decoded([*made, self._packet(last)], self.own.config, self.own.channels)
         return _level(heard[:, len(made) * BLOCK :] - self._samples(last))
 
     def _packet(self, number: int) -> bytes:
-        """One that was there before."""
         return self.own.packet(number) or b""
 
     def _is_long(self, number: int, sequences: Sequence[int]) -> bool:
-        """Whether a packet that was there before has a window of one of these sequences."""
         windows = aac.windows_of(self._packet(number))
         return windows is not None and windows.sequence in sequences
 
     def _fitted(self, packet: bytes, end: int) -> bytes:
-        """Our last packet with the shape that the packet behind it was made for."""
         shapes = _shapes(self._packet(end - 1), packet)
         return aac.with_shape(packet, shapes[0]) if shapes else packet
 
-    # What is encoded
-
     def _encoded(self, first: int, end: int, changes: dict[int, Samples], early: int = 0) -> list[bytes]:
-        """The packets from ``first - early`` to before ``end``. changes: blocks that are encoded otherwise."""
         begin = first - early - WARM_UP
         blocks = (
             changes[block] if block in changes else self._samples(block) for block in range(begin, end + BEHIND)
@@ -229,7 +208,6 @@ class _Splicer:
         return packets[first - early - begin + 1 : end - begin + 1]
 
     def _samples(self, block: int) -> Samples:
-        """What is to be heard in a block."""
         original = np.zeros((self.own.channels, BLOCK), np.float32)
         for first, samples in self.near:
             at = (block - first) * BLOCK
@@ -239,7 +217,6 @@ class _Splicer:
 
 
 def _shapes(theirs: bytes, ours: bytes) -> tuple[int, int] | None:
-    """The shapes in which two packets end, where they are not the same and ours ends in a long window; else None."""
     there, here = aac.windows_of(theirs), aac.windows_of(ours)
     if there is None or here is None or there.shape == here.shape or here.sequence not in aac.LONG_END:
         return None
@@ -247,5 +224,4 @@ def _shapes(theirs: bytes, ours: bytes) -> tuple[int, int] | None:
 
 
 def _level(samples: Samples) -> float:
-    """dB of full scale, mean square."""
     return 10 * math.log10(float(np.square(samples, dtype=np.float64).mean()) + 1e-20)

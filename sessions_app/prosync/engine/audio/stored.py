@@ -1,5 +1,3 @@
-"""Samples that lie in a file, so that an hour of them takes no memory; decodes and changes nothing."""
-
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,11 +8,11 @@ from numpy.typing import NDArray
 
 from media_app.av.audio_splice import Samples
 
-HELD = 1 << 18  # samples: so few are held in memory
+HELD = 1 << 18
 
 
 class Stored:
-    """float32, channel by channel, shape (channels, count) as it is given out."""
+    """A file of interleaved float32 samples. Methods return shape (channels, n)."""
 
     def __init__(self, path: Path, channels: int) -> None:
         self.path = path
@@ -24,14 +22,13 @@ class Stored:
 
     @classmethod
     def write(cls, path: Path, runs: Iterable[Samples], channels: int) -> Stored:
-        """Keep ``runs`` in the file. Raises OSError."""
         with path.open("wb") as file:
             for samples in runs:
                 file.write(np.ascontiguousarray(samples.T, np.float32).tobytes())
         return cls(path, channels)
 
     def piece(self, first: int, count: int) -> Samples:
-        """Samples from ``first`` on, silence outside of what is there."""
+        """Return ``count`` samples; silence outside the file."""
         begin, end = max(0, first), min(self.count, first + count)
         if end - begin == count:
             return self._between(begin, end)
@@ -41,7 +38,6 @@ class Stored:
         return found
 
     def at(self, numbers: NDArray[np.int64]) -> Samples:
-        """The samples of these numbers, which run on or back, and jump now and then."""
         if self._held is not None:
             return self._held[:, numbers]
         jumps = np.flatnonzero(np.abs(np.diff(numbers)) > 1) + 1

@@ -1,7 +1,4 @@
-"""The packets of a video's own sound on their grid of 1024 samples, and the samples near given places; writes nothing.
-
-Beyond both ends of the track, as far as anybody asks, stand packets of silence.
-"""
+"""The AAC packets of a video's own sound."""
 
 from __future__ import annotations
 
@@ -30,21 +27,20 @@ from sessions_app.prosync.engine.audio.aac import (
     without_adts,
 )
 
-MARGIN = 20  # blocks on either side of a place whose packets are kept
-BEGIN = 64  # packets among which the first that is heard is sought
-WARM_UP = 2  # packets before the first block that is wanted: a block needs the packet before its own
+MARGIN = 20
+BEGIN = 64
+WARM_UP = 2  # packets decoded before the wanted blocks
 
 
 class NotSpliced(Exception):
-    """The sound has to be encoded as a whole; the text is a sentence that says why."""
+    """The packets cannot be copied, so the sound must be encoded. The message tells why."""
 
 
 @dataclass(slots=True)
 class OwnSound:
-    """AAC-LC without holes. rate: samples a second. config: its AudioSpecificConfig.
+    """An AAC-LC track without gaps. rate: Hz. config: AudioSpecificConfig. count: number of packets.
 
-    head: the sample behind ``currentTime`` 0 at which block 0 begins, usually −1024. count: packets. last: samples for
-    which the last one is heard. kept: packets by their numbers. silent: one of silence.
+    head: first sample of block 0 after ``currentTime`` 0, usually −1024. last: audible samples of the last packet.
     """
 
     source: Source
@@ -58,20 +54,18 @@ class OwnSound:
     silent: bytes = b""
 
     def block(self, sample: int) -> int:
-        """The number of the block in which a sample stands."""
         return (sample - self.head) // BLOCK
 
     def packet(self, number: int) -> bytes | None:
-        """A packet that was kept; silence beyond the ends."""
+        """Return a packet; silence outside the track."""
         return self.kept.get(number) if 0 <= number < self.count else self.silent
 
     def samples(self, first: int, end: int) -> Samples:
-        """The blocks from ``first`` to before ``end``; their packets and :data:`WARM_UP` before them must be kept."""
+        """Decode blocks. Their packets and :data:`WARM_UP` packets before must be kept."""
         packets = [self.packet(number) or self.silent for number in range(first - WARM_UP, end)]
         return decoded(packets, self.config, self.channels)[:, WARM_UP * BLOCK :]
 
     def packets(self) -> Iterator[bytes]:
-        """All of them, read again."""
         assert self.source.sound is not None
         with open_media(self.source.path) as container:
             for row in _rows(container, container.streams[self.source.sound.track]):
@@ -79,7 +73,7 @@ class OwnSound:
 
 
 def survey(source: Source, edges: Sequence[float]) -> OwnSound:
-    """Read all packets, and keep those near ``edges`` (seconds). Raises :class:`NotSpliced` where none can stay."""
+    """Read all packets; keep those near ``edges`` (seconds). Raise :class:`NotSpliced`."""
     sound = source.sound
     if sound is None:
         raise NotSpliced("The video has no sound.")
@@ -90,7 +84,7 @@ def survey(source: Source, edges: Sequence[float]) -> OwnSound:
     try:
         with open_media(source.path) as container:
             found = _survey(container, source, edges)
-        # A decoder that has heard nothing yet takes the window before a packet for a sine.
+        # A new decoder assumes a preceding sine window.
         found.silent = with_shape(silent_packet(found.rate, found.channels), SINE)
         decoded([packet for _, packet in sorted(found.kept.items())[:8]], found.config, found.channels)
     except (Damaged, Unusual, av.error.FFmpegError) as exc:
@@ -114,14 +108,12 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
     rate, channels = sound_parameters(config)
     found = OwnSound(source, rate, channels, config)
 
-    # Fractions are exact and cost more than all else here: of hours at 90 000 ticks a second floats lose nothing.
     step, shift = float(base * rate), float(source.origin * rate)
 
     def place(row: _Row) -> float:
-        """Samples behind ``currentTime`` 0."""
         return row.stamp * step - shift
 
-    # Where times are rounded to milliseconds, that of the first packet which is heard is what a player goes by.
+    # With rounded times, players align sound by its first audible packet.
     heard = next((number for number, row in enumerate(begin) if place(row) > -BLOCK / 2), 0)
     found.head = round(place(begin[heard])) - heard * BLOCK
     blocks = [found.block(round(edge * rate)) for edge in edges]
@@ -133,15 +125,16 @@ def _survey(container: InputContainer, source: Source, edges: Sequence[float]) -
             raise NotSpliced("The form of the sound changes.")
         if number in wanted:
             found.kept[number] = row.content
-        # Matroska says to the sample what is not heard of the last one, and its length in milliseconds.
+        # Matroska rounds the last packet's length, but not its hidden samples.
         found.count, found.last = number + 1, BLOCK - row.hidden if row.hidden else round(row.length * step)
     found.last = min(BLOCK, found.last) if found.last > 0 else BLOCK
     return found
 
 
 class _Row(NamedTuple):
-    """A packet as it is read. stamp, length: ticks. hidden: samples at its end that are not heard. config: what its
-    header says. is_other: whether the file says that it is of another kind than those before it.
+    """A packet. stamp, length: ticks. hidden: inaudible samples at its end. config: from its header.
+
+    is_other: True if the format changes here.
     """
 
     stamp: int
@@ -153,10 +146,9 @@ class _Row(NamedTuple):
 
 
 def _rows(container: InputContainer, stream: Stream) -> Iterator[_Row]:
-    """Raises :class:`NotSpliced` where what is there has no times, or breaks off."""
     for other in container.streams:
         if other.index != stream.index:
-            other.discard = Discard.all  # of an MP4 nothing else is read then
+            other.discard = Discard.all  # skips the other tracks of an MP4
     try:
         for packet in demux(container, stream):
             if not packet.size:
@@ -173,7 +165,6 @@ def _rows(container: InputContainer, stream: Stream) -> Iterator[_Row]:
 
 
 def _hidden(packet: Packet[Any]) -> int:
-    """Samples at its end that are not heard: the second number of FFmpeg's ``AV_PKT_DATA_SKIP_SAMPLES``."""
     if not packet.has_sidedata("skip_samples"):
         return 0
     return int.from_bytes(bytes(packet.get_sidedata("skip_samples"))[4:8], "little")

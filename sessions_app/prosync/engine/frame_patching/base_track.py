@@ -1,4 +1,4 @@
-"""The file whose pictures are copied and patched: the source itself, or what ffmpeg makes of one that is not copied."""
+"""The video track to patch: the source's, or a converted copy."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from media_app.av.ladder import even, picture_of
 from media_app.av.source import Progress, Source
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-WHOLE = {"preset": "veryfast", "crf": 17}  # of what is encoded as a whole: pieces of it are encoded a second time
+WHOLE = {"preset": "veryfast", "crf": 17}
 GOP_SECONDS = 1
 COPYABLE = ("yuv420p", "yuvj420p")
 
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """source, pictures: of the file. base: seconds of a tick of what is written. shown: when each frame is shown in
-    that, ticks, in order, hidden ones below zero. end: ticks at which the last one ends. why_encoded: why it is not
-    the original, a sentence; None where its packets are the original's.
+    """A track to patch. base: seconds per output tick. shown: display ticks, ascending; negative if hidden.
+
+    end: tick after the last frame. why_encoded: reason for encoding it, or None.
     """
 
     source: Source
@@ -33,12 +33,11 @@ class Carrier:
 
     @property
     def seconds(self) -> list[float]:
-        """When each frame is shown, on the scale of ``currentTime``."""
         return [stamp * self.base.numerator / self.base.denominator for stamp in self.shown]
 
 
 def why_not_copied(source: Source) -> str | None:
-    """Why no picture of this source can be copied, a sentence, as far as its first frame tells."""
+    """Return why the pictures cannot be copied (a sentence), or None."""
     facts = source.facts
     if facts.codec != "h264":
         return f"The picture is {facts.codec}, not H.264."
@@ -52,7 +51,6 @@ def why_not_copied(source: Source) -> str | None:
 
 
 def itself(source: Source) -> Carrier:
-    """The source as its own carrier, whether its pictures can be copied or not."""
     pictures = Pictures.of(source.path)
     origin = round(source.origin / pictures.base)
     shown = [stamp - origin for stamp in pictures.shown]
@@ -60,17 +58,13 @@ def itself(source: Source) -> Carrier:
 
 
 def carrier_of(own: Carrier, program: Ffmpeg, folder: Path, tell: Progress) -> Carrier:
-    """``own``, a source by itself, where it can be copied; else what is made of it in ``folder``.
-
-    Raises :class:`ConversionFailed` where the media is at fault, OSError where the disk is.
-    """
+    """Return ``own`` if it can be copied, else a converted copy. Raise :class:`ConversionFailed` and OSError."""
     source = own.source
     why = why_not_copied(source)
     if why is None:
         if own.pictures.why_not is None:
             return own
         if not own.pictures.record.startswith(b"\x01"):
-            # As a transport stream stores them; the packets are the same.
             stored = _made(own, folder / "stored.mp4", program, tell)
             if stored.pictures.why_not is None and not stored.pictures.hidden:
                 return stored
@@ -82,9 +76,6 @@ def carrier_of(own: Carrier, program: Ffmpeg, folder: Path, tell: Progress) -> C
 
 
 def _made(own: Carrier, file: Path, program: Ffmpeg, tell: Progress, *, why: str | None = None) -> Carrier:
-    """The pictures of ``own`` as ffmpeg writes them into ``file``, shown when they were: encoded, as there is a reason
-    ``why`` they cannot be copied, else copied.
-    """
     source = own.source
     options: dict[str, Any] = {"c:v": "copy"}
     track = Track(source.track)
@@ -98,6 +89,5 @@ def _made(own: Carrier, file: Path, program: Ffmpeg, tell: Progress, *, why: str
     made = itself(Source.open(file))
     times = own.shown[own.pictures.hidden :]
     if len(times) != len(made.shown):
-        # By their own clock then, as near as that of the source comes.
         times = [times[0] + round((one - made.shown[0]) * made.base / own.base) for one in made.shown]
     return Carrier(made.source, made.pictures, own.base, times, max(own.end, times[-1] + 1), why)

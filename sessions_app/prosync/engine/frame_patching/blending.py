@@ -1,4 +1,4 @@
-"""Blend patches into the planes of a decoded 4:2:0 frame, so that what no patch covers stays as it was decoded."""
+"""Blending of patches into decoded 4:2:0 frames. Other pixels stay as decoded."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from numpy.typing import NDArray
 
 from sessions_app.prosync.engine.frame_patching.painting import Image, Patch
 
-# Shares of red and blue in the luma of each matrix (ITU-T H.273, table 4).
+# Luma weights of red and blue per colour matrix (ITU-T H.273, table 4).
 SHARES = {
     1: (0.2126, 0.0722), 4: (0.30, 0.11), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087),
     9: (0.2627, 0.0593), 10: (0.2627, 0.0593),
 }  # fmt: skip
 BT709, BT601 = 1, 6
-HD_LINES = 720  # of a picture that is taken for BT.709 where it does not say, as Chromium does
+HD_LINES = 720  # minimum lines of undeclared BT.709, as in Chromium
 SQUARE_ENOUGH = Fraction(1, 50)
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 Plane: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
-Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom: pixels of the stored picture, even numbers
-STRIP = 64  # lines
+Box: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom: even stored pixels
+STRIP = 64
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How stored pictures are displayed. width, height: as stored. rotation: clockwise degrees, in quarter turns.
+    """The display geometry of stored pictures.
 
-    ratio: width of a stored pixel over its height.
+    width, height: stored pixels. rotation: clockwise degrees. ratio: pixel width by height.
     """
 
     width: int
@@ -48,7 +48,6 @@ class View:
         return self.width if is_square else max(1, round(self.width * self.ratio))
 
     def shown(self, stored: Image) -> Image:
-        """The picture as it is displayed, read-only."""
         image = stored
         if self._stretched != self.width:
             image = np.asarray(cv2.resize(image, (self._stretched, self.height)), np.uint8)
@@ -59,7 +58,6 @@ class View:
         return image
 
     def stored(self, patch: Patch) -> Patch:
-        """The same on the stored picture."""
         image, alpha = patch.image, patch.alpha
         height, width = alpha.shape
         x, y = patch.x, patch.y
@@ -67,7 +65,6 @@ class View:
             back = TURNS[360 - self.rotation]
             image = np.asarray(cv2.rotate(image, back), np.uint8)
             alpha = np.asarray(cv2.rotate(alpha, back), np.float32)
-            # Of the displayed picture: the corner that becomes the upper left one.
             x, y = {
                 90: (y, self.height - x - width),
                 180: (self._stretched - x - width, self.height - y - height),
@@ -84,9 +81,9 @@ class View:
 
 
 class Blender:
-    """Turns frames of one stream into BGR, and patches into its planes.
+    """Conversion of frames to BGR and of patches into planes.
 
-    matrix: of its colours, as ITU-T H.273 numbers it. full: whether black is 0 and white 255.
+    matrix: number in ITU-T H.273. full: True if black is 0 and white 255.
     """
 
     def __init__(self, view: View, matrix: int, *, full: bool) -> None:
@@ -94,20 +91,19 @@ class Blender:
         known = matrix if matrix in SHARES else BT709 if view.height >= HD_LINES else BT601
         self._to_planes = _coefficients(*SHARES[known], full=full)
         inverse = np.linalg.inv(self._to_planes[:, :3])
-        # swscale's own conversion is faster still, but a luma too dark by one: a patch made of it would be seen.
+        # swscale is faster, but visibly darkens luma by one.
         self._to_bgr = np.hstack([inverse, -inverse @ self._to_planes[:, 3:]])
 
     def stored(self, frame: VideoFrame) -> Image:
-        """The whole frame as it is stored, BGR."""
         luma, *chroma = (_rows(plane) for plane in frame.planes)
         size = (frame.width, frame.height)
         planes = cv2.merge((luma, *(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR) for plane in chroma)))
         return np.asarray(cv2.transform(planes, self._to_bgr), np.uint8)
 
     def blend(self, frame: VideoFrame, stored: Image, patches: Sequence[Patch]) -> Image:
-        """Change the planes of ``frame`` and return what it then looks like; ``stored`` is what it looked like.
+        """Blend patches into ``frame``; return its new BGR image. stored: its BGR image before.
 
-        Raises ValueError for a patch whose image and alpha differ in their size.
+        Raise ValueError if a patch's image and alpha differ in size.
         """
         frame.make_writable()
         planes = [_rows(plane) for plane in frame.planes]
@@ -129,7 +125,7 @@ class Blender:
         inside = np.s_[y0 - top : y1 - top, x0 - left : x1 - left]
         own = np.s_[y0 - patch.y : y1 - patch.y, x0 - patch.x : x1 - patch.x]
         image[inside] = patch.image[own]
-        # Through BGR and back no pixel is what it was: one that the painter left alone is not to be touched.
+        # The conversion to BGR is lossy, so skip unchanged pixels.
         is_other = np.any(image[inside] != was[inside], axis=2)
         alpha[inside] = np.where(is_other, np.clip(patch.alpha[own], 0.0, 1.0), 0.0)
         if not alpha.any():
@@ -145,7 +141,7 @@ class Blender:
 
 
 def _coefficients(red: float, blue: float, *, full: bool) -> Floats:
-    """From B, G, R and 1 to Y, Cb, Cr in 8 bits (ITU-T H.273, equations 32 to 43), shape (3, 4)."""
+    """Return the matrix from (B, G, R, 1) to Y, Cb, Cr (ITU-T H.273, equations 32 to 43)."""
     luma = np.array([blue, 1 - red - blue, red])
     units = np.eye(3)
     rows = np.stack([luma, (units[0] - luma) / (2 * (1 - blue)), (units[2] - luma) / (2 * (1 - red))])
@@ -155,13 +151,11 @@ def _coefficients(red: float, blue: float, *, full: bool) -> Floats:
 
 
 def _rows(plane: Any) -> Plane:
-    """The pixels of a plane, shape (height, width), to be written to."""
     lines: Plane = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
     return lines[: plane.height, : plane.width]
 
 
 def _strips(patch: Patch, picture: Image) -> Iterator[Box]:
-    """What a patch covers of the picture, grown to even numbers, in parts that fit into a processor's cache."""
     height, width = picture.shape[:2]
     left, top = max(0, patch.x), max(0, patch.y)
     right, bottom = min(width, patch.x + patch.alpha.shape[1]), min(height, patch.y + patch.alpha.shape[0])
@@ -172,7 +166,6 @@ def _strips(patch: Patch, picture: Image) -> Iterator[Box]:
 
 
 def _halved(values: Floats) -> Floats:
-    """The mean of every four, as chroma stands for them."""
     height, width = values.shape
     return np.asarray(cv2.resize(values, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.float32)
 

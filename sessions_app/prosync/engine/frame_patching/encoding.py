@@ -1,6 +1,6 @@
-"""Encode pieces of a video again, with what painters change in them, as H.264 that can stand beside the original's.
+"""Encoding of painted pieces as H.264 that fits between the original's packets.
 
-Every piece begins with an IDR picture and has no B-frames: its frames are decoded in the order in which they are shown.
+A piece begins with an IDR picture and has no B-frames, so decoding order is display order.
 """
 
 from __future__ import annotations
@@ -30,15 +30,13 @@ from sessions_app.prosync.engine.frame_patching.painting import Painter, Patch
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 from sessions_app.prosync.engine.frame_patching.planning import Piece, Stretch
 
-CRF, PRESET = "16", "veryfast"  # 47 dB and more from what was decoded, in film and on screens
+CRF, PRESET = "16", "veryfast"
 GOP_SECONDS = 2
 FULL_RANGE = "yuvj420p"
 
 
 @dataclass(slots=True)
 class Brush:
-    """One painter with the frames that it is asked about. changed: how many it has changed; first, last: of these."""
-
     painter: Painter
     stretch: Stretch
     changed: int = 0
@@ -46,11 +44,9 @@ class Brush:
     last: int | None = None
 
     def covers(self, number: int) -> bool:
-        """Whether it is asked about a frame."""
         return self.stretch.first <= number < self.stretch.behind
 
     def patches(self, number: int, image: Any, seconds: float) -> Sequence[Patch]:
-        """What it changes in a frame."""
         patches = self.painter.paint(image, seconds)
         if patches:
             self.changed += 1
@@ -60,9 +56,9 @@ class Brush:
 
 
 class Encoder:
-    """Encodes pieces of ``source``. record: what decoders have to be told of them and of what is copied.
+    """An encoder for pieces of ``source``. record: decoder configuration for new and copied packets.
 
-    seconds: when each frame is shown. Raises :class:`ConversionFailed` where they cannot stand in one track.
+    Raises :class:`ConversionFailed` if these packets cannot share a track.
     """
 
     def __init__(
@@ -88,7 +84,6 @@ class Encoder:
         self.record = record
 
     def packets(self, piece: Piece) -> Iterator[tuple[int, Packet[Any]]]:
-        """Packets of the frames of a piece, each behind the number of its frame. Damaged ones are left out."""
         encoder = self._opened()
         blender: Blender | None = None
         for number, frame in self._frames(piece):
@@ -97,7 +92,7 @@ class Encoder:
             if blender is None:
                 blender = Blender(self._view, int(frame.colorspace), full=frame.format.name == FULL_RANGE)
             self._paint(number, frame, blender)
-            # An encoder would make a keyframe of whatever was one.
+            # Clear the type, or the encoder makes a keyframe of each source keyframe.
             frame.pict_type = PictureType.NONE
             yield from self._numbered(encoder.encode(frame))
         if blender is not None:
@@ -119,12 +114,10 @@ class Encoder:
             yield self._numbers[packet.pts], packet
 
     def _opened(self) -> VideoCodecContext:
-        """A new encoder for one piece."""
         encoder = CodecContext.create("libx264", "w")
         assert isinstance(encoder, VideoCodecContext)
         encoder.width, encoder.height = self._view.width, self._view.height
         encoder.pix_fmt = self._source.facts.pixel_format
-        # What is said of the colours must not change from one picture to the next.
         encoder.color_range, encoder.colorspace, encoder.color_primaries, encoder.color_trc = self._colours
         if self._ratio:
             encoder.sample_aspect_ratio = self._ratio
@@ -144,7 +137,6 @@ class Encoder:
         return encoder
 
     def _frames(self, piece: Piece) -> Iterator[tuple[int, VideoFrame]]:
-        """The frames of a piece as they are decoded, with their numbers."""
         at = bisect_right(self._pictures.entries, piece.first)
         entry = self._pictures.decoded[self._pictures.entries[at - 1] if at else 0]
         with open_media(self._source.path) as container:
@@ -161,7 +153,6 @@ class Encoder:
 
 
 def _from(container: InputContainer, video: VideoStream, entry: int, base: Fraction) -> Iterator[Packet[Any]]:
-    """Packets from the one on whose frame is shown at ``entry``, and an empty one at the end."""
     for extra in (*SEEK_STEPS, None):
         begun = False
         try:
@@ -172,18 +163,17 @@ def _from(container: InputContainer, video: VideoStream, entry: int, base: Fract
             for packet in demux(container, video):
                 stamp = packet.pts if packet.pts is not None else packet.dts
                 if not begun and packet.is_keyframe and stamp is not None and stamp > entry:
-                    break  # too late
+                    break
                 begun = begun or (packet.is_keyframe and stamp == entry)
                 if begun:
                     yield packet
         except av.error.FFmpegError:
-            pass  # no seek gets there, or it breaks off here
+            pass
         if begun:
             return
 
 
 def _decoded(video: VideoStream, packet: Packet[Any]) -> list[VideoFrame]:
-    """What a packet gives; one that is damaged gives nothing."""
     try:
         return video.decode(packet)
     except av.error.FFmpegError:

@@ -1,6 +1,4 @@
-"""What a painter changes in a picture, in which runs of frames, and what became of it; how it gets into the file is no
-matter of this.
-"""
+"""Interface of painters."""
 
 from __future__ import annotations
 
@@ -16,10 +14,9 @@ Image = NDArray[np.uint8]  # BGR, shape (height, width, 3)
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A piece of a picture that is to be changed. x, y: pixels of the displayed picture, of its upper left corner.
+    """A changed part of a picture. x, y: upper left corner in displayed pixels.
 
-    image: BGR, shape (h, w, 3). alpha: how much of it covers what was there, 0 to 1, shape (h, w). What lies outside
-    the picture is left out, and so are pixels that are what they were: those stay exactly as they were decoded.
+    image: BGR, shape (h, w, 3). alpha: opacity, 0 to 1, shape (h, w). Unchanged pixels stay exactly as decoded.
     """
 
     x: int
@@ -29,24 +26,22 @@ class Patch:
 
 
 class Painter(Protocol):
-    """Says what changes in each frame of a run. It is asked in the order of presentation, once for every frame."""
+    """A painter of a run. It is called once per frame, in display order."""
 
     def paint(self, image: Image, seconds: float) -> Sequence[Patch]:
-        """What changes in a frame, later ones over earlier ones; nothing leaves it as it is.
+        """Return a frame's patches; later ones cover earlier ones.
 
-        image: the picture as it is displayed, upright, square pixels, BGR of shape (height, width, 3), read-only.
-        seconds: when it is shown, on the scale of ``currentTime``.
+        image: displayed picture, upright, square pixels, BGR, read-only. seconds: time on the scale of ``currentTime``.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Frames shown from ``start`` up to but without ``end``, seconds on the scale of ``currentTime``.
+    """Frames from ``start`` to before ``end``, seconds on the scale of ``currentTime``.
 
-    whole: none of them is left out, for which frames before them may have to be encoded again. Otherwise all frames
-    before them stay bit-exact: where some need a picture within the run to be decoded, the run begins behind that. It
-    may then also end a little earlier, where that spares encoding what lies behind it.
+    whole: paint all of them, even if earlier frames must be encoded again. Otherwise earlier frames stay bit-exact, so
+    the run starts after frames that they refer to, and may end earlier to avoid encoding.
     """
 
     start: float
@@ -57,12 +52,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """What became of a run. run: its number among those asked for. Times are seconds on the scale of ``currentTime``.
+    """The report on a run. Times are seconds of ``currentTime``.
 
-    first, last: when the first and the last of the frames are shown that were changed, None where none was; changed:
-    how many were. late: frames at its beginning that the painter was not asked about, because those before it need
-    them as they are. encoded_start, encoded_end: from the first frame that was encoded again for it to the one behind
-    the last, None where none was.
+    first, last: times of changed frames; changed: their number. late: unpainted frames at the start, which earlier
+    frames refer to. encoded_start, encoded_end: range encoded again.
     """
 
     run: int
@@ -76,9 +69,9 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Patched:
-    """What was written. placed: of each run, in their order. frames: in the file; encoded: how many of them again.
+    """The report on a file. encoded: number of frames encoded again.
 
-    why_encoded: why all pictures had to be encoded and none could be copied, a sentence; None where they were.
+    why_encoded: reason for encoding all pictures, or None.
     """
 
     placed: list[Placed]
@@ -87,5 +80,4 @@ class Patched:
     why_encoded: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """The same as JSON values."""
         return asdict(self)

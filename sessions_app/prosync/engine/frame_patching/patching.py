@@ -1,11 +1,3 @@
-"""Replace pictures in runs of frames of a video, and copy everything else bit for bit; what is painted is for others.
-
-Before a run the packets are the original's up to a joint of its groups of pictures, and behind it from the next IDR
-picture on. What lies between is decoded, painted where a painter covers it, and encoded again at a quality at which no
-difference is seen. Both are described by parameter sets of their own numbers in one sample entry (ISO/IEC 14496-15,
-5.3.3), as in :mod:`media_app.av.smart_cut`. Every frame is shown when it was, and the sound stays where it was.
-"""
-
 from __future__ import annotations
 
 import heapq
@@ -33,9 +25,9 @@ from sessions_app.prosync.engine.frame_patching.painting import Patched, Placed,
 from sessions_app.prosync.engine.frame_patching.planning import Piece, holds, plan
 from sessions_app.prosync.engine.frame_patching.sounds import Timed, sounds_of, ticks_of
 
-CONVERTED_SHARE = 0.7  # of the work, where the whole has to be encoded first
-ENCODED_WEIGHT = 40  # of a frame that is encoded, against one that is copied, for the progress
-MAX_TICKS = 2**31 - 1  # of a second, that the writer takes
+CONVERTED_SHARE = 0.7
+ENCODED_WEIGHT = 40
+MAX_TICKS = 2**31 - 1  # maximum ticks per second in an MP4
 
 
 def patch(
@@ -47,15 +39,11 @@ def patch(
     folder: Path,
     on_progress: Progress | None = None,
 ) -> Patched:
-    """Write ``source`` into ``target``, an MP4, with what ``runs`` change in its pictures. They may overlap.
+    """Write ``source`` with the changes of ``runs`` to ``target``, an MP4.
 
-    As many frames as were shown are shown, at the same times; every sound that an MP4 can hold is copied; tags and
-    other tracks are left out. A source whose pictures cannot be copied beside others is encoded as a whole. folder: for
-    what is made on the way. Nothing else is left behind, whatever happens.
-
-    Raises :class:`ConversionFailed` where the media is at fault or no run holds a frame, OSError where the disk is,
-    :class:`media_app.av.ffmpeg.ProgramMissing`, :class:`media_app.av.container.MediaError`, and whatever a painter
-    raises.
+    Tags and other tracks are dropped. folder: directory for temporary files. Raise :class:`ConversionFailed` for faulty
+    media or empty runs, OSError, :class:`media_app.av.ffmpeg.ProgramMissing`,
+    :class:`media_app.av.container.MediaError`, and painters' exceptions.
     """
     tell = on_progress or (lambda share: None)
     own = Path(tempfile.mkdtemp(prefix=".patch-", dir=folder))
@@ -68,7 +56,7 @@ def patch(
         converted = 0.0 if carrier is original else CONVERTED_SHARE
         seconds = carrier.seconds
         if carrier.why_encoded is not None:
-            runs = [replace(run, whole=True) for run in runs]  # there is nothing to be spared any more
+            runs = [replace(run, whole=True) for run in runs]
         pieces, stretches = plan(carrier.pictures, seconds, runs)
         brushes = [Brush(run.painter, stretch) for run, stretch in zip(runs, stretches, strict=True)]
         encoder = Encoder(carrier.source, carrier.pictures, seconds, brushes, program.threads)
@@ -84,14 +72,12 @@ def patch(
 
 
 class _Writer:
-    """Writes one file. frames: that it holds and shows; encoded: how many of them were encoded again for runs."""
-
     def __init__(self, carrier: Carrier, pieces: Sequence[Piece], encoder: Encoder) -> None:
         self.carrier = carrier
         self.pieces = pieces
         self.encoder = encoder
         self.frames = self.encoded = 0
-        # Decoding times are made again: of several encoders only the order of presentation is common.
+        # Compute new decoding times, because those of two encoders do not fit together.
         pictures = carrier.pictures
         places = {stamp: number for number, stamp in enumerate(pictures.shown)}
         self.ranks = [places[stamp] for stamp in pictures.decoded]
@@ -107,7 +93,6 @@ class _Writer:
                 tell(min(1.0, (self.frames + ENCODED_WEIGHT * self.encoded) / total))
 
     def outcome(self, brushes: Sequence[Brush]) -> Patched:
-        """What was written, and what the painters have changed."""
         carrier = self.carrier
         times = [*carrier.seconds, float(carrier.end * carrier.base)]
         placed = []
@@ -135,9 +120,7 @@ class _Writer:
         return stream
 
     def _clock(self, source: Source, container: InputContainer) -> dict[str, str]:
-        """Where a track begins late, the writer notes when in ticks of the whole file: these are milliseconds unless it
-        is told otherwise.
-        """
+        """Return a fine movie time scale for late track starts; milliseconds are too coarse."""
         starts = {self.carrier.base: self.carrier.shown[0] * self.carrier.base}
         for stream in container.streams.audio:
             if stream.time_base and stream.start_time is not None:
@@ -149,7 +132,6 @@ class _Writer:
         return {"movie_timescale": str(scale)} if max(starts.values()) > 0 and scale <= MAX_TICKS else {}
 
     def _pictures(self, stream: VideoStream) -> Timed:
-        """The packets of all pictures; seconds of their decoding beside each."""
         base, shown = self.carrier.base, self.carrier.shown
         for place, number, packet in self._packets():
             packet.stream = stream
@@ -161,7 +143,6 @@ class _Writer:
             yield float(packet.dts * base), packet
 
     def _packets(self) -> Iterator[tuple[int, int, Packet[Any]]]:
-        """Each packet with its place in the order of decoding and the number of its frame."""
         pieces = iter(self.pieces)
         piece = next(pieces, None)
         with open_media(self.carrier.source.path) as container:
@@ -177,8 +158,6 @@ class _Writer:
 
 
 def _copied(carrier: Carrier, container: InputContainer) -> Iterator[Packet[Any]]:
-    """The packets of the carrier that :class:`sessions_app.prosync.engine.frame_patching.pictures.Pictures` counts, in
-    their order."""
     left = len(carrier.pictures.decoded)
     begun = False
     try:
@@ -188,4 +167,4 @@ def _copied(carrier: Carrier, container: InputContainer) -> Iterator[Packet[Any]
                 left -= 1
                 yield packet
     except av.error.FFmpegError:
-        return  # it breaks off here
+        return  # truncated file

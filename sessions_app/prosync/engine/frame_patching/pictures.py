@@ -1,6 +1,6 @@
-"""The pictures of a file, packet by packet: where decoding may begin, and where it may be broken off; decodes nothing.
+"""Index of a file's picture packets.
 
-Packets are counted in the order of decoding, frames in that of presentation, both from zero.
+Packets count in decoding order, frames in display order, from zero.
 """
 
 from __future__ import annotations
@@ -20,19 +20,17 @@ from media_app.av.container import demux, first_video, open_media
 from media_app.av.ffmpeg import ConversionFailed
 from media_app.av.smart_cut import IDR, PPS, SPS
 
-USUAL_SECONDS = Fraction(1, 30)  # of a frame whose length nobody knows
-NUMBERS = 32  # that parameter sets of both kinds can have (ITU-T H.264, 7.4.2.1.1)
+USUAL_SECONDS = Fraction(1, 30)
+NUMBERS = 32  # maximum parameter sets per kind (ITU-T H.264, 7.4.2.1.1)
 
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """path, track: where they are. base: seconds of a tick. record: what decoders are told beforehand.
+    """The index of a track. base: seconds per tick. record: decoder configuration.
 
-    decoded: when each packet's frame is shown, ticks. shown: the same in order. hidden: how many frames at the
-    beginning are decoded but not shown. end: ticks at which the last frame ends. entries: packets with which decoding
-    may begin, by the parameter sets at the head. joints: packets before which the rest may be cut off, and replaced:
-    every frame decoded before them is shown before every other; the one behind the last counts too. why_not: why they
-    cannot be copied into an MP4 beside others, a sentence, None when they can.
+    decoded: display ticks in decoding order. shown: the same, sorted. hidden: initial frames that are not shown. end:
+    tick after the last frame. entries: packets where decoding may start. joints: packets before which the track may be
+    split, because all earlier packets are shown earlier. why_not: reason against copying.
     """
 
     path: Path
@@ -49,10 +47,7 @@ class Pictures:
 
     @classmethod
     def of(cls, path: Path) -> Pictures:
-        """Read every packet; what breaks off ends there.
-
-        Raises :class:`ConversionFailed` for what has no picture, :class:`media_app.av.container.MediaError`.
-        """
+        """Read all packets. Raise :class:`ConversionFailed`."""
         with open_media(path) as container:
             video = first_video(container)
             found = _Found(video)
@@ -61,13 +56,11 @@ class Pictures:
                     if packet.size:
                         found.add(packet)
             except av.error.FFmpegError:
-                pass  # it breaks off here
+                pass  # truncated file
             return found.pictures(path)
 
 
 class _Found:
-    """What is learnt of the packets while they go by."""
-
     def __init__(self, video: VideoStream) -> None:
         if not video.time_base:
             raise ConversionFailed("Its pictures have no times.")
@@ -88,7 +81,7 @@ class _Found:
 
     def add(self, packet: Packet[Any]) -> None:
         if not self.decoded and not packet.is_keyframe:
-            return  # no player shows it
+            return
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None:
             self.why_not = self.why_not or "Some of its pictures have no time."
@@ -110,7 +103,6 @@ class _Found:
 
     def pictures(self, path: Path) -> Pictures:
         while self.hidden and self.hidden[-1]:
-            # Behind the last that is shown nothing needs them.
             for one in (self.decoded, self.lengths, self.hidden):
                 one.pop()
         if not self.decoded:
@@ -140,7 +132,6 @@ class _Found:
 
 
 def joints_of(decoded: list[int]) -> set[int]:
-    """See :class:`Pictures`."""
     latest = list(accumulate(decoded, max))
     soonest = list(accumulate(reversed(decoded), min))[::-1]
     inner = {number for number in range(1, len(decoded)) if latest[number - 1] < soonest[number]}

@@ -1,4 +1,4 @@
-"""Which frames are painted, and which have to be encoded again for it; reads and writes nothing."""
+"""The plan of frames to paint and to encode again."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-GIVE = 0.15  # seconds by which a run may end earlier where that spares an encode
-NEAR = 1e-3  # seconds within which a frame counts as being at a moment
+GIVE = 0.15  # maximum seconds by which a run ends early to spare encoding
+NEAR = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Frames in a row that are encoded again, from ``first`` up to but without ``behind``.
-
-    Both are joints: as many packets in a row hold them.
-    """
+    """Frames to encode again, from ``first`` to before ``behind``, both joints."""
 
     first: int
     behind: int
@@ -26,9 +23,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The frames of a run that are painted, from ``first`` up to but without ``behind``. run: its number. late: frames
-    at its beginning that are not. piece: in which they are; None where there are none.
-    """
+    """Painted frames of a run, from ``first`` to before ``behind``. late: unpainted frames before ``first``."""
 
     run: int
     first: int
@@ -38,12 +33,11 @@ class Stretch:
 
 
 def holds(seconds: Sequence[float], run: Run) -> bool:
-    """Whether a run has any frame. seconds: when each is shown."""
     return bisect_left(seconds, run.start - NEAR) < bisect_left(seconds, run.end - NEAR)
 
 
 def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> tuple[list[Piece], list[Stretch]]:
-    """The pieces in order, and a stretch for each run. seconds: when each frame is shown; hidden ones below zero."""
+    """Return sorted pieces, and a stretch per run."""
     pieces: list[Piece] = []
     painted: dict[int, tuple[int, int, int]] = {}
     for number, run in sorted(enumerate(runs), key=lambda one: one[1].start):
@@ -71,7 +65,6 @@ def _containing(pieces: Sequence[Piece], frame: int) -> Piece | None:
 
 
 def _merged(pieces: Sequence[Piece]) -> list[Piece]:
-    """The same in order, those that overlap as one."""
     found: list[Piece] = []
     for piece in sorted(pieces, key=lambda one: one.first):
         if found and piece.first < found[-1].behind:
@@ -82,9 +75,7 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
 
 
 def _sooner(pictures: Pictures, seconds: Sequence[float], begin: int, behind: int, least: float) -> int:
-    """Where the run ends: at the last entry before ``behind`` where that spares an encode and is not before ``least``,
-    seconds; else at ``behind``.
-    """
+    """Return an earlier end of a run if that spares encoding, else ``behind``."""
     at = bisect_left(pictures.entries, behind)
     if not at or _next_entry(pictures, behind) == behind:
         return behind
@@ -93,6 +84,5 @@ def _sooner(pictures: Pictures, seconds: Sequence[float], begin: int, behind: in
 
 
 def _next_entry(pictures: Pictures, frame: int) -> int:
-    """The first frame from ``frame`` on that needs none before it, or the end."""
     at = bisect_left(pictures.entries, frame)
     return pictures.entries[at] if at < len(pictures.entries) else len(pictures.decoded)

@@ -1,6 +1,4 @@
-"""The sounds of a file beside its patched pictures: packets are copied bit for bit, to where they were; an MP4 that
-cannot hold them has the sound encoded again.
-"""
+"""Sound tracks of a patched file: copied, or encoded if MP4 cannot hold them."""
 
 from __future__ import annotations
 
@@ -17,12 +15,10 @@ from media_app.av.audio_splice import ROUNDING, SoundTrack, Span
 from media_app.av.container import demux, open_media
 from media_app.av.source import Source
 
-# Packets in their order, beside each the second at which it begins.
 Timed: TypeAlias = "Iterator[tuple[float, Packet[Any]]]"
 
 
 def sounds_of(source: Source, container: InputContainer, out: OutputContainer) -> list[Timed]:
-    """Add a track to ``out`` for every sound of ``source``, which is open as ``container``, and give their packets."""
     found: list[Timed] = []
     for stream in container.streams.audio:
         if not stream.time_base or stream.codec_context is None:
@@ -42,9 +38,7 @@ def _copied(source: Source, stream: AudioStream, out: OutputContainer) -> Timed:
 
 
 def ticks_of(stream: AudioStream) -> Fraction:
-    """Seconds of a tick in the copy: of a sample, where the file counts in something coarser and all packets have the
-    same number of those.
-    """
+    """Return seconds per tick of the copy; one sample instead of coarser ticks."""
     context = stream.codec_context
     base = Fraction(stream.time_base or 1)
     if context.frame_size and context.sample_rate and base > Fraction(1, context.sample_rate):
@@ -63,7 +57,6 @@ def _packets(source: Source, track: int, made: Any) -> Timed:
                 if not packet.size or stamp is None:
                     continue
                 at, length = clock.place(stamp, packet.duration or 0)
-                # What an edit list hides at the beginning stays hidden before zero; at the end it would be heard.
                 if packet.is_discard and at >= 0:
                     continue
                 packet.stream = made
@@ -72,12 +65,10 @@ def _packets(source: Source, track: int, made: Any) -> Timed:
                 packet.duration = length
                 yield float(at * clock.ticks), packet
         except av.error.FFmpegError:
-            return  # it breaks off here
+            return  # truncated file
 
 
 class _Clock:
-    """Where the packets of a track stand in the copy, and how long they last, in its ticks."""
-
     def __init__(self, stream: AudioStream, origin: Fraction) -> None:
         self._base = Fraction(stream.time_base or 1)
         self.ticks = ticks_of(stream)
@@ -89,7 +80,7 @@ class _Clock:
         at = round((stamp * self._base - self._origin) / self.ticks)
         if not self._frame:
             return at, length
-        # Rounded times would leave a gap or an overlap of some samples between all packets.
+        # Rounded times would cause gaps or overlaps between packets.
         if self._next is not None and abs(at - self._next) * self.ticks <= ROUNDING:
             at = self._next
         self._next = at + self._frame

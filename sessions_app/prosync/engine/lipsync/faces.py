@@ -1,8 +1,7 @@
-"""Where faces are in a picture and where the points of one of them are, by MediaPipe; follows nobody through a video.
+"""Detection of faces and of one face's 478 mesh points, with MediaPipe.
 
-Detection is BlazeFace (Bazarevsky et al., 2019), the points are those of Attention Mesh (Grishchenko et al., 2020).
-Both come with the package that finds poses, in a folder of its own beside the environment's
-(``requirements/pose.txt``). OpenCV reads the mesh without attention alone, and that one leaves closed lips open.
+Models: BlazeFace (Bazarevsky et al., 2019) and Attention Mesh (Grishchenko et al., 2020). OpenCV's mesh lacks attention
+and draws closed lips open.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ from media_app.av.frames import Box, Image
 from media_app.av.mediapipe import solution
 
 POINTS = 478
-MIN_DETECTED, MIN_FOLLOWED = 0.5, 0.6  # confidences, 0 to 1
-CLOSE, FAR = 0, 1  # models of the detector: within 2 m of the camera, and within 5
+MIN_DETECTED, MIN_FOLLOWED = 0.5, 0.6
+CLOSE, FAR = 0, 1  # models for distances below 2 m and 5 m
 
 
 class FacesUnavailable(Exception):
-    """The model cannot be loaded; the text is a sentence."""
+    """The face model cannot be loaded. The message tells why."""
 
 
 class Faces:
-    """The models, loaded once. Use as a context manager. Raises :class:`FacesUnavailable`."""
+    """The loaded models, a context manager."""
 
     def __init__(self) -> None:
         try:
@@ -51,7 +50,7 @@ class Faces:
             model.close()
 
     def boxes(self, image: Image) -> list[Box]:
-        """The faces in a BGR image, the largest first: brow to chin, fractions of the image."""
+        """Return faces in a BGR image, largest first, as fractions of the image."""
         colours = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         for detector in self._detectors:
             found = detector.process(colours).detections
@@ -62,13 +61,12 @@ class Faces:
         return []
 
     def forget(self) -> None:
-        """What comes next is another view: look for the face again."""
         self._mesh.reset()
 
     def points(self, image: Image) -> NDArray[np.float32] | None:
-        """The 478 points of the one face in a BGR image, shape (478, 2), None where there is none.
+        """Return a face's points in pixels, shape (478, 2), or None. image: BGR.
 
-        In pixels of it, the middle of the first at 0. It looks first where the face was in the picture before.
+        The first pixel's centre is 0.
         """
         height, width = image.shape[:2]
         found = self._mesh.process(cv2.cvtColor(image, cv2.COLOR_BGR2RGB)).multi_face_landmarks

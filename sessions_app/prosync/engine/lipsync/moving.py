@@ -1,4 +1,4 @@
-"""Move the mouth of the one face in a part of a video with a new sound; where it is unsure nothing is moved."""
+"""Lip-sync of one face in a part of a video."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from sessions_app.prosync.engine.lipsync.speech import Drive, drive
 from sessions_app.prosync.engine.lipsync.survey import KEPT, LEFT_EYE, RIGHT_EYE, Face, FaceNotUsable, Track, follow
 
 FADE_FRAMES = 4
-SAME_FRAME = 4e-3  # seconds
-MIDDLES = (13, 14)  # of the inner edges of both lips
-MIN_SIDE = 16  # pixels of what is kept
-SHOWS_INSIDE = 0.06  # face units between the lips: less is no mouth to look into
-ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2  # more of it shows no more; a mouth wide open in speech
-DARK_COUNTS = 0.8  # a dark middle, against a wide opening
+SAME_FRAME = 4e-3
+MIDDLES = (13, 14)  # mesh points in the middle of the inner lip edges
+MIN_SIDE = 16
+SHOWS_INSIDE = 0.06  # minimum opening in face units
+ENOUGH_INSIDE, TOO_WIDE = 0.13, 0.2  # openings in face units: inside fully visible; too wide for speech
+DARK_COUNTS = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a painter does. frames: of the part; moved: those whose mouth is moved; own_inside: whether what is seen in
-    the mouth is the person's own, and not drawn.
+    """The work of a painter. moved: number of repainted frames.
+
+    own_inside: True if the mouth's inside is the person's, not drawn.
     """
 
     frames: int
@@ -38,10 +39,9 @@ class Moved:
 
 
 class MouthPainter:
-    """Paints the mouth of one part of a video, once; see
-    :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`.
+    """A painter of the mouth in one part of a video, for one use.
 
-    Its first frames change little by little, whichever is the first that it is asked about.
+    See :class:`sessions_app.prosync.engine.frame_patching.painting.Painter`.
     """
 
     def __init__(self, start: float, track: Track, found: Sequence[Mouth | None], inside: Inside, sound: Drive) -> None:
@@ -51,11 +51,9 @@ class MouthPainter:
 
     @property
     def moved(self) -> Moved:
-        """What will be done."""
         return Moved(len(self.found), sum(mouth is not None for mouth in self.found), not self.inside.is_drawn)
 
     def paint(self, image: Image, seconds: float) -> Sequence[Patch]:
-        """The lower face with its mouth as the sound has it."""
         number = int(np.argmin(np.abs(self.times - seconds)))
         if abs(self.times[number] - seconds) > SAME_FRAME:
             return []
@@ -72,11 +70,9 @@ class MouthPainter:
 def mouth_painter(
     source: Source, start: float, end: float, samples: NDArray[np.float32], rate: int, *, faces: Faces, threads: int = 1
 ) -> MouthPainter:
-    """A painter for the frames from ``start`` to ``end``, seconds.
+    """Return a painter for ``start`` to ``end`` (seconds). Raise :class:`FaceNotUsable`.
 
-    samples: what is to be heard there from ``start`` on, one channel, -1 to 1, ``rate`` per second. Decodes the part
-    once. Raises :class:`FaceNotUsable` with a sentence why no mouth is moved, and
-    :class:`media_app.av.container.MediaError`.
+    samples: new mono sound from ``start``, -1 to 1, at ``rate`` Hz.
     """
     best = _BestInside()
     faces.forget()
@@ -90,9 +86,7 @@ def mouth_painter(
 
 
 class _BestInside:
-    """Keeps the frame in which the inside of the mouth is seen best: open as far as in speech, and dark in the middle,
-    where clenched teeth or a tongue put out would be bright.
-    """
+    """Selection of the best view into the mouth: open as in speech, and dark in the middle."""
 
     def __init__(self) -> None:
         self.best = 0.0
@@ -104,7 +98,6 @@ class _BestInside:
         left, right, upper, lower = (face.points[KEPT.index(n)] for n in (LEFT_EYE, RIGHT_EYE, *MIDDLES))
         eyes = max(1.0, float(np.linalg.norm(right - left)))
         opening = float(np.linalg.norm(lower - upper)) / eyes
-        # It cannot become better than this, whatever its colours.
         open_enough = min(opening, ENOUGH_INSIDE) / ENOUGH_INSIDE - max(0.0, opening - TOO_WIDE) / ENOUGH_INSIDE
         if opening < SHOWS_INSIDE or open_enough + DARK_COUNTS <= self.best:
             return
@@ -120,7 +113,6 @@ class _BestInside:
             self.corner = (int(low[0]), int(low[1]))
 
     def inside(self, track: Track, found: Sequence[Mouth | None]) -> Inside:
-        """What was kept, or a mouth that is drawn."""
         mouth = found[int(np.argmin(np.abs(track.times - self.time)))] if self.image is not None else None
         if self.image is None or mouth is None:
             return drawn()
@@ -128,7 +120,6 @@ class _BestInside:
 
 
 def _brightness(image: Image, middle: NDArray[np.float32], opening: float) -> float:
-    """Of the middle third of an open mouth, 0 to 1. opening: pixels."""
     column, row = (round(float(value)) for value in middle)
     high, wide = max(1, round(opening / 6)), max(1, round(opening / 2))
     return float(image[max(0, row - high) : row + high + 1, max(0, column - wide) : column + wide + 1].mean()) / 255

@@ -1,4 +1,4 @@
-"""Paint a mouth in another shape: the picture's own skin and lips moved, the inside taken from the same person."""
+"""Repainting of a mouth in a new shape."""
 
 from __future__ import annotations
 
@@ -15,36 +15,37 @@ from sessions_app.prosync.engine.lipsync.shape import NODES, Mouth
 Field = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Colour = NDArray[np.float64]
-Corners = tuple[int, int, int, int]  # left, top, right, bottom; pixels
+Corners = tuple[int, int, int, int]
 
-REACH_ASIDE, REACH_DOWN = 0.78, 0.45  # face units beside the mouth and below the chin
-JAW_HALF = 0.5  # face units: how far to the side the chin takes the cheeks with it
-JAW_SHARE = 0.85  # of the way of the lower lip that the chin goes
-LIP_DEPTH = 0.7  # of the way to the chin, from where on only the jaw counts
-BELOW_CHIN = 0.35  # of the way from lip to chin, within which the neck takes up what the chin has moved
-MIN_FALL = 2.0  # of what the chin moves, the same at least: skin neither tears nor folds
-COARSE = 64  # cells of a face unit in which the skin's way is reckoned
-NOTICED = 0.25  # pixels: what moves less stays as it is
-TABLE = 512  # entries of a curve along the mouth
+REACH_ASIDE, REACH_DOWN = 0.78, 0.45  # face units painted beside the mouth and below the chin
+JAW_HALF = 0.5  # face units beside the chin where cheeks move along
+JAW_SHARE = 0.85  # the chin's movement, as a share of the lower lip's
+LIP_DEPTH = 0.7  # share of the way from lip to chin after which skin moves with the jaw only
+BELOW_CHIN = 0.35  # minimum fade below the chin, as a share of the way from lip to chin
+MIN_FALL = 2.0  # minimum fade as a multiple of the chin's movement
+COARSE = 64
+NOTICED = 0.25  # pixels of the smallest painted movement
+TABLE = 512
 CENTRE = len(NODES) // 2
-AROUND = 1.06  # of the mouth's half width, and 0.05 face units above and below: reckoned for each pixel
-LIP_MARGIN = 0.09  # of a gap that is closed, so much more is taken away: points lie on teeth as often as on lips
-NEAR_CORNERS = 0.005  # face units, the same where the gap is narrow
-LIP = 0.09  # face units, of a lip from its edge to the skin
-FULLER, MAX_FULLER = 2.2, 0.42  # of a lip, for each face unit of a gap that is closed
-TEETH_REACH, TEETH_STEPS = 0.05, 11  # face units beyond a lip's edge, and in how many steps teeth are looked for
-PALE = 0.55  # of a lip's colour
-SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)  # face units of the shadow where lips meet, and how dark it is, BGR
-LIT = 0.085  # face units between the lips, from where on what is inside has its full light
+AROUND = 1.06
+LIP_MARGIN = 0.09  # share of a closing gap cut from each lip, because mesh points often lie on teeth
+NEAR_CORNERS = 0.005
+LIP = 0.09
+FULLER, MAX_FULLER = 2.2, 0.42  # growth of a lip per face unit of closing gap, and maximum
+TEETH_REACH, TEETH_STEPS = 0.05, 11
+PALE = 0.55  # maximum saturation of teeth, as a share of the lip's
+# face units of shadow between closed lips, and its strength (BGR)
+SEAM, SEAM_DARK = 0.018, (0.38, 0.38, 0.26)
+LIT = 0.085  # face units of opening at which the inside is fully lit
 MIN_LIGHT = 0.35
 DARK, TEETH, TONGUE, USUAL_SKIN = (22, 16, 40), (165, 180, 190), (70, 70, 130), (120.0, 140.0, 190.0)  # BGR
 
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """What is seen in an open mouth. image: BGR; mouth: where it is in it; skin: the colour around it there, BGR.
+    """The inside of an open mouth. image: BGR; mouth: shape in it; skin: BGR colour around.
 
-    is_drawn: whether nobody's mouth was seen open.
+    is_drawn: True if the person never opened the mouth.
     """
 
     image: Image
@@ -54,13 +55,12 @@ class Inside:
 
 
 def seen(image: Image, corner: tuple[int, int], mouth: Mouth) -> Inside:
-    """The inside of a mouth that is open in ``image``, whose upper left is at ``corner`` of the picture."""
+    """Return the inside of an open mouth. corner: the image's upper left corner in the frame."""
     moved = replace(mouth, origin=mouth.origin - corner)
     return Inside(image, moved, skin_colour(image, moved))
 
 
 def drawn() -> Inside:
-    """A mouth that nobody has shown: dark, a hint of the upper teeth, and the tongue at the bottom."""
     half, height, unit = 0.27, 0.2, 400
     side, middle = round(0.7 * unit), round(0.35 * unit)
     mouth = Mouth(
@@ -70,7 +70,7 @@ def drawn() -> Inside:
     image = np.full((side, side, 3), DARK, np.float32)
     x = (np.arange(side) - middle)[None] / unit
     y = (np.arange(side) - middle)[:, None] / unit
-    arch = -0.3 * height * (1 - (x / half) ** 2)  # the upper lip
+    arch = -0.3 * height * (1 - (x / half) ** 2)
     teeth = np.clip((arch + 0.055 - 0.25 * x**2 - y) / 0.012, 0, 1) * np.clip((0.17 - np.abs(x)) / 0.06, 0, 1)
     tongue = np.clip((y - 0.45 * height) / 0.05, 0, 1) * np.clip((0.2 - np.abs(x)) / 0.1, 0, 1)
     for share, colour in ((0.8 * teeth, TEETH), (0.6 * tongue, TONGUE)):
@@ -81,7 +81,6 @@ def drawn() -> Inside:
 
 
 def skin_colour(image: Image, mouth: Mouth) -> Colour:
-    """The colour above and beside the lips, BGR."""
     places = [(dx * mouth.half, mouth.nose * 0.55) for dx in (-0.8, -0.4, 0.4, 0.8)]
     places += [(side * mouth.half * 1.35, dy * mouth.half) for side in (-1, 1) for dy in (-0.4, 0.0, 0.4)]
     points = np.array(places) @ mouth.axes.T + mouth.origin
@@ -91,10 +90,7 @@ def skin_colour(image: Image, mouth: Mouth) -> Colour:
 
 
 def repaint(image: Image, mouth: Mouth, wanted: Mouth, inside: Inside, weight: float) -> Patch | None:
-    """The part of ``image`` in which ``mouth`` gets the shape of ``wanted``; None where nothing would be seen.
-
-    weight: 0 to 1, of the painted inside against that of the picture.
-    """
+    """Return a patch that changes ``mouth`` into ``wanted``, or None. weight: the inside's opacity."""
     size = (image.shape[1], image.shape[0])
     across = AROUND * max(mouth.half, wanted.half)
     high, low = min(float(wanted.upper.min()), 0.0) - 0.05, max(float(wanted.lower.max()), 0.0) + 0.05
@@ -119,7 +115,6 @@ def repaint(image: Image, mouth: Mouth, wanted: Mouth, inside: Inside, weight: f
 
 
 def _around(mouth: Mouth, aside: float, heights: tuple[float, float], size: tuple[int, int]) -> Corners:
-    """Whole pixels around a rectangle of the mouth's frame, inside a picture of ``size``."""
     points = np.array([(x, y) for x in (-aside, aside) for y in heights]) @ mouth.axes.T + mouth.origin
     left, top = np.clip(np.floor(points.min(0)).astype(int), 0, size)
     right, bottom = np.clip(np.ceil(points.max(0)).astype(int), 0, size)
@@ -131,7 +126,6 @@ def _area(box: Corners) -> int:
 
 
 def _own_frame(mouth: Mouth, columns: Field, rows: Field) -> tuple[Field, Field]:
-    """Pixels of these columns and rows in the mouth's frame, face units."""
     (a, b), (c, d) = np.linalg.inv(mouth.axes).astype(np.float32)
     columns = columns[None] - np.float32(mouth.origin[0])
     rows = rows[:, None] - np.float32(mouth.origin[1])
@@ -139,7 +133,6 @@ def _own_frame(mouth: Mouth, columns: Field, rows: Field) -> tuple[Field, Field]
 
 
 def _pixels(mouth: Mouth, x: Field, y: Field) -> tuple[Field, Field]:
-    """Columns and rows of places in the mouth's frame."""
     (a, b), (c, d) = mouth.axes.astype(np.float32)
     origin = mouth.origin.astype(np.float32)
     return a * x + b * y + origin[0], c * x + d * y + origin[1]
@@ -150,20 +143,18 @@ def _eased(values: Field) -> Field:
 
 
 def _curve(values: NDArray[np.float64], along: Field) -> Field:
-    """A curve, given at :data:`NODES`, at other places along the mouth; its ends beyond them."""
     table = np.interp(np.linspace(-1, 1, TABLE), NODES, values).astype(np.float32)
     places = np.clip((along + 1) * ((TABLE - 1) / 2), 0, TABLE - 1).astype(np.int32)
     return np.asarray(table[places])
 
 
 class _Skin:
-    """Where the skin around the lips comes from, for each place of the new picture; all in the mouth's frame."""
+    """The warp of skin and lips: source positions of new positions, in the mouth's frame."""
 
     def __init__(self, mouth: Mouth, wanted: Mouth, above: Floats, below: Floats) -> None:
-        """above, below: face units of teeth that stand beyond the edges of the lips, at :data:`NODES`."""
+        """above, below: face units by which teeth cover each lip, at :data:`NODES`."""
         self.mouth, self.wanted = mouth, wanted
         closing = (mouth.lower - mouth.upper) - (wanted.lower - wanted.upper)
-        # The edges of the lips, each a little into the lip where the gap between them is to vanish.
         far = np.clip(closing / 0.02, 0, 1)
         margin = LIP_MARGIN * np.clip(closing, 0, None) + NEAR_CORNERS * far
         self.own_upper, self.own_lower = mouth.upper - margin, mouth.lower + margin
@@ -174,19 +165,17 @@ class _Skin:
         self.fall = np.float32(max(BELOW_CHIN, MIN_FALL * abs(float(self.jaw)) / float(self.depth)))
 
     def aside(self, x: Field, y: Field) -> Field:
-        """x in the old picture. Out to the cheeks the width of the mouth counts less and less."""
+        """Return the source x. The mouth's change of width fades out towards the cheeks."""
         near = np.exp(-((x / 0.5) ** 2) - (y / 0.3) ** 2)
         return np.asarray(x * (1 + (self.mouth.half / self.wanted.half - 1) * near), np.float32)
 
     def from_above(self, along: Field, y: Field) -> Field:
-        """y in the old picture of what belongs to the upper lip and the skin above it."""
         line = _curve(self.wanted.upper, along)
         near = _eased(np.clip(1 + (y - line) / np.float32(-self.mouth.nose * 0.95), 0, 1))
         moved = _curve(self.own_upper - self.wanted.upper, along) * near
         return y + moved + self.fuller(along, line - y) - self.beyond(self.above, along, line - y)
 
     def from_below(self, x: Field, along: Field, y: Field) -> Field:
-        """y in the old picture of what belongs to the lower lip, the chin and the neck."""
         below = y - _curve(self.wanted.lower, along)
         depth = below / self.depth
         mix = _eased(np.clip(depth / LIP_DEPTH, 0, 1))
@@ -199,20 +188,17 @@ class _Skin:
 
     @staticmethod
     def beyond(teeth: Floats, along: Field, away: Field) -> Field:
-        """By how much further into a lip its edge comes from, for the teeth that stand before it. away: see fuller."""
         return np.asarray(_curve(teeth, along) * np.exp(-((np.maximum(away, 0) / LIP) ** 2)), np.float32)
 
     def fuller(self, along: Field, away: Field) -> Field:
-        """By how much nearer to its edge a place of a lip comes from: lips are fuller when they close, and thinner when
-        they are stretched. away: face units from the edge, negative between the lips.
-        """
+        """Return the shift that makes closing lips fuller. away: face units from the lip's edge."""
         away = np.maximum(away, 0)
         return np.asarray(_curve(self.fullness, along) * away * np.exp(-((away / LIP) ** 2)), np.float32)
 
     def sources(self, whole: Corners, lips: Corners) -> tuple[Corners, Field, Field]:
-        """What of ``whole`` changes, ``lips`` at least, and the column and row that each pixel of it comes from.
+        """Return the changed box, including ``lips``, and its source columns and rows.
 
-        The way of the skin is smooth: it is reckoned at few places and spread over the pixels between them.
+        The warp is smooth, so it is interpolated from a coarse grid.
         """
         unit = float(np.sqrt(abs(np.linalg.det(self.mouth.axes))))
         step = max(1, round(unit / COARSE))
@@ -233,10 +219,7 @@ class _Skin:
 
 
 def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
-    """How far teeth reach beyond a lip's edge as it was found, face units at :data:`NODES`; side: 1 down, -1 up.
-
-    Teeth are paler than the lip behind them. The mesh takes them for lip where a mouth is open wide.
-    """
+    """Return how far teeth cover a lip, face units at :data:`NODES`. side: 1 down, -1 up."""
     steps = np.linspace(0, TEETH_REACH, TEETH_STEPS)
     x = np.repeat((NODES * mouth.half)[:, None], TEETH_STEPS, axis=1).astype(np.float32)
     y = (edge[:, None] + side * steps).astype(np.float32)
@@ -252,7 +235,6 @@ def _teeth(image: Image, mouth: Mouth, edge: Floats, side: int) -> Floats:
 
 
 def _changing(ways: Field, whole: Corners, step: int) -> Corners:
-    """Around the places whose way can be seen, pixels. ways: one for each cell of ``step`` pixels."""
     moves = np.maximum(np.abs(ways[..., 0]), np.abs(ways[..., 1])) > 0.2 * NOTICED
     rows, columns = np.flatnonzero(moves.any(1)), np.flatnonzero(moves.any(0))
     if not len(rows):
@@ -269,8 +251,6 @@ def _union(one: Corners, other: Corners) -> Corners:
 
 
 class _Lips:
-    """The lips and what is between them, pixel by pixel."""
-
     def __init__(self, mouth: Mouth, wanted: Mouth, skin: _Skin, box: Corners) -> None:
         self.mouth, self.wanted, self.skin = mouth, wanted, skin
         columns = np.arange(box[0], box[2], dtype=np.float32)
@@ -284,10 +264,8 @@ class _Lips:
         self.unit = float(np.sqrt(abs(np.linalg.det(mouth.axes))))
 
     def sources(self, weight: float) -> tuple[Field, Field]:
-        """Column and row that each pixel comes from. weight: of what will be painted between the lips."""
         own_upper = _curve(self.skin.own_upper, self.along)
         own_lower = _curve(self.skin.own_lower, self.along)
-        # What was between the lips is shown only as far as nothing is painted over it.
         nearest = np.where(
             self.share < 0.5,
             own_upper - _curve(self.skin.above, self.along), own_lower + _curve(self.skin.below, self.along),
@@ -300,7 +278,6 @@ class _Lips:
         return _pixels(self.mouth, self.from_x, y)
 
     def filled(self, painted: Image, inside: Inside, skin: Colour, weight: float) -> tuple[Image, Field]:
-        """The lips with what is seen between them, and how much of each pixel that is."""
         soft = max(1.0, 0.012 * self.unit)
         inset = np.minimum(self.y - self.upper, self.lower - self.y) * self.unit
         inner = np.asarray(np.clip(inset / soft, 0, 1), np.float32)
@@ -312,14 +289,12 @@ class _Lips:
         return np.clip(lips * (1 - mix) + colours * mix, 0, 255).astype(np.uint8), inner
 
     def seam(self) -> Field:
-        """How much there is, 0 to 1, of the shadow where lips meet that were apart; it hides what is left between."""
         closing = np.clip((self.mouth.lower - self.mouth.upper) - (self.wanted.lower - self.wanted.upper), 0, None)
         strength = _curve(np.clip(closing / 0.06, 0, 1), self.along) * np.clip(1 - self.gap / 0.05, 0, 1)
         off = (self.y - (self.upper + self.lower) / 2) / np.maximum(SEAM, self.gap / 2)
         return np.asarray(strength * np.exp(-(off**2)), np.float32)
 
     def sampled(self, inside: Inside) -> Field:
-        """The inside at each pixel: teeth stay with the head above and with the jaw below, and are not stretched."""
         open_mouth, wanted = inside.mouth, self.wanted
         x = self.x * np.float32(min(1.0, open_mouth.half / wanted.half))
         along = x / np.float32(open_mouth.half)

@@ -1,8 +1,7 @@
-"""The shape of a mouth, measured in the frame of its own face, and the shape it is to have; reads and paints no pixel.
+"""Measured and target shapes of a mouth.
 
-Face units: 1 is the distance between the outer corners of the eyes, x goes to the right of the picture and y down to
-the chin, so that a head that turns, nods or comes nearer leaves them as they are. A mouth's curves are given in its own
-frame: from the middle between its corners, along the line through them.
+A face unit is the distance between the outer eye corners. x points right and y to the chin, whatever the head's pose. A
+mouth's origin lies between its corners and its x axis runs through them.
 """
 
 from __future__ import annotations
@@ -28,24 +27,27 @@ from sessions_app.prosync.engine.lipsync.survey import (
 
 Floats = NDArray[np.float64]
 
-NODES = np.linspace(-1.0, 1.0, 33)  # along a lip, from corner to corner
-HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # within which the way of the head and of the lips is a parabola
-TREMBLING = 0.008  # face units by which the points tremble
-MIN_UNIT = 10.0  # pixels
-UPPER_SHARE = 0.2  # of an opening that the upper lip makes
-REST_SHARE = 0.25  # of the way from the upper to the lower lip, where both meet
-MIN_OPEN, MAX_OPEN = 0.13, 0.19  # face units, the widest that somebody opens the mouth in speech
-OWN_PERCENTILE = 96  # of somebody's own openings
-WIDER, OPEN_NARROWER = 0.09, 0.05  # shares of the width at rest
-MAX_STRETCHED = 0.16  # the same, of what is seen in the frame
-KEPT_WIDTH = 0.35  # of the difference to the width at rest: smiles stay smiles
+NODES = np.linspace(-1.0, 1.0, 33)
+HEAD_SECONDS, LIPS_SECONDS = 0.28, 0.16  # seconds of smoothing
+TREMBLING = 0.008
+MIN_UNIT = 10.0
+UPPER_SHARE = 0.2  # share of an opening made by the upper lip
+REST_SHARE = 0.25  # position of the closed lips between upper (0) and lower lip (1)
+MIN_OPEN, MAX_OPEN = 0.13, 0.19  # limits of the widest opening, face units
+OWN_PERCENTILE = 96
+# changes of width at full spread and full opening, as shares
+WIDER, OPEN_NARROWER = 0.09, 0.05
+MAX_STRETCHED = 0.16
+KEPT_WIDTH = 0.35  # kept share of a deviation from the usual width, so that smiles remain
 
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """One mouth in one frame. origin: pixels, shape (2,); axes: pixels per face unit along and across it, shape (2, 2),
-    columns. half: its half width; upper, lower: y of the inner edges of both lips at :data:`NODES`; nose, chin: y of
-    the bottom of the nose (negative) and of the tip of the chin. All in face units. trust: 0 to 1.
+    """A mouth in a frame.
+
+    origin: pixels, shape (2,). axes: pixels per face unit along and across it, columns of shape (2, 2). half: half
+    width. upper, lower: y of inner lip edges at :data:`NODES`. nose, chin: y of the nose's bottom and the chin's tip.
+    These lengths are in face units. trust: 0 to 1.
     """
 
     origin: Floats
@@ -59,20 +61,19 @@ class Mouth:
 
     @property
     def opening(self) -> float:
-        """Between the lips in the middle, face units."""
         return float(self.lower[len(NODES) // 2] - self.upper[len(NODES) // 2])
 
 
 @dataclass(frozen=True, slots=True)
 class Habit:
-    """What somebody's mouth does in this video. half: at rest; open: when it is wide open in speech; face units."""
+    """A person's usual mouth. half: half width at rest; open: widest opening; face units."""
 
     half: float
     open: float
 
 
 def mouths(track: Track, fade_frames: int) -> list[Mouth | None]:
-    """The mouth in each frame; None where it is not known. fade_frames: trust grows from each break over so many."""
+    """Return the mouth per frame, or None. fade_frames: frames of growing trust."""
     found: list[Mouth | None] = [None] * len(track.times)
     for run in shots(track):
         if run.stop - run.start > 2 * fade_frames:
@@ -81,14 +82,13 @@ def mouths(track: Track, fade_frames: int) -> list[Mouth | None]:
 
 
 def habit(found: Sequence[Mouth | None]) -> Habit:
-    """Of the mouths of one part, one of which at least is known."""
     known = [mouth for mouth in found if mouth is not None]
     widest = float(np.percentile([mouth.opening for mouth in known], OWN_PERCENTILE))
     return Habit(float(np.median([mouth.half for mouth in known])), float(np.clip(widest, MIN_OPEN, MAX_OPEN)))
 
 
 def wanted(mouth: Mouth, own: Habit, opening: float, spread: float, weight: float) -> Mouth:
-    """The mouth as it is to be. opening: 0 to 1; spread: -1 to 1; weight: 0 leaves it as it is, 1 changes it wholly."""
+    """Return the target mouth. opening: 0 to 1; spread: -1 to 1; weight: share of the change."""
     gap = mouth.lower - mouth.upper
     rest = mouth.upper + REST_SHARE * gap
     profile = (1 - NODES**2) ** (0.8 - 0.2 * min(0.0, spread)) * opening * own.open
@@ -109,12 +109,11 @@ def _of_shot(track: Track, run: slice, fade_frames: int) -> list[Mouth | None]:
     step = max(1e-3, float(np.median(np.diff(times))))
     axes = smoothed(_axes(part), HEAD_SECONDS, step)
     if np.linalg.det(axes).min() < MIN_UNIT**2:
-        return [None] * len(times)  # these points are no face
+        return [None] * len(times)
     inverse = np.linalg.inv(axes)
     corners = part.of(UPPER[0], UPPER[-1]).astype(float)
     unit = float(np.sqrt(np.median(np.abs(np.linalg.det(axes)))))
     origin = _steadied(corners.mean(1), step, TREMBLING * unit)
-    # Everything in face units around the middle of the mouth, then turned so that its corners are level.
     level = np.einsum("nij,nj->ni", inverse, corners[:, 1] - corners[:, 0])
     angle = _steadied(np.arctan2(level[:, 1], level[:, 0]), step, TREMBLING / 0.25)
     turn = np.stack(
@@ -142,9 +141,7 @@ def _of_shot(track: Track, run: slice, fade_frames: int) -> list[Mouth | None]:
 
 
 def _axes(part: Track) -> Floats:
-    """Pixels per face unit to the right and down in each frame, shape (n, 2, 2), by least squares over the points that
-    no speech moves.
-    """
+    """Return pixels per face unit, right and down, shape (n, 2, 2)."""
     steady = part.of(*STEADY).astype(float)
     eyes = part.of(LEFT_EYE, RIGHT_EYE).astype(float)
     across = eyes[:, 1] - eyes[:, 0]
@@ -157,7 +154,7 @@ def _axes(part: Track) -> Floats:
 
 
 def _edge(points: Floats) -> Floats:
-    """y at :data:`NODES` of a lip's inner edge, shape (n, 33), level with its own ends there."""
+    """Return y of a lip's edge at :data:`NODES`, relative to its corners, shape (n, 33)."""
     found = []
     for line in points:
         left, right = line[0], line[-1]
@@ -169,23 +166,21 @@ def _edge(points: Floats) -> Floats:
 
 
 def _steadied(values: Floats, step: float, noise: float) -> Floats:
-    """``values`` without what trembles by less than ``noise``: whatever moves further than that goes its own way."""
     way = smoothed(values, LIPS_SECONDS, step)
     off = values - way
     return np.asarray(way + np.sign(off) * np.maximum(np.abs(off) - noise, 0))
 
 
 def smoothed(values: Floats, seconds: float, step: float) -> Floats:
-    """``values`` along the first axis through a filter that keeps parabolas (Savitzky and Golay, 1964).
+    """Smooth along the first axis, keeping parabolas (Savitzky and Golay, 1964).
 
-    seconds: its width; step: seconds between values.
+    seconds: filter width; step: seconds between values.
     """
     reach = min(max(1, round(seconds / step / 2)), (len(values) - 1) // 2)
     if reach < 2:
         return values
     places = np.arange(-reach, reach + 1)
     weights = np.linalg.pinv(np.stack([places**0, places, places**2], 1).astype(float))[0]
-    # Mirrored through the end points: a way that goes on as it went.
     head, tail = 2 * values[0] - values[reach:0:-1], 2 * values[-1] - values[-2 : -reach - 2 : -1]
     padded = np.concatenate([head, values, tail])
     return np.asarray(sum(weight * padded[n : n + len(values)] for n, weight in enumerate(weights)))

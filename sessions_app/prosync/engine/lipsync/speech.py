@@ -1,10 +1,7 @@
-"""How far a mouth would be open, and how wide, while a sound is spoken; knows of no picture.
+"""A model of mouth movements for a spoken sound.
 
-A small model by hand, not a recogniser of phones. The level of the band that carries vowels opens the mouth; in it a
-low first formant (as in "ee" and "oo") holds the jaw up, a high second one spreads the lips and a low one rounds them
-(Peterson and Barney, 1952); hiss brings the teeth together; a hum below the band, as of "m", closes the lips. On five
-short recordings the opening that it makes of a speaker's own sound agrees with the speaker's by a correlation of -0.1
-to 0.5, and the width by 0.0 to 0.5: it moves in speech and rests in pauses, and no lip-reader would be content.
+Vowels open the mouth. A low first formant raises the jaw; a high second formant spreads and a low one rounds the lips
+(Peterson and Barney, 1952). Hiss closes the teeth, hum the lips.
 """
 
 from __future__ import annotations
@@ -16,31 +13,30 @@ from numpy.typing import NDArray
 
 Curve = NDArray[np.float64]
 
-STEP = 0.01  # seconds between two values
-WINDOW = 0.032  # seconds, of each spectrum
-BLOCK = 1024  # spectra at a time
+STEP = 0.01
+WINDOW = 0.032
+BLOCK = 1024
 HUM, VOWELS, HISS = (90, 300), (300, 3000), (4000, 7500)  # Hz
-FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)  # Hz, where each is looked for
-HELD, DROPPED = 380.0, 620.0  # Hz, centre of the first band with the jaw up and down
-ROUNDED, SPREAD = 1250.0, 2000.0  # Hz, centre of the second
-RANGE = 24.0  # dB below the loudest vowels where the mouth is closed
-ABOVE_NOISE = 9.0  # dB above the quietest parts, the same
-LOUDEST, QUIETEST = 95, 5  # percentiles
-FAINT = -60.0  # dB of full scale: no speech
-ATTACK, RELEASE = 0.035, 0.06  # seconds
-LEAD = 0.03  # seconds by which lips are ahead of the sound (Schwartz and Savariaux, 2014)
+FIRST_FORMANT, SECOND_FORMANT = (250, 1000), (900, 3000)  # search ranges, Hz
+HELD, DROPPED = 380.0, 620.0  # Hz of the first formant, jaw up and down
+ROUNDED, SPREAD = 1250.0, 2000.0  # Hz of the second formant, lips rounded and spread
+RANGE = 24.0  # dB below the loudest vowels at which the mouth is closed
+ABOVE_NOISE = 9.0  # dB above the quietest parts at which the mouth is closed
+LOUDEST, QUIETEST = 95, 5
+FAINT = -60.0
+ATTACK, RELEASE = 0.035, 0.06  # time constants in seconds
+LEAD = 0.03  # seconds by which lips precede sound (Schwartz and Savariaux, 2014)
 HISS_OPENING = 0.22
 
 
 @dataclass(frozen=True, slots=True)
 class Drive:
-    """opening: 0 closed to 1; spread: -1 rounded to 1 wide; both every 10 ms from the beginning of the sound."""
+    """Mouth movements per :data:`STEP`. opening: 0 to 1; spread: -1 (rounded) to 1 (wide)."""
 
     opening: Curve
     spread: Curve
 
     def at(self, seconds: float) -> tuple[float, float]:
-        """Opening and spread at a moment; a closed mouth before and behind the sound."""
         place = seconds / STEP
         if not 0 <= place <= len(self.opening) - 1:
             return 0.0, 0.0
@@ -49,7 +45,7 @@ class Drive:
 
 
 def drive(samples: NDArray[np.float32], rate: int) -> Drive:
-    """How a mouth moves with ``samples`` (one channel, -1 to 1, shape (n,)) at ``rate`` per second."""
+    """Return mouth movements for mono ``samples``, -1 to 1, at ``rate`` Hz."""
     bands = _bands(samples, rate)
     level, loudest = bands["level"], float(np.percentile(bands["level"], LOUDEST))
     floor = max(loudest - RANGE, min(float(np.percentile(level, QUIETEST)) + ABOVE_NOISE, loudest - RANGE / 2), FAINT)
@@ -64,7 +60,7 @@ def drive(samples: NDArray[np.float32], rate: int) -> Drive:
 
 
 def _bands(samples: NDArray[np.float32], rate: int) -> dict[str, Curve]:
-    """Levels in dB of full scale and centres in Hz, one of each every step."""
+    """Return levels (dB of full scale) and formants (Hz) per :data:`STEP`."""
     length, hop = max(16, round(WINDOW * rate)), rate * STEP
     count = max(1, int(len(samples) / hop))
     padded = np.pad(samples, (length // 2, length + int(hop)))
@@ -93,7 +89,6 @@ def _bands(samples: NDArray[np.float32], rate: int) -> dict[str, Curve]:
 
 
 def _followed(wanted: Curve) -> Curve:
-    """A mouth that opens and closes no faster than one can."""
     at, followed = 0.0, np.empty_like(wanted)
     for number, value in enumerate(wanted):
         at += (value - at) * (1 - np.exp(-STEP / (ATTACK if value > at else RELEASE)))

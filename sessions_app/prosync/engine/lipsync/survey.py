@@ -1,4 +1,4 @@
-"""Follow the one face of a part of a video and say where its mouth is in each frame, or why it is to be left alone."""
+"""Tracking of the one face in a part of a video."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sessions_app.prosync.engine.lipsync.faces import Faces
 
 Points = NDArray[np.float32]
 
-# Points that no speech moves: corners of the eyes, bridge of the nose, temples.
+# Mesh points that speech does not move.
 STEADY = (33, 133, 362, 263, 168, 6, 197, 195, 127, 356, 162, 389, 193, 417)
-# From the corner on the left of the picture to the other: inner edge of each lip.
+# Inner lip edges, left to right in the picture.
 UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 OUTER = (61, 291)
@@ -26,46 +26,43 @@ LEFT_EYE, RIGHT_EYE = 33, 263
 BRIDGE, TEMPLES = 195, (127, 356)
 KEPT = (*STEADY, *UPPER, *LOWER, *OUTER, BELOW_NOSE, CHIN)
 
-DETECTED_WIDTH = 640  # pixels of the picture in which faces are looked for
-AGAIN = 1.0  # seconds between two looks at how many there are
-MARGIN = 1.2  # of a face's size, around it
-ENOUGH_PIXELS = 400  # of the longer side of what the mesh is shown
-MIN_MOUTH = 24.0  # pixels from corner to corner
-MUCH_LARGER = 1.8  # areas: who is in front is taken for the one who speaks
-MAX_TURNED = 0.23  # of the way between the temples, how near to one of them the bridge of the nose may be
-JUMP = 0.5  # of the distance of the eyes in one frame: another shot
-MIN_FOLLOWED = 0.5  # of the frames
-MAX_FRAMES = 20_000  # of a part: what is behind them stays as it is
+DETECTED_WIDTH = 640
+AGAIN = 1.0  # seconds between detections
+MARGIN = 1.2
+ENOUGH_PIXELS = 400
+MIN_MOUTH = 24.0
+MUCH_LARGER = 1.8  # minimum ratio of areas of the speaker's face and the next
+MAX_TURNED = 0.23  # minimum distance of nose and temple, as a share of the temples' distance
+JUMP = 0.5  # movement that means a new shot, in eye distances
+MIN_FOLLOWED = 0.5
+MAX_FRAMES = 20_000
 
 
 class FaceNotUsable(Exception):
-    """No mouth is moved here; the text is a sentence that says why."""
+    """The mouth cannot be moved. The message tells why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Face:
-    """One frame with a face. points: see :class:`Track`, of this frame. size: width and height as displayed, pixels."""
-
     picture: Picture
     points: Points
     size: tuple[int, int]
 
     def cut_out(self, left: int, top: int, right: int, bottom: int) -> Image:
-        """The pixels of the displayed picture from ``left`` and ``top`` on up to the others; all inside of it."""
         return self.picture.crop(aligned((left, top, right, bottom), self.size))
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A face in each frame of a part. times: seconds, shape (n,). points: pixels of the displayed picture, those of
-    :data:`KEPT` in its order, shape (n, len(KEPT), 2), NaN where there is none to be trusted.
+    """A face in the frames of a part. times: seconds, shape (n,).
+
+    points: displayed pixels of mesh points :data:`KEPT`, shape (n, len(KEPT), 2), NaN if unusable.
     """
 
     times: NDArray[np.float64]
     points: Points
 
     def of(self, *numbers: int) -> Points:
-        """The points of these numbers, shape (n, len(numbers), 2)."""
         return self.points[:, [KEPT.index(number) for number in numbers]]
 
 
@@ -73,9 +70,9 @@ def follow(
     path: str | os.PathLike[str], start: float, end: float, faces: Faces, *, threads: int = 1,
     on_face: Callable[[Face], None] | None = None,
 ) -> Track:  # fmt: skip
-    """Where the face is from ``start`` to ``end``, seconds. on_face: is shown it in each frame that has one.
+    """Follow the face from ``start`` to ``end`` (seconds). Raise :class:`FaceNotUsable`.
 
-    Raises :class:`FaceNotUsable`, and :class:`media_app.av.container.MediaError`.
+    on_face: called per frame with a face.
     """
     times: list[float] = []
     points: list[Points] = []
@@ -99,8 +96,6 @@ def follow(
 
 
 class _Follower:
-    """box: the part of the picture in which the face is looked for, None before one is found."""
-
     def __init__(self, faces: Faces, width: int, height: int) -> None:
         self.faces = faces
         self.size = (width, height)
@@ -118,7 +113,6 @@ class _Follower:
         return found
 
     def look(self, picture: Picture) -> None:
-        """Count the faces, and look for the mesh around the largest from now on where it has left its box."""
         self.looked_at = picture.time
         boxes = self.faces.boxes(picture.scaled(DETECTED_WIDTH))
         areas = [box.width * box.height for box in boxes]
@@ -134,7 +128,7 @@ class _Follower:
         if self.box is None:
             return None
         image = picture.crop(self.box)
-        # Every so many pixels are enough for the mesh, which looks at 192 of them.
+        # The mesh reduces its input to 192 pixels.
         step = max(1, max(image.shape[:2]) // ENOUGH_PIXELS)
         points = self.faces.points(np.ascontiguousarray(image[::step, ::step]))
         if points is None:
@@ -143,14 +137,13 @@ class _Follower:
         return np.asarray(points[list(KEPT)] * step + corner, np.float32)
 
     def to_pixels(self, box: Box) -> Box:
-        """The same box, begun and ended by whole pixels."""
         width, height = self.size
         right, bottom = round((box.x + box.width) * width), round((box.y + box.height) * height)
         return aligned((int(box.x * width), int(box.y * height), right, bottom), self.size)
 
 
 def aligned(corners: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
-    """The box of left, top, right and bottom, pixels, a little inside of them: rounding then gives back the same."""
+    """Return a box slightly inside these pixel edges, so that rounding restores them."""
     (left, top, right, bottom), (width, height) = corners, size
     x, y = (left + 0.2) / width, (top + 0.2) / height
     return Box(x, y, (right - 0.2) / width - x, (bottom - 0.2) / height - y)
@@ -164,9 +157,9 @@ def _holds(box: Box, face: Box) -> bool:
 
 
 def judged(track: Track, crowded: int) -> Track:
-    """The track without the frames that cannot be trusted. crowded: how many showed several people alike.
+    """Return the track without unusable frames. Raise :class:`FaceNotUsable`.
 
-    Raises :class:`FaceNotUsable`.
+    crowded: frames with several similar faces.
     """
     count = len(track.times)
     seen = ~np.isnan(track.points[:, 0, 0])
@@ -190,14 +183,12 @@ def judged(track: Track, crowded: int) -> Track:
 
 
 def _turned(track: Track) -> NDArray[np.float32]:
-    """Where the bridge of the nose stands between the temples, 0 to 1: in the middle of a face seen from the front."""
     left, right, nose = (track.of(number)[:, 0] for number in (*TEMPLES, BRIDGE))
     across = right - left
     return np.asarray(((nose - left) * across).sum(1) / np.maximum((across**2).sum(1), 1e-6))
 
 
 def shots(track: Track) -> list[slice]:
-    """Runs of frames in which the face was followed without a break or a jump."""
     eyes = track.of(LEFT_EYE, RIGHT_EYE)
     distance = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
     seen = ~np.isnan(distance)

@@ -1,10 +1,8 @@
-"""What stood behind strokes: taken from other frames where it can be seen there, spread from their edges where not.
+"""Reconstruction of the background behind text.
 
-From frame to frame the ground moves; a dense optical flow (DIS, Kroeger et al. 2016) says where each hidden pixel is
-in another frame, as in flow-guided video completion (Xu et al. 2019, arXiv:1905.02884). What is found there counts as
-far as the pixels around, which both frames show, agree. What no frame shows is spread inwards
-from the edges (normalised convolution, Knutsson and Westin 1993): as near to the truth as Telea's method, in a tenth
-of its time.
+Dense optical flow (DIS, Kroeger et al. 2016) finds hidden pixels in other frames, as in flow-guided completion (Xu et
+al. 2019, arXiv:1905.02884). Normalised convolution (Knutsson and Westin 1993) fills the rest, as accurately as Telea's
+method and ten times faster.
 """
 
 from __future__ import annotations
@@ -19,16 +17,16 @@ from numpy.typing import NDArray
 
 from media_app.av.frames import Image
 
-MIN_SIDE = 96  # pixels of a picture of which motion is measured
-HALF = 0.5  # scale at which motion is measured
-TOLERANCE = 7.0  # levels by which pixels around may differ (root of mean square), at which a frame counts an eighth
-MIN_SHARE = 0.05  # of the pixels around: fewer that both frames show say nothing
-ENOUGH = 0.5  # sum of weights at which a pixel needs no more frames
-LEAST = 0.08  # below it what other frames say is not believed
-KNOWN_SHARE = 0.96  # of the hidden pixels: the rest is specks
-SEEN = 250  # of 255: a pixel with more text than that under it is hidden
-SOFT = 2.5  # pixels
-SPREAD = (5, 15, 45)  # pixels across which a mean is taken where it is the first
+MIN_SIDE = 96
+HALF = 0.5
+TOLERANCE = 7.0  # RMS difference in levels that reduces a frame's weight to an eighth
+MIN_SHARE = 0.05
+ENOUGH = 0.5
+LEAST = 0.08
+KNOWN_SHARE = 0.96
+SEEN = 250
+SOFT = 2.5
+SPREAD = (5, 15, 45)
 
 Mask = NDArray[np.uint8]
 Plane = NDArray[np.float32]
@@ -37,35 +35,30 @@ Flow = NDArray[np.float32]
 
 @dataclass
 class View:
-    """The same part of the picture in one frame. image: BGR. hidden: 255 where text stands."""
+    """A part of a frame. image: BGR. hidden: 255 under text."""
 
     image: Image
     hidden: Mask
 
     @cached_property
     def seen(self) -> Mask:
-        """255 where the ground can be seen."""
         return np.asarray(cv2.bitwise_not(self.hidden), np.uint8)
 
     @cached_property
     def small(self) -> Plane:
-        """BGR at half size."""
         return np.asarray(cv2.resize(self.image, self._size, interpolation=cv2.INTER_AREA), np.float32)
 
     @cached_property
     def known(self) -> Plane:
-        """1 where the ground can be seen at half size, 0 elsewhere."""
         return np.asarray(cv2.resize(self.seen, self._size, interpolation=cv2.INTER_AREA) > SEEN, np.float32)
 
     @cached_property
     def plain(self) -> Mask:
-        """Grey, at half size, the text smeared away, so that motion is that of the ground."""
         grey = cv2.cvtColor(self.small, cv2.COLOR_BGR2GRAY)
         return np.clip(_spread(grey, self.known), 0, 255).astype(np.uint8)
 
     @cached_property
     def thickness(self) -> float:
-        """Pixels across the widest stroke."""
         return 2 * float(cv2.distanceTransform(self.hidden, cv2.DIST_L2, 3).max())
 
     @property
@@ -75,8 +68,6 @@ class View:
 
 
 class Ground:
-    """What is known so far of the ground behind the strokes of one view."""
-
     def __init__(self, now: View) -> None:
         self.now = now
         self._rows, self._columns = (places.astype(np.float32) for places in np.nonzero(now.hidden))
@@ -87,18 +78,17 @@ class Ground:
 
     @property
     def open(self) -> NDArray[np.bool_]:
-        """The hidden pixels of which other frames have not said enough; bool, of the view's shape."""
+        """Return a mask of hidden pixels that need more frames."""
         left = np.zeros(self.now.hidden.shape, bool)
         left[self._at] = self._weight < ENOUGH
         return left
 
     @property
     def is_known(self) -> bool:
-        """Whether other frames have said enough of all but specks."""
         return bool(np.count_nonzero(self._weight < ENOUGH) <= (1 - KNOWN_SHARE) * len(self._weight))
 
     def add(self, other: View, guess: Flow | None = None) -> None:
-        """Take what another frame shows of it; guess: what the motion to there may be like."""
+        """Add the pixels that another frame shows. guess: estimated motion."""
         flow = motion(self.now, other, guess)
         trust, offset = self._compared(other, flow)
         height, width = self.now.hidden.shape
@@ -112,7 +102,6 @@ class Ground:
         self._weight += weight
 
     def picture(self) -> Image:
-        """The view without its text."""
         seen = self._weight >= LEAST
         picture = self.now.image.copy()
         rows, columns = self._at
@@ -122,13 +111,13 @@ class Ground:
             known = np.ones(self.now.hidden.shape, np.float32)
             known[rows[~seen], columns[~seen]] = 0
             whole = _spread(picture, known)
-            # The edges of the means would be seen.
+            # The filling's window edges would be visible.
             soft = cv2.GaussianBlur(whole, (0, 0), SOFT)
             picture = np.clip(np.rint(np.where(known[..., None] > 0, whole, soft)), 0, 255).astype(np.uint8)
         return picture
 
     def _compared(self, other: View, flow: Flow) -> tuple[Plane, NDArray[np.float32]]:
-        """How far to trust another view at each place, 0 to 1, and by how much this one is brighter; at half size."""
+        """Return another view's weight, 0 to 1, and difference in brightness."""
         height, width = flow.shape[:2]
         columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         x, y = columns + flow[..., 0], rows + flow[..., 1]
@@ -137,16 +126,13 @@ class Ground:
         both = np.asarray(shown > 0.98, np.float32) * self.now.known
         difference = (self.now.small - found) * both[..., None]
         share = self._mean(both) + 1e-4
-        # Light changes slowly from place to place: that much is made good. What is left says how far to trust it.
         offset = self._mean(difference) / share[..., None]
         rest = cv2.cvtColor(difference - offset * both[..., None], cv2.COLOR_BGR2GRAY)
-        # Squares: a few pixels that differ much tell of something that stands there in one frame alone.
         error = self._mean(rest * rest) / share
         trust = np.where(share > MIN_SHARE, 1.0 / (1.0 + error / TOLERANCE**2), 0.0) ** 3
         return np.asarray(trust, np.float32), np.asarray(offset, np.float32)
 
     def _here(self, values: Plane) -> NDArray[np.float32]:
-        """Values given at half size, at the hidden pixels."""
         height, width = self.now.hidden.shape
         down, across = values.shape[0] / height, values.shape[1] / width
         x, y = (self._columns + 0.5) * across - 0.5, (self._rows + 0.5) * down - 0.5
@@ -157,13 +143,10 @@ class Ground:
 
 
 def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
-    """Where the ground of one view is in the other; pixels of half size, shape (h, w, 2).
-
-    Under the text it goes on as around it. guess: from where to search, likewise; else from no motion.
-    """
+    """Return the background's motion to ``other``, half-size pixels, shape (h, w, 2)."""
     estimate: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     height, width = now.plain.shape
-    # Of less OpenCV 5.0 makes pyramids without a floor and reads beyond their end.
+    # OpenCV 5.0 reads out of bounds for smaller pictures.
     down, right = (max(0, MIN_SIDE - side) for side in (height, width))
     pictures = (cv2.copyMakeBorder(view.plain, 0, down, 0, right, cv2.BORDER_REPLICATE) for view in (now, other))
     begin = None if guess is None else np.pad(guess, ((0, down), (0, right), (0, 0)), mode="edge")
@@ -171,23 +154,20 @@ def motion(now: View, other: View, guess: Flow | None = None) -> Flow:
 
 
 def _sampled(image: NDArray[Any], x: Plane, y: Plane, border: int) -> NDArray[Any]:
-    """``image`` at these places, shape (n,) or (n, channels)."""
     count, across = len(x), 1024
-    # OpenCV knows no picture of more than 32 767 pixels in a row.
+    # OpenCV's limit is 32 767 pixels per row.
     x, y = (np.pad(places, (0, -count % across)).reshape(-1, across) for places in (x, y))
     values = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=border, borderValue=0)
     return values.reshape(-1, *image.shape[2:])[:count]
 
 
 def _spread(values: NDArray[Any], weight: Plane) -> NDArray[np.float32]:
-    """``values`` where the weight is 1, and between them a mean of those around, from as near as there are any."""
     filled = (values * weight.reshape(*weight.shape, *(1,) * (values.ndim - 2))).astype(np.float32)
     known = weight.copy()
     for side in SPREAD:
         if known.min() > 0:
             return filled
         share = cv2.blur(known, (side, side))
-        # A few pixels of all: what is only wanted there is only worked out there.
         fresh = np.nonzero((known == 0) & (share > 1e-3))
         divisor = (share[fresh] + 1e-6).reshape(-1, *(1,) * (values.ndim - 2))
         filled[fresh] = cv2.blur(filled, (side, side))[fresh] / divisor

@@ -1,4 +1,4 @@
-"""Find lines of text in one picture with the model inside the rapidocr wheel; reads none and uses no network."""
+"""Offline detection of text lines."""
 
 from __future__ import annotations
 
@@ -14,22 +14,20 @@ from media_app.av.frames import Image
 from sessions_app.prosync.engine.text_removal.region import Region
 
 MODEL = "PP-OCRv6_det_small.onnx"
-STRIDE = 32  # of the network: sides are multiples of it
-MAX_PIXELS = 960 * 544  # searched at once: memory grows with it, 670 MB for a whole frame of 1080p
-TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # of the network's map: for a pixel, and on average for a line
-UNCLIP = 1.6  # the network is trained on shrunken boxes (DB, arXiv:1911.08947)
-MIN_SIDE = 3  # pixels of the map
+STRIDE = 32  # The network needs multiples of this many pixels.
+MAX_PIXELS = 960 * 544  # memory limit: a 1080p frame needs 670 MB
+TEXT_LEVEL, BOX_LEVEL = 0.3, 0.6  # minimum scores of a pixel, and of a line on average
+UNCLIP = 1.6  # The network is trained on shrunken boxes (arXiv:1911.08947).
+MIN_SIDE = 3
 
 
 class DetectorMissing(Exception):
-    """Text cannot be found on this server; the message says in a sentence what is missing."""
+    """The text detector is not installed."""
 
 
 class TextDetector:
-    """The model, loaded. Raises :class:`DetectorMissing`."""
-
     def __init__(self, threads: int = 1) -> None:
-        # The package itself is not imported: it brings 0.5 s of start-up and its own pre-processing.
+        # Importing rapidocr takes 0.5 s.
         package = find_spec("rapidocr")
         path = Path(package.origin).parent / "models" / MODEL if package and package.origin else None
         if path is None or not path.is_file():
@@ -42,7 +40,6 @@ class TextDetector:
         self._session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
     def find(self, image: Image) -> list[Region]:
-        """Where ``image`` (BGR) shows text, a region for each line; searched at its own size or smaller."""
         height, width = image.shape[:2]
         scale = min(1.0, (MAX_PIXELS / (width * height)) ** 0.5)
         size = tuple(max(STRIDE, round(side * scale / STRIDE) * STRIDE) for side in (width, height))

@@ -1,8 +1,7 @@
-"""Where and when a video shows text, line by line and to the frame; changes no picture.
+"""Frame-accurate search for lines of text in a video.
 
-The frames are decoded once, in a row. The detector looks at one every half second, and only where the picture has
-changed; what it finds is followed forward frame by frame, and backward through the frames since it looked last. Text
-that is shown for less than that may be missed.
+Every half second, if the picture changed, the detector searches a frame. New lines are followed forwards, and backwards
+to the previous search. Text shown for less may be missed.
 """
 
 from __future__ import annotations
@@ -23,24 +22,25 @@ from sessions_app.prosync.engine.text_removal.region import Region, merged
 from sessions_app.prosync.engine.text_removal.strokes import stroke_mask
 from sessions_app.prosync.engine.text_removal.track import MIN_FRAMES, Pattern, Sighting, Text, Track
 
-LOOK_EVERY = 0.5  # seconds
-HELD = 64  # frames since the last look, at most
-FOLLOW_PIXELS = 960 * 544  # of the picture in which text is found and followed
-CHANGED_LEVELS, CHANGED_PIXELS = 24, 30  # of grey, and how many: for less no new text has come
-COVERED = 0.5  # of a line found that those already followed cover: it is one of them
-LONGER = 1.5  # of its height, by which a line has grown: it comes in from the side
-LARGE, LONG = 0.12, 3.0  # of the picture's height, and length by height: what is higher and shorter is no line
-MAX_LINES = 48  # at once: more is a document, not a caption
-MARGIN = 0.4  # of its height: ground seen around a line
-LOOSE = 0.05  # of its height, by which a line may be higher than its box
-SOUGHT = 2  # pixels around a line that belong to its strokes
+LOOK_EVERY = 0.5
+HELD = 64
+FOLLOW_PIXELS = 960 * 544
+# changed grey levels, and number of pixels, that trigger a search
+CHANGED_LEVELS, CHANGED_PIXELS = 24, 30
+COVERED = 0.5  # minimum share of a line covered by followed lines
+LONGER = 1.5  # growth in line heights of a line scrolling in
+LARGE, LONG = 0.12, 3.0  # maximum share of the picture's height, or minimum length by height, of a line
+MAX_LINES = 48
+MARGIN = 0.4  # background around a line, in line heights
+LOOSE = 0.05
+SOUGHT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """texts: by time. width, height: pixels of the displayed picture. within: where pixels may change.
+    """Results of a search. width, height: displayed pixels. within: changeable regions.
 
-    start, end: seconds that were searched. looks: how often the detector was asked.
+    start, end: searched seconds.
     """
 
     texts: tuple[Text, ...]
@@ -53,7 +53,7 @@ class Found:
 
     @property
     def spans(self) -> list[tuple[float, float]]:
-        """Seconds in which any text is shown, ascending and apart; an end is the first frame without."""
+        """Return times with text in seconds, sorted and disjoint."""
         joined: list[tuple[float, float]] = []
         for text in sorted(self.texts, key=lambda one: one.start):
             if joined and text.start <= joined[-1][1]:
@@ -63,7 +63,6 @@ class Found:
         return joined
 
     def as_json(self) -> list[dict[str, object]]:
-        """Of each line ``start`` and ``end`` in seconds and its ``box`` as fractions of the picture."""
         return [
             {"start": round(text.start, 3), "end": round(text.end, 3),
              "box": text.extent.inside(self.width, self.height).box(self.width, self.height).as_json()}
@@ -81,10 +80,9 @@ def find_text(
     threads: int = 1,
     on_progress: Progress | None = None,
 ) -> Found:
-    """Every line of text in ``source`` between ``start`` and ``end`` (seconds), in ``regions`` or the whole picture.
+    """Return lines of text from ``start`` to ``end`` (seconds), in ``regions`` or everywhere.
 
-    Text that stands partly in a region is found, and what of it lies inside is what may change. Raises
-    :class:`media_app.av.container.MediaError`,
+    Only text inside regions may change. Raise :class:`media_app.av.container.MediaError` and
     :class:`sessions_app.prosync.engine.text_removal.detector.DetectorMissing`.
     """
     tell = on_progress or (lambda share: None)
@@ -101,7 +99,7 @@ def find_text(
                 finding.take(picture)
                 tell(min(1.0, (picture.time - start) / max(1e-3, last - start)))
         except av.error.FFmpegError:
-            pass  # it breaks off here
+            pass  # truncated file
         texts = finding.finish(last if end is not None else np.inf)
         tell(1.0)
         return Found(
@@ -117,10 +115,9 @@ class _Held:
 
 
 class _Finding:
-    """The walk through one video. within: pixels of the displayed picture that are searched.
+    """A search through a video. within: searched displayed pixels.
 
-    Where somebody has shown the place (``boxes``), all text in it is meant. Elsewhere what belongs to the scene, such
-    as a sign or the number on a shirt, is not.
+    In ``boxes`` all text counts. Elsewhere signs in the scene are ignored.
     """
 
     def __init__(self, video: VideoFile, boxes: Sequence[Box], detector: TextDetector) -> None:
@@ -138,7 +135,6 @@ class _Finding:
         self._since = 0
 
     def take(self, picture: Picture) -> None:
-        """The next frame."""
         small = picture.scaled(self._width)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
         self._now = picture.time
@@ -150,7 +146,6 @@ class _Finding:
             self._look(picture, small, grey)
 
     def finish(self, end: float) -> list[Text]:
-        """What was found, after the last frame; end: seconds at which the search was to end."""
         if self._held:
             length = self._held[-1].seconds - self._held[-2].seconds if len(self._held) > 1 else 0.04
             for track in self._tracks:
@@ -191,13 +186,12 @@ class _Finding:
         return found if self._is_shown else [line for line in found if _is_line(line, height)]
 
     def _searched(self, width: int, height: int) -> list[Region]:
-        """What is looked at of a small picture; less than a pixel of it is nothing."""
         across, down = width / self._size[0], height / self._size[1]
         parts = [part.scaled(across, down).inside(width, height) for part in self.within]
         return [part for part in parts if not part.is_empty]
 
     def _fresh(self, lines: Sequence[Region]) -> list[Region]:
-        """Those that are not followed yet. A part of one that has grown is not followed any more."""
+        """Return new lines, and stop following parts of lines that have grown."""
         fresh = []
         for line in lines:
             area, height = _area(line), min(line.width, line.height)
@@ -214,7 +208,6 @@ class _Finding:
     def _begin(
         self, line: Region, lines: Sequence[Region], small: Image, grey: NDArray[np.uint8], seconds: float
     ) -> None:
-        """Follow a line from here on, and back to where it appeared."""
         height, width = grey.shape
         sighting, around = _sighting(small, line, lines)
         mask = stroke_mask([sighting.image], sighting.line, sighting.ground)
@@ -230,7 +223,6 @@ class _Finding:
         self._tracks.append(track)
 
     def _see(self, track: Track, picture: Picture, everything: Sequence[Region], small: tuple[int, ...]) -> None:
-        """Keep a picture of a line at full size, of the same pixels of it as those before."""
         width, height = self._size
         across, down = width / small[1], height / small[0]
         _, x, y = track.places[-1]
@@ -257,7 +249,7 @@ class _Finding:
         outside[_slices(inner.moved(-whole.x, -whole.y), ground.shape)] = False
         sighting = Sighting(np.asarray(image, np.uint8), inside & ~outside, ground & ~outside)
         if not track.sightings or sighting.line.sum() >= track.sightings[0].line.sum():
-            track.see(sighting)  # of one that leaves the picture what is known of it has to do
+            track.see(sighting)
 
     def _close(self, track: Track, end: float, *, vanishes: bool) -> None:
         if not track.sightings or len(track.places) < MIN_FRAMES or not (self._is_shown or track.is_overlay):
@@ -285,7 +277,6 @@ class _Finding:
 
 
 def _sighting(small: Image, line: Region, lines: Sequence[Region]) -> tuple[Sighting, Region]:
-    """A line in a searched picture, and the region of that picture that it shows."""
     height, width = small.shape[:2]
     around = line.grown(max(4, round(MARGIN * line.height))).inside(width, height)
     inside = np.zeros((around.height, around.width), bool)
@@ -297,13 +288,12 @@ def _sighting(small: Image, line: Region, lines: Sequence[Region]) -> tuple[Sigh
 
 
 def _slices(region: Region, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Of what lies inside an array of this shape; nothing where nothing does."""
     part = region.inside(shape[1], shape[0])
     return part.slices if not part.is_empty else (slice(0, 0), slice(0, 0))
 
 
 def _is_line(region: Region, height: int) -> bool:
-    """Whether it has the shape of a line; the detector takes faces and fur for characters."""
+    """Return whether the region can be a line; the detector also reports faces."""
     shorter, longer = sorted((region.width, region.height))
     return shorter <= LARGE * height or longer >= LONG * shorter
 
@@ -313,7 +303,6 @@ def _area(region: Region) -> int:
 
 
 def _differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether enough has changed between two pictures for new text."""
     if one.shape != other.shape:
         return True
     return int(np.count_nonzero(cv2.absdiff(one, other) > CHANGED_LEVELS)) >= CHANGED_PIXELS
@@ -322,7 +311,6 @@ def _differ(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
 def _runs(
     places: Sequence[tuple[float, float, float]], across: float, down: float
 ) -> tuple[tuple[float, ...], tuple[tuple[int, int], ...]]:
-    """When a line moves, and where to, in whole pixels of the displayed picture."""
     times: list[float] = []
     shifts: list[tuple[int, int]] = []
     for seconds, x, y in places:

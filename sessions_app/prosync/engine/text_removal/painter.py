@@ -1,7 +1,6 @@
-"""Paints lines of text over with the ground behind them, frame by frame; finds none, and writes no file.
+"""Replacement of text with its background.
 
-Beside the frames that it is given it reads the video itself, some frames ahead, because what a stroke hides now is
-often seen a little later.
+The painter reads the video itself, some frames ahead: hidden pixels often become visible later.
 """
 
 from __future__ import annotations
@@ -26,33 +25,31 @@ from sessions_app.prosync.engine.text_removal.finding import Found
 from sessions_app.prosync.engine.text_removal.region import Region, merged
 from sessions_app.prosync.engine.text_removal.track import Text
 
-AHEAD = 20  # frames, and as many behind
-WINDOW_BYTES = 192 * 1024 * 1024  # of the frames held: fewer of a large picture
-KEPT_PIXELS = 24_000_000  # of the views of one region in all frames held: some 7 bytes each
-LINGER = 3.5  # frames for which a line hides the ground before and after its own time: it may fade
-AROUND = 0.75  # of the line's height: ground looked at around it
-MIN_AROUND, MAX_AROUND = 24, 64  # pixels
-SLOW = 0.04  # pixels a frame: nothing is uncovered in time
-FEATHER = 1.0  # pixels over which a patch ends
-COLOURS = 1500  # pixels from which two ways to convert colours are compared
+AHEAD = 20
+WINDOW_BYTES = 192 * 1024 * 1024
+KEPT_PIXELS = 24_000_000
+LINGER = 3.5  # frames before and after a line in which it may fade
+AROUND = 0.75  # background around a line, in line heights
+MIN_AROUND, MAX_AROUND = 24, 64
+SLOW = 0.04  # pixels per frame; slower backgrounds uncover nothing in time
+FEATHER = 1.0
+COLOURS = 1500
 RIDGE = 50.0
-MAX_VIEWS = 4  # asked for the ground behind a line in one frame
-STEPS = (1.0, 1.6, 0.6)  # of the frames in which the ground moves by the width of a stroke
+MAX_VIEWS = 4
+# distances to other frames; at 1 the background has moved by a stroke's width
+STEPS = (1.0, 1.6, 0.6)
 
 
 @dataclass(slots=True)
 class _Frame:
-    """One frame held. views: of regions that have been looked at."""
-
     picture: Picture
     views: dict[Region, View] = field(default_factory=dict)
 
 
 class TextPainter:
-    """Removes what was found in one video. Use as a context manager: it holds the file open.
+    """Removal of found text, a context manager.
 
-    It may be asked for any frames in ascending order, and from the beginning again. Raises
-    :class:`media_app.av.container.MediaError` from the constructor.
+    Paint frames in ascending order, or restart from the beginning.
     """
 
     def __init__(self, source: Source, found: Found, threads: int = 1) -> None:
@@ -78,13 +75,12 @@ class TextPainter:
         self.close()
 
     def close(self) -> None:
-        """Free the file."""
         self._video.close()
         self._behind.close()
 
     @property
     def runs(self) -> list[Run]:
-        """The frames in which there is text, all of them: one that was left out would flash."""
+        """Return runs with text."""
         return [Run(start, end, self, whole=True) for start, end in self._found.spans]
 
     def paint(self, image: NDArray[np.uint8], seconds: float) -> Sequence[Patch]:
@@ -107,7 +103,6 @@ class TextPainter:
         return patches
 
     def _patch(self, image: NDArray[np.uint8], seconds: float, region: Region, texts: Sequence[Text]) -> Patch | None:
-        # What moves is looked at in another place in each frame, and large views would fill the memory.
         fits = region.width * region.height * len(self._frames) <= KEPT_PIXELS
         self._kept = {region} if fits and all(text.is_still for text in texts) else set()
         shown = np.ascontiguousarray(image[region.slices])
@@ -128,16 +123,14 @@ class TextPainter:
                     break
             clean = _recoloured(ground.picture(), own, shown)
         alpha = cv2.GaussianBlur(hidden.astype(np.float32) / 255, (0, 0), FEATHER)
-        # Over the strokes themselves nothing of the old picture is to shine through.
+        # The old picture must not shine through strokes.
         alpha = np.where(cv2.erode(hidden, np.ones((3, 3), np.uint8)) > 0, 1.0, alpha) * (allowed > 0)
         return Patch(region.x, region.y, clean, np.asarray(alpha, np.float32))
-
-    # What other frames show
 
     def _others(
         self, ground: Ground, region: Region, seconds: float, texts: Sequence[Text]
     ) -> Iterator[tuple[View, Flow | None]]:
-        """Views of the same region in other frames, the most telling first, and what the motion to each may be."""
+        """Yield views of other frames, best first, with estimated motion."""
         number = next((n for n, frame in enumerate(self._frames) if abs(frame.picture.time - seconds) < 1e-4), None)
         pace = None if number is None else self._pace(ground.now, region, number)
         steps = [] if number is None or pace is None else self._steps(ground, pace, region, number, texts)
@@ -149,7 +142,6 @@ class TextPainter:
                 if plate is not None:
                     yield plate, None
         if number is not None and pace is not None and not steps:
-            # The ground as a whole rests; what is still open may be something that moves on it.
             yield from self._around(region, number, self._steps(ground, pace, region, number, texts), pace)
 
     def _around(
@@ -162,14 +154,12 @@ class TextPainter:
                     yield self._view(self._frames[other], region), pace * np.float32(apart)
 
     def _pace(self, now: View, region: Region, number: int) -> Flow | None:
-        """The motion from one frame to the next, as it is now."""
         for apart in (1, -1):
             if 0 <= number + apart < len(self._frames):
                 return motion(now, self._view(self._frames[number + apart], region)) * np.float32(apart)
         return None
 
     def _steps(self, ground: Ground, pace: Flow, region: Region, number: int, texts: Sequence[Text]) -> list[int]:
-        """How many frames away the ground has moved from under the strokes that are still open."""
         now = self._frames[number].picture.time
         left = cv2.resize(ground.open.astype(np.float32), pace.shape[1::-1], interpolation=cv2.INTER_AREA) > HALF
         fastest = 0.0
@@ -187,7 +177,6 @@ class TextPainter:
         return list(dict.fromkeys(steps))
 
     def _moments_without(self, text: Text) -> list[float]:
-        """Seconds just before a line appears and just after it has gone, where it is known to."""
         moments = []
         if text.appears and text.is_still:
             moments.append(text.start - (LINGER + 0.5) * self._length)
@@ -208,13 +197,9 @@ class TextPainter:
         return self._plates[key]
 
     def _is_searched(self, seconds: float) -> bool:
-        """Whether all text in a frame is known."""
         return self._found.start - 1e-4 <= seconds < self._found.end
 
-    # Frames and what hides them
-
     def _read_to(self, seconds: float) -> None:
-        """Hold the frames around a moment."""
         reach = (self._ahead + 0.5) * self._length
         if seconds < self._asked or not self._frames or seconds - self._frames[-1].picture.time > reach:
             self._frames.clear()
@@ -234,7 +219,7 @@ class TextPainter:
                 if picture.time >= start:
                     yield picture
         except av.error.FFmpegError:
-            return  # it breaks off here
+            return  # truncated file
 
     def _frame_at(self, seconds: float) -> _Frame | None:
         nearest = min(self._frames, key=lambda frame: abs(frame.picture.time - seconds), default=None)
@@ -262,7 +247,6 @@ class TextPainter:
         return View(image, self._hidden(picture.time, region, texts))
 
     def _hidden(self, seconds: float, region: Region, texts: Sequence[Text]) -> NDArray[np.uint8]:
-        """255 where the strokes of these lines stand at a moment."""
         hidden = np.zeros((region.height, region.width), np.uint8)
         for text in texts:
             place = text.place(seconds)
@@ -283,7 +267,6 @@ class TextPainter:
         return self._masks[text]
 
     def _allowed(self, region: Region) -> NDArray[np.uint8]:
-        """255 where pixels may change."""
         allowed = np.zeros((region.height, region.width), np.uint8)
         for part in self._found.within:
             common = part.common(region)
@@ -293,15 +276,13 @@ class TextPainter:
 
 
 def _margin(height: int) -> int:
-    """Pixels of ground looked at around a line of this height."""
     return min(MAX_AROUND, max(MIN_AROUND, round(AROUND * height)))
 
 
 def _recoloured(clean: Image, own: View, shown: Image) -> Image:
-    """``shown`` with what is ``clean`` in place of its text, in its own colours.
+    """Return ``shown`` with its text replaced from ``clean``, in its own colours.
 
-    Frames read here are converted by a rougher rule than those to be painted. Both rules are linear in the stored
-    colours, so one is an affine map of the other (BT.601 against BT.709, say), which the ground tells.
+    Frames read here use another conversion to BGR. Both are linear, so an affine map relates them.
     """
     seen, hidden = np.flatnonzero(own.hidden == 0), own.hidden > 0
     picture = shown.copy()
@@ -312,7 +293,7 @@ def _recoloured(clean: Image, own: View, shown: Image) -> Image:
     mine = own.image.reshape(-1, 3)[chosen].astype(np.float32)
     shift = shown.reshape(-1, 3)[chosen].astype(np.float32) - mine
     centre, apart = mine.mean(axis=0), shift.mean(axis=0)
-    # Towards no change where the ground has too few colours to tell: ridge regression on the difference.
+    # Ridge regression: with few colours the difference stays small.
     spread = mine - centre
     slope = np.linalg.solve(spread.T @ spread + RIDGE * np.eye(3, dtype=np.float32), spread.T @ (shift - apart))
     values = clean[hidden].astype(np.float32)

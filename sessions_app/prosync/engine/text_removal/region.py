@@ -1,4 +1,4 @@
-"""Rectangles of whole pixels on the displayed picture; knows nothing of text."""
+"""Rectangles of displayed pixels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from media_app.av.frames import Box
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """x, y: of the upper left pixel; right, bottom: behind the last."""
+    """A pixel rectangle. right, bottom: one past the last pixel."""
 
     x: int
     y: int
@@ -19,74 +19,61 @@ class Region:
 
     @property
     def width(self) -> int:
-        """Pixels."""
         return self.right - self.x
 
     @property
     def height(self) -> int:
-        """Pixels."""
         return self.bottom - self.y
 
     @property
     def is_empty(self) -> bool:
-        """Whether no pixel lies in it."""
         return self.width <= 0 or self.height <= 0
 
     @property
     def slices(self) -> tuple[slice, slice]:
-        """Rows and columns of a picture."""
         return slice(self.y, self.bottom), slice(self.x, self.right)
 
     @classmethod
     def of(cls, box: Box, width: int, height: int) -> Region:
-        """The pixels under ``box`` on a picture of this size."""
         return cls(
             int(box.x * width), int(box.y * height), round((box.x + box.width) * width),
             round((box.y + box.height) * height),
         ).inside(width, height)  # fmt: skip
 
     def box(self, width: int, height: int) -> Box:
-        """The same as fractions of a picture of this size, such that rounding finds these very pixels again."""
+        """Return fractions of a picture; rounding restores the pixels."""
         x0, y0 = (self.x + 0.25) / width, (self.y + 0.25) / height
         return Box(x0, y0, self.right / width - x0, self.bottom / height - y0)
 
     def grown(self, by: int) -> Region:
-        """Larger by so many pixels on every side."""
         return Region(self.x - by, self.y - by, self.right + by, self.bottom + by)
 
     def moved(self, x: int, y: int) -> Region:
-        """Further right and down by so many pixels."""
         return Region(self.x + x, self.y + y, self.right + x, self.bottom + y)
 
     def inside(self, width: int, height: int) -> Region:
-        """The part of it on a picture of this size."""
         return self.common(Region(0, 0, width, height))
 
     def common(self, other: Region) -> Region:
-        """What both cover; empty where they do not meet."""
         return Region(
             max(self.x, other.x), max(self.y, other.y), min(self.right, other.right), min(self.bottom, other.bottom)
         )
 
     def meets(self, other: Region) -> bool:
-        """Whether any pixel lies in both."""
         return not self.common(other).is_empty
 
     def around(self, other: Region) -> Region:
-        """The smallest that covers both."""
         return Region(
             min(self.x, other.x), min(self.y, other.y), max(self.right, other.right), max(self.bottom, other.bottom)
         )
 
     def scaled(self, across: float, down: float) -> Region:
-        """On a picture larger by these factors."""
         return Region(
             round(self.x * across), round(self.y * down), round(self.right * across), round(self.bottom * down)
         )
 
 
 def merged(regions: Iterable[Region]) -> list[Region]:
-    """Regions of which no two meet and that cover all of these."""
     found: list[Region] = []
     for region in regions:
         while True:

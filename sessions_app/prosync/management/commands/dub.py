@@ -1,4 +1,4 @@
-"""Replace the speech in parts of a video without the server, and say what was done to each."""
+"""The command ``dub``: replace speech in a local video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 
 def line(text: str) -> LineRequest:
-    """One of the segments. Raises :class:`ArgumentTypeError`."""
     try:
         return LineRequest.parse(text)
     except ValueError:

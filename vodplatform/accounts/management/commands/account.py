@@ -1,5 +1,3 @@
-"""Accounts from the command line: list, show, create, change, disable and delete them."""
-
 from __future__ import annotations
 
 import json
@@ -71,7 +69,6 @@ class Command(DatabaseCommand):
 
 
 def list_accounts(options: dict[str, Any]) -> str:
-    """Return a table, or JSON lines."""
     users = User.objects.order_by("username")
     if text := options["search"]:
         users = users.filter(Q(username__icontains=text) | Q(full_name__icontains=text) | Q(email__icontains=text))
@@ -108,12 +105,11 @@ def state_of(row: dict[str, Any]) -> str:
 
 
 def show(options: dict[str, Any]) -> dict[str, Any]:
-    """Return all facts about one account."""
     return described(making.account_of(options["name"]))
 
 
 def described(user: User) -> dict[str, Any]:
-    """Return an account as commands print it."""
+    """Return an account's facts, as commands print them."""
     plan = plan_of(user)
     until = plan["valid_until"]
     tokens = ApiToken.objects.valid().filter(user=user)

@@ -1,5 +1,3 @@
-"""Make an account: role, tier, groups, password from standard input or made up."""
-
 from argparse import ArgumentParser
 from typing import Any
 

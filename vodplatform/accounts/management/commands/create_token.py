@@ -1,5 +1,3 @@
-"""Make an API token for an account."""
-
 from argparse import ArgumentParser
 from typing import Any
 

@@ -1,5 +1,3 @@
-"""Write everything into one file, while the program runs."""
-
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any

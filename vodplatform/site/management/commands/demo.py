@@ -1,5 +1,3 @@
-"""The first thing a newcomer runs: three rendered recordings of one match, aligned by the program, served on a page."""
-
 from __future__ import annotations
 
 import contextlib
@@ -53,7 +51,7 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: sys.exit(1))
         recordings = settings.DATA_DIR / "demo" / "recordings"
-        # The true offsets stand outside of the data folder and of every library root: no worker reads there.
+        # Outside the data folder and library folders, so that no worker reads the true offsets.
         truth_file = CACHE_DIR / "demo" / f"truth-{options['seed']}.json"
         render(recordings, truth_file, options["seed"])
         truth = json.loads(truth_file.read_text())["recordings"]
@@ -81,7 +79,7 @@ class Command(BaseCommand):
             alignment = align(client, base, console)
             if alignment["proposals"]:
                 session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
-            # Where all three are on: the first thing seen is three pictures of one moment.
+            # A moment that all three recordings show.
             begin = max(vod["offset"] for vod in session["vods"]) + LOOK_IN_SECONDS
             client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
             good = report(console, session, alignment, truth)
@@ -96,7 +94,6 @@ class Command(BaseCommand):
 
 
 def render(recordings: Path, truth_file: Path, seed: int) -> None:
-    """Make the recordings in a process of its own, with its own bar; does nothing when they are there."""
     argv = [
         sys.executable, "-m", "sessions_app.comparison.samples.rendering.render", "--out", str(recordings),
         "--truth", str(truth_file), "--seed", str(seed),
@@ -106,7 +103,6 @@ def render(recordings: Path, truth_file: Path, seed: int) -> None:
 
 
 def demo_account(password: str) -> User:
-    """The account of the demo, in the group that may use its recordings, with a password of this run."""
     user, _ = User.objects.get_or_create(username=ACCOUNT)
     user.set_password(password)
     user.save()
@@ -117,7 +113,7 @@ def demo_account(password: str) -> User:
 
 @contextlib.contextmanager
 def running_program(recordings: Path, port: int) -> Any:
-    """``manage.py up`` as a child: yields it and its address, stops it at the end."""
+    """Run ``manage.py up`` during the block. Yield its process and address."""
     environment = {
         **os.environ,
         "VOD_DATA_DIR": str(settings.DATA_DIR),
@@ -126,7 +122,7 @@ def running_program(recordings: Path, port: int) -> Any:
     }
     log = settings.DATA_DIR / "logs" / "up.log"
     log.parent.mkdir(exist_ok=True)
-    # Through the shim: in a session of its own, so that Ctrl-C reaches it once, and gone when this process is.
+    # The shim gives the child its own session (Ctrl-C reaches it once) and kills it with this process.
     shim = [sys.executable, "-S", "-I", str(SHIM), str(os.getpid()), "", "--"]
     with open(log, "wb") as errors:
         process = subprocess.Popen(
@@ -146,7 +142,7 @@ def running_program(recordings: Path, port: int) -> Any:
 
 
 def wait_until_ready(process: subprocess.Popen[str], output: IO[str], log: Path) -> str:
-    """The address from the line that `up` prints when it serves."""
+    """Return the address that `up` prints when ready. Raise ``CommandError`` if it ends first."""
     for line in output:
         if line.startswith("ready "):
             return line.split()[1]
@@ -156,14 +152,12 @@ def wait_until_ready(process: subprocess.Popen[str], output: IO[str], log: Path)
 
 
 class Client:
-    """A few calls of the public API, as any program would make them."""
-
     def __init__(self, address: str, key: str) -> None:
         self.address = address.rstrip("/")
         self.key = key
 
     def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        """One call. Raises CommandError with the program's own sentence."""
+        """Return the JSON response. Raise CommandError with the server's message."""
         request = urllib.request.Request(
             self.address + path,
             method=method,
@@ -178,7 +172,6 @@ class Client:
 
 
 def align(client: Client, base: str, console: Console) -> dict[str, Any]:
-    """Align the session and wait, with a bar."""
     job_id = client.send("POST", f"{base}/align", {"method": "auto"})["job_id"]
     columns = (
         TextColumn("{task.description}"),
@@ -202,17 +195,13 @@ def align(client: Client, base: str, console: Console) -> dict[str, Any]:
 
 
 def report(console: Console, session: dict[str, Any], alignment: dict[str, Any], truth: list[dict[str, Any]]) -> bool:
-    """Print found and true offsets, and what each method says by itself.
-
-    True when each VOD is within one frame of the slower of it and the reference, from its beginning to its end.
-    """
+    """Print found and true offsets. Return whether all are within one frame at both ends."""
     proposals = {found["vod_id"]: found for found in alignment["proposals"]}
     table = Table("VOD", "found, s", "true, s", "off, ms", "frames", "confidence")
     by_method = Table("VOD", "timer off, ms", "sound off, ms", "drift, ppm", "true, ppm")
     good = True
     reference = session["vods"][0]
     for vod, true in zip(session["vods"], truth, strict=True):
-        # The recording's own clock, from where it begins.
         right = Placement(true["offset"], true["drift_ppm"], true["offset"])
         error = largest_error(placement_of(vod), right, vod["duration"])
         frame = 1 / min(vod["fps"], reference["fps"])
@@ -238,11 +227,11 @@ def report(console: Console, session: dict[str, Any], alignment: dict[str, Any],
 
 
 def offset_at(placement: Placement, global_time: float) -> float:
-    """The offset that holds at ``global_time``, in seconds."""
+    """Return the offset at ``global_time``, in seconds."""
     return global_time - placement.time_at(global_time)
 
 
 def largest_error(found: Placement, right: Placement, duration: float) -> float:
-    """Seconds of offset by which ``found`` is wrong where the recording begins or ends, the larger of the two."""
+    """Return the larger error of ``found`` at the recording's start and end, in seconds."""
     moments = [right.global_time(time) for time in (0.0, duration)]
     return max((right.time_at(moment) - found.time_at(moment) for moment in moments), key=abs)

@@ -1,5 +1,3 @@
-"""What is missing on this machine, and how to mend it."""
-
 from __future__ import annotations
 
 import sys
@@ -36,9 +34,9 @@ from vodplatform.settings.environment import PRIVATE_FILES, is_open
 from vodplatform.site.management.commands.up import check_database, library_folders, room
 from vodplatform.version import sentence
 
-# A file that need not be there: a browser asks before it knows.
+# Key of a file that need not exist, because CORS preflights do not read it; timeout in seconds.
 NAMELESS, CORS_SECONDS = "doctor", 10
-# What two clocks may differ by; a question to the database takes a part of a second.
+# Tolerated seconds between two clocks; a database query takes less than one.
 CLOCK_SECONDS = 5.0
 
 
@@ -148,7 +146,7 @@ def database() -> str | None:
 
 
 def idle_limit() -> str | None:
-    """Whether PostgreSQL ends transactions that stand still; what `migrate` set counts for one role in one database."""
+    """Return a problem if PostgreSQL keeps idle transactions; `migrate` limits them per role and database."""
     if connection.vendor != "postgresql":
         return None
     with connect_apart(connection) as fresh:
@@ -161,9 +159,9 @@ def idle_limit() -> str | None:
 
 
 def clock() -> str | None:
-    """Whether this machine's clock is the database's: addresses are signed by the one, jobs live by the other."""
+    """Return a problem if this host's clock (signs URLs) differs from the database's (times jobs)."""
     if connection.vendor != "postgresql":
-        return None  # it is this machine's
+        return None  # the database is on this machine
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         [there] = cursor.fetchone()
@@ -177,7 +175,6 @@ def clock() -> str | None:
 
 
 def belonging() -> str | None:
-    """Whether database, store and key are of one installation."""
     try:
         installation.register_process()
     except (installation.WrongInstallation, StoreUnavailable) as exc:
@@ -191,7 +188,7 @@ def append_only() -> str | None:
 
 
 def broker() -> tuple[str | None, str]:
-    """Return what is wrong with the server that carries messages, and which program it is where nothing is."""
+    """Return (problem or None, name of the broker program)."""
     try:
         if settings.REDIS_IS_PRIVATE:
             return None, f"up starts {find_redis_server()}"
@@ -231,7 +228,7 @@ def helper() -> str | None:
 
 
 def confinement() -> str | None:
-    """Whether helper processes are kept from other files and from the network, tried with one."""
+    """Return a problem if a child process can read other files or use the network."""
     code = (
         "import json, socket, sys\ncan = []\n"
         "for what, act in (('read', lambda: open(sys.argv[1])), ('network', lambda: socket.socket(socket.AF_INET))):\n"
@@ -259,7 +256,7 @@ def reader() -> str | None:
         "except ReaderUnavailable as exc:\n    print(json.dumps({'problem': str(exc)}))"
     )
     models = settings.EASYOCR_MODELS
-    access = Access(reads=[models] if models else [])  # as the aligner's child has it
+    access = Access(reads=[models] if models else [])  # same access as the aligner's child
     command = [sys.executable, "-c", code, settings.TIMER_READER, str(models or "")]
     try:
         messages = run_child(command, access=access).messages
@@ -292,14 +289,14 @@ def jobs() -> str | None:
 def storage() -> str | None:
     try:
         ask_storage()
-    except Exception as exc:  # whatever the driver of a storage raises
+    except Exception as exc:  # storage drivers raise many types
         where = "check AWS_STORAGE_BUCKET_NAME and what goes with it" if not is_local() else "check VOD_DATA_DIR"
         return f"files cannot be kept ({exc}); {where}."
     return None
 
 
 def pages_at_the_bucket() -> str | None:
-    """Whether the bucket lets the site's pages in, as AWS_S3_CORS says; asked as a browser asks before it sends."""
+    """Return a problem if the bucket rejects the pages' CORS preflights although AWS_S3_CORS is 1."""
     if not settings.S3_CORS:
         return None
     if not settings.PUBLIC_URL:
@@ -308,10 +305,10 @@ def pages_at_the_bucket() -> str | None:
     for method, header in (("PUT", "content-type"), ("GET", "range")):
         asking = {"Origin": origin, "Access-Control-Request-Method": method, "Access-Control-Request-Headers": header}
         try:
-            # Files are sent to the bucket itself, and fetched from the CDN where there is one before it.
+            # Pages upload to the bucket and download from any CDN.
             address = presigned(NAMELESS, CORS_SECONDS)
             if method == "GET" and cdn.is_set():
-                # Signed as for a player: CloudFront refuses the others, whatever their method.
+                # CloudFront refuses unsigned requests of any method.
                 address = cdn.signed_url(NAMELESS, int(time.time()) + CORS_SECONDS)
             answer = httpx.options(address, headers=asking, timeout=CORS_SECONDS)
         except (httpx.HTTPError, StoreUnavailable) as exc:
@@ -328,7 +325,6 @@ def pages_at_the_bucket() -> str | None:
 
 
 def _has(listed: str, wanted: str) -> bool:
-    """Whether a header of CORS allows something."""
     return bool({"*", wanted.lower()} & {part.strip().lower() for part in listed.split(",")})
 
 
@@ -364,5 +360,5 @@ def leftovers() -> str | None:
     )
 
 
-# What cannot be told of a database that does not answer, or that lacks migrations.
+# Checks skipped without a migrated database.
 ASK_FOR_ROWS = (idle_limit, clock, belonging, append_only, jobs, files, leftovers)

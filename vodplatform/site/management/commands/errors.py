@@ -1,5 +1,3 @@
-"""The page docs/errors.md, made from the registry of error types; `make lint` compares."""
-
 from typing import Any
 
 from vodplatform.core.errors import ERROR_TYPES

@@ -1,5 +1,3 @@
-"""Delete expired sign-ins, stored answers, uploads, analyses, jobs, bins, previews, and files of dead processes."""
-
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -28,7 +26,7 @@ from vodplatform.site import host_metrics
 
 PREVIEWS = "previews"
 PREVIEW_SECONDS = 3600
-EMPTY_SECONDS = 3600  # after which nobody is about to write into a folder any more
+EMPTY_SECONDS = 3600  # minimum age in seconds; newer empty folders may be in use
 
 
 class Command(BaseCommand):
@@ -50,7 +48,7 @@ class Command(BaseCommand):
         audit.purge()
         services.purge()
         links.purge()
-        if away is not None:  # whose files there are is not known either
+        if away is not None:  # the store may belong to another installation
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
         ended = cleanup.expire()
@@ -62,7 +60,7 @@ class Command(BaseCommand):
         removed = host_metrics.clean()
         go_back_where_it_ended()
         try:
-            # Last, because these ask a storage that may be away.
+            # Last, because the storage may be unavailable.
             files = exports.expire() + outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
         except StoreUnavailable as exc:
             event("cleanup.left", reason=exc.reason)
@@ -87,7 +85,7 @@ def _abort_unfinished() -> int:
 
 
 def sweep_previews() -> int:
-    """Delete the pictures of timer previews that are old, wherever files are; returns how many."""
+    """Delete old images of timer previews; return their number."""
     over = datetime.now(UTC) - timedelta(seconds=PREVIEW_SECONDS)
     old = [file.key for file in store.files(f"{PREVIEWS}/") if file.modified < over]
     for key in old:

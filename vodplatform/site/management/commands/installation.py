@@ -1,5 +1,3 @@
-"""Which installation this is: its database, its store and its key; `--adopt` joins what this host has."""
-
 from __future__ import annotations
 
 from argparse import ArgumentParser

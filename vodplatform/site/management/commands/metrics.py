@@ -1,5 +1,3 @@
-"""The page docs/metrics.md, made from the definitions of the metrics; `make lint` compares."""
-
 from typing import Any
 
 from vodplatform.core.metrics import DEFINITIONS
@@ -40,7 +38,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        assert metrics.COLLECTORS  # importing them has completed the list
+        assert metrics.COLLECTORS  # the module's import registers definitions
         rows = []
         for definition in sorted(DEFINITIONS.values(), key=lambda found: found.name):
             labels = ", ".join(f"`{label}`" for label in definition.labels)

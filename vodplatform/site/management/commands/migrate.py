@@ -1,4 +1,4 @@
-"""Django's ``migrate``, one at a time: several hosts that start together would each make the same table."""
+"""Django's ``migrate`` under a lock, because hosts that start together would create the same tables."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from vodplatform.core.records.database import connect_apart
 from vodplatform.core.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
-# A process that was stopped in the middle of a transaction holds its locks no longer than this.
+# Idle time until PostgreSQL ends a transaction, so that a stopped process does not keep locks.
 LONGEST_IDLE = "15s"
 POLL_SECONDS = 0.2
 
 
 class Command(Migrate):
-    """Waits until no other process migrates the same database. Refuses databases of development versions."""
+    """Migration by one process at a time, refused for databases of development versions."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
         connection = connections[options["database"]]
         if connection.vendor == "sqlite":
-            # Django's checks run before `handle`. They test JSON in a transaction, and take a locked database for one
-            # without JSON.
+            # Django's check mistakes a locked database for one without JSON support.
             connection.features.supports_json_field = True
         return super().execute(*args, **options)
 
@@ -45,31 +44,31 @@ class Command(Migrate):
             if connection.vendor == "postgresql" and not (options["plan"] or options["check_unapplied"]):
                 try:
                     set_limits(connection)
-                except DatabaseError as exc:  # a role that may not change itself
+                except DatabaseError as exc:  # the role may not change itself
                     self.stderr.write(f"Transactions that stand still are not ended: {' '.join(str(exc).split())}")
 
 
 @contextmanager
 def alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Nobody else is in this block with the same database; who dies in it leaves it."""
+    """Hold a database's migration lock for the block. It ends with the process."""
     if connection.vendor != "postgresql":
         with open(settings.DATA_DIR / "migrate.lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
         return
-    # A lock of a transaction: one of a session would stay behind in PgBouncer.
+    # Through PgBouncer, a session lock would outlive this process.
     with connect_apart(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        # Not waited for in PostgreSQL: what waits there keeps `CREATE INDEX CONCURRENTLY` of the other waiting.
+        # Polled, because waiting would block `CREATE INDEX CONCURRENTLY` in the lock's holder.
         while own.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone() == (True,):
             time.sleep(POLL_SECONDS)
         yield
 
 
 def set_limits(connection: BaseDatabaseWrapper) -> None:
-    """What each new connection of this role to this database begins with.
+    """Set the idle timeout of this role's new connections to this database.
 
-    Kept by PostgreSQL: PgBouncer passes on no settings that a client names when it connects.
+    PostgreSQL stores it, because PgBouncer drops clients' connection settings.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_user, current_database()")

@@ -1,5 +1,3 @@
-"""Fill an empty data folder or database from a backup; files on S3 are taken over on purpose."""
-
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any

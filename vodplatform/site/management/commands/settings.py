@@ -1,5 +1,3 @@
-"""The page docs/settings.md, made from the list of environment variables; `make lint` compares."""
-
 from typing import Any
 
 from vodplatform.core.processes.commands import Command as BaseCommand

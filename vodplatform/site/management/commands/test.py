@@ -1,5 +1,3 @@
-"""`manage.py test`: the project's tests are pytest's."""
-
 from __future__ import annotations
 
 import importlib.util
@@ -16,7 +14,7 @@ class Command(BaseCommand):
     help = "Run pytest in place of this process; every argument goes to it."
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Hand over every argument, which Django would parse itself."""
+        """Pass all arguments to pytest, unparsed."""
         try:
             self.handle(*argv[2:])
         except CommandError as exc:
@@ -27,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError("The tests are not installed: run them in the project's source tree.")
         if importlib.util.find_spec("pytest") is None:
             raise CommandError("pytest is not installed in this Python: run `make develop`, or `make test`.")
-        # The tests have settings of their own, which this variable would replace.
+        # This variable would override the tests' settings.
         environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
         os.chdir(PROJECT_ROOT)
         os.execve(sys.executable, [sys.executable, "-m", "pytest", *args], environment)

@@ -1,5 +1,3 @@
-"""The whole program on one machine, in the foreground: database, broker, web, worker."""
-
 from __future__ import annotations
 
 import fcntl
@@ -71,7 +69,7 @@ class Command(BaseCommand):
             "PYTHONUNBUFFERED": "1",
             "VOD_LOG_LEVEL": log_level(is_verbose=options["verbose"]),
             VARIABLE: str(metrics_folder(settings.DATA_DIR)),
-            # The children find the program from whatever folder `up` was started in.
+            # Lets children import the program from any working directory.
             "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_ROOT), os.environ.get("PYTHONPATH")))),
         }
         supervisor = Supervisor(children, environment)
@@ -92,12 +90,12 @@ class Command(BaseCommand):
 
 
 def log_level(*, is_verbose: bool) -> str:
-    """Return the log level of the children: VOD_LOG_LEVEL if set, else warnings, for a quiet terminal."""
+    """Return VOD_LOG_LEVEL if set, else a level for a quiet terminal."""
     return os.environ.get("VOD_LOG_LEVEL") or ("INFO" if is_verbose else "WARNING")
 
 
 def warnings() -> list[str]:
-    """Return sentences about problems that do not prevent the start; `doctor` checks everything."""
+    """Return sentences about problems that do not prevent the start."""
     return [problem for check in (library_folders, room) if (problem := check())]
 
 
@@ -124,7 +122,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def take_lock(data_dir: Path) -> IO[str]:
-    """The data folder for this process alone; held as long as the file is open."""
+    """Lock the data folder while the returned file is open. Raise CommandError if it is locked."""
     file = open(data_dir / UP_LOCK, "a+")  # noqa: SIM115 (it stays open as long as the program runs)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,7 +139,7 @@ def take_lock(data_dir: Path) -> IO[str]:
 
 
 def metrics_folder(data_dir: Path) -> Path:
-    """Where the children count, empty: what was counted before belongs to a program that has ended."""
+    """Return the emptied folder of the children's metrics."""
     folder = data_dir / "run" / "metrics"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,7 +147,7 @@ def metrics_folder(data_dir: Path) -> Path:
 
 
 def check_services() -> None:
-    """Raise with a sentence when a database or broker that the settings name does not answer."""
+    """Raise CommandError if the database or broker does not answer."""
     check_database()
     if not settings.REDIS_IS_PRIVATE:
         try:
@@ -159,13 +157,13 @@ def check_services() -> None:
 
 
 def check_database() -> None:
-    """Raise with a sentence when the PostgreSQL that the settings name does not answer."""
+    """Raise CommandError if PostgreSQL does not answer."""
     if connection.vendor != "postgresql":
         return
     import psycopg
 
     try:
-        # Not through Django's pool: that would try for 20 s, and log each try.
+        # Django's pool would retry for 20 s and log each attempt.
         given = connection.get_connection_params()
         connect_apart(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
     except psycopg.Error as exc:
@@ -173,7 +171,7 @@ def check_database() -> None:
 
 
 def free_port(host: str, port: int) -> int:
-    """``port``, once it is known that it can be had; a free one for 0."""
+    """Return ``port`` if it is free, or any free port for 0."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -185,7 +183,7 @@ def free_port(host: str, port: int) -> int:
 
 
 def redis_child(data_dir: Path) -> Child:
-    """A Redis of our own on a Unix socket that only this user can reach; it keeps nothing on disk."""
+    """Return a Redis without persistence on a Unix socket of this user."""
     path = private_redis_socket(data_dir)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = path.parent.stat()
@@ -209,7 +207,6 @@ def redis_child(data_dir: Path) -> Child:
 
 
 def redis_server() -> str:
-    """Return the path of the server program that `up` starts."""
     try:
         return find_redis_server().path
     except NoRedisServer as exc:
@@ -223,15 +220,14 @@ def open_log(data_dir: Path, name: str) -> IO[bytes]:
 
 
 def web_child(host: str, port: int) -> Child:
-    """HTTP, WebSockets and bytes on one port."""
-    # Without proxies, whatever the shell says.
+    # No trusted proxies, whatever FORWARDED_ALLOW_IPS says.
     argv = manage_argv("web", "--host", host, "--port", str(port), "--trusted-proxies", "")
     connect_to = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
     def is_ready() -> bool:
         client = http.client.HTTPConnection(connect_to, port, timeout=2)
         try:
-            # The probe speaks under a name that ALLOWED_HOSTS is sure to have.
+            # ALLOWED_HOSTS has this host by default; 400 also proves that the server runs.
             client.request("GET", "/health/live", headers={"Host": "127.0.0.1"})
             return client.getresponse().status in (200, 400)
         except OSError:
@@ -243,5 +239,5 @@ def web_child(host: str, port: int) -> Child:
 
 
 def worker_child(processes: int) -> Child:
-    """The Dramatiq master, for all queues; it alone gets the signal to end and ends its workers itself."""
+    """Return the Dramatiq master, which stops its own workers on SIGTERM."""
     return Child("worker", dramatiq_argv(processes), lambda: True, stop_seconds=20)

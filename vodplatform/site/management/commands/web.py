@@ -1,5 +1,3 @@
-"""One web process: what `up`, systemd and containers start."""
-
 from __future__ import annotations
 
 import contextlib
@@ -14,7 +12,7 @@ from vodplatform.core.processes.commands import Command as BaseCommand
 
 class Command(BaseCommand):
     help = "Serve HTTP, WebSockets and bytes on one port until SIGTERM."
-    requires_system_checks = ()  # done by whatever has deployed it; a process starts quickly
+    requires_system_checks = ()  # the deployment runs them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -29,11 +27,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Here, not above: where it is only asked for help, no server is needed.
+        # Imported here, because `--help` needs no server.
         from vodplatform.core.web.server import make_server
 
         server = make_server(options["host"], options["port"], options["trusted_proxies"], settings.DRAIN_SECONDS)
-        # Before it takes the signals: until then SIGTERM ends it at once.
+        # Loaded before the server handles signals: until then SIGTERM ends the process at once.
         server.config.load_app()
         with contextlib.suppress(KeyboardInterrupt):
             server.run()

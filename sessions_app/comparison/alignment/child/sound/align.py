@@ -1,4 +1,4 @@
-"""The offset between two recordings of one event from what both sound like, with its drift; or why there is none."""
+"""Offset and drift between two recordings of one event by sound, or a refusal."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from sessions_app.comparison.alignment.child.sound.recording import Recording
 from sessions_app.comparison.alignment.child.sound.search import Heard, Peak, find_peaks, find_stretch
 
 CANDIDATES = 12
-GLANCES = 4  # windows by which candidates are compared
-LOOKS = 3  # candidates that are looked at closely
-RIVAL_SHARE = 0.6  # of the best place's sharpness, from which another one fits as well
-REPEATED_RATIO = 1.25  # of the best place's score to the next one's, below which neither is better
-CLEAR_RATIO = 1.5  # of the best place's score to the next one's, from which probes settle it
+GLANCES = 4  # windows measured per candidate to compare them
+LOOKS = 3  # maximum candidates measured with all windows
+RIVAL_SHARE = 0.6  # minimum sharpness of a rival, as a share of the best place's
+REPEATED_RATIO = 1.25  # best lag's score over the second's, below which the sound repeats
+CLEAR_RATIO = 1.5  # best lag's score over the second's, from which probes suffice
 CLEAR_SCORE = 9.0
-PLAIN_RATIO = 3.0  # from which no other place is looked at, where all windows agree
+PLAIN_RATIO = 3.0  # best lag's score over the second's, from which others are ignored
 LEAST_SCORE = 6.0
 STRETCHED_SCORE = 12.0
-STRETCHED_RATIO = 1.3  # of the score at another speed to that at the same one, from which the speeds differ
+STRETCHED_RATIO = 1.3  # score at another speed over that at the same speed, from which speeds differ
 STRETCH_SECONDS = 20.0
 
-WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0  # shorter where little overlaps
+WINDOW_SECONDS, LEAST_WINDOW_SECONDS = 4.0, 1.0  # usual seconds of a window, and minimum for short overlaps
 FEWEST_WINDOWS, WINDOWS = 8, 16
-LONG_SECONDS = 1800.0  # beyond which there are more windows
+LONG_SECONDS = 1800.0  # overlap above which more windows are measured
 MOST_WINDOWS = 48
-SEARCH_SECONDS = 0.5  # to either side of where a window is expected
-SHARP = 7.0  # of a window's peak from which it counts as a measurement
+SEARCH_SECONDS = 0.5  # seconds searched on each side of the expected place
+SHARP = 7.0  # minimum sharpness of a measurement
 MIN_AGREEING = 3
-MIN_SHARE = 0.5  # of the windows with sound in both that have to agree
+MIN_SHARE = 0.5  # minimum share of windows that must agree
 JUMP_SECONDS = 0.01
-LEAST_APART, PART_APART = 4, 0.25  # windows one after the other that disagree, and their share of all
-LEAST_BOUND = 2e-4  # seconds
+LEAST_APART, PART_APART = 4, 0.25  # consecutive disagreeing windows that cause a refusal: number, share of all
+LEAST_BOUND = 2e-4  # minimum error bound, seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A piece of both recordings. time: seconds of the first one; offset: seconds, where it was measured."""
+    """A measurement on one piece of both recordings. time: seconds of the first; offset: seconds."""
 
     time: float
     offset: float
@@ -50,22 +50,20 @@ class Window:
 
     @property
     def is_measured(self) -> bool:
-        """Whether its peak stands out of the noise."""
         return self.sharpness >= SHARP
 
     @property
     def certainty(self) -> float:
-        """0 to 1: how far its peak stands out."""
         return max(0.0, 1.0 - (SHARP / self.sharpness) ** 2) if self.sharpness > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SoundMatch:
-    """Where the second recording lies on the first one's time: ``first_time = second_time + offset``, in seconds.
+    """A found offset: ``first_time = second_time + offset``, seconds.
 
-    offset: in the middle of what both show, at ``anchor`` seconds of the first. error_bound: seconds. drift_ppm: by
-    how much the offset grows with the first one's time, and drift_error_ppm its standard error. overlap: seconds.
-    agreeing, samples: windows that lie on the line, and all with sound in both. score, ratio: of the place, see search.
+    offset: value at ``anchor``, the overlap's middle in the first recording. drift_ppm: growth of the offset with the
+    first recording's time. agreeing: windows on the line, of ``samples`` with sound in both. ratio: best lag's score
+    over the second's.
     """
 
     offset: float
@@ -83,8 +81,10 @@ class SoundMatch:
 
 @dataclass(frozen=True, slots=True)
 class SoundRefusal:
-    """Why no offset was found. reason: stable code; message: a sentence without the videos' names. doubted: the offset
-    of the best place, where one was measured."""
+    """A refusal of an offset.
+
+    reason: stable code. message: a sentence without video names. doubted: the best place's offset, if measured.
+    """
 
     reason: str
     message: str
@@ -94,8 +94,6 @@ class SoundRefusal:
 
 @dataclass(slots=True)
 class _Place:
-    """A candidate and what windows say of it."""
-
     peak: Peak
     windows: list[Window]
     line: Line | None = None
@@ -103,23 +101,20 @@ class _Place:
 
     @property
     def share(self) -> float:
-        """Of the windows, how many agree."""
         return len(self.on) / max(1, len(self.windows))
 
     @property
     def weight(self) -> float:
-        """How many agree, and how sharply."""
         return float(sum(window.sharpness for window in self.on))
 
     @property
     def sharpness(self) -> float:
-        """Of the windows that agree, in the middle."""
         return float(np.median([window.sharpness for window in self.on])) if self.on else 0.0
 
 
 @dataclass(slots=True)
 class _Pair:
-    """Two recordings, and what has been heard of them."""
+    """Two recordings. whole: complete flux of the first; heard: flux of the second so far."""
 
     first: Recording
     second: Recording
@@ -127,14 +122,14 @@ class _Pair:
     heard: Heard
 
     def overlap(self, lag: float) -> tuple[float, float]:
-        """From when to when both sound, in seconds of the first, where the second lies at ``lag``."""
+        """Return the start and end of the overlap, seconds of the first recording. lag: seconds."""
         return max(0.0, lag), min(self.first.duration, self.second.duration + lag)
 
 
 def align_sounds(first: Recording, second: Recording) -> SoundMatch | SoundRefusal:
-    """Find the offset of ``second`` against ``first``.
+    """Return the offset of ``second`` against ``first``, or a refusal.
 
-    Raises :class:`sessions_app.comparison.alignment.child.sound.track.NoSound` where one of them is silent.
+    Raises :class:`sessions_app.comparison.alignment.child.sound.track.NoSound` for a silent recording.
     """
     pair = _Pair(first, second, first.hear_all(), second.hear_probes())
     peaks = find_peaks(pair.whole, pair.heard, CANDIDATES)
@@ -161,9 +156,9 @@ def _is_clear(peaks: Sequence[Peak]) -> bool:
 
 
 def _look_at(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] = (0.0, math.inf)) -> _Place:
-    """Measure the offset in about so many windows, spread over what both recordings show at this place.
+    """Measure the offset in about ``windows`` windows, spread over the overlap.
 
-    within: seconds of the first recording that are looked at alone.
+    within: limits in seconds of the first recording.
     """
     begin, end = pair.overlap(peak.lag)
     begin, end = max(begin, within[0]), min(end, within[1])
@@ -173,7 +168,7 @@ def _look_at(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] 
     count = windows if length <= LONG_SECONDS else min(MOST_WINDOWS, round(windows * length / LONG_SECONDS))
     count = min(count, int(length / seconds))
     starts = [_busiest(pair.whole, begin + length * n / count, length / count, seconds) for n in range(count)]
-    # From the middle outwards, so that a drift is known before it has grown.
+    # Measure from the middle outwards, to know the drift before it has grown.
     middle = begin + length / 2
     for start in sorted(starts, key=lambda start: abs(start - middle)):
         expected = place.line.at(start) if place.line is not None and len(place.line.on) > 2 else peak.lag
@@ -190,7 +185,6 @@ def _look_at(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] 
 
 
 def _busiest(whole: Heard, begin: float, length: float, seconds: float) -> float:
-    """The start of the ``seconds`` between ``begin`` and ``begin + length`` in which most begins to sound."""
     first, last = round(begin / HOP_SECONDS), round((begin + length) / HOP_SECONDS)
     activity = np.maximum(whole.flux[:, first:last], 0.0).sum(axis=0, dtype=np.float64)
     width = round(seconds / HOP_SECONDS)
@@ -201,7 +195,6 @@ def _busiest(whole: Heard, begin: float, length: float, seconds: float) -> float
 
 
 def _measure(pair: _Pair, start: float, seconds: float, expected: float) -> Window | None:
-    """One window; None where one of them has no sound there."""
     piece, share = pair.second.samples(start - expected, seconds)
     if share < 0.5 or silence(piece):
         return None
@@ -254,7 +247,6 @@ def _judge(
 
 
 def _longest_run_apart(place: _Place) -> list[Window]:
-    """The windows, one after the other, of which none agrees with the rest."""
     longest: list[Window] = []
     run: list[Window] = []
     for window in place.windows:
@@ -264,7 +256,7 @@ def _longest_run_apart(place: _Place) -> list[Window]:
 
 
 def _elsewhere(pair: _Pair, place: _Place) -> list[_Place]:
-    """Where those windows of the second recording lie that do not agree, if they follow each other."""
+    """Search the first recording for the part of the second that disagrees at ``place``."""
     apart = _longest_run_apart(place)
     if len(apart) < 2 or place.line is None:
         return []
@@ -280,7 +272,7 @@ def _elsewhere(pair: _Pair, place: _Place) -> list[_Place]:
 
 
 def _is_rival(place: _Place, best: _Place) -> bool:
-    """Whether another place than the best one fits about as well, as where a loop of music is all there is."""
+    """Return whether another place fits about as well, as in a music loop."""
     is_other = abs(place.peak.lag - best.peak.lag) > 2 * SEARCH_SECONDS
     return is_other and len(place.on) >= MIN_AGREEING and place.sharpness >= RIVAL_SHARE * best.sharpness
 
@@ -305,7 +297,7 @@ def _match(pair: _Pair, place: _Place, line: Line, ratio: float) -> SoundMatch:
 
 
 def _jump(places: Sequence[_Place]) -> tuple[float, float, float] | None:
-    """Offset before, offset after, and where (seconds of the first), when two places hold one after the other."""
+    """Return (offset before, offset after, seconds of the first) if the offset jumps, else None."""
     sides: list[list[Window]] = []
     for place in places:
         if place.line is None or len(place.on) < 2:
@@ -328,7 +320,6 @@ def _jump(places: Sequence[_Place]) -> tuple[float, float, float] | None:
 
 
 def _unrelated(pair: _Pair) -> SoundRefusal:
-    """They do not sound alike, unless one runs faster than the other."""
     whole, heard = pair.whole, pair.heard
     length = len(heard.mask) * HOP_SECONDS
     if heard.seconds > STRETCH_SECONDS:
@@ -346,6 +337,5 @@ def _unrelated(pair: _Pair) -> SoundRefusal:
 
 
 def play_time(seconds: float) -> str:
-    """``m:ss.s``"""
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)}:{rest:04.1f}"

@@ -1,7 +1,7 @@
-"""By how much one short piece of sound is later than another, to a fraction of a sample.
+"""Delay between two short pieces of sound, to a fraction of a sample.
 
-Generalised cross-correlation with phase transform (Knapp and Carter, 1976), which weighs every frequency alike and so
-stands echoes, equalisers and gain.
+Generalised cross-correlation with phase transform (Knapp and Carter, 1976): equal weight of all frequencies tolerates
+echoes, equalisers and gain.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 
 BAND_HZ = (100.0, 3700.0)
-WHITENING = 0.85  # 1 is the phase transform; below, frequencies with little in them count a little less
+WHITENING = 0.85  # 1 is the phase transform; less reduces the weight of weak frequencies
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """seconds: by how much the second piece is later. sharpness: height of the peak over the noise around it, in its
-    standard deviations. rival: height of the highest other peak, as a share of it."""
+    """The delay of the second piece, seconds.
+
+    sharpness: peak height in standard deviations of the noise. rival: the second peak's height as a share of it.
+    """
 
     seconds: float
     sharpness: float
@@ -29,9 +31,9 @@ class Delay:
 
 
 def measure_delay(first: Samples, second: Samples) -> Delay:
-    """Find the shorter ``second``, shape (m,), in ``first``, shape (n,), n > m; seconds from first's beginning.
+    """Return the position of ``second``, shape (m,), in the longer ``first``, shape (n,).
 
-    Both at 8 000 samples a second.
+    Both have 8 000 samples per second.
     """
     n, m = len(first), len(second)
     size = 1 << (n - 1).bit_length()
@@ -52,19 +54,17 @@ def measure_delay(first: Samples, second: Samples) -> Delay:
 
 
 def _vertex(values: NDArray[np.float64], at: int) -> float:
-    """Where a peak that is sampled at ``at`` and on both sides of it really is, in samples from ``at``."""
     if not 0 < at < len(values) - 1:
         return 0.0
     return float(np.interp(_parabola(values[at - 1 : at + 2]), PARABOLAS, PLACES))
 
 
 def _parabola(values: NDArray[np.float64]) -> float:
-    """Where the parabola through three values has its top, from the middle one."""
     left, middle, right = (float(v) for v in values)
     bend = left - 2 * middle + right
     return 0.0 if bend >= 0 else min(0.5, max(-0.5, 0.5 * (left - right) / bend))
 
 
-# The peak of what is equally strong up to a limit is a sinc: where it is, and where a parabola has it.
+# A band-limited signal's correlation peak is a sinc; this table maps a parabola's vertex to the true position.
 PLACES = np.linspace(-0.5, 0.5, 101)
 PARABOLAS = np.array([_parabola(np.sinc(2 * BAND_HZ[1] / RATE * (np.arange(-1, 2) - place))) for place in PLACES])

@@ -1,4 +1,4 @@
-"""What a person can judge a proposed offset by: both outlines over each other, and ten seconds to listen to."""
+"""Evidence for users to check an offset: a picture of both waveforms, and ten seconds of sound."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sessions_app.comparison.alignment.child.sound.track import RATE, Samples
 WIDTH, HEIGHT = 960, 270
 SHOWN_SECONDS = 1.5
 LISTEN_SECONDS = 10.0
-# Blue, green, red: the pages' colours of the first two videos on their dark ground.
+# BGR colours of the first two videos on dark pages.
 GROUND, AXIS = (24, 20, 18), (70, 64, 60)
 COLORS = ((255, 161, 78), (65, 165, 247))
 
 
 def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
-    """Write a PNG with the first recording's outline above the middle and the second one's below, on one time.
+    """Write a PNG with the first waveform above the middle line and the second below.
 
-    Both are shape (n,) and of the same moments.
+    Both have shape (n,) and show the same moments.
     """
     picture = np.full((HEIGHT, WIDTH, 3), GROUND, np.uint8)
     middle = HEIGHT // 2
@@ -31,7 +31,7 @@ def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
         for x, height in enumerate(heights):
             y, end = sorted((middle + direction, middle + direction * (1 + int(height))))
             picture[y : end + 1, x] = color
-    for x in range(0, WIDTH, WIDTH // 15):  # a tenth of a second
+    for x in range(0, WIDTH, WIDTH // 15):  # a line every tenth of a second
         picture[:, x] = np.maximum(picture[:, x], AXIS)
     picture[middle] = (255, 255, 255)
     done, data = cv2.imencode(".png", picture)
@@ -40,7 +40,7 @@ def draw_outlines(first: Samples, second: Samples, path: Path) -> None:
 
 
 def write_listening_sample(first: Samples, second: Samples, path: Path) -> None:
-    """Write a WAV of both, equally loud, the first on the left and the second on the right."""
+    """Write a WAV of both, equally loud, the first on the left channel."""
     both = np.stack([_levelled(first), _levelled(second)], axis=1)
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
@@ -50,7 +50,6 @@ def write_listening_sample(first: Samples, second: Samples, path: Path) -> None:
 
 
 def _outline(samples: Samples, count: int) -> NDArray[np.float64]:
-    """The highest absolute sample of each of ``count`` parts, the highest of all being 1."""
     edges = np.linspace(0, len(samples), count, endpoint=False).astype(int)
     heights = np.maximum.reduceat(np.abs(samples), edges).astype(np.float64)
     return heights / max(1e-6, float(heights.max()))

@@ -1,7 +1,7 @@
-"""What begins to sound, and when: band-wise spectral flux, the same for loud and quiet copies of one sound.
+"""Onsets of sound by band, alike for loud and quiet copies of one sound.
 
-Spectral flux as Dixon has it (Onset Detection Revisited, DAFx 2006), of logarithmic energies in eight bands, each made
-comparable with its own neighbourhood, so that gain, compression and equalisers hardly change it.
+Spectral flux as in Dixon (Onset Detection Revisited, DAFx 2006), normalised by each value's neighbourhood against gain,
+compression and equalisers.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-from numpy import fft  # here, not as np.fft: two threads that ask NumPy for that at once find it half loaded
+from numpy import fft  # np.fft loads lazily, which fails in two threads at once
 from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.track import RATE, Run, Samples
@@ -20,32 +20,31 @@ HOP_SECONDS = HOP / RATE
 WINDOW = 512  # samples
 EDGES_HZ = (120, 240, 400, 620, 920, 1330, 1900, 2650, 3650)
 BANDS = len(EDGES_HZ) - 1
-FLOOR = 1e-7  # of a band's energy in a window of full scale: quieter is silence
-LAG = 2  # windows between what is compared
-AROUND_SECONDS = 2.0  # that a value is made comparable with
-QUIET = 0.15  # spread of a neighbourhood in which nothing happens; what is less is not blown up
+FLOOR = 1e-7  # band energy of silence, relative to a full-scale window
+LAG = 2  # distance in windows of the two levels whose difference is the flux
+AROUND_SECONDS = 2.0  # seconds of neighbourhood on each side of a value
+QUIET = 0.15  # added to the spread, so that tiny changes are not amplified
 HIGHEST = 4.0
-BLOCK = 1 << 12  # windows that are transformed together
+BLOCK = 1 << 12  # windows per FFT call
 
 
 class FluxMeter:
-    """Takes runs of samples in order and keeps the flux of each 16 ms; memory grows by 2 KB a second."""
+    """Flux of consecutive runs of samples, per 16 ms. Memory grows by 2 KB per second of sound."""
 
     def __init__(self) -> None:
         self._window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
         self._bins = np.searchsorted(fft.rfftfreq(WINDOW, 1 / RATE), EDGES_HZ)
         self._scale = 1.0 / float(np.sum(self._window)) ** 2
-        self._parts: list[tuple[int, NDArray[np.float32]]] = []  # first hop, levels: shape (windows, BANDS)
+        self._parts: list[tuple[int, NDArray[np.float32]]] = []  # (first hop, levels of shape (windows, BANDS))
         self._rest = np.zeros(0, np.float32)
-        self._at = 0  # sample number of the first of ``_rest``
+        self._at = 0  # number of the first sample in ``_rest``
         self._begun = False
-        self.loudest = 0.0  # highest sample
+        self.loudest = 0.0  # highest absolute sample
 
     def put(self, run: Run) -> None:
-        """Take in a run; one that does not follow the last begins after a hole."""
         at = round(run.start * RATE)
         if not self._begun or abs(at - (self._at + len(self._rest))) > HOP:
-            # Windows begin at whole hops of the clock, so that two files are cut alike.
+            # Windows start at whole hops of the recording's clock, so that files are divided alike.
             first = -(-at // HOP) * HOP
             self._rest, self._at, self._begun = run.samples[max(0, first - at) :], first, True
         else:
@@ -58,7 +57,7 @@ class FluxMeter:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
 
     def end(self) -> tuple[Flux, NDArray[np.bool_]]:
-        """The flux from 0 s on, shape (BANDS, hops), and which hops have been heard, shape (hops,)."""
+        """Return the flux from 0 s on, shape (BANDS, hops), and a mask of hops with samples, shape (hops,)."""
         if len(self._rest) >= WINDOW:
             self._take((len(self._rest) - WINDOW) // HOP + 1)
         hops = max((first + len(levels) for first, levels in self._parts), default=0)
@@ -83,7 +82,6 @@ class FluxMeter:
 
 
 def flux_of(runs: Iterable[Run]) -> tuple[Flux, NDArray[np.bool_]]:
-    """The flux of ``runs``: see :meth:`FluxMeter.end`."""
     meter = FluxMeter()
     for run in runs:
         meter.put(run)
@@ -91,12 +89,10 @@ def flux_of(runs: Iterable[Run]) -> tuple[Flux, NDArray[np.bool_]]:
 
 
 def silence(samples: Samples) -> bool:
-    """Whether nothing is to be heard."""
     return not len(samples) or float(np.mean(samples.astype(np.float64) ** 2)) < FLOOR
 
 
 def _joined(parts: list[tuple[int, NDArray[np.float32]]]) -> list[tuple[int, NDArray[np.float32]]]:
-    """Parts that follow each other as one."""
     found: list[tuple[int, list[NDArray[np.float32]]]] = []
     end = -1
     for first, levels in parts:
@@ -109,7 +105,6 @@ def _joined(parts: list[tuple[int, NDArray[np.float32]]]) -> list[tuple[int, NDA
 
 
 def _made_comparable(flux: Flux, heard: NDArray[np.bool_]) -> Flux:
-    """Each value less the mean of its neighbourhood, in the neighbourhood's own spread; 0 where nothing was heard."""
     around = round(AROUND_SECONDS / HOP_SECONDS)
     counts = np.maximum(_sums(heard.astype(np.float64), around), 1.0)
     for band in flux:
@@ -121,7 +116,6 @@ def _made_comparable(flux: Flux, heard: NDArray[np.bool_]) -> Flux:
 
 
 def _sums(values: NDArray[np.float64], around: int) -> NDArray[np.float64]:
-    """Of each value and ``around`` on either side of it, the sum."""
     total = np.concatenate([[0.0], np.cumsum(values)])
     at = np.arange(len(values))
     return np.asarray(total[np.minimum(at + around + 1, len(values))] - total[np.maximum(at - around, 0)])

@@ -1,4 +1,4 @@
-"""The straight line that most of a few measured offsets lie on: a constant, a drift, and how sure both are."""
+"""Straight line through most of a few measured offsets."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from sessions_app.comparison.timeline import MAX_DRIFT_PPM
 
 Values = NDArray[np.float64]
 
-TOLERANCE = 0.002  # seconds from the line at which a measurement still agrees with it
-LEAST_ERROR = 2e-5  # seconds: of a measurement, whatever the others say; a sixth of a sample
+TOLERANCE = 0.002  # maximum seconds from measurement to line
+LEAST_ERROR = 2e-5  # minimum error of one measurement, seconds; a sixth of a sample
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """offset at ``center`` (seconds of the first recording) and its standard error; drift and its own, in ppm.
+    """An offset that changes linearly with the first recording's time.
 
-    on: the numbers of the measurements that lie on it.
+    offset, error: offset and its standard error at ``center`` seconds. drift_ppm, drift_error_ppm: slope and its
+    standard error. on: indices of the measurements on the line.
     """
 
     center: float
@@ -31,15 +32,11 @@ class Line:
     on: tuple[int, ...]
 
     def at(self, time: float) -> float:
-        """The offset at ``time`` seconds of the first recording."""
         return self.offset + self.drift_ppm * 1e-6 * (time - self.center)
 
 
 def fit_line(times: Sequence[float], offsets: Sequence[float]) -> Line | None:
-    """The line with at most 1 000 ppm that most measurements lie on; None below two.
-
-    times: seconds of the first recording; offsets: seconds.
-    """
+    """Return the line of at most 1 000 ppm through most measurements, seconds; None for fewer than two."""
     t, o = np.asarray(times, float), np.asarray(offsets, float)
     if len(t) < 2:
         return None
@@ -53,7 +50,6 @@ def fit_line(times: Sequence[float], offsets: Sequence[float]) -> Line | None:
 
 
 def _slopes(t: Values, o: Values, i: int) -> list[float]:
-    """Slopes through measurement ``i`` and each that lies far enough from it, and none at all."""
     apart = np.abs(t - t[i]) > 0
     slopes = (o[apart] - o[i]) / (t[apart] - t[i])
     return [0.0, *(float(s) for s in slopes if abs(s) <= MAX_DRIFT_PPM * 1e-6)]

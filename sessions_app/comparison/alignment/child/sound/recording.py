@@ -1,4 +1,4 @@
-"""One recording as the aligner listens to it: a few probes first, all of it where those do not settle the matter."""
+"""A recording's sound as the aligner reads it: a few probes, then all of it if needed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sessions_app.comparison.alignment.child.sound.track import NoSound, Samples
 
 PROBES = 3
 PROBE_SECONDS = 30.0
-SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS  # of which all is heard at once
+SHORT_SECONDS = 2 * PROBES * PROBE_SECONDS  # maximum duration that is read completely at once
 MIN_SECONDS = 1.0
-QUIET = 10 ** (-66 / 20)  # loudest sample of a recording that is called silent
+QUIET = 10 ** (-66 / 20)  # loudest sample of a silent recording
 
 OnShare = Callable[[float], None]
 
 
 class Recording:
-    """The sound of ``vod_id`` at ``path``, for one thread at a time. Use as a context manager.
+    """The sound of ``path``, for one thread at a time; a context manager.
 
-    Raises :class:`media_app.av.container.MediaError` and :class:`NoSound`, as :class:`SoundTrack` does.
+    Raises :class:`media_app.av.container.MediaError` and :class:`NoSound` as :class:`SoundTrack` does.
     """
 
     def __init__(self, vod_id: str, path: str | os.PathLike[str]) -> None:
@@ -44,11 +44,11 @@ class Recording:
 
     @property
     def duration(self) -> float:
-        """Seconds: of what has been heard, else as the file says."""
+        """Return the seconds of sound if all of it was read, else the file's duration."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
     def hear_all(self, on_share: OnShare | None = None) -> Heard:
-        """All of it. Raises :class:`NoSound` where it is silent or shorter than a second."""
+        """Return the flux of all sound. Raises :class:`NoSound` if it is silent or shorter than a second."""
         if self._whole is None:
             meter = FluxMeter()
             for run in self.track.runs():
@@ -64,8 +64,9 @@ class Recording:
         return self._whole
 
     def hear_probes(self) -> Heard:
-        """Three parts of 30 s spread over it; all of it where it is short, where those parts are silent, and where it
-        has been heard already. Raises :class:`NoSound` as :meth:`hear_all` does.
+        """Return the flux of three parts of 30 s, or of all sound if the file is short or the parts are silent.
+
+        Raises :class:`NoSound` as :meth:`hear_all` does.
         """
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
             return self.hear_all()
@@ -76,7 +77,7 @@ class Recording:
                 for run in self.track.runs(start, start + PROBE_SECONDS):
                     meter.put(run)
             if meter.loudest < QUIET:
-                return self.hear_all()  # which tells a pause from silence
+                return self.hear_all()  # tells a pause from a silent recording
             flux, mask = meter.end()
             hops = max(len(mask), int(self.track.duration / HOP_SECONDS))
             padded = np.zeros((BANDS, hops), np.float32)
@@ -85,5 +86,4 @@ class Recording:
         return self._probes
 
     def samples(self, start: float, seconds: float) -> tuple[Samples, float]:
-        """See :meth:`SoundTrack.samples`."""
         return self.track.samples(start, seconds)

@@ -1,7 +1,6 @@
-"""Where two recordings' sounds could lie over each other: normalised cross-correlation of their flux, by FFT.
+"""Search for the lags between two recordings, by normalised cross-correlation of their flux.
 
-Lags are hops by which the second recording is later on the first one's time: what sounds at hop n of the second sounds
-at hop n + lag of the first.
+A lag counts hops: hop n of the second recording matches hop n + lag of the first.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from numpy.typing import NDArray
 
 from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS, Flux
 
-APART_SECONDS = 0.5  # two peaks closer than this are one
+APART_SECONDS = 0.5  # minimum distance of two peaks
 MIN_OVERLAP_SECONDS = 5.0
-BLOCK_SECONDS = 600.0  # of the second recording at once: clocks that drift apart blur what is longer
-MAX_DRIFT = 1e-3  # by which two clocks may differ
-SPREAD_HOPS = 1  # neighbours that a peak is spread over
+BLOCK_SECONDS = 600.0  # parts correlated separately: clock drift blurs longer ones
+MAX_DRIFT = 1e-3  # maximum speed difference of two clocks
+SPREAD_HOPS = 1  # hops by which a peak is widened on each side
 STRETCHES = tuple(round(1 + sign * permille / 1000, 4) for permille in range(4, 62, 2) for sign in (1, -1))
 
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """A place: lag in seconds, and how far it stands out, in standard deviations of unrelated sound."""
+    """A possible lag, seconds. score: standard deviations of unrelated sound."""
 
     lag: float
     score: float
@@ -33,7 +32,7 @@ class Peak:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The flux of a recording, shape (BANDS, hops), and which of its hops have been heard, shape (hops,)."""
+    """A recording's flux, shape (BANDS, hops), and a mask of the hops read so far, shape (hops,)."""
 
     flux: Flux
     mask: NDArray[np.bool_]
@@ -43,7 +42,7 @@ class Heard:
         return float(np.count_nonzero(self.mask)) * HOP_SECONDS
 
     def part(self, start: float, seconds: float) -> Heard:
-        """The same length, but heard only from ``start`` on for ``seconds``."""
+        """Return a copy with only ``seconds`` from ``start`` on in its mask."""
         first, last = round(start / HOP_SECONDS), round((start + seconds) / HOP_SECONDS)
         mask = np.zeros_like(self.mask)
         mask[first:last] = self.mask[first:last]
@@ -51,7 +50,7 @@ class Heard:
 
 
 def find_peaks(first: Heard, second: Heard, count: int) -> list[Peak]:
-    """The ``count`` best places, the best first; none where they cannot overlap."""
+    """Return the ``count`` best lags, best first; empty if the recordings cannot overlap."""
     scores: NDArray[np.float32] | None = None
     base = 0
     length = len(second.mask) * HOP_SECONDS
@@ -62,19 +61,19 @@ def find_peaks(first: Heard, second: Heard, count: int) -> list[Peak]:
         if not part.mask.any():
             continue
         found, base = correlate(first, part)
-        # Where the whole is long, drift moves what its ends say by more than a peak is wide.
+        # In long recordings, drift moves the outer parts' peaks by more than their width.
         drift = round(abs(start + length / blocks / 2 - length / 2) * MAX_DRIFT / HOP_SECONDS)
         found = _highest_around(np.maximum(found, 0.0), SPREAD_HOPS + (drift if blocks > 1 else 0))
         scores = found**2 if scores is None else scores + found**2
-    # For the same reason one place has several peaks there.
+    # Drift splits one lag into several peaks.
     apart = APART_SECONDS + (length / 2 * MAX_DRIFT if blocks > 1 else 0.0)
     return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
 
 def correlate(first: Heard, second: Heard) -> tuple[NDArray[np.float32], int]:
-    """How well they agree at each lag, in standard deviations of unrelated sound, and the index of lag 0.
+    """Return the agreement at each lag, in standard deviations of unrelated sound, and the index of lag 0.
 
-    Values are 0 where less than :data:`MIN_OVERLAP_SECONDS` of both lie over each other.
+    Values are 0 for overlaps shorter than :data:`MIN_OVERLAP_SECONDS`.
     """
     n, m = len(first.mask), len(second.mask)
     size = _fast(n + m)
@@ -91,13 +90,13 @@ def correlate(first: Heard, second: Heard) -> tuple[NDArray[np.float32], int]:
     shared *= _lags(heard_first * np.conj(fft.rfft(energy_second, size)), size, n, m)
     enough = overlap * HOP_SECONDS >= MIN_OVERLAP_SECONDS
     agreement = _lags(product, size, n, m) / np.sqrt(np.maximum(shared, 1.0))
-    # Neighbouring hops share their windows, and bands their noises: about a quarter of the values are independent.
+    # Hops share windows, and bands share noise: about a quarter of the values are independent.
     scores = np.where(enough, agreement * np.sqrt(np.maximum(overlap, 0.0) * BANDS / 4), 0.0)
     return scores.astype(np.float32), m - 1
 
 
 def find_stretch(first: Heard, second: Heard, start: float, seconds: float) -> tuple[float, Peak]:
-    """The speed of the second recording over the first one's under which a part of it fits best, and how well."""
+    """Return the relative speed at which a part of the second recording fits best, and its peak."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
     best = (1.0, Peak(0.0, 0.0))
@@ -125,7 +124,6 @@ def _peaks(scores: NDArray[np.float32], zero: int, count: int, apart_seconds: fl
 
 
 def _highest_around(values: NDArray[np.float32], around: int) -> NDArray[np.float32]:
-    """The highest of each value and ``around`` on either side, in steps that double."""
     found, width = values, 1
     target = 2 * around + 1
     while width < target:
@@ -137,12 +135,11 @@ def _highest_around(values: NDArray[np.float32], around: int) -> NDArray[np.floa
 
 
 def _lags(spectrum: NDArray[np.complexfloating[Any, Any]], size: int, n: int, m: int) -> NDArray[np.float32]:
-    """The correlation at lags from -(m - 1) to n - 1, in order."""
     values = fft.irfft(spectrum, size).astype(np.float32)
     return np.concatenate([values[size - (m - 1) :] if m > 1 else values[:0], values[:n]])
 
 
 def _fast(count: int) -> int:
-    """The next number that an FFT does quickly: a power of two, or one and a half or one and a quarter of one."""
+    """Return the next size with a fast FFT: a power of two times 1, 1.25 or 1.5."""
     power = 1 << max(3, (count - 1).bit_length() - 1)
     return next(size for size in (power, power * 5 // 4, power * 3 // 2, power * 2) if size >= count)

@@ -1,4 +1,4 @@
-"""The sound of one file: one channel of 8 000 samples a second, each at its place on the scale of ``currentTime``."""
+"""The sound of one file: 8 000 samples per second in one channel, timed like ``currentTime``."""
 
 from __future__ import annotations
 
@@ -19,35 +19,34 @@ from numpy.typing import NDArray
 from media_app.av.container import MICROSECONDS, MediaError, demux, open_media, presentation_origin
 
 Samples = NDArray[np.float32]
-RATE = 8000  # samples a second: enough for a tenth of a millisecond, and above it there is little that all codecs keep
-GATHERED = 1 << 15  # samples that are resampled together: one call costs the same for few and for many
-HOLE_SECONDS = 0.02  # between frames; less is the container's rounding
-RUN_IN_SECONDS = 0.25  # decoded before what is wanted, because a codec's first frames after a seek are wrong
-MAX_SECONDS = 13 * 3600.0  # of a file that are heard, whatever its timestamps claim: longer videos are not taken in
-MAX_TRACKS = 16  # that are listened to in order to find the loudest
-LISTENS = 4  # places, and seconds at each of them
+RATE = 8000  # samples per second: exact to 0.1 ms; few codecs keep more than 4 kHz
+GATHERED = 1 << 15  # samples per resampling call, whose cost is constant
+HOLE_SECONDS = 0.02  # minimum gap between frames; smaller gaps are rounding
+RUN_IN_SECONDS = 0.25  # seconds decoded in advance: a codec's first frames after a seek are wrong
+MAX_SECONDS = 13 * 3600.0  # maximum seconds read, whatever the timestamps claim
+MAX_TRACKS = 16  # maximum tracks compared by loudness
+LISTENS = 4  # places measured per track
 LISTEN_SECONDS = 0.5
-CANCELLED = 0.1  # power of the mix over that of the channels, below which they cancel each other
+CANCELLED = 0.1  # power of the channels' mean over their own, below which they cancel each other
 
 
 class NoSound(Exception):
-    """The file has no sound that can be decoded; the message is a sentence."""
+    """Error for a file without decodable sound. The message is a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Samples that follow each other without a hole. start: seconds; samples: shape (n,), -1 to 1."""
+    """Consecutive samples without a hole. start: seconds; samples: shape (n,), -1 to 1."""
 
     start: float
     samples: Samples
 
 
 class SoundTrack:
-    """The loudest sound track of one file, for one thread at a time. Use as a context manager.
+    """The loudest sound track of a file, for one thread at a time; a context manager.
 
-    number: of the track among the file's sound tracks, from 1; count: how many those are. duration: seconds, as the
-    file says. Raises :class:`MediaError` for a file that cannot be opened, :class:`NoSound` without a track that
-    can be decoded.
+    number: index among the file's ``count`` sound tracks, from 1. Raises :class:`MediaError` if the file cannot be
+    opened, :class:`NoSound` if no track can be decoded.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -72,13 +71,12 @@ class SoundTrack:
         self.close()
 
     def close(self) -> None:
-        """Free the decoder and the file."""
         self._container.close()
 
     def runs(self, start: float = 0.0, end: float = MAX_SECONDS) -> Iterator[Run]:
-        """What sounds between ``start`` and ``end`` seconds, in order; holes and a late start are left out.
+        """Yield the sound between ``start`` and ``end`` seconds, without holes.
 
-        Damage ends it where it stands: what has come until then is right.
+        A damaged packet leaves a hole; a read error ends the iteration.
         """
         self._seek(start - RUN_IN_SECONDS)
         for run in self._decoded(self._stream, end):
@@ -88,9 +86,9 @@ class SoundTrack:
                 yield Run(run.start + first / RATE, run.samples[first:last])
 
     def samples(self, start: float, seconds: float) -> tuple[Samples, float]:
-        """``seconds`` of sound that begins at ``start``, silence where there is none, and the share that is there.
+        """Return ``seconds`` of sound from ``start`` on, with silence in holes, and the share without holes.
 
-        The place of the first sample is exact to half a sample.
+        The first sample's time is exact to half a sample.
         """
         count = round(seconds * RATE)
         found = np.zeros(count, np.float32)
@@ -115,7 +113,6 @@ class SoundTrack:
         self._stream.codec_context.flush_buffers()
 
     def _decoded(self, stream: AudioStream, end: float) -> Iterator[Run]:
-        """Runs from where the file stands, in pieces of about :data:`GATHERED` samples of the file's own rate."""
         mixer, base = _Mixer(self._channel), float(stream.time_base or 0)
         for frame in self._frames(stream):
             if frame.pts is None:
@@ -138,7 +135,7 @@ class SoundTrack:
             try:
                 yield from stream.decode(packet)
             except av.error.InvalidDataError:
-                continue  # a damaged packet; the next may be whole
+                continue  # a damaged packet; the next may be intact
             except av.error.FFmpegError:
                 return
 
@@ -156,7 +153,6 @@ class SoundTrack:
         return max(tracks, key=lambda track: self._level(track[0]))
 
     def _level(self, stream: AudioStream) -> float:
-        """Mean square of a track at a few places."""
         self._stream = stream
         squares = []
         for number in range(LISTENS):
@@ -165,7 +161,7 @@ class SoundTrack:
         return float(np.mean(squares)) if squares else 0.0
 
     def _clearest_channel(self) -> int | None:
-        """Return the louder of two channels that cancel each other, such as an inverted one; None if they do not."""
+        """Return the louder of two channels that cancel each other (one is inverted), else None."""
         if self._stream.codec_context.channels != 2:
             return None
         powers = []
@@ -179,17 +175,17 @@ class SoundTrack:
 
 
 class _Mixer:
-    """Resampler of decoded frames to 8 000 samples a second: the mean of all channels, or one ``channel`` of two."""
+    """Resampler to 8 000 samples per second: mean of all channels, or one ``channel`` of two."""
 
     def __init__(self, channel: int | None = None) -> None:
         self._channel = channel
         self._fifo: AudioFifo | None = None
         self._resampler: AudioResampler | None = None
-        self._rate = 1  # of the file
-        self._start = 0.0  # seconds: of the run that is being resampled
-        self._taken = self._mixed = 0  # samples of the run that have come, and have been resampled, at the file's rate
-        self._given = 0  # samples of the run that have come out
-        self._late = 0.0  # seconds by which frames lie behind where they would follow on, summed up
+        self._rate = 1  # samples per second in the file
+        self._start = 0.0  # start of the current run, seconds
+        self._taken = self._mixed = 0  # samples received, and resampled, at the file's rate
+        self._given = 0  # resampled samples of the run already yielded
+        self._late = 0.0  # accumulated gap between frames and their expected times, seconds
         self._counted = 0
 
     def put(self, at: float, frame: AudioFrame) -> Iterator[Run]:
@@ -205,7 +201,7 @@ class _Mixer:
             yield from self._begin(at, rate)
             behind = 0.0
             self._fifo.write(frame)  # type: ignore[union-attr]
-        # Containers round each frame's time to their ticks, Matroska's to a millisecond: the mean is closer.
+        # Containers round frame times (Matroska to a millisecond); their mean is closer.
         self._late += behind
         self._counted += 1
         self._taken += frame.samples
@@ -219,7 +215,6 @@ class _Mixer:
         self._fifo, self._resampler = AudioFifo(), AudioResampler("fltp", layout, RATE)
 
     def end(self) -> Iterator[Run]:
-        """The rest of a run; the next frame begins another."""
         if self._taken > self._mixed:
             yield from self._mix()
         if self._mixed:
