@@ -12,7 +12,7 @@ import numpy as np
 from bench.planted import Event, media, render
 from bench.report import Table
 from sessions_app.analysis.pipelines import signal_pass as reading
-from sessions_app.analysis.pipelines.moments import choose, look_at, settled, stretches
+from sessions_app.analysis.pipelines.moments import choose, find_candidates, look_at, snap_ends
 from sessions_app.analysis.pipelines.moments import measure as signals_of
 from sessions_app.analysis.pipelines.signal_pass import survey
 
@@ -34,8 +34,8 @@ def shown(events: Sequence[Event], spans: Spans) -> tuple[int, float]:
 def ours(path: Path, budget: float) -> Spans:
     found = survey(path, SECONDS)
     moments = signals_of(found, SECONDS)
-    chosen = choose(stretches(moments, SECONDS), budget, MOST, MIN_SCORE, look_at(found))
-    return [(one.start, one.end) for one in (settled(one, [], moments, SECONDS) for one in chosen)]
+    chosen = choose(find_candidates(moments, SECONDS), budget, MOST, MIN_SCORE, look_at(found))
+    return [(one.start, one.end) for one in (snap_ends(one, [], moments, SECONDS) for one in chosen)]
 
 
 def uniform(budget: float) -> Spans:

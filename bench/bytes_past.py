@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 from bench import p4_upload
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p4_upload import GIB, cpu, is_done
 from bench.report import Table
 from tests.support.program import Program
@@ -36,19 +36,19 @@ def measure(seed: int) -> list[Table]:
         small = long_video(Path(name) / "small.mp4", SMALL, seed)
         web = wait_until(program.web, 20)
         assert web is not None
-        ways = {"in: tus": by_tus, "in: direct": straight}
+        ways = {"in: tus": by_tus, "in: direct": upload_directly}
         costs: dict[str, list[float]] = {way: [] for way in (*ways, *(f"{way}, 32 MiB" for way in ways), *OUT)}
         # Warm up: the first use of each way costs more.
         for send in ways.values():
-            taken_in(program, send(program, small))
+            wait_ingested(program, send(program, small))
         for _ in range(ROUNDS):
             for way, send in ways.items():
                 for file, row in ((small, f"{way}, 32 MiB"), (source, way)):
                     before = cpu(web)
                     video = send(program, file)
                     costs[row].append(cpu(web) - before)
-                    taken_in(program, video)
-                if send is straight:
+                    wait_ingested(program, video)
+                if send is upload_directly:
                     for row, more in OUT.items():
                         costs[row].append(read(program, web, video, more))
                 program.call("DELETE", f"/api/v1/library/{video}")
@@ -56,14 +56,14 @@ def measure(seed: int) -> list[Table]:
     found = {way: statistics.median(values) for way, values in costs.items()}
     for way, seconds in found.items():
         is_goal = way == "out: sent on"
-        table.add(way, f"{seconds:.3f}", f"≤ {GOAL}" if is_goal else "", yes(seconds <= GOAL) if is_goal else "")
+        table.add(way, f"{seconds:.3f}", f"≤ {GOAL}" if is_goal else "", format_met(seconds <= GOAL) if is_goal else "")
     for way in ways:
         # Some calls are made once per file, whatever its size.
         further = (found[way] - found[f"{way}, 32 MiB"]) * GIB / (GIB - SMALL)
         is_past = way == "in: direct"
         table.add(
             f"{way}, each GiB beyond what a file costs", f"{further:.3f}", f"≤ {GOAL}" if is_past else "",
-            yes(further <= GOAL) if is_past else "",
+            format_met(further <= GOAL) if is_past else "",
         )  # fmt: skip
     table.note = f"Medians of {ROUNDS} rounds of one GiB; OpenStack Swift with one disk on this machine, no nginx."
     return [table]
@@ -85,7 +85,7 @@ def running(folder: Path) -> Iterator[Program]:
         yield program
 
 
-def taken_in(program: Program, video: str) -> None:
+def wait_ingested(program: Program, video: str) -> None:
     wait_until(lambda: is_done(program, video), 600, "the end of the job")
 
 
@@ -103,7 +103,7 @@ def by_tus(program: Program, source: Path) -> str:
     return answer.headers["X-Resource-Id"]
 
 
-def straight(program: Program, source: Path) -> str:
+def upload_directly(program: Program, source: Path) -> str:
     ask: Callable[..., Any] = program.call
     begun = ask("POST", "/api/v1/uploads", {"filename": source.name, "size": source.stat().st_size, "direct": True})
     at, numbers = f"/api/v1/uploads/{begun['session_id']}", range(begun["total_chunks"])

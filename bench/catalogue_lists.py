@@ -74,7 +74,7 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
     from django.utils import timezone
 
     from jobs_app.models import Job
-    from media_app.videos.models import Place, Video, VideoSource
+    from media_app.videos.models import Video, VideoScope, VideoSource
     from media_app.videos.search import search_text
     from media_app.videos.upload_handlers import INGEST_KIND
 
@@ -89,7 +89,7 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
             jobs += [job] if job_status else []
             rows.append(
                 Video(
-                    owner=owner, place=Place.CATALOGUE, source=VideoSource.STORED, location=f"videos/{number}/1.mp4",
+                    owner=owner, place=VideoScope.CATALOGUE, source=VideoSource.STORED, location=f"videos/{number}/1.mp4",
                     title=title, description=description, tags=tags, category=category,
                     is_featured=rng.random() < 0.02, is_hidden=number % 4 == 3, status=status,
                     job=job if job_status else None, file_size=1, mime_type="video/mp4", duration=60.0,

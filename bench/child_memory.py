@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.measure import percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p10_wake_up import ACCOUNT, ms, prepared
 from bench.recordings import long_pair
 from bench.report import Table
@@ -50,11 +50,11 @@ def measure(seed: int) -> list[Table]:
             program.end()
     peak = max(memory for memory, _ in alignments)
     table = Table("", ("what", "measured", "goal", "met"))
-    table.add("peak memory of the child, 600 s pair", f"{peak / 1e6:.0f} MB", "≤ 300 MB", yes(peak <= 300e6))
+    table.add("peak memory of the child, 600 s pair", f"{peak / 1e6:.0f} MB", "≤ 300 MB", format_met(peak <= 300e6))
     walls = [wall for _, wall in alignments]
     table.add("POST to completed, the whole program", f"{statistics.median(walls):.2f} s", "reported", "")
     middle = percentile(writes, 0.5)
-    table.add("PUT offsets over HTTP, p50", ms(middle), "< 10 ms", yes(middle < 0.01))
+    table.add("PUT offsets over HTTP, p50", ms(middle), "< 10 ms", format_met(middle < 0.01))
     table.add("PUT offsets over HTTP, p95", ms(percentile(writes, 0.95)), "reported", "")
     table.add("GET of the session, p50", ms(percentile(reads, 0.5)), "reported", "")
     return [table]

@@ -81,7 +81,7 @@ def _audit() -> tuple[str, int, float, float]:
             f"'10.0.0.1' FROM {numbers}"
         )
         cursor.execute("ANALYZE")
-    count, seconds, wait = _beside_a_writer(audit.purge)
+    count, seconds, wait = _measure_with_writer(audit.purge)
     assert count == ENTRIES // 2, count
     assert AuditEntry.objects.filter(action="video.changed").count() == ENTRIES // 2
     return "audit", count, seconds, wait
@@ -109,12 +109,12 @@ def _jobs() -> tuple[str, int, float, float]:
         (JobEvent(job=job, name="processing", attempt=1, data={}) for job in jobs for _ in range(EVENTS_EACH)),
         batch_size=1_000,
     )
-    count, seconds, wait = _beside_a_writer(maintenance.purge)
+    count, seconds, wait = _measure_with_writer(maintenance.purge)
     assert count == JOBS, count
     return "jobs and their events", count * (1 + EVENTS_EACH), seconds, wait
 
 
-def _beside_a_writer(work: Callable[[], int]) -> tuple[int, float, float]:
+def _measure_with_writer(work: Callable[[], int]) -> tuple[int, float, float]:
     from django.db import connection
 
     from vodplatform.core.records import audit

@@ -299,11 +299,11 @@ def _pro_jobs(owner: User) -> uuid.UUID:
 
 def _upload(owner: User) -> uuid.UUID:
     from media_app.uploads import services as uploads
-    from media_app.uploads.models import UploadChunk, UploadFront
+    from media_app.uploads.models import UploadChunk, UploadProtocol
 
     size = 65_536
-    upload = uploads.begin(
-        owner, front=UploadFront.CHUNKS, purpose="library", filename="a" * 250 + ".mp4", size=CHUNKS * 10_000,
+    upload = uploads.begin_upload(
+        owner, front=UploadProtocol.CHUNKS, purpose="library", filename="a" * 250 + ".mp4", size=CHUNKS * 10_000,
         chunk_size=size,
     )  # fmt: skip
     count = CHUNKS * 10_000 // size

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.report import PROJECT_ROOT, Table
 from sessions_app.comparison.samples.rendering.clips import render_pair, timer_pairs
 from tests.support.program import Place, Program, Truth, manage
@@ -53,7 +53,7 @@ def measure(seed: int) -> list[Table]:
     middle = percentile(posts, 0.5)
     table.add(
         "POST /align to the first line of the job", ms(middle), ms(percentile(posts, 0.95)), "p50 ≤ 50 ms",
-        yes(middle <= 0.05),
+        format_met(middle <= 0.05),
     )  # fmt: skip
     table.add(
         "commit of an enqueue to the first line", ms(percentile(commits, 0.5)), ms(percentile(commits, 0.95)), "", ""
@@ -65,13 +65,13 @@ def measure(seed: int) -> list[Table]:
     rate = Table("No-op jobs, and the claim", ("what", "measured", "goal", "met"))
     rate.add(f"no-op jobs a second, {BURST} queued", f"{ours:.0f}", "", "")
     rate.add(f"bare messages a second, {BURST} sent", f"{bare_burst:.0f}", "", "")
-    rate.add("ratio", f"{ours / bare_burst:.2f}×", "≥ 0.5×", yes(ours / bare_burst >= 0.5))
+    rate.add("ratio", f"{ours / bare_burst:.2f}×", "≥ 0.5×", format_met(ours / bare_burst >= 0.5))
     for database, by_count in costs.items():
         for count, value in by_count.items():
             rate.add(f"{database}: claim and end with {count} queued, p50", f"{value:.1f} ms", "", "")
         counts = list(by_count)
         flat = by_count[counts[-1]] / by_count[counts[0]]
-        rate.add(f"{database}: ratio", f"{flat:.2f}×", "flat (≤ 1.3×)", yes(flat <= 1.3))
+        rate.add(f"{database}: ratio", f"{flat:.2f}×", "flat (≤ 1.3×)", format_met(flat <= 1.3))
     return [table, rate]
 
 

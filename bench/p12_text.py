@@ -113,7 +113,7 @@ def written(
 
 def pictures(path: Path, start: float = 0.0, end: float = np.inf) -> Iterator[tuple[float, Picture]]:
     with VideoFile(path) as video:
-        for picture in video.walk(start):
+        for picture in video.iterate_frames(start):
             if picture.time >= end:
                 return
             if picture.time >= start - 1e-6:

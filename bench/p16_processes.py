@@ -21,7 +21,7 @@ import psutil
 import redis
 
 from bench.measure import percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p10_wake_up import prepared
 from bench.report import PROJECT_ROOT, Table
 from tests.support import nginx
@@ -114,7 +114,7 @@ def requests(place: Place) -> Table:
         first = first or web
         table.add(
             count, f"{done / REQUESTS_SECONDS:.0f}", f"{web:.2f}", f"{database:.2f}", "web ≤ 1.11× of one",
-            yes(web <= first / 0.9),
+            format_met(web <= first / 0.9),
         )  # fmt: skip
     table.note = (
         f"{os.cpu_count()} cores for all of it, the readers too. A core of PostgreSQL does for "
@@ -170,7 +170,7 @@ def jobs(place: Place) -> Table:
         first = first or worker
         table.add(
             count, f"{JOBS / seconds:.0f}", f"{worker:.1f}", f"{database:.1f}", f"{transactions:.1f}",
-            "workers ≤ 1.11× of one", yes(worker <= first / 0.9),
+            "workers ≤ 1.11× of one", format_met(worker <= first / 0.9),
         )  # fmt: skip
     table.note = f"A core of PostgreSQL does for {1000 / database:.0f} jobs a second, however short or long they are."
     return table
@@ -204,7 +204,7 @@ def idle(place: Place) -> Table:
             rates.append(((commands() - before) / IDLE_SECONDS, (_transactions(place) - rows) / IDLE_SECONDS))
     (others, none), (all_of_them, transactions) = rates
     table = Table("An idle worker of all queues", ("what", "a second", "goal", "met"))
-    table.add("Redis commands", f"{all_of_them - others:.1f}", "≤ 20", yes(all_of_them - others <= 20))
+    table.add("Redis commands", f"{all_of_them - others:.1f}", "≤ 20", format_met(all_of_them - others <= 20))
     table.add("transactions", f"{transactions - none:.1f}", "", "")
     return table
 
@@ -215,13 +215,13 @@ def long_queue(place: Place) -> Table:
     few, many = found["few"], found["many"]
     table.add(
         f"claim and end, p50, {QUEUED // 1000:,} queued / {QUEUED:,}", f"{few:.1f} / {many:.1f} ms", "flat (≤ 1.3×)",
-        yes(many <= 1.3 * few),
+        format_met(many <= 1.3 * few),
     )  # fmt: skip
     table.add(
         f"{CLAIMERS} claim at once: jobs a second; p50, p95 of a claim and end",
         f"{found['rate']:.0f}; {found['p50']:.0f}, {found['p95']:.0f} ms", "", "",
     )  # fmt: skip
-    table.add("claimed twice", found["twice"], "0", yes(found["twice"] == 0))
+    table.add("claimed twice", found["twice"], "0", format_met(found["twice"] == 0))
     return table
 
 

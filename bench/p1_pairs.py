@@ -17,7 +17,7 @@ import numpy as np
 from rich.progress import Progress
 
 from bench.measure import run
-from bench.p1_timer_alignment import ALIGNER, CHILD_ENVIRONMENT, request, yes
+from bench.p1_timer_alignment import ALIGNER, CHILD_ENVIRONMENT, format_met, request
 from bench.report import Table
 from sessions_app.comparison.samples.rendering.clips import (
     NTSC,
@@ -126,11 +126,11 @@ def measure(seed: int) -> list[Table]:
     wrong = [outcome for outcome in sure if not outcome.right]
     related = [outcome for outcome in outcomes if outcome.truth is not None]
     summary.add("confident wrong answers (≥ 0.9)", f"{len(wrong)} of {len(sure)}, {len(outcomes)} pairs", "0 on ≥ 60",
-                yes(not wrong and len(outcomes) >= 60))  # fmt: skip
+                format_met(not wrong and len(outcomes) >= 60))  # fmt: skip
     for name, low, high, goal in (("≥ 0.9", 0.9, 1.01, 0.99), ("0.5–0.9", 0.5, 0.9, 0.8)):
         inside = [outcome for outcome in answers if low <= outcome.confidence < high]
         share = sum(outcome.right for outcome in inside) / len(inside) if inside else float("nan")
-        summary.add(f"right at {name}", f"{share:.1%} of {len(inside)}", f"≥ {goal:.0%}", yes(not share < goal))
+        summary.add(f"right at {name}", f"{share:.1%} of {len(inside)}", f"≥ {goal:.0%}", format_met(not share < goal))
     summary.add("recordings of one match aligned right",
                 f"{sum(outcome.right for outcome in related)} of {len(related)}", "reported", "")  # fmt: skip
     bins = Table("Reliability", ("confidence", "answers", "right", "share"))

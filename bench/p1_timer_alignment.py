@@ -95,26 +95,28 @@ def measure(seed: int) -> list[Table]:
     table.add(
         "CPU, median of 5", f"{cpu:.2f} s ({', '.join(f'{cost.cpu:.2f}' for cost, _ in runs)})", "", ""
     )  # fmt: skip
-    table.add(f"… 1 seek a second, same reader: {same_reader:.1f} s", f"{ratio:.0f}× less", "≥ 60×", yes(ratio >= 60))
+    table.add(
+        f"… 1 seek a second, same reader: {same_reader:.1f} s", f"{ratio:.0f}× less", "≥ 60×", format_met(ratio >= 60)
+    )
     table.add(f"… 1 seek a second, rapidocr's detection: {with_detection:.1f} s", f"{with_detection / cpu:.0f}× less",
               "reported", "")  # fmt: skip
     wall = statistics.median(walls)
     shown = f"{wall:.2f} s (best {min(walls):.2f}, p95 {percentile(walls, 0.95):.2f})"
-    table.add("wall, median of 5", shown, "≤ 2.5 s on idle cores", yes(wall <= 2.5))
-    table.add("peak memory, largest of 5", f"{peak / 1e6:.0f} MB", "≤ 300 MB", yes(peak <= 300e6))
+    table.add("wall, median of 5", shown, "≤ 2.5 s on idle cores", format_met(wall <= 2.5))
+    table.add("peak memory, largest of 5", f"{peak / 1e6:.0f} MB", "≤ 300 MB", format_met(peak <= 300e6))
     [proposal] = runs[-1][1]["proposals"]
     assert pair.offset is not None
     error = proposal["offset"] - pair.offset
     bound = float(1 / pair.a.spec.fps + 1 / pair.b.spec.fps) / 2
     table.add("error of the pair", f"{error * 1000:+.2f} ms, confidence {proposal['confidence']:.3f}",
-              f"≤ {bound * 1000:.1f} ms", yes(abs(error) <= bound))  # fmt: skip
+              f"≤ {bound * 1000:.1f} ms", format_met(abs(error) <= bound))  # fmt: skip
     for vod_id, errors in errors_against_truth(pair, a, b).items():
         worst = max(errors, key=abs) if errors else float("nan")
         shown = ", ".join(f"{value:+.2f}" for value in errors)
         table.add(f"error of VOD {vod_id}, each refined run", f"{shown} frames", "≤ half a frame",
-                  yes(abs(worst) <= 0.5))  # fmt: skip
+                  format_met(abs(worst) <= 0.5))  # fmt: skip
     return [table]
 
 
-def yes(met: bool) -> str:
+def format_met(met: bool) -> str:
     return "yes" if met else "no"

@@ -22,7 +22,7 @@ from playwright.sync_api import Page, sync_playwright
 from rich.progress import track
 
 from bench.measure import cache, percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.report import Table
 from sessions_app.comparison.samples.rendering.recording import VERSION
 from tests.browser.conftest import ACCOUNT, BASE, CHROMIUM, DESK, FLAGS, PASSWORD, make_comparison, sign_in
@@ -316,12 +316,12 @@ def measure(seed: int, minutes: float = MINUTES) -> list[Table]:
         shown, near = 1000 * bare.look(), shared_time(page)
         expected = DRIFT_PPM * 1e-3 * near
         table.add(f"without the drift, at {near / 60:.1f} min, in the pixels", f"{shown:.0f} ms",
-                  f"visible: about {expected:.0f}", yes(shown > 50))  # fmt: skip
+                  f"visible: about {expected:.0f}", format_met(shown > 50))  # fmt: skip
         rule = play(Rule(page, videos), rule_minutes)
         own, other = percentile(found.steady, 0.95), percentile(rule.steady, 0.95)
         table.add(f"the rule of 500 ms, {rule_minutes:g} min of the same: p95, seeks",
                   f"{other:.1f} ms, {rule.seeks}", "", "")  # fmt: skip
-        table.add("p95, times better than the rule", f"{other / own:.1f}×", "≥ 20×", yes(other / own >= 20))
+        table.add("p95, times better than the rule", f"{other / own:.1f}×", "≥ 20×", format_met(other / own >= 20))
     return [table]
 
 
@@ -329,8 +329,10 @@ def _add_figures(table: Table, found: Played, seconds: float) -> None:
     p50, p95, most = statistics.median(found.steady), percentile(found.steady, 0.95), max(found.steady)
     table.add("played, samples", f"{seconds / 60:.1f} min, {len(found.steady)}", "30 min", "")
     for name, value, goal in (("p50", p50, 2.0), ("p95", p95, 8.0), ("max", most, 33.0)):
-        table.add(f"spread outside 3 s after a fault, {name}", f"{value:.2f} ms", f"≤ {goal:g} ms", yes(value <= goal))
-    table.add("seeks in steady play", found.seeks, "0", yes(found.seeks == 0))
+        table.add(
+            f"spread outside 3 s after a fault, {name}", f"{value:.2f} ms", f"≤ {goal:g} ms", format_met(value <= goal)
+        )
+    table.add("seeks in steady play", found.seeks, "0", format_met(found.seeks == 0))
     for name, values in (
         ("frames shown a second", found.frames),
         ("frames dropped, %", [100 * one for one in found.dropped]),
@@ -338,7 +340,7 @@ def _add_figures(table: Table, found: Played, seconds: float) -> None:
         table.add(f"{name}, A B C", ", ".join(f"{value:.1f}" for value in values), "", "")
     half = len(found.screens) // 2
     early, late = (statistics.median(part) for part in (found.screens[:half], found.screens[half:]))
-    met = yes(max(early, late) <= 17)
+    met = format_met(max(early, late) <= 17)
     table.add(
         "spread in the pixels, median of each half", f"{early:.1f} and {late:.1f} ms", "≤ 17 ms, half a frame", met
     )

@@ -14,7 +14,7 @@ import imageio_ffmpeg
 from playwright.sync_api import expect
 
 from bench.measure import cache, percentile, run
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p3_in_step import COUNTED, Comparison, Pane, opened, panes
 from bench.report import Table
 from tests.browser.pixels import wait_until_standing
@@ -106,7 +106,7 @@ def measure(seed: int) -> list[Table]:
             wrong += room.look() > 0
         share = 100 * (1 - wrong / EXACT_SEEKS)
         table.add(f"paused: all frames of one moment in the pixels, {EXACT_SEEKS} seeks", f"{share:.0f} %", "100 %",
-                  yes(wrong == 0))  # fmt: skip
+                  format_met(wrong == 0))  # fmt: skip
     videos = recordings()
     with opened(videos) as (program, page):
         room = Comparison(program, page, videos, drift=False)
@@ -128,7 +128,7 @@ def measure(seed: int) -> list[Table]:
         ):
             p50, p95 = statistics.median(times), percentile(times, 0.95)
             table.add(f"{SCRUBS} seeks among {name}: p50, p95", f"{p50:.0f}, {p95:.0f} ms",
-                      f"p95 ≤ {goal} ms" if goal else "", yes(p95 <= goal) if goal else "")  # fmt: skip
+                      f"p95 ≤ {goal} ms" if goal else "", format_met(p95 <= goal) if goal else "")  # fmt: skip
         table.add("originals: frames shown a second, dropped, A B C", frames, "", "")
         table.add("quick copies: the same", played(room), "", "")
     table.note = "Three videos of 1080p60, 720p30 and 480p29.97 at 8 Mbit/s."

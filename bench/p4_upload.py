@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from bench.measure import percentile, run
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p5_bytes_out import settled
 from bench.report import Table
 from tests.support.program import Place, Program, manage
@@ -98,7 +98,7 @@ def costs(bases: list[float], sent: dict[Way, list[Sent]]) -> Table:
     for way, values in sent.items():
         # Other load varies by the minute, so compare within a round.
         ratio = statistics.median((value.door + value.rest) / base for value, base in zip(values, bases, strict=True))
-        goal, met = ("≤ 1.5×", yes(ratio <= 1.5)) if way.way == "tus" else ("reported", "")
+        goal, met = ("≤ 1.5×", format_met(ratio <= 1.5)) if way.way == "tus" else ("reported", "")
         door, whole = (
             statistics.median(value.door for value in values),
             statistics.median(value.door + value.rest for value in values),
@@ -126,7 +126,7 @@ def last_calls(sent: dict[Way, list[Sent]], small: dict[Way, list[Sent]]) -> Tab
 
 def add_waits(table: Table, name: str, values: list[float], *, is_ours: bool = True) -> None:
     most = percentile(values, 0.95)
-    goal, met = ("p95 ≤ 50 ms", yes(most <= 0.05)) if is_ours else ("", "")
+    goal, met = ("p95 ≤ 50 ms", format_met(most <= 0.05)) if is_ours else ("", "")
     table.add(name, f"{percentile(values, 0.5) * 1000:.1f} ms", f"{most * 1000:.1f} ms", goal, met)
 
 
@@ -136,7 +136,7 @@ def memory(sent: dict[Way, list[Sent]], two: Sent) -> Table:
         *((f"{way.name}: 1 GiB", max(result.memory for result in results)) for way, results in sent.items()),
         (f"{SINGLE.name}: 2 GiB", two.memory),
     ):
-        table.add(name, f"{value / MIB:.1f}", "+0", yes(value < MEMORY_BYTES))
+        table.add(name, f"{value / MIB:.1f}", "+0", format_met(value < MEMORY_BYTES))
     return table
 
 

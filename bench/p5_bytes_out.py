@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from bench.measure import percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p10_wake_up import ACCOUNT, prepared
 from bench.report import PROJECT_ROOT, Table
 from tests.support import nginx
@@ -54,7 +54,7 @@ server {{
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Server:
     """A server of the file. processes: all that serve it; program: the web process among them."""
 
     name: str
@@ -75,7 +75,10 @@ class Door:
 
 def measure(seed: int) -> list[Table]:
     rng = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="bench-bytes-") as folder, doors(Path(folder)) as (static, accel, own):
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-bytes-") as folder,
+        running_servers(Path(folder)) as (static, accel, own),
+    ):
         costs: dict[str, list[float]] = {door.name: [] for door in (static, accel, own)}
         shares = dict.fromkeys(costs, 0.0)
         for _ in range(ROUNDS):
@@ -97,7 +100,7 @@ def measure(seed: int) -> list[Table]:
         ratio = means[door.name] / means[static.name]
         table.add(
             door.name, f"{means[door.name]:.3f}", f"{shares[door.name]:.3f}", f"{ratio:.2f}×",
-            f"≤ {goal}×" if goal else "", yes(ratio <= goal) if goal else "",
+            f"≤ {goal}×" if goal else "", format_met(ratio <= goal) if goal else "",
         )  # fmt: skip
     table.note = (
         f"Means of {ROUNDS} rounds of one download of 1 GiB by curl from each; CPU of every serving process together."
@@ -106,14 +109,14 @@ def measure(seed: int) -> list[Table]:
     wait = Table(title, ("what", "p50", "p95", "CPU a request", "goal", "met"))
     for name, values in waits.items():
         middle = percentile(values, 0.5)
-        goal_text, met = ("p50 ≤ 3 ms", yes(middle <= 0.003)) if name != static.name else ("", "")
+        goal_text, met = ("p50 ≤ 3 ms", format_met(middle <= 0.003)) if name != static.name else ("", "")
         wait.add(name, ms(middle), ms(percentile(values, 0.95)), ms(spent[name]), goal_text, met)
     memory = Table(f"{READERS} readers that stand still in a file of 1 GiB", ("what", "MiB more", "goal", "met"))
     memory.note = (
         "What a first crowd takes; it stays with the process and serves the next. Under 5 MiB counts as nothing."
     )
     for name, value in held.items():
-        memory.add(name, f"{value / MIB:.1f}", "+0" if name != static.name else "", yes(value < 5 * MIB))
+        memory.add(name, f"{value / MIB:.1f}", "+0" if name != static.name else "", format_met(value < 5 * MIB))
     return [table, wait, memory]
 
 
@@ -122,7 +125,7 @@ def ms(seconds: float) -> str:
 
 
 @contextmanager
-def doors(folder: Path) -> Iterator[tuple[Door, Door, Door]]:
+def running_servers(folder: Path) -> Iterator[tuple[Server, Server, Server]]:
     """Yield nginx with a static file, nginx with X-Accel-Redirect, and the program alone."""
     data = folder / "data"
     environment = {"DJANGO_SETTINGS_MODULE": "bench.settings", "VOD_LOG_LEVEL": "WARNING"}
@@ -149,9 +152,9 @@ def doors(folder: Path) -> Iterator[tuple[Door, Door, Door]]:
         )
         process = psutil.Process(front.pid)
         yield (
-            Door("nginx, static file", static_port, f"/{key}", [process]),
-            Door("nginx after the program's X-Accel-Redirect", front.port, address, [process, behind], behind),
-            Door("the program alone", own_port, address, [own], own),
+            Server("nginx, static file", static_port, f"/{key}", [process]),
+            Server("nginx after the program's X-Accel-Redirect", front.port, address, [process, behind], behind),
+            Server("the program alone", own_port, address, [own], own),
         )
 
 
@@ -169,7 +172,7 @@ def web(variables: dict[str, str]) -> Iterator[tuple[int, psutil.Process]]:
         process.wait(20)
 
 
-def download(door: Door) -> float:
+def download(door: Server) -> float:
     before = door.cpu()
     subprocess.run(
         ["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{door.port}{door.address}"], check=True, timeout=300
@@ -177,7 +180,7 @@ def download(door: Door) -> float:
     return door.cpu() - before
 
 
-def first_bytes(door: Door, rng: random.Random) -> list[float]:
+def first_bytes(door: Server, rng: random.Random) -> list[float]:
     connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
     waits = []
     pause = threading.Event()
@@ -195,7 +198,7 @@ def first_bytes(door: Door, rng: random.Random) -> list[float]:
     return waits
 
 
-def slow_readers(door: Door) -> int:
+def slow_readers(door: Server) -> int:
     """Return the resident bytes for readers that request the complete file and then stall."""
     request = f"GET {door.address} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode()
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 
 from bench.catalogue_lists import LISTS
 from bench.measure import percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.report import PROJECT_ROOT, Table
 from tests.support.services import fresh_database
 
@@ -86,6 +86,6 @@ def _table(title: str, found: Costs) -> Table:
         is_goal = name not in SEARCHES
         table.add(
             name, queries, f"{few:.1f} ms", f"{many:.1f} ms", f"{ratio:.2f}×", f"≤ {GOAL}×" if is_goal else "reported",
-            yes(ratio <= GOAL and is_constant) if is_goal else "",
+            format_met(ratio <= GOAL and is_constant) if is_goal else "",
         )  # fmt: skip
     return table

@@ -21,7 +21,7 @@ import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
 from bench.measure import percentile
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.report import Table
 from tests.support.program import BASE
 from tests.support.waiting import wait_until
@@ -110,13 +110,13 @@ class People:
             first = percentile([seconds for at, seconds in steps if at < 120], 0.95)
             last = percentile([seconds for at, seconds in steps if at > end - 120], 0.95)
             table.add(name, len(every), _ms(percentile(every, 0.5)), _ms(percentile(every, 0.95)),
-                      f"{_ms(first)} / {_ms(last)}", yes(last <= 1.3 * first))  # fmt: skip
+                      f"{_ms(first)} / {_ms(last)}", format_met(last <= 1.3 * first))  # fmt: skip
         failed = ", ".join(f"{count} × {what}" for what, count in self.wrong.items()) or "none"
-        table.add("errors", failed, "", "", "", yes(not self.wrong))
+        table.add("errors", failed, "", "", "", format_met(not self.wrong))
         early, late = self.memory[min(2, len(self.memory) - 1)], self.memory[-1]
         shown = ", ".join(f"{a:.0f} → {b:.0f}" for a, b in zip(early, late, strict=True))
         table.add("memory of each web process after two minutes and at the end, MiB", shown, "", "", "",
-                  yes(sum(late) <= 1.1 * sum(early)))  # fmt: skip
+                  format_met(sum(late) <= 1.1 * sum(early)))  # fmt: skip
         return table
 
     def _live(self, number: int, began: float) -> None:

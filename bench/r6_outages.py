@@ -100,7 +100,7 @@ def measure(seed: int) -> list[Table]:
             Fault("clamd", "scanner", upload, clamd.stop, clamd.start),
             Fault(
                 "a database that somebody has locked", "database", upload,
-                lambda: nothing(database.execute("BEGIN IMMEDIATE")), lambda: nothing(database.execute("ROLLBACK")),
+                lambda: discard(database.execute("BEGIN IMMEDIATE")), lambda: discard(database.execute("ROLLBACK")),
             ),
         ):  # fmt: skip
             table.add(*row_of(program, fault))
@@ -199,5 +199,5 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def nothing(value: object) -> None:
+def discard(value: object) -> None:
     """Discard the result of a call."""

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.large_objects import OWNER, make_in_child
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.report import Table
 from bench.request_meter import MAX_GROWTH, MAX_RATIO, Meter, Neighbour, Result
 from tests.support.kept import kept
@@ -85,11 +85,11 @@ def table_of(results: Sequence[Result], usual: float) -> Table:
         ),
         is_met=not missed,
     )
-    worst = sorted(results, key=lambda one: one.badness, reverse=True)
+    worst = sorted(results, key=lambda one: one.worst_goal_share, reverse=True)
     for one in [*worst[:SHOWN], *(one for one in worst[SHOWN:] if not one.is_met or one in faults)]:
         p95 = f"{one.p95 * 1000:.0f} ms = {one.ratio:.1f}×" if one.p95 else "not asked"
         table.add(
             one.name.replace("|", "/"), one.variant, one.status, f"{one.wall:.2f}", f"{one.cpu:.2f}",
-            f"{one.growth / 1e6:.0f}", f"{one.size / 1e6:.2f}", f"{one.stored / 1e3:.0f}", p95, yes(one.is_met),
+            f"{one.growth / 1e6:.0f}", f"{one.size / 1e6:.2f}", f"{one.stored / 1e3:.0f}", p95, format_met(one.is_met),
         )  # fmt: skip
     return table

@@ -84,7 +84,7 @@ class Result:
         return bool(self.status) and self.growth <= MAX_GROWTH and not slows
 
     @property
-    def badness(self) -> float:
+    def worst_goal_share(self) -> float:
         """Return the worst measure as a share of its goal; 1 just meets the goal."""
         slowness = self.ratio / MAX_RATIO if self.p95 and self.cpu >= NOTABLE_CPU else 0.0
         return max(self.growth / MAX_GROWTH, slowness, self.cpu / 10)
@@ -130,7 +130,7 @@ class Neighbour:
             sent, seconds = line.split()
             self._samples.append((float(sent), float(seconds)))
 
-    def beside(self, work: Callable[[], object]) -> list[float]:
+    def measure_during(self, work: Callable[[], object]) -> list[float]:
         """Return the seconds of each of its requests in progress while ``work`` ran."""
         self._say("on")
         time.sleep(0.03)
@@ -173,8 +173,8 @@ class Meter:
         if result.cpu >= NOTABLE_CPU:
             result = self._beside(result, make, is_write)
         self.results.append(result)
-        if result.badness >= WORTH_TELLING or result.status >= 500 or not result.status:
-            print(f"{result.badness:.1f} {result}", file=sys.stderr, flush=True)
+        if result.worst_goal_share >= WORTH_TELLING or result.status >= 500 or not result.status:
+            print(f"{result.worst_goal_share:.1f} {result}", file=sys.stderr, flush=True)
         return answer
 
     def _alone(self, name: str, variant: str, send: Send) -> tuple[Answer, Result]:
@@ -218,10 +218,10 @@ class Meter:
                 else:
                     time.sleep(min(number * pause, WINDOW_SECONDS) - passed)
 
-        return self._neighbour.beside(work)
+        return self._neighbour.measure_during(work)
 
     def _listen_in_quiet(self) -> None:
-        self._quiet = (self._quiet + self._neighbour.beside(lambda: time.sleep(QUIET_SECONDS)))[-150:]
+        self._quiet = (self._quiet + self._neighbour.measure_during(lambda: time.sleep(QUIET_SECONDS)))[-150:]
 
     def _usual(self) -> float:
         return percentile(self._quiet, 0.95)

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from bench.measure import cache
-from bench.p1_timer_alignment import yes
+from bench.p1_timer_alignment import format_met
 from bench.p8_status import BASE, send
 from bench.p10_wake_up import prepared
 from bench.report import Table
@@ -41,7 +41,7 @@ def measure(seed: int) -> list[Table]:
         try:
             for number in range(SESSIONS):
                 analyse(program, clip, ("highlights", "workout")[number % 2])
-                readings.append(sizes(program))
+                readings.append(resident_bytes(program))
             left = [path for path in program.place.data_dir.rglob("*") if path.is_file() and is_of_a_session(path)]
         finally:
             program.end()
@@ -56,7 +56,7 @@ def measure(seed: int) -> list[Table]:
         )
         table.add(
             name, f"{early / 1e6:.0f} MB", f"{late / 1e6:.0f} MB = {late / max(1, early):.3f}×",
-            f"≤ {MAX_GROWTH}×", yes(late <= MAX_GROWTH * early),
+            f"≤ {MAX_GROWTH}×", format_met(late <= MAX_GROWTH * early),
         )  # fmt: skip
     table.note = f"Files of the sessions that are left in the data folder at the end: {len(left)}."
     return [table]
@@ -76,7 +76,7 @@ def analyse(program: Program, clip: Path, kind: str) -> None:
     program.call("DELETE", f"{BASE}/cleanup/{session}")
 
 
-def sizes(program: Program) -> dict[str, int]:
+def resident_bytes(program: Program) -> dict[str, int]:
     found: dict[str, int] = {}
     web, master = program.web(), program.master()
     if web:

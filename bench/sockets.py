@@ -98,7 +98,10 @@ async def broadcast(program: Program, address: str) -> dict[str, list[float]]:
     last: list[float] = []
     for number in range(CHANGES):
         action = "resume" if number % 2 else "pause"
-        waits = [asyncio.create_task(heard(client, job_id, "queued" if number % 2 else "paused")) for client in clients]
+        waits = [
+            asyncio.create_task(receive_status(client, job_id, "queued" if number % 2 else "paused"))
+            for client in clients
+        ]
         sent = time.monotonic()
         await asyncio.to_thread(program.call, "POST", f"/api/v1/jobs/{job_id}/{action}")
         moments = await asyncio.gather(*waits)
@@ -108,7 +111,7 @@ async def broadcast(program: Program, address: str) -> dict[str, list[float]]:
     return {"POST to each listener": every, "POST to the last of them": last}
 
 
-async def heard(client: ClientConnection, job_id: str, status: str) -> float:
+async def receive_status(client: ClientConnection, job_id: str, status: str) -> float:
     while True:
         message = json.loads(await client.recv())
         if message["type"] == "job" and message["job"]["id"] == job_id and message["job"]["status"] == status:

@@ -21,7 +21,7 @@ from rich.progress import track
 from bench.report import Table
 from bench.sound_pairs import HARD, MISLEADING, REAL, RELATED, pair
 from sessions_app.comparison.alignment.child.answer import AlignmentResult
-from sessions_app.comparison.alignment.child.by_both import weigh
+from sessions_app.comparison.alignment.child.by_both import combine_results
 from sessions_app.comparison.alignment.child.by_sound import REFUSE_BELOW, align_by_sound
 from sessions_app.comparison.alignment.child.by_timer import align_by_timer
 from sessions_app.comparison.alignment.child.readers import load_reader
@@ -105,7 +105,7 @@ def outcome(job: Job, timers: Sequence[AlignmentResult]) -> Outcome:
             return Outcome(job, found.refused[0].reason, False, 0.0, None, 0.0)
     match = getattr(answer, "doubted", answer)
     right = bool(match and made.offset is not None and abs(match.offset - made.offset) <= RIGHT_SECONDS)
-    both = [weigh(["a", "b"], timer, found) for timer in timers]
+    both = [combine_results(["a", "b"], timer, found) for timer in timers]
     return Outcome(
         job,
         found.refused[0].reason if found.refused else "",

@@ -14,7 +14,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from jobs_app import services
-from jobs_app.kinds import Subject, label_of, registry, subjects_of
+from jobs_app.kinds import JobSummary, label_of, registry, subjects_of
 from jobs_app.models import Job, JobEvent, LaneLimit
 from vodplatform.core.admin import AuditedModelAdmin, ModelAdmin
 from vodplatform.core.errors import DomainError
@@ -90,7 +90,7 @@ class JobAdmin(ModelAdmin):
 
     @admin.display(description="about")
     def about(self, job: Job) -> str:
-        subject: Subject = getattr(job, "subject", None) or subjects_of([job])[job.pk]
+        subject: JobSummary = getattr(job, "subject", None) or subjects_of([job])[job.pk]
         return format_html('<span class="block max-w-sm truncate" title="{0}">{0}</span>', subject.title)
 
     @admin.display(description="kind", ordering="kind")

@@ -16,7 +16,7 @@ from django.db.models import F
 
 from jobs_app import queues
 from jobs_app.kinds import registry
-from jobs_app.messages import send_on_commit
+from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import Job, JobStatus
 from vodplatform.accounts.limits import limits_of_many
 
@@ -56,7 +56,7 @@ def next_turn(owner_id: uuid.UUID, lane: str) -> int:
 
 def max_share(lane: str) -> int:
     """Return how many places one owner may hold while others wait: half."""
-    return max(1, queues.places_of(lane) // 2)
+    return max(1, queues.runnable_limit(lane) // 2)
 
 
 def queue_numbers(queue_lanes: Collection[str]) -> dict[uuid.UUID, int]:
@@ -103,18 +103,18 @@ def admit_next(owner_id: uuid.UUID, lane: str) -> bool:
         admitted=True, turn=turn, revision=F("revision") + 1
     ):
         return False
-    send_on_commit(best)
+    wake_workers_on_commit(best)
     return True
 
 
-def on_job_left(owner_id: uuid.UUID, lane: str) -> None:
+def admit_after_job_left(owner_id: uuid.UUID, lane: str) -> None:
     """Admit the owner's next job, and wake lanes that the owner's limit blocked."""
     admit_next(owner_id, lane)
     # The query names the lanes, because an exclusion would not use the index.
     others = [name for name in settings.JOB_LANES if name != lane]
     queued = Job.objects.filter(owner_id=owner_id, lane__in=others, admitted=True, status=JobStatus.QUEUED)
     for job in {job.lane: job for job in queued.order_by().only("lane", "kind")}.values() if others else ():
-        send_on_commit(job)
+        wake_workers_on_commit(job)
 
 
 def admit_all(after: uuid.UUID | None = None) -> uuid.UUID | None:

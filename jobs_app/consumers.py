@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from jobs_app.events import EVERYBODYS_JOBS, group_name, owners_group_name
+from jobs_app.events import ALL_JOBS_GROUP, group_name, owners_group_name
 from jobs_app.models import Job
 from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.models import User
@@ -38,7 +38,7 @@ class JobListConsumer(WatchConsumer):
         jobs = Job.objects.visible_to(user)
         newest = list(jobs.select_related("owner").annotate(looked_at=Now())[:LISTED])
         revision = int(newest[0].looked_at.timestamp() * 1000) if newest else self.revision + 1  # type: ignore[attr-defined]
-        group = EVERYBODYS_JOBS if user.is_admin else owners_group_name(user.pk)
+        group = ALL_JOBS_GROUP if user.is_admin else owners_group_name(user.pk)
         message = {"type": "jobs", "revision": revision, "jobs": [JobSerializer.show(job) for job in newest]}
         return group, {**message, "total": jobs.count()}
 

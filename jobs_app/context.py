@@ -124,7 +124,7 @@ class JobContext:
             raise ShuttingDown
         if self.stalled.is_set():
             raise JobFailed("stalled", stalled_message())
-        self.mark_moved()
+        self.mark_progress()
         if self._may_yield:
             raise YieldTurn
 
@@ -132,7 +132,7 @@ class JobContext:
         """Record that the job can stop now without losing work."""
         self._may_yield = self.gives_way.is_set()
 
-    def mark_moved(self) -> None:
+    def mark_progress(self) -> None:
         """Record a sign of progress; jobs without one for ``JOB_STALL_SECONDS`` fail."""
         self.moved_at = time.monotonic()
 
@@ -141,7 +141,7 @@ class JobContext:
         if message == DONE:
             message = self._reported[1]
         if (percent, message) != self._reported:
-            self.mark_moved()
+            self.mark_progress()
         self._reported = (percent, message)
         self.pace.note(percent)
         self._pending = message
@@ -214,7 +214,7 @@ class JobContext:
 
         def handle(message: dict[str, Any]) -> None:
             if not isinstance(message.get("progress"), int | float):
-                self.mark_moved()
+                self.mark_progress()
             if isinstance(message.get("checkpoint"), dict):
                 self.saved = self._pending_checkpoint = message["checkpoint"]
                 self.mark_checkpointed()
@@ -234,7 +234,7 @@ class JobContext:
                 stdin=stdin,
                 on_message=handle,
                 should_stop=self.stop_reason,
-                on_moved=self.mark_moved,
+                on_moved=self.mark_progress,
                 keeps=is_for_caller,
                 access=access,
                 ranged=ranged,
@@ -245,7 +245,7 @@ class JobContext:
             raise
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
+    def lock_lease(self) -> Iterator[None]:
         """Open a transaction in which the job cannot be taken away. Raises :class:`LeaseLost`."""
         with transaction.atomic():
             if self.lease.rows().select_for_update(no_key=True).first() is None:
@@ -256,7 +256,7 @@ class JobContext:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """Create a scratch folder for the block, and remove those of dead attempts."""
-        base = scratch.base()
+        base = scratch.scratch_root()
         scratch.remove_dead(base.glob(f"job-*-{self.job_id.hex}-*"))
         prefix = f"job-{self.lease.token.hex}-{self.job_id.hex}-"
         with tempfile.TemporaryDirectory(prefix=prefix, dir=base, ignore_cleanup_errors=True) as own:

@@ -11,7 +11,7 @@ from jobs_app.serializers import JobSerializer
 from vodplatform.core import logs
 from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_commit
 
-EVERYBODYS_JOBS = "jobs.all"
+ALL_JOBS_GROUP = "jobs.all"
 
 
 def group_name(job_id: uuid.UUID | str) -> str:
@@ -62,11 +62,11 @@ def record_end(job_id: uuid.UUID, name: str) -> Job:
 def publish(job: Job) -> None:
     """Send the job to watchers of it, its owner's jobs and all jobs, on commit."""
     publish_on_commit(
-        (group_name(job.pk), owners_group_name(job.owner_id), EVERYBODYS_JOBS),
+        (group_name(job.pk), owners_group_name(job.owner_id), ALL_JOBS_GROUP),
         {"type": "job", "revision": job.revision, "job": JobSerializer.show(job)},
     )
 
 
 def publish_gone(job_id: uuid.UUID, owner_id: uuid.UUID) -> None:
     publish_gone_on_commit(group_name(job_id))
-    publish_on_commit((owners_group_name(owner_id), EVERYBODYS_JOBS), {"type": "gone", "id": str(job_id)})
+    publish_on_commit((owners_group_name(owner_id), ALL_JOBS_GROUP), {"type": "gone", "id": str(job_id)})

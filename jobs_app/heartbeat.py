@@ -25,7 +25,7 @@ logger = logging.getLogger("vodplatform.jobs")
 STALLED_GRACE_SECONDS = 10.0  # seconds for a handler to fail its stalled job itself
 
 
-class LeaseKeeper:
+class LeaseRenewer:
     """The thread that renews this process's leases and notices lost ones."""
 
     def __init__(self) -> None:
@@ -60,13 +60,13 @@ class LeaseKeeper:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def give_back_all(self) -> None:
+    def requeue_all(self) -> None:
         """Requeue the jobs whose handlers ignored the shutdown."""
         with self._lock:
             contexts = list(self._contexts.values())
         for context in contexts:
             with contextlib.suppress(DatabaseError):
-                leases.give_back(context.lease)
+                leases.requeue(context.lease)
 
     @contextmanager
     def keep(self, context: JobContext) -> Iterator[None]:
@@ -151,7 +151,7 @@ class LeaseKeeper:
         is_waiting_for_database = connection.vendor != "sqlite" and not self.is_database_stable()
         for context in contexts.values():
             if is_waiting_for_database and not context.stalled.is_set():
-                context.mark_moved()
+                context.mark_progress()
             still = now - context.moved_at
             if still <= settings.JOB_STALL_SECONDS or context.is_lost():
                 continue
@@ -188,4 +188,4 @@ class LeaseKeeper:
                 return
 
 
-keeper = LeaseKeeper()
+lease_renewer = LeaseRenewer()

@@ -22,7 +22,7 @@ logger = logging.getLogger("vodplatform.jobs")
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class JobSummary:
     """The subject of a job, as its owner knows it.
 
     detail: a few words. href: page of the subject, if any. in_use: whether that page prevents the job's deletion.
@@ -40,7 +40,7 @@ class JobHooks:
     def inputs_exist(self, job: Job) -> bool:
         return True
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         """Return the subjects of ``jobs`` in a constant number of queries."""
         return {}
 
@@ -97,12 +97,12 @@ def icon_of(name: str) -> str:
     return kind.icon if kind else "jobs"
 
 
-def subjects_of(jobs: Sequence[Job]) -> dict[UUID, Subject]:
+def subjects_of(jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
     """Return the subjects of jobs; the label replaces unreadable ones."""
-    found: dict[UUID, Subject] = {}
+    found: dict[UUID, JobSummary] = {}
     for name in {job.kind for job in jobs}:
         same = [job for job in jobs if job.kind == name]
-        found |= {job.pk: Subject(label_of(name)) for job in same}
+        found |= {job.pk: JobSummary(label_of(name)) for job in same}
         if kind := registry().get(name):
             try:
                 found |= kind.hooks.subjects(same)

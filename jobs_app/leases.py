@@ -23,7 +23,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Now
 from jobs_app import admission, pace, queues
 from jobs_app.events import publish, record_change, record_end, record_event, reload_job, request_of
 from jobs_app.kinds import is_pausable, registry
-from jobs_app.messages import send_on_commit
+from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import TRANSITIONS, Job, JobPace, JobQuerySet, JobStatus, lease_duration
 from vodplatform.core import metrics
 from vodplatform.core.logs import event
@@ -39,7 +39,7 @@ OUTAGE_RETRY_SECONDS = (20.0, 40.0)
 BETWEEN_OUTAGES = timedelta(minutes=10)
 LONGEST_OUTAGE = timedelta(days=1)
 # multiple of JOB_SLICE_SECONDS for owners within their share of the lane
-LONG_SLICE = 10
+LONG_SLICE_FACTOR = 10
 OWNERS_LOOKED_AT = 20
 
 
@@ -68,14 +68,14 @@ def claim(
     is_alone: whether no other job runs in this process; otherwise :class:`NeedsOwnProcess` may be raised. look_first:
     whether to search without the lock first.
     """
-    if look_first and not may_claim(lane, only_short=only_short):
+    if look_first and not has_claimable_job(lane, only_short=only_short):
         return None
     with transaction.atomic():
         _lock(CLAIM_LOCK, lane.encode())
         # A count by owner would scan all of the owner's rows; the partial index keeps this to a few.
         rows = Job.objects.filter(status=JobStatus.PROCESSING).order_by()
         processing = list(rows.values_list("lane", "owner_id", "is_short"))
-        free = queues.free_in(lane, [is_short for name, _, is_short in processing if name == lane])
+        free = queues.free_places(lane, [is_short for name, _, is_short in processing if name == lane])
         if not free.short:
             return None
         queued = _claimable(lane) if free.long and not only_short else _claimable(lane).filter(is_short=True)
@@ -106,7 +106,7 @@ def next_claimable(lane: str) -> Job | None:
     return _startable(lane).first()
 
 
-def may_claim(lane: str, *, only_short: bool = False) -> bool:
+def has_claimable_job(lane: str, *, only_short: bool = False) -> bool:
     """Return whether a job could be claimed, without taking a lock."""
     found = _startable(lane)
     return (found.filter(is_short=True) if only_short else found).exists()
@@ -116,7 +116,7 @@ def _startable(lane: str) -> JobQuerySet:
     if lane not in settings.JOB_LANES:
         return Job.objects.none()
     running = Job.objects.filter(lane=lane, status=JobStatus.PROCESSING).order_by()
-    free = queues.free_in(lane, list(running.values_list("is_short", flat=True)))
+    free = queues.free_places(lane, list(running.values_list("is_short", flat=True)))
     if free.long:
         return _claimable(lane)
     return _claimable(lane).filter(is_short=True) if free.short else Job.objects.none()
@@ -184,12 +184,12 @@ def held_tokens(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
 
 
 def read_paces(kind: str) -> list[list[float]]:
-    return list(JobPace.objects.filter(kind=kind).order_by("-id").values_list("curve", flat=True)[: pace.KEPT])
+    return list(JobPace.objects.filter(kind=kind).order_by("-id").values_list("curve", flat=True)[: pace.CURVES_KEPT])
 
 
 def record_pace(kind: str, curve: list[float]) -> None:
     JobPace.objects.create(kind=kind, curve=curve)
-    kept = JobPace.objects.filter(kind=kind).order_by("-id").values_list("id", flat=True)[: pace.KEPT]
+    kept = JobPace.objects.filter(kind=kind).order_by("-id").values_list("id", flat=True)[: pace.CURVES_KEPT]
     JobPace.objects.filter(kind=kind, id__lt=min(kept)).delete()
 
 
@@ -198,7 +198,7 @@ def report_progress(lease: Lease, progress: float, message: str, seconds_left: f
     percent = min(max(progress, 0.0), 100.0)
     with transaction.atomic():
         won = lease.rows().update(
-            progress=Greatest(F("progress"), Value(percent)), message=plain(message), seconds_left=seconds_left,
+            progress=Greatest(F("progress"), Value(percent)), message=to_storable_text(message), seconds_left=seconds_left,
             revision=F("revision") + 1,
         )  # fmt: skip
         if won:
@@ -208,7 +208,7 @@ def report_progress(lease: Lease, progress: float, message: str, seconds_left: f
     return bool(won)
 
 
-def plain(text: str, length: int = 500) -> str:
+def to_storable_text(text: str, length: int = 500) -> str:
     """Return ``text`` cut to ``length``, without NUL and lone surrogates."""
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode("utf-8")[:length]
 
@@ -225,16 +225,16 @@ def complete(lease: Lease, result: dict[str, Any]) -> bool:
 
 
 def fail(lease: Lease, type: str, message: str) -> bool:
-    sentence = plain(message, 4000)
+    sentence = to_storable_text(message, 4000)
     return _end_job(lease, JobStatus.FAILED, error={"type": type, "message": sentence}, message=sentence[:500])
 
 
-def give_back(lease: Lease) -> bool:
+def requeue(lease: Lease) -> bool:
     """Requeue a job at its old position because this worker shuts down. Costs no attempt."""
     return _end_attempt(lease, JobStatus.QUEUED, "given_back", attempt=F("attempt") - 1, message="Waiting for a worker")
 
 
-def yield_turn(lease: Lease) -> bool:
+def requeue_behind_others(lease: Lease) -> bool:
     """Requeue a job behind those of other owners. Costs no attempt."""
     with transaction.atomic():
         job = lease.rows().first()
@@ -250,7 +250,7 @@ def yield_turn(lease: Lease) -> bool:
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return the leases whose jobs should yield to other owners at their next checkpoint.
 
-    In each full lane at most one job yields, after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE`` times that if its owner is
+    In each full lane at most one job yields, after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times that if its owner is
     within their share.
     """
     own, found = set(tokens), set()
@@ -263,19 +263,19 @@ def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
         if row.lane in settings.JOB_LANES:
             by_lane.setdefault(row.lane, []).append(row)
     for lane, running in by_lane.items():
-        if len(running) < queues.places_of(lane) or not own & {row.lease_token for row in running}:
+        if len(running) < queues.runnable_limit(lane) or not own & {row.lease_token for row in running}:
             continue
         counts = Counter(row.owner_id for row in running)
         for row in running:
             holds_much = counts[row.owner_id] > admission.max_share(lane) or len(running) == 1
-            least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE)
-            if is_pausable(row.kind) and row.ran.total_seconds() >= least and _somebody_waits(lane, row):
+            least = settings.JOB_SLICE_SECONDS * (1 if holds_much else LONG_SLICE_FACTOR)
+            if is_pausable(row.kind) and row.ran.total_seconds() >= least and _has_waiting_competitor(lane, row):
                 found |= own & {row.lease_token}
                 break
     return found
 
 
-def _somebody_waits(lane: str, job: Any) -> bool:
+def _has_waiting_competitor(lane: str, job: Any) -> bool:
     waiting = _claimable(lane).exclude(owner_id=job.owner_id).filter(priority__gte=job.priority)
     owners = set(waiting.order_by().values_list("owner_id", flat=True).distinct()[:OWNERS_LOOKED_AT])
     if not owners:
@@ -297,7 +297,12 @@ def record_crash(lease: Lease, why: str) -> bool:
                 lease, "job_crashed", f"It was started {job.crashes + 1} times and never came to its end: {why}"
             )
         return _end_attempt(
-            lease, JobStatus.QUEUED, "crashed", {"why": plain(why)}, crashes=F("crashes") + 1, message="Starting again"
+            lease,
+            JobStatus.QUEUED,
+            "crashed",
+            {"why": to_storable_text(why)},
+            crashes=F("crashes") + 1,
+            message="Starting again",
         )
 
 
@@ -314,7 +319,7 @@ def wait(lease: Lease, state: dict[str, Any], seconds: float, *, deadline_second
         run_at = Coalesce(F("run_at"), Least(Now() + timedelta(seconds=seconds), deadline))
         return _end_attempt(
             lease, JobStatus.WAITING, "waiting", attempt=F("attempt") - 1, admitted=False, checkpoint=state,
-            deadline=deadline, run_at=run_at, message=plain(message),
+            deadline=deadline, run_at=run_at, message=to_storable_text(message),
         )  # fmt: skip
 
 
@@ -331,9 +336,9 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         # Random, so that jobs which failed together do not retry together.
         delay *= random.uniform(0.75, 1.25)  # noqa: S311
         return _end_attempt(
-            lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(delay, 1)},
+            lease, JobStatus.WAITING, "retrying", {"type": type, "why": to_storable_text(message), "seconds": round(delay, 1)},
             retries=F("retries") + 1, admitted=False, run_at=Now() + timedelta(seconds=delay),
-            message=f"{plain(message, 400)} Trying again automatically.",
+            message=f"{to_storable_text(message, 400)} Trying again automatically.",
         )  # fmt: skip
 
 
@@ -353,9 +358,9 @@ def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
             return fail(lease, type, message)
         seconds = random.uniform(*OUTAGE_RETRY_SECONDS)  # noqa: S311 - no secret
         return _end_attempt(
-            lease, JobStatus.WAITING, "retrying", {"type": type, "why": plain(message), "seconds": round(seconds, 1)},
+            lease, JobStatus.WAITING, "retrying", {"type": type, "why": to_storable_text(message), "seconds": round(seconds, 1)},
             attempt=F("attempt") - 1, admitted=False, away_since=since, run_at=Now() + timedelta(seconds=seconds),
-            message=f"{plain(message, 400)} Trying again automatically.",
+            message=f"{to_storable_text(message, 400)} Trying again automatically.",
         )  # fmt: skip
 
 
@@ -368,8 +373,8 @@ def _end_attempt(lease: Lease, to: str, name: str, data: dict[str, Any] | None =
         if won:
             job = record_change(lease.job_id, name, **(data or {}))
             if to == JobStatus.QUEUED:
-                send_on_commit(job)
-            admission.on_job_left(job.owner_id, job.lane)
+                wake_workers_on_commit(job)
+            admission.admit_after_job_left(job.owner_id, job.lane)
     return bool(won)
 
 
@@ -381,7 +386,7 @@ def _end_job(lease: Lease, status: str, **values: Any) -> bool:
         )  # fmt: skip
         if won:
             job = record_end(lease.job_id, status)
-            admission.on_job_left(job.owner_id, job.lane)
+            admission.admit_after_job_left(job.owner_id, job.lane)
             transaction.on_commit(lambda: _record_outcome(job), robust=True)
     return bool(won)
 

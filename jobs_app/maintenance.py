@@ -17,10 +17,10 @@ from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from jobs_app import admission, leases, messages, periodic, services
-from jobs_app.heartbeat import keeper
+from jobs_app.heartbeat import lease_renewer
 from jobs_app.kinds import registry
 from jobs_app.models import FINISHED, Job, JobStatus
-from jobs_app.runner import room
+from jobs_app.runner import running_jobs
 from vodplatform.core.errors import DomainError
 from vodplatform.core.models import ProcessKind
 from vodplatform.core.processes.process import kill_orphans
@@ -33,7 +33,7 @@ PURGE_BATCH = 10_000
 DUE_BATCH = 500
 
 
-def take_over_expired() -> int:
+def recover_expired_jobs() -> int:
     """Requeue or fail the jobs of dead workers; return how many.
 
     Stops after a slow query: the database may have kept living workers from renewing their leases.
@@ -66,19 +66,21 @@ def unclaimable_jobs() -> list[str]:
     return sorted(f"{kind} in {lane}" for kind, lane in queued if kind not in known or lane not in settings.JOB_LANES)
 
 
-class NobodyTakesJobs(Exception):
+class LaneWithoutWorker(Exception):
     """Jobs wait in these lanes, which no living worker takes."""
 
 
-def ask_workers() -> None:
-    """Raise :class:`NobodyTakesJobs` if jobs wait in a lane without a living worker; a check of ``/health``."""
+def check_workers() -> None:
+    """Raise :class:`LaneWithoutWorker` if jobs wait in a lane without a living worker; a check of ``/health``."""
     try:
         waiting = Job.objects.filter(status=JobStatus.QUEUED, admitted=True).order_by()
         old = waiting.filter(created_at__lt=Now() - timedelta(seconds=process_registry.GONE_SECONDS))
         lanes = set(old.values_list("lane", flat=True).distinct())
-        taken = {lane for queues in process_registry.present().values_list("queues", flat=True) for lane in queues}
+        taken = {
+            lane for queues in process_registry.living_processes().values_list("queues", flat=True) for lane in queues
+        }
         if left := sorted(lanes - taken):
-            raise NobodyTakesJobs(", ".join(left))
+            raise LaneWithoutWorker(", ".join(left))
     finally:
         connection.close()  # each check runs in a new thread
 
@@ -119,8 +121,8 @@ class Sweep:
 
     def __call__(self) -> None:
         # After an outage all leases have expired; living workers renew theirs first.
-        if keeper.is_database_stable():
-            take_over_expired()
+        if lease_renewer.is_database_stable():
+            recover_expired_jobs()
         wake_due()
         now = time.monotonic()
         if now >= self._next_admission:
@@ -129,19 +131,21 @@ class Sweep:
             self._last_owner = admission.admit_all(self._last_owner)
             if settings.HOST_CHORE and now >= self._next_host:
                 self._next_host = now + HOST_SECONDS
-                periodic.begin("host", import_string(settings.HOST_CHORE))
-            periodic.begin_due()
+                periodic.run_in_thread("host", import_string(settings.HOST_CHORE))
+            periodic.start_due()
         if now >= self._next_stray:
             self._next_stray = now + STRAY_SECONDS
             kill_orphans()
         for job in jobs_to_run(self.queues):
-            messages.send(job)
+            messages.wake_workers(job)
 
     def _tell(self) -> None:
         taken = settings.JOB_LANES if self.queues is None else self.queues
         # During an upgrade the table may not exist yet.
         with contextlib.suppress(DatabaseError):
-            process_registry.tell(ProcessKind.WORKER, queues=taken, max_jobs=room.max_jobs or 0, jobs=room.running)
+            process_registry.report_process(
+                ProcessKind.WORKER, queues=taken, max_jobs=running_jobs.max_jobs or 0, jobs=running_jobs.running
+            )
 
 
 class Sweeper:
@@ -171,7 +175,7 @@ class Sweeper:
             try:
                 sweep()
             except DatabaseError as exc:
-                keeper.mark_database_trouble()
+                lease_renewer.mark_database_trouble()
                 logger.warning("sweep", extra={"data": {"exception": repr(exc)}})
                 connection.close()
             except Exception:  # without this thread, lost messages would stay lost

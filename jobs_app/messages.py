@@ -19,7 +19,7 @@ SILENT_SECONDS = 5.0
 _silent_until = 0.0
 
 
-def send(job: Job) -> None:
+def wake_workers(job: Job) -> None:
     """Wake the workers of the job's lane; errors are only logged."""
     global _silent_until
     kind = registry().get(job.kind)
@@ -39,5 +39,5 @@ def send(job: Job) -> None:
         not_sent.warning(lane=job.lane, exception=repr(exc))
 
 
-def send_on_commit(job: Job) -> None:
-    transaction.on_commit(lambda: send(job), robust=True)
+def wake_workers_on_commit(job: Job) -> None:
+    transaction.on_commit(lambda: wake_workers(job), robust=True)

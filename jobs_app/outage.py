@@ -19,7 +19,7 @@ class Outage:
         self._lock = threading.Lock()
         self._ask_at: float | None = None  # time of the next check; None while the storage works
 
-    def notice(self) -> None:
+    def mark_unavailable(self) -> None:
         with self._lock:
             if self._ask_at is None:
                 logger.warning("storage away")

@@ -1,6 +1,6 @@
 """Stored outputs of jobs, with keys ``jobs/{job}/{lease}/{name}``.
 
-Calls may raise ``StoreUnavailable``; :func:`store` and :func:`keep` also ``StoreFull``.
+Calls may raise ``StoreUnavailable``; :func:`store` and :func:`save_bytes` also ``StoreFull``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from jobs_app.models import LIVE, Job
 from vodplatform.core.files.storage import StoreUnavailable, storage_errors
 from vodplatform.core.logs import event
-from vodplatform.core.records.unreferenced import seen_again
+from vodplatform.core.records.unreferenced import confirm_unreferenced
 
 ROOT = "jobs"
 
@@ -26,10 +26,10 @@ def prefix_of(job_id: uuid.UUID | str) -> str:
 
 
 def store(job_id: uuid.UUID, token: uuid.UUID, name: str, content: bytes) -> str:
-    return keep(f"{prefix_of(job_id)}/{token.hex}/{name}", content)
+    return save_bytes(f"{prefix_of(job_id)}/{token.hex}/{name}", content)
 
 
-def keep(key: str, content: bytes) -> str:
+def save_bytes(key: str, content: bytes) -> str:
     """Store bytes under ``key``, or a similar free key; return the key."""
     with storage_errors(key):
         return str(default_storage.save(key, ContentFile(content)))
@@ -37,10 +37,10 @@ def keep(key: str, content: bytes) -> str:
 
 def delete_outputs(job_id: uuid.UUID | str) -> None:
     """Delete the outputs of all attempts. Raises nothing."""
-    drop_folder(prefix_of(job_id))
+    delete_folder_or_log(prefix_of(job_id))
 
 
-def drop_folder(prefix: str) -> None:
+def delete_folder_or_log(prefix: str) -> None:
     """Delete an unreferenced storage folder. Raises nothing: a sweep can delete it later."""
     try:
         delete_folder(prefix)
@@ -72,7 +72,7 @@ def sweep() -> int:
     for name in _listed(ROOT)[0]:
         with contextlib.suppress(ValueError):
             jobs.append(uuid.UUID(name))
-    gone = seen_again(ROOT, (key for job in jobs for key in _unreferenced(job)))
+    gone = confirm_unreferenced(ROOT, (key for job in jobs for key in _unreferenced(job)))
     for key in gone:
         _delete(key)
     for job in jobs:

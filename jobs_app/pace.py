@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 STEPS = 20  # number of steps of a curve
-KEPT = 8  # number of curves kept for each kind
+CURVES_KEPT = 8  # number of curves kept for each kind
 SHORTEST_SECONDS = 3.0  # minimum seconds of a job whose curve is kept
 LEAST_SECONDS, LEAST_SHARE = 5.0, 0.05  # minimum seconds and share of time before an estimate
 LEAST_CURVES = 2

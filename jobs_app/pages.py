@@ -18,7 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from jobs_app.admission import queue_numbers
-from jobs_app.kinds import Subject, icon_of, label_of, registry, subjects_of
+from jobs_app.kinds import JobSummary, icon_of, label_of, registry, subjects_of
 from jobs_app.models import LIVE, Job, JobStatus
 from jobs_app.serializers import JobSerializer
 from vodplatform.accounts.limits import limits_of
@@ -48,7 +48,7 @@ STATUSES: dict[str, tuple[str, str, str]] = {
 }
 PAUSABLE = frozenset({S.QUEUED, S.PROCESSING, S.WAITING})
 RETRYABLE = frozenset({S.FAILED, S.CANCELLED})
-TAKES_TURNS = "Queued: all job places of this plan are in use; it starts when one is free"
+LIMIT_REACHED_REMARK = "Queued: all job places of this plan are in use; it starts when one is free"
 WITH_BAR = frozenset({S.PROCESSING, S.PAUSED})
 
 
@@ -58,7 +58,7 @@ class Row:
 
     job: Job
     state: dict[str, Any]
-    subject: Subject
+    subject: JobSummary
     icon: str
     status_icon: str
     status_word: str
@@ -142,7 +142,7 @@ def rows_of(jobs: list[Job], user: User, *, all_taken: bool) -> list[Row]:
     return [_row(job, subjects[job.pk], user, all_taken, numbers.get(job.pk)) for job in jobs]
 
 
-def _row(job: Job, subject: Subject, user: User, all_taken: bool, number: int | None) -> Row:
+def _row(job: Job, subject: JobSummary, user: User, all_taken: bool, number: int | None) -> Row:
     icon, word, tone = STATUSES[job.status]
     state = JobSerializer.show(job)
     error_type = ERROR_TYPES.get((job.error or {}).get("type", ""))
@@ -158,7 +158,7 @@ def _row(job: Job, subject: Subject, user: User, all_taken: bool, number: int | 
     )  # fmt: skip
 
 
-def _actions(job: Job, subject: Subject, state: dict[str, Any], user: User) -> frozenset[str]:
+def _actions(job: Job, subject: JobSummary, state: dict[str, Any], user: User) -> frozenset[str]:
     if not job.can_change(user):
         return frozenset()
     possible = {
@@ -175,7 +175,7 @@ def _remark(job: Job, *, takes_turns: bool, number: int | None) -> str:
     at = f"At {percent(job.progress)}" if job.started_at else "Before it started"
     if job.status == S.QUEUED:
         if takes_turns:
-            return TAKES_TURNS
+            return LIMIT_REACHED_REMARK
         place = "Next in line" if number == 1 else f"Number {number} in line" if number else "Waiting in line"
         return ". ".join(filter(None, (job.message, place)))
     if job.status in (S.FAILED, S.CANCELLED):

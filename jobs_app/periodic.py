@@ -21,7 +21,7 @@ logger = logging.getLogger("vodplatform.jobs")
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredChore(Generic[R]):
+class PeriodicTask(Generic[R]):
     """A function that is due again ``seconds`` after its last start."""
 
     name: str
@@ -32,25 +32,25 @@ class DeclaredChore(Generic[R]):
         return self.function()
 
 
-def chore(name: str, *, seconds: float) -> Callable[[Callable[[], R]], DeclaredChore[R]]:
+def periodic_task(name: str, *, seconds: float) -> Callable[[Callable[[], R]], PeriodicTask[R]]:
     """Declare a function as a chore. name: permanent key in the database."""
-    return lambda function: DeclaredChore(name, seconds, function)
+    return lambda function: PeriodicTask(name, seconds, function)
 
 
-def begin_due() -> None:
+def start_due() -> None:
     """Start the due chores that no other worker has claimed."""
     for path in settings.JOB_CHORES:
-        declared: DeclaredChore[Any] = import_string(path)
-        if take(declared.name, declared.seconds):
-            begin(declared.name, declared)
+        declared: PeriodicTask[Any] = import_string(path)
+        if claim_due(declared.name, declared.seconds):
+            run_in_thread(declared.name, declared)
 
 
-def begin(name: str, function: Callable[[], Any]) -> None:
+def run_in_thread(name: str, function: Callable[[], Any]) -> None:
     """Call ``function`` in a thread and log its errors."""
     threading.Thread(target=_run, args=(name, function), name=name, daemon=True).start()
 
 
-def take(name: str, seconds: float) -> bool:
+def claim_due(name: str, seconds: float) -> bool:
     """Claim a chore if it is due; it is due again after ``seconds``."""
     Chore.objects.bulk_create([Chore(name=name)], ignore_conflicts=True)
     due = Chore.objects.filter(name=name, due_at__lte=Now())

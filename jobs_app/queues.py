@@ -17,13 +17,13 @@ from django.conf import settings
 from jobs_app.models import LaneLimit
 from vodplatform.core.records import process_registry as running
 
-SECONDS = 5.0  # seconds until limits are read again
+CACHE_SECONDS = 5.0  # seconds until limits are read again
 NO_LIMIT = 10**9
 SHORT_PLACES = 1  # places for short jobs beyond a lane's limit
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class QueueState:
     """Limits and workers by lane, as last read from the database.
 
     limits: set by admins; None for no limit. taken: concurrent jobs of the living workers. hosts: hosts with workers.
@@ -35,7 +35,7 @@ class Known:
 
 
 _lock = threading.Lock()
-_read: tuple[float, Known] = (0.0, Known())  # time until which the limits are valid, and the limits
+_read: tuple[float, QueueState] = (0.0, QueueState())  # time until which the limits are valid, and the limits
 
 
 def limit_of(lane: str) -> int:
@@ -46,7 +46,7 @@ def limit_of(lane: str) -> int:
     return NO_LIMIT if limit is None else limit
 
 
-def places_of(lane: str) -> int:
+def runnable_limit(lane: str) -> int:
     """Return how many jobs can run at once, within what the living workers take."""
     limit, taken = limit_of(lane), _known().taken[lane]
     usual: int = settings.JOB_LANES[lane]
@@ -54,21 +54,21 @@ def places_of(lane: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Free:
+class FreePlaces:
     """The kinds of jobs that may start in a lane now."""
 
     long: bool
     short: bool
 
 
-def free_in(lane: str, running: Sequence[bool]) -> Free:
+def free_places(lane: str, running: Sequence[bool]) -> FreePlaces:
     """Return which kinds of jobs may start. running: whether each running job is short."""
     limit = limit_of(lane)
     is_any = len(running) < limit + SHORT_PLACES
-    return Free(long=is_any and running.count(False) < limit, short=is_any)
+    return FreePlaces(long=is_any and running.count(False) < limit, short=is_any)
 
 
-def _known() -> Known:
+def _known() -> QueueState:
     global _read
     now = time.monotonic()
     with _lock:
@@ -77,12 +77,12 @@ def _known() -> Known:
             return known
         if until:
             # Other threads use the old limits: a hanging database blocks only this one.
-            _read = (now + SECONDS, known)
-    known = Known(dict(LaneLimit.objects.values_list("lane", "limit")))
+            _read = (now + CACHE_SECONDS, known)
+    known = QueueState(dict(LaneLimit.objects.values_list("lane", "limit")))
     pairs: set[tuple[str, str]] = set()
-    for host, queues, max_jobs in running.present().values_list("host", "queues", "max_jobs"):
+    for host, queues, max_jobs in running.living_processes().values_list("host", "queues", "max_jobs"):
         known.taken.update(dict.fromkeys(queues, max_jobs))
         pairs.update((host, lane) for lane in queues)
     known.hosts.update(lane for _, lane in pairs)
-    _read = (now + SECONDS, known)
+    _read = (now + CACHE_SECONDS, known)
     return known

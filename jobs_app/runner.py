@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, close_old
 
 from jobs_app import leases, outputs
 from jobs_app.context import JobContext, JobFailed, LeaseLost, ShuttingDown, TransientFault, WaitRequested, YieldTurn
-from jobs_app.heartbeat import keeper
+from jobs_app.heartbeat import lease_renewer
 from jobs_app.kinds import kind_of
 from jobs_app.models import Job
 from jobs_app.outage import outage
@@ -31,7 +31,7 @@ STORAGE_AWAY_MESSAGE = "The file storage does not answer."
 logger = logging.getLogger("vodplatform.jobs")
 
 
-class Room:
+class RunningJobs:
     """The jobs that run in this process. A job that has crashed twice runs alone.
 
     max_jobs: maximum number, beside the first job of each lane and one short job; None for the number of threads.
@@ -91,7 +91,7 @@ class Room:
         return self.max_jobs is not None and self._running >= self.max_jobs and self._lanes[lane] > 0
 
 
-room = Room()
+running_jobs = RunningJobs()
 
 
 def spare_threads(lanes: Collection[str]) -> int:
@@ -107,17 +107,17 @@ def run_queue(lane: str) -> int:
     """Run jobs of ``lane`` while one can be claimed; return how many ran."""
     count = 0
     try:
-        while not keeper.stopping:
+        while not lease_renewer.stopping:
             close_old_connections()
             if not outage.is_over() or not disk.has_room():
                 break  # the maintenance sweep retries later
-            job = room.take(lane, look_first=count == 0)
+            job = running_jobs.take(lane, look_first=count == 0)
             if job is None:
                 break
             try:
                 run_job(job)
             finally:
-                room.leave(job.lane, is_short=job.is_short)
+                running_jobs.leave(job.lane, is_short=job.is_short)
             count += 1
     finally:
         close_old_connections()
@@ -130,7 +130,7 @@ def run_job(job: Job) -> None:
     context = JobContext(job)
     logs.event("processing.start", kind=job.kind, attempt=job.attempt)
     try:
-        with keeper.keep(context):
+        with lease_renewer.keep(context):
             completed = _run(job, context)
         if context.has_stored and not completed:
             _drop_outputs(job.pk)
@@ -169,13 +169,15 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     except LeaseLost:
         logger.info("lease lost")
         # After a database outage, the row may still belong to this attempt; requeue it.
-        return partial(bool) if keeper.is_database_stable() else partial(_write_with_retry, leases.give_back, lease)
+        return (
+            partial(bool) if lease_renewer.is_database_stable() else partial(_write_with_retry, leases.requeue, lease)
+        )
     except ShuttingDown:
         context.flush()
-        return partial(_write_with_retry, leases.give_back, lease)
+        return partial(_write_with_retry, leases.requeue, lease)
     except YieldTurn:
         context.flush()
-        return partial(_write_with_retry, leases.yield_turn, lease)
+        return partial(_write_with_retry, leases.requeue_behind_others, lease)
     except WaitRequested as exc:
         state = context.saved or {} if exc.state is None else exc.state
         return partial(
@@ -187,7 +189,7 @@ def _attempt(job: Job, context: JobContext) -> partial[bool]:  # noqa: PLR0911 -
     except JobFailed as exc:
         return partial(_write_with_retry, leases.fail, lease, exc.type, str(exc))
     except StoreUnavailable as exc:
-        outage.notice()
+        outage.mark_unavailable()
         return partial(_write_with_retry, leases.wait_for_storage, lease, exc.type.name, STORAGE_AWAY_MESSAGE)
     except StoreFull as exc:
         return partial(_write_with_retry, leases.retry_later, lease, exc.type.name, exc.message)

@@ -17,7 +17,7 @@ SCRATCH_SECONDS = 60.0
 
 def sweep() -> int:
     """Remove the scratch folders of ended attempts; return how many."""
-    return remove_dead(folder for folder in base().iterdir() if is_old(folder))
+    return remove_dead(folder for folder in scratch_root().iterdir() if is_old(folder))
 
 
 def remove_dead(folders: Iterable[Path]) -> int:
@@ -29,7 +29,7 @@ def remove_dead(folders: Iterable[Path]) -> int:
     return len(gone)
 
 
-def base() -> Path:
+def scratch_root() -> Path:
     folder = Path(settings.DATA_DIR) / "tmp"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

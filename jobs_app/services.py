@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from jobs_app import admission
 from jobs_app.events import publish, publish_gone, record_change, record_end, reload_job, request_data
 from jobs_app.kinds import is_pausable, kind_of, registry
-from jobs_app.messages import send_on_commit
+from jobs_app.messages import wake_workers_on_commit
 from jobs_app.models import FINISHED, TRANSITIONS, Job, JobEvent, JobStatus, Priority
 from jobs_app.outputs import delete_outputs
 from vodplatform.accounts.models import User
@@ -49,7 +49,7 @@ def enqueue(
         JobEvent.objects.create(job=job, name="queued", data=request_data())
         publish(job)
         if is_admitted:
-            send_on_commit(job)
+            wake_workers_on_commit(job)
     return job
 
 
@@ -63,7 +63,7 @@ def cancel(job: Job) -> Job:
         job = _reload(job)
         if won:
             record_end(job.pk, "cancelled")
-            admission.on_job_left(job.owner_id, job.lane)
+            admission.admit_after_job_left(job.owner_id, job.lane)
             transaction.on_commit(lambda: metrics.JOB_OUTCOMES.labels(job.kind, job.status).inc())
             event("processing.cancelled", job=str(job.pk), kind=job.kind)
         elif job.status != JobStatus.CANCELLED:
@@ -105,7 +105,7 @@ def resume(job: Job) -> Job:
         job = _reload(job)
         if won:
             record_change(job.pk, "resumed")
-            send_on_commit(job)
+            wake_workers_on_commit(job)
         elif job.status in FINISHED:
             raise DomainError("job_finished", status=job.status)
     return job
@@ -128,7 +128,7 @@ def retry(job: Job, *, priority: int | None = None) -> Job:
         if not won:
             raise DomainError("not_retryable", status=job.status)
         record_change(job.pk, "retried", **request_data())
-        send_on_commit(job)
+        wake_workers_on_commit(job)
     return job
 
 
@@ -144,7 +144,7 @@ def put_first(job: Job) -> Job:
         if not won:
             raise DomainError("job_finished", status=job.status)
         record_change(job.pk, "raised")
-        send_on_commit(job)
+        wake_workers_on_commit(job)
     return job
 
 
@@ -176,7 +176,7 @@ def queue_due(job_id: uuid.UUID) -> bool:
             revision=F("revision") + 1,
         )  # fmt: skip
         if won:
-            send_on_commit(record_change(job_id, "due"))
+            wake_workers_on_commit(record_change(job_id, "due"))
     return bool(won)
 
 
@@ -204,7 +204,7 @@ def _check_pausable(job: Job) -> None:
 
 def _record_exit(job: Job, name: str) -> None:
     record_change(job.pk, name)
-    admission.on_job_left(job.owner_id, job.lane)
+    admission.admit_after_job_left(job.owner_id, job.lane)
 
 
 def _reload(job: Job) -> Job:

@@ -17,10 +17,10 @@ from dramatiq import Worker  # noqa: E402
 from dramatiq.middleware import Middleware  # noqa: E402
 
 from jobs_app.broker import broker  # noqa: E402
-from jobs_app.heartbeat import keeper  # noqa: E402
+from jobs_app.heartbeat import lease_renewer  # noqa: E402
 from jobs_app.kinds import registry  # noqa: E402
 from jobs_app.maintenance import sweeper  # noqa: E402
-from jobs_app.runner import room, spare_threads  # noqa: E402
+from jobs_app.runner import running_jobs, spare_threads  # noqa: E402
 from vodplatform.core.files import installation  # noqa: E402
 from vodplatform.core.records import process_registry  # noqa: E402
 from vodplatform.core.web import publish  # noqa: E402
@@ -44,22 +44,22 @@ class WorkerLifecycle(Middleware):
 
     def after_worker_boot(self, broker: object, worker: Worker) -> None:
         spare = spare_threads(worker.consumer_whitelist or settings.JOB_LANES)
-        room.max_jobs = max(1, worker.worker_threads - spare)
-        keeper.start()
+        running_jobs.max_jobs = max(1, worker.worker_threads - spare)
+        lease_renewer.start()
         sweeper.start(worker.consumer_whitelist)
 
     def before_worker_shutdown(self, broker: object, worker: object) -> None:
         sweeper.stop()
-        keeper.stop()
+        lease_renewer.stop()
 
     def after_worker_shutdown(self, broker: object, worker: object) -> None:
-        keeper.give_back_all()
+        lease_renewer.requeue_all()
         with contextlib.suppress(DatabaseError):
-            process_registry.leave()
+            process_registry.unregister_process()
         # A forked process ends without Python's exit handlers.
         publish.flush()
 
 
 broker.add_middleware(WorkerLifecycle())
 if settings.HOST_CHORE:
-    installation.begin_process()
+    installation.register_or_exit()

@@ -299,7 +299,7 @@ def _no_outage() -> Iterator[None]:
     yield
     if found := sys.modules.get("jobs_app.outage"):
         found.outage.forget()
-    storage.silence.until = 0.0
+    storage.circuit_breaker.until = 0.0
 
 
 @pytest.fixture(autouse=True)

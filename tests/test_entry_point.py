@@ -27,13 +27,13 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 ])  # fmt: skip
 def test_the_data_folder_is_taken_out_of_the_words(words: list[str], rest: list[str], folder: str) -> None:
     os.environ["VOD_DATA_DIR"] = "before"
-    assert entry.take_data_dir(words) == rest
+    assert entry.extract_data_dir(words) == rest
     assert os.environ["VOD_DATA_DIR"] == folder
 
 
 def test_a_data_folder_without_its_name_is_refused() -> None:
     with pytest.raises(SystemExit, match="--data-dir needs a folder"):
-        entry.take_data_dir(["up", "--data-dir"])
+        entry.extract_data_dir(["up", "--data-dir"])
 
 
 def test_a_wrong_setting_ends_the_command_with_its_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,12 +36,12 @@ def left(data: Path, name: str) -> Path:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_cleans_its_own_host_whoever_does_chores_of_all(owner: User, settings: Any, tmp_path: Path) -> None:
-    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host_metrics.__name__}.{host_metrics.look_after.__name__}"
+    settings.DATA_DIR, settings.HOST_CHORE = tmp_path, f"{host_metrics.__name__}.{host_metrics.run_due_tasks.__name__}"
     host_metrics._next_clean = 0.0
     running = lease_of(make_job(owner, "processing"))
     dead = [left(tmp_path, f"job-{uuid.uuid4().hex}"), left(tmp_path, "preview-1")]
     alive = left(tmp_path, f"job-{running.token.hex}")
-    assert periodic.take("expire", 3600)  # by another host
+    assert periodic.claim_due("expire", 3600)  # by another host
     Sweep()()
     wait_until(lambda: not any(folder.exists() for folder in dead), 20)
     assert alive.exists()

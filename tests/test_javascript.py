@@ -64,7 +64,9 @@ def joining_cases(folder: Path) -> Path:
             )
             for number in range(rng.randrange(14))
         ]
-        shown = [{"keys": [mark.key for mark in one.marks], "at": one.global_time} for one in grouping.join(marks)]
+        shown = [
+            {"keys": [mark.key for mark in one.marks], "at": one.global_time} for one in grouping.group_marks(marks)
+        ]
         cases.append({"given": [asdict(mark) for mark in marks], "expected": shown})
     path = folder / "joining_cases.json"
     path.write_text(json.dumps(cases))

@@ -21,7 +21,7 @@ from tests.support.places import new_database
 from tests.support.program import PROJECT_ROOT, clean_environment, manage
 from tests.support.releases import unpack_release
 from tests.support.sources import PACKAGES
-from vodplatform.core.records.database import connect_apart
+from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.records.former import FORMER_MIGRATION, REFUSAL
 from vodplatform.site.management.commands import migrate
 
@@ -130,18 +130,18 @@ def test_several_hosts_that_begin_at_once_migrate_once(tmp_path: Path) -> None:
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
 def test_idle_transactions_are_ended_but_not_those_that_block_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
-    with connect_apart(connection) as found:
+    with connect_outside_pool(connection) as found:
         assert found.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("15s",)
     try:
         with monkeypatch.context() as patch:
-            patch.setattr(migrate, "LONGEST_IDLE", "100ms")
+            patch.setattr(migrate, "IDLE_TRANSACTION_TIMEOUT", "100ms")
             migrate.set_limits(connection)
-        with migrate.alone(connection), connect_apart(connection) as idle:
+        with migrate.migration_lock(connection), connect_outside_pool(connection) as idle:
             idle.execute("SELECT 1")
             time.sleep(0.5)
             with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
                 idle.execute("SELECT 1")
-            with connect_apart(connection) as other:
+            with connect_outside_pool(connection) as other:
                 held = other.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [migrate.LOCK]).fetchone()
     finally:
         migrate.set_limits(connection)

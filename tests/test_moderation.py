@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from media_app.catalogue.models import VideoReport
-from media_app.videos.models import Place, Video
+from media_app.videos.models import Video, VideoScope
 from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.support.factories import make_challenge, make_user, make_video
 from tests.support.pages import html_of
@@ -24,7 +24,7 @@ def author() -> User:
 
 @pytest.fixture
 def video(author: User) -> Video:
-    return make_video(author, title="LAN final", place=Place.CATALOGUE)
+    return make_video(author, title="LAN final", place=VideoScope.CATALOGUE)
 
 
 @pytest.fixture

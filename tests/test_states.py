@@ -16,7 +16,7 @@ PERSON = {"Accept": "text/html"}
 @pytest.fixture
 def throttled(settings: object) -> None:
     """Allow one attempt for each name, with no attempt counted yet."""
-    throttles.forget()
+    throttles.reset_counters()
     settings.THROTTLES_ON = True  # type: ignore[attr-defined]
     settings.THROTTLES = {**settings.THROTTLES, "sign_in_name": 1, "sign_in_address": 100}  # type: ignore[attr-defined]
 

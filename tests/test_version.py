@@ -84,13 +84,13 @@ class TestCommit:
 def test_a_release_is_told_with_and_without_a_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(version, "commit", lambda: "0123456789ab")
     assert version.release() == f"{version.VERSION}+0123456789ab"
-    assert version.sentence() == f"VOD Sync {version.VERSION} (commit 0123456789ab)"
+    assert version.version_text() == f"VOD Sync {version.VERSION} (commit 0123456789ab)"
     monkeypatch.setattr(version, "commit", lambda: "")
     assert version.release() == version.VERSION
-    assert version.sentence() == f"VOD Sync {version.VERSION}"
+    assert version.version_text() == f"VOD Sync {version.VERSION}"
 
 
 @pytest.mark.parametrize("words", [["--version"], ["version"], ["up", "--version"]])
 def test_every_way_to_ask_names_the_project_and_not_django(words: list[str], tmp_path: Path) -> None:
     done = manage(*words, environment={"VOD_DATA_DIR": str(tmp_path)})
-    assert (done.returncode, done.stdout) == (0, version.sentence() + "\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, version.version_text() + "\n"), done.stderr

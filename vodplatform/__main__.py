@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from vodplatform.version import sentence
+from vodplatform.version import version_text
 
 
-def take_data_dir(argv: list[str]) -> list[str]:
+def extract_data_dir(argv: list[str]) -> list[str]:
     """Move ``--data-dir DIR`` from ``argv`` into VOD_DATA_DIR; return the rest."""
     rest: list[str] = []
     words = iter(argv)
@@ -30,10 +30,10 @@ def take_data_dir(argv: list[str]) -> list[str]:
 def main() -> None:
     """Run a command. A wrong setting exits with its message instead of a traceback."""
     if sys.argv[1:] in (["--version"], ["version"]):
-        print(sentence())  # noqa: T201
+        print(version_text())  # noqa: T201
         return
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "vodplatform.settings.embedded")
-    argv = take_data_dir(sys.argv)
+    argv = extract_data_dir(sys.argv)
     if argv[0].endswith("__main__.py"):
         argv[0] = "python -m vodplatform"  # program name in help texts
     try:

@@ -23,12 +23,12 @@ from media_app.streaming import asgi  # noqa: E402
 from media_app.uploads.protocols import chunks, multipart, tus  # noqa: E402
 from sessions_app.analysis import sync_endpoint  # noqa: E402
 from sessions_app.comparison.consumers import SessionConsumer  # noqa: E402
-from vodplatform.accounts.realtime import NOT_YOURS  # noqa: E402
+from vodplatform.accounts.realtime import NOT_FOUND  # noqa: E402
 from vodplatform.core.files import installation  # noqa: E402
 from vodplatform.core.metrics import SOCKETS_OPEN  # noqa: E402
-from vodplatform.core.web.bodies import limited  # noqa: E402
+from vodplatform.core.web.bodies import with_body_limit  # noqa: E402
 from vodplatform.core.web.handlers import OneThreadHandler  # noqa: E402
-from vodplatform.core.web.request_log import log_request, observed  # noqa: E402
+from vodplatform.core.web.request_log import log_request, with_request_log  # noqa: E402
 from vodplatform.site import host_metrics  # noqa: E402
 
 
@@ -37,7 +37,7 @@ class UnknownConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        await self.close(NOT_YOURS)
+        await self.close(NOT_FOUND)
 
 
 websockets = URLRouter(
@@ -53,23 +53,27 @@ websockets = URLRouter(
 
 
 django_application = OneThreadHandler()
-http = limited(django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0))
-form_door = multipart.form_door(http)
+http = with_body_limit(
+    django_application, on_refusal=lambda scope: log_request(scope.get("method", ""), "none", 413, 0.0)
+)
+form_endpoint = multipart.form_endpoint(http)
 # Waits for analysis jobs. Forms with a file pass through the upload endpoint, others through Django.
-waiting_door = sync_endpoint.waiting_door(lambda scope: form_door if multipart.form_of(scope) else http)
+sync_analysis_endpoint = sync_endpoint.wait_for_result(
+    lambda scope: form_endpoint if multipart.form_of(scope) else http
+)
 # Endpoints before Django: (predicate on the scope, ASGI app); first match wins.
-DOORS: list[tuple[Callable[[Any], Any], Any]] = [
-    (asgi.route_of, observed(asgi.media_door, asgi.route_of)),
-    (tus.route_of, tus.tus_door),
-    (chunks.route_of, chunks.chunk_door),
-    (sync_endpoint.is_waited_for, waiting_door),
-    (multipart.form_of, form_door),
+ENDPOINTS: list[tuple[Callable[[Any], Any], Any]] = [
+    (asgi.route_of, with_request_log(asgi.media_endpoint, asgi.route_of)),
+    (tus.route_of, tus.tus_endpoint),
+    (chunks.route_of, chunks.chunk_endpoint),
+    (sync_endpoint.is_waited_for, sync_analysis_endpoint),
+    (multipart.form_of, form_endpoint),
 ]
 
 
 if settings.HOST_CHORE:
-    installation.begin_process()
-    host_metrics.begin()
+    installation.register_or_exit()
+    host_metrics.start_task_thread()
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -79,5 +83,5 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         return
     app = http
     if scope["type"] == "http":
-        app = next((served for matches, served in DOORS if matches(scope)), http)
+        app = next((served for matches, served in ENDPOINTS if matches(scope)), http)
     await app(scope, receive, send)

@@ -49,5 +49,5 @@ def release() -> str:
     return f"{VERSION}+{commit()}" if commit() else VERSION
 
 
-def sentence() -> str:
+def version_text() -> str:
     return f"VOD Sync {VERSION}" + (f" (commit {commit()})" if commit() else "")

@@ -22,7 +22,7 @@ from media_app.av.source import Sound, Source
 Samples = NDArray[np.float32]
 BLOCK = 1024  # AAC frame in samples
 FADE = 144  # fade at both ends of a part, in samples (3 ms)
-PREROLL = (0.3, 3.0, 30.0)  # seconds before the target for each seek attempt
+SEEK_BACK_SECONDS = (0.3, 3.0, 30.0)  # seconds before the target for each seek attempt
 ROUNDING = 0.002  # maximum rounding error of timestamps in seconds
 LAYOUTS = {1: "mono", 2: "stereo"}
 
@@ -78,14 +78,14 @@ def _joined(spans: Sequence[Span], channels: int) -> Iterator[Samples]:
         count = round(elapsed * SOUND_RATE) - written
         written += count
         place = 0
-        for samples in heard(span.source, span.start, count, channels):
+        for samples in read_samples(span.source, span.start, count, channels):
             number = place + np.arange(samples.shape[1])
             gain = span.gain * np.minimum(1.0, np.minimum(number + 1, count - number) / FADE)
             yield np.asarray(samples * gain, np.float32)
             place += samples.shape[1]
 
 
-def heard(source: Source | None, start: float, count: int, channels: int) -> Iterator[Samples]:
+def read_samples(source: Source | None, start: float, count: int, channels: int) -> Iterator[Samples]:
     """Yield ``count`` samples from ``start`` (seconds), float32 (channels, n); gaps are silent."""
     sound = source.sound if source is not None else None
     reached = 0
@@ -112,10 +112,10 @@ def _silence(count: int, channels: int) -> Iterator[Samples]:
 
 
 def _placed(source: Source, sound: Sound, start: float, layout: str) -> Iterator[tuple[int, Samples]]:
-    for last, extra in enumerate(PREROLL, 1):
+    for last, extra in enumerate(SEEK_BACK_SECONDS, 1):
         runs = _decoded(source, sound, start, extra, layout)
         first = next(runs, None)
-        if first is not None and (first[0] <= 0 or last == len(PREROLL)):
+        if first is not None and (first[0] <= 0 or last == len(SEEK_BACK_SECONDS)):
             yield first
             yield from runs
             return

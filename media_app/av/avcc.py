@@ -32,7 +32,7 @@ class Avcc:
             return None
         return cls(record[1], record[2], record[3], sps, pps) if sps and pps else None
 
-    def free_number(self) -> int:
+    def unused_set_number(self) -> int:
         """Return the smallest number below 32 that no parameter set uses, else 31."""
         taken = {_exp_golomb(unit[4:]) for unit in self.sps} | {_exp_golomb(unit[1:]) for unit in self.pps}
         return next(iter(sorted(set(range(32)) - taken)), 31)

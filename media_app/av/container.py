@@ -124,7 +124,7 @@ def presentation_origin(container: av.container.InputContainer) -> Fraction:
     return Fraction(0)
 
 
-def late_start(container: av.container.InputContainer) -> float:
+def start_delay(container: av.container.InputContainer) -> float:
     """Return the seconds from :func:`presentation_origin` to the first track's start."""
     start = Fraction(cast("int | None", container.start_time) or 0, MICROSECONDS)
     return float(max(Fraction(0), start - presentation_origin(container)))

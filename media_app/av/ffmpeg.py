@@ -22,12 +22,12 @@ from media_app.av.container import DECODER_OPTIONS, FORMATS, OPTIONS
 from media_app.av.source import Progress, Source
 from vodplatform.core.processes.child import MARK, SHIM
 
-STILL_SECONDS = 120.0  # maximum seconds without progress, such as while a large index is moved
+STALL_TIMEOUT_SECONDS = 120.0  # maximum seconds without progress, such as while a large index is moved
 STDERR_LINES = 40
 READ_BYTES = 65_536
 SIGNALS_OF_A_CRASH = {signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGBUS}
 # Server errors by ffmpeg's exit code (256 - errno); EIO is a truncated file.
-OUR_FAULTS = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
+SERVER_ERRNO_BY_EXIT_CODE = {256 - number: number for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG)}
 INPUT_OPTIONS = {
     "protocol_whitelist": "file,pipe",
     "format_whitelist": FORMATS,
@@ -88,7 +88,7 @@ class Ffmpeg:
                 raise ProgramMissing from exc
         return cls(str(path), threads)
 
-    def lacks(self) -> list[str]:
+    def missing_features(self) -> list[str]:
         """Return the required encoders and filters that are missing. Raises :class:`ProgramMissing`."""
         missing = []
         for option, wanted in (("-encoders", ENCODERS), ("-filters", FILTERS)):
@@ -158,7 +158,7 @@ def run(argv: Sequence[str], *, folder: Path, seconds: float, on_progress: Progr
     )
     errors: deque[bytes] = deque(maxlen=STDERR_LINES)
     try:
-        _follow(process, seconds, on_progress or (lambda share: None), errors)
+        _read_progress(process, seconds, on_progress or (lambda share: None), errors)
         process.wait()
     finally:
         if process.poll() is None:
@@ -169,7 +169,7 @@ def run(argv: Sequence[str], *, folder: Path, seconds: float, on_progress: Progr
                 stream.close()
         if errors:
             sys.stderr.write(b"\n".join(errors).decode("utf-8", "replace") + "\n")
-    _judge(process.returncode)
+    _raise_for_exit_code(process.returncode)
 
 
 def environment() -> dict[str, str]:
@@ -178,7 +178,9 @@ def environment() -> dict[str, str]:
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def _follow(process: subprocess.Popen[bytes], seconds: float, on_progress: Progress, errors: deque[bytes]) -> None:
+def _read_progress(
+    process: subprocess.Popen[bytes], seconds: float, on_progress: Progress, errors: deque[bytes]
+) -> None:
     assert process.stdout and process.stderr
     rest = {process.stdout.fileno(): b"", process.stderr.fileno(): b""}
     where: dict[bytes, bytes] = {}
@@ -202,7 +204,7 @@ def _follow(process: subprocess.Popen[bytes], seconds: float, on_progress: Progr
                         moved_at = time.monotonic()
                     elif name == b"progress":
                         on_progress(_share(where.get(b"out_time_us", b""), seconds))
-            if time.monotonic() - moved_at > STILL_SECONDS:
+            if time.monotonic() - moved_at > STALL_TIMEOUT_SECONDS:
                 raise ConversionFailed("Its conversion came to a standstill.")
 
 
@@ -214,11 +216,11 @@ def _share(microseconds: bytes, seconds: float) -> float:
     return min(1.0, max(0.0, done / seconds)) if seconds > 0 else 0.0
 
 
-def _judge(returncode: int) -> None:
+def _raise_for_exit_code(returncode: int) -> None:
     if returncode == 0:
         return
-    if returncode in OUR_FAULTS:
-        raise OSError(OUR_FAULTS[returncode], os.strerror(OUR_FAULTS[returncode]))
+    if returncode in SERVER_ERRNO_BY_EXIT_CODE:
+        raise OSError(SERVER_ERRNO_BY_EXIT_CODE[returncode], os.strerror(SERVER_ERRNO_BY_EXIT_CODE[returncode]))
     if returncode == 127:
         raise ProgramMissing
     if returncode < 0 and -returncode not in SIGNALS_OF_A_CRASH:

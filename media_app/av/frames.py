@@ -222,7 +222,7 @@ class VideoFile:
             return None
         return None
 
-    def walk(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
+    def iterate_frames(self, start: float, sparse_until: float | None = None) -> Iterator[Picture]:
         """Yield all frames in presentation order from the last keyframe at or before ``start``.
 
         sparse_until: seconds before which unreferenced frames may be skipped.
@@ -239,7 +239,7 @@ class VideoFile:
 
     def frame_at(self, time: float) -> Picture | None:
         shown: Picture | None = None
-        for picture in self.walk(max(time, self.first_time), time - REORDER_SECONDS):
+        for picture in self.iterate_frames(max(time, self.first_time), time - REORDER_SECONDS):
             if picture.time > time + 1e-6 and shown is not None:
                 break
             shown = picture

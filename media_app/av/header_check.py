@@ -18,7 +18,7 @@ MATROSKA_PICTURE, MATROSKA_SOUND = 1, 2
 MAX_TRACKS_BYTES = 64 * 1024
 
 
-def fault_of(file: BinaryIO, size: int) -> Fault | None:
+def find_fault(file: BinaryIO, size: int) -> Fault | None:
     """Return the fault of a seekable file of ``size`` bytes, or None."""
     file.seek(0)
     return _of_matroska(file) if file.read(4) == EBML.to_bytes(4) else _of_movie(file, size)

@@ -52,7 +52,7 @@ MIN_SECONDS = 0.001
 PEAK_SPAN = (0.5, 1.5)  # limits of a measured run in target durations (RFC 8216, 4.1)
 
 
-class RungNotAvailable(Exception):
+class RenditionNotAvailable(Exception):
     """The rendition is useless for this video; the message states why."""
 
 
@@ -75,7 +75,7 @@ class HlsRendition:
     mime_type: str = MIME_TYPE
 
 
-def why_not_source(source: Source) -> str | None:  # noqa: PLR0911 - each reason has its line
+def stream_copy_obstacle(source: Source) -> str | None:  # noqa: PLR0911 - each reason has its line
     """Return a sentence why the video cannot be a stream copy, or None.
 
     Browsers agree only on H.264 in fragmented MP4.
@@ -104,11 +104,11 @@ def why_not_source(source: Source) -> str | None:  # noqa: PLR0911 - each reason
 def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> HlsRendition:
     """Copy the picture, and copy or encode the sound.
 
-    Raises :class:`RungNotAvailable`, :class:`media_app.av.ffmpeg.ConversionFailed`, OSError.
+    Raises :class:`RenditionNotAvailable`, :class:`media_app.av.ffmpeg.ConversionFailed`, OSError.
     """
-    reason = why_not_source(source)
+    reason = stream_copy_obstacle(source)
     if reason:
-        raise RungNotAvailable(reason)
+        raise RenditionNotAvailable(reason)
     tracks = [Track(source.track)]
     options: dict[str, Any] = {"c:v": "copy", **WITHOUT_TAGS}
     sound = source.sound
@@ -125,7 +125,7 @@ def make_source(folder: Path, source: Source, program: Ffmpeg, on_progress: Prog
     )  # fmt: skip
     longest = max(seconds for seconds, _ in playlist.segments)
     if longest > MAX_SEGMENT:
-        raise RungNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far to be cut into segments.")
+        raise RenditionNotAvailable(f"Its keyframes are up to {longest:.1f} s apart, too far to be cut into segments.")
     return _describe(folder, playlist, source.facts.width, source.facts.height)
 
 
@@ -134,11 +134,11 @@ def make_rung(
 ) -> HlsRendition:
     """Encode ``rung`` as H.264 and AAC, with the same keyframes as other rungs.
 
-    Raises :class:`RungNotAvailable`, ConversionFailed, OSError.
+    Raises :class:`RenditionNotAvailable`, ConversionFailed, OSError.
     """
     facts = source.facts
     if rung.lines > min(facts.width, facts.height):
-        raise RungNotAvailable(f"The video has fewer than {rung.lines} lines.")
+        raise RenditionNotAvailable(f"The video has fewer than {rung.lines} lines.")
     tracks = [picture_of(source, (rung.width, rung.height), max_fps=MAX_FPS)]
     # Keep the time base: rounding would shift pictures of a variable rate.
     timed = {"fps_mode": "vfr", "enc_time_base:v": "demux", "g": 10 * MAX_FPS, "force_key_frames": KEYFRAMES}

@@ -26,7 +26,7 @@ from media_app.av.ffmpeg import ConversionFailed, Ffmpeg, ProgramMissing
 from media_app.av.ladder import fitted, rung_of
 from media_app.av.recording import inspect
 from media_app.av.source import Progress, Source
-from vodplatform.core.processes.child import BadRequest, Reports, answer
+from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
 if TYPE_CHECKING:
     from media_app.av.frames import VideoFile
@@ -90,7 +90,7 @@ class Ingest:
     def make(self, task: Task, share: Progress) -> dict[str, Any]:
         """Make a rendition in its own folder; return its facts as JSON.
 
-        Raises :class:`media_app.av.hls.RungNotAvailable`, ConversionFailed, MediaError, PyAV's errors, OSError.
+        Raises :class:`media_app.av.hls.RenditionNotAvailable`, ConversionFailed, MediaError, PyAV's errors, OSError.
         """
         folder = self.folder / task.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -126,7 +126,7 @@ class Ingest:
         from media_app.av.peaks import NAME, make_peaks
 
         if self.source.sound is None:
-            raise hls.RungNotAvailable("The video has no sound.")
+            raise hls.RenditionNotAvailable("The video has no sound.")
         return _said({"json": NAME}, make_peaks(folder / NAME, self.source, share))
 
     def _hls(self, task: Task, folder: Path, share: Progress) -> dict[str, Any]:
@@ -219,7 +219,7 @@ def _report(reports: Reports, message: str, begin: float, part: float, done: flo
 def _attempt(ingest: Ingest, task: Task, share: Progress) -> tuple[str, dict[str, Any]]:
     try:
         return "made", ingest.make(task, share)
-    except (hls.RungNotAvailable, ConversionFailed) as exc:
+    except (hls.RenditionNotAvailable, ConversionFailed) as exc:
         reason = str(exc)
     except MediaError as exc:
         reason = exc.message
@@ -241,4 +241,4 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    answer(serve, _fault)
+    serve_request(serve, _fault)

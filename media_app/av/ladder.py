@@ -51,7 +51,7 @@ def ladder(facts: VideoFacts, *, with_source: bool = True) -> list[Rung]:
     lines = min(facts.width, facts.height)
     fitting = [height for height in HEIGHTS if height < lines or (height == lines and not with_source)]
     if not fitting and not with_source:
-        fitting = [even(lines)]
+        fitting = [round_down_even(lines)]
     return [rung_of(facts, height) for height in fitting]
 
 
@@ -64,11 +64,11 @@ def rung_of(facts: VideoFacts, lines: int) -> Rung:
 
 def fitted(facts: VideoFacts, lines: int) -> tuple[int, int]:
     scale = min(Fraction(1), Fraction(lines, min(facts.width, facts.height)))
-    width, height = (min(even(side), 2 * round(side * scale / 2)) for side in (facts.width, facts.height))
+    width, height = (min(round_down_even(side), 2 * round(side * scale / 2)) for side in (facts.width, facts.height))
     return max(2, width), max(2, height)
 
 
-def even(side: int) -> int:
+def round_down_even(side: int) -> int:
     """Return the next lower even number, at least 2, for 4:2:0."""
     return max(2, side // 2 * 2)
 

@@ -20,9 +20,9 @@ from av.stream import Stream
 
 from media_app.av.container import first_video, open_media
 from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
-from media_app.av.ladder import SOUND_BITS, even
+from media_app.av.ladder import SOUND_BITS, round_down_even
 from media_app.av.recording import CopyReason, PacketScan, Recording, streams_of
-from media_app.av.smart_cut import output
+from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
 from media_app.av.timeline import PlacedPacket
 
@@ -104,7 +104,7 @@ def normalize(
 
 def _remux(scan: PacketScan, streams: Sequence[Stream], target: Path, *, size: int, report: Progress) -> None:
     format = FORMATS[target.suffix]
-    with output(target, "copied", format=format, **MUXER_OPTIONS[format]) as out:
+    with open_output(target, "copied", format=format, **MUXER_OPTIONS[format]) as out:
         writers = {}
         for stream in streams:
             made = out.add_stream_from_template(stream)
@@ -202,7 +202,11 @@ def _encode(path: Path, target: Path, size: tuple[int, int] | None, program: Ffm
     options: dict[str, Any] = {"c:v": "copy", "c:a": "aac", "b:a": SOUND_BITS, **WITHOUT_TAGS}
     picture = Track(source.track)
     if size is not None:
-        shape = (even(size[1]), even(size[0])) if facts.rotation % 180 else (even(size[0]), even(size[1]))
+        shape = (
+            (round_down_even(size[1]), round_down_even(size[0]))
+            if facts.rotation % 180
+            else (round_down_even(size[0]), round_down_even(size[1]))
+        )
         fitted = (("force_original_aspect_ratio", "decrease"), ("flags", "bicubic"))
         steps = [Filter("scale", shape, fitted), Filter("pad", (*shape, "(ow-iw)/2", "(oh-ih)/2"))]
         if facts.is_interlaced:

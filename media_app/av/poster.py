@@ -13,7 +13,7 @@ import numpy as np
 from media_app.av.container import MediaError
 from media_app.av.frames import Image, Picture, VideoFile
 from media_app.av.picture import MIME_TYPE, write_jpeg
-from media_app.av.sampling import sample, spread
+from media_app.av.sampling import sample_pictures, spread
 from media_app.av.source import Progress
 
 NAME = "poster.jpg"
@@ -38,7 +38,7 @@ ELSEWHERE = 0.85
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class FrameFeatures:
     """Features of a frame.
 
     brightness, contrast: mean and deviation of luma (0 to 255). detail: variance of its Laplacian. plain: largest share
@@ -51,7 +51,7 @@ class Looks:
     plain: float
 
     @classmethod
-    def of(cls, image: Image) -> Looks:
+    def of(cls, image: Image) -> FrameFeatures:
         luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
         levels = np.bincount(luma.ravel() >> 3, minlength=32)
         return cls(
@@ -90,10 +90,10 @@ def make_poster(
 
 def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
     times: list[float] = []
-    looks: list[Looks] = []
-    for number, picture in enumerate(sample(video, spread(video.duration, CANDIDATES))):
+    looks: list[FrameFeatures] = []
+    for number, picture in enumerate(sample_pictures(video, spread(video.duration, CANDIDATES))):
         times.append(picture.time)
-        looks.append(Looks.of(picture.scaled(SCORED_WIDTH)))
+        looks.append(FrameFeatures.of(picture.scaled(SCORED_WIDTH)))
         on_progress(0.8 * (number + 1) / CANDIDATES)
     if not times:
         return None
@@ -108,7 +108,7 @@ def choose_moment(video: VideoFile, on_progress: Progress) -> float | None:
     return times[ranking[0]]
 
 
-def score(looks: Sequence[Looks], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def score(looks: Sequence[FrameFeatures], places: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return each candidate's score, 0 to 1. places: times as shares of the duration."""
     sharpest = min(DETAIL, max(1.0, float(np.percentile([look.detail for look in looks], 90))))
     values = []
@@ -125,9 +125,9 @@ def score(looks: Sequence[Looks], places: Sequence[float]) -> np.ndarray[tuple[i
 def _is_steady(video: VideoFile, moment: float, brightness: float) -> bool:
     """Return whether brightness stays similar: encoders often put keyframes into flashes."""
     try:
-        for picture in video.walk(moment + 1e-6):
+        for picture in video.iterate_frames(moment + 1e-6):
             if picture.time >= min(moment + STEADY_SECONDS, video.duration):
-                change = Looks.of(picture.scaled(SCORED_WIDTH)).brightness - brightness
+                change = FrameFeatures.of(picture.scaled(SCORED_WIDTH)).brightness - brightness
                 return abs(change) <= STEADY_LEVELS
     except av.error.FFmpegError:
         return False

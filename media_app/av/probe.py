@@ -25,9 +25,9 @@ from media_app.av.container import (
     MediaError,
     demux,
     first_video,
-    late_start,
     open_media,
     presentation_origin,
+    start_delay,
 )
 from media_app.av.recording import Recording, inspect
 from vodplatform.core.processes.child import answer_about_paths
@@ -283,7 +283,7 @@ def _usual_rate(rate: Fraction) -> Fraction:
 def _duration(container: av.container.InputContainer, stream: VideoStream) -> float:
     if container.duration and container.duration > 0:
         # MP4 counts from its first track's start, Matroska from zero.
-        late = late_start(container) if container.format.name.startswith("mov") else 0.0
+        late = start_delay(container) if container.format.name.startswith("mov") else 0.0
         return container.duration / MICROSECONDS + late
     base = stream.time_base
     if base is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
-from media_app.av.hls import RungNotAvailable
+from media_app.av.hls import RenditionNotAvailable
 from media_app.av.isobmff import codecs_of, header_of
 from media_app.av.ladder import encoding, fitted, picture_of, sound_of
 from media_app.av.probe import VideoFacts
@@ -68,13 +68,13 @@ def gop_frames(facts: VideoFacts) -> int:
 
 
 def make_silent(folder: Path, source: Source, program: Ffmpeg, on_progress: Progress | None = None) -> Mp4Rendition:
-    """Copy the picture into ``silent.mp4``. Raises :class:`RungNotAvailable`, ConversionFailed, OSError."""
+    """Copy the picture into ``silent.mp4``. Raises :class:`RenditionNotAvailable`, ConversionFailed, OSError."""
     facts = source.facts
     tag = CARRIED.get(facts.codec)
     if tag is None:
-        raise RungNotAvailable(f"An MP4 file cannot carry {facts.codec}.")
+        raise RenditionNotAvailable(f"An MP4 file cannot carry {facts.codec}.")
     if not source.times_pictures:
-        raise RungNotAvailable("It does not say when its pictures are to be shown.")
+        raise RenditionNotAvailable("It does not say when its pictures are to be shown.")
     options = {"c:v": "copy", "tag:v": tag, **WITHOUT_TAGS}
     path = folder / SILENT_NAME
     _run(path, source, program, tracks=[Track(source.track)], options=options, on_progress=on_progress)

@@ -23,11 +23,11 @@ from media_app.av.container import (
     MICROSECONDS,
     REBASED_FORMATS,
     first_video,
-    late_start,
     open_media,
     presentation_origin,
+    start_delay,
 )
-from media_app.av.timeline import MAX_GAP, Break, PlacedPacket, Unroller
+from media_app.av.timeline import MAX_GAP, Break, PacketPlacer, PlacedPacket
 from vodplatform.core.processes.ranged import PREFIX
 
 LATE_START = 5.0  # minimum seconds of a late start that are cut off
@@ -116,7 +116,7 @@ def _reasons_of_head(container: InputContainer, video: VideoStream) -> Iterator[
         yield CopyReason.TIMES
     if "matroska" in formats and not container.duration:
         yield CopyReason.INDEX
-    if not is_stream and late_start(container) > LATE_START:
+    if not is_stream and start_delay(container) > LATE_START:
         yield CopyReason.LATE
 
 
@@ -186,7 +186,7 @@ class PacketScan:
         start = Fraction(container.start_time or 0, MICROSECONDS)
         is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
         origin = float(max(start, presentation_origin(container)))
-        self._unroller = Unroller(streams, origin=origin, is_stream=is_stream)
+        self._unroller = PacketPlacer(streams, origin=origin, is_stream=is_stream)
         self._sizes = _PictureSizes(streams[0])
         # Streams do not count duration from their clock's start.
         self._cut_off = 0.0 if is_stream else max(0.0, origin)

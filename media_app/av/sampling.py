@@ -19,7 +19,7 @@ def spread(duration: float, count: int) -> list[float]:
     return [(number + 0.5) * duration / count for number in range(count)]
 
 
-def sample(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
+def sample_pictures(video: VideoFile, moments: Sequence[float]) -> Iterator[Picture]:
     """Yield distinct pictures near ``moments`` (seconds, ascending), in order; possibly fewer or none."""
     chosen = nearest_keyframes(video, moments)
     found = False
@@ -58,7 +58,7 @@ def _walk(video: VideoFile, moments: Sequence[float], keyframes: Sequence[float]
     reached = -np.inf
     picture: Picture | None = None
     try:
-        for picture in video.walk(0.0, np.inf):
+        for picture in video.iterate_frames(0.0, np.inf):
             if wanted and picture.time >= wanted[0] - EARLY:
                 reached = picture.time
                 yield picture

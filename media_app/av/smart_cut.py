@@ -28,7 +28,7 @@ from media_app.av.audio_splice import SoundTrack, Span
 from media_app.av.avcc import Avcc, nal_units
 from media_app.av.container import REBASED_FORMATS, demux, open_media, presentation_origin
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, Track
-from media_app.av.ladder import even, picture_of
+from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
 
 WHOLE = {"preset": "veryfast", "crf": 21}  # settings if all parts are encoded
@@ -46,7 +46,7 @@ IDR, SPS, PPS = 5, 7, 8  # NAL unit types (ITU-T H.264, table 7-1)
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PlacedPart:
     """A part's position.
 
     start, end: measured output seconds. source_start, source_end: source seconds of its first frame and the next after
@@ -91,7 +91,7 @@ class _Part:
         return [stamp for piece in self.pieces for stamp in piece.stamps]
 
 
-class _Seen(NamedTuple):
+class _SourcePacket(NamedTuple):
     """A source packet.
 
     length: ticks. is_entry: whether a copy may start here. is_hidden: whether players skip it.
@@ -108,7 +108,7 @@ class _CannotJoin(Exception):
     pass
 
 
-def cut(
+def cut_parts(
     target: Path,
     source: Source,
     parts: Sequence[tuple[float, float]],
@@ -116,7 +116,7 @@ def cut(
     on_progress: Progress | None = None,
     *,
     give: float = 0.0,
-) -> list[Placed]:
+) -> list[PlacedPart]:
     """Write ``parts`` (start, end in seconds of ``currentTime``) of ``source`` into an MP4.
 
     Parts exclude the frame at ``end``. give: seconds by which a part may end early to avoid an encode. Raises
@@ -149,7 +149,10 @@ def why_not_copied(source: Source) -> str | None:
         return "The picture is not H.264 as every player takes it."
     if facts.rotation or facts.sample_aspect_ratio != 1:
         return "The picture has to be turned or stretched."
-    if (facts.coded_width, facts.coded_height) != (even(facts.coded_width), even(facts.coded_height)):
+    if (facts.coded_width, facts.coded_height) != (
+        round_down_even(facts.coded_width),
+        round_down_even(facts.coded_height),
+    ):
         return "A side of the picture has an odd number of pixels."
     if not source.times_pictures:
         return "It does not say when its pictures are to be shown."
@@ -171,7 +174,7 @@ class _Cutter:
         self.is_stream = not REBASED_FORMATS.isdisjoint(container.format.name.split(","))
         self.copied = None if why_not_copied(source) else Avcc.parse(self.video.codec_context.extradata or b"")
 
-    def make(self, target: Path, parts: Sequence[tuple[float, float]], give: float, tell: Progress) -> list[Placed]:
+    def make(self, target: Path, parts: Sequence[tuple[float, float]], give: float, tell: Progress) -> list[PlacedPart]:
         planned = [
             found for number, (start, end) in enumerate(parts) if (found := self.plan(number, start, end, give))
         ]  # fmt: skip
@@ -222,9 +225,9 @@ class _Cutter:
     def usual_length(self) -> int:
         return max(1, round(1 / (self.source.facts.fps * self.base)))
 
-    def packets_around(self, first: int, last: int) -> list[_Seen]:
+    def packets_around(self, first: int, last: int) -> list[_SourcePacket]:
         enough = last + int(REORDER_SECONDS / self.base)
-        found: list[_Seen] = []
+        found: list[_SourcePacket] = []
         for extra in SEEK_STEPS:
             found.clear()
             for packet, stamp in self.packets_from(first - int(extra / self.base)):
@@ -232,7 +235,7 @@ class _Cutter:
                 if not found and not is_key:
                     continue
                 is_entry = is_key and not packet.is_discard and self.is_entry(packet)
-                found.append(_Seen(stamp, packet.duration or 0, is_key, is_entry, packet.is_discard))
+                found.append(_SourcePacket(stamp, packet.duration or 0, is_key, is_entry, packet.is_discard))
                 if stamp > enough:
                     break
             if found and found[0].stamp <= first:
@@ -260,7 +263,7 @@ class _Cutter:
         return any(unit[0] & 31 == IDR for unit in units) and own <= {*self.copied.sps, *self.copied.pps}
 
     @staticmethod
-    def copyable(packets: Sequence[_Seen], first: int, last: int) -> list[int]:
+    def copyable(packets: Sequence[_SourcePacket], first: int, last: int) -> list[int]:
         """Return timestamps, in decoding order, of the longest run of packets that can be copied."""
         stamps = [packet.stamp for packet in packets]
         begin = next(
@@ -325,10 +328,10 @@ class _Cutter:
             "g": max(1, round(facts.fps * GOP_SECONDS)),
         }  # fmt: skip
         if self.copied is None:
-            track = picture_of(self.source, (even(facts.width), even(facts.height)))
+            track = picture_of(self.source, (round_down_even(facts.width), round_down_even(facts.height)))
             track = Track(track.number, (*trimmed, *track.filters))
         else:
-            options["x264-params"] = f"sps-id={self.copied.free_number()}"
+            options["x264-params"] = f"sps-id={self.copied.unused_set_number()}"
             track = Track(self.source.track, (*trimmed, Filter("format", ("yuv420p",))))
         self.program.make(file, self.source, [track], options, on_progress=tell, reading=reading)
 
@@ -342,7 +345,7 @@ class _Cutter:
             raise ConversionFailed("None of its pictures can be decoded.")
         delay = max(_delay(piece) for piece in pieces)
         sound = self.source.sound
-        with output(target) as out:
+        with open_output(target) as out:
             stream = self.add_picture(out, pieces)
             spans = [(self.seconds(part.first), part.stop - part.first) for part in parts]
             voice = None if sound is None else SoundTrack(out, sound.channels)
@@ -439,7 +442,7 @@ class _Cutter:
                 break
         raise ConversionFailed("Its data is damaged where it was to be copied.")
 
-    def measure(self, target: Path, parts: Sequence[_Part]) -> list[Placed]:
+    def measure(self, target: Path, parts: Sequence[_Part]) -> list[PlacedPart]:
         with open_media(target) as made:
             video = made.streams.video[0]
             base = Fraction(video.time_base or 0)
@@ -455,7 +458,7 @@ class _Cutter:
             if not count:
                 continue
             start, end = times[at], times[at + count]
-            placed.append(Placed(part.number, start, end, self.seconds(part.first), self.seconds(part.stop)))
+            placed.append(PlacedPart(part.number, start, end, self.seconds(part.first), self.seconds(part.stop)))
             at += count
         if at != len(shown):
             raise ConversionFailed("Pictures were lost while it was cut.")
@@ -481,7 +484,7 @@ def _reading(file: Path | None) -> Iterator[InputContainer]:
 
 
 @contextmanager
-def output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
+def open_output(target: Path, verb: str = "cut", *, format: str = "mp4", **options: str) -> Iterator[OutputContainer]:
     """Open a media file for writing, an MP4 with its index first.
 
     verb: participle for errors. Raises OSError, :class:`ConversionFailed`.

@@ -11,7 +11,7 @@ from pathlib import Path
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from media_app.av.container import demux, first_video, late_start, open_media, presentation_origin
+from media_app.av.container import demux, first_video, open_media, presentation_origin, start_delay
 from media_app.av.probe import VideoFacts, probe_container
 
 Progress = Callable[[float], None]  # callback for the finished share, 0 to 1
@@ -60,7 +60,7 @@ class Source:
                 track=video.index,
                 sound=_sound(container),
                 origin=presentation_origin(container),
-                late=late_start(container),
+                late=start_delay(container),
                 keyframe_gap=_keyframe_gap(video, facts),
                 hides_pictures=any(entry.is_discard for entry in video.index_entries),
                 times_pictures=_times_pictures(container, video),

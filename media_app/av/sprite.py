@@ -12,7 +12,7 @@ import numpy as np
 from media_app.av.container import MediaError
 from media_app.av.frames import Image, VideoFile
 from media_app.av.picture import MIME_TYPE, write_jpeg
-from media_app.av.sampling import sample, spread
+from media_app.av.sampling import sample_pictures, spread
 from media_app.av.source import Progress
 
 IMAGE_NAME = "sprite.jpg"
@@ -43,7 +43,7 @@ def make_sprite(folder: Path, video: VideoFile, on_progress: Progress | None = N
     moments = spread(video.duration, count_thumbs(video.duration))
     thumbs: list[Image] = []
     times: list[float] = []
-    for picture in sample(video, moments):
+    for picture in sample_pictures(video, moments):
         thumbs.append(_fitted(picture.scaled(width), width, height))
         times.append(picture.time)
         if on_progress is not None:

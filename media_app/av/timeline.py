@@ -113,7 +113,7 @@ class _Track:
         return PlacedPacket(packet, time)
 
 
-class Unroller:
+class PacketPlacer:
     """Placement of packets on the presentation clock, in file order.
 
     streams: the picture first. origin: file seconds that become 0. is_stream: whether long gaps are breaks. is_cut:

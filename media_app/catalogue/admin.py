@@ -42,7 +42,7 @@ QUEUES = {
     "reported": Q(pk__in=VideoReport.objects.filter(settled_at=None).values("video")),
     "hidden": Q(is_hidden=True),
 }
-ASKED = ("reason", "version")
+FORM_ONLY_FIELDS = ("reason", "version")
 STATES = {
     "ready": "success", "failed": "danger", "processing": "info", "uploading": "warning", "hidden": "warning",
     "deleted": "danger",
@@ -152,16 +152,16 @@ class CatalogueVideoForm(WordsForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.video: Video = self.instance
-        self.opened = {name: getattr(self.video, name) for name in (*services.WORDS, "is_hidden", "version")}
+        self.opened = {name: getattr(self.video, name) for name in (*services.MERGED_FIELDS, "is_hidden", "version")}
         self.initial.update(self.opened | {"tags": "\n".join(self.opened["tags"])})
-        for name in (*services.WORDS, "is_hidden"):
+        for name in (*services.MERGED_FIELDS, "is_hidden"):
             if name in self.fields:
                 # Changes are found by the values that the form showed, not by the row.
                 self.fields[name].show_hidden_initial = True
 
     @cached_property
     def changed_data(self) -> list[str]:
-        return [name for name in super().changed_data if name not in ASKED]
+        return [name for name in super().changed_data if name not in FORM_ONLY_FIELDS]
 
     def clean_reason(self) -> str:
         return " ".join(self.cleaned_data["reason"].split())
@@ -175,7 +175,7 @@ class CatalogueVideoForm(WordsForm):
         if (
             "version" in data
             and data["version"] != self.opened["version"]
-            and set(self.changed_data) & {*services.WORDS}
+            and set(self.changed_data) & {*services.MERGED_FIELDS}
         ):
             data_now = cast(QueryDict, self.data).copy()
             data_now[self.add_prefix("version")] = str(self.opened["version"])
@@ -185,7 +185,7 @@ class CatalogueVideoForm(WordsForm):
 
     def _news(self) -> str:
         now = []
-        for name in services.WORDS:
+        for name in services.MERGED_FIELDS:
             field, text = self.fields[name], self.initial[name]
             shown = self.data.get(self.add_initial_prefix(name))
             if shown is not None and field.to_python(shown) != field.to_python(text):
@@ -198,7 +198,7 @@ class CatalogueVideoForm(WordsForm):
 
     def changes(self) -> dict[str, Any]:
         """Return the changed fields for :func:`media_app.catalogue.services.edit`."""
-        names = [name for name in self.changed_data if name in (*services.WORDS, "is_hidden")]
+        names = [name for name in self.changed_data if name in (*services.MERGED_FIELDS, "is_hidden")]
         return {name: self.cleaned_data[name] for name in names}
 
 
@@ -401,7 +401,7 @@ class CatalogueVideoAdmin(ModeratedAdmin):
         if self.has_change_permission(request, obj):
             return found
         return [
-            (name, {**options, "fields": [field for field in options["fields"] if field not in ASKED]})
+            (name, {**options, "fields": [field for field in options["fields"] if field not in FORM_ONLY_FIELDS]})
             for name, options in found
         ]
 

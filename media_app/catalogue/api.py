@@ -20,12 +20,12 @@ from media_app.catalogue import operations, services
 from media_app.catalogue import serializers as s
 from media_app.catalogue.listing import page_of
 from media_app.catalogue.models import CrdtOperation
-from media_app.catalogue.operations import Incoming, Refused
+from media_app.catalogue.operations import Incoming, InvalidOperation
 from media_app.videos import text_rules
 from media_app.videos.models import Video, VideoQuerySet
 from media_app.videos.serializers import MessageSerializer, VideoSerializer, with_answer_data
 from vodplatform.accounts.models import User
-from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
+from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
@@ -37,7 +37,7 @@ class CatalogueViewSet(ApiViewSet[Video]):
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 
-    permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
+    permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> tuple[BaseRenderer, str]:
         """Always answer in JSON, also to browsers: one of these URLs looks like a page's."""
@@ -203,7 +203,7 @@ class VideoViewSet(CatalogueViewSet):
         if since_text := form.validated_data.get("since"):
             try:
                 since = operations.instant(_number(since_text), "since")
-            except Refused as exc:
+            except InvalidOperation as exc:
                 raise _invalid(exc.field, exc) from exc
         user = request.user
         tells = isinstance(user, User) and user.is_moderator
@@ -282,13 +282,13 @@ class VideoViewSet(CatalogueViewSet):
         try:
             raw_clock = body.get("client_vector_clock")
             clock = operations.clock({} if raw_clock is None else raw_clock, "client_vector_clock")
-        except Refused as exc:
+        except InvalidOperation as exc:
             raise _invalid(exc.field, exc) from exc
         incoming, errors, now = [], {}, timezone.now()
         for index, one in enumerate(raw_operations or ()):
             try:
-                incoming.append(operations.read(one, str(user.pk), now))
-            except Refused as exc:
+                incoming.append(operations.parse_operation(one, str(user.pk), now))
+            except InvalidOperation as exc:
                 errors[str(index)] = {exc.field: [str(exc)]}
         if errors:
             raise DomainError("invalid", errors={"operations": errors})

@@ -24,7 +24,7 @@ class CatalogueConsumer(WatchConsumer):
     is_silent = True
     _last: dict[str, Any] | None = None
 
-    def stranger(self) -> AnonymousUser | None:
+    def anonymous_viewer(self) -> AnonymousUser | None:
         return AnonymousUser() if settings.PUBLIC_CATALOG else None
 
     def snapshot(self, user: User | AnonymousUser) -> tuple[str, dict[str, Any] | None] | None:
@@ -69,7 +69,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
         if self.name and self.place:
             await self.channel_layer.group_add(self._editors, self.channel_name)
             self._is_there = True
-            presence.enter(self._editors, self.channel_name, {"name": self.name}, self._tell_editors)
+            presence.add_socket(self._editors, self.channel_name, {"name": self.name}, self._tell_editors)
 
     async def _tell_editors(self, message: dict[str, Any]) -> None:
         """Broadcast the editors connected to this process; silently dropped if Redis is down."""
@@ -78,7 +78,7 @@ class CatalogueVideoConsumer(CatalogueConsumer):
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
         """Send the client a changed list of editors, unless it has always been the only editor."""
-        people = presence.heard(self._editors, event["message"], self._tell_editors)
+        people = presence.receive_announcement(self._editors, event["message"], self._tell_editors)
         if self._is_there and people != self._people and (len(people) > 1 or self._people):
             self._people = people
             await self.send_json({"event": "EDITORS", "table": "videos", "people": people})
@@ -90,16 +90,16 @@ class CatalogueVideoConsumer(CatalogueConsumer):
             self._leave()
             await self.channel_layer.group_discard(self._editors, self.channel_name)
         elif self._is_there:
-            presence.tell_soon(self._editors, self._tell_editors)
+            presence.announce_soon(self._editors, self._tell_editors)
         return True
 
     def _leave(self) -> None:
         if self._is_there:
             self._is_there = False
-            presence.leave(self._editors, self.channel_name, self._tell_editors)
+            presence.remove_socket(self._editors, self.channel_name, self._tell_editors)
 
-    def let_go(self) -> None:
-        super().let_go()
+    def on_leave(self) -> None:
+        super().on_leave()
         self._leave()
 
     async def disconnect(self, code: int) -> None:

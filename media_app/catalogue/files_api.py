@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from media_app.catalogue import realtime, upload_handlers
 from media_app.catalogue.api import CatalogueViewSet
-from media_app.uploads.protocols.multipart import received
+from media_app.uploads.protocols.multipart import received_uploads
 from media_app.videos.models import Video
 from media_app.videos.serializers import VideoSerializer
 from vodplatform.core.api.fields import AnswerSerializer, BoundedDictField, SecondsField
@@ -73,13 +73,13 @@ class VideoFileViewSet(CatalogueViewSet):
         if video_id is not None:
             self.get_object()  # invisible videos get 404, not 403
         user = self.moderator()
-        files = received(request)
+        files = received_uploads(request)
         video = upload_handlers.find(user, _video_id(request.data, video_id))
         upload, thumbnail = files.get("video"), files.get("thumbnail")
         if upload is not None:
-            upload_handlers.take(upload, video.pk, thumbnail)
+            upload_handlers.accept_file(upload, video.pk, thumbnail)
         elif thumbnail is not None:
-            upload_handlers.take_thumbnail(thumbnail, video.pk)
+            upload_handlers.accept_thumbnail(thumbnail, video.pk)
             return Response(_shown(video.pk))
         else:
             raise DomainError("invalid", errors={"video": ["Send the file as `video` in a multipart form."]})

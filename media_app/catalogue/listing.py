@@ -12,7 +12,14 @@ from django.db.models import Q
 
 from media_app.catalogue.realtime import audience_of
 from media_app.videos import search
-from media_app.videos.models import NOT_READY, PRESENT, TAKEN_OUT, Video, VideoQuerySet, VideoStatus
+from media_app.videos.models import (
+    IS_DELETED_FROM_CATALOGUE,
+    IS_IN_CATALOGUE,
+    NOT_READY,
+    Video,
+    VideoQuerySet,
+    VideoStatus,
+)
 from media_app.videos.serializers import with_answer_data
 from vodplatform.accounts.models import User
 
@@ -30,7 +37,7 @@ def filter_videos(user: User | AnonymousUser, query: dict[str, Any]) -> VideoQue
     """
     videos = Video.objects.in_catalogue(user)
     status = query.get("status")
-    videos = videos.filter(TAKEN_OUT if status == DELETED else PRESENT)
+    videos = videos.filter(IS_DELETED_FROM_CATALOGUE if status == DELETED else IS_IN_CATALOGUE)
     if status and status != DELETED:
         videos = _with_status(videos, status)
     if "category" in query:
@@ -85,6 +92,6 @@ def _is_large(found: int) -> bool:
         return True
     is_large: bool | None = cache.get(key)
     if is_large is None:
-        is_large = Video.objects.filter(PRESENT).order_by()[: COUNTED + 1].count() > COUNTED
+        is_large = Video.objects.filter(IS_IN_CATALOGUE).order_by()[: COUNTED + 1].count() > COUNTED
         cache.set(key, is_large, LARGE_SECONDS)
     return is_large

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from media_app.catalogue import services
 from media_app.catalogue.models import VideoReport
-from media_app.catalogue.realtime import changing
+from media_app.catalogue.realtime import change_and_broadcast
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -76,7 +76,7 @@ def mark_reviewed(video_id: UUID, by: User, *, reason: str) -> None:
 
 
 def _set_hidden(video_id: UUID, is_hidden: bool, by: User, action: str, reason: str) -> None:
-    with changing(video_id) as video:
+    with change_and_broadcast(video_id) as video:
         if video.deleted_at is not None:
             raise DomainError("video_deleted")
         if video.is_hidden != is_hidden:

@@ -38,7 +38,7 @@ STATE = re.compile(r"[0-9]{1,16}\.[A-Za-z0-9+/]+={0,2}")
 _MISSING = object()
 
 
-class Refused(ValueError):
+class InvalidOperation(ValueError):
     """Rejection of one field of an operation, with the reason."""
 
     def __init__(self, field: str, sentence: str) -> None:
@@ -59,47 +59,47 @@ def is_own(actor: str, user_id: str) -> bool:
     return actor == user_id or actor.startswith(f"{user_id}:")
 
 
-def read(raw: Any, user_id: str, now: datetime) -> Incoming:
-    """Parse one operation of a user from JSON. now: the server's time. Raise :class:`Refused`.
+def parse_operation(raw: Any, user_id: str, now: datetime) -> Incoming:
+    """Parse one operation of a user from JSON. now: the server's time. Raise :class:`InvalidOperation`.
 
     Keys: ``operation_type`` or ``type``; ``operation_data`` (``{"value": …}`` or the bare value; for a description also
     ``state``) or ``value``; ``timestamp``; ``vector_clock`` with the operation's own dot; ``actor_id``, by default the
     user's id; ``id``, stored only.
     """
     if not isinstance(raw, dict):
-        raise Refused("operation", "Send an object.")
+        raise InvalidOperation("operation", "Send an object.")
     kind = _type(raw)
     actor = _actor(raw.get("actor_id"), user_id)
     seen = clock(raw.get("vector_clock"))
     if not seen.get(actor):
-        raise Refused("vector_clock", f"It has to count the operation itself: a number from 1 for {actor}.")
+        raise InvalidOperation("vector_clock", f"It has to count the operation itself: a number from 1 for {actor}.")
     try:
         value = CLEAN[kind](_value(raw))
     except text_rules.InvalidText as exc:
-        raise Refused("operation_data", str(exc)) from exc
+        raise InvalidOperation("operation_data", str(exc)) from exc
     when = instant(raw.get("timestamp"), "timestamp")
     if when - now > MAX_AHEAD:
-        raise Refused("timestamp", "More than 5 minutes ahead of the server's clock. Set yours right.")
+        raise InvalidOperation("timestamp", "More than 5 minutes ahead of the server's clock. Set yours right.")
     client_id = raw.get("id")
     if client_id is not None and (not isinstance(client_id, str) or len(client_id) > MAX_CLIENT_ID):
-        raise Refused("id", f"Send a text of at most {MAX_CLIENT_ID} characters, or leave it out.")
+        raise InvalidOperation("id", f"Send a text of at most {MAX_CLIENT_ID} characters, or leave it out.")
     return Incoming(Operation(kind, value, microseconds(when), actor, seen, _state(raw, kind)), client_id or "")
 
 
 def clock(raw: Any, field: str = "vector_clock") -> Clock:
-    """Parse a vector clock from JSON, without zero entries. Raise :class:`Refused`."""
+    """Parse a vector clock from JSON, without zero entries. Raise :class:`InvalidOperation`."""
     if not isinstance(raw, Mapping):
-        raise Refused(field, "Send an object: a whole number for each actor.")
+        raise InvalidOperation(field, "Send an object: a whole number for each actor.")
     for actor, counter in raw.items():
         if not actor or len(actor) > MAX_ACTOR:
-            raise Refused(field, f"An actor has 1 to {MAX_ACTOR} characters.")
+            raise InvalidOperation(field, f"An actor has 1 to {MAX_ACTOR} characters.")
         if isinstance(counter, bool) or not isinstance(counter, int) or not 0 <= counter <= MAX_COUNTER:
-            raise Refused(field, f"The counter of {actor} is not a whole number from 0.")
+            raise InvalidOperation(field, f"The counter of {actor} is not a whole number from 0.")
     return {actor: counter for actor, counter in raw.items() if counter}
 
 
 def instant(raw: Any, field: str) -> datetime:
-    """Parse ISO 8601 (UTC if it names no zone) or seconds since 1970. Raise :class:`Refused`."""
+    """Parse ISO 8601 (UTC if it names no zone) or seconds since 1970. Raise :class:`InvalidOperation`."""
     try:
         if isinstance(raw, str):
             found = datetime.fromisoformat(LOST_PLUS.sub("+", raw))
@@ -107,15 +107,15 @@ def instant(raw: Any, field: str) -> datetime:
         elif isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw):
             found = EPOCH + timedelta(microseconds=round(raw * 1_000_000))
         else:
-            raise Refused(field, "Send an ISO 8601 text or seconds since 1970.")
+            raise InvalidOperation(field, "Send an ISO 8601 text or seconds since 1970.")
     except OverflowError as exc:
-        raise Refused(field, "No calendar reaches so far. Send seconds since 1970, not milliseconds.") from exc
+        raise InvalidOperation(field, "No calendar reaches so far. Send seconds since 1970, not milliseconds.") from exc
     except ValueError as exc:
-        if isinstance(exc, Refused):
+        if isinstance(exc, InvalidOperation):
             raise
-        raise Refused(field, "Not an ISO 8601 date and time.") from exc
+        raise InvalidOperation(field, "Not an ISO 8601 date and time.") from exc
     if found < EPOCH:
-        raise Refused(field, "Before 1970.")
+        raise InvalidOperation(field, "Before 1970.")
     return found
 
 
@@ -130,11 +130,11 @@ def moment(microseconds: int) -> datetime:
 def _type(raw: dict[str, Any]) -> OperationType:
     given = [raw[name] for name in ("operation_type", "type") if raw.get(name) is not None]
     if not given or any(one != given[0] for one in given):
-        raise Refused("operation_type", "Name one type of operation.")
+        raise InvalidOperation("operation_type", "Name one type of operation.")
     try:
         return OperationType(given[0])
     except ValueError as exc:
-        raise Refused("operation_type", f"Unknown. There are {', '.join(OperationType)}.") from exc
+        raise InvalidOperation("operation_type", f"Unknown. There are {', '.join(OperationType)}.") from exc
 
 
 def _value(raw: dict[str, Any]) -> Any:
@@ -143,7 +143,7 @@ def _value(raw: dict[str, Any]) -> Any:
         data = data.get("value", _MISSING)
     given = [one for one in (data, raw.get("value", _MISSING)) if one is not _MISSING]
     if not given or any(one != given[0] for one in given):
-        raise Refused("operation_data", 'Send one value, as {"value": …}.')
+        raise InvalidOperation("operation_data", 'Send one value, as {"value": …}.')
     return given[0]
 
 
@@ -153,7 +153,7 @@ def _state(raw: dict[str, Any], kind: OperationType) -> str:
     if state is None or kind != OperationType.UPDATE_DESCRIPTION:
         return ""
     if not isinstance(state, str) or len(state) > MAX_STATE or not STATE.fullmatch(state):
-        raise Refused(
+        raise InvalidOperation(
             "operation_data", f"A state has at most {MAX_STATE} characters of base64, after a number and a dot."
         )
     return state
@@ -163,7 +163,7 @@ def _actor(raw: Any, user_id: str) -> str:
     if raw is None:
         return user_id
     if not isinstance(raw, str) or not is_own(raw, user_id):
-        raise Refused("actor_id", f"Send {user_id}, or {user_id}: and a name of the replica, or leave it out.")
+        raise InvalidOperation("actor_id", f"Send {user_id}, or {user_id}: and a name of the replica, or leave it out.")
     if raw != user_id and not REPLICA.fullmatch(raw[len(user_id) + 1 :]):
-        raise Refused("actor_id", "The name of a replica has 1 to 64 visible ASCII characters.")
+        raise InvalidOperation("actor_id", "The name of a replica has 1 to 64 visible ASCII characters.")
     return raw

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from media_app.catalogue.crdt import FIELDS, OperationType
 from media_app.catalogue.models import SERVER, CrdtOperation, ReportReason
-from media_app.videos.models import MAX_TAG_LENGTH, MAX_TAGS, TAKEN_OUT, Video, VideoStatus
+from media_app.videos.models import IS_DELETED_FROM_CATALOGUE, MAX_TAG_LENGTH, MAX_TAGS, Video, VideoStatus
 from media_app.videos.serializers import MAX_DESCRIPTION
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -88,7 +88,7 @@ def _edit(request: HttpRequest, video_id: UUID, is_part: bool) -> HttpResponse:
     user = cast(User, request.user)
     video = Video.objects.in_catalogue(user).filter(pk=video_id).first()
     if video is None and user.is_moderator and not is_part:
-        video = Video.objects.filter(TAKEN_OUT).filter(pk=video_id).first()
+        video = Video.objects.filter(IS_DELETED_FROM_CATALOGUE).filter(pk=video_id).first()
         if video is not None:
             video.title, video.description, video.category = "A deleted video", "", ""
             video.tags, video.is_featured = [], False

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
-from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.models import Video, VideoScope, VideoStatus
 from media_app.videos.serializers import VideoSerializer, with_answer_data
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -53,7 +53,7 @@ SIGNED = frozenset({"video_url", "thumbnail_url", "poster_url", "sprite_vtt_url"
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class VideoSnapshot:
     """API fields of a video at one moment, with the audiences that may see it."""
 
     video_id: UUID
@@ -61,11 +61,11 @@ class Shown:
     audiences: frozenset[Audience]
 
     @classmethod
-    def of(cls, video: Video) -> Shown:
+    def of(cls, video: Video) -> VideoSnapshot:
         return cls(video.pk, VideoSerializer.show(video), frozenset(one for one in Audience if sees(one, video)))
 
 
-def tell(old: Shown | None, new: Shown | None) -> None:
+def broadcast_change(old: VideoSnapshot | None, new: VideoSnapshot | None) -> None:
     """Send a change, on commit, to each audience that saw the video before or sees it now."""
     for audience in Audience:
         before = old.fields if old and audience in old.audiences else None
@@ -87,18 +87,18 @@ def _unsigned(fields: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def find(video_id: UUID) -> Video | None:
-    return with_answer_data(Video.objects.filter(pk=video_id, place=Place.CATALOGUE)).first()
+    return with_answer_data(Video.objects.filter(pk=video_id, place=VideoScope.CATALOGUE)).first()
 
 
 @contextmanager
-def changing(video_id: UUID) -> Iterator[Video]:
+def change_and_broadcast(video_id: UUID) -> Iterator[Video]:
     """Lock a catalogue video for changes in one transaction, and broadcast them. Raise ``not_found``."""
     with transaction.atomic():
-        rows = with_answer_data(Video.objects.filter(pk=video_id, place=Place.CATALOGUE))
+        rows = with_answer_data(Video.objects.filter(pk=video_id, place=VideoScope.CATALOGUE))
         video = rows.select_for_update(of=("self",), no_key=True).first()
         if video is None:
             raise DomainError("not_found")
-        old = Shown.of(video)
+        old = VideoSnapshot.of(video)
         yield video
         found = find(video_id)
-        tell(old, Shown.of(found) if found else None)
+        broadcast_change(old, VideoSnapshot.of(found) if found else None)

@@ -84,7 +84,7 @@ class ClockField(serializers.DictField):
     def to_internal_value(self, data: Any) -> dict[str, int]:
         try:
             return operations.clock(data)
-        except operations.Refused as exc:
+        except operations.InvalidOperation as exc:
             raise serializers.ValidationError(str(exc)) from exc
 
 

@@ -17,9 +17,9 @@ from django.utils import timezone
 from media_app.catalogue.crdt import FIELDS, Clock, Document, Operation, OperationType, Order, compare, join
 from media_app.catalogue.models import SERVER, CrdtOperation, MergeState, VideoReport
 from media_app.catalogue.operations import Incoming, is_own, microseconds, moment
-from media_app.catalogue.realtime import Shown, changing, find, tell
+from media_app.catalogue.realtime import VideoSnapshot, broadcast_change, change_and_broadcast, find
 from media_app.videos import services as videos
-from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.search import search_text
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
@@ -27,7 +27,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 from vodplatform.core.metrics import CRDT_CONFLICTS
 from vodplatform.core.records import audit
-from vodplatform.core.records.transitions import begin
+from vodplatform.core.records.transitions import create_in_state
 
 # Replicas of one account per video: those that write, and those only named in clocks. MAX_SKIPPED: counters that a
 # writer may skip, because operations may arrive later.
@@ -35,17 +35,17 @@ MAX_REPLICAS, MAX_SILENT_REPLICAS = 1000, 16
 MAX_KEPT_TAGS = 1000  # maximum of live and removed tags
 MAX_SKIPPED = 100_000
 MAX_SENT_BYTES = 4 * 1024 * 1024  # maximum bytes of operations in an answer
-WORDS = ("title", "description", "category", "tags", "is_featured")
+MERGED_FIELDS = ("title", "description", "category", "tags", "is_featured")
 UPDATE_OF = {name: kind for kind, name in FIELDS.items()} | {"tags": OperationType.SET_TAGS}
 
 
 def create(by: User, values: Mapping[str, Any]) -> Video:
-    """Create a catalogue video without a file. values: cleaned :data:`WORDS` fields and ``is_hidden``."""
+    """Create a catalogue video without a file. values: cleaned :data:`MERGED_FIELDS` fields and ``is_hidden``."""
     words: dict[str, Any] = {"title": "", "description": "", "category": "", "tags": [], "is_featured": False, **values}
     with transaction.atomic():
         idempotency.bind_to_transaction()
-        video = begin(
-            Video, TRANSITIONS, VideoStatus.UPLOADING, owner=by, place=Place.CATALOGUE, source=VideoSource.STORED,
+        video = create_in_state(
+            Video, TRANSITIONS, VideoStatus.UPLOADING, owner=by, place=VideoScope.CATALOGUE, source=VideoSource.STORED,
             location="", file_size=0, mime_type="", last_modified_by=by, search_text=_searched(words), **words,
         )  # fmt: skip
         base = {name: words[name] for name in (*FIELDS.values(), "tags")}
@@ -53,7 +53,7 @@ def create(by: User, values: Mapping[str, Any]) -> Video:
         audit.record("video.create", actor=by, target=video, title=video.title)
         made = find(video.pk)
         assert made
-        tell(None, Shown.of(made))
+        broadcast_change(None, VideoSnapshot.of(made))
     return made
 
 
@@ -61,23 +61,25 @@ def edit(
     video_id: UUID, values: Mapping[str, Any], by: User, *, clock: Clock | None = None, version: int | None = None,
     reason: str = "",
 ) -> None:  # fmt: skip
-    """Write fields; each changed field in :data:`WORDS` becomes an operation of the server.
+    """Write fields; each changed field in :data:`MERGED_FIELDS` becomes an operation of the server.
 
     clock, version: state that the caller had seen. Raise ``invalid``, ``edit_conflict`` (409), ``video_deleted`` (409),
     ``not_found``.
     """
-    with changing(video_id) as video:
+    with change_and_broadcast(video_id) as video:
         _check_present(video)
         state = MergeState.objects.get(pk=video_id)
         document = Document.from_json(state.document)
         _check_seen(document, by, clock, version)
         counter, seen, now = document.clock.get(SERVER, 0), document.clock, _now(document)
         operations = []
-        for name in WORDS:
+        for name in MERGED_FIELDS:
             if name in values and values[name] != getattr(video, name):
                 counter += 1
                 operations.append(Operation(UPDATE_OF[name], values[name], now, SERVER, {**seen, SERVER: counter}))
-        others = {name: value for name, value in values.items() if name not in WORDS and value != getattr(video, name)}
+        others = {
+            name: value for name, value in values.items() if name not in MERGED_FIELDS and value != getattr(video, name)
+        }
         if operations:
             _write(video, state, document, [Incoming(one) for one in operations], by)
         if others:
@@ -140,16 +142,16 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
             raise DomainError("not_found")
         known = Document.from_json(state.document).clock
         _check_client_clock(client_clock, known, by)
-        order = _stands(seen, known, by)
+        order = _compare_clocks(seen, known, by)
         return Synced(order, "none" if order in (Order.AFTER, Order.EQUAL) else "client_update_required", 0)
     assert isinstance(by, User)
-    with changing(video_id) as video:
+    with change_and_broadcast(video_id) as video:
         _check_present(video)
         state = MergeState.objects.get(pk=video_id)
         document = Document.from_json(state.document)
         _check_client_clock(client_clock, document.clock, by)
         _check_incoming(video_id, document, by, incoming)
-        order = _stands(seen, document.clock, by)
+        order = _compare_clocks(seen, document.clock, by)
         dots = {(one.operation.actor, one.operation.counter): one for one in incoming}
         fresh = [one for dot, one in dots.items() if dot not in document.dots]
         conflicts = _write(video, state, document, fresh, by) if fresh else 0
@@ -160,7 +162,7 @@ def sync(video_id: UUID, by: User | AnonymousUser, client_clock: Clock, incoming
     return Synced(order, action, conflicts)
 
 
-def _stands(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
+def _compare_clocks(seen: Clock, known: Clock, by: User | AnonymousUser) -> Order:
     """Compare the two clocks, ignoring other users' actors that never wrote here."""
     who = str(by.pk)
     return compare({actor: counter for actor, counter in seen.items() if actor in known or is_own(actor, who)}, known)
@@ -332,7 +334,7 @@ def delete(video_id: UUID, by: User, *, hard: bool = False, reason: str = "") ->
 
 
 def _delete(video_id: UUID, by: User, *, hard: bool, reason: str) -> None:
-    with changing(video_id) as video:
+    with change_and_broadcast(video_id) as video:
         if hard:
             videos.delete_video(video, by)
         elif video.deleted_at is None:
@@ -341,7 +343,7 @@ def _delete(video_id: UUID, by: User, *, hard: bool, reason: str) -> None:
 
 
 def restore(video_id: UUID, by: User, *, reason: str = "") -> None:
-    with changing(video_id) as video:
+    with change_and_broadcast(video_id) as video:
         if video.deleted_at is not None:
             Video.objects.filter(pk=video_id).update(deleted_at=None, updated_at=Now())
             audit.record("video.restore", actor=by, target=video, title=video.title, reason=reason)

@@ -27,7 +27,7 @@ MEMORY_BYTES = 1024**3
 PREFIX = "thumbnails/"
 
 
-def make(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, Any]:
+def store_thumbnail(video_id: UUID, source: Path, name: str, *, caller: str) -> dict[str, Any]:
     """Store a thumbnail of the picture at ``source``. Return its facts for :func:`show`.
 
     name: new file name without suffix. caller: user id; each has one child process at a time. Raise as :func:`render`,

@@ -18,15 +18,15 @@ from jobs_app.models import LIVE, Job, JobStatus
 from media_app.av.sniff import AVI, JPEG, M4V, MOV, MP4, OGV, PNG, WEBM, WEBP
 from media_app.catalogue import thumbnails
 from media_app.catalogue.models import ProcessingReport
-from media_app.catalogue.realtime import changing
+from media_app.catalogue.realtime import change_and_broadcast
 from media_app.storage import files as store
 from media_app.uploads import assemble, quota, scan
 from media_app.uploads import services as uploads
-from media_app.uploads.handlers import Purpose
+from media_app.uploads.handlers import UploadHandler
 from media_app.uploads.models import Upload
-from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.services import check_file
-from media_app.videos.upload_handlers import INGEST_KIND, UNKNOWN_TYPE, check_whole
+from media_app.videos.upload_handlers import INGEST_KIND, UNKNOWN_TYPE, check_header
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
@@ -70,13 +70,13 @@ def _check_moderator(user: User) -> None:
         raise DomainError("forbidden", "Only moderators and administrators change the catalogue.")
 
 
-def take(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -> None:
+def accept_file(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -> None:
     """Make a file from a form the video's file, and a picture its thumbnail; a job then ingests the file.
 
     Raise ``no_video``, ``file_incomplete``, ``malware_found``, ``not_scanned``, and as
-    :func:`media_app.catalogue.thumbnails.make` and :func:`media_app.uploads.services.complete`.
+    :func:`media_app.catalogue.thumbnails.store_thumbnail` and :func:`media_app.uploads.services.complete`.
     """
-    check_whole(upload)
+    check_header(upload)
     made: dict[str, Any] | None = None
     try:
         if thumbnail is not None:
@@ -97,14 +97,14 @@ def take(upload: Upload, video_id: uuid.UUID, thumbnail: Upload | None = None) -
         raise
 
 
-def take_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
-    """Make a picture sent alone the thumbnail. Raise as :func:`take`."""
+def accept_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
+    """Make a picture sent alone the thumbnail. Raise as :func:`accept_file`."""
     made = _picture(thumbnail, video_id)
     try:
         with transaction.atomic():
             idempotency.bind_to_transaction()
             uploads.complete(thumbnail)
-            with changing(video_id) as video:
+            with change_and_broadcast(video_id) as video:
                 _check_present(video)
                 thumbnails.show(video, made)
                 Video.objects.filter(pk=video_id).update(updated_at=Now())
@@ -117,7 +117,7 @@ def take_thumbnail(thumbnail: Upload, video_id: uuid.UUID) -> None:
 def _picture(thumbnail: Upload, video_id: uuid.UUID) -> dict[str, Any]:
     with _path_of(thumbnail) as path:
         _scan(path)
-        return thumbnails.make(video_id, path, f"{_timestamp()}_thumb", caller=str(thumbnail.owner_id))
+        return thumbnails.store_thumbnail(video_id, path, f"{_timestamp()}_thumb", caller=str(thumbnail.owner_id))
 
 
 def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, results: Any = None) -> None:
@@ -126,7 +126,7 @@ def make_ready(video_id: uuid.UUID, by: User, *, duration: float | None = None, 
     duration: seconds, used until the file's own is known. results: stored as a :class:`ProcessingReport`. Raise
     ``video_no_file``, ``video_not_ready`` (409), ``video_deleted``, ``not_found``.
     """
-    with changing(video_id) as video:
+    with change_and_broadcast(video_id) as video:
         _check_present(video)
         if not video.location:
             raise DomainError("video_no_file")
@@ -207,11 +207,11 @@ def _fits_content(upload: Upload) -> bool:
     return name.suffix == f".{EXTENSIONS.get(upload.mime_type, '')}" and name.stem.isdecimal()
 
 
-class _Overtaken(Exception):
+class _FileReplaced(Exception):
     """Arrival of another file for the video meanwhile."""
 
 
-def _put_in_place(upload: Upload, video: Video, former: Job | None) -> None:
+def _replace_file(upload: Upload, video: Video, former: Job | None) -> None:
     _check_present(video)
     in_pieces, key = assemble.is_in_pieces(upload), upload.key
     if not in_pieces and store.is_local() and not _fits_content(upload):
@@ -229,7 +229,7 @@ def _put_in_place(upload: Upload, video: Video, former: Job | None) -> None:
         "source": VideoSource.STORED, "file_size": upload.size, "mime_type": upload.mime_type or UNKNOWN_TYPE,
         "sha256": upload.sha256, "job": job, "error_type": "", "error_message": "", "updated_at": Now(),
     }  # fmt: skip
-    rows = Video.objects.filter(pk=video.pk, place=Place.CATALOGUE)
+    rows = Video.objects.filter(pk=video.pk, place=VideoScope.CATALOGUE)
     if not transition(rows, TRANSITIONS, VideoStatus.PROCESSING, **values):
         rows.update(**values)
     if not previous:
@@ -316,11 +316,11 @@ def _scan(path: Path) -> bool:
     return True
 
 
-class CataloguePurpose(Purpose):
+class CatalogueUploadHandler(UploadHandler):
     name = "catalogue"
     label = "Catalogue"
     mime_types = frozenset(EXTENSIONS)
-    counts = False
+    counts_towards_quota = False
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
         _admit(user, {})
@@ -335,10 +335,10 @@ class CataloguePurpose(Purpose):
         video_id, is_done = upload.resource_id, False
         while not is_done:
             former = _end_jobs(video_id)
-            with contextlib.suppress(_Overtaken), changing(video_id) as video:
+            with contextlib.suppress(_FileReplaced), change_and_broadcast(video_id) as video:
                 if video.job_id != (former.pk if former else None) or (former and former.status in LIVE):
-                    raise _Overtaken
-                _put_in_place(upload, video, former)
+                    raise _FileReplaced
+                _replace_file(upload, video, former)
                 is_done = True
         transaction.on_commit(lambda: _forget_others(video_id, upload))
 
@@ -355,18 +355,18 @@ class CataloguePurpose(Purpose):
         return DomainError("not_a_video", "This is none of MP4, WebM, OGG, AVI and MOV.")
 
     def write_guard(self, resource_id: uuid.UUID) -> contextlib.AbstractContextManager[Video]:
-        return changing(resource_id)
+        return change_and_broadcast(resource_id)
 
 
-CATALOGUE = CataloguePurpose()
+CATALOGUE = CatalogueUploadHandler()
 
 
-class ThumbnailPurpose(Purpose):
+class ThumbnailUploadHandler(UploadHandler):
     name = "thumbnail"
     label = "Thumbnail"
     families = frozenset({"image"})
     mime_types = frozenset(kind.mime_type for kind in (JPEG, PNG, WEBP))
-    counts = False
+    counts_towards_quota = False
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
         raise DomainError("invalid", errors={"purpose": ["A thumbnail comes in the form of its video alone."]})
@@ -393,4 +393,4 @@ class ThumbnailPurpose(Purpose):
         return DomainError("not_a_picture")
 
 
-THUMBNAIL = ThumbnailPurpose()
+THUMBNAIL = ThumbnailUploadHandler()

@@ -58,7 +58,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredFacts:
+class FileMetadata:
     """Metadata of a file. size: bytes. etag: strong validator with quotes. modified: UTC."""
 
     size: int
@@ -82,7 +82,7 @@ def local_path(key: str) -> Path:
         raise FileNotFoundError(key) from exc
 
 
-def stat(key: str) -> StoredFacts:
+def stat(key: str) -> FileMetadata:
     """Return a file's metadata. Raise ``FileNotFoundError``."""
     with storage_errors(key):
         if is_local():
@@ -90,9 +90,9 @@ def stat(key: str) -> StoredFacts:
             if not S_ISREG(found.st_mode):  # a folder is not a file, as on S3
                 raise FileNotFoundError(key)
             etag = f'"{found.st_size:x}-{found.st_mtime_ns:x}"'
-            return StoredFacts(found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
+            return FileMetadata(found.st_size, etag, datetime.fromtimestamp(found.st_mtime, UTC))
         head = _client().head_object(Bucket=_bucket(), Key=key)
-        return StoredFacts(int(head["ContentLength"]), str(head["ETag"]), head["LastModified"].astimezone(UTC))
+        return FileMetadata(int(head["ContentLength"]), str(head["ETag"]), head["LastModified"].astimezone(UTC))
 
 
 def size(key: str) -> int:
@@ -110,7 +110,7 @@ def exists(key: str) -> bool:
             return False
 
 
-def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
+def read_chunks(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ_BYTES) -> Iterator[bytes]:
     """Yield the bytes ``start`` to ``stop`` (exclusive; None: end), at most ``piece`` at a time.
 
     Raise ``FileNotFoundError``.
@@ -137,17 +137,17 @@ def read(key: str, start: int = 0, stop: int | None = None, *, piece: int = READ
             yield from body.iter_chunks(piece)
 
 
-def open_ranges(keys: Sequence[str]) -> RangeServer:
+def start_range_server(keys: Sequence[str]) -> RangeServer:
     """Return a server through which a child process reads S3 files. Raise ``FileNotFoundError``."""
 
     def read_part(index: int, start: int, stop: int) -> bytes:
         for pause in _PAUSES:
             try:
-                return b"".join(read(keys[index], start, stop))
+                return b"".join(read_chunks(keys[index], start, stop))
             except StoreUnavailable:
                 # A result needs hundreds of parts, and one short failure must not fail it.
                 time.sleep(pause)
-        return b"".join(read(keys[index], start, stop))
+        return b"".join(read_chunks(keys[index], start, stop))
 
     return RangeServer([size(key) for key in keys], read_part)
 
@@ -227,7 +227,7 @@ def delete(key: str) -> None:
         if is_local():
             local_path(key).unlink()
         else:
-            with _gone_is_fine():
+            with _ignore_missing():
                 _client().delete_object(Bucket=_bucket(), Key=key)
 
 
@@ -383,12 +383,12 @@ def finish_multipart(key: str, upload: str, parts: Sequence[Part]) -> None:
 
 def abort_multipart(key: str, upload: str) -> None:
     """Abort an unfinished upload; ignore a missing one."""
-    with storage_errors(key), _gone_is_fine():
+    with storage_errors(key), _ignore_missing():
         _client().abort_multipart_upload(Bucket=_bucket(), Key=key, UploadId=upload)
 
 
 @contextlib.contextmanager
-def _gone_is_fine() -> Iterator[None]:
+def _ignore_missing() -> Iterator[None]:
     """Ignore 404 with any error code, except for a missing bucket, which is a wrong setting."""
     try:
         yield
@@ -398,7 +398,7 @@ def _gone_is_fine() -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
+class UnfinishedUpload:
     """A multipart upload neither completed nor aborted. begun: UTC."""
 
     key: str
@@ -406,14 +406,14 @@ class Unfinished:
     begun: datetime
 
 
-def unfinished() -> Iterator[Unfinished]:
+def unfinished_uploads() -> Iterator[UnfinishedUpload]:
     """Yield open multipart uploads; they use storage but are in no file list."""
     if is_local():
         return
     with storage_errors():
         for page in _client().get_paginator("list_multipart_uploads").paginate(Bucket=_bucket()):
             for item in page.get("Uploads", []):
-                yield Unfinished(item["Key"], item["UploadId"], item["Initiated"])
+                yield UnfinishedUpload(item["Key"], item["UploadId"], item["Initiated"])
 
 
 def sync_path(path: Path) -> None:

@@ -16,7 +16,7 @@ from media_app.streaming import analytics, services
 from media_app.streaming import serializers as s
 from media_app.streaming.format_selection import Device
 from media_app.videos.models import Video, VideoQuerySet
-from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
+from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
 
@@ -25,7 +25,7 @@ from vodplatform.core.errors import DomainError
 class OptimizedViewSet(ApiViewSet[Video]):
     """Playback addresses of videos. Callers without an account get those of the public catalogue."""
 
-    permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
+    permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
     lookup_url_kwarg = "video_id"
     lookup_value_converter = "uuid"
 

@@ -27,12 +27,12 @@ from media_app.streaming.file_response import Message, ObjectReader, Receive, Se
 from media_app.streaming.ranges import begins_with_the_first_byte, etag_matches
 from media_app.streaming.resolve import Elsewhere, Found, HandedOver, OpenFile, Pending, Request, StoredObject
 from media_app.videos.media_urls import HLS_PREFIX, OUTPUT_PREFIX, RENDITION_PREFIX, STREAM_PREFIX
-from vodplatform.accounts.authentication import reader_of
+from vodplatform.accounts.authentication import authenticate_reader
 from vodplatform.accounts.models import User
 from vodplatform.core import logs
 from vodplatform.core.errors import DomainError, error_body
 from vodplatform.core.web.bodies import Scope, headers_of
-from vodplatform.core.web.exchange import refusal_headers, refusal_of, request_context
+from vodplatform.core.web.exchange import error_of, refusal_headers, request_context
 
 Answer = TypeVar("Answer")
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="media-door")
@@ -61,14 +61,14 @@ SAFE_HEADERS = [
     (b"x-frame-options", b"DENY"),
 ]
 Fields = list[tuple[bytes, bytes]]
-GIVEN = (200, 206, 302)
+VIEW_STATUSES = (200, 206, 302)
 
 
 def route_of(scope: Scope) -> str | None:
     return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
 
 
-async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
+async def media_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     headers = headers_of(scope)
     begun = False
     found: Found | None = None
@@ -94,21 +94,21 @@ async def media_door(scope: Scope, receive: Receive, send: Send) -> None:
             if begun:
                 # The head promised more bytes than follow, so the connection must break.
                 raise
-            await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else refusal_of(exc))
+            await _refuse(send, DomainError("not_found") if isinstance(exc, FileNotFoundError) else error_of(exc))
 
 
 def _while_granted(found: Found) -> AbstractAsyncContextManager[None]:
     if found.granted is None:
         return nullcontext()
     granted = found.granted
-    return grants.while_it_holds(
-        lambda: asyncio.get_running_loop().run_in_executor(_threads, lambda: _asked(grants.holds, *granted))
+    return grants.run_while_valid(
+        lambda: asyncio.get_running_loop().run_in_executor(_threads, lambda: _asked(grants.is_valid, *granted))
     )
 
 
 def _is_watched(found: Found, request: Request, status: int) -> bool:
     first = begins_with_the_first_byte(request.headers.get("range"))
-    return found.shows is not None and request.method == "GET" and status in GIVEN and first
+    return found.shows is not None and request.method == "GET" and status in VIEW_STATUSES and first
 
 
 def _read(scope: Scope, headers: Mapping[str, str]) -> Request:
@@ -128,7 +128,7 @@ async def _find(scope: Scope, request: Request) -> Found:
     finally:
         logs.user_id.set(context.get(logs.user_id, ""))
     if isinstance(found.content, Pending):
-        content = await io_pools.ask_soon(found.content.place, found.content.load, _close)
+        content = await io_pools.run_in_pool_with_timeout(found.content.place, found.content.load, _close)
         found = replace(found, content=content)
     return found
 
@@ -158,7 +158,7 @@ def _asked(ask: Callable[..., Answer], *arguments: Any) -> Answer:
 
 
 def _user_of(scope: Scope) -> User | AnonymousUser:
-    found = reader_of(scope)
+    found = authenticate_reader(scope)
     if found is None:
         return AnonymousUser()
     logs.user_id.set(str(found[0].pk))
@@ -170,12 +170,12 @@ def _close(content: Any) -> None:
         os.close(content.descriptor)
 
 
-async def _let_go(file: OpenFile) -> None:
+async def _close_file(file: OpenFile) -> None:
     """Close a file; in a thread, if that may block."""
-    if file.tells:
+    if file.can_read_nonblocking:
         os.close(file.descriptor)
     else:
-        await asyncio.shield(io_pools.ask(file.place, lambda: os.close(file.descriptor)))
+        await asyncio.shield(io_pools.run_in_pool(file.place, lambda: os.close(file.descriptor)))
 
 
 async def _answer(found: Found, request: Request, receive: Receive, send: Send) -> None:
@@ -188,7 +188,7 @@ async def _answer(found: Found, request: Request, receive: Receive, send: Send) 
         try:
             await _answer_file(content, request, fields, receive, send)
         finally:
-            await _let_go(content)
+            await _close_file(content)
     elif isinstance(content, StoredObject):
         await _answer_file(content, request, fields, receive, send)
     elif isinstance(content, HandedOver):

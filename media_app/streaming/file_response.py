@@ -62,7 +62,7 @@ async def send_object(reader: ObjectReader, part: ByteRange, receive: Receive, s
 
 class ObjectReader:
     def __init__(self, stored: StoredObject, part: ByteRange) -> None:
-        self._chunks: Iterator[bytes] = store.read(stored.key, part.start, part.stop, piece=piece_bytes())
+        self._chunks: Iterator[bytes] = store.read_chunks(stored.key, part.start, part.stop, piece=piece_bytes())
         self._lock = threading.Lock()
         self._first: bytes | None = None
 
@@ -74,10 +74,10 @@ class ObjectReader:
         if self._first is not None:
             chunk, self._first = self._first, None
             return chunk
-        return await io_pools.ask(io_pools.BUCKET, self._next)
+        return await io_pools.run_in_pool(io_pools.BUCKET, self._next)
 
     async def end(self) -> None:
-        await io_pools.ask(io_pools.BUCKET, self._close)
+        await io_pools.run_in_pool(io_pools.BUCKET, self._close)
 
     def _next(self) -> bytes:
         with self._lock:
@@ -116,12 +116,12 @@ async def _wait_for_disconnect(receive: Receive) -> None:
 
 async def _read(file: OpenFile, length: int, position: int) -> bytes:
     """Read at most ``length`` bytes, in a thread unless cached. Raise OSError if the file has changed."""
-    chunk = _read_at_once(file.descriptor, length, position) if file.tells else b""
+    chunk = _read_cached(file.descriptor, length, position) if file.can_read_nonblocking else b""
     if chunk:
-        # ``tells`` means a local file system, whose fstat does not block.
+        # ``can_read_nonblocking`` means a local file system, whose fstat does not block.
         _check(file, chunk)
         return chunk
-    return await io_pools.ask(file.place, lambda: _read_slowly(file, length, position))
+    return await io_pools.run_in_pool(file.place, lambda: _read_slowly(file, length, position))
 
 
 def _read_slowly(file: OpenFile, length: int, position: int) -> bytes:
@@ -130,7 +130,7 @@ def _read_slowly(file: OpenFile, length: int, position: int) -> bytes:
     return chunk
 
 
-def _read_at_once(descriptor: int, length: int, position: int) -> bytes:
+def _read_cached(descriptor: int, length: int, position: int) -> bytes:
     buffer = bytearray(length)
     try:
         found = os.preadv(descriptor, [buffer], position, os.RWF_NOWAIT)

@@ -33,7 +33,7 @@ class Form(StrEnum):
 
 
 # Devices whose bandwidth varies, which HLS suits better.
-WANDERERS = {Device.MOBILE, Device.TABLET}
+ADAPTIVE_DEVICES = {Device.MOBILE, Device.TABLET}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def is_web_playable(facts: Facts) -> bool:
 def choose(facts: Facts, device: Device) -> Form:
     """Return the form for a device: HLS for mobile devices or unplayable originals, else the file."""
     playable = is_web_playable(facts)
-    if Form.LADDER in facts.made and (device in WANDERERS or not playable):
+    if Form.LADDER in facts.made and (device in ADAPTIVE_DEVICES or not playable):
         return Form.LADDER
     if not playable and Form.PROXY in facts.made:
         return Form.PROXY

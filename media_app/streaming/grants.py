@@ -26,14 +26,14 @@ def register(kind: str, check: Callable[[str, UUID], bool]) -> None:
     _checks[kind] = check
 
 
-def holds(grant: str, video_id: UUID) -> bool:
+def is_valid(grant: str, video_id: UUID) -> bool:
     kind, _, key = grant.partition(".")
     check = _checks.get(kind)
     return check is not None and check(key, video_id)
 
 
 @contextlib.asynccontextmanager
-async def while_it_holds(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
+async def run_while_valid(ask: Callable[[], Awaitable[bool]]) -> AsyncIterator[None]:
     """Run the block while ``ask``, called every few seconds, returns True. Raise :class:`Withdrawn` after that."""
     try:
         async with asyncio.timeout(None) as limit:

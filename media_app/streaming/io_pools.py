@@ -40,13 +40,13 @@ def threads_of(place: str) -> ThreadPoolExecutor:
         return _pools[place]
 
 
-async def ask(place: str, question: Callable[[], T]) -> T:
+async def run_in_pool(place: str, question: Callable[[], T]) -> T:
     """Run ``question`` in a thread of ``place``, without a time limit."""
     return await asyncio.get_running_loop().run_in_executor(threads_of(place), question)
 
 
-async def ask_soon(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
-    """Run ``question`` as :func:`ask`; raise ``unavailable`` after :data:`DISK_SECONDS`.
+async def run_in_pool_with_timeout(place: str, question: Callable[[], T], drop: Callable[[T], None]) -> T:
+    """Run ``question`` as :func:`run_in_pool`; raise ``unavailable`` after :data:`DISK_SECONDS`.
 
     drop: called with a late answer.
     """

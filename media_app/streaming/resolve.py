@@ -23,7 +23,7 @@ from media_app.streaming.availability import Use, use_of
 from media_app.streaming.playlists import Rung, master_playlist, with_address
 from media_app.videos.library_roots import is_inside, roots_of
 from media_app.videos.media_urls import HLS, OUTPUT, PLAYLIST, RENDITION, STREAM, is_restricted, lifetime, signed_name
-from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.models import Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.services import CopyPending, normalized_copy
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -53,14 +53,14 @@ WATCHABLE = (VideoStatus.PROCESSING, VideoStatus.READY)
 class OpenFile:
     """Open local file; the receiver closes the descriptor. place: thread pool in io_pools.
 
-    tells: whether a non-blocking read reports uncached bytes; network file systems do not.
+    can_read_nonblocking: whether a non-blocking read reports uncached bytes; network file systems do not.
     """
 
     descriptor: int
     size: int
     modified_ns: int
     place: str = io_pools.MEDIA
-    tells: bool = False
+    can_read_nonblocking: bool = False
 
     @property
     def etag(self) -> str:
@@ -139,7 +139,7 @@ class Request:
         return self.options.get("grant", "")
 
     @property
-    def through_us(self) -> bool:
+    def must_proxy(self) -> bool:
         """True if this server must send the bytes itself instead of redirecting to S3.
 
         S3 signatures are for GET only, ``fetch`` needs CORS, and S3 would not stop when a grant ends.
@@ -214,7 +214,7 @@ class _Signed:
     def until_of(self, video: Video) -> int:
         if is_restricted(video) and not self.opens_restricted:
             raise FileNotFoundError(video.pk)
-        if self.grant and not grants.holds(self.grant, video.pk):
+        if self.grant and not grants.is_valid(self.grant, video.pk):
             raise FileNotFoundError(video.pk)
         return self.until
 
@@ -275,9 +275,9 @@ def find_hls(request: Request) -> Found:
         if name == PLAYLIST:
             key, media = row.key_of("playlist"), row.files["media"]
             address = media + suffix
-            if not (store.is_local() or request.through_us):
+            if not (store.is_local() or request.must_proxy):
                 # The player fetches the media from the bucket, without a redirect.
-                address = address_elsewhere(f"{row.folder}{media}", MEDIA_TYPE, until)
+                address = redirect_url(f"{row.folder}{media}", MEDIA_TYPE, until)
             return Found(_later(lambda: _playlist(key, media, address)), PLAYLIST_TYPE, _kept(until, FOR_EVER))
         if name != row.files["media"]:
             raise FileNotFoundError(name)
@@ -299,7 +299,7 @@ def ladder(video: Video, rows: list[Rendition]) -> list[Rendition]:
     return found
 
 
-def address_elsewhere(key: str, content_type: str, until: float, disposition: str = "") -> str:
+def redirect_url(key: str, content_type: str, until: float, disposition: str = "") -> str:
     """Return a bucket or CDN URL valid until ``until`` (epoch seconds)."""
     now = time.time()
     seconds = max(MIN_SECONDS, round(until - now))
@@ -309,7 +309,7 @@ def address_elsewhere(key: str, content_type: str, until: float, disposition: st
 
 
 def _shown(video: Video) -> uuid.UUID | None:
-    return video.pk if video.place == Place.CATALOGUE else None
+    return video.pk if video.place == VideoScope.CATALOGUE else None
 
 
 def _kept(until: float, more: str = "") -> str:
@@ -327,9 +327,9 @@ def _made(request: Request, row: Rendition, name: str, content_type: str, until:
 
 
 def _remote(request: Request, key: str, content_type: str, cache: str, *, until: float, disposition: str = "") -> Found:
-    if request.through_us:
+    if request.must_proxy:
         return Found(_object(key), content_type, cache, disposition)
-    return Found(Elsewhere(address_elsewhere(key, content_type, until, disposition)), content_type, NOT_KEPT)
+    return Found(Elsewhere(redirect_url(key, content_type, until, disposition)), content_type, NOT_KEPT)
 
 
 def _copy(request: Request, video: Video, cache: str, until: float) -> Found:
@@ -388,10 +388,10 @@ def _local(path: Path, *, in_place: bool, place: str, hands_over: bool) -> OpenF
     if not stat.S_ISREG(found.st_mode) or not expected:
         os.close(descriptor)
         raise FileNotFoundError(path)
-    return OpenFile(descriptor, found.st_size, found.st_mtime_ns, place, _tells(descriptor))
+    return OpenFile(descriptor, found.st_size, found.st_mtime_ns, place, _supports_nonblocking_reads(descriptor))
 
 
-def _tells(descriptor: int) -> bool:
+def _supports_nonblocking_reads(descriptor: int) -> bool:
     try:
         os.preadv(descriptor, [bytearray(1)], 0, os.RWF_NOWAIT)
     except BlockingIOError:
@@ -408,7 +408,7 @@ def _rung(row: Rendition, video: Video) -> Rung:
 
 
 def _playlist(key: str, media: str, address: str) -> bytes:
-    content = b"".join(store.read(key, 0, MAX_PLAYLIST_BYTES))
+    content = b"".join(store.read_chunks(key, 0, MAX_PLAYLIST_BYTES))
     return with_address(content.decode("utf-8", errors="replace"), media, address).encode()
 
 

@@ -11,7 +11,7 @@ from media_app.storage import files as store
 from media_app.streaming import cdn, names
 from media_app.streaming.availability import Use, use_of
 from media_app.streaming.format_selection import Device, Facts, Form, choose
-from media_app.streaming.resolve import address_elsewhere
+from media_app.streaming.resolve import redirect_url
 from media_app.videos import media_urls
 from media_app.videos.models import Rendition, RenditionKind, Video
 from media_app.videos.services import CopyPending, is_local, normalized_copy
@@ -51,7 +51,7 @@ def choose_delivery(video: Video, device: Device, *, seconds: float, signed: boo
     if form == Form.LADDER:
         address = media_urls.hls_url(video, seconds)
         token = address.removeprefix(media_urls.HLS_PREFIX).partition("/")[0]
-        return Delivery(address, "hls", signing.ends(token), cdn.is_set() and not store.is_local(), shown)
+        return Delivery(address, "hls", signing.expiry_of(token), cdn.is_set() and not store.is_local(), shown)
     proxy = next((row for row in rows if row.kind == RenditionKind.PROXY), None) if form == Form.PROXY else None
     place = _place(video, proxy, copy, seconds, signed=signed)
     return Delivery(*place, shown)
@@ -76,7 +76,7 @@ def _place(
         content_type = names.media_type(made.mime_type if made else video.mime_type)
         until = round(time.time() + seconds)
         kind = "cdn_signed" if cdn.is_set() else "s3_signed"
-        return address_elsewhere(key, content_type, until), kind, until, cdn.is_set()
+        return redirect_url(key, content_type, until), kind, until, cdn.is_set()
     if proxy:
         address = media_urls.rendition_url(proxy, seconds)
         token = address.removeprefix(media_urls.RENDITION_PREFIX).partition("/")[0]
@@ -85,4 +85,4 @@ def _place(
         token = address.partition("?sig=")[2]
     else:
         return f"{media_urls.STREAM_PREFIX}{video.pk}", "local", None, False
-    return address, "local_signed", signing.ends(token), False
+    return address, "local_signed", signing.expiry_of(token), False

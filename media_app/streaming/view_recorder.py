@@ -80,8 +80,8 @@ def _note(video_id: UUID, scope: Mapping[str, Any], user_id: str, mark: bytes) -
 def _viewer(scope: Mapping[str, Any]) -> str:
     """Return the signed-in user's id, also for signed URLs, else a daily pseudonym."""
     headers = credentials.headers_of(scope)
-    signed_in = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
-    return str(signed_in[0].pk) if signed_in else signing.pseudonym(_client(scope))
+    signed_in = credentials.authenticate_headers(headers) if credentials.is_known_host(headers) else None
+    return str(signed_in[0].pk) if signed_in else signing.daily_pseudonym(_client(scope))
 
 
 def _client(scope: Mapping[str, Any]) -> str:

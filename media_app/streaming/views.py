@@ -23,7 +23,7 @@ def made_file(request: HttpRequest, key: str) -> HttpResponse:
         content_type = names.made_type(key)
         if content_type is None:
             raise FileNotFoundError(key)
-        content = b"".join(store.read(key, 0, MAX_BYTES))
+        content = b"".join(store.read_chunks(key, 0, MAX_BYTES))
     except signing.ExpiredSignature:
         return error_response("gone")
     except (signing.BadSignature, FileNotFoundError):

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 
 from media_app.uploads import presigned, services
 from media_app.uploads import serializers as s
-from media_app.uploads.models import Upload, UploadFront, UploadStatus
+from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
 from media_app.uploads.protocols import chunks
 from media_app.uploads.protocols.multipart_parser import is_form
 from vodplatform.accounts.viewsets import ApiViewSet
@@ -58,9 +58,9 @@ class UploadViewSet(ApiViewSet[Upload]):
         """Start an upload in chunks. They are sent to this server or, with `direct`, straight to the bucket."""
         data = self.read_body(s.NewUploadSerializer)
         is_direct = data.get("direct", False)
-        upload = services.begin(
+        upload = services.begin_upload(
             self.user,
-            front=UploadFront.DIRECT if is_direct else UploadFront.CHUNKS,
+            front=UploadProtocol.DIRECT if is_direct else UploadProtocol.CHUNKS,
             purpose=data.get("purpose", services.DEFAULT_PURPOSE),
             filename=data["filename"],
             size=data["size"],
@@ -91,8 +91,8 @@ class ChunkedUploadViewSet(ApiViewSet[Upload]):
 
     def _get_counted(self) -> Upload:
         upload = self.get_object()
-        if upload.front == UploadFront.DIRECT:
-            presigned.note_parts(upload)
+        if upload.front == UploadProtocol.DIRECT:
+            presigned.sync_parts(upload)
         return upload
 
     def destroy(self, request: Request, upload_id: UUID) -> Response:
@@ -171,7 +171,7 @@ class OneUploadViewSet(ChunkedUploadViewSet):
         """Return addresses for chunks of a `direct` upload, each for one PUT."""
         wanted = self.read_body(s.WantedChunksSerializer)["chunk_numbers"]
         upload = services.require_live(self.get_object())
-        if upload.front != UploadFront.DIRECT:
+        if upload.front != UploadProtocol.DIRECT:
             raise DomainError("chunk_invalid", "This upload's chunks come here, to `/chunk`.")
         return Response(s.ChunkAddressesSerializer(presigned.addresses(upload, wanted)).data)
 

@@ -14,15 +14,15 @@ from typing import Any, TypeVar
 
 from django.db import close_old_connections
 
-from media_app.uploads.writers import RENEW_SECONDS, LockLost, Sink
-from vodplatform.accounts.authentication import writer_of
+from media_app.uploads.writers import RENEW_SECONDS, LockLost, UploadWriter
+from vodplatform.accounts.authentication import authenticate_writer
 from vodplatform.accounts.models import User
 from vodplatform.core import logs
 from vodplatform.core.errors import DomainError, error_body
 from vodplatform.core.web import throttles
 from vodplatform.core.web.bodies import PROTECTIVE_HEADERS, Receive, Scope, Send
 from vodplatform.core.web.bodies import headers_of as headers_of  # noqa: PLC0414 - part of this interface
-from vodplatform.core.web.exchange import refusal_headers, refusal_of, request_context
+from vodplatform.core.web.exchange import error_of, refusal_headers, request_context
 from vodplatform.core.web.request_log import log_request
 
 T = TypeVar("T")
@@ -175,7 +175,7 @@ def _refusal_of(exc: Exception) -> DomainError:
         return DomainError("upload_locked")
     if isinstance(exc, BodyTimeout):
         return DomainError("bad_request", f"Nothing came for {IDLE_SECONDS:g} seconds.")
-    return refusal_of(exc)
+    return error_of(exc)
 
 
 async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts: bool = False) -> T:
@@ -185,10 +185,10 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
     """
 
     def call() -> T:
-        user = writer_of(exchange.scope)[0]
+        user = authenticate_writer(exchange.scope)[0]
         exchange.user = str(user.pk)
         logs.user_id.set(exchange.user)
-        if counts and (wait := throttles.hit("write", f"user-{user.pk}")):
+        if counts and (wait := throttles.count_request("write", f"user-{user.pk}")):
             raise DomainError("throttled", retry_after=wait)
         return function(user)
 
@@ -201,7 +201,7 @@ async def as_writer(exchange: Exchange, function: Callable[[User], T], *, counts
 class SinkWriter:
     """Context manager that renews a sink's lock and flushes its bytes in threads."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: UploadWriter) -> None:
         self._sink = sink
         self._due = asyncio.Event()
         self._rested = asyncio.Event()
@@ -209,7 +209,7 @@ class SinkWriter:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> SinkWriter:
-        self._tasks = [asyncio.create_task(self._watched(loop())) for loop in (self._renew, self._tend)]
+        self._tasks = [asyncio.create_task(self._watched(loop())) for loop in (self._renew, self._flush_loop)]
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, exc: Any, trace: TracebackType | None) -> None:
@@ -250,18 +250,18 @@ class SinkWriter:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             await in_thread(self._sink.lock.renew)
-            self._has_tended()
+            self._flushed()
             if self._sink.is_due():
                 self._due.set()
 
-    async def _tend(self) -> None:
+    async def _flush_loop(self) -> None:
         while True:
             await self._due.wait()
             self._due.clear()
             await in_thread(self._sink.flush_due, pool=storage_threads)
-            self._has_tended()
+            self._flushed()
 
-    def _has_tended(self) -> None:
+    def _flushed(self) -> None:
         self._rested.set()
         if self._sink.lock.is_wanted and not self._over.done():
             self._over.set_result(None)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from media_app.storage import files as store
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import Upload, UploadProtocol
 from media_app.uploads.services import sources_of
 
 COPY_BYTES = 16 * 1024**2
@@ -18,10 +18,10 @@ Share = Callable[[float], None]
 
 
 def is_in_pieces(upload: Upload) -> bool:
-    return upload.front == UploadFront.CHUNKS or bool(upload.concatenates)
+    return upload.front == UploadProtocol.CHUNKS or bool(upload.concatenates)
 
 
-def join(upload: Upload, key: str, folder: Path, on_progress: Share) -> None:
+def assemble(upload: Upload, key: str, folder: Path, on_progress: Share) -> None:
     """Assemble a completed upload under the unused ``key``.
 
     on_progress: gets the finished share, 0 to 1; may raise. Raises ``FileNotFoundError`` for a missing piece.
@@ -42,7 +42,7 @@ def join(upload: Upload, key: str, folder: Path, on_progress: Share) -> None:
     store.put_file(key, whole, upload.mime_type, moved)
 
 
-def join_to_file(upload: Upload, path: Path, folder: Path, on_progress: Share) -> None:
+def assemble_to_file(upload: Upload, path: Path, folder: Path, on_progress: Share) -> None:
     pieces = [(source, size) for source, size in sources_of(upload) if size]
     finish_multipart_uploads(upload)
     total = sum(size for _, size in pieces)

@@ -12,32 +12,32 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from media_app.uploads import services
-from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.models import LIVE, Upload, UploadProtocol, UploadStatus
 from media_app.uploads.quota import scratch_folder
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
 
 EXPIRED_KEPT_FOR = timedelta(days=7)
 FORM_IS_LEFT = timedelta(hours=1)
-LAST_LOOK = timedelta(hours=2)  # time before expiry to check S3, longer than the cleanup's interval
+FINAL_S3_CHECK = timedelta(hours=2)  # time before expiry to check S3, longer than the cleanup's interval
 BATCH, MAX_BATCHES = 1000, 50
 ENDED = (UploadStatus.FAILED, UploadStatus.CANCELLED, UploadStatus.EXPIRED)
 # Age in seconds at which scratch files of killed processes are deleted.
 SCRATCH_SECONDS = 3600
 
 
-def expire() -> int:
+def expire_uploads() -> int:
     """End expired uploads and delete their bytes; return their number."""
     _complete_whole()
     over = Q(expires_at__lte=Now())
     # An interrupted form cannot be resumed.
-    over |= Q(front=UploadFront.MULTIPART, status__in=LIVE, updated_at__lte=Now() - FORM_IS_LEFT)
+    over |= Q(front=UploadProtocol.MULTIPART, status__in=LIVE, updated_at__lte=Now() - FORM_IS_LEFT)
     # Oldest first: thousands of uploads of one user must not delay others.
     rows = Upload.objects.filter(over, taken_up=False).exclude(status=UploadStatus.EXPIRED).order_by("expires_at", "pk")
     count = 0
     for _ in range(MAX_BATCHES):
         batch = list(rows[:BATCH])
-        count += (ended := sum(services.end(upload, UploadStatus.EXPIRED) for upload in batch))
+        count += (ended := sum(services.end_upload(upload, UploadStatus.EXPIRED) for upload in batch))
         if len(batch) < BATCH or not ended:
             break
     _delete_left()
@@ -60,7 +60,7 @@ def expire() -> int:
 def _delete_left() -> None:
     ended = Upload.objects.filter(status__in=ENDED, taken_up=False).exclude(key="")
     for upload_id in list(ended.values_list("pk", flat=True)[:1000]):
-        if not services.delete_quietly(upload_id):
+        if not services.try_delete_bytes(upload_id):
             return
 
 
@@ -68,9 +68,9 @@ def _complete_whole() -> None:
     """Complete uploads whose last request died after all bytes arrived."""
     free = Q(lock_until=None) | Q(lock_until__lte=Now())
     live = Upload.objects.filter(free, status__in=LIVE, expires_at__gt=Now())
-    whole = live.filter(front=UploadFront.TUS, offset=F("size"))
+    whole = live.filter(front=UploadProtocol.TUS, offset=F("size"))
     # Only S3 knows which direct chunks arrived, so check before expiry.
-    ending = live.filter(front=UploadFront.DIRECT, expires_at__lte=Now() + LAST_LOOK).exclude(multipart_id="")
+    ending = live.filter(front=UploadProtocol.DIRECT, expires_at__lte=Now() + FINAL_S3_CHECK).exclude(multipart_id="")
     for upload in [*whole, *ending]:
         try:
             services.complete(upload)

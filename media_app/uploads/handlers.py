@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from media_app.uploads.models import Upload
 
 
-class Purpose(ABC):
+class UploadHandler(ABC):
     """A purpose of uploads, with one instance per subclass.
 
     label: name for users. families, mime_types: accepted files; empty types accept all. checks_type_early: whether
-    wrong first bytes end the upload; otherwise :meth:`finish` must check for an empty ``mime_type``. counts: whether
-    files count towards the quota. takes_up: whether the result owns the bytes, so that the upload neither expires nor
+    wrong first bytes end the upload; otherwise :meth:`finish` must check for an empty ``mime_type``. counts_towards_quota: whether
+    files count towards the quota. claims_bytes: whether the result owns the bytes, so that the upload neither expires nor
     can be cancelled.
     """
 
@@ -34,8 +34,8 @@ class Purpose(ABC):
     families: frozenset[str] = frozenset({"video"})
     mime_types: frozenset[str] = frozenset()
     checks_type_early = True
-    counts = True
-    takes_up = True
+    counts_towards_quota = True
+    claims_bytes = True
 
     def admit(self, user: User, given: Mapping[str, str]) -> None:  # noqa: B027 - most ask nothing
         """Raise ``DomainError`` if the user may not upload such files.
@@ -69,7 +69,7 @@ class Purpose(ABC):
         """Create the resource ``resource_id`` in the completing transaction."""
 
     def cancel(self, upload: Upload) -> bool:
-        """Cancel dependent records and :func:`media_app.uploads.services.end` the upload.
+        """Cancel dependent records and :func:`media_app.uploads.services.end_upload` the upload.
 
         Return False if there are none; the caller then ends the upload.
         """
@@ -82,7 +82,7 @@ class Purpose(ABC):
         """Return a context manager for writes to an upload's result."""
         return nullcontext()
 
-    def takes(self, kind: Kind | None) -> bool:
+    def accepts(self, kind: Kind | None) -> bool:
         return kind is not None and kind.family in self.families and self.takes_type(kind.mime_type)
 
     def takes_type(self, mime_type: str) -> bool:
@@ -90,12 +90,12 @@ class Purpose(ABC):
 
 
 @cache
-def registry() -> dict[str, Purpose]:
-    found: list[Purpose] = [import_string(path) for path in settings.UPLOAD_PURPOSES]
+def registry() -> dict[str, UploadHandler]:
+    found: list[UploadHandler] = [import_string(path) for path in settings.UPLOAD_PURPOSES]
     return {purpose.name: purpose for purpose in found}
 
 
-def purpose_of(name: str) -> Purpose:
+def handler_named(name: str) -> UploadHandler:
     try:
         return registry()[name]
     except KeyError as exc:

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from vodplatform.accounts.models import User
 
 
-class UploadFront(models.TextChoices):
+class UploadProtocol(models.TextChoices):
     """The protocol of an upload: form, numbered chunks, tus, or chunks sent straight to S3."""
 
     MULTIPART = "multipart"
@@ -44,7 +44,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     S.EXPIRED: frozenset(),
 }
 LIVE = (S.INITIATED, S.UPLOADING)
-IN_CHUNKS = (UploadFront.CHUNKS, UploadFront.DIRECT)
+IN_CHUNKS = (UploadProtocol.CHUNKS, UploadProtocol.DIRECT)
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):
@@ -72,7 +72,7 @@ class Upload(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="uploads")
-    front = models.CharField(max_length=16, choices=UploadFront)
+    front = models.CharField(max_length=16, choices=UploadProtocol)
     purpose = models.CharField(max_length=16)
     filename = models.CharField(max_length=255)
     content_type = models.CharField(max_length=127, blank=True, default="")
@@ -112,7 +112,7 @@ class Upload(models.Model):
             models.Index(fields=["expires_at"], condition=~Q(status="expired"), name="upload_to_expire"),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(front__in=UploadFront.values), name="upload_front_known"),
+            models.CheckConstraint(condition=Q(front__in=UploadProtocol.values), name="upload_front_known"),
             models.CheckConstraint(condition=Q(status__in=UploadStatus.values), name="upload_status_known"),
             models.CheckConstraint(condition=Q(size__gte=0), name="upload_size_positive"),
             models.CheckConstraint(condition=Q(offset__gte=0) & Q(offset__lte=F("size")), name="upload_offset_within"),
@@ -145,7 +145,7 @@ class Upload(models.Model):
 
     def chunk_numbers(self) -> dict[str, list[int]]:
         """Return ``uploaded_chunks`` (durable) and ``remaining_chunks`` by number."""
-        if self.front == UploadFront.DIRECT:
+        if self.front == UploadProtocol.DIRECT:
             arrived = {number - 1 for number, _, _ in self.parts}  # S3 counts from 1
         else:
             arrived = set(self.chunks.values_list("number", flat=True))

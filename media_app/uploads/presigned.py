@@ -12,7 +12,7 @@ from django.utils import timezone
 from media_app.av.sniff import VIDEO_KINDS
 from media_app.storage import files as store
 from media_app.uploads import quota
-from media_app.uploads.handlers import Purpose
+from media_app.uploads.handlers import UploadHandler
 from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadStatus
 from vodplatform.core.errors import DomainError
 from vodplatform.core.metrics import UPLOAD_BYTES
@@ -28,7 +28,7 @@ VIDEO = frozenset({"video"})
 TYPES = frozenset(kind.mime_type for kind in VIDEO_KINDS)
 
 
-def check(kind: Purpose) -> None:
+def check_direct_allowed(kind: UploadHandler) -> None:
     if store.is_local():
         raise DomainError("invalid", errors={"direct": ["Files are kept on this server's disk. Send its chunks here."]})
     if kind.families != VIDEO:
@@ -49,7 +49,7 @@ def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
     if wrong := [number for number in numbers if number >= upload.total_chunks]:
         sentence = f"The upload has the chunks 0 to {upload.total_chunks - 1}."
         raise DomainError("chunk_invalid", sentence, chunk_number=wrong[0])
-    note_parts(upload)
+    sync_parts(upload)
     _open(upload)
     now = timezone.now()
     seconds = max(1, min(ADDRESS_SECONDS, int((upload.expires_at - now).total_seconds())))
@@ -67,7 +67,7 @@ def addresses(upload: Upload, numbers: Sequence[int]) -> dict[str, Any]:
     return {"session_id": upload.pk, "expires_at": until, "chunks": chunks}
 
 
-def note_parts(upload: Upload) -> None:
+def sync_parts(upload: Upload) -> None:
     """Update the row and ``upload`` with the complete chunks on S3. Raises ``upload_lost``, ``StoreUnavailable``."""
     if upload.status not in LIVE or not upload.multipart_id:
         return

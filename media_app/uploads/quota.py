@@ -13,7 +13,7 @@ from django.utils.module_loading import import_string
 
 from jobs_app import scratch
 from media_app.storage import files as store
-from media_app.uploads.handlers import Purpose, registry
+from media_app.uploads.handlers import UploadHandler, registry
 from media_app.uploads.models import LIVE, Upload
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
@@ -21,14 +21,14 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
 
 
-def check_size(user: User, kind: Purpose, size: int) -> None:
+def check_size(user: User, kind: UploadHandler, size: int) -> None:
     """Raise ``too_large`` with ``limit`` if a file exceeds the tier's or purpose's limit."""
     limit = max_file_bytes(user, kind)
     if size > limit:
         raise DomainError("too_large", f"The file is larger than your limit of {limit_size(limit)}.", limit=limit)
 
 
-def max_file_bytes(user: User, kind: Purpose) -> int:
+def max_file_bytes(user: User, kind: UploadHandler) -> int:
     limit, own = limits_of(user)["max_upload_bytes"], kind.max_bytes()
     return limit if own is None else min(limit, own)
 
@@ -40,12 +40,12 @@ def check_room(user: User, size: int) -> None:
         raise DomainError("storage_full", limit=limit, used=used)
 
 
-def left(user: User) -> int:
+def free_quota_bytes(user: User) -> int:
     return max(0, limits_of(user)["max_storage_bytes"] - storage_bytes(user.pk))
 
 
 def storage_bytes(user_id: uuid.UUID) -> int:
-    uncounted = [kind.name for kind in registry().values() if not kind.counts]
+    uncounted = [kind.name for kind in registry().values() if not kind.counts_towards_quota]
     rows = Upload.objects.filter(owner=user_id).exclude(purpose__in=uncounted)
     reserved = rows.reserved().aggregate(total=Sum("size", default=0))["total"]
     rows_bytes = sum(import_string(path)(user_id) for path in settings.STORAGE_COUNTERS)
@@ -56,15 +56,15 @@ def finished_bytes(user_id: uuid.UUID) -> int:
     return sum(purpose.stored_bytes(user_id) for purpose in registry().values())
 
 
-def reserve(user: User, size: int, kind: Purpose) -> None:
+def reserve(user: User, size: int, kind: UploadHandler) -> None:
     """Raise ``upload_limit``, ``storage_full`` or ``StoreFull`` if an upload is not allowed.
 
     Locks the user's row in the caller's transaction.
     """
-    lock(user)
+    lock_user(user)
     if Upload.objects.filter(owner=user, status__in=LIVE, expires_at__gt=Now()).count() >= settings.UPLOADS_AT_ONCE:
         raise DomainError("upload_limit", limit=settings.UPLOADS_AT_ONCE)
-    if kind.counts:
+    if kind.counts_towards_quota:
         check_room(user, size)
     if store.is_local():
         check_disk(size)
@@ -88,11 +88,11 @@ def check_disk(size: int) -> None:
         raise store.StoreFull
 
 
-def lock(user: User) -> None:
+def lock_user(user: User) -> None:
     list(User.objects.select_for_update(no_key=True).filter(pk=user.pk).values_list("pk"))
 
 
 def scratch_folder() -> Path:
-    folder = scratch.base() / "uploads"
+    folder = scratch.scratch_root() / "uploads"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder

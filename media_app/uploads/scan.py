@@ -66,7 +66,7 @@ def ping(seconds: float = PING_SECONDS) -> None:
             raise ScannerDown(f"clamd answers {answer!r} to a ping.")
 
 
-def lets_large_files_pass() -> bool:
+def passes_oversized_files() -> bool:
     """Return whether clamd reports oversized files as OK (its default). Raises :class:`ScannerDown`."""
     with _connected(ANSWER_SECONDS) as connection:
         if connection.family != socket.AF_UNIX:

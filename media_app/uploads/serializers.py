@@ -10,7 +10,7 @@ from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from media_app.storage import files as store
-from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.models import LIVE, Upload, UploadProtocol, UploadStatus
 from media_app.uploads.presigned import MAX_ADDRESSES
 from media_app.uploads.services import DEFAULT_CHUNK_BYTES
 from vodplatform.core.api.fields import (
@@ -28,9 +28,9 @@ CHUNK_ADDRESS = "/api/v1/uploads/{}/chunk"
 TUS_ADDRESS = "/api/v1/uploads/tus/{}"
 DIRECT_ADDRESS = "/api/v1/uploads/{}/addresses"
 ADDRESSES: dict[str, str] = {
-    UploadFront.TUS: TUS_ADDRESS,
-    UploadFront.CHUNKS: CHUNK_ADDRESS,
-    UploadFront.DIRECT: DIRECT_ADDRESS,
+    UploadProtocol.TUS: TUS_ADDRESS,
+    UploadProtocol.CHUNKS: CHUNK_ADDRESS,
+    UploadProtocol.DIRECT: DIRECT_ADDRESS,
 }
 MAX_BYTES = BigIntegerField.MAX_BIGINT
 
@@ -68,14 +68,14 @@ class BegunUploadSerializer(UploadStateSerializer):
         return ADDRESSES[upload.front].format(upload.pk)
 
     def compute_direct(self, upload: Upload) -> bool:
-        return upload.front == UploadFront.DIRECT
+        return upload.front == UploadProtocol.DIRECT
 
 
 class UploadSerializer(AnswerSerializer[Upload]):
     """An upload. size, offset, chunk_size: bytes; offset: durable bytes."""
 
     id = serializers.UUIDField()
-    front = serializers.ChoiceField(choices=UploadFront.choices)
+    front = serializers.ChoiceField(choices=UploadProtocol.choices)
     purpose = serializers.CharField()
     filename = serializers.CharField()
     content_type = serializers.CharField()
@@ -114,7 +114,9 @@ class UploadQuerySerializer(ListQuerySerializer):
     """Filter of uploads. ``status`` may be repeated."""
 
     status = BoundedListField(
-        child=serializers.ChoiceField(choices=UploadStatus.choices), required=False, max_length=len(UploadStatus)
+        child=serializers.ChoiceField(choices=UploadStatus.choices),
+        required=False,
+        max_length=len(UploadStatus),
     )
 
 
@@ -124,7 +126,7 @@ class UploadQuerySerializer(ListQuerySerializer):
     "With `direct` from 5 MiB, and 16 MiB or more by default.",
 })  # fmt: skip
 class ChunkSizeField(StrictIntegerField):
-    """Bytes of a chunk; :func:`media_app.uploads.services.begin` checks the value."""
+    """Bytes of a chunk; :func:`media_app.uploads.services.begin_upload` checks the value."""
 
     def __init__(self, *, max_value: int = MAX_BYTES, **options: Any) -> None:
         super().__init__(min_value=1, max_value=max_value, **options)

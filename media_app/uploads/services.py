@@ -19,17 +19,17 @@ from django.db.models.functions import Now, TruncDay
 
 from media_app.storage import files as store
 from media_app.uploads import presigned
-from media_app.uploads.handlers import Purpose, purpose_of
+from media_app.uploads.handlers import UploadHandler, handler_named
 from media_app.uploads.models import (
     IN_CHUNKS,
     LIVE,
     TRANSITIONS,
     Upload,
     UploadChunk,
-    UploadFront,
+    UploadProtocol,
     UploadStatus,
 )
-from media_app.uploads.quota import check_chunk_size, check_room, check_size, lock, reserve
+from media_app.uploads.quota import check_chunk_size, check_room, check_size, lock_user, reserve
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
@@ -52,7 +52,7 @@ HEAD_BYTES = 4096
 SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-def begin(
+def begin_upload(
     user: User,
     *,
     front: str,
@@ -70,13 +70,13 @@ def begin(
     metadata: None if a form sends it later; its ``sha256`` is checked. header: raw tus metadata. Raises ``invalid``,
     ``too_large``, ``storage_full``, ``upload_limit``, ``disk_full``.
     """
-    kind = purpose_of(purpose)
+    kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata, header) if metadata is not None else {}
     if size < 1 and not is_partial:
         raise DomainError("invalid", errors={"size": ["The file is empty."]})
     check_size(user, kind, size)
-    if front == UploadFront.DIRECT:
-        presigned.check(kind)
+    if front == UploadProtocol.DIRECT:
+        presigned.check_direct_allowed(kind)
         chunk_size = presigned.check_chunk_size(chunk_size, size)
     elif chunk_size is not None:
         chunk_size = check_chunk_size(chunk_size, size, (MIN_CHUNK_BYTES, MAX_CHUNK_BYTES), MAX_CHUNKS)
@@ -115,14 +115,14 @@ def concatenate(
 ) -> Upload:
     """Join finished partial uploads into one (tus, "Concatenation"); may be repeated.
 
-    Raises ``upload_unfinished`` (409), ``not_a_video``, errors of :func:`begin`.
+    Raises ``upload_unfinished`` (409), ``not_a_video``, errors of :func:`create_in_state`.
     """
-    kind = purpose_of(purpose)
+    kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata or {}, header)
     if len(set(parts)) != len(parts) or not parts:
         raise DomainError("invalid", errors={"Upload-Concat": ["Name one or more parts, each once."]})
     with transaction.atomic():
-        lock(user)
+        lock_user(user)
         if there := Upload.objects.filter(owner=user, concatenates=[str(pk) for pk in parts]).first():
             return there
         rows = {row.pk: row for row in Upload.objects.select_for_update().filter(pk__in=parts, owner=user)}
@@ -136,7 +136,7 @@ def concatenate(
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
         # Partial uploads of another purpose may not have counted.
-        if uncounted := sum(part.size for part in found if kind.counts and not purpose_of(part.purpose).counts):
+        if uncounted := sum(part.size for part in found if kind.counts and not handler_named(part.purpose).counts):
             check_room(user, uncounted)
         # The probe checks files whose first part is too short.
         first = next(part for part in found if part.size)
@@ -146,7 +146,7 @@ def concatenate(
         idempotency.bind_to_transaction()
         Upload.objects.filter(pk__in=parts).update(taken_up=True)
         upload = Upload(
-            owner=user, front=UploadFront.TUS, purpose=purpose, filename=clean_name(filename),
+            owner=user, front=UploadProtocol.TUS, purpose=purpose, filename=clean_name(filename),
             content_type=plain(content_type)[:127], metadata=kept, size=size, offset=size,
             concatenates=[str(pk) for pk in parts], mime_type=first.mime_type,
             expires_at=Now() + timedelta(hours=settings.UPLOAD_TTL_HOURS),
@@ -160,7 +160,7 @@ def concatenate(
     return upload
 
 
-def _clean_metadata(kind: Purpose, user: User, metadata: Mapping[str, Any], header: str) -> dict[str, Any]:
+def _clean_metadata(kind: UploadHandler, user: User, metadata: Mapping[str, Any], header: str) -> dict[str, Any]:
     kept = dict(kind.begin(user, metadata))
     if digest := metadata.get("sha256"):
         if not (isinstance(digest, str) and SHA256.fullmatch(digest)):
@@ -198,9 +198,9 @@ def complete(upload: Upload) -> Upload:
     Raises ``chunk_missing``, ``upload_unfinished``, ``upload_finished``, ``upload_expired``, errors of the purpose's
     ``inspect``.
     """
-    kind = purpose_of(upload.purpose)
-    if upload.front == UploadFront.DIRECT:
-        presigned.note_parts(upload)
+    kind = handler_named(upload.purpose)
+    if upload.front == UploadProtocol.DIRECT:
+        presigned.sync_parts(upload)
     if not upload.is_partial and upload.status in LIVE and upload.offset == upload.size:
         with _limit_inspections(upload.owner_id):
             kind.inspect(upload)
@@ -234,11 +234,11 @@ def _limit_inspections(owner_id: uuid.UUID) -> Iterator[None]:
                 del _looking[owner_id]
 
 
-def _complete(row: Upload, kind: Purpose) -> None:
+def _complete(row: Upload, kind: UploadHandler) -> None:
     won = transition(
         Upload.objects.filter(pk=row.pk), TRANSITIONS, UploadStatus.COMPLETED,
         completed_at=Now(), updated_at=Now(), lock_token=None, lock_until=None, offset=F("size"),
-        taken_up=kind.takes_up and not row.is_partial,
+        taken_up=kind.claims_bytes and not row.is_partial,
     )  # fmt: skip
     if not won:
         raise DomainError("upload_finished")
@@ -254,7 +254,7 @@ def _log_completed(row: Upload) -> None:
 
 
 def fail(upload: Upload, error: DomainError) -> None:
-    end(upload, UploadStatus.FAILED, error_type=error.type.name, error_message=error.message)
+    end_upload(upload, UploadStatus.FAILED, error_type=error.type.name, error_message=error.message)
 
 
 def cancel(upload: Upload) -> Upload:
@@ -262,8 +262,8 @@ def cancel(upload: Upload) -> Upload:
     if upload.status != UploadStatus.CANCELLED:
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")
-        purpose = purpose_of(upload.purpose)
-        if upload.taken_up or not (purpose.cancel(upload) or end(upload, UploadStatus.CANCELLED)):
+        purpose = handler_named(upload.purpose)
+        if upload.taken_up or not (purpose.cancel(upload) or end_upload(upload, UploadStatus.CANCELLED)):
             upload.refresh_from_db()
             if upload.status != UploadStatus.CANCELLED:
                 raise DomainError("upload_finished", status=upload.status, **_reason(upload))
@@ -333,7 +333,7 @@ def sources_of(upload: Upload) -> list[tuple[str, int]]:
         if len(rows) < len(upload.concatenates):
             raise FileNotFoundError(upload.key)
         return [(rows[pk].key, rows[pk].size) for pk in upload.concatenates]
-    if upload.front == UploadFront.CHUNKS:
+    if upload.front == UploadProtocol.CHUNKS:
         return list(upload.chunks.order_by("number").values_list("key", "size"))
     return [(upload.key, upload.size)]
 
@@ -363,7 +363,7 @@ def delete_bytes(upload: Upload) -> None:
         store.delete(upload.key)
 
 
-def end(upload: Upload, status: str, **values: Any) -> int:
+def end_upload(upload: Upload, status: str, **values: Any) -> int:
     """End an unclaimed upload and delete its bytes; return whether its status changed."""
     rows = Upload.objects.filter(pk=upload.pk, taken_up=False)
     was_live = upload.status in LIVE
@@ -372,11 +372,11 @@ def end(upload: Upload, status: str, **values: Any) -> int:
         if was_live:
             UPLOADS_ENDED.labels(upload.front, status).inc()
         event("video.upload.end", upload=str(upload.pk), status=status, **values)
-        transaction.on_commit(lambda: delete_quietly(upload.pk))
+        transaction.on_commit(lambda: try_delete_bytes(upload.pk))
     return won
 
 
-def delete_quietly(upload_id: uuid.UUID) -> bool:
+def try_delete_bytes(upload_id: uuid.UUID) -> bool:
     """Delete an ended upload's bytes; return False if the storage is unavailable."""
     upload = Upload.objects.filter(pk=upload_id).first()
     if upload is not None:

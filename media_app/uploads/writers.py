@@ -26,8 +26,8 @@ from django.db.models.functions import Now
 
 from media_app.av.sniff import sniff
 from media_app.storage import files as store
-from media_app.uploads.handlers import purpose_of
-from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadFront, UploadQuerySet, UploadStatus
+from media_app.uploads.handlers import handler_named
+from media_app.uploads.models import LIVE, TRANSITIONS, Upload, UploadProtocol, UploadQuerySet, UploadStatus
 from media_app.uploads.quota import scratch_folder
 from media_app.uploads.services import HEAD_BYTES
 from vodplatform.core.errors import DomainError
@@ -103,15 +103,15 @@ def acquire(upload_id: uuid.UUID) -> Lock | None:
     return None
 
 
-def open_sink(upload: Upload, lock: Lock, *, holds: bool = False) -> Sink:
+def open_writer(upload: Upload, lock: Lock, *, holds: bool = False) -> UploadWriter:
     """Return the sink of a locked upload. Raises ``upload_lost``.
 
     holds: whether bytes count only after a final check.
     """
-    return FileSink(upload, lock, holds=holds) if store.is_local() else PartSink(upload, lock, holds=holds)
+    return FileWriter(upload, lock, holds=holds) if store.is_local() else PartWriter(upload, lock, holds=holds)
 
 
-class Sink:
+class UploadWriter:
     """A writer that appends to an upload.
 
     received: bytes. offset: durable bytes. holds: whether only :meth:`sync` counts bytes.
@@ -138,7 +138,7 @@ class Sink:
             raise LockLost
         if self.received + len(data) > self.upload.size:
             sentence = "More bytes came than were announced."
-            if self.upload.front == UploadFront.MULTIPART:  # forms do not announce their files' sizes
+            if self.upload.front == UploadProtocol.MULTIPART:  # forms do not announce their files' sizes
                 sentence = f"The file is larger than your limit of {limit_size(self.upload.size)}."
             raise DomainError("too_large", sentence, limit=self.upload.size)
         self._write(data)
@@ -203,8 +203,8 @@ class Sink:
         """Reject a wrong type; partial uploads pass, since they may be later parts."""
         if self._looked or not self._can_look():
             return
-        kind, purpose = sniff(self._head()), purpose_of(self.upload.purpose)
-        if kind is not None and purpose.takes(kind):
+        kind, purpose = sniff(self._head()), handler_named(self.upload.purpose)
+        if kind is not None and purpose.accepts(kind):
             self.upload.mime_type = kind.mime_type
         elif purpose.checks_type_early and not self.upload.is_partial:
             raise purpose.refusal()
@@ -233,7 +233,7 @@ class Sink:
         raise NotImplementedError
 
 
-class FileSink(Sink):
+class FileWriter(UploadWriter):
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
         super().__init__(upload, lock, holds=holds)
         self._flushed = self.offset
@@ -328,7 +328,7 @@ class FileSink(Sink):
             yield received, {}
 
 
-class PartSink(Sink):
+class PartWriter(UploadWriter):
     """A writer of S3 parts, buffered in unnamed files; an object keeps the rest."""
 
     def __init__(self, upload: Upload, lock: Lock, *, holds: bool = False) -> None:
@@ -336,7 +336,7 @@ class PartSink(Sink):
         self._part_bytes = max(MIN_PART_BYTES, min(MAX_PART_BYTES, -(-upload.size // USUAL_PARTS)))
         self._parts = [store.Part(*part) for part in upload.parts]
         self._whole: deque[tuple[IO[bytes], int]] = deque()
-        self._gathering, self._gathered = nameless_file(), 0
+        self._gathering, self._gathered = open_buffer_file(), 0
         # First bytes, if sent before the type is checked.
         self._first = b""
         try:
@@ -349,7 +349,7 @@ class PartSink(Sink):
     def _fetch_tail(self) -> None:
         close_old_connections()
         try:
-            for chunk in store.read(self.upload.tail_key):
+            for chunk in store.read_chunks(self.upload.tail_key):
                 self._gather(chunk)
         except FileNotFoundError as exc:
             raise DomainError("upload_lost") from exc
@@ -378,7 +378,7 @@ class PartSink(Sink):
 
     def _end_part(self) -> None:
         whole = self._gathering, self._gathered
-        self._gathering, self._gathered = nameless_file(), 0
+        self._gathering, self._gathered = open_buffer_file(), 0
         self._whole.append(whole)
 
     def _is_full(self) -> bool:
@@ -466,7 +466,7 @@ class PartSink(Sink):
         if self._looked:
             return self.upload.mime_type
         kind = sniff(self._first)
-        return kind.mime_type if kind is not None and purpose_of(self.upload.purpose).takes(kind) else ""
+        return kind.mime_type if kind is not None and handler_named(self.upload.purpose).accepts(kind) else ""
 
 
 def _drop(tail_key: str) -> None:
@@ -476,7 +476,7 @@ def _drop(tail_key: str) -> None:
             store.delete(tail_key)
 
 
-def nameless_file() -> IO[bytes]:
+def open_buffer_file() -> IO[bytes]:
     """Open an unnamed buffer file. Raises ``StoreFull``, ``StoreUnavailable``."""
     with store.storage_errors():
         return tempfile.TemporaryFile(buffering=0, dir=scratch_folder())

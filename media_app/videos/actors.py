@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, TransientFault
-from jobs_app.kinds import JobHooks, Subject
+from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads.models import Upload
@@ -25,15 +25,15 @@ from media_app.videos.ingest import (
     MACHINE_FAULTS,
     checking,
     digest_of,
-    keep,
+    ingest,
     limits,
+    locked_for_write,
     make_copy,
     make_ready,
     map_storage_errors,
     plan_rungs,
-    raise_if_not_media,
-    take_in,
-    writing,
+    raise_if_machine_fault,
+    store_rendition,
 )
 from media_app.videos.models import IN_BIN, TRANSITIONS, Rendition, RenditionKind, Video, VideoStatus
 from media_app.videos.services import (
@@ -42,8 +42,8 @@ from media_app.videos.services import (
     columns_of,
     copy_name,
     delete_other_files,
-    original_for_work,
-    path_for_work,
+    local_original_path,
+    local_playable_path,
     restore_previous_file,
 )
 from media_app.videos.upload_handlers import INGEST_KIND
@@ -65,7 +65,7 @@ class VideoJobs(JobHooks):
         rows = Video.objects.exclude(IN_BIN).exclude(location=previous.get("location", ""))
         return rows.filter(pk=job.params["video_id"]).exists()
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[uuid.UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[uuid.UUID, JobSummary]:
         rows = Video.objects.exclude(IN_BIN).filter(pk__in={job.params["video_id"] for job in jobs})
         titles = {str(pk): title for pk, title in rows.values_list("pk", "title")}
         found = {}
@@ -73,9 +73,9 @@ class VideoJobs(JobHooks):
             title = titles.get(job.params["video_id"])
             wanted = " and ".join(sorted({str(task.get("rung") or task["do"]) for task in job.params.get("tasks", [])}))
             if title is None:
-                found[job.pk] = Subject("A video that is gone", wanted)
+                found[job.pk] = JobSummary("A video that is gone", wanted)
             else:
-                found[job.pk] = Subject(title, wanted, f"/watch/{job.params['video_id']}")
+                found[job.pk] = JobSummary(title, wanted, f"/watch/{job.params['video_id']}")
         return found
 
 
@@ -92,11 +92,11 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder:
         with _failure_written(context, video, purpose), map_storage_errors():
             if video.status == VideoStatus.FAILED:
-                with writing(context, video, purpose):
+                with locked_for_write(context, video, purpose):
                     failed = Video.objects.filter(pk=video.pk, status=VideoStatus.FAILED)
                     transition(failed, TRANSITIONS, VideoStatus.PROCESSING, error_type="", error_message="")
-            taken = take_in(context, video, upload, folder)
-            with writing(context, video, purpose):
+            taken = ingest(context, video, upload, folder)
+            with locked_for_write(context, video, purpose):
                 make_ready(video, taken.columns)
                 if context.params.get("previous"):
                     _drop_former(context, video)
@@ -104,7 +104,7 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
             context.progress(25, "Playable; looking at all of it")
             # The bytes of a form's file were hashed on arrival.
             digest = taken.sha256 or (upload.sha256 if upload else "") or digest_of(context, taken.original)
-            with context.holding():
+            with context.lock_lease():
                 Video.objects.filter(pk=video.pk).update(sha256=digest)
             video.refresh_from_db()
             left_out = _make(context, video, taken.path, folder, MADE_AT_ONCE, purpose=purpose, share=(30, 100))
@@ -118,9 +118,9 @@ def ingest_video(context: JobContext) -> dict[str, Any]:
 def normalize_video(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     with context.scratch() as folder, map_storage_errors():
-        original = original_for_work(video, folder, checking(context))
+        original = local_original_path(video, folder, checking(context))
         _, facts = make_copy(context, video, original, folder)
-        with context.holding():
+        with context.lock_lease():
             Video.objects.filter(pk=video.pk).update(**columns_of(facts), updated_at=Now())
     return {"duration": facts["duration"]}
 
@@ -130,7 +130,7 @@ def make_renditions(context: JobContext) -> dict[str, Any]:
     video = _video(context)
     tasks = context.params["tasks"]
     with context.scratch() as folder, map_storage_errors():
-        path = path_for_work(video, folder, checking(context), viewer=None)
+        path = local_playable_path(video, folder, checking(context), viewer=None)
         wanted = [task for task in tasks if not _is_made(video, task)]
         left_out = _make(context, video, path, folder, wanted, purpose=context.params.get("purpose", ""))
     if left_out and len(left_out) == len(tasks):
@@ -156,7 +156,7 @@ def _failure_written(context: JobContext, video: Video, purpose: str) -> Iterato
         # Skip deleted videos and jobs that will be retried.
         is_last = not (isinstance(exc, TransientFault) and context.has_tries_left())
         if is_last and Video.objects.filter(pk=video.pk).exists():
-            with writing(context, video, purpose):
+            with locked_for_write(context, video, purpose):
                 _write_failure(context, video, exc)
         raise
 
@@ -204,7 +204,7 @@ def _make(
 
         def hear(message: dict[str, Any], out: Path = out, answered: list[dict[str, Any]] = answered) -> None:
             if made := message.get("made"):
-                keep(context, video, out, made, purpose)
+                store_rendition(context, video, out, made, purpose)
                 context.mark_checkpointed()
             answered.extend(message[key] for key in ("made", "left_out") if key in message)
             left_out.extend(message[key] for key in ("left_out",) if key in message)
@@ -218,7 +218,7 @@ def _make(
             )  # fmt: skip
         except ChildError as exc:
             if context.attempt == 1:
-                raise_if_not_media(exc)
+                raise_if_machine_fault(exc)
             elif exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
                 raise
             broken = tasks[len(answered)] if len(answered) < len(tasks) else tasks[-1]

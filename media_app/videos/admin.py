@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from unfold.decorators import display
 
 from media_app.videos import services
-from media_app.videos.models import Place, Video, VideoQuerySet
+from media_app.videos.models import Video, VideoQuerySet, VideoScope
 from vodplatform.accounts.models import User
 from vodplatform.core.admin import ModelAdmin
 from vodplatform.core.errors import DomainError
@@ -45,7 +45,7 @@ class VideoAdmin(ModelAdmin):
     list_select_related = ["owner"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Video]:
-        rows = cast(VideoQuerySet, super().get_queryset(request)).filter(place=Place.LIBRARY).with_state()
+        rows = cast(VideoQuerySet, super().get_queryset(request)).filter(place=VideoScope.LIBRARY).with_state()
         return rows if request.user.is_superuser else rows.none()
 
     @display(description="Status", label={"ready": "success", "failed": "danger", "processing": "info"})

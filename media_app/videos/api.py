@@ -13,12 +13,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from media_app.uploads import services as uploads
-from media_app.uploads.protocols.multipart import received
+from media_app.uploads.protocols.multipart import received_uploads
 from media_app.videos import serializers as s
 from media_app.videos import services
 from media_app.videos.fields import clean_tags, clean_title
 from media_app.videos.media_urls import shown
-from media_app.videos.models import Place, Video, VideoQuerySet
+from media_app.videos.models import Video, VideoQuerySet, VideoScope
 from vodplatform.accounts.viewsets import ApiViewSet
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.errors import DomainError
@@ -39,7 +39,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     is_about_bin = False  # whether the bin is searched too
 
     def get_queryset(self) -> VideoQuerySet:
-        videos = Video.objects.filter(place=Place.LIBRARY) if self.is_about_bin else Video.objects.private()
+        videos = Video.objects.filter(place=VideoScope.LIBRARY) if self.is_about_bin else Video.objects.private()
         return s.with_answer_data(videos if self.user.is_admin else videos.filter(owner=self.user))
 
     @extend_schema(
@@ -69,7 +69,7 @@ class LibraryViewSet(ApiViewSet[Video]):
     @idempotent
     def create(self, request: Request) -> Response:
         """Upload a video in one form. For large files use tus or chunks."""
-        files = received(request)
+        files = received_uploads(request)
         upload = files.get("file") or files.get("video")
         if upload is None:
             raise DomainError("invalid", errors={"file": ["Send the video as `file` in a multipart form."]})

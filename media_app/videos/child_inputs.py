@@ -18,7 +18,7 @@ from vodplatform.core.processes.ranged import RangeServer
 
 
 @dataclass(frozen=True, slots=True)
-class Readable:
+class ChildInputs:
     """Input of a child process. ranged: argument of ``run_child``."""
 
     paths: list[str]
@@ -26,7 +26,7 @@ class Readable:
 
 
 @contextmanager
-def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readable]:
+def open_child_inputs(videos: Sequence[Video], *, viewer: User | None) -> Iterator[ChildInputs]:
     """Give a child process access to videos during the block. viewer: user who sees the result, or None.
 
     Raise ``FileNotFoundError``, also if the viewer may not see a video, ``StoreUnavailable``, and as
@@ -36,12 +36,12 @@ def readable(videos: Sequence[Video], *, viewer: User | None) -> Iterator[Readab
     sources = [_source(video) for video in videos]
     remote = [source for source in sources if isinstance(source, str)]
     if not remote:
-        yield Readable([str(source) for source in sources], None)
+        yield ChildInputs([str(source) for source in sources], None)
         return
-    with store.open_ranges(remote) as server:
+    with store.start_range_server(remote) as server:
         paths = iter(server.paths)
         try:
-            yield Readable([next(paths) if isinstance(one, str) else str(one) for one in sources], server)
+            yield ChildInputs([next(paths) if isinstance(one, str) else str(one) for one in sources], server)
         except (ChildError, DomainError, JobFailed) as exc:
             if server.error is not None:
                 raise server.error from exc

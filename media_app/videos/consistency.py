@@ -26,7 +26,7 @@ from jobs_app.models import JobStatus
 from jobs_app.services import enqueue
 from media_app.storage import files as store
 from media_app.uploads.models import Upload, UploadStatus
-from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.services import (
     RENDER_KIND,
     attempt_of,
@@ -40,7 +40,7 @@ from vodplatform.core.files.installation import WrongInstallation
 from vodplatform.core.records import audit
 from vodplatform.core.records.database import in_batches
 from vodplatform.core.records.transitions import transition
-from vodplatform.core.records.unreferenced import seen_again
+from vodplatform.core.records.unreferenced import confirm_unreferenced
 
 GRACE = timedelta(hours=1)
 PREFIXES = ("videos/", "uploads/", "renditions/", "thumbnails/", "sounds/")
@@ -57,7 +57,7 @@ ON_DEMAND = (
     RenditionKind.DUB,
 )  # fmt: skip
 # Uploaded files, which cannot be made again.
-GIVEN = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
+UPLOADED_KINDS = (RenditionKind.THUMBNAIL, RenditionKind.SOUND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Leftovers:
     """Stored data without a row. unfinished: multipart uploads on S3."""
 
     files: list[store.StoredFile]
-    unfinished: list[store.Unfinished]
+    unfinished: list[store.UnfinishedUpload]
 
     def __bool__(self) -> bool:
         return bool(self.files or self.unfinished)
@@ -90,7 +90,7 @@ def lost_videos() -> list[Video]:
     ]
 
 
-def many_lost() -> str:
+def describe_mass_loss() -> str:
     """Return numbers of lost videos or renditions as text if more than a tenth is lost, else ""."""
     lost = (
         (
@@ -138,7 +138,7 @@ def mark_lost() -> tuple[list[Video], list[Video]]:
 
 @contextmanager
 def _changing(video: Video) -> Iterator[None]:
-    purpose = "catalogue" if video.place == Place.CATALOGUE else ""
+    purpose = "catalogue" if video.place == VideoScope.CATALOGUE else ""
     with transaction.atomic(), write_guard_of(purpose)(video.pk):
         yield
 
@@ -161,7 +161,11 @@ def mark_lost_renditions() -> tuple[list[Rendition], list[Rendition]]:
             if not rows.update(lost_at=None if is_whole else Now()):
                 continue
             (back if is_whole else lost).append(rendition)
-            if not is_whole and rendition.kind not in (*ON_DEMAND, *GIVEN) and video.status == VideoStatus.READY:
+            if (
+                not is_whole
+                and rendition.kind not in (*ON_DEMAND, *UPLOADED_KINDS)
+                and video.status == VideoStatus.READY
+            ):
                 enqueue(RENDER_KIND, video.owner, {"video_id": str(video.pk), "tasks": [_task_of(rendition)]})
     return lost, back
 
@@ -179,13 +183,13 @@ def leftovers() -> Leftovers:
     over = timezone.now() - GRACE
     files = [file for prefix in PREFIXES for file in store.files(prefix) if file.modified < over]
     unfinished = _unfinished()
-    known = _Known.now([*(file.key for file in files), *(item.key for item in unfinished)])
-    return Leftovers([file for file in files if not known.keeps(file.key)], known.nobodys(unfinished))
+    known = _StoreReferences.now([*(file.key for file in files), *(item.key for item in unfinished)])
+    return Leftovers([file for file in files if not known.keeps(file.key)], known.unreferenced_uploads(unfinished))
 
 
 def old_leftovers(found: Leftovers) -> Leftovers:
     """Return leftovers already seen a day ago; save the others for the next run."""
-    files = seen_again("leftovers", (file.key for file in found.files))
+    files = confirm_unreferenced("leftovers", (file.key for file in found.files))
     return Leftovers([file for file in found.files if file.key in files], _old("leftover parts", found.unfinished))
 
 
@@ -193,7 +197,7 @@ def remove_leftovers() -> Leftovers:
     """Delete and return :func:`old_leftovers`."""
     found = old_leftovers(leftovers())
     if found:
-        _check_ours()
+        _check_store_belongs_to_database()
     for file in found.files:
         store.delete(file.key)
     _abort(found.unfinished)
@@ -203,19 +207,21 @@ def remove_leftovers() -> Leftovers:
 def abort_unfinished() -> int:
     """Abort multipart uploads already unused a day ago; return their number."""
     begun = _unfinished()
-    found = _old("unfinished", _Known.now([item.key for item in begun]).nobodys(begun) if begun else [])
+    found = _old(
+        "unfinished", _StoreReferences.now([item.key for item in begun]).unreferenced_uploads(begun) if begun else []
+    )
     if found:
-        _check_ours()
+        _check_store_belongs_to_database()
     _abort(found)
     return len(found)
 
 
-def _old(sweep: str, unfinished: list[store.Unfinished]) -> list[store.Unfinished]:
-    names = seen_again(sweep, (f"{item.key} {item.upload}" for item in unfinished))
+def _old(sweep: str, unfinished: list[store.UnfinishedUpload]) -> list[store.UnfinishedUpload]:
+    names = confirm_unreferenced(sweep, (f"{item.key} {item.upload}" for item in unfinished))
     return [item for item in unfinished if f"{item.key} {item.upload}" in names]
 
 
-def go_back_where_it_ended() -> int:
+def restore_files_of_dead_jobs() -> int:
     """Restore the former file of videos whose replacement job died; return their number."""
     count = 0
     waiting = Video.objects.filter(status=VideoStatus.PROCESSING, job__params__has_key="previous")
@@ -235,23 +241,23 @@ def go_back_where_it_ended() -> int:
     return count
 
 
-def _unfinished() -> list[store.Unfinished]:
+def _unfinished() -> list[store.UnfinishedUpload]:
     over = timezone.now() - GRACE
-    return [item for item in store.unfinished() if item.begun < over and item.key.startswith(IN_PARTS)]
+    return [item for item in store.unfinished_uploads() if item.begun < over and item.key.startswith(IN_PARTS)]
 
 
-def _abort(unfinished: Iterable[store.Unfinished]) -> None:
+def _abort(unfinished: Iterable[store.UnfinishedUpload]) -> None:
     for item in unfinished:
         store.abort_multipart(item.key, item.upload)
 
 
-def _check_ours() -> None:
+def _check_store_belongs_to_database() -> None:
     if not Video.objects.filter(source=VideoSource.STORED).exists():
         raise WrongInstallation("The database knows no stored video, and the store has files: is it the right one?")
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _StoreReferences:
     locations: frozenset[str]
     busy: frozenset[str]
     uploads: frozenset[str]
@@ -260,7 +266,7 @@ class _Known:
     held: frozenset[str]
 
     @classmethod
-    def now(cls, keys: Iterable[str]) -> _Known:
+    def now(cls, keys: Iterable[str]) -> _StoreReferences:
         """Read the references from the database."""
         tokens = {parts[2] for key in keys if (parts := key.split("/"))[0] in BY_ATTEMPT and len(parts) > 3}
         videos = Video.objects.filter(source=VideoSource.STORED)
@@ -268,7 +274,7 @@ class _Known:
         busy = videos.filter(Q(status__in=unready) | Q(job__status__in=JOBS_LIVE))
         uploads = list(Upload.objects.filter(status__in=OPEN_UPLOADS).values_list("pk", "key", "multipart_id"))
         folders = Rendition.with_lost.values_list("folder", flat=True)
-        given = in_batches(Rendition.with_lost.filter(kind__in=GIVEN))
+        given = in_batches(Rendition.with_lost.filter(kind__in=UPLOADED_KINDS))
         held = leases.held_tokens(token for name in tokens if (token := attempt_of(name)))
         return cls(
             locations=frozenset(videos.values_list("location", flat=True))
@@ -286,7 +292,7 @@ class _Known:
             return True
         return key.startswith("renditions/") and folder_of(key) in self.folders
 
-    def nobodys(self, unfinished: Iterable[store.Unfinished]) -> list[store.Unfinished]:
+    def unreferenced_uploads(self, unfinished: Iterable[store.UnfinishedUpload]) -> list[store.UnfinishedUpload]:
         """Return the multipart uploads that no upload or job continues."""
         return [item for item in unfinished if item.upload not in self.multiparts and not self.is_at_work(item.key)]
 

@@ -51,14 +51,14 @@ def may_reference(owner: User, folder: Path) -> bool:
     return any(folder.is_relative_to(root) for root in library_roots.roots_of(owner))
 
 
-def by_reference(owner: User, path: Path) -> Video | None:
+def import_reference(owner: User, path: Path) -> Video | None:
     """Return a new video for a library file, used in place; None if the owner has it."""
     found = path.stat()
     same = Video.objects.filter(owner=owner, location=str(path), file_size=found.st_size, modified_ns=found.st_mtime_ns)
     return None if same.exists() else reference_videos(owner, [str(path)])[0]
 
 
-def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgress) -> Video | None:
+def import_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgress) -> Video | None:
     """Copy a file into the store and queue its ingest. Return None if the owner has it.
 
     on_progress: called with the bytes copied so far. Raise ``DomainError``, ``StoreFull``, ``StoreUnavailable``,
@@ -73,7 +73,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
         if kind is None or kind.family not in upload_handlers.LIBRARY.families:
             raise DomainError("not_a_video")
         _check_room(owner, before.st_size, has_limits)
-        with tempfile.TemporaryDirectory(prefix="import-", dir=scratch.base()) as folder:
+        with tempfile.TemporaryDirectory(prefix="import-", dir=scratch.scratch_root()) as folder:
             # The store removes its source file, so it gets a copy or link.
             taken = Path(folder, "file")
             if store.is_local():
@@ -81,7 +81,7 @@ def by_copy(owner: User, path: Path, *, has_limits: bool, on_progress: OnProgres
             else:
                 taken.symlink_to(path)
             try:
-                video = upload_handlers.take_file(
+                video = upload_handlers.import_file(
                     owner, taken, filename=path.name, mime_type=kind.mime_type, video_id=video_id
                 )
             except IntegrityError:

@@ -20,7 +20,7 @@ from jobs_app.models import Priority
 from jobs_app.services import enqueue
 from media_app.storage import files as store
 from media_app.uploads import assemble, scan
-from media_app.uploads.handlers import purpose_of
+from media_app.uploads.handlers import handler_named
 from media_app.uploads.models import Upload
 from media_app.uploads.services import drop_pieces
 from media_app.videos import work_limit
@@ -31,8 +31,8 @@ from media_app.videos.services import (
     columns_of,
     copy_name,
     delete_other_files,
+    local_original_path,
     mime_type_of,
-    original_for_work,
     write_guard_of,
 )
 from vodplatform.core.errors import DomainError
@@ -69,12 +69,12 @@ def map_storage_errors() -> Iterator[None]:
 
 
 @contextmanager
-def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
+def locked_for_write(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
     """Write the video's row in a transaction of the job's current attempt.
 
     Raise :class:`jobs_app.context.LeaseLost`.
     """
-    with context.holding():
+    with context.lock_lease():
         try:
             with write_guard_of(purpose)(video.pk):
                 yield
@@ -85,7 +85,7 @@ def writing(context: JobContext, video: Video, purpose: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn:
+class IngestedFile:
     """Ingested file. path: playable file, the original or its normalised copy. sha256: empty if not sent."""
 
     path: Path
@@ -99,17 +99,17 @@ class TakenIn:
         return columns_of(self.facts) | {"mime_type": self.mime_type}
 
 
-def take_in(
+def ingest(
     context: JobContext, video: Video, upload: Upload | None, folder: Path, *, needs_end: bool = True
-) -> TakenIn:
+) -> IngestedFile:
     """Return the complete file with the probe's facts, normalised if programs would read it differently.
 
     needs_end: reject a truncated file. Raise :class:`JobFailed`.
     """
     if upload:
-        _make_whole(context, video, upload, folder)
+        _join_parts(context, video, upload, folder)
     await_scanner(context)
-    path = original = original_for_work(video, folder, checking(context))
+    path = original = local_original_path(video, folder, checking(context))
     scan_file(context, path)
     if upload:
         _check_type(path, upload)
@@ -124,7 +124,7 @@ def take_in(
     if facts["recording"]["reasons"]:
         path, facts = make_copy(context, video, path, folder, share=(15, 25), purpose=upload.purpose if upload else "")
         _check(facts, needs_end)
-    return TakenIn(path, original, facts, mime_type_of(original, video.mime_type), digest)
+    return IngestedFile(path, original, facts, mime_type_of(original, video.mime_type), digest)
 
 
 def make_copy(
@@ -147,7 +147,7 @@ def make_copy(
         if left_out := message.get("left_out"):
             raise JobFailed("vod_unreadable", left_out["reason"])
         if made := message.get("made"):
-            keep(context, video, out, made, purpose, name=copy_name(video))
+            store_rendition(context, video, out, made, purpose, name=copy_name(video))
             recordings.append(made["recording"])
 
     recordings: list[dict[str, Any]] = []
@@ -157,7 +157,7 @@ def make_copy(
             share=share, on_message=hear, access=Access(reads=[path], writes=[out]),
         )  # fmt: skip
     except ChildError as exc:
-        raise_if_not_media(exc)
+        raise_if_machine_fault(exc)
         raise JobFailed("vod_unreadable", BROKE) from exc
     if error := (finished.messages[-1] if finished.messages else {}).get("error"):
         raise (TransientFault if error["type"] in MACHINE_FAULTS else JobFailed)(error["type"], error["message"])
@@ -168,7 +168,7 @@ def make_copy(
 
 
 def _check_type(path: Path, upload: Upload) -> None:
-    purpose = purpose_of(upload.purpose)
+    purpose = handler_named(upload.purpose)
     if not upload.mime_type and not purpose.takes_type(mime_type_of(path, "")):
         refused = purpose.refusal()
         raise JobFailed(refused.type.name, refused.message)
@@ -191,15 +191,15 @@ def checking(context: JobContext) -> Callable[[int], None]:
     return lambda moved: context.check()
 
 
-def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path) -> None:
+def _join_parts(context: JobContext, video: Video, upload: Upload, folder: Path) -> None:
     if not assemble.is_in_pieces(upload):
         assemble.finish_multipart_uploads(upload)
         drop_pieces(upload)
         return
     if video.location == f"uploads/{upload.pk}/":
-        key = purpose_of(upload.purpose).key_of(upload)
-        assemble.join(upload, key, folder, lambda share: _go_on(context, 10 * share, "Joining the parts"))
-        with writing(context, video, upload.purpose):
+        key = handler_named(upload.purpose).key_of(upload)
+        assemble.assemble(upload, key, folder, lambda share: _report_progress(context, 10 * share, "Joining the parts"))
+        with locked_for_write(context, video, upload.purpose):
             Video.objects.filter(pk=video.pk).update(location=key)
         video.location = key
     if not context.params.get("previous"):
@@ -207,7 +207,7 @@ def _make_whole(context: JobContext, video: Video, upload: Upload, folder: Path)
     drop_pieces(upload)
 
 
-def _go_on(context: JobContext, percent: float, message: str) -> None:
+def _report_progress(context: JobContext, percent: float, message: str) -> None:
     context.check()
     context.progress(percent, message)
 
@@ -249,7 +249,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
         finished = context.run_child(PROBE, stdin=request, limits=limits(120), access=Access(reads=[path]))
         answer: dict[str, Any] = finished.messages[-1]["result"][0]
     except ChildError as exc:
-        raise_if_not_media(exc)
+        raise_if_machine_fault(exc)
         raise JobFailed("vod_unreadable", BROKE) from exc
     except (IndexError, KeyError) as exc:
         raise JobFailed("vod_unreadable", BROKE) from exc
@@ -258,7 +258,7 @@ def facts_of(context: JobContext, path: Path) -> dict[str, Any]:
     return dict(answer["facts"])
 
 
-def raise_if_not_media(exc: ChildError) -> None:
+def raise_if_machine_fault(exc: ChildError) -> None:
     """Raise :class:`TransientFault` if a child failed for a reason other than its media."""
     if exc.kind == ChildError.START or exc.returncode == NO_SHIM:
         raise TransientFault("unavailable", "The server could not start a helper process.") from exc
@@ -285,7 +285,7 @@ def digest_of(context: JobContext, path: Path) -> str:
     return digest.hexdigest()
 
 
-def keep(
+def store_rendition(
     context: JobContext, video: Video, folder: Path, made: dict[str, Any], purpose: str, *, name: str | None = None
 ) -> None:
     """Store the files that an attempt made, and save the rendition.
@@ -299,7 +299,7 @@ def keep(
     for file in made["files"].values():
         path = untrusted_files.move_out(folder, own, file)
         store.put_file(target + file, path, MIME_TYPES.get(path.suffix) or made["mime_type"], checking(context))
-    with writing(context, video, purpose):
+    with locked_for_write(context, video, purpose):
         before = Rendition.with_lost.filter(video=video, kind=made["kind"], name=name).first()
         columns = {
             column: made[column] for column in ("files", "mime_type", "codecs", "width", "height", "bit_rate", "size")
@@ -333,7 +333,7 @@ def make_stills(
 
     def hear(message: dict[str, Any]) -> None:
         if made := message.get("made"):
-            keep(context, video, out, made, "")
+            store_rendition(context, video, out, made, "")
 
     try:
         finished = context.run_child(
@@ -342,7 +342,7 @@ def make_stills(
         )  # fmt: skip
     except ChildError as exc:
         if context.has_tries_left() or exc.kind not in (ChildError.CRASHED, ChildError.TIMEOUT, ChildError.MEMORY):
-            raise_if_not_media(exc)
+            raise_if_machine_fault(exc)
         event("poster.left", video=str(video.pk), reason=str(exc))
         return
     if error := (finished.messages[-1] if finished.messages else {}).get("error"):
@@ -368,7 +368,7 @@ def plan_rungs(
     tasks = [{"do": "hls", "rung": rung} for rung in (["source", *rungs] if source else rungs)]
     params = {"video_id": str(video.pk), "tasks": tasks, **({"purpose": purpose} if purpose else {})}
     # Deleting the video cancels this job first, so that no new job starts.
-    with context.holding():
+    with context.lock_lease():
         enqueue(RENDER_KIND, context.owner, params, priority=Priority.LOW)
 
 

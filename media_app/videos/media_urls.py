@@ -12,7 +12,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs_app import outputs
-from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
+from media_app.videos.models import Rendition, RenditionKind, Video, VideoScope, VideoStatus
 from vodplatform.core.web import signing
 
 STREAM_PREFIX = "/api/v1/media/stream/"
@@ -49,9 +49,9 @@ MAIN_ROLE: dict[str, str] = {
 
 def is_restricted(video: Video) -> bool:
     """Return whether a video is hidden, not ready, or in an unpublished session."""
-    if video.place == Place.CATALOGUE:
+    if video.place == VideoScope.CATALOGUE:
         return video.is_hidden or video.status != VideoStatus.READY
-    return video.place == Place.SESSION
+    return video.place == VideoScope.SESSION
 
 
 def signed_name(key: UUID, restricted: bool = False, grant: str = "") -> str:

@@ -26,7 +26,7 @@ class VideoSource(models.TextChoices):
     STORED = "stored"
 
 
-class Place(models.TextChoices):
+class VideoScope(models.TextChoices):
     """Scope of a video: its owner's library, the catalogue, or one session.
 
     While its session is published, a session's video is open to all signed-in users.
@@ -38,7 +38,7 @@ class Place(models.TextChoices):
     OPEN = "open"
 
 
-OFF_SHELF = (Place.SESSION, Place.OPEN)
+UNLISTED = (VideoScope.SESSION, VideoScope.OPEN)
 
 
 class VideoStatus(models.TextChoices):
@@ -62,24 +62,24 @@ MAX_TAG_LENGTH = text_rules.MAX_TAG_LENGTH
 
 
 # Catalogue videos: public, visible to moderators, not ready, deleted. Partial indexes use these conditions.
-SHOWN = Q(place=Place.CATALOGUE, deleted_at=None, is_hidden=False, status=VideoStatus.READY)
-PRESENT = Q(place=Place.CATALOGUE, deleted_at=None)
-NOT_READY = PRESENT & ~Q(status=VideoStatus.READY)
-TAKEN_OUT = Q(place=Place.CATALOGUE, deleted_at__isnull=False)
+IS_PUBLIC = Q(place=VideoScope.CATALOGUE, deleted_at=None, is_hidden=False, status=VideoStatus.READY)
+IS_IN_CATALOGUE = Q(place=VideoScope.CATALOGUE, deleted_at=None)
+NOT_READY = IS_IN_CATALOGUE & ~Q(status=VideoStatus.READY)
+IS_DELETED_FROM_CATALOGUE = Q(place=VideoScope.CATALOGUE, deleted_at__isnull=False)
 
 
 # Library videos outside and inside the bin.
-IN_LIBRARY = Q(place=Place.LIBRARY, deleted_at=None)
-IN_BIN = Q(place=Place.LIBRARY, deleted_at__isnull=False)
+IN_LIBRARY = Q(place=VideoScope.LIBRARY, deleted_at=None)
+IN_BIN = Q(place=VideoScope.LIBRARY, deleted_at__isnull=False)
 
 
 def catalogue_rule(user: User | AnonymousUser) -> Q:
     """Return the filter of catalogue videos for a user: admins see all, moderators undeleted, others public ones."""
     if isinstance(user, User) and user.is_admin:
-        return Q(place=Place.CATALOGUE)
+        return Q(place=VideoScope.CATALOGUE)
     if isinstance(user, User) and user.is_moderator:
-        return PRESENT
-    return SHOWN if isinstance(user, User) or settings.PUBLIC_CATALOG else Q(pk__in=[])
+        return IS_IN_CATALOGUE
+    return IS_PUBLIC if isinstance(user, User) or settings.PUBLIC_CATALOG else Q(pk__in=[])
 
 
 class VideoQuerySet(models.QuerySet["Video"]):
@@ -95,8 +95,8 @@ class VideoQuerySet(models.QuerySet["Video"]):
         """Return also unlisted videos: the user's own, and those of published sessions."""
         if isinstance(user, AnonymousUser) or user.is_admin:
             return self.visible_to(user)
-        own = Q(owner=user) & (IN_LIBRARY | Q(place__in=OFF_SHELF))
-        return self.filter(own | Q(place=Place.OPEN) | catalogue_rule(user))
+        own = Q(owner=user) & (IN_LIBRARY | Q(place__in=UNLISTED))
+        return self.filter(own | Q(place=VideoScope.OPEN) | catalogue_rule(user))
 
     def private(self) -> VideoQuerySet:
         return self.filter(IN_LIBRARY)
@@ -146,7 +146,7 @@ class VideoQuerySet(models.QuerySet["Video"]):
         return self.select_related("job").annotate(  # type: ignore[no-redef]
             state=Case(
                 When(_HAS_FAILED, then=Value(VideoStatus.FAILED.value)),
-                When(_IS_TRIED_AGAIN, then=Value(VideoStatus.PROCESSING.value)),
+                When(_INGEST_WILL_BE_RETRIED, then=Value(VideoStatus.PROCESSING.value)),
                 default=F("status"),
             )
         )
@@ -154,16 +154,16 @@ class VideoQuerySet(models.QuerySet["Video"]):
     def in_state(self, state: str) -> VideoQuerySet:
         """Filter by the state of :meth:`with_state`, in terms that indexes support."""
         if state == VideoStatus.PROCESSING:
-            return self.filter(Q(status=VideoStatus.PROCESSING) & _IS_TAKEN_IN | _IS_TRIED_AGAIN)
+            return self.filter(Q(status=VideoStatus.PROCESSING) & _INGEST_IS_ALIVE | _INGEST_WILL_BE_RETRIED)
         if state == VideoStatus.FAILED:
-            return self.filter(_HAS_FAILED | Q(status=VideoStatus.FAILED) & ~_IS_TRIED_AGAIN)
+            return self.filter(_HAS_FAILED | Q(status=VideoStatus.FAILED) & ~_INGEST_WILL_BE_RETRIED)
         return self.filter(status=state)
 
 
-_IS_TAKEN_IN = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
-_HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_IS_TAKEN_IN)
+_INGEST_IS_ALIVE = Q(job__status__in=[*JOBS_LIVE, JobStatus.COMPLETED])
+_HAS_FAILED = Q(status=VideoStatus.PROCESSING) & (Q(job=None) | ~_INGEST_IS_ALIVE)
 # While the job runs, its attempt writes the video's status.
-_IS_TRIED_AGAIN = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
+_INGEST_WILL_BE_RETRIED = Q(status=VideoStatus.FAILED, job__status__in=JOBS_LIVE - {JobStatus.PROCESSING})
 
 
 class Video(models.Model):
@@ -182,7 +182,7 @@ class Video(models.Model):
     title = models.CharField(max_length=255)
     description = models.TextField(blank=True, default="")
     tags = models.JSONField(default=list)
-    place = models.CharField(max_length=16, choices=Place, default=Place.LIBRARY)
+    place = models.CharField(max_length=16, choices=VideoScope, default=VideoScope.LIBRARY)
     category = models.CharField(max_length=100, blank=True, default="")
     is_featured = models.BooleanField(default=False)
     is_hidden = models.BooleanField(default=False)
@@ -223,25 +223,25 @@ class Video(models.Model):
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["owner", "-created_at", "-id"], name="video_by_owner"),
-            models.Index(fields=["-created_at", "-id"], condition=SHOWN, name="video_shown"),
-            models.Index(fields=["-created_at", "-id"], condition=PRESENT, name="video_in_catalogue"),
+            models.Index(fields=["-created_at", "-id"], condition=IS_PUBLIC, name="video_shown"),
+            models.Index(fields=["-created_at", "-id"], condition=IS_IN_CATALOGUE, name="video_in_catalogue"),
             # The last two columns serve users who see fewer videos.
             models.Index(
-                fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=PRESENT,
+                fields=["category", "-created_at", "-id", "status", "is_hidden"], condition=IS_IN_CATALOGUE,
                 name="video_by_category",
             ),
             # SQLite prefers an index with an equality condition, so small indexes begin with a constant.
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "is_hidden"],
-                condition=PRESENT & Q(is_featured=True), name="video_featured",
+                condition=IS_IN_CATALOGUE & Q(is_featured=True), name="video_featured",
             ),
             models.Index(
-                fields=["place", "-created_at", "-id"], condition=PRESENT & Q(is_hidden=True), name="video_hidden"
+                fields=["place", "-created_at", "-id"], condition=IS_IN_CATALOGUE & Q(is_hidden=True), name="video_hidden"
             ),
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "job"], condition=NOT_READY, name="video_not_ready"
             ),
-            models.Index(fields=["place", "-created_at", "-id"], condition=TAKEN_OUT, name="video_deleted"),
+            models.Index(fields=["place", "-created_at", "-id"], condition=IS_DELETED_FROM_CATALOGUE, name="video_deleted"),
             models.Index(fields=["owner", "deleted_at"], condition=IN_BIN, name="video_in_bin"),
         ]  # fmt: skip
         constraints = [
@@ -253,7 +253,7 @@ class Video(models.Model):
                 name="video_once_per_owner",
                 condition=Q(source=VideoSource.REFERENCE),
             ),
-            models.CheckConstraint(condition=Q(place__in=Place.values), name="video_place_known"),
+            models.CheckConstraint(condition=Q(place__in=VideoScope.values), name="video_place_known"),
             models.CheckConstraint(condition=Q(view_count__gte=0, version__gte=1), name="video_counts_positive"),
             models.CheckConstraint(condition=Q(source__in=VideoSource.values), name="video_source_known"),
             models.CheckConstraint(condition=Q(status__in=VideoStatus.values), name="video_status_known"),
@@ -274,14 +274,14 @@ class Video(models.Model):
 
     def can_change(self, user: User) -> bool:
         """Return whether a user may edit the video: its owner, admins; in the catalogue, moderators."""
-        if self.place == Place.CATALOGUE:
+        if self.place == VideoScope.CATALOGUE:
             return user.is_moderator
         return user.is_admin or user.pk == self.owner_id
 
     @property
     def purge_at(self) -> datetime | None:
         """Time of a video's final deletion from the bin, or None."""
-        if self.place != Place.LIBRARY or self.deleted_at is None:
+        if self.place != VideoScope.LIBRARY or self.deleted_at is None:
             return None
         return self.deleted_at + timedelta(days=settings.BIN_DAYS)
 

@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.models import Video, VideoScope, VideoStatus
 from media_app.videos.recordings import notes_of
 from media_app.videos.services import uses_of
 from vodplatform.accounts.models import User
@@ -117,7 +117,7 @@ def watch(request: HttpRequest, video_id: UUID) -> HttpResponse:
         if not user.is_authenticated:
             return redirect_to_login(request.get_full_path())
         raise Http404
-    is_listed = video.place == Place.CATALOGUE
+    is_listed = video.place == VideoScope.CATALOGUE
     may = isinstance(user, User) and video.can_change(user)
     facts = {
         "id": str(video.pk),

@@ -9,7 +9,7 @@ from vodplatform.core.formatting import clock, duration
 
 NAMES = {"video": "Its picture", "audio": "Its sound"}
 MANY_BREAKS = 10
-OUTLASTS = 1.0  # minimum noted seconds between the ends of picture and sound
+MIN_TRACK_GAP_SECONDS = 1.0  # minimum noted seconds between the ends of picture and sound
 
 
 def notes_of(video: Video) -> list[str]:
@@ -40,7 +40,12 @@ def is_notable(recording: dict[str, Any]) -> bool:
 
 def _outlasting(recording: dict[str, Any]) -> str:
     picture, sound = recording.get("picture_end"), recording.get("sound_end")
-    if not picture or not sound or not recording.get("is_complete", True) or abs(sound - picture) <= OUTLASTS:
+    if (
+        not picture
+        or not sound
+        or not recording.get("is_complete", True)
+        or abs(sound - picture) <= MIN_TRACK_GAP_SECONDS
+    ):
         return ""
     return "sound" if sound > picture else "picture"
 

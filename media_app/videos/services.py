@@ -26,7 +26,7 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.context import JobFailed, WaitRequested
 from jobs_app.models import LIVE, Job, JobStatus
-from jobs_app.periodic import chore
+from jobs_app.periodic import periodic_task
 from media_app.av.sniff import sniff
 from media_app.storage import files as store
 from media_app.uploads import quota
@@ -35,17 +35,17 @@ from media_app.uploads.handlers import registry as purposes
 from media_app.uploads.models import LIVE as UPLOADS_LIVE
 from media_app.uploads.models import Upload
 from media_app.videos import library_roots, work_limit
-from media_app.videos.models import TRANSITIONS, Place, Rendition, RenditionKind, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, Rendition, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.recordings import is_notable
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.logs import event
-from vodplatform.core.processes.child_pool import WaitingRoom
+from vodplatform.core.processes.child_pool import ChildPool
 from vodplatform.core.processes.process import Access, ChildError, Limits
 from vodplatform.core.processes.ranged import RangeServer
 from vodplatform.core.records import audit
 from vodplatform.core.records.transitions import transition
-from vodplatform.core.records.unreferenced import seen_again
+from vodplatform.core.records.unreferenced import confirm_unreferenced
 
 RENDER_KIND = "render"
 NORMALIZE_KIND = "normalize"
@@ -61,7 +61,7 @@ video_showing = Signal()
 video_locking = Signal()
 PROBE = [sys.executable, "-m", "media_app.av.probe"]
 PROBES_AT_ONCE = 4
-waiting_room = WaitingRoom(PROBES_AT_ONCE)
+waiting_room = ChildPool(PROBES_AT_ONCE)
 PROBE_SECONDS = 30.0
 PURGE_BATCH = 500  # maximum number of videos deleted from the bin at once
 COPY_SECONDS, COPY_DEADLINE = 3.0, 86_400.0  # poll interval and maximum wait for a normalised copy, seconds
@@ -223,7 +223,7 @@ def request_copy(video: Video) -> Job:
         return jobs.enqueue(NORMALIZE_KIND, video.owner, {"video_id": str(video.pk)})
 
 
-def path_for_work(
+def local_playable_path(
     video: Video, folder: Path, on_progress: Callable[[int], None] | None = None, *, viewer: User | None
 ) -> Path:
     """Return a local path of the playable file: the video's own or its normalised copy.
@@ -233,7 +233,7 @@ def path_for_work(
     """
     check_watchable([video], viewer)
     if (made := normalized_copy(video)) is None:
-        return original_for_work(video, folder, on_progress)
+        return local_original_path(video, folder, on_progress)
     check_file(video)  # original must exist in a folder that its owner may use
     if store.is_local():
         return store.local_path(made.key_of("video"))
@@ -241,7 +241,7 @@ def path_for_work(
     return store.local_copy(made.key_of("video"), folder, on_progress)
 
 
-def original_for_work(video: Video, folder: Path, on_progress: Callable[[int], None] | None = None) -> Path:
+def local_original_path(video: Video, folder: Path, on_progress: Callable[[int], None] | None = None) -> Path:
     if is_local(video):
         return local_path(video)
     quota.check_disk(video.file_size)
@@ -402,7 +402,7 @@ def restore_from_bin(video: Video, by: User) -> None:
             jobs.retry(video.job)
 
 
-@chore("bin", seconds=60)
+@periodic_task("bin", seconds=60)
 def empty_bin() -> int:
     """Delete videos whose time in the bin is over; return their number."""
     count = 0
@@ -445,7 +445,7 @@ def create_placeholder(video: Video, owner: User) -> Video:
     facts = {name: getattr(video, name) for name in OF_THE_FILE - {"location", "file_size", "sha256"}}
     number = uuid.uuid4()
     gap = Video.objects.create(
-        **facts, id=number, owner=owner, title="A deleted video", place=Place.SESSION, source=VideoSource.STORED,
+        **facts, id=number, owner=owner, title="A deleted video", place=VideoScope.SESSION, source=VideoSource.STORED,
         location=f"videos/{number}/deleted", file_size=0, deleted_at=Now(),
     )  # fmt: skip
     rows = Video.objects.filter(pk=number)
@@ -480,7 +480,7 @@ def sweep_renditions() -> int:
     held = leases.held_tokens({token for folder in found if (token := attempt_of(folder.split("/")[2]))})
     kept = set(Rendition.with_lost.values_list("folder", flat=True))
     left = [folder for folder in found if folder not in kept and attempt_of(folder.split("/")[2]) not in held]
-    gone = seen_again("renditions", (key for folder in left for key in found[folder]))
+    gone = confirm_unreferenced("renditions", (key for folder in left for key in found[folder]))
     for key in gone:
         store.delete(key)
     return len(gone)

@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from media_app.videos import text_tracks
 from media_app.videos.models import TextTrack, TrackKind, Video
 from media_app.videos.serializers import MessageSerializer
-from vodplatform.accounts.viewsets import ApiViewSet, MayReadAtAll
+from vodplatform.accounts.viewsets import ApiViewSet, CanReadCatalogue
 from vodplatform.core.api.fields import AnswerSerializer, StrictCharField, StrictRegexField
 from vodplatform.core.api.idempotency import idempotent
 from vodplatform.core.api.tables import AsTable
@@ -83,7 +83,7 @@ class TextTrackViewSet(ApiViewSet[TextTrack]):
 
     lookup_url_kwarg = "track_id"
     lookup_value_converter = "uuid"
-    permission_classes = (IsAuthenticatedOrReadOnly, MayReadAtAll)
+    permission_classes = (IsAuthenticatedOrReadOnly, CanReadCatalogue)
 
     def get_queryset(self) -> QuerySet[TextTrack]:
         videos = Video.objects.visible_to(self.request.user)

@@ -15,7 +15,7 @@ from webvtt import Caption, WebVTT
 from webvtt.errors import MalformedCaptionError, MalformedFileError
 
 from media_app.uploads import quota
-from media_app.videos.models import Place, TextTrack, TrackKind, Video
+from media_app.videos.models import TextTrack, TrackKind, Video, VideoScope
 from media_app.videos.search import folded
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
@@ -50,8 +50,8 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
     }
     with transaction.atomic():
         idempotency.bind_to_transaction()
-        if video.place == Place.LIBRARY and video.owner:
-            quota.lock(video.owner)
+        if video.place == VideoScope.LIBRARY and video.owner:
+            quota.lock_user(video.owner)
             former = video.text_tracks.filter(kind=kind, language=language).first()
             growth = values["size"] - (former.size if former else 0)
             if growth > 0:
@@ -68,7 +68,7 @@ def store(video: Video, kind: str, language: str, label: str, content: str) -> t
 
 def stored_bytes(user_id: uuid.UUID) -> int:
     """Return the bytes of text tracks in a user's storage quota."""
-    tracks = TextTrack.objects.filter(video__place=Place.LIBRARY, video__owner=user_id)
+    tracks = TextTrack.objects.filter(video__place=VideoScope.LIBRARY, video__owner=user_id)
     return int(tracks.aggregate(total=Sum("size", default=0))["total"])
 
 

@@ -15,14 +15,14 @@ from jobs_app.services import enqueue
 from media_app.av import header_check
 from media_app.storage import files as store
 from media_app.uploads.assemble import is_in_pieces
-from media_app.uploads.handlers import Purpose
+from media_app.uploads.handlers import UploadHandler
 from media_app.uploads.models import Upload
 from media_app.uploads.services import clean_name
 from media_app.videos.fields import clean_tags, clean_title
-from media_app.videos.models import OFF_SHELF, TRANSITIONS, Place, Video, VideoSource, VideoStatus
+from media_app.videos.models import TRANSITIONS, UNLISTED, Video, VideoScope, VideoSource, VideoStatus
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
-from vodplatform.core.records.transitions import begin
+from vodplatform.core.records.transitions import create_in_state
 
 INGEST_KIND = "ingest"
 UNKNOWN_TYPE = "application/octet-stream"
@@ -37,7 +37,7 @@ def key_of(video_id: uuid.UUID, filename: str) -> str:
     return f"videos/{video_id}/{uuid.uuid4().hex[:12]}" + (f".{suffix}" if suffix in SUFFIXES else "")
 
 
-def take_file(
+def import_file(
     owner: User, path: Path, *, filename: str, mime_type: str = UNKNOWN_TYPE, video_id: uuid.UUID | None = None
 ) -> Video:
     """Move or copy a local file into the owner's library and queue its ingest.
@@ -61,13 +61,13 @@ def _make(
     with transaction.atomic():
         params = {"video_id": str(video_id), **({"upload_id": str(upload.pk)} if upload else {})}
         job = enqueue(INGEST_KIND, owner, params)
-        return begin(
+        return create_in_state(
             Video, TRANSITIONS, VideoStatus.PROCESSING, pk=video_id, owner=owner, title=title, tags=tags,
             source=VideoSource.STORED, location=location, file_size=size, mime_type=mime_type, job=job,
         )  # fmt: skip
 
 
-def check_whole(upload: Upload) -> None:
+def check_header(upload: Upload) -> None:
     """Reject an obviously unusable local file while the client waits.
 
     Raise ``no_video``, ``file_incomplete``.
@@ -75,7 +75,7 @@ def check_whole(upload: Upload) -> None:
     if not store.is_local():
         return
     with store.local_path(upload.key).open("rb") as file:
-        fault = header_check.fault_of(file, upload.size)
+        fault = header_check.find_fault(file, upload.size)
     if fault is not None:
         raise DomainError("no_video" if fault == "no_picture" else "file_incomplete")
 
@@ -86,11 +86,11 @@ def title_of(filename: str) -> str:
     return PurePosixPath(name).stem if PurePosixPath(name).suffix.lstrip(".").lower() in SUFFIXES else name
 
 
-def take_for_session(upload: Upload, job: Job, *, title: str) -> Video:
+def create_session_video(upload: Upload, job: Job, *, title: str) -> Video:
     """Create an unlisted video from a finished upload."""
-    return begin(
+    return create_in_state(
         Video, TRANSITIONS, VideoStatus.PROCESSING, pk=upload.resource_id, owner=upload.owner, title=title,
-        place=Place.SESSION, source=VideoSource.STORED, location=location_of(upload), file_size=upload.size,
+        place=VideoScope.SESSION, source=VideoSource.STORED, location=location_of(upload), file_size=upload.size,
         mime_type=upload.mime_type or UNKNOWN_TYPE, sha256=upload.sha256, job=job,
     )  # fmt: skip
 
@@ -101,11 +101,11 @@ def location_of(upload: Upload) -> str:
 
 
 def session_bytes(user_id: uuid.UUID) -> int:
-    rows = Video.objects.filter(place__in=OFF_SHELF, owner=user_id, source=VideoSource.STORED)
+    rows = Video.objects.filter(place__in=UNLISTED, owner=user_id, source=VideoSource.STORED)
     return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 
 
-class LibraryPurpose(Purpose):
+class LibraryUploadHandler(UploadHandler):
     name = "library"
     label = "Private library"
 
@@ -134,8 +134,8 @@ class LibraryPurpose(Purpose):
 
     def stored_bytes(self, user_id: uuid.UUID) -> int:
         # Videos in the bin count until their final deletion.
-        rows = Video.objects.filter(place=Place.LIBRARY, owner=user_id, source=VideoSource.STORED)
+        rows = Video.objects.filter(place=VideoScope.LIBRARY, owner=user_id, source=VideoSource.STORED)
         return int(rows.aggregate(total=Sum("file_size", default=0))["total"])
 
 
-LIBRARY = LibraryPurpose()
+LIBRARY = LibraryUploadHandler()

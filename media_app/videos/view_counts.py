@@ -10,15 +10,15 @@ from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from jobs_app.periodic import chore
-from media_app.videos.models import Place, Video, VideoView
+from jobs_app.periodic import periodic_task
+from media_app.videos.models import Video, VideoScope, VideoView
 
 KEPT = timedelta(days=1)
 
 
 def note_view(video_id: UUID, viewer: str) -> None:
     """Record a view of a catalogue video. viewer: user id, or a daily digest of an address."""
-    if not Video.objects.filter(pk=video_id, place=Place.CATALOGUE).exists():
+    if not Video.objects.filter(pk=video_id, place=VideoScope.CATALOGUE).exists():
         return
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     try:
@@ -30,7 +30,7 @@ def note_view(video_id: UUID, viewer: str) -> None:
         return
 
 
-@chore("views", seconds=60)
+@periodic_task("views", seconds=60)
 def roll_up() -> int:
     """Add new views to ``view_count`` and delete old rows; return their number."""
     count = 0

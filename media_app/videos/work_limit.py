@@ -28,7 +28,7 @@ def gigapixels(facts: Mapping[str, Any] | Video) -> float:
 
 
 def refusal(owner: User, facts: Mapping[str, Any] | Video, *, beside: float = 0.0) -> DomainError | None:
-    """Return ``work_limit`` if a video and ``beside`` other gigapixels exceed the plan, else None."""
+    """Return ``work_limit`` if a video and ``measure_during`` other gigapixels exceed the plan, else None."""
     work, limit = gigapixels(facts), limits_of(owner)["max_video_gigapixels"]
     if work + beside <= limit:
         return None

@@ -9,24 +9,24 @@ from uuid import UUID
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.kinds import JobHooks, Subject
+from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads.models import Upload
 from media_app.videos.ingest import (
     check_budget,
     checking,
+    ingest,
+    locked_for_write,
     make_poster,
     make_ready,
     map_storage_errors,
-    take_in,
-    writing,
 )
-from media_app.videos.models import Place, Rendition, RenditionKind, Video, VideoStatus
-from media_app.videos.services import path_for_work
+from media_app.videos.models import Rendition, RenditionKind, Video, VideoScope, VideoStatus
+from media_app.videos.services import local_playable_path
 from sessions_app.analysis import services
 from sessions_app.analysis.models import AnalysisSession, AnalysisType
-from sessions_app.analysis.pipeline_runner import run_pipeline, vision
+from sessions_app.analysis.pipeline_runner import run_pipeline, vision_config
 from sessions_app.analysis.reels import with_reel
 from vodplatform.core.files import untrusted_files
 
@@ -41,34 +41,34 @@ class AnalysisJobs(JobHooks):
         session_id = job.params["session_id"]
         return AnalysisSession.objects.with_video().filter(pk=session_id).exists()
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         rows = AnalysisSession.objects.filter(job__in=jobs).only("pk", "name", "job_id")
         sessions = {row.job_id: row for row in rows}
         found = {}
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = Subject("An analysis that is gone")
+                found[job.pk] = JobSummary("An analysis that is gone")
             else:
-                found[job.pk] = Subject(session.name, "", f"/analysis/{session.pk}", in_use=True)
+                found[job.pk] = JobSummary(session.name, "", f"/analysis/{session.pk}", in_use=True)
         return found
 
     def ended(self, job: Job) -> None:
-        services.ended(job)
+        services.clean_up_after_job(job)
 
 
 class ReelJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
         return AnalysisSession.objects.with_video().filter(reel_job=job).exists()
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         wanted = {job.params["session_id"] for job in jobs}
         sessions = AnalysisSession.objects.only("name").in_bulk(wanted)
         found = {}
         for job in jobs:
             session = sessions.get(UUID(job.params["session_id"]))
             title = f"Reel of {session.name if session else 'an analysis that is gone'}"
-            found[job.pk] = Subject(title, "", f"/analysis/{session.pk}" if session else "")
+            found[job.pk] = JobSummary(title, "", f"/analysis/{session.pk}" if session else "")
         return found
 
 
@@ -117,14 +117,14 @@ def _analyse(context: JobContext) -> dict[str, Any]:
         raise JobFailed("not_found", "The file no longer exists. Send it again.")
     with context.scratch() as folder, map_storage_errors():
         path = _path(context, video, folder)
-        if video.place == Place.SESSION:
+        if video.place == VideoScope.SESSION:
             make_poster(context, video, path, folder, share=(TAKEN_IN_PERCENT, POSTER_PERCENT))
         out = folder / "made"
         out.mkdir()
         found = _run(context, session, path, out, video.duration)
         context.progress(ANALYSED_PERCENT, "Keeping what was found")
         thumbnails = _keep_files(context, session, video, out, found["files"])
-    with context.holding():
+    with context.lock_lease():
         if not AnalysisSession.objects.filter(pk=session.pk).update(data=found["data"], thumbnails=thumbnails):
             raise JobFailed("session_not_found", DELETED)
     # The cleanup keeps files named in a job's result.
@@ -143,15 +143,15 @@ def _session(context: JobContext, *, with_results: bool = False) -> AnalysisSess
 def _path(context: JobContext, video: Video, folder: Path) -> Path:
     """Return the path of the complete file; scan and probe a new upload first."""
     if video.status == VideoStatus.READY:
-        return path_for_work(video, folder, checking(context), viewer=context.owner)
+        return local_playable_path(video, folder, checking(context), viewer=context.owner)
     upload_id = context.params.get("upload_id")
     upload = Upload.objects.filter(pk=upload_id).first() if upload_id else None
     # A truncated file is analysed as far as possible.
-    taken = take_in(context, video, upload, folder, needs_end=False)
+    taken = ingest(context, video, upload, folder, needs_end=False)
     if not taken.facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file; there is nothing to analyse.")
     check_budget(context, taken.facts)
-    with writing(context, video, upload.purpose if upload else ""):
+    with locked_for_write(context, video, upload.purpose if upload else ""):
         make_ready(video, taken.columns)
     video.refresh_from_db()
     return taken.path
@@ -161,7 +161,7 @@ def _run(context: JobContext, session: AnalysisSession, path: Path, out: Path, d
     request = {
         "op": session.analysis_type,
         "params": session.params,
-        "vision": vision(),
+        "vision": vision_config(),
         "saved": context.saved or None,
     }
     return run_pipeline(context, request, path, out, duration, share=(POSTER_PERCENT, ANALYSED_PERCENT))
@@ -191,7 +191,7 @@ def _keep_rendition(
         mime_type = "video/mp4" if role in RENDITIONS else "image/jpeg"
         store.put_file(f"{target}{path.name}", path, mime_type, checking(context))
     names = {"video" if role in RENDITIONS else role: path.name for role, path in files.items()}
-    with writing(context, video, ""):
+    with locked_for_write(context, video, ""):
         rows = Rendition.with_lost.filter(video=video, kind=kind, name=session.rendition_name)
         before = rows.values_list("folder", flat=True).first()
         row = {

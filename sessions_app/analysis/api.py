@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from media_app.uploads import services as uploads
 from media_app.uploads.models import Upload
-from media_app.uploads.protocols.multipart import received
+from media_app.uploads.protocols.multipart import received_uploads
 from media_app.videos.models import Video
 from media_app.videos.serializers import MessageSerializer
-from media_app.videos.upload_handlers import check_whole
+from media_app.videos.upload_handlers import check_header
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis import serializers as s
 from sessions_app.analysis import services
@@ -38,7 +38,7 @@ STARTED = "Video uploaded successfully"
 class StartingViewSet(ApiViewSet[AnalysisSession]):
     def start(self, request: Request, asked: Mapping[str, Any]) -> Response:
         """Start an analysis of an upload or a library video."""
-        files = received(request)
+        files = received_uploads(request)
         upload = files.get("video") or files.get("file")
         form = cast(Mapping[str, Any], request.data)
         session = self._of_upload(upload, asked) if upload else self._of_video(form.get("video_id"), asked)
@@ -52,7 +52,7 @@ class StartingViewSet(ApiViewSet[AnalysisSession]):
         return Response(answer, status=202)
 
     def _of_upload(self, upload: Upload, asked: Mapping[str, Any]) -> AnalysisSession:
-        check_whole(upload)
+        check_header(upload)
         upload.metadata |= asked
         upload.save(update_fields=["metadata"])
         uploads.complete(upload)
@@ -113,7 +113,7 @@ class AnalysisViewSet(StartingViewSet):
         form = request.data
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
-        params = parameters.parse(form.get("params"))
+        params = parameters.parse_params_field(form.get("params"))
         return self.start(request, validate_request(form.get("analysis_type"), params, form.get("name")))
 
     @extend_schema(
@@ -194,7 +194,7 @@ class AnalysisViewSet(StartingViewSet):
     @action(detail=False, methods=["post"], url_path="keep/<str:session_id>")
     def keep(self, request: Request, session_id: str) -> Response:
         """Keep an analysis as long as its video, or let it expire after the default time."""
-        services.keep(self.get_object_to_change(), self.read_body(s.KeepSerializer)["keep"])
+        services.set_kept(self.get_object_to_change(), self.read_body(s.KeepSerializer)["keep"])
         return Response(s.StatusSerializer.show(self.get_object()))
 
     @idempotent
@@ -228,7 +228,7 @@ class SynchronousAnalysisViewSet(StartingViewSet):
         form = request.data
         if not isinstance(form, Mapping):
             raise DomainError("invalid", errors={"video": ["Send a multipart form."]})
-        given = {**parameters.parse(form.get("params")), **parameters.from_fields(analysis_type, form)}
+        given = {**parameters.parse_params_field(form.get("params")), **parameters.from_fields(analysis_type, form)}
         return self.start(request, validate_request(analysis_type, given, form.get("name")))
 
     @idempotent

@@ -11,7 +11,7 @@ from django.db.models import BooleanField, Case, Prefetch, Q, Value, When
 from django.db.models.functions import Now
 
 from jobs_app.models import FINISHED, Job, JobStatus
-from media_app.videos.models import Place, Rendition, Video
+from media_app.videos.models import Rendition, Video, VideoScope
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
@@ -34,17 +34,17 @@ class SessionStatus(models.TextChoices):
 
 
 # Columns for a session's state and its video's addresses.
-OF_SESSIONS = (
+SESSION_COLUMNS = (
     "owner", "analysis_type", "name", "params", "warnings", "video", "job", "reel_job", "thumbnails", "created_at",
     "expires_at", "expired_at",
 )  # fmt: skip
-OF_JOBS = ("kind", "status", "progress", "seconds_left", "message", "error", "started_at", "finished_at")
-OF_VIDEOS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", "height", "mime_type")
-OF_RENDITIONS = ("video", "kind", "name", "files")
+JOB_COLUMNS = ("kind", "status", "progress", "seconds_left", "message", "error", "started_at", "finished_at")
+VIDEO_COLUMNS = ("place", "status", "deleted_at", "is_hidden", "duration", "width", "height", "mime_type")
+RENDITION_COLUMNS = ("video", "kind", "name", "files")
 
 
 # Without an end time, an analysis is kept as long as its video.
-TIME_IS_UP = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
+IS_DUE = Q(expires_at__lte=Now()) | Q(expires_at=None, video=None)
 
 
 class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
@@ -60,7 +60,7 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
 
     def over(self) -> AnalysisSessionQuerySet:
         """Return sessions past their end whose files still exist, by the database's clock."""
-        return self.filter(TIME_IS_UP, expired_at=None)
+        return self.filter(IS_DUE, expired_at=None)
 
     def with_state(self) -> AnalysisSessionQuerySet:
         """Load what :attr:`AnalysisSession.status` and the serializers need, in two queries.
@@ -69,21 +69,21 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
         """
         return (
             self.select_related("job", "reel_job", "video")
-            .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*OF_RENDITIONS)))
+            .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*RENDITION_COLUMNS)))
             .only(
-                *OF_SESSIONS, *(f"job__{name}" for name in OF_JOBS), *(f"video__{name}" for name in OF_VIDEOS),
+                *SESSION_COLUMNS, *(f"job__{name}" for name in JOB_COLUMNS), *(f"video__{name}" for name in VIDEO_COLUMNS),
                 "reel_job__status",
             )
             .annotate(  # type: ignore[no-redef]
                 is_over=Case(
-                    When(Q(expired_at__isnull=False) | TIME_IS_UP, then=Value(True)),
+                    When(Q(expired_at__isnull=False) | IS_DUE, then=Value(True)),
                     default=Value(False), output_field=BooleanField(),
                 ),
             )
         )  # fmt: skip
 
     def in_status(self, status: str) -> AnalysisSessionQuerySet:
-        over = Q(expired_at__isnull=False) | TIME_IS_UP
+        over = Q(expired_at__isnull=False) | IS_DUE
         if status == SessionStatus.EXPIRED:
             return self.filter(over)
         by_job = {
@@ -155,7 +155,7 @@ class AnalysisSession(models.Model):
     @property
     def owns_video(self) -> bool:
         """True if the video was uploaded for this analysis only."""
-        return self.video is not None and self.video.place == Place.SESSION
+        return self.video is not None and self.video.place == VideoScope.SESSION
 
     @property
     def rendition_name(self) -> str:

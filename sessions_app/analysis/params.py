@@ -87,7 +87,7 @@ def check(analysis_type: str, given: Mapping[str, Any]) -> tuple[dict[str, Any],
     return params, [f"The parameter {name[:LONGEST_NAME]!r} is unknown and was ignored." for name in unknown]
 
 
-def parse(text: Any) -> dict[str, Any]:
+def parse_params_field(text: Any) -> dict[str, Any]:
     """Return the JSON object in the form field ``params``. Raises ``invalid``."""
     if text is None or text == "":
         return {}

@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from jobs_app.context import JobContext, JobFailed, TransientFault
-from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_not_media
+from media_app.videos.ingest import MACHINE_FAULTS, limits, raise_if_machine_fault
 from vodplatform.core.processes.process import Access, ChildError
 
 PIPELINE = [sys.executable, "-m", "sessions_app.analysis.pipelines"]
 MIN_SECONDS, WORK_SECONDS_PER_SECOND = 900.0, 30.0  # time limit in seconds: base, addition per second of video
-BROKE = "The analysis broke or took too long. The file may be damaged: try it in another format."
+CRASH_MESSAGE = "The analysis broke or took too long. The file may be damaged: try it in another format."
 
 
 def run_pipeline(
@@ -31,7 +31,7 @@ def run_pipeline(
     told = {"path": str(path), "folder": str(out), "threads": settings.CHILD_THREADS, **request}
     seconds = MIN_SECONDS + WORK_SECONDS_PER_SECOND * duration
     return run_answering(
-        context, PIPELINE, told, seconds=seconds, share=share, access=access_of(path, out), broke=BROKE
+        context, PIPELINE, told, seconds=seconds, share=share, access=child_access(path, out), broke=CRASH_MESSAGE
     )
 
 
@@ -48,7 +48,7 @@ def run_answering(
             argv, stdin=json.dumps(request).encode(), share=share, limits=limits(seconds), access=access
         )
     except ChildError as exc:
-        raise_if_not_media(exc)
+        raise_if_machine_fault(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "vod_unreadable")
         raise JobFailed(kind, broke) from exc
     answer = finished.messages[-1] if finished.messages else {}
@@ -58,13 +58,13 @@ def run_answering(
     return result
 
 
-def vision() -> dict[str, Any] | None:
+def vision_config() -> dict[str, Any] | None:
     """Return the vision model from the settings, or None."""
     return dict(settings.VISION) if settings.VISION["url"] and settings.VISION["model"] else None
 
 
-def access_of(path: Path, folder: Path) -> Access:
+def child_access(path: Path, folder: Path) -> Access:
     """Return the child's access: video, output folder and the model's port."""
     url = urlsplit(str(settings.VISION["url"]))
-    port = (url.port or (80 if url.scheme == "http" else 443)) if vision() else None
+    port = (url.port or (80 if url.scheme == "http" else 443)) if vision_config() else None
     return Access(reads=[path], writes=[folder], connects_to=port)

@@ -10,8 +10,8 @@ from vodplatform.core.formatting import counted, tenths
 
 MAX_MOMENTS = 50
 MIN_SECONDS, MAX_REEL_SECONDS = 0.5, 600.0  # minimum seconds of a moment, maximum seconds of the reel
-NEAR = 0.05  # seconds; times closer than this are equal
-OF_THE_REEL = ("reel_start", "reel_end")
+TIME_TOLERANCE_SECONDS = 0.05  # seconds; times closer than this are equal
+REEL_FIELDS = ("reel_start", "reel_end")
 
 Data = dict[str, Any]
 Moment = tuple[float, float]
@@ -23,7 +23,7 @@ def check_moments(given: Sequence[Mapping[str, float]], duration: float) -> list
     for number, (start, end) in enumerate(moments):
         if end - start < MIN_SECONDS:
             _refuse(f"The moment from {start:g} s must last {MIN_SECONDS:g} s at least.")
-        if end > duration + NEAR:
+        if end > duration + TIME_TOLERANCE_SECONDS:
             _refuse(f"The video ends at {duration:g} s.")
         if number and start < moments[number - 1][1]:
             _refuse(f"The moment from {start:g} s begins before the one before it ends.")
@@ -42,11 +42,11 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> 
     placed: ``part, source, reel`` of each moment, from the child. The automatic highlights stay under ``found``.
     """
     found = data.get("found") or [
-        {name: value for name, value in one.items() if name not in OF_THE_REEL} for one in data["highlights"]
+        {name: value for name, value in one.items() if name not in REEL_FIELDS} for one in data["highlights"]
     ]
     highlights = []
     for one in placed:
-        about = _known(found, moments[one["part"]]) or _chosen(data["segments"], *one["source"])
+        about = _automatic_highlight(found, moments[one["part"]]) or _chosen(data["segments"], *one["source"])
         (start, end), (reel_start, reel_end) = one["source"], one["reel"]
         highlights.append(about | {
             "start_time": round(start, 3), "end_time": round(end, 3),
@@ -61,9 +61,12 @@ def with_reel(data: Data, moments: Sequence[Moment], placed: Sequence[Data]) -> 
     return {**data, "highlights": highlights, "found": found, "summary": summary}
 
 
-def _known(found: Sequence[Data], moment: Moment) -> Data | None:
+def _automatic_highlight(found: Sequence[Data], moment: Moment) -> Data | None:
     for one in found:
-        if abs(one["start_time"] - moment[0]) <= NEAR and abs(one["end_time"] - moment[1]) <= NEAR:
+        if (
+            abs(one["start_time"] - moment[0]) <= TIME_TOLERANCE_SECONDS
+            and abs(one["end_time"] - moment[1]) <= TIME_TOLERANCE_SECONDS
+        ):
             return {**one, "origin": "highlights"}
     return None
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from jobs_app.periodic import chore
+from jobs_app.periodic import periodic_task
 from media_app.storage import files as store
 from media_app.uploads.models import Upload
 from media_app.videos import work_limit
@@ -29,7 +29,7 @@ from vodplatform.core.logs import event
 from vodplatform.core.records import audit
 
 REEL_KIND = "highlight_reel"
-MADE = (RenditionKind.REEL, RenditionKind.PREVIEW)
+RENDITION_KINDS = (RenditionKind.REEL, RenditionKind.PREVIEW)
 USES_SHOWN = 100
 EXPIRED_KEPT_FOR = timedelta(days=7)  # time until the row of an expired analysis is deleted
 BATCH = 2000
@@ -79,7 +79,7 @@ def _end() -> Any:
     return Now() + timedelta(hours=settings.SESSION_TTL_HOURS)
 
 
-def keep(session: AnalysisSession, is_kept: bool) -> None:
+def set_kept(session: AnalysisSession, is_kept: bool) -> None:
     """Keep an analysis as long as its video, or for the default time.
 
     Raises ``session_expired`` (410), and ``not_keepable`` (409) if the video was uploaded for it.
@@ -164,7 +164,7 @@ def clean_up(session: AnalysisSession, by: User | None) -> None:
         transaction.on_commit(lambda: event("cleanup", analysis=str(session.pk)))
 
 
-@chore("analyses", seconds=60)
+@periodic_task("analyses", seconds=60)
 def expire() -> int:
     """Delete the files of expired analyses, and later their rows. Return the number expired."""
     count = 0
@@ -184,22 +184,22 @@ def expire() -> int:
     return count
 
 
-def ended(job: Job) -> None:
+def clean_up_after_job(job: Job) -> None:
     """Delete the files of a failed or cancelled job."""
     if job.status not in (JobStatus.FAILED, JobStatus.CANCELLED):
         return
     for row in AnalysisSession.objects.filter(job=job).select_related("video"):
-        drop_files(row)
+        delete_files(row)
 
 
-def drop_files(row: AnalysisSession) -> None:
+def delete_files(row: AnalysisSession) -> None:
     """Delete the file uploaded for this analysis, or the renditions of a library video."""
     if row.video is None:
         return
     if row.owns_video:
         delete_video(row.video, by=None)
         return
-    made = Rendition.with_lost.filter(video=row.video, kind__in=MADE, name=row.rendition_name)
+    made = Rendition.with_lost.filter(video=row.video, kind__in=RENDITION_KINDS, name=row.rendition_name)
     folders = list(made.values_list("folder", flat=True))
     made.delete()
     transaction.on_commit(lambda: _delete_folders(folders))
@@ -219,7 +219,7 @@ def _drop(row: AnalysisSession) -> None:
     if live:
         jobs.cancel_all(Job.objects.filter(pk__in=live))
         row.refresh_from_db()
-    drop_files(row)
+    delete_files(row)
 
 
 def _drop_jobs(*job_ids: uuid.UUID | None) -> None:

@@ -24,12 +24,12 @@ from vodplatform.core.web.bodies import App, Message, Receive, Scope, Send
 from vodplatform.core.web.middleware import without_trailing_slash
 
 PATHS = frozenset({"/analyze/highlights", "/analyze/workout"})
-LOOK_SECONDS = 0.1  # seconds between the first two polls; the interval grows
+FIRST_POLL_SECONDS = 0.1  # seconds between the first two polls; the interval grows
 LONGEST_LOOK_SECONDS = 1.0
 STARTED = 202
 LIVE = (SessionStatus.QUEUED, SessionStatus.PROCESSING)
 # A separate pool: in the uploads' pool, waiting requests would delay the renewal of locks.
-looking = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
+poll_threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="analysis-looks")
 
 
 def is_waited_for(scope: Scope) -> bool:
@@ -37,11 +37,11 @@ def is_waited_for(scope: Scope) -> bool:
     return scope["method"] == "POST" and without_trailing_slash(scope["path"]) in PATHS
 
 
-def waiting_door(app: Callable[[Scope], App]) -> App:
+def wait_for_result(app: Callable[[Scope], App]) -> App:
     """Return the middleware. app: function that returns the app for a request."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
-        first = _Kept()
+        first = _HeldResponse()
         await app(scope)(scope, _until_read(receive), first.take)
         if first.code != STARTED:
             if first.code:  # 0 if the client disconnected during the upload
@@ -66,7 +66,7 @@ def waiting_door(app: Callable[[Scope], App]) -> App:
     return wrapped
 
 
-class _Kept:
+class _HeldResponse:
     """A response held back until the job ends."""
 
     def __init__(self) -> None:
@@ -114,16 +114,16 @@ async def _until_gone(receive: Receive) -> None:
 
 
 async def _until_ended(session_id: uuid.UUID) -> tuple[int, dict[str, Any]]:
-    seconds = LOOK_SECONDS
+    seconds = FIRST_POLL_SECONDS
     while True:
-        found = await in_thread(_look, session_id, pool=looking)
+        found = await in_thread(_poll, session_id, pool=poll_threads)
         if found is not None:
             return found
         await asyncio.sleep(seconds)
         seconds = min(LONGEST_LOOK_SECONDS, 1.2 * seconds)
 
 
-def _look(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
+def _poll(session_id: uuid.UUID) -> tuple[int, dict[str, Any]] | None:
     try:
         session = AnalysisSession.objects.with_state().filter(pk=session_id).first()
         if session is not None and session.status in LIVE:

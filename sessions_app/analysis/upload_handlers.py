@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from media_app.uploads.handlers import Purpose
+from media_app.uploads.handlers import UploadHandler
 from media_app.uploads.models import Upload
 from media_app.uploads.protocols.multipart import FilePart, form
-from media_app.videos.upload_handlers import key_of, session_bytes, take_for_session, title_of
+from media_app.videos.upload_handlers import create_session_video, key_of, session_bytes, title_of
 from sessions_app.analysis import params as parameters
 from sessions_app.analysis.models import AnalysisType
 from sessions_app.analysis.services import begin_for_upload
@@ -39,18 +39,18 @@ def validate_request(analysis_type: Any, params: Mapping[str, Any], name: Any = 
     return found
 
 
-class AnalysisPurpose(Purpose):
+class AnalysisUploadHandler(UploadHandler):
     name = NAME
     label = "Analysis"
 
     def begin(self, user: User, metadata: Mapping[str, Any]) -> dict[str, Any]:
         return validate_request(
-            metadata.get("analysis_type"), parameters.parse(metadata.get("params")), metadata.get("name")
+            metadata.get("analysis_type"), parameters.parse_params_field(metadata.get("params")), metadata.get("name")
         )
 
     def finish(self, upload: Upload) -> None:
         asked = upload.metadata
-        begin_for_upload(upload, asked, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+        begin_for_upload(upload, asked, lambda job: create_session_video(upload, job, title=title_of(upload.filename)))
 
     def key_of(self, upload: Upload) -> str:
         return key_of(upload.resource_id, upload.filename)
@@ -59,4 +59,4 @@ class AnalysisPurpose(Purpose):
         return session_bytes(user_id)
 
 
-ANALYSIS = AnalysisPurpose()
+ANALYSIS = AnalysisUploadHandler()

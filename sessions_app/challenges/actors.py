@@ -15,7 +15,7 @@ from django.db import transaction
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed, LeaseLost, TransientFault
-from jobs_app.kinds import JobHooks, Subject
+from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads import assemble
@@ -30,11 +30,11 @@ from media_app.videos.ingest import (
     make_poster,
     map_storage_errors,
     plan_rungs,
-    raise_if_not_media,
+    raise_if_machine_fault,
     scan_file,
 )
-from media_app.videos.models import TRANSITIONS, Place, RenditionKind, Video, VideoSource, VideoStatus
-from media_app.videos.services import columns_of, delete_other_files, path_for_work
+from media_app.videos.models import TRANSITIONS, RenditionKind, Video, VideoScope, VideoSource, VideoStatus
+from media_app.videos.services import columns_of, delete_other_files, local_playable_path
 from media_app.videos.upload_handlers import key_of
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import MergeClip, MergeSession
@@ -42,7 +42,7 @@ from vodplatform.accounts.limits import limits_of
 from vodplatform.core.files import untrusted_files
 from vodplatform.core.metrics import MERGE_SECONDS
 from vodplatform.core.processes.process import Access, ChildError
-from vodplatform.core.records.transitions import begin
+from vodplatform.core.records.transitions import create_in_state
 
 WORK = [sys.executable, "-m", "media_app.av.merge"]
 # seconds per second of video, added to a child's time limit; large pictures are slow
@@ -52,7 +52,7 @@ FETCHED_PERCENT, MERGED_PERCENT, STORED_PERCENT = 8.0, 92.0, 97.0
 NAME = "merged.mp4"
 LOST = "no longer exists. Send the clips again."
 GONE = "The merge has been deleted."
-OF_THE_MEDIA = ("vod_unreadable", "vod_codec_unsupported", "video_too_long")
+MEDIA_ERRORS = ("vod_unreadable", "vod_codec_unsupported", "video_too_long")
 
 
 class MergeJobs(JobHooks):
@@ -60,7 +60,7 @@ class MergeJobs(JobHooks):
         session = MergeSession.objects.with_state().filter(pk=job.params["merge_session_id"]).first()
         return session is not None and all(clip.is_there for clip in session.clips.all())
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         """Return a title and page per job, of its challenge or else of its merge."""
         rows = MergeSession.objects.filter(job__in=jobs).select_related("challenge").prefetch_related("clips")
         sessions = {row.job_id: row for row in rows}
@@ -68,16 +68,16 @@ class MergeJobs(JobHooks):
         for job in jobs:
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = Subject("A merge that is gone")
+                found[job.pk] = JobSummary("A merge that is gone")
                 continue
             challenge = getattr(session, "challenge", None)
             address = f"/challenges/{challenge.pk}" if challenge else f"/challenges/new?merge={session.pk}"
             count = f"{len(session.clips.all())} clips"
-            found[job.pk] = Subject(session.title or "Merged clips", count, address, in_use=True)
+            found[job.pk] = JobSummary(session.title or "Merged clips", count, address, in_use=True)
         return found
 
     def ended(self, job: Job) -> None:
-        merges.ended(job)
+        merges.clean_up_after_job(job)
 
 
 @job_actor(merges.MERGE_KIND, queue="merge", label="Merge", icon="layers", hooks=MergeJobs())
@@ -127,19 +127,19 @@ def _bring(context: JobContext, session: MergeSession, folder: Path) -> list[Pat
             context.progress(FETCHED_PERCENT * (number + share) / len(clips), "Joining the parts of the clips")
 
         try:
-            assemble.join_to_file(clip.upload, path, folder, report)
+            assemble.assemble_to_file(clip.upload, path, folder, report)
         except FileNotFoundError as exc:
             raise JobFailed("upload_lost", f"{clip.label} {LOST}") from exc
         try:
             scan_file(context, path)
         except JobFailed as exc:
             raise JobFailed(exc.type, f"{clip.label}: {exc}") from exc
-        _look(context, clip, path)
+        _measure_clip(context, clip, path)
         paths.append(path)
     return paths
 
 
-def _look(context: JobContext, clip: MergeClip, path: Path) -> None:
+def _measure_clip(context: JobContext, clip: MergeClip, path: Path) -> None:
     """Measure a clip that was too large for a check on arrival, or sent in parts."""
     upload = clip.upload
     if upload is None or merges.GIGAPIXELS in upload.metadata:
@@ -171,12 +171,12 @@ def _join(context: JobContext, session: MergeSession, paths: Sequence[Path], fol
             access=Access(reads=paths, writes=[work]),
         )  # fmt: skip
     except ChildError as exc:
-        raise_if_not_media(exc)
+        raise_if_machine_fault(exc)
         kind = {ChildError.TIMEOUT: "timeout", ChildError.MEMORY: "out_of_memory"}.get(exc.kind, "merge_crashed")
         raise JobFailed(kind, f"The merge broke or took too long. {exc}") from exc
     answer = finished.messages[-1] if finished.messages else {}
     if error := answer.get("error"):
-        kind = "clip_unreadable" if error["type"] in OF_THE_MEDIA else error["type"]
+        kind = "clip_unreadable" if error["type"] in MEDIA_ERRORS else error["type"]
         raise (TransientFault if kind in MACHINE_FAULTS else JobFailed)(kind, error["message"])
     found: dict[str, Any] = answer["result"]
     untrusted_files.move_out(work, NAME).rename(folder / NAME)
@@ -200,7 +200,7 @@ def _keep(context: JobContext, session: MergeSession, folder: Path, found: dict[
     store.put_file(key, path, "video/mp4", checking(context))
     context.progress(STORED_PERCENT, "Making the poster")
     try:
-        with context.holding():
+        with context.lock_lease():
             _note(session, key, size, facts, found | {"took": time.monotonic() - begun})
     except (LeaseLost, JobFailed):
         # After other errors, a row may refer to the stored file.
@@ -213,7 +213,7 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
     video = Video.objects.filter(pk=session.pk).first()
     if video is None:
         raise LeaseLost
-    path = path_for_work(video, folder, checking(context), viewer=None)
+    path = local_playable_path(video, folder, checking(context), viewer=None)
     make_poster(context, video, path, folder, share=(STORED_PERCENT, 100))
     if not video.renditions.filter(kind=RenditionKind.HLS).exists():
         plan_rungs(context, video, {"width": video.width, "height": video.height}, source=True)
@@ -222,12 +222,12 @@ def _draw(context: JobContext, session: MergeSession, folder: Path) -> None:
 def _note(session: MergeSession, key: str, size: int, facts: dict[str, Any], found: dict[str, Any]) -> None:
     """Store the merged video. found: the child's answer, and ``took`` in seconds."""
     with transaction.atomic():
-        video = begin(
+        video = create_in_state(
             Video, TRANSITIONS, VideoStatus.READY, pk=session.pk, owner_id=session.owner_id,
-            title=session.title or "Merged video", place=Place.SESSION, source=VideoSource.STORED, location=key,
+            title=session.title or "Merged video", place=VideoScope.SESSION, source=VideoSource.STORED, location=key,
             file_size=size, mime_type="video/mp4", **columns_of(facts),
         )  # fmt: skip
-        is_there = merges.note_completed(
+        is_there = merges.store_result(
             session.pk, video=video, segments=_rounded(found["segments"]),
             compression_applied="encoded" in (found["picture"], found["sound"]),
             took_seconds=round(found["took"], 3), source_seconds=found["duration"],

@@ -95,7 +95,7 @@ class MergeSessionAdmin(ReadOnlyAdminWithActions):
         self.each(request, queryset, lambda session: merges.delete(session, request_user(request)), "deleted")
 
 
-class Queue(admin.SimpleListFilter):
+class ModerationFilter(admin.SimpleListFilter):
     """A filter for challenges that need a moderator."""
 
     title = "queue"
@@ -127,7 +127,7 @@ class ChallengeAdmin(ModeratedAdmin):
     """Challenges; each action needs a reason for the audit log."""
 
     list_display = ["title", "shown_owner", "shown_state", "shown_reports", "shown_guesses", "published_at"]
-    list_filter = [Queue]
+    list_filter = [ModerationFilter]
     list_select_related = ["owner", "merge__video"]
     search_fields = ["=id", "title", "owner__username"]
     show_full_result_count = False

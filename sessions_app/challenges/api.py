@@ -67,7 +67,7 @@ class MergeViewSet(ApiViewSet[MergeSession]):
                 {"filename": name, "size": size, "duration": duration, "mime_type": mime_type}
                 for name, size, duration, mime_type in zip(*lists, strict=True)
             ]
-            session = merges.begin(self.user, clips, chunk_size=asked["chunk_size"], **options)
+            session = merges.start_merge(self.user, clips, chunk_size=asked["chunk_size"], **options)
         return Response(s.BegunMergeSerializer.show(self.get_queryset().get(pk=session.pk)), status=201)
 
     @extend_schema(
@@ -165,7 +165,7 @@ class ChallengeViewSet(ApiViewSet[Challenge]):
     @idempotent
     def create(self, request: Request) -> Response:
         """Create a challenge from a completed merge. It stays a draft until it is published."""
-        made = challenges.make(self.user, self.read_body(s.NewChallengeSerializer))
+        made = challenges.create(self.user, self.read_body(s.NewChallengeSerializer))
         return Response(s.ChallengeSerializer.show_all([self.get_queryset().get(pk=made.pk)], self.user)[0], status=201)
 
     @extend_schema(operation_id="challenges_get", summary="Get a challenge", responses={200: s.ChallengeSerializer})

@@ -14,7 +14,7 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from jobs_app.models import JobStatus
-from media_app.videos.models import OFF_SHELF, Place, Video
+from media_app.videos.models import UNLISTED, Video, VideoScope
 from sessions_app.challenges import merges
 from sessions_app.challenges.models import (
     MAX_REASON,
@@ -38,7 +38,7 @@ ROUNDING = 0.01
 Said = Mapping[str, Any]
 
 
-def make(user: User, asked: Said) -> Challenge:
+def create(user: User, asked: Said) -> Challenge:
     """Create a draft from a completed merge.
 
     asked: the serializer's data; ``merged_video_metadata`` is only compared. Raises ``invalid``, ``merge_unfinished``,
@@ -71,7 +71,7 @@ def make(user: User, asked: Said) -> Challenge:
             lie_index=asked["lie_statement_index"],
         )  # fmt: skip
         MergeSession.objects.filter(pk=session.pk).update(challenge_deleted_at=None)
-        _call_video(session, asked["title"])
+        _rename_video(session, asked["title"])
     event("challenge.make", challenge=str(challenge.pk), statements=len(ids))
     return challenge
 
@@ -99,8 +99,8 @@ def _invalid(field: str, sentence: str) -> DomainError:
     return DomainError("invalid", sentence, errors={field: [sentence]})
 
 
-def _call_video(merge: MergeSession, title: str) -> None:
-    Video.objects.filter(merges=merge, place__in=OFF_SHELF).update(title=title, updated_at=Now())
+def _rename_video(merge: MergeSession, title: str) -> None:
+    Video.objects.filter(merges=merge, place__in=UNLISTED).update(title=title, updated_at=Now())
 
 
 def edit(challenge: Challenge, changes: Said) -> Challenge:
@@ -117,7 +117,7 @@ def edit(challenge: Challenge, changes: Said) -> Challenge:
             raise DomainError("challenge_played")
         if "title" in changes:
             row.title = changes["title"]
-            _call_video(row.merge, row.title)
+            _rename_video(row.merge, row.title)
         if "texts" in changes:
             if len(changes["texts"]) != len(row.statements):
                 raise _invalid("texts", f"Send {len(row.statements)}, one for each statement.")
@@ -189,8 +189,8 @@ def release(challenge_id: uuid.UUID, by: User, *, reason: str) -> None:
 
 def _open(row: Challenge, is_open: bool) -> None:
     """Let all users watch the video, or only its owner, which revokes shared addresses."""
-    place = Place.OPEN if is_open else Place.SESSION
-    Video.objects.filter(merges=row.merge, place__in=OFF_SHELF).update(place=place, updated_at=Now())
+    place = VideoScope.OPEN if is_open else VideoScope.SESSION
+    Video.objects.filter(merges=row.merge, place__in=UNLISTED).update(place=place, updated_at=Now())
 
 
 def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
@@ -205,30 +205,30 @@ def guess(challenge: Challenge, player: User | Guest, index: int) -> Guess:
         row = _locked(challenge.pk)
         is_barred = isinstance(player, Guest) and not row.guests_may_play
         if row.status != ChallengeStatus.PUBLISHED or is_barred:
-            raise _closed(player)
+            raise _unpublished_error(player)
         if index >= len(row.statements):
             raise _invalid("statement_index", f"From 0 to {len(row.statements) - 1}.")
         by: dict[str, Any] = {"guest": player.guest_id} if isinstance(player, Guest) else {"player": player}
         there = Guess.objects.filter(challenge=row, **by).first()
         if there is not None:
-            raise _guessed(there, row)
+            raise _already_guessed_error(there, row)
         try:
             with transaction.atomic():
                 made = Guess.objects.create(
                     challenge=row, statement_index=index, is_correct=index == row.lie_index, **by
                 )
         except IntegrityError as exc:
-            raise _guessed(Guess.objects.get(challenge=row, **by), row) from exc
+            raise _already_guessed_error(Guess.objects.get(challenge=row, **by), row) from exc
     event("challenge.guess", challenge=str(row.pk))
     return made
 
 
-def _guessed(there: Guess, row: Challenge) -> DomainError:
+def _already_guessed_error(there: Guess, row: Challenge) -> DomainError:
     mine = {"statement_index": there.statement_index, "correct": there.is_correct}
     return DomainError("already_guessed", my_guess=mine, lie_statement_index=row.lie_index)
 
 
-def _closed(user: User | Guest) -> DomainError:
+def _unpublished_error(user: User | Guest) -> DomainError:
     """Return the error for an unpublished challenge: only moderators may learn that it exists."""
     return DomainError("challenge_unpublished" if user.is_moderator else "challenge_not_found")
 
@@ -241,7 +241,7 @@ def report(challenge: Challenge, by: User, reason: str) -> ChallengeReport:
     if challenge.owner_id == by.pk:
         raise DomainError("own_challenge")
     if challenge.status != ChallengeStatus.PUBLISHED:
-        raise _closed(by)
+        raise _unpublished_error(by)
     with transaction.atomic():
         idempotency.bind_to_transaction()
         try:

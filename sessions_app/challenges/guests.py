@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from sessions_app.challenges.models import Challenge, Guest
 from vodplatform.core.errors import DomainError
-from vodplatform.core.web.throttles import hit, network_of
+from vodplatform.core.web.throttles import count_request, network_of
 
 COOKIE, SALT = "challenge_guest", "challenge guest"
 COOKIE_SECONDS = 365 * 86_400
@@ -29,7 +29,7 @@ def playable(challenge_id: uuid.UUID, guest: Guest) -> Challenge | None:
 
 def count_guess(address: str) -> None:
     """Raise ``throttled`` at the network's limit: a browser without cookies is a new guest each time."""
-    if wait := hit("guest_guess", network_of(address)):
+    if wait := count_request("guest_guess", network_of(address)):
         raise DomainError("throttled", "Too many guesses from your network.", retry_after=wait)
 
 

@@ -20,11 +20,11 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import FINISHED, Job, JobStatus, Priority
-from jobs_app.periodic import chore
+from jobs_app.periodic import periodic_task
 from media_app.storage import files as store
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront, UploadStatus
-from media_app.videos.models import OFF_SHELF, Place, Video
+from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
+from media_app.videos.models import UNLISTED, Video, VideoScope
 from media_app.videos.services import delete_video
 from sessions_app.challenges.models import Challenge, MergeClip, MergeSession, MergeStatus
 from vodplatform.accounts.models import User
@@ -43,7 +43,7 @@ MIN_MERGES, MAX_MERGES = 5, 50  # number of latest merges measured: minimum, max
 FAILED_KEPT_FOR = timedelta(days=7)  # time until the row of a failed merge is deleted
 BATCH = 200
 # Errors that a retry with the same clips would repeat.
-FINAL = frozenset({
+FINAL_ERRORS = frozenset({
     "clip_unreadable", "no_video", "merge_failed", "malware_found", "not_scanned", "video_too_long", "work_limit",
     "upload_lost", "too_large", "bad_request",
 })  # fmt: skip
@@ -51,21 +51,21 @@ FINAL = frozenset({
 Clip = Mapping[str, Any]
 
 
-def begin(
+def start_merge(
     user: User, clips: Sequence[Clip], *, title: str = "", chunk_size: int = uploads.DEFAULT_CHUNK_BYTES,
     level_loudness: bool = False, priority: int = Priority.NORMAL,
 ) -> MergeSession:  # fmt: skip
     """Start a merge with one upload per clip.
 
     clips: ``filename, size, duration, mime_type`` as claimed by the client. Raises what
-    :func:`media_app.uploads.services.begin` raises.
+    :func:`media_app.uploads.services.begin_upload` raises.
     """
     with transaction.atomic():
         idempotency.bind_to_transaction()
         session = _make(user, [clip["duration"] for clip in clips], title, level_loudness, priority)
         for index, clip in enumerate(clips):
-            upload = uploads.begin(
-                user, front=UploadFront.CHUNKS, purpose=PURPOSE, filename=clip["filename"], size=clip["size"],
+            upload = uploads.begin_upload(
+                user, front=UploadProtocol.CHUNKS, purpose=PURPOSE, filename=clip["filename"], size=clip["size"],
                 content_type=clip["mime_type"], metadata={}, chunk_size=chunk_size,
             )  # fmt: skip
             _add(session, index, upload, clip["duration"])
@@ -132,7 +132,7 @@ def estimate(durations: Iterable[float]) -> float:
     return float(total.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
-def gigapixels_beside(upload: Upload) -> float:
+def gigapixels_of_other_clips(upload: Upload) -> float:
     """Return the gigapixels of the merge's other checked clips."""
     return gigapixels_of(MergeClip.objects.filter(session__clips=upload.pk).exclude(pk=upload.pk))
 
@@ -216,14 +216,14 @@ def _cancel_uploads(session_id: uuid.UUID) -> uuid.UUID | None:
 
 def _end_clips(session_id: uuid.UUID, status: str, **values: Any) -> None:
     for upload in Upload.objects.filter(clip__session=session_id).order_by("pk"):
-        uploads.end(upload, status, **values)
+        uploads.end_upload(upload, status, **values)
 
 
 def cancel_clip(upload: Upload) -> None:
     """Cancel a clip's upload and its merge. Raises ``upload_finished``."""
     clip = MergeClip.objects.filter(pk=upload.pk).select_related("session").first()
     if clip is None:
-        uploads.end(upload, UploadStatus.CANCELLED)
+        uploads.end_upload(upload, UploadStatus.CANCELLED)
         return
     try:
         cancel(clip.session)
@@ -247,12 +247,12 @@ def retry(session: MergeSession) -> None:
         raise DomainError("merge_not_retryable", **exc.extra) from exc
 
 
-def ended(job: Job) -> None:
+def clean_up_after_job(job: Job) -> None:
     """Delete an ended merge's clips, unless a retry may need them."""
     session = MergeSession.objects.filter(pk=job.params.get("merge_session_id")).select_related("video").first()
     if session is None:
         return
-    is_final = str((job.error or {}).get("type", "")) in FINAL
+    is_final = str((job.error or {}).get("type", "")) in FINAL_ERRORS
     if job.status == JobStatus.FAILED and not is_final:
         return
     if job.status != JobStatus.COMPLETED:
@@ -274,7 +274,7 @@ def _reason(job: Job) -> dict[str, str]:
 
 def _drop(upload_ids: Iterable[uuid.UUID]) -> None:
     for upload_id in upload_ids:
-        uploads.delete_quietly(upload_id)
+        uploads.try_delete_bytes(upload_id)
 
 
 def _delete_files(session_id: uuid.UUID) -> None:
@@ -332,10 +332,10 @@ def keep_without_challenge(session_id: uuid.UUID) -> None:
     """Keep the merge for another challenge, in the transaction that deletes its challenge."""
     rows = MergeSession.objects.filter(pk=session_id)
     rows.update(challenge_deleted_at=Now(), expires_at=Now() + _lifetime())
-    Video.objects.filter(merges=session_id, place__in=OFF_SHELF).update(place=Place.SESSION, updated_at=Now())
+    Video.objects.filter(merges=session_id, place__in=UNLISTED).update(place=VideoScope.SESSION, updated_at=Now())
 
 
-@chore("merges", seconds=300)
+@periodic_task("merges", seconds=300)
 def expire() -> int:
     """Delete merges a week after failure, and expired merges without a challenge; return how many."""
     # Merged clips that could not be deleted before.
@@ -355,7 +355,7 @@ def expire() -> int:
     return count
 
 
-def note_completed(session_id: uuid.UUID, **values: Any) -> bool:
+def store_result(session_id: uuid.UUID, **values: Any) -> bool:
     """Store a merge's result; return False if the session was deleted."""
     rows = MergeSession.objects.filter(pk=session_id)
     if not rows.update(completed_at=Now(), **values):

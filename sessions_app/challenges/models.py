@@ -35,7 +35,7 @@ class MergeStatus(models.TextChoices):
 
 UPLOADS_SHARE = 50.0  # share of the uploads in a merge's progress, percent
 MICROSECOND = 6  # decimals of a second
-NOT_KEPT = "The time for its clips is over, and those that had arrived are deleted. Send them again."
+EXPIRED_MESSAGE = "The time for its clips is over, and those that had arrived are deleted. Send them again."
 
 
 class Failure(NamedTuple):
@@ -153,7 +153,7 @@ class MergeSession(models.Model):
             # The other uploads failed because of this clip.
             first = min(refused, key=lambda upload: upload.error_type == "merge_failed")
             return Failure(first.error_type, first.error_message, first.updated_at)
-        return Failure("upload_expired", NOT_KEPT, self.expires_at) if status == MergeStatus.EXPIRED else None
+        return Failure("upload_expired", EXPIRED_MESSAGE, self.expires_at) if status == MergeStatus.EXPIRED else None
 
     @property
     def statement_segments(self) -> list[dict[str, Any]]:

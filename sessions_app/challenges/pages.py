@@ -21,7 +21,7 @@ from sessions_app.challenges.models import MAX_CLIPS, MAX_TEXT, MAX_TITLE, MIN_C
 from sessions_app.challenges.serializers import ChallengeSerializer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
-from vodplatform.accounts.services import address_of
+from vodplatform.accounts.services import client_address
 from vodplatform.core.errors import DomainError, error_response
 
 
@@ -95,7 +95,7 @@ def guess(request: HttpRequest, challenge_id: UUID) -> HttpResponse:
     if not form.is_valid():
         return error_response("invalid", errors=form.errors)
     try:
-        count_guess(address_of(request))
+        count_guess(client_address(request))
         guest = Guest(guest.guest_id or uuid4())
         found = playable(challenge_id, guest)
         if found is None:

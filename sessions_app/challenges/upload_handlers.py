@@ -11,8 +11,8 @@ from django.conf import settings
 
 from media_app.storage import files as store
 from media_app.uploads import assemble, quota
-from media_app.uploads.handlers import Purpose
-from media_app.uploads.models import LIVE, Upload, UploadFront
+from media_app.uploads.handlers import UploadHandler
+from media_app.uploads.models import LIVE, Upload, UploadProtocol
 from media_app.videos import work_limit
 from media_app.videos.services import probe, waiting_room
 from sessions_app.challenges import merges
@@ -40,15 +40,15 @@ def _refusal(found: dict[str, Any]) -> DomainError | None:
     return None
 
 
-class ClipPurpose(Purpose):
+class ClipUploadHandler(UploadHandler):
     name = merges.PURPOSE
     label = "Clip of a merge"
     checks_type_early = False
-    takes_up = False
+    claims_bytes = False
 
     def inspect(self, upload: Upload) -> None:
         most = MAX_BYTES if store.is_local() else MAX_REMOTE_BYTES
-        if upload.size > most or (upload.front != UploadFront.CHUNKS and not store.is_local()):
+        if upload.size > most or (upload.front != UploadProtocol.CHUNKS and not store.is_local()):
             return
         # Check one clip per user at a time: parallel copies could fill the disk.
         with (
@@ -60,7 +60,7 @@ class ClipPurpose(Purpose):
             whole = Path(name) / "clip"
             quota.check_disk(upload.size)
             try:
-                assemble.join_to_file(upload, whole, Path(name), lambda share: None)
+                assemble.assemble_to_file(upload, whole, Path(name), lambda share: None)
             except FileNotFoundError as exc:
                 if not _is_live(upload):
                     return  # the upload ended during the copy
@@ -69,7 +69,7 @@ class ClipPurpose(Purpose):
         if found.get("error", {}).get("broke"):
             return  # the merge checks the clip again
         error = _refusal(found) or work_limit.refusal(
-            upload.owner, found["facts"], beside=merges.gigapixels_beside(upload)
+            upload.owner, found["facts"], beside=merges.gigapixels_of_other_clips(upload)
         )
         if error is None:
             # The merge's time limit uses these measured values.
@@ -97,4 +97,4 @@ class ClipPurpose(Purpose):
         return True
 
 
-CLIP = ClipPurpose()
+CLIP = ClipUploadHandler()

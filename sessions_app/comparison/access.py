@@ -14,7 +14,7 @@ from media_app.videos.media_urls import granted_stream_url
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, ShareLink, Viewer
 from vodplatform.accounts.models import User
 
-COOKIE = "link-"  # prefix of the cookie's name, before the session's id
+COOKIE_PREFIX = "link-"  # prefix of the cookie's name, before the session's id
 SALT = "comparison-link"  # salt of the cookie's signature
 
 
@@ -30,7 +30,7 @@ class OpenedLink:
 def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | None:
     """Return the open link to this session from a browser's cookies."""
     try:
-        said = signing.loads(cookies.get(COOKIE + session_id, ""), salt=SALT)
+        said = signing.loads(cookies.get(COOKIE_PREFIX + session_id, ""), salt=SALT)
     except signing.BadSignature:
         return None
     link = ShareLink.objects.open().filter(pk=UUID(said["link"]), session_id=session_id).first()
@@ -42,7 +42,7 @@ def opened_link(cookies: Mapping[str, str], session_id: str) -> OpenedLink | Non
 
 def viewer_of(user: User | AnonymousUser, cookies: Mapping[str, str], session_id: str) -> Viewer | AnonymousUser:
     """Return the account if it may see the session, else an unlocked link's visitor, else ``user``."""
-    if COOKIE + session_id not in cookies:
+    if COOKIE_PREFIX + session_id not in cookies:
         return user
     if isinstance(user, User) and ComparisonSession.objects.visible_to(user).filter(pk=session_id).exists():
         return user

@@ -13,21 +13,21 @@ from django.db import IntegrityError, transaction
 from jobs_app import outputs
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.kinds import JobHooks, Subject
+from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads import quota
-from media_app.videos.child_inputs import readable
+from media_app.videos.child_inputs import open_child_inputs
 from media_app.videos.ingest import checking, make_poster, map_storage_errors
 from media_app.videos.models import Video
-from media_app.videos.services import check_file, is_local, path_for_work
+from media_app.videos.services import check_file, is_local, local_playable_path
 from sessions_app.analysis.pipeline_runner import run_answering, run_pipeline
-from sessions_app.comparison.alignment.services import ALIGN_KIND, refuse_broken, run_aligner
+from sessions_app.comparison.alignment.services import ALIGN_KIND, refuse_interrupted, run_aligner
 from sessions_app.comparison.events.auto_detect import DETECT_KIND, highlight_params, known_highlights, write_found
 from sessions_app.comparison.export import services as exports
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, EventOrigin
 from sessions_app.comparison.samples import services as samples
-from sessions_app.comparison.services import lock
+from sessions_app.comparison.services import lock_session
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.files import untrusted_files
@@ -40,7 +40,7 @@ EXPORTER = [sys.executable, "-m", "sessions_app.comparison.export.child"]
 # sources. Sources without an index are read from the start.
 MIN_EXPORT_SECONDS, SECONDS_PER_GIGAPIXEL, SECONDS_PER_SOURCE_GIGAPIXEL = 180.0, 60.0, 10.0
 EXPORTED_PERCENT = 98.0
-ALL_PERCENT = 99.0  # job progress when all videos are analysed
+ANALYSED_PERCENT = 99.0  # job progress when all videos are analysed
 SENSES = {
     AlignmentMethod.TIMER_OCR: "timer",
     AlignmentMethod.AUDIO: "sound",
@@ -59,7 +59,7 @@ class AlignmentJobs(JobHooks):
             return False
         return True
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         rows = Alignment.objects.filter(job__in=jobs).select_related("session")
         sessions = {row.job_id: row.session for row in rows}
         found = {}
@@ -68,10 +68,10 @@ class AlignmentJobs(JobHooks):
             detail = f"{senses}, {len(job.params['videos'])} VODs"
             session = sessions.get(job.pk)
             if session is None:
-                found[job.pk] = Subject("Align a comparison that is gone", detail)
+                found[job.pk] = JobSummary("Align a comparison that is gone", detail)
             else:
                 title = f"Align {session.name or 'a comparison'}"
-                found[job.pk] = Subject(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
+                found[job.pk] = JobSummary(title, detail, f"/compare/{session.session_id}?setup", in_use=True)
         return found
 
 
@@ -82,7 +82,7 @@ def align_vods(context: JobContext) -> dict[str, Any]:
     videos = [_video(item) for item in params["videos"]]
     with context.scratch() as folder:
         try:
-            with readable(videos, viewer=context.owner) as files:
+            with open_child_inputs(videos, viewer=context.owner) as files:
                 request = {
                     "op": "align",
                     "method": params.get("method", AlignmentMethod.TIMER_OCR),
@@ -111,7 +111,9 @@ def align_vods(context: JobContext) -> dict[str, Any]:
             if not lost:
                 raise
             raise JobFailed("vod_file_not_found", f"{', '.join(lost)}: the file no longer exists.") from exc
-        refuse_broken(result, {item["vod_id"]: video for item, video in zip(params["videos"], videos, strict=True)})
+        refuse_interrupted(
+            result, {item["vod_id"]: video for item, video in zip(params["videos"], videos, strict=True)}
+        )
         for found in [*result["proposals"], *(result.get("refused") or [])]:
             for item in found.get("evidence", []):
                 name = item.pop("file")
@@ -130,8 +132,8 @@ def _make_posters(context: JobContext, videos: Sequence[Video], folder: Path) ->
         own.mkdir()
         try:
             with map_storage_errors():
-                path = path_for_work(video, own, viewer=context.owner)
-                make_poster(context, video, path, own, share=(ALL_PERCENT, 100))
+                path = local_playable_path(video, own, viewer=context.owner)
+                make_poster(context, video, path, own, share=(ANALYSED_PERCENT, 100))
         except (JobFailed, ChildError, StoreUnavailable, IntegrityError) as exc:
             event("poster.left", video=str(video.pk), reason=str(exc))
 
@@ -145,7 +147,7 @@ def _video(item: dict[str, str]) -> Video:
 
 def _path(context: JobContext, item: dict[str, str], folder: Path, viewer: User) -> Path:
     try:
-        return path_for_work(_video(item), folder, checking(context), viewer=viewer)
+        return local_playable_path(_video(item), folder, checking(context), viewer=viewer)
     except FileNotFoundError as exc:
         raise JobFailed("vod_file_not_found", f"{item['vod_id']}: the file no longer exists.") from exc
 
@@ -154,7 +156,7 @@ class DetectionJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
         return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         return _subjects(jobs, "Find events in", lambda job: ", ".join(job.params["kinds"]).replace("_", " "))
 
 
@@ -166,19 +168,19 @@ def detect_events(context: JobContext) -> dict[str, Any]:
     for number, item in enumerate(params["videos"]):
         if item["vod_id"] in found:
             continue
-        step = ALL_PERCENT / len(params["videos"])
-        found[item["vod_id"]] = _found_in(context, session, item, (number * step, (number + 1) * step))
+        step = ANALYSED_PERCENT / len(params["videos"])
+        found[item["vod_id"]] = _detect_in_video(context, session, item, (number * step, (number + 1) * step))
         context.checkpoint(found)
     try:
         with transaction.atomic():
-            lock(session)  # lock before the job's row, as deletions do
-            with context.holding():
+            lock_session(session)  # lock before the job's row, as deletions do
+            with context.lock_lease():
                 return {"session_id": session.pk, "found": write_found(session, context.owner, found)}
     except DomainError as exc:
         raise JobFailed(exc.type.name, exc.message) from exc
 
 
-def _found_in(
+def _detect_in_video(
     context: JobContext, session: ComparisonSession, item: dict[str, str], share: tuple[float, float]
 ) -> dict[str, Any]:
     kinds = list(context.params["kinds"])
@@ -203,7 +205,7 @@ class ExportJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
         return ComparisonSession.objects.filter(pk=job.params["session_id"]).exists()
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         return _subjects(jobs, "Export", lambda job: job.params["layout"].replace("_", " "))
 
     def shown_result(self, job: Job) -> Any:
@@ -220,7 +222,10 @@ def export_video(context: JobContext) -> dict[str, Any]:
         work = folder / "work"
         work.mkdir()
         items = dict(enumerate(params["videos"]))
-        paths = {number: str(_path(context, items[number], folder, session.owner)) for number in exports.needed(params)}
+        paths = {
+            number: str(_path(context, items[number], folder, session.owner))
+            for number in exports.needed_videos(params)
+        }
         made = _exported(context, exports.request_for(session, params, paths, work), list(paths.values()))
         path = untrusted_files.move_out(work, exports.NAME)
         size = path.stat().st_size
@@ -260,7 +265,7 @@ def export_seconds(params: Mapping[str, Any]) -> float:
 
 @job_actor(samples.SAMPLE_KIND, queue="render", label="Sample comparison", icon="compare", hooks=samples.SampleJobs())
 def make_sample(context: JobContext) -> dict[str, Any]:
-    return samples.make(context)
+    return samples.make_sample(context)
 
 
 def find_session(session_id: str) -> ComparisonSession:
@@ -271,12 +276,12 @@ def find_session(session_id: str) -> ComparisonSession:
     return session
 
 
-def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, Subject]:
+def _subjects(jobs: Sequence[Job], verb: str, detail: Callable[[Job], str]) -> dict[UUID, JobSummary]:
     wanted = {job.params["session_id"] for job in jobs}
     sessions = ComparisonSession.objects.only("name").in_bulk(wanted)
     found = {}
     for job in jobs:
         session = sessions.get(job.params["session_id"])
         title = f"{verb} {session.name or 'a comparison'}" if session else f"{verb} a comparison that is gone"
-        found[job.pk] = Subject(title, detail(job), f"/compare/{session.pk}" if session else "")
+        found[job.pk] = JobSummary(title, detail(job), f"/compare/{session.pk}" if session else "")
     return found

@@ -17,7 +17,7 @@ from sessions_app.comparison import serializers as s
 from sessions_app.comparison import services
 from sessions_app.comparison.alignment import services as alignments
 from sessions_app.comparison.duplicating import duplicate_session
-from sessions_app.comparison.events.mentions import people_of
+from sessions_app.comparison.events.mentions import mentionable_users
 from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor, SessionRole
 from sessions_app.comparison.viewsets import TAG, ComparisonViewSet
 from vodplatform.core.api import idempotency
@@ -132,7 +132,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         session = self.get_object()
         if not self.access.can_comment or isinstance(self.viewer, LinkVisitor):
             raise DomainError("forbidden")
-        people = [s.PersonSerializer.show(user) for user in people_of(session)]
+        people = [s.PersonSerializer.show(user) for user in mentionable_users(session)]
         return Response({"ok": True, "people": people})
 
     @extend_schema(
@@ -168,7 +168,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         """Move all VODs to one time of the shared clock."""
         session = self.get_object_to_change()
         values = self.read_session_change(s.GlobalSeekSerializer, session)
-        return self.answer(services.global_seek(session, self.user, values["timestamp"]))
+        return self.answer(services.seek_all(session, self.user, values["timestamp"]))
 
     @extend_schema(
         operation_id="comparison_vod_seek",
@@ -181,7 +181,7 @@ class ComparisonSessionViewSet(ComparisonViewSet):
         """Move one VOD to one of its own times."""
         session = self.get_object_to_change()
         timestamp = self.read_session_change(s.SeekSerializer, session, vod_id)["timestamp"]
-        return self.answer(services.vod_seek(session, self.user, vod_id, timestamp))
+        return self.answer(services.seek_vod(session, self.user, vod_id, timestamp))
 
     @extend_schema(
         operation_id="comparison_playback",

@@ -17,11 +17,17 @@ from django.db import DatabaseError, close_old_connections
 from django.http.cookie import parse_cookie
 from redis.exceptions import RedisError
 
-from sessions_app.comparison.access import COOKIE, redact_for_grant, viewer_of
+from sessions_app.comparison.access import COOKIE_PREFIX, redact_for_grant, viewer_of
 from sessions_app.comparison.models import Access, ComparisonSession
-from sessions_app.comparison.services import group_name, keep_watched, pause_left, reload, save_playing_position
-from sessions_app.comparison.socket_messages import clock_message, moves, plays, session_message
-from vodplatform.accounts.credentials import headers_of, same_origin
+from sessions_app.comparison.services import (
+    group_name,
+    pause_abandoned_session,
+    record_viewer,
+    reload,
+    save_playing_position,
+)
+from sessions_app.comparison.socket_messages import clock_message, has_moving_vods, is_playing, session_message
+from vodplatform.accounts.credentials import headers_of, is_same_origin
 from vodplatform.accounts.models import User
 from vodplatform.accounts.realtime import WatchConsumer
 from vodplatform.core.errors import DomainError
@@ -54,14 +60,14 @@ class SessionConsumer(WatchConsumer):
     people: list[dict[str, Any]] | None = None  # people last sent to the client
     _ticker: asyncio.Task[None] | None = None
 
-    def stranger(self) -> AnonymousUser | None:
+    def anonymous_viewer(self) -> AnonymousUser | None:
         """Accept a client with a link's cookie; :meth:`snapshot` checks the link."""
-        return AnonymousUser() if COOKIE + self.route["session_id"] in self._cookies() else None
+        return AnonymousUser() if COOKIE_PREFIX + self.route["session_id"] in self._cookies() else None
 
     def _cookies(self) -> dict[str, str]:
         """Return the cookies, except if another site's page opened the socket."""
         headers = headers_of(self.scope)
-        return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if same_origin(headers) else {}
+        return parse_cookie(headers.get(b"cookie", b"").decode("latin-1")) if is_same_origin(headers) else {}
 
     def snapshot(self, user: User | AnonymousUser) -> tuple[str, dict[str, Any]] | None:
         if not settings.MULTI_VOD_ENABLED:
@@ -73,8 +79,8 @@ class SessionConsumer(WatchConsumer):
         session = sessions.filter(pk=self.route["session_id"]).first()
         if session is None:
             return None
-        if session.is_left(session.now()):  # check before this viewer counts
-            pause_left(session.pk)
+        if session.is_abandoned(session.now()):  # check before this viewer counts
+            pause_abandoned_session(session.pk)
             with contextlib.suppress(ComparisonSession.DoesNotExist):  # session deleted between two queries
                 session = reload(session)
         access = session.access_of(viewer)
@@ -95,9 +101,9 @@ class SessionConsumer(WatchConsumer):
             await super().watch_message(event)
         elif message["revision"] > self.revision:  # events changed; the clock continues from the last state
             self.revision = message["revision"]
-            await self.send_json(self._told(message))
+            await self.send_json(self._own_mentions_only(message))
 
-    def _told(self, message: dict[str, Any]) -> dict[str, Any]:
+    def _own_mentions_only(self, message: dict[str, Any]) -> dict[str, Any]:
         """Return an events message with this viewer's own mentions only."""
         named = {key: [name for name in names if name == self.name] for key, names in message["named"].items()}
         return {**message, "named": {key: names for key, names in named.items() if names}}
@@ -105,8 +111,8 @@ class SessionConsumer(WatchConsumer):
     async def show(self, message: dict[str, Any]) -> None:
         self.message, self.received_at = message, time.monotonic()
         await super().show(self._as_seen(message))
-        self._enter()
-        playing = plays(message["session"])
+        self._announce_viewer()
+        playing = is_playing(message["session"])
         if playing and (self._ticker is None or self._ticker.done()):
             self._ticker = asyncio.create_task(self._tick())
         elif not playing:
@@ -121,14 +127,14 @@ class SessionConsumer(WatchConsumer):
         if isinstance(said, dict) and said.get("type") == "following" and isinstance(said.get("following"), bool):
             self.following = said["following"]
             if self.message is not None:
-                self._enter()
+                self._announce_viewer()
 
-    def _enter(self) -> None:
+    def _announce_viewer(self) -> None:
         assert self.access
         person = {"name": self.name, "role": self.access.role.value, "following": self.following}
         if self.picture:
             person["picture"] = self.picture
-        presence.enter(self.route["session_id"], self.channel_name, person, self._tell)
+        presence.add_socket(self.route["session_id"], self.channel_name, person, self._tell)
 
     async def _tell(self, message: dict[str, Any]) -> None:
         """Broadcast this process's viewers; the message is lost if Redis is unavailable."""
@@ -138,27 +144,27 @@ class SessionConsumer(WatchConsumer):
 
     async def watch_presence(self, event: dict[str, Any]) -> None:
         """Send the changed list of viewers, unless this viewer is alone."""
-        people = presence.heard(self.route["session_id"], event["message"], self._tell)
+        people = presence.receive_announcement(self.route["session_id"], event["message"], self._tell)
         if self.is_visitor:
             people = [{name: value for name, value in one.items() if name != "picture"} for one in people]
         if people != self.people and (len(people) > 1 or self.people):
             self.people = people
             await self.send_json({"type": "presence", "people": people})
 
-    def let_go(self) -> None:
-        super().let_go()
+    def on_leave(self) -> None:
+        super().on_leave()
         if self._ticker:
             self._ticker.cancel()
         if self.message is not None:
-            presence.leave(self.route["session_id"], self.channel_name, self._tell)
+            presence.remove_socket(self.route["session_id"], self.channel_name, self._tell)
 
     async def disconnect(self, code: int) -> None:
         plays = self._ticker is not None and not self._ticker.done()
         await self._stop_ticking()
         if plays:
             with contextlib.suppress(DatabaseError):
-                left_at = await _in_database(keep_watched, self.route["session_id"], self._can_edit)
-                leaving = asyncio.create_task(_leave(self.route["session_id"], left_at))
+                left_at = await _in_database(record_viewer, self.route["session_id"], self._can_edit)
+                leaving = asyncio.create_task(_pause_after_leaving(self.route["session_id"], left_at))
                 _leaving.add(leaving)
                 leaving.add_done_callback(_leaving.discard)
         await super().disconnect(code)
@@ -179,7 +185,7 @@ class SessionConsumer(WatchConsumer):
             clock = self._clock(now)
             await self.send_json(self._as_seen(clock))
             await self._renew(RENEW_SECONDS)
-            moved_at = now if moves(clock["session"]) else moved_at
+            moved_at = now if has_moving_vods(clock["session"]) else moved_at
             if now - moved_at > REST_SECONDS:
                 # All VODs have ended.
                 await _in_database(save_playing_position, self.route["session_id"])
@@ -194,7 +200,7 @@ class SessionConsumer(WatchConsumer):
         if now - _renewed.get(session_id, -seconds) >= seconds:
             _renewed[session_id] = now
             with contextlib.suppress(DatabaseError):
-                await _in_database(keep_watched, session_id, self._can_edit)
+                await _in_database(record_viewer, session_id, self._can_edit)
 
     @property
     def _can_edit(self) -> bool:
@@ -215,10 +221,10 @@ class SessionConsumer(WatchConsumer):
         before = self.access
         if not await super()._recheck():
             return False
-        presence.tell_soon(self.route["session_id"], self._tell)
+        presence.announce_soon(self.route["session_id"], self._tell)
         if self.access and self.access != before:
             await self.send_json({"type": "access", "role": self.access.role, "can_comment": self.access.can_comment})
-            self._enter()
+            self._announce_viewer()
         return True
 
     def _clock(self, now: float) -> dict[str, Any]:
@@ -236,12 +242,12 @@ class SessionConsumer(WatchConsumer):
         return rest if rest > CLOCK_SECONDS / 4 else rest + CLOCK_SECONDS
 
 
-async def _leave(session_id: str, left_at: datetime | None) -> None:
+async def _pause_after_leaving(session_id: str, left_at: datetime | None) -> None:
     if left_at is None:
         return
     await asyncio.sleep(LEFT_SECONDS)
     with contextlib.suppress(DatabaseError):
-        await _in_database(pause_left, session_id, left_at)
+        await _in_database(pause_abandoned_session, session_id, left_at)
 
 
 async def _in_database(call: Callable[..., T], *args: Any) -> T:

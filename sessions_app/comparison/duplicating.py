@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from media_app.videos.models import Place, Video
+from media_app.videos.models import Video, VideoScope
 from media_app.videos.services import create_placeholder
 from sessions_app.comparison.events.services import copy_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
@@ -56,7 +56,7 @@ def _video_for(vod: ComparisonVod, by: User) -> Video:
     A deleted video gets a new placeholder.
     """
     video = vod.video
-    if video.place == Place.SESSION and video.deleted_at is not None:
+    if video.place == VideoScope.SESSION and video.deleted_at is not None:
         return create_placeholder(video, by)
     is_in_own_bin = video.purge_at is not None and video.can_change(by)
     if not is_in_own_bin and not Video.objects.visible_to(by).filter(pk=video.pk).exists():

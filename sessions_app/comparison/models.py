@@ -22,7 +22,7 @@ from vodplatform.accounts.models import User
 
 SYNC_CONFIG = {"resync_interval_ms": 500, "drift_tolerance_ms": 100}
 MIN_VODS, MAX_VODS = 2, 3  # minimum and maximum VODs per session
-MAX_WORDS = 10  # maximum search words; more are ignored
+MAX_SEARCH_WORDS = 10  # maximum search words; more are ignored
 WATCH_LEASE = timedelta(seconds=10)  # maximum age of `watched_at` while the clock plays
 SHARE_GRANT, LINK_GRANT = "share", "link"  # kinds of access grants in video addresses
 
@@ -148,7 +148,7 @@ class ComparisonSessionQuerySet(models.QuerySet["ComparisonSession"]):
     def found_by(self, words: str) -> ComparisonSessionQuerySet:
         """Return sessions with each word in the session's name or in a VOD's name."""
         found = self
-        for word in words.split()[:MAX_WORDS]:
+        for word in words.split()[:MAX_SEARCH_WORDS]:
             vods = ComparisonVod.objects.filter(session=OuterRef("pk"), name__icontains=word)
             found = found.filter(Q(name__icontains=word) | Exists(vods))
         return found
@@ -225,7 +225,7 @@ class ComparisonSession(models.Model):
         moments = ComparisonSession.objects.filter(pk=self.pk).annotate(moment=Now()).values_list("moment", flat=True)
         return known or moments.get()
 
-    def is_left(self, now: datetime) -> bool:
+    def is_abandoned(self, now: datetime) -> bool:
         """Return whether the clock's last viewer left."""
         return self.watched_at is not None and now - self.watched_at > WATCH_LEASE
 
@@ -239,7 +239,7 @@ class ComparisonSession(models.Model):
             rate=self.rate,
             playing=self.playback_state == PlaybackState.PLAYING,
         )
-        if self.watched_at is not None and self.is_left(now):
+        if self.watched_at is not None and self.is_abandoned(now):
             return self.clock(vods, self.watched_at).paused()
         return anchored.after((now - self.anchored_at).total_seconds())
 

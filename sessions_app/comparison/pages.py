@@ -19,10 +19,10 @@ from media_app.videos.pages import ORDERS, TAGS_SHOWN
 from sessions_app.comparison.access import opened_link, redact_for_grant, viewer_of
 from sessions_app.comparison.alignment.services import latest_alignment_id
 from sessions_app.comparison.models import Access, ComparisonSession, LinkVisitor
-from sessions_app.comparison.proxies import LETTERS, copies_of, pictures_of
+from sessions_app.comparison.proxies import LETTERS, posters_of, proxy_urls
 from sessions_app.comparison.samples.services import request_sample, sample_of
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
-from sessions_app.comparison.sharing.link_pages import check_enabled, show_locked, unlisted
+from sessions_app.comparison.sharing.link_pages import add_noindex, check_enabled, show_locked
 from vodplatform.accounts.models import User
 
 PER_PAGE = 50
@@ -47,7 +47,7 @@ def index(request: HttpRequest) -> HttpResponse:
     sessions = sessions.found_by(search)
     sessions = sessions.select_related("owner").prefetch_related("vods__video")
     page = Paginator(sessions.order_by("-updated_at", "-session_id"), PER_PAGE).get_page(request.GET.get("page"))
-    pictures = pictures_of(list(page.object_list))
+    pictures = posters_of(list(page.object_list))
     rows = [
         {
             "pictures": pictures[session.pk],
@@ -117,7 +117,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         raise Http404
     state = redact_for_grant(SessionSerializer.show(SessionSnapshot.of(found)), access.grant)
     visitor = viewer if isinstance(viewer, LinkVisitor) else None
-    copies = copies_of(found, viewer, access.grant)
+    copies = proxy_urls(found, viewer, access.grant)
     is_quick = request.COOKIES.get(COPIES_COOKIE) != "full"
     context: dict[str, Any] = {
         "session": state,
@@ -142,7 +142,7 @@ def session(request: HttpRequest, session_id: str) -> HttpResponse:
         "latest_alignment": latest_alignment_id(found),
     }
     response = render(request, f"comparison/{_page_of(request, access)}.html", context)
-    return unlisted(response) if visitor else response
+    return add_noindex(response) if visitor else response
 
 
 def _page_of(request: HttpRequest, access: Access) -> str:

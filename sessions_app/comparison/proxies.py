@@ -25,7 +25,7 @@ class Picture:
     is_gone: bool
 
 
-def pictures_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]]:
+def posters_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture]]:
     """Return pictures of each session's VODs by session id.
 
     sessions: annotated by ``with_role``, with ``vods`` and ``video`` prefetched.
@@ -47,7 +47,7 @@ def pictures_of(sessions: Sequence[ComparisonSession]) -> dict[str, list[Picture
     return {session.pk: all_of(session) for session in sessions}
 
 
-def copies_of(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:
+def proxy_urls(session: ComparisonSession, viewer: Viewer, grant: str = "") -> list[dict[str, Any]]:
     """Return addresses of each VOD's copies, and whether ``viewer`` may create them."""
     vods = cache.vods(session)
     rows = Rendition.objects.filter(video__in=[vod.video_id for vod in vods], kind__in=COPIES)

@@ -283,7 +283,7 @@ class SessionSnapshot:
             VodSnapshot(
                 vod,
                 track.current_time,
-                PlaybackState.PLAYING if clock.plays(track) else PlaybackState.PAUSED,
+                PlaybackState.PLAYING if clock.is_playing(track) else PlaybackState.PAUSED,
                 clock.rate_of(track),
             )
             for vod, track in zip(vods, clock.tracks, strict=True)
@@ -532,8 +532,10 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
             {
                 "method": shown.alignment.method,
                 **proposal,
-                **placed(reference, proposal),
-                "findings": [finding | placed(reference, finding) for finding in proposal.get("findings", [])],
+                **place_on_session_clock(reference, proposal),
+                "findings": [
+                    finding | place_on_session_clock(reference, finding) for finding in proposal.get("findings", [])
+                ],
                 "evidence_urls": [made_url(item["key"]) for item in proposal["evidence"]],
                 "evidence": with_addresses(proposal["evidence"]),
             }
@@ -552,7 +554,9 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
             "details": [
                 {
                     **item,
-                    "findings": [finding | placed(reference, finding) for finding in item.get("findings", [])],
+                    "findings": [
+                        finding | place_on_session_clock(reference, finding) for finding in item.get("findings", [])
+                    ],
                     "evidence": with_addresses(item.get("evidence", [])),
                 }
                 for item in refused
@@ -560,7 +564,7 @@ class AlignmentSerializer(AnswerSerializer[AlignmentView]):
         }
 
 
-def placed(reference: Placement, found: Data) -> Data:
+def place_on_session_clock(reference: Placement, found: Data) -> Data:
     """Convert an aligner result from the reference's time to the session's clock."""
     if found["offset"] is None:
         return {"offset": None, "drift_ppm": None, "drift_anchor": 0.0}

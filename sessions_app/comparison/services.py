@@ -18,7 +18,7 @@ from jobs_app import outputs
 from jobs_app import services as jobs
 from jobs_app.models import Job
 from media_app.uploads import quota
-from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.models import Video, VideoScope, VideoStatus
 from media_app.videos.services import DELETED, Use, UseKind, check_file, create_placeholder, reference_videos
 from sessions_app.comparison.models import (
     MAX_VODS,
@@ -32,7 +32,7 @@ from sessions_app.comparison.models import (
     Viewer,
 )
 from sessions_app.comparison.socket_messages import session_message
-from sessions_app.comparison.timeline import MAX_DRIFT_PPM, ROUNDING, Clock, Placement
+from sessions_app.comparison.timeline import MAX_DRIFT_PPM, TIME_TOLERANCE, Clock, Placement
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
@@ -41,7 +41,7 @@ from vodplatform.core.web.publish import publish_gone_on_commit, publish_on_comm
 
 USES_SHOWN = 100
 # Fields of the placeholder that replaces a deleted video.
-DELETED_VIDEO = {"place": Place.SESSION, "error_type": DELETED}
+DELETED_VIDEO = {"place": VideoScope.SESSION, "error_type": DELETED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def create_session(
 
 def check_limit(owner: User) -> None:
     """Raise ``session_limit`` if ``owner`` has no session left. Locks the quota for the transaction."""
-    quota.lock(owner)
+    quota.lock_user(owner)
     limit = limits_of(owner)["max_sessions"]
     if ComparisonSession.objects.filter(owner=owner).count() >= limit:
         raise DomainError("session_limit", limit=limit)
@@ -119,7 +119,7 @@ def reload(session: ComparisonSession) -> ComparisonSession:
 
 
 @dataclass(slots=True)
-class Change:
+class SessionChange:
     """A locked session during a change; its clock shows the database's present."""
 
     session: ComparisonSession
@@ -139,7 +139,7 @@ class Change:
         return max(vod.video.duration for vod in self.vods)
 
 
-def lock(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
+def lock_session(session: ComparisonSession, *, even_archived: bool = False) -> ComparisonSession:
     """Lock the session's row for the transaction. Every change of a session does this first.
 
     Raises ``session_not_found``, and ``archived`` unless ``even_archived``.
@@ -163,20 +163,20 @@ def access_to(locked: ComparisonSession, by: Viewer) -> Access:
 @contextmanager
 def edit_session(
     session: ComparisonSession, by: User | None, *, even_archived: bool = False, by_itself: bool = False
-) -> Iterator[Change]:
+) -> Iterator[SessionChange]:
     """Lock a session, let the block change it, write clock and revision, and broadcast on commit.
 
     by_itself: whether the system makes the change, without permission checks; ``by`` may then be None. Raises
     ``session_not_found``, ``forbidden``, ``archived``.
     """
     with transaction.atomic():
-        locked = lock(session, even_archived=even_archived)
+        locked = lock_session(session, even_archived=even_archived)
         if not by_itself and (by is None or not access_to(locked, by).can_edit):
             raise DomainError("forbidden")
         now = locked.now()
         vods = list(locked.vods.select_related("video"))
-        change = Change(locked, vods, locked.clock(vods, now), now)
-        moved = change.clock.moves
+        change = SessionChange(locked, vods, locked.clock(vods, now), now)
+        moved = change.clock.is_moving
         yield change
         for vod, track in zip(vods, change.clock.tracks, strict=True):
             placed = track.placement
@@ -194,7 +194,7 @@ def edit_session(
         locked.rate = change.clock.rate
         locked.playback_state = PlaybackState.PLAYING if change.clock.playing else PlaybackState.PAUSED
         locked.anchored_at = locked.updated_at = now
-        if not (moved and change.clock.moves):
+        if not (moved and change.clock.is_moving):
             locked.watched_at = None  # If the clock starts, its viewers renew `watched_at`.
         locked.revision += 1
         locked.save()
@@ -227,12 +227,12 @@ def set_archived(session: ComparisonSession, by: User, is_archived: bool) -> dic
 
 
 def check_time(field: str, value: float, start: float) -> None:
-    if value < start - ROUNDING:
+    if value < start - TIME_TOLERANCE:
         sentence = f"The timeline begins at {start:.3f} s."
         raise DomainError("invalid", f"{field}: {sentence}", errors={field: [sentence]})
 
 
-def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
+def seek_all(session: ComparisonSession, by: User, timestamp: float) -> dict[str, Any]:
     """Seek all VODs to ``timestamp`` of the shared clock. Raises ``invalid``."""
     with edit_session(session, by) as change:
         check_time("timestamp", timestamp, change.clock.start)
@@ -240,7 +240,7 @@ def global_seek(session: ComparisonSession, by: User, timestamp: float) -> dict[
     return change.shown
 
 
-def vod_seek(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
+def seek_vod(session: ComparisonSession, by: User, vod_id: str, timestamp: float) -> dict[str, Any]:
     """Seek one VOD to its own ``timestamp``. In global mode the shared clock follows, other VODs stay."""
     with edit_session(session, by) as change:
         index = change.index_of(vod_id, "vod_not_found")
@@ -318,7 +318,7 @@ def set_offsets(
     return change.shown
 
 
-def place_vods(change: Change, by: User, new: dict[str, NewPlacement]) -> None:
+def place_vods(change: SessionChange, by: User, new: dict[str, NewPlacement]) -> None:
     """Move VODs and record their history. Raises ``offset_out_of_range``."""
     if not new:
         raise DomainError("unknown_vod", "Name at least one VOD in `offsets`.")
@@ -356,7 +356,7 @@ def delete_session(session: ComparisonSession) -> None:
     """Delete a session, its alignments and their output files."""
     session_id = session.session_id  # Django clears it on deletion
     with transaction.atomic():
-        lock(session, even_archived=True)
+        lock_session(session, even_archived=True)
         job_ids = list(session.alignments.values_list("job_id", flat=True))
         jobs.cancel_all(Job.objects.filter(pk__in=job_ids))
         publish_gone_on_commit(group_name(session.pk))
@@ -367,7 +367,7 @@ def delete_session(session: ComparisonSession) -> None:
         Video.objects.filter(pk__in=gap_ids).delete()
         for job_id in job_ids:
             jobs.delete(Job(pk=job_id))
-        transaction.on_commit(lambda: outputs.drop_folder(preview_prefix(session_id)))
+        transaction.on_commit(lambda: outputs.delete_folder_or_log(preview_prefix(session_id)))
 
 
 def lock_sessions_of(sender: object, video_id: UUID, **_: Any) -> None:
@@ -383,7 +383,7 @@ def own_sessions_of(sender: object, video: Video, by: User | None, **_: Any) -> 
     return [{"session_id": session.session_id, "name": session.name} for session in own]
 
 
-def tell_of_video(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
+def broadcast_video_change(sender: object, video: Video, by: User | None, is_final: bool, **_: Any) -> None:
     """Broadcast the sessions of a video that was moved to the bin or restored.
 
     is_final: whether the video is about to be deleted and needs a placeholder.
@@ -409,7 +409,7 @@ def comparisons_of_videos(sender: object, videos: Sequence[Video], viewer: User,
     return [Use(UseKind.COMPARISON, session.name or "Comparison", f"/compare/{session.pk}") for session in shown]
 
 
-def keep_watched(session_id: str, can_edit: bool = True) -> datetime | None:
+def record_viewer(session_id: str, can_edit: bool = True) -> datetime | None:
     """Record and return the time at which a process has a viewer of the playing clock, or None.
 
     can_edit: whether the viewer may move the clock. Others only renew a record, so that they cannot stop a clock that
@@ -424,10 +424,10 @@ def keep_watched(session_id: str, can_edit: bool = True) -> datetime | None:
     return now
 
 
-def pause_left(session_id: str, left_at: datetime | None = None) -> None:
+def pause_abandoned_session(session_id: str, left_at: datetime | None = None) -> None:
     """Pause a session where its last viewer left it, unless a viewer has returned.
 
-    left_at: result of :func:`keep_watched`; by default, one lease ago.
+    left_at: result of :func:`record_viewer`; by default, one lease ago.
     """
     if left_at and not ComparisonSession.objects.filter(pk=session_id, watched_at=left_at).exists():
         return
@@ -448,7 +448,7 @@ def save_playing_position(session_id: str) -> None:
             return
         vods = list(session.vods.select_related("video"))
         clock = session.clock(vods, now)
-        if not clock.moves:
+        if not clock.is_moving:
             return
         for vod, track in zip(vods, clock.tracks, strict=True):
             vod.position = track.position

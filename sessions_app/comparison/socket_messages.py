@@ -76,13 +76,13 @@ def _step_of(vod: dict[str, Any], elapsed: float) -> float:
     return elapsed * vod["rate"] * placement_of(vod).rate if vod["playback_state"] == PlaybackState.PLAYING else 0.0
 
 
-def plays(session: dict[str, Any]) -> bool:
+def is_playing(session: dict[str, Any]) -> bool:
     """Return whether a serialized session or any of its VODs is playing."""
     states = [session["global_playback_state"], *(vod["playback_state"] for vod in session["vods"])]
     return PlaybackState.PLAYING in states
 
 
-def moves(session: dict[str, Any]) -> bool:
+def has_moving_vods(session: dict[str, Any]) -> bool:
     """Return whether a serialized session plays and has not reached its end."""
     playing = session["global_playback_state"] == PlaybackState.PLAYING
     return (playing and session["global_time"] < end_of(session)) or any(

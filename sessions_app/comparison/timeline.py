@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 MAX_TIMESTAMP = 604_800.0
-ROUNDING = 1e-6  # seconds of tolerance before the timeline's start
+TIME_TOLERANCE = 1e-6  # seconds of tolerance before the timeline's start
 MAX_DRIFT_PPM = 1000.0
 MIN_RATE = 0.1
 MAX_RATE = 4.0
@@ -107,10 +107,10 @@ class Clock:
         return max((track.end for track in self.tracks), default=0.0)
 
     @property
-    def moves(self) -> bool:
+    def is_moving(self) -> bool:
         return self.playing or any(track.playing for track in self.tracks)
 
-    def plays(self, track: Track) -> bool:
+    def is_playing(self, track: Track) -> bool:
         return self.playing if track.playing is None else track.playing
 
     def rate_of(self, track: Track) -> float:
@@ -118,7 +118,7 @@ class Clock:
 
     def after(self, elapsed: float) -> Clock:
         """Return the clock ``elapsed`` seconds later; it stops at the last VOD's end."""
-        if not self.moves or elapsed <= 0:
+        if not self.is_moving or elapsed <= 0:
             return self
         step = elapsed * self.rate if self.playing else 0.0
         global_time = max(self.global_time, min(self.global_time + step, self.end))
@@ -127,7 +127,7 @@ class Clock:
         )
 
     def _after(self, track: Track, elapsed: float) -> Track:
-        if not self.plays(track):
+        if not self.is_playing(track):
             return track
         moved = track.position + elapsed * self.rate_of(track) * track.placement.rate
         return replace(track, position=max(track.position, min(moved, track.duration)))

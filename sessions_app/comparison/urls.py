@@ -26,6 +26,6 @@ urlpatterns = [
     path("compare/sample", pages.make_sample, name="compare-sample"),
     path("compare/<str:session_id>", pages.session, name="compare-session"),
     path("compare/<str:session_id>/password", link_pages.give_password),
-    path("compare/<str:session_id>/name", link_pages.take_name),
+    path("compare/<str:session_id>/name", link_pages.set_visitor_name),
     path("r/<str:token>", link_pages.open_link),
 ]

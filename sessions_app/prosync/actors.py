@@ -8,18 +8,18 @@ from uuid import UUID
 
 from jobs_app.actors import job_actor
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.kinds import JobHooks, Subject
+from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import Job, JobStatus
 from media_app.uploads.models import Upload
 from media_app.videos.ingest import (
     facts_of,
-    keep,
+    ingest,
+    locked_for_write,
     make_ready,
     make_stills,
     map_storage_errors,
     scan_file,
-    take_in,
-    writing,
+    store_rendition,
 )
 from media_app.videos.models import RenditionKind, VideoStatus
 from media_app.videos.services import mime_type_of
@@ -38,17 +38,17 @@ class ProSyncJobs(JobHooks):
     def inputs_exist(self, job: Job) -> bool:
         return ProJob.objects.filter(pk=job.pk).exists()
 
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         rows = {row.pk: row for row in ProJob.objects.filter(pk__in=[job.pk for job in jobs]).only("pk", "name")}
         found = {}
         for job in jobs:
             row = rows.get(job.pk)
             if row is None:
-                found[job.pk] = Subject("A pro job that is gone")
+                found[job.pk] = JobSummary("A pro job that is gone")
             else:
                 count = len(job.segments_data or [])
                 detail = counted(count, "segment")
-                found[job.pk] = Subject(row.name, detail, f"/pro?job={job.pk}", in_use=True)
+                found[job.pk] = JobSummary(row.name, detail, f"/pro?job={job.pk}", in_use=True)
         return found
 
     def ended(self, job: Job) -> None:
@@ -63,28 +63,28 @@ def dub_segments(context: JobContext) -> dict[str, Any]:
     with context.scratch() as folder, map_storage_errors():
         work = Work(context, row, folder, share=(STILLS_PERCENT, DUBBED_PERCENT))
         if row.video.status != VideoStatus.READY:
-            _take_in(work)
+            _ingest_video(work)
         made = (local if row.engine == Engine.LOCAL else provider).make(work)
-        _keep(work, made)
+        _store_result(work, made)
     return {"job_id": str(row.pk), "segments": len(work.segments)}
 
 
-def _take_in(work: Work) -> None:
+def _ingest_video(work: Work) -> None:
     context, video = work.context, work.row.video
     for path in work.bring_sounds().values():
         scan_file(context, path)
     upload = Upload.objects.filter(pk=context.params["upload_id"]).first()
-    taken = take_in(context, video, upload, work.folder)
+    taken = ingest(context, video, upload, work.folder)
     if not taken.facts["width"]:
         raise JobFailed("no_video", "There is no picture in this file.")
     make_stills(context, video, taken.path, work.folder, STILLS, share=(TAKEN_IN_PERCENT, STILLS_PERCENT))
-    with writing(context, video, upload.purpose if upload else ""):
+    with locked_for_write(context, video, upload.purpose if upload else ""):
         make_ready(video, taken.columns)
-        services.note_segments(context.job_id, JobStatus.PROCESSING)
+        services.set_segment_status(context.job_id, JobStatus.PROCESSING)
     video.refresh_from_db()
 
 
-def _keep(work: Work, made: Made) -> None:
+def _store_result(work: Work, made: Made) -> None:
     context, row, folder = work.context, work.row, work.folder
     context.progress(DUBBED_PERCENT, "Keeping the video")
     facts = facts_of(context, made.path)
@@ -96,8 +96,8 @@ def _keep(work: Work, made: Made) -> None:
         "mime_type": mime_type_of(path, "video/mp4"),
         "width": facts["width"], "height": facts["height"], "bit_rate": 0, "size": path.stat().st_size,
     }  # fmt: skip
-    keep(context, row.video, folder / "kept", described, "")
-    with context.holding():
+    store_rendition(context, row.video, folder / "kept", described, "")
+    with context.lock_lease():
         if not ProJob.objects.filter(pk=row.pk).update(outcome=made.outcome):
             raise JobFailed("job_not_found", DELETED)
-        services.note_segments(row.pk, JobStatus.COMPLETED)
+        services.set_segment_status(row.pk, JobStatus.COMPLETED)

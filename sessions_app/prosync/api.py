@@ -14,7 +14,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from media_app.uploads.protocols.multipart import received, several
+from media_app.uploads.protocols.multipart import received_uploads, uploads_named
 from media_app.videos import text_rules
 from media_app.videos.serializers import MessageSerializer
 from sessions_app.prosync import segments, services
@@ -67,8 +67,8 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         return Response(s.BegunProJobSerializer.show(s.BegunProJob(row, most)), status=202)
 
     def _begin(self, request: Request, form: Mapping[str, Any], wanted: list[Any], faults: list[Fault]) -> ProJob:
-        files = received(request)
-        video, uploads = files.get("video"), several(files, "audio_files")
+        files = received_uploads(request)
+        video, uploads = files.get("video"), uploads_named(files, "audio_files")
         refs, more = segments.read_refs(form.get("audio_ref_ids"), len(uploads))
         options, wrong = segments.read_options(form.get("options"))
         faults = [*faults, *more, *wrong]
@@ -85,7 +85,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
             faults.append(Fault(None, "name", "invalid", str(exc)))
         inspection = inspect_files(self.user, video, uploads)
         duration = inspection.video["duration"] if inspection.video else None
-        faults += segments.removal_beyond(options.remove_text, duration)
+        faults += segments.check_removal_times(options.remove_text, duration)
         given = dict(zip(refs, inspection.sounds, strict=True))
         lengths = {ref: sound.seconds if sound else None for ref, sound in given.items()}
         read, own = segments.read_segments(wanted, lengths, duration)
@@ -97,7 +97,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
         read.sort(key=lambda segment: segment.index)
         asked = {"segments": [segment.as_json() for segment in read], "options": options.as_json(), "name": name}
         sounds = {ref: sound for ref, sound in given.items() if sound}
-        return services.begin(self.user, video, sounds, asked)
+        return services.create_pro_job(self.user, video, sounds, asked)
 
     @extend_schema(
         operation_id="pro_sync_list",
@@ -154,7 +154,7 @@ class ProJobViewSet(ApiViewSet[ProJob]):
             raise DomainError("signature_invalid", str(exc)) from exc
         except InvalidResponse as exc:
             raise DomainError("bad_request", str(exc)) from exc
-        services.noticed(notice.generation.id, int(notice.sent_at))
+        services.wake_job_of_generation(notice.generation.id, int(notice.sent_at))
         return Response({"ok": True})
 
 

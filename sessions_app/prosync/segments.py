@@ -21,9 +21,9 @@ MIN_CROP = 0.0005  # seconds
 # Players round to milliseconds, so a copied end time may exceed the real one by these seconds.
 ROUNDING = 0.0005
 # Characters that change the direction of all following text.
-TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 FIELDS = {"startTime": "start_time", "endTime": "end_time", "audioInput": "audio_input", "refId": "ref_id"}
-WHAT = {"startTime": "segment's start", "endTime": "segment's end"}
+TIME_NAMES = {"startTime": "segment's start", "endTime": "segment's end"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ def _read_removal(given: Any) -> tuple[dict[str, Any] | None, list[Fault]]:
     return (None if faults else found), faults
 
 
-def removal_beyond(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
+def check_removal_times(given: Mapping[str, Any] | None, duration: float | None) -> list[Fault]:
     """Return faults for a text removal outside the video. given: valid ``Options.remove_text``."""
     if not given or duration is None:
         return []
@@ -217,9 +217,9 @@ def _read_segment(
     faults = []
     times = {}
     for name in ("startTime", "endTime"):
-        seconds = _number(_of(given, name))
+        seconds = _number(_field(given, name))
         if seconds is None or seconds < 0:
-            sentence = f"The {WHAT[name]} is a number of seconds, 0 or more."
+            sentence = f"The {TIME_NAMES[name]} is a number of seconds, 0 or more."
             faults.append(Fault(index, name, "not_a_number", sentence))
         else:
             times[name] = seconds
@@ -232,7 +232,7 @@ def _read_segment(
             if _is_behind(seconds, duration, is_start=name == "startTime"):
                 sentence = f"The video ends at {duration:.3f} s, before this segment's {name[:-4]}, {seconds:g} s."
                 faults.append(Fault(index, name, "beyond_video", sentence))
-    ref, crop, more = _read_sound(index, _of(given, "audioInput"), sounds)
+    ref, crop, more = _read_sound(index, _field(given, "audioInput"), sounds)
     faults += more
     label = given.get("label")
     if label is None:
@@ -252,7 +252,7 @@ def _read_sound(
 ) -> tuple[str, tuple[float, float] | None, list[Fault]]:
     if not isinstance(given, Mapping):
         return "", None, [Fault(index, "audioInput", "not_an_object", "Send an object with the `refId` of a sound.")]
-    ref = _of(given, "refId")
+    ref = _field(given, "refId")
     if not isinstance(ref, str) or ref not in sounds:
         known = ", ".join(sounds) or "none"
         return (
@@ -260,7 +260,7 @@ def _read_sound(
             None,
             [Fault(index, "audioInput.refId", "unknown_ref", f"No sound has this name; there are: {known}.")],
         )
-    crop, faults = _read_crop(index, _of(given, "startTime"), _of(given, "endTime"), ref, sounds[ref])
+    crop, faults = _read_crop(index, _field(given, "startTime"), _field(given, "endTime"), ref, sounds[ref])
     return ref, crop, faults
 
 
@@ -306,7 +306,7 @@ def _overlaps(segments: Sequence[Segment]) -> list[Fault]:
     return faults
 
 
-def _of(given: Mapping[str, Any], name: str) -> Any:
+def _field(given: Mapping[str, Any], name: str) -> Any:
     return given.get(name, given.get(FIELDS[name]))
 
 
@@ -316,7 +316,7 @@ def _is_text(value: Any, most: int) -> bool:
 
 
 def _is_unfit(sign: str) -> bool:
-    return sign in TURNS or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
+    return sign in BIDI_CONTROLS or unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
 
 
 def _number(value: Any) -> float | None:

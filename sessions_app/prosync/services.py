@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
-from jobs_app.periodic import chore
+from jobs_app.periodic import periodic_task
 from media_app.storage import files as store
 from media_app.uploads import assemble
 from media_app.uploads import services as uploads
@@ -56,7 +56,7 @@ def most_segments(user: User) -> int:
     return most
 
 
-def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked: Mapping[str, Any]) -> ProJob:
+def create_pro_job(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked: Mapping[str, Any]) -> ProJob:
     """Create a pro job from inspected uploads.
 
     sounds: uploads by name. asked: ``segments``, ``options``, ``name``. Sound files move to permanent storage; a
@@ -89,7 +89,7 @@ def begin(user: User, video: Upload, sounds: Mapping[str, ReceivedSound], asked:
     return row
 
 
-def make(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
+def create_rows(upload: Upload, take: Callable[[Job], Video]) -> ProJob:
     """Create the rows in the transaction that completes the video's upload. take: creates the video row."""
     asked = upload.metadata[REQUEST_KEY]
     segments = [{**one, "status": str(JobStatus.QUEUED)} for one in asked["segments"]]
@@ -114,13 +114,13 @@ def _sound_facts(sound: Mapping[str, Any]) -> dict[str, Any]:
     return {name: sound[name] for name in ("ref", "filename", "seconds", "peaks")}
 
 
-def note_segments(job_id: uuid.UUID, status: str) -> None:
+def set_segment_status(job_id: uuid.UUID, status: str) -> None:
     """Set all segments' status, in a transaction that holds the job."""
     segments = Job.objects.values_list("segments_data", flat=True).get(pk=job_id) or []
     Job.objects.filter(pk=job_id).update(segments_data=[{**one, "status": str(status)} for one in segments])
 
 
-def noticed(generation_id: str, sent_at: int) -> None:
+def wake_job_of_generation(generation_id: str, sent_at: int) -> None:
     """Wake the job of a generation after a webhook. sent_at: signed Unix seconds.
 
     Raise ``signature_invalid`` for a replayed or overtaken call.
@@ -152,8 +152,8 @@ def delete(row: ProJob, by: User | None) -> None:
     event("cleanup", prosync=str(row.pk))
 
 
-@chore("pro jobs", seconds=300)
-def expire() -> int:
+@periodic_task("pro jobs", seconds=300)
+def delete_expired() -> int:
     ended = [JobStatus.FAILED, JobStatus.CANCELLED]
     old = ProJob.objects.filter(job__status__in=ended, job__finished_at__lt=Now() - FAILED_KEPT_FOR)
     count = 0

@@ -16,13 +16,13 @@ from django.db.models import Sum
 
 from media_app.storage import files as store
 from media_app.uploads import assemble, quota
-from media_app.uploads.handlers import Purpose
+from media_app.uploads.handlers import UploadHandler
 from media_app.uploads.models import Upload
 from media_app.uploads.protocols.multipart import FilePart, form
 from media_app.videos import work_limit
 from media_app.videos.models import Rendition, RenditionKind
 from media_app.videos.services import probe, waiting_room
-from media_app.videos.upload_handlers import key_of, take_for_session, title_of
+from media_app.videos.upload_handlers import create_session_video, key_of, title_of
 from sessions_app.prosync import services
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -110,7 +110,7 @@ def _probe_video(user: User, upload: Upload) -> dict[str, Any]:
     if store.is_local():
         return probe([store.local_path(upload.key)], user.pk)[0]
     assemble.finish_multipart_uploads(upload)
-    with store.open_ranges([upload.key]) as server:
+    with store.start_range_server([upload.key]) as server:
         found = probe(server.paths, user.pk, ranged=server)[0]
     if server.error is not None:
         raise server.error
@@ -173,7 +173,7 @@ def _only_in_its_form() -> DomainError:
     return DomainError("invalid", errors={"purpose": ["The files of a pro job come in its form alone."]})
 
 
-class ProVideoPurpose(Purpose):
+class ProVideoUpload(UploadHandler):
     name = VIDEO_NAME
     label = "Video of a pro job"
     # Check the plan and the number of segments before the file's type.
@@ -183,7 +183,7 @@ class ProVideoPurpose(Purpose):
         return key_of(upload.resource_id, upload.filename)
 
     def finish(self, upload: Upload) -> None:
-        services.make(upload, lambda job: take_for_session(upload, job, title=title_of(upload.filename)))
+        services.create_rows(upload, lambda job: create_session_video(upload, job, title=title_of(upload.filename)))
 
     def admit(self, user: User, given: Mapping[str, str]) -> None:
         _admit(user, given)
@@ -192,10 +192,10 @@ class ProVideoPurpose(Purpose):
         raise _only_in_its_form()
 
 
-VIDEO = ProVideoPurpose()
+VIDEO = ProVideoUpload()
 
 
-class ProSoundPurpose(Purpose):
+class ProSoundUpload(UploadHandler):
     name = SOUND_NAME
     label = "Sound of a pro job"
     families = frozenset({"audio", "video"})
@@ -221,4 +221,4 @@ class ProSoundPurpose(Purpose):
         return DomainError("not_a_sound")
 
 
-SOUND = ProSoundPurpose()
+SOUND = ProSoundUpload()

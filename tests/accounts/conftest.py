@@ -12,6 +12,6 @@ from vodplatform.core.web import throttles
 def throttled(settings: Any) -> Iterator[None]:
     """Throttles are on, and nothing is counted yet."""
     settings.THROTTLES_ON = True
-    throttles.forget()
+    throttles.reset_counters()
     yield
-    throttles.forget()
+    throttles.reset_counters()

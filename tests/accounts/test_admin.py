@@ -126,7 +126,7 @@ class TestUsers:
         assert "already exists" in response.content.decode()
 
     def test_one_goes_with_its_tokens_and_subscriptions(self, staff: Client, owner: User) -> None:
-        services.grant(owner, "pro", None, None)
+        services.grant_subscription(owner, "pro", None, None)
         make_key(owner)
         assert staff.post(f"{USERS}{owner.pk}/delete/", {"post": "yes"}).status_code == 302
         assert not User.objects.filter(pk=owner.pk).exists()
@@ -153,7 +153,7 @@ class TestUsers:
 
 class TestSubscriptions:
     def test_adding_one_grants_it(self, staff: Client, owner: User) -> None:
-        old = services.grant(owner, "enterprise", None, None)
+        old = services.grant_subscription(owner, "enterprise", None, None)
         form = {"user": owner.pk, "tier": "pro", "valid_until_0": "2999-01-01", "valid_until_1": "00:00"}
         response = staff.post(f"{SUBSCRIPTIONS}add/", form)
         assert response.status_code == 302, response.context["errors"]
@@ -171,7 +171,7 @@ class TestSubscriptions:
 
     def test_one_is_extended_and_ended_by_actions(self, staff: Client, owner: User, other: User) -> None:
         until = services.database_now(owner) + timedelta(days=5)
-        row = services.grant(owner, "pro", until, None)
+        row = services.grant_subscription(owner, "pro", until, None)
         act(staff, SUBSCRIPTIONS, "extend_month", row)
         row.refresh_from_db()
         assert row.valid_until == until + timedelta(days=30)
@@ -179,11 +179,11 @@ class TestSubscriptions:
         assert tier_of(owner) == "free"
         done = AuditEntry.objects.filter(actor_name="admin").order_by("id").values_list("action", flat=True)
         assert list(done) == ["subscription.extended", "subscription.revoked"]
-        endless = services.grant(other, "pro", None, None)
+        endless = services.grant_subscription(other, "pro", None, None)
         assert "no end that could be moved" in act(staff, SUBSCRIPTIONS, "extend_month", endless).content.decode()
 
     def test_the_users_page_shows_it_and_changes_nothing(self, staff: Client, owner: User) -> None:
-        row = services.grant(owner, "pro", None, None)
+        row = services.grant_subscription(owner, "pro", None, None)
         assert "pro" in staff.get(f"{USERS}{owner.pk}/change/").content.decode()
         forged = {"subscriptions-TOTAL_FORMS": 1, "subscriptions-INITIAL_FORMS": 1, "subscriptions-0-id": row.pk,
                   "subscriptions-0-tier": "enterprise", "subscriptions-0-user": owner.pk}  # fmt: skip

@@ -125,7 +125,7 @@ def test_of_two_links_opened_at_once_one_makes_an_account() -> None:
     for name in ("ada", "ben"):
         sign_up(username=name)
     tokens = [link(number).rpartition("/")[2] for number in range(2)]
-    made = at_once(*(lambda token=token: confirmation.confirm(token) for token in tokens))  # type: ignore[misc]
+    made = at_once(*(lambda token=token: confirmation.confirm_sign_up(token) for token in tokens))  # type: ignore[misc]
     assert sum(user is not None for user in made) == User.objects.count() == 1
 
 
@@ -175,7 +175,7 @@ def test_who_has_the_mailbox_and_did_not_sign_up_confirms_nothing() -> None:
 @pytest.mark.usefixtures("throttled")
 def test_the_password_is_not_found_out_by_trying() -> None:
     sign_up()
-    throttles.forget()  # the sign-up counts too
+    throttles.reset_counters()  # the sign-up counts too
     answers = [Client().post(link(), {"password": f"guess {number}"}) for number in range(11)]
     assert [answer.status_code for answer in answers] == [200] * 10 + [429]
     assert answers[-1]["Retry-After"]

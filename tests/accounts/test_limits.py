@@ -55,13 +55,13 @@ class TestPlan:
         row = period(owner, "pro", 1, None)
         assert plan_of(owner)["tier"] == "free"
         row.delete()
-        services.grant(owner, "pro", None, None)
+        services.grant_subscription(owner, "pro", None, None)
         assert plan_of(owner) == {"tier": "pro", "valid_until": None, "next_tier": None}
 
     @pytest.mark.parametrize(("gap", "following"), [(None, "free"), (0, "enterprise"), (1, "free")])
     def test_what_begins_as_it_ends_is_next_or_free(self, owner: User, gap: int | None, following: str) -> None:
         until = services.database_now(owner) + 30 * DAY
-        services.grant(owner, "pro", until, None)
+        services.grant_subscription(owner, "pro", until, None)
         if gap is not None:
-            services.grant(owner, "enterprise", None, None, begins=until + gap * DAY)
+            services.grant_subscription(owner, "enterprise", None, None, begins=until + gap * DAY)
         assert plan_of(owner) == {"tier": "pro", "valid_until": until, "next_tier": following}

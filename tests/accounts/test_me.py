@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from jobs_app.models import JobStatus
 from media_app.uploads.models import Upload
-from media_app.uploads.services import begin
+from media_app.uploads.services import begin_upload
 from tests.support.api import Api, error_of, refused
 from tests.support.factories import PASSWORD, make_job, make_key, make_user, make_video
 from vodplatform.accounts.models import ProfilePicture, Subscription, User
@@ -69,7 +69,7 @@ def test_usage_is_stored_bytes_uploads_since_midnight_and_live_jobs(owner: User,
         make_video(owner, source="stored", file_size=size)
     make_video(owner, source="reference", file_size=10**9)
     make_video(other, source="stored", file_size=10**9)
-    rows = [begin(owner, front="tus", purpose="library", filename="a.mp4", size=100).pk for _ in range(3)]
+    rows = [begin_upload(owner, front="tus", purpose="library", filename="a.mp4", size=100).pk for _ in range(3)]
     midnight = TruncDay(Now())
     Upload.objects.filter(pk=rows[0]).update(created_at=midnight)
     Upload.objects.filter(pk=rows[1]).update(created_at=ExpressionWrapper(

@@ -148,7 +148,7 @@ class TestSigningUp:
         assert response.status_code == 429
         assert 1 <= int(response["Retry-After"]) <= 61
         settings.THROTTLES = {**settings.THROTTLES, "sign_up": 2, "sign_in_address": 100, "sign_in_name": 100}
-        throttles.forget()
+        throttles.reset_counters()
         refused = Client().post("/signup", {**NEW, "password2": "something else"})
         assert refused.status_code == 200
         for name in ("ada", "ben", "eve"):
@@ -212,7 +212,7 @@ class TestPassword:
 
 class TestAccountPage:
     def test_it_has_profile_tokens_plan_use_and_limits(self, browser: Client, owner: User, other: User) -> None:
-        services.grant(owner, "pro", None, None)
+        services.grant_subscription(owner, "pro", None, None)
         make_key(owner, name="laptop")
         make_key(other, name="somebody else's")
         revoked, _ = ApiToken.issue(owner, name="revoked")

@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.test import Client
 
-from jobs_app.events import EVERYBODYS_JOBS, owners_group_name
+from jobs_app.events import ALL_JOBS_GROUP, owners_group_name
 from sessions_app.comparison.models import ComparisonSession
 from tests.contract.places import with_jwt, with_session, with_token
 from tests.support.api import Api, refused
@@ -183,7 +183,7 @@ class TestEnding:
             # Two more lists: the second was taken by a check that began after the change.
             for _ in range(2):
                 assert (await next_message(communicator))["type"] == "jobs"
-            await ask(lambda: publish([EVERYBODYS_JOBS], {"type": "job", "revision": 1, "job": "another's"}))
+            await ask(lambda: publish([ALL_JOBS_GROUP], {"type": "job", "revision": 1, "job": "another's"}))
             await ask(
                 lambda: publish([owners_group_name(admin_person.pk)], {"type": "job", "revision": 1, "job": "own"})
             )

@@ -214,8 +214,8 @@ def test_a_file_is_put_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch, pytest.raises(OSError, match="No space left"):
         patch.setattr(analysing.shutil, "copyfile", full)
-        analysing.put(tmp_path / "made", tmp_path / "kept")
+        analysing.copy_atomically(tmp_path / "made", tmp_path / "kept")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "made"]
     assert (tmp_path / "kept").read_bytes() == b"old"
-    analysing.put(tmp_path / "made", tmp_path / "kept")
+    analysing.copy_atomically(tmp_path / "made", tmp_path / "kept")
     assert (tmp_path / "kept").read_bytes() == b"new"

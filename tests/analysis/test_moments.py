@@ -9,14 +9,14 @@ from sessions_app.analysis.pipelines.moments import (
     MIN_SECONDS,
     Interval,
     Moments,
-    apart,
     choose,
+    find_candidates,
     look_at,
     measure,
-    settled,
-    stretches,
+    picture_differences,
+    snap_ends,
 )
-from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SMALL, Survey
+from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SMALL, SignalPass
 
 pytestmark = pytest.mark.pure
 SECONDS, RATE = 240, 25
@@ -27,14 +27,14 @@ def surveyed(
     level: NDArray[np.float64] | None = None,
     sizes: NDArray[np.float64] | None = None,
     changes: NDArray[np.float64] | None = None,
-) -> Survey:
+) -> SignalPass:
     """A survey of four minutes at 25 frames a second; noise where nothing is given."""
     random = np.random.default_rng(1)
     count = SECONDS * RATE
     times = np.arange(count) / RATE
     sound = NOTHING if level is None else level + random.normal(0, 0.7, len(level))
     pictures = random.integers(0, 255, (4, SMALL[1], SMALL[0], 3)).astype(np.uint8)
-    return Survey(
+    return SignalPass(
         times=times,
         sizes=(np.full(count, 1000.0) if sizes is None else sizes) * random.uniform(0.95, 1.05, count),
         keys=np.arange(count) % 50 == 0,
@@ -57,15 +57,15 @@ def levels(*loud: tuple[float, float, float]) -> NDArray[np.float64]:
     return level
 
 
-def best(found: Survey) -> Interval:
-    return stretches(measure(found, SECONDS), SECONDS)[0]
+def best(found: SignalPass) -> Interval:
+    return find_candidates(measure(found, SECONDS), SECONDS)[0]
 
 
 def test_a_loud_stretch_is_found_where_it_is_and_the_louder_counts_more() -> None:
     one = best(surveyed(levels((100, 106, 20))))
     assert (one.start, one.end) == (pytest.approx(100, abs=1.2), pytest.approx(106, abs=1.2))
     assert one.score > 0.5
-    found = stretches(measure(surveyed(levels((50, 55, 14), (150, 155, 24))), SECONDS), SECONDS)
+    found = find_candidates(measure(surveyed(levels((50, 55, 14), (150, 155, 24))), SECONDS), SECONDS)
     assert [round(one.peak / 50) for one in found[:2]] == [3, 1]
     one = best(surveyed(levels(*((100 + 0.7 * n, 100.2 + 0.7 * n, 25.0) for n in range(9)))))
     assert one.start < 101
@@ -77,7 +77,7 @@ def test_what_comes_again_and_again_and_noise_are_usual() -> None:
     assert measure(surveyed(often), SECONDS).score.max() < 0.2 < best(surveyed(levels((100, 103, 15)))).score
     moments = measure(surveyed(levels()), SECONDS)
     assert moments.score.max() < 0.2
-    assert choose(stretches(moments, SECONDS), 60, 10, 0.2, lambda moment: None) == []
+    assert choose(find_candidates(moments, SECONDS), 60, 10, 0.2, lambda moment: None) == []
 
 
 def test_the_sound_peaks_of_a_game_score_as_highlights_and_its_segments_say_so() -> None:
@@ -90,7 +90,7 @@ def test_the_sound_peaks_of_a_game_score_as_highlights_and_its_segments_say_so()
     found = surveyed(level)
     peaks = sound_peaks(found, measure_loudness(found, SECONDS), SECONDS)
     assert [one.time for one in peaks] == pytest.approx(kills, abs=0.5)
-    chosen = choose(stretches(measure(found, SECONDS), SECONDS), 60, 10, 0.2, lambda moment: None)
+    chosen = choose(find_candidates(measure(found, SECONDS), SECONDS), 60, 10, 0.2, lambda moment: None)
     assert all(any(one.start <= at <= one.end for one in chosen) for at in kills)
     assert sum(one.length for one in chosen) < 30
 
@@ -105,7 +105,7 @@ def test_motion_is_seen_in_packets_and_in_frames(dense: bool) -> None:
 
 @pytest.mark.parametrize("seconds", [0.04, 0.5, 2.0])
 def test_the_shortest_videos_have_signals_too(seconds: float) -> None:
-    nothing = Survey(
+    nothing = SignalPass(
         NOTHING, NOTHING, np.zeros(0, np.bool_), NOTHING, NOTHING, NOTHING, np.zeros((0, 54, 96, 3), np.uint8),
         NOTHING, NOTHING, 0.0, False,
     )  # fmt: skip
@@ -142,18 +142,18 @@ def flat(level: NDArray[np.float64] | None = None) -> Moments:
 
 
 def test_ends_move_to_shot_edges_that_are_near_or_to_where_the_sound_rests() -> None:
-    own = settled(stretch(20, 30, 0.5), [19.4, 20.9, 31.5, 28.7], flat(), SECONDS)
+    own = snap_ends(stretch(20, 30, 0.5), [19.4, 20.9, 31.5, 28.7], flat(), SECONDS)
     assert (own.start, own.end) == (19.4, 28.7)
-    assert settled(stretch(20, 30, 0.5), [10.0, 25.0], flat(), SECONDS) == stretch(20, 30, 0.5)
+    assert snap_ends(stretch(20, 30, 0.5), [10.0, 25.0], flat(), SECONDS) == stretch(20, 30, 0.5)
     level = np.full(int(SECONDS / STEP), 10.0)
     level[int(30.25 / STEP)] = -10.0
-    own = settled(stretch(20, 30, 0.5), [], flat(level), SECONDS)
+    own = snap_ends(stretch(20, 30, 0.5), [], flat(level), SECONDS)
     assert own.end == pytest.approx(30.25 + STEP / 2)
     assert own.start == 20
 
 
 def test_a_stretch_is_no_shorter_than_the_least_and_stays_inside() -> None:
-    found = stretches(measure(surveyed(levels((0, 0.4, 30), (239.7, 240, 30))), SECONDS), SECONDS)
+    found = find_candidates(measure(surveyed(levels((0, 0.4, 30), (239.7, 240, 30))), SECONDS), SECONDS)
     for one in found[:2]:
         assert one.length >= MIN_SECONDS - 1e-9 or one.end == SECONDS
         assert one.start >= 0
@@ -165,5 +165,9 @@ def test_pictures_of_one_scene_are_near_and_of_another_are_apart() -> None:
     scene = np.repeat(np.repeat(random.integers(0, 255, (6, 8, 3)), 9, 0), 12, 1).astype(np.uint8)
     moved = np.roll(scene, 2, axis=1)
     other = np.full_like(scene, 40)
-    assert apart(np.array([scene, moved, other]))[0] < 0.25 < apart(np.array([scene, moved, other]))[1]
-    assert len(apart(np.array([scene]))) == 0
+    assert (
+        picture_differences(np.array([scene, moved, other]))[0]
+        < 0.25
+        < picture_differences(np.array([scene, moved, other]))[1]
+    )
+    assert len(picture_differences(np.array([scene]))) == 0

@@ -60,4 +60,4 @@ def test_signals_follow_the_body_and_nobody_at_all_has_none() -> None:
     assert found["left elbow"].trust < 0.3 < found["right elbow"].trust
     found = signals(np.full((20, JOINTS, 4), np.nan))
     assert all(np.isnan(one.values).all() and one.trust in (0.0, 1.0) for one in found.values())
-    assert not posing.ways(np.full((20, JOINTS, 4), np.nan)).any()
+    assert not posing.joint_paths(np.full((20, JOINTS, 4), np.nan)).any()

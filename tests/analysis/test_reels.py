@@ -102,7 +102,7 @@ class TestCutting:
     def test_the_reel_has_exactly_the_pictures_of_the_moments(self, recording: Path, tmp_path: Path) -> None:
         made = cut_moments(Task(recording, tmp_path, {"moments": [[2.0, 4.5], [12.0, 13.0]]}))
         with VideoFile(tmp_path / made.files["reel"]) as reel:
-            seen = [decode_barcode(picture.scaled(224)) for picture in reel.walk(0.0)]
+            seen = [decode_barcode(picture.scaled(224)) for picture in reel.iterate_frames(0.0)]
         assert seen == [*range(20, 45), *range(120, 130)]
         assert [one["part"] for one in made.data["placed"]] == [0, 1]
         assert made.data["placed"][1]["reel"] == pytest.approx([2.5, 3.5])

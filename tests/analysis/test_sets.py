@@ -9,7 +9,7 @@ import pytest
 from sessions_app.analysis.pipelines.counting import Counted
 from sessions_app.analysis.pipelines.counting import has_rival as find_rival
 from sessions_app.analysis.pipelines.repetitions import Repetition, Signal
-from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, joined, windows
+from sessions_app.analysis.pipelines.sets import Set, candidates, choose_sets, joined, windows
 
 pytestmark = pytest.mark.pure
 SAME, OTHER = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
@@ -27,7 +27,7 @@ def a_set(start: float, count: int, *, worth: float = 0.4, signal: str = "left k
 
 def test_the_sets_that_say_most_together_are_chosen() -> None:
     long, short, other = a_set(0, 6), a_set(0, 2, worth=0.5), a_set(30, 3, signal="left elbow")
-    found = chosen([short, other, long, a_set(8, 3, worth=0.3)])
+    found = choose_sets([short, other, long, a_set(8, 3, worth=0.3)])
     assert [(one.start, len(one.repetitions)) for one in found] == [(0, 6), (30, 3)]
 
 
@@ -56,7 +56,7 @@ def test_a_movement_unlike_the_others_of_its_set_is_named_and_makes_the_number_u
     ways = np.stack([squats, squats, np.zeros_like(squats), np.zeros_like(squats)], axis=1)
     fifth = (times >= 8) & (times < 10)
     ways[fifth] = ways[fifth][:, [2, 3, 0, 1]] * [0, 0, 1, -1]
-    found = chosen(candidates(times, {"left knee": Signal(values=squats, rests_high=False, trust=1.0)}, ways))
+    found = choose_sets(candidates(times, {"left knee": Signal(values=squats, rests_high=False, trust=1.0)}, ways))
     [one] = [each for each in found if len(each.repetitions) == 7]
     [skipped] = one.skipped
     assert 7.5 < skipped.start < 8.5 and 9.5 < skipped.end < 10.5

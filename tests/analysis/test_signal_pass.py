@@ -125,7 +125,7 @@ class TestBeside:
     def test_no_more_than_some_wait(self) -> None:
         goes_on = threading.Event()
         given: list[int] = []
-        beside = surveying._Beside(lambda packet: goes_on.wait(60))
+        beside = surveying._DecoderThread(lambda packet: goes_on.wait(60))
 
         def give() -> None:
             for number in range(2 * surveying.MAX_WAITING):
@@ -147,7 +147,7 @@ class TestBeside:
         def broken(packet: int) -> None:
             raise av.error.InvalidDataError(1, "broken")
 
-        beside = surveying._Beside(broken)
+        beside = surveying._DecoderThread(broken)
         with pytest.raises(av.error.InvalidDataError):
             for number in range(count):
                 beside.give(number)

@@ -14,8 +14,8 @@ from jobs_app.models import Job
 from jobs_app.runner import run_queue
 from media_app.uploads import asgi
 from media_app.uploads.models import Upload
-from media_app.videos.ingest import TakenIn
-from media_app.videos.models import Place, Video
+from media_app.videos.ingest import IngestedFile
+from media_app.videos.models import Video, VideoScope
 from sessions_app.analysis import services, sync_endpoint
 from sessions_app.analysis.models import AnalysisSession
 from tests.analysis.conftest import DATA, Pipeline
@@ -46,7 +46,7 @@ def _taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """What these tests send only begins like a video: whoever takes it in looks no closer."""
     monkeypatch.setattr(
         "sessions_app.analysis.actors.take_in",
-        lambda context, video, upload, folder, **options: TakenIn(folder, folder, FACTS, video.mime_type, ""),
+        lambda context, video, upload, folder, **options: IngestedFile(folder, folder, FACTS, video.mime_type, ""),
     )
     monkeypatch.setattr("sessions_app.analysis.actors.make_poster", lambda *given, **share: None)
 
@@ -85,7 +85,7 @@ class TestUpload:
         assert session.params == {"segment_length": 5.0, "target_duration": 60.0, "max_highlights": 3, "min_score": 0.2}
         assert (session.name, session.status) == ("Räder", "queued")
         assert session.video is not None
-        assert (session.video.place, session.video.file_size) == (Place.SESSION, len(VIDEO))
+        assert (session.video.place, session.video.file_size) == (VideoScope.SESSION, len(VIDEO))
         assert (media / session.video.location).read_bytes() == VIDEO
 
     async def test_its_fields_may_come_first_and_its_file_may_be_called_file(self, key: str) -> None:
@@ -252,7 +252,7 @@ async def test_those_who_wait_keep_no_upload_waiting(monkeypatch: pytest.MonkeyP
         assert let_go.wait(30)
         return 200, {}
 
-    monkeypatch.setattr(sync_endpoint, "_look", look)
+    monkeypatch.setattr(sync_endpoint, "_poll", look)
     waits = [asyncio.ensure_future(sync_endpoint._until_ended(uuid.uuid4())) for _ in range(20)]
     try:
         await asyncio.sleep(0.1)

@@ -20,8 +20,8 @@ from sessions_app.analysis.pipelines.answer_parser import (
     MAX_DESCRIPTION,
     NOTHING,
     ModelAnswer,
-    amount,
     cleaned,
+    parse_score,
     read,
     read_answer,
 )
@@ -316,7 +316,7 @@ class TestReading:
 
     @pytest.mark.parametrize("value", [-0.1, 1.01, 7, 85, -3, 250, float("nan"), float("inf"), 10**400, True, False])
     def test_a_score_outside_is_unknown_and_its_sentence_stays(self, value: Any) -> None:
-        assert amount(value) is None
+        assert parse_score(value) is None
         text = f'{{"score": {json.dumps(value)}, "description": "A man."}}'
         assert read(text, is_whole=True) == ModelAnswer(None, "A man.")
 
@@ -328,7 +328,7 @@ class TestReading:
         ("1e-3", None), ("8/10/12", None), ("nan", None), (None, None), ("0.7.2026", None),
     ])  # fmt: skip
     def test_a_number_as_text_counts_with_its_scale(self, value: Any, score: float | None) -> None:
-        found = amount(value)
+        found = parse_score(value)
         assert found == (None if score is None else pytest.approx(score))
 
     def test_whatever_an_endpoint_answers_is_a_verdict(self, server: VisionServer, pauses: list[float]) -> None:

@@ -16,7 +16,7 @@ from sessions_app.analysis.pipelines.pose_sampling import RATE, SMALL, rate_for,
 from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable
 from sessions_app.analysis.pipelines.preview import count_at
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
-from sessions_app.analysis.pipelines.workout import count_workout, describe
+from sessions_app.analysis.pipelines.workout import build_results, count_workout
 from tests.support.bodies import Floats, bends, curling, seen, squatting
 from tests.support.clips import render_clip
 from tests.support.footage import convert, cut_short, noise, write_pictures
@@ -28,7 +28,7 @@ PARAMS = {"exercise": "auto", "min_repetitions": 2}
 
 
 def described(joints: Floats, params: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    return describe(seen(joints, **more), {**PARAMS, **(params or {})}, [])
+    return build_results(seen(joints, **more), {**PARAMS, **(params or {})}, [])
 
 
 def nobody(seconds: float) -> Floats:
@@ -253,7 +253,7 @@ def test_a_real_squat_is_counted_drawn_and_not_looked_at_twice(tmp_path: Path, m
 def test_it_goes_by_the_times_of_frames_not_by_their_number(tmp_path: Path) -> None:
     path = render_clip(tmp_path / "vfr.mp4", frame_steps=(1, 1, 2, 1, 9), seconds=6.0, sound=False)
     with VideoFile(path) as video:
-        times = [picture.time for picture in pose_sampling.looks(video, RATE)]
+        times = [picture.time for picture in pose_sampling.sample_frames(video, RATE)]
     assert max(np.diff(times)) == pytest.approx(0.3, abs=0.01)
     assert min(np.diff(times)) >= 0.5 / RATE - 1e-6
     assert 5.5 < times[-1] < 6.0

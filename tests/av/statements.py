@@ -128,7 +128,7 @@ def child(asked: Any, **options: Any) -> list[dict[str, Any]]:
 def shown(path: Path, width: int = SIZE[0]) -> list[tuple[float, int]]:
     """When each picture is shown, seconds, and the number that it carries."""
     with VideoFile(path) as video:
-        return [(picture.time, decode_barcode(picture.scaled(width))) for picture in video.walk(0.0)]
+        return [(picture.time, decode_barcode(picture.scaled(width))) for picture in video.iterate_frames(0.0)]
 
 
 def heard(path: Path, rate: int = RATE) -> np.ndarray:

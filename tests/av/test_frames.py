@@ -24,7 +24,7 @@ def number(picture: Picture | None) -> int:
 @pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
 def test_every_frame_is_found_at_its_time(tmp_path: Path, suffix: str) -> None:
     with VideoFile(write_video(tmp_path / f"v.{suffix}", options=REORDERED)) as video:
-        pictures = list(video.walk(0.0))
+        pictures = list(video.iterate_frames(0.0))
         assert [number(p) for p in pictures] == [n % 16 for n in range(60)]
         assert [p.time for p in pictures] == pytest.approx([n / 30 for n in range(60)], abs=0.002)
         # The frame on display at a time.
@@ -56,20 +56,20 @@ def test_within_the_first_gop_of_a_stream_it_is_found_too(tmp_path: Path) -> Non
 def test_threads_change_nothing(tmp_path: Path) -> None:
     with VideoFile(write_video(tmp_path / "v.mp4", options=REORDERED), 2) as video:
         for start, first in ((0.0, 0), (1.0, 20), (0.7, 20)):
-            assert [number(p) for p in video.walk(start)] == [n % 16 for n in range(first, 60)]
+            assert [number(p) for p in video.iterate_frames(start)] == [n % 16 for n in range(first, 60)]
             assert number(video.frame_at(start + 0.01)) == int(start * 30 + 0.3) % 16
 
 
 def test_sparse_walking_leaves_out_nothing_from_the_wanted_moment_on(tmp_path: Path) -> None:
     with VideoFile(write_video(tmp_path / "v.mp4", options=REORDERED | {"g": "60"})) as video:
-        pictures = [p for p in video.walk(0.0, sparse_until=1.0) if p.time >= 1.0]
+        pictures = [p for p in video.iterate_frames(0.0, sparse_until=1.0) if p.time >= 1.0]
         assert [number(p) for p in pictures] == [n % 16 for n in range(30, 60)]
 
 
 def test_times_of_variable_rate_files_are_the_files_own(tmp_path: Path) -> None:
     stamps = [Fraction(n * n, 900) for n in range(40)]
     with VideoFile(write_video(tmp_path / "v.mp4", frames=40, stamps=stamps)) as video:
-        assert [p.time for p in video.walk(0.0)] == pytest.approx([float(s) for s in stamps], abs=1e-3)
+        assert [p.time for p in video.iterate_frames(0.0)] == pytest.approx([float(s) for s in stamps], abs=1e-3)
         assert number(video.frame_at(float(stamps[25]) + 0.001)) == 25 % 16
 
 
@@ -121,7 +121,7 @@ def test_a_broken_tail_ends_the_walk_and_a_file_that_cannot_be_opened_says_so(tm
     path = write_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
     path.write_bytes(path.read_bytes()[:-2500])
     with VideoFile(path) as video:
-        assert 1 <= len(list(video.walk(0.0))) < 60
+        assert 1 <= len(list(video.iterate_frames(0.0))) < 60
         assert video.keyframe(float(video.keyframes[0])) is not None
     path.write_text("no")
     with pytest.raises(MediaError):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.av.header_check import fault_of
+from media_app.av.header_check import find_fault
 
 SOUND_CODECS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "aac"}
 PICTURE_CODECS = {"mp4": "libx264", "mov": "mpeg4", "webm": "libvpx", "matroska": "libx264"}
@@ -39,7 +39,7 @@ def made(container: str, *, picture: bool, sound: bool, options: dict[str, str] 
 
 
 def fault(content: bytes) -> str | None:
-    return fault_of(io.BytesIO(content), len(content))
+    return find_fault(io.BytesIO(content), len(content))
 
 
 @pytest.mark.parametrize("container", SOUND_CODECS)
@@ -71,7 +71,7 @@ def test_of_what_it_does_not_know_it_says_nothing(clips: Path) -> None:
     for path in clips.iterdir():
         if path.is_file():
             with path.open("rb") as file:
-                found = fault_of(file, path.stat().st_size)
+                found = find_fault(file, path.stat().st_size)
             assert found == {"truncated.mp4": "no_index"}.get(path.name), path.name
 
 
@@ -89,7 +89,7 @@ def test_it_ends_soon_whatever_the_boxes_say(boxes: list[tuple[bytes, int]]) -> 
     content = b"".join(length.to_bytes(4) + kind for kind, length in boxes) * 50
     for head in (b"", (8 + len(content)).to_bytes(4) + b"moov", b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xff"):
         file = Counting(head + content)
-        fault_of(file, len(head + content))
+        find_fault(file, len(head + content))
         assert file.taken < 250_000
 
 

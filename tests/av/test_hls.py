@@ -45,7 +45,7 @@ def copied(long_clip: Path) -> tuple[Path, HlsRendition]:
 
 
 def refusal_of(path: Path, folder: Path) -> str:
-    with pytest.raises(hls.RungNotAvailable) as caught:
+    with pytest.raises(hls.RenditionNotAvailable) as caught:
         copy_of(path, folder)
     assert str(caught.value).endswith(".")
     return str(caught.value)
@@ -230,7 +230,7 @@ def test_rungs_show_every_picture_upright_and_in_time(clips: Path, tmp_path: Pat
 def test_a_rung_is_never_larger_than_the_video(clips: Path, tmp_path: Path) -> None:
     source = Source.open(clips / "plain.mp4")
     for lines in (360, 181):
-        with pytest.raises(hls.RungNotAvailable, match=str(lines)):
+        with pytest.raises(hls.RenditionNotAvailable, match=str(lines)):
             make_rung(tmp_path, source, rung_of(source.facts, lines), PROGRAM)
     assert make_rung(tmp_path, source, rung_of(source.facts, 180), PROGRAM).height == 180
 

@@ -363,7 +363,7 @@ class TestTheRunner:
             make_silent(tmp_path, swapped, Ffmpeg(FFMPEG, 1))
 
     def test_one_that_stands_still_is_ended(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(door, "STILL_SECONDS", 1.5)
+        monkeypatch.setattr(door, "STALL_TIMEOUT_SECONDS", 1.5)
         script = "echo $$ > pid; while :; do echo out_time_us=5; echo progress=continue; sleep 0.2; done"
         with pytest.raises(ConversionFailed, match="standstill"):
             door.run(["bash", "-c", script], folder=tmp_path, seconds=1.0)

@@ -101,7 +101,7 @@ def test_each_segment_has_every_picture_of_its_clip_in_order(tmp_path: Path, nam
 
 def picture_at(path: Path, time: float) -> np.ndarray:
     with VideoFile(path) as video:
-        return next(iter(video.walk(time))).scaled(probe(path).width)
+        return next(iter(video.iterate_frames(time))).scaled(probe(path).width)
 
 
 def test_other_shapes_are_letterboxed_and_never_cropped(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from media_app.av.container import MediaError
 from media_app.av.frames import VideoFile
-from media_app.av.poster import MAX_BYTES, MAX_SIDE, Looks, Poster, make_poster, score
+from media_app.av.poster import MAX_BYTES, MAX_SIDE, FrameFeatures, Poster, make_poster, score
 from tests.support.footage import blanked, noise, write_pictures
 
 pytestmark = pytest.mark.pure
@@ -119,9 +119,9 @@ def test_what_cannot_be_decoded_is_passed_over_and_a_video_without_any_frame_lef
 
 
 def test_brightness_counts_from_neither_end_and_sharpness_counts() -> None:
-    looks = [Looks(brightness, 40, 100, 0.1) for brightness in (5, 60, 120, 200, 250)]
+    looks = [FrameFeatures(brightness, 40, 100, 0.1) for brightness in (5, 60, 120, 200, 250)]
     scores = score(looks, [0.5] * 5)
     assert scores[2] == max(scores)
     assert scores[0] == scores[4] == 0
-    blurred, sharp = score([Looks(120, 40, detail, 0.1) for detail in (50, 200)], [0.5] * 2)
+    blurred, sharp = score([FrameFeatures(120, 40, detail, 0.1) for detail in (50, 200)], [0.5] * 2)
     assert blurred == pytest.approx(sharp / 2, rel=0.1)

@@ -9,7 +9,7 @@ import pytest
 
 from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.frames import VideoFile
-from media_app.av.hls import RungNotAvailable, make_rung
+from media_app.av.hls import RenditionNotAvailable, make_rung
 from media_app.av.ladder import rung_of
 from media_app.av.probe import probe
 from media_app.av.proxy import LINES, Mp4Rendition, gop_frames, make_proxy, make_silent
@@ -29,7 +29,7 @@ CLIPS = (
 def times_of(path: Path) -> np.ndarray:
     """Presentation times on the scale of currentTime, seconds, shape (n,)."""
     with VideoFile(path) as video:
-        return np.array([picture.time for picture in video.walk(0.0)])
+        return np.array([picture.time for picture in video.iterate_frames(0.0)])
 
 
 def proxy_of(path: Path, folder: Path) -> Mp4Rendition:
@@ -114,7 +114,7 @@ def test_proxies_show_the_same_pictures(tmp_path: Path) -> None:
     path = write_pictures(tmp_path / "v.mp4", [noise(number) for number in range(30)])
     proxy_of(path, tmp_path)
     with VideoFile(path) as was, VideoFile(tmp_path / "proxy.mp4") as now:
-        for before, after in zip(was.walk(0.0), now.walk(0.0), strict=True):
+        for before, after in zip(was.iterate_frames(0.0), now.iterate_frames(0.0), strict=True):
             difference = before.scaled(320).astype(int) - after.scaled(320).astype(int)
             assert np.abs(difference).mean() < 4
 
@@ -175,7 +175,7 @@ def test_odd_sizes_become_even_and_a_single_frame_has_both(tmp_path: Path) -> No
 @pytest.mark.parametrize(("suffix", "codec"), [("webm", "libvpx"), ("ogv", "libtheora"), ("wmv", "wmv2")])
 def test_what_an_mp4_cannot_carry_has_no_silent_copy_but_a_proxy(tmp_path: Path, suffix: str, codec: str) -> None:
     path = convert(None, tmp_path / f"v.{suffix}", "-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1", "-c:v", codec)
-    with pytest.raises(RungNotAvailable, match="cannot carry"):
+    with pytest.raises(RenditionNotAvailable, match="cannot carry"):
         silent_of(path, tmp_path)
     assert proxy_of(path, tmp_path).size
 

@@ -10,7 +10,7 @@ from media_app.av.avcc import Avcc
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.probe import probe
-from media_app.av.smart_cut import Placed, cut, why_not_copied
+from media_app.av.smart_cut import PlacedPart, cut_parts, why_not_copied
 from media_app.av.source import Source
 from sessions_app.comparison.samples.rendering.barcode import draw_barcode
 from tests.av.encoded import write_raw
@@ -55,10 +55,12 @@ def h264(raw: Path) -> Path:
     return convert(raw, raw.with_name("h264.mp4"), *ENCODERS["h264"], "-c:a", "aac")
 
 
-def made_of(path: Path, parts: list[tuple[float, float]], folder: Path, **options: float) -> tuple[Path, list[Placed]]:
+def made_of(
+    path: Path, parts: list[tuple[float, float]], folder: Path, **options: float
+) -> tuple[Path, list[PlacedPart]]:
     target = folder / "reel.mp4"
     told: list[float] = []
-    placed = cut(target, Source.open(path), parts, PROGRAM, told.append, **options)
+    placed = cut_parts(target, Source.open(path), parts, PROGRAM, told.append, **options)
     assert told == sorted(told)
     assert told[-1] == 1.0
     return target, placed
@@ -190,7 +192,7 @@ def test_what_is_hidden_by_an_edit_list_stays_hidden(h264: Path, tmp_path: Path)
     assert source.hides_pictures
     first = shown(path)[0][1]
     target = tmp_path / "reel.mp4"
-    [placed] = cut(target, source, [(0.0, 4.0)], PROGRAM)
+    [placed] = cut_parts(target, source, [(0.0, 4.0)], PROGRAM)
     assert [number for _, number in shown(target)] == list(range(first, first + 100))
     assert placed.start == 0
 
@@ -214,9 +216,9 @@ def test_transport_streams_are_cut_by_the_clock_of_players(h264: Path, tmp_path:
 
 def test_no_file_and_no_room_are_said(h264: Path, tmp_path: Path) -> None:
     with pytest.raises(OSError):
-        cut(tmp_path / "nowhere" / "reel.mp4", Source.open(h264), PARTS, PROGRAM)
+        cut_parts(tmp_path / "nowhere" / "reel.mp4", Source.open(h264), PARTS, PROGRAM)
     source = Source.open(convert(h264, tmp_path / "gone.mp4", "-c", "copy"))
     source.path.unlink()
     with pytest.raises(MediaError):
-        cut(tmp_path / "reel.mp4", source, PARTS, PROGRAM)
+        cut_parts(tmp_path / "reel.mp4", source, PARTS, PROGRAM)
     assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from media_app.av import sprite
 from media_app.av.frames import VideoFile
-from media_app.av.sampling import nearest_keyframes, sample, spread
+from media_app.av.sampling import nearest_keyframes, sample_pictures, spread
 from media_app.av.sprite import count_thumbs, thumb_size, timestamp
 from tests.support.clips import render_clip
 from tests.support.footage import blanked, convert, noise, write_pictures
@@ -81,11 +81,11 @@ def test_dense_keyframes_are_decoded_alone_and_each_frame_is_given_once(tmp_path
         moments = spread(file.duration, 20)
         chosen = nearest_keyframes(file, moments)
         assert len(chosen) == 20
-        assert [picture.time for picture in sample(file, moments)] == pytest.approx(chosen)
+        assert [picture.time for picture in sample_pictures(file, moments)] == pytest.approx(chosen)
         assert {round(time * 10) % 8 for time in chosen} == {0}
     path = write_pictures(tmp_path / "v.mp4", [grey(number * 20) for number in range(5)], gop=250)
     with VideoFile(path) as file:
-        times = [picture.time for picture in sample(file, spread(file.duration, 40))]
+        times = [picture.time for picture in sample_pictures(file, spread(file.duration, 40))]
     assert times == sorted(set(times))
     assert 3 <= len(times) <= 5
 
@@ -169,5 +169,5 @@ def test_a_video_that_breaks_off_before_the_middle_shows_what_came_before(tmp_pa
     """One thumb is asked for, of the middle, and the only keyframe lies before all that is damaged."""
     path = write_pictures(tmp_path / "v.mkv", [noise(number, 64, 48) for number in range(10)], gop=250)
     with VideoFile(blanked(path, 1 / 4, 1.0)) as video:
-        [picture] = sample(video, [0.9])
+        [picture] = sample_pictures(video, [0.9])
         assert picture.time < 0.9

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media_app.av.timeline import Break, Unroller
+from media_app.av.timeline import Break, PacketPlacer
 
 pytestmark = [pytest.mark.pure]
 MILLI = Fraction(1, 1000)
@@ -58,7 +58,7 @@ def part(content: int, length: int, begin: int, *, gop: int = 10, late: int = 0)
 def placed(packets: list[Packet], **options: Any) -> tuple[dict[int, list[tuple[int, int]]], list[Break]]:
     """Of each track (millisecond it is shown, content), and the breaks."""
     streams: Any = [VIDEO, AUDIO] if any(one.stream is AUDIO for one in packets) else [VIDEO]
-    unroller = Unroller(streams, **({"origin": packets[0].pts / 1000, "is_stream": True} | options))
+    unroller = PacketPlacer(streams, **({"origin": packets[0].pts / 1000, "is_stream": True} | options))
     found: dict[int, list[tuple[int, int]]] = {0: [], 1: []}
     for one in unroller.place(packets):  # type: ignore[arg-type]
         packet: Any = one.packet

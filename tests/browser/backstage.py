@@ -64,7 +64,7 @@ def main() -> None:
     from jobs_app.models import Job
     from media_app.catalogue import services as catalogue
     from media_app.catalogue.models import CrdtOperation, VideoReport
-    from media_app.catalogue.realtime import changing
+    from media_app.catalogue.realtime import change_and_broadcast
     from media_app.uploads.models import Upload
     from media_app.videos.models import Rendition, RenditionKind, Video
     from sessions_app.analysis import services as analyses
@@ -226,9 +226,9 @@ def main() -> None:
 
     def catalogue_video(by: str, minutes: float = 0, status: str = "ready", **fields: Any) -> str:
         """A video of the catalogue as old as ``minutes``, without a file; watchers are told. by: who made it."""
-        words = {name: fields.pop(name) for name in (*catalogue.WORDS, "is_hidden") if name in fields}
+        words = {name: fields.pop(name) for name in (*catalogue.MERGED_FIELDS, "is_hidden") if name in fields}
         made = catalogue.create(user(by), {"title": "A video", **words})
-        with changing(made.pk):
+        with change_and_broadcast(made.pk):
             Video.objects.filter(pk=made.pk).update(
                 status=status, location=f"videos/{made.pk}/1.mp4" if status != "uploading" else "",
                 created_at=Now() - timedelta(minutes=minutes), **fields,
@@ -237,7 +237,7 @@ def main() -> None:
 
     def change_catalogue(video: str, **fields: Any) -> None:
         """Write columns that are no words, and tell watchers."""
-        with changing(UUID(video)):
+        with change_and_broadcast(UUID(video)):
             Video.objects.filter(pk=video).update(**fields)
 
     def edit_catalogue(by: str, video: str, **values: Any) -> None:

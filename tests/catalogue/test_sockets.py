@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 
 from media_app.catalogue import services
-from media_app.catalogue.realtime import Audience, audience_of, changing, find, group_of, sees
+from media_app.catalogue.realtime import Audience, audience_of, change_and_broadcast, find, group_of, sees
 from media_app.videos.models import TRANSITIONS, Video, VideoStatus
 from media_app.videos.serializers import VideoSerializer
 from tests.support.catalogue import make_catalogue_video
@@ -96,7 +96,7 @@ class TestWhatIsTold:
         video = await ask(lambda: make_catalogue_video(moderator, title="0", status=VideoStatus.PROCESSING))
 
         def ready() -> None:
-            with changing(video.pk):
+            with change_and_broadcast(video.pk):
                 assert transition(Video.objects.filter(pk=video.pk), TRANSITIONS, VideoStatus.READY) == 1
 
         def write(**values: Any) -> Callable[[], None]:
@@ -170,7 +170,7 @@ class TestWhatIsTold:
         monkeypatch.setattr("media_app.videos.media_urls.lifetime", lambda _: next(lifetimes))
 
         def look() -> None:
-            with changing(video.pk):
+            with change_and_broadcast(video.pk):
                 pass
 
         async with connected(LIST) as communicator:

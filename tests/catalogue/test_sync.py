@@ -15,7 +15,7 @@ from django.http import HttpResponse
 
 from media_app.catalogue import operations, services
 from media_app.catalogue.models import CrdtOperation
-from media_app.catalogue.operations import Refused
+from media_app.catalogue.operations import InvalidOperation
 from media_app.videos.models import Video
 from tests.support.api import Api, refused
 from tests.support.catalogue import make_catalogue_video
@@ -462,18 +462,20 @@ class TestReading:
             when = self.NOW + timedelta(minutes=5, microseconds=microseconds)
             told = title("u", timestamp=when.isoformat())
             if is_taken:
-                assert operations.read(told, "u", self.NOW).operation.timestamp == operations.microseconds(when)
+                assert operations.parse_operation(told, "u", self.NOW).operation.timestamp == operations.microseconds(
+                    when
+                )
             else:
-                with pytest.raises(Refused, match="ahead"):
-                    operations.read(told, "u", self.NOW)
+                with pytest.raises(InvalidOperation, match="ahead"):
+                    operations.parse_operation(told, "u", self.NOW)
 
     @pytest.mark.parametrize("value", ["a\x00b", "\ud800", "a\x00"])
     def test_what_a_database_refuses_is_refused_here(self, value: str) -> None:
         for kind in ("update_description", "add_tag", "update_title"):
             told = title("u", operation_type=kind, operation_data={"value": value})
             try:
-                kept = operations.read(told, "u", self.NOW).operation.value
-            except Refused:
+                kept = operations.parse_operation(told, "u", self.NOW).operation.value
+            except InvalidOperation:
                 continue
             assert "\x00" not in kept
             assert kept.encode()
@@ -494,7 +496,7 @@ def test_a_write_under_way_is_not_missed(moderator_api: Api, moderator: User, vi
 
     def write() -> None:
         with services.transaction.atomic():
-            operation = operations.read(title(me), me, datetime.now(UTC))
+            operation = operations.parse_operation(title(me), me, datetime.now(UTC))
             services.sync(video.pk, moderator, {}, [operation])
             written.set()
             go_on.wait(SECONDS)

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_check import check
 
 from jobs_app.models import Job
-from media_app.videos.models import Place, Video
+from media_app.videos.models import Video, VideoScope
 from sessions_app.challenges import challenges, merges
 from sessions_app.challenges.models import Challenge, Guess, MergeSession
 from tests.challenges.conftest import CHALLENGES, statements_of, status_of
@@ -319,12 +319,12 @@ class TestPublish:
             again = api.post(path_of(challenge, "/publish")).json()
             assert (first["status"], again["published_at"]) == ("published", first["published_at"])
             assert other_api.get(path_of(challenge)).json()["can_guess"] is True
-            assert Video.objects.get().place == Place.OPEN
+            assert Video.objects.get().place == VideoScope.OPEN
             for _ in range(2):
                 body = api.post(path_of(challenge, "/unpublish")).json()
                 assert (body["status"], body["published_at"]) == ("draft", None)
             assert other_api.get(path_of(challenge)).status_code == 404
-            assert Video.objects.get().place == Place.SESSION
+            assert Video.objects.get().place == VideoScope.SESSION
 
     def test_taken_down_stays(self, owner: User, api: Api, other_api: Api, moderator: User, moderator_api: Api) -> None:
         """What a moderator took down its owner cannot publish."""
@@ -339,7 +339,7 @@ class TestPublish:
         assert challenge.withheld_by == moderator
         challenges.release(challenge.pk, moderator, reason="x")
         assert api.get(path_of(challenge)).json()["status"] == "draft"
-        assert Video.objects.get().place == Place.SESSION
+        assert Video.objects.get().place == VideoScope.SESSION
         assert api.post(path_of(challenge, "/publish")).json()["status"] == "published"
 
     def test_moderators_unpublish_their_own_not_drafts(self, owner: User, moderator: User, moderator_api: Api) -> None:
@@ -379,7 +379,7 @@ class TestDelete:
         assert api.delete(path_of(first)).status_code == 200
         assert merges.expire() == 0
         merge = MergeSession.objects.with_state().get()
-        assert Video.objects.get().place == Place.SESSION
+        assert Video.objects.get().place == VideoScope.SESSION
         again = api.post(CHALLENGES, statements_of(merge))
         assert again.status_code == 201
         later(merge.pk)

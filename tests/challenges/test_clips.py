@@ -320,7 +320,7 @@ class TestExpiry:
         self.over(merge_id)
         for is_swept in (False, True):
             if is_swept:
-                assert cleanup.expire() == 2
+                assert cleanup.expire_uploads() == 2
                 assert files_in(media) == []
                 assert used(api) == 0
             body = status_of(api, merge_id)
@@ -336,12 +336,12 @@ class TestExpiry:
     def test_it_says_so_for_a_week(self, api: Api, begun: dict[str, Any]) -> None:
         merge_id = begun["merge_session_id"]
         self.over(merge_id, timedelta(days=6, hours=23))
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert merges.expire() == 0
         assert status_of(api, merge_id)["overall_status"] == "expired"
         self.over(merge_id, timedelta(days=7, minutes=1))
         for _ in range(2):
-            cleanup.expire()
+            cleanup.expire_uploads()
         assert not Upload.objects.exists()  # the uploads may be forgotten first
         assert status_of(api, merge_id)["overall_status"] == "expired"
         assert merges.expire() == 1
@@ -350,10 +350,10 @@ class TestExpiry:
 
     def test_what_is_completed_stays(self, api: Api, owner: User) -> None:
         merge = make_merge(owner, status="completed")
-        merges.ended(job_of(merge.pk))
+        merges.clean_up_after_job(job_of(merge.pk))
         self.over(str(merge.pk), timedelta(days=30))
         for _ in range(2):
-            cleanup.expire()
+            cleanup.expire_uploads()
             merges.expire()
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["merged_video"] is not None) == ("completed", True)

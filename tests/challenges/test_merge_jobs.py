@@ -28,7 +28,7 @@ from jobs_app.runner import run_queue
 from media_app.uploads import cleanup
 from media_app.uploads.models import Upload
 from media_app.videos import ingest
-from media_app.videos.models import Place, Rendition, Video
+from media_app.videos.models import Rendition, Video, VideoScope
 from sessions_app.challenges import actors, merges
 from sessions_app.challenges.models import MergeSession
 from tests.challenges.conftest import CHALLENGES, MERGES, deliver, job_of, merged, session_of, statements_of, status_of
@@ -112,7 +112,7 @@ class TestWhatItMakes:
             assert one["duration"] == pytest.approx(0.6, abs=0.04)
         assert found["total_duration"] == pytest.approx(ends[-1], abs=0.05)
         video = Video.objects.get(pk=found["video_file_id"])
-        assert (video.owner, video.place, video.status, video.title) == (owner, Place.SESSION, "ready", "My three")
+        assert (video.owner, video.place, video.status, video.title) == (owner, VideoScope.SESSION, "ready", "My three")
         assert (video.width, video.height, video.codec) == (224, 126, "h264")
         merge_id = body["merge_session_id"]
         assert found["file_size"] == video.file_size == len(contents_of(media, merge_id))
@@ -325,10 +325,10 @@ class TestPassingFaults:
 
     def test_after_a_passing_failure_the_clips_stay_until_they_expire(self, api: Api, owner: User, media: Path) -> None:
         merge = make_merge(owner, status="failed", error={"type": "timeout", "message": "It took too long."})
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert len(files_in(media)) == 3
         Upload.objects.update(expires_at=Now())
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert files_in(media) == []
         body = status_of(api, str(merge.pk))
         assert (body["overall_status"], body["retry_available"]) == ("failed", False)

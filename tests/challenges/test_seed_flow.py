@@ -190,6 +190,6 @@ class TestOnS3:
         path = f"/api/v1/challenge-videos/merge-session/{begun['merge_session_id']}/cancel"
         assert (await app.fetch("POST", path)).json()["overall_status"] == "cancelled"
         self.bucket.faults.heal()
-        await ask_rows(cleanup.expire)
+        await ask_rows(cleanup.expire_uploads)
         assert await asyncio.to_thread(self.bucket.keys) == []
         assert await ask_rows(Upload.objects.reserved().count) == 0

@@ -122,7 +122,7 @@ def test_what_is_deleted_while_a_backup_runs_is_in_it(deleted_meanwhile, tmp_pat
     call_command("backup", str(tmp_path / "all.tar"))
     with tarfile.open(tmp_path / "all.tar") as tar:
         assert tar.extractfile(f"media/{deleted_meanwhile}").read() == b"former"
-    assert list(scratch.base().glob("backup-*")) == []
+    assert list(scratch.scratch_root().glob("backup-*")) == []
 
 
 def test_where_files_have_no_hard_links_they_are_read_themselves(deleted_meanwhile, tmp_path, monkeypatch):
@@ -136,12 +136,12 @@ def test_where_files_have_no_hard_links_they_are_read_themselves(deleted_meanwhi
 
 def test_links_of_a_backup_that_was_killed_go_and_those_of_one_that_runs_stay(transactional_db, tmp_path):
     for name in ("backup-dead", "backup-runs"):
-        (scratch.base() / name / "videos").mkdir(parents=True)
-    with archive._locked(scratch.base() / "backup-runs") as is_ours:
+        (scratch.scratch_root() / name / "videos").mkdir(parents=True)
+    with archive._locked(scratch.scratch_root() / "backup-runs") as is_ours:
         assert is_ours
         call_command("backup", str(tmp_path / "all.tar"))
-        assert [path.name for path in scratch.base().glob("backup-*")] == ["backup-runs"]
-    shutil.rmtree(scratch.base() / "backup-runs")
+        assert [path.name for path in scratch.scratch_root().glob("backup-*")] == ["backup-runs"]
+    shutil.rmtree(scratch.scratch_root() / "backup-runs")
 
 
 def refused(path: Path, content: bytes) -> str:

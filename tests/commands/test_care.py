@@ -27,7 +27,7 @@ from tests.support.s3 import storage_of
 from vodplatform.core import redis_server
 from vodplatform.core.models import Unreferenced
 from vodplatform.core.processes.process import Access
-from vodplatform.core.records.database import connect_apart
+from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.site.management.commands import doctor as checks
 from vodplatform.site.management.commands import up
 from vodplatform.site.management.commands.doctor import clock, converter, idle_limit, pages_at_the_bucket, reader
@@ -83,7 +83,7 @@ def test_doctor_compares_the_clock_with_the_databases(db, monkeypatch, seconds, 
 @pytest.mark.postgresql
 def test_doctor_asks_whether_transactions_that_stand_still_are_ended(db):
     assert idle_limit() is None
-    with connect_apart(connection, autocommit=True) as own:
+    with connect_outside_pool(connection, autocommit=True) as own:
         [role, name] = own.execute("SELECT current_user, current_database()").fetchone()
         own.execute(f'ALTER ROLE "{role}" IN DATABASE "{name}" RESET idle_in_transaction_session_timeout')
         try:

@@ -186,7 +186,7 @@ class TestCopies:
 
         def first_another(*words: Any, **options: Any) -> Video:
             monkeypatch.setattr(importing.upload_handlers, "take_file", taken)
-            assert importing.by_copy(owner, folder / "plain.mp4", has_limits=True, on_progress=lambda done: None)
+            assert importing.import_copy(owner, folder / "plain.mp4", has_limits=True, on_progress=lambda done: None)
             return taken(*words, **options)
 
         monkeypatch.setattr(importing.upload_handlers, "take_file", first_another)
@@ -323,14 +323,14 @@ class TestWords:
     def test_ctrl_c_says_how_far_it_came(
         self, owner: User, library: Library, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        take = importing.by_reference
+        take = importing.import_reference
 
         def interrupted(who: User, path: Path) -> Video | None:
             if path.name == "plain.mp4":
                 raise KeyboardInterrupt
             return take(who, path)
 
-        monkeypatch.setattr(importing, "by_reference", interrupted)
+        monkeypatch.setattr(importing, "import_reference", interrupted)
         with pytest.raises(SystemExit) as ended:
             call_command("import_videos", str(some(library, "other.mp4", "plain.mp4")), owner="owner")
         assert ended.value.code == 130

@@ -373,11 +373,11 @@ def test_the_timer_alone_does_not_place_a_recording_that_was_interrupted() -> No
 
     broken = Video(recording={"breaks": [{"at": 20.0, "jump": None, "track": ""}], "reasons": ["breaks"]})
     whole, videos = result(), {name: Video() for name in "abc"}
-    alignments.refuse_broken(whole, videos)
+    alignments.refuse_interrupted(whole, videos)
     assert whole == result()
     for name in ("a", "b"):
         found = result()
-        alignments.refuse_broken(found, videos | {name: broken})
+        alignments.refuse_interrupted(found, videos | {name: broken})
         assert [one["vod_id"] for one in found["proposals"]] == ["a", "c"]
         (refusal,) = found["refused"]
         assert (refusal["vod_id"], refusal["reason"]) == ("b", "not_one_recording")

@@ -461,7 +461,7 @@ class TestTogether:
     async def test_of_very_many_it_is_told_that_there_are_some(
         self, owner: User, session: ComparisonSession, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(service, "MAX_TOLD", 1)
+        monkeypatch.setattr(service, "MAX_EVENTS_IN_MESSAGE", 1)
         key = await ask(make_key, owner)
         async with connected(f"/ws/sessions/{session.pk}/", key=key) as socket:
             await next_message(socket)

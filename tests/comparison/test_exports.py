@@ -321,7 +321,7 @@ class TestRunning:
             store.size(key)
         result = api.get(f"/api/v1/jobs/{job.pk}").json()["result"]
         assert (result["url"], result["width"], storage_bytes(job.owner_id)) == (None, 3840, 0)
-        assert exports.expire() == 0
+        assert exports.delete_expired() == 0
 
     def test_it_counts_into_the_storage_of_its_owner(
         self, api: Api, shown: ComparisonSession, asked: Path, owner: User, settings: Any

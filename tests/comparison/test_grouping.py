@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.comparison.events.grouping import JOIN_SECONDS, Mark, join
+from sessions_app.comparison.events.grouping import JOIN_SECONDS, Mark, group_marks
 from sessions_app.comparison.timeline import Placement
 
 pytestmark = pytest.mark.pure
@@ -17,14 +17,14 @@ def marks(*places: tuple[str | None, float], kind: str = "kill", frame: float = 
 
 
 def keys(found: list[Mark]) -> list[str]:
-    return ["".join(mark.key for mark in one.marks) for one in join(found)]
+    return ["".join(mark.key for mark in one.marks) for one in group_marks(found)]
 
 
 def test_two_within_a_quarter_of_a_second_are_one_and_three_have_the_median() -> None:
-    [one] = join(marks(("a", 10.0), ("b", 10.25)))
+    [one] = group_marks(marks(("a", 10.0), ("b", 10.25)))
     assert (one.key, one.global_time) == ("0", 10.125)
     assert keys(marks(("a", 10.0), ("b", 10.2501))) == ["0", "1"]
-    [one] = join(marks(("c", 10.2), ("a", 10.0), ("b", 10.05)))
+    [one] = group_marks(marks(("c", 10.2), ("a", 10.0), ("b", 10.05)))
     assert [mark.key for mark in one.marks] == ["0", "1", "2"]
     assert one.global_time == 10.05
 
@@ -50,7 +50,7 @@ placed = st.lists(st.tuples(st.sampled_from(["a", "b", "c", None]), st.floats(0,
 @given(placed)
 def test_each_event_is_shown_once_and_together_are_only_neighbours(places: list[tuple[str | None, float]]) -> None:
     given_marks = marks(*places)
-    found = join(given_marks)
+    found = group_marks(given_marks)
     assert sorted(mark.number for one in found for mark in one.marks) == list(range(len(places)))
     assert [one.global_time for one in found] == sorted(one.global_time for one in found)
     for one in found:
@@ -70,5 +70,5 @@ def test_one_instant_stays_one_event_after_each_change_of_offset_and_drift(
     """Marked in two VODs at the same instant of the clock, it stands at that instant whatever their placement."""
     placements = {"a": Placement(first, first_drift, anchor), "b": Placement(second, second_drift, anchor)}
     times = {vod: placement.time_at(instant) for vod, placement in placements.items()}
-    [one] = join(marks(*((vod, placements[vod].global_time(time)) for vod, time in times.items())))
+    [one] = group_marks(marks(*((vod, placements[vod].global_time(time)) for vod, time in times.items())))
     assert abs(one.global_time - instant) < 1e-6

@@ -78,7 +78,7 @@ class TestMaking:
         assert list(AuditEntry.objects.values_list("action", flat=True)) == ["link.made"]
         ShareLink.objects.update(expires_at=Now())
         assert api.get(f"{url}/links").json()["links"] == []
-        assert links.purge() == 1
+        assert links.delete_expired_links() == 1
 
     def test_more_than_so_many_are_refused(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(links, "MAX_LINKS", 1)
@@ -185,7 +185,7 @@ class TestOpening:
 def throttled(settings: Any) -> None:
     """Count, in this process alone."""
     settings.THROTTLES_ON, settings.THROTTLE_STORAGE = True, "memory"
-    throttles.forget()
+    throttles.reset_counters()
 
 
 class TestPassword:
@@ -267,7 +267,7 @@ class TestVisiting:
                 make_user(named).full_clean()
 
     def test_visitors_together_write_so_much_at_most(self, api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
+        monkeypatch.setattr(events, "MAX_EVENTS_OF_COMMENTER", 1)
         link = make_link(api, url, can_comment=True)
         assert opened(link).post(f"{url}/events", COMMENT).status_code == 201
         refused(opened(link).post(f"{url}/events", COMMENT), 409, "too_many_events")
@@ -354,7 +354,7 @@ class TestWatching:
             assert [one["role"] for one in people] == ["viewer", "owner"]
             assert people[0]["name"].startswith("Guest ")
             await ask(api.delete, f"{url}/links/{link['link_id']}")
-            assert await next_close(guest) == realtime.NOT_YOURS
+            assert await next_close(guest) == realtime.NOT_FOUND
 
     async def test_another_sites_page_may_not_use_the_cookie(
         self, api: Api, url: str, session: ComparisonSession

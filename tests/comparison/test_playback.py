@@ -8,7 +8,7 @@ import pytest
 from pytest_check import check
 
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod
-from sessions_app.comparison.services import keep_watched, save_playing_position
+from sessions_app.comparison.services import record_viewer, save_playing_position
 from tests.support.api import BASE, NOT_FINITE, NOT_NUMBERS, Api, refused, session_of
 from tests.support.factories import make_session, rewind_anchor
 from vodplatform.accounts.models import User
@@ -142,7 +142,7 @@ def test_the_clock_pauses_where_its_last_viewer_left_it(api: Api, session: Compa
     else:
         api.put(f"{BASE}/{session.session_id}/vods/vod-1/playback", {"state": "playing", "at": 100})
     rewind_anchor(session, 3)
-    keep_watched(session.session_id)
+    record_viewer(session.session_id)
     assert read(api, session)["vods"][0]["playback_state"] == "playing"
     rewind_anchor(session, 11)
     for shown in (read(api, session), session_of(api.patch(f"{BASE}/{session.session_id}", {"name": "Renamed"}))):

@@ -10,7 +10,7 @@ from media_app.videos.models import Video
 from media_app.videos.services import RENDER_KIND, delete_video
 from sessions_app.comparison.alignment.services import start_alignment
 from sessions_app.comparison.models import Alignment, ComparisonSession
-from sessions_app.comparison.services import lock
+from sessions_app.comparison.services import lock_session
 from tests.support.api import BASE, Api
 from tests.support.factories import make_job, make_key, make_session, make_user, make_video
 from tests.support.together import at_once
@@ -62,7 +62,7 @@ def test_deleting_a_video_while_sessions_that_show_it_are_aligned_does_not_deadl
 
     def align() -> None:
         with transaction.atomic():
-            lock(session)
+            lock_session(session)
             locked.set()
             threading.Event().wait(0.5)  # until the deletion waits
             start_alignment(session, "audio", None, "auto")

@@ -112,17 +112,17 @@ class TestRights:
         share(api, url, role="editor")
         SessionShare.objects.all().delete()
         with pytest.raises(DomainError, match="not found"):
-            services.global_seek(session, other, 5.0)
+            services.seek_all(session, other, 5.0)
         with pytest.raises(DomainError, match="not found"):
             events.create_events(session, other, [{"kind": "kill", "global_time": 1.0}], EventOrigin.IMPORT)
         share(api, url)
         with pytest.raises(DomainError, match="not change"):
-            services.global_seek(session, other, 5.0)
+            services.seek_all(session, other, 5.0)
         with pytest.raises(DomainError, match="not change"):
             events.reply(session, other, uuid.uuid4(), "x")
 
     def test_guest_writes_are_capped(self, api: Api, other_api: Api, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(events, "MAX_OF_GUEST", 1)
+        monkeypatch.setattr(events, "MAX_EVENTS_OF_COMMENTER", 1)
         monkeypatch.setattr(events, "MAX_THREAD", 20)
         share(api, url, can_comment=True)
         comment = {"global_time": 1, "kind": "comment"}
@@ -176,7 +176,7 @@ class TestWatching:
             shown = await next_message(host, "session")
             assert not any("grant" in vod["stream_url"] for vod in shown["session"]["vods"])
             await ask(api.delete, f"{url}/shares/{made['share_id']}")
-            assert await next_close(guest) == realtime.NOT_YOURS
+            assert await next_close(guest) == realtime.NOT_FOUND
             await ask(api.put, f"{url}/global-seek", {"timestamp": 4})
             assert (await next_message(host, "session"))["session"]["global_time"] == 4
 

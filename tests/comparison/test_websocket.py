@@ -65,14 +65,14 @@ class TestHowMany:
     async def test_a_place_is_given_back_by_whom_it_was_taken(self) -> None:
         one = realtime.WatchConsumer()
         one.watcher = "a network"
-        assert one._take_place()
+        assert one._reserve_slot()
         one.watcher = "an account"  # who has signed in meanwhile
         one._leave_place()
         assert not realtime.open_sockets
 
     async def test_a_refused_one_takes_no_place(self, path: str, other: User) -> None:
         async with connected(path, key=await ask(make_key, other)) as communicator:
-            assert (await communicator.receive_output(5))["code"] == realtime.NOT_YOURS
+            assert (await communicator.receive_output(5))["code"] == realtime.NOT_FOUND
         assert not realtime.open_sockets
 
 

@@ -20,7 +20,7 @@ from drf_spectacular.generators import SchemaGenerator
 from jobs_app.kinds import registry
 from jobs_app.models import JobStatus
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import Upload, UploadProtocol
 from media_app.videos.models import Video, VideoSource
 from sessions_app.analysis.models import AnalysisSession
 from tests.support import factories
@@ -138,8 +138,8 @@ def stored_video(owner: User, **fields: Any) -> Video:
 
 def chunked_upload(owner: User, *, is_whole: bool = False) -> Upload:
     """An upload of one chunk, which may have come."""
-    upload = uploads.begin(
-        owner, front=UploadFront.CHUNKS, purpose="library", filename="a.mp4", size=10, chunk_size=65_536
+    upload = uploads.begin_upload(
+        owner, front=UploadProtocol.CHUNKS, purpose="library", filename="a.mp4", size=10, chunk_size=65_536
     )
     if is_whole:
         key = default_storage.save(f"uploads/{upload.pk}/0", ContentFile(b"some bytes"))

@@ -21,7 +21,7 @@ from pytest_check import check
 from jobs_app.models import LaneLimit
 from media_app.catalogue.models import CatalogueVideo, VideoReport
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import Upload, UploadProtocol
 from sessions_app.challenges.models import Challenge, ChallengeReport
 from tests.contract.places import browser, page_of
 from tests.support import factories
@@ -42,7 +42,7 @@ def audited(owner: User) -> AuditEntry:
 
 
 def begun(owner: User) -> Upload:
-    return uploads.begin(owner, front=UploadFront.TUS, purpose="library", filename=f"{MARK}.mp4", size=10)
+    return uploads.begin_upload(owner, front=UploadProtocol.TUS, purpose="library", filename=f"{MARK}.mp4", size=10)
 
 
 def reported(owner: User) -> VideoReport:
@@ -66,7 +66,7 @@ def running_process(owner: User) -> RunningProcess:
 MODELS: dict[str, tuple[Callable[[User], Model], set[str]]] = {
     "analysis.analysissession": (lambda owner: factories.make_analysis(owner, name=MARK), set()),
     "accounts.user": (lambda owner: owner, {"add", "change", "delete"}),
-    "accounts.subscription": (lambda owner: services.grant(owner, "pro", None, None), {"add"}),
+    "accounts.subscription": (lambda owner: services.grant_subscription(owner, "pro", None, None), {"add"}),
     "accounts.apitoken": (lambda owner: ApiToken.issue(owner, name=MARK)[0], {"delete"}),
     "auth.group": (lambda owner: Group.objects.create(name=MARK), {"add", "change", "delete"}),
     "base.auditentry": (audited, set()),

@@ -183,7 +183,7 @@ CALLS: dict[str, tuple[Callable[[str, Headers], Answer], int]] = {
 
 
 def tus_upload(owner: User) -> str:
-    return str(uploads.begin(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE).pk)
+    return str(uploads.begin_upload(owner, front="tus", purpose="library", filename="a.mp4", size=SIZE).pk)
 
 
 def lacks(way: str, method: str) -> str:

@@ -219,7 +219,7 @@ def sends_pro_job(footage: Path) -> Sent:
 
 def sends_chunk(footage: Path, base: str = "/api/v1/uploads") -> Sent:
     person, content = make_user("sender"), (footage / "talk.mp4").read_bytes()
-    upload = uploads.begin(
+    upload = uploads.begin_upload(
         person, front="chunks", purpose="library", filename="round-7.mp4", size=len(content) + 2**20, chunk_size=2**20,
         metadata={},
     )  # fmt: skip
@@ -302,7 +302,7 @@ def test_box_preview(owner: User, library: Library, monkeypatch: pytest.MonkeyPa
 def test_bucket_address_example(owner: User, s3_storage: Bucket, settings: Any, written: dict[str, Any]) -> None:
     public = {"AWS_S3_PUBLIC_ENDPOINT_URL": "https://files.example.com"}
     settings.STORAGES = {**settings.STORAGES, "default": storage_of(s3_storage.environment | public)}
-    upload = uploads.begin(owner, front="direct", purpose="library", filename="round-7.mp4", size=40 << 20)
+    upload = uploads.begin_upload(owner, front="direct", purpose="library", filename="round-7.mp4", size=40 << 20)
     content = {"chunk_numbers": [0, 2]}
     made = example_of(content, Api(make_key(owner)).post(f"/api/v1/uploads/{upload.pk}/addresses", content))
     for chunk in made["answer"]["chunks"]:

@@ -15,7 +15,7 @@ from pytest_check import check
 
 from jobs_app.models import JobStatus
 from media_app.catalogue import urls as catalogue
-from media_app.videos.models import Place, Video
+from media_app.videos.models import Video, VideoScope
 from tests.contract.places import browser, operations, page_of
 from tests.support import factories
 from vodplatform.accounts import services
@@ -107,7 +107,7 @@ def test_every_address_is_taught() -> None:
 def ids() -> dict[str, str]:
     """Things of an owner, with the mark in whatever somebody could read."""
     owner = factories.make_user(f"{MARK}-owner", full_name="Zebra Owner", email="zebra@example.org")
-    services.grant(owner, "pro", None, None)
+    services.grant_subscription(owner, "pro", None, None)
     ApiToken.issue(owner, name="zebra token")
     videos = [factories.make_video(owner, title=f"zebra {number}.mp4", tags=["zebra"]) for number in range(2)]
     session = factories.make_session(
@@ -117,7 +117,7 @@ def ids() -> dict[str, str]:
     jobs = [factories.make_job(owner, status, message="zebra") for status in JobStatus.values]
     factories.make_job(owner, "failed", error={"type": "timeout", "message": "zebra"})
     hidden = factories.make_video(
-        owner, title="zebra of the catalogue", category="zebra", place=Place.CATALOGUE, is_hidden=True,
+        owner, title="zebra of the catalogue", category="zebra", place=VideoScope.CATALOGUE, is_hidden=True,
     )  # fmt: skip
     return {
         "session_id": session.session_id,

@@ -6,7 +6,7 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from vodplatform.core.web.bodies import limited
+from vodplatform.core.web.bodies import with_body_limit
 
 
 async def call(app, chunks, *, announced=None, headers=()):
@@ -43,9 +43,9 @@ async def reads_all(scope, receive, send):
 
 
 async def test_a_longer_one_that_says_so_is_refused_unread():
-    status, body, *_ = await call(limited(reads_all, 10), [b"12345", b"67890"], announced=b"10")
+    status, body, *_ = await call(with_body_limit(reads_all, 10), [b"12345", b"67890"], announced=b"10")
     assert (status, body) == (200, b"10")
-    status, body, given, _ = await call(limited(reads_all, 10), [b"x" * 11], announced=b"11")
+    status, body, given, _ = await call(with_body_limit(reads_all, 10), [b"x" * 11], announced=b"11")
     assert (status, given) == (413, [])
     assert json.loads(body)["type"] == "too_large"
     assert json.loads(body)["limit"] == 10
@@ -53,7 +53,7 @@ async def test_a_longer_one_that_says_so_is_refused_unread():
 
 async def test_a_longer_one_in_chunks_is_refused_as_soon_as_it_is_too_long():
     chunks = [b"x" * 6] * 1000
-    status, _, given, _ = await call(limited(reads_all, 10), chunks)
+    status, _, given, _ = await call(with_body_limit(reads_all, 10), chunks)
     assert status == 413
     assert len(given) == 2
 
@@ -70,7 +70,7 @@ async def test_one_that_comes_without_its_length_gets_it(chunks):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": given + b" " + body})
 
-    assert (await call(limited(says_what_it_was_told, 10), chunks))[1] == b"10 1234567890"
+    assert (await call(with_body_limit(says_what_it_was_told, 10), chunks))[1] == b"10 1234567890"
 
 
 async def test_one_without_its_length_is_not_kept_in_memory():
@@ -84,7 +84,7 @@ async def test_one_without_its_length_is_not_kept_in_memory():
 
     tracemalloc.start()
     try:
-        await limited(reads_all)({"type": "http", "headers": []}, receive, send)
+        await with_body_limit(reads_all)({"type": "http", "headers": []}, receive, send)
     finally:
         tracemalloc.stop()
     assert send.await_args.args[0]["body"] == str(60 * 64 * 1024).encode()
@@ -100,7 +100,7 @@ async def test_whose_client_has_gone_is_told_so():
     async def notes(scope, receive, send):
         given.extend([dict(scope["headers"]), await receive(), await receive()])
 
-    await limited(notes)({"type": "http", "headers": []}, receive, None)
+    await with_body_limit(notes)({"type": "http", "headers": []}, receive, None)
     assert given == [{}, {"type": "http.disconnect"}, {"type": "http.disconnect"}]
 
 
@@ -109,12 +109,12 @@ async def test_a_request_without_a_body_is_not_given_a_length():
         await send({"type": "http.response.start", "status": 200 + len(scope["headers"]), "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
-    assert (await call(limited(counts_headers, 10), [b""]))[0] == 200
+    assert (await call(with_body_limit(counts_headers, 10), [b""]))[0] == 200
 
 
 async def test_a_refusal_has_the_headers_of_every_answer():
     named = [(b"x-request-id", b"number-7")]
-    _, body, _, headers = await call(limited(reads_all, 10), [], announced=b"11", headers=named)
+    _, body, _, headers = await call(with_body_limit(reads_all, 10), [], announced=b"11", headers=named)
     assert headers[b"x-request-id"].decode() == json.loads(body)["request_id"] == "number-7"
     for name in (b"content-security-policy", b"referrer-policy", b"x-frame-options", b"x-content-type-options"):
         assert headers[name]
@@ -122,5 +122,5 @@ async def test_a_refusal_has_the_headers_of_every_answer():
 
 async def test_a_length_that_is_no_number_is_not_believed():
     for announced in (b"", b"-1", b"abc", b"9" * 5000, b"1e9"):
-        status, *_ = await call(limited(reads_all, 10), [b"x" * 11], announced=announced)
+        status, *_ = await call(with_body_limit(reads_all, 10), [b"x" * 11], announced=announced)
         assert status == 413

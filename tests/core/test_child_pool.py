@@ -10,7 +10,7 @@ from django.db import connection
 from tests.support.waiting import wait_until
 from vodplatform.core.errors import DomainError
 from vodplatform.core.processes import child_pool
-from vodplatform.core.processes.child_pool import WaitingRoom, caller_gone
+from vodplatform.core.processes.child_pool import ChildPool, caller_gone
 from vodplatform.core.processes.process import ChildError, Limits
 
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(30)"]
@@ -51,7 +51,7 @@ def start(room, caller, stdin=b"", gone=None):
 
 def test_a_turn_is_held_for_what_comes_before_the_child(running):
     inside, let_go = running
-    room = WaitingRoom(4)
+    room = ChildPool(4)
     with room.turn("ann"):
         thread, _ = start(room, "ann", b"another")
         wait_until(lambda: room._callers["ann"][1] == 2)
@@ -65,7 +65,7 @@ def test_a_turn_is_held_for_what_comes_before_the_child(running):
 
 def test_who_waits_too_long_for_a_turn_is_told(monkeypatch):
     monkeypatch.setattr(child_pool, "WAIT_SECONDS", 0.05)
-    room = WaitingRoom(4)
+    room = ChildPool(4)
     with room.turn("ann"), ThreadPoolExecutor(1) as pool:
         asked = pool.submit(lambda: room.turn("ann").__enter__())
         with pytest.raises(DomainError) as caught:
@@ -75,7 +75,7 @@ def test_who_waits_too_long_for_a_turn_is_told(monkeypatch):
 
 def test_one_caller_gets_one_of_so_many_seats_and_leaves_the_others_free(running):
     inside, let_go = running
-    room = WaitingRoom(2)
+    room = ChildPool(2)
     threads = [start(room, "ann", f"ann-{number}".encode())[0] for number in range(6)]
     wait_until(lambda: len(inside) == 1)
     threads.append(start(room, "ben", b"ben")[0])
@@ -92,7 +92,7 @@ def test_one_caller_gets_one_of_so_many_seats_and_leaves_the_others_free(running
 def test_who_waits_too_long_is_told(running, monkeypatch):
     inside, _ = running
     monkeypatch.setattr(child_pool, "WAIT_SECONDS", 0.05)
-    room = WaitingRoom(1)
+    room = ChildPool(1)
     start(room, "ann", b"first")
     wait_until(lambda: inside)
     for caller in ("ann", "ben"):
@@ -103,7 +103,7 @@ def test_who_waits_too_long_is_told(running, monkeypatch):
 
 def test_seats_are_given_in_turn_and_who_had_one_waits_again(running):
     inside, let_go = running
-    room = WaitingRoom(1)
+    room = ChildPool(1)
     threads = [start(room, "ann", b"ann-1")[0]]
     wait_until(lambda: inside == [b"ann-1"])
     for number, caller in enumerate(("ben", "cid", "ann"), 1):
@@ -126,7 +126,7 @@ def test_seats_are_given_in_turn_and_who_had_one_waits_again(running):
 
 def test_who_takes_long_gives_way_to_who_waits_and_only_then(monkeypatch):
     monkeypatch.setattr(child_pool, "GIVE_WAY_SECONDS", 0.2)
-    room = WaitingRoom(1)
+    room = ChildPool(1)
     thread, errors = start(room, "ann")
     thread.join(1)
     assert thread.is_alive()
@@ -138,7 +138,7 @@ def test_who_takes_long_gives_way_to_who_waits_and_only_then(monkeypatch):
 @pytest.mark.parametrize("is_seated", [True, False])
 def test_who_has_gone_needs_no_seat(running, monkeypatch, is_seated):
     inside, _ = running
-    room = WaitingRoom(1)
+    room = ChildPool(1)
     gone = threading.Event()
     if is_seated:
         monkeypatch.undo()
@@ -162,7 +162,7 @@ ONES, ALL = child_pool.MAX_WAITING_OF_ONE, child_pool.MAX_WAITING
 ], ids=["of one caller", "of all"])  # fmt: skip
 def test_only_so_many_wait(running, callers, last, is_full):
     inside, let_go = running
-    room = WaitingRoom(1)
+    room = ChildPool(1)
     threads = [start(room, "ann", b"first")]
     wait_until(lambda: inside)
     threads += [start(room, caller, b"more") for caller in callers]
@@ -182,5 +182,5 @@ def test_who_waits_for_a_child_keeps_no_connection_to_the_database(monkeypatch):
     kept = []
     monkeypatch.setattr(child_pool, "run_child", lambda *_, **__: kept.append(connection.connection))
     connection.ensure_connection()
-    WaitingRoom(1).run_child(SLEEPER, caller="ann", limits=LIMITS, stdin=b"")
+    ChildPool(1).run_child(SLEEPER, caller="ann", limits=LIMITS, stdin=b"")
     assert kept == [None]

@@ -16,8 +16,8 @@ from vodplatform.settings.environment import (
     PRIVATE_FILES,
     Environment,
     SettingsError,
-    is_open,
-    message_prefix,
+    channel_prefix,
+    is_accessible_to_others,
     private_redis_socket,
 )
 from vodplatform.settings.variables import PROJECT_ROOT, VARIABLES
@@ -121,13 +121,13 @@ class TestSecrets:
         tmp_path.chmod(0o755)
         Environment({"VOD_DATA_DIR": str(tmp_path)}).data_dir()
         assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, *secret)] == [0o700] + [0o600] * len(secret)
-        assert not any(map(is_open, (tmp_path, *secret)))
+        assert not any(map(is_accessible_to_others, (tmp_path, *secret)))
 
     def test_a_folder_for_everybody_stays_one(self, tmp_path: Path) -> None:
         tmp_path.chmod(0o1777)
         Environment({"VOD_DATA_DIR": str(tmp_path)}).data_dir()
         assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o1777
-        assert is_open(tmp_path)
+        assert is_accessible_to_others(tmp_path)
 
 
 class TestDatabases:
@@ -233,9 +233,9 @@ class TestCdn:
 def test_installations_on_one_redis_hear_only_their_own() -> None:
     own = ("key", "redis://127.0.0.1:6379/3", "vod")
     others = [("another", *own[1:]), (own[0], "redis://127.0.0.1:6379/4", own[2]), (*own[:2], "vod_restored")]
-    assert len({message_prefix(*one) for one in [own, *others]}) == 4
-    assert message_prefix(*own) == message_prefix("key", "redis://redis.example:6379/3", "vod")
-    assert message_prefix("key", "redis://127.0.0.1:6379", "vod") == message_prefix("key", "redis://a/0", "vod")
+    assert len({channel_prefix(*one) for one in [own, *others]}) == 4
+    assert channel_prefix(*own) == channel_prefix("key", "redis://redis.example:6379/3", "vod")
+    assert channel_prefix("key", "redis://127.0.0.1:6379", "vod") == channel_prefix("key", "redis://a/0", "vod")
 
 
 def test_former_keys_are_separated_by_commas() -> None:

@@ -226,7 +226,7 @@ class TestReady:
         with server.capture_signals():
             assert anonymous.get("/health/ready").status_code == 200
             os.kill(os.getpid(), signal.SIGTERM)
-            wait_until(drain.has_begun)
+            wait_until(drain.is_shutting_down)
             assert refused(anonymous.get("/health/ready", fails=True), 503, "unavailable")
             assert not server.should_exit
             wait_until(lambda: server.should_exit)
@@ -256,7 +256,7 @@ class TestScanner:
 
 
 def test_a_change_is_logged_once(anonymous: Api, settings: Any, caplog: pytest.LogCaptureFixture, silent: Any) -> None:
-    parts = [health.Part("queue", health.ask_queue)]
+    parts = [health.HealthCheck("queue", health.ask_queue)]
     settings.REDIS_URL = f"redis://127.0.0.1:{port_of(silent)}/0"
     silent.close()
     for _ in range(3):
@@ -272,7 +272,7 @@ def test_many_at_once_ask_once(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(1)
         go_on.wait(10)
 
-    one = health.Part("slow", slowly)
+    one = health.HealthCheck("slow", slowly)
     answers = [one.begin() for _ in range(20)]
     go_on.set()
     assert all(one.is_up(answer, time.monotonic() + 10) for answer in answers)

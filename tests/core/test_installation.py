@@ -21,7 +21,7 @@ from tests.support.s3 import Bucket
 from vodplatform.core.files import installation
 from vodplatform.core.files.storage import StoreUnavailable
 from vodplatform.core.models import AuditEntry, Installation, Unreferenced
-from vodplatform.core.records.unreferenced import seen_again
+from vodplatform.core.records.unreferenced import confirm_unreferenced
 from vodplatform.core.web import health
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("media")]
@@ -177,19 +177,19 @@ class TestProcesses:
         right = row.database
         for _ in range(3):
             copied_database()
-            installation.watch()
+            installation.check_or_stop()
             Installation.objects.update(database=right)
-            installation.watch()
+            installation.check_or_stop()
         copied_database()
-        installation.watch()
+        installation.check_or_stop()
         assert signals == []
-        installation.watch()
+        installation.check_or_stop()
         assert signals == [signal.SIGTERM]
 
     def test_the_storage_of_others_is_down_for_health(self, row: Installation, api: Api, signals: list[int]) -> None:
         health.ask_own_storage()
         copied_database()
-        installation.watch()
+        installation.check_or_stop()
         with pytest.raises(installation.WrongInstallation):
             health.ask_own_storage()
 
@@ -198,9 +198,9 @@ class TestProcesses:
         monkeypatch.setattr(installation, "_read_mark", raise_unavailable)
         with pytest.raises(StoreUnavailable):
             installation.check()
-        installation.begin_process()
+        installation.register_or_exit()
         for _ in range(2):
-            installation.watch()
+            installation.check_or_stop()
         assert signals == []
 
 
@@ -247,18 +247,18 @@ class TestCommands:
 class TestUnreferenced:
     def test_what_is_seen_again_a_day_later_may_go(self, settings: Any) -> None:
         settings.UNREFERENCED_HOURS = 24
-        assert seen_again("x", ["a", "b"]) == set()
+        assert confirm_unreferenced("x", ["a", "b"]) == set()
         Unreferenced.objects.filter(key="a").update(since=Now() - timedelta(hours=25))
-        assert seen_again("x", ["a", "b", "c"]) == {"a"}
+        assert confirm_unreferenced("x", ["a", "b", "c"]) == {"a"}
 
     def test_what_was_referenced_in_between_begins_anew(self, settings: Any) -> None:
         settings.UNREFERENCED_HOURS = 24
-        seen_again("x", ["a"])
-        seen_again("y", ["a"])
+        confirm_unreferenced("x", ["a"])
+        confirm_unreferenced("y", ["a"])
         Unreferenced.objects.update(since=Now() - timedelta(hours=25))
-        assert seen_again("x", []) == set()
-        assert seen_again("x", ["a"]) == set()
-        assert seen_again("y", ["a"]) == {"a"}
+        assert confirm_unreferenced("x", []) == set()
+        assert confirm_unreferenced("x", ["a"]) == set()
+        assert confirm_unreferenced("y", ["a"]) == {"a"}
 
     def test_expire_leaves_for_a_day_what_is_unreferenced(self, row: Installation, settings: Any, media: Path) -> None:
         settings.UNREFERENCED_HOURS = 24

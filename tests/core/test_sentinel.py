@@ -22,9 +22,9 @@ from jobs_app.broker import make_broker
 from tests.support.nginx import free_port
 from tests.support.services import redis_answers
 from tests.support.waiting import wait_until
-from vodplatform.core.redis_pool import SharedSentinel, connect, reason
+from vodplatform.core.redis_pool import SharedSentinel, connect, describe_error
 from vodplatform.core.web import throttles
-from vodplatform.settings.environment import Environment, SettingsError, message_prefix, sentinels
+from vodplatform.settings.environment import Environment, SettingsError, channel_prefix, parse_sentinel_url
 from vodplatform.site.management.commands.up import redis_server
 
 SERVICE, PASSWORD = "vod", "pass:word"
@@ -89,7 +89,7 @@ def test_all_that_uses_redis_goes_on_at_the_new_master(servers: Servers, setting
     config = {"hosts": [servers.url], "prefix": "vod-test"}
     layers = {"default": {"BACKEND": "vodplatform.core.web.layers.ShortChannelLayer", "CONFIG": config}}
     before = dramatiq.get_broker()
-    throttles.forget()
+    throttles.reset_counters()
     try:
         with override_settings(JOB_BROKER="redis", REDIS_URL=servers.url, CHANNEL_LAYERS=layers):
             broker = make_broker()
@@ -122,7 +122,7 @@ def test_all_that_uses_redis_goes_on_at_the_new_master(servers: Servers, setting
             consumer.close()
     finally:
         dramatiq.set_broker(before)
-        throttles.forget()
+        throttles.reset_counters()
 
 
 async def _speak() -> None:
@@ -152,13 +152,13 @@ async def _speak() -> None:
     ),
 ])  # fmt: skip
 def test_addresses_of_sentinels_are_read(url: str, found: dict[str, Any] | None) -> None:
-    assert sentinels(url) == found
+    assert parse_sentinel_url(url) == found
 
 
 def test_one_redis_has_one_prefix_of_messages_however_it_is_written(tmp_path: Path) -> None:
     urls = ["redis+sentinel://a:1/vod", "redis+sentinel://:a[b]@a:1/vod/0", "redis://a:1/0", "redis://a:1"]
-    assert len({message_prefix("key", url, "rows") for url in urls}) == 1
-    assert message_prefix("key", "redis+sentinel://a:1/vod/1", "rows") == message_prefix("key", "redis://a:1/1", "rows")
+    assert len({channel_prefix("key", url, "rows") for url in urls}) == 1
+    assert channel_prefix("key", "redis+sentinel://a:1/vod/1", "rows") == channel_prefix("key", "redis://a:1/1", "rows")
     for url in ("redis+sentinel://a/vod", "redis+sentinel://a:1", "redis+sentinel://a:1,/vod"):
         with pytest.raises(SettingsError, match=r"redis\+sentinel://host:port"):
             Environment({"REDIS_URL": url}).redis_url(tmp_path)
@@ -179,7 +179,7 @@ def test_sentinels_that_say_nothing_are_passed_over_soon_and_remembered(servers:
     servers.stop()
     with pytest.raises(MasterNotFoundError) as caught, connect(url, 1.0) as client:
         client.ping()
-    assert reason(caught.value) == "no sentinel names a master"
+    assert describe_error(caught.value) == "no sentinel names a master"
 
 
 class Told:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vodplatform.core.web import signing
-from vodplatform.core.web.signing import BadSignature, ExpiredSignature, pseudonym, sign, verify
+from vodplatform.core.web.signing import BadSignature, ExpiredSignature, daily_pseudonym, sign, verify
 
 pytestmark = pytest.mark.pure
 NOW = 1_800_000_000.0
@@ -43,9 +43,9 @@ def test_a_later_expiry_cannot_be_written_into_it() -> None:
 
 def test_only_the_present_and_former_keys_open_what_was_signed_with_them(settings: Any) -> None:
     token, former = sign("stream", "a", seconds=60, now=NOW), settings.SECRET_KEY
-    name = pseudonym("203.0.113.9", now=NOW)
+    name = daily_pseudonym("203.0.113.9", now=NOW)
     settings.SECRET_KEY = "another key that is long enough for this"
-    assert pseudonym("203.0.113.9", now=NOW) != name
+    assert daily_pseudonym("203.0.113.9", now=NOW) != name
     with pytest.raises(BadSignature):
         verify(token, "stream", "a", now=NOW)
     settings.SECRET_KEY_FALLBACKS = [former]
@@ -74,7 +74,7 @@ def test_each_day_has_a_key_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     used = [key for key in keys if len(key) == 32]
     assert used[0] == used[1] == used[2] == used[3] != used[4] == used[5]
     across = sign("stream", "a", seconds=3600, now=midnight - 60)
-    assert verify(across, "stream", "a", now=midnight + 60) == signing.ends(across)
+    assert verify(across, "stream", "a", now=midnight + 60) == signing.expiry_of(across)
 
 
 def test_garbage_is_a_bad_signature_and_nothing_worse() -> None:
@@ -94,8 +94,8 @@ def test_any_text_is_a_bad_signature_and_nothing_worse(token: str, name: str) ->
 
 @given(st.text(max_size=40), st.text(max_size=40), st.floats(0, 4e9))
 def test_a_pseudonym_is_one_names_on_one_day(name: str, other: str, now: float) -> None:
-    found = pseudonym(name, now=now)
+    found = daily_pseudonym(name, now=now)
     assert len(found) == 32
-    assert (found == pseudonym(other, now=now)) == (name == other)
-    assert found == pseudonym(name, now=now // signing.KEY_SECONDS * signing.KEY_SECONDS)
-    assert found != pseudonym(name, now=now + signing.KEY_SECONDS)
+    assert (found == daily_pseudonym(other, now=now)) == (name == other)
+    assert found == daily_pseudonym(name, now=now // signing.KEY_SECONDS * signing.KEY_SECONDS)
+    assert found != daily_pseudonym(name, now=now + signing.KEY_SECONDS)

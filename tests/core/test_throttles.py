@@ -57,9 +57,9 @@ def throttled(settings: Any) -> Iterator[None]:
     """Small limits, switched on, nothing counted yet."""
     settings.THROTTLES_ON = True
     settings.THROTTLES = dict(LIMITS)
-    throttles.forget()
+    throttles.reset_counters()
     yield
-    throttles.forget()
+    throttles.reset_counters()
 
 
 def wait_of(response: Any) -> int:
@@ -253,28 +253,28 @@ class TestWithoutRedis:
             return sum("this process only" in record.message for record in caplog.records)
 
         for _ in range(10):
-            throttles.hit("read", "x")
+            throttles.count_request("read", "x")
             seconds[0] += throttles.APART_SECONDS
         assert lines() == 1
         seconds[0] += throttles.LOG_SECONDS
-        throttles.hit("read", "x")
+        throttles.count_request("read", "x")
         assert lines() == 2
 
     def test_a_redis_that_fails_is_left_alone_for_a_while(self, clock: Clock) -> None:
         counters = throttles._counters("redis", django_settings.REDIS_URL)
-        throttles.hit("read", "x")
+        throttles.count_request("read", "x")
         counters.shared = Mock(hit=Mock(side_effect=RuntimeError("asked again")))
-        throttles.hit("read", "x")
+        throttles.count_request("read", "x")
         counters.apart_until = 0.0
         with pytest.raises(RuntimeError, match="asked again"):
-            throttles.hit("read", "x")
+            throttles.count_request("read", "x")
 
     def test_a_redis_that_hangs_costs_little(self, settings: Any, clock: Clock) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             settings.REDIS_URL = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
             begun = time.monotonic()
             for _ in range(50):
-                throttles.hit("clock", "x")
+                throttles.count_request("clock", "x")
             assert time.monotonic() - begun < 3 * throttles.REDIS_SECONDS + 0.5
 
 
@@ -283,7 +283,7 @@ def private_redis(tmp_path: Path, settings: Any) -> Iterator[PrivateRedis]:
     server = PrivateRedis(tmp_path)
     server.start()
     settings.THROTTLE_STORAGE, settings.REDIS_URL = "redis", server.url
-    throttles.forget()
+    throttles.reset_counters()
     try:
         yield server
     finally:
@@ -294,19 +294,19 @@ class TestWithRedis:
     def test_processes_count_together(self, private_redis: PrivateRedis) -> None:
         for number in range(LIMITS["read"]):
             if number % 2:
-                throttles.forget()  # another process has connections of its own and no numbers
-            assert not throttles.hit("read", "anna")
-        throttles.forget()
-        assert 1 <= throttles.hit("read", "anna") <= 61
-        assert not throttles.hit("read", "ben")
+                throttles.reset_counters()  # another process has connections of its own and no numbers
+            assert not throttles.count_request("read", "anna")
+        throttles.reset_counters()
+        assert 1 <= throttles.count_request("read", "anna") <= 61
+        assert not throttles.count_request("read", "ben")
 
     def test_threads_at_once_are_let_through_as_often_as_the_limit_says(self, private_redis: PrivateRedis) -> None:
-        waits = at_once(*[lambda: throttles.hit("clock", "x")] * 30)
+        waits = at_once(*[lambda: throttles.count_request("clock", "x")] * 30)
         assert waits.count(0) == LIMITS["clock"]
 
     def test_every_key_goes_by_itself(self, private_redis: PrivateRedis) -> None:
         throttles.check_sign_in("anna", "192.0.2.1")
-        throttles.hit("read", "x")
+        throttles.count_request("read", "x")
         with redis.Redis.from_url(private_redis.url) as client:
             keys = list(client.scan_iter())
             assert keys
@@ -317,16 +317,16 @@ class TestWithRedis:
         seconds = [1000.0]
         monkeypatch.setattr(throttles, "time", SimpleNamespace(monotonic=lambda: seconds[0]))
         for _ in range(LIMITS["read"] + 1):
-            throttles.hit("read", "x")
+            throttles.count_request("read", "x")
         with redis.Redis.from_url(private_redis.url) as client:
             client.flushall()
             client.script_flush()
-            assert not throttles.hit("read", "x")
+            assert not throttles.count_request("read", "x")
             private_redis.stop()
-            assert not throttles.hit("read", "x")  # this process has counted nothing yet
+            assert not throttles.count_request("read", "x")  # this process has counted nothing yet
             private_redis.start()
             seconds[0] += throttles.APART_SECONDS
-            throttles.hit("read", "x")
+            throttles.count_request("read", "x")
             assert list(client.scan_iter())
 
 

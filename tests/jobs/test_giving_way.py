@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from jobs_app import leases, services
-from jobs_app.heartbeat import keeper
+from jobs_app.heartbeat import lease_renewer
 from jobs_app.models import Job, JobEvent, JobStatus, Priority
 from jobs_app.runner import run_job
 from tests.jobs import kinds
@@ -131,7 +131,7 @@ class TestHow:
 
         def let_it_go_on() -> None:
             assert kinds.started.wait(20)
-            [context] = wait_until(lambda: list(keeper._contexts.values()), 10, "it runs")
+            [context] = wait_until(lambda: list(lease_renewer._contexts.values()), 10, "it runs")
             assert context.gives_way.wait(20)
             kinds.go_on.set()
 

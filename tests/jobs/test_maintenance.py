@@ -22,7 +22,7 @@ from jobs_app import leases, maintenance, outputs, periodic, scratch, services
 from jobs_app.maintenance import Sweep
 from jobs_app.models import Chore, Job, JobEvent, JobQuerySet
 from jobs_app.runner import run_queue
-from media_app.videos.models import Place, VideoView
+from media_app.videos.models import VideoScope, VideoView
 from media_app.videos.view_counts import note_view
 from tests.jobs.kinds import again
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user, make_video
@@ -48,9 +48,9 @@ class TestReaping:
     def test_who_had_to_wait_for_the_database_lets_the_living_go_first(self, owner: User, settings: Any) -> None:
         job = make_job(owner, "processing", lease_until=Now() - timedelta(seconds=1))
         settings.JOB_RENEW_SECONDS = 0  # any wait is too long
-        assert maintenance.take_over_expired() == 0
+        assert maintenance.recover_expired_jobs() == 0
         settings.JOB_RENEW_SECONDS = 60
-        assert maintenance.take_over_expired() == 1
+        assert maintenance.recover_expired_jobs() == 1
         assert again(job).crashes == 1
 
     def test_a_lease_renewed_meanwhile_is_not_taken_away(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ class TestReaping:
         late = list(Job.objects.lease_expired())
         leases.renew([lease_of(job).token])
         monkeypatch.setattr(JobQuerySet, "lease_expired", lambda self: late)
-        assert maintenance.take_over_expired() == 0
+        assert maintenance.recover_expired_jobs() == 0
         assert (again(job).status, job.crashes) == ("processing", 0)
 
 
@@ -143,12 +143,12 @@ class TestScratch:
 done: list[str] = []
 
 
-@periodic.chore("test", seconds=60)
+@periodic.periodic_task("test", seconds=60)
 def do() -> None:
     done.append(threading.current_thread().name)
 
 
-@periodic.chore("broken", seconds=60)
+@periodic.periodic_task("broken", seconds=60)
 def fail() -> None:
     raise RuntimeError("a chore that breaks")
 
@@ -162,7 +162,7 @@ class TestChores:
     def _rest(self) -> Iterator[None]:
         """Of the worker's own chores only those that the test names."""
         done.clear()
-        periodic.take("expire", 3600)
+        periodic.claim_due("expire", 3600)
         yield
         for thread in threading.enumerate():
             if thread.name in ("test", "views", "broken"):
@@ -185,7 +185,7 @@ class TestChores:
         }  # fmt: skip
 
     def test_views_are_added_up_by_a_worker(self, owner: User) -> None:
-        video = make_video(owner, place=Place.CATALOGUE)
+        video = make_video(owner, place=VideoScope.CATALOGUE)
         note_view(video.pk, "anna")
         Sweep()()
         wait_until(lambda: VideoView.objects.filter(is_counted=True).exists())
@@ -211,7 +211,7 @@ class TestTwoClocks:
         job = leases.claim("test", "there")
         assert 0 < (job.lease_until - job.started_at).total_seconds() < 60
         leases.renew([job.lease_token])
-        assert maintenance.take_over_expired() == 0
+        assert maintenance.recover_expired_jobs() == 0
         assert abs(lease_of(job).rows().get().lease_until - datetime.now(UTC)) < timedelta(minutes=1)
 
     def test_waits_plans_and_ages_are_as_long_as_the_database_says(self, owner: User, settings: Any) -> None:

@@ -38,7 +38,7 @@ class TestTheFormer:
     def test_a_job_of_a_new_kind_waits_for_who_knows_it(self, owner: User) -> None:
         job = make(owner, admitted=True, priority=9)
         elsewhere = make(owner, kind="test.store", lane="next", admitted=True)
-        assert not leases.may_claim("test")
+        assert not leases.has_claimable_job("test")
         assert leases.claim("test", "w") is None
         assert run_queue("test") == run_queue("next") == 0
         Sweep()()
@@ -52,7 +52,7 @@ class TestTheFormer:
     def test_the_dead_worker_of_a_new_kind_is_judged_by_who_knows_it(self, owner: User) -> None:
         job = make(owner, "processing")
         Job.objects.filter(pk=job.pk).update(lease_until=Now() - timedelta(hours=1))
-        assert maintenance.take_over_expired() == 0
+        assert maintenance.recover_expired_jobs() == 0
         assert not JobEvent.objects.filter(job=job, name="crashed").exists()
 
     def test_doctor_names_what_nobody_here_takes(self, owner: User) -> None:

@@ -101,7 +101,7 @@ class TestDeleting:
         put(job)
         files.is_away = True
         for call in (
-            lambda: outputs.delete_folder("previews/comp-1"), lambda: outputs.keep("previews/comp-1/a", b"a"),
+            lambda: outputs.delete_folder("previews/comp-1"), lambda: outputs.save_bytes("previews/comp-1/a", b"a"),
             lambda: outputs.sweep_job(job.pk), outputs.sweep, lambda: put(job),
         ):  # fmt: skip
             with pytest.raises(StoreUnavailable):
@@ -159,14 +159,14 @@ class TestRunning:
     ) -> None:
         """The storage goes away between what the attempt stored and its end."""
         job = make(owner, kind="test.half")
-        keep = outputs.keep
+        keep = outputs.save_bytes
 
         def keep_and_lose(key: str, content: bytes) -> str:
             found = keep(key, content)
             files.is_away = True
             return found
 
-        monkeypatch.setattr(outputs, "keep", keep_and_lose)
+        monkeypatch.setattr(outputs, "save_bytes", keep_and_lose)
         run_queue("test")
         assert (again(job).status, job.error["type"]) == ("failed", "no_timer")
         assert [name for name, _ in events].count("outputs.left") == 1
@@ -176,7 +176,7 @@ class TestRunning:
 @pytest.mark.services
 class TestExpire:
     def test_old_previews_go_from_a_bucket_too(self, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-        outputs.keep("previews/comp-1/x/a.jpg", b"old")
+        outputs.save_bytes("previews/comp-1/x/a.jpg", b"old")
         call_command("expire")
         assert s3_storage.keys("previews/") == ["previews/comp-1/x/a.jpg"]
 

@@ -26,40 +26,40 @@ def age(seconds: float) -> None:
 def test_a_worker_tells_which_queues_it_takes_again_and_again() -> None:
     sweep = Sweep(["render", "align"])
     sweep()
-    [row] = process_registry.present()
+    [row] = process_registry.living_processes()
     assert (row.kind, row.queues, row.jobs) == ("worker", ["align", "render"], 0)
     assert str(row) == f"worker {row.host}:{row.pid}"
     age(process_registry.GONE_SECONDS + 1)
-    assert not process_registry.present().exists()
+    assert not process_registry.living_processes().exists()
     sweep._next_admission = 0.0
     sweep()
-    [same] = process_registry.present()
+    [same] = process_registry.living_processes()
     assert (same.pk, same.started_at) == (row.pk, row.started_at)
-    process_registry.leave()
+    process_registry.unregister_process()
     assert not process_registry.processes().exists()
 
 
 def test_one_that_is_gone_is_shown_for_a_day() -> None:
-    process_registry.tell(ProcessKind.WEB)
+    process_registry.report_process(ProcessKind.WEB)
     age(86_000)
-    assert process_registry.forget_gone() == 0
+    assert process_registry.delete_gone() == 0
     assert [row.is_present for row in process_registry.processes()] == [False]
     age(86_500)
-    assert process_registry.forget_gone() == 1
+    assert process_registry.delete_gone() == 1
 
 
 def test_health_is_degraded_while_jobs_wait_that_nobody_takes(owner: User, anonymous: Api, settings: Any) -> None:
-    settings.HEALTH_PARTS = {"workers": "jobs_app.maintenance.ask_workers"}
+    settings.HEALTH_PARTS = {"workers": "jobs_app.maintenance.check_workers"}
 
     def asked() -> str:
         return str(anonymous.get("/health").json()["workers"])
 
-    process_registry.tell(ProcessKind.WORKER, queues=["merge"])
+    process_registry.report_process(ProcessKind.WORKER, queues=["merge"])
     job = make_job(owner, lane="align", admitted=True)
     assert asked() == "up"  # it has only just come
     Job.objects.filter(pk=job.pk).update(created_at=Now() - timedelta(minutes=1))
     assert asked() == "down"
-    process_registry.tell(ProcessKind.WORKER, queues=["align", "merge"])
+    process_registry.report_process(ProcessKind.WORKER, queues=["align", "merge"])
     assert asked() == "up"
     age(process_registry.GONE_SECONDS + 1)
     assert asked() == "down"
@@ -69,7 +69,7 @@ def test_admins_see_the_processes_of_all_hosts(admin_person: User, settings: Any
     client = Client()
     client.force_login(admin_person)
     settings.COMMIT = "0123456789ab"
-    process_registry.tell(ProcessKind.WORKER, queues=["align"], max_jobs=4, jobs=1)
+    process_registry.report_process(ProcessKind.WORKER, queues=["align"], max_jobs=4, jobs=1)
     page = client.get("/admin/base/runningprocess/").content.decode()
     assert "0123456789ab" in page
     assert "1 of 4" in page

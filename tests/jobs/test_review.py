@@ -22,10 +22,10 @@ from jobs_app import admission, leases, maintenance, messages, outputs, services
 from jobs_app import queues as lanes
 from jobs_app.broker import broker
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.heartbeat import LeaseKeeper
+from jobs_app.heartbeat import LeaseRenewer
 from jobs_app.kinds import registry
 from jobs_app.models import Job, JobStatus, LaneLimit
-from jobs_app.runner import Room, run_queue
+from jobs_app.runner import RunningJobs, run_queue
 from sessions_app.comparison.services import delete_session
 from tests.jobs.kinds import again, make
 from tests.support.factories import lease_of, make_alignment, make_job, make_session, make_user
@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True), pytest.
 @contextmanager
 def kept_by_a_thread(context: JobContext) -> Iterator[None]:
     """A keeper of its own looks after the lease of a job during the block."""
-    keeper = LeaseKeeper()
+    keeper = LeaseRenewer()
     with keeper.keep(context):
         keeper.start()
         yield
@@ -180,7 +180,7 @@ class TestPlaces:
 
 class TestAlone:
     def test_a_process_emptied_for_a_job_that_is_gone_goes_on(self) -> None:
-        here = Room()
+        here = RunningJobs()
         make(make_user(), lane="align")
         assert here.take("align", look_first=True)
         make(make_user(), crashes=2)
@@ -190,7 +190,7 @@ class TestAlone:
         assert here.take("test", look_first=True) is not None
 
     def test_one_emptied_in_vain_takes_from_the_lane_that_woke_it(self) -> None:
-        here = Room()
+        here = RunningJobs()
         here._drained_for = "test"
         make(make_user(), lane="align")
         assert here.take("align", look_first=True) is not None
@@ -199,8 +199,8 @@ class TestAlone:
 class TestLimits:
     @pytest.fixture(autouse=True)
     def _read_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(lanes, "SECONDS", 0.0)
-        monkeypatch.setattr(lanes, "_read", (0.0, lanes.Known()))
+        monkeypatch.setattr(lanes, "CACHE_SECONDS", 0.0)
+        monkeypatch.setattr(lanes, "_read", (0.0, lanes.QueueState()))
 
     def claimed(self) -> int:
         for _ in range(5):
@@ -225,7 +225,7 @@ class TestLimits:
     def test_a_share_is_of_what_the_workers_take(self) -> None:
         LaneLimit.objects.create(lane="test", limit=None)
         assert admission.max_share("test") == 1  # of the two that the settings say, while no worker has told of itself
-        process_registry.tell(ProcessKind.WORKER, queues=["align", "test"], max_jobs=8)
+        process_registry.report_process(ProcessKind.WORKER, queues=["align", "test"], max_jobs=8)
         assert (lanes.limit_of("test"), admission.max_share("test")) == (lanes.NO_LIMIT, 4)
         LaneLimit.objects.update(limit=6)
         assert admission.max_share("test") == 3
@@ -235,7 +235,7 @@ class TestLimits:
         for host, queues in (("a", ["test"]), ("a", ["test"]), ("b", ["align", "test"]), ("c", ["align"])):
             monkeypatch.setattr(socket, "gethostname", lambda host=host: host)
             monkeypatch.setattr(process_registry, "_own", None)
-            process_registry.tell(ProcessKind.WORKER, queues=queues, max_jobs=8)
+            process_registry.report_process(ProcessKind.WORKER, queues=queues, max_jobs=8)
         assert lanes.limit_of("test") == 4
         assert self.claimed() == 4
         LaneLimit.objects.create(lane="test", limit=100)
@@ -247,7 +247,7 @@ class TestLimits:
 
 class TestRoom:
     def test_long_jobs_of_one_lane_never_keep_another_waiting(self) -> None:
-        here = Room()
+        here = RunningJobs()
         here.max_jobs = 2
         for lane in ("align", "align", "align", "test", "test"):
             make(make_user(), lane=lane)
@@ -387,8 +387,8 @@ class TestLeases:
     def test_after_trouble_all_renew_first(self, owner: User, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         """No job is taken over before all workers could renew their leases."""
         job = make(owner, "processing", lease_until=Now() - timedelta(seconds=1))
-        monkeypatch.setattr(messages, "send", lambda job: None)
-        keeper = LeaseKeeper()
+        monkeypatch.setattr(messages, "wake_workers", lambda job: None)
+        keeper = LeaseRenewer()
         monkeypatch.setattr(maintenance, "keeper", keeper)
         sweep = maintenance.Sweep()
         sweep()
@@ -399,9 +399,9 @@ class TestLeases:
 
     def test_what_heard_nothing_of_the_end_is_given_back(self, owner: User) -> None:
         job = make(owner, "processing")
-        keeper = LeaseKeeper()
+        keeper = LeaseRenewer()
         with keeper.keep(JobContext(again(job))):
-            keeper.give_back_all()
+            keeper.requeue_all()
         assert (again(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
 
     def test_a_broker_that_fails_is_left_alone_for_a_while(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,8 +415,8 @@ class TestLeases:
         monkeypatch.setattr(broker, "enqueue", refuse)
         monkeypatch.setattr(messages, "_silent_until", 0.0)
         for job in jobs[:3]:
-            messages.send(job)
+            messages.wake_workers(job)
         assert asked == [str(jobs[0].pk)]
         monkeypatch.setattr(messages, "_silent_until", 0.0)
-        messages.send(jobs[3])
+        messages.wake_workers(jobs[3])
         assert asked == [str(jobs[0].pk), str(jobs[3].pk)]

@@ -14,7 +14,7 @@ from django.db import OperationalError
 from jobs_app import leases, messages, periodic, runner, services
 from jobs_app.broker import broker
 from jobs_app.context import JobContext
-from jobs_app.heartbeat import keeper
+from jobs_app.heartbeat import lease_renewer
 from jobs_app.maintenance import Sweep
 from jobs_app.models import Job, JobEvent
 from jobs_app.runner import run_job, run_queue
@@ -141,7 +141,7 @@ class TestKeeping:
         job = make(owner, kind="test.child", params={"code": kinds.SLEEPS})
         with running_lane() as thread:
             pid = int(wait_until(lambda: again(job).message))
-            keeper.stop()
+            lease_renewer.stop()
             thread.join(10)
             assert not psutil.pid_exists(pid)
         assert (again(job).status, job.attempt, job.crashes) == ("queued", 0, 0)
@@ -177,7 +177,7 @@ class TestKeeping:
             return {}
 
         monkeypatch.setattr(runner, "kind_of", lambda name: SimpleNamespace(handler=forget))
-        monkeypatch.setattr(keeper, "is_database_stable", lambda: is_database_stable)
+        monkeypatch.setattr(lease_renewer, "is_database_stable", lambda: is_database_stable)
         job = make(owner)
         claimed = leases.claim("test", "me", is_alone=True)
         assert claimed
@@ -187,8 +187,8 @@ class TestKeeping:
 
 def test_a_worker_sends_again_only_for_queues_that_it_takes(owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
     sent: list[Job] = []
-    periodic.take("expire", 3600)
-    monkeypatch.setattr(messages, "send", sent.append)
+    periodic.claim_due("expire", 3600)
+    monkeypatch.setattr(messages, "wake_workers", sent.append)
     sweep = Sweep()
     sweep()
     job = make(owner)
@@ -203,7 +203,7 @@ def test_a_message_reaches_the_broker_and_a_worker_runs_the_job(owner: User) -> 
     from dramatiq import Worker
 
     job = make(owner)
-    messages.send(job)
+    messages.wake_workers(job)
     worker = Worker(broker, worker_timeout=50, worker_threads=1)
     worker.start()
     try:

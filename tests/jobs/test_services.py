@@ -42,7 +42,7 @@ class TestEnqueue:
     @pytest.mark.django_db(transaction=True)
     def test_a_worker_is_woken_only_once_it_is_committed(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
         woken: list[tuple[str, bool]] = []
-        monkeypatch.setattr(messages, "send", lambda job: woken.append((job.lane, Job.objects.exists())))
+        monkeypatch.setattr(messages, "wake_workers", lambda job: woken.append((job.lane, Job.objects.exists())))
         with transaction.atomic():
             services.enqueue("test.echo", owner, {})
             assert woken == []
@@ -184,7 +184,7 @@ class TestLease:
         assert not leases.report_progress(lost, 99, "late")
         assert not leases.complete(lost, {"late": True})
         assert not leases.fail(lost, "x", "late")
-        assert not leases.give_back(lost)
+        assert not leases.requeue(lost)
         assert not leases.record_crash(lost, "late")
         leases.renew([lost.token])
         assert leases.held_tokens([lost.token]) == set()
@@ -214,7 +214,7 @@ class TestLease:
         for _ in range(5):
             job = leases.claim("test", "w")
             assert job.attempt == 1
-            assert leases.give_back(lease_of(job))
+            assert leases.requeue(lease_of(job))
         assert (again(job).status, job.attempt, job.crashes, job.lease_token) == ("queued", 0, 0, None)
 
     def test_the_database_holds_that_only_a_processing_job_has_a_lease(self, owner: User) -> None:
@@ -242,7 +242,7 @@ class TestCrashes:
                 assert leases.record_crash(lease_of(job), "signal SIGSEGV")
             else:
                 Job.objects.filter(pk=job.pk).update(lease_until=EXPIRED)
-                assert maintenance.take_over_expired() == 1
+                assert maintenance.recover_expired_jobs() == 1
             job.refresh_from_db()
             status = "failed" if number == 3 else "queued"
             assert (job.status, job.attempt, job.crashes, job.lease_token) == (status, number, number, None)

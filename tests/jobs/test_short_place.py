@@ -6,7 +6,7 @@ from jobs_app import leases, services
 from jobs_app.admission import queue_numbers
 from jobs_app.models import Job
 from jobs_app.pages import rows_of
-from jobs_app.runner import Room
+from jobs_app.runner import RunningJobs
 from tests.support.factories import lease_of, make_user
 from vodplatform.accounts.models import User
 
@@ -50,7 +50,7 @@ class TestClaim:
 
 
 def test_a_full_process_takes_a_short_job(owner: User, other: User) -> None:
-    here = Room()
+    here = RunningJobs()
     here.max_jobs = 1
     queue(owner, is_short=False)
     assert here.take("test", look_first=True)

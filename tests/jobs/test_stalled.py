@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jobs_app.context import JobContext
-from jobs_app.heartbeat import keeper
+from jobs_app.heartbeat import lease_renewer
 from jobs_app.runner import run_queue
 from tests.jobs import kinds
 from tests.jobs.kinds import again, make, running_lane
@@ -63,4 +63,4 @@ def test_the_same_report_again_is_no_progress(owner: User, monkeypatch: pytest.M
     assert context.moved_at == moved_at
     context.progress(5.001, "Reading")
     assert context.moved_at > moved_at
-    assert not keeper.stopping
+    assert not lease_renewer.stopping

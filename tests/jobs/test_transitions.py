@@ -8,7 +8,7 @@ from jobs_app.models import LIVE, TRANSITIONS, Job, JobStatus
 from tests.support.factories import make_job
 from tests.support.sources import ROOT, SOURCES
 from vodplatform.accounts.models import User
-from vodplatform.core.records.transitions import ImpossibleTransition, begin, transition
+from vodplatform.core.records.transitions import ImpossibleTransition, create_in_state, transition
 
 ENDED = {"completed", "failed", "cancelled", "expired"}
 # Fields that only `transition` may write, on any model.
@@ -49,10 +49,12 @@ def test_a_transition_wins_exactly_where_the_table_has_an_arrow(owner: User, sou
 
 @pytest.mark.django_db
 def test_a_row_begins_in_a_state_of_the_table_alone(owner: User) -> None:
-    job = begin(Job, TRANSITIONS, JobStatus.COMPLETED, kind="no-op", lane="system", owner=owner, admitted=False)
+    job = create_in_state(
+        Job, TRANSITIONS, JobStatus.COMPLETED, kind="no-op", lane="system", owner=owner, admitted=False
+    )
     assert Job.objects.get(pk=job.pk).status == JobStatus.COMPLETED
     with pytest.raises(ImpossibleTransition):
-        begin(Job, TRANSITIONS, "finished", kind="no-op", lane="system", owner=owner)
+        create_in_state(Job, TRANSITIONS, "finished", kind="no-op", lane="system", owner=owner)
     assert Job.objects.count() == 1
 
 

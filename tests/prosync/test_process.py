@@ -10,7 +10,7 @@ import pytest
 
 from jobs_app.models import Job
 from media_app.uploads.models import LIVE, Upload
-from media_app.videos.models import Place, Video
+from media_app.videos.models import Video, VideoScope
 from sessions_app.prosync.models import ProJob
 from tests.prosync.conftest import URL, parts_of, post, segment, status_of
 from tests.support.factories import make_key, make_user
@@ -75,7 +75,7 @@ class TestBeginning:
             {"startTime": 0.5, "endTime": 2.0, "audioInput": {"refId": "a"}, "label": "Hi", "status": "queued"},
         ]  # fmt: skip
         assert row.options == {"sync_mode": "loop", "model": None, "remove_text": None}
-        assert row.video.place == Place.SESSION
+        assert row.video.place == VideoScope.SESSION
         assert (media / row.video.location).read_bytes() == (footage / "talk.mp4").read_bytes()
         for ref, name in (("a", "line.wav"), ("b", "note.flac")):
             heard = await ask("GET", addresses[ref])

@@ -271,7 +271,7 @@ class TestLeaving:
 def _die() -> None:
     """As after kill -9, once that has been noticed."""
     Job.objects.update(lease_until=datetime.now(UTC) - timedelta(minutes=5))
-    maintenance.take_over_expired()
+    maintenance.recover_expired_jobs()
 
 
 class TestTwice:

@@ -192,7 +192,7 @@ class TestTheTimeOfTheText:
     ])  # fmt: skip
     def test_what_lies_behind_the_video_is_named(self, given: dict[str, float], names: list[str]) -> None:
         expected = [(f"options.remove_text.{name}", "beyond_video") for name in names]
-        assert [(fault.field, fault.type) for fault in segments.removal_beyond(given, DURATION)] == expected
+        assert [(fault.field, fault.type) for fault in segments.check_removal_times(given, DURATION)] == expected
 
     def test_nothing_is_said_where_none_is_removed_or_the_video_is_not_known(self) -> None:
-        assert segments.removal_beyond(None, DURATION) == segments.removal_beyond({"start": 99.0}, None) == []
+        assert segments.check_removal_times(None, DURATION) == segments.check_removal_times({"start": 99.0}, None) == []

@@ -47,7 +47,7 @@ def made(tmp_path: Path) -> Path:
 pytestmark = pytest.mark.services
 CALLS: dict[str, Callable[[Path], object]] = {
     "size": lambda folder: store.size(KEY), "exists": lambda folder: store.exists(KEY),
-    "read": lambda folder: list(store.read(KEY)), "local copy": lambda folder: store.local_copy(KEY, folder),
+    "read": lambda folder: list(store.read_chunks(KEY)), "local copy": lambda folder: store.local_copy(KEY, folder),
     "put stream": lambda folder: store.put_stream("new", io.BytesIO(CONTENT)),
     "delete": lambda folder: store.delete(KEY), "delete folder": lambda folder: store.delete_folder("videos/"),
     "list": lambda folder: list(store.files("videos/")), "begin parts": lambda folder: store.begin_multipart("new"),
@@ -95,7 +95,7 @@ def test_it_heals_by_itself(bucket: Bucket, fault: str) -> None:
     begun = time.monotonic()
     while time.monotonic() - begun < 2 * storage.SILENT_SECONDS:
         with suppress(store.StoreUnavailable):
-            assert b"".join(store.read(KEY)) == CONTENT
+            assert b"".join(store.read_chunks(KEY)) == CONTENT
             return
     pytest.fail("it does not heal")
 
@@ -118,7 +118,7 @@ def test_after_one_that_got_no_answer_nothing_else_waits(bucket: Bucket, made: P
 def test_one_failure_is_not_noticed(bucket: Bucket, fault: str) -> None:
     assert store.size(KEY) == len(CONTENT)
     getattr(bucket.faults, fault)(times=1)
-    assert b"".join(store.read(KEY)) == CONTENT
+    assert b"".join(store.read_chunks(KEY)) == CONTENT
     assert bucket.faults.struck == 1
 
 
@@ -126,7 +126,7 @@ class TestInTheMiddle:
     @pytest.mark.parametrize("fault", ["hang", "cut"])
     def test_a_read_that_breaks_off_is_not_an_end(self, bucket: Bucket, fault: str) -> None:
         bucket.client().put_object(Bucket=bucket.name, Key="large", Body=os.urandom(8 * MIB))
-        reading = store.read("large")
+        reading = store.read_chunks("large")
         got = len(next(reading))
         (bucket.faults.hang if fault == "hang" else bucket.faults.cut)()
         begun = time.monotonic()

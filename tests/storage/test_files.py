@@ -45,7 +45,7 @@ def keys_of(place: Place) -> list[str]:
 def test_the_bytes_are_there_and_the_source_is_gone(place: Place, new_file: NewFile, content: bytes) -> None:
     path = new_file(content)
     store.put_file(KEY, path, "video/mp4")
-    assert content_of(place, KEY) == b"".join(store.read(KEY)) == content
+    assert content_of(place, KEY) == b"".join(store.read_chunks(KEY)) == content
     assert store.size(KEY) == len(content)
     assert keys_of(place) == [KEY]
     assert not path.exists()
@@ -57,7 +57,7 @@ def test_the_bytes_are_there_and_the_source_is_gone(place: Place, new_file: NewF
     if isinstance(place, Bucket):
         assert place.client().head_object(Bucket=place.name, Key=KEY)["ContentType"] == "video/mp4"
     # Files that Django's own storage has saved can be read, too.
-    assert b"".join(store.read(default_storage.save("jobs/a/b/c.jpg", io.BytesIO(content)))) == content
+    assert b"".join(store.read_chunks(default_storage.save("jobs/a/b/c.jpg", io.BytesIO(content)))) == content
 
 
 class TestReading:
@@ -67,15 +67,15 @@ class TestReading:
             (0, None), (0, 1000), (0, 1), (999, 1000), (999, None), (250, 750), (0, 5000), (500, 500), (0, 0),
             (1000, None), (5000, None),
         ):  # fmt: skip
-            assert b"".join(store.read(KEY, start, stop)) == CONTENT[start:stop], (start, stop)
+            assert b"".join(store.read_chunks(KEY, start, stop)) == CONTENT[start:stop], (start, stop)
 
     def test_it_comes_in_pieces_as_small_as_wanted(self, place: Place, new_file: NewFile) -> None:
         content = os.urandom(3 * store.READ_BYTES + 1)
         put(content, new_file)
-        pieces = list(store.read(KEY))
+        pieces = list(store.read_chunks(KEY))
         assert max(map(len, pieces)) <= store.READ_BYTES
         assert b"".join(pieces) == content
-        pieces = list(store.read(KEY, 1, 1000, piece=300))
+        pieces = list(store.read_chunks(KEY, 1, 1000, piece=300))
         assert [len(piece) for piece in pieces] == [300, 300, 300, 99]
         assert b"".join(pieces) == content[1:1000]
 
@@ -83,7 +83,7 @@ class TestReading:
         put(os.urandom(4 * store.READ_BYTES), new_file)
         before = len(os.listdir("/proc/self/fd"))
         for _ in range(20):
-            reading = store.read(KEY)
+            reading = store.read_chunks(KEY)
             next(reading)
             reading.close()  # type: ignore[attr-defined]
         # Each would hold one, and two of the proxy's, which ends a little later.
@@ -112,7 +112,7 @@ def test_they_are_the_file_s(place: Place, new_file: NewFile) -> None:
     assert store.stat(KEY) == facts
     if isinstance(place, Bucket):
         head = place.client().head_object(Bucket=place.name, Key=KEY)
-        assert facts == store.StoredFacts(len(CONTENT), head["ETag"], head["LastModified"])
+        assert facts == store.FileMetadata(len(CONTENT), head["ETag"], head["LastModified"])
     put(CONTENT[::-1], new_file, "videos/other.mp4")
     assert store.stat("videos/other.mp4").etag != facts.etag
 
@@ -186,8 +186,8 @@ class TestMissing:
         for key in ("videos/none.mp4", "none", "videos", "videos/there.mp4/x"):
             assert not store.exists(key)
             for call in (
-                lambda key=key: store.size(key), lambda key=key: list(store.read(key)),
-                lambda key=key: list(store.read(key, 5, 6)), lambda key=key: store.local_copy(key, folder),
+                lambda key=key: store.size(key), lambda key=key: list(store.read_chunks(key)),
+                lambda key=key: list(store.read_chunks(key, 5, 6)), lambda key=key: store.local_copy(key, folder),
             ):  # fmt: skip
                 with pytest.raises(FileNotFoundError):
                     call()
@@ -197,7 +197,7 @@ class TestMissing:
     @pytest.mark.parametrize("key", ["../outside.mp4", "videos/../../outside.mp4", "/etc/hostname"])
     def test_no_key_leads_out(self, media: Path, tmp_path: Path, key: str) -> None:
         (tmp_path / "outside.mp4").write_bytes(CONTENT)
-        for call in (store.size, lambda key: list(store.read(key)), lambda key: store.local_copy(key, tmp_path)):
+        for call in (store.size, lambda key: list(store.read_chunks(key)), lambda key: store.local_copy(key, tmp_path)):
             with pytest.raises(FileNotFoundError):
                 call(key)
         store.delete(key)
@@ -303,7 +303,7 @@ def test_threads_do_not_get_in_each_other_s_way(place: Place, new_file: NewFile)
     def work(number: int) -> bool:
         content, key = bytes([number]) * 200_000, f"uploads/t/{number:06d}"
         store.put_file(key, new_file(content, f"{number}.mp4"))
-        return b"".join(store.read(key)) == content
+        return b"".join(store.read_chunks(key)) == content
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))

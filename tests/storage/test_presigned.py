@@ -75,7 +75,7 @@ def test_players_are_sent_to_the_public_address_of_the_server(bucket: Bucket, se
     assert query_of(url)["X-Amz-Signature"] == signature_for(url)
     assert get(url)[2] == CONTENT
     before = len(bucket.faults.requests)
-    assert b"".join(store.read(KEY)) == CONTENT
+    assert b"".join(store.read_chunks(KEY)) == CONTENT
     assert len(bucket.faults.requests) > before  # the program itself goes on as before
     assert Environment(named).media_origins() == [public]
 

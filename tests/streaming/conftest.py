@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from media_app.videos.models import Place, Video
+from media_app.videos.models import Video, VideoScope
 from tests.conftest import Library
 from tests.streaming.made import SIZE, Made, make_all, stored_video
 from tests.support.factories import make_key
@@ -58,6 +58,6 @@ def clip(owner: User, made: Made, tmp_path: Path) -> Video:
 @pytest.fixture
 def video(clip: Video) -> Video:
     """The clip as a catalogue video."""
-    Video.objects.filter(pk=clip.pk).update(place=Place.CATALOGUE)
+    Video.objects.filter(pk=clip.pk).update(place=VideoScope.CATALOGUE)
     clip.refresh_from_db()
     return clip

@@ -8,8 +8,8 @@ import pytest
 from django.db.models.functions import Now
 
 from media_app.videos import media_urls
-from media_app.videos.models import Place, Video, VideoStatus
-from sessions_app.comparison.proxies import copies_of
+from media_app.videos.models import Video, VideoScope, VideoStatus
+from sessions_app.comparison.proxies import proxy_urls
 from sessions_app.comparison.serializers import SessionSerializer, SessionSnapshot
 from tests.streaming.answers import refused
 from tests.streaming.made import of_kind
@@ -98,7 +98,7 @@ class TestSigned:
 
         def shown() -> list[str]:
             session = make_session(other, videos=[video])
-            copies = copies_of(session, other)[0]
+            copies = proxy_urls(session, other)[0]
             shown = SessionSerializer.show(SessionSnapshot.of(session))["vods"][0]
             return [shown["stream_url"], copies["stream_url"], copies["proxy_url"]]
 
@@ -125,7 +125,8 @@ class TestOpen:
         assert (await http.get(address, headers=await key_of(other))).status_code == 200
 
     @pytest.mark.parametrize(
-        "fields", [{"is_hidden": True}, {"deleted_at": Now()}, {"status": VideoStatus.FAILED}, {"place": Place.LIBRARY}]
+        "fields",
+        [{"is_hidden": True}, {"deleted_at": Now()}, {"status": VideoStatus.FAILED}, {"place": VideoScope.LIBRARY}],
     )
     async def test_nobody_learns_of_what_is_not_shown(
         self, http: httpx.AsyncClient, address: str, video: Video, other: User, fields: dict[str, Any]

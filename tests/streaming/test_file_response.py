@@ -34,7 +34,7 @@ def file(tmp_path: Path) -> Iterator[OpenFile]:
     path.write_bytes(os.urandom(3 * MIB))
     descriptor = os.open(path, os.O_RDONLY)
     found = os.fstat(descriptor)
-    yield OpenFile(descriptor, found.st_size, found.st_mtime_ns, tells=True)
+    yield OpenFile(descriptor, found.st_size, found.st_mtime_ns, can_read_nonblocking=True)
     os.close(descriptor)
 
 
@@ -121,7 +121,7 @@ class TestSlowDisks:
             asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(10)
             return real(descriptor, length, position)
 
-        monkeypatch.setattr(file_response, "_read_at_once", lambda *where: b"")
+        monkeypatch.setattr(file_response, "_read_cached", lambda *where: b"")
         monkeypatch.setattr(os, "pread", slow)
         received = Received()
         sent = asyncio.ensure_future(file_response.send_file(file, ByteRange(0, 1000), never, received))
@@ -155,13 +155,13 @@ class TestSlowDisks:
     async def test_blocking_reads_work(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         """What cannot be read without waiting is read all the same."""
         monkeypatch.setattr(os, "preadv", Mock(side_effect=OSError(number, os.strerror(number))))
-        assert file_response._read_at_once(file.descriptor, 10, 0) == b""
+        assert file_response._read_cached(file.descriptor, 10, 0) == b""
         assert await file_response._read(file, 10, 5) == os.pread(file.descriptor, 10, 5)
 
     @pytest.mark.parametrize(("number", "tells"), [(0, True), (errno.EAGAIN, True), (errno.EOPNOTSUPP, False)])
     def test_nowait_support(self, file: OpenFile, monkeypatch: pytest.MonkeyPatch, number: int, tells: bool) -> None:
         monkeypatch.setattr(os, "preadv", Mock(side_effect=[OSError(number, os.strerror(number)) if number else 1]))
-        assert resolve._tells(file.descriptor) is tells
+        assert resolve._supports_nonblocking_reads(file.descriptor) is tells
 
 
 class TestStalledReadersOfABucket:

@@ -140,4 +140,4 @@ class TestPlaces:
     async def test_what_a_question_raises_is_raised(self) -> None:
         for error in (FileNotFoundError("a"), TimeoutError("of the file system")):
             with pytest.raises(type(error), match=str(error)):
-                await io_pools.ask_soon(io_pools.MEDIA, Mock(side_effect=error), lambda answer: None)
+                await io_pools.run_in_pool_with_timeout(io_pools.MEDIA, Mock(side_effect=error), lambda answer: None)

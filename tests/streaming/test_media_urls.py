@@ -70,11 +70,11 @@ class TestMediaOf:
 def test_it_lasts_as_long_as_the_video_and_ends_or_is_as_chosen(owner: User, video: Video, settings: Any) -> None:
     settings.SIGNED_URL_SECONDS = 7200
     token = media_urls.stream_url(video).partition("?sig=")[2]
-    assert 7200 + 5400 <= signing.ends(token) - time.time() < 7200 + 5400 + signing.ROUND_SECONDS + 5
+    assert 7200 + 5400 <= signing.expiry_of(token) - time.time() < 7200 + 5400 + signing.ROUND_SECONDS + 5
     assert media_urls.lifetime(make_video(owner, duration=10**6)) == media_urls.LONGEST_SECONDS
     for address in (media_urls.stream_url(video, 60), media_urls.hls_url(video, 60)):
         token = address.partition("?sig=")[2] or address.removeprefix(media_urls.HLS_PREFIX).partition("/")[0]
-        assert signing.ends(token) - time.time() < 60 + signing.ROUND_SECONDS + 5
+        assert signing.expiry_of(token) - time.time() < 60 + signing.ROUND_SECONDS + 5
 
 
 class TestForNginx:

@@ -59,12 +59,12 @@ class TestSentOn:
     async def test_the_way_on_ends_with_the_signature(self, http: httpx.AsyncClient, clip: Video) -> None:
         for seconds in (60, 3600):
             address = media_urls.stream_url(clip, seconds)
-            ends = signing.ends(address.partition("?sig=")[2])
+            ends = signing.expiry_of(address.partition("?sig=")[2])
             found = parse_qs(urlsplit((await http.get(address)).headers["location"]).query)
             assert abs(int(found["X-Amz-Expires"][0]) - (ends - time.time())) < 5
             assert found["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
             assert found["X-Amz-SignedHeaders"] == ["host"]
-        late = resolve.address_elsewhere("videos/a.mp4", "video/mp4", time.time() - 5)
+        late = resolve.redirect_url("videos/a.mp4", "video/mp4", time.time() - 5)
         assert parse_qs(urlsplit(late).query)["X-Amz-Expires"] == ["60"]  # a minute at least
 
     async def test_who_has_signed_in_may_watch_it_to_the_end(

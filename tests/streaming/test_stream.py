@@ -115,9 +115,9 @@ class TestKeeping:
     async def test_a_signed_file_is_kept_while_valid(self, http: httpx.AsyncClient, url: str, video: Video) -> None:
         assert (await http.get(stream_url(video))).headers["cache-control"] == "private, max-age=3600"
         token = signing.sign("stream", str(video.pk), seconds=60)
-        before = signing.ends(token) - time.time()
+        before = signing.expiry_of(token) - time.time()
         kept = (await http.get(f"{url}?sig={token}")).headers["cache-control"].removeprefix("private, max-age=")
-        assert signing.ends(token) - time.time() - 1 <= int(kept) <= before < 3600
+        assert signing.expiry_of(token) - time.time() - 1 <= int(kept) <= before < 3600
 
 
 async def test_a_signature_opens_it_while_the_video_exists(http: httpx.AsyncClient, signed: str, video: Video) -> None:

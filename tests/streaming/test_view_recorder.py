@@ -14,7 +14,7 @@ from django.test import Client
 
 from media_app.streaming import view_recorder
 from media_app.videos import media_urls
-from media_app.videos.models import Place, Video, VideoView
+from media_app.videos.models import Video, VideoScope, VideoView
 from tests.streaming.made import Made, stored_video
 from tests.support import s3
 from tests.support.factories import PASSWORD, make_key
@@ -99,7 +99,7 @@ class TestWhatCounts:
     async def test_where_one_is_sent_on_to_the_bucket(
         self, http: httpx.AsyncClient, s3_storage: s3.Bucket, owner: User, made: Made, tmp_path: Path
     ) -> None:
-        video = await ask(lambda: stored_video(owner, made, tmp_path, place=Place.CATALOGUE))
+        video = await ask(lambda: stored_video(owner, made, tmp_path, place=VideoScope.CATALOGUE))
         assert (await http.get(media_urls.stream_url(video), headers={"Range": "bytes=7-"})).status_code == 302
         assert await viewers() == []
         assert (await http.get(media_urls.stream_url(video))).status_code == 302
@@ -126,7 +126,7 @@ class TestWho:
         for address in (plain, media_urls.stream_url(video), media_urls.hls_url(video)):
             await http.get(address, headers={"Authorization": "Token wrong"} if "sig" in address else {})
         (viewer,) = await viewers()
-        assert viewer == signing.pseudonym(ADDRESS)
+        assert viewer == signing.daily_pseudonym(ADDRESS)
         assert ADDRESS not in viewer
 
     async def test_each_address_is_a_viewer_and_a_network_of_ipv6_is_one(self, plain: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from media_app.catalogue.crdt import FIELDS, Document
 from media_app.catalogue.models import MergeState
-from media_app.videos.models import Place, Video, VideoSource, VideoStatus
+from media_app.videos.models import Video, VideoScope, VideoSource, VideoStatus
 from media_app.videos.search import search_text
 from tests.support.factories import make_video
 from vodplatform.accounts.models import User
@@ -19,7 +19,7 @@ def make_catalogue_video(owner: User, **fields: Any) -> Video:
     video = make_video(
         owner,
         **{
-            "place": Place.CATALOGUE, "source": VideoSource.STORED, "status": VideoStatus.READY, **words,
+            "place": VideoScope.CATALOGUE, "source": VideoSource.STORED, "status": VideoStatus.READY, **words,
             "location": fields.get("location", f"videos/{uuid.uuid4()}/1.mp4"), "last_modified_by": owner,
             "search_text": search_text(words["title"], words["description"], words["category"], words["tags"]),
         },

@@ -11,7 +11,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.utils.module_loading import import_string
 
-from jobs_app.heartbeat import keeper
+from jobs_app.heartbeat import lease_renewer
 from jobs_app.maintenance import sweeper
 from vodplatform.core.processes.process import Access
 
@@ -38,19 +38,19 @@ def media(settings: Any, tmp_path: Path) -> Path:
 @contextmanager
 def keeping() -> Iterator[None]:
     """The worker's threads run while the block does: jobs can be run in this process."""
-    keeper.start()
+    lease_renewer.start()
     sweeper.start()
     try:
         yield
     finally:
         sweeper.stop()
-        keeper.stop()
-        assert keeper.join(10) and sweeper.join(10)
+        lease_renewer.stop()
+        assert lease_renewer.join(10) and sweeper.join(10)
         chores = {import_string(path).name for path in django_settings.JOB_CHORES}
         for thread in threading.enumerate():
             if thread.name in chores:
                 thread.join(30)
-        keeper._stop.clear()
+        lease_renewer._stop.clear()
 
 
 @pytest.fixture

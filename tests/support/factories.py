@@ -16,9 +16,9 @@ from jobs_app import leases
 from jobs_app import services as jobs
 from jobs_app.models import Job, JobStatus
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront, UploadStatus
+from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
 from media_app.videos import text_tracks
-from media_app.videos.models import Place, Rendition, TextTrack, TrackKind, Video, VideoSource, VideoStatus
+from media_app.videos.models import Rendition, TextTrack, TrackKind, Video, VideoScope, VideoSource, VideoStatus
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.analysis.params import check
 from sessions_app.challenges import challenges, merges
@@ -200,7 +200,7 @@ def make_analysis(
     if video is None:
         key = default_storage.save(f"videos/{session.pk}/whole.mp4", ContentFile(content))
         video = make_video(
-            owner, pk=session.pk, title=name, location=key, source=VideoSource.STORED, place=Place.SESSION, job=row,
+            owner, pk=session.pk, title=name, location=key, source=VideoSource.STORED, place=VideoScope.SESSION, job=row,
             status=VideoStatus.READY, file_size=len(content), duration=20.0,
         )  # fmt: skip
     session.video, session.job = video, row
@@ -234,7 +234,7 @@ def make_pro_job(
     video_id = uuid.uuid4()
     key = default_storage.save(f"videos/{video_id}/whole.mp4", ContentFile(b"bytes"))
     video = make_video(
-        owner, pk=video_id, title=name, location=key, source=VideoSource.STORED, place=Place.SESSION, job=row,
+        owner, pk=video_id, title=name, location=key, source=VideoSource.STORED, place=VideoScope.SESSION, job=row,
         status=VideoStatus.READY, file_size=5, duration=20.0,
     )  # fmt: skip
     made = [("sound", "0", f"sounds/{video_id}/0/", "audio", "sound.wav", "audio/wav")]
@@ -266,8 +266,8 @@ def make_merge(
     expires_at = Now() + timedelta(hours=24)
     session = MergeSession.objects.create(pk=pk or uuid.uuid4(), owner=owner, title=title, expires_at=expires_at)
     for index in range(count):
-        upload = uploads.begin(
-            owner, front=UploadFront.CHUNKS, purpose="clip", filename=f"statement{index + 1}.mp4", size=10,
+        upload = uploads.begin_upload(
+            owner, front=UploadProtocol.CHUNKS, purpose="clip", filename=f"statement{index + 1}.mp4", size=10,
             metadata={}, chunk_size=65_536,
         )  # fmt: skip
         MergeClip.objects.create(
@@ -288,11 +288,11 @@ def make_merge(
         content = content or bytes(20 * count)
         key = default_storage.save(f"videos/{session.pk}/merged.mp4", ContentFile(content))
         video = make_video(
-            owner, pk=session.pk, title=title, location=key, source=VideoSource.STORED, place=Place.SESSION,
+            owner, pk=session.pk, title=title, location=key, source=VideoSource.STORED, place=VideoScope.SESSION,
             status=VideoStatus.READY, file_size=len(content), duration=2.0 * count,
         )  # fmt: skip
         segments = [{"start": 2.0 * number, "end": 2.0 * number + 2} for number in range(count)]
-        merges.note_completed(
+        merges.store_result(
             session.pk, video=video, segments=segments, compression_applied=False, took_seconds=1.0,
             source_seconds=2.0 * count,
         )  # fmt: skip

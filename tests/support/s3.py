@@ -63,7 +63,7 @@ class Bucket:
     def heal(self) -> None:
         """It is well again, and this process asks it: the second in which it would not is over."""
         self.faults.heal()
-        storage.silence.until = 0.0
+        storage.circuit_breaker.until = 0.0
 
     def client(self) -> Any:
         """A client of boto3, past the proxy."""

@@ -110,7 +110,7 @@ def content_of(media: Path, upload: Upload) -> bytes:
 def begin(owner: User, front: str = "tus", **fields: Any) -> Upload:
     """Return a new upload that these fields describe."""
     given = {"purpose": "library", "filename": "a.mp4", "size": 20_000, **fields}
-    return services.begin(owner, front=front, **given)
+    return services.begin_upload(owner, front=front, **given)
 
 
 def opened(owner: User, size: int, **values: Any) -> tuple[Upload, Any]:
@@ -126,4 +126,4 @@ def sink_of(upload: Upload) -> Any:
     """Take the upload's lock, which is free, and return the writer's sink."""
     lock = writers.acquire(upload.pk)
     assert lock is not None
-    return writers.open_sink(Upload.objects.get(pk=upload.pk), lock)
+    return writers.open_writer(Upload.objects.get(pk=upload.pk), lock)

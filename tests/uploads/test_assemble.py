@@ -31,7 +31,7 @@ def test_the_pieces_are_joined_in_order_by_each_attempt(upload: Upload, media: P
     """An attempt that dies leaves its pieces; the next one has a key of its own."""
     for number in range(2):
         shares: list[float] = []
-        assemble.join(upload, f"videos/a/{number}.mp4", media, shares.append)
+        assemble.assemble(upload, f"videos/a/{number}.mp4", media, shares.append)
         assert (media / f"videos/a/{number}.mp4").read_bytes() == VIDEO
         assert shares == sorted(shares)
         assert shares[-1] == 1
@@ -45,7 +45,7 @@ def test_a_piece_that_is_gone_or_too_short_is_told(upload: Upload, media: Path, 
     else:
         piece.unlink()
     with pytest.raises(FileNotFoundError):
-        assemble.join(upload, "videos/a/whole.mp4", media, lambda share: None)
+        assemble.assemble(upload, "videos/a/whole.mp4", media, lambda share: None)
 
 
 def test_a_part_without_its_row_is_told(owner: User, media: Path) -> None:

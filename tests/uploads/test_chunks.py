@@ -97,7 +97,7 @@ class TestArriving:
         assert done.headers["x-resource-id"] == str(row.resource_id)
         video = await ask_rows(lambda: Video.objects.get(pk=row.resource_id))
         assert (video.title, video.file_size, video.mime_type) == ("T", SIZE, "video/mp4")
-        await ask_rows(lambda: assemble.join(row, "videos/whole.mp4", media, lambda share: None))
+        await ask_rows(lambda: assemble.assemble(row, "videos/whole.mp4", media, lambda share: None))
         assert (media / "videos/whole.mp4").read_bytes() == VIDEO
 
     @pytest.mark.parametrize("order", [(0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 2, 0)])
@@ -230,7 +230,7 @@ class TestEnds:
         await ask_rows(lambda: Upload.objects.update(expires_at=Now()))
         for is_swept in (False, True):
             if is_swept:
-                assert await ask_rows(cleanup.expire) == 1
+                assert await ask_rows(cleanup.expire_uploads) == 1
                 assert (files_in(media), await ask_rows(UploadChunk.objects.exists)) == ([], False)
             (await send_chunk(key, upload, 1, base)).refused(410, "upload_expired")
             (await complete(key, upload, base)).refused(410, "upload_expired")

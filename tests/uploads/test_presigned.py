@@ -193,7 +193,7 @@ class TestArriving:
         sender.send(1)
         sender.status()
         early.parts = [[9, "old", 1]]
-        presigned.note_parts(early)
+        presigned.sync_parts(early)
         assert (early.offset, sender.upload.offset) == (2 * CHUNK, 2 * CHUNK)
 
     def test_a_chunk_of_another_length_does_not_count(self, sender: Sender, s3_storage: Bucket) -> None:
@@ -273,10 +273,10 @@ class TestEnding:
         """Its sender went away between the last chunk and the call that completes it."""
         sender.send(0, 1)
         Upload.objects.update(expires_at=Now() + timedelta(hours=1))
-        assert cleanup.expire() == 0
+        assert cleanup.expire_uploads() == 0
         assert sender.upload.status == UploadStatus.UPLOADING
         sender.send(2)
-        assert cleanup.expire() == 0
+        assert cleanup.expire_uploads() == 0
         assert (sender.upload.status, Video.objects.count()) == (UploadStatus.COMPLETED, 1)
 
     def test_it_expires(self, sender: Sender, s3_storage: Bucket) -> None:
@@ -284,7 +284,7 @@ class TestEnding:
         Upload.objects.update(expires_at=Now() - timedelta(seconds=1))
         answer = ask(sender.api, "POST", f"{sender.at}/addresses", {"chunk_numbers": [1]}, status=410)
         assert answer["type"] == "upload_expired"
-        assert cleanup.expire() == 1
+        assert cleanup.expire_uploads() == 1
         assert (s3_storage.unfinished(), s3_storage.keys()) == ([], [])
 
     def test_ended_while_opening(self, sender: Sender, s3_storage: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:

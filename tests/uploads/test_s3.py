@@ -227,11 +227,11 @@ class TestTus:
 
         def break_off() -> None:
             with pytest.raises(ZeroDivisionError):
-                assemble.join(upload, "videos/whole.mp4", tmp_path, stop)
+                assemble.assemble(upload, "videos/whole.mp4", tmp_path, stop)
 
         await ask_rows(break_off)
         assert bucket.unfinished() == []
-        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        await ask_rows(lambda: assemble.assemble(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert bucket.content("videos/whole.mp4") == VIDEO
         assert shares[-1] == 1
         await ask_rows(services.drop_pieces, upload)
@@ -245,7 +245,7 @@ class TestTus:
         upload = await concatenated(client, 17 * MIB)
         shares: list[float] = []
         before = len(bucket.faults.requests)
-        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        await ask_rows(lambda: assemble.assemble(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert sum("partNumber=" in line for line in bucket.faults.requests[before:]) == 4
         assert bucket.content("videos/whole.mp4") == VIDEO
         assert bucket.client().head_object(Bucket=bucket.name, Key="videos/whole.mp4")["ContentType"] == "video/mp4"
@@ -317,7 +317,7 @@ class TestChunks:
         assert len(bucket.keys()) == 4
         assert list((tmp_path / "tmp" / "uploads").iterdir()) == []
         assert (await ask("POST", f"/api/v1/uploads/{upload.pk}/complete", key=key)).status == 200
-        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, lambda share: None))
+        await ask_rows(lambda: assemble.assemble(upload, "videos/whole.mp4", tmp_path, lambda share: None))
         assert bucket.content("videos/whole.mp4") == VIDEO
         await ask_rows(services.drop_pieces, upload)
         assert bucket.keys() == ["videos/whole.mp4"]
@@ -332,7 +332,7 @@ class TestChunks:
 
         upload = await ask_rows(fill)
         shares: list[float] = []
-        await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", tmp_path, shares.append))
+        await ask_rows(lambda: assemble.assemble(upload, "videos/whole.mp4", tmp_path, shares.append))
         assert bucket.content("videos/whole.mp4") == VIDEO[: 5 * MIB]
         assert shares == sorted(shares)
         assert shares[-1] == 1
@@ -398,11 +398,11 @@ class TestIll:
         if end == "cancel":
             assert (await client.delete(address)).status == 204
             await ask_rows(lambda: Upload.objects.update(expires_at=Now() - timedelta(days=8)))
-        await ask_rows(cleanup.expire)
+        await ask_rows(cleanup.expire_uploads)
         upload = await row_of(address)
         assert (upload.status, len(hurried.keys()), len(hurried.unfinished())) == ("expired", 1, 1)
         hurried.heal()
-        await ask_rows(cleanup.expire)
+        await ask_rows(cleanup.expire_uploads)
         assert (hurried.keys(), hurried.unfinished()) == ([], [])
         assert await ask_rows(Upload.objects.count) == 0
 

@@ -86,10 +86,10 @@ class TestLimits:
             scan.scan(path)
 
     def test_a_clamd_that_lets_large_files_pass_unread_is_known(self, clamd: Clamd) -> None:
-        assert not scan.lets_large_files_pass()
+        assert not scan.passes_oversized_files()
         clamd.stop()
         clamd.start(AlertExceedsMax="no")
-        assert scan.lets_large_files_pass()
+        assert scan.passes_oversized_files()
 
 
 @pytest.mark.services
@@ -116,12 +116,12 @@ class TestDown:
 
 
 class Server:
-    """Something on loopback that is not clamd: reads up to ``takes`` bytes, says ``says``, and hangs up or stays."""
+    """Something on loopback that is not clamd: reads up to ``accepts`` bytes, says ``says``, and hangs up or stays."""
 
     def __init__(self, says: bytes = b"", *, takes: int = 1 << 40, stays: bool = False) -> None:
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.address = ("127.0.0.1", self.listening.getsockname()[1])
-        self.says, self.takes, self.stays = says, takes, stays
+        self.says, self.accepts, self.stays = says, takes, stays
         self.over = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -131,8 +131,8 @@ class Server:
                 connection, _ = self.listening.accept()
                 with connection:
                     taken = b""
-                    while len(taken) < self.takes and not taken.endswith(struct.pack("!I", 0)):
-                        part = connection.recv(min(65536, self.takes - len(taken)))
+                    while len(taken) < self.accepts and not taken.endswith(struct.pack("!I", 0)):
+                        part = connection.recv(min(65536, self.accepts - len(taken)))
                         if not part:
                             break
                         taken += part

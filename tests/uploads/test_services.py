@@ -113,7 +113,7 @@ class TestEnds:
         else:
             age(upload)
             Upload.objects.update(offset=0)
-            cleanup.expire()
+            cleanup.expire_uploads()
         upload.refresh_from_db()
         with pytest.raises(DomainError) as caught:
             services.cancel(upload)
@@ -126,15 +126,15 @@ class TestExpiry:
         for upload in (live, over):
             write(upload, VIDEO[:100])
         age(over)
-        assert cleanup.expire() == 1
+        assert cleanup.expire_uploads() == 1
         over.refresh_from_db()
         assert over.status == "expired"
         assert files_in(media) == [live.key]
-        assert cleanup.expire() == 0
+        assert cleanup.expire_uploads() == 0
 
     def test_what_came_whole_is_completed_instead(self, owner: User) -> None:
         arrived(owner)
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert Upload.objects.get().status == "completed"
         assert Video.objects.count() == 1
 
@@ -142,7 +142,7 @@ class TestExpiry:
         left, present = (begin(owner, "multipart") for _ in range(2))
         write(left, VIDEO[:100])
         Upload.objects.filter(pk=left.pk).update(updated_at=Now() - timedelta(hours=2))
-        assert cleanup.expire() == 1
+        assert cleanup.expire_uploads() == 1
         present.refresh_from_db()
         assert (present.status, files_in(media)) == ("initiated", [])
 
@@ -153,11 +153,11 @@ class TestExpiry:
         for _ in range(5):
             age(begin(make_user()))
         monkeypatch.setattr(cleanup, "MAX_BATCHES", 1)
-        assert cleanup.expire() == 2
+        assert cleanup.expire_uploads() == 2
         first.refresh_from_db()
         assert first.status == "expired"
         monkeypatch.setattr(cleanup, "MAX_BATCHES", 50)
-        assert cleanup.expire() == 4
+        assert cleanup.expire_uploads() == 4
 
     def test_what_is_over_takes_no_room_while_the_sweep_has_not_come(self, owner: User, settings: Any) -> None:
         settings.UPLOADS_AT_ONCE = 1
@@ -173,21 +173,21 @@ class TestExpiry:
         upload = begin(owner)
         values = {"status": "completed", "taken_up": True, "multipart_id": "on S3"}
         Upload.objects.filter(pk=upload.pk).update(**values, expires_at=Now() - timedelta(days=36))
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert Upload.objects.exists()
         Upload.objects.filter(pk=upload.pk).update(expires_at=Now() - timedelta(days=38))
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert not Upload.objects.exists()
 
     def test_tombstones_go_after_a_week(self, owner: User) -> None:
         over, finished = begin(owner), arrived(owner)
         services.complete(finished)
         age(over)
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert Upload.objects.count() == 2
         for upload in (over, finished):
             age(upload, WEEK)
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert Upload.objects.count() == 0
         assert Video.objects.count() == 1
 
@@ -198,10 +198,10 @@ class TestExpiry:
         whole = services.concatenate(owner, [part.pk for part in parts], purpose="library", filename="a.mp4")
         for upload in Upload.objects.all():
             age(upload, WEEK)
-        assert cleanup.expire() == 0
+        assert cleanup.expire_uploads() == 0
         assert (Upload.objects.count(), len(files_in(media))) == (3, 2)
         services.drop_pieces(whole)
-        cleanup.expire()
+        cleanup.expire_uploads()
         assert (Upload.objects.count(), files_in(media)) == (0, [])
 
     def test_those_of_a_video_that_is_deleted_before_are_forgotten(self, owner: User, media: Path) -> None:

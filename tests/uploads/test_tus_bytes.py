@@ -233,14 +233,14 @@ class TestCopies:
 
         with monkeypatch.context() as patch, pytest.raises(StoreFull):
             patch.setattr(os, call, full)
-            writers.open_sink(*held)
+            writers.open_writer(*held)
         assert len(os.listdir("/proc/self/fd")) == before
         assert files_in(media) == [held[0].key]
 
     def test_who_loses_the_lock_meanwhile_leaves_nothing(self, held: tuple[Upload, writers.Lock], media: Path) -> None:
         Upload.objects.update(lock_token=uuid.uuid4())
         with pytest.raises(writers.LockLost):
-            writers.open_sink(*held)
+            writers.open_writer(*held)
         assert files_in(media) == [held[0].key]
 
 

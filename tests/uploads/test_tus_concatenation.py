@@ -44,7 +44,7 @@ async def test_parts_that_came_at_once_become_one_video(client: Client, media: P
     assert (upload.size, upload.status, upload.mime_type) == (SIZE, "completed", "video/mp4")
     video = await ask_rows(lambda: Video.objects.get(pk=upload.resource_id))
     assert (video.title, video.file_size) == ("Whole", SIZE)
-    await ask_rows(lambda: assemble.join(upload, "videos/whole.mp4", media, lambda share: None))
+    await ask_rows(lambda: assemble.assemble(upload, "videos/whole.mp4", media, lambda share: None))
     assert (media / "videos/whole.mp4").read_bytes() == VIDEO
     await ask_rows(services.drop_pieces, upload)
     assert [path.name for path in media.rglob("*") if path.is_file()] == ["whole.mp4"]
@@ -137,6 +137,6 @@ async def test_parts_that_nobody_joins_take_room_until_they_expire(client: Clien
     user_id = (await row_of(part)).owner_id
     assert await ask_rows(quota.storage_bytes, user_id) == SIZE
     await ask_rows(lambda: Upload.objects.filter(pk=id_of(part)).update(expires_at=Now()))
-    assert await ask_rows(cleanup.expire) == 1
+    assert await ask_rows(cleanup.expire_uploads) == 1
     assert await ask_rows(quota.storage_bytes, user_id) == 0
     assert not any(path.is_file() for path in media.rglob("*"))

@@ -336,7 +336,7 @@ class TestExpiration:
         await client.patch(address, 0, VIDEO[:1000])
         await ask_rows(lambda: Upload.objects.filter(pk=id_of(address)).update(expires_at=Now()))
         for swept in (0, 1):
-            assert await ask_rows(cleanup.expire) == 1 if swept else True
+            assert await ask_rows(cleanup.expire_uploads) == 1 if swept else True
             for answer in (await client.head(address), await client.patch(address, 1000, VIDEO[1000:])):
                 assert answer.status == 410
         assert not any(path.is_file() for path in media.rglob("*"))

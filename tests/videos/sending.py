@@ -8,7 +8,7 @@ from typing import Any
 from jobs_app.models import Job
 from media_app.storage import files as store
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import Upload, UploadProtocol
 from media_app.videos.models import Video
 from vodplatform.accounts.models import User
 
@@ -26,8 +26,8 @@ def upload_in_chunks(
     owner: User, content: bytes, scratch: Path, size: int, *, purpose: str = "library", **fields: Any
 ) -> Upload:
     """Return an upload all of whose chunks of ``size`` bytes are stored, the last one first; it is not completed."""
-    upload = uploads.begin(
-        owner, front=UploadFront.CHUNKS, purpose=purpose, filename="match.mp4", size=len(content), chunk_size=size,
+    upload = uploads.begin_upload(
+        owner, front=UploadProtocol.CHUNKS, purpose=purpose, filename="match.mp4", size=len(content), chunk_size=size,
         **fields,
     )  # fmt: skip
     for number in reversed(range(upload.total_chunks)):

@@ -16,7 +16,7 @@ from media_app.uploads import quota
 from media_app.videos.models import Video, VideoStatus
 from media_app.videos.services import empty_bin
 from sessions_app.comparison.models import ComparisonSession
-from sessions_app.comparison.proxies import copies_of
+from sessions_app.comparison.proxies import proxy_urls
 from tests.contract.places import browser
 from tests.support.api import BASE, Api, refused, session_of
 from tests.support.factories import make_analysis, make_job, make_session, make_text_track, make_video
@@ -119,7 +119,7 @@ def test_it_is_deleted_for_good_when_asked_and_when_its_time_is_over(
 
 def is_gone(session: ComparisonSession) -> bool:
     """Return whether the comparison has a gap instead of its first video."""
-    return bool(copies_of(session, session.owner)[0]["is_gone"])
+    return bool(proxy_urls(session, session.owner)[0]["is_gone"])
 
 
 def test_comparisons_have_a_gap_until_it_is_back(api: Api, owner: User, video: Video, url: str) -> None:

@@ -15,9 +15,9 @@ from django.db.models.functions import Now
 from jobs_app.models import Job, JobStatus
 from media_app.catalogue import realtime
 from media_app.storage import files as store
-from media_app.uploads.models import Upload, UploadFront, UploadStatus
+from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
 from media_app.videos import consistency, services
-from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import Rendition, Video, VideoScope, VideoSource, VideoStatus
 from tests.conftest import Library
 from tests.support.factories import lease_of, make_job, make_video
 from tests.support.s3 import Bucket
@@ -59,8 +59,8 @@ def make_stored(owner: User, put: Callable[[str], str] | None = None, **fields: 
     return video
 
 
-def make_upload(owner: User, status: str, *, front: str = UploadFront.TUS, **fields: Any) -> Upload:
-    chunked = {"chunk_size": 10} if front == UploadFront.CHUNKS else {}
+def make_upload(owner: User, status: str, *, front: str = UploadProtocol.TUS, **fields: Any) -> Upload:
+    chunked = {"chunk_size": 10} if front == UploadProtocol.CHUNKS else {}
     return Upload.objects.create(
         owner=owner, front=front, purpose="library", filename="a.mp4", size=100, status=status,
         expires_at=Now() + timedelta(hours=1), **chunked, **fields,
@@ -110,7 +110,7 @@ class TestLostVideos:
         told: list[dict[str, Any]] = []
         monkeypatch.setattr(realtime, "publish_on_commit", lambda groups, message: told.append(message))
         make_stored(moderator, put)
-        lost = make_stored(moderator, place=Place.CATALOGUE)
+        lost = make_stored(moderator, place=VideoScope.CATALOGUE)
         consistency.mark_lost()
         assert [message["event"] for message in told] == ["DELETE", "UPDATE", "UPDATE"]
         told.clear()
@@ -234,15 +234,15 @@ class TestManyLost:
         for number in range(4):
             video = make_stored(owner, put if number < 2 else None)
             make_rendition(video)
-        assert consistency.many_lost() == "2 of 4 videos and 4 of 4 renditions"
+        assert consistency.describe_mass_loss() == "2 of 4 videos and 4 of 4 renditions"
 
     def test_a_few_are_not_many(self, owner: User, put: Any) -> None:
         make_stored(owner)
-        assert consistency.many_lost() == ""
+        assert consistency.describe_mass_loss() == ""
         for _ in range(19):
             make_stored(owner, put)
         make_stored(owner)
-        assert consistency.many_lost() == ""
+        assert consistency.describe_mass_loss() == ""
 
 
 class TestLeftovers:
@@ -273,7 +273,7 @@ class TestLeftovers:
 
     @pytest.mark.parametrize("status", [UploadStatus.INITIATED, UploadStatus.UPLOADING, UploadStatus.COMPLETED])
     def test_what_an_upload_has_sent_so_far_stays(self, owner: User, put: Any, status: str) -> None:
-        chunked = make_upload(owner, status, front=UploadFront.CHUNKS)
+        chunked = make_upload(owner, status, front=UploadProtocol.CHUNKS)
         put(f"uploads/{chunked.pk}/000001")
         whole = make_upload(owner, status, key=f"videos/{uuid.uuid4()}/a.mp4")
         put(whole.key)

@@ -43,7 +43,7 @@ def take(owner: User, tmp_path: Path) -> Callable[..., Video]:
     def run(path: Path, filename: str = "match.mp4") -> Video:
         copy = tmp_path / uuid.uuid4().hex
         shutil.copyfile(path, copy)
-        video = upload_handlers.take_file(owner, copy, filename=filename)
+        video = upload_handlers.import_file(owner, copy, filename=filename)
         run_queue("ingest")
         return again(video)
 
@@ -164,7 +164,7 @@ def test_a_file_of_no_video_has_a_reason(take: Callable[..., Video], clip: Path,
 
 def test_a_file_that_is_gone_fails(owner: User, clip: Path, tmp_path: Path) -> None:
     shutil.copyfile(clip, tmp_path / "copy")
-    video = upload_handlers.take_file(owner, tmp_path / "copy", filename="a.mp4")
+    video = upload_handlers.import_file(owner, tmp_path / "copy", filename="a.mp4")
     default_storage.delete(video.location)
     run_queue("ingest")
     assert (again(video).state, job_of(video).error["type"]) == ("failed", "not_found")

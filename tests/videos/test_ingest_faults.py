@@ -32,7 +32,7 @@ def put(owner: User, clips: Path, tmp_path: Path) -> Callable[[], Video]:
 
     def make() -> Video:
         copy = Path(shutil.copyfile(clips / "plain.mp4", tmp_path / "copy.mp4"))
-        return upload_handlers.take_file(owner, copy, filename="match.mp4")
+        return upload_handlers.import_file(owner, copy, filename="match.mp4")
 
     return make
 

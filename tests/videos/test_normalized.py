@@ -13,12 +13,12 @@ from media_app.av.probe import probe
 from media_app.storage import files as store
 from media_app.streaming.resolve import OpenFile, Pending, Request, find_stream
 from media_app.videos import services, upload_handlers
-from media_app.videos.child_inputs import readable
+from media_app.videos.child_inputs import open_child_inputs
 from media_app.videos.local import readable_path
 from media_app.videos.media_urls import stream_url
 from media_app.videos.models import RenditionKind, Video
 from media_app.videos.recordings import notes_of
-from media_app.videos.services import CopyPending, path_for_work, reference_videos, request_rendition
+from media_app.videos.services import CopyPending, local_playable_path, reference_videos, request_rendition
 from tests.av.statements import statement
 from tests.conftest import Library
 from tests.support.api import Api, refused
@@ -49,7 +49,7 @@ def referenced(library: Library, owner: User, twice: bytes) -> Video:
 @pytest.fixture
 def uploaded(owner: User, tmp_path: Path, twice: bytes) -> Video:
     (tmp_path / "sent").write_bytes(twice)
-    video = upload_handlers.take_file(owner, tmp_path / "sent", filename="twice.ts")
+    video = upload_handlers.import_file(owner, tmp_path / "sent", filename="twice.ts")
     run_queue("ingest")
     return again(video)
 
@@ -77,8 +77,8 @@ def test_an_uploaded_one_is_played_by_its_copy_and_given_back_as_it_came(
     assert uploaded.duration == pytest.approx(4.0, abs=0.1)
     assert (uploaded.mime_type, uploaded.file_size, notes_of(uploaded)) == ("video/mp2t", len(twice), BROKEN)
     copy = uploaded.renditions.get(kind=RenditionKind.NORMALIZED)
-    assert path_for_work(uploaded, tmp_path, viewer=None) == store.local_path(copy.key_of("video"))
-    with readable([uploaded], viewer=owner) as files:
+    assert local_playable_path(uploaded, tmp_path, viewer=None) == store.local_path(copy.key_of("video"))
+    with open_child_inputs([uploaded], viewer=owner) as files:
         assert files.paths == [str(store.local_path(copy.key_of("video")))]
     shown = api.get(f"/api/v1/library/{uploaded.pk}").json()
     assert (shown["notes"], shown["mime_type"]) == (BROKEN, "video/mp2t")
@@ -93,7 +93,7 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
     assert referenced.duration == pytest.approx(4.0, abs=0.1)
     job = Job.objects.get()
     assert (job.kind, job.params) == ("normalize", {"video_id": str(referenced.pk)})
-    with pytest.raises(CopyPending), readable([referenced], viewer=owner):
+    with pytest.raises(CopyPending), open_child_inputs([referenced], viewer=owner):
         pass
     with pytest.raises(DomainError) as info:
         played(referenced)
@@ -103,7 +103,7 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
     run_queue("ingest")
     video = again(referenced)
     assert (video.duration, notes_of(video)) == (pytest.approx(4.0, abs=0.1), BROKEN)
-    assert path_for_work(video, tmp_path, viewer=owner).suffix == ".mp4"
+    assert local_playable_path(video, tmp_path, viewer=owner).suffix == ".mp4"
     assert played(video)[0] == "video/mp4"
     assert request_rendition(video, "normalized")[0] is not None
     # What was made of the file is shown while its owner may use the folder.
@@ -111,7 +111,7 @@ def test_one_in_a_library_folder_waits_for_its_copy(referenced: Video, owner: Us
     with pytest.raises(DomainError, match="There is nothing here"):
         played(again(video))
     with pytest.raises(FileNotFoundError):
-        path_for_work(again(video), tmp_path, viewer=None)
+        local_playable_path(again(video), tmp_path, viewer=None)
 
 
 def test_a_job_that_needs_the_copy_waits_and_keeps_what_it_has_saved(referenced: Video, owner: User) -> None:
@@ -128,7 +128,7 @@ def test_one_that_cannot_be_copied_says_why(referenced: Video, owner: User, tmp_
     Path(referenced.location).write_bytes(b"G" + bytes(5000))
     run_queue("ingest")
     with pytest.raises(JobFailed, match="not a video file that can be read"):
-        path_for_work(referenced, tmp_path, viewer=None)
+        local_playable_path(referenced, tmp_path, viewer=None)
     with pytest.raises(DomainError, match="No copy that can be played could be made: This is not a video"):
         played(referenced)
     assert Job.objects.count() == 1

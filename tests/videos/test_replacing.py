@@ -15,9 +15,9 @@ from jobs_app.runner import run_queue
 from media_app.catalogue import realtime, upload_handlers
 from media_app.storage import files as store
 from media_app.uploads import services as uploads
-from media_app.uploads.models import Upload, UploadFront
+from media_app.uploads.models import Upload, UploadProtocol
 from media_app.videos import actors, consistency, ingest, services
-from media_app.videos.models import Place, Rendition, Video, VideoSource, VideoStatus
+from media_app.videos.models import Rendition, Video, VideoScope, VideoSource, VideoStatus
 from tests.support.factories import make_video
 from tests.support.stored import put_bytes
 from tests.videos.sending import again, upload_in_chunks
@@ -42,7 +42,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 @pytest.fixture
 def video(moderator: User) -> Video:
     return make_video(
-        moderator, place=Place.CATALOGUE, location="", file_size=0, mime_type="", source=VideoSource.STORED,
+        moderator, place=VideoScope.CATALOGUE, location="", file_size=0, mime_type="", source=VideoSource.STORED,
         status=VideoStatus.UPLOADING, duration=0,
     )  # fmt: skip
 
@@ -50,8 +50,8 @@ def video(moderator: User) -> Video:
 @pytest.fixture
 def coming(moderator: User, video: Video) -> Upload:
     """The next file of the video, of which a part has come."""
-    upload = uploads.begin(
-        moderator, front=UploadFront.TUS, purpose="catalogue", filename="next.mp4", size=1000,
+    upload = uploads.begin_upload(
+        moderator, front=UploadProtocol.TUS, purpose="catalogue", filename="next.mp4", size=1000,
         metadata={"video_id": str(video.pk)},
     )  # fmt: skip
     put_bytes(upload.key, b"the beginning")
@@ -222,13 +222,13 @@ def test_no_way_back(first: Video, send: Callable[..., Upload], clips: Path, mon
 def test_a_cancelled_one_leaves_the_former_afterwards(first: Video, send: Callable[..., Upload], clips: Path) -> None:
     send(clips / "third.mp4")
     job = Job.objects.get(pk=again(first).job_id)
-    assert consistency.go_back_where_it_ended() == 0
+    assert consistency.restore_files_of_dead_jobs() == 0
     jobs.cancel(job)
     assert again(first).state == "failed"
-    assert consistency.go_back_where_it_ended() == 1
+    assert consistency.restore_files_of_dead_jobs() == 1
     now = again(first)
     assert (now.state, now.location, now.error_type) == ("ready", first.location, "cancelled")
-    assert consistency.go_back_where_it_ended() == 0
+    assert consistency.restore_files_of_dead_jobs() == 0
     assert files_of(first, "videos") == [first.location]
 
 

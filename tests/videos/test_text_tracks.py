@@ -8,7 +8,7 @@ import pytest
 from pytest_check import check
 
 from media_app.videos import text_tracks
-from media_app.videos.models import Place, TextTrack, TrackKind, Video
+from media_app.videos.models import TextTrack, TrackKind, Video, VideoScope
 from tests.support.api import Api, error_of, refused
 from tests.support.factories import make_key, make_user, make_video
 from vodplatform.accounts.models import User
@@ -142,7 +142,7 @@ def test_text_tracks_count_towards_the_storage(api: Api, owner: User, settings: 
 def test_who_sees_the_video_sees_its_text_tracks_and_who_may_change_it_changes_them(
     owner: User, other: User, moderator: User, admin_person: User, settings: Any
 ) -> None:
-    private, listed = make_video(owner), make_video(owner, place=Place.CATALOGUE)
+    private, listed = make_video(owner), make_video(owner, place=VideoScope.CATALOGUE)
     people: dict[str, User | None] = {"owner": owner, "other": other, "moderator": moderator}
     people |= {"admin": admin_person, "nobody": None}
     rights = {

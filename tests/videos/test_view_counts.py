@@ -8,7 +8,7 @@ import pytest
 from django.db.models.functions import Now
 
 from media_app.videos import view_counts
-from media_app.videos.models import Place, Video, VideoView
+from media_app.videos.models import Video, VideoScope, VideoView
 from media_app.videos.view_counts import note_view, roll_up
 from tests.support.factories import make_video
 from tests.support.together import at_once
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.both, pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def video(owner: User) -> Video:
-    return make_video(owner, place=Place.CATALOGUE)
+    return make_video(owner, place=VideoScope.CATALOGUE)
 
 
 def views_of(video: Video) -> int:
@@ -29,7 +29,7 @@ def views_of(video: Video) -> int:
 
 class TestNoting:
     def test_a_viewer_counts_once_an_hour(self, video: Video, owner: User) -> None:
-        other = make_video(owner, place=Place.CATALOGUE)
+        other = make_video(owner, place=VideoScope.CATALOGUE)
         for _ in range(3):
             note_view(video.pk, "anna")
         note_view(video.pk, "berta")

@@ -8,13 +8,13 @@ import pytest
 from django.db.models.functions import Now
 from django.test import Client
 
-from media_app.videos.models import Place, Video, VideoStatus
+from media_app.videos.models import Video, VideoScope, VideoStatus
 from tests.support.factories import make_analysis, make_session, make_user, make_video
 from tests.support.pages import html_of
 from vodplatform.accounts.models import Role, User
 
 pytestmark = pytest.mark.django_db
-PUBLIC = {"place": Place.CATALOGUE, "title": "The final"}
+PUBLIC = {"place": VideoScope.CATALOGUE, "title": "The final"}
 
 
 def browser(user: User | None = None) -> Client:

@@ -119,7 +119,7 @@ class UserAdmin(DjangoUserAdmin, AuditedModelAdmin):
 
     def _grant(self, request: HttpRequest, queryset: QuerySet[User], tier: Tier) -> None:
         for user in queryset:
-            services.grant(user, tier, services.database_now(user) + MONTH, request_user(request))
+            services.grant_subscription(user, tier, services.database_now(user) + MONTH, request_user(request))
         self.message_user(request, f"{len(queryset)} users have {tier} for 30 days.")
 
 
@@ -159,17 +159,19 @@ class SubscriptionAdmin(AuditedModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        row = services.grant(obj.user, obj.tier, obj.valid_until, request_user(request))
+        row = services.grant_subscription(obj.user, obj.tier, obj.valid_until, request_user(request))
         obj.pk, obj.valid_from, obj.created_at = row.pk, row.valid_from, row.created_at
         obj._state.adding = False
 
     @admin.action(description="Extend by 30 days", permissions=["add"])
     def extend_month(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        self._each(request, queryset, lambda row: services.extend(row, MONTH, request_user(request)), "extended")
+        self._each(
+            request, queryset, lambda row: services.extend_subscription(row, MONTH, request_user(request)), "extended"
+        )
 
     @admin.action(description="End now", permissions=["add"])
     def end_now(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> None:
-        self._each(request, queryset, lambda row: services.revoke(row, request_user(request)), "ended")
+        self._each(request, queryset, lambda row: services.revoke_subscription(row, request_user(request)), "ended")
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Subscription], change: Any, done: str) -> None:
         count = 0

@@ -9,6 +9,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from django.contrib.auth.signals import user_logged_in
 
-        from vodplatform.accounts.browser_sessions import note_sign_in
+        from vodplatform.accounts.browser_sessions import store_sign_in
 
-        user_logged_in.connect(note_sign_in)
+        user_logged_in.connect(store_sign_in)

@@ -25,13 +25,13 @@ from rest_framework.request import Request
 
 from vodplatform.accounts import credentials, tickets
 from vodplatform.accounts.credentials import Credential, Kind, SignedIn, user_of
-from vodplatform.accounts.models import Scope, User, includes
+from vodplatform.accounts.models import Scope, User, includes_scope
 from vodplatform.core import logs
 from vodplatform.core.errors import DomainError
 
 CSRF_FAILED = "The page's protection token is missing or old; reload the page and try again."
 # Headers hidden from the CSRF check: byte endpoints send the CSRF token in a header.
-OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
+BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding"})
 
 
 class ScopeRequired(PermissionDenied):
@@ -66,7 +66,7 @@ class HeaderAuthentication(BaseAuthentication):
             raise AuthenticationFailed(self.refusal, code="token_invalid")
         needed = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
         needed = getattr(request.parser_context.get("view"), "token_scope", None) or needed
-        if not includes(found[1].scopes, needed):
+        if not includes_scope(found[1].scopes, needed):
             raise ScopeRequired(needed)
         logs.user_id.set(str(found[0].pk))
         return found
@@ -80,7 +80,7 @@ class TokenAuthentication(HeaderAuthentication):
     refusal = "The token is unknown, expired or revoked."
 
     def find(self, key: str) -> SignedIn | None:
-        return credentials.by_token(key)
+        return credentials.find_by_token(key)
 
 
 class JwtAuthentication(HeaderAuthentication):
@@ -117,13 +117,13 @@ async def sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
     return await sync_to_async(_sign_in, thread_sensitive=False)(scope)
 
 
-def reader_of(scope: Mapping[str, Any]) -> SignedIn | None:
+def authenticate_reader(scope: Mapping[str, Any]) -> SignedIn | None:
     """Return an HTTP request's caller, or None if anonymous. Blocks.
 
     Raise ``token_invalid``, ``scope_required`` (with ``scope``).
     """
     headers = credentials.headers_of(scope)
-    found = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
+    found = credentials.authenticate_headers(headers) if credentials.is_known_host(headers) else None
     if found is None:
         if credentials.authorization_of(headers):
             raise DomainError("token_invalid")
@@ -132,13 +132,13 @@ def reader_of(scope: Mapping[str, Any]) -> SignedIn | None:
     return found
 
 
-def writer_of(scope: Mapping[str, Any]) -> SignedIn:
+def authenticate_writer(scope: Mapping[str, Any]) -> SignedIn:
     """Return the caller of a changing HTTP request, without reading the body. Blocks.
 
     Raise ``unauthenticated``, ``token_invalid``, ``scope_required`` (with ``scope``), ``csrf_failed``.
     """
     headers = credentials.headers_of(scope)
-    found = credentials.authenticate_headers(headers) if credentials.known_host(headers) else None
+    found = credentials.authenticate_headers(headers) if credentials.is_known_host(headers) else None
     if found is None:
         raise DomainError("token_invalid" if credentials.authorization_of(headers) else "unauthenticated")
     _require_scope(found, Scope.WRITE)
@@ -148,13 +148,13 @@ def writer_of(scope: Mapping[str, Any]) -> SignedIn:
 
 
 def _require_scope(found: SignedIn, needed: Scope) -> None:
-    if not includes(found[1].scopes, needed):
+    if not includes_scope(found[1].scopes, needed):
         raise DomainError("scope_required", f"The token lacks the scope {needed.value!r}.", scope=needed.value)
 
 
 def _is_forged(scope: Mapping[str, Any]) -> bool:
     """Return whether Django's CSRF check refuses the request."""
-    kept = [(name, value) for name, value in scope["headers"] if name.lower() not in OF_THE_BODY]
+    kept = [(name, value) for name, value in scope["headers"] if name.lower() not in BODY_HEADERS]
     request = ASGIRequest({**scope, "headers": kept}, io.BytesIO())
     check = CSRFCheck(_empty)
     check.process_request(request)
@@ -175,7 +175,7 @@ def _sign_in(scope: Mapping[str, Any]) -> SignedIn | None:
     is_websocket = scope.get("type") == "websocket"
     close_old_connections()
     try:
-        if not credentials.known_host(headers):
+        if not credentials.is_known_host(headers):
             return None
         ticket = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("ticket")
         if not is_websocket or not ticket or b"authorization" in headers:

@@ -82,7 +82,7 @@ class Browser:
     is_current: bool
 
 
-def note_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
+def store_sign_in(request: HttpRequest, user: User, **_: Any) -> None:
     """Store when and where a user signed in."""
     request.session[ABOUT] = {
         "at": database_now(user).isoformat(),

@@ -35,12 +35,12 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     limit. Raise :class:`MailFailed`.
     """
     email = User.objects.normalize_email(user.email)
-    if not throttles.may_be_sent(email):
+    if not throttles.count_email(email):
         return
     known = User.objects.filter(email__iexact=email).first()
     if known is not None:
         # Sent to the stored address: the submitted one may have look-alike letters.
-        send(known.email, "accounts/email_has_account.txt", {"user": known})
+        send_template(known.email, "accounts/email_has_account.txt", {"user": known})
         return
     token = secrets.token_urlsafe(32)
     row = PendingSignUp.objects.create(
@@ -49,13 +49,13 @@ def send_confirmation(user: User, link_of: Callable[[str], str]) -> None:
     )  # fmt: skip
     try:
         # The e-mail has no text from the form: strangers could send any text to anyone.
-        send(email, "accounts/email_confirm.txt", {"link": link_of(token)})
+        send_template(email, "accounts/email_confirm.txt", {"link": link_of(token)})
     except MailFailed:
         row.delete()
         raise
 
 
-def send(email: str, template: str, context: dict[str, object]) -> None:
+def send_template(email: str, template: str, context: dict[str, object]) -> None:
     """Send an e-mail; the template's first line is the subject. Raise :class:`MailFailed`."""
     subject, _, text = render_to_string(template, context).partition("\n")
     try:
@@ -69,7 +69,7 @@ def pending(token: str) -> QuerySet[PendingSignUp]:
     return PendingSignUp.objects.filter(digest=ApiToken.digest_of(token), expires_at__gt=Now())
 
 
-def confirm(token: str) -> User | None:
+def confirm_sign_up(token: str) -> User | None:
     """Create the account of a valid token, else return None. Raise :class:`NameTaken`."""
     row = pending(token).first()
     if row is None:

@@ -27,8 +27,8 @@ from django.http.request import split_domain_port, validate_host
 from django.utils.crypto import constant_time_compare
 
 from vodplatform.accounts import jwt
-from vodplatform.accounts.models import ApiToken, Scope, User, default_scopes, includes
-from vodplatform.core.records.database import impatient
+from vodplatform.accounts.models import ApiToken, Scope, User, default_scopes, includes_scope
+from vodplatform.core.records.database import short_write_timeout
 
 logger = logging.getLogger("vodplatform.accounts")
 LAST_USED_PRECISION = timedelta(seconds=60)
@@ -55,7 +55,7 @@ class Credential:
 SignedIn = tuple[User, Credential]
 
 
-def by_token(key: str) -> SignedIn | None:
+def find_by_token(key: str) -> SignedIn | None:
     """Return the user of a valid API token; record its use, to the minute."""
     return _token(Q(digest=ApiToken.digest_of(key)))
 
@@ -63,7 +63,7 @@ def by_token(key: str) -> SignedIn | None:
 def by_jwt(text: str) -> SignedIn | None:
     """Return the user of a valid JSON Web Token."""
     try:
-        return _jwt(jwt.read(text))
+        return _jwt(jwt.read_access_token(text))
     except jwt.InvalidJwt:
         return None
 
@@ -97,17 +97,17 @@ def by_headers(headers: Mapping[bytes, bytes], is_websocket: bool) -> SignedIn |
 
     A WebSocket's cookie needs an Origin of this host: other sites' pages send it too.
     """
-    if is_websocket and not authorization_of(headers) and not same_origin(headers):
+    if is_websocket and not authorization_of(headers) and not is_same_origin(headers):
         return None
     found = authenticate_headers(headers)
-    return found if found and includes(found[1].scopes, Scope.READ) else None
+    return found if found and includes_scope(found[1].scopes, Scope.READ) else None
 
 
 def authenticate_headers(headers: Mapping[bytes, bytes]) -> SignedIn | None:
     """Return the caller by Authorization header or cookie, with any scope."""
     kind, key = authorization_of(headers) or ("", "")
     if kind == Kind.TOKEN:
-        return by_token(key)
+        return find_by_token(key)
     if kind == Kind.JWT:
         return by_jwt(key)
     cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
@@ -122,7 +122,7 @@ def authorization_of(headers: Mapping[bytes, bytes]) -> tuple[str, str] | None:
     return (kind, key.strip()) if kind else None
 
 
-def known_host(headers: Mapping[bytes, bytes]) -> bool:
+def is_known_host(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the Host header is in ALLOWED_HOSTS, against DNS rebinding."""
     host = split_domain_port(headers.get(b"host", b"").decode("latin-1"))[0]
     known = validate_host(host, settings.ALLOWED_HOSTS)
@@ -131,7 +131,7 @@ def known_host(headers: Mapping[bytes, bytes]) -> bool:
     return known
 
 
-def same_origin(headers: Mapping[bytes, bytes]) -> bool:
+def is_same_origin(headers: Mapping[bytes, bytes]) -> bool:
     """Return whether the Origin header matches the Host header."""
     origin = headers.get(b"origin", b"").decode("latin-1")
     host = headers.get(b"host", b"").decode("latin-1")
@@ -151,7 +151,7 @@ def _signed_in_with(credential: Credential) -> SignedIn | None:
         found = _jwt(jwt.Claims(**{**claims, "scopes": tuple(claims["scopes"])}))
     else:
         found = by_session(credential.reference)
-    return found if found and includes(found[1].scopes, Scope.READ) else None
+    return found if found and includes_scope(found[1].scopes, Scope.READ) else None
 
 
 def _token(which: Q) -> SignedIn | None:
@@ -173,7 +173,7 @@ def _jwt(claims: jwt.Claims) -> SignedIn | None:
 
 
 def _limited(user: User, credential: Credential) -> SignedIn:
-    user.without_admin_scope = not includes(credential.scopes, Scope.ADMIN)
+    user.without_admin_scope = not includes_scope(credential.scopes, Scope.ADMIN)
     return user, credential
 
 
@@ -183,7 +183,7 @@ def _note_use(token: ApiToken) -> None:
     if connection.in_atomic_block:
         rows.update(last_used_at=Now())
         return
-    with contextlib.suppress(OperationalError), impatient():
+    with contextlib.suppress(OperationalError), short_write_timeout():
         rows.update(last_used_at=Now())
 
 

@@ -13,13 +13,13 @@ from django.http import HttpRequest
 from unfold.forms import AuthenticationForm as UnfoldAuthenticationForm
 
 from vodplatform.accounts.models import PendingSignUp, User, plain_text
-from vodplatform.accounts.services import address_of
+from vodplatform.accounts.services import client_address
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records import audit
-from vodplatform.core.web.throttles import check_sign_in, check_sign_up, hit, network_of
+from vodplatform.core.web.throttles import check_sign_in, check_sign_up, count_request, network_of
 
 
-class CountedForm:
+class ThrottledForm:
     """A throttled form. ``retry_after``: seconds, set after too many attempts."""
 
     retry_after: int | None = None
@@ -27,7 +27,7 @@ class CountedForm:
     def count(self, request: HttpRequest, username: str) -> None:
         """Count an attempt. Raise ValidationError ``throttled`` after too many."""
         try:
-            check_sign_in(username, address_of(request))
+            check_sign_in(username, client_address(request))
         except DomainError as exc:
             self.retry_after = exc.extra["retry_after"]
             raise ValidationError(
@@ -35,7 +35,7 @@ class CountedForm:
             ) from exc
 
 
-class CountedSignIn(CountedForm):
+class CountedSignIn(ThrottledForm):
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": "Wrong user name or password. Capital and small letters are told apart.",
@@ -64,7 +64,7 @@ class AdminSignInForm(CountedSignIn, UnfoldAuthenticationForm):
     """Sign-in form of the admin (``settings.UNFOLD``)."""
 
 
-class PasswordForm(CountedForm, PasswordChangeForm):
+class PasswordForm(ThrottledForm, PasswordChangeForm):
     """Password change, throttled against guessing in another person's open browser."""
 
     revoke_tokens = BooleanField(required=False, initial=True)
@@ -88,7 +88,7 @@ class NewPasswordForm(SetPasswordForm):  # type: ignore[type-arg]
     revoke_tokens = BooleanField(required=False, initial=True)
 
 
-class LostPasswordForm(CountedForm, Form):
+class LostPasswordForm(ThrottledForm, Form):
     """Request of a reset link, throttled per network."""
 
     email = EmailField(max_length=254)
@@ -98,13 +98,13 @@ class LostPasswordForm(CountedForm, Form):
         super().__init__(*args, **kwargs)
 
     def clean(self) -> dict[str, Any]:
-        if wait := hit("lost_password", network_of(address_of(self.request))):
+        if wait := count_request("lost_password", network_of(client_address(self.request))):
             self.retry_after = wait
             raise ValidationError(f"Too many attempts. Try again in {-(-wait // 60)} minutes.", code="throttled")
         return self.cleaned_data
 
 
-class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
+class SignUpForm(ThrottledForm, UserCreationForm):  # type: ignore[type-arg]
     """Sign-up form. It asks for an e-mail address only if that must be confirmed."""
 
     full_name = CharField(max_length=150, required=False, validators=[plain_text])
@@ -130,14 +130,14 @@ class SignUpForm(CountedForm, UserCreationForm):  # type: ignore[type-arg]
 
     def _count_account(self) -> None:
         try:
-            check_sign_up(address_of(self.request))
+            check_sign_up(client_address(self.request))
         except DomainError as exc:
             self.retry_after = exc.extra["retry_after"]
             self.too_many = f"{exc.message} Try again in {-(-self.retry_after // 60)} minutes."
             raise ValidationError(self.too_many, code="throttled") from exc
 
 
-class ConfirmForm(CountedForm, Form):
+class ConfirmForm(ThrottledForm, Form):
     """Password chosen at sign-up, without which a mailbox's owner could confirm another person's sign-up."""
 
     password = CharField(strip=False)

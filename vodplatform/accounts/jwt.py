@@ -131,7 +131,7 @@ def renew(text: str) -> Pair:
         return issue(user, claims.scopes)
 
 
-def read(text: str) -> Claims:
+def read_access_token(text: str) -> Claims:
     """Return the claims of a correctly signed access token, without checking times. Raise :class:`InvalidJwt`."""
     try:
         return _claims(_Access(text))  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from vodplatform.accounts.confirmation import MailFailed, send
+from vodplatform.accounts.confirmation import MailFailed, send_template
 from vodplatform.accounts.models import User
 from vodplatform.core.records import audit
 from vodplatform.core.web import throttles
@@ -26,7 +26,7 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
     """
     email = User.objects.normalize_email(email)
     user = User.objects.filter(email__iexact=email, is_active=True).first()
-    if not throttles.may_be_sent(email) or user is None:
+    if not throttles.count_email(email) or user is None:
         return
     link = link_of(urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user))
     audit.record("password.link_sent", actor=None, target=user)
@@ -36,6 +36,6 @@ def send_link(email: str, link_of: Callable[[str, str], str]) -> None:
 
 def _send(email: str, context: dict[str, object]) -> None:
     try:
-        send(email, "accounts/email_lost_password.txt", context)
+        send_template(email, "accounts/email_lost_password.txt", context)
     except MailFailed:
         logger.exception("an e-mail about a lost password could not be sent")

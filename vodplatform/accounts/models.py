@@ -55,7 +55,7 @@ class Scope(models.TextChoices):
 SCOPE_ORDER = [Scope.READ, Scope.WRITE, Scope.ADMIN]
 
 
-def includes(held: Iterable[str], scope: str) -> bool:
+def includes_scope(held: Iterable[str], scope: str) -> bool:
     """Return whether the held scopes include ``scope``."""
     return any(SCOPE_ORDER.index(Scope(own)) >= SCOPE_ORDER.index(Scope(scope)) for own in held if own in Scope.values)
 

@@ -27,7 +27,7 @@ _PROTOTYPES = str.maketrans(
 )
 SMALL_CAPITAL = "LATIN LETTER SMALL CAPITAL "  # prefix in Unicode names, followed by the letter
 # Scripts written together with Latin letters ("Highly Restrictive", Unicode Technical Standard 39, 5.2).
-WITH_LATIN = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
+LATIN_COMPATIBLE_SCRIPTS = frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
 _ONE_STROKE = str.maketrans("1l|", "iii")  # characters that resemble "i" in reserved names
 
 
@@ -58,7 +58,7 @@ def mixes_scripts(name: str) -> bool:
     }
     if any(sign.isascii() and sign.isalpha() for sign in name):
         scripts.add("LATIN")
-    return len(scripts) > 1 and not scripts <= WITH_LATIN
+    return len(scripts) > 1 and not scripts <= LATIN_COMPATIBLE_SCRIPTS
 
 
 def _without_small_capital(sign: str) -> str:

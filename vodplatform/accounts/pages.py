@@ -29,12 +29,12 @@ from vodplatform.accounts import confirmation
 from vodplatform.accounts.browser_sessions import end_browsers
 from vodplatform.accounts.forms import (
     ConfirmForm,
-    CountedForm,
     LostPasswordForm,
     NewPasswordForm,
     PasswordForm,
     SignInForm,
     SignUpForm,
+    ThrottledForm,
 )
 from vodplatform.accounts.lost_password import send_link
 from vodplatform.accounts.models import ApiToken, User
@@ -46,7 +46,7 @@ logger = logging.getLogger("vodplatform.accounts")
 
 
 def _throttled(form: object, response: HttpResponse) -> HttpResponse:
-    if isinstance(form, CountedForm) and form.retry_after:
+    if isinstance(form, ThrottledForm) and form.retry_after:
         response.status_code = TOO_MANY
         response["Retry-After"] = str(form.retry_after)
     return response
@@ -190,7 +190,7 @@ def confirm_sign_up(request: HttpRequest, token: str) -> HttpResponse:
     state, status = "asked", 200
     if form.is_valid():
         try:
-            state, status = ("made", 200) if confirmation.confirm(token) else ("late", NOT_FOUND)
+            state, status = ("made", 200) if confirmation.confirm_sign_up(token) else ("late", NOT_FOUND)
         except confirmation.NameTaken:
             state, status = "taken", CONFLICT
     context = {"state": state, "form": form, "username": row.username}

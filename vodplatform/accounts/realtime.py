@@ -20,13 +20,13 @@ from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from vodplatform.accounts.authentication import current_user, sign_in
-from vodplatform.accounts.credentials import Credential, headers_of, known_host
+from vodplatform.accounts.credentials import Credential, headers_of, is_known_host
 from vodplatform.accounts.models import User
-from vodplatform.core.web.throttles import hit, network_of
+from vodplatform.core.web.throttles import count_request, network_of
 
 logger = logging.getLogger("vodplatform.realtime")
 NOT_SIGNED_IN = 4401
-NOT_YOURS = 4404
+NOT_FOUND = 4404
 TRY_AGAIN = 1013
 CONNECT_TRIES = 3
 RECHECK_SECONDS = 60.0
@@ -45,7 +45,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
     snapshot, which replaces lost messages. It keeps the credential behind a ticket and closes when that ends.
 
-    Anonymous clients may watch if :meth:`stranger` returns a user. With ``is_silent``, the connection opens once
+    Anonymous clients may watch if :meth:`anonymous_viewer` returns a user. With ``is_silent``, the connection opens once
     subscribed: a client that then reads the data misses no change.
 
     Sockets over ``settings.SOCKETS_AT_ONCE`` per viewer and process close with :data:`TRY_AGAIN`.
@@ -72,11 +72,11 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     def snapshot(self, user: Any) -> tuple[str, dict[str, Any] | None] | None:
         """Return (group, message with ``revision`` or None), or None if ``user`` may not watch.
 
-        May query. user: :class:`User`, or the result of :meth:`stranger`.
+        May query. user: :class:`User`, or the result of :meth:`anonymous_viewer`.
         """
         raise NotImplementedError
 
-    def stranger(self) -> AnonymousUser | None:
+    def anonymous_viewer(self) -> AnonymousUser | None:
         """Return a user for an anonymous client, or None to refuse it."""
         return None
 
@@ -88,7 +88,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
                     await super().__call__(scope, receive, send)
                 finally:
                     # Channels does not call disconnect() if the client leaves during a message.
-                    self.let_go()
+                    self.on_leave()
                 return
             except (RedisError, DatabaseError, OSError) as exc:
                 logger.warning("socket", extra={"data": {"exception": repr(exc)}})
@@ -103,12 +103,12 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         if not self.is_silent:
             await self._open()
         if any("\x00" in part for part in self.route.values()):
-            await self._refuse(NOT_YOURS)
+            await self._refuse(NOT_FOUND)
             return
         found = await self._look()
         if found is None:
             return
-        if not self._take_place():
+        if not self._reserve_slot():
             await self._refuse(TRY_AGAIN)
             return
         await self._follow(found[0])
@@ -122,7 +122,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
             await self.show(found[1])
         self._check_later(RECHECK_SECONDS)
 
-    def _take_place(self) -> bool:
+    def _reserve_slot(self) -> bool:
         """Reserve a socket slot for this viewer; return False at the limit."""
         if open_sockets[self.watcher] >= settings.SOCKETS_AT_ONCE:
             return False
@@ -130,7 +130,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         open_sockets[self.place] += 1
         return True
 
-    def let_go(self) -> None:
+    def on_leave(self) -> None:
         """Release a closed socket's slot, timer and check. May be called twice."""
         self._leave_place()
         if self._timer:
@@ -170,7 +170,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
     async def watch_gone(self, event: dict[str, Any]) -> None:
         """Close the socket of a deleted object."""
-        await self.close(NOT_YOURS)
+        await self.close(NOT_FOUND)
 
     async def watch_recheck(self, event: dict[str, Any]) -> None:
         """Check now, because permissions have changed."""
@@ -213,7 +213,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
         if not self.is_counted:
             self.is_counted = True
-            if await sync_to_async(hit, thread_sensitive=False)("socket", self.watcher):
+            if await sync_to_async(count_request, thread_sensitive=False)("socket", self.watcher):
                 await self._refuse(TRY_AGAIN)
                 return None
 
@@ -226,7 +226,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
 
         found = await sync_to_async(take, thread_sensitive=False)()
         if found is None:
-            await self._refuse(NOT_YOURS)
+            await self._refuse(NOT_FOUND)
         return found
 
     async def _who(self) -> User | None:
@@ -244,7 +244,7 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
         headers = headers_of(self.scope)
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
         has_shown_something = self.credential is not None or b"authorization" in headers or "ticket" in query
-        return None if has_shown_something or not known_host(headers) else self.stranger()
+        return None if has_shown_something or not is_known_host(headers) else self.anonymous_viewer()
 
     async def _follow(self, group: str) -> None:
         """Move the subscription to ``group``, which depends on the viewer's permissions.

@@ -20,14 +20,14 @@ from vodplatform.core.records import audit
 from vodplatform.core.web.throttles import check_sign_in
 
 
-def address_of(request: HttpRequest) -> str:
+def client_address(request: HttpRequest) -> str:
     """Return the client's IP address."""
     return request.META.get("REMOTE_ADDR") or ""
 
 
 def check_credentials(request: HttpRequest, username: str, password: str) -> User:
     """Count the attempt; return the user. Raise ``throttled`` or ``bad_credentials``."""
-    check_sign_in(username, address_of(request))
+    check_sign_in(username, client_address(request))
     user = check_password(request, username=username, password=password)
     if not isinstance(user, User):
         audit.record("sign_in.failed", actor=None, username=username)
@@ -76,7 +76,7 @@ def issue_jwt(user: User, scopes: list[str]) -> jwt.Pair:
 
 
 @transaction.atomic
-def grant(
+def grant_subscription(
     user: User, tier: str, until: datetime | None, by: User | None, *, begins: datetime | None = None
 ) -> Subscription:
     """Grant a tier from ``begins`` (None: now, by the database's clock) to ``until`` (None: no end).
@@ -87,7 +87,7 @@ def grant(
     start = max(begins or now, now)
     if until is not None and until <= start:
         raise DomainError("invalid", "A subscription must end after it begins.")
-    _make_room(user, start, until)
+    _clear_period(user, start, until)
     row = Subscription.objects.create(user=user, tier=tier, valid_from=start, valid_until=until)
     audit.record(
         "subscription.granted", actor=by, target=user, tier=tier, valid_from=_text(start), valid_until=_text(until)
@@ -96,7 +96,7 @@ def grant(
 
 
 @transaction.atomic
-def extend(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
+def extend_subscription(subscription: Subscription, duration: timedelta, by: User | None) -> Subscription:
     """Extend a current or future period; shorten those that it then overlaps.
 
     Raise ``subscription_over`` if it has ended or has no end.
@@ -106,7 +106,7 @@ def extend(subscription: Subscription, duration: timedelta, by: User | None) -> 
     if row is None or row.valid_until is None:
         raise DomainError("subscription_over")
     until = row.valid_until + duration
-    _make_room(row.user, row.valid_until, until)
+    _clear_period(row.user, row.valid_until, until)
     row.valid_until = until
     row.save(update_fields=["valid_until"])
     audit.record("subscription.extended", actor=by, target=row.user, tier=row.tier, valid_until=_text(until))
@@ -114,7 +114,7 @@ def extend(subscription: Subscription, duration: timedelta, by: User | None) -> 
 
 
 @transaction.atomic
-def revoke(subscription: Subscription, by: User | None) -> None:
+def revoke_subscription(subscription: Subscription, by: User | None) -> None:
     """End a period now, or delete a future one. Raise ``subscription_over`` if it has ended."""
     now = _locked(subscription.user_id)
     still = Q(valid_until__isnull=True) | Q(valid_until__gt=now)
@@ -142,7 +142,7 @@ def _locked(user_id: UUID) -> datetime:
     return now
 
 
-def _make_room(user: User, start: datetime, until: datetime | None) -> None:
+def _clear_period(user: User, start: datetime, until: datetime | None) -> None:
     rows = Subscription.objects.filter(user=user).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=start))
     for row in rows.filter(valid_from__lt=until) if until else rows:
         if row.valid_from < start:

@@ -23,14 +23,14 @@ from vodplatform.core.web.throttles import BY_METHOD
 M = TypeVar("M", bound=Model)
 
 
-class Description(SimpleMetadata):
+class FieldlessMetadata(SimpleMetadata):
     """OPTIONS metadata without fields, which the OpenAPI document has."""
 
     def determine_actions(self, request: Request, view: APIView) -> dict[str, Any]:
         return {}
 
 
-class MayReadAtAll(BasePermission):
+class CanReadCatalogue(BasePermission):
     """Permission to read anonymously while the catalogue is public.
 
     Used with IsAuthenticatedOrReadOnly, from which the OpenAPI document is generated.
@@ -47,7 +47,7 @@ class ApiViewSet(GenericViewSet[M]):
     rows answer 403 ``forbidden``.
     """
 
-    metadata_class = Description
+    metadata_class = FieldlessMetadata
     missing = "not_found"  # error type of a missing object
     throttle_scope: str | None = BY_METHOD
     token_scope: Scope | None = None  # scope that a token needs; None: depends on the HTTP method

@@ -25,7 +25,7 @@ CLOCK_SECONDS = 2.0  # maximum difference between a process's start and its file
 logger = logging.getLogger("vodplatform.site.metrics")
 
 
-def _set_room_aside() -> None:
+def _reserve_space() -> None:
     """Reserve the disk space of this process's files, or disable them.
 
     On a full disk, an unreserved page of a mapped file would end the process by SIGBUS.
@@ -43,7 +43,7 @@ def _set_room_aside() -> None:
 
 
 # prometheus_client decides on import whether it uses files.
-_set_room_aside()
+_reserve_space()
 
 import prometheus_client  # noqa: E402
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram  # noqa: E402
@@ -134,7 +134,7 @@ def collect() -> Iterable[Metric]:
         for metric in found.values():
             metric.samples = []
         with _alone(Path(folder)):
-            _put_away(Path(folder))
+            _merge_ended(Path(folder))
             # Files may hold metrics that an earlier release defined.
             found |= {metric.name: metric for metric in _merged(Path(folder)) if metric.name in found}
     return found.values()
@@ -166,7 +166,7 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _put_away(folder: Path) -> None:
+def _merge_ended(folder: Path) -> None:
     """Merge the counters of ended processes into one file per kind."""
     ended: dict[str, list[Path]] = defaultdict(list)
     for path in folder.iterdir():
@@ -217,7 +217,7 @@ def _put_away_at_start() -> None:
     folder = os.environ.get(VARIABLE)
     if folder:
         with contextlib.suppress(OSError), _alone(Path(folder)):
-            _put_away(Path(folder))
+            _merge_ended(Path(folder))
 
 
 _put_away_at_start()

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
-from vodplatform.settings.environment import sentinels
+from vodplatform.settings.environment import parse_sentinel_url
 
 # Timeout of a silent sentinel, in place of redis-py's retries.
 SENTINEL_SECONDS = 0.5
@@ -20,7 +20,7 @@ SENTINEL_SECONDS = 0.5
 
 def connection_pool(url: str, **options: Any) -> redis.ConnectionPool:
     """Return a connection pool. options: connection options, such as ``socket_timeout``."""
-    found = sentinels(url)
+    found = parse_sentinel_url(url)
     if found is None:
         return redis.ConnectionPool.from_url(url, **options)
     seconds = min(SENTINEL_SECONDS, options.get("socket_connect_timeout", 1.0) / 2)
@@ -35,13 +35,13 @@ def connect(url: str, seconds: float) -> redis.Redis:
 
 
 def channel_host(url: str) -> str | dict[str, Any]:
-    found = sentinels(url)
+    found = parse_sentinel_url(url)
     if found is not None:
         found["sentinel_kwargs"] |= _once(SENTINEL_SECONDS, AsyncRetry(NoBackoff(), 0))
     return found or url
 
 
-def reason(exc: redis.RedisError) -> str:
+def describe_error(exc: redis.RedisError) -> str:
     return "no sentinel names a master" if isinstance(exc, MasterNotFoundError) else str(exc)
 
 
@@ -58,7 +58,7 @@ class SharedSentinel(Sentinel):
 
 @lru_cache
 def _asked(url: str, seconds: float) -> SharedSentinel:
-    found = sentinels(url)
+    found = parse_sentinel_url(url)
     assert found is not None
     options = {**found["sentinel_kwargs"], **_once(seconds, Retry(NoBackoff(), 0))}
     return SharedSentinel(found["sentinels"], sentinel_kwargs=options)  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from django.urls import reverse_lazy
 
 from vodplatform import version
 
-from .environment import Environment, message_prefix
+from .environment import Environment, channel_prefix
 from .variables import RESOURCES
 
 # Garbage collection takes an eighth of the start-up time; vodplatform/core/apps.py enables it again.
@@ -150,7 +150,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
         "BACKEND": "vodplatform.core.web.layers.ShortChannelLayer",
         "CONFIG": {
             "hosts": [REDIS_URL],
-            "prefix": message_prefix(SECRET_KEY, REDIS_URL, str(DATABASES["default"]["NAME"])),
+            "prefix": channel_prefix(SECRET_KEY, REDIS_URL, str(DATABASES["default"]["NAME"])),
         },
     }
 }
@@ -338,10 +338,10 @@ JOB_CHORES = [
     "media_app.videos.services.empty_bin",
     "sessions_app.analysis.services.expire",
     "sessions_app.challenges.merges.expire",
-    "sessions_app.prosync.services.expire",
+    "sessions_app.prosync.services.delete_expired",
 ]
 # Hourly task of each web and worker process for its host's data folder.
-HOST_CHORE = "vodplatform.site.host_metrics.look_after"
+HOST_CHORE = "vodplatform.site.host_metrics.run_due_tasks"
 # Seconds until the worker of a job that ignores a stop request is restarted.
 JOB_STUCK_SECONDS = 60.0
 # Seconds for which a worker retries to record a job's outcome while the database is down.
@@ -357,7 +357,7 @@ LIBRARY_ROOTS = env.library_roots()
 CLAMD: str | tuple[str, int] | None = env.value("VOD_CLAMD")
 # Optional checks of `/health`: name and dotted path of a function.
 HEALTH_PARTS = {
-    "workers": "jobs_app.maintenance.ask_workers",
+    "workers": "jobs_app.maintenance.check_workers",
     **({"scanner": "media_app.uploads.scan.ping"} if CLAMD else {}),
 }
 SIGNED_URL_SECONDS = env.integer("VOD_SIGNED_URL_SECONDS")

@@ -81,9 +81,9 @@ class Environment:
             raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be made: {exc.strerror}.") from exc
         if not os.access(path, os.W_OK):
             raise SettingsError(f"VOD_DATA_DIR is {str(path)!r}, which cannot be written to.")
-        keep_private(path)
+        make_private(path)
         for name in PRIVATE_FILES:
-            keep_private(path / name)
+            make_private(path / name)
         return path
 
     def secret_key(self, data_dir: Path) -> str:
@@ -160,7 +160,7 @@ class Environment:
 
     def redis_url(self, data_dir: Path) -> str:
         given = self.text("REDIS_URL")
-        if given and not given.startswith(("redis://", "rediss://", "unix://")) and not sentinels(given):
+        if given and not given.startswith(("redis://", "rediss://", "unix://")) and not parse_sentinel_url(given):
             raise SettingsError(
                 "REDIS_URL must begin with redis://, rediss:// or unix://, "
                 "or be redis+sentinel://host:port,host:port/service/number."
@@ -282,7 +282,7 @@ class Environment:
         return roots
 
 
-def is_open(path: Path) -> bool:
+def is_accessible_to_others(path: Path) -> bool:
     """Return whether other users, except those in an access control list, have rights to the file."""
     try:
         return bool(stat.S_IMODE(path.stat().st_mode) & _refused(path))
@@ -290,10 +290,12 @@ def is_open(path: Path) -> bool:
         return False
 
 
-def keep_private(path: Path) -> None:
+def make_private(path: Path) -> None:
     """Remove other users' rights to a file or folder."""
     with contextlib.suppress(FileNotFoundError, PermissionError):  # another user's file: `doctor` reports it
-        if is_open(path) and not path.stat().st_mode & stat.S_ISVTX:  # skips shared folders such as /tmp
+        if (
+            is_accessible_to_others(path) and not path.stat().st_mode & stat.S_ISVTX
+        ):  # skips shared folders such as /tmp
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~_refused(path))
 
 
@@ -320,7 +322,7 @@ def private_redis_socket(data_dir: Path) -> Path:
     return Path(f"/tmp/vod-{os.getuid()}-{digest}/redis.sock")
 
 
-def sentinels(redis_url: str) -> dict[str, Any] | None:
+def parse_sentinel_url(redis_url: str) -> dict[str, Any] | None:
     """Return the client arguments of a Redis Sentinel URL, or None for other URLs.
 
     Format: ``redis[s]+sentinel://[[user]:password@]host:port[,host:port…]/service[/number]``. Redis and the sentinels
@@ -342,12 +344,12 @@ def sentinels(redis_url: str) -> dict[str, Any] | None:
     }
 
 
-def message_prefix(secret_key: str, redis_url: str, database: str) -> str:
+def channel_prefix(secret_key: str, redis_url: str, database: str) -> str:
     """Return the prefix that separates the Redis channels of installations on one server.
 
     Channels ignore Redis database numbers. database: SQL database name, because a restored backup has the same key.
     """
-    found = sentinels(redis_url)
+    found = parse_sentinel_url(redis_url)
     number = f"/{found['db']}" if found else urlsplit(redis_url).path or "/0"
     return f"vod-{hashlib.sha256(chr(0).join((secret_key, number, database)).encode()).hexdigest()[:12]}"
 

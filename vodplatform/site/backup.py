@@ -43,7 +43,7 @@ FORMAT = 1
 # Errors of file systems that cannot hard-link between two folders.
 NO_LINKS = (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 INSERTED_AT_ONCE, BYTES_AT_ONCE = 1000, 4 * 1024**2
-LEFT_OUT = {
+EXCLUDED_MODELS = {
     "contenttypes.contenttype", "auth.permission", "sessions.session", "accounts.browsersession", "admin.logentry",
     "accounts.wsticket", "accounts.pendingsignup",
     # facts about one database and its store
@@ -59,7 +59,7 @@ class ArchiveError(Exception):
 def kept_models() -> list[type[Model]]:
     """Return the archived models, each after those it references."""
     models = serializers.sort_dependencies([(config, None) for config in apps.get_app_configs()])
-    return [model for model in models if not model._meta.proxy and model._meta.label_lower not in LEFT_OUT]
+    return [model for model in models if not model._meta.proxy and model._meta.label_lower not in EXCLUDED_MODELS]
 
 
 class ExactEncoder(DjangoJSONEncoder):
@@ -101,11 +101,11 @@ def write_archive(target: Path) -> dict[str, int]:
 @contextmanager
 def _folder_for_links() -> Iterator[Path]:
     """Yield a folder for links to stored files, after deleting those of killed backups."""
-    for left in scratch.base().glob("backup-*"):
+    for left in scratch.scratch_root().glob("backup-*"):
         with _locked(left) as is_left:
             if is_left:
                 shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix="backup-", dir=scratch.base()) as name, _locked(Path(name)):
+    with tempfile.TemporaryDirectory(prefix="backup-", dir=scratch.scratch_root()) as name, _locked(Path(name)):
         yield Path(name)
 
 
@@ -225,16 +225,16 @@ class RowSerializer(jsonl.Serializer):
     """
 
     def handle_fk_field(self, obj: Model, field: Any) -> None:
-        self.use_natural_foreign_keys = _is_made_anew(field)
+        self.use_natural_foreign_keys = _is_created_per_installation(field)
         super().handle_fk_field(obj, field)
 
     def handle_m2m_field(self, obj: Model, field: Any) -> None:
-        self.use_natural_foreign_keys = _is_made_anew(field)
+        self.use_natural_foreign_keys = _is_created_per_installation(field)
         super().handle_m2m_field(obj, field)
 
 
-def _is_made_anew(field: Any) -> bool:
-    return field.remote_field.model._meta.label_lower in LEFT_OUT
+def _is_created_per_installation(field: Any) -> bool:
+    return field.remote_field.model._meta.label_lower in EXCLUDED_MODELS
 
 
 def _write_rows(file: IO[bytes]) -> dict[str, int]:

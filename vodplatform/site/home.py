@@ -15,11 +15,11 @@ from django.shortcuts import redirect, render
 
 from jobs_app.pages import failed_rows, live_rows
 from media_app.videos.media_urls import rendition_url
-from media_app.videos.models import Place, Rendition, RenditionKind, Video
+from media_app.videos.models import Rendition, RenditionKind, Video, VideoScope
 from sessions_app.analysis.models import AnalysisSession
 from sessions_app.challenges.models import Challenge
 from sessions_app.comparison.models import ComparisonSession
-from sessions_app.comparison.proxies import pictures_of
+from sessions_app.comparison.proxies import posters_of
 from vodplatform.accounts.models import User
 from vodplatform.core.formatting import duration
 from vodplatform.core.web.views import read_only, wants_html
@@ -80,7 +80,7 @@ def _own_things(user: User) -> dict[str, Any]:
     current = visible.filter(archived_at=None)
     newest = current.select_related("owner").prefetch_related("vods__video").order_by("-updated_at", "-session_id")
     sessions = list(newest[:COMPARISONS])
-    pictures = pictures_of(sessions)
+    pictures = posters_of(sessions)
     videos = Video.objects.private().filter(owner=user)
     shown = list(videos.order_by("-created_at", "-id")[:VIDEOS])
     made = _made_by(user)
@@ -130,7 +130,7 @@ def _posters_of(videos: Iterable[UUID | None]) -> dict[UUID, str]:
     """Return existing posters by video id, including the user's private videos."""
     rows = Rendition.objects.filter(video__in=[pk for pk in videos if pk], kind=RenditionKind.POSTER)
     return {
-        row.video_id: rendition_url(row, as_shown=row.video.place == Place.CATALOGUE)
+        row.video_id: rendition_url(row, as_shown=row.video.place == VideoScope.CATALOGUE)
         for row in rows.select_related("video")
     }
 
@@ -141,7 +141,7 @@ def _concerns_of(user: User) -> list[Concern]:
     lost = visible.filter(owner=user, vods__video__deleted_at__isnull=False).distinct().order_by("-updated_at")
     return [
         *_waiting_reports(user),
-        *(_asks(session.name, session.pk, session.mentions) for session in asked),  # type: ignore[attr-defined]
+        *(_mention_concern(session.name, session.pk, session.mentions) for session in asked),  # type: ignore[attr-defined]
         *(
             Concern("alert", "warn", f"A video is missing in {session.name or 'a comparison'}",
                     "It was deleted. The others still play.", f"/compare/{session.pk}", "Open it")
@@ -164,7 +164,7 @@ def _waiting_reports(user: User) -> list[Concern]:
     return [Concern("flag", "warn", title, text, "/moderation", "Moderate")]
 
 
-def _asks(name: str, session_id: str, count: int) -> Concern:
+def _mention_concern(name: str, session_id: str, count: int) -> Concern:
     title = f"You are named in {name or 'a comparison'}"
     text = "A comment there names you." if count == 1 else f"{count} comments there name you."
     return Concern("comment", "run", title, text, f"/compare/{session_id}", "Answer")

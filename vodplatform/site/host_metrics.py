@@ -20,7 +20,7 @@ from django.db import DatabaseError, connection
 from prometheus_client import CollectorRegistry, start_http_server
 
 from jobs_app import scratch
-from jobs_app.periodic import chore
+from jobs_app.periodic import periodic_task
 from media_app.uploads import cleanup
 from vodplatform.core import logs
 from vodplatform.core.files import disk, installation
@@ -38,24 +38,24 @@ _next_watch = _next_clean = 0.0
 _metrics_server: object | None = None
 
 
-@chore("expire", seconds=3600)
+@periodic_task("expire", seconds=3600)
 def delete_expired() -> None:
     """Run `manage.py expire`, whose output is also in the log."""
-    process_registry.forget_gone()
+    process_registry.delete_gone()
     call_command("expire", stdout=io.StringIO())
 
 
-def look_after() -> None:
+def run_due_tasks() -> None:
     """Run the tasks that are due: installation check each minute, cleanup each hour."""
     global _next_watch, _next_clean
     disk.manage_reserve_file()
     now = time.monotonic()
     if now >= _next_watch:
         _next_watch = now + WATCH_SECONDS
-        installation.watch()
+        installation.check_or_stop()
     if now >= _next_clean:
         _next_clean = now + CLEAN_SECONDS
-        clean()
+        delete_unused_scratch()
     if settings.METRICS_ADDRESS:
         serve_metrics(*settings.METRICS_ADDRESS)
 
@@ -66,15 +66,17 @@ def serve_metrics(host: str, port: int) -> None:
     if _metrics_server is not None:
         return
     try:
-        _metrics_server, _ = start_http_server(port, host, cast(CollectorRegistry, metrics.Scrape(metrics.OF_HOST)))
+        _metrics_server, _ = start_http_server(
+            port, host, cast(CollectorRegistry, metrics.Scrape(metrics.HOST_COLLECTORS))
+        )
     except OSError as exc:
         if exc.errno != errno.EADDRINUSE:
             not_served.warning(address=f"{host}:{port}", exception=repr(exc))
 
 
-def clean() -> int:
+def delete_unused_scratch() -> int:
     """Delete unused scratch folders; return their number."""
-    removed = scratch.sweep() + remove_older(scratch.base(), SCRATCH_SECONDS)
+    removed = scratch.sweep() + remove_older(scratch.scratch_root(), SCRATCH_SECONDS)
     cleanup.sweep_scratch()
     return removed
 
@@ -93,8 +95,8 @@ def remove_older(parent: Path, seconds: float) -> int:
     return len(old)
 
 
-def begin() -> None:
-    """Run :func:`look_after` every few seconds in a daemon thread."""
+def start_task_thread() -> None:
+    """Run :func:`run_due_tasks` every few seconds in a daemon thread."""
     threading.Thread(target=_run, name="host", daemon=True).start()
 
 
@@ -102,10 +104,10 @@ def _run() -> None:
     pause, next_beat = threading.Event(), 0.0
     while True:
         try:
-            look_after()
+            run_due_tasks()
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + process_registry.BEAT_SECONDS
-                process_registry.tell(ProcessKind.WEB)
+                process_registry.report_process(ProcessKind.WEB)
         except (DatabaseError, OSError) as exc:
             logger.warning("host not looked after", extra={"data": {"exception": repr(exc)}})
         finally:

@@ -38,7 +38,7 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.metrics import Definition, define
 from vodplatform.core.models import Installation, ProcessKind
 from vodplatform.core.records import process_registry
-from vodplatform.core.records.database import bounded
+from vodplatform.core.records.database import statement_timeout
 from vodplatform.core.web.health import database_is_up
 
 logger = logging.getLogger("vodplatform.site.metrics")
@@ -113,7 +113,7 @@ def read_queue() -> Values:
 
 
 def read_processes() -> Values:
-    living = list(process_registry.present())
+    living = list(process_registry.living_processes())
     for kind in ProcessKind:
         yield PROCESSES, (kind,), sum(process.kind == kind for process in living)
     for lane in sorted(settings.JOB_LANES):
@@ -193,7 +193,7 @@ COLLECTORS = [
     Collector("process", (BUILD_INFO, PROCESS_MEMORY, PROCESS_START), read_process, False),
 ]
 # Collectors about this host; others return the same everywhere.
-OF_HOST = [collector for collector in COLLECTORS if not collector.asks_database]
+HOST_COLLECTORS = [collector for collector in COLLECTORS if not collector.asks_database]
 
 
 class Scrape:
@@ -219,7 +219,7 @@ class Scrape:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise DatabaseError("the database does not answer")
-            with bounded(left):
+            with statement_timeout(left):
                 return list(collector.read())
         except Exception as exc:  # the scrape continues without this part
             metrics.SCRAPE_ERRORS.labels(collector.name).inc()

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods
 from media_app.catalogue import moderation
 from media_app.catalogue.models import VideoReport
 from media_app.videos.media_urls import rendition_url, stream_url
-from media_app.videos.models import Place, Rendition, RenditionKind, Video
+from media_app.videos.models import Rendition, RenditionKind, Video, VideoScope
 from sessions_app.challenges import challenges
 from sessions_app.challenges.models import MAX_REASON, Challenge, ChallengeReport
 from vodplatform.accounts.models import User
@@ -35,7 +35,7 @@ READ = {OPEN: 1000, CLOSED: 200}  # maximum number of reports read
 SHOWN = 100  # maximum length of the queue
 ENTRIES = 10  # maximum length of an item's history
 # Labels of moderators' audit log entries; others are for admins.
-DONE = {
+ACTION_LABELS = {
     "video.hide": "Taken down", "video.publish": "Shown again", "video.reports_settled": "Reports settled",
     "video.delete": "Deleted", "video.restore": "Restored", "challenge.withhold": "Taken down",
     "challenge.release": "Shown again",
@@ -57,7 +57,7 @@ class Complaint:
 
 
 @dataclass(slots=True)
-class Reported:
+class ReportedItem:
     """A catalogue video or challenge with its reports, oldest first.
 
     video: video to play, or None. is_down: True if taken down by a moderator.
@@ -105,12 +105,12 @@ def page(request: HttpRequest) -> HttpResponse:
     query = request.POST if request.method == "POST" else request.GET
     state = query.get("state", OPEN) if query.get("state") in READ else OPEN
     kind = query.get("kind", "") if query.get("kind") in (VIDEO, CHALLENGE) else ""
-    queue = queue_of(user, state, kind)
+    queue = reported_items(user, state, kind)
     keys = [one.key for one in queue]
     asked = query.get("item", "")
     if request.method == "POST":
         follower = keys[(keys.index(asked) + 1) % len(keys)] if asked in keys and len(keys) > 1 else ""
-        if not _decide(request, user, asked):
+        if not _apply_decision(request, user, asked):
             follower = asked
         return redirect(_address(state, kind, follower))
     shown = next((one for one in queue if one.key == asked), None)
@@ -126,15 +126,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "kinds": [(name, label, _address(state, name, "")) for name, label in KINDS],
     }
     if context["shown"]:
-        context |= _details_of(cast(Reported, context["shown"]))
+        context |= _details_of(cast(ReportedItem, context["shown"]))
     return render(request, "moderation/index.html", context)
 
 
-def queue_of(user: User, state: str, kind: str = "") -> list[Reported]:
+def reported_items(user: User, state: str, kind: str = "") -> list[ReportedItem]:
     """Return reported items. Open: most reports, then oldest first. Closed: last settled first."""
-    found: dict[str, Reported] = {}
+    found: dict[str, ReportedItem] = {}
     for one, complaint in [
-        *(_of_videos(user, state) if kind != CHALLENGE else ()),
+        *(_video_reports(user, state) if kind != CHALLENGE else ()),
         *(_of_challenges(user, state) if kind != VIDEO else ()),
     ]:
         found.setdefault(one.key, one).complaints.append(complaint)
@@ -167,17 +167,17 @@ def badge(request: HttpRequest) -> str:
     return str(count) if count else ""
 
 
-def _of_videos(user: User, state: str) -> Iterable[tuple[Reported, Complaint]]:
+def _video_reports(user: User, state: str) -> Iterable[tuple[ReportedItem, Complaint]]:
     rows = VideoReport.objects.filter(settled_at__isnull=state == OPEN, video__in=Video.objects.in_catalogue(user))
     for row in rows.select_related("video__owner", "reporter", "settled_by")[: READ[state]]:
         video = row.video
         yield (
-            Reported(VIDEO, video.pk, video.title, video.owner, video, f"/watch/{video.pk}", video.is_hidden),
+            ReportedItem(VIDEO, video.pk, video.title, video.owner, video, f"/watch/{video.pk}", video.is_hidden),
             _complaint(row, str(row.get_reason_display()), row.text),
         )
 
 
-def _of_challenges(user: User, state: str) -> Iterable[tuple[Reported, Complaint]]:
+def _of_challenges(user: User, state: str) -> Iterable[tuple[ReportedItem, Complaint]]:
     rows = ChallengeReport.objects.filter(
         settled_at__isnull=state == OPEN, challenge__in=Challenge.objects.visible_to(user)
     )
@@ -192,7 +192,7 @@ def _of_challenges(user: User, state: str) -> Iterable[tuple[Reported, Complaint
             for text, start in zip(challenges.texts_of(shown.statements), starts, strict=False)
         ]
         yield (
-            Reported(
+            ReportedItem(
                 CHALLENGE, shown.pk, shown.title, shown.owner, shown.merge.video, f"/challenges/{shown.pk}",
                 shown.withheld_at is not None, statements,
             ),
@@ -207,16 +207,16 @@ def _complaint(row: VideoReport | ChallengeReport, reason: str, text: str) -> Co
     )  # fmt: skip
 
 
-def _details_of(shown: Reported) -> dict[str, Any]:
+def _details_of(shown: ReportedItem) -> dict[str, Any]:
     names = {complaint.reporter for complaint in shown.complaints}
     made: dict[str, int] = {}
     for model in (VideoReport, ChallengeReport):
         rows = model.objects.filter(reporter__username__in=names).order_by().values("reporter__username")
         for row in rows.annotate(count=Count("pk")):
             made[row["reporter__username"]] = made.get(row["reporter__username"], 0) + row["count"]
-    entries = AuditEntry.objects.filter(target_id=str(shown.pk), action__in=DONE)[:ENTRIES]
+    entries = AuditEntry.objects.filter(target_id=str(shown.pk), action__in=ACTION_LABELS)[:ENTRIES]
     owner = shown.owner
-    videos = Video.objects.filter(owner=owner, place=Place.CATALOGUE, deleted_at=None)
+    videos = Video.objects.filter(owner=owner, place=VideoScope.CATALOGUE, deleted_at=None)
     theirs = Challenge.objects.filter(owner=owner)
     down = videos.filter(is_hidden=True).count() + theirs.filter(withheld_at__isnull=False).count()
     settled = (
@@ -227,7 +227,7 @@ def _details_of(shown: Reported) -> dict[str, Any]:
         "player": f"{stream_url(shown.video)}&proxy=1" if shown.video else "",
         "complaints": [(complaint, made.get(complaint.reporter, 1) - 1) for complaint in shown.complaints],
         "history": [
-            (entry.at, DONE[entry.action], entry.actor_name, entry.data.get("reason", "")) for entry in entries
+            (entry.at, ACTION_LABELS[entry.action], entry.actor_name, entry.data.get("reason", "")) for entry in entries
         ],
         "author": {
             "made": videos.count() + theirs.exclude(Q(published_at=None) & Q(withheld_at=None)).count(),
@@ -237,7 +237,7 @@ def _details_of(shown: Reported) -> dict[str, Any]:
     }
 
 
-def _decide(request: HttpRequest, user: User, key: str) -> bool:
+def _apply_decision(request: HttpRequest, user: User, key: str) -> bool:
     """Apply the submitted decision; return whether the item is settled."""
     kind, _, pk = key.partition(":")
     act, reason = request.POST.get("act", ""), " ".join(request.POST.get("reason", "").split())[:MAX_REASON]

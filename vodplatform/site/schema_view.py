@@ -20,7 +20,7 @@ from vodplatform.core.errors import DomainError
 
 
 @lru_cache
-def written(format: str) -> tuple[bytes, str]:
+def read_schema(format: str) -> tuple[bytes, str]:
     """Return docs/openapi.yaml as ``yaml`` or ``json``, and its ETag. `make lint` compares it with the code."""
     content = (settings.BASE_DIR / "docs" / "openapi.yaml").read_bytes()
     if format == "json":
@@ -33,7 +33,7 @@ class SchemaView(SpectacularAPIView):
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponseBase:
         renderer = request.accepted_renderer
-        content, etag = written(renderer.format)
+        content, etag = read_schema(renderer.format)
         answer = HttpResponse(content, content_type=renderer.media_type)
         answer["ETag"], answer["Content-Disposition"] = etag, f'inline; filename="openapi.{renderer.format}"'
         found = get_conditional_response(request._request, etag=etag, response=answer)

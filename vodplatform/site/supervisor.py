@@ -50,7 +50,7 @@ class Child:
         self.started_at = time.monotonic()
         self.restart_at = None
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
 
@@ -74,7 +74,7 @@ class Supervisor:
             while not child.is_ready():
                 if self.stopping.is_set():
                     return
-                if not child.alive():
+                if not child.is_alive():
                     raise StartFailed(f"The {child.name} ended while it started; its messages are above.")
                 if time.monotonic() > deadline:
                     raise StartFailed(f"The {child.name} was not ready after {child.ready_seconds:.0f} s.")
@@ -85,7 +85,7 @@ class Supervisor:
         while not self.stopping.wait(POLL_SECONDS):
             now = time.monotonic()
             for child in self.children:
-                if child.alive():
+                if child.is_alive():
                     if now - child.started_at > STEADY_SECONDS:
                         child.delay = FIRST_RESTART_SECONDS
                 elif child.restart_at is None:
@@ -100,7 +100,7 @@ class Supervisor:
     def stop(self) -> None:
         """Stop children, last first: SIGTERM to the leader, then SIGKILL to its group."""
         for child in reversed(self.children):
-            if child.alive():
+            if child.is_alive():
                 assert child.process
                 with contextlib.suppress(ProcessLookupError):
                     child.process.terminate()

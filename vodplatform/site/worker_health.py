@@ -25,7 +25,7 @@ from rest_framework.views import APIView
 from jobs_app.models import Job, JobStatus
 from media_app.storage import files as store
 from vodplatform.core.processes.process import ChildError, Limits, run_child
-from vodplatform.core.web.health import DRIVER_SECONDS, Part, ask_storage, check_all
+from vodplatform.core.web.health import DRIVER_SECONDS, HealthCheck, ask_storage, check_all
 
 logger = logging.getLogger("vodplatform.health")
 HOUR = timedelta(hours=1)
@@ -81,7 +81,7 @@ class ProcessingSerializer(serializers.Serializer[dict[str, Any]]):
     storage = StorageSerializer()
 
 
-def ask_cdn() -> None:
+def check_cdn() -> None:
     """Raise unless the CDN answers with a status below 500."""
     cdn = settings.CDN
     assert cdn is not None
@@ -98,9 +98,9 @@ def ask_ffmpeg() -> None:
     ffmpeg_version()
 
 
-S3 = Part("s3", ask_storage)
-CDN = Part("cdn", ask_cdn)
-FFMPEG = Part("ffmpeg", ask_ffmpeg)
+S3 = HealthCheck("s3", ask_storage)
+CDN = HealthCheck("cdn", check_cdn)
+FFMPEG = HealthCheck("ffmpeg", ask_ffmpeg)
 
 
 @lru_cache(maxsize=1)
@@ -141,7 +141,7 @@ def ffmpeg_use() -> dict[str, Any]:
     return {"processes": count, "cpu_percent": round(100 * used / took, 1), "memory_bytes": memory}
 
 
-def queue_now() -> dict[str, int]:
+def job_counts() -> dict[str, int]:
     return Job.objects.aggregate(
         depth=Count("pk", filter=Q(status=JobStatus.QUEUED)),
         active_jobs=Count("pk", filter=Q(status=JobStatus.PROCESSING)),
@@ -164,7 +164,7 @@ class ProcessingView(APIView):
         found = check_all(parts)
         disk = shutil.disk_usage(settings.DATA_DIR)
         body = {
-            "processing_queue": queue_now(),
+            "processing_queue": job_counts(),
             "ffmpeg_service": {
                 "available": found["ffmpeg"],
                 "version": ffmpeg_version() if found["ffmpeg"] else None,

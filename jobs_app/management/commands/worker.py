@@ -29,7 +29,7 @@ class Command(BaseCommand):
         super().add_arguments(parser)
         names = ", ".join(sorted(settings.JOB_LANES))
         parser.add_argument(
-            "--queues", type=queues, metavar="NAME,…", help=f"queues to take jobs from (default all): {names}"
+            "--queues", type=parse_queues, metavar="NAME,…", help=f"queues to take jobs from (default all): {names}"
         )
         parser.add_argument(
             "--threads",
@@ -66,7 +66,7 @@ def dramatiq_argv(
     ]  # fmt: skip
 
 
-def queues(value: str) -> list[str]:
+def parse_queues(value: str) -> list[str]:
     """Return the distinct queue names of ``NAME,NAME``. Raises ``ArgumentTypeError``."""
     names = sorted({name.strip() for name in value.split(",")} - {""})
     unknown = [name for name in names if name not in settings.JOB_LANES]

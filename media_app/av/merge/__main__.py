@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from media_app.av.merge.joining import Merge, Tell
+from media_app.av.merge.joining import Merge, ReportProgress
 from media_app.av.merge.outcome import ClipFailed, Merged
-from vodplatform.core.processes.child import BadRequest, Reports, answer
+from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
 MIN_CLIPS = 2
 
@@ -37,7 +37,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 
 def merge(
     clips: Sequence[tuple[Path, str]], target: Path, folder: Path, *, ffmpeg: str | None, threads: int, level: bool,
-    tell: Tell,
+    tell: ReportProgress,
 ) -> Merged:  # fmt: skip
     """Join ``clips`` (path, name) into ``target``. folder: place of temporary files.
 
@@ -51,4 +51,4 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    answer(serve, _fault)
+    serve_request(serve, _fault)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, Ffmpeg, Filter, Track
-from media_app.av.ladder import HDR_TRANSFERS, TO_SDR, even
+from media_app.av.ladder import HDR_TRANSFERS, TO_SDR, round_down_even
 from media_app.av.merge.plan import Clip, Shape
 from media_app.av.merge.survey import UNSPECIFIED
 from media_app.av.source import Progress, Source
@@ -43,7 +43,7 @@ def picture_of(clip: Clip, source: Source, shape: Shape) -> Track:
     facts, colours = source.facts, clip.survey.colours
     scale = min(Fraction(shape.width, facts.width), Fraction(shape.height, facts.height))
     size = tuple(
-        min(most, even(round(side * scale) + 1))
+        min(most, round_down_even(round(side * scale) + 1))
         for side, most in ((facts.width, shape.width), (facts.height, shape.height))
     )
     steps: list[Filter] = []

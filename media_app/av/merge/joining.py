@@ -15,17 +15,17 @@ import av.error
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.merge import copying
-from media_app.av.merge.layout import lay_out
+from media_app.av.merge.layout import compute_layout
 from media_app.av.merge.outcome import ClipFailed, Merged, Segment, measure
-from media_app.av.merge.plan import MAX_FPS, Clip, Plan, named, plan
+from media_app.av.merge.plan import MAX_FPS, Clip, Plan, display_name, plan_merge
 from media_app.av.merge.reading import survey_of, times_of
-from media_app.av.merge.survey import Survey, filled
+from media_app.av.merge.survey import Survey, hold_edge_pictures
 from media_app.av.normalize import normalize
 from media_app.av.probe import probe
 from media_app.av.recording import CopyReason
 from media_app.av.source import Source
 
-Tell = Callable[[float, str], None]  # callback for percent and message
+ReportProgress = Callable[[float, str], None]  # callback for percent and message
 
 LOOKED, COPIED_FROM, ENCODED = 2.0, 10.0, 95.0  # percent after reading, before copying, after encoding
 BREAK_SECONDS = 1.0  # maximum seconds claimed beyond a file's packets
@@ -43,7 +43,7 @@ class Merge:
     ffmpeg: str | None
     threads: int
     level: bool
-    tell: Tell
+    tell: ReportProgress
     sources: list[Source] = field(default_factory=list)
 
     @cached_property
@@ -58,7 +58,7 @@ class Merge:
         try:
             self.sources.clear()
             clips = [self._look(number) for number in range(len(self.clips))]
-            return self._write(clips, plan(clips, level=self.level))
+            return self._write(clips, plan_merge(clips, level=self.level))
         except ConversionFailed as exc:
             raise ClipFailed("merge_failed", str(exc), None) from exc
         except MediaError as exc:
@@ -78,7 +78,7 @@ class Merge:
 
     def _join(self, clips: list[Clip], planned: Plan, surveys: Sequence[Survey], begin: float) -> Merged:
         rate = clips[0].source.sound.sample_rate if planned.copies_sound and clips[0].source.sound else None
-        layout = lay_out(surveys, rate)
+        layout = compute_layout(surveys, rate)
         sound = None
         if rate is not None:
             sound = copying.copied_sound(surveys, layout, rate, planned.channels)
@@ -103,11 +103,13 @@ class Merge:
         try:
             path = self._on_one_clock(number, path)
             source = Source.open(path)
-            survey = filled(survey_of(path, source.sound.track if source.sound else None))
+            survey = hold_edge_pictures(survey_of(path, source.sound.track if source.sound else None))
         except MediaError as exc:
-            raise ClipFailed(exc.code, f"{named(number, name)} cannot be read: {exc.message}", number) from exc
+            raise ClipFailed(exc.code, f"{display_name(number, name)} cannot be read: {exc.message}", number) from exc
         except ConversionFailed as exc:
-            raise ClipFailed("merge_failed", f"{named(number, name)} cannot be converted: {exc}", number) from exc
+            raise ClipFailed(
+                "merge_failed", f"{display_name(number, name)} cannot be converted: {exc}", number
+            ) from exc
         self.sources.append(source)
         clip = Clip(number, name, source, survey)
         if source.facts.truncated or _breaks_off(source, survey):

@@ -38,7 +38,7 @@ class Layout:
         return self.starts[-1] * self.base
 
 
-def lay_out(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
+def compute_layout(surveys: Sequence[Survey], sound_rate: int | None = None) -> Layout:
     one = surveys[0].base
     base = one / max(1, math.ceil(MIN_TICKS * one))
     starts, heads = [0], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from media_app.av.audio_splice import heard
+from media_app.av.audio_splice import read_samples
 from media_app.av.ladder import SOUND_RATE
 from media_app.av.meter import Meter
 from media_app.av.source import Source
@@ -26,7 +26,7 @@ def gain_of(source: Source, start: float, length: Fraction, channels: int) -> fl
 def loudness(source: Source, start: float, length: Fraction, channels: int) -> tuple[float | None, float]:
     """Return loudness (LUFS, None for silence) and true peak (dBTP, -inf for silence)."""
     meter = Meter(SOUND_RATE, channels, true_peak=True)
-    for samples in heard(source, start, round(length * SOUND_RATE), channels):
+    for samples in read_samples(source, start, round(length * SOUND_RATE), channels):
         meter.put(samples)
     meter.end()
     return meter.integrated, meter.true_peak

@@ -36,10 +36,10 @@ class Clip:
     survey: Survey
 
     def __str__(self) -> str:
-        return named(self.number, self.name)
+        return display_name(self.number, self.name)
 
 
-def named(number: int, name: str) -> str:
+def display_name(number: int, name: str) -> str:
     return f"Clip {number + 1} (“{name}”)"
 
 
@@ -61,7 +61,7 @@ class Plan:
     channels: int
 
 
-def plan(clips: Sequence[Clip], *, level: bool = False) -> Plan:
+def plan_merge(clips: Sequence[Clip], *, level: bool = False) -> Plan:
     sounds = [clip.source.sound for clip in clips if clip.source.sound is not None]
     channels = min(2, max((sound.channels for sound in sounds), default=0))
     why_pictures = why_not_copied(clips)

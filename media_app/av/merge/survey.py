@@ -81,7 +81,7 @@ class Survey:
         return max(shown - own for shown, own in zip(self.shown, self.decoded, strict=True))
 
 
-def filled(survey: Survey) -> Survey:
+def hold_edge_pictures(survey: Survey) -> Survey:
     """Return the survey with the first and last picture held while sound plays alone."""
     sound = survey.sound
     if sound is None or not sound.starts:

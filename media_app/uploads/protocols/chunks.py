@@ -22,11 +22,11 @@ from media_app.av.sniff import sniff
 from media_app.storage import files as store
 from media_app.uploads import quota, services
 from media_app.uploads.asgi import Exchange, as_writer, headers_of, run_shielded, serve
-from media_app.uploads.handlers import purpose_of
-from media_app.uploads.models import IN_CHUNKS, Upload, UploadFront
+from media_app.uploads.handlers import handler_named
+from media_app.uploads.models import IN_CHUNKS, Upload, UploadProtocol
 from media_app.uploads.protocols.multipart_parser import Fields, is_form, read_form
 from media_app.uploads.serializers import UploadStateSerializer
-from media_app.uploads.writers import nameless_file
+from media_app.uploads.writers import open_buffer_file
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.web.bodies import Receive, Scope, Send
@@ -52,7 +52,7 @@ def route_of(scope: Scope) -> str | None:
     return found if found and is_form(headers_of(scope)) else None
 
 
-async def chunk_door(scope: Scope, receive: Receive, send: Send) -> None:
+async def chunk_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     route = route_of(scope)
     assert route is not None
     await serve(Exchange(scope, receive, send, route), _answer)
@@ -120,7 +120,7 @@ async def _read(exchange: Exchange, arriving: IncomingChunk) -> Fields:
 def find_chunked(user: User, upload_id: uuid.UUID | str) -> Upload:
     """Return the user's upload with chunks sent here. Raises ``upload_not_found``, ``chunk_invalid``."""
     upload = find_in_chunks(user, upload_id)
-    if upload.front == UploadFront.DIRECT:
+    if upload.front == UploadProtocol.DIRECT:
         raise DomainError("chunk_invalid", "This upload's chunks go to the addresses that it gives for them.")
     return upload
 
@@ -150,7 +150,7 @@ class IncomingChunk:
             raise DomainError("chunk_invalid", "The form has more than one chunk.")
         quota.check_disk(self._most())
         if not store.is_local():
-            self._file = nameless_file()
+            self._file = open_buffer_file()
             return
         with store.storage_errors(self.key):
             path = store.local_path(self.key)
@@ -252,8 +252,8 @@ def _number(upload: Upload, text: str | None) -> int:
 
 def _look(arriving: IncomingChunk) -> str:
     """Return the first chunk's type, or end an upload of a wrong type."""
-    kind, purpose = sniff(arriving.head()), purpose_of(arriving.upload.purpose)
-    if kind is None or not purpose.takes(kind):
+    kind, purpose = sniff(arriving.head()), handler_named(arriving.upload.purpose)
+    if kind is None or not purpose.accepts(kind):
         if not purpose.checks_type_early:
             return ""
         error = purpose.refusal()

@@ -1,6 +1,6 @@
 """ASGI app before Django that stores the files of forms as they arrive.
 
-The view gets them by :func:`received`; uploads that it does not complete are cancelled.
+The view gets them by :func:`received_uploads`; uploads that it does not complete are cancelled.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from media_app.uploads.asgi import (
     serve,
     storage_threads,
 )
-from media_app.uploads.handlers import purpose_of
-from media_app.uploads.models import Upload, UploadFront, UploadStatus
+from media_app.uploads.handlers import handler_named
+from media_app.uploads.models import Upload, UploadProtocol, UploadStatus
 from media_app.uploads.protocols.multipart_parser import MAX_OVERHEAD_BYTES, Fields, Part, is_form, read_form
-from media_app.uploads.writers import Sink
+from media_app.uploads.writers import UploadWriter
 from vodplatform.accounts.models import User
 from vodplatform.core import logs
 from vodplatform.core.api.idempotency import HEADER, RECEIVED, is_answered, route_at
@@ -40,12 +40,12 @@ from vodplatform.core.errors import DomainError
 from vodplatform.core.formatting import limit_size
 from vodplatform.core.web.bodies import Receive, Scope, Send
 from vodplatform.core.web.middleware import without_trailing_slash
-from vodplatform.core.web.throttles import COUNTED
+from vodplatform.core.web.throttles import COUNTED_SCOPE_KEY
 
 App = Callable[..., Awaitable[None]]
 NUMBERED = "#"  # separator before a number for files of one name
 # Headers about the form's body, hidden from the view.
-OF_THE_BODY = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
+BODY_HEADERS = frozenset({b"content-type", b"content-length", b"transfer-encoding", b"expect", b"x-request-id"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class FilePart:
     """Files of a form.
 
     names: accepted part names. max_file_bytes: returns this form's own limit, or None. most: maximum number; see
-    :func:`several`.
+    :func:`uploads_named`.
     """
 
     names: frozenset[str]
@@ -62,7 +62,7 @@ class FilePart:
     most: int = 1
 
     def limit(self, user: User) -> int:
-        most, own = quota.max_file_bytes(user, purpose_of(self.purpose)), self.max_file_bytes()
+        most, own = quota.max_file_bytes(user, handler_named(self.purpose)), self.max_file_bytes()
         return most if own is None else min(most, own)
 
 
@@ -114,7 +114,7 @@ def form_of(scope: Scope) -> Form | None:
     return found if found and is_form(headers_of(scope)) else None
 
 
-def received(request: Request) -> dict[str, Upload]:
+def received_uploads(request: Request) -> dict[str, Upload]:
     """Return a request's uploads by part name. Raises parser errors."""
     _ = request.data
     named: dict[str, dict[str, str]] = getattr(request._request, "scope", {}).get(RECEIVED, {})
@@ -125,11 +125,11 @@ def received(request: Request) -> dict[str, Upload]:
     return {name: rows[file["upload"]] for name, file in named.items() if file["upload"] in rows}
 
 
-def several(files: dict[str, Upload], name: str) -> list[Upload]:
+def uploads_named(files: dict[str, Upload], name: str) -> list[Upload]:
     return [upload for key, upload in files.items() if key.partition(NUMBERED)[0] == name]
 
 
-def form_door(app: App) -> App:
+def form_endpoint(app: App) -> App:
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
         form = form_of(scope)
         assert form is not None
@@ -173,7 +173,7 @@ async def _answer(exchange: Exchange, form: Form, app: App, receive: Receive, se
         await _call(exchange, state, app, receive, send)
     finally:
         if state.files:
-            await run_shielded(_give_up, [upload.pk for upload in state.files.values()])
+            await run_shielded(_cancel_unfinished, [upload.pk for upload in state.files.values()])
 
 
 def _is_again(exchange: Exchange, user: User) -> bool:
@@ -184,7 +184,7 @@ def _is_again(exchange: Exchange, user: User) -> bool:
 def _admit(user: User, form: Form, given: dict[str, str], announced: int | None) -> _FormState:
     limits = {part: part.limit(user) for part in form.files}
     for part in form.files:
-        purpose_of(part.purpose).admit(user, given)
+        handler_named(part.purpose).admit(user, given)
     if announced is not None:
         # The form's overhead must not make a file too large.
         least = max(0, announced - MAX_OVERHEAD_BYTES)
@@ -192,11 +192,11 @@ def _admit(user: User, form: Form, given: dict[str, str], announced: int | None)
             limit = limits[form.files[0]]
             sentence = f"The file is larger than your limit of {limit_size(limit)}."
             raise DomainError("too_large", sentence, limit=limit)
-        if any(purpose_of(part.purpose).counts for part in form.files):
+        if any(handler_named(part.purpose).counts_towards_quota for part in form.files):
             quota.check_room(user, least)
     reserved = {}
     for part, limit in limits.items():
-        most = quota.left(user) if purpose_of(part.purpose).counts else limit
+        most = quota.free_quota_bytes(user) if handler_named(part.purpose).counts_towards_quota else limit
         reserved[part] = max(1, min(limit, most, limit if announced is None else announced))
     return _FormState(user, form, reserved)
 
@@ -261,18 +261,18 @@ async def _hash(events: AsyncIterator[Any], most: int) -> str:
     return digest.hexdigest()
 
 
-def _begin(state: _FormState, part: Part, kind: FilePart, name: str) -> Sink:
-    upload = services.begin(
-        state.user, front=UploadFront.MULTIPART, purpose=kind.purpose, filename=part.filename or "",
+def _begin(state: _FormState, part: Part, kind: FilePart, name: str) -> UploadWriter:
+    upload = services.begin_upload(
+        state.user, front=UploadProtocol.MULTIPART, purpose=kind.purpose, filename=part.filename or "",
         content_type=part.content_type or "", size=state.reserved[kind],
     )  # fmt: skip
     state.files[name] = upload
     lock = writers.acquire(upload.pk)
     assert lock is not None
-    return writers.open_sink(upload, lock)
+    return writers.open_writer(upload, lock)
 
 
-def _end(sink: Sink, sha256: str, name: str | None) -> None:
+def _end(sink: UploadWriter, sha256: str, name: str | None) -> None:
     if not sink.received:
         raise DomainError("invalid", errors={name or "file": ["The file is empty."]})
     sink.set_final_size(sha256=sha256)
@@ -284,7 +284,7 @@ def _end(sink: Sink, sha256: str, name: str | None) -> None:
 async def _call(exchange: Exchange, state: _FormState, app: App, receive: Receive, send: Send) -> None:
     texts = {name: values[0] if len(values) == 1 else values for name, values in state.fields.texts.items()}
     body = json.dumps(texts).encode()
-    headers = [(name, value) for name, value in exchange.scope["headers"] if name.lower() not in OF_THE_BODY]
+    headers = [(name, value) for name, value in exchange.scope["headers"] if name.lower() not in BODY_HEADERS]
     headers += [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -301,10 +301,10 @@ async def _call(exchange: Exchange, state: _FormState, app: App, receive: Receiv
         exchange.has_answered = True
         await send(message)
 
-    await app({**exchange.scope, "headers": headers, RECEIVED: files, COUNTED: True}, given, noting)
+    await app({**exchange.scope, "headers": headers, RECEIVED: files, COUNTED_SCOPE_KEY: True}, given, noting)
 
 
-def _give_up(uploads: list[Any]) -> None:
+def _cancel_unfinished(uploads: list[Any]) -> None:
     for upload in Upload.objects.filter(pk__in=uploads).exclude(status=UploadStatus.COMPLETED):
         with contextlib.suppress(DomainError):
             services.cancel(upload)

@@ -29,11 +29,11 @@ from media_app.uploads.asgi import (
     serve,
     storage_threads,
 )
-from media_app.uploads.models import LIVE, Upload, UploadFront, UploadStatus
+from media_app.uploads.models import LIVE, Upload, UploadProtocol, UploadStatus
 from media_app.uploads.protocols import tus_headers as protocol
 from media_app.uploads.protocols.tus_headers import Checksum, Malformed
-from media_app.uploads.writers import LockLost, Sink
-from vodplatform.accounts.authentication import writer_of
+from media_app.uploads.writers import LockLost, UploadWriter
+from vodplatform.accounts.authentication import authenticate_writer
 from vodplatform.accounts.limits import limits_of
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
@@ -60,7 +60,7 @@ def route_of(scope: Scope) -> str | None:
     return next((route for route, address in ADDRESSES.items() if address.fullmatch(scope["path"])), None)
 
 
-async def tus_door(scope: Scope, receive: Receive, send: Send) -> None:
+async def tus_endpoint(scope: Scope, receive: Receive, send: Send) -> None:
     route = route_of(scope)
     assert route is not None
     always = [_field("Tus-Resumable", protocol.VERSION)]
@@ -95,7 +95,7 @@ async def _answer(exchange: Exchange) -> None:
 async def _options(exchange: Exchange) -> None:
     def most() -> int:
         with contextlib.suppress(DomainError, DatabaseError):
-            return limits_of(writer_of(exchange.scope)[0])["max_upload_bytes"]
+            return limits_of(authenticate_writer(exchange.scope)[0])["max_upload_bytes"]
         return max(limits["max_upload_bytes"] for limits in settings.TIER_LIMITS.values())
 
     await exchange.answer(
@@ -137,7 +137,7 @@ async def _create(exchange: Exchange) -> None:
         if concat is not None and concat.parts:
             return services.concatenate(user, list(concat.parts), **said)
         is_partial = concat is not None
-        upload = services.begin(user, front=UploadFront.TUS, size=size, is_partial=is_partial, **said)
+        upload = services.begin_upload(user, front=UploadProtocol.TUS, size=size, is_partial=is_partial, **said)
         return services.complete(upload) if not size else upload
 
     def begin(user: User) -> tuple[Upload, bool]:
@@ -153,7 +153,7 @@ async def _create(exchange: Exchange) -> None:
     fields = [_field(idempotency.REPLAYED, "true")] if is_again else []
     if brings_bytes:
         if not is_again:
-            upload = await _take(exchange, upload, 0, checksum)
+            upload = await _write_body(exchange, upload, 0, checksum)
         fields.append(_field("Upload-Offset", upload.offset))
     await exchange.answer(201, fields + _state(upload))
 
@@ -215,11 +215,11 @@ async def _patch(exchange: Exchange, upload_id: str) -> None:
         raise DomainError("forbidden", "A final upload has its bytes from its parts.")
     is_repeated = upload.status == UploadStatus.COMPLETED and offset == upload.size and exchange.body.announced == 0
     if not is_repeated:
-        upload = await _take(exchange, upload, offset, checksum)
+        upload = await _write_body(exchange, upload, offset, checksum)
     await exchange.answer(204, [_field("Upload-Offset", upload.offset), *_state(upload)])
 
 
-async def _take(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
+async def _write_body(exchange: Exchange, upload: Upload, offset: int, checksum: Checksum | None) -> Upload:
     lock = await _lock(upload)
     holds = checksum is not None
     sink = await in_thread(_open, upload, lock, offset, exchange.body.announced, holds, pool=storage_threads)
@@ -260,7 +260,7 @@ class _Ending:
     error: reason of an early end. keeps: whether bytes count.
     """
 
-    sink: Sink
+    sink: UploadWriter
     error: Exception | None = None
     keeps: bool = True
 
@@ -287,7 +287,7 @@ class _Ending:
         return upload
 
 
-def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None, holds: bool) -> Sink:
+def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None, holds: bool) -> UploadWriter:
     try:
         upload.refresh_from_db()
         services.require_live(upload)
@@ -295,7 +295,7 @@ def _open(upload: Upload, lock: writers.Lock, offset: int, announced: int | None
             raise DomainError("upload_conflict", offset=upload.offset)
         if announced and offset + announced > upload.size:
             raise DomainError("too_large", "More bytes come than were announced.", limit=upload.size)
-        return writers.open_sink(upload, lock, holds=holds)
+        return writers.open_writer(upload, lock, holds=holds)
     except BaseException as exc:
         lock.release()
         if isinstance(exc, DomainError) and exc.type.name in ENDING:
@@ -324,7 +324,7 @@ async def _lock(upload: Upload) -> writers.Lock:
 async def _find(exchange: Exchange, upload_id: str, *, counts: bool = False) -> Upload:
     def find(user: User) -> Upload:
         upload = services.find(user, upload_id)
-        if upload.front != UploadFront.TUS or upload.status == UploadStatus.CANCELLED:
+        if upload.front != UploadProtocol.TUS or upload.status == UploadStatus.CANCELLED:
             raise DomainError("upload_not_found")
         if upload.status == UploadStatus.EXPIRED:
             raise DomainError("upload_expired")

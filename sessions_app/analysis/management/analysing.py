@@ -18,7 +18,7 @@ from media_app.videos.ingest import limits
 from media_app.videos.local import readable_path
 from sessions_app.analysis.actors import THUMBNAIL
 from sessions_app.analysis.params import PARAMS, Choice, Number
-from sessions_app.analysis.pipeline_runner import PIPELINE, access_of, vision
+from sessions_app.analysis.pipeline_runner import PIPELINE, child_access, vision_config
 from vodplatform.core.formatting import clock
 from vodplatform.core.processes.cli_progress import (
     DAY_SECONDS,
@@ -96,7 +96,7 @@ class AnalysisCommand(BaseCommand):
         output: Path | None = options["output"]
         made = files.get(self.role)
         if output is not None and made:
-            put(folder / made, output)
+            copy_atomically(folder / made, output)
         return {f"{self.role}_path": str(output) if output is not None and made else None}
 
     def kept_line(self, paths: dict[str, Any]) -> str:
@@ -109,15 +109,15 @@ class AnalysisCommand(BaseCommand):
     def _run(self, source: Path, folder: Path, params: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         request = {
             "op": self.analysis_type, "path": str(source.resolve()), "folder": str(folder), "params": params,
-            "threads": settings.CHILD_THREADS, "vision": vision(), "saved": None,
+            "threads": settings.CHILD_THREADS, "vision": vision_config(), "saved": None,
         }  # fmt: skip
         return run_with_progress(
-            PIPELINE, request, limits=limits(DAY_SECONDS), access=access_of(source.resolve(), folder),
+            PIPELINE, request, limits=limits(DAY_SECONDS), access=child_access(source.resolve(), folder),
             name="The analysis", refusals=REFUSALS, verbosity=options["verbosity"],
         )  # fmt: skip
 
 
-def put(made: Path, output: Path) -> None:
+def copy_atomically(made: Path, output: Path) -> None:
     """Copy a file to ``output`` atomically. Raises OSError."""
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
@@ -132,7 +132,7 @@ def thumbnails(files: dict[str, str]) -> list[str]:
     return [name for _, name in sorted(numbered)]
 
 
-def span(found: dict[str, Any]) -> str:
+def time_range(found: dict[str, Any]) -> str:
     """Return a result's time range, such as ``0:52–1:01``."""
     return f"{clock(found['start_time'])}–{clock(found['end_time'])}"
 

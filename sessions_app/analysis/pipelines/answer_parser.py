@@ -91,7 +91,7 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
         # Models that think aloud repeat the format first, so the last object counts.
         score, described_as = _named(objects[-1], SCORE_NAMES), _named(objects[-1], DESCRIPTION_NAMES)
         description = cleaned(described_as) if isinstance(described_as, str) else ""
-        return NOTHING if REFUSAL.match(description) else ModelAnswer(amount(score), description)
+        return NOTHING if REFUSAL.match(description) else ModelAnswer(parse_score(score), description)
     if not is_whole or text.count("{") != text.count("}") or REFUSAL.match(text):
         return NOTHING  # an unfinished form may end in half a number
     scores = [None if found["more"] else _share(found) for found in SCORE.finditer(text)]
@@ -101,7 +101,7 @@ def read(text: str, *, is_whole: bool) -> ModelAnswer:
     return ModelAnswer(scores[0], cleaned(described["text"].strip(" \"'},")) if described else "")
 
 
-def amount(value: Any) -> float | None:
+def parse_score(value: Any) -> float | None:
     """Return a score from 0 to 1, or None if unclear.
 
     A bare 7 may be out of 10 or 100.

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.pose_sampling import RATE, PoseTrack
-from sessions_app.analysis.pipelines.poses import BODY_SIGNALS, body_length, signals, ways
+from sessions_app.analysis.pipelines.poses import BODY_SIGNALS, body_length, joint_paths, signals
 from sessions_app.analysis.pipelines.repetitions import Floats, picture_signals, smoothed
-from sessions_app.analysis.pipelines.sets import Set, candidates, chosen, windows
+from sessions_app.analysis.pipelines.sets import Set, candidates, choose_sets, windows
 
 MIN_SEEN = 0.6
 MAX_TRAVEL = 0.5  # maximum travel of the hips, torso lengths; walking exceeds it
@@ -33,7 +33,7 @@ MIN_CHANGE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Even:
+class EvenSamples:
     times: Floats
     joints: NDArray[np.float64]
     pictures: NDArray[np.uint8]
@@ -67,19 +67,19 @@ class Counted:
         return round(min(most, sure) * (1.0 if self.by_poses else CONFIDENCE_OF_PICTURE), 2)
 
 
-def evened(seen: PoseTrack) -> Even | None:
+def resample_evenly(seen: PoseTrack) -> EvenSamples | None:
     """Return samples at equal intervals; None below eight."""
     if len(seen.times) < 8 or seen.times[-1] - seen.times[0] < 0.5:
         return None
     step = max(1 / RATE, float(np.median(np.diff(seen.times))))
     times = seen.times[0] + step * np.arange(int((seen.times[-1] - seen.times[0]) / step + 1e-6) + 1)
     shown = np.searchsorted(seen.times, times + step / 4, "right") - 1
-    return Even(
+    return EvenSamples(
         times, seen.joints[shown].astype(np.float64), seen.pictures[shown], seen.found[shown], step,
     )  # fmt: skip
 
 
-def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
+def count(even: EvenSamples, least: int, allowed: frozenset[str] | None = None) -> list[Counted]:
     """Return non-overlapping sets in order. allowed: signals that may count."""
     found: list[Set] = []
     if even.found.any():
@@ -88,7 +88,7 @@ def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list
             for name, one in signals(even.joints).items()
             if one.trust >= MIN_TRUST and (allowed is None or name in allowed)
         }
-        by_poses = candidates(even.times, usable, ways(even.joints), least)
+        by_poses = candidates(even.times, usable, joint_paths(even.joints), least)
         hips = even.joints[:, [23, 24], :2].mean(1) / body_length(even.joints)
         found += [one for one in by_poses if _is_exercise(even, hips, one)]
     size = max(1, round(SEEN_SECONDS / even.step)) | 1
@@ -97,7 +97,7 @@ def count(even: Even, least: int, allowed: frozenset[str] | None = None) -> list
     everything = found + by_picture
     return [
         Counted(one, one.signal in BODY_SIGNALS, _agreement(one, everything), has_rival(one, everything))
-        for one in chosen(everything)
+        for one in choose_sets(everything)
     ]
 
 
@@ -130,7 +130,7 @@ def _agreement(one: Set, everything: list[Set]) -> float:
     return same / total if len(best) == 0 else min(1.0, (same + one.worth / 2) / total)
 
 
-def _is_exercise(even: Even, hips: Floats, one: Set) -> bool:
+def _is_exercise(even: EvenSamples, hips: Floats, one: Set) -> bool:
     """Return whether a person is visible, stays in place and takes enough time."""
     if _is_chance(one):
         return False
@@ -149,7 +149,7 @@ def _is_chance(one: Set) -> bool:
     return len(one.repetitions) == 2 and (took < QUICK_TWO or one.worth < WORTH_OF_TWO)
 
 
-def _by_picture(even: Even, where: NDArray[np.bool_], least: int) -> list[Set]:
+def _by_picture(even: EvenSamples, where: NDArray[np.bool_], least: int) -> list[Set]:
     found: list[Set] = []
     for first, last in windows(even.times):
         span = slice(first, last)
@@ -167,7 +167,7 @@ def _by_picture(even: Even, where: NDArray[np.bool_], least: int) -> list[Set]:
     return found
 
 
-def _is_new(even: Even, where: NDArray[np.bool_], one: Set) -> bool:
+def _is_new(even: EvenSamples, where: NDArray[np.bool_], one: Set) -> bool:
     """Return whether enough of the picture moves without a person."""
     first, last = np.searchsorted(even.times, (one.start, one.end))
     flat = even.pictures[first : last + 1].reshape(last + 1 - first, -1).astype(np.float64)

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from media_app.av.smart_cut import Placed
+from media_app.av.smart_cut import PlacedPart
 from sessions_app.analysis.pipelines import words
 from sessions_app.analysis.pipelines.loudness import STEP
-from sessions_app.analysis.pipelines.moments import MOST, Interval
-from sessions_app.analysis.pipelines.pass_state import Known
+from sessions_app.analysis.pipelines.moments import MAX_DEVIATION, Interval
+from sessions_app.analysis.pipelines.pass_state import PassState
 from sessions_app.analysis.pipelines.shots import Edge, EdgeKind
 
 Floats = NDArray[np.float64]
@@ -25,8 +25,8 @@ def segments_of(duration: float, length: float) -> int:
     return max(1, int(np.ceil((duration - 0.05) / length)))
 
 
-def data_of(  # noqa: PLR0917 - each stage gives one
-    params: Mapping[str, Any], known: Known, final: Sequence[Interval], placed: Mapping[int, Placed],
+def build_results(  # noqa: PLR0917 - each stage gives one
+    params: Mapping[str, Any], known: PassState, final: Sequence[Interval], placed: Mapping[int, PlacedPart],
     edges: Sequence[Edge], method: str, below: Sequence[Interval] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """Return the results without addresses of files.
@@ -60,7 +60,7 @@ def data_of(  # noqa: PLR0917 - each stage gives one
     }
 
 
-def _moment(known: Known, edges: Sequence[Edge], one: Interval, length: float, count: int) -> dict[str, Any]:
+def _moment(known: PassState, edges: Sequence[Edge], one: Interval, length: float, count: int) -> dict[str, Any]:
     _, said = known.verdicts.get(f"{one.peak:.2f}", (None, ""))
     cuts = sum(edge.kind == EdgeKind.CUT and one.start + 0.1 < edge.middle < one.end - 0.1 for edge in edges)
     return {
@@ -73,11 +73,11 @@ def _moment(known: Known, edges: Sequence[Edge], one: Interval, length: float, c
 
 
 def _summary(
-    known: Known, highlights: Sequence[Mapping[str, Any]], below: Sequence[Mapping[str, Any]], least: float
+    known: PassState, highlights: Sequence[Mapping[str, Any]], below: Sequence[Mapping[str, Any]], least: float
 ) -> str:
     def peak(values: Floats) -> float | None:
         at = int(np.argmax(values))
-        return (at + 0.5) * STEP if values[at] / MOST >= words.SOME else None
+        return (at + 0.5) * STEP if values[at] / MAX_DEVIATION >= words.SOME else None
 
     if below:
         return words.nothing_reached(known.duration, least, below[0]["score"], below[0]["start_time"])
@@ -87,18 +87,18 @@ def _summary(
     return words.summary(lengths, known.duration, sound, peak(known.moments.motion), by_sound=known.has_sound)
 
 
-def measured(known: Known, start: float, end: float, cuts: int = 0) -> words.Measured:
+def measured(known: PassState, start: float, end: float, cuts: int = 0) -> words.Measured:
     part = known.moments.part(start, end)
     return words.Measured(
-        sound=float(known.moments.sound[part].max()) / MOST,
-        motion=float(known.moments.motion[part].max()) / MOST,
+        sound=float(known.moments.sound[part].max()) / MAX_DEVIATION,
+        motion=float(known.moments.motion[part].max()) / MAX_DEVIATION,
         decibels=float(known.moments.level[part].max()),
         cuts=cuts,
         has_sound=known.has_sound,
     )
 
 
-def _segment(known: Known, edges: Sequence[Edge], number: int, length: float) -> dict[str, Any]:
+def _segment(known: PassState, edges: Sequence[Edge], number: int, length: float) -> dict[str, Any]:
     start, end = number * length, min(known.duration, (number + 1) * length)
     seen = measured(known, start, end, sum(start < edge.middle <= end for edge in edges))
     part = known.moments.part(start, end)
@@ -116,10 +116,10 @@ def _segment(known: Known, edges: Sequence[Edge], number: int, length: float) ->
     }
 
 
-def _curves(known: Known) -> dict[str, Any]:
+def _curves(known: PassState) -> dict[str, Any]:
     steps = max(round(CURVE_STEP / STEP), int(np.ceil(len(known.moments.score) / CURVE_POINTS)))
     signals = {
-        "score": known.moments.score, "sound": known.moments.sound / MOST, "motion": known.moments.motion / MOST
+        "score": known.moments.score, "sound": known.moments.sound / MAX_DEVIATION, "motion": known.moments.motion / MAX_DEVIATION
     }  # fmt: skip
     starts = np.arange(0, len(known.moments.score), steps)
     curves: dict[str, Any] = {"step": steps * STEP}

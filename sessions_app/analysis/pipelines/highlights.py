@@ -18,26 +18,26 @@ from numpy.typing import NDArray
 from media_app.av.container import MediaError, open_media
 from media_app.av.ffmpeg import ConversionFailed
 from media_app.av.frames import Picture, VideoFile
-from media_app.av.smart_cut import Placed
+from media_app.av.smart_cut import PlacedPart
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines import words
-from sessions_app.analysis.pipelines.findings import data_of, measured, segments_of
+from sessions_app.analysis.pipelines.findings import build_results, measured, segments_of
 from sessions_app.analysis.pipelines.loudness import STEP
 from sessions_app.analysis.pipelines.moments import (
     SNAP,
     SNAP_INWARD,
     Interval,
-    apart,
     choose,
+    find_candidates,
     look_at,
     measure,
-    settled,
-    stretches,
+    picture_differences,
+    snap_ends,
 )
-from sessions_app.analysis.pipelines.pass_state import Known, from_saved, to_save
+from sessions_app.analysis.pipelines.pass_state import PassState, from_saved, to_save
 from sessions_app.analysis.pipelines.reel import REEL, cut_reel, write_thumbnail
 from sessions_app.analysis.pipelines.shots import Edge, find_edges
-from sessions_app.analysis.pipelines.signal_pass import Survey, survey
+from sessions_app.analysis.pipelines.signal_pass import SignalPass, survey
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 from vodplatform.core import formatting
 
@@ -48,7 +48,7 @@ ANOTHER_SHOT = 0.25
 EDGE_MARGIN = 0.9  # seconds decoded on both sides of a possible edge, to distinguish cuts from flashes
 EDGE_PIXELS = 1.5e9  # maximum pixels decoded to find edges; 24 s of 1080p
 EARLY = 0.95  # share of the longest GOP; a shorter GOP probably ends at a cut
-GIVE = 0.1  # seconds by which a highlight may end earlier to avoid encoding
+END_TOLERANCE_SECONDS = 0.1  # seconds by which a highlight may end earlier to avoid encoding
 CUT_SHORT = 1.0, 0.02  # seconds, and share of its length, that a file may lack without a warning
 KEPT_SECONDS = 3.0
 WINDOW_PICTURES, WINDOW_WIDTH, WINDOW_QUALITY = 4, 512, 80
@@ -69,19 +69,19 @@ def find_highlights(task: Task) -> Result:
     if task.vision is not None and candidates:
         candidates, counted = _judged(task, known, budget)
         method = "vision" if counted else method
-    edges, final = chosen_of(task, source, known, candidates)
+    edges, final = choose_highlights(task, source, known, candidates)
     below = [] if final else best_of(known, candidates)
     files: dict[str, str] = {}
-    placed: dict[int, Placed] = {}
+    placed: dict[int, PlacedPart] = {}
     if final:
         _thumbnails(task, known, final, files)
         placed = _reel(task, known, source, final, files)
     task.progress(100, "Done")
-    return Result(data_of(task.params, known, final, placed, edges, method, below), files)
+    return Result(build_results(task.params, known, final, placed, edges, method, below), files)
 
 
-def chosen_of(
-    task: Task, source: Source, known: Known, candidates: Sequence[Interval]
+def choose_highlights(
+    task: Task, source: Source, known: PassState, candidates: Sequence[Interval]
 ) -> tuple[list[Edge], list[Interval]]:
     """Return the shot edges found, and the final highlights in order."""
     budget = min(float(task.params["target_duration"]), known.duration)
@@ -93,10 +93,10 @@ def chosen_of(
     return _settled(task, known, chosen, budget, float(facts.fps) * facts.coded_width * facts.coded_height)
 
 
-def best_of(known: Known, candidates: Sequence[Interval]) -> list[Interval]:
+def best_of(known: PassState, candidates: Sequence[Interval]) -> list[Interval]:
     """Return the best candidates below the minimum score, best first."""
     best = sorted(candidates, key=lambda one: -one.score)[:BEST]
-    return [settled(one, [], known.moments, known.duration) for one in best]
+    return [snap_ends(one, [], known.moments, known.duration) for one in best]
 
 
 def open_source(task: Task) -> Source:
@@ -112,13 +112,13 @@ def open_source(task: Task) -> Source:
         raise AnalysisFailed("vod_unreadable", "The video data is damaged and cannot be decoded.") from exc
 
 
-def _read(task: Task, source: Source) -> Known:
-    known = known_of(read_all(task, source), source.facts.duration)
+def _read(task: Task, source: Source) -> PassState:
+    known = summarise_pass(read_all(task, source), source.facts.duration)
     task.checkpoint(to_save(known))
     return known
 
 
-def read_all(task: Task, source: Source) -> Survey:
+def read_all(task: Task, source: Source) -> SignalPass:
     announced = source.facts.duration
     length = float(task.params["segment_length"])
     count = segments_of(announced, length)
@@ -136,7 +136,7 @@ def read_all(task: Task, source: Source) -> Survey:
     return found
 
 
-def known_of(found: Survey, announced: float) -> Known:
+def summarise_pass(found: SignalPass, announced: float) -> PassState:
     """Return the results of the signal pass. announced: seconds by the file's header."""
     duration, warnings = _extent(found, announced)
     if not found.has_sound:
@@ -144,13 +144,13 @@ def known_of(found: Survey, announced: float) -> Known:
     elif float(found.band.max()) < QUIET_DB:
         warnings.append("The sound is silent all along: the motion alone decided.")
     moments = measure(found, duration)
-    candidates = stretches(moments, duration)[:MAX_CANDIDATES]
+    candidates = find_candidates(moments, duration)[:MAX_CANDIDATES]
     look = look_at(found)
-    return Known(
+    return PassState(
         duration=duration,
         moments=moments,
         has_sound=found.has_sound and float(found.band.max()) >= QUIET_DB,
-        changes=found.key_times[1:][apart(found.key_pictures) >= ANOTHER_SHOT],
+        changes=found.key_times[1:][picture_differences(found.key_pictures) >= ANOTHER_SHOT],
         keys=found.times[found.keys],
         candidates=candidates,
         looks={one.peak: shown for one in candidates if (shown := look(one.peak)) is not None},
@@ -158,7 +158,7 @@ def known_of(found: Survey, announced: float) -> Known:
     )
 
 
-def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
+def _extent(found: SignalPass, announced: float) -> tuple[float, list[str]]:
     frame = float(np.median(np.diff(found.times))) if len(found.times) > 1 else 0.0
     end = max(found.end + frame, STEP)
     if announced - end > CUT_SHORT[0] + CUT_SHORT[1] * announced:
@@ -168,7 +168,7 @@ def _extent(found: Survey, announced: float) -> tuple[float, list[str]]:
     return duration, ["A part of the file is damaged; the rest was analysed."] if found.damaged else []
 
 
-def _judged(task: Task, known: Known, budget: float) -> tuple[list[Interval], int]:
+def _judged(task: Task, known: PassState, budget: float) -> tuple[list[Interval], int]:
     from sessions_app.analysis.pipelines.vision import Judge, Window
 
     assert task.vision is not None
@@ -224,7 +224,7 @@ def _pictures(video: VideoFile, one: Interval) -> list[Picture]:
     wanted = [one.start + (number + 0.5) * one.length / WINDOW_PICTURES for number in range(WINDOW_PICTURES)]
     found: list[Picture] = []
     try:
-        for picture in video.walk(max(one.start, video.first_time), one.start):
+        for picture in video.iterate_frames(max(one.start, video.first_time), one.start):
             if picture.time >= one.end or not wanted:
                 break
             if picture.time >= wanted[0]:
@@ -242,7 +242,7 @@ def _jpeg(picture: Picture) -> bytes:
 
 
 def _settled(
-    task: Task, known: Known, chosen: Sequence[Interval], budget: float, pixels_a_second: float
+    task: Task, known: PassState, chosen: Sequence[Interval], budget: float, pixels_a_second: float
 ) -> tuple[list[Edge], list[Interval]]:  # fmt: skip
     found: dict[float, Edge] = {}
     looked: list[tuple[float, float]] = []
@@ -274,7 +274,7 @@ def _settled(
     final: list[Interval] = []
     left = budget
     for one in chosen:
-        own = settled(one, cuts, known.moments, known.duration)
+        own = snap_ends(one, cuts, known.moments, known.duration)
         if final and own.start < final[-1].end:
             own = replace(own, start=final[-1].end)
         if own.length > left:
@@ -286,7 +286,7 @@ def _settled(
     return edges, final
 
 
-def _seconds_to_decode(known: Known, start: float, end: float) -> float:
+def _seconds_to_decode(known: PassState, start: float, end: float) -> float:
     entry = known.keys[: np.searchsorted(known.keys, start, side="right")]
     return end - start + (start - float(entry[-1]) if len(entry) else 0.0) / 2
 
@@ -298,7 +298,7 @@ def _look(task: Task, window: tuple[float, float], found: dict[float, Edge]) -> 
                 found[edge.middle] = edge
 
 
-def _other_windows(known: Known) -> list[tuple[float, float]]:
+def _other_windows(known: PassState) -> list[tuple[float, float]]:
     """Return windows between differing keyframes, early ends of GOPs first: encoders start GOPs at cuts."""
     if len(known.keys) < 2:
         return []
@@ -311,14 +311,14 @@ def _other_windows(known: Known) -> list[tuple[float, float]]:
     return [(max(0.0, float(begin)), float(end)) for begin, end in zip(begins, ends, strict=True)]
 
 
-def _may_hold_edge(known: Known, start: float, end: float) -> bool:
+def _may_hold_edge(known: PassState, start: float, end: float) -> bool:
     """Return whether a keyframe in the window, or the next one, shows a new shot."""
     behind = known.keys[np.searchsorted(known.keys, end) : np.searchsorted(known.keys, end) + 1]
     last = float(behind[0]) if len(behind) else end
     return bool(((known.changes >= start) & (known.changes <= last + 1e-3)).any())
 
 
-def _thumbnails(task: Task, known: Known, final: Sequence[Interval], files: dict[str, str]) -> None:
+def _thumbnails(task: Task, known: PassState, final: Sequence[Interval], files: dict[str, str]) -> None:
     with _video(task) as video:
         for number, one in enumerate(final):
             task.progress(EDGES + (THUMBNAILS - EDGES) * number / len(final), "Taking a picture of each highlight")
@@ -327,7 +327,7 @@ def _thumbnails(task: Task, known: Known, final: Sequence[Interval], files: dict
                 files[f"thumb-{number}"] = write_thumbnail(task, number, picture)
 
 
-def _picture_of(video: VideoFile, known: Known, one: Interval) -> Picture | None:
+def _picture_of(video: VideoFile, known: PassState, one: Interval) -> Picture | None:
     inside = known.keys[(known.keys >= one.start) & (known.keys <= one.end)]
     try:
         if len(inside):
@@ -341,14 +341,14 @@ def _picture_of(video: VideoFile, known: Known, one: Interval) -> Picture | None
 
 
 def _reel(
-    task: Task, known: Known, source: Source, final: Sequence[Interval], files: dict[str, str]
-) -> dict[int, Placed]:  # fmt: skip
+    task: Task, known: PassState, source: Source, final: Sequence[Interval], files: dict[str, str]
+) -> dict[int, PlacedPart]:  # fmt: skip
     def tell(share: float) -> None:
         task.progress(THUMBNAILS + (99 - THUMBNAILS) * share, "Cutting the reel")
 
     tell(0.0)
     try:
-        placed = cut_reel(task, source, [(one.start, one.end) for one in final], tell, give=GIVE)
+        placed = cut_reel(task, source, [(one.start, one.end) for one in final], tell, give=END_TOLERANCE_SECONDS)
     except (ConversionFailed, MediaError, av.error.FFmpegError) as exc:
         why = str(exc) if isinstance(exc, ConversionFailed) else "Its data is damaged."
         known.warnings.append(f"The reel could not be cut. {why}")

@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, Survey
+from sessions_app.analysis.pipelines.signal_pass import BINS_A_SECOND, SignalPass
 
 Floats = NDArray[np.float64]
 STEP = 0.25  # seconds between two values
-MINUTES = 120.0  # seconds whose median is the usual level
+USUAL_LEVEL_SECONDS = 120.0  # seconds whose median is the usual level
 CONTEXT = 600.0  # seconds in which variation is measured
 SILENT_DB = -60.0
 SPREAD_PERCENT = 80.0  # percentile that is one deviation above the median
@@ -49,11 +49,11 @@ class Peak:
     confidence: float
 
 
-def measure_loudness(found: Survey, duration: float) -> Loudness:
+def measure_loudness(found: SignalPass, duration: float) -> Loudness:
     count = max(1, int(np.ceil(duration / STEP)))
     level = _loudest_of_steps(found.band, count) if found.has_sound else np.full(count, SILENT_DB)
     level = np.maximum(level, SILENT_DB)
-    usual = running_percentile(level, MINUTES, 50)
+    usual = running_percentile(level, USUAL_LEVEL_SECONDS, 50)
     lasting = deviations(smoothed(held(level), LASTING_STEPS) - usual, SPREAD_PERCENT, MIN_SPREAD_DB)
     above = level - usual
     spread = np.maximum(running_percentile(above, CONTEXT, SPREAD_PERCENT), MIN_SPREAD_DB)
@@ -61,7 +61,7 @@ def measure_loudness(found: Survey, duration: float) -> Loudness:
     return Loudness(above, hits, np.maximum(lasting, HIT_WEIGHT * smoothed(held(hits), HIT_STEPS)))
 
 
-def sound_peaks(found: Survey, loudness: Loudness, duration: float) -> list[Peak]:
+def sound_peaks(found: SignalPass, loudness: Loudness, duration: float) -> list[Peak]:
     if not found.has_sound:
         return []
     most = max(FEWEST_PEAKS, int(PEAKS_A_MINUTE * duration / 60))

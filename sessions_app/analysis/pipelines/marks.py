@@ -8,8 +8,8 @@ from typing import Any
 import av.error
 
 from media_app.av.container import MediaError
-from sessions_app.analysis.pipelines.findings import data_of
-from sessions_app.analysis.pipelines.highlights import chosen_of, known_of, open_source, read_all
+from sessions_app.analysis.pipelines.findings import build_results
+from sessions_app.analysis.pipelines.highlights import choose_highlights, open_source, read_all, summarise_pass
 from sessions_app.analysis.pipelines.loudness import measure_loudness, sound_peaks
 from sessions_app.analysis.pipelines.shots import find_edges
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
@@ -36,9 +36,9 @@ def find_marks(task: Task) -> Result:
             checkpoint=lambda state: None,
         )
         survey = read_all(reading, source)
-        known = known_of(survey, source.facts.duration)
+        known = summarise_pass(survey, source.facts.duration)
         if "highlights" in kinds:
-            edges, final = chosen_of(reading, source, known, known.candidates)
+            edges, final = choose_highlights(reading, source, known, known.candidates)
             found["highlights"] = [
                 {
                     "time": one["start_time"],
@@ -46,7 +46,7 @@ def find_marks(task: Task) -> Result:
                     "label": one["description"],
                     "confidence": one["score"],
                 }
-                for one in data_of(task.params, known, final, {}, edges, "signals")["highlights"]
+                for one in build_results(task.params, known, final, {}, edges, "signals")["highlights"]
             ]
         if "sound_peaks" in kinds:
             peaks = sound_peaks(survey, measure_loudness(survey, known.duration), known.duration)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sessions_app.analysis.pipelines.loudness import STEP, deviations, measure_loudness, smoothed
-from sessions_app.analysis.pipelines.signal_pass import Survey, histograms
+from sessions_app.analysis.pipelines.signal_pass import SignalPass, histograms
 
 Floats = NDArray[np.float64]
 STILL_DB = 1.5  # minimum change of loudness, dB
@@ -24,7 +24,7 @@ MIN_GROWTH = 0.6
 MOTION_WEIGHT = 3.0
 SCORE_FROM, SCORE_HALF = 0.3, 1.7
 DENSE = 0.5  # minimum share of steps with frame changes for ignoring packet sizes
-MOST = 8.0  # maximum deviation of sound and motion
+MAX_DEVIATION = 8.0  # maximum deviation of sound and motion
 FALLS_TO = 0.42  # share of the peak's score at which a highlight ends
 BREATHER = 0.75  # seconds of low score that do not end a highlight
 SLOPE = 1.5
@@ -40,7 +40,7 @@ ALIKE = 0.5  # maximum reduction for a similar highlight
 class Moments:
     """Signals at each quarter of a second.
 
-    sound, motion: deviations, 0 to :data:`MOST`. level: dB above the usual level, in the speech band. score: 0 to 1.
+    sound, motion: deviations, 0 to :data:`MAX_DEVIATION`. level: dB above the usual level, in the speech band. score: 0 to 1.
     """
 
     sound: Floats
@@ -68,17 +68,17 @@ class Interval:
         return self.end - self.start
 
 
-def measure(found: Survey, duration: float) -> Moments:
+def measure(found: SignalPass, duration: float) -> Moments:
     count = max(1, int(np.ceil(duration / STEP)))
     loudness = measure_loudness(found, duration)
     motion = deviations(_motion(found, count), MOTION_PERCENT, MIN_GROWTH) * MOTION_WEIGHT
-    sound, motion = np.minimum(loudness.sound, MOST), np.minimum(motion, MOST)
+    sound, motion = np.minimum(loudness.sound, MAX_DEVIATION), np.minimum(motion, MAX_DEVIATION)
     both = np.sqrt(sound**2 + motion**2)
     score = np.maximum(0, both - SCORE_FROM) / (both + SCORE_HALF)
     return Moments(sound, motion, loudness.level, smoothed(score, SCORE_STEPS))
 
 
-def _motion(found: Survey, count: int) -> Floats:
+def _motion(found: SignalPass, count: int) -> Floats:
     packets = smoothed(np.log(np.maximum(_bytes(found, count), 1.0)), MOTION_STEPS)
     packets = packets - np.median(packets)
     index = np.clip((found.change_times / STEP).astype(np.int64), 0, count - 1)
@@ -94,7 +94,7 @@ def _motion(found: Survey, count: int) -> Floats:
     return np.asarray((packets + changes) / 2, np.float64)
 
 
-def _bytes(found: Survey, count: int) -> Floats:
+def _bytes(found: SignalPass, count: int) -> Floats:
     if len(found.times) < 2:
         return np.ones(count)
     sizes = found.sizes.copy()
@@ -108,7 +108,7 @@ def _bytes(found: Survey, count: int) -> Floats:
     return np.asarray(np.interp(np.arange(count), has_some, total[has_some] / frames[has_some]))
 
 
-def stretches(moments: Moments, duration: float) -> list[Interval]:
+def find_candidates(moments: Moments, duration: float) -> list[Interval]:
     """Return non-overlapping candidates, most remarkable first."""
     score = moments.score
     free = np.ones(len(score), np.bool_)
@@ -187,7 +187,7 @@ def _shortened(one: Interval, seconds: float) -> Interval:
     return Interval(start, start + seconds, one.score, one.peak)
 
 
-def look_at(found: Survey) -> Callable[[float], Floats | None]:
+def look_at(found: SignalPass) -> Callable[[float], Floats | None]:
     """Return a function that gives the colour histogram at a moment."""
     shares = histograms(found.key_pictures).astype(np.float64)
 
@@ -199,7 +199,7 @@ def look_at(found: Survey) -> Callable[[float], Floats | None]:
     return look
 
 
-def apart(pictures: NDArray[np.uint8]) -> Floats:
+def picture_differences(pictures: NDArray[np.uint8]) -> Floats:
     """Return the difference of each picture from the previous one."""
     if len(pictures) < 2:
         return np.zeros(0)
@@ -211,7 +211,7 @@ def apart(pictures: NDArray[np.uint8]) -> Floats:
     return np.asarray(np.minimum(np.abs(np.diff(coarse, axis=0)).mean(1) / 40, 2) + colours, np.float64)
 
 
-def settled(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
+def snap_ends(one: Interval, edges: Sequence[float], moments: Moments, duration: float) -> Interval:
     """Return the interval with its ends at shot edges, else at pauses of the sound."""
 
     def settle(time: float, outward: int) -> float:

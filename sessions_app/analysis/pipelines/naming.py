@@ -16,8 +16,8 @@ from sessions_app.analysis.pipelines.poses import ANGLES, SIDES, angle, body_len
 from sessions_app.analysis.pipelines.sets import Set
 
 UNNAMED = "movement"
-LEAST = 0.5  # minimum confidence of a name
-MOST = 0.85  # maximum confidence; the rules were measured on few clips
+MIN_NAME_CONFIDENCE = 0.5  # minimum confidence of a name
+MAX_NAME_CONFIDENCE = 0.85  # maximum confidence; the rules were measured on few clips
 MIN_VISIBLE = 0.5
 
 
@@ -87,87 +87,116 @@ def _range(values: NDArray[np.float64]) -> float:
     return float(np.percentile(values, 92) - np.percentile(values, 8))
 
 
-def above(value: float, least: float, plenty: float) -> float:
+def rising_ramp(value: float, least: float, plenty: float) -> float:
     """Return 0 up to ``least``, 1 from ``plenty``, linear between."""
     return float(np.clip((value - least) / (plenty - least), 0, 1))
 
 
-def below(value: float, plenty: float, most: float) -> float:
+def falling_ramp(value: float, plenty: float, most: float) -> float:
     """Return 1 up to ``plenty``, 0 from ``most``, linear between."""
-    return 1 - above(value, plenty, most)
+    return 1 - rising_ramp(value, plenty, most)
 
 
 def _squat(f: Facts) -> float:
-    stands = below(f.tilt[0], 25, 45) * below(f.tilt[1], 60, 80)
-    moves = above(f.bend["knee"], 30, 50) * above(f.bend["hip"], 20, 40) * above(f.drop, 0.2, 0.4)
-    same = above(f.together, 0.3, 0.7) * below(f.spread, 0.35, 0.7) * below(f.apart, 1.1, 1.5)
-    return stands * moves * same * below(f.reach[1] - f.reach[0], 1.2, 1.8) * float(f.legs_seen)
+    stands = falling_ramp(f.tilt[0], 25, 45) * falling_ramp(f.tilt[1], 60, 80)
+    moves = rising_ramp(f.bend["knee"], 30, 50) * rising_ramp(f.bend["hip"], 20, 40) * rising_ramp(f.drop, 0.2, 0.4)
+    same = rising_ramp(f.together, 0.3, 0.7) * falling_ramp(f.spread, 0.35, 0.7) * falling_ramp(f.apart, 1.1, 1.5)
+    return stands * moves * same * falling_ramp(f.reach[1] - f.reach[0], 1.2, 1.8) * float(f.legs_seen)
 
 
 def _lunge(f: Facts) -> float:
-    stands = below(f.tilt[0], 20, 40) * below(f.tilt[1], 45, 70)
-    moves = above(f.bend["knee"], 35, 55) * above(f.drop, 0.12, 0.3)
-    return stands * moves * above(f.apart, 0.9, 1.3) * below(f.reach[1] - f.reach[0], 1.0, 1.6) * float(f.legs_seen)
+    stands = falling_ramp(f.tilt[0], 20, 40) * falling_ramp(f.tilt[1], 45, 70)
+    moves = rising_ramp(f.bend["knee"], 35, 55) * rising_ramp(f.drop, 0.12, 0.3)
+    return (
+        stands
+        * moves
+        * rising_ramp(f.apart, 0.9, 1.3)
+        * falling_ramp(f.reach[1] - f.reach[0], 1.0, 1.6)
+        * float(f.legs_seen)
+    )
 
 
 def _push_up(f: Facts) -> float:
-    lies = above(f.tilt[0], 40, 60)
-    moves = above(f.bend["elbow"], 30, 50) * below(f.reach[1], -0.1, 0.3)
-    return lies * moves * below(f.bend["knee"], 35, 60) * below(f.bend["hip"], 35, 60)
+    lies = rising_ramp(f.tilt[0], 40, 60)
+    moves = rising_ramp(f.bend["elbow"], 30, 50) * falling_ramp(f.reach[1], -0.1, 0.3)
+    return lies * moves * falling_ramp(f.bend["knee"], 35, 60) * falling_ramp(f.bend["hip"], 35, 60)
 
 
 def _curl(f: Facts) -> float:
-    stands = below(f.tilt[1], 25, 45) * below(f.bend["hip"], 25, 45) * below(f.drop, 0.15, 0.35)
-    moves = above(f.bend["elbow"], 45, 70) * below(f.bend["shoulder"], 35, 60) * above(f.most["elbow"], 120, 140)
-    return stands * moves * below(f.reach[1], 0.15, 0.45) * below(f.reach[0], -0.5, -0.3)
+    stands = falling_ramp(f.tilt[1], 25, 45) * falling_ramp(f.bend["hip"], 25, 45) * falling_ramp(f.drop, 0.15, 0.35)
+    moves = (
+        rising_ramp(f.bend["elbow"], 45, 70)
+        * falling_ramp(f.bend["shoulder"], 35, 60)
+        * rising_ramp(f.most["elbow"], 120, 140)
+    )
+    return stands * moves * falling_ramp(f.reach[1], 0.15, 0.45) * falling_ramp(f.reach[0], -0.5, -0.3)
 
 
 def _press(f: Facts) -> float:
-    stands = below(f.tilt[1], 25, 45) * below(f.drop, 0.15, 0.35) * below(f.spread, 0.25, 0.45)
-    moves = above(f.bend["elbow"], 35, 55) * above(f.reach[1], 0.5, 0.8) * above(f.reach[0], -0.35, -0.1)
-    return stands * moves * below(f.reach[0], 0.35, 0.6) * above(f.other["elbow"], 20, 40)
+    stands = falling_ramp(f.tilt[1], 25, 45) * falling_ramp(f.drop, 0.15, 0.35) * falling_ramp(f.spread, 0.25, 0.45)
+    moves = (
+        rising_ramp(f.bend["elbow"], 35, 55) * rising_ramp(f.reach[1], 0.5, 0.8) * rising_ramp(f.reach[0], -0.35, -0.1)
+    )
+    return stands * moves * falling_ramp(f.reach[0], 0.35, 0.6) * rising_ramp(f.other["elbow"], 20, 40)
 
 
 def _lateral_raise(f: Facts) -> float:
-    stands = below(f.tilt[1], 20, 40) * below(f.drop, 0.12, 0.3) * below(f.spread, 0.2, 0.4)
-    moves = above(f.other["shoulder"], 35, 55) * below(f.bend["elbow"], 40, 70)
-    return stands * moves * below(abs(f.reach[1]), 0.3, 0.6) * below(f.reach[0], -0.5, -0.3)
+    stands = falling_ramp(f.tilt[1], 20, 40) * falling_ramp(f.drop, 0.12, 0.3) * falling_ramp(f.spread, 0.2, 0.4)
+    moves = rising_ramp(f.other["shoulder"], 35, 55) * falling_ramp(f.bend["elbow"], 40, 70)
+    return stands * moves * falling_ramp(abs(f.reach[1]), 0.3, 0.6) * falling_ramp(f.reach[0], -0.5, -0.3)
 
 
 def _jumping_jack(f: Facts) -> float:
-    moves = above(f.other["shoulder"], 50, 80) * above(f.spread, 0.3, 0.55) * above(f.reach[1], 0.0, 0.3)
-    return below(f.tilt[1], 20, 40) * moves * float(f.legs_seen)
+    moves = (
+        rising_ramp(f.other["shoulder"], 50, 80) * rising_ramp(f.spread, 0.3, 0.55) * rising_ramp(f.reach[1], 0.0, 0.3)
+    )
+    return falling_ramp(f.tilt[1], 20, 40) * moves * float(f.legs_seen)
 
 
 def _burpee(f: Facts) -> float:
-    moves = above(f.drop, 0.6, 0.9) * above(f.bend["hip"], 50, 80)
-    return below(f.tilt[0], 25, 45) * above(f.tilt[1], 60, 80) * moves
+    moves = rising_ramp(f.drop, 0.6, 0.9) * rising_ramp(f.bend["hip"], 50, 80)
+    return falling_ramp(f.tilt[0], 25, 45) * rising_ramp(f.tilt[1], 60, 80) * moves
 
 
 def _sit_up(f: Facts) -> float:
-    moves = above(f.tilt[1] - f.tilt[0], 25, 45) * above(f.bend["hip"], 30, 50)
-    return above(f.tilt[1], 60, 75) * moves * below(f.drop, 0.35, 0.6) * below(f.bend["knee"], 40, 70)
+    moves = rising_ramp(f.tilt[1] - f.tilt[0], 25, 45) * rising_ramp(f.bend["hip"], 30, 50)
+    return (
+        rising_ramp(f.tilt[1], 60, 75) * moves * falling_ramp(f.drop, 0.35, 0.6) * falling_ramp(f.bend["knee"], 40, 70)
+    )
 
 
 def _high_knees(f: Facts) -> float:
-    moves = above(f.bend["knee"], 35, 60) * above(f.bend["hip"], 25, 45) * below(f.together, -0.2, 0.3)
-    return below(f.tilt[1], 20, 40) * moves * below(f.drop, 0.3, 0.5) * above(f.other["hip"], 15, 35)
+    moves = (
+        rising_ramp(f.bend["knee"], 35, 60) * rising_ramp(f.bend["hip"], 25, 45) * falling_ramp(f.together, -0.2, 0.3)
+    )
+    return (
+        falling_ramp(f.tilt[1], 20, 40) * moves * falling_ramp(f.drop, 0.3, 0.5) * rising_ramp(f.other["hip"], 15, 35)
+    )
 
 
 def _mountain_climber(f: Facts) -> float:
-    moves = above(f.bend["knee"], 35, 60) * below(f.together, -0.1, 0.4) * below(f.bend["elbow"], 35, 60)
-    return above(f.tilt[0], 45, 60) * moves * float(f.legs_seen)
+    moves = (
+        rising_ramp(f.bend["knee"], 35, 60)
+        * falling_ramp(f.together, -0.1, 0.4)
+        * falling_ramp(f.bend["elbow"], 35, 60)
+    )
+    return rising_ramp(f.tilt[0], 45, 60) * moves * float(f.legs_seen)
 
 
 def _pull_up(f: Facts) -> float:
-    hangs = above(f.reach[0], 0.0, 0.25) * below(f.tilt[1], 30, 50)
-    return hangs * above(f.bend["elbow"], 40, 65) * above(f.drop, 0.25, 0.5) * above(f.reach[1], 0.6, 0.9)
+    hangs = rising_ramp(f.reach[0], 0.0, 0.25) * falling_ramp(f.tilt[1], 30, 50)
+    return (
+        hangs
+        * rising_ramp(f.bend["elbow"], 40, 65)
+        * rising_ramp(f.drop, 0.25, 0.5)
+        * rising_ramp(f.reach[1], 0.6, 0.9)
+    )
 
 
 def _pull_down(f: Facts) -> float:
-    sits = below(f.drop, 0.12, 0.25) * below(f.tilt[1], 30, 50) * below(f.bend["knee"], 25, 45)
-    moves = above(f.other["elbow"], 40, 65) * above(f.reach[1], 0.6, 0.9)
-    return sits * moves * below(f.reach[0], 0.4, 0.6) * 0.6
+    sits = falling_ramp(f.drop, 0.12, 0.25) * falling_ramp(f.tilt[1], 30, 50) * falling_ramp(f.bend["knee"], 25, 45)
+    moves = rising_ramp(f.other["elbow"], 40, 65) * rising_ramp(f.reach[1], 0.6, 0.9)
+    return sits * moves * falling_ramp(f.reach[0], 0.4, 0.6) * 0.6
 
 
 RULES: dict[str, Callable[[Facts], float]] = {
@@ -204,8 +233,8 @@ def name_of(facts: Facts | None) -> tuple[str, float]:
         return UNNAMED, 0.0
     scores = sorted(((rule(facts), name) for name, rule in RULES.items()), reverse=True)
     (best, name), (second, _) = scores[0], scores[1]
-    confidence = min(MOST, best * (1 - second / 2))
-    return (name, round(confidence, 2)) if confidence >= LEAST else (UNNAMED, 0.0)
+    confidence = min(MAX_NAME_CONFIDENCE, best * (1 - second / 2))
+    return (name, round(confidence, 2)) if confidence >= MIN_NAME_CONFIDENCE else (UNNAMED, 0.0)
 
 
 def plural(name: str) -> str:

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sessions_app.analysis.pipelines.moments import MOST, Interval, Moments
+from sessions_app.analysis.pipelines.moments import MAX_DEVIATION, Interval, Moments
 
 Floats = NDArray[np.float64]
 VERSION = 1
 
 
 @dataclass(slots=True)
-class Known:
+class PassState:
     """Results of the signal pass; times are seconds.
 
     changes: keyframes that show a new shot. looks: colour histogram of each candidate, by its peak.
@@ -35,13 +35,15 @@ class Known:
     verdicts: dict[str, tuple[float | None, str]] = field(default_factory=dict)
 
 
-def to_save(known: Known) -> dict[str, Any]:
+def to_save(known: PassState) -> dict[str, Any]:
     """Return a checkpoint of JSON types, some hundred bytes per minute."""
     signals = (known.moments.sound, known.moments.motion, known.moments.score)
     return {
         "version": VERSION,
         "duration": known.duration,
-        "signals": [_packed(one / most) for one, most in zip(signals, (MOST, MOST, 1.0), strict=True)],
+        "signals": [
+            _packed(one / most) for one, most in zip(signals, (MAX_DEVIATION, MAX_DEVIATION, 1.0), strict=True)
+        ],
         "level": _packed((known.moments.level + 200) / 400),
         "has_sound": known.has_sound,
         "changes": np.round(known.changes, 3).tolist(),
@@ -55,16 +57,16 @@ def to_save(known: Known) -> dict[str, Any]:
     }
 
 
-def from_saved(saved: Mapping[str, Any] | None) -> Known | None:
+def from_saved(saved: Mapping[str, Any] | None) -> PassState | None:
     """Return the results from a checkpoint, or None."""
     if not saved or saved.get("version") != VERSION:
         return None
     try:
         sound, motion, score = (_unpacked(one) for one in saved["signals"])
-        moments = Moments(MOST * sound, MOST * motion, 400 * _unpacked(saved["level"]) - 200, score)
+        moments = Moments(MAX_DEVIATION * sound, MAX_DEVIATION * motion, 400 * _unpacked(saved["level"]) - 200, score)
         listed = saved["candidates"]
         keys = np.frombuffer(zlib.decompress(base64.b64decode(saved["keys"])), np.float32)
-        return Known(
+        return PassState(
             duration=float(saved["duration"]),
             moments=moments,
             has_sound=bool(saved["has_sound"]),

@@ -62,7 +62,7 @@ def rate_for(duration: float) -> float:
     return max(MIN_RATE, min(RATE, MAX_LOOKS / max(duration, 1.0)))
 
 
-def look(
+def sample_poses(
     video: VideoFile, poses: Poses | None, saved: dict[str, Any] | None,
     on_progress: Callable[[float], None], checkpoint: Callable[[dict[str, Any]], None],
 ) -> PoseTrack:  # fmt: skip
@@ -76,7 +76,7 @@ def look(
     size = (1, 1)
     end = seen_at = looked_at = video.first_time
     saved_at = time.monotonic()
-    for picture in looks(video, rate_for(video.duration)):
+    for picture in sample_frames(video, rate_for(video.duration)):
         image = picture.scaled(width)
         end, size = picture.time, image.shape[:2]
         grey = cv2.cvtColor(cv2.resize(image, (SMALL, SMALL), interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
@@ -103,12 +103,12 @@ def look(
     )
 
 
-def looks(video: VideoFile, rate: float) -> Iterator[Picture]:
+def sample_frames(video: VideoFile, rate: float) -> Iterator[Picture]:
     """Yield about ``rate`` frames per second, up to the first damaged one."""
     step = 1 / rate
     due = -math.inf
     try:
-        for picture in video.walk(video.first_time):
+        for picture in video.iterate_frames(video.first_time):
             if picture.time >= due - 1e-6:
                 due = max(due + step, picture.time + step / 2)
                 yield picture

@@ -101,7 +101,7 @@ def _trust(seen: NDArray[np.float64]) -> float:
     return float(np.nanmean(found)) if not np.isnan(found).all() else 0.0
 
 
-def ways(joints: NDArray[np.float64]) -> NDArray[np.float64]:
+def joint_paths(joints: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the positions of the moving joints in torso lengths, shape (n, 24)."""
     places = joints[:, MOVING, :2] / body_length(joints)
     flat = places.reshape(len(places), -1)

@@ -16,7 +16,7 @@ from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, F
 from media_app.av.frames import VideoFile
 from media_app.av.ladder import encoded_sound, fitted
 from media_app.av.source import Source
-from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, looks
+from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, sample_frames
 
 NAME = "preview.mp4"
 DRAWN = "drawn.mp4"
@@ -53,7 +53,7 @@ def make_preview(
         stream.codec_context.thread_count = threads
         stream.options = {"preset": "veryfast", "crf": str(QUALITY), "profile": "high"}
         stamp = -1
-        for picture in looks(video, RATE_LONG if is_long else RATE):
+        for picture in sample_frames(video, RATE_LONG if is_long else RATE):
             shown = cv2.resize(picture.scaled(width), (width, height), interpolation=cv2.INTER_AREA)
             image = np.asarray(shown, np.uint8)
             draw_body(image, seen, picture.time)

@@ -10,7 +10,7 @@ from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.frames import Picture, VideoFile
 from media_app.av.picture import write_jpeg
-from media_app.av.smart_cut import Placed, cut
+from media_app.av.smart_cut import PlacedPart, cut_parts
 from media_app.av.source import Source
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
 
@@ -47,12 +47,12 @@ def cut_moments(task: Task) -> Result:
 
 def cut_reel(
     task: Task, source: Source, moments: Sequence[tuple[float, float]], tell: Callable[[float], None], *, give: float
-) -> list[Placed]:
+) -> list[PlacedPart]:
     """Write the reel; return the position of each moment in it.
 
     give: seconds by which a moment may end earlier. Raises ``ConversionFailed``, ``MediaError`` and PyAV's errors.
     """
-    return cut(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
+    return cut_parts(task.folder / REEL, source, moments, Ffmpeg.default(threads=task.threads), tell, give=give)
 
 
 def write_thumbnail(task: Task, number: int, picture: Picture) -> str:
@@ -66,7 +66,7 @@ def _tell(task: Task, share: float) -> None:
     task.progress(CUT_SHARE * share, "Cutting the reel")
 
 
-def _middle(video: VideoFile, one: Placed) -> Picture | None:
+def _middle(video: VideoFile, one: PlacedPart) -> Picture | None:
     try:
         return video.frame_at((one.source_start + one.source_end) / 2)
     except av.error.FFmpegError:

@@ -213,7 +213,7 @@ def _movements(times: Floats, repetitions: tuple[Repetition, ...], ways: Floats)
     return np.asarray(movements / np.maximum(np.linalg.norm(movements, axis=1, keepdims=True), 1e-9))
 
 
-def chosen(found: list[Set]) -> list[Set]:
+def choose_sets(found: list[Set]) -> list[Set]:
     """Return the non-overlapping sets with the highest total value."""
     ordered = sorted((one for one in found if one.value > 0), key=lambda one: one.end)
     ends = [one.end for one in ordered]

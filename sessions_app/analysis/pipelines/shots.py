@@ -95,7 +95,7 @@ def _blocks(
     pictures: list[NDArray[np.uint8]] = []
     fresh = 0
     with VideoFile(path, threads) as video:
-        for picture in video.walk(start, start):
+        for picture in video.iterate_frames(start, start):
             if picture.time < start:
                 continue
             if picture.time > end:
@@ -111,7 +111,7 @@ def _blocks(
         yield np.array(times), np.array(pictures)
 
 
-class _Looks:
+class _PictureFeatures:
     def __init__(self, pictures: NDArray[np.uint8]) -> None:
         self.n = len(pictures)
         colours = [cv2.cvtColor(one, cv2.COLOR_BGR2YCrCb) for one in pictures]
@@ -143,7 +143,7 @@ def edges(times: NDArray[np.float64], pictures: NDArray[np.uint8]) -> list[Edge]
     """Return the edges within consecutive frames. pictures: BGR, shape (n, 54, 96, 3)."""
     if len(times) < 5:
         return []
-    looks = _Looks(pictures)
+    looks = _PictureFeatures(pictures)
     rate = 1 / max(1e-3, float(np.median(np.diff(times))))
     fades = _fades(looks, rate)
     cuts = [at for at in _cuts(looks, rate) if not any(a - rate / 2 < at < b + rate / 2 for a, b in fades)]
@@ -160,7 +160,7 @@ def edges(times: NDArray[np.float64], pictures: NDArray[np.uint8]) -> list[Edge]
     return sorted(found, key=lambda one: one.middle)
 
 
-def _fades(looks: _Looks, rate: float) -> list[tuple[int, int]]:
+def _fades(looks: _PictureFeatures, rate: float) -> list[tuple[int, int]]:
     level = looks.luma.mean(1)
     is_plain = (looks.luma.std(1) < ONE_COLOUR) & ((level < BLACK) | (level > WHITE)) & (looks.tint < GREY)
     plain = np.flatnonzero(np.diff(np.concatenate([[0], is_plain, [0]]).astype(np.int8)))
@@ -175,7 +175,7 @@ def _fades(looks: _Looks, rate: float) -> list[tuple[int, int]]:
     return found
 
 
-def _cuts(looks: _Looks, rate: float) -> Iterator[int]:
+def _cuts(looks: _PictureFeatures, rate: float) -> Iterator[int]:
     steps = np.zeros(looks.n)
     steps[1:] = looks.apart(np.arange(1, looks.n), np.arange(looks.n - 1))
     reach, back = max(4, int(AROUND_SECONDS * rate)), max(3, int(RETURNS_SECONDS * rate))
@@ -194,7 +194,7 @@ def _cuts(looks: _Looks, rate: float) -> Iterator[int]:
             yield at
 
 
-def _dissolves(looks: _Looks, rate: float) -> list[tuple[int, int]]:
+def _dissolves(looks: _PictureFeatures, rate: float) -> list[tuple[int, int]]:
     centred = looks.fine - looks.fine.mean(1, keepdims=True)
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-6)
     found: list[tuple[float, int, int]] = []
@@ -234,7 +234,7 @@ def _correlation(one: Floats, other: Floats) -> float:
     return float(first @ second) / lengths if lengths > 0 else 0.0
 
 
-def _changes_all_over(looks: _Looks, first: int, middle: int, last: int) -> bool:
+def _changes_all_over(looks: _PictureFeatures, first: int, middle: int, last: int) -> bool:
     """Return whether many pixels change.
 
     Black bars and uniform changes, such as exposure, do not count.

@@ -42,7 +42,7 @@ MAX_WAITING = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SignalPass:
     """Signals from one pass over a file; times are seconds.
 
     times, sizes, keys: the video packets in presentation order. band, loudness: dB of the sound per tenth of a second,
@@ -75,7 +75,7 @@ def small(frame: VideoFrame) -> NDArray[np.uint8]:
 
 def survey(  # noqa: PLR0915 - one loop, and what it keeps
     path: str | os.PathLike[str], duration: float, on_progress: Progress | None = None
-) -> Survey:
+) -> SignalPass:
     """Read the file once. duration: seconds. Raises :class:`media_app.av.container.MediaError`."""
     with open_media(path) as container:
         video = first_video(container)
@@ -86,10 +86,10 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
         base = float(video.time_base or 0)
         origin = float(presentation_origin(container))
         audio = next(iter(container.streams.audio), None)
-        ear = _Ear(origin)
+        ear = _SoundMeter(origin)
         packets: list[tuple[float, int, bool]] = []
         pictures: dict[float, NDArray[np.uint8]] = {}
-        eye = _Eye()
+        eye = _ChangeMeter()
         damaged = False
         reached = 0.0
         behind = FRAMES_BEHIND
@@ -110,7 +110,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
                 for at in sorted(pictures)[1::2]:
                     del pictures[at]
 
-        decoder = _Beside(see)
+        decoder = _DecoderThread(see)
         try:
             try:
                 for packet in container.demux([video] if audio is None else [video, audio]):
@@ -139,7 +139,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
     key_pictures = np.empty((len(shown), SMALL[1], SMALL[0], 3), np.uint8)
     for number, at in enumerate(shown):
         key_pictures[number] = pictures.pop(at)
-    return Survey(
+    return SignalPass(
         times=times,
         sizes=np.array([one[1] for one in packets], np.float64),
         keys=np.array([one[2] for one in packets], np.bool_),
@@ -154,7 +154,7 @@ def survey(  # noqa: PLR0915 - one loop, and what it keeps
     )
 
 
-class _Beside:
+class _DecoderThread:
     """A thread that decodes pictures while sound is decoded."""
 
     def __init__(self, do: Callable[[Any], object]) -> None:
@@ -179,7 +179,7 @@ def _pixels(video: VideoStream, duration: float) -> float:
     return duration * rate * video.codec_context.width * video.codec_context.height
 
 
-class _Eye:
+class _ChangeMeter:
     def __init__(self) -> None:
         self.times: list[float] = []
         self.changes: list[float] = []
@@ -196,7 +196,7 @@ class _Eye:
         self._at, self._luma = at, now
 
 
-class _Ear:
+class _SoundMeter:
     def __init__(self, origin: float) -> None:
         self.band: list[float] = []
         self.whole: list[float] = []

@@ -17,11 +17,11 @@ class AnalysisFailed(Exception):
         self.message = message
 
 
-def _unheard(percent: float, message: str) -> None:
+def _ignore_progress(percent: float, message: str) -> None:
     pass
 
 
-def _not_kept(state: dict[str, Any]) -> None:
+def _ignore_checkpoint(state: dict[str, Any]) -> None:
     pass
 
 
@@ -40,8 +40,8 @@ class Task:
     threads: int = 2
     vision: Mapping[str, Any] | None = None
     saved: dict[str, Any] | None = None
-    progress: Callable[[float, str], None] = _unheard
-    checkpoint: Callable[[dict[str, Any]], None] = _not_kept
+    progress: Callable[[float, str], None] = _ignore_progress
+    checkpoint: Callable[[dict[str, Any]], None] = _ignore_checkpoint
 
 
 @dataclass(frozen=True, slots=True)

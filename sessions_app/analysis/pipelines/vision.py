@@ -71,14 +71,14 @@ UNKNOWN = Verdict(None, "")
 
 
 @dataclass(frozen=True, slots=True)
-class _Manner:
+class _RequestFormat:
     """Format of requests; features that the endpoint rejects are dropped."""
 
     has_format: bool = True
     has_all_pictures: bool = True
     tokens: str = "max_tokens"
 
-    def simpler(self, status: int, complaint: str) -> _Manner | None:
+    def simpler(self, status: int, complaint: str) -> _RequestFormat | None:
         """Return a simpler format after a rejection, or None."""
         if self.has_all_pictures and (
             status == 413 or "image" in complaint
@@ -122,7 +122,7 @@ class Judge:
         self._calls_left = int(config["calls"])
         self._call_seconds = call_seconds
         self._pause = pause
-        self._manner = _Manner()
+        self._manner = _RequestFormat()
         self._faults = 0
         self._has_judged = False
         self._is_given_up = False
@@ -177,7 +177,7 @@ class Judge:
             self._wait(wait if asked is None else asked, reason)
             wait = min(wait * 2, MAX_PAUSE)
 
-    def _call(self, window: Window, manner: _Manner) -> outbound.Answer | None:
+    def _call(self, window: Window, manner: _RequestFormat) -> outbound.Answer | None:
         """Send one request; None if disconnected. Raises :class:`_NoAnswer`."""
         # Imported here, because most children need no model.
         from vodplatform.core.web import outbound
@@ -225,7 +225,7 @@ def _completions(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
-def _request(model: str, window: Window, manner: _Manner) -> bytes:
+def _request(model: str, window: Window, manner: _RequestFormat) -> bytes:
     pictures = window.pictures if manner.has_all_pictures else (window.pictures[len(window.pictures) // 2],)
     question = (
         f"Part from {window.start:.1f} s to {window.end:.1f} s, {len(pictures)} pictures in the order of time. "

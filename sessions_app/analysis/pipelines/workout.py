@@ -13,11 +13,11 @@ from media_app.av.container import open_media
 from media_app.av.ffmpeg import ConversionFailed
 from media_app.av.frames import VideoFile
 from media_app.av.source import Source
-from sessions_app.analysis.pipelines.counting import Counted, Even, count, evened
+from sessions_app.analysis.pipelines.counting import Counted, EvenSamples, count, resample_evenly
 from sessions_app.analysis.pipelines.feedback import feedback_of
 from sessions_app.analysis.pipelines.naming import SIGNALS, UNNAMED, facts_of, name_of, plural
-from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, look
-from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable, ways
+from sessions_app.analysis.pipelines.pose_sampling import PoseTrack, sample_poses
+from sessions_app.analysis.pipelines.poses import Poses, PosesUnavailable, joint_paths
 from sessions_app.analysis.pipelines.preview import make_preview
 from sessions_app.analysis.pipelines.repetitions import Repetition
 from sessions_app.analysis.pipelines.task import AnalysisFailed, Result, Task
@@ -44,7 +44,7 @@ def count_workout(task: Task) -> Result:
     with VideoFile(task.path, threads=task.threads) as video:
         seen = _look(task, video, warnings)
         task.progress(LOOKED, "Counting the repetitions")
-        data = describe(seen, task.params, warnings)
+        data = build_results(seen, task.params, warnings)
         files: dict[str, str] = {}
         if data["exercises"] or (len(seen.found) and seen.found.mean() > ANYBODY):
             task.progress(COUNTED, "Drawing the preview")
@@ -76,10 +76,10 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
 
     try:
         with Poses() as poses:
-            seen = look(video, poses, task.saved, on_progress, task.checkpoint)
+            seen = sample_poses(video, poses, task.saved, on_progress, task.checkpoint)
     except PosesUnavailable as exc:
         warnings.append(f"Bodies were not looked for, only movement in the picture. {exc}")
-        seen = look(video, None, None, on_progress, task.checkpoint)
+        seen = sample_poses(video, None, None, on_progress, task.checkpoint)
     if seen.announced - seen.end > MISSING_SECONDS + 2 / max(video.fps, 1):
         warnings.append(
             f"The picture ends at {duration(seen.end)}; {duration(seen.announced)} were announced. "
@@ -88,11 +88,11 @@ def _look(task: Task, video: VideoFile, warnings: list[str]) -> PoseTrack:
     return seen
 
 
-def describe(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
+def build_results(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) -> dict[str, Any]:
     """Return the workout data of the contract."""
     asked = str(params.get("exercise") or "auto")
     least = int(params.get("min_repetitions") or 2)
-    even = evened(seen)
+    even = resample_evenly(seen)
     found = count(even, 2, None if asked == "auto" else SIGNALS.get(asked)) if even is not None else []
     exercises: list[dict[str, Any]] = []
     refused: list[tuple[float, float, str]] = []
@@ -123,7 +123,7 @@ def describe(seen: PoseTrack, params: Mapping[str, Any], warnings: list[str]) ->
     }
 
 
-def _exercise(even: Even, one: Counted, asked: str) -> dict[str, Any]:
+def _exercise(even: EvenSamples, one: Counted, asked: str) -> dict[str, Any]:
     reps = one.set.repetitions
     first, last = (int(at) for at in np.searchsorted(even.times, (one.set.start, one.set.end)))
     is_seen = even.found[first : last + 1].mean() >= 0.6
@@ -173,7 +173,7 @@ def tempo(reps: tuple[Repetition, ...]) -> dict[str, Any]:
 
 
 def _not_counted(
-    even: Even, found: list[Counted], refused: list[tuple[float, float, str]]
+    even: EvenSamples, found: list[Counted], refused: list[tuple[float, float, str]]
 ) -> list[dict[str, Any]]:  # fmt: skip
     parts = [{"start_time": round(a, 2), "end_time": round(b, 2), "reason": why} for a, b, why in refused]
     start, end = float(even.times[0]), float(even.times[-1])
@@ -187,7 +187,7 @@ def _not_counted(
     return sorted(parts, key=lambda part: (part["start_time"], part["end_time"]))
 
 
-def _reason(even: Even, first: float, last: float) -> str:
+def _reason(even: EvenSamples, first: float, last: float) -> str:
     span = slice(*(int(at) for at in np.searchsorted(even.times, (first, last))))
     here = even.found[span]
     share = float(here.mean()) if len(here) else 0.0
@@ -204,17 +204,17 @@ def _reason(even: Even, first: float, last: float) -> str:
     return "Somebody moves here, but nothing repeats clearly enough to be counted."
 
 
-def _body_moves(even: Even, span: slice) -> bool:
-    places = ways(even.joints[span])
+def _body_moves(even: EvenSamples, span: slice) -> bool:
+    places = joint_paths(even.joints[span])
     return float(np.max(np.percentile(places, 95, axis=0) - np.percentile(places, 5, axis=0))) >= RESTING
 
 
-def _moves(even: Even, span: slice) -> bool:
+def _moves(even: EvenSamples, span: slice) -> bool:
     pictures = even.pictures[span].astype(np.int16)
     return len(pictures) > 1 and float(np.percentile(np.abs(np.diff(pictures, axis=0)), 99)) >= MOVES
 
 
-def _nothing(seen: PoseTrack, even: Even | None, share: float) -> str:
+def _nothing(seen: PoseTrack, even: EvenSamples | None, share: float) -> str:
     if even is None:
         return "The video is too short for anything to repeat."
     if share < ANYBODY:

@@ -19,35 +19,41 @@ from jobs_app import outputs, scratch
 from jobs_app import services as jobs
 from jobs_app.context import JobFailed, default_limits
 from jobs_app.models import FINISHED, Job, JobStatus
-from media_app.videos.child_inputs import readable
+from media_app.videos.child_inputs import open_child_inputs
 from media_app.videos.media_urls import made_url
 from media_app.videos.models import Video
 from media_app.videos.recordings import notes_of
 from media_app.videos.services import CopyPending
 from sessions_app.comparison.models import Alignment, AlignmentMethod, ComparisonSession, ComparisonVod
-from sessions_app.comparison.services import NewPlacement, edit_session, lock, place_vods, preview_prefix
+from sessions_app.comparison.services import NewPlacement, edit_session, lock_session, place_vods, preview_prefix
 from sessions_app.comparison.timeline import Placement
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.files import untrusted_files
-from vodplatform.core.processes.child_pool import WaitingRoom
+from vodplatform.core.processes.child_pool import ChildPool
 from vodplatform.core.processes.process import Access, ChildError
 
 MAX_ALIGNMENTS = 20  # maximum alignments kept per session
 ALIGN_KIND = "comparison.align"
 ALIGNER = [sys.executable, "-m", "sessions_app.comparison.alignment.child"]
 # Refusal reasons that an interrupted recording explains.
-UNEXPLAINED = ("sound_unrelated", "sound_uncertain", "sound_agrees_in_part", "no_overlap", "no_common_clock")
-BROKEN = "not_one_recording"  # refusal reason of an interrupted recording, as in the aligner
+REASONS_OF_INTERRUPTION = (
+    "sound_unrelated",
+    "sound_uncertain",
+    "sound_agrees_in_part",
+    "no_overlap",
+    "no_common_clock",
+)
+INTERRUPTED_REASON = "not_one_recording"  # refusal reason of an interrupted recording, as in the aligner
 PREVIEW_SECONDS = 30.0
 PREVIEWS_AT_ONCE = 2
-waiting_room = WaitingRoom(PREVIEWS_AT_ONCE)
+waiting_room = ChildPool(PREVIEWS_AT_ONCE)
 
 
 def start_alignment(session: ComparisonSession, method: str, roi: dict[str, Any] | None, game: str) -> Job:
     """Queue an alignment. roi: the timer's box in API form. Raises ``unknown_vod`` and ``invalid``."""
     with transaction.atomic():
-        lock(session)
+        lock_session(session)
         return _enqueue_alignment(session, method, roi, game)
 
 
@@ -147,10 +153,10 @@ def preview_timer(
             raise DomainError("unknown_vod", f"The session has no VOD {vod_id[:100]!r}.", vod_id=vod_id[:100])
     limits = replace(default_limits(), wall_seconds=PREVIEW_SECONDS)
     viewer = by if by.is_admin else session.owner  # editors use the owner's access to the videos
-    folder = scratch.base() / f"preview-{secrets.token_hex(8)}"
+    folder = scratch.scratch_root() / f"preview-{secrets.token_hex(8)}"
     folder.mkdir(mode=0o700)
     try:
-        with readable([vod.video for vod in vods], viewer=viewer) as files:
+        with open_child_inputs([vod.video for vod in vods], viewer=viewer) as files:
             videos = [
                 {
                     "vod_id": vod.vod_id,
@@ -197,12 +203,12 @@ def _keep_crops(session_id: str, folder: Path, readings: list[dict[str, Any]]) -
         crop = reading.pop("crop", None)
         url = None
         if crop:
-            url = made_url(outputs.keep(f"{prefix}/{batch}/{crop}", untrusted_files.read(folder, crop)))
+            url = made_url(outputs.save_bytes(f"{prefix}/{batch}/{crop}", untrusted_files.read(folder, crop)))
         kept.append({**reading, "crop_url": url})
     return kept
 
 
-def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
+def refuse_interrupted(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
     """Refuse timer-only proposals for interrupted recordings: they hold for one part only.
 
     Alignment by sound refuses such recordings itself.
@@ -220,15 +226,18 @@ def refuse_broken(result: dict[str, Any], videos: Mapping[str, Video]) -> None:
             f"The timer tells where one part lies, {found['offset']:+.3f} s. Align by sound, or compare the parts."
         )
         refusal = {name: found[name] for name in ("vod_id", "readings", "evidence", "findings")}
-        result["refused"] = [*(result.get("refused") or []), {**refusal, "reason": BROKEN, "message": message}]
+        result["refused"] = [
+            *(result.get("refused") or []),
+            {**refusal, "reason": INTERRUPTED_REASON, "message": message},
+        ]
     result["proposals"] = kept
     for refusal in result.get("refused") or []:
         vod_id = refusal["vod_id"]
         broken = next((one for one in (vod_id, reference) if one and videos[one].recording.get("breaks")), None)
-        if broken is not None and refusal["reason"] in UNEXPLAINED:
+        if broken is not None and refusal["reason"] in REASONS_OF_INTERRUPTION:
             note = notes_of(videos[broken])[0]
             refusal |= {
-                "reason": BROKEN,
+                "reason": INTERRUPTED_REASON,
                 "message": f"{vod_id}: {broken} is not in one piece. {note} Compare the parts.",
             }
 

@@ -19,7 +19,7 @@ from rest_framework.throttling import BaseThrottle
 from sessions_app.comparison.events import auto_detect, files, paging
 from sessions_app.comparison.events import serializers as s
 from sessions_app.comparison.events import services as events
-from sessions_app.comparison.events.mentions import forget_mentions, unseen_events
+from sessions_app.comparison.events.mentions import mark_mentions_seen, unseen_events
 from sessions_app.comparison.models import ComparisonSession, EventOrigin, LinkVisitor, SessionEvent
 from sessions_app.comparison.serializers import JobStartedSerializer, OkSerializer
 from sessions_app.comparison.viewsets import TAG, ComparisonViewSet
@@ -152,7 +152,7 @@ class EventViewSet(EventReadsViewSet):
     @action(detail=False, methods=["post"], url_path="<uuid:event_id>/seen")
     def seen(self, request: Request, session_id: str, event_id: UUID) -> Response:
         """Mark the caller's mention in an event as seen."""
-        forget_mentions(events.find_event(self.get_object(), event_id), self.viewer)
+        mark_mentions_seen(events.find_event(self.get_object(), event_id), self.viewer)
         return Response({"ok": True})
 
     @idempotent
@@ -198,7 +198,7 @@ class EventViewSet(EventReadsViewSet):
         """Return the sent events, and the line number of the first."""
         file = request.FILES.get("file")
         if file is None:
-            return files.checked(request.data), 1
+            return files.validate_events(request.data), 1
         name, sign = file.name.lower(), file.read(PEEK_BYTES).lstrip()[:1]
         file.seek(0)
         with Turn(files.parsing):

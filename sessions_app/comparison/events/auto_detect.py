@@ -17,13 +17,13 @@ from sessions_app.analysis.params import PARAMS
 from sessions_app.comparison.events.serializers import size_of
 from sessions_app.comparison.events.services import MAX_EVENTS, edit_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, EventOrigin, SessionEvent
-from sessions_app.comparison.services import access_to, lock
+from sessions_app.comparison.services import access_to, lock_session
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 
 DETECT_KIND = "comparison.detect"
 # Kind of the created events, by detector.
-FOUND: dict[str, str] = {
+EVENT_KINDS: dict[str, str] = {
     EventOrigin.HIGHLIGHTS: "highlight",
     EventOrigin.SHOTS: "shot",
     EventOrigin.SOUND_PEAKS: "sound_peak",
@@ -39,7 +39,7 @@ def start_detection(session: ComparisonSession, by: User, origins: Sequence[str]
     Raises ``forbidden``, ``unknown_vod``, ``work_limit``.
     """
     with transaction.atomic():
-        locked = lock(session)
+        locked = lock_session(session)
         check_editor(locked, by)
         vods = chosen_vods(locked, vod_ids)
         for vod in vods:
@@ -137,7 +137,7 @@ def _event(session: ComparisonSession, vod: ComparisonVod, origin: str, mark: Ma
         vod=vod,
         time=mark["time"],
         end=end if end is not None and end > mark["time"] else None,
-        kind=FOUND[origin],
+        kind=EVENT_KINDS[origin],
         label=mark["label"][:200],
         origin=origin,
         confidence=mark["confidence"],

@@ -93,7 +93,7 @@ def from_csv(file: IO[bytes]) -> list[Data]:
             raise refusal({"file": [f"Its first line must name the columns {', '.join(COLUMNS)}."]})
         places = [(name, names.index(name)) for name in COLUMNS if name in names]
         rows = (_from_cells({name: cells[at] for name, at in places if at < len(cells)}) for cells in table if cells)
-        return checked(list(islice(rows, MAX_ROWS + 1)), first_line=2)
+        return validate_events(list(islice(rows, MAX_ROWS + 1)), first_line=2)
     except UnicodeDecodeError as exc:
         raise refusal({"file": ["The file is not UTF-8."]}) from exc
     except csv.Error as exc:
@@ -128,10 +128,10 @@ def from_json(raw: bytes) -> list[Data]:
     except (ValueError, RecursionError) as exc:
         raise refusal({"file": ["The file is no JSON."]}) from exc
     check_json(data)
-    return checked(data)
+    return validate_events(data)
 
 
-def checked(rows: Any, first_line: int = 1) -> list[Data]:
+def validate_events(rows: Any, first_line: int = 1) -> list[Data]:
     """Validate events, all or none. Raises ``invalid`` with errors by line."""
     if not isinstance(rows, list):
         raise refusal({"events": ["Send a list of events."]})

@@ -33,7 +33,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Joined:
+class EventGroup:
     """Events shown as one, the oldest first. global_time: median of their times."""
 
     marks: tuple[Mark, ...]
@@ -48,12 +48,12 @@ class Joined:
         return self.marks[0].key
 
 
-def join(marks: Iterable[Mark]) -> list[Joined]:
+def group_marks(marks: Iterable[Mark]) -> list[EventGroup]:
     """Group events of one kind from different VODs, at most 0.25 s or one frame of the slower VOD apart.
 
     Sorted by time, then by creation. A group has at most one event per VOD.
     """
-    found: list[Joined] = []
+    found: list[EventGroup] = []
     social: list[Mark] = []
     for mark in marks:
         if mark.is_alone or mark.vod_id is None:
@@ -84,6 +84,6 @@ def _belongs(mark: Mark, together: list[Mark]) -> bool:
     return mark.global_time - together[0].global_time <= apart
 
 
-def _joined(marks: list[Mark]) -> Joined:
+def _joined(marks: list[Mark]) -> EventGroup:
     in_order = tuple(sorted(marks, key=lambda mark: mark.number))
-    return Joined(in_order, median(mark.global_time for mark in marks))
+    return EventGroup(in_order, median(mark.global_time for mark in marks))

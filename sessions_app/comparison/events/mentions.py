@@ -17,7 +17,7 @@ WORD = re.compile(r"(?<![\w.@+-])@([\w.@+-]+)")
 END = re.compile(r"[.-](?!\w)")  # possible end of a name in a matched word
 
 
-def people_of(session: ComparisonSession) -> QuerySet[User]:
+def mentionable_users(session: ComparisonSession) -> QuerySet[User]:
     """Return the users who can be mentioned: the session's owner and its shares, by name."""
     shared = User.objects.filter(comparison_shares__session=session).values("pk")
     return User.objects.filter(Q(pk=session.owner_id) | Q(pk__in=shared), is_active=True).order_by("username")
@@ -37,18 +37,18 @@ def _names_in(text: str) -> set[str]:
     return found
 
 
-def keep_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
+def store_mentions(row: SessionEvent, by: Viewer, text: str, before: str = "") -> list[User]:
     """Store and return new mentions in ``text``. before: previous text, whose mentions are old."""
     if "@" not in text:
         return []
-    people = list(people_of(row.session))
+    people = list(mentionable_users(row.session))
     known = set(named_in(before, people))
     named = [user for user in named_in(text, people) if user not in known and user.pk != by.pk]
     Mention.objects.bulk_create([Mention(event=row, user=user) for user in named], ignore_conflicts=True)
     return named
 
 
-def drop_mentions(row: SessionEvent) -> None:
+def delete_obsolete_mentions(row: SessionEvent) -> None:
     mentions = list(row.mentions.select_related("user"))
     if not mentions:
         return
@@ -58,7 +58,7 @@ def drop_mentions(row: SessionEvent) -> None:
     Mention.objects.filter(pk__in=gone).delete()
 
 
-def forget_mentions(row: SessionEvent, by: Viewer) -> None:
+def mark_mentions_seen(row: SessionEvent, by: Viewer) -> None:
     """Delete the viewer's mention in an event. Visitors have none."""
     if isinstance(by, User):
         Mention.objects.filter(event=row, user=by).delete()

@@ -1,7 +1,7 @@
 """Export and import of OpenTimelineIO timelines: VODs as tracks, events as markers.
 
 A clip's markers use the recording's own time, others the shared clock. Fields unknown to OTIO are in metadata under
-:data:`OURS`. Format: https://opentimelineio.readthedocs.io.
+:data:`METADATA_KEY`. Format: https://opentimelineio.readthedocs.io.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 from rest_framework.exceptions import ParseError
 
-from sessions_app.comparison.events.files import MAX_ROWS, checked, refusal
+from sessions_app.comparison.events.files import MAX_ROWS, refusal, validate_events
 from sessions_app.comparison.events.paging import Vods, iterate_rows
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from sessions_app.comparison.timeline import start_of
 from vodplatform.core.api.parsers import check_json, has_too_many_parts
 
-OURS = "vod_sync"
+METADATA_KEY = "vod_sync"
 MAX_PARTS = 600_000  # maximum JSON parts, enough for ten thousand markers
 DIGITS = 9  # decimal places of seconds
 CLOCK_RATE = 1000.0  # ticks per second of the timeline's own markers
@@ -44,7 +44,7 @@ def to_otio(session: ComparisonSession, vods: Vods) -> Iterator[str]:
     timeline = otio.schema.Timeline(name=session.name)
     # Editors start at 0, so a negative start shifts the timeline.
     start = start_of(vod.placement for vod in vods.values())
-    timeline.metadata[OURS] = {"session_id": session.pk, "start": start}
+    timeline.metadata[METADATA_KEY] = {"session_id": session.pk, "start": start}
     for vod in vods.values():
         track = otio.schema.Track(name=vod.name, kind=otio.schema.TrackKind.Video)
         if (begin := vod.placement.global_time(0.0) - start) > 0:
@@ -83,7 +83,7 @@ def _clip(vod: ComparisonVod) -> otio.schema.Clip:
         media_reference=otio.schema.ExternalReference(target_url=vod.name, available_range=_range(0.0, duration, rate)),
         source_range=_range(0.0, duration, rate),
     )
-    clip.metadata[OURS] = {"vod_id": vod.vod_id}
+    clip.metadata[METADATA_KEY] = {"vod_id": vod.vod_id}
     if vod.placement.drift_ppm:
         clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=vod.placement.rate))
     return clip
@@ -107,7 +107,7 @@ def _marker(row: SessionEvent, rate: float, start: float) -> str:
             "duration": {**time, "value": 0.0 if row.end is None else (row.end - row.time) * rate},
         },
         "comment": row.body,
-        "metadata": {OURS: own},
+        "metadata": {METADATA_KEY: own},
     }
     text = json.dumps(marker, ensure_ascii=False)
     # Copy the drawing as JSON text into the last object, the metadata.
@@ -138,16 +138,16 @@ def from_otio(raw: bytes, vods: Sequence[ComparisonVod]) -> list[Data]:
         if _schema(timeline) != "Timeline":
             raise ValueError("no timeline")
         reader = _Reader(vods)
-        start = _ours(timeline).get("start", 0.0)
+        start = _our_metadata(timeline).get("start", 0.0)
         reader.visit(timeline["tracks"], float(start))
-    except _Enough:
+    except _TooManyMarkers:
         raise refusal({"events": [f"Send at most {MAX_ROWS} events."]}) from None
     except (ParseError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
         raise refusal({"file": ["The file is no OpenTimelineIO timeline."]}) from exc
-    return checked(reader.found)
+    return validate_events(reader.found)
 
 
-class _Enough(Exception):
+class _TooManyMarkers(Exception):
     pass
 
 
@@ -181,15 +181,15 @@ class _Reader:
         return length
 
     def _vod_of(self, clip: Data) -> ComparisonVod | None:
-        return self._by_id.get(str(_ours(clip).get("vod_id", ""))) or self._by_name.get(str(clip.get("name")))
+        return self._by_id.get(str(_our_metadata(clip).get("vod_id", ""))) or self._by_name.get(str(clip.get("name")))
 
     def _take(self, marker: Data, shift: float, vod: ComparisonVod | None) -> None:
         """Add a marker. shift: seconds from the part's own time to the timeline's."""
         if len(self.found) == MAX_ROWS:
-            raise _Enough
+            raise _TooManyMarkers
         start, length = _span(marker["marked_range"]) or (0.0, 0.0)
         place = {"vod_id": vod.vod_id, "time": _rounded(start)} if vod else {"global_time": _rounded(start + shift)}
-        ours = _ours(marker)
+        ours = _our_metadata(marker)
         rest: Data = {name: ours[name] for name in ("color", "drawing") if name in ours}
         self.found.append(
             {
@@ -207,8 +207,8 @@ def _schema(part: Any) -> str:
     return str(part["OTIO_SCHEMA"]).partition(".")[0]
 
 
-def _ours(part: Data) -> Data:
-    found = (part.get("metadata") or {}).get(OURS)
+def _our_metadata(part: Data) -> Data:
+    found = (part.get("metadata") or {}).get(METADATA_KEY)
     return found if isinstance(found, dict) else {}
 
 

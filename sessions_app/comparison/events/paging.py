@@ -19,7 +19,7 @@ from uuid import UUID
 from django.db.models import Prefetch, TextField
 from django.db.models.functions import Cast
 
-from sessions_app.comparison.events.grouping import Joined
+from sessions_app.comparison.events.grouping import EventGroup
 from sessions_app.comparison.events.serializers import ShownEvent, joined_events
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
 from vodplatform.core.errors import DomainError
@@ -28,7 +28,7 @@ MAX_PAGE_BYTES = 4 * 1024 * 1024  # maximum bytes of one answer
 MAX_BATCH_BYTES, MAX_BATCH = 1024 * 1024, 500  # maximum bytes and number of events read at once
 ORDERS_KEPT = 8  # maximum cached orders; one of 10,000 events takes about 4 MB
 CURSOR = re.compile(r"(?P<time>-?[0-9]{1,7}(\.[0-9]{1,20})?(e-[0-9]{1,3})?)_(?P<key>[0-9a-f]{32})")
-ANY = "any"  # filter for events of all VODs and of none
+ALL_VODS = "any"  # filter for events of all VODs and of none
 # Replies as plain lists: a query set per event doubles the time.
 WITH_THREAD: Any = Prefetch("replies", to_attr="thread")
 
@@ -48,10 +48,10 @@ class OrderCache:
     """Event orders of recently used sessions, for one revision and its offsets."""
 
     def __init__(self) -> None:
-        self._orders: OrderedDict[tuple[Any, ...], list[Joined]] = OrderedDict()
+        self._orders: OrderedDict[tuple[Any, ...], list[EventGroup]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def order(self, session: ComparisonSession, vods: Vods, origin: str | None, *, is_joined: bool) -> list[Joined]:
+    def order(self, session: ComparisonSession, vods: Vods, origin: str | None, *, is_joined: bool) -> list[EventGroup]:
         key = (state_of(session, vods), origin, is_joined)
         with self._lock:
             if key in self._orders:
@@ -98,7 +98,7 @@ def read_events(session: ComparisonSession, query: dict[str, Any]) -> EventPage:
             and ("vod_id" not in query or any(mark.vod_id == query["vod_id"] for mark in one.marks))
         ]
     start = query.get("offset", 0) + (_place_after(found, query["cursor"]) if "cursor" in query else 0)
-    page: list[Joined] = []
+    page: list[EventGroup] = []
     size = 0
     for one in islice(found, start, start + query["limit"] if "limit" in query else None):
         size += one.size
@@ -117,7 +117,7 @@ def read_event(session: ComparisonSession, event_id: UUID) -> ShownEvent | None:
 
 
 def iterate_rows(
-    session: ComparisonSession, vods: Vods, *, has_content: bool = True, of: ComparisonVod | str | None = ANY
+    session: ComparisonSession, vods: Vods, *, has_content: bool = True, of: ComparisonVod | str | None = ALL_VODS
 ) -> Iterator[SessionEvent]:
     """Yield a session's events by time, not grouped and without replies.
 
@@ -125,7 +125,7 @@ def iterate_rows(
     whose events are read; None for events without a VOD.
     """
     order = cache.order(session, vods, None, is_joined=False)
-    if of != ANY:
+    if of != ALL_VODS:
         vod_id = of.vod_id if isinstance(of, ComparisonVod) else None
         order = [one for one in order if one.marks[0].vod_id == vod_id]
     for batch in _batches(order):
@@ -139,11 +139,11 @@ def iterate_rows(
                 yield row
 
 
-def _cursor(one: Joined) -> str:
+def _cursor(one: EventGroup) -> str:
     return f"{one.global_time!r}_{UUID(str(one.key)).hex}"
 
 
-def _place_after(found: list[Joined], cursor: str) -> int:
+def _place_after(found: list[EventGroup], cursor: str) -> int:
     """Return the index after the cursor's event; if deleted, of the first event at its time."""
     match = CURSOR.fullmatch(cursor)
     if match is None:
@@ -158,7 +158,7 @@ def _place_after(found: list[Joined], cursor: str) -> int:
     return first
 
 
-def _load(order: Iterable[Joined], vods: Vods) -> Iterator[ShownEvent]:
+def _load(order: Iterable[EventGroup], vods: Vods) -> Iterator[ShownEvent]:
     for batch in _batches(order):
         rows = SessionEvent.objects.filter(pk__in=[mark.key for one in batch for mark in one.marks])
         by_key: dict[UUID | str, SessionEvent] = {row.pk: row for row in rows.prefetch_related(WITH_THREAD)}
@@ -171,8 +171,8 @@ def _load(order: Iterable[Joined], vods: Vods) -> Iterator[ShownEvent]:
                 yield ShownEvent(shown[0], shown[1:], one.global_time)
 
 
-def _batches(order: Iterable[Joined]) -> Iterator[list[Joined]]:
-    batch: list[Joined] = []
+def _batches(order: Iterable[EventGroup]) -> Iterator[list[EventGroup]]:
+    batch: list[EventGroup] = []
     size = 0
     for one in order:
         batch.append(one)

@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 
-from sessions_app.comparison.events.grouping import Joined, Mark, join
+from sessions_app.comparison.events.grouping import EventGroup, Mark, group_marks
 from sessions_app.comparison.models import MAX_VODS, ComparisonVod, EventOrigin, EventReply, SessionEvent
 from sessions_app.comparison.timeline import MAX_TIMESTAMP
 from vodplatform.core.api.fields import (
@@ -302,7 +302,7 @@ def global_time_of(row: SessionEvent) -> float:
 
 def joined_events(
     rows: QuerySet[SessionEvent], vods: Mapping[int, ComparisonVod], *, is_joined: bool = True
-) -> list[Joined]:
+) -> list[EventGroup]:
     """Return event ids by time, grouped across VODs. vods: the session's VODs by primary key."""
     is_written = ~Q(body="") | Q(drawing__isnull=False) | Exists(EventReply.objects.filter(event=OuterRef("pk")))
     columns = rows.annotate(is_written=is_written).values_list("pk", "vod_id", "time", "kind", "size", "is_written")
@@ -314,4 +314,4 @@ def joined_events(
         at = placements[vod_key].global_time(time) if vod else time
         is_alone = is_written or not is_joined
         marks.append(Mark(key, number, kind, vod.vod_id if vod else None, at, frames.get(vod_key, 0.0), is_alone, size))
-    return join(marks)
+    return group_marks(marks)

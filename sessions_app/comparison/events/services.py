@@ -14,7 +14,7 @@ from django.db.models import Count, Model, Sum
 from django.db.models.functions import Length
 
 from media_app.uploads import quota
-from sessions_app.comparison.events.mentions import drop_mentions, keep_mentions
+from sessions_app.comparison.events.mentions import delete_obsolete_mentions, store_mentions
 from sessions_app.comparison.events.paging import WITH_THREAD
 from sessions_app.comparison.events.serializers import EventSerializer, ShownEvent, size_of
 from sessions_app.comparison.models import (
@@ -27,8 +27,8 @@ from sessions_app.comparison.models import (
     SessionEvent,
     Viewer,
 )
-from sessions_app.comparison.services import access_to, group_name, lock
-from sessions_app.comparison.timeline import MAX_TIMESTAMP, ROUNDING, start_of
+from sessions_app.comparison.services import access_to, group_name, lock_session
+from sessions_app.comparison.timeline import MAX_TIMESTAMP, TIME_TOLERANCE, start_of
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
@@ -38,11 +38,11 @@ from vodplatform.core.web.publish import publish_on_commit
 COMMENT = "comment"  # the only kind that viewers without edit permission may create
 MAX_EVENTS, MAX_REPLIES = 10_000, 1_000  # maximum events per session and replies per event
 MAX_THREAD = 200_000  # maximum characters of all replies to one event
-GUESTS_SHARE = 0.5  # share of the limits for viewers without edit permission
-MAX_OF_GUEST = 1_000  # maximum events per author without edit permission
-MAX_TOLD = 100  # maximum events in a message; above this, pages reload
+COMMENTERS_SHARE = 0.5  # share of the limits for viewers without edit permission
+MAX_EVENTS_OF_COMMENTER = 1_000  # maximum events per author without edit permission
+MAX_EVENTS_IN_MESSAGE = 100  # maximum events in a message; above this, pages reload
 MAX_TOLD_BYTES = 1024 * 1024  # maximum bytes of events in a message
-ROOM_STEP = 256 * 1024  # bytes of new events between two quota checks
+QUOTA_CHECK_BYTES = 256 * 1024  # bytes of new events between two quota checks
 
 
 @dataclass
@@ -75,7 +75,7 @@ class EventsChange:
 def edit_events(session: ComparisonSession, by: Viewer) -> Iterator[EventsChange]:
     """Lock a session, let the block change its events, and broadcast on commit."""
     with transaction.atomic():
-        locked = lock(session)
+        locked = lock_session(session)
         change = EventsChange(locked, list(session.vods.select_related("video")), access_to(locked, by))
         if not change.access.can_comment:
             raise DomainError("forbidden")
@@ -98,11 +98,11 @@ def _count_bytes(change: EventsChange) -> None:
     SessionEvent.objects.bulk_update(resized, ["size"], batch_size=500)
     before = session.events_bytes
     session.events_bytes = total = session.events.aggregate(total=Sum("size", default=0))["total"]
-    limit = round((1.0 if change.access.can_edit else GUESTS_SHARE) * settings.MULTI_VOD_MAX_EVENTS_BYTES)
+    limit = round((1.0 if change.access.can_edit else COMMENTERS_SHARE) * settings.MULTI_VOD_MAX_EVENTS_BYTES)
     if total > max(before, limit):
         sentence = f"The comparison's events have reached the limit of {limit_size(limit)}. Delete some first."
         raise DomainError("too_many_events", sentence, limit=limit)
-    if total // ROOM_STEP > before // ROOM_STEP:
+    if total // QUOTA_CHECK_BYTES > before // QUOTA_CHECK_BYTES:
         quota.check_room(session.owner, total - before)
 
 
@@ -114,7 +114,7 @@ def stored_bytes(user_id: UUID) -> int:
 
 def _message(change: EventsChange, by: Viewer) -> dict[str, Any]:
     """Return the change's message. If ``complete`` is False, pages must reload."""
-    complete = len(change.changed) + len(change.deleted) <= MAX_TOLD
+    complete = len(change.changed) + len(change.deleted) <= MAX_EVENTS_IN_MESSAGE
     complete &= sum(row.size for row in change.changed) <= MAX_TOLD_BYTES
     shown = [EventSerializer.show(ShownEvent(row)) for row in change.changed] if complete else []
     return {
@@ -153,14 +153,16 @@ def create_events(
         idempotency.bind_to_transaction()
         if SessionEvent.objects.filter(session=session).count() + len(rows) > MAX_EVENTS:
             raise DomainError("too_many_events", limit=MAX_EVENTS)
-        if not change.access.can_edit and _written_by(change.session, by) >= MAX_OF_GUEST:
-            raise DomainError("too_many_events", "You have written as much here as one may.", limit=MAX_OF_GUEST)
+        if not change.access.can_edit and _written_by(change.session, by) >= MAX_EVENTS_OF_COMMENTER:
+            raise DomainError(
+                "too_many_events", "You have written as much here as one may.", limit=MAX_EVENTS_OF_COMMENTER
+            )
         made = []
         for number, values in enumerate(rows, start=first_line):
             _check_kind(values, change.access)
             row = SessionEvent(session=change.session, origin=origin, **_author(by))
             try:
-                _write(row, change, values)
+                _apply_values(row, change, values)
             except DomainError as exc:
                 if not first_line:
                     raise
@@ -171,7 +173,7 @@ def create_events(
         change.changed = SessionEvent.objects.bulk_create(made)
         if origin == EventOrigin.MANUAL:  # mentions in imported files notify no users
             for row in made:
-                change.named[row.pk] = keep_mentions(row, by, row.body)
+                change.named[row.pk] = store_mentions(row, by, row.body)
         change.reread()
     return change.changed
 
@@ -188,12 +190,12 @@ def change_event(session: ComparisonSession, by: Viewer, event_id: UUID, values:
         row = find_event(change.session, event_id)
         _check_author(row, by, change.access)
         before = row.body
-        _write(row, change, values)
+        _apply_values(row, change, values)
         row.updated_at = change.session.now()
         row.save()
-        change.named[row.pk] = keep_mentions(row, by, row.body, before)
+        change.named[row.pk] = store_mentions(row, by, row.body, before)
         if row.body != before:
-            drop_mentions(row)
+            delete_obsolete_mentions(row)
         change.changed = [row]
     return row
 
@@ -213,11 +215,11 @@ def reply(session: ComparisonSession, by: Viewer, event_id: UUID, body: str) -> 
         row = find_event(change.session, event_id)
         said = row.replies.aggregate(count=Count("pk"), letters=Sum(Length("body"), default=0))
         # Each change broadcasts the complete thread.
-        share = 1.0 if change.access.can_edit else GUESTS_SHARE
+        share = 1.0 if change.access.can_edit else COMMENTERS_SHARE
         if said["count"] >= share * MAX_REPLIES or said["letters"] + len(body) > share * MAX_THREAD:
             raise DomainError("too_many_events", "The event has as many replies as it can have.", limit=MAX_REPLIES)
         EventReply.objects.create(event=row, body=body, **_author(by))
-        change.named[row.pk] = keep_mentions(row, by, body)
+        change.named[row.pk] = store_mentions(row, by, body)
         change.changed = [row]
     return row
 
@@ -231,7 +233,7 @@ def delete_reply(session: ComparisonSession, by: Viewer, event_id: UUID, reply_i
             raise DomainError("event_not_found", "The event has no such reply.")
         _check_author(said, by, change.access)
         said.delete()
-        drop_mentions(row)
+        delete_obsolete_mentions(row)
         change.changed = [row]
     return row
 
@@ -309,13 +311,13 @@ def _new_id(column: str) -> str:
     return f"{digest}::uuid" if connection.vendor == "postgresql" else digest
 
 
-WRITTEN = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")
+WRITABLE_FIELDS = ("time", "end", "kind", "label", "body", "color", "drawing", "resolved")
 
 
-def _write(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> None:
+def _apply_values(row: SessionEvent, change: EventsChange, values: dict[str, Any]) -> None:
     if "vod_id" in values:
         row.vod = change.vod(values["vod_id"]) if values["vod_id"] is not None else None
-    for name in WRITTEN:
+    for name in WRITABLE_FIELDS:
         if name in values:
             setattr(row, name, values[name])
     if "global_time" in values:
@@ -332,8 +334,8 @@ def _check_times(row: SessionEvent, vods: Iterable[ComparisonVod]) -> None:
         earliest, latest = 0.0, row.vod.video.duration
         sentence = f"{row.vod.vod_id} is {latest:.3f} s long."
     else:
-        earliest, latest = start_of(vod.placement for vod in vods) - ROUNDING, MAX_TIMESTAMP
-        sentence = f"Must be from {earliest + ROUNDING:.3f} to {latest:.0f}."
+        earliest, latest = start_of(vod.placement for vod in vods) - TIME_TOLERANCE, MAX_TIMESTAMP
+        sentence = f"Must be from {earliest + TIME_TOLERANCE:.3f} to {latest:.0f}."
     for name, value in (("time" if row.vod else "global_time", row.time), ("end", row.end)):
         if value is not None and not earliest <= value <= latest:
             raise DomainError("invalid", f"{name}: {sentence}", errors={name: [sentence]})

@@ -26,7 +26,7 @@ from media_app.videos.models import Video
 from sessions_app.comparison.events.auto_detect import check_editor, chosen_vods
 from sessions_app.comparison.export.child.layouts import SINGLE, arrange, videos_of
 from sessions_app.comparison.models import ComparisonSession, ComparisonVod, SessionEvent
-from sessions_app.comparison.services import lock
+from sessions_app.comparison.services import lock_session
 from sessions_app.comparison.timeline import start_of
 from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
@@ -43,7 +43,7 @@ NEAR_FPS = 0.005  # tolerance of a requested rate: 29.97 means 30000/1001
 FPS_ROUNDING = Fraction(1, 5000)
 NEAR_END = 0.01  # seconds of tolerance for rounded durations
 SHOWN_SECONDS = 3.0  # seconds that an event without an end is shown
-MAX_WORDS = 120  # maximum characters of one caption
+MAX_CAPTION_LENGTH = 120  # maximum characters of one caption
 MAX_DRAWINGS = 20  # maximum drawings visible at once
 LETTERS = "ABC"
 MIX, NONE = "mix", "none"
@@ -55,7 +55,7 @@ def start_export(session: ComparisonSession, by: User, values: Mapping[str, Any]
     Raises ``forbidden``, ``unknown_vod``, ``invalid``, ``work_limit`` and ``storage_full``.
     """
     with transaction.atomic():
-        locked = lock(session)
+        locked = lock_session(session)
         check_editor(locked, by)
         vods = chosen_vods(locked, None)
         shown = _shown(locked, vods, values)
@@ -255,7 +255,7 @@ def captions_of(session: ComparisonSession, params: Mapping[str, Any]) -> list[d
         begins, ends = (_placed(item).placement.global_time(time) for time in (0.0, item["duration"]))
         letter = LETTERS[number]
         if params["burn"].get("names"):
-            name = f"{letter} {item['name']}"[:MAX_WORDS]
+            name = f"{letter} {item['name']}"[:MAX_CAPTION_LENGTH]
             found.append(_caption(pane, params["start"], params["end"], text=name, is_name=True))
         notices = ((params["start"], begins, "has not begun"), (ends, params["end"], "has ended"))
         found += [
@@ -299,7 +299,7 @@ def _placed(item: Mapping[str, Any]) -> ComparisonVod:
 def _words_of(row: SessionEvent) -> str:
     words = row.label or row.body.partition("\n")[0]
     kind = row.kind.replace("_", " ").replace("-", " ").capitalize()
-    return (f"{kind}: {words}" if words else kind)[:MAX_WORDS]
+    return (f"{kind}: {words}" if words else kind)[:MAX_CAPTION_LENGTH]
 
 
 def _caption(pane: int, begin: float, end: float, **more: Any) -> dict[str, Any]:
@@ -325,7 +325,7 @@ def request_for(
     }
 
 
-def needed(params: Mapping[str, Any]) -> list[int]:
+def needed_videos(params: Mapping[str, Any]) -> list[int]:
     return sorted({*params["panes"], *params["sounds"]})
 
 
@@ -339,7 +339,7 @@ def shown_result(job: Job) -> Any:
     return {**result, "url": output_url(key, left) if key and left > 0 else None}
 
 
-def expire() -> int:
+def delete_expired() -> int:
     """Delete expired export files and return their number."""
     old = Job.objects.filter(kind=EXPORT_KIND, status=JobStatus.COMPLETED, finished_at__lt=Now() - _kept_for())
     count = 0

@@ -13,7 +13,7 @@ from typing import Any
 from sessions_app.comparison.samples.rendering.clips import Clip, sample_specs
 from sessions_app.comparison.samples.rendering.encode import render
 from sessions_app.comparison.samples.rendering.recording import offset
-from vodplatform.core.processes.child import Reports, answer
+from vodplatform.core.processes.child import Reports, serve_request
 
 
 def serve(request: Any, reports: Reports) -> dict[str, Any]:
@@ -36,4 +36,4 @@ def _rendered(clip: Clip, reference: Clip, path: Path, tell: Any) -> dict[str, A
 
 
 if __name__ == "__main__":
-    answer(serve, lambda _: None)
+    serve_request(serve, lambda _: None)

@@ -13,13 +13,13 @@ from django.db import transaction
 
 from jobs_app import services as jobs
 from jobs_app.context import JobContext, JobFailed
-from jobs_app.kinds import JobHooks, Subject
+from jobs_app.kinds import JobHooks, JobSummary
 from jobs_app.models import LIVE, Job, JobStatus
 from media_app.storage import files as store
 from media_app.uploads import quota
 from media_app.videos.ingest import checking, facts_of, make_poster, map_storage_errors
-from media_app.videos.models import TRANSITIONS, Place, Video, VideoSource, VideoStatus
-from media_app.videos.services import columns_of, path_for_work
+from media_app.videos.models import TRANSITIONS, Video, VideoScope, VideoSource, VideoStatus
+from media_app.videos.services import columns_of, local_playable_path
 from media_app.videos.upload_handlers import key_of
 from sessions_app.analysis.pipeline_runner import run_answering
 from sessions_app.comparison import services
@@ -28,7 +28,7 @@ from vodplatform.accounts.models import User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.files import untrusted_files
 from vodplatform.core.processes.process import Access
-from vodplatform.core.records.transitions import begin
+from vodplatform.core.records.transitions import create_in_state
 
 SAMPLE_KIND = "comparison.sample"
 NAME = "Sample: one match, three views"
@@ -39,15 +39,17 @@ TAG = "sample"
 RENDERER = [sys.executable, "-m", "sessions_app.comparison.samples.renderer"]
 RENDER_SECONDS = 900.0
 RENDERED, STORED = 80.0, 90.0  # percent of progress after rendering and after storing
-LOOK_IN = 4.0  # initial position, seconds after the last start
+START_AFTER_SECONDS = 4.0  # initial position, seconds after the last start
 
 
 class SampleJobs(JobHooks):
-    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, Subject]:
+    def subjects(self, jobs: Sequence[Job]) -> dict[UUID, JobSummary]:
         made = {job.pk: _session_id(job) for job in jobs}
         there = set(ComparisonSession.objects.filter(pk__in=made.values()).values_list("pk", flat=True))
         return {
-            job.pk: Subject("Make a sample comparison", "", f"/compare/{made[job.pk]}" if made[job.pk] in there else "")
+            job.pk: JobSummary(
+                "Make a sample comparison", "", f"/compare/{made[job.pk]}" if made[job.pk] in there else ""
+            )
             for job in jobs
         }
 
@@ -65,7 +67,7 @@ def request_sample(user: User) -> None:
             jobs.enqueue(SAMPLE_KIND, user, {}, is_short=True)
 
 
-def make(context: JobContext) -> dict[str, Any]:
+def make_sample(context: JobContext) -> dict[str, Any]:
     """Render recordings, store them in the owner's library, and compare them."""
     with _refusals(), transaction.atomic():
         # Fail early, before the recordings' size is known.
@@ -81,7 +83,7 @@ def make(context: JobContext) -> dict[str, Any]:
         paths = [untrusted_files.move_out(work, item["file"]) for item in made]
         kept = [_kept(context, item["name"], path) for item, path in zip(made, paths, strict=True)]
         try:
-            with _refusals(), context.holding():
+            with _refusals(), context.lock_lease():
                 session, videos = _compared(context.owner, kept, made)
         except JobFailed:
             for one in kept:
@@ -92,7 +94,7 @@ def make(context: JobContext) -> dict[str, Any]:
             place = (STORED + number * step, STORED + (number + 1) * step)
             own = folder / f"poster-{number}"
             own.mkdir()
-            path = path_for_work(video, own, checking(context), viewer=context.owner)
+            path = local_playable_path(video, own, checking(context), viewer=context.owner)
             make_poster(context, video, path, own, share=place)
     return {"session_id": session.pk}
 
@@ -121,15 +123,15 @@ def _compared(
     owner: User, kept: Sequence[dict[str, Any]], made: Sequence[dict[str, Any]]
 ) -> tuple[ComparisonSession, list[Video]]:
     with transaction.atomic():
-        quota.lock(owner)
+        quota.lock_user(owner)
         quota.check_room(owner, sum(one["file_size"] for one in kept))
         videos = [
-            begin(
+            create_in_state(
                 Video,
                 TRANSITIONS,
                 VideoStatus.READY,
                 owner=owner,
-                place=Place.LIBRARY,
+                place=VideoScope.LIBRARY,
                 source=VideoSource.STORED,
                 **one,
             )
@@ -139,7 +141,7 @@ def _compared(
         session = services.create_session(owner, vods, name=NAME, description=DESCRIPTION)
         offsets = {letter: float(item["offset"]) for letter, item in zip("ABC", made, strict=True)}
         services.set_offsets(session, owner, offsets, OffsetSource.MANUAL, None)
-        services.global_seek(session, owner, max(offsets.values()) + LOOK_IN)
+        services.seek_all(session, owner, max(offsets.values()) + START_AFTER_SECONDS)
     return session, videos
 
 

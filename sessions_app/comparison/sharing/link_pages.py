@@ -15,9 +15,9 @@ from django.views.decorators.http import require_POST, require_safe
 from sessions_app.comparison.access import OpenedLink, opened_link
 from sessions_app.comparison.sharing import links
 from vodplatform.accounts.models import plain_text
-from vodplatform.accounts.services import address_of
+from vodplatform.accounts.services import client_address
 from vodplatform.core.errors import DomainError
-from vodplatform.core.web.throttles import hit, network_of
+from vodplatform.core.web.throttles import count_request, network_of
 
 MAX_VISITOR_NAME = 60
 MAX_PASSWORD = 200
@@ -37,12 +37,12 @@ class PasswordForm(forms.Form):
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """Store the link in a cookie and redirect to an address without its secret."""
     check_enabled()
-    if wait := hit("link_open", network_of(address_of(request))):
+    if wait := count_request("link_open", network_of(client_address(request))):
         return _throttled(render(request, "429.html", {"error": {"retry_after": wait}}), wait)
     link = links.find_link(token)
     if link is None:
         raise Http404
-    return _go_on(request, links.open_link(link, request))
+    return _redirect_to_comparison(request, links.open_link(link, request))
 
 
 @never_cache
@@ -52,32 +52,32 @@ def give_password(request: HttpRequest, session_id: str) -> HttpResponse:
     opened = _opened(request, session_id)
     form = PasswordForm(request.POST)
     try:
-        unlocked = form.is_valid() and links.give_password(opened, form.cleaned_data["password"], address_of(request))
+        unlocked = form.is_valid() and links.unlock_link(opened, form.cleaned_data["password"], client_address(request))
     except DomainError as exc:
         wait = exc.extra["retry_after"]
         return _throttled(show_locked(request, session_id, retry_after=wait), wait)
     if not unlocked:
         return show_locked(request, session_id, status=WRONG, is_wrong=True)
-    return _go_on(request, unlocked)
+    return _redirect_to_comparison(request, unlocked)
 
 
 @never_cache
 @require_POST
-def take_name(request: HttpRequest, session_id: str) -> HttpResponse:
+def set_visitor_name(request: HttpRequest, session_id: str) -> HttpResponse:
     """Set the visitor's displayed name; ignore an invalid name."""
     opened = _opened(request, session_id)
     form = NameForm(request.POST)
     if form.is_valid():
         opened = replace(opened, visitor=replace(opened.visitor, name=form.cleaned_data["name"]))
-    return _go_on(request, opened)
+    return _redirect_to_comparison(request, opened)
 
 
 def show_locked(request: HttpRequest, session_id: str, *, status: int = 200, **problem: Any) -> HttpResponse:
     context = {"session_id": session_id, **problem}
-    return unlisted(render(request, "comparison/link_locked.html", context, status=status))
+    return add_noindex(render(request, "comparison/link_locked.html", context, status=status))
 
 
-def unlisted(response: HttpResponse) -> HttpResponse:
+def add_noindex(response: HttpResponse) -> HttpResponse:
     """Exclude a response from search engines."""
     response["X-Robots-Tag"] = "noindex, nofollow"
     return response
@@ -97,11 +97,11 @@ def _opened(request: HttpRequest, session_id: str) -> OpenedLink:
     return opened
 
 
-def _go_on(request: HttpRequest, opened: OpenedLink) -> HttpResponse:
+def _redirect_to_comparison(request: HttpRequest, opened: OpenedLink) -> HttpResponse:
     response = HttpResponseRedirect(f"/compare/{opened.link.session_id}")
-    links.keep_opened(response, request, opened)
+    links.store_opened_link(response, request, opened)
     response["Referrer-Policy"] = "no-referrer"
-    return unlisted(response)
+    return add_noindex(response)
 
 
 def _throttled(response: HttpResponse, wait: int) -> HttpResponse:

@@ -20,14 +20,14 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 
-from sessions_app.comparison.access import COOKIE, SALT, OpenedLink, opened_link
+from sessions_app.comparison.access import COOKIE_PREFIX, SALT, OpenedLink, opened_link
 from sessions_app.comparison.models import ComparisonSession, LinkVisitor, ShareLink
-from sessions_app.comparison.services import group_name, lock
+from sessions_app.comparison.services import group_name, lock_session
 from vodplatform.accounts.models import ApiToken, User
 from vodplatform.core.errors import DomainError
 from vodplatform.core.records import audit
 from vodplatform.core.web.publish import publish_recheck_on_commit
-from vodplatform.core.web.throttles import hit, network_of
+from vodplatform.core.web.throttles import count_request, network_of
 
 MAX_LINKS = 50  # maximum open links per session
 MAX_COOKIES = 10  # maximum link cookies in one browser
@@ -44,7 +44,7 @@ def create_link(session: ComparisonSession, by: User, values: Mapping[str, Any],
     password = make_password(values["password"]) if values.get("password") else ""
     token = secrets.token_urlsafe(SECRET_BYTES)
     with transaction.atomic():
-        locked = lock(session)
+        locked = lock_session(session)
         _check_count(locked)
         link = ShareLink.objects.create(
             session=locked,
@@ -70,7 +70,7 @@ def delete_link(session: ComparisonSession, by: User, link_id: UUID) -> None:
     Pages and sockets close at once, downloads within seconds.
     """
     with transaction.atomic():
-        locked = lock(session, even_archived=True)
+        locked = lock_session(session, even_archived=True)
         if not locked.links.filter(pk=link_id).delete()[0]:
             raise DomainError("link_not_found")
         audit.record("link.withdrawn", actor=by, target=locked, link=str(link_id))
@@ -100,14 +100,14 @@ def open_link(link: ShareLink, request: HttpRequest) -> OpenedLink:
     return OpenedLink(link, LinkVisitor(link.pk, link.session_id, visitor_id, name), not link.has_password)
 
 
-def give_password(opened: OpenedLink, password: str, address: str) -> OpenedLink | None:
+def unlock_link(opened: OpenedLink, password: str, address: str) -> OpenedLink | None:
     """Return the unlocked link, or None for a wrong password.
 
     Raises ``throttled`` with ``retry_after`` (seconds). The address's limit comes first, so that a blocked address
     cannot use up the link's attempts.
     """
     link_id = str(opened.link.pk)
-    wait = hit("link_password_address", network_of(address)) or hit("link_password", link_id)
+    wait = count_request("link_password_address", network_of(address)) or count_request("link_password", link_id)
     if wait:
         raise DomainError("throttled", "Too many passwords were tried.", retry_after=wait)
     if not check_password(password, opened.link.password):
@@ -116,10 +116,10 @@ def give_password(opened: OpenedLink, password: str, address: str) -> OpenedLink
     return replace(opened, is_unlocked=True)
 
 
-def keep_opened(response: HttpResponse, request: HttpRequest, opened: OpenedLink) -> None:
+def store_opened_link(response: HttpResponse, request: HttpRequest, opened: OpenedLink) -> None:
     """Store an opened link in a cookie, hidden from scripts and other sites' pages."""
-    name = COOKIE + opened.link.session_id
-    for former in [one for one in request.COOKIES if one.startswith(COOKIE) and one != name][: -MAX_COOKIES + 1]:
+    name = COOKIE_PREFIX + opened.link.session_id
+    for former in [one for one in request.COOKIES if one.startswith(COOKIE_PREFIX) and one != name][: -MAX_COOKIES + 1]:
         response.delete_cookie(former)
     said = {
         "link": str(opened.link.pk),
@@ -137,5 +137,5 @@ def keep_opened(response: HttpResponse, request: HttpRequest, opened: OpenedLink
     )
 
 
-def purge() -> int:
+def delete_expired_links() -> int:
     return ShareLink.objects.filter(expires_at__lte=Now()).delete()[0]

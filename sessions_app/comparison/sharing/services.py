@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from sessions_app.comparison.models import ComparisonSession, SessionShare
-from sessions_app.comparison.services import group_name, lock
+from sessions_app.comparison.services import group_name, lock_session
 from vodplatform.accounts.models import User
 from vodplatform.core.api import idempotency
 from vodplatform.core.errors import DomainError
@@ -24,7 +24,7 @@ def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> Sessi
     Raises ``unknown_user`` (also for the owner), ``too_many_shares``.
     """
     with transaction.atomic():
-        locked = lock(session)
+        locked = lock_session(session)
         idempotency.bind_to_transaction()
         user = User.objects.filter(username=values["username"], is_active=True).exclude(pk=locked.owner_id).first()
         if user is None:
@@ -39,7 +39,7 @@ def create_share(session: ComparisonSession, values: Mapping[str, Any]) -> Sessi
 
 def change_share(session: ComparisonSession, share_id: UUID, values: Mapping[str, Any]) -> SessionShare:
     with transaction.atomic():
-        return _write(_find(lock(session), share_id), values)
+        return _write(_find(lock_session(session), share_id), values)
 
 
 def delete_share(session: ComparisonSession, share_id: UUID) -> None:
@@ -48,7 +48,7 @@ def delete_share(session: ComparisonSession, share_id: UUID) -> None:
     Pages and sockets close at once, downloads within seconds.
     """
     with transaction.atomic():
-        locked = lock(session, even_archived=True)
+        locked = lock_session(session, even_archived=True)
         _find(locked, share_id).delete()
         publish_recheck_on_commit(group_name(locked.pk))
 

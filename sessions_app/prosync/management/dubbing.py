@@ -17,7 +17,7 @@ from django.core.management.base import CommandError
 from media_app.videos.ingest import limits
 from media_app.videos.local import readable_path
 from media_app.videos.services import probe
-from sessions_app.prosync.providers.local import DUB
+from sessions_app.prosync.providers.local import DUB_COMMAND
 from sessions_app.prosync.segments import Segment, read_segments
 from sessions_app.prosync.upload_handlers import PROBE, PROBE_SECONDS
 from vodplatform.core.processes.cli_progress import DAY_SECONDS, REFUSED_EXIT, run_with_progress, table, usage_error
@@ -90,7 +90,7 @@ def dub(
             "mouths": mouths, "remove_text": {} if remove_text else None, "threads": settings.CHILD_THREADS,
         }  # fmt: skip
         result = run_with_progress(
-            DUB, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity,
+            DUB_COMMAND, request, limits=limits(DAY_SECONDS), name="Dubbing", refusals=REFUSALS, verbosity=verbosity,
             access=Access(
                 reads=[source, *(line.sound.resolve() for line in lines)], writes=[folder.resolve()]
             ),

@@ -34,7 +34,7 @@ from vodplatform.core.web import outbound, signing
 T = TypeVar("T")
 logger = logging.getLogger("vodplatform.prosync")
 DEADLINE_SECONDS = 12 * 3600.0  # seconds from the first wait to the job's failure; the input URLs expire later
-MAX_NONSENSE = 8  # maximum consecutive invalid answers
+MAX_INVALID_ANSWERS = 8  # maximum consecutive invalid answers
 # Maximum size of a result: a multiple of the source's size, and at least these bytes.
 MAX_FACTOR, MIN_MAX_BYTES = 8, 256 * 1024**2
 # Maximum ratio of the durations of result and source. Durations count as at least ``LENGTH_SECONDS``.
@@ -45,7 +45,7 @@ CANCEL_SECONDS, CANCEL_REQUEST_SECONDS = 30.0, 10.0
 FULL = (errno.ENOSPC, errno.EDQUOT)
 REFUSED = "provider_refused"
 WEBHOOK = "/api/v1/sync/webhooks/syncso"
-AWAY = "The lip-sync provider cannot be reached or is busy; asking again"
+UNAVAILABLE_MESSAGE = "The lip-sync provider cannot be reached or is busy; asking again"
 SETUP = "This server is not set up for the lip-sync provider; its operator has to act."
 SENTENCES = {
     Status.FAILED: ("generation_failed", "The lip-sync provider could not make it."),
@@ -53,7 +53,7 @@ SENTENCES = {
     Status.CANCELED: ("generation_cancelled", "The lip-sync provider has cancelled it."),
     Status.TIMED_OUT: ("generation_failed", "The lip-sync provider took too long."),
 }
-CAME_TO_NOTHING = frozenset(kind for kind, _ in SENTENCES.values())
+GENERATION_FAILURES = frozenset(kind for kind, _ in SENTENCES.values())
 
 
 def client(context: JobContext | None = None, *, seconds: float | None = None) -> SyncSo:
@@ -68,31 +68,31 @@ def client(context: JobContext | None = None, *, seconds: float | None = None) -
         raise syncso.RequestNotSent(str(exc)) from exc
 
 
-def make(work: Work) -> Made:
+def replace_speech(work: Work) -> Made:
     provider = _call_provider(work, lambda: client(work.context))
-    generation = _call_provider(work, lambda: _generation(work, provider))
+    generation = _call_provider(work, lambda: _get_or_create_generation(work, provider))
     if not generation.is_over:
         polls = _saved(work, "polls")
         _wait(work, syncso.next_delay(polls), f"The lip-sync provider: {generation.status.lower()}", polls=polls + 1)
     if generation.status != Status.COMPLETED:
         _give_up(work, generation)
-    path, facts = _call_provider(work, lambda: _fetch(work, provider, generation))
+    path, facts = _call_provider(work, lambda: _download_result(work, provider, generation))
     scan_file(work.context, path)
-    path, more = local.without_text(work, path, (work.share[1] - 5, work.share[1]))
+    path, more = local.remove_text_if_requested(work, path, (work.share[1] - 5, work.share[1]))
     return Made(path, {
         "engine": "syncso", "model": work.row.options["model"] or syncso.MODELS[0], "duration": facts["duration"],
         "picture": "provider", "sound": "provider", "segments": [{} for _ in work.segments], **more,
     })  # fmt: skip
 
 
-def _generation(work: Work, provider: SyncSo) -> Generation:
+def _get_or_create_generation(work: Work, provider: SyncSo) -> Generation:
     row = work.row
     if row.generation_id:
         return provider.get(row.generation_id)
     name = _name(row)
     found = None
     if row.asked is None:
-        _note(work, asked=_request(row, name))
+        _update_row(work, asked=_request(row, name))
     else:
         # An earlier attempt may have created the generation and died before reading the answer.
         found = provider.find(name)
@@ -100,9 +100,9 @@ def _generation(work: Work, provider: SyncSo) -> Generation:
     generation_id = found.id if found else ""
     try:
         generation_id = generation_id or provider.create(row.asked, name)
-        _note(work, generation_id=generation_id)
+        _update_row(work, generation_id=generation_id)
     except (syncso.ProviderError, LeaseLost) as exc:
-        _stop_if_left(row, generation_id)
+        _cancel_if_job_stopped(row, generation_id)
         if isinstance(exc, syncso.RefusedForGood) and exc.code.startswith("IDEMPOTENCY_"):
             raise syncso.RetryLater(str(exc), code=exc.code) from exc
         raise
@@ -113,8 +113,8 @@ def _name(row: ProJob) -> str:
     return f"{row.pk.hex}-{row.generations}"
 
 
-def _note(work: Work, **values: Any) -> None:
-    with work.context.holding():
+def _update_row(work: Work, **values: Any) -> None:
+    with work.context.lock_lease():
         ProJob.objects.filter(pk=work.row.pk).update(**values)
         # Retries must send the stored bytes exactly, or the idempotency key conflicts.
         work.row.refresh_from_db(fields=list(values))
@@ -152,12 +152,18 @@ def _call_provider(work: Work, ask: Callable[[], T]) -> T:
         return ask()
     except syncso.InvalidResponse as exc:
         heard = _saved(work, "nonsense") + 1
-        if heard >= MAX_NONSENSE:
+        if heard >= MAX_INVALID_ANSWERS:
             raise JobFailed("provider_nonsense", f"{exc} That was so {heard} times.") from exc
-        _wait(work, syncso.next_delay(heard), AWAY, nonsense=heard, polls=_saved(work, "polls"))
+        _wait(work, syncso.next_delay(heard), UNAVAILABLE_MESSAGE, nonsense=heard, polls=_saved(work, "polls"))
     except syncso.RetryLater as exc:
         failures = _saved(work, "failures") + 1
-        _wait(work, syncso.next_delay(failures, exc.retry_after), AWAY, failures=failures, polls=_saved(work, "polls"))
+        _wait(
+            work,
+            syncso.next_delay(failures, exc.retry_after),
+            UNAVAILABLE_MESSAGE,
+            failures=failures,
+            polls=_saved(work, "polls"),
+        )
     except (syncso.AccountRefused, syncso.RequestNotSent) as exc:
         logger.error("error", extra={"data": {"provider": str(exc)}})
         if isinstance(exc, syncso.RequestNotSent):
@@ -165,7 +171,7 @@ def _call_provider(work: Work, ask: Callable[[], T]) -> T:
         raise JobFailed("provider_account", "The lip-sync provider does not take this server's account.") from exc
     except syncso.RefusedForGood as exc:
         if not work.row.generation_id:
-            _ask_anew_if_over(work)
+            _start_new_generation_if_expired(work)
         raise JobFailed(REFUSED, str(exc)) from exc
 
 
@@ -180,40 +186,40 @@ def _saved(work: Work, name: str) -> int:
 def _give_up(work: Work, generation: Generation) -> NoReturn:
     """Fail with the provider's reason, or start a new generation if this server cancelled the old one."""
     if generation.status == Status.CANCELED and JobEvent.objects.filter(job=work.row.pk, name="cancelled").exists():
-        _ask_anew(work)
-    _ask_anew_if_over(work)
+        _start_new_generation(work)
+    _start_new_generation_if_expired(work)
     kind, sentence = SENTENCES[generation.status]
     reason = f" It says: {generation.error}" if generation.error else ""
     raise JobFailed(kind, f"{sentence}{reason}")
 
 
-def _ask_anew_if_over(work: Work) -> None:
+def _start_new_generation_if_expired(work: Work) -> None:
     """Start a new generation if the failed one's URLs have expired.
 
     Until then a retry repeats the request, which the provider may have accepted.
     """
-    if work.row.asked is not None and _open_until(work.row.asked) < time.time():
-        _ask_anew(work)
+    if work.row.asked is not None and _url_expiry(work.row.asked) < time.time():
+        _start_new_generation(work)
 
 
-def _ask_anew(work: Work) -> NoReturn:
-    with work.context.holding():
-        _leave(work.row)
+def _start_new_generation(work: Work) -> NoReturn:
+    with work.context.lock_lease():
+        _abandon_generation(work.row)
     _wait(work, syncso.next_delay(0), "Asking the lip-sync provider again")
 
 
-def _open_until(asked: dict[str, Any]) -> float:
+def _url_expiry(asked: dict[str, Any]) -> float:
     (token,) = parse_qs(urlsplit(asked["input"][0]["url"]).query)["sig"]
-    return signing.ends(token)
+    return signing.expiry_of(token)
 
 
-def _leave(row: ProJob) -> None:
+def _abandon_generation(row: ProJob) -> None:
     ProJob.objects.filter(pk=row.pk, generations=row.generations).update(
         generation_id="", asked=None, generations=F("generations") + 1
     )
 
 
-def _fetch(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, dict[str, Any]]:
+def _download_result(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, dict[str, Any]]:
     path = work.folder / "generation"
     work.context.progress(work.share[0] + 10, "Fetching the result")
     most = max(MIN_MAX_BYTES, MAX_FACTOR * (work.row.video.file_size or 0))
@@ -223,17 +229,17 @@ def _fetch(work: Work, provider: SyncSo, generation: Generation) -> tuple[Path, 
             return provider.download(generation.output_url, file, most)
 
     try:
-        kind = _watched(work.context, download).kind
+        kind = _run_interruptibly(work.context, download).kind
     except OSError as exc:
         if exc.errno in FULL:
             raise StoreFull from exc
         raise
     named = path.with_suffix(f".{kind.extension}")
     path.rename(named)
-    return named, _facts(work, named)
+    return named, _probe_result(work, named)
 
 
-def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
+def _run_interruptibly(context: JobContext, fetch: Callable[[], T]) -> T:
     """Run ``fetch`` in a thread, so that a stalled server cannot block a job that has to stop.
 
     ``fetch`` must not use the database.
@@ -252,7 +258,7 @@ def _watched(context: JobContext, fetch: Callable[[], T]) -> T:
     return answer.result()
 
 
-def _facts(work: Work, path: Path) -> dict[str, Any]:
+def _probe_result(work: Work, path: Path) -> dict[str, Any]:
     """Return the probe's facts. A changed length is accepted, because the generation is already paid for.
 
     Raise :class:`syncso.InvalidResponse` if another download may help.
@@ -279,28 +285,28 @@ def ended(job: Job) -> None:
     if row is None or (row.asked is None and not row.generation_id):
         return
     if job.status == JobStatus.CANCELLED:
-        transaction.on_commit(lambda: _stop(_name(row), row.generation_id), robust=True)
+        transaction.on_commit(lambda: _cancel_in_background(_name(row), row.generation_id), robust=True)
     elif job.status == JobStatus.FAILED:
         kind = (job.error or {}).get("type")
         # A refused create leaves no generation. A refused result leaves a paid one, which is kept.
-        if kind in CAME_TO_NOTHING or (kind == REFUSED and not row.generation_id):
-            _leave(row)
+        if kind in GENERATION_FAILURES or (kind == REFUSED and not row.generation_id):
+            _abandon_generation(row)
 
 
 def deleted(row: ProJob) -> None:
     """Stop the unfinished generation, in the transaction that deletes its pro job."""
     if row.engine == Engine.SYNCSO and row.generation_id and row.outcome is None:
         name, generation_id = _name(row), row.generation_id
-        transaction.on_commit(lambda: _stop(name, generation_id), robust=True)
+        transaction.on_commit(lambda: _cancel_in_background(name, generation_id), robust=True)
 
 
-def _stop_if_left(row: ProJob, generation_id: str) -> None:
+def _cancel_if_job_stopped(row: ProJob, generation_id: str) -> None:
     """Stop the generation of a cancelled or deleted job: only this attempt knows the id."""
     if not ProJob.objects.filter(pk=row.pk).exclude(job__status=JobStatus.CANCELLED).exists():
-        _stop(_name(row), generation_id)
+        _cancel_in_background(_name(row), generation_id)
 
 
-def _stop(name: str, generation_id: str) -> None:
+def _cancel_in_background(name: str, generation_id: str) -> None:
     """Ask the provider to stop a generation, in a thread. generation_id: "" if only the name is known.
 
     If the process is killed first, the request is lost.

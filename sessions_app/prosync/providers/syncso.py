@@ -51,7 +51,7 @@ OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]{8,255}")
 GENERATION_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")  # same length as the database column
 ERROR_CODE = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 TIMESTAMP = re.compile(r"[0-9]{1,15}")
-UNDER_WAY = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
+IN_PROGRESS_CODE = re.compile(r"PROGRESS|UNKNOWN|PENDING|CONCURRENT|LOCK", re.IGNORECASE)
 ADDRESS = re.compile(r"(https?://[^\s/?#\"'<>]+)(/[^\s?#\"'<>]*)?([?#][^\s\"'<>]*)?", re.IGNORECASE)
 # Content types that object storages give to videos, including their default for unknown files.
 VIDEO_TYPES = ("video/", "application/mp4", "application/octet-stream", "binary/octet-stream")
@@ -59,7 +59,7 @@ VIDEO_TYPES = ("video/", "application/mp4", "application/octet-stream", "binary/
 BUSY = frozenset({408, 425, 429})
 ACCOUNT = frozenset({401, 402, 403})
 NOT_CANCELLED = frozenset({400, 404, 405, 409, 410, 422, 501})
-LINK_IS_OVER = frozenset({401, 403, 404, 410})
+EXPIRED_LINK_STATUSES = frozenset({401, 403, 404, 410})
 
 
 class ProviderError(Exception):
@@ -196,13 +196,13 @@ class SyncSo:
         if not _is_good(answer):
             if generation_id := _generation_id(answer):
                 return generation_id
-            self._fail(answer)
+            self._raise_for_answer(answer)
         return _id_of(_object(answer.body))
 
     def get(self, generation_id: str) -> Generation:
         answer = self._send("GET", f"/v2/generate/{_checked_id(generation_id)}")
         if not _is_good(answer):
-            self._fail(answer)
+            self._raise_for_answer(answer)
         generation = read_generation(_object(answer.body))
         if generation.id != generation_id:
             raise InvalidResponse("The lip-sync provider answered with another generation.")
@@ -216,7 +216,7 @@ class SyncSo:
         """
         wanted = re.compile(rf"(?<![A-Za-z0-9_-]){re.escape(_checked_name(output_name))}(?![A-Za-z0-9_-])")
         for entry in self._listed():
-            if any(wanted.search(text) for text in _ours(entry)):
+            if any(wanted.search(text) for text in _searchable_texts(entry)):
                 try:
                     return read_generation(entry)
                 except InvalidResponse:
@@ -232,7 +232,7 @@ class SyncSo:
         if answer.status in NOT_CANCELLED:
             return False
         if not _is_good(answer):
-            self._fail(answer)
+            self._raise_for_answer(answer)
         return self.get(generation_id).status == Status.CANCELED
 
     def download(self, url: str, file: BinaryIO, max_file_bytes: int, *, seconds: float = DOWNLOAD_SECONDS) -> Fetched:
@@ -249,7 +249,7 @@ class SyncSo:
         self._check()
         fetched = None
         try:
-            answer = _sent("GET", url, rules, into=cast(BinaryIO, into))
+            answer = _send_request("GET", url, rules, into=cast(BinaryIO, into))
             fetched = _fetched(answer, into)
         except outbound.Refused as exc:
             raise ResultRefused(f"The result is not fetched: {exc}") from None
@@ -266,7 +266,7 @@ class SyncSo:
             query = urlencode({"limit": PAGE} | ({"cursor": cursor} if cursor else {}))
             answer = self._send("GET", f"/v2/generations?{query}", most=MAX_LISTING_BYTES)
             if not _is_good(answer):
-                self._fail(answer)
+                self._raise_for_answer(answer)
             page = _read(answer.body)
             if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
                 raise InvalidResponse("The lip-sync provider's list of generations cannot be read.")
@@ -287,13 +287,15 @@ class SyncSo:
         self._check()
         sent = {"x-api-key": self._key, "accept": "application/json", **(headers or {})}
         try:
-            return _sent(method, self._base + path, replace(self._rules, max_bytes=most), headers=sent, content=content)
+            return _send_request(
+                method, self._base + path, replace(self._rules, max_bytes=most), headers=sent, content=content
+            )
         except outbound.Refused as exc:
             raise RequestNotSent(f"The lip-sync provider is not asked: {exc}") from None
         except outbound.TooBig:
             raise InvalidResponse("The lip-sync provider answered with more than is read.") from None
 
-    def _fail(self, answer: outbound.Answer) -> NoReturn:
+    def _raise_for_answer(self, answer: outbound.Answer) -> NoReturn:
         code, detail = _error(answer)
         if self._key:  # some servers repeat the refused key
             detail = detail.replace(self._key, "…")
@@ -427,7 +429,7 @@ def _fetched(answer: outbound.Answer, into: _VideoFile) -> Fetched:
     if status in BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         after = _retry_after(answer.headers.get("retry-after"))
         raise RetryLater(f"The result cannot be fetched now ({status}).", retry_after=after)
-    if status in LINK_IS_OVER:
+    if status in EXPIRED_LINK_STATUSES:
         raise LinkExpired(f"The result's address does not open any more ({status}).")
     content_type = answer.headers.get("content-type", "").strip().lower()
     kind = into.kind
@@ -436,7 +438,7 @@ def _fetched(answer: outbound.Answer, into: _VideoFile) -> Fetched:
     return Fetched(into.size, kind)
 
 
-def _sent(
+def _send_request(
     method: str,
     url: str,
     rules: outbound.Rules,
@@ -464,7 +466,7 @@ def _is_under_way(status: int, code: str) -> bool:
     """Return whether a 409 means that the first request may still run."""
     if status != HTTPStatus.CONFLICT:
         return False
-    return not code.upper().startswith("IDEMPOTENCY_") or UNDER_WAY.search(code) is not None
+    return not code.upper().startswith("IDEMPOTENCY_") or IN_PROGRESS_CODE.search(code) is not None
 
 
 def _generation_id(answer: outbound.Answer) -> str:
@@ -525,7 +527,7 @@ def _checked_name(output_name: str) -> str:
     return output_name
 
 
-def _ours(entry: Mapping[str, Any]) -> Iterator[str]:
+def _searchable_texts(entry: Mapping[str, Any]) -> Iterator[str]:
     yield from (_text(entry.get(name)) for name in ("outputFileName", "webhookUrl", "outputUrl", "outputMediaUrl"))
     inputs = entry.get("input")
     for part in inputs if isinstance(inputs, list) else []:

@@ -7,7 +7,7 @@ from typing import Any
 from jobs_app.context import JobContext, JobFailed
 from media_app.storage import files as store
 from media_app.videos.ingest import checking
-from media_app.videos.services import path_for_work
+from media_app.videos.services import local_playable_path
 from sessions_app.prosync.models import ProJob
 
 LOST = "A sound no longer exists. Send everything again."
@@ -36,7 +36,7 @@ class Work:
         return self.row.job.segments_data or []
 
     def bring_video(self) -> Path:
-        return path_for_work(self.row.video, self.folder, checking(self.context), viewer=self.context.owner)
+        return local_playable_path(self.row.video, self.folder, checking(self.context), viewer=self.context.owner)
 
     def bring_sounds(self) -> dict[str, Path]:
         paths = {}

@@ -8,7 +8,7 @@ import pytest
 
 from sessions_app.comparison.alignment.child import by_sound
 from sessions_app.comparison.alignment.child.answer import AlignmentResult, Proposal, Refusal, check_third_side
-from sessions_app.comparison.alignment.child.by_both import AGREE_SECONDS, weigh
+from sessions_app.comparison.alignment.child.by_both import AGREE_SECONDS, combine_results
 from sessions_app.comparison.alignment.child.sound.recording import Recording
 from tests.comparison.alignment.test_recording import child
 from tests.support.soundscapes import Take, scene, write
@@ -36,7 +36,7 @@ def result(*found: Proposal | Refusal, reference: str | None = "a") -> Alignment
 
 def weighed(read: Proposal | Refusal, heard: Proposal | Refusal) -> Proposal | Refusal:
     """What is made of both answers on one video."""
-    found = weigh(["a", "b"], result(read), result(heard))
+    found = combine_results(["a", "b"], result(read), result(heard))
     assert found.reference == "a"
     answer = (*found.proposals, *found.refused)
     assert len(answer) == 1
@@ -140,7 +140,7 @@ class TestNeither:
         found = refused(refusal("b", "unreadable"), refusal("b", "unreadable"))
         assert (found.reason, found.message) == ("unreadable", "b: unreadable.")
         items = [refusal(name, "no_sound") for name in "ab"], [refusal(name, "timer_not_found") for name in "ab"]
-        found = weigh(["a", "b"], result(*items[1], reference=None), result(*items[0], reference=None))
+        found = combine_results(["a", "b"], result(*items[1], reference=None), result(*items[0], reference=None))
         assert found.reference is None
         assert [item.vod_id for item in found.refused] == ["a", "b"]
 
@@ -150,7 +150,7 @@ class TestThree:
         """A shows no timer, B has no sound: both are compared with C."""
         heard = result(refusal("b", "no_sound"), sound("c", 20.0, 0.9, drift_ppm=50.0, drift_anchor=60.0))
         read = result(refusal("a", "timer_not_found"), timer("c", 5.0, 0.8), reference="b")
-        found = weigh(["a", "b", "c"], read, heard)
+        found = combine_results(["a", "b", "c"], read, heard)
         assert found.reference == "a"
         b, c = found.proposals
         assert (c.vod_id, c.offset, c.drift_ppm) == ("c", 20.0, 50.0)
@@ -162,14 +162,14 @@ class TestThree:
     def test_where_both_have_the_same_reference_each_is_weighed_by_itself(self) -> None:
         read = result(timer("b", 3.0), timer("c", 40.0))
         heard = result(sound("b", 3.0), refusal("c", "sound_unrelated"))
-        found = weigh(["a", "b", "c"], read, heard)
+        found = combine_results(["a", "b", "c"], read, heard)
         assert [item.vod_id for item in found.proposals] == ["b"]
         assert [(item.vod_id, item.reason) for item in found.refused] == [("c", "sound_unrelated")]
 
     def test_a_reference_without_a_timer_does_not_hide_what_the_sound_says(self) -> None:
         read = result(refusal("a", "timer_not_found"), timer("c", 7.0), reference="b")
         heard = result(sound("b", 3.0), sound("c", 10.0))
-        found = weigh(["a", "b", "c"], read, heard)
+        found = combine_results(["a", "b", "c"], read, heard)
         assert [(item.vod_id, item.offset) for item in found.proposals] == [("b", 3.0), ("c", 10.0)]
         b, c = found.proposals
         assert b.confidence == 0.95

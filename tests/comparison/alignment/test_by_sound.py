@@ -19,7 +19,7 @@ from sessions_app.comparison.alignment.child.sound.delay import measure_delay
 from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS
 from sessions_app.comparison.alignment.child.sound.line import fit_line
 from sessions_app.comparison.alignment.child.sound.recording import SHORT_SECONDS, Recording
-from sessions_app.comparison.alignment.child.sound.search import Heard, find_peaks
+from sessions_app.comparison.alignment.child.sound.search import KnownFlux, find_peaks
 from sessions_app.comparison.alignment.child.sound.track import RATE, SoundTrack
 from tests.support.footage import FFMPEG, convert, cut_short
 from tests.support.soundscapes import RATE as SCENE_RATE
@@ -219,8 +219,8 @@ class TestTrack:
         half = 4 * SCENE_RATE
         write_pieces(path, (0, whole[:half]), (10**9 * SCENE_RATE + half, whole[half:]))
         with Recording("a", path) as recording:
-            assert recording.hear_all().seconds == pytest.approx(4, abs=0.2)
-            assert recording.hear_probes().flux.shape[1] < 1000
+            assert recording.read_all().seconds == pytest.approx(4, abs=0.2)
+            assert recording.read_probes().flux.shape[1] < 1000
 
     def test_not_a_number_is_silence(self, tmp_path: Path) -> None:
         path = tmp_path / "nan.mkv"
@@ -243,7 +243,7 @@ class TestPlaces:
         hops = round(2700 / HOP_SECONDS)
         flux = np.random.default_rng(8).normal(size=(BANDS, hops)).astype(np.float32)
         drifted = np.round(np.arange(hops - 4000) * (1 + 300e-6)).astype(int) + 2500
-        first, second = (Heard(part, np.ones(part.shape[1], bool)) for part in (flux, flux[:, drifted]))
+        first, second = (KnownFlux(part, np.ones(part.shape[1], bool)) for part in (flux, flux[:, drifted]))
         best, other = find_peaks(first, second, 2)
         assert abs(best.lag - (2500 + 300e-6 * len(drifted) / 2) * HOP_SECONDS) < 0.5  # where windows search
         assert best.score > 2 * other.score
@@ -312,7 +312,7 @@ class TestDelay:
 
 def test_a_recording_is_heard_whole_once(reference: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording("a", reference) as recording:
-        first = recording.hear_all()
+        first = recording.read_all()
         monkeypatch.setattr(recording.track, "runs", lambda *_: pytest.fail("heard twice"))
-        assert recording.hear_all() is first
-        assert recording.hear_probes() is first
+        assert recording.read_all() is first
+        assert recording.read_probes() is first

@@ -73,12 +73,12 @@ def test_the_timer_is_found_without_a_hint_and_in_a_larger_picture(clips: dict[s
     locator = Locator(TextFinder(), rapid, PROFILES["auto"])
     with Source("b", clips["b"], rapid, PROFILES["auto"]) as source:
         (picture,) = source.pictures(source.spread(1))
-        assert any(c.box.x > 0.6 and c.box.y > 0.7 for c in locator.anywhere(picture, fine=False))
+        assert any(c.box.x > 0.6 and c.box.y > 0.7 for c in locator.find_anywhere(picture, fine=False))
         small = picture.scaled(640)
     image = np.zeros((720, 1280, 3), np.uint8)
     image[-small.shape[0] :, -small.shape[1] :] = small
     larger = Picture(VideoFrame.from_ndarray(image, format="bgr24"), picture.time, Fraction(1), 0)
-    assert any(0.8 < c.box.x < 1 and 0.85 < c.box.y < 1 for c in locator.anywhere(larger, fine=True))
+    assert any(0.8 < c.box.x < 1 and 0.85 < c.box.y < 1 for c in locator.find_anywhere(larger, fine=True))
 
 
 def aligned(clips: dict[str, Path], names: str, rapid: RapidReader, **kwargs: Any) -> AlignmentResult:

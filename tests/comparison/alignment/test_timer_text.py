@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessions_app.comparison.alignment.child.timer_text import CLEAN, PROFILES, REPAIRED, meanings, parse, show
+from sessions_app.comparison.alignment.child.timer_text import (
+    CLEAN,
+    PROFILES,
+    REPAIRED,
+    format_timer,
+    parse,
+    possible_times,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -51,15 +58,15 @@ def test_it_refuses_what_is_no_time(text: str) -> None:
 
 
 def test_what_has_two_meanings_has_both() -> None:
-    assert [(value.seconds, value.resolution) for value in meanings("13.07")] == [(13.07, 0.01), (787, 1)]
-    assert [value.seconds for value in meanings("13.07", PROFILES["valorant"])] == [13.07]
-    assert [value.seconds for value in meanings("1.23")] == [83, 1.23]
+    assert [(value.seconds, value.resolution) for value in possible_times("13.07")] == [(13.07, 0.01), (787, 1)]
+    assert [value.seconds for value in possible_times("13.07", PROFILES["valorant"])] == [13.07]
+    assert [value.seconds for value in possible_times("1.23")] == [83, 1.23]
 
 
 def test_before_zero_a_timer_cuts_off_the_other_way() -> None:
     value = parse("-0:45")
     assert value is not None
-    assert (value.seconds, value.resolution, show(-45.5), show(-46)) == (-46, 1, "-0:45", "-0:45")
+    assert (value.seconds, value.resolution, format_timer(-45.5), format_timer(-46)) == (-46, 1, "-0:45", "-0:45")
 
 
 def test_a_game_bounds_what_its_timer_can_show() -> None:
@@ -69,7 +76,7 @@ def test_a_game_bounds_what_its_timer_can_show() -> None:
 
 @given(st.integers(0, 359_999))
 def test_what_is_shown_is_read_back(seconds: int) -> None:
-    value = parse(show(seconds))
+    value = parse(format_timer(seconds))
     assert value is not None
     assert value.seconds == seconds
 

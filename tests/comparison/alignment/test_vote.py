@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sessions_app.comparison.alignment.child.compare import Disagreement, TimerTrack, Verdict, compare
-from sessions_app.comparison.alignment.child.vote import vote
+from sessions_app.comparison.alignment.child.vote import find_offsets
 from tests.comparison.alignment.simulate import Imagined, Inline, Noise, Piece, Recording, pair_of, rounds
 
 pytestmark = pytest.mark.pure
@@ -37,8 +37,8 @@ def test_irregular_rounds_give_the_true_offset_or_none(seed: int, begin: float) 
 def test_swapping_the_videos_turns_the_sign(seed: int) -> None:
     a, b, _ = pair_of(np.random.default_rng(seed), related=True)
     forward, backward = (
-        vote(a.clock("a").segments, b.clock("b").segments),
-        vote(b.clock("b").segments, a.clock("a").segments),
+        find_offsets(a.clock("a").segments, b.clock("b").segments),
+        find_offsets(b.clock("b").segments, a.clock("a").segments),
     )
     assert [h.score for h in forward] == [h.score for h in backward]
     if forward:

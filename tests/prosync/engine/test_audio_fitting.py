@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from sessions_app.prosync.engine.audio import sounds
-from sessions_app.prosync.engine.audio.fitting import MODES, Fitted, Line, Mode, Room, fit
+from sessions_app.prosync.engine.audio.fitting import MODES, Fitted, Line, Mode, SampleCount, fit
 from sessions_app.prosync.engine.audio.level import gain_of, loudness
-from sessions_app.prosync.engine.audio.mixing import Voice, mixed, places_of
+from sessions_app.prosync.engine.audio.mixing import Voice, mixed, positions_of
 from sessions_app.prosync.engine.audio.outcome import SoundFailed
 from sessions_app.prosync.engine.audio.sounds import probe_sound, read
-from sessions_app.prosync.engine.audio.stored import HELD, Stored
+from sessions_app.prosync.engine.audio.stored import HELD, SampleFile
 from sessions_app.prosync.engine.audio.stretch import SEARCH_SECONDS, stretched
 from tests.av.test_peaks import write_sound
 from tests.support.clips import render_clip
@@ -27,15 +27,15 @@ def fitted(
     folder: Path, samples: np.ndarray, count: int, mode: Mode, crop: tuple[float, float] | None = None
 ) -> Fitted:
     line = Line(0.0, count / RATE, write_sound(folder / "sound.wav", samples), mode, crop)
-    return next(iter(fit([line], [Room(count)], RATE, 1, folder)))
+    return next(iter(fit([line], [SampleCount(count)], RATE, 1, folder)))
 
 
 def noise(count: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-0.5, 0.5, count)
 
 
-def stored(folder: Path, samples: np.ndarray) -> Stored:
-    return Stored.write(folder / "stored", [samples], samples.shape[0])
+def stored(folder: Path, samples: np.ndarray) -> SampleFile:
+    return SampleFile.write(folder / "stored", [samples], samples.shape[0])
 
 
 def whole(sound: Fitted) -> np.ndarray:
@@ -150,7 +150,7 @@ def test_the_gain_has_limits() -> None:
 
 def test_outside_the_segments_no_sample_changes_and_the_fades_are_of_equal_power(tmp_path: Path) -> None:
     lines = [Line(0.1, 0.3, tmp_path), Line(0.3, 0.5, tmp_path), Line(0.7, 0.71, tmp_path)]
-    places = places_of(lines, RATE)
+    places = positions_of(lines, RATE)
     assert [(place.fade, place.tail, place.follows) for place in places] == [
         (720, 720, False), (720, 0, True), (240, 0, False),
     ]  # fmt: skip

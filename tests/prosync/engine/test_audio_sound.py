@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from media_app.av.audio_splice import heard
+from media_app.av.audio_splice import read_samples
 from media_app.av.source import Source
 from sessions_app.prosync.engine.audio.aac import Unusual, sound_parameters, windows_of, with_shape
 from sessions_app.prosync.engine.audio.fitting import Line
@@ -129,7 +129,7 @@ def outside(count: int, first: int, rate: int, spans: Sequence[tuple[float, floa
 
 def part_of(path: Path, start: float, seconds: float) -> np.ndarray:
     """The sound of a part as one channel, shape (1, n)."""
-    return np.concatenate(list(heard(Source.open(path), start, round(seconds * RATE), 1)), axis=1)
+    return np.concatenate(list(read_samples(Source.open(path), start, round(seconds * RATE), 1)), axis=1)
 
 
 def level(samples: np.ndarray) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sessions_app.prosync.engine.frame_patching.painting import Image, Patch, Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures, joints_of
-from sessions_app.prosync.engine.frame_patching.planning import GIVE, Piece, Stretch, plan
+from sessions_app.prosync.engine.frame_patching.planning import MAX_EARLY_END, Piece, Stretch, plan
 
 pytestmark = pytest.mark.pure
 RATE = 25
@@ -72,7 +72,7 @@ def test_pieces_hold_what_is_painted(groups: list[list[int]], runs: list[tuple[f
         else:
             # Each group is decoded as a whole, so no more than one is waited for.
             assert stretch.late < 5
-            assert asked[-1] - painted[-1] <= GIVE * RATE + 1
+            assert asked[-1] - painted[-1] <= MAX_EARLY_END * RATE + 1
     # Nothing is encoded before the first frame of any run, but for those that must be whole.
     if pieces and not any(whole for _, _, whole in runs):
         for piece in pieces:

@@ -15,7 +15,7 @@ from sessions_app.prosync.engine.lipsync.faces import Faces
 from sessions_app.prosync.engine.lipsync.moving import FADE_FRAMES, MouthPainter, Moved, mouth_painter
 from sessions_app.prosync.engine.lipsync.painting import drawn, repaint, skin_colour
 from sessions_app.prosync.engine.lipsync.shape import NODES, Habit, Mouth, wanted
-from sessions_app.prosync.engine.lipsync.survey import BRIDGE, KEPT, TEMPLES, FaceNotUsable, Track, judged
+from sessions_app.prosync.engine.lipsync.survey import BRIDGE, KEPT, TEMPLES, FaceNotUsable, Track, drop_unusable_frames
 from tests.support.footage import write_pictures
 
 pytestmark = [pytest.mark.full, pytest.mark.pure]
@@ -118,7 +118,7 @@ def painted(source: Source, painter: MouthPainter) -> Frames:
     """The frames before and after, uint8, and how much of each pixel was covered, 0 to 1."""
     before, after, covered = [], [], []
     with VideoFile(source.path) as video:
-        for picture in video.walk(0.0):
+        for picture in video.iterate_frames(0.0):
             image = picture.crop(WHOLE)
             result, cover = image.astype(np.float32), np.zeros(image.shape[:2], np.float32)
             for patch in painter.paint(image, picture.time):
@@ -269,11 +269,11 @@ class TestLeftAlone:
         found = faces.points(placed(drawn_face(0.2), 150, 20))
         assert found is not None
         points = np.repeat(found[None, list(KEPT)], 20, axis=0)
-        assert judged(Track(np.arange(20) / RATE, points), 0).points.shape == points.shape
+        assert drop_unusable_frames(Track(np.arange(20) / RATE, points), 0).points.shape == points.shape
         bridge, temple = KEPT.index(BRIDGE), KEPT.index(TEMPLES[0])
         points[:, bridge] += 0.7 * (points[:, temple] - points[:, bridge])
         with pytest.raises(FaceNotUsable, match="turned away"):
-            judged(Track(np.arange(20) / RATE, points), 0)
+            drop_unusable_frames(Track(np.arange(20) / RATE, points), 0)
 
     @pytest.mark.parametrize(("start", "end", "why"), [(50.0, 51.0, "no picture"), (1.0, 1.2, "too short")])
     def test_a_part_too_short(self, speaker: Source, faces: Faces, start: float, end: float, why: str) -> None:

@@ -105,7 +105,7 @@ def painted(clip: Clip, found: Found, numbers: Sequence[int]) -> list[Picture]:
     """These frames of a clip as the painter leaves them."""
     made = []
     with TextPainter(clip.source, found) as painter, VideoFile(clip.path) as video:
-        for number, picture in enumerate(video.walk(0.0)):
+        for number, picture in enumerate(video.iterate_frames(0.0)):
             if number not in numbers:
                 continue
             image = picture.crop(WHOLE)
@@ -143,7 +143,7 @@ def test_behind_a_caption_is_what_stood_there_before_and_all_else_stays(still: C
     for number, picture in ((FIRST, first), (20, within), (BEHIND - 1, last)):
         assert still.error(number, picture) > 30
     with VideoFile(still.path) as video:
-        frames = {round(picture.time * RATE): picture.crop(WHOLE) for picture in video.walk(0.0)}
+        frames = {round(picture.time * RATE): picture.crop(WHOLE) for picture in video.iterate_frames(0.0)}
     assert np.array_equal(before, frames[FIRST - 1])
     assert np.array_equal(behind, frames[BEHIND])
     near = cv2.dilate(still.changed(20).astype(np.uint8), np.ones((41, 41), np.uint8)) > 0
@@ -195,7 +195,7 @@ def test_only_the_regions_and_the_seconds_asked_for_change(tmp_path: Path, detec
     found = find_text(clip.source, regions=[Box(0.0, 0.5, 0.5, 0.5)], start=0.5, end=1.5, detector=detector)
     assert found.spans == [pytest.approx((0.5, 1.5), abs=1e-6)]
     with VideoFile(clip.path) as video:
-        frames = [picture.crop(WHOLE) for picture in video.walk(0.0)]
+        frames = [picture.crop(WHOLE) for picture in video.iterate_frames(0.0)]
     early, within, late = painted(clip, found, [9, 20, 30])
     assert np.array_equal(early, frames[9]) and np.array_equal(late, frames[30])
     changed = np.any(within != frames[20], axis=2)
@@ -237,14 +237,14 @@ def test_a_file_is_written_without_its_caption_from_the_first_frame_to_the_last(
     with TextPainter(source, found) as painter:
         patch(source, tmp_path / "clean.mp4", painter.runs, program=Ffmpeg(FFMPEG, threads=1), folder=tmp_path)
     with VideoFile(tmp_path / "clean.mp4") as video:
-        pictures = [picture.crop(WHOLE) for picture in video.walk(0.0)]
+        pictures = [picture.crop(WHOLE) for picture in video.iterate_frames(0.0)]
     assert len(pictures) == COUNT
     assert min(still.error(number, pictures[number]) for number in range(FIRST, BEHIND)) > 25
 
 
 def test_it_may_be_asked_from_the_beginning_again(still: Clip, found_still: Found) -> None:
     with TextPainter(still.source, found_still) as painter, VideoFile(still.path) as video:
-        pictures = [(picture.time, picture.crop(WHOLE)) for picture in video.walk(0.0)][FIRST : FIRST + 8]
+        pictures = [(picture.time, picture.crop(WHOLE)) for picture in video.iterate_frames(0.0)][FIRST : FIRST + 8]
         rounds = [[painter.paint(image, time) for time, image in pictures] for _ in range(2)]
     for one, other in zip(*rounds, strict=True):
         assert [(patch.x, patch.y) for patch in one] == [(patch.x, patch.y) for patch in other]

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from django.db import transaction
 
 from vodplatform.accounts.models import ApiToken, Role, Scope, Tier, User, username_key
-from vodplatform.accounts.services import grant
+from vodplatform.accounts.services import grant_subscription
 
 
 def add_account_arguments(parser: ArgumentParser) -> None:
@@ -45,7 +45,7 @@ def make_account(options: dict[str, Any]) -> str:
     with transaction.atomic():
         user.save()
         if options["tier"] != Tier.FREE:
-            grant(user, options["tier"], None, None)
+            grant_subscription(user, options["tier"], None, None)
         for group in options["group"]:
             user.groups.add(Group.objects.get_or_create(name=group)[0])
     return json.dumps({"id": str(user.id), "username": user.username, **answer})
@@ -69,7 +69,7 @@ def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
     """Set an unsaved password and check the account. Return a generated ``password``."""
     password = sys.stdin.readline().rstrip("\r\n") if from_stdin else secrets.token_urlsafe(12)
     user.set_password(password)
-    check(user)
+    validate_account(user)
     try:
         validate_password(password, user)
     except ValidationError as exc:
@@ -77,7 +77,7 @@ def set_password(user: User, *, from_stdin: bool) -> dict[str, str]:
     return {} if from_stdin else {"password": password}
 
 
-def check(user: User) -> None:
+def validate_account(user: User) -> None:
     """Raise :class:`CommandError` if the account is invalid."""
     try:
         user.full_clean()

@@ -85,10 +85,10 @@ def check() -> None:
         )
 
 
-def begin_process() -> None:
+def register_or_exit() -> None:
     """Check the installation as a process starts; exit if it is wrong.
 
-    Without an answer the process continues, and :func:`watch` checks later.
+    Without an answer the process continues, and :func:`check_or_stop` checks later.
     """
     try:
         # The web server imports this in its event loop, where Django refuses queries.
@@ -108,7 +108,7 @@ def _register_and_disconnect() -> None:
         connection.close()
 
 
-def watch() -> None:
+def check_or_stop() -> None:
     """End this process after two failed checks in a row."""
     try:
         check()
@@ -124,7 +124,7 @@ def watch() -> None:
 
 
 def raise_if_wrong() -> None:
-    """Raise the :class:`WrongInstallation` of the last :func:`watch`, if any."""
+    """Raise the :class:`WrongInstallation` of the last :func:`check_or_stop`, if any."""
     if _refusals:
         raise WrongInstallation(_refusals[-1])
 

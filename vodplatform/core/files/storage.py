@@ -48,7 +48,7 @@ class CircuitBreaker:
             raise StoreUnavailable("It has just left another call unanswered.")
 
 
-silence = CircuitBreaker()
+circuit_breaker = CircuitBreaker()
 failures = metrics.counter(
     "vod_storage_errors_total", "Calls of the file storage that failed, but for files that are not there.", "error"
 )
@@ -57,7 +57,7 @@ failures = metrics.counter(
 @contextlib.contextmanager
 def storage_errors(key: str = "") -> Iterator[None]:
     """Turn storage errors into ``FileNotFoundError``, :class:`StoreFull` and :class:`StoreUnavailable`."""
-    silence.check()
+    circuit_breaker.check()
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as exc:
@@ -67,7 +67,7 @@ def storage_errors(key: str = "") -> Iterator[None]:
             raise _counted(StoreFull()) from exc
         # The S3 client's timeouts are OSErrors too.
         if isinstance(exc, _timeouts()):
-            silence.note()
+            circuit_breaker.note()
         raise _counted(StoreUnavailable(str(exc))) from exc
     except Exception as exc:
         if not isinstance(exc, _of_s3()):

@@ -48,7 +48,7 @@ class Reports:
         self.send({"error": {"type": type, "message": message}})
 
 
-def answer(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], dict[str, Any] | None]) -> None:
+def serve_request(serve: Callable[[Any, Reports], Any], fault: Callable[[Exception], dict[str, Any] | None]) -> None:
     """Serve the request on standard input; unexpected errors crash the child.
 
     serve: returns the result. fault: returns ``type`` and ``message`` of an error, or None if unknown.

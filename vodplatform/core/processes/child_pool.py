@@ -24,7 +24,7 @@ MAX_WAITING, MAX_WAITING_OF_ONE = 24, 6
 caller_gone: ContextVar[threading.Event | None] = ContextVar("caller_gone", default=None)
 
 
-class WaitingRoom:
+class ChildPool:
     """A pool of ``seats`` children, one at a time for each caller."""
 
     def __init__(self, seats: int) -> None:

@@ -19,7 +19,7 @@ from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from vodplatform.settings.variables import PROJECT_ROOT
-from vodplatform.version import sentence
+from vodplatform.version import version_text
 
 UP_LOCK = "up.lock"  # file in the data folder, locked while `up` runs
 SILENT_SECONDS = 1.0  # seconds until a command says that it waits
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--data-dir", help="where database and made files are; default VOD_DATA_DIR or data/")
 
     def get_version(self) -> str:
-        return sentence()
+        return version_text()
 
 
 class DatabaseCommand(Command):

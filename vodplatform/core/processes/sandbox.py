@@ -65,7 +65,7 @@ REFUSED = {
 }  # fmt: skip
 # System calls judged by their arguments: clone, socket, socketpair, prlimit64, sendto, sendmsg, sendmmsg, prctl,
 # openat, open (-1 where missing).
-JUDGED = {
+CHECKED_CALLS = {
     "x86_64": (56, 41, 53, 302, 44, 46, 307, 157, 257, 2),
     "aarch64": (220, 198, 199, 261, 206, 211, 269, 167, 56, -1),
 }
@@ -161,11 +161,11 @@ def restrict_files(rules: list[tuple[str, str]]) -> None:
 
 
 def restrict_calls(*, has_network: bool) -> None:
-    """Refuse :data:`REFUSED` system calls, and :data:`JUDGED` ones by their arguments."""
+    """Refuse :data:`REFUSED` system calls, and :data:`CHECKED_CALLS` ones by their arguments."""
     machine = calls_of()
     if machine not in REFUSED:
         return
-    clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = JUDGED[machine]
+    clone, socket, socketpair, prlimit, sendto, sendmsg, sendmmsg, prctl, openat, open_ = CHECKED_CALLS[machine]
     # Each filter step: operation, operand, next block if true, if false; None for the next step.
     blocks: dict[str, list[tuple[int, int, str | None, str | None]]] = {
         "": [

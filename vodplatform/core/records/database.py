@@ -22,7 +22,7 @@ def release_connection() -> None:
 
 
 @contextmanager
-def impatient() -> Iterator[None]:
+def short_write_timeout() -> Iterator[None]:
     """Make SQLite give up locked writes after 50 ms (OperationalError) within the block."""
     if connection.vendor != "sqlite":
         yield
@@ -38,7 +38,7 @@ def impatient() -> Iterator[None]:
 
 
 @contextmanager
-def bounded(seconds: float) -> Iterator[None]:
+def statement_timeout(seconds: float) -> Iterator[None]:
     """Make PostgreSQL give up statements after ``seconds`` (OperationalError) within the block.
 
     For reads only, which never wait on SQLite.
@@ -53,7 +53,7 @@ def bounded(seconds: float) -> Iterator[None]:
         cursor.execute("SELECT set_config('statement_timeout', '0', true)")
 
 
-def connect_apart(django: BaseDatabaseWrapper, **parameters: Any) -> psycopg.Connection[Any]:
+def connect_outside_pool(django: BaseDatabaseWrapper, **parameters: Any) -> psycopg.Connection[Any]:
     """Open a PostgreSQL connection outside Django's pool. Raises ``psycopg.Error``."""
     given = {**django.get_connection_params(), **parameters}
     for name in ("cursor_factory", "context", "prepare_threshold"):  # options of Django's cursors

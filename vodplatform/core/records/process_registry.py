@@ -17,11 +17,11 @@ from vodplatform.core.models import ProcessKind, RunningProcess
 BEAT_SECONDS = 10.0
 # After three missed beats a process counts as gone.
 GONE_SECONDS = 30.0
-KEPT = timedelta(days=1)  # how long the rows of ended processes are kept
+RETENTION = timedelta(days=1)  # how long the rows of ended processes are kept
 _own: tuple[int, uuid.UUID] | None = None
 
 
-def tell(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, jobs: int = 0) -> None:
+def report_process(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, jobs: int = 0) -> None:
     """Write this process's registry row. Raises ``DatabaseError``."""
     row = RunningProcess(
         id=own_id(), kind=kind, host=socket.gethostname(), pid=os.getpid(), version=settings.VERSION,
@@ -31,7 +31,7 @@ def tell(kind: ProcessKind, *, queues: Collection[str] = (), max_jobs: int = 0, 
     RunningProcess.objects.bulk_create([row], update_conflicts=True, unique_fields=["id"], update_fields=changing)
 
 
-def leave() -> None:
+def unregister_process() -> None:
     """Delete this process's registry row as it ends. Raises ``DatabaseError``."""
     RunningProcess.objects.filter(pk=own_id()).delete()
 
@@ -50,7 +50,7 @@ def processes() -> QuerySet[RunningProcess]:
     return RunningProcess.objects.annotate(is_present=is_present)
 
 
-def present() -> QuerySet[RunningProcess]:
+def living_processes() -> QuerySet[RunningProcess]:
     return RunningProcess.objects.filter(_heard_of())
 
 
@@ -58,5 +58,5 @@ def _heard_of() -> Q:
     return Q(seen_at__gt=Now() - timedelta(seconds=GONE_SECONDS))
 
 
-def forget_gone() -> int:
-    return RunningProcess.objects.filter(seen_at__lt=Now() - KEPT).delete()[0]
+def delete_gone() -> int:
+    return RunningProcess.objects.filter(seen_at__lt=Now() - RETENTION).delete()[0]

@@ -15,7 +15,7 @@ class ImpossibleTransition(Exception):
     """The table has no such transition: a fault of the program."""
 
 
-def begin(model: type[ModelT], table: Table, state: str, *, field: str = "status", **values: Any) -> ModelT:
+def create_in_state(model: type[ModelT], table: Table, state: str, *, field: str = "status", **values: Any) -> ModelT:
     """Create a row in ``state``. Raises :class:`ImpossibleTransition` for an unknown state."""
     if state not in table:
         raise ImpossibleTransition(f"{state} is none of the table's states")

@@ -16,7 +16,7 @@ from vodplatform.core.models import Unreferenced
 BATCH = 500
 
 
-def seen_again(sweep: str, keys: Iterable[str]) -> set[str]:
+def confirm_unreferenced(sweep: str, keys: Iterable[str]) -> set[str]:
     """Return the keys that a sweep also saw ``VOD_UNREFERENCED_HOURS`` ago; note the others.
 
     keys: all keys that the sweep sees now.

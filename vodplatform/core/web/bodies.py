@@ -43,7 +43,9 @@ class _TooLarge(Exception):
     pass
 
 
-def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope], None] = lambda scope: None) -> App:
+def with_body_limit(
+    app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope], None] = lambda scope: None
+) -> App:
     """Wrap ``app`` to answer 413 to bodies above ``limit`` bytes."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +57,7 @@ def limited(app: App, limit: int = MAX_BODY_BYTES, on_refusal: Callable[[Scope],
             token = logs.request_id.set(number if REQUEST_ID.fullmatch(number) else uuid.uuid4().hex)
             try:
                 on_refusal(scope)
-                status, fields, body = refusal("too_large", limit=limit)
+                status, fields, body = closing_error("too_large", limit=limit)
                 await send({"type": "http.response.start", "status": status, "headers": fields})
                 await send({"type": "http.response.body", "body": body})
             finally:
@@ -122,7 +124,7 @@ async def _with_length(scope: Scope, receive: Receive, file: IO[bytes]) -> tuple
     return scope, again
 
 
-def refusal(type: str, message: str = "", /, **extra: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+def closing_error(type: str, message: str = "", /, **extra: Any) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
     """Return status, headers and body of an error that closes the connection."""
     body = error_body(type, message, **extra)
     content = json.dumps(body).encode()

@@ -10,9 +10,9 @@ import threading
 _begun = threading.Event()
 
 
-def begin() -> None:
+def begin_shutdown() -> None:
     _begun.set()
 
 
-def has_begun() -> bool:
+def is_shutting_down() -> bool:
     return _begun.is_set()

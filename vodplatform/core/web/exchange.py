@@ -36,7 +36,7 @@ def request_context(scope: Scope, headers: Mapping[str, str]) -> Iterator[None]:
             variable.reset(token)
 
 
-def refusal_of(exc: Exception) -> DomainError:
+def error_of(exc: Exception) -> DomainError:
     """Return the error to answer for an exception; log our faults."""
     if isinstance(exc, StoreUnavailable):
         logger.warning("storage", extra={"data": {"reason": exc.reason}})

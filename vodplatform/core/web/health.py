@@ -32,7 +32,7 @@ from django.utils.module_loading import import_string
 from vodplatform.core.errors import error_body, error_response, headers_of, is_disk_full
 from vodplatform.core.files import disk, installation
 from vodplatform.core.files.storage import StoreFull
-from vodplatform.core.records.database import connect_apart
+from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.redis_pool import connect
 from vodplatform.core.web import drain
 from vodplatform.core.web.views import read_only
@@ -49,7 +49,7 @@ BEAT = "INSERT INTO heartbeat (id, at) SELECT 1,"
 BEAT_AGAIN = "WHERE true ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 
 
-class Part:
+class HealthCheck:
     """A dependency. Concurrent checks of it share one answer."""
 
     def __init__(self, name: str, ask: Callable[[], None]) -> None:
@@ -118,12 +118,12 @@ heart = HeartbeatWriter()
 _is_current = False
 
 
-def ask_database() -> None:
+def check_database() -> None:
     """Read and write a row over a new connection, since the pool may be exhausted."""
     if connection.vendor == "postgresql":
         # SET LOCAL, because PgBouncer may use another connection for the next transaction.
         limits = {"connect_timeout": DRIVER_SECONDS, "tcp_user_timeout": DRIVER_SECONDS * 1000}
-        with connect_apart(connection, **limits) as found:
+        with connect_outside_pool(connection, **limits) as found:
             found.execute(f"SET LOCAL statement_timeout = {DRIVER_SECONDS * 1000}")
             found.execute(f"SET LOCAL lock_timeout = {WRITE_SECONDS * 1000:.0f}")
             heart.beat(lambda: found.execute(f"{BEAT} now() {BEAT_AGAIN}"))
@@ -187,26 +187,26 @@ def ask_own_storage() -> None:
 
 
 PARTS = [
-    Part("database", ask_database),
-    Part("storage", ask_own_storage),
-    Part("disk", ask_disk),
-    Part("queue", ask_queue),
-    Part("realtime", ask_realtime),
+    HealthCheck("database", check_database),
+    HealthCheck("storage", ask_own_storage),
+    HealthCheck("disk", ask_disk),
+    HealthCheck("queue", ask_queue),
+    HealthCheck("realtime", ask_realtime),
 ]
 
 
 @functools.cache
-def _part(name: str, ask: str) -> Part:
-    return Part(name, import_string(ask))
+def _part(name: str, ask: str) -> HealthCheck:
+    return HealthCheck(name, import_string(ask))
 
 
-def all_parts() -> list[Part]:
+def all_checks() -> list[HealthCheck]:
     return [*PARTS, *(_part(name, ask) for name, ask in settings.HEALTH_PARTS.items())]
 
 
-def check_all(parts: list[Part] | None = None) -> dict[str, bool]:
+def check_all(parts: list[HealthCheck] | None = None) -> dict[str, bool]:
     deadline = time.monotonic() + ANSWER_SECONDS
-    asked = [(part, part.begin()) for part in parts or all_parts()]
+    asked = [(part, part.begin()) for part in parts or all_checks()]
     return {part.name: part.is_up(answer, deadline) for part, answer in asked}
 
 
@@ -226,7 +226,7 @@ def ready(request: HttpRequest) -> HttpResponse:
 
     503 without a database, with missing migrations, and during shutdown.
     """
-    if drain.has_begun():
+    if drain.is_shutting_down():
         return error_response("unavailable", "This process is about to end.")
     with contextlib.suppress(Error):
         if database_is_up():

@@ -35,24 +35,24 @@ _rooms: dict[str, _Room] = {}
 _tasks: set[asyncio.Task[None]] = set()
 
 
-def enter(place: str, socket_id: str, person: Person, tell: Tell) -> None:
+def add_socket(place: str, socket_id: str, person: Person, tell: Tell) -> None:
     """Record a watching socket and its person. tell: function that sends a message to all watchers."""
     room = _rooms.setdefault(place, _Room())
     if room.here.get(socket_id) != person:
         room.here[socket_id] = person
-        tell_soon(place, tell)
+        announce_soon(place, tell)
 
 
-def leave(place: str, socket_id: str, tell: Tell) -> None:
+def remove_socket(place: str, socket_id: str, tell: Tell) -> None:
     room = _rooms.get(place)
     if room is None or room.here.pop(socket_id, None) is None:
         return
-    tell_soon(place, tell)
+    announce_soon(place, tell)
     if not room.here:
         del _rooms[place]
 
 
-def tell_soon(place: str, tell: Tell) -> None:
+def announce_soon(place: str, tell: Tell) -> None:
     """Announce the people of this process to the other processes soon."""
     room = _rooms.get(place)
     if room is None or (room.due and not room.due.cancelled() and room.due.when() > asyncio.get_running_loop().time()):
@@ -68,7 +68,7 @@ def tell_soon(place: str, tell: Tell) -> None:
     room.due = asyncio.get_running_loop().call_later(TELL_SECONDS, begin)
 
 
-def heard(place: str, message: dict[str, Any], tell: Tell) -> list[Person]:
+def receive_announcement(place: str, message: dict[str, Any], tell: Tell) -> list[Person]:
     """Record an announcement; return the people present, by name."""
     room = _rooms.get(place)
     if room is None:
@@ -79,7 +79,7 @@ def heard(place: str, message: dict[str, Any], tell: Tell) -> list[Person]:
         else:
             room.elsewhere.pop(message["process"], None)
         if message["asks"]:
-            tell_soon(place, tell)
+            announce_soon(place, tell)
     return _people(room)
 
 

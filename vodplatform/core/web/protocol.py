@@ -45,11 +45,11 @@ def raise_limit() -> int:
     return MAX_DESCRIPTORS if soft == resource.RLIM_INFINITY else soft
 
 
-async def turn_away(scope: Any, receive: Any, send: Any) -> None:
-    from vodplatform.core.web.bodies import refusal
+async def answer_unavailable(scope: Any, receive: Any, send: Any) -> None:
+    from vodplatform.core.web.bodies import closing_error
     from vodplatform.core.web.request_log import log_request
 
-    status, headers, body = refusal("unavailable", CROWDED, request_id=uuid.uuid4().hex)
+    status, headers, body = closing_error("unavailable", CROWDED, request_id=uuid.uuid4().hex)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
     log_request(scope["method"], "none", status, 0.0)
@@ -133,9 +133,9 @@ class HttpProtocol(HttpToolsProtocol):
     def _wait(self, seconds: float | None) -> None:
         if self._late:
             self._late.cancel()
-        self._late = None if seconds is None else self.loop.call_later(seconds, self._too_late, seconds)
+        self._late = None if seconds is None else self.loop.call_later(seconds, self._on_timeout, seconds)
 
-    def _too_late(self, seconds: float) -> None:
+    def _on_timeout(self, seconds: float) -> None:
         if self.flow.read_paused:  # the server itself has paused reading
             self._wait(seconds)
         elif self.transport.is_closing():
@@ -147,7 +147,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if self._is_crowded() and not cycle.scope["path"].startswith("/health"):
-            app = turn_away
+            app = answer_unavailable
         super()._start_asgi_task(cycle, app)
 
     def data_received(self, data: bytes) -> None:
@@ -200,10 +200,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _turn_away(self, type: str, message: str = "", **extra: Any) -> None:
         # Imported late: the server loads this class before Django's settings.
-        from vodplatform.core.web.bodies import refusal
+        from vodplatform.core.web.bodies import closing_error
         from vodplatform.core.web.request_log import log_request
 
-        status, headers, body = refusal(type, message, **extra, request_id=uuid.uuid4().hex)
+        status, headers, body = closing_error(type, message, **extra, request_id=uuid.uuid4().hex)
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
         first = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n".encode()
         self.transport.write(first + lines + b"\r\n" + body)

@@ -85,7 +85,7 @@ class Sender:
         self._thread.start()
         atexit.register(self.flush)
 
-    def works(self) -> bool:
+    def is_running(self) -> bool:
         """Return whether the thread runs in this process, not its parent."""
         return self.pid == os.getpid() and self._thread.is_alive()
 
@@ -137,13 +137,13 @@ _sender: Sender | None = None
 
 def flush() -> None:
     """Send the waiting messages before a process ends without exit handlers."""
-    if _sender is not None and _sender.works():
+    if _sender is not None and _sender.is_running():
         _sender.flush()
 
 
 def sender() -> Sender:
     global _sender
     with _lock:
-        if _sender is None or not _sender.works():
+        if _sender is None or not _sender.is_running():
             _sender = Sender()
         return _sender

@@ -44,7 +44,7 @@ def route_of(request: HttpRequest) -> str:
     return "unknown" if match.func is views.unknown else match.route or "/"
 
 
-def observed(app: App, route_of: Callable[[Scope], str | None]) -> App:
+def with_request_log(app: App, route_of: Callable[[Scope], str | None]) -> App:
     """Wrap an ASGI app to log its answers."""
 
     async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:

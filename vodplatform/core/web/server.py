@@ -30,17 +30,17 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            tell_systemd("READY=1")
+            notify_systemd("READY=1")
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Shut down: after ``drain_seconds`` on the first SIGTERM, at once on the second."""
-        if sig == signal.SIGTERM and self.drain_seconds and not drain.has_begun():
-            drain.begin()
+        if sig == signal.SIGTERM and self.drain_seconds and not drain.is_shutting_down():
+            drain.begin_shutdown()
             timer = threading.Timer(self.drain_seconds, os.kill, (os.getpid(), signal.SIGTERM))
             timer.daemon = True
             timer.start()
             return
-        tell_systemd("STOPPING=1")
+        notify_systemd("STOPPING=1")
         super().handle_exit(sig, frame)
         # Otherwise uvicorn would end the process by the signal before cancelled uploads have saved their data.
         self._captured_signals.clear()
@@ -64,10 +64,10 @@ def make_server(host: str, port: int, trusted_proxies: str = "", drain_seconds: 
 
 async def _still_alive() -> None:
     if "WATCHDOG_USEC" in os.environ:
-        tell_systemd("WATCHDOG=1")
+        notify_systemd("WATCHDOG=1")
 
 
-def tell_systemd(state: str) -> None:
+def notify_systemd(state: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return

@@ -64,7 +64,7 @@ def verify(token: str, purpose: str, name: str, *, now: float | None = None) -> 
     return expires
 
 
-def pseudonym(text: str, *, now: float | None = None) -> str:
+def daily_pseudonym(text: str, *, now: float | None = None) -> str:
     """Return a pseudonym of ``text`` for one day (UTC), reversible only with the secret."""
     moment = time.time() if now is None else now
     day = f"pseudonym-v1:{int(moment // KEY_SECONDS)}"
@@ -72,7 +72,7 @@ def pseudonym(text: str, *, now: float | None = None) -> str:
     return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def ends(token: str) -> int:
+def expiry_of(token: str) -> int:
     """Return when a token expires (epoch seconds), without verifying it."""
     return int(token.partition(".")[0], 16)
 

@@ -43,7 +43,7 @@ WINDOWS = {
     "sign_up_email": RateLimitItemPerDay,
 }
 MAX_NAME = 254  # maximum characters of names and e-mail addresses
-COUNTED = "vod.counted"  # key of the ASGI scope: the request was counted as a write before Django
+COUNTED_SCOPE_KEY = "vod.counted"  # key of the ASGI scope: the request was counted as a write before Django
 Counter = SlidingWindowCounterRateLimiter
 
 
@@ -108,12 +108,12 @@ def _counters(storage: str, url: str) -> _Counters:
     return _Counters(Counter(RedisStorage("redis://", connection_pool=pool, key_prefix="vod:throttle")))
 
 
-def forget() -> None:
+def reset_counters() -> None:
     """Reset the counters of this process and read the settings again."""
     _counters.cache_clear()
 
 
-def hit(name: str, *identifiers: str) -> int:
+def count_request(name: str, *identifiers: str) -> int:
     """Count a request under a name of ``settings.THROTTLES``. Return 0 if allowed, else whole seconds to wait."""
     if not settings.THROTTLES_ON:
         return 0
@@ -129,20 +129,20 @@ def check_sign_in(name: str, address: str) -> None:
 
     The address is counted first, so that a blocked address cannot use up a name's attempts.
     """
-    wait = hit("sign_in_address", network_of(address)) or hit("sign_in_name", digest_of(name))
+    wait = count_request("sign_in_address", network_of(address)) or count_request("sign_in_name", digest_of(name))
     if wait:
         raise DomainError("throttled", "Too many attempts to sign in.", retry_after=wait)
 
 
 def check_sign_up(address: str) -> None:
     """Count an account made from ``address``. Raises ``throttled`` with ``retry_after`` (seconds)."""
-    if wait := hit("sign_up", network_of(address)):
+    if wait := count_request("sign_up", network_of(address)):
         raise DomainError("throttled", "Too many accounts were made from your network.", retry_after=wait)
 
 
-def may_be_sent(email: str) -> bool:
+def count_email(email: str) -> bool:
     """Count an e-mail to ``email``; return whether it is within the daily limit."""
-    return not hit("sign_up_email", digest_of(email))
+    return not count_request("sign_up_email", digest_of(email))
 
 
 def digest_of(name: str) -> str:
@@ -178,9 +178,9 @@ class RequestThrottle(BaseThrottle):
         scope = getattr(view, "throttle_scope", BY_METHOD)
         if scope == BY_METHOD:
             scope = "read" if request.method in SAFE_METHODS else "write"
-        if scope is None or (scope == "write" and getattr(request._request, "scope", {}).get(COUNTED)):
+        if scope is None or (scope == "write" and getattr(request._request, "scope", {}).get(COUNTED_SCOPE_KEY)):
             return True
-        self._wait = hit(scope, self._who(request))
+        self._wait = count_request(scope, self._who(request))
         return not self._wait
 
     def wait(self) -> float | None:

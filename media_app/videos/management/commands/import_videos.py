@@ -72,9 +72,9 @@ class Command(BaseCommand):
                 try:
                     if copies:
                         on_progress = _share(progress, task, path)
-                        video = importing.by_copy(owner, path, has_limits=has_limits, on_progress=on_progress)
+                        video = importing.import_copy(owner, path, has_limits=has_limits, on_progress=on_progress)
                     else:
-                        video = importing.by_reference(owner, path)
+                        video = importing.import_reference(owner, path)
                     self._tell(path, IMPORTED if video else THERE, video=video)
                 except (store.StoreFull, store.StoreUnavailable) as exc:
                     self._tell(path, FAILED, error=_in_words(exc))

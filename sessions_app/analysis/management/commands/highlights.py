@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from sessions_app.analysis.management.analysing import AnalysisCommand, put, span, thumbnails
+from sessions_app.analysis.management.analysing import AnalysisCommand, copy_atomically, thumbnails, time_range
 from sessions_app.analysis.models import AnalysisType
 from vodplatform.core.processes.cli_progress import USAGE_EXIT, table
 
@@ -34,14 +34,14 @@ class Command(AnalysisCommand):
         if options["thumbnails"] is not None:
             for number, name in enumerate(thumbnails(files), 1):
                 path = options["thumbnails"] / f"{Path(options['file']).stem}-{number}.jpg"
-                put(folder / name, path)
+                copy_atomically(folder / name, path)
                 kept.append(str(path))
         return {**super().keep(folder, files, options), "thumbnail_paths": kept}
 
     def lines(self, data: dict[str, Any]) -> Iterator[str]:
         yield data["summary"]
         if data["highlights"]:
-            found = [(span(one), f"{one['score']:.2f}", one["description"]) for one in data["highlights"]]
+            found = [(time_range(one), f"{one['score']:.2f}", one["description"]) for one in data["highlights"]]
             yield ""
             yield from table([("When", "Score", "What"), *found])
             yield ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sessions_app.analysis.management.analysing import AnalysisCommand, span
+from sessions_app.analysis.management.analysing import AnalysisCommand, time_range
 from sessions_app.analysis.models import AnalysisType
 from vodplatform.core.processes.cli_progress import table
 
@@ -25,12 +25,12 @@ class Command(AnalysisCommand):
             yield ""
         for one in data["exercises"]:
             for sentence in one["feedback"]:
-                yield f"{span(one)} {one['name']}: {sentence}"
+                yield f"{time_range(one)} {one['name']}: {sentence}"
         for one in data["not_counted"]:
-            yield f"{span(one)} not counted: {one['reason']}"
+            yield f"{time_range(one)} not counted: {one['reason']}"
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
     seconds = (one.get("tempo") or {}).get("seconds")
     tempo = f"{seconds:.1f} s each" if seconds is not None else "–"
-    return span(one), one["name"], str(one["repetitions"]), tempo, f"{one['confidence']:.2f}"
+    return time_range(one), one["name"], str(one["repetitions"]), tempo, f"{one['confidence']:.2f}"

@@ -114,14 +114,14 @@ class AlignmentResult:
         return dataclasses.asdict(self)
 
 
-THROUGH = "Aligned through"  # start of the note of a video that was not compared with the reference itself
+INDIRECT_NOTE_PREFIX = "Aligned through"  # start of the note of a video that was not compared with the reference itself
 THIRD_SIDE_SECONDS = 60.0  # minimum common part of two videos that are compared as a check
-UNCONFIRMED = 0.8  # factor on a proposal's confidence if that check finds no offset
+UNCONFIRMED_FACTOR = 0.8  # factor on a proposal's confidence if that check finds no offset
 
 
 def third_side(proposals: Mapping[str, Proposal]) -> tuple[Proposal, Proposal] | None:
     """Return the second and third video if both were compared with the first, else None."""
-    if len(proposals) < 2 or any(item.note.startswith(THROUGH) for item in proposals.values()):
+    if len(proposals) < 2 or any(item.note.startswith(INDIRECT_NOTE_PREFIX) for item in proposals.values()):
         return None
     b, c = proposals.values()
     return b, c
@@ -140,7 +140,7 @@ def check_third_side(
         note = f"{b.vod_id} and {c.vod_id} by themselves do not confirm it."
         for item in (b, c):
             proposals[item.vod_id] = dataclasses.replace(
-                item, confidence=round(item.confidence * UNCONFIRMED, 4), note=f"{item.note} {note}".strip()
+                item, confidence=round(item.confidence * UNCONFIRMED_FACTOR, 4), note=f"{item.note} {note}".strip()
             )
     elif abs(gap) > tolerance:
         apart = c.offset - b.offset

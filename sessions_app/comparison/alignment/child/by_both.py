@@ -28,7 +28,7 @@ from vodplatform.core.formatting import hundredths
 AGREE_SECONDS = 0.25  # maximum delay between captured sound and picture
 ALONE_CAP = 0.95  # maximum confidence of a method without independent confirmation
 DOUBTED_CAP = 0.85  # maximum confidence if the other method was usable but does not confirm it
-CLEARLY = 0.8  # minimum probability of the winner if the methods disagree
+MIN_WINNER_PROBABILITY = 0.8  # minimum probability of the winner if the methods disagree
 MOST = 0.999
 # Refusals by sound that contradict a timer's offset.
 BROKEN = {"not_one_recording", "speed_differs"}
@@ -64,7 +64,7 @@ def align_by_both(
             on_progress=progress.part("timer"),
             threads=threads,
         )
-        return weigh([vod_id for vod_id, _ in paths], timer, hearing.result())
+        return combine_results([vod_id for vod_id, _ in paths], timer, hearing.result())
 
 
 class _SharedProgress:
@@ -88,12 +88,12 @@ class _SharedProgress:
         return update
 
 
-def weigh(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) -> AlignmentResult:
+def combine_results(order: Sequence[str], timer: AlignmentResult, sound: AlignmentResult) -> AlignmentResult:
     """Combine the results of both methods for the videos ``order``."""
     placed = [vod_id for vod_id in order if vod_id in _members(timer) or vod_id in _members(sound)]
     reference = placed[0] if placed else sound.reference or timer.reference
-    read = _seen_from(reference, order, timer, sound)
-    heard = _seen_from(reference, order, sound, timer)
+    read = _proposals_relative_to(reference, order, timer, sound)
+    heard = _proposals_relative_to(reference, order, sound, timer)
     proposals: list[Proposal] = []
     refused: list[Refusal] = []
     for vod_id in order:
@@ -114,7 +114,7 @@ def _members(result: AlignmentResult) -> dict[str, Placement]:
     return {str(result.reference): Placement(), **{item.vod_id: item.placement for item in result.proposals}}
 
 
-def _seen_from(
+def _proposals_relative_to(
     reference: str | None, order: Sequence[str], result: AlignmentResult, other: AlignmentResult
 ) -> dict[str, Proposal]:
     """Return a method's proposals relative to ``reference``, if necessary through a video that both methods placed."""
@@ -175,10 +175,10 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
         confidence = min(MOST, 1 - (1 - read.confidence) * (1 - heard.confidence))
         return _with_both(best, read, heard, confidence, "Timer and sound agree.")
     if abs(gap) <= AGREE_SECONDS + drifted:
-        return _beside(seen, heard, gap)
-    sound_stands = stands_against(heard.confidence, read.confidence)
-    timer_stands = stands_against(read.confidence, heard.confidence)
-    if max(sound_stands, timer_stands) < CLEARLY:
+        return _combine_close_offsets(seen, heard, gap)
+    sound_stands = probability_against(heard.confidence, read.confidence)
+    timer_stands = probability_against(read.confidence, heard.confidence)
+    if max(sound_stands, timer_stands) < MIN_WINNER_PROBABILITY:
         return Refusal(
             read.vod_id,
             "contradiction",
@@ -194,7 +194,7 @@ def _both(read: Proposal, heard: Proposal) -> Proposal | Refusal:
     return _with_both(read, read, heard, min(DOUBTED_CAP, timer_stands), note)
 
 
-def stands_against(confidence: float, other: float) -> float:
+def probability_against(confidence: float, other: float) -> float:
     """Return the probability that an answer with ``confidence`` is right if at most one of two answers is.
 
     other: confidence of the contradicting, independent answer.
@@ -202,18 +202,18 @@ def stands_against(confidence: float, other: float) -> float:
     return confidence * (1 - other) / (1 - confidence * other)
 
 
-def _beside(read: Proposal, heard: Proposal, gap: float) -> Proposal:
+def _combine_close_offsets(read: Proposal, heard: Proposal, gap: float) -> Proposal:
     """Combine two answers that differ by less than sound may lag behind its picture."""
     # Sound rules out a different match, the only doubt behind ONE_CLOCK_CAP.
     sure = min(MOST, read.confidence / ONE_CLOCK_CAP if read.confidence <= ONE_CLOCK_CAP else read.confidence)
-    if stands_against(heard.confidence, sure) >= CLEARLY:
+    if probability_against(heard.confidence, sure) >= MIN_WINNER_PROBABILITY:
         side = "earlier" if gap > 0 else "later"
         sure_of = hundredths(read.confidence)
         note = f"By the sound. The timer says {abs(gap) * 1000:.0f} ms {side}, and is less sure: {sure_of}."
         return _with_both(heard, read, heard, heard.confidence, note)
     side = "later" if gap > 0 else "earlier"
     note = f"The sound lies {abs(gap) * 1000:.0f} ms {side} than the picture, whose offset this is."
-    if stands_against(sure, heard.confidence) < CLEARLY:
+    if probability_against(sure, heard.confidence) < MIN_WINNER_PROBABILITY:
         read = dataclasses.replace(read, error_bound=abs(gap) + heard.error_bound)
     return _with_both(read, read, heard, read.confidence, note)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from media_app.av.container import MediaError
 from sessions_app.comparison.alignment.child.answer import (
+    INDIRECT_NOTE_PREFIX,
     THIRD_SIDE_SECONDS,
-    THROUGH,
     AlignmentResult,
     Evidence,
     OnProgress,
@@ -71,14 +71,14 @@ def align_by_sound(
         recordings: dict[str, Recording] = {}
         with ThreadPoolExecutor(max(1, min(threads, len(paths)))) as pool:
             hearing = [
-                (vod_id, pool.submit(_hear, vod_id, path, progress, len(paths), is_reference=number == 0))
+                (vod_id, pool.submit(_open_recording, vod_id, path, progress, len(paths), is_reference=number == 0))
                 for number, (vod_id, path) in enumerate(paths)
             ]
         for vod_id, future in hearing:
             try:
                 recording = stack.enter_context(future.result())
                 if not recordings:
-                    recording.hear_all()  # reads the reference, unless already done
+                    recording.read_all()  # reads the reference, unless already done
                 recordings[vod_id] = recording
             except (MediaError, NoSound) as exc:
                 refused[vod_id] = _unheard(vod_id, exc)
@@ -126,7 +126,7 @@ def _check_third_side(
     check_third_side(proposals, refused, gap, b.error_bound + c.error_bound + bound + JUMP_SECONDS)
 
 
-def _hear(
+def _open_recording(
     vod_id: str, path: str | os.PathLike[str], progress: Progress, parts: int, *, is_reference: bool
 ) -> Recording:
     def report(share: float) -> None:
@@ -136,9 +136,9 @@ def _hear(
     with ExitStack() as stack:
         recording = stack.enter_context(Recording(vod_id, path))
         if is_reference:
-            recording.hear_all(report)
+            recording.read_all(report)
         else:
-            recording.hear_probes()
+            recording.read_probes()
         stack.pop_all()
     report(1.0)
     return recording
@@ -173,7 +173,7 @@ def _propose(a: Recording, b: Recording, found: SoundMatch, base: Proposal | Non
         placement = base.placement.then(placement)
         confidence = round(confidence * base.confidence, 4)
         bound += base.error_bound
-        notes.insert(0, f"{THROUGH} {a.vod_id}, since it shares nothing certain with the reference.")
+        notes.insert(0, f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, since it shares nothing certain with the reference.")
     return Proposal(
         vod_id=b.vod_id,
         offset=placement.offset,

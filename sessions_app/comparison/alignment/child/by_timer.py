@@ -15,8 +15,8 @@ import numpy as np
 from media_app.av.container import MediaError
 from media_app.av.frames import Box, Picture
 from sessions_app.comparison.alignment.child.answer import (
+    INDIRECT_NOTE_PREFIX,
     THIRD_SIDE_SECONDS,
-    THROUGH,
     AlignmentResult,
     Evidence,
     OnProgress,
@@ -35,15 +35,15 @@ from sessions_app.comparison.alignment.child.locate import Candidate, Locator, r
 from sessions_app.comparison.alignment.child.reader import TextFinder, TimerReader
 from sessions_app.comparison.alignment.child.refine import refine
 from sessions_app.comparison.alignment.child.sample import Source
-from sessions_app.comparison.alignment.child.timer_text import PROFILES, show
+from sessions_app.comparison.alignment.child.timer_text import PROFILES, format_timer
 
 METHOD = "timer_ocr"
 FIRST_LOOK = 3
 SECOND_LOOK = 10
 CANDIDATES = 4
 TRIAL_SAMPLES = 8
-EXPLAINED = 0.5  # minimum share of readings on segments; below it, more are read
-READABLE = 0.4  # minimum share of samples that look like a time
+MIN_EXPLAINED_SHARE = 0.5  # minimum share of readings on segments; below it, more are read
+MIN_READABLE_SHARE = 0.4  # minimum share of samples that look like a time
 EVIDENCE_PAIRS = 3
 EVIDENCE_WIDTH = 960
 EVIDENCE_SHARE = 0.25  # minimum side of an evidence picture, as a share of the frame
@@ -125,7 +125,7 @@ class _Aligner:
                     sources[vod_id] = stack.enter_context(Source(vod_id, path, self._reader, self._profile))
                 except MediaError as exc:
                     refused[vod_id] = Refusal(vod_id, exc.code, f"{vod_id} cannot be read: {exc.message}")
-            looks = list(pool.map(self._look_for_timer, sources.values()))
+            looks = list(pool.map(self._find_timer, sources.values()))
             clocks = {look.clock.vod_id: look.clock for look in looks if look.clock.runs}
             refused |= {look.clock.vod_id: _no_timer(look) for look in looks if not look.clock.runs}
             reference = next(iter(clocks), None)
@@ -173,7 +173,7 @@ class _Aligner:
 
     # Reading one video
 
-    def _look_for_timer(self, source: Source) -> TimerSearch:
+    def _find_timer(self, source: Source) -> TimerSearch:
         name, parts = source.vod_id, len(self._paths)
         clock = TimerTrack(
             name,
@@ -198,12 +198,12 @@ class _Aligner:
             if any(other.holds(candidate.box) for other in tried):
                 return False
             tried.append(candidate)
-            source.look_at(candidate.box)
+            source.set_box(candidate.box)
             source.sample_trial(TRIAL_SAMPLES)
-            if len({choice.value for s in source.samples for choice in s.choices}) >= MIN_VALUES:
+            if len({choice.value for s in source.samples for choice in s.possible_readings}) >= MIN_VALUES:
                 source.sample_near(source.even_times(), report)
                 clock.fit()
-                if clock.explained < EXPLAINED:
+                if clock.explained_share < MIN_EXPLAINED_SHARE:
                     source.sample_gaps(report)
                     clock.fit()
             if candidate.is_separated and not clock.runs:
@@ -235,11 +235,11 @@ class _Aligner:
         # The first picture usually shows a running clock; further pictures cost as much.
         first = next(iter(source.pictures(source.spread(FIRST_LOOK))), None)
         if first is not None:
-            yield from locator.at_the_edges(first)
+            yield from locator.find_at_edges(first)
         pictures = source.looks(FIRST_LOOK)
         for fine in (False, True):
             for picture in pictures:
-                yield from locator.anywhere(picture, fine)
+                yield from locator.find_anywhere(picture, fine)
 
     def _disagree(self, clock: TimerTrack, answer: Disagreement) -> Refusal:
         message = f"{answer.message} Check that both show the same match. {ADVICE}"
@@ -252,7 +252,9 @@ class _Aligner:
         if base is not None:
             offset, confidence = offset + base.offset, round(confidence * base.confidence, 4)
             bound += base.error_bound
-            note = f"{THROUGH} {a.vod_id}, since it shares nothing certain with the reference. {note}".strip()
+            note = (
+                f"{INDIRECT_NOTE_PREFIX} {a.vod_id}, since it shares nothing certain with the reference. {note}".strip()
+            )
         return Proposal(
             vod_id=b.vod_id,
             offset=offset,
@@ -296,12 +298,12 @@ def _no_timer(look: TimerSearch) -> Refusal:
     saw = f" Text seen there: {', '.join(texts)}." if texts else " No text was seen there."
     if not taken:
         reason, what = "timer_not_found", f"Nothing in {name} looks like a timer."
-    elif len(usable) < max(2.0, READABLE * len(taken)):
+    elif len(usable) < max(2.0, MIN_READABLE_SHARE * len(taken)):
         reason = "timer_not_found"
         what = f"No timer could be read in {name}: {len(usable)} of {len(taken)} readings look like a time."
     elif len({s.value for s in usable}) == 1:
         reason, saw = "timer_frozen", ""
-        what = f"The timer in {name} stands at {show(usable[0].value)} in all {len(usable)} readings."
+        what = f"The timer in {name} stands at {format_timer(usable[0].value)} in all {len(usable)} readings."
     elif backwards := _runs_the_other_way(look):
         what = f"The timer in {name} counts {backwards}, and those of the chosen game do not: choose another, or auto."
         return Refusal(name, "timer_direction", what, _shown(taken, 5))

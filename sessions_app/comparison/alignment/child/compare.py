@@ -14,12 +14,12 @@ from sessions_app.comparison.alignment.child.confidence import (
     Support,
     confidence_of,
 )
-from sessions_app.comparison.alignment.child.fit import SURELY, Refined, Sample, Segment, fit_segments
-from sessions_app.comparison.alignment.child.timer_text import show
-from sessions_app.comparison.alignment.child.vote import Hypothesis, judge, vote
+from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refined, Sample, Segment, fit_segments
+from sessions_app.comparison.alignment.child.timer_text import format_timer
+from sessions_app.comparison.alignment.child.vote import Hypothesis, count_support, find_offsets
 
-MORE_SAMPLING = 2  # maximum times that sampling gaps are halved while the vote is weak
-ENOUGH_AGREEING = 18.0
+MAX_RESAMPLINGS = 2  # maximum times that sampling gaps are halved while the vote is weak
+ENOUGH_SCORE = 18.0
 CLEAR_RUNNER_UP = 0.3
 MIN_AGREEING = 5
 MIN_VALUES = 3
@@ -57,10 +57,10 @@ class TimerTrack:
 
     @property
     def usable(self) -> list[Sample]:
-        return [s for s in self.samples() if s.choices]
+        return [s for s in self.samples() if s.possible_readings]
 
     @property
-    def explained(self) -> float:
+    def explained_share(self) -> float:
         return sum(len(s.samples) for s in self.segments) / max(1, len(self.usable))
 
     def refine_segments(self, numbers: Sequence[int]) -> None:
@@ -68,17 +68,19 @@ class TimerTrack:
         for number in dict.fromkeys(numbers):
             if number not in self.refined:
                 # A single flip of another run is enough to confirm the first run.
-                self.refined[number] = self.refine(self.segments[number], SURELY if number == numbers[0] else 1)
+                self.refined[number] = self.refine(
+                    self.segments[number], MIN_AGREEING_FLIPS if number == numbers[0] else 1
+                )
 
-    def look_again(self, numbers: Sequence[int]) -> None:
+    def refine_again(self, numbers: Sequence[int]) -> None:
         """Refine segments known from one flip again; discard those without a second flip."""
         for number in numbers:
             known = self.refined.get(number)
             if known is not None and known.flips < 2:
-                found = self.refine(self.segments[number], SURELY)
+                found = self.refine(self.segments[number], MIN_AGREEING_FLIPS)
                 self.refined[number] = found if found is not None and found.flips >= 2 else None
 
-    def slack(self, number: int) -> float:
+    def flip_error(self, number: int) -> float:
         """Return the extra error of a segment's flips, seconds: one frame if its digits are hard to read."""
         confidences = [sample.reading.confidence for sample in self.segments[number].samples]
         return 0.0 if sum(confidences) >= WELL_READ * len(confidences) else self.frame
@@ -110,17 +112,17 @@ class Disagreement:
 
 def compare(a: TimerTrack, b: TimerTrack, pool: Executor) -> Verdict | Disagreement:
     """Return the offset between two running clocks, or a refusal. pool: reads both videos in parallel."""
-    hypotheses = vote(a.segments, b.segments)
-    for _ in range(MORE_SAMPLING):
-        if hypotheses and hypotheses[0].score >= ENOUGH_AGREEING and _runner_up(hypotheses) < CLEAR_RUNNER_UP:
+    hypotheses = find_offsets(a.segments, b.segments)
+    for _ in range(MAX_RESAMPLINGS):
+        if hypotheses and hypotheses[0].score >= ENOUGH_SCORE and _runner_up_ratio(hypotheses) < CLEAR_RUNNER_UP:
             break
         list(pool.map(_sample_more, (a, b)))
-        hypotheses = vote(a.segments, b.segments)
+        hypotheses = find_offsets(a.segments, b.segments)
     if not hypotheses:
-        return Disagreement("no_common_clock", f"{_runs(a, b)} They do not run in the same direction.")
+        return Disagreement("no_common_clock", f"{_describe_runs(a, b)} They do not run in the same direction.")
     best = hypotheses[0]
     if best.agreeing < MIN_AGREEING or best.values < MIN_VALUES:
-        return Disagreement("no_overlap", f"{_runs(a, b)} No stretch of the match is in both.")
+        return Disagreement("no_overlap", f"{_describe_runs(a, b)} No stretch of the match is in both.")
     rivals = [best, *(h for h in hypotheses[1:] if h.score > RUNNER_UP_LIMIT * max(0.0, best.score))]
     if len(rivals) > 1:
         return _choose(a, b, rivals, hypotheses, pool)
@@ -190,14 +192,14 @@ def _examine(a: TimerTrack, b: TimerTrack, hypothesis: Hypothesis, count: int, p
     # A single flip may be late, so check it before it counts as a contradiction.
     doubted = [pair for pair in bounds if pair not in agreed]
     if doubted:
-        list(pool.map(lambda side: (a, b)[side].look_again([pair[side] for pair in doubted]), (0, 1)))
+        list(pool.map(lambda side: (a, b)[side].refine_again([pair[side] for pair in doubted]), (0, 1)))
         low, high, agreed, bounds = _refined_bounds(a, b, hypothesis, chosen)
     refined = [(a.refined[first], b.refined[second]) for first, second in agreed]
     sure = [(one, two) for one, two in refined if one and two and min(one.flips, two.flips) >= 2]
     # Pairs that share a run share its flip, which may be wrong.
     flips_agree = bool(sure) or len(_one_to_one(agreed)) > 1
     late = min([max(one.late, two.late) for one, two in sure], default=0.0)
-    late += max([a.slack(first) + b.slack(second) for first, second in agreed], default=0.0)
+    late += max([a.flip_error(first) + b.flip_error(second) for first, second in agreed], default=0.0)
     return Examined(hypothesis, low, high, agreed, len(bounds) - len(agreed), flips_agree, late)
 
 
@@ -217,7 +219,7 @@ def _refined_bounds(
 
 def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, tried: int) -> Verdict | Disagreement:
     low, high, agreed = examined.low, examined.high, examined.agreed
-    final = judge(low, high, a.segments, b.segments)
+    final = count_support(low, high, a.segments, b.segments)
     jumps, pauses = _links(a, b, final.running_pairs(a.segments), agreed)
     support = Support(
         agreeing=final.agreeing,
@@ -234,7 +236,7 @@ def _decide(a: TimerTrack, b: TimerTrack, examined: Examined, runner_up: float, 
         return Disagreement(
             "timers_disagree",
             f"{final.agreeing} readings support an offset of {final.offset:.1f} s, "
-            f"{support.contradicting} speak against it. {_runs(a, b)}",
+            f"{support.contradicting} speak against it. {_describe_runs(a, b)}",
         )
     note = ""
     if not jumps + pauses:
@@ -304,15 +306,19 @@ def _near_multiple(value: float, step: float, tolerance: float) -> bool:
     return abs(value - round(value / step) * step) <= tolerance
 
 
-def _runner_up(hypotheses: Sequence[Hypothesis]) -> float:
+def _runner_up_ratio(hypotheses: Sequence[Hypothesis]) -> float:
     if len(hypotheses) < 2 or hypotheses[0].score <= 0:
         return 0.0
     return max(0.0, hypotheses[1].score / hypotheses[0].score)
 
 
-def _runs(a: TimerTrack, b: TimerTrack) -> str:
+def _describe_runs(a: TimerTrack, b: TimerTrack) -> str:
     parts = []
     for clock in (a, b):
         values = [s.value for segment in clock.segments if segment.runs for s in segment.samples]
-        parts.append(f"from {show(min(values))} to {show(max(values))} in {clock.vod_id}" if values else "nowhere")
+        parts.append(
+            f"from {format_timer(min(values))} to {format_timer(max(values))} in {clock.vod_id}"
+            if values
+            else "nowhere"
+        )
     return f"The timer runs {' and '.join(parts)}."

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field, replace
 
 from sessions_app.comparison.alignment.child.reader import Reading
 
-USABLE = 0.4  # minimum confidence of a usable reading
+MIN_USABLE_CONFIDENCE = 0.4  # minimum confidence of a usable reading
 TOUCH = 0.03  # seconds of overlap below which a reading neither supports nor contradicts a segment
 # readings by slope: a running segment needs three, a pause two
 SEGMENT_COST = {-1: 2.1, 0: 1.3, 1: 2.1}
 MISS_COST = 1.0
 DRAWN_BEFORE = 1 / 30  # maximum seconds from the timer's drawing to its frame
 MISSED_IN_A_ROW = 2.5  # summed confidence of consecutive misses that ends a segment
-WORTH = 0.05  # minimum confidence of an alternative reading
+MIN_ALTERNATIVE_CONFIDENCE = 0.05  # minimum confidence of an alternative reading
 DISTINCT_VALUES = 3
-SURELY = 3  # agreeing flips needed: equal delays of three are improbable
+MIN_AGREEING_FLIPS = 3  # agreeing flips needed: equal delays of three are improbable
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Sample:
 
     @property
     def usable(self) -> bool:
-        return self.reading.value is not None and self.reading.confidence >= USABLE
+        return self.reading.value is not None and self.reading.confidence >= MIN_USABLE_CONFIDENCE
 
     @property
     def value(self) -> float:
@@ -36,8 +36,12 @@ class Sample:
         return self.reading.value
 
     @property
-    def choices(self) -> list[Reading]:
-        return [r for r in (self.reading, *self.reading.others) if r.value is not None and r.confidence >= WORTH]
+    def possible_readings(self) -> list[Reading]:
+        return [
+            r
+            for r in (self.reading, *self.reading.others)
+            if r.value is not None and r.confidence >= MIN_ALTERNATIVE_CONFIDENCE
+        ]
 
     def constant(self, slope: int) -> tuple[float, float]:
         """Return bounds of the constant c in value = c + slope × time: a truncated value leaves it inexact."""
@@ -110,7 +114,7 @@ def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> 
 
     slopes: directions of a running clock; pauses are always allowed. Method: dynamic programming over the samples.
     """
-    usable = sorted((s for s in samples if s.choices), key=lambda s: s.time)
+    usable = sorted((s for s in samples if s.possible_readings), key=lambda s: s.time)
     count = len(usable)
     best = [0.0] * (count + 1)
     came_from: list[tuple[int, int, tuple[float, float]] | None] = [None] * (count + 1)
@@ -118,7 +122,7 @@ def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> 
         if best[start] > best[start + 1]:
             best[start + 1], came_from[start + 1] = best[start], None
         for slope in (*slopes, 0):
-            for choice in usable[start].choices:
+            for choice in usable[start].possible_readings:
                 for end, score, bounds in _extend(usable, start, choice, slope):
                     if best[start] + score > best[end]:
                         best[end], came_from[end] = best[start] + score, (start, slope, bounds)
@@ -130,11 +134,11 @@ def fit_segments(samples: Sequence[Sample], slopes: Sequence[int] = (-1, 1)) -> 
             end -= 1
             continue
         start, slope, bounds = step
-        segment = _polished([_chosen(sample, slope, bounds) for sample in usable[start:end]], slope)
+        segment = _build_segment([_chosen(sample, slope, bounds) for sample in usable[start:end]], slope)
         if segment is not None:
             segments.append(segment)
         end = start
-    return _joined(segments[::-1])
+    return _merge_segments(segments[::-1])
 
 
 def _extend(
@@ -147,7 +151,7 @@ def _extend(
     missed = 0.0
     for number in range(start + 1, len(usable)):
         found, touching = None, False
-        for choice in usable[number].choices:
+        for choice in usable[number].possible_readings:
             below, above = _constant(usable[number].time, choice, slope)
             overlap = _overlap((below, above), (low, high))
             if abs(overlap) < min(TOUCH, choice.resolution / 4):
@@ -164,7 +168,7 @@ def _extend(
             if slope == 0 or len(values) >= DISTINCT_VALUES:
                 ends.append((number + 1, score, (low, high)))
         elif not touching:
-            confidence = usable[number].choices[0].confidence
+            confidence = usable[number].possible_readings[0].confidence
             missed += confidence
             score -= MISS_COST * confidence
             if missed >= MISSED_IN_A_ROW:
@@ -173,13 +177,13 @@ def _extend(
 
 
 def _chosen(sample: Sample, slope: int, bounds: tuple[float, float]) -> Sample:
-    for choice in sample.choices:
+    for choice in sample.possible_readings:
         if _overlap(_constant(sample.time, choice, slope), bounds) > 0:
             return replace(sample, reading=choice)
     return sample
 
 
-def _polished(samples: Sequence[Sample], slope: int) -> Segment | None:
+def _build_segment(samples: Sequence[Sample], slope: int) -> Segment | None:
     low, high = shared_bounds([(*s.constant(slope), s.reading.confidence) for s in samples])
     if high - low < TOUCH:
         # Frame times are slightly late, so exact bounds would exclude valid readings.
@@ -210,7 +214,7 @@ def shared_bounds(bounds: Sequence[tuple[float, float, float]]) -> tuple[float, 
     return found
 
 
-def _joined(segments: list[Segment]) -> list[Segment]:
+def _merge_segments(segments: list[Segment]) -> list[Segment]:
     joined: list[Segment] = []
     for segment in segments:
         last = joined[-1] if joined else None
@@ -220,7 +224,7 @@ def _joined(segments: list[Segment]) -> list[Segment]:
             and last.slope == segment.slope
             and _overlap((last.low, last.high), (segment.low, segment.high)) > 0
         ):
-            whole = _polished((*last.samples, *segment.samples), segment.slope)
+            whole = _build_segment((*last.samples, *segment.samples), segment.slope)
             if whole is not None:
                 joined[-1] = whole
                 continue

@@ -80,7 +80,7 @@ class Locator:
                 break
         return ranked(found)
 
-    def at_the_edges(self, picture: Picture) -> list[Candidate]:
+    def find_at_edges(self, picture: Picture) -> list[Candidate]:
         found: list[Candidate] = []
         frame = picture.scaled(COARSE_WIDTH)
         # A multiple of the stride avoids scaling, which would blur text.
@@ -90,7 +90,7 @@ class Locator:
             self._look(frame[top : top + height], place, height, found, picture)
         return ranked(found)
 
-    def anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
+    def find_anywhere(self, picture: Picture, fine: bool) -> list[Candidate]:
         """Return candidates anywhere, best first. fine: search in tiles, at higher resolution."""
         found: list[Candidate] = []
         frame = picture.scaled(FINE_WIDTH if fine else COARSE_WIDTH)

@@ -52,7 +52,7 @@ def preview_timers(
                 pictures = [p for t in list(wanted)[:MOMENTS] if (p := source.file.frame_at(t)) is not None]
             else:
                 pictures = list(source.pictures(source.spread(MOMENTS)))
-            source.look_at(_find_box(source, Locator(finder, reader, PROFILES[game]), pictures, roi))
+            source.set_box(_find_box(source, Locator(finder, reader, PROFILES[game]), pictures, roi))
             return [_entry(source, picture, number, folder) for number, picture in enumerate(pictures)]
 
     with ThreadPoolExecutor(max(1, min(threads, len(paths)))) as pool:
@@ -62,10 +62,10 @@ def preview_timers(
 def _find_box(source: Source, locator: Locator, pictures: Sequence[Picture], roi: Roi | None) -> Box:
     found = locator.near(roi.box, pictures[:LOOKS]) if roi else []
     if not found and pictures:
-        found = locator.anywhere(pictures[len(pictures) // 2], fine=False)[:CANDIDATES]
+        found = locator.find_anywhere(pictures[len(pictures) // 2], fine=False)[:CANDIDATES]
 
     def values(candidate: Candidate) -> int:
-        source.look_at(candidate.box)
+        source.set_box(candidate.box)
         return len({s.value for s in source.read(pictures[:LOOKS]) if s.usable})
 
     best = found[0] if len(found) == 1 else max(found, key=values, default=None)

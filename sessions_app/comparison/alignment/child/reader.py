@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 
 from media_app.av.frames import Image
 from sessions_app.comparison.alignment.child.likelihood import times_in
-from sessions_app.comparison.alignment.child.timer_text import PROFILES, GameProfile, is_separated, meanings, show
+from sessions_app.comparison.alignment.child.timer_text import (
+    PROFILES,
+    GameProfile,
+    format_timer,
+    is_separated,
+    possible_times,
+)
 
 RECOGNISER = "PP-OCRv6_rec_small.onnx"
 DETECTOR = "PP-OCRv6_det_small.onnx"
@@ -83,9 +89,9 @@ def reading_of(
 
     times: alternatives as (seconds, probability), likeliest first.
     """
-    found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in meanings(text, profile)]
+    found = [Reading(text, v.seconds, confidence * v.trust, v.resolution) for v in possible_times(text, profile)]
     known = {reading.value for reading in found}
-    found += [Reading(show(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]
+    found += [Reading(format_timer(v), v, p, 1.0) for v, p in times if v not in known and v <= profile.longest]
     if not found:
         return Reading(text, None, confidence, 0.0)
     best, *others = sorted(found, key=lambda reading: -reading.confidence)

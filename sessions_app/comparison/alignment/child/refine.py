@@ -9,13 +9,13 @@ from itertools import pairwise
 import numpy as np
 
 from media_app.av.frames import Image
-from sessions_app.comparison.alignment.child.fit import SURELY, Refined, Segment
+from sessions_app.comparison.alignment.child.fit import MIN_AGREEING_FLIPS, Refined, Segment
 from sessions_app.comparison.alignment.child.reader import Reading
 from sessions_app.comparison.alignment.child.sample import Source
 
 FRAMES_AROUND = 3
 MAX_FLIPS = 8  # maximum number of searched flips
-PIXELS_TELL = 4  # maximum frames between readable crops for locating the change by pixels
+MAX_PIXEL_GAP_FRAMES = 4  # maximum frames between readable crops for locating the change by pixels
 NEAR_VALUES = 2  # maximum timer steps from the expected value
 CLEARER = 2.0  # minimum ratio of the best value's probability to the second's
 UNREADABLE = 0.05  # minimum confidence of a crop's value
@@ -55,7 +55,7 @@ class Plan:
     values: tuple[float, ...]
 
 
-def refine(source: Source, segment: Segment, wanted: int = SURELY) -> Refined | None:
+def refine(source: Source, segment: Segment, wanted: int = MIN_AGREEING_FLIPS) -> Refined | None:
     """Return the constant of a running ``segment`` from its flips; None without a flip.
 
     wanted: number of flips that must agree. At low bitrates an encoder may keep an old digit for seconds, but never
@@ -170,7 +170,7 @@ def _walked(source: Source, segment: Segment, plan: Plan) -> _Crops:
     around = FRAMES_AROUND * source.frame
     found = _Crops(source, plan.values)
     check = plan.keyframe + CHECK_SECONDS
-    for picture in source.file.walk(plan.keyframe, plan.begin - around):
+    for picture in source.file.iterate_frames(plan.keyframe, plan.begin - around):
         if picture.time < plan.begin - around:
             continue
         found.add(picture.time, source.crop(picture))
@@ -215,7 +215,7 @@ class _Crops:
         right = self._first_readable(range(count - 1, -1, -1))
         if left is None or right is None or left >= right or self._value(left) == self._value(right):
             return None
-        guess = self._by_pixels(left, right)[0]
+        guess = self._locate_change(left, right)[0]
         while right - left > 1:
             # Start where pixels change; reading both sides confirms it.
             wish = next((n for n in (guess, guess + 1) if left < n < right), (left + right) // 2)
@@ -230,10 +230,10 @@ class _Crops:
             return None
         # A countdown changes when the clock falls below the old value.
         mark = self._value(right if slope > 0 else left) or 0.0
-        if right - left > PIXELS_TELL:
+        if right - left > MAX_PIXEL_GAP_FRAMES:
             return None
         if right - left > 1:
-            left, right = self._by_pixels(left, right)
+            left, right = self._locate_change(left, right)
         ends = sorted((mark - slope * self._times[left], mark - slope * self._times[right]))
         return Flip(self._times[left], self._times[right], ends[0], ends[1])
 
@@ -261,7 +261,7 @@ class _Crops:
     def _first_readable(self, numbers: Sequence[int]) -> int | None:
         return next((n for n in numbers[:TRIES] if self._reading(n) is not None), None)
 
-    def _by_pixels(self, left: int, right: int) -> tuple[int, int]:
+    def _locate_change(self, left: int, right: int) -> tuple[int, int]:
         old, new = self._crops[left].astype(np.float32), self._crops[right].astype(np.float32)
         digit = np.abs(old - new).max(axis=2) > CHANGED_LEVEL
         if not digit.any():

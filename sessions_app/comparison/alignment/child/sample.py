@@ -20,7 +20,7 @@ LEAST = 40  # samples of a short video: 12 were too few, 20 gave little confiden
 MAX_AT_FIRST = 240
 BATCH = 8
 WALK_PIXELS = 4000 * 1920 * 1080  # maximum pixels decoded between keyframes: about 11 s of one core
-LOOK_ON = 2.0  # seconds between pictures after a keyframe, if keyframes are rare
+STEP_SECONDS = 2.0  # seconds between pictures after a keyframe, if keyframes are rare
 CLOSE = 1e-4
 
 Report = Callable[[int, int], None]
@@ -59,7 +59,7 @@ class Source:
     def frame(self) -> float:
         return 1.0 / self.file.fps
 
-    def look_at(self, box: Box) -> None:
+    def set_box(self, box: Box) -> None:
         """Set the box to read, and discard the previous box's samples."""
         self.box = box
         self._samples.clear()
@@ -106,7 +106,7 @@ class Source:
         missing = count - len(keyframes)
         if missing <= 0 or not keyframes:
             return list(self.pictures(keyframes))
-        steps = [LOOK_ON * (1 + number // len(keyframes)) for number in range(missing)]
+        steps = [STEP_SECONDS * (1 + number // len(keyframes)) for number in range(missing)]
         times = [keyframes[n % len(keyframes)] + step for n, step in enumerate(steps)]
         between = self._between([time for time in times if time < self.file.duration])
         return [*self.pictures(keyframes), *between]
@@ -141,7 +141,7 @@ class Source:
         """Read keyframes near ``times``, and other frames where keyframes are rare."""
         self._read_keyframes(times, report)
         spacing = (max(times) - min(times)) / max(1, len(times) - 1) if len(times) > 1 else SPACING
-        self._sample_between([t for t in times if self._lonely(t, 0.75 * spacing)])
+        self._sample_between([t for t in times if self._has_no_sample_near(t, 0.75 * spacing)])
 
     def _read_keyframes(self, times: Sequence[float], report: Report) -> None:
         chosen = [k for k in self.nearest(times) if k not in self._tried]
@@ -151,7 +151,7 @@ class Source:
             self.read(self.pictures(part))
             report(start + len(part), len(chosen))
 
-    def _lonely(self, time: float, distance: float) -> bool:
+    def _has_no_sample_near(self, time: float, distance: float) -> bool:
         known = sorted(self._samples)
         place = bisect_left(known, time)
         return all(abs(t - time) > distance for t in known[max(0, place - 1) : place + 1])
@@ -174,7 +174,7 @@ class Source:
 
     def _walk_to(self, start: float, wanted: Sequence[float]) -> Iterable[Picture]:
         left = list(wanted)
-        for picture in self.file.walk(start, wanted[0]):
+        for picture in self.file.iterate_frames(start, wanted[0]):
             if picture.time >= left[0] - CLOSE:
                 yield picture
                 while left and picture.time >= left[0] - CLOSE:

@@ -72,10 +72,10 @@ def normalise(text: str) -> str:
 
 
 def parse(text: str, profile: GameProfile = PROFILES["auto"]) -> TimerValue | None:
-    return next(iter(meanings(text, profile)), None)
+    return next(iter(possible_times(text, profile)), None)
 
 
-def meanings(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
+def possible_times(text: str, profile: GameProfile = PROFILES["auto"]) -> list[TimerValue]:
     """Return the possible times in ``text``, likeliest first: ``13.07`` is 13.07 seconds, or 13 minutes 7.
 
     ``text`` may contain other words; with two different times the list is empty. Letters read as digits, a word that
@@ -134,9 +134,9 @@ def _meanings_of_token(
     return found
 
 
-def show(seconds: float) -> str:
+def format_timer(seconds: float) -> str:
     """Format seconds as a timer: 75.0 becomes ``1:15``."""
     if seconds < 0:
-        return f"-{show(math.ceil(-seconds) - 1)}"
+        return f"-{format_timer(math.ceil(-seconds) - 1)}"
     hours, rest = divmod(int(seconds + 1e-6), 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"

@@ -44,7 +44,7 @@ class Hypothesis:
         return sorted(found, key=lambda pair: -self.pairs[pair])
 
 
-def vote(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
+def find_offsets(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
     """Return the offsets that align a running segment of A with one of B, best score first.
 
     Of offsets closer than :data:`APART` only the best is kept.
@@ -55,7 +55,7 @@ def vote(a: Sequence[Segment], b: Sequence[Segment]) -> list[Hypothesis]:
             if first.runs and first.slope == second.slope:
                 # c_a + s·t = c_b + s·(t − offset)  ⇒  offset = s·(c_b − c_a)
                 ends = first.slope * (second.low - first.high), first.slope * (second.high - first.low)
-                judged.append(_narrowed(judge(min(ends), max(ends), a, b), a, b))
+                judged.append(_narrowed(count_support(min(ends), max(ends), a, b), a, b))
     judged.sort(key=lambda h: (-h.score, h.contradicting, h.high - h.low))
     distinct: list[Hypothesis] = []
     for hypothesis in judged:
@@ -72,11 +72,11 @@ def _narrowed(hypothesis: Hypothesis, a: Sequence[Segment], b: Sequence[Segment]
             bounds.append((min(ends), max(ends), float(count)))
     if len(bounds) < 2:
         return hypothesis
-    narrow = judge(*shared_bounds(bounds), a, b)
+    narrow = count_support(*shared_bounds(bounds), a, b)
     return narrow if narrow.score >= hypothesis.score else hypothesis
 
 
-def judge(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
+def count_support(low: float, high: float, a: Sequence[Segment], b: Sequence[Segment]) -> Hypothesis:
     """Count the readings of both videos that support or contradict an offset within [low, high]."""
     offset, slop = (low + high) / 2, (high - low) / 2
     pairs: dict[tuple[int, int], int] = {}

@@ -21,14 +21,22 @@ from typing import Any
 
 from media_app.av.container import MediaError
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
-from media_app.av.smart_cut import cut
+from media_app.av.smart_cut import cut_parts
 from media_app.av.source import Progress, Source
 from sessions_app.comparison.export.child.captions import TooManyStrokes, write_captions
-from sessions_app.comparison.export.child.graph import Export, Pane, copied_part, facts_of, indexed, make, make_reel
+from sessions_app.comparison.export.child.graph import (
+    Export,
+    Pane,
+    copied_part,
+    facts_of,
+    indexed,
+    make_reel,
+    render_export,
+)
 from sessions_app.comparison.export.child.layouts import Arrangement, arrange
 from sessions_app.comparison.export.child.plan import Caption, Clock
 from sessions_app.comparison.timeline import Placement
-from vodplatform.core.processes.child import BadRequest, Reports, answer
+from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
 INDEXED, WRITTEN = 5.0, 15.0  # percent of progress after indexing and after writing the captions
 ROUNDED_SECONDS = 0.05  # maximum seconds of sound after the end of the picture
@@ -78,7 +86,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
     if len(exports) > 1:
         make_reel(target, exports, program, tell)
     elif (part := copied_part(exports[0])) is None or not _is_copied(target, exports[0], part, program, tell):
-        make(target, exports[0], program, tell)
+        render_export(target, exports[0], program, tell)
     made = dict(facts_of(target))
     wanted = sum(one.clock.seconds for one in exports)
     if abs(made["duration"] - wanted) > ROUNDED_SECONDS + 1 / float(exports[0].clock.fps):
@@ -90,7 +98,7 @@ def serve(request: Any, reports: Reports) -> dict[str, Any]:
 def _is_copied(target: Path, export: Export, part: tuple[float, float], program: Ffmpeg, tell: Progress) -> bool:
     frame = 1 / float(export.clock.fps)
     try:
-        placed = cut(target, export.panes[0].source, [part], program, tell)
+        placed = cut_parts(target, export.panes[0].source, [part], program, tell)
     except ConversionFailed:
         return False
     late = abs(placed[0].source_start - part[0])
@@ -165,4 +173,4 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    answer(serve, _fault)
+    serve_request(serve, _fault)

@@ -16,7 +16,7 @@ from sessions_app.comparison.export.child.layouts import Arrangement, Box
 from sessions_app.comparison.export.child.plan import Caption, Clock
 
 Picture = NDArray[np.uint8]
-LETTERS = 1 / 26  # text height, as a share of the video's height
+TEXT_HEIGHT = 1 / 26  # text height, as a share of the video's height
 SMALLEST = 14  # minimum text height in pixels
 BACKGROUND = 150  # opacity of the background behind text, 0 to 255
 BELOW = 3 / 1000  # additional width of a stroke's border, as a share of the frame's width
@@ -109,7 +109,7 @@ def _lay(picture: Picture, top: int, left: int, layer: Picture) -> None:
 
 def _write(picture: Picture, box: Box, text: str, place: str, line: int) -> None:
     font = cv2.FontFace("sans")
-    size = max(SMALLEST, round(box.height * LETTERS))
+    size = max(SMALLEST, round(box.height * TEXT_HEIGHT))
     pad = size // 3
     text = _fitting(text, font, size, box.width - 4 * pad)
     if not text:

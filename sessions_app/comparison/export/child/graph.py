@@ -14,7 +14,15 @@ from media_app.av.container import MediaError, demux, first_video, open_media
 from media_app.av.ffmpeg import INPUT_OPTIONS, WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track, run
 from media_app.av.ladder import SOUND_BITS, SOUND_RATE, picture_of
 from media_app.av.source import Progress, Source
-from sessions_app.comparison.export.child.layouts import DIFFERENCE, OVERLAY, SINGLE, TOGETHER, WIPE, Arrangement, Box
+from sessions_app.comparison.export.child.layouts import (
+    DIFFERENCE,
+    OVERLAY,
+    SHARED_BOX_LAYOUTS,
+    SINGLE,
+    WIPE,
+    Arrangement,
+    Box,
+)
 from sessions_app.comparison.export.child.plan import Clock, Span
 
 ENCODING = {"c:v": "libx264", "preset": "veryfast", "crf": 20, "profile:v": "high", "pix_fmt": "yuv420p"}
@@ -53,7 +61,7 @@ class Export:
     clock_font: Path | None = None
 
 
-def make(
+def render_export(
     target: Path, export: Export, program: Ffmpeg, on_progress: Progress | None = None, *,
     sound: Mapping[str, Any] = SOUND,
 ) -> None:  # fmt: skip
@@ -77,7 +85,7 @@ def make(
 
 
 def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progress: Progress) -> None:
-    """Write several parts into one MP4. Raises the errors of :func:`make`.
+    """Write several parts into one MP4. Raises the errors of :func:`render_export`.
 
     Parts have PCM sound, because AAC would start late in each; their pictures are copied.
     """
@@ -90,7 +98,7 @@ def make_reel(target: Path, parts: Sequence[Export], program: Ffmpeg, on_progres
         def tell(share: float, done: float = done, length: float = seconds[number]) -> None:
             on_progress((done + share * length) / sum(seconds))
 
-        make(path, part, program, tell, sound={"c:a": "pcm_s16le", "ar": SOUND_RATE})
+        render_export(path, part, program, tell, sound={"c:a": "pcm_s16le", "ar": SOUND_RATE})
         lines += [f"file {path.name}", f"duration {seconds[number]:.6f}"]
     listed = target.with_name("parts.ffconcat")
     listed.write_text("\n".join(lines))
@@ -157,7 +165,7 @@ class _Inputs:
 def _picture(export: Export, inputs: _Inputs) -> Any:
     arrangement, clock = export.arrangement, export.clock
     shown = [_pane(pane, box, export, inputs) for pane, box in zip(export.panes, arrangement.boxes, strict=True)]
-    picture = _together(export, shown) if export.layout in TOGETHER else _apart(arrangement, shown)
+    picture = _together(export, shown) if export.layout in SHARED_BOX_LAYOUTS else _apart(arrangement, shown)
     if export.captions is not None:
         lying = ffmpeg.input(f"file:{export.captions}", **INPUT_OPTIONS)
         picture = ffmpeg.overlay(picture, lying.video, alpha="premultiplied", eof_action="repeat")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 SIDE_BY_SIDE, STACK, MAIN_AND_SIDE = "side_by_side", "stack", "main_and_side"
 SINGLE, WIPE, OVERLAY, DIFFERENCE = "single", "wipe", "overlay", "difference"
 LAYOUTS = (SIDE_BY_SIDE, STACK, MAIN_AND_SIDE, SINGLE, WIPE, OVERLAY, DIFFERENCE)
-TOGETHER = frozenset({WIPE, OVERLAY, DIFFERENCE})  # layouts that show two videos in one box
+SHARED_BOX_LAYOUTS = frozenset({WIPE, OVERLAY, DIFFERENCE})  # layouts that show two videos in one box
 MAX_SIDE = 8192  # pixels; limit of most H.264 players
 
 
@@ -43,7 +43,7 @@ class Arrangement:
 
 
 def videos_of(layout: str) -> int | None:
-    return 1 if layout == SINGLE else 2 if layout in TOGETHER else None
+    return 1 if layout == SINGLE else 2 if layout in SHARED_BOX_LAYOUTS else None
 
 
 def arrange(layout: str, shapes: Sequence[tuple[int, int]], height: int) -> Arrangement:
@@ -60,7 +60,7 @@ def arrange(layout: str, shapes: Sequence[tuple[int, int]], height: int) -> Arra
         boxes = [Box(0, top, *size) for top, size in zip(tops, sizes, strict=True)]
         return _checked(width, sum(size[1] for size in sizes), boxes)
     main = even(round(height * aspects[0]))
-    if layout == SINGLE or layout in TOGETHER:
+    if layout == SINGLE or layout in SHARED_BOX_LAYOUTS:
         return _checked(main, height, [Box(0, 0, main, height)] * len(shapes))
     if layout == MAIN_AND_SIDE:
         side, part = even(main // 2), even(height // 2)

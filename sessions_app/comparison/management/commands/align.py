@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from jobs_app.context import default_limits
 from media_app.videos.local import readable_path
-from sessions_app.comparison.alignment.services import refuse_broken, run_aligner
+from sessions_app.comparison.alignment.services import refuse_interrupted, run_aligner
 from sessions_app.comparison.models import MAX_VODS, MIN_VODS
 from vodplatform.core.errors import DomainError
 from vodplatform.core.processes.commands import Command as BaseCommand
@@ -104,7 +104,7 @@ class Command(BaseCommand):
             "reader": settings.TIMER_READER, "evidence_dir": None,
         }  # fmt: skip
         result = self._run(request)
-        refuse_broken(result, {str(index): video for index, (_, video) in enumerate(found)})
+        refuse_interrupted(result, {str(index): video for index, (_, video) in enumerate(found)})
         return result
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:

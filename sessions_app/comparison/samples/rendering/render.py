@@ -1,6 +1,6 @@
 """Command that renders the demo's three recordings and writes their true offsets.
 
-    python -m sessions_app.comparison.samples.rendering.render --out DIR --truth FILE --seed N
+python -m sessions_app.comparison.samples.rendering.render --out DIR --truth FILE --seed N
 """
 
 import argparse

@@ -29,7 +29,7 @@ from media_app.av.source import Source
 from sessions_app.prosync.engine.audio.fitting import MODES, Line
 from sessions_app.prosync.engine.audio.outcome import SoundFailed
 from sessions_app.prosync.engine.audio.replacing import replace_sound
-from vodplatform.core.processes.child import BadRequest, Reports, answer
+from vodplatform.core.processes.child import BadRequest, Reports, serve_request
 
 PAINTED = 0.8
 
@@ -113,4 +113,4 @@ def _fault(exc: Exception) -> dict[str, Any] | None:
 
 
 if __name__ == "__main__":
-    answer(serve, _fault)
+    serve_request(serve, _fault)

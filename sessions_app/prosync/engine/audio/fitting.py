@@ -17,7 +17,7 @@ import numpy as np
 from media_app.av.audio_splice import Samples
 from sessions_app.prosync.engine.audio.outcome import SoundFailed
 from sessions_app.prosync.engine.audio.sounds import read
-from sessions_app.prosync.engine.audio.stored import Stored
+from sessions_app.prosync.engine.audio.stored import SampleFile
 from sessions_app.prosync.engine.audio.stretch import stretched
 
 Mode = Literal["cut_off", "loop", "bounce", "silence", "remap"]
@@ -42,7 +42,7 @@ class Line:
 class Fitted:
     """A fitted sound. material: used samples. count: samples of the segment. stretch: factor."""
 
-    material: Stored
+    material: SampleFile
     mode: Mode
     count: int
     rate: int
@@ -83,17 +83,19 @@ class Fitted:
             yield self.samples(first, min(self.rate, end - first))
 
 
-class Room(NamedTuple):
+class SampleCount(NamedTuple):
     samples: int
     tail: int = 0
 
 
-def fit(lines: Sequence[Line], rooms: Sequence[Room], rate: int, channels: int, folder: Path) -> Iterator[Fitted]:
+def fit(
+    lines: Sequence[Line], rooms: Sequence[SampleCount], rate: int, channels: int, folder: Path
+) -> Iterator[Fitted]:
     """Yield each line's sound, fitted to its entry of ``rooms``. Raise :class:`SoundFailed` and OSError.
 
     folder: directory for temporary files.
     """
-    materials: dict[int, Stored] = {}
+    materials: dict[int, SampleFile] = {}
     for sound in dict.fromkeys(line.sound for line in lines):
         spans = {
             number: _span(line, room, rate)
@@ -101,7 +103,7 @@ def fit(lines: Sequence[Line], rooms: Sequence[Room], rate: int, channels: int, 
             if line.sound == sound
         }
         try:
-            materials.update(_taken(spans, read(sound, rate, channels), channels, folder))
+            materials.update(_store_used_parts(spans, read(sound, rate, channels), channels, folder))
         except SoundFailed as exc:
             raise SoundFailed(exc.type, exc.message, exc.line if exc.line is not None else min(spans)) from exc
     for number, (line, room) in enumerate(zip(lines, rooms, strict=True)):
@@ -109,20 +111,20 @@ def fit(lines: Sequence[Line], rooms: Sequence[Room], rate: int, channels: int, 
         if line.mode != "remap" or abs(material.count - room.samples) <= 1:
             yield Fitted(material, line.mode, room.samples, rate)
             continue
-        made = Stored.write(folder / f"stretched-{number}", stretched(material, room.samples, rate), channels)
+        made = SampleFile.write(folder / f"stretched-{number}", stretched(material, room.samples, rate), channels)
         yield Fitted(made, line.mode, room.samples, rate, room.samples / material.count)
 
 
-def _span(line: Line, room: Room, rate: int) -> tuple[int, int]:
+def _span(line: Line, room: SampleCount, rate: int) -> tuple[int, int]:
     begin, end = line.crop or (0.0, MAX_SECONDS)
     first, last = round(begin * rate), round(end * rate)
     most = first + room.samples + room.tail + round(SEAM_SECONDS * rate)
     return first, last if line.mode == "remap" else min(last, most)
 
 
-def _taken(
+def _store_used_parts(
     spans: Mapping[int, tuple[int, int]], runs: Iterator[Samples], channels: int, folder: Path
-) -> dict[int, Stored]:
+) -> dict[int, SampleFile]:
     with ExitStack() as stack:
         files = {number: stack.enter_context((folder / f"sound-{number}").open("wb")) for number in spans}
         at = 0
@@ -134,7 +136,7 @@ def _taken(
             at += samples.shape[1]
             if at >= max(last for _, last in spans.values()):
                 break
-    found = {number: Stored(folder / f"sound-{number}", channels) for number in spans}
+    found = {number: SampleFile(folder / f"sound-{number}", channels) for number in spans}
     for number, material in found.items():
         if not material.count:
             raise SoundFailed(SoundFailed.EMPTY, "The sound has nothing where it is to be used.", number)

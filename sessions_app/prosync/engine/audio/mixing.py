@@ -16,7 +16,7 @@ FADE_SECONDS = 0.015
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Position:
     """The position of a line in samples after ``currentTime`` 0. fade: samples of the fade at each end.
 
     tail: samples of the fade into an adjacent next line. follows: True if it adjoins the previous line.
@@ -36,19 +36,19 @@ class Place:
         return self.first + self.fade <= first and end <= self.end - (0 if self.tail else self.fade)
 
 
-def places_of(lines: Sequence[Line], rate: int) -> list[Place]:
+def positions_of(lines: Sequence[Line], rate: int) -> list[Position]:
     edges = [(first := round(line.start * rate), max(first + 1, round(line.end * rate))) for line in lines]
     fades = [min(round(FADE_SECONDS * rate), (end - first) // 2) for first, end in edges]
     touches = [*(end >= after for (_, end), (after, _) in pairwise(edges)), False]
     return [
-        Place(first, end, fade, fades[number + 1] if touches[number] else 0, number > 0 and touches[number - 1])
+        Position(first, end, fade, fades[number + 1] if touches[number] else 0, number > 0 and touches[number - 1])
         for number, ((first, end), fade) in enumerate(zip(edges, fades, strict=True))
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    place: Place
+    place: Position
     fitted: Fitted
     gain: float
 
@@ -65,16 +65,16 @@ def mixed(voices: Sequence[Voice], first: int, original: Samples) -> Samples:
         return near[0].fitted.samples(first - near[0].place.first, count) * np.float32(near[0].gain)
     found = original.copy()
     for voice in near:
-        found *= _kept(voice.place, np.arange(first, first + count))
+        found *= _original_weight(voice.place, np.arange(first, first + count))
     for voice in near:
         place = voice.place
         begin, end = max(first, place.first), min(first + count, place.end + place.tail)
-        weight = _heard(place, np.arange(begin, end)) * np.float32(voice.gain)
+        weight = _new_weight(place, np.arange(begin, end)) * np.float32(voice.gain)
         found[:, begin - first : end - first] += weight * voice.fitted.samples(begin - place.first, end - begin)
     return found
 
 
-def _heard(place: Place, at: NDArray[np.int64]) -> NDArray[np.float32]:
+def _new_weight(place: Position, at: NDArray[np.int64]) -> NDArray[np.float32]:
     rises = np.clip((at - place.first + 0.5) / max(1, place.fade), 0, 1)
     if place.tail:
         falls = np.clip((place.end + place.tail - at - 0.5) / place.tail, 0, 1)
@@ -83,7 +83,7 @@ def _heard(place: Place, at: NDArray[np.int64]) -> NDArray[np.float32]:
     return np.asarray(np.sin(np.pi / 2 * rises) * np.sin(np.pi / 2 * falls), np.float32)
 
 
-def _kept(place: Place, at: NDArray[np.int64]) -> NDArray[np.float32]:
+def _original_weight(place: Position, at: NDArray[np.int64]) -> NDArray[np.float32]:
     fade = max(1, place.fade)
     before = np.zeros(len(at)) if place.follows else np.clip(1 - (at - place.first + 0.5) / fade, 0, 1)
     behind = np.zeros(len(at)) if place.tail else np.clip(1 - (place.end - at - 0.5) / fade, 0, 1)

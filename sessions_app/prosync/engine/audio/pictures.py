@@ -15,7 +15,7 @@ from av.video.stream import VideoStream
 
 from media_app.av.container import demux, open_media
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Filter, Track
-from media_app.av.ladder import encoding, even, picture_of
+from media_app.av.ladder import encoding, picture_of, round_down_even
 from media_app.av.source import Progress, Source
 
 CODECS = frozenset({"h264", "hevc", "av1", "vp9"})
@@ -34,7 +34,7 @@ def why_not_copied(source: Source) -> str | None:
 
 def encode(source: Source, target: Path, program: Ffmpeg, on_progress: Progress) -> None:
     facts = source.facts
-    track = picture_of(source, (even(facts.width), even(facts.height)))
+    track = picture_of(source, (round_down_even(facts.width), round_down_even(facts.height)))
     shifted = Filter("setpts", (f"PTS-({float(source.origin):.6f})/TB",))
     options = {
         **encoding(source, program, crf=CRF, fps_mode="passthrough", an=None, f="mp4"), "enc_time_base:v": "demux",

@@ -17,7 +17,7 @@ from media_app.av import smart_cut
 from media_app.av.ffmpeg import Ffmpeg
 from media_app.av.frames import Box
 from media_app.av.source import Progress, Source
-from sessions_app.prosync.engine.audio.fitting import Line, Room, fit
+from sessions_app.prosync.engine.audio.fitting import Line, SampleCount, fit
 from sessions_app.prosync.engine.frame_patching.painting import Patched, Run
 from sessions_app.prosync.engine.frame_patching.patching import patch
 from sessions_app.prosync.engine.lipsync.faces import Faces, FacesUnavailable
@@ -117,7 +117,7 @@ class _Repainting:
         except FacesUnavailable as exc:
             self._leave_all(str(exc))
             return
-        rooms = [Room(round((line.end - line.start) * HEARD_RATE)) for line in self.lines]
+        rooms = [SampleCount(round((line.end - line.start) * HEARD_RATE)) for line in self.lines]
         fitted = fit(self.lines, rooms, HEARD_RATE, 1, self.folder)
         for number, (line, sound) in enumerate(zip(self.lines, fitted, strict=True)):
             samples = sound.samples(0, sound.count)[0]

@@ -19,21 +19,21 @@ import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
 
-from media_app.av.audio_splice import BLOCK, LAYOUTS, Samples, heard
+from media_app.av.audio_splice import BLOCK, LAYOUTS, Samples, read_samples
 from media_app.av.container import open_media
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
 from media_app.av.ladder import SOUND_RATE
 from media_app.av.merge.copying import NO_ROOM
 from media_app.av.source import Progress, Source
 from sessions_app.prosync.engine.audio import aac
-from sessions_app.prosync.engine.audio.fitting import USUAL_STRETCH, Fitted, Line, Room, fit
+from sessions_app.prosync.engine.audio.fitting import USUAL_STRETCH, Fitted, Line, SampleCount, fit
 from sessions_app.prosync.engine.audio.level import AROUND_SECONDS, gain_of, loudness
-from sessions_app.prosync.engine.audio.mixing import Voice, mixed, places_of
+from sessions_app.prosync.engine.audio.mixing import Voice, mixed, positions_of
 from sessions_app.prosync.engine.audio.outcome import Dubbed, Outcome, SoundFailed
 from sessions_app.prosync.engine.audio.pictures import Pictures, encode, why_not_copied
 from sessions_app.prosync.engine.audio.sounds import channels_of
 from sessions_app.prosync.engine.audio.splicing import splice
-from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, survey
+from sessions_app.prosync.engine.audio.track import NotSpliced, OwnSound, read_track
 
 WHOLE_BITS = 96_000
 MAX_TIMESCALE = 1 << 24
@@ -115,7 +115,7 @@ class _Dub:
         return Dubbed(segments, "spliced" if sound.own else "encoded", sound.why, "copied", None)
 
     def _spliced(self) -> _Sound:
-        own = survey(self.source, [edge for line in self.lines for edge in (line.start, line.end)])
+        own = read_track(self.source, [edge for line in self.lines for edge in (line.start, line.end)])
         voices = self._voices(own.rate, own.channels)
         made = splice(own, voices, lambda share: self.tell(FITTED + (ENCODED - FITTED) * share))
         joints: list[tuple[float | None, float | None]] = [(None, None)] * len(voices)
@@ -148,7 +148,7 @@ class _Dub:
 
     def _blocks(self, voices: Sequence[Voice], end: int, channels: int) -> Iterator[Samples]:
         rest, at = np.zeros((channels, 0), np.float32), 0
-        for samples in heard(self.source, 0.0, end, channels):
+        for samples in read_samples(self.source, 0.0, end, channels):
             rest = np.concatenate([rest, samples], axis=1)
             while rest.shape[1] >= BLOCK:
                 yield mixed(voices, at, rest[:, :BLOCK])
@@ -158,8 +158,8 @@ class _Dub:
 
     def _voices(self, rate: int, channels: int) -> list[Voice]:
         self.said.clear()
-        places = places_of(self.lines, rate)
-        rooms = [Room(place.count, place.tail) for place in places]
+        places = positions_of(self.lines, rate)
+        rooms = [SampleCount(place.count, place.tail) for place in places]
         voices = []
         fitted = fit(self.lines, rooms, rate, channels, self.folder)
         for number, (place, line, sound) in enumerate(zip(places, self.lines, fitted, strict=True), 1):
@@ -176,7 +176,7 @@ class _Dub:
         around = max(0.0, AROUND_SECONDS - (line.end - line.start)) / 2
         begin = max(0.0, line.start - around)
         count = round((line.end + around - begin) * SOUND_RATE)
-        return loudness(heard(self.source, begin, count, channels), SOUND_RATE, channels)[0]
+        return loudness(read_samples(self.source, begin, count, channels), SOUND_RATE, channels)[0]
 
     def _write(self, target: Path, pictures: Pictures, sound: _Sound) -> None:
         total = self.source.facts.duration

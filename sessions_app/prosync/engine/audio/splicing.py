@@ -20,7 +20,7 @@ from sessions_app.prosync.engine.audio.mixing import Voice, mixed
 from sessions_app.prosync.engine.audio.track import OwnSound
 
 LEADS = 8  # maximum extra blocks on each side of a segment
-WORTH = 3.0  # dB of error that justify one more encoded block
+DB_PER_EXTRA_BLOCK = 3.0  # dB of error that justify one more encoded block
 # Acceptable error of a joint: dB relative to the block's level, and dBFS.
 FAINT, INAUDIBLE = -35.0, -75.0
 WARM_UP = 4  # blocks encoded before the first used packet
@@ -43,7 +43,7 @@ class _Joint:
         """Return the quieter joint, on a tie ``other``."""
         if other is None or self.error is None or other.error is None:
             return self
-        return self if self.error + WORTH * abs(self.block - other.block) < other.error else other
+        return self if self.error + DB_PER_EXTRA_BLOCK * abs(self.block - other.block) < other.error else other
 
 
 @dataclass(slots=True)
@@ -140,7 +140,7 @@ class _Splicer:
         changes = {joint.block: joint.changed for joint in (head, tail) if joint.changed is not None}
         made = self._encoded(head.block, tail.block, changes)
         if tail.changed is not None:
-            made[-1] = self._fitted(made[-1], tail.block)
+            made[-1] = self._match_shape(made[-1], tail.block)
         error_before = None if head.error is None else self._error_before(head.block, made[:2])
         error_behind = None if tail.error is None else self._error_behind(tail.block, made[-3:])
         return Run(group, head.block, tail.block, error_before, error_behind, made)
@@ -169,7 +169,7 @@ class _Splicer:
             if shapes and self._is_long(last, aac.LONG_BEGIN):
                 changed = aac.behind_joint(self._samples(last), *shapes)
                 made = self._encoded(last - 3, last, {last: changed})
-                made[-1] = self._fitted(made[-1], last)
+                made[-1] = self._match_shape(made[-1], last)
             joint = _Joint(last, changed, self._error_behind(last, made))
             if self._is_good(joint):
                 return joint
@@ -195,7 +195,7 @@ class _Splicer:
         windows = aac.windows_of(self._packet(number))
         return windows is not None and windows.sequence in sequences
 
-    def _fitted(self, packet: bytes, end: int) -> bytes:
+    def _match_shape(self, packet: bytes, end: int) -> bytes:
         shapes = _shapes(self._packet(end - 1), packet)
         return aac.with_shape(packet, shapes[0]) if shapes else packet
 

@@ -11,7 +11,7 @@ from media_app.av.audio_splice import Samples
 HELD = 1 << 18
 
 
-class Stored:
+class SampleFile:
     """A file of interleaved float32 samples. Methods return shape (channels, n)."""
 
     def __init__(self, path: Path, channels: int) -> None:
@@ -21,7 +21,7 @@ class Stored:
         self._held = self._read(0, self.count) if self.count <= HELD else None
 
     @classmethod
-    def write(cls, path: Path, runs: Iterable[Samples], channels: int) -> Stored:
+    def write(cls, path: Path, runs: Iterable[Samples], channels: int) -> SampleFile:
         with path.open("wb") as file:
             for samples in runs:
                 file.write(np.ascontiguousarray(samples.T, np.float32).tobytes())

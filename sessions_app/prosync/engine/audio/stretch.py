@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from media_app.av.audio_splice import Samples
-from sessions_app.prosync.engine.audio.stored import Stored
+from sessions_app.prosync.engine.audio.stored import SampleFile
 
 HOP_SECONDS = 0.012  # seconds between windows
 # maximum seconds of a piece's offset
@@ -28,7 +28,7 @@ class _Lengths(NamedTuple):
     search: int
 
 
-def stretched(sound: Stored, count: int, rate: int) -> Iterator[Samples]:
+def stretched(sound: SampleFile, count: int, rate: int) -> Iterator[Samples]:
     """Yield ``count`` samples, in pieces from within :data:`SEARCH_SECONDS` of their position in ``sound``."""
     lengths = _Lengths(round(HOP_SECONDS * rate), round(SEARCH_SECONDS * rate) // COARSE * COARSE)
     hop = lengths.hop

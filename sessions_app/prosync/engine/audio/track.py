@@ -72,7 +72,7 @@ class OwnSound:
                 yield row.content
 
 
-def survey(source: Source, edges: Sequence[float]) -> OwnSound:
+def read_track(source: Source, edges: Sequence[float]) -> OwnSound:
     """Read all packets; keep those near ``edges`` (seconds). Raise :class:`NotSpliced`."""
     sound = source.sound
     if sound is None:

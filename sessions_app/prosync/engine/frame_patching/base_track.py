@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from media_app.av.ffmpeg import WITHOUT_TAGS, ConversionFailed, Ffmpeg, Track
-from media_app.av.ladder import even, picture_of
+from media_app.av.ladder import picture_of, round_down_even
 from media_app.av.source import Progress, Source
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
@@ -18,7 +18,7 @@ COPYABLE = ("yuv420p", "yuvj420p")
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class BaseTrack:
     """A track to patch. base: seconds per output tick. shown: display ticks, ascending; negative if hidden.
 
     end: tick after the last frame. why_encoded: reason for encoding it, or None.
@@ -43,21 +43,24 @@ def why_not_copied(source: Source) -> str | None:
         return f"The picture is {facts.codec}, not H.264."
     if facts.pixel_format not in COPYABLE or facts.is_interlaced:
         return "The picture is not H.264 as every player takes it."
-    if (facts.coded_width, facts.coded_height) != (even(facts.coded_width), even(facts.coded_height)):
+    if (facts.coded_width, facts.coded_height) != (
+        round_down_even(facts.coded_width),
+        round_down_even(facts.coded_height),
+    ):
         return "A side of the picture has an odd number of pixels."
     if not source.times_pictures:
         return "It does not say when its pictures are to be shown."
     return None
 
 
-def itself(source: Source) -> Carrier:
+def base_track_from_source(source: Source) -> BaseTrack:
     pictures = Pictures.of(source.path)
     origin = round(source.origin / pictures.base)
     shown = [stamp - origin for stamp in pictures.shown]
-    return Carrier(source, pictures, pictures.base, shown, pictures.end - origin, None)
+    return BaseTrack(source, pictures, pictures.base, shown, pictures.end - origin, None)
 
 
-def carrier_of(own: Carrier, program: Ffmpeg, folder: Path, tell: Progress) -> Carrier:
+def convert_if_needed(own: BaseTrack, program: Ffmpeg, folder: Path, tell: Progress) -> BaseTrack:
     """Return ``own`` if it can be copied, else a converted copy. Raise :class:`ConversionFailed` and OSError."""
     source = own.source
     why = why_not_copied(source)
@@ -75,7 +78,7 @@ def carrier_of(own: Carrier, program: Ffmpeg, folder: Path, tell: Progress) -> C
     return made
 
 
-def _made(own: Carrier, file: Path, program: Ffmpeg, tell: Progress, *, why: str | None = None) -> Carrier:
+def _made(own: BaseTrack, file: Path, program: Ffmpeg, tell: Progress, *, why: str | None = None) -> BaseTrack:
     source = own.source
     options: dict[str, Any] = {"c:v": "copy"}
     track = Track(source.track)
@@ -84,10 +87,10 @@ def _made(own: Carrier, file: Path, program: Ffmpeg, tell: Progress, *, why: str
             "c:v": "libx264", **WHOLE, "profile:v": "high", "threads": program.threads, "bf": 0,
             "g": max(1, round(source.facts.fps * GOP_SECONDS)), "fps_mode": "passthrough", "enc_time_base:v": "demux",
         }  # fmt: skip
-        track = picture_of(source, (even(source.facts.width), even(source.facts.height)))
+        track = picture_of(source, (round_down_even(source.facts.width), round_down_even(source.facts.height)))
     program.make(file, source, [track], {**options, "an": None, "f": "mp4", **WITHOUT_TAGS}, on_progress=tell)
-    made = itself(Source.open(file))
+    made = base_track_from_source(Source.open(file))
     times = own.shown[own.pictures.hidden :]
     if len(times) != len(made.shown):
         times = [times[0] + round((one - made.shown[0]) * made.base / own.base) for one in made.shown]
-    return Carrier(made.source, made.pictures, own.base, times, max(own.end, times[-1] + 1), why)
+    return BaseTrack(made.source, made.pictures, own.base, times, max(own.end, times[-1] + 1), why)

@@ -77,7 +77,7 @@ class Encoder:
             like, self._ratio = stream.codec_context, stream.sample_aspect_ratio
             self._colours = like.color_range, like.colorspace, like.color_primaries, like.color_trc
         copied = Avcc.parse(pictures.record)
-        self._free = None if copied is None else copied.free_number()
+        self._free = None if copied is None else copied.unused_set_number()
         record = None if copied is None else copied.joined(self._opened().extradata or b"")
         if record is None:
             raise ConversionFailed("Its pictures are described in a way that nothing can stand beside.")

@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 
 from media_app.av.container import demux, first_video, open_media
 from media_app.av.ffmpeg import ConversionFailed, Ffmpeg
-from media_app.av.smart_cut import output
+from media_app.av.smart_cut import open_output
 from media_app.av.source import Progress, Source
-from sessions_app.prosync.engine.frame_patching.base_track import Carrier, carrier_of, itself
+from sessions_app.prosync.engine.frame_patching.base_track import BaseTrack, base_track_from_source, convert_if_needed
 from sessions_app.prosync.engine.frame_patching.encoding import Brush, Encoder
 from sessions_app.prosync.engine.frame_patching.painting import Patched, Placed, Run
 from sessions_app.prosync.engine.frame_patching.planning import Piece, holds, plan
@@ -48,11 +48,11 @@ def patch(
     tell = on_progress or (lambda share: None)
     own = Path(tempfile.mkdtemp(prefix=".patch-", dir=folder))
     try:
-        original = itself(source)
+        original = base_track_from_source(source)
         seconds = original.seconds
         if not any(holds(seconds, run) for run in runs):
             raise ConversionFailed("None of the runs holds a picture.")
-        carrier = carrier_of(original, program, own, lambda share: tell(CONVERTED_SHARE * share))
+        carrier = convert_if_needed(original, program, own, lambda share: tell(CONVERTED_SHARE * share))
         converted = 0.0 if carrier is original else CONVERTED_SHARE
         seconds = carrier.seconds
         if carrier.why_encoded is not None:
@@ -72,7 +72,7 @@ def patch(
 
 
 class _Writer:
-    def __init__(self, carrier: Carrier, pieces: Sequence[Piece], encoder: Encoder) -> None:
+    def __init__(self, carrier: BaseTrack, pieces: Sequence[Piece], encoder: Encoder) -> None:
         self.carrier = carrier
         self.pieces = pieces
         self.encoder = encoder
@@ -86,7 +86,10 @@ class _Writer:
     def write(self, source: Source, target: Path, tell: Progress) -> None:
         again = sum(piece.behind - piece.first for piece in self.pieces)
         total = len(self.ranks) + ENCODED_WEIGHT * again
-        with open_media(source.path) as container, output(target, "patched", **self._clock(source, container)) as out:
+        with (
+            open_media(source.path) as container,
+            open_output(target, "patched", **self._clock(source, container)) as out,
+        ):
             tracks: list[Timed] = [self._pictures(self._add_track(out)), *sounds_of(source, container, out)]
             for _, packet in heapq.merge(*tracks, key=lambda one: one[0]):
                 out.mux(packet)
@@ -157,7 +160,7 @@ class _Writer:
                         yield number, number, made
 
 
-def _copied(carrier: Carrier, container: InputContainer) -> Iterator[Packet[Any]]:
+def _copied(carrier: BaseTrack, container: InputContainer) -> Iterator[Packet[Any]]:
     left = len(carrier.pictures.decoded)
     begun = False
     try:

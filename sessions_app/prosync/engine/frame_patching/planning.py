@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sessions_app.prosync.engine.frame_patching.painting import Run
 from sessions_app.prosync.engine.frame_patching.pictures import Pictures
 
-GIVE = 0.15  # maximum seconds by which a run ends early to spare encoding
+MAX_EARLY_END = 0.15  # maximum seconds by which a run ends early to spare encoding
 NEAR = 1e-3
 
 
@@ -47,7 +47,7 @@ def plan(pictures: Pictures, seconds: Sequence[float], runs: Sequence[Run]) -> t
         if not run.whole and _containing(pieces, first) is None:
             begin = min(behind, pictures.joints[bisect_left(pictures.joints, first)])
         if begin < behind and not run.whole:
-            behind = _sooner(pictures, seconds, begin, behind, run.end - GIVE - NEAR)
+            behind = _earlier_end(pictures, seconds, begin, behind, run.end - MAX_EARLY_END - NEAR)
         painted[number] = begin, behind, begin - first
         if begin < behind:
             joint = pictures.joints[bisect_right(pictures.joints, begin) - 1]
@@ -74,7 +74,7 @@ def _merged(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
-def _sooner(pictures: Pictures, seconds: Sequence[float], begin: int, behind: int, least: float) -> int:
+def _earlier_end(pictures: Pictures, seconds: Sequence[float], begin: int, behind: int, least: float) -> int:
     """Return an earlier end of a run if that spares encoding, else ``behind``."""
     at = bisect_left(pictures.entries, behind)
     if not at or _next_entry(pictures, behind) == behind:

@@ -56,7 +56,7 @@ def drive(samples: NDArray[np.float32], rate: int) -> Drive:
     opening = loud**0.85 * (0.55 + 0.45 * dropped) * (1 - 0.8 * humming)
     opening = opening * (1 - hissing) + HISS_OPENING * hissing
     spread = np.clip((bands["second"] - ROUNDED) / (SPREAD - ROUNDED) * 2 - 1, -1, 1) * np.maximum(loud, hissing)
-    return Drive(_ahead(_followed(opening)), _ahead(_smoothed(spread, 0.1)))
+    return Drive(_ahead(_limit_speed(opening)), _ahead(_smoothed(spread, 0.1)))
 
 
 def _bands(samples: NDArray[np.float32], rate: int) -> dict[str, Curve]:
@@ -88,7 +88,7 @@ def _bands(samples: NDArray[np.float32], rate: int) -> dict[str, Curve]:
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def _followed(wanted: Curve) -> Curve:
+def _limit_speed(wanted: Curve) -> Curve:
     at, followed = 0.0, np.empty_like(wanted)
     for number, value in enumerate(wanted):
         at += (value - at) * (1 - np.exp(-STEP / (ATTACK if value > at else RELEASE)))

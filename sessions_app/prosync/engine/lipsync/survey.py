@@ -79,7 +79,7 @@ def follow(
     crowded = 0
     with VideoFile(path, threads) as video:
         follower = _Follower(faces, video.width, video.height)
-        for picture in video.walk(start):
+        for picture in video.iterate_frames(start):
             if picture.time >= end - 1e-4 or len(times) >= MAX_FRAMES:
                 break
             if picture.time < start - 1e-4:
@@ -92,7 +92,7 @@ def follow(
             crowded += follower.is_crowded
     if not times:
         raise FaceNotUsable("There is no picture in this part.")
-    return judged(Track(np.array(times), np.stack(points)), crowded)
+    return drop_unusable_frames(Track(np.array(times), np.stack(points)), crowded)
 
 
 class _Follower:
@@ -156,7 +156,7 @@ def _holds(box: Box, face: Box) -> bool:
     )  # fmt: skip
 
 
-def judged(track: Track, crowded: int) -> Track:
+def drop_unusable_frames(track: Track, crowded: int) -> Track:
     """Return the track without unusable frames. Raise :class:`FaceNotUsable`.
 
     crowded: frames with several similar faces.

@@ -22,7 +22,7 @@ HALF = 0.5
 TOLERANCE = 7.0  # RMS difference in levels that reduces a frame's weight to an eighth
 MIN_SHARE = 0.05
 ENOUGH = 0.5
-LEAST = 0.08
+MIN_WEIGHT = 0.08
 KNOWN_SHARE = 0.96
 SEEN = 250
 SOFT = 2.5
@@ -67,7 +67,7 @@ class View:
         return max(16, round(width * HALF)), max(16, round(height * HALF))
 
 
-class Ground:
+class Background:
     def __init__(self, now: View) -> None:
         self.now = now
         self._rows, self._columns = (places.astype(np.float32) for places in np.nonzero(now.hidden))
@@ -102,7 +102,7 @@ class Ground:
         self._weight += weight
 
     def picture(self) -> Image:
-        seen = self._weight >= LEAST
+        seen = self._weight >= MIN_WEIGHT
         picture = self.now.image.copy()
         rows, columns = self._at
         values = self._sum[seen] / self._weight[seen][:, None]

@@ -91,7 +91,7 @@ def find_text(
         finding = _Finding(video, regions, detector)
         last = video.duration if end is None else min(end, video.duration)
         try:
-            for picture in video.walk(max(start, video.first_time)):
+            for picture in video.iterate_frames(max(start, video.first_time)):
                 if picture.time < start - 1e-6:
                     continue
                 if end is not None and picture.time >= end - 1e-6:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from media_app.av.frames import Image, Picture, VideoFile
 from media_app.av.source import Source
 from sessions_app.prosync.engine.frame_patching.painting import Patch, Run
-from sessions_app.prosync.engine.text_removal.background import HALF, Flow, Ground, View, motion
+from sessions_app.prosync.engine.text_removal.background import HALF, Background, Flow, View, motion
 from sessions_app.prosync.engine.text_removal.finding import Found
 from sessions_app.prosync.engine.text_removal.region import Region, merged
 from sessions_app.prosync.engine.text_removal.track import Text
@@ -112,11 +112,11 @@ class TextPainter:
             return None
         frame = self._frame_at(seconds)
         if frame is None:
-            clean = Ground(View(shown, hidden)).picture()
+            clean = Background(View(shown, hidden)).picture()
         else:
             now = self._view(frame, region)
             own = View(now.image, hidden)
-            ground = Ground(own)
+            ground = Background(own)
             for other, guess in islice(self._others(ground, region, seconds, texts), MAX_VIEWS):
                 ground.add(other, guess)
                 if ground.is_known:
@@ -128,7 +128,7 @@ class TextPainter:
         return Patch(region.x, region.y, clean, np.asarray(alpha, np.float32))
 
     def _others(
-        self, ground: Ground, region: Region, seconds: float, texts: Sequence[Text]
+        self, ground: Background, region: Region, seconds: float, texts: Sequence[Text]
     ) -> Iterator[tuple[View, Flow | None]]:
         """Yield views of other frames, best first, with estimated motion."""
         number = next((n for n, frame in enumerate(self._frames) if abs(frame.picture.time - seconds) < 1e-4), None)
@@ -159,7 +159,7 @@ class TextPainter:
                 return motion(now, self._view(self._frames[number + apart], region)) * np.float32(apart)
         return None
 
-    def _steps(self, ground: Ground, pace: Flow, region: Region, number: int, texts: Sequence[Text]) -> list[int]:
+    def _steps(self, ground: Background, pace: Flow, region: Region, number: int, texts: Sequence[Text]) -> list[int]:
         now = self._frames[number].picture.time
         left = cv2.resize(ground.open.astype(np.float32), pace.shape[1::-1], interpolation=cv2.INTER_AREA) > HALF
         fastest = 0.0
@@ -215,7 +215,7 @@ class TextPainter:
 
     def _walk(self, start: float) -> Iterator[Picture]:
         try:
-            for picture in self._video.walk(max(start, self._video.first_time), start):
+            for picture in self._video.iterate_frames(max(start, self._video.first_time), start):
                 if picture.time >= start:
                     yield picture
         except av.error.FFmpegError:

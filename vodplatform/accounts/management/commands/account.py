@@ -19,7 +19,7 @@ from vodplatform.core.processes.cli_progress import table
 from vodplatform.core.processes.commands import DatabaseCommand
 from vodplatform.core.records import audit
 
-BY = "command"  # name of an operator in the audit log
+AUDIT_ACTOR = "command"  # name of an operator in the audit log
 
 
 class Command(DatabaseCommand):
@@ -105,10 +105,10 @@ def state_of(row: dict[str, Any]) -> str:
 
 
 def show(options: dict[str, Any]) -> dict[str, Any]:
-    return described(making.account_of(options["name"]))
+    return account_facts(making.account_of(options["name"]))
 
 
-def described(user: User) -> dict[str, Any]:
+def account_facts(user: User) -> dict[str, Any]:
     """Return an account's facts, as commands print them."""
     plan = plan_of(user)
     until = plan["valid_until"]
@@ -126,8 +126,8 @@ def set_role(options: dict[str, Any]) -> dict[str, Any]:
     old, user.role = user.role, options["role"]
     with transaction.atomic():
         user.save(update_fields=["role"])
-        audit.record("role.changed", actor=None, target=user, old=old, new=user.role, by=BY)
-    return described(user)
+        audit.record("role.changed", actor=None, target=user, old=old, new=user.role, by=AUDIT_ACTOR)
+    return account_facts(user)
 
 
 def set_plan(options: dict[str, Any]) -> dict[str, Any]:
@@ -136,11 +136,11 @@ def set_plan(options: dict[str, Any]) -> dict[str, Any]:
         raise CommandError("--days must be greater than 0.")
     if options["tier"] == Tier.FREE:
         for row in Subscription.objects.current().filter(user=user):
-            services.revoke(row, None)
+            services.revoke_subscription(row, None)
     else:
         until = services.database_now(user) + timedelta(days=options["days"]) if options["days"] else None
-        services.grant(user, options["tier"], until, None)
-    return described(user)
+        services.grant_subscription(user, options["tier"], until, None)
+    return account_facts(user)
 
 
 def set_groups(options: dict[str, Any]) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def set_groups(options: dict[str, Any]) -> dict[str, Any]:
         for name in options["add"]:
             user.groups.add(Group.objects.get_or_create(name=name)[0])
         user.groups.remove(*Group.objects.filter(name__in=options["remove"]))
-        audit.record("user.changed", actor=None, target=user, fields=["groups"], by=BY)
-    return described(user)
+        audit.record("user.changed", actor=None, target=user, fields=["groups"], by=AUDIT_ACTOR)
+    return account_facts(user)
 
 
 def make_token(options: dict[str, Any]) -> str:
@@ -189,15 +189,15 @@ def rename(options: dict[str, Any]) -> dict[str, Any]:
     user = making.account_of(options["name"])
     user.username = User.normalize_username(options["to"])
     user.may_have_reserved_name = True
-    making.check(user)
+    making.validate_account(user)
     return _save(user, "username")
 
 
 def _save(user: User, field: str) -> dict[str, Any]:
     with transaction.atomic():
         user.save(update_fields=[field])
-        audit.record("user.changed", actor=None, target=user, fields=[field], by=BY)
-    return described(user)
+        audit.record("user.changed", actor=None, target=user, fields=[field], by=AUDIT_ACTOR)
+    return account_facts(user)
 
 
 def delete(options: dict[str, Any]) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def delete(options: dict[str, Any]) -> dict[str, Any]:
     answer = {"id": str(user.pk), "username": user.username, "deleted": True}
     try:
         with transaction.atomic():
-            audit.record("user.deleted", actor=None, target=user, by=BY)
+            audit.record("user.deleted", actor=None, target=user, by=AUDIT_ACTOR)
             user.delete()
     except (ProtectedError, RestrictedError) as exc:
         raise CommandError(

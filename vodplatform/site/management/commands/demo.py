@@ -34,7 +34,7 @@ from vodplatform.settings.variables import CACHE_DIR, PROJECT_ROOT
 ACCOUNT = "demo"
 START_SECONDS = 90
 ALIGN_SECONDS = 300
-LOOK_IN_SECONDS = 4.0
+START_DELAY_SECONDS = 4.0
 
 
 class Command(BaseCommand):
@@ -80,7 +80,7 @@ class Command(BaseCommand):
             if alignment["proposals"]:
                 session = client.send("POST", f"{base}/alignments/{alignment['job_id']}/apply", {})["session"]
             # A moment that all three recordings show.
-            begin = max(vod["offset"] for vod in session["vods"]) + LOOK_IN_SECONDS
+            begin = max(vod["offset"] for vod in session["vods"]) + START_DELAY_SECONDS
             client.send("PUT", f"{base}/global-seek", {"timestamp": max(begin, 0.0)})
             good = report(console, session, alignment, truth)
             if options["check"]:

@@ -26,13 +26,13 @@ from vodplatform.core.formatting import size
 from vodplatform.core.processes.commands import Command as BaseCommand
 from vodplatform.core.processes.process import Access, ChildError, run_child
 from vodplatform.core.records.append_only import protect_again, unprotected_tables
-from vodplatform.core.records.database import connect_apart
-from vodplatform.core.redis_pool import connect, reason
+from vodplatform.core.records.database import connect_outside_pool
+from vodplatform.core.redis_pool import connect, describe_error
 from vodplatform.core.redis_server import NoRedisServer, find_redis_server
 from vodplatform.core.web.health import ask_storage
-from vodplatform.settings.environment import PRIVATE_FILES, is_open
-from vodplatform.site.management.commands.up import check_database, library_folders, room
-from vodplatform.version import sentence
+from vodplatform.settings.environment import PRIVATE_FILES, is_accessible_to_others
+from vodplatform.site.management.commands.up import check_database, check_disk_space, library_folders
+from vodplatform.version import version_text
 
 # Key of a file that need not exist, because CORS preflights do not read it; timeout in seconds.
 NAMELESS, CORS_SECONDS = "doctor", 10
@@ -57,16 +57,16 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["fix"]:
             self._mend(is_sure=options["yes"])
-        self.stdout.write(f"     {sentence()}")
+        self.stdout.write(f"     {version_text()}")
         broker_problem, broker_program = broker()
         checks: list[tuple[str, Callable[[], str | None]]] = [
             ("data folder", data_folder),
             ("database", database),
             ("transactions", idle_limit),
             ("clock", clock),
-            ("installation", belonging),
+            ("installation", check_installation),
             ("append-only tables", append_only),
-            ("room", room),
+            ("room", check_disk_space),
             ("broker", lambda: broker_problem),
             ("storage", storage),
             ("bucket and pages", pages_at_the_bucket),
@@ -83,7 +83,7 @@ class Command(BaseCommand):
         wrong = 0
         unusable = database()
         for name, check in checks:
-            if unusable and check in ASK_FOR_ROWS:
+            if unusable and check in DATABASE_CHECKS:
                 self.stdout.write(f"?    {name}: not looked at")
                 continue
             problem = unusable if check is database else check()
@@ -98,7 +98,7 @@ class Command(BaseCommand):
             raise CommandError(problem)
         try:
             installation.check()
-            if not is_sure and (found := consistency.many_lost()):
+            if not is_sure and (found := consistency.describe_mass_loss()):
                 raise CommandError(
                     f"{found} have no file here; nothing was changed. Where this is the right store and they are "
                     "gone, say `doctor --fix --yes`."
@@ -127,7 +127,9 @@ class Command(BaseCommand):
 
 def data_folder() -> str | None:
     found = [
-        path for path in (settings.DATA_DIR, *(settings.DATA_DIR / name for name in PRIVATE_FILES)) if is_open(path)
+        path
+        for path in (settings.DATA_DIR, *(settings.DATA_DIR / name for name in PRIVATE_FILES))
+        if is_accessible_to_others(path)
     ]
     if not found:
         return None
@@ -149,7 +151,7 @@ def idle_limit() -> str | None:
     """Return a problem if PostgreSQL keeps idle transactions; `migrate` limits them per role and database."""
     if connection.vendor != "postgresql":
         return None
-    with connect_apart(connection) as fresh:
+    with connect_outside_pool(connection) as fresh:
         if fresh.execute("SHOW idle_in_transaction_session_timeout").fetchone() != ("0",):
             return None
     return (
@@ -174,7 +176,7 @@ def clock() -> str | None:
     )
 
 
-def belonging() -> str | None:
+def check_installation() -> str | None:
     try:
         installation.register_process()
     except (installation.WrongInstallation, StoreUnavailable) as exc:
@@ -197,7 +199,7 @@ def broker() -> tuple[str | None, str]:
     except NoRedisServer as exc:
         return str(exc), ""
     except redis.RedisError as exc:
-        return f"REDIS_URL does not answer ({reason(exc)}); start it or unset REDIS_URL.", ""
+        return f"REDIS_URL does not answer ({describe_error(exc)}); start it or unset REDIS_URL.", ""
     name = "Valkey" if "valkey_version" in told else "Redis"
     return None, f"{name} {told.get('valkey_version') or told['redis_version']} of REDIS_URL"
 
@@ -270,7 +272,7 @@ def scanner() -> str | None:
         return None
     try:
         scan.ping()
-        if scan.lets_large_files_pass():
+        if scan.passes_oversized_files():
             return "clamd calls files clean that are too large for it to read; set `AlertExceedsMax yes` in clamd.conf."
     except scan.ScannerDown as exc:
         return f"{exc} Start clamd, or unset VOD_CLAMD; until then uploads wait."
@@ -361,4 +363,4 @@ def leftovers() -> str | None:
 
 
 # Checks skipped without a migrated database.
-ASK_FOR_ROWS = (idle_limit, clock, belonging, append_only, jobs, files, leftovers)
+DATABASE_CHECKS = (idle_limit, clock, check_installation, append_only, jobs, files, leftovers)

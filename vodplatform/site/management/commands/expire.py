@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from jobs_app import maintenance, outputs
 from media_app.storage import files as store
 from media_app.uploads import cleanup
-from media_app.videos.consistency import abort_unfinished, go_back_where_it_ended
+from media_app.videos.consistency import abort_unfinished, restore_files_of_dead_jobs
 from media_app.videos.services import empty_bin, sweep_renditions
 from sessions_app.analysis import services as analysis
 from sessions_app.challenges import merges
@@ -47,21 +47,23 @@ class Command(BaseCommand):
         idempotency.purge()
         audit.purge()
         services.purge()
-        links.purge()
+        links.delete_expired_links()
         if away is not None:  # the store may belong to another installation
             event("cleanup.left", reason=away.reason)
             raise CommandError(away.message) from away
-        ended = cleanup.expire()
+        ended = cleanup.expire_uploads()
         analyses = analysis.expire()
         ended_merges = merges.expire()
-        dubs = prosync.expire()
+        dubs = prosync.delete_expired()
         binned = empty_bin()
         jobs = maintenance.purge()
-        removed = host_metrics.clean()
-        go_back_where_it_ended()
+        removed = host_metrics.delete_unused_scratch()
+        restore_files_of_dead_jobs()
         try:
             # Last, because the storage may be unavailable.
-            files = exports.expire() + outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
+            files = (
+                exports.delete_expired() + outputs.sweep() + sweep_renditions() + sweep_previews() + _abort_unfinished()
+            )
         except StoreUnavailable as exc:
             event("cleanup.left", reason=exc.reason)
             raise CommandError(exc.message) from exc

@@ -16,12 +16,12 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 
-from vodplatform.core.records.database import connect_apart
+from vodplatform.core.records.database import connect_outside_pool
 from vodplatform.core.records.former import REFUSAL, is_former
 
 LOCK = zlib.crc32(b"vodplatform.migrate")
 # Idle time until PostgreSQL ends a transaction, so that a stopped process does not keep locks.
-LONGEST_IDLE = "15s"
+IDLE_TRANSACTION_TIMEOUT = "15s"
 POLL_SECONDS = 0.2
 
 
@@ -37,7 +37,7 @@ class Command(Migrate):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        with alone(connection):
+        with migration_lock(connection):
             if is_former(MigrationRecorder(connection).applied_migrations()):
                 raise CommandError(REFUSAL)
             super().handle(*args, **options)
@@ -49,7 +49,7 @@ class Command(Migrate):
 
 
 @contextmanager
-def alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def migration_lock(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Hold a database's migration lock for the block. It ends with the process."""
     if connection.vendor != "postgresql":
         with open(settings.DATA_DIR / "migrate.lock", "a") as file:
@@ -57,7 +57,7 @@ def alone(connection: BaseDatabaseWrapper) -> Iterator[None]:
             yield
         return
     # Through PgBouncer, a session lock would outlive this process.
-    with connect_apart(connection) as own:
+    with connect_outside_pool(connection) as own:
         own.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         # Polled, because waiting would block `CREATE INDEX CONCURRENTLY` in the lock's holder.
         while own.execute("SELECT NOT pg_try_advisory_xact_lock(%s)", [LOCK]).fetchone() == (True,):
@@ -74,5 +74,5 @@ def set_limits(connection: BaseDatabaseWrapper) -> None:
         cursor.execute("SELECT current_user, current_database()")
         role, database = map(connection.ops.quote_name, cursor.fetchone())
         cursor.execute(
-            f"ALTER ROLE {role} IN DATABASE {database} SET idle_in_transaction_session_timeout = '{LONGEST_IDLE}'"
+            f"ALTER ROLE {role} IN DATABASE {database} SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}'"
         )

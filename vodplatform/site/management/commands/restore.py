@@ -10,7 +10,7 @@ from vodplatform.core.files import installation
 from vodplatform.core.files.storage import StoreUnavailable
 from vodplatform.core.processes.commands import Command as BaseCommand
 from vodplatform.site.backup import ArchiveError, read_archive
-from vodplatform.site.management.commands.up import take_lock
+from vodplatform.site.management.commands.up import lock_data_dir
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lock = take_lock(settings.DATA_DIR)
+        lock = lock_data_dir(settings.DATA_DIR)
         try:
             call_command("migrate", interactive=False, verbosity=0)
             if not options["adopt"]:

@@ -23,8 +23,8 @@ from vodplatform.core.formatting import size
 from vodplatform.core.metrics import VARIABLE
 from vodplatform.core.processes.commands import UP_LOCK, manage_argv
 from vodplatform.core.processes.commands import Command as BaseCommand
-from vodplatform.core.records.database import connect_apart
-from vodplatform.core.redis_pool import connect, reason
+from vodplatform.core.records.database import connect_outside_pool
+from vodplatform.core.redis_pool import connect, describe_error
 from vodplatform.core.redis_server import NoRedisServer, find_redis_server
 from vodplatform.settings.environment import private_redis_socket
 from vodplatform.settings.variables import PROJECT_ROOT
@@ -46,7 +46,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["workers"] < 1:
             raise CommandError("--workers must be at least 1.")
-        lock = take_lock(settings.DATA_DIR)
+        lock = lock_data_dir(settings.DATA_DIR)
         host, port = options["host"], free_port(options["host"], options["port"])
         for warning in warnings():
             self.stderr.write(f"warning: {warning}")
@@ -96,10 +96,10 @@ def log_level(*, is_verbose: bool) -> str:
 
 def warnings() -> list[str]:
     """Return sentences about problems that do not prevent the start."""
-    return [problem for check in (library_folders, room) if (problem := check())]
+    return [problem for check in (library_folders, check_disk_space) if (problem := check())]
 
 
-def room() -> str | None:
+def check_disk_space() -> str | None:
     if disk.free_bytes() >= settings.DISK_RESERVE_BYTES:
         return None
     return (
@@ -121,7 +121,7 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def take_lock(data_dir: Path) -> IO[str]:
+def lock_data_dir(data_dir: Path) -> IO[str]:
     """Lock the data folder while the returned file is open. Raise CommandError if it is locked."""
     file = open(data_dir / UP_LOCK, "a+")  # noqa: SIM115 (it stays open as long as the program runs)
     try:
@@ -153,7 +153,7 @@ def check_services() -> None:
         try:
             connect(settings.REDIS_URL, CONNECT_SECONDS).ping()
         except redis.RedisError as exc:
-            raise CommandError(f"The Redis of REDIS_URL cannot be used: {reason(exc)}") from exc
+            raise CommandError(f"The Redis of REDIS_URL cannot be used: {describe_error(exc)}") from exc
 
 
 def check_database() -> None:
@@ -165,7 +165,7 @@ def check_database() -> None:
     try:
         # Django's pool would retry for 20 s and log each attempt.
         given = connection.get_connection_params()
-        connect_apart(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
+        connect_outside_pool(connection, connect_timeout=given.get("connect_timeout", CONNECT_SECONDS)).close()
     except psycopg.Error as exc:
         raise CommandError(f"The database of DATABASE_URL cannot be used: {' '.join(str(exc).split())}") from exc
 

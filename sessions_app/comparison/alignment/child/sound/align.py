@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sessions_app.comparison.alignment.child.sound.delay import measure_delay
-from sessions_app.comparison.alignment.child.sound.flux import HOP_SECONDS, silence
+from sessions_app.comparison.alignment.child.sound.flux import HOP_SECONDS, is_silent
 from sessions_app.comparison.alignment.child.sound.line import Line, fit_line
 from sessions_app.comparison.alignment.child.sound.recording import Recording
-from sessions_app.comparison.alignment.child.sound.search import Heard, Peak, find_peaks, find_stretch
+from sessions_app.comparison.alignment.child.sound.search import KnownFlux, Peak, find_peaks, find_stretch
 
 CANDIDATES = 12
-GLANCES = 4  # windows measured per candidate to compare them
-LOOKS = 3  # maximum candidates measured with all windows
+SCAN_WINDOWS = 4  # windows measured per candidate to compare them
+MAX_MEASURED_PLACES = 3  # maximum candidates measured with all windows
 RIVAL_SHARE = 0.6  # minimum sharpness of a rival, as a share of the best place's
 REPEATED_RATIO = 1.25  # best lag's score over the second's, below which the sound repeats
 CLEAR_RATIO = 1.5  # best lag's score over the second's, from which probes suffice
@@ -118,8 +118,8 @@ class _Pair:
 
     first: Recording
     second: Recording
-    whole: Heard
-    heard: Heard
+    whole: KnownFlux
+    heard: KnownFlux
 
     def overlap(self, lag: float) -> tuple[float, float]:
         """Return the start and end of the overlap, seconds of the first recording. lag: seconds."""
@@ -131,19 +131,19 @@ def align_sounds(first: Recording, second: Recording) -> SoundMatch | SoundRefus
 
     Raises :class:`sessions_app.comparison.alignment.child.sound.track.NoSound` for a silent recording.
     """
-    pair = _Pair(first, second, first.hear_all(), second.hear_probes())
+    pair = _Pair(first, second, first.read_all(), second.read_probes())
     peaks = find_peaks(pair.whole, pair.heard, CANDIDATES)
     if not _is_clear(peaks):
-        pair.heard = second.hear_all()
+        pair.heard = second.read_all()
         peaks = find_peaks(pair.whole, pair.heard, CANDIDATES)
     if not peaks or peaks[0].score < LEAST_SCORE:
         return _unrelated(pair)
-    glances = [_look_at(pair, peaks[0], GLANCES)]
-    if len(glances[0].on) < GLANCES or _ratio(peaks) < PLAIN_RATIO:
-        glances += [_look_at(pair, peak, GLANCES) for peak in peaks[1:]]
+    glances = [_measure_place(pair, peaks[0], SCAN_WINDOWS)]
+    if len(glances[0].on) < SCAN_WINDOWS or _ratio(peaks) < PLAIN_RATIO:
+        glances += [_measure_place(pair, peak, SCAN_WINDOWS) for peak in peaks[1:]]
     glances.sort(key=lambda place: place.weight, reverse=True)
-    count = max(2, sum(len(place.on) > 1 for place in glances[:LOOKS]))
-    places = [_look_at(pair, place.peak, WINDOWS) for place in glances[:count]]
+    count = max(2, sum(len(place.on) > 1 for place in glances[:MAX_MEASURED_PLACES]))
+    places = [_measure_place(pair, place.peak, WINDOWS) for place in glances[:count]]
     return _judge(pair, peaks, places, glances)
 
 
@@ -155,7 +155,7 @@ def _is_clear(peaks: Sequence[Peak]) -> bool:
     return bool(peaks) and peaks[0].score >= CLEAR_SCORE and _ratio(peaks) >= CLEAR_RATIO
 
 
-def _look_at(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] = (0.0, math.inf)) -> _Place:
+def _measure_place(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] = (0.0, math.inf)) -> _Place:
     """Measure the offset in about ``windows`` windows, spread over the overlap.
 
     within: limits in seconds of the first recording.
@@ -184,7 +184,7 @@ def _look_at(pair: _Pair, peak: Peak, windows: int, within: tuple[float, float] 
     return place
 
 
-def _busiest(whole: Heard, begin: float, length: float, seconds: float) -> float:
+def _busiest(whole: KnownFlux, begin: float, length: float, seconds: float) -> float:
     first, last = round(begin / HOP_SECONDS), round((begin + length) / HOP_SECONDS)
     activity = np.maximum(whole.flux[:, first:last], 0.0).sum(axis=0, dtype=np.float64)
     width = round(seconds / HOP_SECONDS)
@@ -196,10 +196,10 @@ def _busiest(whole: Heard, begin: float, length: float, seconds: float) -> float
 
 def _measure(pair: _Pair, start: float, seconds: float, expected: float) -> Window | None:
     piece, share = pair.second.samples(start - expected, seconds)
-    if share < 0.5 or silence(piece):
+    if share < 0.5 or is_silent(piece):
         return None
     around, share = pair.first.samples(start - SEARCH_SECONDS, seconds + 2 * SEARCH_SECONDS)
-    if share < 0.5 or silence(around):
+    if share < 0.5 or is_silent(around):
         return None
     delay = measure_delay(around, piece)
     return Window(start + seconds / 2, expected - SEARCH_SECONDS + delay.seconds, delay.sharpness)
@@ -210,7 +210,7 @@ def _judge(
 ) -> SoundMatch | SoundRefusal:
     best = max(places, key=lambda place: place.weight)
     windows = tuple(best.windows)
-    jump = _jump([*places, *_elsewhere(pair, best)])
+    jump = _find_jump([*places, *_find_other_places(pair, best)])
     if jump is not None:
         before, after, at = jump
         return SoundRefusal(
@@ -255,19 +255,19 @@ def _longest_run_apart(place: _Place) -> list[Window]:
     return longest
 
 
-def _elsewhere(pair: _Pair, place: _Place) -> list[_Place]:
+def _find_other_places(pair: _Pair, place: _Place) -> list[_Place]:
     """Search the first recording for the part of the second that disagrees at ``place``."""
     apart = _longest_run_apart(place)
     if len(apart) < 2 or place.line is None:
         return []
     begin, end = apart[0].time - WINDOW_SECONDS / 2, apart[-1].time + WINDOW_SECONDS / 2
     lag = place.line.at(begin)
-    pair.heard = pair.second.hear_all()
+    pair.heard = pair.second.read_all()
     found = []
-    for peak in find_peaks(pair.whole, pair.heard.part(max(0.0, begin - lag), end - begin), GLANCES):
+    for peak in find_peaks(pair.whole, pair.heard.part(max(0.0, begin - lag), end - begin), SCAN_WINDOWS):
         if peak.score >= LEAST_SCORE:
             within = begin - lag + peak.lag, end - lag + peak.lag
-            found.append(_look_at(pair, peak, WINDOWS, within))
+            found.append(_measure_place(pair, peak, WINDOWS, within))
     return found
 
 
@@ -296,7 +296,7 @@ def _match(pair: _Pair, place: _Place, line: Line, ratio: float) -> SoundMatch:
     )
 
 
-def _jump(places: Sequence[_Place]) -> tuple[float, float, float] | None:
+def _find_jump(places: Sequence[_Place]) -> tuple[float, float, float] | None:
     """Return (offset before, offset after, seconds of the first) if the offset jumps, else None."""
     sides: list[list[Window]] = []
     for place in places:

@@ -88,7 +88,7 @@ def flux_of(runs: Iterable[Run]) -> tuple[Flux, NDArray[np.bool_]]:
     return meter.end()
 
 
-def silence(samples: Samples) -> bool:
+def is_silent(samples: Samples) -> bool:
     return not len(samples) or float(np.mean(samples.astype(np.float64) ** 2)) < FLOOR
 
 

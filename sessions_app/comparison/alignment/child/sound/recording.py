@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from sessions_app.comparison.alignment.child.sound.flux import BANDS, HOP_SECONDS, FluxMeter
-from sessions_app.comparison.alignment.child.sound.search import Heard
+from sessions_app.comparison.alignment.child.sound.search import KnownFlux
 from sessions_app.comparison.alignment.child.sound.track import NoSound, Samples, SoundTrack
 
 PROBES = 3
@@ -31,8 +31,8 @@ class Recording:
     def __init__(self, vod_id: str, path: str | os.PathLike[str]) -> None:
         self.vod_id = vod_id
         self.track = SoundTrack(path)
-        self._whole: Heard | None = None
-        self._probes: Heard | None = None
+        self._whole: KnownFlux | None = None
+        self._probes: KnownFlux | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,7 +47,7 @@ class Recording:
         """Return the seconds of sound if all of it was read, else the file's duration."""
         return len(self._whole.mask) * HOP_SECONDS if self._whole is not None else self.track.duration
 
-    def hear_all(self, on_share: OnShare | None = None) -> Heard:
+    def read_all(self, on_share: OnShare | None = None) -> KnownFlux:
         """Return the flux of all sound. Raises :class:`NoSound` if it is silent or shorter than a second."""
         if self._whole is None:
             meter = FluxMeter()
@@ -55,7 +55,7 @@ class Recording:
                 meter.put(run)
                 if on_share is not None and self.track.duration > 0:
                     on_share(min(1.0, run.start / self.track.duration))
-            found = Heard(*meter.end())
+            found = KnownFlux(*meter.end())
             if found.seconds < MIN_SECONDS:
                 raise NoSound("There is hardly any sound in it that can be decoded.")
             if meter.loudest < QUIET:
@@ -63,13 +63,13 @@ class Recording:
             self._whole = found
         return self._whole
 
-    def hear_probes(self) -> Heard:
+    def read_probes(self) -> KnownFlux:
         """Return the flux of three parts of 30 s, or of all sound if the file is short or the parts are silent.
 
-        Raises :class:`NoSound` as :meth:`hear_all` does.
+        Raises :class:`NoSound` as :meth:`read_all` does.
         """
         if self._whole is not None or self.track.duration <= SHORT_SECONDS:
-            return self.hear_all()
+            return self.read_all()
         if self._probes is None:
             meter = FluxMeter()
             for number in range(PROBES):
@@ -77,12 +77,12 @@ class Recording:
                 for run in self.track.runs(start, start + PROBE_SECONDS):
                     meter.put(run)
             if meter.loudest < QUIET:
-                return self.hear_all()  # tells a pause from a silent recording
+                return self.read_all()  # tells a pause from a silent recording
             flux, mask = meter.end()
             hops = max(len(mask), int(self.track.duration / HOP_SECONDS))
             padded = np.zeros((BANDS, hops), np.float32)
             padded[:, : len(mask)] = flux
-            self._probes = Heard(padded, np.concatenate([mask, np.zeros(hops - len(mask), bool)]))
+            self._probes = KnownFlux(padded, np.concatenate([mask, np.zeros(hops - len(mask), bool)]))
         return self._probes
 
     def samples(self, start: float, seconds: float) -> tuple[Samples, float]:

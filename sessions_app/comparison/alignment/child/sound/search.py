@@ -31,7 +31,7 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class KnownFlux:
     """A recording's flux, shape (BANDS, hops), and a mask of the hops read so far, shape (hops,)."""
 
     flux: Flux
@@ -41,15 +41,15 @@ class Heard:
     def seconds(self) -> float:
         return float(np.count_nonzero(self.mask)) * HOP_SECONDS
 
-    def part(self, start: float, seconds: float) -> Heard:
+    def part(self, start: float, seconds: float) -> KnownFlux:
         """Return a copy with only ``seconds`` from ``start`` on in its mask."""
         first, last = round(start / HOP_SECONDS), round((start + seconds) / HOP_SECONDS)
         mask = np.zeros_like(self.mask)
         mask[first:last] = self.mask[first:last]
-        return Heard(self.flux, mask)
+        return KnownFlux(self.flux, mask)
 
 
-def find_peaks(first: Heard, second: Heard, count: int) -> list[Peak]:
+def find_peaks(first: KnownFlux, second: KnownFlux, count: int) -> list[Peak]:
     """Return the ``count`` best lags, best first; empty if the recordings cannot overlap."""
     scores: NDArray[np.float32] | None = None
     base = 0
@@ -70,7 +70,7 @@ def find_peaks(first: Heard, second: Heard, count: int) -> list[Peak]:
     return [] if scores is None else _peaks(np.sqrt(scores), base, count, apart)
 
 
-def correlate(first: Heard, second: Heard) -> tuple[NDArray[np.float32], int]:
+def correlate(first: KnownFlux, second: KnownFlux) -> tuple[NDArray[np.float32], int]:
     """Return the agreement at each lag, in standard deviations of unrelated sound, and the index of lag 0.
 
     Values are 0 for overlaps shorter than :data:`MIN_OVERLAP_SECONDS`.
@@ -95,7 +95,7 @@ def correlate(first: Heard, second: Heard) -> tuple[NDArray[np.float32], int]:
     return scores.astype(np.float32), m - 1
 
 
-def find_stretch(first: Heard, second: Heard, start: float, seconds: float) -> tuple[float, Peak]:
+def find_stretch(first: KnownFlux, second: KnownFlux, start: float, seconds: float) -> tuple[float, Peak]:
     """Return the relative speed at which a part of the second recording fits best, and its peak."""
     begin, count = round(start / HOP_SECONDS), round(seconds / HOP_SECONDS)
     piece = second.flux[:, begin : begin + count]
@@ -104,7 +104,7 @@ def find_stretch(first: Heard, second: Heard, start: float, seconds: float) -> t
         at = np.arange(0, piece.shape[1] - 1, 1 / stretch)
         whole, share = at.astype(int), (at % 1).astype(np.float32)
         stretched = piece[:, whole] * (1 - share) + piece[:, np.minimum(whole + 1, piece.shape[1] - 1)] * share
-        found = find_peaks(first, Heard(stretched.astype(np.float32), np.ones(stretched.shape[1], bool)), 1)
+        found = find_peaks(first, KnownFlux(stretched.astype(np.float32), np.ones(stretched.shape[1], bool)), 1)
         if found and found[0].score > best[1].score:
             best = (stretch, found[0])
     return best

@@ -25,7 +25,7 @@ HOLE_SECONDS = 0.02  # minimum gap between frames; smaller gaps are rounding
 RUN_IN_SECONDS = 0.25  # seconds decoded in advance: a codec's first frames after a seek are wrong
 MAX_SECONDS = 13 * 3600.0  # maximum seconds read, whatever the timestamps claim
 MAX_TRACKS = 16  # maximum tracks compared by loudness
-LISTENS = 4  # places measured per track
+LOUDNESS_PLACES = 4  # places measured per track
 LISTEN_SECONDS = 0.5
 CANCELLED = 0.1  # power of the channels' mean over their own, below which they cancel each other
 
@@ -155,8 +155,8 @@ class SoundTrack:
     def _level(self, stream: AudioStream) -> float:
         self._stream = stream
         squares = []
-        for number in range(LISTENS):
-            start = self.duration * (number + 0.5) / LISTENS
+        for number in range(LOUDNESS_PLACES):
+            start = self.duration * (number + 0.5) / LOUDNESS_PLACES
             squares += [float(np.mean(run.samples**2)) for run in self.runs(start, start + LISTEN_SECONDS)]
         return float(np.mean(squares)) if squares else 0.0
 
