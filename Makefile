@@ -103,9 +103,9 @@ format: $(VENV)/.dev ## Format Python, templates and, where npm is, the pages' m
 		&& $$packages/node_modules/.bin/biome check --write .
 
 schema: $(VENV)/.dev ## Write what is made from the code anew: docs/openapi.yaml and .d.ts, errors, metrics, settings
-	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py settings > docs/settings.md
-	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py errors > docs/errors.md
-	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py metrics > docs/metrics.md
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py settings > docs/reference/settings.md
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py errors > docs/reference/errors.md
+	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py metrics > docs/reference/metrics.md
 	@VOD_DATA_DIR=$$(mktemp -d) $(PY) manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 	@scripts/types docs/openapi.yaml docs/openapi.d.ts
 

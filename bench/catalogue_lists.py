@@ -89,8 +89,9 @@ def fill(owner: Any, count: int, rng: random.Random) -> None:
             jobs += [job] if job_status else []
             rows.append(
                 Video(
-                    owner=owner, place=VideoScope.CATALOGUE, source=VideoSource.STORED, location=f"videos/{number}/1.mp4",
-                    title=title, description=description, tags=tags, category=category,
+                    owner=owner, place=VideoScope.CATALOGUE, source=VideoSource.STORED,
+                    location=f"videos/{number}/1.mp4", title=title, description=description, tags=tags,
+                    category=category,
                     is_featured=rng.random() < 0.02, is_hidden=number % 4 == 3, status=status,
                     job=job if job_status else None, file_size=1, mime_type="video/mp4", duration=60.0,
                     search_text=search_text(title, description, category, tags),

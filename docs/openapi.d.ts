@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Find highlights and wait for them
-         * @description Find the highlights of a video. The answer waits for the result.
+         * @description Find the highlights of a video. The answer waits for them.
          */
         post: operations["analyze_highlights"];
         delete?: never;
@@ -35,7 +35,7 @@ export interface paths {
         put?: never;
         /**
          * Count repetitions and wait for the result
-         * @description Count the repetitions in a video. The answer waits for the result.
+         * @description Count the repetitions in a video. The answer waits for them.
          */
         post: operations["analyze_workout"];
         delete?: never;
@@ -55,7 +55,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in for a JSON Web Token
-         * @description Exchange a name and a password for a pair of JSON Web Tokens.
+         * @description Exchange a user name and password for two JSON Web Tokens.
          */
         post: operations["auth_jwt_create"];
         delete?: never;
@@ -75,7 +75,7 @@ export interface paths {
         put?: never;
         /**
          * Renew a JSON Web Token
-         * @description Exchange a refresh token for a new pair; each can be used once.
+         * @description Exchange a refresh token, once, for a new pair.
          */
         post: operations["auth_jwt_refresh"];
         delete?: never;
@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Sign in for an API token
-         * @description Exchange a name and a password for a token.
+         * @description Exchange a user name and password for an API token.
          */
         post: operations["auth_token_create"];
         delete?: never;
@@ -113,13 +113,13 @@ export interface paths {
         };
         /**
          * List your API tokens
-         * @description The caller's tokens, newest first, expired ones included. Their keys are never shown again.
+         * @description List the caller's tokens, newest first, with expired ones and without keys.
          */
         get: operations["auth_tokens_list"];
         put?: never;
         /**
          * Create an API token
-         * @description Make another token, with no more scopes than the caller has signed in with.
+         * @description Create a token with at most the scopes of the caller's credential.
          */
         post: operations["auth_tokens_create"];
         delete?: never;
@@ -140,7 +140,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke an API token
-         * @description Revoke a token. From now on it no longer signs in.
+         * @description Revoke a token. It no longer signs in.
          */
         delete: operations["auth_tokens_revoke"];
         options?: never;
@@ -159,7 +159,7 @@ export interface paths {
         put?: never;
         /**
          * Get a ticket for a WebSocket
-         * @description A ticket that opens one WebSocket within a minute, as whoever asks for it.
+         * @description Return a ticket that opens one WebSocket within a minute.
          */
         post: operations["auth_ws_ticket"];
         delete?: never;
@@ -177,9 +177,9 @@ export interface paths {
         };
         /**
          * List the files you can compare
-         * @description Files of the library folders that the caller may use, sorted by name; ``search`` filters by words.
+         * @description List the files in the caller's library folders, sorted by name; ``search`` filters by words.
          *
-         *     ``unusable`` names files and folders whose names are not UTF-8. Rename them.
+         *     ``unusable`` lists files and folders whose names are not UTF-8. Rename them.
          */
         get: operations["comparison_library_files"];
         put?: never;
@@ -219,21 +219,21 @@ export interface paths {
         };
         /**
          * Get a comparison
-         * @description One comparison with its VODs, offsets and state.
+         * @description Get a comparison with its VODs, offsets and state.
          */
         get: operations["comparison_get"];
         put?: never;
         post?: never;
         /**
          * Delete a comparison
-         * @description Delete a comparison. Its videos stay.
+         * @description Delete a comparison. Its videos are kept.
          */
         delete: operations["comparison_delete"];
         options?: never;
         head?: never;
         /**
          * Change a comparison
-         * @description Change the name, the description, how the VODs are kept in step, or what the page remembers.
+         * @description Change the name, description, synchronisation settings or stored page state.
          */
         patch: operations["comparison_patch"];
         trace?: never;
@@ -249,7 +249,7 @@ export interface paths {
         put?: never;
         /**
          * Find the offsets
-         * @description Find the offsets in the background: by the in-game timer, by what the videos sound like, or by both.
+         * @description Find the offsets in a background job: by the in-game timer, by sound, or by both.
          */
         post: operations["comparison_align"];
         delete?: never;
@@ -267,7 +267,7 @@ export interface paths {
         };
         /**
          * Get the state of an alignment
-         * @description How far an alignment is, and what it proposes.
+         * @description Get an alignment's progress and proposals.
          */
         get: operations["comparison_alignment"];
         put?: never;
@@ -289,7 +289,7 @@ export interface paths {
         put?: never;
         /**
          * Apply proposed offsets
-         * @description Write the offsets that an alignment proposes.
+         * @description Set the offsets that an alignment proposes.
          */
         post: operations["comparison_alignment_apply"];
         delete?: never;
@@ -309,7 +309,7 @@ export interface paths {
         put?: never;
         /**
          * Archive a comparison
-         * @description Move a comparison out of the list. Until it is restored it cannot be changed.
+         * @description Remove a comparison from the list. It cannot be changed until it is restored.
          */
         post: operations["comparison_archive"];
         delete?: never;
@@ -329,7 +329,7 @@ export interface paths {
         put?: never;
         /**
          * Copy a comparison
-         * @description A copy of the caller's own, with its VODs, offsets and events.
+         * @description Copy a comparison with its VODs, offsets and events. The copy belongs to the caller.
          */
         post: operations["comparison_duplicate"];
         delete?: never;
@@ -347,13 +347,13 @@ export interface paths {
         };
         /**
          * List the events of a comparison
-         * @description Events, sorted by their time on the shared clock.
+         * @description List events by their time on the shared clock.
          */
         get: operations["events_list"];
         put?: never;
         /**
          * Create an event
-         * @description Mark a moment or a span, of a VOD or of all; who may not edit makes comments only.
+         * @description Mark a moment or a span of one VOD or of all. Without edit permission, only comments are allowed.
          */
         post: operations["events_create"];
         delete?: never;
@@ -371,7 +371,7 @@ export interface paths {
         };
         /**
          * Download events as CSV
-         * @description A table: VOD, time, end, kind and label.
+         * @description Download a table: VOD, time, end, kind and label.
          */
         get: operations["events_csv"];
         put?: never;
@@ -391,7 +391,7 @@ export interface paths {
         };
         /**
          * Download events as JSON
-         * @description The events with all their fields, without replies.
+         * @description Download the events with all their fields, without replies.
          */
         get: operations["events_json"];
         put?: never;
@@ -421,7 +421,7 @@ export interface paths {
         head?: never;
         /**
          * Change an event
-         * @description Change an event; anything left out stays. Allowed for its author and for editors.
+         * @description Change an event; omitted fields keep their values. Allowed for its author and for editors.
          */
         patch: operations["events_change"];
         trace?: never;
@@ -477,7 +477,7 @@ export interface paths {
         put?: never;
         /**
          * Mark a mention as seen
-         * @description The caller has looked at an event that names them with `@`: it counts among their mentions no more.
+         * @description Mark the caller's mention in an event as seen.
          */
         post: operations["events_seen"];
         delete?: never;
@@ -497,7 +497,7 @@ export interface paths {
         put?: never;
         /**
          * Find events in the videos
-         * @description Look for events in the background; what was found before and nobody has touched is replaced.
+         * @description Detect events in a background job. Earlier results are replaced unless a user changed or answered them.
          */
         post: operations["events_detect"];
         delete?: never;
@@ -517,7 +517,7 @@ export interface paths {
         put?: never;
         /**
          * Import events
-         * @description Add the events of a list or a file. Either all are added or none; errors name the line.
+         * @description Add the events of a list or a file, all or none; errors name the line.
          */
         post: operations["events_import"];
         delete?: never;
@@ -537,7 +537,7 @@ export interface paths {
         put?: never;
         /**
          * Export a comparison as a video
-         * @description Make one MP4 in the background; the job's result has ``url, duration, width, height`` and ``size``.
+         * @description Render an MP4 in a background job. Its result has ``url, duration, width, height`` and ``size``.
          */
         post: operations["comparison_export"];
         delete?: never;
@@ -556,7 +556,7 @@ export interface paths {
         get?: never;
         /**
          * Seek all VODs
-         * @description Move every VOD to one instant of the shared clock.
+         * @description Move all VODs to one time of the shared clock.
          */
         put: operations["comparison_global_seek"];
         post?: never;
@@ -575,13 +575,13 @@ export interface paths {
         };
         /**
          * List the links to a comparison
-         * @description Links that have not ended, in the order they were created. Their addresses are not kept.
+         * @description List the links that have not expired, in order of creation, without their addresses.
          */
         get: operations["links_list"];
         put?: never;
         /**
          * Create a link to a comparison
-         * @description Create a link for people without an account. Its address is shown in this answer only.
+         * @description Create a link for visitors without an account. Only this answer contains its address.
          */
         post: operations["links_create"];
         delete?: never;
@@ -602,7 +602,7 @@ export interface paths {
         post?: never;
         /**
          * Withdraw a link
-         * @description Withdraw access. Open pages and sockets end at once, running downloads within seconds.
+         * @description Withdraw access. Pages and sockets close at once, downloads within seconds.
          */
         delete: operations["links_delete"];
         options?: never;
@@ -619,7 +619,7 @@ export interface paths {
         };
         /**
          * Get the history of the offsets
-         * @description Every change of an offset, most recent first.
+         * @description List all offset changes, most recent first.
          */
         get: operations["comparison_offset_history"];
         put?: never;
@@ -659,7 +659,7 @@ export interface paths {
         };
         /**
          * List the people who can see a comparison
-         * @description The accounts that may see it, by name: whom a comment can name with `@`. For accounts that may comment.
+         * @description List the accounts that can be mentioned with `@`. For accounts that may comment.
          */
         get: operations["comparison_people"];
         put?: never;
@@ -680,7 +680,7 @@ export interface paths {
         get?: never;
         /**
          * Play or pause all VODs
-         * @description Play or pause every VOD.
+         * @description Play or pause all VODs.
          */
         put: operations["comparison_playback"];
         post?: never;
@@ -699,13 +699,13 @@ export interface paths {
         };
         /**
          * List who a comparison is shared with
-         * @description The accounts that a comparison is shared with, in the order they were invited.
+         * @description List the accounts that a comparison is shared with, in order of invitation.
          */
         get: operations["shares_list"];
         put?: never;
         /**
          * Share a comparison
-         * @description Invite an account. If it is invited already, its role is changed.
+         * @description Share a comparison with an account. An existing share gets the new role.
          */
         post: operations["shares_create"];
         delete?: never;
@@ -726,7 +726,7 @@ export interface paths {
         post?: never;
         /**
          * Withdraw a share
-         * @description Withdraw access. Open pages and sockets end at once, running downloads within seconds.
+         * @description Withdraw access. Pages and sockets close at once, downloads within seconds.
          */
         delete: operations["shares_delete"];
         options?: never;
@@ -747,7 +747,7 @@ export interface paths {
         };
         /**
          * Download an OpenTimelineIO timeline
-         * @description An OpenTimelineIO timeline: the VODs as tracks at their offsets, the events as markers.
+         * @description Download an OpenTimelineIO timeline: VODs as tracks at their offsets, events as markers.
          */
         get: operations["timeline_otio"];
         put?: never;
@@ -789,7 +789,7 @@ export interface paths {
         put?: never;
         /**
          * Restore an archived comparison
-         * @description Put an archived comparison back into the list.
+         * @description Restore an archived comparison to the list.
          */
         post: operations["comparison_unarchive"];
         delete?: never;
@@ -808,7 +808,7 @@ export interface paths {
         get?: never;
         /**
          * Play or pause one VOD
-         * @description Play or pause one VOD by itself, where the VODs are moved one by one (``sync_mode`` independent).
+         * @description Play or pause one VOD. The session must be in independent mode (``sync_mode``).
          */
         put: operations["comparison_vod_playback"];
         post?: never;
@@ -828,7 +828,7 @@ export interface paths {
         get?: never;
         /**
          * Seek one VOD
-         * @description Move one VOD to a time of its own.
+         * @description Move one VOD to one of its own times.
          */
         put: operations["comparison_vod_seek"];
         post?: never;
@@ -847,7 +847,7 @@ export interface paths {
         };
         /**
          * List comparisons
-         * @description The sessions the caller may see, newest first; ``created_by`` takes a user's id or name.
+         * @description List the sessions the caller may see, newest first; ``created_by`` takes a user's id or name.
          */
         get: operations["comparison_list"];
         put?: never;
@@ -869,7 +869,7 @@ export interface paths {
         put?: never;
         /**
          * Report how an upload went
-         * @description Bytes and seconds of one upload, as its client measured them.
+         * @description Record bytes and seconds of one upload, measured by its client.
          */
         post: operations["analytics_upload"];
         delete?: never;
@@ -890,7 +890,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a merge
-         * @description Delete a merge with its video; a challenge that shows it is deleted first.
+         * @description Delete a merge and its video. A challenge that uses it must be deleted first.
          */
         delete: operations["merges_delete"];
         options?: never;
@@ -929,7 +929,7 @@ export interface paths {
         put?: never;
         /**
          * Retry a failed merge
-         * @description Run a merge again that failed for a temporary reason. It goes to the front of the queue.
+         * @description Retry a merge that failed for a temporary reason, with high priority.
          */
         post: operations["merges_retry"];
         delete?: never;
@@ -947,7 +947,7 @@ export interface paths {
         };
         /**
          * Get the state of a merge
-         * @description The state of a merge: uploads, progress and result.
+         * @description Get the state of a merge: uploads, progress and result.
          */
         get: operations["merges_status"];
         put?: never;
@@ -967,7 +967,7 @@ export interface paths {
         };
         /**
          * List your merges
-         * @description The caller's own merges, newest first; the numbers of their chunks are in the status of each.
+         * @description List the caller's merges, newest first. The status of each has the chunk numbers.
          */
         get: operations["merges_list"];
         put?: never;
@@ -1010,7 +1010,7 @@ export interface paths {
         post?: never;
         /**
          * Cancel an upload
-         * @description Cancel an upload and delete what has arrived.
+         * @description Cancel an upload and delete the bytes that have arrived.
          */
         delete: operations["challenge_uploads_cancel"];
         options?: never;
@@ -1069,7 +1069,7 @@ export interface paths {
         put?: never;
         /**
          * Get the chunks that are missing
-         * @description The chunks that are missing. Refused if the upload takes no more.
+         * @description Return which chunks are missing. Fails if the upload accepts no further chunks.
          */
         post: operations["challenge_uploads_resume"];
         delete?: never;
@@ -1087,7 +1087,7 @@ export interface paths {
         };
         /**
          * Get the state of an upload
-         * @description The chunks that have arrived.
+         * @description Return which chunks have arrived.
          */
         get: operations["challenge_uploads_status"];
         put?: never;
@@ -1107,7 +1107,7 @@ export interface paths {
         };
         /**
          * List challenges
-         * @description Challenges: those that everybody may play, and one's own; newest first.
+         * @description List the published challenges and the caller's own, newest first.
          */
         get: operations["challenges_list"];
         put?: never;
@@ -1131,14 +1131,14 @@ export interface paths {
         };
         /**
          * Get a challenge
-         * @description One challenge with its statements.
+         * @description Get a challenge with its statements.
          */
         get: operations["challenges_get"];
         put?: never;
         post?: never;
         /**
          * Delete a challenge
-         * @description Delete a challenge for everybody.
+         * @description Delete a challenge for all users.
          */
         delete: operations["challenges_delete"];
         options?: never;
@@ -1181,7 +1181,7 @@ export interface paths {
         put?: never;
         /**
          * Publish a challenge
-         * @description Make a challenge playable by everybody. Allowed for its owner.
+         * @description Publish a challenge for all users. Only its owner and admins may do so.
          */
         post: operations["challenges_publish"];
         delete?: never;
@@ -1219,7 +1219,7 @@ export interface paths {
         };
         /**
          * List the segments of a challenge
-         * @description Where each statement begins and ends.
+         * @description List where each statement starts and ends in the video, seconds.
          */
         get: operations["challenges_segments"];
         put?: never;
@@ -1241,7 +1241,7 @@ export interface paths {
         put?: never;
         /**
          * Unpublish a challenge
-         * @description Make a challenge a draft again. When a moderator does so, it cannot be published again.
+         * @description Make a challenge a draft again. After a moderator did so, the owner cannot publish it.
          */
         post: operations["challenges_unpublish"];
         delete?: never;
@@ -1403,7 +1403,7 @@ export interface paths {
         };
         /**
          * List your videos
-         * @description The caller's own videos, newest first unless ``order`` says otherwise. In the bin: last deleted first.
+         * @description List the caller's own videos, newest first unless ``order`` is set; in the bin, last deleted first.
          */
         get: operations["library_list"];
         put?: never;
@@ -1427,7 +1427,7 @@ export interface paths {
         };
         /**
          * Get a video of your library
-         * @description One video of the caller's library.
+         * @description Return one video of the caller's library.
          */
         get: operations["library_get"];
         put?: never;
@@ -1436,8 +1436,8 @@ export interface paths {
          * Delete a video of your library
          * @description Move a video to the bin, from which it can be restored until ``purge_at``, or delete it for good.
          *
-         *     If comparisons of yours show the video, the answer is a conflict that names them, unless ``leave_gaps`` is true.
-         *     A video in the bin is deleted for good without this check.
+         *     If your comparisons show a library video, the answer is a conflict that names them, unless ``leave_gaps`` is
+         *     true.
          */
         delete: operations["library_delete"];
         options?: never;
@@ -1460,9 +1460,9 @@ export interface paths {
         put?: never;
         /**
          * Create a rendition
-         * @description Create a rendition that is not made by itself, or a poster of a chosen frame.
+         * @description Create a rendition that is not made automatically, or a poster of a chosen frame.
          *
-         *     Repeating the call gives the same job, or the rendition.
+         *     Repeating the call returns the same job, or the rendition.
          */
         post: operations["library_render"];
         delete?: never;
@@ -1482,7 +1482,7 @@ export interface paths {
         put?: never;
         /**
          * Restore a video from the bin
-         * @description Move a video from the bin back to the library. Comparisons that show a gap instead show the video again.
+         * @description Move a video from the bin back to the library. Comparisons show it again.
          */
         post: operations["library_restore"];
         delete?: never;
@@ -1500,7 +1500,7 @@ export interface paths {
         };
         /**
          * List what uses videos of your library
-         * @description The comparisons and analyses that use these videos: at most 100 of each, the last changed first.
+         * @description List comparisons and analyses that use these videos: at most 100 of each, last changed first.
          */
         get: operations["library_uses"];
         put?: never;
@@ -1520,7 +1520,7 @@ export interface paths {
         };
         /**
          * Get your account
-         * @description Profile and plan, with its limits and how much of them is used.
+         * @description Return profile, plan, limits and usage.
          */
         get: operations["me"];
         put?: never;
@@ -1530,7 +1530,7 @@ export interface paths {
         head?: never;
         /**
          * Change your account
-         * @description Change the name or the picture. A ``picture`` is kept here, and ``avatar_url`` is its address then.
+         * @description Change the name or the picture. A ``picture`` is stored here and sets ``avatar_url``.
          */
         patch: operations["me_update"];
         trace?: never;
@@ -1544,7 +1544,7 @@ export interface paths {
         };
         /**
          * Get the best address to play a video from
-         * @description The address from which a device plays a video best.
+         * @description Return the address from which a device plays a video best.
          */
         get: operations["media_optimized"];
         put?: never;
@@ -1646,7 +1646,7 @@ export interface paths {
         put?: never;
         /**
          * Receive a notice from sync.so
-         * @description Where sync.so says that a generation has ended. The signature is checked, and sync.so is asked.
+         * @description Receive sync.so's notice that a generation has ended. Verify the signature and wake the job to poll.
          */
         post: operations["pro_sync_webhook"];
         delete?: never;
@@ -1664,7 +1664,7 @@ export interface paths {
         };
         /**
          * List the captions and chapters of a video
-         * @description Its text tracks, by kind and language.
+         * @description List the text tracks of a video by kind and language.
          */
         get: operations["text_tracks_list"];
         put?: never;
@@ -1672,7 +1672,7 @@ export interface paths {
          * Store captions or chapters
          * @description Store a file of captions or chapters. It replaces the one of the same kind and language (200).
          *
-         *     Styles, regions and notes of the file are not kept. Of chapters each ends where the next begins, at the latest.
+         *     Styles, regions and notes are dropped. Each chapter ends where the next begins, at the latest.
          */
         post: operations["text_tracks_store"];
         delete?: never;
@@ -1690,14 +1690,14 @@ export interface paths {
         };
         /**
          * Get a text track
-         * @description What is known of it; its text is the file at ``url``.
+         * @description Return a text track; its text is the file at ``url``.
          */
         get: operations["text_tracks_get"];
         put?: never;
         post?: never;
         /**
          * Delete a text track
-         * @description Delete captions or chapters. Allowed for who may change the video.
+         * @description Delete captions or chapters. Allowed for editors of the video.
          */
         delete: operations["text_tracks_delete"];
         options?: never;
@@ -1714,7 +1714,7 @@ export interface paths {
         };
         /**
          * Download captions or chapters
-         * @description The text track as a WebVTT file.
+         * @description Return the text track as a WebVTT file.
          */
         get: operations["text_tracks_file"];
         put?: never;
@@ -1734,13 +1734,13 @@ export interface paths {
         };
         /**
          * List your uploads
-         * @description The caller's uploads of every kind, newest first.
+         * @description List the caller's uploads of every kind, newest first.
          */
         get: operations["uploads_list"];
         put?: never;
         /**
          * Start an upload in chunks
-         * @description Start an upload in chunks, which come here or, with `direct`, go straight to the bucket.
+         * @description Start an upload in chunks. They are sent to this server or, with `direct`, straight to the bucket.
          */
         post: operations["uploads_begin"];
         delete?: never;
@@ -1761,7 +1761,7 @@ export interface paths {
         post?: never;
         /**
          * Cancel an upload
-         * @description Cancel an upload and delete what has arrived.
+         * @description Cancel an upload and delete the bytes that have arrived.
          */
         delete: operations["uploads_cancel"];
         options?: never;
@@ -1780,7 +1780,7 @@ export interface paths {
         put?: never;
         /**
          * Get addresses for chunks that go to the bucket
-         * @description Where to send chunks of an upload that was begun with `direct`, each by one PUT.
+         * @description Return addresses for chunks of a `direct` upload, each for one PUT.
          */
         post: operations["uploads_addresses"];
         delete?: never;
@@ -1840,7 +1840,7 @@ export interface paths {
         put?: never;
         /**
          * Get the chunks that are missing
-         * @description The chunks that are missing. Refused if the upload takes no more.
+         * @description Return which chunks are missing. Fails if the upload accepts no further chunks.
          */
         post: operations["uploads_resume"];
         delete?: never;
@@ -1858,7 +1858,7 @@ export interface paths {
         };
         /**
          * Get the state of an upload
-         * @description The chunks that have arrived.
+         * @description Return which chunks have arrived.
          */
         get: operations["uploads_status"];
         put?: never;
@@ -1920,7 +1920,7 @@ export interface paths {
         put?: never;
         /**
          * Keep an analysis as long as its video
-         * @description Keep an analysis of a library or catalogue video for as long as the video, or let it end as usual again.
+         * @description Keep an analysis as long as its video, or let it expire after the default time.
          */
         post: operations["analysis_keep"];
         delete?: never;
@@ -1940,7 +1940,7 @@ export interface paths {
         put?: never;
         /**
          * Cut the reel anew from chosen moments
-         * @description Cut the reel anew, of exactly these moments. The results show the reel before it until the job ends.
+         * @description Cut a new reel from these moments. The old reel is shown until it is ready.
          */
         post: operations["analysis_reel"];
         delete?: never;
@@ -1958,7 +1958,7 @@ export interface paths {
         };
         /**
          * Get the results of an analysis
-         * @description What an analysis found, and whether it is complete.
+         * @description Get the results of a completed analysis.
          */
         get: operations["analysis_results"];
         put?: never;
@@ -1978,7 +1978,7 @@ export interface paths {
         };
         /**
          * Download the results as CSV
-         * @description Results as a table for spreadsheets.
+         * @description Get the results as a CSV table for spreadsheets.
          */
         get: operations["analysis_table"];
         put?: never;
@@ -1998,7 +1998,7 @@ export interface paths {
         };
         /**
          * List your analyses
-         * @description The caller's analyses, newest first.
+         * @description List the caller's analyses, newest first.
          */
         get: operations["analysis_list"];
         put?: never;
@@ -2018,7 +2018,7 @@ export interface paths {
         };
         /**
          * Get the state of an analysis
-         * @description The state and progress of an analysis.
+         * @description Get the state and progress of an analysis.
          */
         get: operations["analysis_status"];
         put?: never;
@@ -2058,7 +2058,7 @@ export interface paths {
         };
         /**
          * List catalogue videos
-         * @description The catalogue as the caller may see it, newest first.
+         * @description List the visible catalogue videos, newest first; search results by relevance.
          */
         get: operations["videos_list"];
         put?: never;
@@ -2082,7 +2082,7 @@ export interface paths {
         };
         /**
          * Get a catalogue video
-         * @description One video of the catalogue.
+         * @description Return one video of the catalogue.
          */
         get: operations["videos_get"];
         /**
@@ -2093,7 +2093,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a catalogue video
-         * @description Delete a video, either so that it can be restored for some time, or for good. Allowed for administrators.
+         * @description Delete a video, restorable for some time or for good. Allowed for administrators.
          */
         delete: operations["videos_delete"];
         options?: never;
@@ -2134,12 +2134,12 @@ export interface paths {
         };
         /**
          * Get a processing report
-         * @description What a client last reported with PUT about its own processing of the file. Allowed for moderators.
+         * @description Return a client's last report of its own processing of the file. Allowed for moderators.
          */
         get: operations["videos_processing_report"];
         /**
          * Mark a catalogue video as ready
-         * @description Report that a video can be watched. Videos that the program processes become ready by themselves.
+         * @description Report that a video can be watched. Videos become ready automatically once processed.
          */
         put: operations["videos_ready"];
         post?: never;
@@ -2198,13 +2198,13 @@ export interface paths {
         };
         /**
          * Get what changed in a catalogue video
-         * @description The video as it is now, and the edits that a client has not seen yet.
+         * @description Return the current video and the operations that the client has not seen yet.
          */
         get: operations["videos_sync_state"];
         put?: never;
         /**
          * Merge edits of a catalogue video
-         * @description Merge a client's edits with everybody else's.
+         * @description Merge the client's operations with all other operations on the video.
          */
         post: operations["videos_sync"];
         delete?: never;
@@ -2238,7 +2238,7 @@ export interface components {
             /** @default auto */
             game: components["schemas"]["GameEnum"];
         };
-        /** @description How far an alignment is, and what it proposes or why it refuses; progress in percent. */
+        /** @description An alignment's progress in percent, proposals and refusals. */
         Alignment: {
             ok: boolean;
             /** Format: uuid */
@@ -2259,11 +2259,11 @@ export interface components {
             sessions: components["schemas"]["Status"][];
             pagination: components["schemas"]["ListPage"];
         };
-        /** @description The moments of another reel. Each lasts 0.5 s at least, none overlaps another, all together 600 s at most. */
+        /** @description Moments of a new reel: at least 0.5 s each, not overlapping, at most 600 s in total. */
         AnalysisReelRequest: {
             moments: components["schemas"]["MomentRequest"][];
         };
-        /** @description The video itself; ``video_id`` of one that stands in the library. */
+        /** @description Addresses of the analysed video; ``video_id`` is null outside the library. */
         AnalysisSource: {
             /** Format: double */
             duration: number;
@@ -2299,7 +2299,7 @@ export interface components {
         ApplyRequest: {
             vod_ids?: string[] | null;
         };
-        /** @description What a video was made with: what it shows where no operation has written. */
+        /** @description Values of a video at its creation. */
         Base: {
             title: string;
             description: string;
@@ -2308,7 +2308,7 @@ export interface components {
             is_featured: boolean;
             tags: string[];
         };
-        /** @description A merge that has just begun, and where its clips are to be sent. */
+        /** @description A new merge and its upload addresses. */
         BegunMerge: {
             /** Format: uuid */
             merge_session_id: string;
@@ -2321,7 +2321,7 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
-        /** @description A pro job that has just begun, and where its sounds can be heard. */
+        /** @description A new pro job, with the URLs of its sounds. */
         BegunProJob: {
             ok: boolean;
             /** Format: uuid */
@@ -2334,7 +2334,7 @@ export interface components {
                 [key: string]: string;
             };
         };
-        /** @description The same, and where to send which chunks. chunk_size: bytes. */
+        /** @description State of a new upload. chunk_size: bytes. */
         BegunUpload: {
             /** Format: uuid */
             session_id: string;
@@ -2380,7 +2380,7 @@ export interface components {
          * @enum {string}
          */
         CancelledStatusEnum: "cancelled";
-        /** @description What is written, at least one of it; and what of the video the writer had seen. */
+        /** @description Changed fields, and the version or clock that the writer had seen. */
         CatalogueChangeRequest: {
             title?: string;
             description?: string | null;
@@ -2395,7 +2395,7 @@ export interface components {
             /** @description Of hiding and showing, for the audit log. */
             reason?: string;
         };
-        /** @description A form with a file; the picture is stored again, at most 1280 pixels wide or high. */
+        /** @description Multipart form with a video, a thumbnail or both. Thumbnails become at most 1280 pixels wide or high. */
         CatalogueFileRequest: {
             /**
              * Format: uuid
@@ -2413,17 +2413,17 @@ export interface components {
              */
             thumbnail?: string;
         };
-        /** @description A page of the catalogue, newest first; what was searched for, best first. */
+        /** @description Page of the catalogue, newest first; search results by relevance. */
         CataloguePage: {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
         };
-        /** @description Why something failed; ``type`` stands in docs/errors.md. */
+        /** @description The reason of a failure; docs/reference/errors.md lists each ``type``. */
         Cause: {
             type: string;
             message: string;
         };
-        /** @description A challenge. lie_statement_index and results are null to who has not guessed, its owner excepted. */
+        /** @description A challenge. lie_statement_index and results are null until the user has guessed, except for the owner. */
         Challenge: {
             /** Format: uuid */
             id: string;
@@ -2465,7 +2465,7 @@ export interface components {
             report_id: string;
             message: string;
         };
-        /** @description How everybody guessed: how many were right, and how often each statement was taken for the lie. */
+        /** @description Number of correct guesses, and of guesses per statement. */
         ChallengeResults: {
             correct: number;
             by_statement: number[];
@@ -2477,13 +2477,13 @@ export interface components {
          * @enum {string}
          */
         ChallengeStatusEnum: "draft" | "published" | "withheld";
-        /** @description Where one chunk goes, by PUT and without other headers than its length. size: its bytes, exactly. */
+        /** @description Address of a chunk for a PUT without extra headers. size: exact bytes. */
         ChunkAddress: {
             chunk_number: number;
             size: number;
             url: string;
         };
-        /** @description Signed addresses at the bucket. expires_at: of all of them; others can be had then. */
+        /** @description Signed addresses at the bucket, valid until expires_at. */
         ChunkAddresses: {
             /** Format: uuid */
             session_id: string;
@@ -2491,7 +2491,7 @@ export interface components {
             expires_at: string;
             chunks: components["schemas"]["ChunkAddress"][];
         };
-        /** @description One chunk; its fields may come in any order. */
+        /** @description A chunk. Fields may come in any order. */
         ChunkRequest: {
             /** @description From 0. */
             chunk_number: number;
@@ -2500,7 +2500,7 @@ export interface components {
             /** @description SHA-256 of the chunk. */
             checksum?: string;
         };
-        /** @description One clip on its way, with the numbers of its chunks, of which there may be thousands. */
+        /** @description A clip's upload with its chunk numbers. */
         Clip: {
             /** Format: uuid */
             session_id: string;
@@ -2519,7 +2519,7 @@ export interface components {
             uploaded_chunks: number[];
             remaining_chunks: number[];
         };
-        /** @description The same, and what to name the file by. */
+        /** @description State of a completed upload. */
         CompletedUpload: {
             /** Format: uuid */
             session_id: string;
@@ -2537,14 +2537,14 @@ export interface components {
              */
             media_file_id: string;
         };
-        /** @description Name and password. */
+        /** @description User name and password. */
         CredentialsRequest: {
             username: string;
             password: string;
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
-        /** @description The times at which a video was deleted and will be deleted for good. */
+        /** @description Times of deletion and final deletion of a video. */
         Deleted: {
             ok: boolean;
             /** Format: date-time */
@@ -2569,7 +2569,7 @@ export interface components {
             /** @description All VODs where it is left out. */
             vod_ids?: string[];
         };
-        /** @description The data folder's disk. */
+        /** @description Disk of the data folder. */
         Disk: {
             total_bytes: number;
             used_bytes: number;
@@ -2585,7 +2585,7 @@ export interface components {
          * @enum {string}
          */
         EngineEnum: "local" | "syncso";
-        /** @description A moment or a span; time and end on the VOD's own time, global_time and end_global_time on the shared clock. */
+        /** @description A moment or a span. time, end: the VOD's own time. global_time, end_global_time: the shared clock. */
         Event: {
             /** Format: uuid */
             event_id: string;
@@ -2678,20 +2678,20 @@ export interface components {
             burn?: components["schemas"]["BurnRequest"];
             reel?: components["schemas"]["ReelRequest"];
         };
-        /** @description The ffmpeg of this machine. version: null where it does not start. */
+        /** @description ffmpeg on this machine. version: null if ffmpeg does not start. */
         Ffmpeg: {
             available: boolean;
             version: string | null;
             resource_usage: components["schemas"]["FfmpegUse"];
         };
-        /** @description What the ffmpegs of this machine take. cpu_percent: of one processor. */
+        /** @description Resource use of all ffmpeg processes. cpu_percent: 100 is one processor. */
         FfmpegUse: {
             processes: number;
             /** Format: double */
             cpu_percent: number;
             memory_bytes: number;
         };
-        /** @description What one method found by itself, or why it found nothing. */
+        /** @description The result of one alignment method, or the reason why it found nothing. */
         Finding: {
             method: components["schemas"]["FindingMethodEnum"];
             /** Format: double */
@@ -2752,7 +2752,7 @@ export interface components {
             correct: boolean;
             lie_statement_index: number;
         };
-        /** @description A video and the parameters as fields of the form. */
+        /** @description A video to find highlights in, with the parameters as fields. */
         HighlightsFormRequest: {
             /** Format: binary */
             video?: string;
@@ -2775,7 +2775,7 @@ export interface components {
             ok: boolean;
             created: number;
         };
-        /** @description Work in the background, and how far it is. */
+        /** @description A background job and its progress. */
         Job: {
             /** Format: uuid */
             id: string;
@@ -2835,7 +2835,7 @@ export interface components {
          * @enum {string}
          */
         JobStatusEnum: "queued" | "processing" | "waiting" | "paused" | "completed" | "failed" | "cancelled" | "expired";
-        /** @description A pair of JSON Web Tokens and when each ends. */
+        /** @description A pair of JSON Web Tokens and their expiry times. */
         JwtPair: {
             access: string;
             refresh: string;
@@ -2844,7 +2844,7 @@ export interface components {
             /** Format: date-time */
             refresh_expires_at: string;
         };
-        /** @description A refresh token, which can be used once. */
+        /** @description A refresh token. It can be used once. */
         JwtRefreshRequest: {
             refresh: string;
         };
@@ -2872,12 +2872,12 @@ export interface components {
             /** @description Names that are not UTF-8, of files and folders; 20 at most. */
             unusable: string[];
         };
-        /** @description A page of the library, in the order that was asked for. */
+        /** @description Page of the library in the requested order. */
         LibraryPage: {
             videos: components["schemas"]["Video"][];
             pagination: components["schemas"]["Pagination"];
         };
-        /** @description What the tier allows: counts, bytes, and width × height × frames / 10⁹ of one video that is worked on. */
+        /** @description Limits of the tier. max_video_gigapixels: width × height × frames / 10⁹ of a processed video. */
         Limits: {
             max_segments: number;
             max_upload_bytes: number;
@@ -2886,7 +2886,7 @@ export interface components {
             max_sessions: number;
             max_video_gigapixels: number;
         };
-        /** @description What lets in whoever has it, until it is over or withdrawn. */
+        /** @description A link that gives access without an account until it expires or is withdrawn. */
         Link: {
             /** Format: uuid */
             link_id: string;
@@ -2907,13 +2907,13 @@ export interface components {
             ok: boolean;
             links: components["schemas"]["Link"][];
         };
-        /** @description Where a page stands in its list. */
+        /** @description Position of a page in its list. */
         ListPage: {
             limit: number;
             offset: number;
             total: number;
         };
-        /** @description One clip on its way, in a list. size: bytes, as announced. */
+        /** @description A clip's upload. size: bytes, as announced. */
         ListedClip: {
             /** Format: uuid */
             session_id: string;
@@ -2930,7 +2930,7 @@ export interface components {
             chunk_size: number | null;
             error: components["schemas"]["Cause"] | null;
         };
-        /** @description Where a merge is, in a list; progress in percent, of which the clips' coming is the first half. */
+        /** @description The state of a merge; progress in percent, uploads are the first half. */
         ListedMerge: {
             /** Format: uuid */
             merge_session_id: string;
@@ -2980,7 +2980,7 @@ export interface components {
             /** @description Events that name the caller, who has not looked at them since. */
             mentions: number;
         };
-        /** @description What lets in whoever has it, until it is over or withdrawn. */
+        /** @description A link that gives access without an account until it expires or is withdrawn. */
         MadeLink: {
             /** Format: uuid */
             link_id: string;
@@ -3006,7 +3006,7 @@ export interface components {
             ok: boolean;
             link: components["schemas"]["MadeLink"];
         };
-        /** @description The signed-in user, with limits and use. */
+        /** @description The signed-in user, with limits and usage. */
         Me: {
             /** Format: uuid */
             readonly id: string;
@@ -3019,7 +3019,7 @@ export interface components {
             readonly limits: components["schemas"]["Limits"];
             readonly usage: components["schemas"]["Usage"];
         };
-        /** @description Where a merge is, with the numbers of its clips' chunks. */
+        /** @description The state of a merge, with chunk numbers. */
         Merge: {
             /** Format: uuid */
             merge_session_id: string;
@@ -3062,7 +3062,7 @@ export interface components {
          * @enum {string}
          */
         MergeStatusEnum: "initiated" | "uploading" | "queued" | "processing" | "completed" | "failed" | "cancelled" | "expired";
-        /** @description What the clips became. total_duration: seconds. file_size: bytes. */
+        /** @description The merged video. total_duration: seconds. file_size: bytes. */
         MergedVideo: {
             /** Format: uuid */
             video_file_id: string;
@@ -3075,7 +3075,7 @@ export interface components {
             /** @description False where nothing was encoded again. */
             compression_applied: boolean;
         };
-        /** @description What was done, in words. */
+        /** @description Result in words. */
         Message: {
             message: string;
         };
@@ -3085,7 +3085,7 @@ export interface components {
             /** Format: double */
             end_time: number;
         };
-        /** @description A video and what is asked of it. Instead of the file ``video_id`` names one of the caller's library. */
+        /** @description A file to analyse, or the ``video_id`` of a video in the caller's library. */
         NewAnalysisRequest: {
             /** Format: binary */
             video?: string;
@@ -3096,7 +3096,7 @@ export interface components {
             params?: string;
             name?: string;
         };
-        /** @description What a video begins with; its file comes later. */
+        /** @description Fields of a new video; its file is uploaded later. */
         NewCatalogueVideoRequest: {
             title: string;
             description?: string | null;
@@ -3108,7 +3108,7 @@ export interface components {
         NewChallengeReportRequest: {
             reason: string;
         };
-        /** @description A challenge of a completed merge: its clips as statements in the merge's order, one of them the lie. */
+        /** @description A challenge from a completed merge, with its clips as statements. */
         NewChallengeRequest: {
             title: string;
             statements: components["schemas"]["NewStatementRequest"][];
@@ -3117,7 +3117,7 @@ export interface components {
             is_merged_video: boolean;
             merged_video_metadata?: components["schemas"]["SaidMergeRequest"];
         };
-        /** @description Where one clip is sent to. chunk_size: bytes. */
+        /** @description The upload address of one clip. chunk_size: bytes. */
         NewClipUpload: {
             video_index: number;
             /** Format: uuid */
@@ -3127,7 +3127,7 @@ export interface components {
             chunk_size: number | null;
             total_chunks: number;
         };
-        /** @description An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock. */
+        /** @description An event at a VOD's own time or, without ``vod_id``, at a time of the shared clock. */
         NewEvent: {
             /** Format: double */
             end?: number | null;
@@ -3145,7 +3145,7 @@ export interface components {
              */
             global_time?: number;
         };
-        /** @description An event at a VOD's own time, or without ``vod_id`` at an instant of the shared clock. */
+        /** @description An event at a VOD's own time or, without ``vod_id``, at a time of the shared clock. */
         NewEventRequest: {
             /** Format: double */
             end?: number | null;
@@ -3178,9 +3178,9 @@ export interface components {
             can_comment: boolean;
         };
         /**
-         * @description Clips that are to be merged: sizes in bytes, durations in seconds, as far as the sender knows them.
+         * @description A new merge: bytes and seconds as claimed by the client.
          *
-         *     Instead of the four lists ``media_file_ids`` names clips that have come already, as tus uploads of the purpose clip.
+         *     ``media_file_ids`` replaces the four lists for clips uploaded before.
          */
         NewMergeRequest: {
             video_count: number;
@@ -3200,7 +3200,7 @@ export interface components {
             /** @default normal */
             priority: components["schemas"]["PriorityEnum"];
         };
-        /** @description A video, the sounds that replace parts of its own, and which part each of them replaces. */
+        /** @description A video, sounds, and the segment that each sound replaces. */
         NewProJobRequest: {
             /** Format: binary */
             video: string;
@@ -3214,7 +3214,6 @@ export interface components {
             options?: string;
             name?: string;
         };
-        /** @description Why a video should not be here. */
         NewReportRequest: {
             reason: components["schemas"]["ReasonEnum"];
             /** @default  */
@@ -3236,7 +3235,7 @@ export interface components {
              */
             can_comment: boolean;
         };
-        /** @description A statement: the clip it was sent as. Its length is measured; what is said of it is not kept. */
+        /** @description A statement and its clip; the real duration is measured. */
         NewStatementRequest: {
             /** Format: uuid */
             media_file_id: string;
@@ -3245,7 +3244,7 @@ export interface components {
             /** Format: double */
             duration_seconds?: number;
         };
-        /** @description A file of captions or chapters. */
+        /** @description File of captions or chapters. */
         NewTextTrackRequest: {
             /**
              * Format: uuid
@@ -3266,7 +3265,7 @@ export interface components {
             /** @description WebVTT or SubRip (SRT). */
             content: string;
         };
-        /** @description A file that is to come in chunks. size, chunk_size: bytes. */
+        /** @description A file to send in chunks. size, chunk_size: bytes. */
         NewUploadRequest: {
             filename: string;
             /** Format: int64 */
@@ -3287,7 +3286,7 @@ export interface components {
             /** @description Of the whole file, which is then compared. */
             sha256?: string;
         };
-        /** @description A form with one file; ``tags`` as a JSON list or repeated. */
+        /** @description Form with one file; ``tags`` as a JSON list or repeated. */
         NewVideoRequest: {
             /**
              * Format: binary
@@ -3299,7 +3298,7 @@ export interface components {
             title?: string;
             tags?: string[];
         };
-        /** @description One VOD of a new session: ``path`` or ``video_id``. */
+        /** @description A VOD of a new session, given by either ``path`` or ``video_id``. */
         NewVodRequest: {
             vod_id: string;
             name?: string;
@@ -3307,14 +3306,13 @@ export interface components {
             /** Format: uuid */
             video_id?: string;
         };
-        /** @description It has been noted. */
         Noted: {
             ok: boolean;
         };
         Noticed: {
             ok: boolean;
         };
-        /** @description One change of the offset of one VOD. */
+        /** @description A change of a VOD's offset. */
         OffsetChange: {
             /**
              * Format: double
@@ -3350,7 +3348,7 @@ export interface components {
          * @enum {string}
          */
         OffsetSourceEnum: "manual" | "timer_ocr" | "audio";
-        /** @description By VOD; one of ``offsets`` and ``drifts`` has to name one. What is not named stays. */
+        /** @description Offsets, drifts and anchors by VOD id; ``offsets`` or ``drifts`` is required. Omitted values stay. */
         OffsetsRequest: {
             offsets?: {
                 [key: string]: number;
@@ -3373,7 +3371,7 @@ export interface components {
         Ok: {
             ok: boolean;
         };
-        /** @description An operation as it is kept. created_at: when it came. */
+        /** @description Stored operation. created_at: time of arrival. */
         Operation: {
             /** Format: uuid */
             readonly id: string;
@@ -3393,19 +3391,19 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description A text, a truth value, or for ``set_tags`` a list of texts; of a description also how it came to be. */
+        /** @description Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts. */
         OperationData: {
             value: unknown;
             /** @description Of a description, for editors that merge it by characters. */
             state?: string;
         };
-        /** @description A text, a truth value, or for ``set_tags`` a list of texts; of a description also how it came to be. */
+        /** @description Value of an operation: a text, a boolean, or for ``set_tags`` a list of texts. */
         OperationDataRequest: {
             value: unknown;
             /** @description Of a description, for editors that merge it by characters. */
             state?: string;
         };
-        /** @description One thing that was done. A bare value is taken as ``operation_data`` too; ``type`` and ``value`` as well. */
+        /** @description Operation of a client. ``type``, ``value`` and a bare value as ``operation_data`` are accepted too. */
         OperationRequestRequest: {
             /** @description What you call it. */
             id?: string;
@@ -3434,7 +3432,7 @@ export interface components {
          * @enum {string}
          */
         OperationTypeEnum: "update_title" | "update_description" | "update_category" | "update_featured" | "add_tag" | "remove_tag" | "set_tags";
-        /** @description Where to play a video from. expires_at: null where the address needs the sign-in instead. */
+        /** @description Address to play a video from. expires_at: null if it needs the sign-in. */
         Optimized: {
             streaming_url: string;
             delivery_type: components["schemas"]["DeliveryTypeEnum"];
@@ -3451,7 +3449,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description The key, this once, and what it may do. */
+        /** @description A new token with scopes. Its key is shown only here. */
         OwnTokenCreated: {
             /** Format: uuid */
             id: string;
@@ -3467,14 +3465,13 @@ export interface components {
             username: string;
             full_name: string;
         };
-        /** @description Where a page stands in its list. */
         Pagination: {
             page: number;
             limit: number;
             total: number;
             totalPages: number;
         };
-        /** @description What is written, at least one of it; and what of the video the writer had seen. */
+        /** @description Changed fields, and the version or clock that the writer had seen. */
         PatchedCatalogueChangeRequest: {
             title?: string;
             description?: string | null;
@@ -3489,7 +3486,7 @@ export interface components {
             /** @description Of hiding and showing, for the audit log. */
             reason?: string;
         };
-        /** @description What is to be changed of a draft. texts: of all statements, in order. */
+        /** @description Changes of a draft. texts: all statements, in order. */
         PatchedChallengeChangesRequest: {
             title?: string;
             texts?: string[];
@@ -3497,7 +3494,11 @@ export interface components {
             /** @description Whether people without an account may play it by its link; may be changed any time. */
             guests_may_play?: boolean;
         };
-        /** @description Anything left out stays. ``time``: the VOD's own, where the event has one; ``global_time`` moves it whole. */
+        /**
+         * @description Changes of an event; omitted fields keep their values.
+         *
+         *     time: the VOD's own time. global_time: new start on the shared clock; the end moves, too.
+         */
         PatchedEventPatchRequest: {
             /** Format: double */
             end?: number | null;
@@ -3512,7 +3513,7 @@ export interface components {
             global_time?: number;
             resolved?: boolean;
         };
-        /** @description Anything left out stays. */
+        /** @description Changes of a session. Omitted fields keep their values. */
         PatchedPatchRequest: {
             name?: string;
             description?: string;
@@ -3522,7 +3523,7 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description The fields of their profile that users can change. */
+        /** @description The profile fields that users can change. */
         PatchedProfileRequest: {
             full_name?: string;
             /** @description http or https; null for none. In answers also the address of a `picture`. */
@@ -3530,13 +3531,13 @@ export interface components {
             /** @description A JPEG, PNG or WebP file in base64, kept here and shown to others; null for none. */
             picture?: string | null;
         };
-        /** @description Anything left out stays. */
+        /** @description Changes of a share; omitted fields keep their values. */
         PatchedSharePatchRequest: {
             role?: components["schemas"]["SharedRoleEnum"];
             /** @description For viewers; editors always may. */
             can_comment?: boolean;
         };
-        /** @description What owners change of their videos; at least one of them. */
+        /** @description Changed fields of a private video, at least one. */
         PatchedVideoChangeRequest: {
             title?: string;
             description?: string;
@@ -3546,7 +3547,7 @@ export interface components {
             ok: boolean;
             people: components["schemas"]["Person"][];
         };
-        /** @description Somebody who may see a session. */
+        /** @description A user with access to a session. */
         Person: {
             username: string;
         };
@@ -3584,7 +3585,7 @@ export interface components {
          * @enum {string}
          */
         PriorityEnum: "low" | "normal";
-        /** @description Where a pro job is. ``outcome``: what was done to the picture, the sound and each segment. */
+        /** @description The state of a pro job. ``outcome``: changes to picture, sound and segments. */
         ProJob: {
             /** Format: uuid */
             job_id: string;
@@ -3626,7 +3627,7 @@ export interface components {
             duration: number;
             peaks: number[];
         };
-        /** @description The video as it was sent. */
+        /** @description Video of a session. duration: seconds. */
         ProSource: {
             /** Format: double */
             duration: number;
@@ -3638,13 +3639,13 @@ export interface components {
             peaks_url: string | null;
             sprite_vtt_url: string | null;
         };
-        /** @description What processing videos depends on. */
+        /** @description State of the tools and services that video processing needs. */
         Processing: {
             processing_queue: components["schemas"]["Queue"];
             ffmpeg_service: components["schemas"]["Ffmpeg"];
             storage: components["schemas"]["Storage"];
         };
-        /** @description What a client reported of its own processing of a file; null where nobody has. */
+        /** @description Last report of a client's own processing of a file, or null. */
         ProcessingReport: {
             /** Format: uuid */
             videoId: string;
@@ -3693,7 +3694,7 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
-        /** @description Jobs of all kinds: queued, at work, and failed within the last hour. */
+        /** @description Number of jobs of all kinds: queued, running, and failed in the last hour. */
         Queue: {
             depth: number;
             active_jobs: number;
@@ -3713,7 +3714,7 @@ export interface components {
             confidence: number;
             crop_url: string | null;
         };
-        /** @description What is known of a file before all of it has been looked at. duration: seconds. */
+        /** @description Client's facts about a file that is not completely processed yet. duration: seconds. */
         ReadyRequest: {
             /**
              * Format: uuid
@@ -3737,7 +3738,7 @@ export interface components {
          * @enum {string}
          */
         ReasonEnum: "spam" | "violence" | "hate" | "sexual" | "copyright" | "misleading" | "other";
-        /** @description The moments of one kind, one after the other, in place of all that lies between ``start`` and ``end``. */
+        /** @description Parts around the events of one kind instead of the complete span. */
         ReelRequest: {
             /** @description Of the events that are shown. */
             kind: string;
@@ -3762,7 +3763,7 @@ export interface components {
                 [key: string]: unknown;
             }[];
         };
-        /** @description A form of the video that can be played. bit_rate: bits a second. */
+        /** @description Playable form of a video. bit_rate: bits per second. */
         Rendition: {
             kind: string;
             name: string;
@@ -3771,7 +3772,7 @@ export interface components {
             bit_rate: number;
             url: string;
         };
-        /** @description The job that makes it, or the rendition itself. */
+        /** @description Job that makes the rendition, or the rendition itself. */
         RenditionAnswer: {
             ok: boolean;
             /** Format: uuid */
@@ -3787,9 +3788,9 @@ export interface components {
          */
         RenditionRequestKindEnum: "proxy" | "silent" | "poster" | "normalized";
         /**
-         * @description A rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
+         * @description Rendition to make: ``proxy`` seeks quickly, ``silent`` has no sound, ``poster`` shows another frame.
          *
-         *     ``normalized`` is the copy of a file that programs read differently. The program makes it without a request.
+         *     ``normalized``, the copy of a file that programs read differently, is made automatically.
          */
         RenditionRequestRequest: {
             kind: components["schemas"]["RenditionRequestKindEnum"];
@@ -3799,7 +3800,7 @@ export interface components {
              */
             time?: number;
         };
-        /** @description What somebody said to an event. */
+        /** @description A reply to an event. */
         Reply: {
             /** Format: uuid */
             reply_id: string;
@@ -3816,7 +3817,7 @@ export interface components {
         ReplyBodyRequest: {
             body: string;
         };
-        /** @description A report as its sender sees it. */
+        /** @description Report as shown to its sender. */
         Report: {
             /** Format: uuid */
             readonly id: string;
@@ -3827,7 +3828,7 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
-        /** @description ``data`` as the analysis's type has it; docs/analysis.md tells the fields. */
+        /** @description The results of an analysis; docs/guides/analysis.md lists the fields of ``data``. */
         Results: {
             /** Format: uuid */
             sessionId: string;
@@ -3843,7 +3844,7 @@ export interface components {
          * @enum {string}
          */
         ResultsStatusEnum: "completed";
-        /** @description A box on one VOD at one of its own times, in fractions of the displayed frame. */
+        /** @description A box in fractions of one VOD's displayed frame, at one of its own times. */
         RoiRequest: {
             vod_id: string;
             /** Format: double */
@@ -3864,7 +3865,7 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "admin" | "moderator" | "user";
-        /** @description What the merge's status said of the video; compared with it. */
+        /** @description The merged video as the client knows it, for comparison. */
         SaidMergeRequest: {
             /** Format: uuid */
             video_file_id?: string;
@@ -3889,7 +3890,7 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "read" | "write" | "admin";
-        /** @description The caller's own: at how many challenges he guessed, and how many lies he found. */
+        /** @description The caller's number of guesses and of lies found. */
         Score: {
             guesses: number;
             correct: number;
@@ -3898,7 +3899,7 @@ export interface components {
             /** Format: double */
             timestamp: number;
         };
-        /** @description Where one statement begins and ends in the video, seconds. */
+        /** @description A statement's start and end in the video, seconds. */
         Segment: {
             statement_index: number;
             /** Format: double */
@@ -3908,13 +3909,13 @@ export interface components {
             /** Format: double */
             duration: number;
         };
-        /** @description Where the statements of a challenge begin and end in its video. */
+        /** @description Each statement's start and end in the video. */
         Segments: {
             /** Format: uuid */
             video_file_id: string | null;
             segments: components["schemas"]["Segment"][];
         };
-        /** @description A comparison session as it is at this moment; global_time in seconds of the shared clock. */
+        /** @description A session's present state; global_time in seconds of the shared clock. */
         Session: {
             session_id: string;
             name: string;
@@ -3994,7 +3995,7 @@ export interface components {
          * @enum {string}
          */
         SharedRoleEnum: "viewer" | "editor";
-        /** @description Where one VOD shows an event, on its own time. */
+        /** @description A VOD's own times of an event. */
         Source: {
             /** Format: uuid */
             event_id: string;
@@ -4018,7 +4019,7 @@ export interface components {
          * @enum {string}
          */
         StartedStatusEnum: "queued";
-        /** @description One statement; duration_seconds is measured. */
+        /** @description A statement; duration_seconds is measured. */
         Statement: {
             index: number;
             /** Format: uuid */
@@ -4027,7 +4028,7 @@ export interface components {
             /** Format: double */
             duration_seconds: number;
         };
-        /** @description Where an analysis is; progress in percent. */
+        /** @description The state of an analysis; progress in percent. */
         Status: {
             /** Format: uuid */
             sessionId: string;
@@ -4073,13 +4074,13 @@ export interface components {
          * @enum {string}
          */
         StatusStatusEnum: "queued" | "processing" | "completed" | "failed" | "cancelled" | "expired";
-        /** @description null: not configured. */
+        /** @description File storage. null: not configured. */
         Storage: {
             s3_accessible: boolean | null;
             cdn_accessible: boolean | null;
             disk_space: components["schemas"]["Disk"];
         };
-        /** @description How the client stood to the server, what was done, and what has come of it. */
+        /** @description Result of a sync: relation of the two clocks, action taken, merged video. */
         SyncAnswer: {
             /** Format: uuid */
             video_id: string;
@@ -4106,7 +4107,7 @@ export interface components {
          * @enum {string}
          */
         SyncModeEnum: "global" | "independent";
-        /** @description What a client knows, and what it did; at most 1 000 operations. */
+        /** @description Client's clock and version, and its operations, at most 1 000. */
         SyncRequestRequest: {
             /**
              * Format: uuid
@@ -4120,10 +4121,9 @@ export interface components {
             operations?: components["schemas"]["OperationRequestRequest"][] | null;
         };
         /**
-         * @description A video as it is. base, operations: for moderators. server_time: send it as ``since`` next time.
+         * @description Current state of a video. base, operations: only for moderators. server_time: ``since`` of the next request.
          *
-         *     next_since: where operations are left out, as there are more than ``limit`` or than 4 MiB of them, send this as
-         *     ``since`` at once; else null.
+         *     next_since: ``since`` of an immediate request if operations were left out, else null.
          */
         SyncState: {
             /** Format: uuid */
@@ -4175,7 +4175,7 @@ export interface components {
          * @enum {string}
          */
         TierEnum: "free" | "pro" | "enterprise";
-        /** @description From when until when a session's clock runs, in seconds. Negative where a VOD begins before time 0. */
+        /** @description The bounds of a session's clock in seconds. ``start`` can be negative. */
         Timeline: {
             /**
              * Format: double
@@ -4188,14 +4188,14 @@ export interface components {
              */
             end: number;
         };
-        /** @description The key, this once. */
+        /** @description A new token. Its key is shown only here. */
         TokenCreated: {
             token: string;
             /** Format: date-time */
             expiry: string | null;
             user: components["schemas"]["User"];
         };
-        /** @description What a new token is to be; ``expires_in`` in seconds. */
+        /** @description Settings of a new token. ``expires_in``: seconds. */
         TokenFieldsRequest: {
             /** @default token */
             name: string;
@@ -4203,7 +4203,7 @@ export interface components {
             /** @description `write` includes `read`, `admin` includes both. */
             scopes?: components["schemas"]["ScopesEnum"][];
         };
-        /** @description Name and password for a token; ``expires_in`` in seconds. */
+        /** @description User name, password and settings of the new token. ``expires_in``: seconds. */
         TokenRequestRequest: {
             /** @default token */
             name: string;
@@ -4219,7 +4219,7 @@ export interface components {
          * @enum {string}
          */
         TrackKindEnum: "captions" | "chapters";
-        /** @description One upload. size, offset, chunk_size: bytes; offset: those that have arrived for good. */
+        /** @description An upload. size, offset, chunk_size: bytes; offset: durable bytes. */
         Upload: {
             /** Format: uuid */
             id: string;
@@ -4250,7 +4250,7 @@ export interface components {
             /** Format: date-time */
             completed_at: string | null;
         };
-        /** @description How an upload went, as the client saw it: ``bytes`` in ``seconds``. */
+        /** @description Bytes and seconds of an upload, measured by its client. */
         UploadFiguresRequest: {
             session_id: string;
             /** Format: int64 */
@@ -4264,7 +4264,7 @@ export interface components {
             uploads: components["schemas"]["Upload"][];
             total: number;
         };
-        /** @description How far an upload in chunks is; chunks by their numbers. */
+        /** @description State of an upload in chunks, given by number. */
         UploadState: {
             /** Format: uuid */
             session_id: string;
@@ -4287,13 +4287,13 @@ export interface components {
          * @enum {string}
          */
         UploadStatusEnum: "initiated" | "uploading" | "completed" | "failed" | "cancelled" | "expired";
-        /** @description What the user takes of the limits. */
+        /** @description The user's current use of the plan's limits. */
         Usage: {
             storage_bytes: number;
             jobs_active: number;
             uploads_today: number;
         };
-        /** @description A comparison or an analysis that uses a video. url: its page. */
+        /** @description Comparison or analysis that uses a video. url: its page. */
         Use: {
             kind: components["schemas"]["UseKindEnum"];
             name: string;
@@ -4305,7 +4305,7 @@ export interface components {
          * @enum {string}
          */
         UseKindEnum: "comparison" | "analysis";
-        /** @description A user with role, tier and what the tier allows. */
+        /** @description A user with role, tier and limits. */
         User: {
             /** Format: uuid */
             readonly id: string;
@@ -4317,12 +4317,12 @@ export interface components {
             readonly tier: components["schemas"]["TierEnum"];
             readonly limits: components["schemas"]["Limits"];
         };
-        /** @description The comparisons and analyses that use some videos, without those that the caller may not see. */
+        /** @description Visible comparisons and analyses that use some videos. */
         Uses: {
             uses: components["schemas"]["Use"][];
             total: number;
         };
-        /** @description One video. duration: whole seconds; duration_exact, fps: seconds and frames a second; addresses are signed. */
+        /** @description Video with signed URLs. duration: whole seconds. fps: frames per second. */
         Video: {
             /** Format: uuid */
             id: string;
@@ -4392,7 +4392,7 @@ export interface components {
          * @enum {string}
          */
         VideoStatusEnum: "uploading" | "processing" | "ready" | "failed";
-        /** @description One recording of a session; offset, duration and current_time in seconds. */
+        /** @description A recording of a session; offset, duration and current_time in seconds. */
         Vod: {
             vod_id: string;
             name: string;
@@ -4443,7 +4443,7 @@ export interface components {
             /** @description The first 50 by its own time; all by `events`. */
             events: components["schemas"]["VodEvent"][];
         };
-        /** @description What was marked in one VOD, in short; time and end in seconds of its own time. */
+        /** @description A short form of a VOD's event; time and end in seconds of the VOD's own time. */
         VodEvent: {
             /** Format: uuid */
             event_id: string;
@@ -4467,11 +4467,11 @@ export interface components {
              */
             at?: number;
         };
-        /** @description The chunks, from 0, for which addresses are wanted. */
+        /** @description Numbers of the chunks, from 0, that need addresses. */
         WantedChunksRequest: {
             chunk_numbers: number[];
         };
-        /** @description A video and the parameters as fields of the form. */
+        /** @description A workout video, with the parameters as fields. */
         WorkoutFormRequest: {
             /** Format: binary */
             video?: string;
@@ -4493,7 +4493,7 @@ export interface components {
             error: string;
             /** @description The HTTP status. */
             code: number;
-            /** @description A stable name; docs/errors.md lists all. */
+            /** @description A stable name; docs/reference/errors.md lists all. */
             type: string;
             request_id: string;
             /** @description What is wrong, by field. */

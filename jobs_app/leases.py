@@ -198,8 +198,8 @@ def report_progress(lease: Lease, progress: float, message: str, seconds_left: f
     percent = min(max(progress, 0.0), 100.0)
     with transaction.atomic():
         won = lease.rows().update(
-            progress=Greatest(F("progress"), Value(percent)), message=to_storable_text(message), seconds_left=seconds_left,
-            revision=F("revision") + 1,
+            progress=Greatest(F("progress"), Value(percent)), message=to_storable_text(message),
+            seconds_left=seconds_left, revision=F("revision") + 1,
         )  # fmt: skip
         if won:
             publish(reload_job(lease.job_id))
@@ -250,8 +250,8 @@ def requeue_behind_others(lease: Lease) -> bool:
 def tokens_to_preempt(tokens: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Return the leases whose jobs should yield to other owners at their next checkpoint.
 
-    In each full lane at most one job yields, after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times that if its owner is
-    within their share.
+    In each full lane at most one job yields, after ``JOB_SLICE_SECONDS``, or ``LONG_SLICE_FACTOR`` times that if its
+    owner is within their share.
     """
     own, found = set(tokens), set()
     # Load few columns: checkpoints may be large.
@@ -336,7 +336,8 @@ def retry_later(lease: Lease, type: str, message: str) -> bool:
         # Random, so that jobs which failed together do not retry together.
         delay *= random.uniform(0.75, 1.25)  # noqa: S311
         return _end_attempt(
-            lease, JobStatus.WAITING, "retrying", {"type": type, "why": to_storable_text(message), "seconds": round(delay, 1)},
+            lease, JobStatus.WAITING, "retrying",
+            {"type": type, "why": to_storable_text(message), "seconds": round(delay, 1)},
             retries=F("retries") + 1, admitted=False, run_at=Now() + timedelta(seconds=delay),
             message=f"{to_storable_text(message, 400)} Trying again automatically.",
         )  # fmt: skip
@@ -358,7 +359,8 @@ def wait_for_storage(lease: Lease, type: str, message: str) -> bool:
             return fail(lease, type, message)
         seconds = random.uniform(*OUTAGE_RETRY_SECONDS)  # noqa: S311 - no secret
         return _end_attempt(
-            lease, JobStatus.WAITING, "retrying", {"type": type, "why": to_storable_text(message), "seconds": round(seconds, 1)},
+            lease, JobStatus.WAITING, "retrying",
+            {"type": type, "why": to_storable_text(message), "seconds": round(seconds, 1)},
             attempt=F("attempt") - 1, admitted=False, away_since=since, run_at=Now() + timedelta(seconds=seconds),
             message=f"{to_storable_text(message, 400)} Trying again automatically.",
         )  # fmt: skip

@@ -58,7 +58,7 @@ def test_workers_are_added_for_their_own_queues() -> None:
     for one in manifests():
         if one["kind"] == "Deployment" and "args" in (container := one["spec"]["template"]["spec"]["containers"][0]):
             metric = scalers[one["metadata"]["name"]]["spec"]["metrics"][0]["external"]["metric"]
-            assert f"`{metric['name']}`" in (PROJECT_ROOT / "docs" / "metrics.md").read_text()
+            assert f"`{metric['name']}`" in (PROJECT_ROOT / "docs" / "reference" / "metrics.md").read_text()
             assert metric["selector"]["matchExpressions"][0]["values"] == queues_of(container["args"])
 
 

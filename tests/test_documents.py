@@ -35,10 +35,10 @@ def test_settings_are_read_in_one_place_only():
 
 def test_every_command_that_is_listed_exists_with_its_options():
     commands = get_commands()
-    table = Path(PROJECT_ROOT, "docs/commands.md").read_text().partition("## What can be done")[0]
+    table = Path(PROJECT_ROOT, "docs/reference/commands.md").read_text().partition("## What can be done")[0]
     cells = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
     for name, usage in re.findall(r"`([a-z_]+)((?: [^`]*)?)`", cells):
-        assert name in commands, f"docs/commands.md names {name}"
+        assert name in commands, f"docs/reference/commands.md names {name}"
         parser = load_command_class(commands[name], name).create_parser("manage.py", name)
         options = {option for action in parser._actions for option in action.option_strings}
         for option in re.findall(r"--[a-z-]+", usage):
@@ -72,7 +72,7 @@ def test_every_alert_and_panel_asks_for_metrics_that_exist_and_every_alert_says_
     }
     for name in re.findall(r"vod_\w+", asked):
         assert name in known, name
-    guide = Path(PROJECT_ROOT, "docs/operations/alerts.md").read_text()
+    guide = Path(PROJECT_ROOT, "docs/guides/alerts.md").read_text()
     names = re.findall(r"alert: (\w+)", alerts)
     assert names == re.findall(r"^## (\w+)$", guide, re.MULTILINE)
     assert re.findall(r"alerts\.md#(\w+)", alerts) == [name.lower() for name in names]

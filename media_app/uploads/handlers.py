@@ -24,9 +24,9 @@ class UploadHandler(ABC):
     """A purpose of uploads, with one instance per subclass.
 
     label: name for users. families, mime_types: accepted files; empty types accept all. checks_type_early: whether
-    wrong first bytes end the upload; otherwise :meth:`finish` must check for an empty ``mime_type``. counts_towards_quota: whether
-    files count towards the quota. claims_bytes: whether the result owns the bytes, so that the upload neither expires nor
-    can be cancelled.
+    wrong first bytes end the upload; otherwise :meth:`finish` must check for an empty ``mime_type``.
+    counts_towards_quota: whether files count towards the quota. claims_bytes: whether the result owns the bytes, so
+    that the upload neither expires nor can be cancelled.
     """
 
     name: str

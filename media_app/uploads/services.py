@@ -115,7 +115,7 @@ def concatenate(
 ) -> Upload:
     """Join finished partial uploads into one (tus, "Concatenation"); may be repeated.
 
-    Raises ``upload_unfinished`` (409), ``not_a_video``, errors of :func:`create_in_state`.
+    Raises ``upload_unfinished`` (409), ``not_a_video``, errors of :func:`begin_upload`.
     """
     kind = handler_named(purpose)
     kept = _clean_metadata(kind, user, metadata or {}, header)
@@ -136,7 +136,11 @@ def concatenate(
             raise DomainError("invalid", errors={"Upload-Concat": ["The file is empty."]})
         check_size(user, kind, size)
         # Partial uploads of another purpose may not have counted.
-        if uncounted := sum(part.size for part in found if kind.counts and not handler_named(part.purpose).counts):
+        if uncounted := sum(
+            part.size
+            for part in found
+            if kind.counts_towards_quota and not handler_named(part.purpose).counts_towards_quota
+        ):
             check_room(user, uncounted)
         # The probe checks files whose first part is too short.
         first = next(part for part in found if part.size)

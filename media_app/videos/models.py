@@ -236,12 +236,15 @@ class Video(models.Model):
                 condition=IS_IN_CATALOGUE & Q(is_featured=True), name="video_featured",
             ),
             models.Index(
-                fields=["place", "-created_at", "-id"], condition=IS_IN_CATALOGUE & Q(is_hidden=True), name="video_hidden"
+                fields=["place", "-created_at", "-id"], condition=IS_IN_CATALOGUE & Q(is_hidden=True),
+                name="video_hidden",
             ),
             models.Index(
                 fields=["place", "-created_at", "-id", "status", "job"], condition=NOT_READY, name="video_not_ready"
             ),
-            models.Index(fields=["place", "-created_at", "-id"], condition=IS_DELETED_FROM_CATALOGUE, name="video_deleted"),
+            models.Index(
+                fields=["place", "-created_at", "-id"], condition=IS_DELETED_FROM_CATALOGUE, name="video_deleted"
+            ),
             models.Index(fields=["owner", "deleted_at"], condition=IN_BIN, name="video_in_bin"),
         ]  # fmt: skip
         constraints = [

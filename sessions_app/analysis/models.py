@@ -71,8 +71,8 @@ class AnalysisSessionQuerySet(models.QuerySet["AnalysisSession"]):
             self.select_related("job", "reel_job", "video")
             .prefetch_related(Prefetch("video__renditions", Rendition.objects.order_by().only(*RENDITION_COLUMNS)))
             .only(
-                *SESSION_COLUMNS, *(f"job__{name}" for name in JOB_COLUMNS), *(f"video__{name}" for name in VIDEO_COLUMNS),
-                "reel_job__status",
+                *SESSION_COLUMNS, *(f"job__{name}" for name in JOB_COLUMNS),
+                *(f"video__{name}" for name in VIDEO_COLUMNS), "reel_job__status",
             )
             .annotate(  # type: ignore[no-redef]
                 is_over=Case(

@@ -137,7 +137,7 @@ class KeepSerializer(serializers.Serializer[Data]):
 
 
 class ResultsSerializer(AnswerSerializer[AnalysisSession]):
-    """The results of an analysis; docs/analysis.md lists the fields of ``data``."""
+    """The results of an analysis; docs/guides/analysis.md lists the fields of ``data``."""
 
     # Needs the results. Raises what :meth:`AnalysisSession.check_ready` raises.
     sessionId = serializers.UUIDField(source="pk")

@@ -39,7 +39,7 @@ EXPIRED_MESSAGE = "The time for its clips is over, and those that had arrived ar
 
 
 class Failure(NamedTuple):
-    """The error of a merge; docs/errors.md lists the types."""
+    """The error of a merge; docs/reference/errors.md lists the types."""
 
     type: str
     message: str

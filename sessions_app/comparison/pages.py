@@ -27,7 +27,7 @@ from vodplatform.accounts.models import User
 
 PER_PAGE = 50
 MAX_SEARCH = 200  # maximum characters of a search
-COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/copies.js
+COPIES_COOKIE = "copies"  # cookie written by static/js/comparison/proxies.js
 
 
 @require_safe

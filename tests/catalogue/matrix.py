@@ -1,6 +1,6 @@
 """Who may do what in the catalogue, as a table: every call × every role × every state of a video.
 
-``python -m tests.catalogue.matrix > docs/roles.md`` writes it for people; test_roles.py tries each cell.
+``python -m tests.catalogue.matrix > docs/reference/roles.md`` writes it for people; test_roles.py tries each cell.
 """
 
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Every call of the catalogue × every role × every state of a video, by each of its names; and docs/roles.md."""
+"""Every call of the catalogue × every role × every state of a video; and docs/reference/roles.md."""
 
 import json
 from pathlib import Path
@@ -145,5 +145,5 @@ def test_the_table_has_every_call() -> None:
 
 
 def test_the_document_is_the_table() -> None:
-    told = (ROOT / "docs" / "roles.md").read_text()
-    assert told == table(), "run: python -m tests.catalogue.matrix > docs/roles.md"
+    told = (ROOT / "docs" / "reference" / "roles.md").read_text()
+    assert told == table(), "run: python -m tests.catalogue.matrix > docs/reference/roles.md"

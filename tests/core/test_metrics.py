@@ -1,4 +1,4 @@
-"""``GET /metrics``: who may read it, that it holds exactly what docs/metrics.md names, that its numbers are true."""
+"""``GET /metrics``: who may read it, its names (docs/reference/metrics.md) and its numbers."""
 
 import io
 import re
@@ -104,7 +104,7 @@ class TestDocument:
         return out.getvalue()
 
     def test_the_committed_page_is_the_definitions_and_a_name_is_defined_once(self) -> None:
-        assert Path(PROJECT_ROOT, "docs/metrics.md").read_text() == self.page()
+        assert Path(PROJECT_ROOT, "docs/reference/metrics.md").read_text() == self.page()
         with pytest.raises(ValueError, match="vod_jobs"):
             define("gauge", "vod_jobs", "Again.")
 

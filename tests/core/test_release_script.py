@@ -14,7 +14,7 @@ FILES = {
     "CHANGELOG.md": f"# Changelog\n\n## Unreleased\n\n{NOTES}\n## 0.9.0 (2026-01-02)\n\n- Begun.\n",
     "deploy/kubernetes/migrate.yaml": "name: vodplatform-migrate-0-9-0\nimage: example.org/vodplatform:0.9.0\n",
     "deploy/compose.yaml": "image: vodplatform:0.9.0\nother: postgres:17-alpine\n",
-    "docs/operations/containers.md": "podman build -t vodplatform:0.9.0 .\n",
+    "docs/guides/containers.md": "podman build -t vodplatform:0.9.0 .\n",
     "Makefile": "lint:\n\t@test ! -e .git/broken\n",
 }
 
@@ -83,7 +83,7 @@ def test_it_writes_commits_and_tags(repository: Repository) -> None:
     migrate = "name: vodplatform-migrate-1-0-0\nimage: example.org/vodplatform:1.0.0\n"
     assert repository.read("deploy/kubernetes/migrate.yaml") == migrate
     assert repository.read("deploy/compose.yaml") == "image: vodplatform:1.0.0\nother: postgres:17-alpine\n"
-    assert repository.read("docs/operations/containers.md") == "podman build -t vodplatform:1.0.0 .\n"
+    assert repository.read("docs/guides/containers.md") == "podman build -t vodplatform:1.0.0 .\n"
     assert repository.git("status", "--porcelain") == ""
     assert repository.git("log", "-1", "--format=%s", "v1.0.0") == "Release 1.0.0"
     assert repository.git("tag", "--list", "v1.0.0", "--format=%(contents)") == f"VOD Sync 1.0.0\n\n{NOTES}".strip()

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { faultOfAll, faultsOf, nextBest, roomAround } from "./js/analysis/chosen.js";
-import { toReel, toSource, within } from "./js/analysis/reel.js";
-import { whyShort } from "./js/analysis/short.js";
-import { exerciseTitle, fileName, reachWords, span } from "./js/analysis/words.js";
+import { faultOfAll, faultsOf, nextBest, roomAround } from "./js/analysis/chosen-moments.js";
+import { toReel, toSource, within } from "./js/analysis/reel-times.js";
+import { whyShort } from "./js/analysis/short-reel.js";
+import { exerciseTitle, fileName, reachWords, span } from "./js/analysis/labels.js";
 
 const spans = (...pairs) => pairs.map(([start, end]) => ({ start, end }));
 

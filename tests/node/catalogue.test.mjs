@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { meaning, views } from "./js/catalogue/matching.js";
+import { meaning, views } from "./js/catalogue/list-matching.js";
 import { SharedText, changeOf, numberOf } from "./js/catalogue/shared-text.js";
-import { audience, savedLine } from "./js/catalogue/words.js";
+import { audience, savedLine } from "./js/catalogue/labels.js";
 import { numbers } from "./random.mjs";
 
 const ANY = { search: "", category: "", status: "", featured: false };

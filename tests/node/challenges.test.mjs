@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { chunkSize, waitLength } from "./js/challenges/create/pace.js";
+import { chunkSize, waitLength } from "./js/challenges/create/chunk-size.js";
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { DirectStack, goesDirect, pieceOf } from "./js/uploads/direct.js";
+import { DirectStack, goesDirect, pieceOf } from "./js/uploads/direct-upload.js";
 
 const PIECE = 10;
 const SIZE = 25;

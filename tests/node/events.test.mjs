@@ -5,9 +5,9 @@ import { readFileSync } from "node:fs";
 import test from "node:test";
 
 import { eventsApi } from "./js/base/api.js";
-import { Edits } from "./js/comparison/events/edits.js";
+import { Edits } from "./js/comparison/events/undo.js";
 import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./js/comparison/events/filters.js";
-import { join } from "./js/comparison/events/joining.js";
+import { join } from "./js/comparison/events/grouping.js";
 import { kindOf, lookOf } from "./js/comparison/events/kinds.js";
 import { parted, typedName } from "./js/comparison/events/mentions.js";
 import { EventStore } from "./js/comparison/events/store.js";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test, { mock } from "node:test";
 
-import { LiveChannel } from "./js/base/live.js";
+import { LiveChannel } from "./js/base/live-channel.js";
 
 /** @type {Socket[]} */ const sockets = [];
 

@@ -3,10 +3,16 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { ServerClock } from "./js/base/live.js";
+import { ServerClock } from "./js/base/live-channel.js";
 import { GroupClock } from "./js/comparison/playback/clock.js";
 import { frameOf, midFrame, snap, step } from "./js/base/frames.js";
-import { FIRST_LEAD, SeekTimes, correction, followCorrection, learnLead } from "./js/comparison/playback/policy.js";
+import {
+  FIRST_LEAD,
+  SeekTimes,
+  correction,
+  followCorrection,
+  learnLead,
+} from "./js/comparison/playback/drift-policy.js";
 import { assertMatches, near } from "./near.mjs";
 
 for (const fps of [60, 30000 / 1001, 25, 24000 / 1001]) {

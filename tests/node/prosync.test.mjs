@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { moment, parseMoment } from "./js/base/format.js";
-import { told, toldOfAll } from "./js/prosync/outcome.js";
+import { told, toldOfAll } from "./js/prosync/status-text.js";
 import { asked, roomFor } from "./js/prosync/segments.js";
 import { assertMatches, near } from "./near.mjs";
 

@@ -2,8 +2,8 @@
 
 import test from "node:test";
 
-import { moments } from "./js/comparison/readings.js";
-import { between, contain, fitted } from "./js/base/roi.js";
+import { moments } from "./js/comparison/timer-readings.js";
+import { between, contain, fitted } from "./js/base/timer-box.js";
 import { assertMatches, near } from "./near.mjs";
 
 test("a box stays inside the frame whichever way it is drawn", () => {

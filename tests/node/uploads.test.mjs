@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { File } from "node:buffer";
 import test from "node:test";
 
-import { droppedFrom } from "./js/uploads/choosing.js";
-import { Speed, leftWords } from "./js/uploads/speed.js";
+import { droppedFrom } from "./js/uploads/file-picker.js";
+import { Speed, leftWords } from "./js/uploads/transfer-speed.js";
 import { assertMatches, near } from "./near.mjs";
 
 const MIB = 2 ** 20;

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Sprite, parseSprite } from "./js/base/sprite.js";
-import { Place } from "./js/videos/kept.js";
-import { outline } from "./js/videos/overview.js";
+import { Place } from "./js/videos/playback-memory.js";
+import { outline } from "./js/watch/overview.js";
 
 const SHEET = `WEBVTT
 

@@ -1,4 +1,4 @@
-"""Every example of docs/pro-api-testing.md, run with curl against the running program in the order of the page."""
+"""Every example of docs/guides/pro-segments.md, run with curl against the running program in the order of the page."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from tests.support.program import PROJECT_ROOT, Program, clean_environment
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.services
-PAGE = PROJECT_ROOT / "docs" / "pro-api-testing.md"
+PAGE = PROJECT_ROOT / "docs" / "guides" / "pro-segments.md"
 ANYTHING = "…"
 ENDS_SECONDS = 120
 EXAMPLE = re.compile(r"^(curl .*?)\n# (\d{3}) (\{.*?\})$", re.DOTALL | re.MULTILINE)

@@ -200,8 +200,8 @@ def make_analysis(
     if video is None:
         key = default_storage.save(f"videos/{session.pk}/whole.mp4", ContentFile(content))
         video = make_video(
-            owner, pk=session.pk, title=name, location=key, source=VideoSource.STORED, place=VideoScope.SESSION, job=row,
-            status=VideoStatus.READY, file_size=len(content), duration=20.0,
+            owner, pk=session.pk, title=name, location=key, source=VideoSource.STORED, place=VideoScope.SESSION,
+            job=row, status=VideoStatus.READY, file_size=len(content), duration=20.0,
         )  # fmt: skip
     session.video, session.job = video, row
     session.save()

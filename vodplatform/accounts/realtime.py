@@ -45,8 +45,8 @@ class WatchConsumer(AsyncJsonWebsocketConsumer):
     The socket subscribes, sends the snapshot, then newer messages. Each minute it checks permissions and sends a newer
     snapshot, which replaces lost messages. It keeps the credential behind a ticket and closes when that ends.
 
-    Anonymous clients may watch if :meth:`anonymous_viewer` returns a user. With ``is_silent``, the connection opens once
-    subscribed: a client that then reads the data misses no change.
+    Anonymous clients may watch if :meth:`anonymous_viewer` returns a user. With ``is_silent``, the connection opens
+    once subscribed: a client that then reads the data misses no change.
 
     Sockets over ``settings.SOCKETS_AT_ONCE`` per viewer and process close with :data:`TRY_AGAIN`.
     """

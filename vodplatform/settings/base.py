@@ -172,7 +172,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "VOD Sync",
-    "DESCRIPTION": "Recordings of one event side by side on one clock. Every error has one body: docs/errors.md.",
+    "DESCRIPTION": "Recordings of one event side by side on one clock. Every error has one body: "
+    "docs/reference/errors.md.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

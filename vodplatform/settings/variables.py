@@ -1,6 +1,6 @@
 """All environment variables: default, accepted values and purpose. Independent of Django.
 
-docs/settings.md is generated from :data:`VARIABLES`.
+docs/reference/settings.md is generated from :data:`VARIABLES`.
 """
 
 from __future__ import annotations

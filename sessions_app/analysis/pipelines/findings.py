@@ -119,7 +119,8 @@ def _segment(known: PassState, edges: Sequence[Edge], number: int, length: float
 def _curves(known: PassState) -> dict[str, Any]:
     steps = max(round(CURVE_STEP / STEP), int(np.ceil(len(known.moments.score) / CURVE_POINTS)))
     signals = {
-        "score": known.moments.score, "sound": known.moments.sound / MAX_DEVIATION, "motion": known.moments.motion / MAX_DEVIATION
+        "score": known.moments.score, "sound": known.moments.sound / MAX_DEVIATION,
+        "motion": known.moments.motion / MAX_DEVIATION,
     }  # fmt: skip
     starts = np.arange(0, len(known.moments.score), steps)
     curves: dict[str, Any] = {"step": steps * STEP}

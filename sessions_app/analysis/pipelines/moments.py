@@ -40,7 +40,8 @@ ALIKE = 0.5  # maximum reduction for a similar highlight
 class Moments:
     """Signals at each quarter of a second.
 
-    sound, motion: deviations, 0 to :data:`MAX_DEVIATION`. level: dB above the usual level, in the speech band. score: 0 to 1.
+    sound, motion: deviations, 0 to :data:`MAX_DEVIATION`. level: dB above the usual level, in the speech band.
+    score: 0 to 1.
     """
 
     sound: Floats

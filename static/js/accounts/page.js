@@ -1,16 +1,16 @@
-// The account page: the profile form, the shortcuts switch, and which section was chosen. Tokens are next door.
+// The account page: profile form, shortcuts switch, navigation, tokens.
 
 import { ApiError, changeMe } from "../base/api.js";
 import { h, need, setText } from "../base/dom.js";
 import { keysOn, setKeysOn } from "../base/keys.js";
 import { errorNote } from "../base/notice.js";
-import { tellTimes } from "../base/times.js";
+import { tellTimes } from "../base/local-times.js";
 import { tokens } from "./tokens.js";
 
 const form = /** @type {HTMLFormElement} */ (need("[data-profile]"));
 const said = need("[data-profile-said]");
 
-const PICTURE_SIDE = 256; // px of a picture that is sent
+const PICTURE_SIDE = 256; // width and height of the stored picture, pixels
 
 /** @param {string} name @param {string} text */
 function sayOf(name, text) {
@@ -72,8 +72,8 @@ async function change(act, failed) {
 
 /**
  * @param {File} file
- * @returns {Promise<string>} its middle as a small square JPEG, in base64
- * @throws where the browser cannot read it
+ * @returns {Promise<string>} its centre as a small square JPEG, base64
+ * @throws if the browser cannot read it
  */
 async function small(file) {
   const picture = await createImageBitmap(file).catch(() => {
@@ -85,7 +85,7 @@ async function small(file) {
   const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
   const context = canvas.getContext("2d");
   if (!context) throw new ApiError("This browser cannot make the picture small.");
-  // JPEG has no transparency: what could be seen through becomes white.
+  // JPEG has no transparency: use a white background.
   context.fillStyle = "#fff";
   context.fillRect(0, 0, PICTURE_SIDE, PICTURE_SIDE);
   context.drawImage(picture, x, y, side, side, 0, 0, PICTURE_SIDE, PICTURE_SIDE);

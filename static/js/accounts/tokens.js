@@ -1,11 +1,11 @@
-// Tokens: making one (its key is shown this once) and revoking one.
+// The token section: create tokens, whose key is displayed once, and revoke them.
 
 import { fragment, makeToken, revokeToken } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
 import { h, icon, need, setText } from "../base/dom.js";
 import { relative } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
-import { tellTimes } from "../base/times.js";
+import { tellTimes } from "../base/local-times.js";
 
 const DAY_SECONDS = 86_400;
 
@@ -16,7 +16,7 @@ const made = need("[data-token-made]");
 const dialog = /** @type {HTMLDialogElement} */ (need("[data-revoke]"));
 const nameField = /** @type {HTMLInputElement} */ (need("#token-name"));
 
-/** Start the section. */
+/** Connect the section's events. */
 export function tokens() {
   opener.addEventListener("click", () => open(form.hidden));
   need("[data-token-cancel]").addEventListener("click", () => {
@@ -110,7 +110,7 @@ function show(token) {
   copyButton.focus();
 }
 
-/** Get the list as the server has it now. */
+/** Reload the list of tokens. */
 async function reload() {
   try {
     const page = await fragment("/account");
@@ -121,7 +121,7 @@ async function reload() {
   }
 }
 
-/** Dates as people say them, and which one is new. */
+/** Localize the dates and mark the new token. */
 function tell() {
   tellTimes(list);
   for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (list.querySelectorAll("time[data-ago]"))) {

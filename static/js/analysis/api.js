@@ -1,10 +1,10 @@
-// The calls of the analyses, and the shapes of what they answer.
+// Calls of the analysis API, and the shapes of their responses.
 
 import { call, get, idempotencyKey } from "../base/api.js";
 
 /**
  * @typedef {"highlights"|"workout"} Kind
- * @typedef {import("../../../docs/openapi").Status} Session one analysis
+ * @typedef {import("../../../docs/openapi").Status} Session an analysis and its state
  *
  * @typedef {{index: number, start_time: number, end_time: number, score: number, description: string, signals: Record<string, number>}} Segment
  * @typedef {{start_time: number, end_time: number, score: number, description: string, segment?: number, reel_start: number, reel_end: number, thumbnail_url?: string|null}} Highlight
@@ -39,10 +39,10 @@ export const readSession = (id, signal) => get(path("status", id), { signal });
 export const readResults = (id) => get(path("results", id));
 /** @param {string} id @returns {Promise<{status: string}>} */
 export const cancelSession = (id) => call("POST", path("cancel", id), {});
-/** @param {string} id @param {boolean} keep for as long as its video @returns {Promise<Session>} */
+/** @param {string} id @param {boolean} keep whether the result stays as long as its video @returns {Promise<Session>} */
 export const keepSession = (id, keep) => call("POST", path("keep", id), { keep });
 /**
- * Have the reel cut anew.
+ * Ask the server to cut a new reel from these moments.
  * @param {string} id
  * @param {{start: number, end: number}[]} moments seconds of the video
  * @param {string} key
@@ -58,17 +58,17 @@ export const cutReel = (id, moments, key) =>
 /** @param {string} id */
 export const deleteSession = (id) => call("DELETE", path("cleanup", id));
 
-/** Where all of a result is had as JSON. @param {string} id */
+/** Return the address of the complete result as JSON. @param {string} id */
 export const jsonOf = (id) => path("results", id);
-/** Where a part of it is had as a table. @param {string} id @param {"segments"|"highlights"|"repetitions"} part */
+/** Return the address of a CSV table. @param {string} id @param {"segments"|"highlights"|"repetitions"} part */
 export const csvOf = (id, part) => `${path("results", id)}.csv?kind=${part}`;
 
-/** A key for one thing that is asked for; the same for the same thing tried again. */
+/** Return an idempotency key; a retry of the same request sends the same key again. */
 export const newKey = idempotencyKey;
 
 /**
- * Analyse a video of the library.
- * @param {string} video its id
+ * Start an analysis of a library video.
+ * @param {string} video video id
  * @param {Kind} kind
  * @param {Record<string, any>} params
  * @param {string} key
@@ -82,7 +82,7 @@ export function analyseVideo(video, kind, params, key) {
 }
 
 /**
- * What an upload by tus is told, so that it becomes an analysis.
+ * Return the tus metadata that turns an upload into an analysis.
  * @param {Kind} kind
  * @param {Record<string, any>} params
  */

@@ -1,16 +1,16 @@
-// What was found in a video: the reel and its parts, the table of segments, and the scores over time. One place is
-// shown by all of them: a moment of the video, of which the reel shows some.
+// The result of a highlights analysis: player, table of segments, and scores over time, all at the same moment of the
+// video.
 
 import { h, need, setText } from "../base/dom.js";
 import { clock, counted, hundredths, tenths } from "../base/format.js";
 import { key } from "../base/keys.js";
-import { area, drawing, mirrored, round, TimeChart } from "./chart.js";
-import { bindKeys } from "./keys.js";
-import * as reel from "./reel.js";
-import { ReelEditor } from "./recut.js";
-import { Screen } from "./screen.js";
-import { Segments } from "./segments.js";
-import { rangeWords, reachWords } from "./words.js";
+import { area, drawing, mirrored, round, TimeChart } from "./time-chart.js";
+import { bindKeys } from "./shortcuts.js";
+import * as reel from "./reel-times.js";
+import { ReelEditor } from "./reel-editor.js";
+import { Screen } from "./result-player.js";
+import { Segments } from "./segments-table.js";
+import { rangeWords, reachWords } from "./labels.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -19,13 +19,13 @@ import { rangeWords, reachWords } from "./words.js";
 
 const REEL = "reel";
 const SOURCE = "source";
-const HEIGHT = 100; // of the lanes' own coordinates
+const HEIGHT = 100; // height of the lanes' coordinate system
 const MAX_CUTS = 4000;
 
-/** Tells "place" when another moment of the video is shown. */
+/** View of a highlights result. Dispatches "place" when the shown moment changes. */
 export class HighlightsView extends EventTarget {
   /** @type {Screen|null} */ screen = null;
-  /** Where in the video it is while there is no player, seconds. */ #place = 0;
+  /** Seconds of the video; used while there is no player. */ #place = 0;
   #current = -2;
   least = h("i", { class: "least" });
   leastLabel = h("span", { class: "axis-label" });
@@ -34,7 +34,7 @@ export class HighlightsView extends EventTarget {
    * @param {HTMLElement} root
    * @param {Session} session
    * @param {Highlights} data
-   * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew both as they are now, with fresh addresses
+   * @param {{result: () => Promise<Highlights>, session: () => Promise<Session>}} renew fetch both with fresh addresses
    */
   constructor(root, session, data, renew) {
     super();
@@ -112,23 +112,23 @@ export class HighlightsView extends EventTarget {
     new ReelEditor(root, this);
   }
 
-  /** Where it is in the video, seconds. */
+  /** Position in the video, seconds. */
   get place() {
     const { screen } = this;
     if (!screen) return this.#place;
     return screen.shown === REEL ? reel.toSource(this.data.highlights, screen.time) : screen.time;
   }
 
-  /** Show the reel or the source, at the same moment. @param {string} film */
+  /** Switch to the reel or the source at the same moment. @param {string} film */
   show(film) {
     const { screen, place, data } = this;
     if (!screen?.has(film) || screen.shown === film) return;
-    // What the reel lacks: its next part.
+    // If the reel lacks this moment, start at its next part.
     const next = data.highlights.find((one) => one.start_time >= place) ?? data.highlights[0];
     screen.show(film, film === SOURCE ? place : (reel.toReel(data.highlights, place) ?? next?.reel_start ?? 0));
   }
 
-  /** Go to a moment of the video; what the reel lacks the source shows. @param {number} time seconds */
+  /** Go to a moment of the video; switch to the source if the reel lacks it. @param {number} time seconds */
   seek(time) {
     const { screen, data } = this;
     const to = Math.min(Math.max(0, time), data.duration);
@@ -140,7 +140,7 @@ export class HighlightsView extends EventTarget {
     else this.#toNearest(to);
   }
 
-  /** Without the source the reel's part that is nearest. @param {number} time */
+  /** Without a source, seek to the reel's nearest part. @param {number} time */
   #toNearest(time) {
     const away = (/** @type {import("./api.js").Highlight} */ one) =>
       Math.max(one.start_time - time, time - one.end_time, 0);
@@ -153,7 +153,7 @@ export class HighlightsView extends EventTarget {
       );
   }
 
-  /** @param {number} index of a highlight */
+  /** @param {number} index number of the highlight, from 0 */
   play(index) {
     const one = this.data.highlights[index];
     const { screen } = this;
@@ -162,7 +162,7 @@ export class HighlightsView extends EventTarget {
     screen.play();
   }
 
-  /** @param {import("./segments.js").Line} line */
+  /** @param {import("./segments-table.js").Line} line */
   #press(line) {
     if (line.highlight !== null) return this.play(line.highlight);
     this.seek(line.start_time);
@@ -238,7 +238,7 @@ export class HighlightsView extends EventTarget {
     return chart;
   }
 
-  /** Show a minimum score in the chart. @param {number} least */
+  /** @param {number} least minimum score */
   showMinimum(least) {
     const { segments } = this.data;
     const words = hundredths(least);
@@ -256,7 +256,7 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * Frame the moments of the reel in the scores; while it is edited, those that it is to have.
+   * Frame the reel's moments in the chart; during editing, the edited moments.
    * @param {{start: number, end: number}[]} [moments] seconds of the video
    */
   showBands(moments = this.data.highlights.map(({ start_time, end_time }) => ({ start: start_time, end: end_time }))) {
@@ -267,8 +267,8 @@ export class HighlightsView extends EventTarget {
   }
 
   /**
-   * A cut is a line; a dissolve and a fade are as wide as they last. Single edges may have been looked for near the
-   * highlights alone: how much each segment is cut stands behind them.
+   * Draw a cut as a line, a dissolve or fade as wide as it lasts. The analysis may have located edges only near the
+   * highlights, so each segment's share of cuts is drawn behind them.
    */
   #cuts() {
     const edges = this.data.edges.slice(0, MAX_CUTS);
@@ -301,7 +301,7 @@ export class HighlightsView extends EventTarget {
     return `${clock(time)}, segment ${segment.index + 1} of ${segments.length}, score ${hundredths(segment.score)}${highlight >= 0 ? `, highlight ${highlight + 1}` : ""}`;
   }
 
-  /** How loud, how fast and how cut each segment is: for whoever wants to know why. @param {HTMLElement} body */
+  /** @param {HTMLElement} body */
   #drawNumbers(body) {
     body.replaceChildren(
       ...this.data.segments.map(({ start_time, end_time, score, signals }) =>
@@ -317,7 +317,7 @@ export class HighlightsView extends EventTarget {
     );
   }
 
-  // What goes on
+  // Playback
 
   #follow() {
     const { place, data, screen } = this;
@@ -344,9 +344,9 @@ export class HighlightsView extends EventTarget {
 }
 
 /**
- * One bar, with a gap where there is room for one.
+ * Return the SVG path of one segment's bar, with a gap to its neighbours.
  * @param {import("./api.js").Segment} segment
- * @param {number} usual seconds
+ * @param {number} usual average length of a segment, seconds
  */
 function bar({ start_time, end_time, score }, usual) {
   const gap = Math.min(usual * 0.1, (end_time - start_time) * 0.25);

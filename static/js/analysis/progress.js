@@ -1,14 +1,14 @@
-// An analysis that is worked on, or waits for it: how far it is, how long that will take, and how it is stopped.
+// The progress panel of an unfinished analysis: state, bar, time left and buttons.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { errorNote } from "../base/notice.js";
-import { leftWords } from "../uploads/speed.js";
-import { ACTS, actButton, actsOf, perform } from "./acts.js";
-import { stateOf, statusOf } from "./words.js";
+import { leftWords } from "../uploads/transfer-speed.js";
+import { ACTS, actButton, actsOf, perform } from "./actions.js";
+import { stateOf, statusOf } from "./labels.js";
 
 /** @typedef {import("./api.js").Session} Session */
 
-/** @type {Record<string, string>} what is said where the job says nothing */
+/** @type {Record<string, string>} messages by state, shown if the job sends no message */
 const QUIET = {
   queued: "It starts by itself when its turn comes. This page can be left.",
   processing: "Starting",
@@ -20,8 +20,8 @@ export class Progress {
   #shown = "";
 
   /**
-   * @param {(session: Session) => number|null} left seconds
-   * @param {(session: Session) => Promise<void>} onActed something was asked of it
+   * @param {(session: Session) => number|null} left estimated seconds left
+   * @param {(session: Session) => Promise<void>} onActed callback after a successful action
    */
   constructor(left, onActed) {
     this.left = left;
@@ -30,7 +30,7 @@ export class Progress {
     this.element = h("section", { class: "panel work", "aria-label": "Progress", tabindex: "-1" });
   }
 
-  /** @param {Session} session as it is now */
+  /** @param {Session} session */
   draw(session) {
     this.session = session;
     const { element } = this;
@@ -98,7 +98,7 @@ export class Progress {
     ];
   }
 
-  /** @param {import("./acts.js").Act} act */
+  /** @param {import("./actions.js").Act} act */
   async #act(act) {
     const session = /** @type {Session} */ (this.session);
     const buttons = [...this.element.querySelectorAll("[data-act]")];

@@ -1,13 +1,13 @@
-// What was counted in a workout: the preview, the exercises with how sure each count is, how long each repetition took,
-// the movement over time, and the parts that could not be counted.
+// The result of a workout analysis: preview, exercises with confidence, repetition times, movement chart, and the parts
+// that were not counted.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { clock, confidence, counted, tenths } from "../base/format.js";
-import { SeekBar } from "../videos/seek.js";
-import { drawing, round, TimeChart } from "./chart.js";
-import { bindKeys } from "./keys.js";
-import { Screen } from "./screen.js";
-import { exerciseTitle, rangeWords, repetitionWords } from "./words.js";
+import { SeekBar } from "../videos/seek-bar.js";
+import { drawing, round, TimeChart } from "./time-chart.js";
+import { bindKeys } from "./shortcuts.js";
+import { Screen } from "./result-player.js";
+import { exerciseTitle, rangeWords, repetitionWords } from "./labels.js";
 
 /**
  * @typedef {import("./api.js").Session} Session
@@ -17,9 +17,9 @@ import { exerciseTitle, rangeWords, repetitionWords } from "./words.js";
  */
 
 const FILM = "preview";
-const HEIGHT = 100; // of the lane's own coordinates
-const MARGIN = 12; // of it, that the numbers stand in
-const SLOW = 1.25; // of the usual length
+const HEIGHT = 100; // height of the lane's coordinate system
+const MARGIN = 12; // height of the margin for the repetition numbers
+const SLOW = 1.25; // multiple of the median length from which a repetition is marked as slow
 
 export class WorkoutView {
   /** @type {Screen|null} */ screen = null;
@@ -30,7 +30,7 @@ export class WorkoutView {
    * @param {HTMLElement} root
    * @param {Session} session
    * @param {Workout} data
-   * @param {{result: () => Promise<Workout>, session: () => Promise<Session>}} renew both as they are now, with fresh addresses
+   * @param {{result: () => Promise<Workout>, session: () => Promise<Session>}} renew fetch both with fresh addresses
    */
   constructor(root, session, data, renew) {
     this.root = root;
@@ -282,9 +282,9 @@ export class WorkoutView {
 }
 
 /**
- * The movement of an exercise: where it turns is above, whichever way its signal goes.
+ * Return an exercise's movement as an SVG path, flipped if needed so that turning points are on top.
  * @param {Exercise} exercise
- * @returns {string} a path
+ * @returns {string}
  */
 function line({ curve, rep_times }) {
   if (!curve?.values.length) return "";

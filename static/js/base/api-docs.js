@@ -1,5 +1,4 @@
-// The API's documentation: what Swagger UI draws is given the outline of a page. Its groups' names are headings right
-// below the title, and what stands above its main region is a region too.
+// Accessibility fixes for Swagger UI: heading levels, and a named region for its header.
 
 import { need } from "./dom.js";
 

@@ -1,9 +1,9 @@
-// Calls to the program's API: JSON in and out, CSRF, and errors as sentences that can be shown beside the thing.
+// Calls to the JSON API.
 
-/** What the server, or the lack of one, answered instead of what was asked for. */
+/** An error response of the server, or a failed connection. */
 export class ApiError extends Error {
   /**
-   * @param {string} message a sentence for people
+   * @param {string} message a sentence for the user
    * @param {{status?: number, type?: string, requestId?: string|null, retryAfter?: number|null, body?: any}} [about]
    */
   constructor(message, { status = 0, type = "offline", requestId = null, retryAfter = null, body = null } = {}) {
@@ -16,7 +16,7 @@ export class ApiError extends Error {
     this.body = body;
   }
 
-  /** The next step, where it does not depend on what was asked for. */
+  /** The next step for the user, if it does not depend on the request. */
   get nextStep() {
     if (this.status === 0) return "Check the network, then try again.";
     if (this.status === 401) return "Sign in again, then try once more.";
@@ -26,7 +26,6 @@ export class ApiError extends Error {
     return "";
   }
 
-  /** Message and next step in one. */
   get sentence() {
     return [this.message, this.nextStep].filter(Boolean).join(" ");
   }
@@ -43,10 +42,10 @@ const SILENT = {
 /**
  * @param {string} method
  * @param {string} url
- * @param {any} [body] sent as JSON; a form as it is
+ * @param {any} [body] JSON or FormData
  * @param {{signal?: AbortSignal, headers?: Record<string, string>}} [options]
- * @returns {Promise<any>} the parsed answer
- * @throws {ApiError} also when the network is gone; an abort is passed on as it is
+ * @returns {Promise<any>} null if the response has no body
+ * @throws {ApiError} an abort is rethrown unchanged
  */
 export async function call(method, url, body, { signal, headers = {} } = {}) {
   /** @type {RequestInit} */
@@ -65,7 +64,7 @@ export async function call(method, url, body, { signal, headers = {} } = {}) {
 }
 
 /**
- * A piece of a page, made by the server.
+ * Fetch an HTML fragment rendered by the server.
  * @param {string} url
  * @returns {Promise<DocumentFragment>}
  * @throws {ApiError}
@@ -96,7 +95,7 @@ async function reach(url, request) {
 
 /**
  * @param {Response} response
- * @param {any} answer its body, when that is JSON
+ * @param {any} answer parsed body
  */
 function failure(response, answer) {
   return new ApiError(
@@ -120,7 +119,7 @@ const post = (/** @type {string} */ url, /** @type {any} */ body = {}, options =
   call("POST", url, body, options);
 
 /**
- * A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have.
+ * Return a random Idempotency-Key. Plain HTTP has no crypto.randomUUID.
  * @returns {string}
  */
 export function idempotencyKey() {
@@ -135,10 +134,7 @@ export function cookie(name) {
 
 const SESSIONS = "/api/sessions/multi-vod";
 
-/**
- * The calls of one comparison session.
- * @param {string} id
- */
+/** @param {string} id */
 export function sessionApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}`;
   return {
@@ -179,8 +175,8 @@ export function sessionApi(id) {
 }
 
 /**
- * The calls about who else may see a comparison.
- * @param {string} id of the session
+ * Sharing of a comparison session.
+ * @param {string} id
  */
 export function sharesApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/shares`;
@@ -193,8 +189,8 @@ export function sharesApi(id) {
 }
 
 /**
- * The calls about the links to a comparison.
- * @param {string} id of the session
+ * Links to a comparison session.
+ * @param {string} id
  */
 export function linksApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/links`;
@@ -206,12 +202,12 @@ export function linksApi(id) {
 }
 
 /**
- * Load all pages of a list of events; each page has at most 4 MiB.
- * @param {string} url with a query
+ * Load all pages of an event list.
+ * @param {string} url with a query string
  */
 async function wholeList(url) {
   const first = await get(url);
-  /** @type {Map<string, any>} a page may repeat events that were moved meanwhile */
+  /** @type {Map<string, any>} by id, because pages may repeat moved events */
   const events = new Map(first.events.map((/** @type {any} */ event) => [event.event_id, event]));
   for (let cursor = first.next_cursor; cursor; ) {
     const page = await get(`${url}&cursor=${encodeURIComponent(cursor)}`);
@@ -222,15 +218,15 @@ async function wholeList(url) {
 }
 
 /**
- * The calls of a comparison's events.
- * @param {string} id of the session
+ * Events of a comparison session.
+ * @param {string} id
  */
 export function eventsApi(id) {
   const base = `${SESSIONS}/${encodeURIComponent(id)}/events`;
   const once = (key = idempotencyKey()) => ({ headers: { "Idempotency-Key": key } });
   return {
     list: () => wholeList(`${base}?joined=false`),
-    /** What several videos show at one moment as one. */
+    /** Simultaneous events of several videos are merged. */
     joined: () => wholeList(`${base}?joined=true`),
     create: (/** @type {any} */ values, /** @type {string|undefined} */ key) => post(base, values, once(key)),
     change: (/** @type {string} */ event, /** @type {any} */ values) => patch(`${base}/${event}`, values),

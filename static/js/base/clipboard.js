@@ -1,8 +1,8 @@
-// Copying text, also where the page came over plain http and the browser keeps the clipboard from it.
+// Copying text. Over plain HTTP the browser denies access to the clipboard.
 
 /**
  * @param {string} text
- * @returns {Promise<boolean>} whether it is in the clipboard now
+ * @returns {Promise<boolean>} whether the text was copied
  */
 export async function copy(text) {
   try {
@@ -14,10 +14,10 @@ export async function copy(text) {
 }
 
 /**
- * Copy, and say so on the button itself for a moment; where it cannot be done, select what is to be copied.
- * @param {HTMLElement} button has its words in a span
+ * Copy a text and confirm it on the button. If copying fails, select the text on the page.
+ * @param {HTMLElement} button with its label in a span
  * @param {string} text
- * @param {Element} shown where the text stands on the page
+ * @param {Element} shown element that shows the text
  */
 export async function copyFrom(button, text, shown) {
   const label = /** @type {HTMLElement} */ (button.querySelector("span"));

@@ -1,5 +1,4 @@
-// Dialogs of every page: opened so that the focus comes back; the question whether something shall really go, and the
-// one for a name.
+// Dialogs that restore the focus on closing; ready-made ones for deleting and renaming.
 
 import { ApiError } from "./api.js";
 import { h, icon } from "./dom.js";
@@ -15,7 +14,7 @@ export function show(element) {
   const before = placeOf(document.activeElement);
   dialog.addEventListener("close", () => {
     dialog.remove();
-    // What was pressed may have gone with the video, or have been drawn again.
+    // The element that opened the dialog may have been redrawn.
     before()?.focus();
   });
   document.body.append(dialog);
@@ -24,9 +23,9 @@ export function show(element) {
 }
 
 /**
- * Open a dialog with its name and a button that closes it above what it holds.
- * @param {string} name
- * @param {string} classes of its own
+ * Open a dialog with a heading.
+ * @param {string} name heading
+ * @param {string} classes CSS classes
  * @param {...(Node|string)} parts
  */
 export function showNamed(name, classes, ...parts) {
@@ -52,13 +51,12 @@ export function showNamed(name, classes, ...parts) {
 }
 
 /**
- * Ask whether something shall really go, and let it go.
  * @param {object} about
  * @param {string} about.heading
- * @param {string} about.words what goes with it
+ * @param {string} about.words consequences
  * @param {() => Promise<any>} about.remove
  * @param {() => void} about.onDeleted
- * @param {(error: unknown) => HTMLElement} [about.refused] what is shown of a refusal
+ * @param {(error: unknown) => HTMLElement} [about.refused] renders an error of `remove`
  */
 export function askToDelete({
   heading,
@@ -101,7 +99,7 @@ export function askToDelete({
     try {
       await remove();
     } catch (error) {
-      // Deleted elsewhere meanwhile: that is what was asked for.
+      // A 404 means that it is already deleted.
       if (!(error instanceof ApiError && error.status === 404)) {
         confirm.removeAttribute("aria-disabled");
         return problem.replaceChildren(refused(error));
@@ -113,11 +111,10 @@ export function askToDelete({
 }
 
 /**
- * Ask for another name of something, and save it.
  * @param {object} about
  * @param {string} about.heading
- * @param {string} about.name as it is now
- * @param {number} about.longest characters
+ * @param {string} about.name current name
+ * @param {number} about.longest maximum characters
  * @param {(name: string) => Promise<any>} about.save
  */
 export function askForName({ heading, name, longest, save }) {

@@ -1,10 +1,10 @@
-// Making and finding elements without a framework. Text is always set as text, never parsed as HTML.
+// Creates and finds elements. Text is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Make an element. Properties starting with `on` become listeners, `data` sets data attributes, `vars` sets custom
- * properties (allowed under the strict style policy, where a style attribute is not); null and false leave out.
+ * Create an element. `on…` adds a listener, `data` sets data attributes, `vars` custom properties (CSP forbids style
+ * attributes). Null and false values are omitted.
  * @param {string} tag
  * @param {Record<string, any>|null} [props]
  * @param {...(Node|string|null|false|undefined)} children
@@ -28,9 +28,8 @@ export function h(tag, props, ...children) {
 }
 
 /**
- * An icon of the sprite.
  * @param {string} name
- * @param {string} [extra] further classes
+ * @param {string} [extra] CSS classes
  * @returns {SVGElement}
  */
 export function icon(name, extra = "") {
@@ -44,8 +43,8 @@ export function icon(name, extra = "") {
 }
 
 /**
- * Put another icon into an icon that is already there.
- * @param {Element} holder the element that contains the icon
+ * Replace the icon in an element.
+ * @param {Element} holder
  * @param {string} name
  */
 export function setIcon(holder, name) {
@@ -55,7 +54,7 @@ export function setIcon(holder, name) {
 }
 
 /**
- * The one element that matches; a missing one is a mistake in the template and named as such.
+ * Return the first matching element, or throw.
  * @param {string} selector
  * @param {ParentNode} [root]
  * @returns {any}
@@ -67,7 +66,7 @@ export function need(selector, root = document) {
 }
 
 /**
- * What the server wrote into the page with json_script.
+ * Parse data of `json_script`.
  * @param {string} id
  * @returns {any}
  */
@@ -76,7 +75,7 @@ export function pageData(id) {
 }
 
 /**
- * Set an element's text only when it differs, so that nothing is laid out again for nothing.
+ * Set an element's text only if it differs, to avoid a layout.
  * @param {Element} element
  * @param {string} text
  */
@@ -85,9 +84,10 @@ export function setText(element, text) {
 }
 
 /**
+ * Return a function that delays `call` until its calls pause for `wait`.
  * @template {(...args: any[]) => void} F
  * @param {F} call
- * @param {number} wait milliseconds of quiet before the call
+ * @param {number} wait milliseconds
  * @returns {F & {cancel: () => void}}
  */
 export function debounce(call, wait) {

@@ -1,4 +1,4 @@
-// Drafts: text that a person has typed, kept in this browser until it is sent or discarded. Independent of pages.
+// Drafts: typed text, stored in this browser until it is sent or discarded.
 
 import { idempotencyKey } from "./api.js";
 
@@ -7,25 +7,23 @@ const KEPT = 30 * 24 * 3600 * 1000; // ms
 
 /**
  * @typedef {object} Draft
- * @property {any} value the typed text
+ * @property {any} value typed text
  * @property {number} at time of the last change, ms since the epoch
- * @property {Attempt & {lost?: Attempt[]}} [sent] the last attempt to send it, if it was not answered; lost: earlier
- *   attempts with another text
- * @typedef {{key: string, body: string}} Attempt the Idempotency-Key and the body of a request
+ * @property {Attempt & {lost?: Attempt[]}} [sent] last unanswered attempt; lost: earlier attempts with other text
+ * @typedef {{key: string, body: string}} Attempt Idempotency-Key and body of a request
  */
 
 /**
- * The drafts of one person at one place. Dispatches "change" when a draft begins or ends, and when another tab of this
- * browser changes one. If the browser cannot store them, they last as long as the page, and the browser asks before it
- * leaves the page.
+ * The drafts of one person at one place. Dispatches "change" when a draft begins or ends, or another tab changes one.
+ * If the browser cannot store drafts, it warns before leaving the page.
  */
 export class Drafts extends EventTarget {
   /** @type {Map<string, Draft>} */ #all = new Map();
-  /** Attempts to send what has no text. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
+  /** Attempts whose body has no draft. @type {Map<string, Draft["sent"]>} */ #bare = new Map();
   /** Keys of drafts that the browser could not store. @type {Set<string>} */ #unstored = new Set();
 
   /**
-   * @param {string} person an account or a visitor
+   * @param {string} person account or visitor
    * @param {string} place such as `comparison/{id}`
    */
   constructor(person, place) {
@@ -53,7 +51,7 @@ export class Drafts extends EventTarget {
     return this.#all.get(key)?.value;
   }
 
-  /** @param {string} key @param {any} value undefined: the draft was sent or discarded */
+  /** @param {string} key @param {any} value undefined once the draft was sent or discarded */
   set(key, value) {
     const before = this.#all.get(key);
     if (value === undefined) this.#all.delete(key);
@@ -63,11 +61,11 @@ export class Drafts extends EventTarget {
   }
 
   /**
-   * Send a draft and remove it. It is saved once, however many attempts it takes: an attempt whose answer was lost is
-   * repeated under its key, and undone if the text has changed since.
+   * Send a draft, then remove it. Retries never save it twice: an unanswered attempt is repeated under its key, then
+   * undone if the text has changed.
    * @template T
    * @param {string} key
-   * @param {any} body body of the request
+   * @param {any} body
    * @param {(body: any, idempotencyKey: string) => Promise<T>} send
    * @param {(answer: T) => Promise<unknown>} [takeBack] undoes a request; omitted if the endpoint supports no keys
    * @returns {Promise<T>}
@@ -89,10 +87,10 @@ export class Drafts extends EventTarget {
       const answer = await send(body, sent.key);
       this.#bare.delete(key);
       if (this.#all.get(key)?.value?.text === typed) this.set(key, undefined);
-      else this.#keep(key, undefined); // typed on meanwhile
+      else this.#keep(key, undefined); // the text changed during the request
       return answer;
     } catch (error) {
-      // Under the same key the server repeats a refusal, even if its reason is gone.
+      // Under the same key, the server would repeat an outdated rejection.
       if (isRefused(error)) this.#keep(key, undefined);
       throw error;
     }
@@ -118,7 +116,7 @@ export class Drafts extends EventTarget {
     }
   }
 
-  /** @param {string} name in the storage */
+  /** @param {string} name key in localStorage */
   #read(name) {
     const draft = parsed(name);
     const key = name.slice(this.prefix.length);
@@ -132,10 +130,10 @@ export class Drafts extends EventTarget {
 }
 
 /**
- * Keep the text typed into a form when its dialog or page is closed, and fill it in again.
+ * Store text typed into a form, and restore it when the form opens again.
  * @param {string} place such as `report/{id}`
- * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields with the values that are saved
- * @returns {() => void} a function to call when the form was sent or cancelled
+ * @param {Record<string, HTMLInputElement|HTMLTextAreaElement>} fields with saved values
+ * @returns {() => void} call once the form is sent or cancelled
  */
 export function keepTyped(place, fields) {
   const drafts = new Drafts(document.body.dataset.userId ?? "", place);
@@ -149,31 +147,31 @@ export function keepTyped(place, fields) {
   };
 }
 
-/** @param {string} person an account @returns {string[]} names of their drafts in this browser's storage */
+/** @param {string} person account id @returns {string[]} localStorage keys of their drafts */
 export const draftNames = (person) => stored().filter((name) => name.startsWith(`${PREFIX}${person}/`));
 
-/** @param {string} person an account */
+/** @param {string} person account id */
 export function deleteDrafts(person) {
   for (const name of draftNames(person)) localStorage.removeItem(name);
 }
 
-/** @param {Draft["sent"]} sent @returns {Attempt[]} in order */
+/** @param {Draft["sent"]} sent @returns {Attempt[]} oldest first */
 function attempts(sent) {
   return sent ? [...(sent.lost ?? []), { key: sent.key, body: sent.body }] : [];
 }
 
-/** @param {unknown} error @returns {boolean} whether the server has refused the request, and would refuse it again */
+/** @param {unknown} error @returns {boolean} whether the server rejected the request for good */
 function isRefused(error) {
   const { status = 0, type = "" } = /** @type {{status?: number, type?: string}} */ (error);
   return status >= 400 && status < 500 && ![401, 408, 429].includes(status) && !type.startsWith("idempotency_");
 }
 
-/** @param {unknown} error @returns {undefined} if the server has refused the request */
+/** @param {unknown} error @returns {undefined} if the server rejected the request; otherwise rethrows */
 function unlessRefused(error) {
   if (!isRefused(error)) throw error;
 }
 
-/** @returns {string[]} names of all drafts in this browser */
+/** @returns {string[]} localStorage keys of all drafts */
 function stored() {
   try {
     return Object.keys(localStorage).filter((name) => name.startsWith(PREFIX));
@@ -192,19 +190,18 @@ function parsed(name) {
   }
 }
 
-/** Remove drafts that have not changed for 30 days. */
 function prune() {
   for (const name of stored())
     if (!(Date.now() - (parsed(name)?.at ?? 0) < KEPT))
       try {
         localStorage.removeItem(name);
       } catch {
-        // The next call removes it.
+        // The next page load retries.
       }
 }
 
 /**
- * Return whether a key press sends the text: Enter, also with Ctrl or Cmd. Shift+Enter makes a new line.
+ * Return whether a key press is Enter without Shift or Alt.
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */

@@ -1,9 +1,9 @@
-// Where the focus was, found again after what had it has been drawn again.
+// Finds the focused element again after a redraw.
 
 /**
- * @param {Element|null} element what has the focus
- * @returns {() => HTMLElement|null} it, or what stands in its place now: the same part (`data-part`) of the same video
- * (`data-video`); null when that is gone
+ * @param {Element|null} element focused element
+ * @returns {() => HTMLElement|null} function that returns the element or, after a redraw, the one with the same
+ * `data-part` and `data-video`
  */
 export function placeOf(element) {
   const part = element?.closest("[data-part]")?.getAttribute("data-part");

@@ -1,13 +1,13 @@
-// Numbers formatted for people: positions, offsets, sizes, confidence. Pure and independent of pages.
-// vodplatform/core/formatting.py writes the same texts; tests/node/formats.json checks both.
+// Formats numbers and times like vodplatform/core/formatting.py;
+// tests/node/formats.json checks both.
 
 const MINUS = "\u2212";
 const MILLI = 1000;
-const TINY = 1e-6; // added before rounding down, so that 100 * 0.29 counts as 29
+const TINY = 1e-6; // makes 100 * 0.29 round down to 29
 
 /**
- * @param {number} seconds on a clock that may begin before zero
- * @returns {string} `HH:MM:SS.mmm`, before zero with a real minus sign
+ * @param {number} seconds may be negative
+ * @returns {string} `HH:MM:SS.mmm`
  */
 export function position(seconds) {
   const ms = Math.round(Math.abs(seconds) * 1000);
@@ -19,7 +19,7 @@ export function position(seconds) {
 
 /**
  * @param {number} seconds
- * @returns {string} `1:12:40` or `42:18`, before zero with a real minus sign
+ * @returns {string} `1:12:40` or `42:18`
  */
 export function duration(seconds) {
   const whole = Math.round(Math.abs(seconds));
@@ -31,23 +31,23 @@ export function duration(seconds) {
 }
 
 /**
- * @param {number} seconds a position
- * @returns {string} the position, rounded down to seconds: `6:18`
+ * @param {number} seconds
+ * @returns {string} rounded down: `6:18`
  */
 export const clock = (seconds) => duration(Math.floor(seconds + TINY));
 
-/** @param {number} seconds a length @returns {string} `2.8 s`, `10 s` */
+/** @param {number} seconds @returns {string} `2.8 s`, `10 s` */
 export const tenths = (seconds) => `${Math.floor(seconds * 10 + 0.5) / 10} s`;
 
 /**
- * A score or a confidence, rounded down, so that a score below a minimum of 0.2 never reads `0.20`.
+ * Round a score down, so that one below a minimum of 0.2 never reads `0.20`.
  * @param {number} value 0 to 1
  * @returns {string} `0.94`
  */
 export const hundredths = (value) => (Math.floor(value * 100 + TINY) / 100).toFixed(2);
 
 /**
- * Progress, rounded down, so that only complete work reads `100 %`.
+ * Round progress down, so that only complete work reads `100 %`.
  * @param {number} value 0 to 100
  * @returns {string}
  */
@@ -69,7 +69,7 @@ export function moment(seconds) {
 
 /**
  * @param {string} text `38.6`, `0:38,6`, `1:02:03.5`
- * @returns {number|null} seconds; null for what is no moment
+ * @returns {number|null} seconds; null if invalid
  */
 export function parseMoment(text) {
   const match = /^(?:(?:(\d+):)?(\d{1,3}):)?(\d+(?:\.\d*)?|\.\d+)$/.exec(
@@ -82,7 +82,7 @@ export function parseMoment(text) {
 
 /**
  * @param {number} seconds
- * @returns {string} `+193.217 s`, with a real minus sign
+ * @returns {string} `+193.217 s`
  */
 export function offset(seconds) {
   const rounded = Math.round(seconds * 1000) / 1000;
@@ -90,9 +90,9 @@ export function offset(seconds) {
 }
 
 /**
- * The number in an offset that someone typed: `+1.5`, `−1,5 s`, `1:02.5`.
+ * Parse a typed offset: `+1.5`, `−1,5 s`, `1:02.5`.
  * @param {string} text
- * @returns {number|null} seconds; null when it is not an offset
+ * @returns {number|null} seconds; null if invalid
  */
 export function parseOffset(text) {
   const plain = text.trim().replace(/\s*s$/i, "").replaceAll(MINUS, "-").replaceAll("\u2013", "-").replace(",", ".");
@@ -105,7 +105,7 @@ export function parseOffset(text) {
 }
 
 /**
- * @param {number} seconds an error, as of a video that is out of step
+ * @param {number} seconds sync error
  * @returns {string} `+4 ms`, `0 ms`, `−1.2 s`
  */
 export function outOfStep(seconds) {
@@ -116,7 +116,7 @@ export function outOfStep(seconds) {
 }
 
 /**
- * @param {number} value millionths
+ * @param {number} value
  * @returns {string} `+80.0 ppm`, `0 ppm`
  */
 export function ppm(value) {
@@ -133,7 +133,7 @@ export function frameRate(fps) {
 }
 
 /**
- * A frame number in groups of three.
+ * Group the digits of a frame number.
  * @param {number} n
  * @returns {string}
  */
@@ -142,7 +142,7 @@ export function frameNumber(n) {
 }
 
 /**
- * The word and the tone of a confidence: 0.9 and up is high, 0.5 up fair, below that low.
+ * Describe a confidence: high from 0.9, fair from 0.5, otherwise low.
  * @param {number} confidence
  * @returns {{number: string, word: string, tone: string}}
  */
@@ -152,7 +152,6 @@ export function confidence(confidence) {
 }
 
 /**
- * `1920x1080` at 59.94 fps, as people say it.
  * @param {{resolution: string, fps: number}} vod
  * @returns {string} `1080p59.94`
  */
@@ -172,7 +171,7 @@ export function instant(instant) {
 const DAY = 86_400_000;
 
 /**
- * When something was, in the reader's own time zone and as short as it is clear.
+ * Format a time briefly, in the browser's time zone.
  * @param {Date} date
  * @param {Date} [now]
  * @returns {string} `14:06`, `yesterday 10:02`, `9 January 08:15`, `2025-12-31`
@@ -190,7 +189,7 @@ export function when(date, now = new Date()) {
 
 /**
  * @param {Date} date
- * @returns {string} `2026-06-04`, in the reader's time zone
+ * @returns {string} local date: `2026-06-04`
  */
 export function isoDay(date) {
   return [
@@ -201,7 +200,7 @@ export function isoDay(date) {
 }
 
 /**
- * How far something is away, in the largest unit that fits.
+ * Format the distance to a time.
  * @param {Date} date
  * @param {Date} [now]
  * @returns {string} `12 minutes ago`, `in 3 days`, `now`
@@ -221,8 +220,8 @@ export function relative(date, now = new Date()) {
 
 /**
  * @param {number} count
- * @param {string} one its name
- * @param {string} [many]
+ * @param {string} one singular
+ * @param {string} [many] plural
  * @returns {string} `1 video`, `3 matches`
  */
 export function counted(count, one, many = plural(one)) {

@@ -1,14 +1,13 @@
-// Frame arithmetic by a video's own rate. A seek goes to the middle of a frame, (n + 0.5)/fps: a time on the border
-// of two frames shows either of them. Pure.
+// Frame arithmetic. Seeks target the middle of a frame, because its border may show the other frame.
 
 const EPSILON = 1e-6;
-/** Steps a second in a video of variable frame rate: finer than its frames, so that none is stepped over. */
+/** Steps per second at a variable frame rate: finer than its frames. */
 export const VARIABLE_GRID = 120;
 
 /**
- * @param {number} time position in the video, seconds
+ * @param {number} time seconds
  * @param {number} fps
- * @returns {number} number of the frame shown at that time, from 0
+ * @returns {number} frame number, from 0
  */
 function frameAt(time, fps) {
   return Math.max(0, Math.floor(time * fps + EPSILON));
@@ -17,7 +16,7 @@ function frameAt(time, fps) {
 /**
  * @param {number} duration seconds
  * @param {number} fps
- * @returns {number} number of the last frame
+ * @returns {number} frame number
  */
 function lastFrame(duration, fps) {
   return Math.max(0, Math.round(duration * fps) - 1);
@@ -33,7 +32,7 @@ export function midFrame(n, fps) {
 }
 
 /**
- * The middle of the frame shown at a time, never past the last frame.
+ * Return the middle of the frame at a time.
  * @param {number} time seconds
  * @param {number} fps
  * @param {number} duration seconds
@@ -44,12 +43,11 @@ export function snap(time, fps, duration) {
 }
 
 /**
- * Where a step of `by` frames leads.
  * @param {number} time seconds
- * @param {number} by frames, negative is back
+ * @param {number} by frames; negative: back
  * @param {number} fps
  * @param {number} duration seconds
- * @returns {number} seconds, the middle of a frame
+ * @returns {number} seconds
  */
 export function step(time, by, fps, duration) {
   const n = Math.min(Math.max(frameAt(time, fps) + by, 0), lastFrame(duration, fps));
@@ -57,7 +55,7 @@ export function step(time, by, fps, duration) {
 }
 
 /**
- * The frame of a presentation timestamp as the browser reports it (a frame's own start, rounded by the container).
+ * Return the frame of a browser's `mediaTime`, its rounded start.
  * @param {number} mediaTime seconds
  * @param {number} fps
  * @returns {number}

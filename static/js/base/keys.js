@@ -1,21 +1,20 @@
-// Single-key shortcuts: one table serves the keys, the help dialog and the tooltips. Off while typing, and can be
-// switched off.
+// Keyboard shortcuts; one table serves keys, help and tooltips. Off while typing; users can disable them.
 
 import { h, need } from "./dom.js";
 
 /**
  * @typedef {object} Binding
- * @property {string} keys what the help shows, keys parted by spaces
- * @property {string} label what it does
+ * @property {string} keys separated by spaces
+ * @property {string} label
  * @property {(event: KeyboardEvent) => boolean} match
  * @property {(event: KeyboardEvent) => void} run
- * @property {Record<string, string>} [buttons] what does the same on the page: a selector, and the key as its name has it
+ * @property {Record<string, string>} [buttons] keys of equivalent buttons, by selector
  */
 
 const STORED = "vod-keys";
 const PRESSABLE = "button, a[href], summary, input, select, textarea, [role=tab], [role=slider]";
 
-/** @returns {boolean} whether shortcuts are on */
+/** @returns {boolean} */
 export function keysOn() {
   try {
     return localStorage.getItem(STORED) !== "off";
@@ -29,18 +28,18 @@ export function setKeysOn(on) {
   try {
     localStorage.setItem(STORED, on ? "on" : "off");
   } catch {
-    // A browser that keeps nothing starts with the shortcuts on next time.
+    // Without storage, shortcuts are on after a reload.
   }
 }
 
 /**
- * Whether a key belongs to what has the focus rather than to the page.
+ * Return whether the focused element handles the key itself.
  * @param {KeyboardEvent} event
  * @returns {boolean}
  */
 function belongsToFocus(event) {
   const target = /** @type {HTMLElement} */ (event.target);
-  // A dialog that was opened from nowhere keeps the focus for a moment after it is closed.
+  // A closed dialog may briefly keep the focus.
   if (target.isContentEditable || target.closest("select, textarea, dialog[open]")) return true;
   if (target instanceof HTMLInputElement && !["range", "checkbox", "radio", "button"].includes(target.type))
     return true;
@@ -54,7 +53,7 @@ function belongsToFocus(event) {
 }
 
 /**
- * AltGr types characters such as [ on many layouts, and some systems report it as Ctrl and Alt.
+ * AltGr types characters such as [; some systems report it as Ctrl+Alt.
  * @param {KeyboardEvent} event
  */
 function typedByAltGr(event) {
@@ -62,8 +61,8 @@ function typedByAltGr(event) {
 }
 
 /**
- * @param {Binding[]} bindings the first that matches wins
- * @param {AbortSignal} [signal] ends the listening
+ * @param {Binding[]} bindings the first match wins
+ * @param {AbortSignal} [signal] removes the listener
  */
 export function listen(bindings, signal) {
   window.addEventListener(
@@ -82,7 +81,7 @@ export function listen(bindings, signal) {
 }
 
 /**
- * Matches a key by what it types; a letter also with capitals, so that caps lock does not switch the keys off.
+ * Match a key without Ctrl, also with Caps Lock.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -92,7 +91,7 @@ export function key(...keys) {
 }
 
 /**
- * Matches a key with any of Shift and Ctrl, for keys whose reach these change.
+ * Match a key with or without Shift and Ctrl.
  * @param {...string} keys
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -101,7 +100,7 @@ export function keyWithModifiers(...keys) {
 }
 
 /**
- * Matches a key with Ctrl alone.
+ * Match Ctrl and a letter.
  * @param {string} letter
  * @returns {(event: KeyboardEvent) => boolean}
  */
@@ -110,8 +109,7 @@ export function withControl(letter) {
 }
 
 /**
- * Listen for a page's keys, and tell of them in its dialog (templates/parts/keys_dialog.html), which `?` and the
- * buttons for help open.
+ * Enable shortcuts, and list them in templates/parts/keys_dialog.html.
  * @param {Binding[]} bindings
  */
 export function offerKeys(bindings) {
@@ -130,7 +128,6 @@ export function offerKeys(bindings) {
 }
 
 /**
- * Fill the help dialog from the same table.
  * @param {HTMLElement} list a <dl class="keys">
  * @param {Binding[]} bindings
  */
@@ -155,7 +152,7 @@ function nameKeys(selector, keys) {
 }
 
 /**
- * Say what a button does now: to the eye, to screen readers, and with the key that does the same.
+ * Set a button's tooltip and accessible name, with its shortcut.
  * @param {HTMLElement} button
  * @param {string} words
  */

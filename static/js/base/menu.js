@@ -1,5 +1,4 @@
-// A menu that a button opens: one popover for the page, by keys as the ARIA pattern has it, closed by whatever else
-// is pressed, with the focus back on the button.
+// Menu buttons, with the keys of the ARIA pattern.
 
 import { h, icon } from "./dom.js";
 import { placeOf } from "./focus.js";
@@ -8,21 +7,20 @@ import { placeOf } from "./focus.js";
  * @typedef {object} MenuItem
  * @property {string} label
  * @property {string} [icon]
- * @property {string} [note] dimmer, at the end
- * @property {string} [href] makes it a link
- * @property {string} [download] the name under which what the link leads to is saved
- * @property {boolean} [checked] makes it one of several to choose from
+ * @property {string} [note] faint text
+ * @property {string} [href]
+ * @property {string} [download] file name
+ * @property {boolean} [checked] makes it a radio item
  * @property {boolean} [danger]
- * @property {boolean} [apart] has a line above it
+ * @property {boolean} [apart] has a line above
  * @property {() => void} [run]
  */
 
 /** @type {HTMLElement|null} */ let open = null;
-/** @type {() => HTMLElement|null} the button that opened it, or what was drawn in its place since */ let openedBy =
-  () => null;
+/** @type {() => HTMLElement|null} menu button, also after a redraw */ let openedBy = () => null;
 
 /**
- * @param {HTMLElement} button has aria-haspopup="menu"; pressed again it closes the menu
+ * @param {HTMLElement} button has aria-haspopup="menu"
  * @param {string} label
  * @param {MenuItem[]} items
  */
@@ -35,7 +33,7 @@ export function toggleMenu(button, label, items) {
     { class: "menu-list", role: "menu", "aria-label": label, popover: "manual" },
     ...items.map(element),
   );
-  // A button within a dialog or a player in full screen has its menu there: nothing else is above these.
+  // A menu outside an open dialog or fullscreen element would be hidden.
   (button.closest("dialog, [data-menu-home], main, header") ?? document.body).append(box);
   box.showPopover();
   place(box, button);
@@ -80,7 +78,7 @@ function element(item) {
 
 /** @param {MenuItem} item */
 function choose(item) {
-  // First: what it does may open a dialog, which gives the focus back to what has it now.
+  // Close first: a dialog opened by the item later restores the current focus.
   closeMenu();
   item.run?.();
 }
@@ -104,7 +102,7 @@ function keys(event) {
 }
 
 /**
- * Under the button, or over it where there is no room; its end at the button's end.
+ * Place the menu below the button, or above if there is no space.
  * @param {HTMLElement} box
  * @param {HTMLElement} button
  */
@@ -122,7 +120,7 @@ document.addEventListener("pointerdown", (event) => {
   const target = /** @type {Node} */ (event.target);
   if (open && !open.contains(target) && !openedBy()?.contains(target)) closeMenu();
 });
-/** The page has moved under the menu: it goes with its button, and away with it. @param {Event} event */
+/** Scroll the menu with its button; close it out of view. @param {Event} event */
 function follow(event) {
   if (!open || open.contains(/** @type {Node} */ (event.target))) return;
   const button = openedBy();

@@ -1,4 +1,4 @@
-// Short remarks: at the page's lower edge for what just happened, and a note beside the thing for what went wrong.
+// Toasts and error notes.
 
 import { h, icon } from "./dom.js";
 import { ApiError } from "./api.js";
@@ -8,7 +8,7 @@ const ICONS = { ok: "check", warn: "alert", bad: "alert" };
 /**
  * @param {string} text
  * @param {"ok"|"warn"|"bad"} [tone]
- * @param {{label: string, run: () => void}|null} [action] a button of the toast, which then stays longer
+ * @param {{label: string, run: () => void}|null} [action] makes the toast stay longer
  */
 export function toast(text, tone = "ok", action = null) {
   const holder = document.querySelector("[data-toasts]");
@@ -35,7 +35,7 @@ export function toast(text, tone = "ok", action = null) {
 
 /**
  * @param {unknown} error
- * @returns {string} a sentence for people; faults of our own code are not dressed up as the server's
+ * @returns {string} sentence for the user
  */
 export function explain(error) {
   if (error instanceof ApiError) return error.sentence;
@@ -44,7 +44,7 @@ export function explain(error) {
 }
 
 /**
- * What the server says of a field: a sentence, several, or one for each entry of a list.
+ * Join nested field errors.
  * @param {any} errors
  * @returns {string}
  */
@@ -58,7 +58,6 @@ export function sentences(errors) {
 }
 
 /**
- * What went wrong; of fields that are not valid, what is wrong with each.
  * @param {string} title
  * @param {unknown} error
  * @param {(() => void)|null} [retry]
@@ -76,8 +75,8 @@ export function errorNote(title, error, retry = null) {
 }
 
 /**
- * What is shown in place of an error while the server asks for patience: it is sent by itself when the time is over.
- * @param {ApiError} error a 429
+ * Render a countdown after which the request is sent again.
+ * @param {ApiError} error
  * @param {() => void} send
  * @returns {HTMLElement}
  */

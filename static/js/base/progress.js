@@ -1,8 +1,8 @@
-// The progress of a job as pages show it. Pure.
+// Job progress.
 
 import { leftWords, percent } from "./format.js";
 
-/** The progress of one job. Within an attempt it never falls, whatever the order of the messages. */
+/** The progress of one job; never falls within an attempt, even if messages are out of order. */
 export class Furthest {
   #attempt = -1;
   #progress = 0;

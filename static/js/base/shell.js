@@ -1,9 +1,8 @@
-// What every page's frame does: the theme switch, closing the account menu, the banners shown without a network and
-// without a session.
+// Shared by all pages: theme switch, account menu, and banners for a lost network or session.
 
 import { draftNames } from "./drafts.js";
 import { askAboutDrafts } from "./sign-out.js";
-import { signInAgain } from "./signin.js";
+import { signInAgain } from "./sign-in.js";
 
 const YEAR = 365 * 24 * 3600;
 
@@ -49,7 +48,7 @@ for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (document.querySel
         form.requestSubmit();
       });
     }
-    // Signing out on any page deletes the clips that the page of new challenges has stored.
+    // clips stored by the new-challenge page
     globalThis.indexedDB?.deleteDatabase("vod-challenges");
   });
 }

@@ -1,4 +1,4 @@
-// The question that a person with drafts in this browser is asked when they sign out.
+// The question about drafts on signing out.
 
 import { show } from "./dialog.js";
 import { h } from "./dom.js";
@@ -6,9 +6,8 @@ import { deleteDrafts, draftNames } from "./drafts.js";
 import { counted } from "./format.js";
 
 /**
- * Ask what becomes of the drafts of a person.
- * @param {string} person an account
- * @param {() => void} signOut called unless the person stays signed in
+ * @param {string} person account id
+ * @param {() => void} signOut called unless cancelled
  */
 export function askAboutDrafts(person, signOut) {
   const answer = (/** @type {string} */ words, /** @type {string} */ look, /** @type {() => void} */ act) => {

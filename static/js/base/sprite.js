@@ -1,12 +1,12 @@
-// The pictures of a sprite sheet: its WebVTT says which piece of the one image belongs to which time.
+// Preview pictures: a WebVTT file maps times to pieces of one image.
 
-/** @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue times in seconds, the rest in pixels */
+/** @typedef {{from: number, to: number, x: number, y: number, width: number, height: number}} Cue times in seconds, sizes in pixels */
 
 const CUE = /^(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)\s+-->\s+(?:(\d+):)?(\d+):(\d+(?:\.\d+)?)/;
 
 /**
- * @param {string} text a WebVTT file with media fragments, spatial (`#xywh=`), as players use it for thumbnails
- * @returns {{image: string, cues: Cue[]}} image: its address as the file has it
+ * @param {string} text WebVTT with `#xywh=` fragments
+ * @returns {{image: string, cues: Cue[]}} image: URL as written in the file
  */
 export function parseSprite(text) {
   /** @type {Cue[]} */
@@ -26,9 +26,9 @@ export function parseSprite(text) {
   return { image, cues };
 }
 
-const KEPT = 20; // sheets; each is a picture of some megabytes once it is decoded
+const KEPT = 20; // maximum loaded sheets, some megabytes each
 
-/** @type {Map<string, Promise<Sprite>>} by address, those used last at the end */
+/** @type {Map<string, Promise<Sprite>>} by URL, most recently used last */
 const loaded = new Map();
 
 export class Sprite {
@@ -42,9 +42,9 @@ export class Sprite {
   }
 
   /**
-   * @param {string} address of the WebVTT
-   * @returns {Promise<Sprite>} the same for the same address
-   * @throws when it cannot be had or has no picture
+   * @param {string} address URL of the WebVTT file
+   * @returns {Promise<Sprite>} cached
+   * @throws if it cannot be loaded or is empty
    */
   static load(address) {
     const known = loaded.get(address);
@@ -71,14 +71,14 @@ export class Sprite {
 
   /**
    * @param {number} time seconds
-   * @returns {Cue} the picture of that time; the nearest where there is none
+   * @returns {Cue} cue of that time, or the last one
    */
   at(time) {
     return this.cues.find((cue) => time < cue.to) ?? this.cues[this.cues.length - 1];
   }
 
   /**
-   * Draw the picture of a time into a canvas, which takes the picture's size.
+   * Draw a time's picture into a canvas, and resize the canvas.
    * @param {HTMLCanvasElement} canvas
    * @param {number} time seconds
    */

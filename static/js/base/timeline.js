@@ -1,11 +1,10 @@
-// The common timeline: where each video is at a global time T. The one formula of the contract,
-// vod_time = clamp(T − offset + driftPpm·10⁻⁶·(T − anchor), 0, duration), and what follows from it. Pure; knows no
-// page and no player.
+// Converts between a comparison's global time T (seconds) and video times:
+// vod_time = clamp(T − offset + driftPpm·10⁻⁶·(T − anchor), 0, duration).
 
 /**
- * @typedef {object} Placement where a video lies on the clock
+ * @typedef {object} Placement position on the global timeline
  * @property {number} offset seconds
- * @property {number} driftPpm by how much faster the video's own time runs, in millionths
+ * @property {number} driftPpm speed difference of the video's clock, parts per million
  * @property {number} anchor global time at which the offset is exact, seconds
  */
 
@@ -16,7 +15,7 @@
  */
 
 /**
- * @param {{offset: number, drift_ppm: number, drift_anchor: number}} vod as the server shows it
+ * @param {{offset: number, drift_ppm: number, drift_anchor: number}} vod video from the API
  * @returns {Placement}
  */
 export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor }) {
@@ -25,7 +24,7 @@ export function placementOf({ offset, drift_ppm: driftPpm, drift_anchor: anchor 
 
 /**
  * @param {Placement} placement
- * @returns {number} seconds of the video in one second of the clock
+ * @returns {number} seconds of video per global second
  */
 export function rateOf({ driftPpm }) {
   return 1 + driftPpm * 1e-6;
@@ -34,7 +33,7 @@ export function rateOf({ driftPpm }) {
 /**
  * @param {number} T global time, seconds
  * @param {Placement} placement
- * @returns {number} position in the video, as if it were endless, seconds
+ * @returns {number} position in the video, seconds; not clamped
  */
 export function timeAt(T, { offset, driftPpm, anchor }) {
   return T - offset + driftPpm * 1e-6 * (T - anchor);
@@ -43,7 +42,7 @@ export function timeAt(T, { offset, driftPpm, anchor }) {
 /**
  * @param {number} T global time, seconds
  * @param {Placed} vod
- * @returns {number} position in the video, seconds
+ * @returns {number} position in the video, seconds; clamped
  */
 export function vodTime(T, { placement, duration }) {
   return Math.min(Math.max(timeAt(T, placement), 0), duration);
@@ -60,8 +59,7 @@ export function globalTime(time, placement) {
 }
 
 /**
- * Whether a video has begun and not yet ended at T.
- * @param {number} T
+ * @param {number} T global time
  * @param {Placed} vod
  * @returns {boolean}
  */
@@ -70,7 +68,7 @@ export function isRunning(T, { placement, duration }) {
 }
 
 /**
- * The stretch that can be played: from 0, or from where a video begins before that, to where the last video ends.
+ * Return the playable range of all videos; it includes 0.
  * @param {Placed[]} vods
  * @returns {{start: number, end: number}}
  */
@@ -82,10 +80,10 @@ export function extent(vods) {
 }
 
 /**
- * Round marks for a ruler, about `wanted` of them.
+ * Return round times for a ruler.
  * @param {number} start seconds
  * @param {number} end seconds
- * @param {number} wanted
+ * @param {number} wanted maximum count
  * @returns {number[]} seconds
  */
 export function ticks(start, end, wanted) {

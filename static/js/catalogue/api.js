@@ -1,4 +1,4 @@
-// The catalogue's calls, and a form with files whose way up can be watched and stopped.
+// The catalogue's API calls.
 
 import { ApiError, call, cookie, get } from "../base/api.js";
 
@@ -14,7 +14,7 @@ const VIDEOS = "/api/v1/videos";
 const path = (/** @type {string} */ id, /** @type {string} */ end = "") => `${VIDEOS}/${encodeURIComponent(id)}${end}`;
 
 /**
- * @param {Record<string, string|number|boolean>} query page, limit, search, category, status, featured; empty ones are left out
+ * @param {Record<string, string|number|boolean>} query empty values are omitted
  * @param {AbortSignal} [signal]
  * @returns {Promise<{videos: CatalogueVideo[], pagination: Pagination}>}
  */
@@ -30,7 +30,7 @@ export const readCatalogueVideo = (id) => get(path(id));
 
 /**
  * @param {Record<string, any>} fields
- * @param {string} key the same for the same thing tried again
+ * @param {string} key the same key for a retry
  * @returns {Promise<CatalogueVideo>}
  */
 export const createCatalogueVideo = (fields, key) =>
@@ -46,27 +46,27 @@ export const deleteCatalogueVideo = (id, reason) =>
 /** @param {string} id @returns {Promise<CatalogueVideo>} */
 export const restoreCatalogueVideo = (id) => call("POST", path(id, "/restore"));
 
-/** @param {string} id @param {string} reason one of ReportReason @param {string} text */
+/** @param {string} id @param {string} reason a ReportReason @param {string} text */
 export const reportVideo = (id, reason, text) => call("POST", path(id, "/reports"), { reason, text });
 
-/** A key that makes a repeated creation harmless. Not crypto.randomUUID, which plain http does not have. */
+/** Return a random Idempotency-Key. Plain HTTP has no crypto.randomUUID. */
 export function newKey() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 }
 
 /**
- * Send a video's file, its thumbnail, or both. `fetch` cannot tell how much has gone; XMLHttpRequest can.
+ * Send a video's files, by XMLHttpRequest because `fetch` reports no upload progress.
  * @param {string} id
  * @param {{video?: File|null, thumbnail?: File|null}} files
- * @param {(share: number) => void} onProgress of the bytes, 0 to 1
+ * @param {(share: number) => void} onProgress called with 0 to 1
  * @param {AbortSignal} signal
  * @returns {Promise<CatalogueVideo>}
- * @throws {ApiError} of status 0 when the network is gone; an AbortError when it was stopped
+ * @throws {ApiError} or an AbortError
  */
 export function sendFiles(id, files, onProgress, signal) {
   const form = new FormData();
   form.append("videoId", id);
-  // The fields before the files: the server can refuse without having read these.
+  // Send the large file last, so that the server can reject the request before it.
   if (files.thumbnail) form.append("thumbnail", files.thumbnail);
   if (files.video) form.append("video", files.video);
   return new Promise((resolve, reject) => {
@@ -103,5 +103,5 @@ export function sendFiles(id, files, onProgress, signal) {
   });
 }
 
-/** @param {unknown} error @returns {boolean} whether somebody stopped it */
+/** @param {unknown} error @returns {boolean} */
 export const isAbort = (error) => error instanceof DOMException && error.name === "AbortError";

@@ -1,5 +1,5 @@
-// What two have written or done, neither having seen the other's: of fields told by the document alone, of tags by the
-// moment in which it was noticed, kept for as long as the tab. Knows no page.
+// Unresolved conflicts of concurrent edits. Field conflicts follow from the document; tag conflicts are stored in the
+// tab.
 
 import { compareKeys, Document } from "./crdt.js";
 
@@ -9,11 +9,11 @@ import { compareKeys, Document } from "./crdt.js";
  */
 
 /**
- * The fields that a user and somebody else have written and between which nobody has chosen.
- * @param {string} document as the client tells it
+ * Return the unresolved conflicts between a user and another person.
+ * @param {string} document see SyncClient.document
  * @param {string} user id
- * @param {string} actor the user's replica here; another of the user's own is asked about like anybody else's
- * @returns {Map<string, Conflict>} by the field's name
+ * @param {string} actor replica of this page; other replicas count as other people
+ * @returns {Map<string, Conflict>} by field name
  */
 export function openConflicts(document, user, actor) {
   /** @type {Map<string, Conflict>} */ const found = new Map();
@@ -28,12 +28,12 @@ export function openConflicts(document, user, actor) {
   return found;
 }
 
-/** Tags that one added and another removed: what this user did, until it is chosen. */
+/** Unresolved conflicts in which one person added a tag and another removed it. */
 export class TagConflicts {
   /** @type {Map<string, TagDeed>} */ #deeds = new Map();
   #key;
 
-  /** @param {string} name of the user and the video */
+  /** @param {string} name user and video */
   constructor(name) {
     this.#key = `vod-tag-conflicts/${name}`;
     for (const deed of this.#kept()) this.#deeds.set(deed.tag, deed);
@@ -60,7 +60,7 @@ export class TagConflicts {
     try {
       return JSON.parse(sessionStorage.getItem(this.#key) ?? "[]");
     } catch {
-      return []; // A browser that keeps nothing asks until the page is loaded again.
+      return []; // no storage available
     }
   }
 
@@ -69,7 +69,7 @@ export class TagConflicts {
       if (this.#deeds.size) sessionStorage.setItem(this.#key, JSON.stringify(this.all));
       else sessionStorage.removeItem(this.#key);
     } catch {
-      // The same.
+      // The browser offers no storage.
     }
   }
 }

@@ -1,11 +1,11 @@
-// What many people write about one video, merged without losing any of it: media_app/catalogue/crdt.py once more, rule by
-// rule, for browsers and node. `Document.text()` is byte for byte `json.dumps` of `Document.to_json()` there.
+// The CRDT of a video's texts and tags: a port of media_app/catalogue/crdt.py. `Document.text()` equals its JSON byte
+// for byte.
 
 /**
  * @typedef {Record<string, number>} Clock
  * @typedef {{type: string, value: any, timestamp: number, actor: string, clock: Clock, state?: string}} Operation
- *   timestamp: microseconds since 1970. clock: all that its writer had seen, and the operation itself. state: of a
- *   description, how its text came to be (shared-text.js).
+ * timestamp: microseconds since 1970. clock: everything its writer had seen, and the operation. state:
+ * edit history of a description (shared-text.js).
  * @typedef {{timestamp: number, actor: string, counter: number}} Key
  * @typedef {Key & {value: any, state?: string}} Write
  * @typedef {{counter: number, timestamp: number, place: number}} Addition
@@ -13,7 +13,7 @@
  */
 
 const MAX_TAGS = 50;
-/** What the video was made with: older than any operation, and seen by all of them. */
+/** Actor of the initial values, which precede every operation. */
 const BASE = "";
 
 /** @type {Record<string, string>} */
@@ -28,7 +28,7 @@ export const UPDATE_OF = Object.fromEntries(Object.entries(FIELDS).map(([type, n
 const NAMES = Object.values(FIELDS).sort();
 
 /**
- * Order by code points; JavaScript's own is by halves of them.
+ * Compare by code points, as Python does; JavaScript compares UTF-16 units.
  * @param {string} one
  * @param {string} other
  * @returns {number} below, above or equal to 0
@@ -39,7 +39,7 @@ function compareText(one, other) {
     let a = one.charCodeAt(at);
     let b = other.charCodeAt(at);
     if (a === b) continue;
-    // Halves of a pair stand for code points above all that have no halves.
+    // Surrogates encode code points above all others.
     if (a >= 0xd800 && b >= 0xd800) {
       a += a >= 0xe000 ? -0x800 : 0x2000;
       b += b >= 0xe000 ? -0x800 : 0x2000;
@@ -57,14 +57,14 @@ export const compareKeys = (one, other) =>
   one.timestamp - other.timestamp || compareText(one.actor, other.actor) || one.counter - other.counter;
 
 /**
- * A clock as a map: an actor may have any name.
+ * Return a map, because an actor may have the name of an Object property.
  * @param {Clock|Map<string, number>} clock
  * @returns {Map<string, number>}
  */
 const asMap = (clock) => (clock instanceof Map ? clock : new Map(Object.entries(clock)));
 
 /**
- * @param {Map<string, number>} into changed
+ * @param {Map<string, number>} into modified
  * @param {Map<string, number>} from
  */
 function joinInto(into, from) {
@@ -75,7 +75,7 @@ function joinInto(into, from) {
 export const counterOf = (operation) => operation.clock[operation.actor];
 
 /**
- * What an operation had seen.
+ * Return the clock that an operation supersedes.
  * @param {Operation} operation
  */
 function coversOf(operation) {
@@ -85,13 +85,13 @@ function coversOf(operation) {
   return covers;
 }
 
-/** Which counters of each actor have come: closed ranges in order, as few as there are gaps. */
+/** The received counters of each actor, as closed ranges in order. */
 class Dots {
   /** @type {Map<string, number[][]>} */
   ranges = new Map();
 
   /**
-   * Where the first range stands that ends at `counter` or after it.
+   * Return the index of the first range that ends at or after `counter`.
    * @param {number[][]} own
    * @param {number} counter
    */
@@ -117,7 +117,7 @@ class Dots {
   }
 
   /**
-   * Note the counters `first` to `last`.
+   * Add the counters `first` to `last`.
    * @param {string} actor
    * @param {number} first
    * @param {number} last
@@ -143,7 +143,7 @@ class Dots {
   }
 }
 
-/** One field: the writes that nobody has covered, one per actor; the greatest of all where none is left. */
+/** A field: its uncovered writes, one per actor. If none is left, the greatest write counts. */
 class Register {
   /** @type {Map<string, Write>} */ writes = new Map();
   /** @type {Map<string, number>} */ covered = new Map();
@@ -160,7 +160,7 @@ class Register {
     this.#take([...other.writes.values(), ...(other.greatest ? [other.greatest] : [])], other.covered);
   }
 
-  /** @param {any} otherwise where nothing has been written */
+  /** @param {any} otherwise value if there is no write */
   value(otherwise) {
     let shown = null;
     for (const write of this.writes.values()) if (!shown || compareKeys(shown, write) < 0) shown = write;
@@ -187,7 +187,7 @@ class Register {
   }
 }
 
-/** Tags: additions by tag and actor, the clock of each tag's removals, and that of all `set_tags`. */
+/** Additions by tag and actor, a removal clock per tag, and one for all `set_tags`. */
 class TagSet {
   /** @type {Map<string, Map<string, Addition>>} */ added = new Map();
   /** @type {Map<string, Map<string, number>>} */ removed = new Map();
@@ -201,7 +201,7 @@ class TagSet {
       this.add(value, actor, { counter, timestamp, place: 0 });
       this.#settle([value]);
     } else if (type === "remove_tag") {
-      // Its own dot as well, which is no addition: who has not seen it has not seen the removal.
+      // Include the removal's counter: only writers who have seen it supersede it.
       this.#remove(value, coversOf(operation).set(actor, counter));
       this.#settle([value]);
     } else {
@@ -221,7 +221,7 @@ class TagSet {
     this.#settle();
   }
 
-  /** @returns {string[]} in the order in which they came to be, and no more than MAX_TAGS */
+  /** @returns {string[]} in order of addition, at most MAX_TAGS */
   value() {
     /** @type {Map<string, Key & {place: number}>} */
     const first = new Map();
@@ -245,7 +245,7 @@ class TagSet {
     const actors = this.added.get(tag) ?? new Map();
     this.added.set(tag, actors);
     const held = actors.get(actor);
-    // Who has seen an actor's newest addition has seen the older ones.
+    // An actor's newest addition implies its older ones.
     const newer =
       !held ||
       held.counter - addition.counter < 0 ||
@@ -264,7 +264,7 @@ class TagSet {
   }
 
   /**
-   * Drop what is removed, and of the tags' own clocks what `cleared` says already.
+   * Drop removed additions, and removal clocks that `cleared` covers.
    * @param {Iterable<string>} [tags] all by default
    */
   #settle(tags = new Set([...this.added.keys(), ...this.removed.keys()])) {
@@ -297,15 +297,15 @@ const keyOf = (operation) => ({
   counter: counterOf(operation),
 });
 
-/** All that is known of one video's words. */
+/** The merged state of one video's texts and tags. */
 export class Document {
   /** @type {Map<string, Register>} */ registers = new Map(NAMES.map((name) => [name, new Register()]));
   tags = new TagSet();
   dots = new Dots();
-  /** @type {Key|null} the key of the greatest operation */ greatest = null;
+  /** @type {Key|null} key of the greatest operation */ greatest = null;
 
   /**
-   * The document of a new video; its first tags are older than any operation.
+   * Return the document of a new video with initial tags.
    * @param {Iterable<string>} [tags]
    */
   static begin(tags = []) {
@@ -316,7 +316,6 @@ export class Document {
   }
 
   /**
-   * Take one operation in.
    * @param {Operation} operation
    * @returns {boolean} whether it was new
    */
@@ -330,10 +329,7 @@ export class Document {
     return true;
   }
 
-  /**
-   * Take in all that another document knows.
-   * @param {Document} other
-   */
+  /** @param {Document} other */
   join(other) {
     for (const [name, register] of this.registers) register.join(other.#register(name));
     this.tags.join(other.tags);
@@ -351,19 +347,19 @@ export class Document {
     return this.dots.has(actor, counter);
   }
 
-  /** @returns {Clock} the greatest counter of each actor that has come */
+  /** @returns {Clock} greatest received counter of each actor */
   get clock() {
     return Object.fromEntries([...this.dots.ranges].map(([actor, own]) => [actor, own[own.length - 1][1]]));
   }
 
-  /** 1 and the number of operations. */
+  /** 1 + the number of operations. */
   get version() {
     return 1 + this.dots.count();
   }
 
   /**
-   * What is shown.
-   * @param {Base} base the fields as the video was made
+   * Return the displayed values.
+   * @param {Base} base initial values of the video
    * @returns {Base & {tags: string[]}}
    */
   values(base) {
@@ -378,7 +374,7 @@ export class Document {
     return /** @type {Register} */ (this.registers.get(name));
   }
 
-  /** The same document is the same text, whatever it was made of. */
+  /** Return the canonical text. */
   text() {
     const row = (/** @type {Write} */ { timestamp, actor, counter, value, state }) =>
       JSON.stringify([timestamp, actor, counter, value, ...(state ? [state] : [])]);
@@ -399,7 +395,7 @@ export class Document {
   }
 
   /**
-   * The document that `text()` told.
+   * Parse the result of `text()`.
    * @param {string} text
    */
   static parse(text) {
@@ -443,7 +439,7 @@ export class Document {
 const sorted = (map) => [...map].sort((one, other) => compareText(one[0], other[0]));
 
 /**
- * A JSON object with its keys in order: one of JavaScript's own puts numbers first.
+ * Sort the keys of a JSON object; JavaScript objects put numbers first.
  * @template T
  * @param {Map<string, T>} map
  * @param {(value: T) => string} each

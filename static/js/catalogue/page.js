@@ -1,27 +1,25 @@
-// The catalogue: the list and how it is narrowed, and what changes in it while it is looked at.
+// The catalogue page.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setText } from "../base/dom.js";
-import { EndlessList, LIMIT, listed, nothingFound } from "../base/endless.js";
-import { LiveChannel } from "../base/live.js";
+import { EndlessList, LIMIT, listed, nothingFound } from "../base/infinite-list.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { explain, toast } from "../base/notice.js";
 import { listCatalogue, readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
-import { Card } from "./card.js";
-import { deleteDialog, hideDialog, reportDialog } from "./dialogs.js";
-import { newVideoDialog } from "./making.js";
-import { asked, belongs, meaning } from "./matching.js";
+import { Card } from "./video-card.js";
+import { deleteDialog, hideDialog, reportDialog } from "./reason-dialogs.js";
+import { newVideoDialog } from "./new-video-dialog.js";
+import { asked, belongs, meaning } from "./list-matching.js";
 
 /** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
 
-const MOST = 100; // that one call may ask for
+const MOST = 100; // maximum videos per API call
 const NOWHERE = new Set([4401, 4404]);
 
 const viewer = pageData("facts");
 const featured = /** @type {HTMLButtonElement} */ (need("[data-featured]"));
-/** @type {Set<string>} videos that came and are not shown yet */ const fresh = new Set();
-
-// The list
+/** @type {Set<string>} ids of new videos not shown yet */ const fresh = new Set();
 
 const list = new EndlessList({
   path: "/catalogue",
@@ -81,7 +79,7 @@ function empty() {
   );
 }
 
-/** A category that nobody had when the page was made. @param {CatalogueVideo} video */
+/** Add a new category to the filter. @param {CatalogueVideo} video */
 function noteCategory(video) {
   if (video.category) offerCategory(video.category);
 }
@@ -98,7 +96,7 @@ function offerCategory(category) {
   known?.append(h("option", { value: category }));
 }
 
-// What is done with videos
+// Actions
 
 /** @param {CatalogueVideo} video @param {HTMLElement} button */
 function openMenu(video, button) {
@@ -147,7 +145,7 @@ function hide(video) {
 
 /** @param {CatalogueVideo} video */
 function remove(video) {
-  // The socket may tell of it before the answer has come.
+  // A socket message may remove the card before the response.
   const next = list.neighbour(video.id);
   deleteDialog(video, () => removed(video.id, "The video is deleted.", next));
 }
@@ -163,7 +161,7 @@ async function restore(video) {
   }
 }
 
-/** @param {CatalogueVideo} video as it is now */
+/** @param {CatalogueVideo} video */
 function changed(video) {
   list.cards.get(video.id)?.draw(video);
   noteCategory(video);
@@ -171,8 +169,8 @@ function changed(video) {
 
 /**
  * @param {string} id
- * @param {string} [words] what is said of it; nothing where somebody else did it
- * @param {string} [next] the video that has the focus then
+ * @param {string} [words] confirmation; empty if another person removed the video
+ * @param {string} [next] video that gets the focus
  */
 function removed(id, words = "", next = undefined) {
   const title = list.cards.get(id)?.video.title;
@@ -192,14 +190,14 @@ function makeNew() {
   );
 }
 
-/** One that was made here is shown at once: it was asked for. @param {CatalogueVideo} video */
+/** Show a new video of this page at once. @param {CatalogueVideo} video */
 function came(video) {
   if (!list.cards.has(video.id) && belongs(video, /** @type {any} */ (list.query))) list.prepend(video);
 }
 
 // Live
 
-/** @param {import("./matching.js").Change} change */
+/** @param {import("./list-matching.js").Change} change */
 function heard(change) {
   const id = (change.new ?? change.old)?.id;
   if (!id) return;
@@ -212,23 +210,23 @@ function heard(change) {
   }
   if (then === "offer" && !list.isLoading) {
     fresh.add(id);
-    // Where nothing is shown nothing can move.
+    // An empty list has nothing that could move.
     if (!list.cards.size && !list.hasFailed) return void list.reload();
   }
   drawNews();
 }
 
-/** What came while nobody told of it: the first of the list again, quietly. */
+/** Fetch changes whose messages were missed. */
 async function reconcile() {
   if (list.isLoading || list.hasFailed) return;
   try {
     adopt(await theShown());
   } catch {
-    // What is shown stays; the banners say that there is no connection or no session.
+    // A banner reports a lost connection or session.
   }
 }
 
-/** As much of the list as is shown, with what it was narrowed to and what was shown when it was asked for. */
+/** Fetch the shown part of the list, with its current query and ids. */
 async function theShown() {
   const [narrowed, shown] = [list.query, new Set(list.cards.keys())];
   return {
@@ -253,14 +251,14 @@ function adopt({ narrowed, shown, answer }) {
   const at = (/** @type {CatalogueVideo|undefined} */ video) => Date.parse(video?.created_at ?? "") || 0;
   const last = at([...list.cards.values()].at(-1)?.video);
   for (const video of videos) {
-    // What was told or made here while the answer was on its way is newer than that.
+    // A message received meanwhile may be newer.
     const now = list.cards.get(video.id)?.video;
     if (now && Date.parse(video.updated_at) < Date.parse(now.updated_at)) continue;
     if (now) changed(video);
-    // What is not loaded yet stands at the end of the list; what came stands before that.
+    // A newer video than the last card is new; an older one is on a later page.
     else if (list.isWhole || (!narrowed.search && at(video) > last)) fresh.add(video.id);
   }
-  // What was searched for stands in an order of its own: of it nothing can be said that is not told.
+  // Search results are not sorted by time: a missing card may be on a later page.
   const oldest = videos.length === pagination.total ? -1 : narrowed.search ? Infinity : at(videos.at(-1));
   const there = new Set(videos.map((video) => video.id));
   for (const [id, card] of [...list.cards]) if (shown.has(id) && !there.has(id) && at(card.video) > oldest) removed(id);
@@ -290,7 +288,7 @@ featured.addEventListener("click", (event) => {
 document.querySelector("[data-new]")?.addEventListener("click", makeNew);
 for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend() || reconcile());
 
-/** A watch page may lead here to report what it shows. */
+/** Watch pages link here to report a video. */
 async function reportFromAddress() {
   const id = new URL(location.href).searchParams.get("report");
   if (!id || !viewer.user) return;

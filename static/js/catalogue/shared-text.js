@@ -1,6 +1,5 @@
-// A text that several people write at once, merged by characters: a sequence CRDT (Yjs). What one has written travels with
-// the whole text as its state: what the text was at first, as a number, and all that was done to it since. Two states of
-// the same beginning merge, and no letter of either is lost; other ones cannot. Knows no page.
+// A text that several people edit at once, merged with Yjs. Its state is a hash of the initial text, and the edits
+// since. Only states of the same initial text can merge.
 
 import {
   Doc,
@@ -11,9 +10,9 @@ import {
 } from "../../vendor/yjs/yjs.min.js";
 
 const NAME = "text";
-const MOST = 100_000; // characters of a state; one that has grown longer begins anew, and the server takes some more
+const MOST = 100_000; // maximum characters of a state; beyond, its history is dropped
 
-/** @typedef {{value: string, state?: string}} Written a text as somebody wrote it */
+/** @typedef {{value: string, state?: string}} Written one person's text */
 
 export class SharedText {
   #doc;
@@ -28,15 +27,12 @@ export class SharedText {
     this.#root = root;
   }
 
-  /**
-   * What somebody wrote, to be written on.
-   * @param {Written} written one without a state, or whose state is not its text, is a beginning
-   */
+  /** @param {Written} written an initial text if it has no matching state */
   static of(written) {
     return SharedText.#read(written) ?? SharedText.#begin(written.value);
   }
 
-  /** Everybody who begins with a text begins alike, so that what is done to it merges. @param {string} value */
+  /** Build a state that is equal on all replicas, so that edits merge. @param {string} value */
   static #begin(value) {
     const root = numberOf(value);
     const doc = new Doc();
@@ -68,7 +64,7 @@ export class SharedText {
     return this.#doc.getText(NAME);
   }
 
-  /** For those who merge it; begun anew where too much has been done to it. */
+  /** State for merging; its history restarts if too long. */
   get state() {
     let state = this.#encoded();
     if (state.length > MOST) {
@@ -83,7 +79,7 @@ export class SharedText {
     return `${this.#root}.${base64Of(encodeStateAsUpdate(this.#doc))}`;
   }
 
-  /** Make it this text, by the one change that does so. @param {string} value */
+  /** Change the text by one edit. @param {string} value */
   write(value) {
     const before = this.value;
     if (value === before) return;
@@ -95,14 +91,13 @@ export class SharedText {
   }
 
   /**
-   * Take in what somebody else has made of the same beginning.
    * @param {Written} written
-   * @param {number} most characters that the merged text may have
-   * @returns {boolean} whether that could be done; if not, nothing is changed
+   * @param {number} most maximum merged characters
+   * @returns {boolean} whether it was merged
    */
   merge(written, most = Infinity) {
     if (written.value === this.value) return true;
-    // What stands there as a whole is a beginning: of this text, where it began so.
+    // A text without state may be this one's initial text.
     const other = SharedText.of(written);
     if (other.#root !== this.#root) return false;
     const merged = new Doc();
@@ -113,9 +108,9 @@ export class SharedText {
   }
 
   /**
-   * Where places of the text are, to be found again after others have written into it.
+   * Track positions across edits.
    * @param {...number} places
-   * @returns {() => number[]} where they are now
+   * @returns {() => number[]} returns current positions
    */
   hold(...places) {
     const held = places.map((at) => createRelativePositionFromTypeIndex(this.#text, at, -1));
@@ -124,7 +119,7 @@ export class SharedText {
 }
 
 /**
- * The one change that makes a text another; whole characters, never halves of a pair.
+ * Return the edit between two texts, without splitting surrogate pairs.
  * @param {string} before
  * @param {string} after
  */
@@ -142,7 +137,7 @@ export function changeOf(before, after) {
 const isHigh = (/** @type {number} */ unit) => unit >= 0xd800 && unit < 0xdc00;
 const isLow = (/** @type {number} */ unit) => unit >= 0xdc00 && unit < 0xe000;
 
-/** A number of 53 bits that two texts share by chance once in 10^16: cyrb53, by bryc. @param {string} text */
+/** Return a 53-bit hash: cyrb53, by bryc. @param {string} text */
 export function numberOf(text) {
   let [one, other] = [0xdeadbeef, 0x41c6ce57];
   for (let at = 0; at < text.length; at += 1) {

@@ -1,69 +1,63 @@
-// The reference client of a catalogue video's /sync: edits it offline and merges that with everybody else's edits; for
-// browsers and node, without dependencies.
+// The reference client of a catalogue video's /sync endpoint: edits the video offline and merges concurrent edits. For
+// browsers and Node, without dependencies.
 //
 //   import { SyncClient } from "./sync-client.js";
 //   const client = new SyncClient({
 //     videoId,                 // UUID
-//     actor,                   // the signed-in user's id (a UUID); the client adds its replica: "{user-id}:{replica}"
-//     base: "",                // origin in front of /api/v1/videos/{id}/sync; "" in a page
+//     actor,                   // id of the signed-in user; the client appends its replica: "{user-id}:{replica}"
+//     base: "",                // origin before /api/v1/videos/{id}/sync; "" in a page
 //     store,                   // default: IndexedDB in a browser, memory elsewhere
 //     fetch,                   // default: globalThis.fetch
-//     headers,                 // object, or (async) function that gives one before each call: {"X-CSRFToken": …}
+//     headers,                 // object, or (async) function called before each request: {"X-CSRFToken": …}
 //   });
-//   await client.start();      // what is kept is loaded and shown; does not wait for the network; from now on it syncs
-//   client.values              // {title, description, category, is_featured, tags}: merged, own unsent edits included
-//   client.video               // the video as the server last told it, or null
+//   await client.start();      // loads and shows stored edits, then syncs in the background
+//   client.values              // {title, description, category, is_featured, tags}: merged, with unsent edits
+//   client.video               // the server's last version of the video, or null
 //   client.state               // "starting"|"synced"|"pending"|"sending"|"offline"|"refused"|"closed"
-//   client.pending             // how many own operations the server has not confirmed
-//   await client.edit(field, value, {seen, state})   // field: title|description|category|is_featured|tags (tags: the
-//                              // whole list); an unchanged value makes nothing; shown at once, resolves when it is kept
-//                              // in the store, rejects where that is full: it is sent all the same and lives as long as
-//                              // the page. `seen`: the field's values that the writer knows of, by default what is
-//                              // shown; whatever others have written besides stays beside it, in conflict. `state`: how
-//                              // a description came to be, for those who merge it (shared-text.js)
-//   client.writes(field)       // what stands there and nobody has written over: [{value, actor, state?}], the first is shown
+//   client.pending             // number of unconfirmed own operations
+//   await client.edit(field, value, {seen, state})   // field: title|description|category|is_featured|tags (complete
+//                              // list). Shows the edit; resolves once stored. If the store is full, rejects but still
+//                              // sends it. `seen`: values that the writer has seen, by default the shown one; unseen
+//                              // values of others stay in conflict. `state`: see shared-text.js
+//   client.writes(field)       // concurrent writes of a field: [{value, actor, state?}], the shown one first
 //   await client.addTag(tag); await client.removeTag(tag)
-//   await client.sync()        // send and pull now; resolves when both are done, rejects with SyncError otherwise
-//   client.retry()             // after "refused" or "offline": try again at once
-//   client.stop()              // lets go of timers, locks and listeners; what is unsent stays in the store
+//   await client.sync()        // sends and pulls now; rejects with SyncError
+//   client.retry()             // retries at once after "refused" or "offline"
+//   client.stop()              // releases timers, locks and listeners; unsent edits stay in the store
 //
 //   Events (EventTarget; event.detail):
-//   "change"   {values, fields: ["title", …], origin: "local"|"remote"}    shown values that are different now
-//   "conflict" {field, mine, theirs, shown}     somebody wrote a field that I wrote too, neither having seen the other;
-//              field "tags": mine, theirs are what each did to one tag: {tag, did: "added"|"removed"}
-//   "state"    {state, pending, kept, error}    kept: whether what is pending is in the store ("yes"), is being written
-//              there ("soon"), or was refused by it and lives as long as the page ("no");
-//              error: SyncError or null; error.sentence is for people, error.status, error.type as in the API
-//              ("offline" when the network is gone, "other_account" when somebody else has signed in meanwhile: what is
-//              unsent waits for its writer)
-//   "refused"  {operation, error}               the server refused this one for good; it was taken back
+//   "change"   {values, fields: ["title", …], origin: "local"|"remote"}    changed shown values
+//   "conflict" {field, mine, theirs, shown}     concurrent edits of a field; for "tags", mine and theirs are opposite
+//              changes of one tag: {tag, did: "added"|"removed"}
+//   "state"    {state, pending, kept, error}    kept: pending operations are in the store ("yes"), being written
+//              ("soon"), or rejected by it ("no"). error: SyncError or null; status and type as in the API, or
+//              "offline", or "other_account" if another person has signed in: unsent edits wait for their writer
+//   "refused"  {operation, error}               the server rejected this operation for good; it was undone
 //
-// A page that holds ws/videos/{id}/ calls client.retry() at each message; the client polls each 30 s besides.
+// A page with a ws/videos/{id}/ socket calls client.retry() at each message; the client also polls every 30 s. A user
+// without edit rights receives only the video.
 //
-// Whoever may not edit gets the video and nothing to merge: `values` are then the video's.
-//
-// Two parts make what is shown: the document, merged from what the server has told and from nothing else, and the log
-// of own operations that it has not told yet. An operation goes to the store before it goes to the server, and leaves
-// the log when the server tells it: answers that are lost cost a repetition. A replica's counters belong to whoever
-// holds its lock; without Web Locks (plain http) each tab is a replica of its own.
+// The shown values come from the document, merged only from what the server has returned, and the log of own operations
+// that the server has not returned yet. An operation is stored before it is sent, and leaves the log when the server
+// returns it; a lost response only costs a repetition. Replicas: see sync/outbox.js.
 
 import { Document, FIELDS, UPDATE_OF, compareKeys, counterOf } from "./crdt.js";
 import { Outbox } from "./sync/outbox.js";
-import { MemoryStore, defaultStore } from "./sync/stores.js";
-import { SyncError, content, dot, fromWire, isRepetition, line, same, text, toWire } from "./sync/wire.js";
+import { MemoryStore, defaultStore } from "../base/stores.js";
+import { SyncError, content, dot, fromWire, isRepetition, line, same, text, toWire } from "./sync/protocol.js";
 
-export { IndexedDbStore, MemoryStore } from "./sync/stores.js";
-export { SyncError, isoOf, microsecondsOf } from "./sync/wire.js";
+export { IndexedDbStore, MemoryStore } from "../base/stores.js";
+export { SyncError, isoOf, microsecondsOf } from "./sync/protocol.js";
 
 const MAX_OPERATIONS = 1000;
-const MAX_TOLD = 5000; // operations that one answer brings, and the rest of the last call among them
+const MAX_TOLD = 5000; // maximum operations per response
 const POLL = 30_000;
 const FIRST_WAIT = 1_000;
 const LONGEST_WAIT = 60_000;
 const CALL_TIMEOUT = 30_000;
-const MAX_IDLE = 5; // exchanges in a row by which nothing is confirmed
-const RECENT = 200; // own operations that later ones of others are compared with
-const NO_SKEW = 2_000; // milliseconds by which clocks may differ unnoticed: the Date header counts seconds
+const MAX_IDLE = 5; // maximum consecutive exchanges without a confirmation
+const RECENT = 200; // maximum own operations compared with those of others
+const NO_SKEW = 2_000; // ms of ignored clock difference: the Date header has a resolution of 1 s
 
 /** @typedef {import("./crdt.js").Operation} Operation */
 /** @typedef {import("./crdt.js").Base & {tags: string[]}} Values */
@@ -73,13 +67,13 @@ const NO_SKEW = 2_000; // milliseconds by which clocks may differ unnoticed: the
  * @property {string} videoId
  * @property {string} actor
  * @property {string} [base]
- * @property {import("./sync/stores.js").Store} [store]
+ * @property {import("../base/stores.js").Store} [store]
  * @property {typeof globalThis.fetch} [fetch]
  * @property {Record<string, string>|(() => Record<string, string>|Promise<Record<string, string>>)} [headers]
- * @property {any} [locks] Web Locks, `null` for none
- * @property {{first: number, longest: number}} [wait] milliseconds between attempts while there is no connection
- * @property {number} [poll] milliseconds between looks at what others did
- * @property {() => number} [now] milliseconds since 1970
+ * @property {any} [locks] Web Locks, `null` if unavailable
+ * @property {{first: number, longest: number}} [wait] ms between attempts while offline
+ * @property {number} [poll] ms between polls
+ * @property {() => number} [now] ms since 1970
  */
 
 export class SyncClient extends EventTarget {
@@ -87,21 +81,21 @@ export class SyncClient extends EventTarget {
   /** @type {any} */ video = null;
   /** @type {SyncError|null} */ error = null;
 
-  // What the server has told.
+  // merged operations from the server
   #document = new Document();
-  /** @type {Values|null} what the video was made with */ #base = null;
+  /** @type {Values|null} initial values of the video */ #base = null;
   #since = "";
-  /** What it has not told yet. @type {Outbox} */ #outbox;
-  /** @type {Document|null} both together, until one of them changes */ #merged = null;
+  /** Operations that the server has not returned yet. @type {Outbox} */ #outbox;
+  /** @type {Document|null} cached merge of #document and #outbox */ #merged = null;
   /** @type {{operation: Operation, removed: string[]}[]} */ #recent = [];
 
   /** @type {Values} */ #shown = EMPTY;
-  /** @type {Operation[]} own ones whose dots the server knows with other content */ #ghosts = [];
+  /** @type {Operation[]} own operations whose counters the server knows with other content */ #ghosts = [];
   #skew = 0;
   #last = 0;
   #batch = MAX_OPERATIONS;
   #failures = 0;
-  #confirmed = 0; // own operations that the server has told since this page began
+  #confirmed = 0; // own operations returned by the server since the page was loaded
   #timer = /** @type {any} */ (0);
   /** @type {Promise<void>|null} */ #running = null;
   /** @type {Promise<void>|null} */ #next = null;
@@ -128,12 +122,12 @@ export class SyncClient extends EventTarget {
     return this.#outbox.waiting.length;
   }
 
-  /** The edits of this browser that are not sent yet, in order. @returns {{type: string, value: any}[]} */
+  /** Unsent edits of this browser, in order. @returns {{type: string, value: any}[]} */
   get unsent() {
     return this.#outbox.waiting.map(({ type, value }) => ({ type, value }));
   }
 
-  /** Tells whether the store has the pending operations. @returns {"yes"|"soon"|"no"} */
+  /** State of the pending operations in the store. @returns {"yes"|"soon"|"no"} */
   get kept() {
     if (this.#outbox.isKept) return "yes";
     return this.#outbox.isRefused ? "no" : "soon";
@@ -144,7 +138,7 @@ export class SyncClient extends EventTarget {
     return this.#outbox.actor;
   }
 
-  /** The merged document as text: equal in all clients that have heard the same. */
+  /** The merged document as text; equal for clients with the same operations. */
   get document() {
     return this.#local().text();
   }
@@ -154,7 +148,7 @@ export class SyncClient extends EventTarget {
       await this.#load();
     } catch {
       if (this.#isClosed) return;
-      // As in some private windows: what is unsent then lives as long as this page.
+      // Some private windows have no storage: unsent edits then last as long as the page.
       this.#outbox.close();
       this.store = new MemoryStore();
       this.#outbox = new Outbox(this.store, null, this.actorId, this.options.videoId);
@@ -167,7 +161,7 @@ export class SyncClient extends EventTarget {
     this.sync().catch(() => {});
   }
 
-  /** @returns {Promise<void>} when all is kept that was to be kept, and another page may go on with it */
+  /** @returns {Promise<void>} once all edits are stored and the locks are released */
   stop() {
     globalThis.removeEventListener?.("online", this.#online);
     clearTimeout(this.#timer);
@@ -197,7 +191,7 @@ export class SyncClient extends EventTarget {
     if (!type) throw new TypeError(`There is no field ${field}.`);
     const next = field === "is_featured" ? value : field === "description" ? text(value) : line(value);
     const shown = /** @type {any} */ (this.#shown)[field];
-    // What is shown is written once more where that settles a conflict.
+    // In a conflict, writing the shown value again resolves it.
     if (next === shown && !(seen && this.writes(field).length > 1)) return;
     const known = [next, ...(seen ?? [shown])];
     const unseen = this.writes(field).filter((one) => one.actor !== this.actor && !known.includes(one.value));
@@ -205,7 +199,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * @param {string} field but tags
+   * @param {string} field any except tags
    * @returns {import("./crdt.js").Write[]}
    */
   writes(field) {
@@ -228,7 +222,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Only what is different is written where that gives the list: what others do to the other tags then stays.
+   * Write only the changed tags if that yields the list, so that concurrent changes to other tags survive.
    * @param {string[]} value
    */
   async #editTags(value) {
@@ -246,8 +240,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * @param {any[][]} writes type and value of each
-   * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about] unseen: what their clocks leave out
+   * @param {any[][]} writes pairs of type and value
+   * @param {{unseen?: import("./crdt.js").Write[], state?: string}} [about] unseen: writes left out of the clocks
    */
   async #write(writes, { unseen = [], state } = {}) {
     if (!this.#outbox.hasReplica) throw new SyncError("Start the client first.", { type: "not_started" });
@@ -277,16 +271,16 @@ export class SyncClient extends EventTarget {
     try {
       await this.#outbox.keep();
     } finally {
-      this.#tell(this.state, this.error); // kept or not is part of it
-      // What this browser cannot keep the server still can.
+      this.#tell(this.state, this.error); // the state event reports whether the edit is stored
+      // Send the edit even if it could not be stored.
       this.#soon(0);
     }
   }
 
   /**
-   * Note an operation of one's own that others' are compared with.
+   * Keep an own operation for detecting conflicts.
    * @param {Operation} operation
-   * @param {string[]} tags what was shown before it
+   * @param {string[]} tags tags shown before it
    */
   #remember(operation, tags) {
     const { type, value } = operation;
@@ -296,8 +290,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Microseconds since 1970 by the server's clock as far as it is known; never the same twice. Those below a
-   * millisecond are drawn: two copies of a replica that write at once are told apart by them.
+   * Return the estimated server time in microseconds since 1970, never the same twice. The microseconds within a
+   * millisecond are random, to distinguish two copies of a replica that write at once.
    */
   #now() {
     const now = Math.round((this.#milliseconds() + this.#skew) * 1000) + Math.floor(Math.random() * 1000);
@@ -309,9 +303,9 @@ export class SyncClient extends EventTarget {
     return this.options.now?.() ?? Date.now();
   }
 
-  // What is shown
+  // Shown values
 
-  /** All that is known here: what the server has told, and what it has not told yet. */
+  /** Return the merge of the server's operations and the unconfirmed own ones. */
   #local() {
     if (!this.#merged) {
       this.#merged = this.#document.copy();
@@ -350,7 +344,7 @@ export class SyncClient extends EventTarget {
     this.dispatchEvent(Object.assign(new Event(name), { detail }));
   }
 
-  // What is kept
+  // Storage
 
   get #videoKey() {
     return `video/${this.actorId}/${this.options.videoId}`;
@@ -371,13 +365,13 @@ export class SyncClient extends EventTarget {
   #known = (actor) => this.#document.clock[actor] ?? 0;
 
   /**
-   * Reckon with operations that other pages have written.
+   * Include operations written by other pages.
    * @param {Operation[]} found
    */
   #found(found) {
     if (!found.length) return;
     this.#merged = null;
-    // The last page ended before it knew whether that is its own: all operations tell.
+    // A previous page used a counter that the server knows. Only a complete pull can tell whose it is.
     if (found.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     const document = this.#document.copy();
     for (const operation of found) {
@@ -386,7 +380,7 @@ export class SyncClient extends EventTarget {
     }
   }
 
-  /** Send what tabs have left behind that were closed since. */
+  /** Take over unsent operations of closed tabs. */
   async #adopt() {
     const found = this.#outbox.locks ? await this.#outbox.adopt().catch(() => []) : [];
     this.#outbox.mustBeOpen();
@@ -394,14 +388,14 @@ export class SyncClient extends EventTarget {
     if (found.length) this.#show("remote");
   }
 
-  // The exchange
+  // Exchange with the server
 
   /**
    * Send and pull now.
    * @returns {Promise<void>}
    */
   sync() {
-    // What is asked for during an exchange may come too late for it.
+    // A running exchange may already have missed the newest edit, so run another one after it.
     if (this.#running) {
       this.#next ??= this.#running
         .catch(() => {})
@@ -423,7 +417,7 @@ export class SyncClient extends EventTarget {
     if (this.state === "closed" || (this.state === "offline" && milliseconds === 0)) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.sync().catch(() => {}), milliseconds);
-    this.#timer.unref?.(); // node ends where nothing else is to be done
+    this.#timer.unref?.(); // allows Node to exit
   }
 
   async #exchange() {
@@ -431,7 +425,7 @@ export class SyncClient extends EventTarget {
       await this.#adopt();
       if (this.pending) this.#tell("sending");
       for (let confirmed = -1, idle = 0; ; confirmed = this.#confirmed) {
-        // First what is new there: a replica that has lost its place learns it before it is refused.
+        // Pull first, so that a replica with reused counters learns it before the server rejects it.
         await this.#pull();
         while (this.#ghosts.length) await this.#rename(this.#ghosts[0].actor);
         if (!this.pending) break;
@@ -454,7 +448,7 @@ export class SyncClient extends EventTarget {
     }
   }
 
-  /** Send each operation that waits, once, in order. */
+  /** Send each waiting operation once, in order. */
   async #send() {
     const { waiting } = this.#outbox;
     for (let at = 0; at < waiting.length; ) {
@@ -477,8 +471,8 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * The clock of an operation, of others no more than the server tells: one that was restored from a backup has
-   * forgotten some.
+   * Return an operation's clock, limited to what the server knows of other people: a server restored from a backup has
+   * lost some operations.
    * @param {Operation} operation
    */
   #seen(operation) {
@@ -492,7 +486,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * What the server refuses as it stands is written again with a sound time, or taken back; nothing of the call was kept.
+   * Correct the time of rejected operations, or undo them. The server has stored nothing of the request.
    * @param {Operation[]} sent
    * @param {SyncError} error
    */
@@ -504,8 +498,7 @@ export class SyncClient extends EventTarget {
     }
     let mended = 0;
     const until = Math.floor((this.#milliseconds() + this.#skew) * 1000);
-    // The server's time is known to a second: what two copies of a replica write again in the same one is told apart by
-    // what is drawn here.
+    // The server's time is known to a second. A random part distinguishes two copies of a replica that correct at once.
     let again = until - Math.floor(Math.random() * 1e6);
     for (const [index, fields] of refusals) {
       const operation = sent[Number(index)];
@@ -526,7 +519,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Somebody else has used this replica's counters, as where a profile was copied: write on under another name.
+   * Move operations to another replica, because a copy of this browser profile has used the same counters.
    * @param {string} actor
    */
   async #rename(actor) {
@@ -537,16 +530,15 @@ export class SyncClient extends EventTarget {
     const isTold = (/** @type {Operation} */ one) => same(content(told.get(dot(one))), content(one));
     await this.#outbox.rename(actor, ghosts, isTold, this.#known);
     this.#merged = null;
-    // The name that was free may come with words of a page that has just ended: whether those that the server knows are
-    // its own, all operations tell.
+    // The new replica's log may hold counters that the server knows. Only a complete pull can tell whose they are.
     if (this.#outbox.waiting.some((one) => this.#document.has(one.actor, counterOf(one)))) this.#since = "";
     this.#show("local");
   }
 
   /**
-   * Learn what is new; all of it where what came does not add up.
+   * Fetch new operations; fetch all if the result is inconsistent.
    * @param {{all?: boolean}} [options]
-   * @returns {Promise<any>} the last answer
+   * @returns {Promise<any>} last response
    */
   async #pull({ all = false } = {}) {
     const isWhole = all || !this.#since;
@@ -574,7 +566,7 @@ export class SyncClient extends EventTarget {
     if (answer.base && !isWhole && !this.#addsUp(answer)) return this.#pull({ all: true });
     if (!answer.base) this.#base = null;
     this.#since = answer.base ? (answer.server_time ?? "") : "";
-    // What stands under a counter that somebody else has used stays until it has another.
+    // Operations with a reused counter stay until they have a new one.
     const renamed = new Set(this.#ghosts.map(dot));
     this.#confirmed += await this.#outbox.strike(
       (one) => !this.#document.has(one.actor, counterOf(one)) || renamed.has(dot(one)),
@@ -591,7 +583,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Where the video and the first of the operations are that came since.
+   * Return the URL of the video and its first operations since then.
    * @param {string} since
    */
   #address(since) {
@@ -599,7 +591,7 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Whether all that was told makes what the server shows; not where it was restored from a backup.
+   * Return whether the document matches the server's state. It differs if the server was restored from a backup.
    * @param {any} answer
    */
   #addsUp(answer) {
@@ -611,13 +603,13 @@ export class SyncClient extends EventTarget {
   }
 
   /**
-   * Tell what somebody wrote without having seen what I wrote, and I without having seen that, where both still stand.
+   * Emit an event for each unresolved conflict between the user's operations and concurrent ones of others.
    * @param {Document} before
    * @param {Operation[]} fresh
    */
   #tellConflicts(before, fresh) {
     const after = this.#local();
-    // This replica, and those of pages that are gone whose words this one has sent.
+    // This replica, and the replicas of closed pages whose operations it has sent.
     const own = new Set([this.actor, ...this.#recent.map(({ operation }) => operation.actor)]);
     for (const theirs of fresh) {
       if (own.has(theirs.actor)) continue;

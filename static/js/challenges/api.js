@@ -1,4 +1,4 @@
-// The calls of challenges and of the merges that they are made of, and the shapes of what they answer.
+// API calls and response types of challenges and their merges.
 
 import { call, get, idempotencyKey } from "../base/api.js";
 
@@ -14,7 +14,7 @@ const MERGES = "/api/v1/challenge-videos/merge-sessions";
 const path = (/** @type {string} */ id, what = "") => `${CHALLENGES}/${encodeURIComponent(id)}${what}`;
 
 /**
- * @param {Record<string, string|number>} query limit, offset, mine, status, search, unplayed; empty ones are left out
+ * @param {Record<string, string|number>} query limit, offset, mine, status, search, unplayed; empty values are left out
  * @param {AbortSignal} [signal]
  * @returns {Promise<ChallengeList>}
  */
@@ -25,7 +25,7 @@ export function listChallenges(query, signal) {
   return get(`${CHALLENGES}?${new URLSearchParams(given)}`, { signal });
 }
 
-/** Who has no account plays on the page alone: the API is for accounts. */
+/** Guests use the endpoints of the challenge page: the API requires an account. */
 const isGuest = () => document.body.dataset.user === "";
 const page = (/** @type {string} */ id) => `/challenges/${encodeURIComponent(id)}`;
 
@@ -40,8 +40,8 @@ export const showChallenge = (id, change) => call("POST", path(id, `/${change}`)
 
 /**
  * @param {string} id
- * @param {number} index of the statement that is taken for the lie
- * @param {string} key the same for the same guess sent again
+ * @param {number} index statement chosen as the lie
+ * @param {string} key idempotency key, reused for retries
  * @returns {Promise<{correct: boolean, lie_statement_index: number}>}
  */
 export function guess(id, index, key) {
@@ -56,8 +56,8 @@ export function guess(id, index, key) {
 export const reportChallenge = (id, reason, key) =>
   call("POST", path(id, "/reports"), { reason }, { headers: { "Idempotency-Key": key } });
 
-/** The user's own, the newest first. @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
+/** List the user's own merges, newest first. @param {number} limit @returns {Promise<{merge_sessions: Merge[]}>} */
 export const listMerges = (limit) => get(`${MERGES}?limit=${limit}&offset=0`);
 
-/** A key for one thing that is asked for; the same for the same thing tried again. */
+/** Return an idempotency key. */
 export const newKey = idempotencyKey;

@@ -1,19 +1,19 @@
-// One's own merges that are no challenge yet: how far each is, and where it is gone on with.
+// The list of the user's merges that are not challenges yet.
 
 import { jobs } from "../base/api.js";
 import { h, icon, need, setText } from "../base/dom.js";
 import { counted, percent } from "../base/format.js";
-import { LiveChannel } from "../base/live.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { listMerges } from "./api.js";
 
 /** @typedef {import("./api.js").Merge} Merge */
 
 const MOST = 50;
-const ASK = 5000; // ms between two questions while clips come: no job tells of these
-const SETTLES = 300; // ms: of a job's messages one question is made
+const ASK = 5000; // ms between two polls while clips are uploading: no job reports uploads
+const SETTLES = 300; // ms during which job messages are collected into one refresh
 const SIGNED_OUT = 4401;
 const COMING = new Set(["initiated", "uploading"]);
-/** @type {Record<string, {icon: string, tone: string, word: string, act: string}>} those that are shown */
+/** @type {Record<string, {icon: string, tone: string, word: string, act: string}>} listed statuses */
 const STATES = {
   initiated: { icon: "upload", tone: "", word: "Waiting for its clips", act: "Go on" },
   uploading: { icon: "upload", tone: "run", word: "Clips are coming", act: "Go on" },
@@ -29,7 +29,7 @@ export class Merges {
 
   /**
    * @param {HTMLElement} panel
-   * @param {{onState: (state: import("../base/live.js").LiveState) => void, onMade: () => void}} on onMade: one may be a challenge now
+   * @param {{onState: (state: import("../base/live-channel.js").LiveState) => void, onMade: () => void}} on onMade: a merge has left the list, perhaps as a challenge
    */
   constructor(panel, on) {
     this.panel = panel;
@@ -58,7 +58,7 @@ export class Merges {
       const { merge_sessions } = await listMerges(MOST);
       this.#draw(merge_sessions.filter((merge) => merge.overall_status in STATES && !merge.challenge_id));
     } catch {
-      // What is shown stays; the list below says what is wrong.
+      // The old list stays; the challenge list below reports the error.
     }
     const coming = [...this.#rows.values()].some(({ merge }) => COMING.has(merge.overall_status));
     if (coming && document.visibilityState === "visible") this.#soon(ASK);
@@ -70,7 +70,7 @@ export class Merges {
     this.#timer = window.setTimeout(() => this.refresh(), wait);
   }
 
-  /** @param {string} job @returns {boolean} whether one of them is merged by it */
+  /** @param {string} job @returns {boolean} whether the job belongs to a listed merge */
   #has(job) {
     return [...this.#rows.values()].some(({ merge }) => merge.job_id === job);
   }
@@ -79,7 +79,7 @@ export class Merges {
   #told(job) {
     if (job.kind !== "merge" && !this.#has(job.id)) return;
     const row = [...this.#rows.values()].find(({ merge }) => merge.job_id === job.id);
-    // While it goes on its message is enough.
+    // A running merge needs no refresh: the message contains the progress.
     if (row?.merge.overall_status === "processing" && job.status === "processing") {
       const bar = /** @type {HTMLProgressElement} */ (need("progress", row.element));
       bar.value = Math.max(bar.value, 50 + job.progress / 2);
@@ -87,7 +87,7 @@ export class Merges {
     } else if (!row || ["queued", "processing"].includes(row.merge.overall_status)) this.#soon(SETTLES);
   }
 
-  /** @param {Merge[]} merges the newest first */
+  /** @param {Merge[]} merges newest first */
   #draw(merges) {
     const had = [...this.#rows.keys()];
     const focused = /** @type {HTMLElement|null} */ (document.activeElement)
@@ -161,7 +161,7 @@ export class Merges {
   }
 }
 
-/** @param {Merge} merge what of it shows */
+/** @param {Merge} merge @returns the values that a row displays */
 function shown({ title, overall_status, progress, error_message, uploads }) {
   return [title, overall_status, Math.round(progress), error_message, uploads.length];
 }

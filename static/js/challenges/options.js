@@ -1,16 +1,16 @@
-// The statements one below the other, each with its number, its words, what is known of it, and a button to play it.
+// The list of statements, each with number, text, note and play button.
 
 import { h, icon, setIcon } from "../base/dom.js";
-import { wordsOf } from "./words.js";
+import { wordsOf } from "./status-text.js";
 
 /**
  * @typedef {import("./api.js").Challenge} Challenge
- * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing what is playing and what has been seen
+ * @typedef {{index: number, playing: boolean, seen: Set<number>}} Playing current statement, and statements watched to the end
  *
  * @typedef {object} OptionsHow
- * @property {(index: number) => void} onPlay the button of one is pressed
- * @property {(index: number) => void} [onChoose] each can be chosen, one of them; else they only stand there
- * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] what is said of each, where that is settled
+ * @property {(index: number) => void} onPlay called by a statement's play button
+ * @property {(index: number) => void} [onChoose] if given, statements are radio buttons
+ * @property {(index: number) => {tone: string, notes: (Node|string)[]}} [about] tone and notes of a statement
  */
 
 export class Options {
@@ -84,32 +84,32 @@ export class Options {
     });
   }
 
-  /** What is said of each may have changed. */
+  /** Draw the statements' notes again. */
   tell() {
     this.#rows.forEach(({ note }, index) => {
       note.replaceChildren(...(this.#about?.(index).notes ?? []));
     });
   }
 
-  /** The one that is chosen; null without one. */
+  /** Index of the chosen statement, or null. */
   get chosen() {
     const at = this.#rows.findIndex(({ input }) => input?.checked);
     return at < 0 ? null : at;
   }
 
-  /** The one that is chosen, or the first, has the focus now. */
+  /** Focus the chosen statement, or the first. */
   focus() {
     this.#rows[this.chosen ?? 0].input?.focus();
   }
 
-  /** @param {boolean} off no other can be chosen for the moment */
+  /** @param {boolean} off whether choosing is disabled */
   lock(off) {
     for (const { input } of this.#rows) if (input) input.disabled = off;
   }
 }
 
 /**
- * A word after an icon that says the same, and what else is known.
+ * Build a note: an icon, a word and optional details.
  * @param {string} picture
  * @param {string} word
  * @param {string} more

@@ -1,19 +1,18 @@
-// The page of one challenge: its statements played one at a time, and beside them the question, the answer once that was
-// given, or what its owner can do.
+// The page of one challenge: player, and a panel to guess, see the result, or manage it.
 
 import { ApiError } from "../base/api.js";
 import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
 import { placeOf } from "../base/focus.js";
 import { errorNote, toast } from "../base/notice.js";
 import { readChallenge } from "./api.js";
-import { Ask, lookOnly } from "./ask.js";
-import { bindKeys } from "./keys.js";
-import { Own } from "./own.js";
-import { reportDialog } from "./report.js";
+import { Ask, lookOnly } from "./guess.js";
+import { bindKeys } from "./shortcuts.js";
+import { Own } from "./owner-panel.js";
+import { reportDialog } from "./report-dialog.js";
 import { Reveal } from "./reveal.js";
-import { SegmentPlayer } from "./segments.js";
+import { SegmentPlayer } from "./segment-player.js";
 import { Stage } from "./stage.js";
-import { kindWords } from "./words.js";
+import { kindWords } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
@@ -22,8 +21,8 @@ const side = need("[data-side]");
 const state = need("[data-state]");
 const said = need("[data-said]");
 
-/** @type {Challenge} as this user may see it now */ let challenge = pageData("challenge");
-/** @type {Set<number>} statements that were seen to their end */ const seen = new Set();
+/** @type {Challenge} */ let challenge = pageData("challenge");
+/** @type {Set<number>} statements watched to the end */ const seen = new Set();
 /** @type {{element: HTMLElement, mark: (playing: import("./options.js").Playing) => void, focus: () => void}} */ let panel;
 let isGone = false;
 
@@ -40,7 +39,7 @@ const player = new SegmentPlayer(need("[data-stage] video"), need("[data-still]"
 });
 const stage = new Stage(need("[data-stage]"), challenge, player);
 
-/** As it is now; where it is no more the page says so. @throws {ApiError} */
+/** Reload the challenge; show if it no longer exists. @throws {ApiError} */
 async function read() {
   try {
     return await readChallenge(challenge.id);
@@ -50,9 +49,9 @@ async function read() {
   }
 }
 
-// Beside the picture
+// Side panel
 
-/** @param {boolean} [focus] what was asked for has been answered: the focus goes there */
+/** @param {boolean} [focus] whether to focus the panel */
 function draw(focus = false) {
   const { title, statements, my_guess, is_own, can_guess, lie_statement_index } = challenge;
   document.title = `${title} · VOD Sync`;
@@ -60,7 +59,7 @@ function draw(focus = false) {
   need("h1").title = title;
   setText(need("[data-kind]"), kindWords(statements.length));
   const isGuessed = my_guess && lie_statement_index !== null;
-  // What others said comes after the answer: the link to the next one stays the element that is pressed meanwhile.
+  // Update in place: a new panel would replace the Next link during a click.
   if (isGuessed && panel instanceof Reveal) return panel.adopt(challenge);
   const was = panel && side.contains(document.activeElement) ? placeOf(document.activeElement) : null;
   panel = is_own
@@ -81,11 +80,11 @@ function mark() {
   panel.mark({ index: player.index, playing: player.playing, seen });
 }
 
-/** The button of a statement: another is played from its start, the one that is on goes on or pauses. @param {number} index */
+/** Play another statement from its start; pause or resume the current one. @param {number} index */
 function play(index) {
   if (index === player.index && (player.playing || (player.time > 0 && !player.isOver))) player.toggle();
   else player.play(index);
-  // On a phone the picture may be above what is on screen.
+  // On a phone the video may be above the visible area.
   need("[data-stage]").scrollIntoView({ block: "nearest" });
 }
 
@@ -110,14 +109,14 @@ async function answer({ statement_index, correct, lie_statement_index }) {
       : `Not this time. Number ${lie_statement_index + 1} was the lie.`,
   );
   try {
-    // What others said comes with it.
+    // The reload adds the other players' results.
     changed(await read());
   } catch {
-    // What the lie was is told; the numbers are there when the page is opened again.
+    // The solution is already shown; the results appear on the next visit.
   }
 }
 
-/** The guess was not taken because the challenge is another than what is shown. */
+/** Reload after the server refused a guess because the challenge has changed. */
 async function other() {
   try {
     const fresh = await read();
@@ -134,7 +133,7 @@ async function other() {
   }
 }
 
-/** @param {Challenge} fresh as it is now @param {boolean} [focus] */
+/** @param {Challenge} fresh @param {boolean} [focus] */
 function changed(fresh, focus = false) {
   challenge = fresh;
   stage.adopt(fresh);
@@ -145,7 +144,7 @@ function deleted() {
   location.assign("/challenges");
 }
 
-/** It was deleted or taken down, here or elsewhere. */
+/** Show that the challenge was deleted or withdrawn. */
 function gone() {
   if (isGone) return;
   isGone = true;
@@ -166,7 +165,7 @@ function gone() {
   setText(said, "This challenge is not here any more.");
 }
 
-// What happens
+// Events
 
 player.addEventListener("change", mark);
 player.addEventListener("end", () => {
@@ -184,7 +183,7 @@ report?.addEventListener("click", () =>
   }),
 );
 
-// What players said in the meantime.
+// Results may have changed while the page was hidden.
 document.addEventListener("visibilitychange", async () => {
   if (document.visibilityState !== "visible" || isGone || !challenge.results) return;
   try {
@@ -195,7 +194,7 @@ document.addEventListener("visibilitychange", async () => {
     )
       changed(fresh);
   } catch {
-    // It stays as it was.
+    // Without an answer, the shown results stay.
   }
 });
 

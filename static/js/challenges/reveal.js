@@ -1,17 +1,17 @@
-// What the lie was, in place of the question: whether it was found, what others said, and what comes next.
+// The result of a guess: the lie, other players' results, the next challenge.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { listChallenges } from "./api.js";
 import { noteOf, Options } from "./options.js";
-import { foundWords, takenWords } from "./words.js";
+import { foundWords, takenWords } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
 
-const FEW = 2; // this one may still be among those that were not played
+const FEW = 2; // number of unplayed challenges to request: the list may still contain the current one
 
 export class Reveal {
   /**
-   * @param {Challenge} challenge guessed at: `my_guess` and `lie_statement_index` are there
+   * @param {Challenge} challenge a challenge with `my_guess` and `lie_statement_index`
    * @param {{play: (index: number) => void, again: () => void}} on
    */
   constructor(challenge, on) {
@@ -61,7 +61,7 @@ export class Reveal {
     if (!isGuest) this.#lookForNext(challenge);
   }
 
-  /** @param {Challenge} challenge the same, with what others have said by now */
+  /** @param {Challenge} challenge the same challenge with newer results */
   adopt(challenge) {
     this.challenge = challenge;
     this.options.tell();
@@ -99,7 +99,7 @@ export class Reveal {
         need("span", this.next).textContent = "All challenges";
       }
     } catch {
-      // The list of those that were not played says what is wrong.
+      // The linked list of unplayed challenges reports the error.
     }
   }
 }

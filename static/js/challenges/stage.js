@@ -1,13 +1,13 @@
-// The picture with what lies over it: the story bars, the words, the buttons; and the strip of parts below.
+// The video of a challenge with overlays and the strip of statements below.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import { clock, duration } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
-import { keepSound, restoreSound } from "../videos/kept.js";
-import { wordsOf } from "./words.js";
+import { keepSound, restoreSound } from "../videos/playback-memory.js";
+import { wordsOf } from "./status-text.js";
 
 /** @typedef {import("./api.js").Challenge} Challenge */
-/** @typedef {import("./segments.js").SegmentPlayer} SegmentPlayer */
+/** @typedef {import("./segment-player.js").SegmentPlayer} SegmentPlayer */
 
 export class Stage {
   #told = "";
@@ -59,13 +59,13 @@ export class Stage {
     this.mark();
   }
 
-  /** @param {Challenge} challenge with other words */
+  /** @param {Challenge} challenge the same challenge with changed texts */
   adopt(challenge) {
     this.challenge = challenge;
     this.mark();
   }
 
-  /** To the statement before or after, from its start. @param {1|-1} by */
+  /** Play the previous or next statement from its start. @param {1|-1} by */
   step(by) {
     this.player.play(this.player.index + by);
   }
@@ -73,11 +73,11 @@ export class Stage {
   async fullscreen() {
     if (document.fullscreenElement) return document.exitFullscreen();
     if (this.root.requestFullscreen) return this.root.requestFullscreen();
-    // A phone whose browser fills the screen with nothing but the video: that knows the end of no part.
+    // On some phones only the video element can be full screen, where the statement's end is not observed.
     /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
   }
 
-  /** What changes when something is pressed, loaded or over. */
+  /** Update controls and labels after a player event. */
   mark() {
     const { root, player, challenge } = this;
     const { index, isOver, playing } = player;
@@ -104,7 +104,6 @@ export class Stage {
     this.#trouble();
   }
 
-  /** What goes on with each picture. */
   #time() {
     const { player, challenge } = this;
     const { index, time, isOver, segment } = player;

@@ -1,10 +1,9 @@
-// Everything that can be done on the comparison page, once: buttons, keys and the timeline all call these. Each acts
-// on the players here first and then tells the server.
+// The actions of the comparison page. Each changes the local players first and then informs the server.
 
 import { debounce } from "../base/dom.js";
 import { explain, toast } from "../base/notice.js";
 import { step } from "../base/frames.js";
-import { saveFrames } from "./save.js";
+import { saveFrames } from "./save-frames.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2];
 const OFFSETS_PAUSE = 400;
@@ -13,23 +12,24 @@ const PAUSE_TO_WRITE = "vod-pause-to-write";
 
 export class Actions extends EventTarget {
   /** @type {Map<string, number>} */ #unsent = new Map();
-  /** Where the videos lay before that, for taking it back. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
+  /** Placements before the unsent changes, for undo. @type {Map<string, import("../base/timeline.js").Placement>} */ #before =
     new Map();
   /** @type {Map<string, number>} */ #retried = new Map();
   #heard = /** @type {string|null} */ (null);
-  /** The pause that writing caused: for all viewers, or only on this page. @type {""|"shared"|"alone"} */ #paused = "";
+  /** Scope of a pause that was caused by writing: all viewers, or this page. @type {""|"shared"|"alone"} */ #paused =
+    "";
 
   /**
    * @param {object} parts
    * @param {import("./playback/controller.js").SyncController} parts.controller
-   * @param {import("./one-by-one.js").OneByOne} parts.oneByOne
-   * @param {import("./remote.js").Remote} parts.remote
+   * @param {import("./independent-mode.js").OneByOne} parts.oneByOne
+   * @param {import("./session-sync.js").Remote} parts.remote
    * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
-   * @param {import("./view.js").View} parts.view
+   * @param {import("./layout.js").View} parts.view
    * @param {import("./panes.js").Pane[]} parts.panes
-   * @param {string} parts.name of the comparison
+   * @param {string} parts.name the comparison's name
    * @param {(factor: number) => void} parts.zoomTimeline
-   * @param {import("./screen.js").Screen} parts.screen
+   * @param {import("./fullscreen.js").Screen} parts.screen
    */
   constructor({ controller, oneByOne, remote, api, view, panes, name, zoomTimeline, screen }) {
     super();
@@ -51,7 +51,7 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** The pane that was touched last, else the large one. */
+  /** Pane that the user touched last, at first the main one. */
   get touched() {
     return this.panes.find((p) => p.id === this.touchedId) ?? this.panes[0];
   }
@@ -68,7 +68,7 @@ export class Actions extends EventTarget {
     if (this.oneByOne.isOn) this.#changed();
   }
 
-  /** Whether what the play button means plays: all, or where they are moved one by one the one touched last. */
+  /** True if the group plays; in independent mode, if the video touched last plays. */
   get isPlaying() {
     return this.oneByOne.isOn ? this.oneByOne.isPlaying(this.touched.id) : this.controller.wanted === "playing";
   }
@@ -89,13 +89,13 @@ export class Actions extends EventTarget {
     try {
       localStorage.setItem(PAUSE_TO_WRITE, isOn ? "on" : "off");
     } catch {
-      // If the browser cannot store the setting, the clock pauses again next time.
+      // Without storage, pausing while writing stays on.
     }
   }
 
   /**
-   * Pause for all viewers while this user writes, unless they switched it off. A user without the right to move the
-   * clock pauses only this page.
+   * Pause for all viewers while the user writes, unless the setting is off. Without the right to move the clock, pause
+   * only this page.
    */
   pauseToWrite() {
     const { controller, remote } = this;
@@ -142,7 +142,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Go to T. While a pointer drags, `final` is false until it is let go.
+   * Go to time T. `final` is false while the user is dragging.
    * @param {number} T
    * @param {boolean} [final]
    */
@@ -203,9 +203,9 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * How much faster a video's own time runs; what it shows now stays where it is.
+   * Set how much faster a video's clock runs; its current frame stays.
    * @param {string} id
-   * @param {number} ppm
+   * @param {number} ppm parts per million
    */
   async setDrift(id, ppm) {
     if (this.remote.isReadOnly) return;
@@ -219,7 +219,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Go back to what the history has.
+   * Restore a placement from the history.
    * @param {string} id
    * @param {import("../base/timeline.js").Placement} placement
    */
@@ -230,7 +230,7 @@ export class Actions extends EventTarget {
   /**
    * @param {string} id
    * @param {import("../base/timeline.js").Placement} placement
-   * @param {import("../base/timeline.js").Placement} before what it is taken back to
+   * @param {import("../base/timeline.js").Placement} before placement that undo restores
    */
   async #put(id, placement, before) {
     const to = async (/** @type {import("../base/timeline.js").Placement} */ wanted) => {
@@ -250,7 +250,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Something that can be taken back has been done.
+   * Record an undoable change.
    * @param {string} label
    * @param {() => Promise<unknown>} undo
    * @param {() => Promise<unknown>} redo
@@ -260,7 +260,7 @@ export class Actions extends EventTarget {
   }
 
   async #sendOffsets() {
-    if (!this.#before.size) return; // nothing has been set since
+    if (!this.#before.size) return; // no unsent changes
     const offsets = Object.fromEntries(this.#unsent);
     const before = Object.fromEntries([...this.#before].map(([id, { offset }]) => [id, offset]));
     this.#before.clear();
@@ -277,12 +277,12 @@ export class Actions extends EventTarget {
     );
   }
 
-  /** What has been set is sent now, and so the last change that can be taken back. */
+  /** Send unsent offsets now, which makes them the latest undoable change. */
   flush() {
     return this.#sendOffsets();
   }
 
-  /** @param {Record<string, number>} offsets by VOD, seconds */
+  /** @param {Record<string, number>} offsets seconds, by VOD */
   async #setOffsets(offsets) {
     for (const [id, offset] of Object.entries(offsets)) {
       this.#place(id, { ...this.#pane(id).track.placement, offset });
@@ -309,7 +309,7 @@ export class Actions extends EventTarget {
     return this.#moveTo(track, step(track.time, frames, track.grid, track.duration));
   }
 
-  /** @param {string} id @param {number} time seconds in that video */
+  /** @param {string} id @param {number} time seconds of that video */
   moveFreeTo(id, time) {
     const { track } = this.#pane(id);
     return this.#moveTo(track, step(time, 0, track.grid, track.duration));
@@ -321,7 +321,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * This moment is that moment: the frame shown by a video that was moved alone belongs to where the others stand.
+   * Align the frame that an unlinked video shows with the group's current time.
    * @param {string} id
    */
   alignHere(id) {
@@ -366,7 +366,7 @@ export class Actions extends EventTarget {
     this.#changed();
   }
 
-  /** Called with every picture: turn back at the end of the loop. */
+  /** Return to the loop's start at its end; called once per animation frame. */
   keepLoop() {
     const { from, to } = this.loop;
     if (to === null || this.controller.status !== "playing" || !this.remote.leading) return;
@@ -388,7 +388,7 @@ export class Actions extends EventTarget {
   }
 
   /**
-   * Load a video again with a fresh address; the old one may have expired.
+   * Load a video again from a new address; the old one may have expired.
    * @param {string} id
    */
   async retry(id) {

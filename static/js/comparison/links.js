@@ -1,4 +1,4 @@
-// The links of a comparison: each lets in whoever has it, until it is over or withdrawn.
+// The links of a comparison, which admit any visitor until they expire or are withdrawn.
 
 import { linksApi } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
@@ -6,7 +6,7 @@ import { h, icon } from "../base/dom.js";
 import { instant, when } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
 
-/** For how long a link lets somebody in, in seconds, as the select has it. */
+/** Lifetime of a link: seconds and label. */
 const TIMES = [
   [3600, "an hour"],
   [86_400, "a day"],
@@ -17,8 +17,8 @@ const TIMES = [
 /** @typedef {{link_id: string, can_comment: boolean, has_password: boolean, created_at: number, expires_at: number, url?: string}} Link */
 
 /**
- * The part of the sharing dialog that makes and withdraws links.
- * @param {string} id of the comparison
+ * Build the part of the sharing dialog that creates and withdraws links.
+ * @param {string} id comparison's id
  */
 export function linksPart(id) {
   const api = linksApi(id);
@@ -100,7 +100,7 @@ export function linksPart(id) {
     }
   }
 
-  /** @param {Link} link with its address, which cannot be had again */
+  /** @param {Link} link includes its address, which the server sends only once */
   function show(link) {
     const address = h("code", { class: "anywhere spacer", "data-link-url": "" }, link.url ?? "");
     const copier = h(

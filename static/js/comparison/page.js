@@ -1,44 +1,44 @@
-// The comparison page: puts the parts together and keeps them showing the same thing. The parts do the work.
+// The entry of the comparison page: builds its parts and connects them.
 
 import { ApiError, eventsApi, sessionApi } from "../base/api.js";
-import { AlignPanel } from "./align.js";
+import { AlignPanel } from "./alignment.js";
 import { debounce, h, need, pageData, setText } from "../base/dom.js";
 import { offerKeys } from "../base/keys.js";
 import { explain, toast } from "../base/notice.js";
 import { placementOf } from "../base/timeline.js";
-import { Readings } from "./readings.js";
-import { RoiBox } from "../base/roi.js";
+import { Readings } from "./timer-readings.js";
+import { RoiBox } from "../base/timer-box.js";
 import { SyncController } from "./playback/controller.js";
 import { Track } from "./playback/track.js";
 import { Actions } from "./actions.js";
-import { bindings } from "./bindings.js";
-import { Copies } from "./copies.js";
+import { bindings } from "./shortcut-table.js";
+import { Copies } from "./proxies.js";
 import { kindsOf } from "./events/filters.js";
 import { EventsPanel } from "./events/panel.js";
-import { Exporting } from "./exporting.js";
-import { toggleComparisonMenu } from "./managing.js";
+import { Exporting } from "./export-dialog.js";
+import { toggleComparisonMenu } from "./session-actions.js";
 import { Pane } from "./panes.js";
-import { OneByOne } from "./one-by-one.js";
-import { People } from "./people.js";
-import { Remote } from "./remote.js";
-import { Screen } from "./screen.js";
+import { OneByOne } from "./independent-mode.js";
+import { People } from "./presence.js";
+import { Remote } from "./session-sync.js";
+import { Screen } from "./fullscreen.js";
 import { openSharing } from "./sharing.js";
-import { History, showOffsets, tabs } from "./side.js";
+import { History, showOffsets, tabs } from "./side-panel.js";
 import { TimelineView } from "./timeline-view.js";
 import { Transport } from "./transport.js";
-import { View } from "./view.js";
+import { View } from "./layout.js";
 
 const UI_PAUSE = 1000;
 const SIGNED_OUT = 4401;
 
-const SYNC_SHOWN_FROM = 820; // px of the window's height
+const SYNC_SHOWN_FROM = 820; // minimum window height that opens the sync settings, px
 let session = pageData("session");
 const api = sessionApi(session.session_id);
 const letters = new Map(session.vods.map((/** @type {any} */ v, /** @type {number} */ i) => [v.vod_id, "ABC"[i]]));
 const letterOf = (/** @type {string} */ id) => letters.get(id) ?? "?";
 let ui = session.ui_state ?? {};
 /**
- * Who the person here is and what they may do.
+ * The user and their rights.
  * @type {{role: "owner"|"editor"|"viewer", can_comment: boolean, user_id: string, username: string, is_visitor: boolean}}
  */
 let access = pageData("access");
@@ -165,7 +165,7 @@ const align = new AlignPanel(
 need("[data-align]").before(readingsHolder);
 
 /**
- * Take over what anyone changed; what is being changed here and not yet confirmed stays.
+ * Show a changed session, except for offsets whose local change is not confirmed yet.
  * @param {any} next
  */
 function adopt(next) {
@@ -187,7 +187,7 @@ function adopt(next) {
   events.store.knows(next.events_revision);
 }
 
-/** How the videos are kept in step, as the session says. */
+/** Show and apply the session's sync settings. */
 function showSyncing() {
   const { resync_interval_ms: interval, drift_tolerance_ms: tolerance } = session.sync_config;
   for (const button of need("[data-sync-mode]").querySelectorAll("button"))
@@ -207,7 +207,7 @@ function showName(name) {
   document.title = `${name} · VOD Sync`;
 }
 
-/** What can be done here at all, and by this person. */
+/** Show the controls that the user may use. */
 function showRights() {
   remote.isReadOnly = session.archived || access.role === "viewer";
   need("[data-archived]").hidden = !session.archived;
@@ -231,7 +231,7 @@ function trouble(error) {
   toast(explain(error), "bad");
 }
 
-/** @param {import("../base/live.js").LiveState} state @param {number} [code] */
+/** @param {import("../base/live-channel.js").LiveState} state @param {number} [code] */
 function showLive(state, code) {
   const texts = {
     polling: "Live updates stopped, asking every 5 s instead.",
@@ -246,7 +246,7 @@ function showLive(state, code) {
   if (state === "closed" && code !== SIGNED_OUT) closePictures();
 }
 
-/** Nothing more is to be seen here, not even what has been loaded. */
+/** Unload the videos: the user may no longer see the comparison. */
 function closePictures() {
   controller.pause();
   for (const { video } of tracks) {
@@ -282,7 +282,7 @@ function toggleTimerBox(id) {
   mark();
 }
 
-/** A video is moved by itself, to find by eye the moment that the others show. @param {string} id */
+/** Unlink a video, to find by eye the moment that the others show. @param {string} id */
 function moveAlone(id) {
   const pane = panes.find((/** @type {import("./panes.js").Pane} */ one) => one.id === id);
   if (!pane || remote.isReadOnly) return;
@@ -299,7 +299,7 @@ function closeTimerBox() {
   mark();
 }
 
-/** What follows from presses and messages rather than from time. */
+/** Show the state that only user actions and messages change. */
 function mark() {
   transport.mark();
   for (const pane of panes) {
@@ -315,7 +315,6 @@ function mark() {
   }
 }
 
-/** One picture of the page. */
 function frame() {
   const T = controller.time;
   const playing = controller.status === "playing";
@@ -338,7 +337,7 @@ manage.addEventListener("click", () =>
         session.name = name;
         showName(name);
       },
-      onArchived: () => {}, // comes with the message to all who watch
+      onArchived: () => {}, // the live message updates the page
       onDeleted: () => location.assign("/compare"),
     },
   ),
@@ -387,7 +386,6 @@ actions.addEventListener("placed", (event) => {
 actions.addEventListener("done", (event) => events.store.edits.add(/** @type {CustomEvent} */ (event).detail));
 actions.addEventListener("reload", () => api.read().then(({ session: now }) => adopt(now), trouble));
 controller.addEventListener("change", mark);
-// Open where the panel above has room beside it.
 /** @type {HTMLDetailsElement} */ (need("[data-sync-fold]")).open = innerHeight >= SYNC_SHOWN_FROM;
 const copies = new Copies(
   need("[data-copies]"),

@@ -1,4 +1,4 @@
-// One pane of the comparison: what it shows of its video, and what its buttons ask for. It changes nothing by itself.
+// A pane of the comparison: the state of its video, and its buttons.
 
 import { h, icon, need, setIcon, setText } from "../base/dom.js";
 import * as format from "../base/format.js";
@@ -8,15 +8,15 @@ import * as format from "../base/format.js";
 
 export class Pane {
   #noteKey = "";
-  /** Whether all videos are moved one by one. */ isOneByOne = false;
-  /** Sentence about the copy that is made of an unplayable video, or empty. */ remedy = "";
-  /** Whether the offset field holds what somebody types, or nonsense that they have yet to mend. */
+  /** True if each video has its own clock. */ isOneByOne = false;
+  /** Text about the copy of an unplayable video, or empty. */ remedy = "";
+  /** True while the offset field holds uncommitted or invalid text. */
   #isTyping = false;
 
   /**
    * @param {HTMLElement} element rendered by the server
    * @param {Track} track
-   * @param {any} vod of the session
+   * @param {any} vod
    */
   constructor(element, track, vod) {
     this.element = element;
@@ -42,10 +42,7 @@ export class Pane {
     return this.track.id;
   }
 
-  /**
-   * Wire the buttons and fields.
-   * @param {Actions} actions
-   */
+  /** @param {Actions} actions */
   connect(actions) {
     const { element, id } = this;
     /** @type {Record<string, (event: MouseEvent) => void>} */
@@ -92,7 +89,7 @@ export class Pane {
     else if (document.activeElement !== this.offset) this.showOffset();
   }
 
-  /** What came from the server; not in place of what is being typed. */
+  /** Show the offset, unless the user is typing in the field. */
   refreshOffset() {
     if (!this.#isTyping) this.showOffset();
   }
@@ -104,7 +101,7 @@ export class Pane {
   }
 
   /**
-   * Once a picture: position, frame, how far it is out of step.
+   * Show position, frame number and sync error, once per animation frame.
    * @param {{T: number, playing: boolean, leader: Track|null, waiting: boolean}} now
    */
   update({ T, playing, leader, waiting }) {

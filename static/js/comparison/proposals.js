@@ -1,10 +1,10 @@
-// How one proposal and one refusal look: offset, confidence as number, word and bar, and the frames it rests on.
+// Views of an alignment's proposals and refusals: offset, confidence and evidence.
 
 import { h, icon } from "../base/dom.js";
 import { clock, confidence, offset, ppm } from "../base/format.js";
-import { crop } from "./readings.js";
+import { crop } from "./timer-readings.js";
 
-/** @typedef {{icon: string, label: string, run: () => void}} WayOut what else can be tried */
+/** @typedef {{icon: string, label: string, run: () => void}} WayOut action to try after a refusal */
 /** @typedef {{vod_id: string, time: number, text: string|null, url: string, kind?: "frame"|"outline"|"sample"}} Evidence */
 
 /**
@@ -12,7 +12,7 @@ import { crop } from "./readings.js";
  * @param {(vodId: string) => string} letterOf
  * @param {object} state
  * @param {boolean} state.isApplied
- * @param {((on: boolean) => void)|null} state.onChoose where there are several, each can be left out
+ * @param {((on: boolean) => void)|null} state.onChoose null if there is only one proposal
  */
 export function proposalView(proposal, letterOf, { isApplied, onChoose }) {
   const letter = letterOf(proposal.vod_id);
@@ -82,7 +82,7 @@ function evidenceOf(evidence, letter, letterOf) {
 }
 
 /**
- * What timer and sound say, each by itself.
+ * List the offsets found by timer and by sound.
  * @param {{method: string, offset: number|null, confidence: number|null}[]} findings
  */
 function findingsOf(findings) {
@@ -150,8 +150,8 @@ export function refusalView({ vod_id, message, evidence = [], findings = [] }, l
 }
 
 /**
- * The same moment in the reference and in this video, three times.
- * @param {Evidence[]} evidence in pairs: reference, this one
+ * Show up to three pairs of frames of the same moment.
+ * @param {Evidence[]} evidence alternately of the reference and this video
  * @param {(vodId: string) => string} letterOf
  */
 function evidencePairs(evidence, letterOf) {
@@ -173,7 +173,7 @@ function evidencePairs(evidence, letterOf) {
 }
 
 /**
- * Both sounds over each other as a picture, and to listen to: the reference on the left, this one on the right.
+ * Show both sounds as images and as audio samples, the reference in the left channel.
  * @param {Evidence[]} evidence
  * @param {string} letter
  */

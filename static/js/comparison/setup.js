@@ -1,12 +1,12 @@
-// Setting up a comparison: the timer box on a paused frame of A, B or C, what it reads, and the alignment.
+// The set-up page of a comparison: timer box, its readings, and the alignment.
 
-import { AlignPanel } from "./align.js";
+import { AlignPanel } from "./alignment.js";
 import { sessionApi } from "../base/api.js";
 import { debounce, need, pageData, setText } from "../base/dom.js";
 import { duration, frameRate, hundredths, position } from "../base/format.js";
 import { explain, toast } from "../base/notice.js";
-import { Readings } from "./readings.js";
-import { RoiBox } from "../base/roi.js";
+import { Readings } from "./timer-readings.js";
+import { RoiBox } from "../base/timer-box.js";
 import { midFrame, snap, step } from "../base/frames.js";
 import { globalTime, placementOf } from "../base/timeline.js";
 
@@ -78,7 +78,7 @@ const align = new AlignPanel(
     session: () => session,
     request: () => ({ roi: drawn ? roi() : null, game: game.value }),
     onApplied: async (changed) => {
-      // It opens where all videos have begun.
+      // The comparison opens at the time at which all videos have started.
       const begun = Math.max(...changed.vods.map((/** @type {any} */ vod) => globalTime(0, placementOf(vod))));
       if (changed.global_time === 0 && begun > 0) await api.seek(begun).catch(() => {});
       location.assign(page);
@@ -132,7 +132,7 @@ function show(id) {
   if (drawn) changed();
 }
 
-/** @param {number} time seconds in the video shown */
+/** @param {number} time seconds of the shown video */
 function goTo(time) {
   const entry = current();
   entry.time = snap(time, entry.fps, entry.vod.duration);

@@ -1,4 +1,4 @@
-// Who else may see the comparison: its owner invites accounts or makes links, says what each may do, and withdraws it.
+// The dialog that shares a comparison: invitations, rights and links.
 
 import { sharesApi } from "../base/api.js";
 import { showNamed } from "../base/dialog.js";
@@ -7,7 +7,6 @@ import { instant, when } from "../base/format.js";
 import { errorNote, explain, toast } from "../base/notice.js";
 import { linksPart } from "./links.js";
 
-/** What somebody may do, as the select has it. */
 const RIGHTS = [
   ["watch", "Watch"],
   ["comment", "Watch and comment"],
@@ -39,10 +38,7 @@ function select(label, value, changed) {
   return element;
 }
 
-/**
- * Open the dialog.
- * @param {{id: string, name: string}} comparison
- */
+/** @param {{id: string, name: string}} comparison */
 export function openSharing({ id, name }) {
   const api = sharesApi(id);
   const people = h("ul", { class: "col", "aria-label": "People" });

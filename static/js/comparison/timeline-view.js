@@ -1,14 +1,14 @@
-// The timeline: a lane for each video where its offset puts it, a ruler, the loop, the playhead; scrubbed by pointer
-// and by keys. A stretch of it can be shown larger, and turns the page when the playhead leaves it.
+// The timeline: lanes, ruler, loop and playhead, scrubbed by pointer and keys. If zoomed in, it scrolls when the
+// playhead leaves the shown part.
 
 import { h, need } from "../base/dom.js";
 import { duration, position } from "../base/format.js";
 import { extent, ticks } from "../base/timeline.js";
 
-const SHORTEST = 2; // s
+const SHORTEST = 2; // shortest shown part, seconds
 const PIXELS_PER_MARK = 110;
 
-/** Fires `layout` when what it shows of the clock, or its lanes, have other places. */
+/** Fires `layout` when the shown part of the clock or the lanes change. */
 export class TimelineView extends EventTarget {
   #zoom = 1;
   #start = 0;
@@ -46,12 +46,12 @@ export class TimelineView extends EventTarget {
     return Math.max(SHORTEST, this.#length / this.#zoom);
   }
 
-  /** What is shown: from where, how many seconds, and across how many pixels. */
+  /** Shown part: start and length in seconds, width in pixels. */
   get stretch() {
     return { start: this.#start, span: this.#span, width: this.lanes.clientWidth };
   }
 
-  /** Its lanes from the top, in pixels; the one of no video is that of all. */
+  /** Lanes from top to bottom, in pixels; `vodId` is null for the lane of shared events. */
   get rows() {
     return /** @type {HTMLElement[]} */ ([...this.lanes.querySelectorAll("[data-lane]")]).map((lane) => ({
       vodId: lane.dataset.lane || null,
@@ -60,7 +60,7 @@ export class TimelineView extends EventTarget {
     }));
   }
 
-  /** @param {number} factor 2 shows half as much, ½ twice */
+  /** @param {number} factor 2 zooms in, 0.5 zooms out */
   zoomBy(factor) {
     this.#zoom = Math.min(Math.max(this.#zoom * factor, 1), Math.max(1, this.#length / SHORTEST));
     this.#start = this.time - this.#span / 2;
@@ -91,7 +91,7 @@ export class TimelineView extends EventTarget {
     }
   }
 
-  /** @param {number} T @returns {number} 0–1 across the lanes, beyond them where it is not shown */
+  /** @param {number} T @returns {number} 0 to 1 across the lanes, beyond if not shown */
   #x(T) {
     return (T - this.#start) / this.#span;
   }

@@ -1,12 +1,11 @@
-// The bar under the stage and what sums up the group: time, play button, speed, loop, the pill that says whether the
-// videos are in step, and how far each one is out of step, and its speed. It changes nothing by itself.
+// The bar under the stage, and the display of sync errors.
 
 import { need, setIcon, setText } from "../base/dom.js";
 import { position } from "../base/format.js";
 import { labelButton } from "../base/keys.js";
 
-const IN_STEP = 0.04; // s: what the eye begins to see between two pictures
-const METER = 0.05; // s at the end of a meter
+const IN_STEP = 0.04; // largest invisible sync error, seconds
+const METER = 0.05; // sync error at the end of a meter, seconds
 
 /** @typedef {import("./actions.js").Actions} Actions */
 
@@ -62,7 +61,7 @@ export class Transport {
     this.#pill();
   }
 
-  /** What changes only when something is pressed, here or elsewhere. */
+  /** Show the state that only user actions and messages change. */
   mark() {
     const { controller, actions } = this;
     const playing = actions.isPlaying;
@@ -86,7 +85,7 @@ export class Transport {
     const at = known ? Math.max(-1, Math.min(1, /** @type {number} */ (track.outOfStep) / METER)) : 0;
     dot.style.setProperty("--at", at.toFixed(3));
     const tone = !known ? "off" : Math.abs(/** @type {number} */ (track.outOfStep)) > IN_STEP ? "warn" : "ok";
-    if (dot.dataset.tone !== tone) dot.dataset.tone = tone; // each writing is news to assistive technology
+    if (dot.dataset.tone !== tone) dot.dataset.tone = tone; // assistive technology processes every write
     setText(need("[data-speed]", row), `×${track.video.playbackRate.toFixed(3)}`);
   }
 

@@ -1,18 +1,18 @@
-// The home page: what runs moves by itself, and is asked for again whenever a job begins or ends.
+// The home page: live progress of running jobs.
 
 import { fragment, jobs } from "../base/api.js";
 import { need, setText } from "../base/dom.js";
-import { LiveChannel } from "../base/live.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { progressWords } from "../base/progress.js";
-import { tellTimes } from "../base/times.js";
+import { tellTimes } from "../base/local-times.js";
 
-const GATHER = 300; // ms in which several changes become one question
-const ASKED = 20; // jobs of a snapshot
+const GATHER = 300; // ms during which changes are collected into one request
+const ASKED = 20; // number of jobs in a snapshot
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
 const SAMPLE = "comparison.sample";
 
-/** @type {Set<string>} samples that were seen being made */ const waited = new Set();
+/** @type {Set<string>} sample jobs that were seen running */ const waited = new Set();
 const work = need("[data-work]");
 let timer = 0;
 
@@ -23,7 +23,7 @@ async function reload() {
     const fresh = await fragment("/?part=running");
     if (!work.contains(document.activeElement)) work.replaceChildren(fresh);
   } catch {
-    // What is shown stays; the next change asks again.
+    // The next job change reloads the rows.
   }
 }
 
@@ -34,7 +34,7 @@ function soon() {
 
 /** @param {any} job */
 function show(job) {
-  // Who waits on this page for the sample is led to it.
+  // Open a sample that was created while this page was open.
   if (job.kind === SAMPLE && waited.has(job.id) && job.status === "completed")
     return location.assign(`/compare/${encodeURIComponent(job.result.session_id)}`);
   if (job.kind === SAMPLE && LIVE.has(job.status)) waited.add(job.id);

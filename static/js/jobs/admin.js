@@ -1,4 +1,4 @@
-// Keeps the job list of the admin up to date by the same socket that the jobs page watches; a lost one is opened again.
+// Live updates of the job list in the Django admin, by the socket of the jobs page.
 
 const FIRST_DELAY = 1000;
 const LAST_DELAY = 30_000;

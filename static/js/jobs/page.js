@@ -1,9 +1,9 @@
-// The list of jobs, live: puts the socket, the rows and what is done with them together.
+// The jobs page: live list, actions, and delete dialog.
 
 import { ApiError, changeJob, deleteJob, fragment, jobs } from "../base/api.js";
 import { copyFrom } from "../base/clipboard.js";
 import { h, need, pageData, setText } from "../base/dom.js";
-import { LiveChannel } from "../base/live.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
 import { Rows } from "./rows.js";
 
@@ -16,7 +16,7 @@ const news = need("[data-news]");
 const said = need("[data-said]");
 const dialog = /** @type {HTMLDialogElement} */ (need("[data-delete]"));
 let watch = pageData("watch");
-/** @type {Set<string>} jobs that the list does not show yet */
+/** @type {Set<string>} new jobs that the list does not show yet */
 const unseen = new Set();
 const rows = new Rows(list, {
   load: (ids) => fragment(`/jobs?part=rows&${watch.query}&${ids.map((id) => `id=${id}`).join("&")}`),
@@ -31,7 +31,7 @@ const live = new LiveChannel("/ws/jobs/", {
   onSnapshot: compare,
   onState: showState,
   subject: (message) => message.job?.id ?? message.id ?? "",
-  // A server without this socket closes it with 4404: the list can be asked for all the same.
+  // A server without this socket closes it with 4404; polling still works.
   final: new Set([SIGNED_OUT]),
 });
 
@@ -43,7 +43,7 @@ function receive(message) {
 }
 
 /**
- * The newest jobs as they are now: what is on the page and should be among them, but is not, is asked for.
+ * Compare the list with the newest jobs, and refresh rows that the snapshot lacks.
  * @param {{jobs: any[], total: number}} snapshot
  */
 function compare(snapshot) {
@@ -77,7 +77,7 @@ function showNews() {
   if (rows.count === 0) reload();
 }
 
-/** Get the list again; what is shown stays until the new one is there. */
+/** Reload the list of jobs; the old one stays visible until then. */
 async function reload() {
   const { activeElement } = document;
   list.setAttribute("aria-busy", "true");
@@ -99,7 +99,7 @@ async function reload() {
 }
 
 /**
- * Counts and places that came with the rows; links keep their focus.
+ * Update counts and queue positions that came with the rows.
  * @param {DocumentFragment} fresh
  */
 function showParts(fresh) {
@@ -115,7 +115,7 @@ function showParts(fresh) {
   }
 }
 
-/** @param {import("../base/live.js").LiveState} state */
+/** @param {import("../base/live-channel.js").LiveState} state */
 function showState(state) {
   const polling = state === "polling";
   const word = need("[data-live-word]");

@@ -1,15 +1,14 @@
-// The rows of the list: while a job runs its bar, words and clock are moved here; whenever its status changes, the
-// server draws the row again and it is put in place of the old one, with the focus where it was.
+// The rows of the job list. After a status change the server renders the row again.
 
 import { need, setText } from "../base/dom.js";
 import { duration, leftWords } from "../base/format.js";
-import { ServerClock } from "../base/live.js";
-import { tellTimes } from "../base/times.js";
+import { ServerClock } from "../base/live-channel.js";
+import { tellTimes } from "../base/local-times.js";
 
-const GATHER = 60; // ms in which changes of several rows become one question
-const AGAIN = 5000; // ms after which a question that failed is asked again
+const GATHER = 60; // ms during which changes are collected into one request
+const AGAIN = 5000; // ms until a failed request is repeated
 const AT_ONCE = 50;
-const PLACES = 10_000; // ms between two requests for the places in the queue, which other people's jobs change
+const PLACES = 10_000; // ms between two requests for queue positions, which depend on other users
 const RUNNING = new Set(["processing", "waiting"]);
 const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
 
@@ -23,10 +22,10 @@ export class Rows {
   /**
    * @param {HTMLElement} list
    * @param {object} options
-   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load rows drawn by the server
-   * @param {(fresh: DocumentFragment) => void} options.onParts what came with them
+   * @param {(ids: string[]) => Promise<DocumentFragment>} options.load rows rendered by the server
+   * @param {(fresh: DocumentFragment) => void} options.onParts shows counts and positions from the same answer
    * @param {(title: string, word: string) => void} options.onEnd a job has ended
-   * @param {() => void} options.onEmpty the last row is gone
+   * @param {() => void} options.onEmpty the last row was removed
    */
   constructor(list, options) {
     this.list = list;
@@ -45,12 +44,12 @@ export class Rows {
     return this.#all.length;
   }
 
-  /** When the newest job shown was made, milliseconds; 0 without one. */
+  /** Creation time of the newest listed job, milliseconds; 0 if none. */
   get newest() {
     return Math.max(0, ...this.#all.map((row) => Date.parse(row.dataset.created ?? "")));
   }
 
-  /** The list has been put in again. */
+  /** Adopt the rows of a reloaded list. */
   adoptAll() {
     this.#seen.clear();
     for (const row of this.#all) this.#start(row);
@@ -62,8 +61,8 @@ export class Rows {
   }
 
   /**
-   * @param {any} job as the API shows it
-   * @param {number} [revision] where it came by the socket
+   * @param {any} job job from the API
+   * @param {number} [revision] given for socket messages
    * @returns {boolean} whether the list has that job
    */
   change(job, revision) {
@@ -79,7 +78,7 @@ export class Rows {
   }
 
   /**
-   * Ask for the rows that a list of the newest jobs lacks although it should have them, or that it does not reach.
+   * Refresh the rows of jobs outside `known`.
    * @param {Set<string>} known
    */
   askMissing(known) {
@@ -94,7 +93,7 @@ export class Rows {
     for (const row of this.#all) if (row.dataset.status === "queued") this.ask(/** @type {string} */ (row.dataset.job));
   }
 
-  /** @param {string} id a row that may have changed */
+  /** @param {string} id job whose row may have changed */
   ask(id) {
     this.#wanted.add(id);
     if (!this.#timer && !this.#loading) this.#timer = window.setTimeout(() => this.#load(), GATHER);
@@ -112,7 +111,7 @@ export class Rows {
   }
 
   /**
-   * While something is asked of a job, its buttons do nothing.
+   * Disable the buttons of a job during a request.
    * @param {HTMLElement} row
    * @param {boolean} busy
    */
@@ -129,7 +128,7 @@ export class Rows {
   }
 
   /**
-   * Whether a job is another than what its row shows. An answer of the API has no revision, so its parts tell.
+   * Return whether a job differs from its row. API answers have no revision: compare their fields.
    * @param {HTMLElement} row
    * @param {any} job
    * @param {number} [revision]
@@ -168,7 +167,7 @@ export class Rows {
       }
       this.options.onParts(fresh);
     } catch {
-      // The banners say that there is no connection or no session; what was asked for is asked for again.
+      // Banners report a missing network or session; request the rows again.
       for (const id of ids) if (this.#row(id)) this.#wanted.add(id);
       pause = AGAIN;
     }
@@ -202,7 +201,7 @@ export class Rows {
 
   /**
    * @param {HTMLElement} row
-   * @param {string} [act] what the focused button did
+   * @param {string} [act] action of the focused button
    */
   #focusIn(row, act) {
     const button = /** @type {HTMLElement|null} */ (
@@ -217,7 +216,7 @@ export class Rows {
     this.#clock.note(Number(need("[data-elapsed]", row).dataset.now));
   }
 
-  /** How long each has run: on while it runs, at its end where it ended; nothing for one that stands. */
+  /** Update the run times; jobs that neither run nor have ended show none. */
   #tick() {
     for (const row of this.#all) {
       const element = need("[data-elapsed]", row);

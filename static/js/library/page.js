@@ -1,20 +1,20 @@
-// The library: the list and how it is narrowed, what is selected, what changes while it is looked at.
+// The library page: list, filters, selection, uploads, and live updates.
 
 import { ApiError, fragment, jobs, me } from "../base/api.js";
 import { debounce, h, icon, need, setText } from "../base/dom.js";
-import { EndlessList, LIMIT, listed, nothingFound } from "../base/endless.js";
-import { LiveChannel } from "../base/live.js";
+import { EndlessList, LIMIT, listed, nothingFound } from "../base/infinite-list.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { toggleMenu } from "../base/menu.js";
 import { toast } from "../base/notice.js";
 import { bytesOf, downloadOf, findVideo, INGEST, listVideos, readVideo, round } from "../videos/api.js";
-import { takeDrops } from "../uploads/dropping.js";
-import { Sending } from "../uploads/sending.js";
-import { BinCard, Card, selectable } from "./card.js";
-import { deleteDialog, restoreAll, toastDeleted } from "./deleting.js";
-import { editDialog } from "./dialogs.js";
+import { takeDrops } from "../uploads/drop-zone.js";
+import { Sending } from "../uploads/background-uploads.js";
+import { BinCard, Card, selectable } from "./video-card.js";
+import { deleteDialog, restoreAll, toastDeleted } from "./delete-dialog.js";
+import { editDialog } from "./edit-dialog.js";
 import { Selection } from "./selection.js";
-import { tagSeveral } from "./several.js";
-import { UploadsPanel } from "./uploads.js";
+import { tagSeveral } from "./bulk-actions.js";
+import { UploadsPanel } from "./running-uploads.js";
 
 /** @typedef {import("../videos/api.js").Video} Video */
 
@@ -22,13 +22,13 @@ const SIGNED_OUT = 4401;
 const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
 const VIEW = "vod-library-view";
 const BIN = "bin"; // status filter that lists the bin
-/** @type {Record<string, string>} how they stand, by the word in the address */
+/** @type {Record<string, string>} description by the value of `order` in the address */
 const ORDERS = { "": "newest first", title: "by name", longest: "longest first", largest: "largest first" };
 
-/** When the first of the list came: what came later is no part of it. */ let newest = "";
-/** @type {Map<string, any>} the last that was heard of each job */ const heard = new Map();
+/** Creation time of the list's first video; later ones are not in the list yet. */ let newest = "";
+/** @type {Map<string, any>} last message of each job */ const heard = new Map();
 
-// A phone folds the filters, unless some are set.
+// Phones collapse the filters unless some are set.
 
 const fold = need("[data-fold]");
 const tools = need("[data-tools]");
@@ -40,7 +40,7 @@ function foldTools(isFolded) {
 fold.addEventListener("click", () => foldTools(fold.getAttribute("aria-expanded") === "true"));
 foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(location.search).get(name)));
 
-// The list
+// List
 
 /** @type {EndlessList} */ const list = new EndlessList({
   path: "/library",
@@ -58,7 +58,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
     selection.renew(card.video);
     showWork(card);
   },
-  // What stands above all that is shown is offered instead; in another order than by time nothing is known to.
+  // Newer videos are offered by a button. In other orders than by time, all belong to the list.
   ofThisList: (videos) => {
     const old = videos.filter(
       (video) => video.deleted_at || list.query.order !== "" || Date.parse(video.created_at) <= Date.parse(newest),
@@ -106,7 +106,7 @@ foldTools(!["status", "tag", "order"].some((name) => new URLSearchParams(locatio
   drawFilters: drawRail,
 });
 
-/** @param {any} query @param {{page: number, limit: number}} page @returns {Record<string, string|number>} as the API takes it */
+/** @param {any} query @param {{page: number, limit: number}} page @returns {Record<string, string|number>} API parameters */
 function asked({ status, ...query }, page) {
   return { ...query, ...page, ...(status === BIN ? { bin: "true" } : { status }) };
 }
@@ -134,7 +134,7 @@ const uploads = new UploadsPanel(
   (id, act) => sending.act(id, act),
 );
 
-/** The rail is the server's, with its counts; which entry is current is known here. @param {any} query */
+/** Mark the current entries of the filter rail. @param {any} query */
 function drawRail(query) {
   for (const link of /** @type {NodeListOf<HTMLAnchorElement>} */ (document.querySelectorAll("[data-rail] a"))) {
     const to = list.queryOf(link.href);
@@ -144,10 +144,10 @@ function drawRail(query) {
   }
 }
 
-/** @type {Record<string, string>} what the server last said of the counts and the choices */
+/** @type {Record<string, string>} last counts and choices from the server, HTML */
 const served = { rail: need("[data-rail]").innerHTML, choices: need("[data-choices]").innerHTML };
 
-/** Counts and tags again, after a change; what is the same stays as it is, and so does what has the focus. */
+/** Refresh counts and tags. Unchanged parts and the focus stay. */
 const renewRail = debounce(async () => {
   try {
     const fresh = await fragment(`/library?part=rail&${new URLSearchParams(list.query)}`);
@@ -164,7 +164,7 @@ const renewRail = debounce(async () => {
     }
     list.drawFilters();
   } catch {
-    // The counts are old until the next change.
+    // The counts stay until the next change.
   }
 }, 400);
 
@@ -186,11 +186,11 @@ async function showStorage() {
     );
     meter.classList.remove("unknown");
   } catch {
-    // The meter stays empty; the banners say why.
+    // The meter stays empty; banners show the reason.
   }
 }
 
-// What is done with videos
+// Actions
 
 /** @param {Video} video @param {boolean} on */
 function pick(video, on) {
@@ -202,7 +202,7 @@ function markAll() {
   markPrimary();
 }
 
-/** One button of the page is filled: what most people came for now. */
+/** Make Upload the primary button, unless videos are selected. */
 function markPrimary() {
   need("[data-upload-link]").classList.toggle("primary", list.cards.size > 0 && selection.chosen.length === 0);
 }
@@ -235,7 +235,7 @@ need("[data-tag-selected]").addEventListener("click", () => {
 });
 need("[data-delete-selected]").addEventListener("click", () => remove([...selection.chosen]));
 
-/** Delete videos after confirmation. @param {Video[]} videos */
+/** Confirm and delete videos. @param {Video[]} videos */
 function remove(videos) {
   deleteDialog(videos, (gone, isFinal) => {
     for (const video of gone) takeAway(video, videos.length === 1);
@@ -244,7 +244,7 @@ function remove(videos) {
   });
 }
 
-/** @param {Video} video as it is now */
+/** @param {Video} video */
 function changed(video) {
   list.cards.get(video.id)?.draw(video);
   selection.renew(video);
@@ -252,7 +252,7 @@ function changed(video) {
   renewRail();
 }
 
-/** @param {Video} video that no longer exists @param {boolean} [byHand] whether it was deleted here */
+/** @param {Video} video deleted video @param {boolean} [byHand] whether it was deleted on this page */
 function takeAway(video, byHand = false) {
   if (selection.letterOf(video.id)) selection.set(video, false);
   list.remove(video.id, byHand);
@@ -264,7 +264,7 @@ function renewCounts() {
   showStorage();
 }
 
-// Live
+// Live updates
 
 const live = new LiveChannel("/ws/jobs/", {
   onMessage: (message) => {
@@ -304,12 +304,10 @@ function showWork(card) {
   card.mark(selection.letterOf(card.video.id), selection.full);
 }
 
-/** @type {Map<string, boolean>} what is being read, and whether it has changed again meanwhile */ const renewing =
-  new Map();
-/** @type {Set<string>} what could not be read: read when there is a network or a session again */ const unread =
-  new Set();
+/** @type {Map<string, boolean>} videos being reloaded, and whether to reload them again */ const renewing = new Map();
+/** @type {Set<string>} videos to reload once network and session are back */ const unread = new Set();
 
-/** @param {string} id a video that is another than what is shown */
+/** @param {string} id video that has changed */
 async function renew(id) {
   if (renewing.has(id)) return void renewing.set(id, true);
   renewing.set(id, false);
@@ -326,7 +324,7 @@ async function renew(id) {
   if (again) renew(id);
 }
 
-/** @param {Video} video as it is now */
+/** @param {Video} video */
 function renewed(video) {
   const card = list.cards.get(video.id);
   if (!card) return;
@@ -343,7 +341,7 @@ function renewed(video) {
   showStorage();
 }
 
-/** @param {Video} video @returns what of it shows; addresses are signed again each time */
+/** @param {Video} video @returns the displayed values; signed addresses differ each time */
 function stable(video) {
   return [
     video.status,
@@ -357,7 +355,7 @@ function stable(video) {
   ];
 }
 
-/** A video may have come: it is offered, for a list that moves by itself is pressed in the wrong place. */
+/** Offer new videos by a button: a moving list makes users press the wrong video. */
 const lookForNew = debounce(async () => {
   if (list.query.status === BIN) return renewCounts();
   try {
@@ -369,14 +367,14 @@ const lookForNew = debounce(async () => {
       list.show(listed(answer));
       return list.drawMore();
     }
-    // In another order than by time a new one may stand on any page.
+    // In other orders than by time, new videos may be on any page: compare totals.
     list.offer(
       list.query.order
         ? Math.max(0, pagination.total - list.total)
         : videos.filter((video) => !list.cards.has(video.id)).length,
     );
   } catch {
-    // The next message asks again.
+    // The next job message retries.
   }
 }, 500);
 
@@ -413,7 +411,7 @@ views.addEventListener("click", (/** @type {Event} */ event) => {
   try {
     localStorage.setItem(VIEW, button.value);
   } catch {
-    // A browser that keeps nothing begins with the grid next time.
+    // Storage is unavailable: the next visit starts with the grid.
   }
 });
 try {
@@ -422,7 +420,7 @@ try {
   showView("grid");
 }
 
-// A page that leads here may bring a video to compare: it is selected, and the next is chosen beside it.
+// Select the videos in the address, such as from a link to compare a video.
 for (const id of new URL(location.href).searchParams.getAll("select")) {
   findVideo(id).then(
     (video) => selectable(video) && selection.set(video, true),

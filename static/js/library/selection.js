@@ -1,14 +1,14 @@
-// The videos that are selected, and the bar that says so: two or three can be compared, any number tagged or deleted.
+// The selected videos and their bar. Two or three can be compared, any number tagged or deleted.
 
 import { h, need, setText } from "../base/dom.js";
 import { LETTERS } from "../videos/api.js";
-import { letterAt, selectable } from "./card.js";
+import { letterAt, selectable } from "./video-card.js";
 
-/** @typedef {import("../videos/api.js").Video & {is_listed?: boolean}} Video is_listed: of the catalogue, so that nobody changes it here */
+/** @typedef {import("../videos/api.js").Video & {is_listed?: boolean}} Video is_listed: a catalogue video, not editable here */
 
 const FEWEST = 2;
 const MOST = 100;
-const CHOSEN = "✓"; // in place of a letter, where there are more than letters
+const CHOSEN = "✓"; // mark of selected videos if there are more than letters
 
 export class Selection {
   /** @type {Video[]} */ chosen = [];
@@ -27,7 +27,7 @@ export class Selection {
     return this.chosen.length >= MOST;
   }
 
-  /** @param {string} id @returns {string} the letter under which it is selected, a mark where it has none, or empty */
+  /** @param {string} id @returns {string} letter or mark of a selected video; empty if not selected */
   letterOf(id) {
     const index = this.chosen.findIndex((video) => video.id === id);
     if (index < 0) return "";
@@ -45,7 +45,7 @@ export class Selection {
     this.#draw();
   }
 
-  /** @param {Video} video as it is now */
+  /** @param {Video} video */
   renew(video) {
     if (!this.letterOf(video.id)) return;
     this.chosen = this.chosen.map((other) =>
@@ -78,7 +78,7 @@ export class Selection {
     setText(need("span", go), enough ? `Compare ${chosen.length} videos` : "Compare 2 videos");
     if (enough) go.href = `/compare?new&${chosen.map((video) => `video=${video.id}`).join("&")}`;
     else go.removeAttribute("href");
-    // A link without an address is none: it is still called one, and says that it leads nowhere yet.
+    // Without an address a link loses its role, so state both explicitly.
     for (const [name, value] of [
       ["role", "link"],
       ["aria-disabled", "true"],
@@ -94,7 +94,7 @@ export class Selection {
 
 /**
  * @param {number} count
- * @param {boolean} playable whether all of them can be played
+ * @param {boolean} playable whether all can be compared
  */
 function hint(count, playable) {
   if (!playable) return "not all can be compared";

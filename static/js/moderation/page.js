@@ -1,4 +1,4 @@
-// The moderation queue by keys: to the next and the one before, play, and the decisions; and times in the viewer's own zone.
+// The moderation page: keyboard shortcuts, decisions, and local dates.
 
 import { keepTyped } from "../base/drafts.js";
 import { key, offerKeys } from "../base/keys.js";
@@ -27,12 +27,12 @@ function go(by) {
   if (next) location.assign(next.href);
 }
 
-/** The decision that waits for its reason. */ let waiting = "";
+/** Decision that needs a reason first. */ let waiting = "";
 
 const current = entries.find((entry) => entry.getAttribute("aria-current") === "true");
 const forget = reason && current && keepTyped(`moderation${current.getAttribute("href")}`, { reason });
 
-/** A decision needs its reason, but that nothing is wrong. @param {string} act */
+/** Submit a decision. All except "dismiss" need a reason. @param {string} act */
 function decide(act) {
   const button = /** @type {HTMLButtonElement|null} */ (document.querySelector(`[data-do=${act}]`));
   if (!button || !reason) return;
@@ -51,12 +51,12 @@ document.querySelector("[data-decide]")?.addEventListener("submit", (event) => {
 });
 reason?.addEventListener("input", () => reason.setCustomValidity(""));
 const firstDecision = /** @type {HTMLElement|null} */ (document.querySelector("[data-do]"));
-// Who leaves the field may decide otherwise.
+// Leaving the reason cancels the pending decision.
 reason?.addEventListener("blur", () => {
   waiting = "";
   reason.setCustomValidity("");
 });
-// Enter takes the decision that asked for the reason; without one it leads to the decisions.
+// Enter submits the pending decision, or else focuses the decisions.
 reason?.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.isComposing) return;
   event.preventDefault();
@@ -65,7 +65,7 @@ reason?.addEventListener("keydown", (event) => {
   else firstDecision?.focus();
 });
 const outcome = /** @type {HTMLElement|null} */ (document.querySelector("[data-outcome]"));
-// What became of the decision before: read out, and where Tab goes on from.
+// Focus the last outcome, so that it is read aloud and Tab continues from there.
 outcome?.focus();
 document.querySelector("[data-queue] [aria-current]")?.scrollIntoView({ block: "nearest" });
 
@@ -75,7 +75,7 @@ offerKeys([
   {
     keys: "Space",
     label: "Play and pause",
-    // A focused player has its own.
+    // A focused player handles Space itself.
     match: (event) => key(" ")(event) && event.target !== player,
     run: () => (player?.paused ? player.play().catch(() => {}) : player?.pause()),
   },

@@ -1,4 +1,4 @@
-// The calls of the pro jobs, and the shapes of what they answer.
+// Calls of the dubbing API, and the shapes of their responses.
 
 import { ApiError, call, cookie, get, idempotencyKey } from "../base/api.js";
 
@@ -16,14 +16,14 @@ export const readJob = (id) => get(`${one(id)}/status`);
 export const deleteJob = (id) => call("DELETE", one(id));
 /** @param {number} limit @param {number} offset @returns {Promise<{pro_jobs: ProJob[], pagination: {total: number}}>} */
 export const listJobs = (limit, offset) => get(`${SYNC}/pro-jobs?limit=${limit}&offset=${offset}`);
-/** @param {string} id @returns {Promise<ProJob[]>} the other runs of the same video that have a result, the newest first */
+/** @param {string} id @returns {Promise<ProJob[]>} other runs of the same video with a result, newest first */
 export const otherRuns = async (id) =>
   (await get(`${SYNC}/pro-jobs?limit=50&status=completed&same_video_as=${encodeURIComponent(id)}`)).pro_jobs;
 
 /**
- * Send a video and its sounds. Not by fetch, which does not say how much has gone.
+ * Upload a video and its sounds as a new job. `fetch` cannot report upload progress, so this uses XMLHttpRequest.
  * @param {FormData} form
- * @param {string} key one for each thing that is asked for
+ * @param {string} key idempotency key
  * @param {(share: number) => void} onProgress 0 to 1
  * @param {AbortSignal} signal
  * @returns {Promise<{job_id: string}>}

@@ -1,33 +1,33 @@
-// The page of the pro segments: a video, sounds, segments; sent, followed, and compared with what came of it.
+// The dubbing page: choose a video, sounds and segments, send them, follow the run, and compare its result.
 
 import { ApiError, cancelJob, changeJob } from "../base/api.js";
 import { h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
 import { key, offerKeys } from "../base/keys.js";
-import { LiveChannel } from "../base/live.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { errorNote, explain, throttledNote, toast } from "../base/notice.js";
 import { counted, moment, percent, when } from "../base/format.js";
 import { bytes } from "../videos/api.js";
-import { fileAt, fileOf } from "../videos/originals.js";
+import { fileAt, fileOf } from "../videos/original-file.js";
 import { newKey, otherRuns, readJob, send } from "./api.js";
-import { deleteDialog } from "./dialogs.js";
+import { deleteDialog } from "./delete-job.js";
 import { Inspector } from "./inspector.js";
-import { STATES, stateOf, told, toldOfAll } from "./outcome.js";
-import { Removal } from "./removal.js";
-import { Runs } from "./runs.js";
+import { STATES, stateOf, told, toldOfAll } from "./status-text.js";
+import { Removal } from "./text-removal.js";
+import { Runs } from "./past-jobs.js";
 import { asked, faultsOf, inOrder, roomFor } from "./segments.js";
-import { Sounds } from "./sounds.js";
-import { LineRecorder, WAV_RATE, chooseFromLibrary, soundIn } from "./sources.js";
-import { Stage } from "./stage.js";
+import { Sounds } from "./audio-list.js";
+import { LineRecorder, WAV_RATE, chooseFromLibrary, soundIn } from "./file-sources.js";
+import { Stage } from "./preview.js";
 import { Timeline } from "./timeline.js";
-import { peaksAt, waveOf } from "./waves.js";
+import { peaksAt, waveOf } from "./waveforms.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */
 /** @typedef {import("./api.js").ProJob} ProJob */
 
 const LIVE = ["queued", "processing", "waiting", "paused"];
 const JUMP = 5; // seconds
-const ASK_AGAIN = 5_000; // after no answer
-const MOST_HEARD = 300 * 1024 ** 2; // bytes of a video whose sound is taken: it is decoded here
+const ASK_AGAIN = 5_000; // ms before a failed status request is repeated
+const MOST_HEARD = 300 * 1024 ** 2; // maximum bytes of a library video whose sound the browser decodes
 const facts = pageData("facts");
 
 class Page {
@@ -39,7 +39,7 @@ class Page {
   /** @type {LiveChannel|null} */ #channel = null;
   #next = 1;
   #key = newKey();
-  #asked = ""; // what the key is for
+  #asked = ""; // last request as JSON; an identical retry reuses `#key`
   #address = "";
 
   constructor() {
@@ -67,7 +67,7 @@ class Page {
       onDelete: () => this.remove(),
     });
     this.removal = new Removal(need("[data-inspector]"), need("[data-picture]"), { onChange: () => this.draw() });
-    // What has not been sent is not lost unasked: the browser asks before it leaves.
+    // With unsent work, opening a run loads a new page, so that the browser asks before it discards the work.
     this.runs = new Runs(need("[data-runs]"), {
       onOpen: (id) => (this.#isUnsent ? location.assign(`/pro?job=${id}`) : this.open(id)),
     });
@@ -97,7 +97,7 @@ class Page {
       faults: this.faults,
       selected: this.selected,
       at: this.stage.at,
-      // Of a run whose video cannot be shown the segments still can.
+      // A run's segments are drawn even if its video cannot be shown.
       duration: this.stage.duration || (job ? Math.max(0, ...this.segments.map((one) => one.end)) : 0),
       number: (/** @type {number|null} */ id) => this.sounds.number(id),
       isLocked: this.isLocked,
@@ -110,7 +110,7 @@ class Page {
     };
   }
 
-  /** @param {number} id @returns {number[]} the numbers of the segments with this sound */
+  /** @param {number} id @returns {number[]} numbers of the segments that use this sound */
   #usedIn(id) {
     return inOrder(this.segments).flatMap((segment, at) => (segment.sound === id ? [at + 1] : []));
   }
@@ -188,7 +188,7 @@ class Page {
 
   // The video
 
-  /** The sounds and the segments stay: what lies behind the end of another video is to be mended. @param {File} file */
+  /** Replace the video but keep sounds and segments; segments past the new end become faults. @param {File} file */
   async choose(file) {
     if (this.isLocked) return;
     const refuse = (/** @type {string} */ text) =>
@@ -238,9 +238,9 @@ class Page {
     this.timeline.clear();
   }
 
-  // Editing what was run
+  // Editing a finished run
 
-  /** Makes a draft of the run that is shown: its video and sounds come back, its segments and options stay. */
+  /** Turn the shown run into a draft: download its video and sounds, keep its segments and options. */
   async edit() {
     const id = this.job?.job_id;
     const button = need("[data-edit]");
@@ -249,7 +249,7 @@ class Page {
     this.#problem(null);
     toast("Getting the video and its sounds…");
     try {
-      // Its addresses run out: new ones are had first.
+      // The shown job's addresses may have expired.
       const job = await readJob(id);
       const [video, ...sounds] = await filesOf(job);
       await this.#checkVideo(video);
@@ -271,7 +271,7 @@ class Page {
     }
   }
 
-  /** @param {File} file @throws {ApiError} where it could not be taken here */
+  /** @param {File} file @throws {ApiError} if the file is too large or unplayable */
   async #checkVideo(file) {
     if (file.size > facts.max_upload_bytes)
       throw new ApiError(`The video is larger than your limit of ${bytes(facts.max_upload_bytes)}.`, { status: 413 });
@@ -287,7 +287,7 @@ class Page {
     const faults = this.faults;
     if (this.isLocked) return;
     if (!this.file || !this.segments.length || faults.length || this.removal.fault) {
-      // Why it is off is told by a tap too, which knows no hint that hovers.
+      // Touch screens show no tooltip, so a tap shows the reason.
       if (faults.length) this.select(faults[0].segment);
       return toast(`${need("[data-process]").title}.`, "warn");
     }
@@ -302,7 +302,7 @@ class Page {
     for (const [name, text] of Object.entries(texts)) form.append(name, text);
     for (const id of wanted.files) form.append("audio_files", /** @type {File} */ (this.sounds.find(id)?.file));
     form.append("video", this.file);
-    // The same key for the same alone: under it the first answer would come again.
+    // The server repeats its answer for a known key, so only an identical request may reuse the key.
     const same = JSON.stringify([texts, wanted.files, this.#address]);
     if (same !== this.#asked) this.#key = newKey();
     this.#asked = same;
@@ -323,7 +323,8 @@ class Page {
       this.runs.load();
     } catch (error) {
       this.#sending = null;
-      // A refusal is kept under its key; what got no answer, or one that passes, is sent again as the same.
+      // The server repeats a refusal for the same key, so the next attempt needs a new key. After a lost answer or a 429 the
+      // key stays.
       if (error instanceof ApiError && error.status >= 400 && error.status < 500 && error.status !== 429)
         this.#asked = "";
       const hadFocus = document.activeElement === need("[data-cancel]");
@@ -373,7 +374,8 @@ class Page {
 
   /**
    * @param {string} id
-   * @param {{isNew?: boolean, isOurs?: boolean}} [about] whether the address has yet to be written; whether it is what this page has just sent
+   * @param {{isNew?: boolean, isOurs?: boolean}} [about] isNew: add the run to the browser's history; isOurs: this page
+   *   has just sent the run
    */
   async open(id, { isNew = true, isOurs = false } = {}) {
     try {
@@ -400,7 +402,7 @@ class Page {
     }
   }
 
-  /** @param {ProJob} job @param {boolean} isOurs whether it is of the video that was chosen here */
+  /** @param {ProJob} job @param {boolean} isOurs whether the job has the video chosen on this page */
   #take(job, isOurs) {
     if (!isOurs) this.#reset();
     else this.#channel?.close();
@@ -448,7 +450,7 @@ class Page {
     if (focused?.hidden) (buttons.find((button) => !button.hidden) ?? need("h1")).focus({ preventScroll: true });
   }
 
-  /** Other runs of the same video, to be shown beside this one. @param {ProJob} job */
+  /** Offer other runs of the same video for comparison. @param {ProJob} job */
   async #offerOthers(job) {
     const choice = /** @type {HTMLSelectElement} */ (need("[data-against]"));
     choice.hidden = true;
@@ -466,7 +468,7 @@ class Page {
       const chosen = choice.value;
       const isCurrent = () => this.job?.job_id === job.job_id && choice.value === chosen;
       try {
-        // Addresses run out: new ones are had each time.
+        // The addresses of an earlier response may have expired.
         const run = await readJob(chosen || job.job_id);
         const address = chosen ? run.result_url : run.source?.stream_url;
         if (!isCurrent()) return;
@@ -481,7 +483,7 @@ class Page {
     };
   }
 
-  /** It was deleted, here or elsewhere, while it was shown. */
+  /** Show that the job was deleted, on this page or elsewhere. */
   #gone() {
     if (!this.job) return;
     this.#channel?.close();
@@ -495,7 +497,7 @@ class Page {
     if (!this.job || !LIVE.includes(this.job.status)) return;
     let isAsking = false;
     let isWanted = false;
-    // An answer that is on its way may be older than the message that came meanwhile: it is asked once more.
+    // A response may be older than a message that arrived during the request, so the status is read again.
     const ask = async () => {
       isWanted = true;
       if (isAsking) return;
@@ -533,7 +535,7 @@ class Page {
             progress: Math.max(this.job.progress, job.progress),
             message: job.message || this.job.message,
           });
-        // With what is being done now the segments may have come further, of which messages do not tell.
+        // Messages do not report segments; a new status or text means that the segments may have advanced.
         if (isNews || typeof job.progress !== "number") ask();
       },
       snapshot: () => readJob(id),
@@ -645,7 +647,7 @@ class Page {
     const free = Math.max(0, facts.max_segments - cells.length);
     const meter = need("[data-meter]");
     meter.replaceChildren(...[...cells, ...Array(free).fill("")].map((kind) => h("i", { class: kind })));
-    // Of a run that is over or under way the plan says nothing: it may be another by now.
+    // A sent run shows no quota: the plan may have changed since.
     meter.hidden = this.job !== null;
     setText(
       need("[data-meter-words]"),
@@ -750,7 +752,7 @@ class Page {
     offerKeys(this.#bindings());
   }
 
-  /** To the edge of a segment before or behind. @param {number} way */
+  /** Seek to the next segment edge. @param {number} way 1 forward, -1 back */
   #jump(way) {
     const edges = [0, ...this.segments.flatMap((one) => [one.start, one.end]), this.stage.duration].sort(
       (one, other) => one - other,
@@ -814,7 +816,7 @@ class Page {
   }
 }
 
-/** @param {ProJob} job @returns {Promise<File[]>} its video, then its sounds in their order */
+/** @param {ProJob} job @returns {Promise<File[]>} the video, then the sounds in the job's order */
 const filesOf = ({ name, source, sounds, audio_refs }) =>
   Promise.all([
     fileAt(source?.stream_url ?? "", `${name}.${source?.mime_type.split("/")[1] ?? "mp4"}`),
@@ -823,7 +825,7 @@ const filesOf = ({ name, source, sounds, audio_refs }) =>
 
 /**
  * @param {string} address
- * @returns {Promise<number|null>} seconds; null for what the browser cannot play
+ * @returns {Promise<number|null>} seconds; null if the browser cannot play the video
  */
 function lengthOf(address) {
   return new Promise((resolve) => {
@@ -832,7 +834,7 @@ function lengthOf(address) {
     video.onloadedmetadata = () => {
       if (!video.videoWidth) return resolve(null);
       if (Number.isFinite(video.duration)) return resolve(video.duration);
-      // A recording of a browser says nowhere how long it is: looking for its end finds that.
+      // Files from MediaRecorder have no duration; seeking past the end makes the browser find it.
       video.ondurationchange = () => Number.isFinite(video.duration) && resolve(video.duration);
       video.currentTime = Number.MAX_SAFE_INTEGER;
     };

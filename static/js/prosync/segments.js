@@ -1,50 +1,50 @@
-// What is asked for: segments of a video and the sounds that are to be heard in them. Pure; knows no page.
+// The segments of a dubbing request and the sounds that they play: validation, editing, API format. Pure.
 
 import { moment } from "../base/format.js";
 
 /**
  * @typedef {object} Sound
  * @property {number} id
- * @property {string} name of the file
- * @property {number|null} duration seconds; null while it is not known
+ * @property {string} name file name
+ * @property {number|null} duration seconds; null while unknown
  *
  * @typedef {object} Segment
  * @property {number} id
  * @property {number} start seconds of the video
  * @property {number} end
- * @property {number|null} sound the id of its sound; null while it has none
- * @property {number|null} from seconds of the sound; null for its beginning
- * @property {number|null} to null for its end
+ * @property {number|null} sound sound id; null if none is chosen
+ * @property {number|null} from seconds of the sound; null for its start
+ * @property {number|null} to seconds of the sound; null for its end
  * @property {string} label
  *
- * @typedef {object} Mend what sets a fault right
+ * @typedef {object} Mend change that fixes a fault
  * @property {string} label
  * @property {Partial<Segment>} change
  *
  * @typedef {object} Fault
- * @property {number} segment its id
+ * @property {number} segment segment id
  * @property {"start"|"end"|"sound"|"from"|"to"} field
- * @property {string} text a sentence
+ * @property {string} text sentence for the user
  * @property {Mend|null} mend
  */
 
-export const LEAST = 0.1; // seconds of a segment that is made by hand
-export const USUAL = 4; // of a new one
+export const LEAST = 0.1; // minimum seconds of a new or dragged segment
+export const USUAL = 4; // default seconds of a new segment
 const ROUND = 1000;
-const SLACK = 0.0005; // a duration is shown to the millisecond
+const SLACK = 0.0005; // seconds of tolerance, because durations are rounded to a millisecond
 
 /** @param {number} seconds */
 export const rounded = (seconds) => Math.round(seconds * ROUND) / ROUND;
 
 /**
  * @param {Segment[]} segments
- * @returns {Segment[]} in the order of the video
+ * @returns {Segment[]} sorted by start
  */
 export const inOrder = (segments) =>
   [...segments].sort((one, other) => one.start - other.start || one.end - other.end || one.id - other.id);
 
 /**
- * What has to be mended before the segments can be sent, in the order of the video.
+ * Return the faults that prevent sending, in the order of the segments.
  * @param {Segment[]} segments
  * @param {Sound[]} sounds
  * @param {number} duration seconds of the video
@@ -114,12 +114,12 @@ const short = (seconds) =>
     : `${(Math.round(seconds * 10) / 10).toFixed(1)} s`;
 
 /**
- * Where a new segment fits: from a moment on, or from where the one there ends, as long as there is room.
+ * Return the first free place for a new segment from `at` on; inside another segment, from that segment's end on.
  * @param {Segment[]} segments
  * @param {number} at seconds
- * @param {number} duration of the video
- * @param {number} wanted seconds
- * @returns {{start: number, end: number}|null} null where there is none
+ * @param {number} duration seconds of the video
+ * @param {number} wanted maximum seconds
+ * @returns {{start: number, end: number}|null} null if the place is too short
  */
 export function roomFor(segments, at, duration, wanted = USUAL) {
   let start = Math.max(0, at);
@@ -131,11 +131,11 @@ export function roomFor(segments, at, duration, wanted = USUAL) {
 }
 
 /**
- * How far a segment may be moved or stretched before it meets another or the video's ends.
+ * Return the limits of a segment's start and end, set by its neighbours and the video.
  * @param {Segment[]} segments
  * @param {Segment} segment
  * @param {number} duration
- * @returns {{least: number, most: number}} seconds for its start and its end
+ * @returns {{least: number, most: number}} seconds
  */
 function bounds(segments, segment, duration) {
   const others = inOrder(segments.filter((one) => one.id !== segment.id));
@@ -145,9 +145,9 @@ function bounds(segments, segment, duration) {
 }
 
 /**
- * The segment moved or stretched by so much, as far as there is room.
+ * Return the segment's new times after a drag, limited by its neighbours.
  * @param {Segment[]} segments
- * @param {Segment} segment as it was when the dragging began
+ * @param {Segment} segment state before the drag
  * @param {"move"|"start"|"end"} what
  * @param {number} by seconds
  * @param {number} duration
@@ -165,10 +165,10 @@ export function dragged(segments, segment, what, by, duration) {
 }
 
 /**
- * As the API takes them, with the sounds that they use in the order of their files.
+ * Convert the segments to the API's format, and list the sounds they use in the order of the uploaded files.
  * @param {Segment[]} segments
  * @param {Sound[]} sounds
- * @returns {{segments: any[], refs: string[], files: number[]}} files: ids of the sounds
+ * @returns {{segments: any[], refs: string[], files: number[]}} files: sound ids
  */
 export function asked(segments, sounds) {
   const used = sounds.filter((sound) => segments.some((segment) => segment.sound === sound.id));

@@ -1,20 +1,20 @@
-// The timeline: picture, the original's sound, the segments; drawn from the state, moved by pointer and by keys.
+// The timeline: strip of pictures, original sound and segments, edited with pointer and keys.
 
 import { h, icon, need, setText } from "../base/dom.js";
 import { moment, duration as spoken } from "../base/format.js";
 import { Sprite } from "../base/sprite.js";
 import { ticks } from "../base/timeline.js";
-import { stateOf } from "./outcome.js";
+import { stateOf } from "./status-text.js";
 import { dragged, inOrder } from "./segments.js";
-import { drawWave } from "./waves.js";
+import { drawWave } from "./waveforms.js";
 
 /** @typedef {import("./segments.js").Segment} Segment */
 /** @typedef {import("./segments.js").Fault} Fault */
 
 const ZOOMS = [1, 2, 4, 8, 16];
-const TICKS = 12; // marks of the ruler, at the width of a page
-const CELLS = 12; // pictures of the strip
-const NEAR = 8; // pixels within which an edge comes to stand at the playhead
+const TICKS = 12; // marks of the ruler at zoom 1
+const CELLS = 12; // pictures in the strip
+const NEAR = 8; // pixels within which an edge snaps to the playhead
 const NUDGE = { plain: 0.1, shift: 1, alt: 0.01 };
 
 /**
@@ -61,7 +61,7 @@ export class Timeline {
     if (!duration) return ruler.replaceChildren();
     const marks = ticks(0, duration, TICKS * ZOOMS[this.#zoom]).filter((mark) => mark < duration * 0.97);
     const isFine = marks.length > 1 && marks[1] - marks[0] < 0.99;
-    /** @param {number} mark two of them may lie in one second */
+    /** @param {number} mark seconds */
     const told = (mark) => {
       const tenths = Math.floor(mark * 10 + 1e-6);
       return isFine ? `${spoken(Math.floor(tenths / 10))}.${tenths % 10}` : spoken(mark);
@@ -71,7 +71,7 @@ export class Timeline {
     );
   }
 
-  /** What was shown of a video goes. */
+  /** Remove everything that belongs to the video. */
   clear() {
     this.drawRuler();
     need("[data-film]", this.root).replaceChildren();
@@ -79,7 +79,7 @@ export class Timeline {
     need("[data-no-sound]", this.root).hidden = true;
   }
 
-  /** @param {number[]|null} bars of the original's sound */
+  /** @param {number[]|null} bars waveform of the original sound */
   drawOriginal(bars) {
     const lane = need("[data-original]", this.root);
     lane.querySelector("svg")?.remove();
@@ -88,7 +88,7 @@ export class Timeline {
   }
 
   /**
-   * Pictures of the strip, from the server's sheet or from the video itself.
+   * Draw the strip from the server's sprite sheet or from the video file.
    * @param {{sheet?: string|null, file?: string}} source
    */
   async drawPictures({ sheet = null, file = "" }) {
@@ -103,11 +103,11 @@ export class Timeline {
         cells.forEach((cell, at) => this.#sprite?.draw(/** @type {HTMLCanvasElement} */ (cell), middle(at)));
       } else if (file) await drawFrom(file, /** @type {HTMLCanvasElement[]} */ (cells), middle);
     } catch {
-      strip.replaceChildren(); // It is an ornament: the timeline is used without it.
+      strip.replaceChildren(); // The timeline works without pictures.
     }
   }
 
-  /** Draw what has changed of the segments. */
+  /** Update the segments. */
   draw() {
     const { segments, faults, selected, duration, number, status, isLocked } = this.options.state();
     const ids = new Set(segments.map((segment) => segment.id));
@@ -134,7 +134,7 @@ export class Timeline {
       const sign = fault ? "alert" : (stateOf(status(segment.id))?.sign ?? "dot");
       need("b", block).replaceChildren(icon(sign), words);
       this.#drawSound(block, segment);
-      // One that is put in again loses the focus, and the pointer that drags it.
+      // Reinserting a block would lose its focus and its pointer capture.
       if (this.lane.children[at] !== block) this.lane.insertBefore(block, this.lane.children[at] ?? null);
     });
     this.#drawClashes(segments, duration);
@@ -170,7 +170,7 @@ export class Timeline {
     const begin = (from ?? 0) / wave.duration;
     const stop = (to ?? wave.duration) / wave.duration;
     const svg = drawWave(wave.bars, begin, Math.max(begin + 1e-3, stop));
-    // A sound that is shorter than its segment ends before it.
+    // A sound shorter than its segment fills only a part of the block.
     svg.style.setProperty("--share", String(Math.min(1, ((stop - begin) * wave.duration) / (end - start))));
     block.append(svg);
   }
@@ -258,7 +258,7 @@ export class Timeline {
     const { duration } = this.options.state();
     if (event.button !== 0 || !duration || /** @type {Element} */ (event.target).closest(".segment-block")) return;
     event.preventDefault();
-    // Who goes to another moment has done with the field: keys count again.
+    // A focused field would catch the shortcuts after the seek.
     /** @type {HTMLElement|null} */ (document.activeElement)?.blur();
     const place = /** @type {HTMLElement} */ (event.currentTarget);
     const to = (/** @type {PointerEvent} */ one) => {
@@ -272,7 +272,7 @@ export class Timeline {
       place.addEventListener(end, () => place.removeEventListener("pointermove", to), { once: true });
   }
 
-  /** @param {number} seconds @param {boolean} [bring] into view */
+  /** @param {number} seconds @param {boolean} [bring] whether to scroll the playhead into view */
   follow(seconds, bring = false) {
     const { duration } = this.options.state();
     const share = duration ? Math.min(1, seconds / duration) : 0;
@@ -294,9 +294,9 @@ export class Timeline {
 }
 
 /**
- * @param {string} address of a video
+ * @param {string} address address of the video
  * @param {HTMLCanvasElement[]} cells
- * @param {(at: number) => number} moments
+ * @param {(at: number) => number} moments seconds by cell index
  */
 async function drawFrom(address, cells, moments) {
   const video = document.createElement("video");

@@ -1,24 +1,23 @@
-// The upload page: files chosen or dropped become transfers, a few of which go at once; what was left unfinished is
-// offered again, and goes on by itself where the browser lets it.
+// The upload page: list and queue of uploads, and resumption of unfinished ones.
 
 import { jobs, me } from "../base/api.js";
 import { icon, need, setText } from "../base/dom.js";
 import { counted } from "../base/format.js";
-import { LiveChannel } from "../base/live.js";
+import { LiveChannel } from "../base/live-channel.js";
 import { explain, toast } from "../base/notice.js";
 import { bytes, INGEST, isOfPages, liveUploads, parseTags, readVideo, round } from "../videos/api.js";
-import { askToCancel } from "./cancel.js";
-import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "./channel.js";
-import { chosenFrom, pickFiles } from "./choosing.js";
-import { takeDrops, unreadable } from "./dropping.js";
-import { dropHandle, handleOf, keptHandles } from "./handles.js";
-import { Row } from "./row.js";
+import { askToCancel } from "./cancel-upload.js";
+import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "./tab-channel.js";
+import { chosenFrom, pickFiles } from "./file-picker.js";
+import { takeDrops, unreadable } from "./drop-zone.js";
+import { dropHandle, handleOf, keptHandles } from "./file-handles.js";
+import { Row } from "./upload-row.js";
 import { tooLarge, Transfer } from "./transfer.js";
 
 /**
- * @typedef {import("./choosing.js").Chosen} Chosen
- * @typedef {import("./row.js").RowAct} RowAct
- * @typedef {import("./channel.js").Going} Going
+ * @typedef {import("./file-picker.js").Chosen} Chosen
+ * @typedef {import("./upload-row.js").RowAct} RowAct
+ * @typedef {import("./tab-channel.js").Going} Going
  */
 
 const AT_ONCE = 3;
@@ -34,13 +33,13 @@ const drop = need("[data-drop]");
 const input = /** @type {HTMLInputElement} */ (need("#files"));
 const pauseAll = need("[data-pause-all]");
 
-/** @type {Map<Transfer, Row>} in the order of the list */ const rows = new Map();
-/** @type {Map<string, {at: number, going: Going}>} id of an upload that another tab has, and what it last said */ const elsewhere =
+/** @type {Map<Transfer, Row>} in list order */ const rows = new Map();
+/** @type {Map<string, {at: number, going: Going}>} last state from other tabs, by upload id */ const elsewhere =
   new Map();
-/** @type {Map<string, any>} the last that was heard of each job */ const heard = new Map();
+/** @type {Map<string, any>} last message of each job */ const heard = new Map();
 /** @type {{username: string, limits: {max_upload_bytes: number, max_storage_bytes: number}, usage: {storage_bytes: number}, tier: string}|null} */ let account =
   null;
-/** Who has signed in meanwhile, in another tab: nothing of this page goes into somebody else's library. */ let stranger =
+/** Another user who signed in meanwhile; uploads stop, since they would go to that user's library. */ let stranger =
   "";
 
 const channel = uploadChannel({
@@ -74,7 +73,7 @@ function isElsewhere(id) {
   return Date.now() - (elsewhere.get(id)?.at ?? 0) < STATE_HOLDS;
 }
 
-// Files come
+// New files
 
 /** @param {Chosen[]} files */
 async function add(files) {
@@ -133,7 +132,7 @@ function forget(transfer) {
   schedule();
 }
 
-// What is done with them
+// Actions
 
 /** @param {Transfer} transfer @param {RowAct} act */
 async function does(transfer, act) {
@@ -151,7 +150,7 @@ async function does(transfer, act) {
   } else if (act === "choose") chooseFor(transfer);
 }
 
-/** @param {Transfer} transfer unfinished: its own file; refused: another in its place */
+/** @param {Transfer} transfer unfinished: needs its own file; refused: another file replaces it */
 async function chooseFor(transfer) {
   const [chosen] = await pickFiles(false, unreadable);
   if (!chosen) return;
@@ -176,7 +175,7 @@ async function stop(transfer) {
   }
 }
 
-/** @param {Transfer} transfer that another tab has had deleted */
+/** @param {Transfer} transfer upload deleted by another tab */
 function letGo(transfer) {
   transfer.wasCancelled();
   stopped(transfer);
@@ -190,7 +189,7 @@ function stopped(transfer) {
   showStorage();
 }
 
-// Turns
+// Queue
 
 function schedule() {
   if (stranger) return;
@@ -217,7 +216,7 @@ function changed(transfer) {
   }
   if (drawing) return;
   drawing = true;
-  // Bytes are told many times a second, and a hidden page draws nothing: a timer, not a frame.
+  // Use a timer: progress events are frequent, and hidden pages get no animation frames.
   setTimeout(() => {
     drawing = false;
     for (const one of toDraw) rows.get(one)?.draw();
@@ -264,7 +263,7 @@ function tellTabs() {
     );
 }
 
-// The line above the list
+// Summary
 
 function drawSummary() {
   const transfers = all();
@@ -301,7 +300,7 @@ async function showStorage() {
   try {
     account = await me();
   } catch {
-    return; // The server refuses what is too large, too.
+    return; // the server checks the limits too
   }
   if (!account) return;
   if (account.username !== document.body.dataset.user) return leaveAlone(account.username);
@@ -316,7 +315,7 @@ async function showStorage() {
   );
 }
 
-/** @param {string} name of who is signed in now */
+/** @param {string} name the user signed in now */
 function leaveAlone(name) {
   if (!stranger) toast(`${name} is signed in here now: nothing more is sent. Reload the page.`, "bad");
   stranger = name;
@@ -325,15 +324,15 @@ function leaveAlone(name) {
 
 const limitsKnown = showStorage();
 
-// What was left unfinished
+// Unfinished uploads
 
 async function askUnfinished() {
   let uploads;
-  // Before the server is asked: what begins meanwhile is not among its answer, and not over.
+  // List the handles before asking the server: its answer lacks uploads that start meanwhile.
   const kept = await keptHandles();
   try {
     const known = await liveUploads();
-    // A file on its way to an analysis is gone on with on the page of these: its handle is kept for it.
+    // Uploads for analyses resume on another page and keep their handles.
     for (const id of kept) if (!known.some((upload) => upload.id === id)) dropHandle(id);
     uploads = known.filter((upload) => isOfPages(upload) && upload.purpose === "library");
   } catch {
@@ -355,7 +354,7 @@ async function askUnfinished() {
   }
 }
 
-// What becomes of what has arrived
+// Processing on the server
 
 new LiveChannel("/ws/jobs/", {
   onMessage: (message) => {
@@ -374,7 +373,7 @@ function jobChanged(job) {
   heard.set(job.id, job);
   for (const transfer of all()) {
     if (transfer.state !== "processing" && transfer.state !== "ready") continue;
-    // The answer with the video's name was lost: any job may be its own.
+    // If the video's id was lost, any ingest job may be this upload's.
     const isItsOwn = transfer.video?.job_id === job.id;
     if (!isItsOwn && (transfer.video || !transfer.resource)) continue;
     const runs = RUNNING.has(job.status);
@@ -388,7 +387,7 @@ function jobChanged(job) {
 
 /** @type {Set<Transfer>} */ const renewing = new Set();
 
-/** @param {Transfer} transfer @param {boolean} ended whether its job has */
+/** @param {Transfer} transfer @param {boolean} ended whether its job has ended */
 async function renew(transfer, ended) {
   if (renewing.has(transfer) && !ended) return;
   renewing.add(transfer);
@@ -397,7 +396,7 @@ async function renew(transfer, ended) {
     if (ended) transfer.working(null);
     transfer.adopt(video);
   } catch {
-    // The next message of its job asks again.
+    // The job's next message retries.
   } finally {
     renewing.delete(transfer);
   }
@@ -406,7 +405,7 @@ async function renew(transfer, ended) {
 // Events
 
 input.addEventListener("click", async (event) => {
-  // Where the browser gives handles, they let an upload go on after a reload by itself.
+  // File handles let an upload resume automatically after a reload.
   if (!("showOpenFilePicker" in window)) return;
   event.preventDefault();
   add(await pickFiles(true, unreadable));
@@ -436,12 +435,12 @@ window.addEventListener("signedin", () => {
 window.addEventListener("beforeunload", (event) => {
   if (all().some((transfer) => transfer.isGoing)) event.preventDefault();
 });
-// Waiting times count down, and other tabs are told again, for a state holds only a while.
+// Update countdowns, and repeat the state to other tabs before it expires there.
 setInterval(() => {
   for (const [transfer, row] of rows) {
     if (transfer.state === "offline") row.draw();
     if (transfer.state !== "elsewhere") continue;
-    // The timers of a tab that nobody looks at hardly run, but it answers at once.
+    // A hidden tab's timers are slow, but it answers messages at once.
     if (Date.now() - (elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) channel.ask();
     if (!isElsewhere(transfer.uploadId)) {
       transfer.sentElsewhere(false);
@@ -452,5 +451,5 @@ setInterval(() => {
 }, 1000);
 
 channel.ask();
-// Tabs that send something have answered by then.
+// Uploading tabs have answered by then.
 setTimeout(askUnfinished, 300);

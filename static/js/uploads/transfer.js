@@ -1,31 +1,29 @@
-// One file on its way: through tus, or straight to the bucket, from a file of this machine to a video that is ready. It
-// knows no page; whatever changes it tells by the event "change".
+// The upload of one file, by tus or straight to the bucket, until its video is ready. Fires "change".
 
 import { cookie } from "../base/api.js";
 import "../../vendor/tus-js-client/tus.min.js";
 import { bytes, endedUpload, readVideo, round, TUS } from "../videos/api.js";
-import { cancelUpload } from "./cancel.js";
-import { DirectStack, goesDirect, pieceOf } from "./direct.js";
-import { dropHandle, fileOf, keepHandle } from "./handles.js";
-import { Speed } from "./speed.js";
+import { cancelUpload } from "./cancel-upload.js";
+import { DirectStack, goesDirect, pieceOf } from "./direct-upload.js";
+import { dropHandle, fileOf, keepHandle } from "./file-handles.js";
+import { Speed } from "./transfer-speed.js";
 
 /** @type {any} */ const tus = /** @type {any} */ (window).tus;
 
 /**
  * @typedef {"waiting"|"sending"|"paused"|"offline"|"unfinished"|"elsewhere"|"refused"|"processing"|"ready"|"failed"|"gone"} State
- * unfinished: begun before, and its file has to be given again. elsewhere: another tab sends it. refused: the server
- * will not have it. failed: it came, and cannot be used.
+ * unfinished: an earlier upload that needs its file again. elsewhere: sent by another tab. refused: by the server.
+ * failed: uploaded, but unusable.
  * @typedef {import("../videos/api.js").Video} Video
  * @typedef {{purpose: string, [more: string]: string}} Into metadata of the upload
  */
 
-// The first piece is small, so that what is no video is refused before much of it was sent. The others are small
-// enough for proxies that limit a body, large enough to lose no time between them.
+// The first piece is small, so that non-videos are refused early. Proxies limit the size of the others.
 const FIRST_PIECE = 1024 * 1024;
 const PIECE = 16 * 1024 * 1024;
-const STALLED = 30_000; // ms without a byte after which the connection counts as lost
+const STALLED = 30_000; // ms without progress after which the connection counts as lost
 const FIRST_WAIT = 1000;
-/** Whether this page has found that it never reaches the bucket. */ let isBucketShut = false;
+/** True once the bucket proved unreachable from this page. */ let isBucketShut = false;
 const LONGEST_WAIT = 30_000;
 
 export class Transfer extends EventTarget {
@@ -33,26 +31,26 @@ export class Transfer extends EventTarget {
   sent = 0;
   /** @type {{title: string, text: string, type: string}|null} */ error = null;
   /** @type {Video|null} */ video = null;
-  /** @type {{progress: number, message: string}|null} of the job that takes it in */ work = null;
-  /** Milliseconds as Date.now(): when it is tried again; 0 when only the network's return leads on. */
+  /** @type {{progress: number, message: string}|null} state of the ingest job */ work = null;
+  /** Time of the next try as Date.now(); 0: when the network returns. */
   retryAt = 0;
-  /** Why it is not being sent while its state is "offline". @type {"network"|"server"|"session"} */
+  /** Reason for the state "offline". @type {"network"|"server"|"session"} */
   lack = "network";
   uploadId = "";
-  /** What the tab that sends it says of it, while its state is "elsewhere". @type {import("./channel.js").Going} */ going =
+  /** State in the other tab while this one is "elsewhere". @type {import("./tab-channel.js").Going} */ going =
     "sending";
-  /** @type {Date|null} until when it may be gone on with */ expires = null;
-  /** @type {string[]} given to the video */ tags = [];
-  /** Whether another tab sends the upload with this id. @type {(id: string) => boolean} */ isElsewhere = () => false;
+  /** @type {Date|null} end of the time for resuming */ expires = null;
+  /** @type {string[]} tags of the new video */ tags = [];
+  /** Return whether another tab sends this upload. @type {(id: string) => boolean} */ isElsewhere = () => false;
   #speed = new Speed();
   /** @type {any} */ #upload = null;
-  /** @type {DirectStack|null} how it goes straight to the bucket */ #bucket = null;
+  /** @type {DirectStack|null} transport of a direct upload */ #bucket = null;
   #resource = "";
-  /** Whether the server has told of the upload, and not this browser's memory alone. */ #isKnown = false;
-  /** The request that begins the upload, until its answer is there. @type {Promise<void>|null} */ #beginning = null;
+  /** True once the server has confirmed the upload. */ #isKnown = false;
+  /** Pending until the creation request is answered. @type {Promise<void>|null} */ #beginning = null;
   #endBeginning = () => {};
   #tries = 0;
-  /** Bytes of each piece but the first small one and the last. */ #piece = PIECE;
+  /** Bytes of each piece except the first and the last. */ #piece = PIECE;
   #timer = 0;
   #watch = 0;
   #movedAt = 0;
@@ -63,8 +61,8 @@ export class Transfer extends EventTarget {
    * @param {string} about.name
    * @param {number} about.size bytes
    * @param {FileSystemFileHandle|null} [about.handle]
-   * @param {Into} [about.into] what the server makes of it
-   * @param {((id: string) => Promise<Video>)|null} [about.read] asks for what it has become; null where its owner does
+   * @param {Into} [about.into]
+   * @param {((id: string) => Promise<Video>)|null} [about.read] reads the finished video; null if the caller does
    */
   constructor({ file, name, size, handle = null, into = { purpose: "library" }, read = readVideo }) {
     super();
@@ -79,7 +77,7 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * @param {import("../videos/api.js").Upload} upload begun before, here or elsewhere
+   * @param {import("../videos/api.js").Upload} upload an upload started earlier, here or elsewhere
    * @param {{into?: Into, read?: ((id: string) => Promise<Video>)|null}} [about]
    */
   static unfinished(upload, about = {}) {
@@ -94,18 +92,18 @@ export class Transfer extends EventTarget {
     return transfer;
   }
 
-  /** @returns {number} bytes a second */
+  /** @returns {number} bytes per second */
   get speed() {
     return this.state === "sending" ? this.#speed.value : 0;
   }
 
-  /** Whether leaving the page would stop it. */
+  /** True if leaving the page would stop the upload. */
   get isGoing() {
     return this.file !== null && (this.state === "waiting" || this.state === "sending" || this.state === "offline");
   }
 
   /**
-   * Whether a file is the one that this upload began with, as far as its name and size tell.
+   * Return whether name and size match this upload's file.
    * @param {File} file
    */
   fits(file) {
@@ -113,7 +111,7 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Whether this may be an upload that the server tells of: begun, and the answer with its address is on its way.
+   * Return whether `upload` may be this one, whose creation request is not answered yet.
    * @param {import("../videos/api.js").Upload} upload
    */
   hasJustBegun(upload) {
@@ -126,7 +124,7 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Give an unfinished upload its file again; it waits for its turn.
+   * Give an unfinished upload its file again and queue it.
    * @param {File} file
    * @param {FileSystemFileHandle|null} [handle]
    */
@@ -138,8 +136,8 @@ export class Transfer extends EventTarget {
 
   /**
    * Open the file by its handle.
-   * @param {boolean} ask
-   * @returns {Promise<boolean>} whether it is there and the same
+   * @param {boolean} ask whether to ask for permission
+   * @returns {Promise<boolean>} whether the file exists unchanged
    */
   async reopen(ask) {
     const file = this.handle && (await fileOf(this.handle, ask));
@@ -148,7 +146,7 @@ export class Transfer extends EventTarget {
     return true;
   }
 
-  /** Begin, or go on where it was. */
+  /** Start or resume the upload. */
   async start() {
     if (!this.file) return;
     clearTimeout(this.#timer);
@@ -156,7 +154,7 @@ export class Transfer extends EventTarget {
     this.#speed.forget();
     this.#set("sending");
     this.#watchMoves();
-    // Paused and resumed before the answer came: the same request goes on.
+    // The creation request of an upload that was paused and resumed continues.
     if (this.#beginning) return;
     if (!this.#upload) {
       this.#upload = this.#make(this.file);
@@ -171,7 +169,7 @@ export class Transfer extends EventTarget {
         this.#bind();
       }
     }
-    // It may have been paused while the browser looked for an earlier attempt.
+    // The user may have paused during the lookup.
     if (/** @type {State} */ (this.state) !== "sending") return;
     if (!this.#upload.options.uploadUrl)
       this.#beginning = new Promise((resolve) => {
@@ -187,19 +185,19 @@ export class Transfer extends EventTarget {
   }
 
   pause() {
-    // Aborted, the request that begins it could leave an upload on the server that nothing here knows of.
+    // Aborting the creation request could leave an unknown upload on the server.
     if (!this.#beginning) this.#stop();
     this.#set("paused");
   }
 
-  /** Back into the line, by the person's will: waiting is over. */
+  /** Queue the upload again and reset its retry delay. */
   resume() {
     clearTimeout(this.#timer);
     this.#tries = 0;
     this.#set("waiting");
   }
 
-  /** Stop, for want of a network; it goes on when that is back. */
+  /** Pause the upload until the network returns. */
   networkLost() {
     if (this.state !== "sending") return;
     this.#stop();
@@ -207,8 +205,8 @@ export class Transfer extends EventTarget {
   }
 
   /**
-   * Stop for good and delete what has arrived. What the server did not delete stays, paused, for it would come back.
-   * @returns {Promise<boolean>} whether it is gone; false when it had become something already, which is shown then
+   * Cancel the upload and delete its data. After an error it stays, paused.
+   * @returns {Promise<boolean>} false if it had already ended
    * @throws {import("../base/api.js").ApiError}
    */
   async cancel() {
@@ -231,9 +229,9 @@ export class Transfer extends EventTarget {
     return true;
   }
 
-  /** Nothing of it is left on the server: it is let go, without a word to that. */
+  /** Remove an upload that the server has deleted. */
   wasCancelled() {
-    // It may have been resumed while the server was asked.
+    // The upload may have been resumed during the request.
     this.#stop();
     if (this.uploadId) dropHandle(this.uploadId);
     this.#forgetAddress();
@@ -251,7 +249,7 @@ export class Transfer extends EventTarget {
     this.#set("refused");
   }
 
-  /** @param {Video} video as it is now */
+  /** @param {Video} video */
   adopt(video) {
     this.video = video;
     if (video.status === "failed")
@@ -259,15 +257,15 @@ export class Transfer extends EventTarget {
     this.#set(video.status === "failed" ? "failed" : video.status === "ready" ? "ready" : "processing");
   }
 
-  /** @param {{progress: number, message: string}|null} work how far its job is; null when that has ended */
+  /** @param {{progress: number, message: string}|null} work state of the ingest job; null once ended */
   working(work) {
     this.work = work && { ...work, progress: Math.max(this.work?.progress ?? 0, work.progress) };
     this.#tell();
   }
 
   /**
-   * @param {boolean} sends whether another tab has it
-   * @param {import("./channel.js").Going} [going] what that tab does with it
+   * @param {boolean} sends whether another tab has this upload
+   * @param {import("./tab-channel.js").Going} [going] state in that tab
    */
   sentElsewhere(sends, going = "sending") {
     this.going = going;
@@ -281,7 +279,7 @@ export class Transfer extends EventTarget {
       this.#bucket = new DirectStack({ size: file.size, piece: this.#piece, begin: () => this.#said(file) });
     }
     return new tus.Upload(file, {
-      // Without an endpoint a refused HEAD is told; with one the library below would begin a new upload by itself.
+      // With an endpoint, tus-js-client would start a new upload after a refused HEAD.
       endpoint: this.uploadId ? null : TUS,
       fingerprint: async () => fingerprint(file, this.into, this.isDirect),
       uploadUrl: this.uploadId ? new URL(`${TUS}${this.uploadId}`, location.href).href : null,
@@ -293,10 +291,10 @@ export class Transfer extends EventTarget {
       },
       chunkSize: this.isDirect ? this.#piece : FIRST_PIECE,
       ...(this.#bucket && { httpStack: this.#bucket }),
-      // When it is tried again is decided here, and shown.
+      // Transfer schedules the retries itself, to show them.
       retryDelays: null,
       removeFingerprintOnSuccess: true,
-      // The token changes when somebody signs in again.
+      // Read the CSRF token for each request: signing in changes it.
       onBeforeRequest: (/** @type {any} */ request) => request.setHeader("X-CSRFToken", cookie("csrftoken")),
       onAfterResponse: (/** @type {any} */ _, /** @type {any} */ response) => this.#answered(response),
       onUploadUrlAvailable: () => this.#addressKnown(),
@@ -310,7 +308,7 @@ export class Transfer extends EventTarget {
     });
   }
 
-  /** @param {File} file @returns {Record<string, unknown>} what the API is told of it */
+  /** @param {File} file @returns {Record<string, unknown>} fields of the creation request */
   #said(file) {
     return { filename: file.name, content_type: file.type, ...this.into, ...(this.tags.length && { tags: this.tags }) };
   }
@@ -322,7 +320,7 @@ export class Transfer extends EventTarget {
     if (!Number.isNaN(until)) this.expires = new Date(until);
   }
 
-  /** From here on there is this upload alone, whatever the server answers. */
+  /** Continue only this upload, whatever the server answers. */
   #bind() {
     Object.assign(this.#upload.options, { uploadUrl: this.#upload.url, endpoint: null });
   }
@@ -337,7 +335,7 @@ export class Transfer extends EventTarget {
     this.#tell();
   }
 
-  /** The request that begins it has its answer, or is given up. */
+  /** Note that the creation request was answered or aborted. */
   #hasBegun() {
     this.#beginning = null;
     this.#endBeginning();
@@ -361,18 +359,18 @@ export class Transfer extends EventTarget {
     try {
       this.adopt(await this.read(this.#resource));
     } catch {
-      // It is there; what the server makes of it is told by the job's messages, or by the library.
+      // Job messages or the library will show the video.
     }
   }
 
-  /** The video's id, once the server has told it. */
+  /** Id of the new video, once known. */
   get resource() {
     return this.#resource;
   }
 
-  /** @param {any} error tus-js-client's */
+  /** @param {any} error error of tus-js-client */
   #broke(error) {
-    // Read before anything is stopped: a request that is aborted forgets its answer.
+    // Read the answer before stopping: an aborted request loses it.
     const answer = error.originalResponse && answerOf(error.originalResponse);
     const wasHead = error.originalRequest?.getMethod() === "HEAD";
     this.#stop();
@@ -383,9 +381,9 @@ export class Transfer extends EventTarget {
       window.dispatchEvent(new Event("signedout"));
       return this.#lacks("session", 0);
     }
-    // An answer to HEAD has no body; by itself this status says that the upload has ended.
+    // HEAD answers have no body; 409 means that the upload has ended.
     if (status === 409 && wasHead) return void this.#ended();
-    // The lock of an attempt that the server has not given up yet, or an offset that is another now: asked again soon.
+    // The server still locks an earlier attempt, or the offset has changed: retry soon.
     if (status === 423 || body?.type === "upload_conflict" || (status === 409 && !body))
       return this.#lacks("server", Math.max(1000, this.#pauseLength() / 4));
     if (status === 429 || status >= 500) return this.#lacks("server", retryAfter * 1000 || this.#pauseLength());
@@ -394,12 +392,12 @@ export class Transfer extends EventTarget {
     this.#refusedBy(status, body);
   }
 
-  /** The bucket is behind a wall for this browser: the file goes as it would where pages do not send there. */
+  /** Upload through the site instead: this browser cannot reach the bucket. */
   async #goThroughTheSite() {
     isBucketShut = true;
     this.#lacks("network", 0);
     const id = this.uploadId;
-    // Its room is wanted for the same file again. Where the site does not delete it, it runs out by itself.
+    // Free the quota for the new upload. If that fails, the old one expires.
     await cancelUpload(id, true).catch(() => {});
     if (this.uploadId !== id) return;
     this.#stop();
@@ -412,7 +410,7 @@ export class Transfer extends EventTarget {
     if (this.state !== "paused" && this.state !== "gone") this.#set("waiting");
   }
 
-  /** It ran out, or only this browser remembered it: it begins from nothing. */
+  /** Start over after the upload expired or only this browser remembered it. */
   #beginAnew() {
     const wasKnown = this.#isKnown;
     this.#leave();
@@ -421,7 +419,7 @@ export class Transfer extends EventTarget {
     else this.#set("waiting");
   }
 
-  /** Somebody gave it up, or somebody else is signed in: it is not begun again unasked. */
+  /** Stop: the upload was cancelled elsewhere, or another user has signed in. */
   #stoppedElsewhere() {
     this.#leave();
     this.sent = 0;
@@ -432,7 +430,7 @@ export class Transfer extends EventTarget {
     );
   }
 
-  /** The server says that it is over: what it has become is shown, or why it became nothing. */
+  /** Show the result of an upload that has ended on the server. */
   async #ended() {
     const upload = await endedUpload(this.uploadId).catch(() => null);
     if (upload?.resource_id) {
@@ -448,7 +446,7 @@ export class Transfer extends EventTarget {
     });
   }
 
-  /** Nothing leads to the upload any more. */
+  /** Forget the upload's id and address. */
   #leave() {
     this.#forgetAddress();
     if (this.uploadId) dropHandle(this.uploadId);
@@ -461,7 +459,7 @@ export class Transfer extends EventTarget {
   #refusedBy(status, body) {
     const type = body?.type ?? `${status}`;
     const said = body?.reason ?? body?.error ?? "The server will not have this file.";
-    // What it refused is over there: the same file, mended, is a new one.
+    // The server has ended a refused upload; a corrected file needs a new one.
     if (type !== "storage_full" && type !== "upload_limit") this.#leave();
     else {
       this.#forgetAddress();
@@ -488,7 +486,7 @@ export class Transfer extends EventTarget {
     if (waits) this.#timer = window.setTimeout(() => this.state === "offline" && this.#set("waiting"), wait);
   }
 
-  /** @returns {number} milliseconds until the next try, longer each time, and not the same for everybody */
+  /** @returns {number} milliseconds until the next try, increasing and randomized */
   #pauseLength() {
     return Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#tries) * (0.8 + 0.4 * Math.random());
   }
@@ -496,7 +494,7 @@ export class Transfer extends EventTarget {
   #stop() {
     clearTimeout(this.#timer);
     clearInterval(this.#watch);
-    // Without a request there is nothing to wait for, and what fails afterwards is not told.
+    // After an abort, tus-js-client reports neither answers nor errors.
     this.#upload?.abort();
     this.#hasBegun();
   }
@@ -525,8 +523,7 @@ export class Transfer extends EventTarget {
 }
 
 /**
- * What this browser finds an upload again by: the file, whose upload it is, and what it becomes beside a video of the
- * library: which video's file, or the source of which analysis.
+ * Return the key that identifies an interrupted upload in this browser.
  * @param {File} file
  * @param {Into} into
  * @param {boolean} isDirect
@@ -544,16 +541,16 @@ function fingerprint({ name, type, size, lastModified }, { purpose, ...rest }, i
 }
 
 /**
- * @param {string} address of an upload
- * @returns {string} its id
+ * @param {string} address upload address
+ * @returns {string} upload id
  */
 function idOf(address) {
   return decodeURIComponent(new URL(address, location.href).pathname.split("/").filter(Boolean).pop() ?? "");
 }
 
 /**
- * @param {any} response tus-js-client's
- * @returns {{status: number, body: any, retryAfter: number}} body: null where it is no JSON, such as a proxy's page
+ * @param {any} response response of tus-js-client
+ * @returns {{status: number, body: any, retryAfter: number}} body: null if not JSON, such as a proxy's page
  */
 function answerOf(response) {
   const [status, retryAfter] = [response.getStatus(), Number(response.getHeader("Retry-After")) || 0];
@@ -565,10 +562,10 @@ function answerOf(response) {
 }
 
 /**
- * What was refused, in words: a title of what it is, and what to do.
+ * Return title and advice for a refused upload.
  * @param {string} type
  * @param {number} status
- * @param {string} said by the server
+ * @param {string} said the server's message
  * @param {any} body
  * @returns {[string, string]}
  */

@@ -1,4 +1,4 @@
-// Videos of the library and files on their way into it: the calls, and the words for what is known of one.
+// API calls for library videos and uploads.
 
 import { call, get } from "../base/api.js";
 import { frameRate, isoDay } from "../base/format.js";
@@ -12,12 +12,12 @@ import { frameRate, isoDay } from "../base/format.js";
 const LIBRARY = "/api/v1/library";
 const USES_A_CALL = 100;
 export const TUS = "/api/v1/uploads/tus/";
-/** The most a comparison takes. */
+/** Videos of a comparison, at most. */
 export const LETTERS = ["A", "B", "C"];
 export const INGEST = "ingest";
 
 /**
- * @param {Record<string, string|number>} query page, limit, search, status, tag; empty ones are left out
+ * @param {Record<string, string|number>} query empty values are omitted
  * @param {AbortSignal} [signal]
  * @returns {Promise<{videos: Video[], pagination: {page: number, limit: number, total: number, totalPages: number}}>}
  */
@@ -30,7 +30,7 @@ export function listVideos(query, signal) {
 
 /** @param {string} id @returns {Promise<Video>} */
 export const readVideo = (id) => get(`${LIBRARY}/${encodeURIComponent(id)}`);
-/** One's own, or one of the catalogue, which is_listed. @param {string} id @returns {Promise<Video & {is_listed?: boolean}>} */
+/** Read a library or catalogue video. @param {string} id @returns {Promise<Video & {is_listed?: boolean}>} */
 export const findVideo = (id) =>
   readVideo(id).catch((error) =>
     error.status === 404
@@ -43,13 +43,13 @@ export const findVideo = (id) =>
 /** @param {string} id @param {{title?: string, description?: string, tags?: string[]}} fields @returns {Promise<Video>} */
 export const changeVideo = (id, fields) => call("PATCH", `${LIBRARY}/${encodeURIComponent(id)}`, fields);
 /**
- * Move a video to the bin. Comparisons that show it have a gap instead.
+ * Delete a video. Comparisons show a gap instead.
  * @param {string} id
- * @param {boolean} isFinal whether to delete it for good
+ * @param {boolean} isFinal skips the bin
  */
 export const deleteVideo = (id, isFinal) =>
   call("DELETE", `${LIBRARY}/${encodeURIComponent(id)}?leave_gaps=true${isFinal ? "&purge=true" : ""}`);
-/** @param {string} id of a video in the bin @returns {Promise<Video>} */
+/** @param {string} id @returns {Promise<Video>} */
 export const restoreVideo = (id) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/restore`);
 /** @param {Video[]} videos @returns {Promise<{kind: string, name: string, url: string}[]>} */
 export async function usesOf(videos) {
@@ -62,23 +62,22 @@ export async function usesOf(videos) {
 }
 /** @param {string} id @param {"proxy"|"silent"} kind @returns {Promise<{job_id?: string}>} */
 export const makeRendition = (id, kind) => call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind });
-/** @param {string} id @param {number} time seconds @returns {Promise<{job_id?: string}>} the job that makes it its picture */
+/** @param {string} id @param {number} time seconds @returns {Promise<{job_id?: string}>} job that makes the poster */
 export const choosePicture = (id, time) =>
   call("POST", `${LIBRARY}/${encodeURIComponent(id)}/renditions`, { kind: "poster", time });
 
 const UPLOADS = "/api/v1/uploads";
 const UPLOADS_A_CALL = 100;
 
-/** Where its file is had as a download: asked for with the session, for a signed address runs out. @param {Video} video */
+/** Return a stable download URL; signed URLs expire. @param {Video} video */
 export const downloadOf = (video) => `/api/v1/media/stream/${video.id}?download=1`;
 
-/** Whether pages send uploads that way, and can go on with them. @param {Upload} upload */
+/** Return whether pages can resume the upload. @param {Upload} upload */
 export const isOfPages = ({ front }) => front === "tus" || front === "direct";
 
-/** The user's uploads that have not ended, the newest first. @returns {Promise<Upload[]>} */
+/** Return the user's unfinished uploads, newest first. @returns {Promise<Upload[]>} */
 export async function liveUploads() {
-  /** @type {Map<string, Upload>} by id: one that comes while the pages are asked for moves the others on */ const found =
-    new Map();
+  /** @type {Map<string, Upload>} by id, because new uploads shift the pages */ const found = new Map();
   for (let offset = 0; ; offset += UPLOADS_A_CALL) {
     const { uploads, total } = await get(
       `${UPLOADS}?status=initiated&status=uploading&limit=${UPLOADS_A_CALL}&offset=${offset}`,
@@ -88,14 +87,13 @@ export async function liveUploads() {
   }
 }
 
-/** @param {string} id @returns {Promise<Upload|null>} of the last that ended, by becoming something or failing */
+/** @param {string} id @returns {Promise<Upload|null>} null if not among the last 100 ended */
 export async function endedUpload(id) {
   const { uploads } = await get(`${UPLOADS}?status=completed&status=failed&limit=${UPLOADS_A_CALL}`);
   return uploads.find((/** @type {Upload} */ upload) => upload.id === id) ?? null;
 }
 
 /**
- * How large, in the units in which plans are counted.
  * @param {number} bytes
  * @returns {string} `3.1 GiB`, `412 MiB`
  */
@@ -110,11 +108,10 @@ export function bytes(bytes) {
   return `${unit === 0 || value >= 99.95 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
 }
 
-/** A size that somebody has set: `5 GiB`. @param {number} size bytes @returns {string} */
+/** Format a limit: `5 GiB`. @param {number} size bytes @returns {string} */
 export const round = (size) => bytes(size).replace(".0 ", " ");
 
 /**
- * How much of how much, the unit said once where it is the same.
  * @param {number} part
  * @param {number} whole
  * @returns {string} `1.3 of 2 GiB`
@@ -125,9 +122,8 @@ export function bytesOf(part, whole) {
 }
 
 /**
- * The picture's size and rate as people say them.
  * @param {Video} video
- * @returns {string} `1080p60`; `1080×1920` where it stands upright; empty while nothing is known
+ * @returns {string} `1080p60`; portrait: `1080×1920`; empty if unknown
  */
 export function picture({ width, height, fps }) {
   if (!width || !height) return "";
@@ -139,7 +135,6 @@ export function picture({ width, height, fps }) {
 const DAY = 86_400_000;
 
 /**
- * When a video came, as short as it is clear.
  * @param {Date} date
  * @param {Date} [now]
  * @returns {string} `Today, 14:02`, `Yesterday`, `3 Mar`, `2025-12-31`
@@ -156,7 +151,7 @@ export function day(date, now = new Date()) {
 }
 
 /**
- * The tags that somebody typed: parted by commas, each once.
+ * Split comma-separated tags, without duplicates.
  * @param {string} text
  * @returns {string[]}
  */

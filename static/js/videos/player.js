@@ -1,27 +1,27 @@
-// The video itself: from which of its forms it is played, and what can be done with it. Knows no button.
+// The video player without its controls.
 
 import { snap, step, VARIABLE_GRID } from "../base/frames.js";
 import { picture } from "./api.js";
 
 /**
  * @typedef {import("./api.js").Video} Video
- * @typedef {{id: string, label: string, note: string}} Quality id: "original", "auto", "proxy", or the name of a rung
+ * @typedef {{id: string, label: string, note: string}} Quality id: "original", "auto", "proxy", or an HLS rendition
  */
 
 const HLS_TYPE = "application/vnd.apple.mpegurl";
 const ORIGINAL = "original";
 const AUTO = "auto";
 const PROXY = "proxy";
-const USUAL_RATE = 30; // frames a second, until they are known
-const WAITS_AFTER = 400; // ms without a picture before it is said
+const USUAL_RATE = 30; // frames per second, until the rate is known
+const WAITS_AFTER = 400; // ms without a picture before the spinner appears
 
 export class Player extends EventTarget {
-  /** What is being played; empty while nothing can be. */
+  /** Id of the current quality; empty if nothing can be played. */
   quality = "";
-  /** @type {{title: string, text: string, mayMake: boolean}|null} why nothing is played */ trouble = null;
+  /** @type {{title: string, text: string, mayMake: boolean}|null} playback error */ trouble = null;
   waits = false;
   /** @type {any} */ #hls = null;
-  /** @type {Set<string>} forms that turned out not to be playable here */ #unplayable = new Set();
+  /** @type {Set<string>} qualities that this browser failed to play */ #unplayable = new Set();
   #renewed = false;
   #waitTimer = 0;
   #wantsToPlay = false;
@@ -30,9 +30,9 @@ export class Player extends EventTarget {
    * @param {HTMLVideoElement} element
    * @param {Video} video
    * @param {object} facts
-   * @param {number} facts.fps exact; 0 until it is known
-   * @param {boolean} facts.variable frames of different length
-   * @param {() => Promise<Video>} facts.renew the video with fresh addresses
+   * @param {number} facts.fps exact; 0 if unknown
+   * @param {boolean} facts.variable variable frame rate
+   * @param {() => Promise<Video>} facts.renew fetches the video with fresh URLs
    */
   constructor(element, video, { fps, variable, renew }) {
     super();
@@ -56,7 +56,7 @@ export class Player extends EventTarget {
     for (const name of ["playing", "canplay", "seeked", "loadeddata", "error", "emptied"])
       element.addEventListener(name, () => this.#waited());
     element.addEventListener("error", () => this.#broke());
-    // A codec that the browser lacks may still leave it the sound.
+    // Without the video codec, the sound may still play.
     element.addEventListener("resize", () =>
       element.parentElement?.toggleAttribute("data-portrait", element.videoHeight > element.videoWidth),
     );
@@ -84,7 +84,7 @@ export class Player extends EventTarget {
     return !this.element.paused && !this.element.ended;
   }
 
-  /** @returns {Quality[]} what there is to choose from, the best first */
+  /** @returns {Quality[]} best first */
   get qualities() {
     const { video } = this;
     const rungs = video.renditions.filter((rendition) => rendition.kind === "hls");
@@ -109,7 +109,7 @@ export class Player extends EventTarget {
     ];
   }
 
-  /** What is being played, in a word or two. */
+  /** Label of the current quality. */
   get words() {
     const chosen = this.qualities.find((one) => one.id === this.quality);
     const { videoHeight, videoWidth } = this.element;
@@ -117,14 +117,14 @@ export class Player extends EventTarget {
     return [chosen?.label, chosen?.label === now ? "" : now].filter(Boolean).join(", ");
   }
 
-  /** Take over what is known of the video now; what is being played goes on. @param {Video} video */
+  /** Update data without interrupting playback. @param {Video} video */
   adopt(video) {
     this.video = video;
     if (!this.quality) this.begin();
     this.#tell();
   }
 
-  /** Play from the form that does best: the original, unless the browser cannot play that. */
+  /** Play the best playable quality. */
   begin() {
     const next = [ORIGINAL, AUTO, PROXY].find(
       (id) => !this.#unplayable.has(id) && this.qualities.some((one) => one.id === id),
@@ -144,8 +144,8 @@ export class Player extends EventTarget {
   }
 
   /**
-   * @param {string} id of a quality
-   * @param {boolean} [byHand] what fails then is tried again with everything else
+   * @param {string} id quality id
+   * @param {boolean} [byHand] also allows qualities that failed before
    */
   async choose(id, byHand = true) {
     if (byHand) this.#unplayable.clear();
@@ -156,7 +156,7 @@ export class Player extends EventTarget {
     this.quality = id;
     this.#hls?.destroy();
     this.#hls = null;
-    this.#tell(); // What has been chosen is shown while it loads.
+    this.#tell(); // shows the choice while it loads
     const proxy = video.renditions.find((rendition) => rendition.kind === PROXY);
     if (id === ORIGINAL) element.src = video.video_url ?? "";
     else if (id === PROXY && proxy) element.src = proxy.url;
@@ -181,7 +181,7 @@ export class Player extends EventTarget {
 
   play() {
     if (this.element.ended || this.time >= this.duration - 0.001) this.element.currentTime = 0;
-    // Refused by the browser, or overtaken by a pause: the button shows what came of it.
+    // The browser may refuse autoplay, or a pause may interrupt.
     this.element.play().catch(() => this.#tell());
   }
 
@@ -215,22 +215,22 @@ export class Player extends EventTarget {
     this.element.volume = volume;
   }
 
-  /** @param {number} by share, negative is quieter */
+  /** @param {number} by change of volume, -1 to 1 */
   louder(by) {
     this.element.muted = false;
     this.element.volume = Math.min(1, Math.max(0, this.element.volume + by));
   }
 
   /**
-   * @param {string} id "auto" or the name of a rung
+   * @param {string} id "auto" or an HLS rendition
    * @param {number} at seconds
-   * @returns {Promise<boolean>} whether something plays it
+   * @returns {Promise<boolean>} whether a source was set
    */
   async #stream(id, at) {
     const { element, video } = this;
     const { default: Hls } = await import("../../vendor/hls.js/hls.light.min.js");
     if (this.quality !== id) return false;
-    this.#wantsToPlay ||= this.playing; // begun meanwhile; a new source stops it
+    this.#wantsToPlay ||= this.playing; // playback started meanwhile; a new source stops it
     if (!Hls.isSupported()) {
       if (!element.canPlayType(HLS_TYPE)) {
         this.#fallBack();
@@ -239,8 +239,7 @@ export class Player extends EventTarget {
       element.src = video.hls_url ?? "";
       return true;
     }
-    // No worker: it would be made from a blob, which the page's policy does not allow.
-    // Text tracks are the page's own; its handling of those in the stream would empty them.
+    // The CSP forbids blob workers. hls.js would empty the page's text tracks.
     const hls = new Hls({
       enableWorker: false,
       startPosition: at || -1,
@@ -262,36 +261,33 @@ export class Player extends EventTarget {
       } else if (error.type === Hls.ErrorTypes.NETWORK_ERROR) this.#lost(error.response?.code ?? 0);
       else this.#fallBack();
     });
-    // Through the program's own doors, wherever the bytes lie, unless the bucket answers scripts.
+    // Proxied by this server, unless the bucket allows requests from the page.
     hls.loadSource(`${video.hls_url}${"s3Cors" in document.body.dataset ? "" : "?proxy=1"}`);
     hls.attachMedia(element);
     return true;
   }
 
-  /** The element gave up: its address may have run out, the network may be gone, or it cannot play this. */
+  /** Handle an expired URL, a lost network, or an unsupported format. */
   async #broke() {
     const address = this.element.getAttribute("src");
     if (!address || this.#hls) return;
     let status = 0;
     try {
       status = (await fetch(address, { method: "HEAD" })).status;
-    } catch {
-      // No answer.
-    }
-    if (this.element.getAttribute("src") !== address) return; // another form has taken its place
+    } catch {}
+    if (this.element.getAttribute("src") !== address) return; // another quality was chosen meanwhile
     if (status === 200) this.#fallBack();
     else this.#lost(status);
   }
 
   /**
-   * What is to be played cannot be had.
-   * @param {number} status 0 without an answer
+   * Handle a failed load.
+   * @param {number} status 0 without a response
    */
   async #lost(status) {
     const id = this.quality;
     this.#wantsToPlay ||= this.playing;
-    // Addresses are good for some hours: a page that stood open longer gets new ones, once.
-    // The program says 410 or 404 of one that has run out, a bucket 403.
+    // Renew expired URLs once: the server answers 410 or 404, a bucket 403.
     if ([403, 404, 410].includes(status) && !this.#renewed) {
       this.#renewed = true;
       try {
@@ -299,7 +295,7 @@ export class Player extends EventTarget {
         setTimeout(() => (this.#renewed = false), 60_000);
         return void this.choose(id, false);
       } catch {
-        // Said below.
+        // reported below
       }
     }
     this.trouble =
@@ -313,9 +309,9 @@ export class Player extends EventTarget {
     this.#tell();
   }
 
-  /** Try the next form of it. */
+  /** Try the next quality. */
   #fallBack() {
-    // The same failure may be told twice: nothing is being played by the second time.
+    // The same failure may be reported twice.
     if (!this.quality) return;
     this.#wantsToPlay ||= this.playing;
     this.#unplayable.add(this.quality === ORIGINAL || this.quality === PROXY ? this.quality : AUTO);
@@ -325,7 +321,7 @@ export class Player extends EventTarget {
     this.begin();
   }
 
-  /** Try what is being played once more. */
+  /** Retry playback. */
   again() {
     if (this.quality) this.choose(this.quality);
     else this.begin();
@@ -351,7 +347,7 @@ export class Player extends EventTarget {
   }
 }
 
-/** @param {number} bits a second @returns {string} */
+/** @param {number} bits per second @returns {string} */
 export function rate(bits) {
   return bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1000)} kbit/s`;
 }

@@ -1,4 +1,4 @@
-// Captions and chapters of a video: the calls, their names, and chapters as lines that people type.
+// Captions and chapters: API calls, names and parsing.
 
 import { call, get } from "../base/api.js";
 import { duration, parseMoment } from "../base/format.js";
@@ -11,7 +11,7 @@ export const UNKNOWN_LANGUAGE = "und";
 /** @param {string} video @returns {Promise<TextTrack[]>} */
 export const listTracks = async (video) => (await get(`${URL}?video_id=${encodeURIComponent(video)}`)).tracks;
 /**
- * In place of the one of this kind and language.
+ * Store a track; it replaces one of the same kind and language.
  * @param {{video_id: string, kind: "captions"|"chapters", language: string, label?: string, content: string}} track
  * @returns {Promise<TextTrack>}
  */
@@ -19,7 +19,7 @@ export const storeTrack = (track) => call("POST", URL, track);
 /** @param {string} id */
 export const deleteTrack = (id) => call("DELETE", `${URL}/${encodeURIComponent(id)}`);
 
-/** @param {TextTrack} track @returns {Promise<string>} its WebVTT */
+/** @param {TextTrack} track @returns {Promise<string>} WebVTT */
 export async function readTrack(track) {
   const response = await fetch(track.url, { credentials: "same-origin" });
   if (!response.ok) throw new Error(`The file could not be read (${response.status}).`);
@@ -27,7 +27,8 @@ export async function readTrack(track) {
 }
 
 /**
- * @param {ArrayBuffer} content of a file of captions, which older programs write in the code page of Western Europe
+ * Decode UTF-8, UTF-16, or Windows-1252 of older programs.
+ * @param {ArrayBuffer} content
  * @returns {string}
  */
 export function decode(content) {
@@ -40,7 +41,7 @@ export function decode(content) {
   }
 }
 
-/** @param {string} tag BCP 47 @returns {string} `English`; empty where it is not said */
+/** @param {string} tag BCP 47 @returns {string} `English`; empty if unknown */
 export function languageName(tag) {
   if (tag === UNKNOWN_LANGUAGE) return "";
   try {
@@ -50,12 +51,12 @@ export function languageName(tag) {
   }
 }
 
-/** @param {TextTrack} track @returns {string} as menus name captions */
+/** @param {TextTrack} track @returns {string} */
 export const trackName = ({ label, language }) => label || languageName(language) || "Captions";
 
 /**
  * @param {{start: number, text: string}[]} chapters
- * @returns {string} a line for each, as {@link parseChapters} reads it
+ * @returns {string} lines for parseChapters
  */
 export const chapterLines = (chapters) => chapters.map(({ start, text }) => `${shortMoment(start)} ${text}`).join("\n");
 
@@ -69,10 +70,10 @@ function shortMoment(seconds) {
 }
 
 /**
- * Chapters as people write them below a video: a time and a name a line.
+ * Parse lines of time and name.
  * @param {string} lines
- * @param {number} whole seconds of the video
- * @returns {{content: string, problem: string}} WebVTT, or what is wrong
+ * @param {number} whole duration, seconds
+ * @returns {{content: string, problem: string}} WebVTT, or an error message
  */
 export function parseChapters(lines, whole) {
   /** @type {{start: number, text: string}[]} */ const found = [];

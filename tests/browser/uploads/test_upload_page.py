@@ -643,6 +643,6 @@ def test_pictures_of_files_are_drawn_one_after_the_other(open_page: OpenPage) ->
         const unwanted = draw('unwanted', () => { most += 100; return false; });
         return [await Promise.all([...wanted, unwanted]), most];
     })()"""
-    drawn, open_at_once = evaluate_module(page, "uploads/thumbnail.js", body, [0, 1, 2, 3])
+    drawn, open_at_once = evaluate_module(page, "uploads/local-thumbnail.js", body, [0, 1, 2, 3])
     assert drawn == [False] * 5
     assert open_at_once == 101  # and a hundred for having asked whether the last is wanted

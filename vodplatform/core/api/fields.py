@@ -170,7 +170,7 @@ class ListPageSerializer(serializers.Serializer[dict[str, int]]):
 
 
 class CauseSerializer(serializers.Serializer[dict[str, str]]):
-    """The reason of a failure; docs/errors.md lists each ``type``."""
+    """The reason of a failure; docs/reference/errors.md lists each ``type``."""
 
     type = serializers.CharField()
     message = serializers.CharField()

@@ -15,7 +15,7 @@ ERROR_SCHEMA = {
         "ok": {"type": "boolean", "enum": [False]},
         "error": {"type": "string", "description": "A sentence that the user can act on."},
         "code": {"type": "integer", "description": "The HTTP status."},
-        "type": {"type": "string", "description": "A stable name; docs/errors.md lists all."},
+        "type": {"type": "string", "description": "A stable name; docs/reference/errors.md lists all."},
         "request_id": {"type": "string"},
         "errors": {"type": "object", "additionalProperties": {}, "description": "What is wrong, by field."},
     },

@@ -1,35 +1,34 @@
-// What a person has written and the server has not told yet, of one video in one browser profile: kept in the store
-// under this page's replica before it is sent, and struck from it once it is told.
+// The outbox: one user's operations on one video that the server has not returned yet, stored before they are sent.
 //
-// A replica is the name under which a page counts its operations; its counters belong to whoever holds its lock. A page
-// takes the first that is free, and sends what stands in the logs of those whose pages are gone. Without Web Locks
-// (plain http) nobody can tell who is gone: each page is a replica of its own, and what others left is sent once, at
-// the beginning; what a living one has in its log is harmless to send twice.
+// A replica is the name under which a page counts its operations. Only the holder of its lock uses its counters. A page
+// takes the first free replica, and also sends the logs of closed pages' replicas. Without Web Locks (plain HTTP)
+// closed pages cannot be detected: each page is a new replica, and sends the other logs once. Sending twice is
+// harmless.
 //
-// A page may end between any two steps here, by stop() as by being killed: each step leaves the words in a log.
+// A page may end between any two steps, so each step leaves every operation in a log.
 
 import { counterOf } from "../crdt.js";
-import { SyncError, dot } from "./wire.js";
+import { SyncError, dot } from "./protocol.js";
 
 /** @typedef {import("../crdt.js").Operation} Operation */
-/** @typedef {import("./stores.js").Store} Store */
-/** @typedef {(actor: string) => number} Known the last counter of an actor that the server has told */
+/** @typedef {import("../../base/stores.js").Store} Store */
+/** @typedef {(actor: string) => number} Known returns the actor's last counter that the server has returned */
 
 export class Outbox {
   /** @type {Operation[]} of this replica, in order */ own = [];
-  /** @type {Operation[]} of pages that are gone */ adopted = [];
-  counter = 0; // the last that this replica has used
+  /** @type {Operation[]} of closed pages */ adopted = [];
+  counter = 0; // last used counter
   #replica = "";
-  /** @type {Map<string, () => void>} what lets go of the lock of each replica that is held */ #locks = new Map();
+  /** @type {Map<string, () => void>} functions that release the locks, by replica */ #locks = new Map();
   /** @type {Promise<unknown>} */ #writing = Promise.resolve();
   #isClosed = false;
-  /** @type {Set<Operation>} operations of `own` that are in the store */ #kept = new Set();
-  /** True if the store refused the last write of `own`, whose operations then live as long as the page. */ isRefused = false;
+  /** @type {Set<Operation>} stored operations of `own` */ #kept = new Set();
+  /** True after a failed write of `own`: its operations last as long as the page. */ isRefused = false;
 
   /**
    * @param {Store} store
-   * @param {any} locks Web Locks, `null` for none
-   * @param {string} person the user's id
+   * @param {any} locks Web Locks, `null` if unavailable
+   * @param {string} person user id
    * @param {string} videoId
    */
   constructor(store, locks, person, videoId) {
@@ -49,17 +48,17 @@ export class Outbox {
     return this.#replica !== "";
   }
 
-  /** What waits, in the order in which it is sent. */
+  /** Pending operations, in sending order. */
   get waiting() {
     return [...this.adopted, ...this.own];
   }
 
-  /** True if the store has all operations of `own`, so that a page that ends now loses nothing. */
+  /** True if the store has all operations of `own`. */
   get isKept() {
     return this.own.every((one) => this.#kept.has(one));
   }
 
-  /** Let go of the locks once all is kept that was to be kept: who takes a replica then finds its last counter. */
+  /** Release the locks after the last write, so that the next holder finds the last counter. */
   async close() {
     this.#isClosed = true;
     await this.#writing;
@@ -67,15 +66,15 @@ export class Outbox {
     this.#locks.clear();
   }
 
-  /** To be asked after each wait: once closed, the replica is somebody else's. */
+  /** Throw if closed. Call after each await: another page may hold the replica by then. */
   mustBeOpen() {
     if (this.#isClosed) throw new SyncError("The client has been stopped.", { type: "closed" });
   }
 
-  // Whose
+  // Replicas
 
   /**
-   * Take the first replica of this profile that nobody else holds, or a new one, and what its log holds.
+   * Take the first free replica of this browser profile with its log, or a new one.
    * @param {Known} known
    */
   async claim(known) {
@@ -86,10 +85,10 @@ export class Outbox {
       one.toString(16).padStart(2, "0"),
     ).join("");
     if (!(await this.#take(fresh, known))) {
-      this.locks = null; // a browser that has them and gives none
+      this.locks = null; // the browser has Web Locks but grants none
       await this.#take(fresh, known);
     }
-    // One that cannot be locked is never taken again: it is not listed.
+    // A replica without a lock cannot be taken again, so it is not listed.
     if (this.locks) await this.#keep(this.list, (kept) => [...(kept ?? []), fresh]);
   }
 
@@ -109,7 +108,7 @@ export class Outbox {
   }
 
   /**
-   * Hold a replica's lock until it is let go, or until this page is gone.
+   * Hold a replica's lock until it is released or the page ends.
    * @param {string} replica
    * @returns {Promise<boolean>} whether it was free
    */
@@ -137,7 +136,7 @@ export class Outbox {
   }
 
   /**
-   * Take what pages have left behind that are gone.
+   * Take over the logs of closed pages.
    * @returns {Promise<Operation[]>}
    */
   async adopt() {
@@ -146,10 +145,10 @@ export class Outbox {
       this.mustBeOpen();
       const replica = key.slice(this.logs.length);
       if (replica === this.#replica || this.#locks.has(replica)) continue;
-      // One that has nothing to send is left free for whoever wants a replica.
+      // A replica with an empty log stays free for other pages.
       if (!(await this.store.read(key))?.log.length) continue;
       if (this.locks && !(await this.#lock(replica))) continue;
-      // Read again: its page may have written until it let go.
+      // Read again: its page may have written until it released the lock.
       const log = (await this.store.read(key))?.log ?? [];
       this.mustBeOpen();
       this.adopted.push(...log);
@@ -159,10 +158,10 @@ export class Outbox {
     return found;
   }
 
-  // What
+  // Log
 
   /**
-   * A counter that is nobody's: a copy of this replica may have sent more than this one has written.
+   * Return an unused counter. A copy of this replica may have used higher ones.
    * @param {Known} known
    */
   count(known) {
@@ -170,12 +169,12 @@ export class Outbox {
     return this.counter;
   }
 
-  /** Keep this replica's log as it is now. Rejects where the store is full or broken. */
+  /** Store this replica's log. Rejects if the store is full or broken. */
   async keep() {
     const state = { counter: this.counter, log: [...this.own] };
     try {
       await this.#update(this.logs + this.#replica, (kept) => {
-        // Without a lock its name is never used again: nothing is lost with its counter.
+        // A replica without a lock is never used again, so its counter need not be kept.
         if (!this.locks && !state.log.length) return undefined;
         return { ...state, counter: Math.max(state.counter, kept?.counter ?? 0) };
       });
@@ -188,9 +187,9 @@ export class Outbox {
   }
 
   /**
-   * Strike what is no news to the server any more.
+   * Remove operations that the server has returned.
    * @param {(one: Operation) => boolean} isNews
-   * @returns {Promise<number>} how many
+   * @returns {Promise<number>} number of removed operations
    */
   async strike(isNews) {
     const [own, adopted] = [this.own, this.adopted];
@@ -209,7 +208,7 @@ export class Outbox {
   }
 
   /**
-   * Strike one that the server refuses for good.
+   * Remove an operation that the server rejects for good.
    * @param {Operation} operation
    */
   async drop(operation) {
@@ -223,15 +222,15 @@ export class Outbox {
   }
 
   /**
-   * Write again, under a name that is nobody else's, what waits under one whose counters somebody else has used.
+   * Move operations from a replica with reused counters to an unused replica.
    * @param {string} actor
-   * @param {Operation[]} ghosts what is known to stand under a counter of somebody else's; in a log it may be missing
+   * @param {Operation[]} ghosts operations with reused counters; the log may lack them
    * @param {(one: Operation) => boolean} isTold
    * @param {Known} known
    */
   async rename(actor, ghosts, isTold, known) {
     const isOther = (/** @type {Operation} */ one) => one.actor !== actor;
-    // Lists, not what is in them: what is written while the new name is being taken stands in the old log, too.
+    // Keep the arrays, not copies: operations written during the await belong to the old log too.
     const parts = [this.adopted, this.own, ghosts];
     const old = this.#replicaOf(actor);
     const isOwn = actor === this.actor;
@@ -250,7 +249,7 @@ export class Outbox {
       if (!seen) delete clock[actor];
       this.own.push({ ...one, actor: this.actor, clock: { ...clock, [this.actor]: this.count(known) } });
     }
-    // The old log goes last, and only where the new one is kept: a page that ends before has the words twice.
+    // Delete the old log last, and only if the new one is stored: a page that ends earlier leaves duplicates, not gaps.
     if (!(await this.#tryKeep())) return;
     const isElsewhere = (/** @type {Operation} */ one) => !moved.has(dot(one));
     await this.#keep(this.logs + old, (kept) =>
@@ -263,9 +262,9 @@ export class Outbox {
     return actor.slice(this.person.length + 1);
   }
 
-  // How
+  // Storage
 
-  /** @returns {Promise<boolean>} whether this replica's log was kept */
+  /** @returns {Promise<boolean>} whether this replica's log was stored */
   async #tryKeep() {
     const isKept = await this.keep().then(
       () => true,
@@ -276,7 +275,7 @@ export class Outbox {
   }
 
   /**
-   * Keep what can be told or sent once more: a store that is full or broken stops no sync.
+   * Store recoverable data: a full or broken store does not stop syncing.
    * @param {string} key
    * @param {(kept: any) => any} change
    */
@@ -286,7 +285,7 @@ export class Outbox {
   }
 
   /**
-   * One after the other, so that an older state never overwrites a newer one; and none once this is closed.
+   * Write in sequence, so that an older state never overwrites a newer one.
    * @param {string} key
    * @param {(kept: any) => any} change
    */

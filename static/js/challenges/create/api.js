@@ -1,9 +1,9 @@
-// The calls by which a challenge is made, and the shapes of what they answer.
+// API calls and response types for creating a challenge.
 
 import { call, get } from "../../base/api.js";
 
 /**
- * @typedef {object} UploadState one clip's, as the status of a merge tells of it
+ * @typedef {object} UploadState one clip's upload in the status of a merge
  * @property {number} video_index from 0
  * @property {string} session_id
  * @property {string} filename
@@ -22,7 +22,7 @@ import { call, get } from "../../base/api.js";
  * @property {string} merge_session_id
  * @property {string} title
  * @property {"initiated"|"uploading"|"queued"|"processing"|"completed"|"failed"|"cancelled"|"expired"} overall_status
- * @property {number} progress percent; the second half of it is the merge
+ * @property {number} progress percent; uploads count up to 50, the merge from 50
  * @property {string} message
  * @property {UploadState[]} uploads
  * @property {string|null} job_id
@@ -57,9 +57,9 @@ export const cancelMerge = (id) => call("POST", mergeAt(id, "/cancel"), {});
 /** @param {string} id */
 export const deleteMerge = (id) => call("DELETE", mergeAt(id));
 
-/** Where a clip's pieces go. @param {string} id */
+/** @param {string} id upload id */
 export const chunkAddress = (id) => uploadAt(id, "chunk");
-/** Which pieces are missing; refused where none would be taken. @param {string} id @returns {Promise<{remaining_chunks: number[]}>} */
+/** Return the missing chunks; fails if the upload accepts none. @param {string} id @returns {Promise<{remaining_chunks: number[]}>} */
 export const resumeUpload = (id) => call("POST", uploadAt(id, "resume"), {});
 /** @param {string} id */
 export const completeUpload = (id) => call("POST", uploadAt(id, "complete"), {});
@@ -74,5 +74,5 @@ export const changeChallenge = (id, fields) => call("PATCH", challengeAt(id), fi
 export const publishChallenge = (id) => call("POST", challengeAt(id, "/publish"), {});
 /** @param {string} id */
 export const deleteChallenge = (id) => call("DELETE", challengeAt(id));
-/** The page of a challenge. @param {string} id */
+/** @param {string} id */
 export const pageOf = (id) => `/challenges/${encodeURIComponent(id)}`;

@@ -1,51 +1,51 @@
-// A challenge that is being made: title, statements, their clips, which one is the lie, and the merge that was begun of
-// them. It is kept in this browser with every change; which one is the lie leaves it only when the challenge is made.
+// The draft of a challenge, stored in this browser with every change. The lie is sent to the server only with the
+// finished challenge.
 
 import { idempotencyKey } from "../../base/api.js";
 import { debounce } from "../../base/dom.js";
-import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft } from "./kept.js";
+import { dropClip, forget, forgetClips, keepClip, keepDraft, readClip, readDraft } from "./storage.js";
 
 /**
  * @typedef {object} Clip
  * @property {string} id
- * @property {string} name of its file, for its owner's eyes
+ * @property {string} name file name
  * @property {string} type MIME type
  * @property {number} size bytes
- * @property {number} duration seconds; 0 where nobody can tell yet
- * @property {boolean} plays whether this browser can show it
- * @property {boolean} isRecorded here, so that there is no other copy
- * @property {Blob|null} blob null where this browser has not kept it
+ * @property {number} duration seconds; 0 if unknown
+ * @property {boolean} plays whether this browser can play it
+ * @property {boolean} isRecorded whether it was recorded here: there is no other copy
+ * @property {Blob|null} blob null if not stored in this browser
  *
- * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement problem: why its clip has to be another
- * @typedef {{key: string, body: any}} Asked what is asked for once: asked again it is the same thing
+ * @typedef {{id: string, text: string, clip: Clip|null, problem: string}} Statement problem: reason to replace the clip
+ * @typedef {{key: string, body: any}} Asked request with its idempotency key
  */
 
 const FIRST_STATEMENTS = 3;
 const SAVE_PAUSE = 250;
-const GUESSED_RATE = 625_000; // bytes a second
+const GUESSED_RATE = 625_000; // bytes per second of a typical clip
 const newId = idempotencyKey;
 
 export class Draft {
   title = "";
   level = false;
   /** @type {Statement[]} */ statements = [];
-  /** Id of the statement that is the lie; empty while nobody has said. */ lie = "";
-  /** @type {Asked|null} the merge that was asked for */ begun = null;
+  /** Id of the statement that is the lie; empty until chosen. */ lie = "";
+  /** @type {Asked|null} request that started the merge */ begun = null;
   mergeId = "";
-  /** @type {string[]} uploads of which it was told how fast they went */ told = [];
-  /** @type {Asked|null} the challenge that was asked for */ made = null;
+  /** @type {string[]} uploads whose speed was reported */ told = [];
+  /** @type {Asked|null} request that created the challenge */ made = null;
   challengeId = "";
-  /** Whether all of it is found again after a reload. */ isKept = true;
-  /** Whether it is kept at all: not one that was begun on another device while this browser has one of its own. */
+  /** False once something could not be stored, so that a reload would lose it. */ isKept = true;
+  /** False for another device's draft if this browser stores its own. */
   mayKeep = true;
   #save = debounce(() => this.saveNow(), SAVE_PAUSE);
 
-  /** @param {number} [count] statements to begin with */
+  /** @param {number} [count] initial number of statements */
   constructor(count = FIRST_STATEMENTS) {
     for (let n = 0; n < count; n += 1) this.add();
   }
 
-  /** @returns {Promise<Draft|null>} the one that this browser has kept */
+  /** @returns {Promise<Draft|null>} the draft stored in this browser */
   static async load() {
     const kept = await readDraft();
     if (!kept) return null;
@@ -71,22 +71,22 @@ export class Draft {
     return this.statements.flatMap(({ clip }) => clip ?? []);
   }
 
-  /** Whether there is anything in it that could be lost. */
+  /** True if nothing in the draft could be lost. */
   get isEmpty() {
     return !this.title && !this.mergeId && this.statements.every(({ text, clip }) => !text && !clip);
   }
 
-  /** Seconds of all clips together. */
+  /** Total length of the clips, seconds. */
   get duration() {
     return this.clips.reduce((sum, clip) => sum + clip.duration, 0);
   }
 
-  /** Bytes of all clips together. */
+  /** Total size of the clips, bytes. */
   get size() {
     return this.clips.reduce((sum, clip) => sum + clip.size, 0);
   }
 
-  /** Which one is the lie, from 0; -1 while nobody has said. */
+  /** Index of the lie, or -1. */
   get lieIndex() {
     return this.statements.findIndex(({ id }) => id === this.lie);
   }
@@ -105,7 +105,7 @@ export class Draft {
     this.#saveAndDrop(statement.clip);
   }
 
-  /** A clip goes once nothing that is kept names it any more. @param {Clip|null} clip */
+  /** Save before deleting a clip: a stored draft must not refer to a deleted clip. @param {Clip|null} clip */
   async #saveAndDrop(clip) {
     await this.saveNow();
     if (clip) await dropClip(clip.id);
@@ -120,7 +120,7 @@ export class Draft {
   }
 
   /**
-   * Give a statement its clip, or another one.
+   * Set or replace a statement's clip.
    * @param {Statement} statement
    * @param {Omit<Clip, "id">} about
    */
@@ -132,12 +132,11 @@ export class Draft {
     await this.#saveAndDrop(before);
   }
 
-  /** Something in it has changed. */
   changed() {
     this.#save();
   }
 
-  /** Keep it now; resolves when it is on disk. */
+  /** Save the draft now; resolves once stored. */
   async saveNow() {
     this.#save.cancel();
     if (!this.mayKeep) return;
@@ -152,13 +151,13 @@ export class Draft {
       this.isKept = false;
   }
 
-  /** The merge that was begun is over; clips and words stay. */
+  /** Detach the merge; clips and texts stay. */
   leaveMerge() {
     Object.assign(this, { begun: null, mergeId: "", told: [], made: null, challengeId: "" });
     return this.saveNow();
   }
 
-  /** Nothing of it is kept any more. */
+  /** Delete the draft from this browser. */
   async forget() {
     this.#save.cancel();
     const kept = this.mayKeep;
@@ -167,7 +166,7 @@ export class Draft {
   }
 
   /**
-   * What a merge is begun with. Files are called by their number: what their owner calls them may tell the lie.
+   * Return the request that starts a merge. Its file names are numbers, since names may reveal the lie.
    * @param {number} chunkSize bytes
    */
   mergeBody(chunkSize) {
@@ -176,7 +175,7 @@ export class Draft {
       video_count: clips.length,
       video_filenames: clips.map((clip, index) => `statement-${index + 1}${suffixOf(clip)}`),
       video_file_sizes: clips.map((clip) => clip.size),
-      // Where nobody here can tell it is guessed by the size; it is only what the time of the merge is estimated by.
+      // Without a duration, guess it from the size: it only serves to estimate the merge time.
       video_durations: clips.map(
         (clip) => Math.round((clip.duration || Math.max(1, clip.size / GUESSED_RATE)) * 1000) / 1000,
       ),
@@ -190,7 +189,7 @@ export class Draft {
   }
 
   /**
-   * What the challenge is made of. The program measured the parts; the clips' ids are those of their uploads.
+   * Return the request that creates the challenge.
    * @param {import("./api.js").Merge} merge
    */
   challengeBody({ merged_video, uploads }) {
@@ -210,7 +209,7 @@ export class Draft {
     };
   }
 
-  /** What of it may still be changed once the challenge is there. */
+  /** Return the fields that can change after the challenge was created. */
   challengeFields() {
     return {
       title: this.title.trim(),
@@ -220,7 +219,7 @@ export class Draft {
   }
 }
 
-/** @param {Clip} clip @returns {string} `.mp4`: that of its name, or of its type */
+/** @param {Clip} clip @returns {string} extension such as `.mp4` */
 function suffixOf({ name, type }) {
   const own = /\.[a-z0-9]{2,4}$/i.exec(name)?.[0].toLowerCase();
   return own ?? `.${/webm|mp4|quicktime|ogg/.exec(type)?.[0].replace("quicktime", "mov") ?? "mp4"}`;

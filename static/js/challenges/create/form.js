@@ -1,13 +1,13 @@
-// The form of a new challenge: its statements in order, with their clips; title, loudness, and which one is the lie.
+// The form of a new challenge: title, statements with clips, loudness, and the lie.
 
 import { need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
 import { toast } from "../../base/notice.js";
 import { bytes, round } from "../../videos/api.js";
-import { askFirst } from "./ask.js";
-import { look, Refused } from "./measure.js";
+import { askFirst } from "./confirm-dialog.js";
+import { look, Refused } from "./clip-info.js";
 import { Recorder } from "./recorder.js";
-import { Slot } from "./slot.js";
+import { Slot } from "./statement-field.js";
 
 /**
  * @typedef {import("./draft.js").Draft} Draft
@@ -17,7 +17,7 @@ import { Slot } from "./slot.js";
 
 export class Form {
   /** @type {Map<Statement, Slot>} */ #slots = new Map();
-  /** @type {Set<Statement>} whose file is being looked at */ #busy = new Set();
+  /** @type {Set<Statement>} statements whose file is being checked */ #busy = new Set();
   #isWaiting = false;
 
   /**
@@ -25,9 +25,9 @@ export class Form {
    * @param {Draft} draft
    * @param {Facts} facts
    * @param {object} hears
-   * @param {() => void} hears.onMake everything is there
-   * @param {() => void} hears.onThrowAway it was asked whether it shall
-   * @param {(text: string) => void} hears.say to those who do not see what happened
+   * @param {() => void} hears.onMake the form is complete
+   * @param {() => void} hears.onThrowAway the user confirmed
+   * @param {(text: string) => void} hears.say announce to screen readers
    */
   constructor(root, draft, facts, { onMake, onThrowAway, say }) {
     this.root = root;
@@ -49,7 +49,7 @@ export class Form {
     });
     need("[data-add]", root).addEventListener("click", () => this.#add());
     need("[data-throw-away]", root).addEventListener("click", () => this.#throwAway());
-    // A line that is finished is not yet a challenge that is.
+    // Enter in a text field must not submit the form.
     root.addEventListener(
       "keydown",
       (event) =>
@@ -61,7 +61,7 @@ export class Form {
     this.show(draft);
   }
 
-  /** @param {Draft} draft another one */
+  /** @param {Draft} draft */
   show(draft) {
     this.draft = draft;
     this.title.value = draft.title;
@@ -71,13 +71,13 @@ export class Form {
     this.draw();
   }
 
-  /** @param {boolean} isWaiting whether the server is being asked */
+  /** @param {boolean} isWaiting whether a request is running */
   wait(isWaiting) {
     this.#isWaiting = isWaiting;
     this.#drawSend();
   }
 
-  /** @param {Statement} statement whose clip has to be another */
+  /** @param {Statement} statement */
   focus(statement) {
     this.#slots.get(statement)?.focus();
   }
@@ -99,7 +99,7 @@ export class Form {
     this.#drawSend();
   }
 
-  /** Put the cards into order without taking the focus from the one that has it. @param {HTMLElement[]} elements */
+  /** Reorder the cards and keep the focus. @param {HTMLElement[]} elements */
   #order(elements) {
     const focused = /** @type {HTMLElement|null} */ (document.activeElement);
     elements.forEach((element, at) => {
@@ -165,7 +165,7 @@ export class Form {
     this.hears.say(`Statement ${this.draft.statements.length} added.`);
   }
 
-  /** @param {Statement} statement @param {import("./slot.js").SlotAct} act */
+  /** @param {Statement} statement @param {import("./statement-field.js").SlotAct} act */
   async #act(statement, act) {
     const at = this.draft.statements.indexOf(statement);
     const slot = /** @type {Slot} */ (this.#slots.get(statement));
@@ -181,7 +181,7 @@ export class Form {
 
   /** @param {Statement} statement @param {number} at */
   async #remove(statement, at) {
-    // A file can be chosen again; what was recorded here is nowhere else.
+    // A file can be chosen again; a recording exists only here.
     if (
       statement.clip?.isRecorded &&
       !(await askFirst({
@@ -212,7 +212,7 @@ export class Form {
   // Clips
 
   /**
-   * Files that were chosen or dropped: the first is this statement's, the others go where a clip is missing still.
+   * Assign the first file to `first`, and the others to statements without a clip.
    * @param {File[]} files
    * @param {Statement|null} [first]
    */
@@ -238,7 +238,7 @@ export class Form {
    * @param {Statement} statement
    * @param {Blob} blob
    * @param {string} name
-   * @param {number} [seconds] of one that was recorded here
+   * @param {number} [seconds] length of a recording made here
    */
   async #set(statement, blob, name, seconds = 0) {
     if (this.#busy.has(statement)) return;
@@ -262,7 +262,7 @@ export class Form {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const said = `“${name}”: ${error.message}`;
-      // The clip that was there before is as good as it was.
+      // The old clip stays usable.
       if (statement.clip?.blob && !before) toast(`${said} The clip that was there stays.`, "bad");
       else statement.problem = said;
       if (statement.problem) this.hears.say(said);
@@ -272,7 +272,7 @@ export class Form {
     }
   }
 
-  // Off it goes
+  // Submission
 
   /** @param {Event} event */
   #submit(event) {
@@ -315,7 +315,7 @@ export class Form {
   }
 }
 
-/** @param {HTMLInputElement} input @param {string} sentence what is wrong with it */
+/** @param {HTMLInputElement} input @param {string} sentence error message; empty removes it */
 function tell(input, sentence) {
   const problem = need(`#${input.id}-problem`);
   problem.hidden = !sentence;
@@ -324,7 +324,7 @@ function tell(input, sentence) {
   else input.removeAttribute("aria-invalid");
 }
 
-/** @param {Date} date @returns {string} `14.06.09` */
+/** @param {Date} date @returns {string} for example `14.06.09` */
 function clockWords(date) {
   return [date.getHours(), date.getMinutes(), date.getSeconds()].map((n) => String(n).padStart(2, "0")).join(".");
 }

@@ -1,12 +1,11 @@
-// The page of a new challenge: from its clips to what is published. The form, then clips on their way, the merge, and what
-// came of it; each is found again after a reload.
+// The page that creates a challenge: form, upload, merge, review. A reload continues at the same step.
 
 import { ApiError, idempotencyKey } from "../../base/api.js";
 import { h, icon, need, pageData, setText } from "../../base/dom.js";
 import { errorNote, explain, toast } from "../../base/notice.js";
-import { takeDrops } from "../../uploads/dropping.js";
+import { takeDrops } from "../../uploads/drop-zone.js";
 import { bytes } from "../../videos/api.js";
-import { holdAlone } from "./alone.js";
+import { holdAlone } from "./tab-lock.js";
 import {
   cancelMerge,
   changeChallenge,
@@ -19,30 +18,30 @@ import {
   readMerge,
   retryMerge,
 } from "./api.js";
-import { askFirst } from "./ask.js";
+import { askFirst } from "./confirm-dialog.js";
 import { Draft } from "./draft.js";
 import { Form } from "./form.js";
-import { forget, forgetOthers } from "./kept.js";
-import { Follower } from "./merge.js";
-import { network } from "./network.js";
-import { chunkSize } from "./pace.js";
-import { Patience, Stopped } from "./patience.js";
+import { forget, forgetOthers } from "./storage.js";
+import { Follower } from "./merge-status.js";
+import { network } from "./network-speed.js";
+import { chunkSize } from "./chunk-size.js";
+import { Patience, Stopped } from "./retry.js";
 import { Review } from "./review.js";
-import { Part, Sender } from "./sender.js";
-import { Work } from "./work.js";
+import { Part, Sender } from "./chunk-sender.js";
+import { Work } from "./progress-view.js";
 
 /**
  * @typedef {import("./api.js").Merge} Merge
- * @typedef {import("./work.js").Trouble} Trouble
+ * @typedef {import("./progress-view.js").Trouble} Trouble
  * @typedef {"form"|"work"|"review"|"other"} Stage
  */
 
 const TITLE = document.title;
-/** Steps, as they stand above the page. */
+/** Index of each step in the list above the page. */
 const STEPS = { form: 0, sending: 1, merging: 2, review: 3 };
-const DRAW = 100; // ms
+const DRAW = 100; // ms between two redraws
 const REFUSED = new Set([400, 403, 404, 409, 410, 413, 422]);
-/** Clips are on their way. */
+/** Statuses during the upload of clips. */
 const LIVE = new Set(["initiated", "uploading"]);
 
 const facts = pageData("facts");
@@ -56,10 +55,10 @@ const steps = [...document.querySelectorAll("[data-steps] li")];
 let draft = new Draft();
 /** @type {Sender|null} */ let sender = null;
 /** @type {Follower|null} */ let follower = null;
-/** @type {Patience|null} of what is asked besides the pieces */ let patience = null;
-/** @type {Merge|null} as it was last read */ let merge = null;
-/** Where files that are dropped go. @type {string} id of a statement */ let aimedAt = "";
-/** What the challenge was when it was last saved on the server. */ let savedAs = "";
+/** @type {Patience|null} retries of requests other than chunks */ let patience = null;
+/** @type {Merge|null} last known status */ let merge = null;
+/** @type {string} id of the statement that receives dropped files */ let aimedAt = "";
+/** The challenge's fields as last saved on the server, as JSON. */ let savedAs = "";
 
 const form = new Form(stages.form, draft, facts, { onMake: begin, onThrowAway: throwAway, say });
 const work = new Work(stages.work, { onAct: act, onFiles: giveClips, say });
@@ -70,7 +69,7 @@ const review = new Review(stages.review, facts, {
   renew: async () => (await readMerge(draft.mergeId)).merged_video?.merged_video_url ?? "",
 });
 
-/** @param {string} text to those who do not see what happens */
+/** Announce to screen readers. @param {string} text */
 function say(text) {
   setText(said, text);
 }
@@ -91,12 +90,12 @@ function show(stage, step = "form") {
   return moved;
 }
 
-/** @param {string} id of the merge that the address leads to; empty for none */
+/** @param {string} id merge in the address; empty for none */
 function leadTo(id) {
   history.replaceState(null, "", id ? `?merge=${encodeURIComponent(id)}` : location.pathname);
 }
 
-/** What is under way ends here; what the server has stays. */
+/** Stop all work of this page, but not the server's. */
 function stopWork() {
   sender?.stop();
   follower?.end();
@@ -104,7 +103,7 @@ function stopWork() {
   [sender, follower, patience] = [null, null, null];
 }
 
-// The form
+// Form
 
 function showForm() {
   stopWork();
@@ -113,7 +112,7 @@ function showForm() {
   if (show("form")) need("h1").focus();
 }
 
-/** @param {string} title @param {string} text beside the form */
+/** @param {string} title @param {string} text */
 function remark(title, text) {
   notes.replaceChildren(
     h(
@@ -130,7 +129,7 @@ async function begin() {
   notes.replaceChildren();
   const largest = Math.max(...draft.clips.map((clip) => clip.size));
   const body = draft.mergeBody(chunkSize(network(), largest, { least: facts.least_chunk, most: facts.most_chunk }));
-  // The same thing asked for again is the same merge, also where another speed was measured meanwhile.
+  // An unchanged form starts the same merge again, even at another measured speed.
   const same = (/** @type {any} */ one) => JSON.stringify({ ...one, chunk_size: 0 });
   if (!draft.begun || same(draft.begun.body) !== same(body)) draft.begun = { key: idempotencyKey(), body };
   await draft.saveNow();
@@ -212,17 +211,17 @@ function refusedToBegin(error) {
   /** @type {HTMLElement} */ (notes.firstElementChild).focus();
 }
 
-/** @param {any} errors by field, as the API names them @returns {string[]} sentences */
+/** @param {any} errors errors by API field @returns {string[]} sentences */
 function fieldWords(errors) {
   if (!errors) return [];
   return Object.values(errors).flatMap((one) => (typeof one === "string" ? [one] : fieldWords(one)));
 }
 
-// Clips on their way
+// Upload
 
 /**
  * @param {"sending"|"merging"} step
- * @param {Partial<import("./work.js").Stand>} stand
+ * @param {Partial<import("./progress-view.js").Stand>} stand
  */
 function showWork(step, stand) {
   const moved = show("work", step);
@@ -238,7 +237,7 @@ function showWork(step, stand) {
   if (moved || stand.phase === "failed") work.focus();
 }
 
-/** @param {Part[]} parts @param {boolean} [again] whether the server is asked what it has */
+/** @param {Part[]} parts @param {boolean} [again] whether to ask the server for the missing chunks */
 function send(parts, again = false) {
   const told = new Set(draft.told);
   const its = new Sender(parts, {
@@ -267,7 +266,7 @@ function send(parts, again = false) {
   its.addEventListener("change", () => {
     if (drawing) return;
     drawing = true;
-    // Bytes are told many times a second, and a hidden page draws nothing: a timer, not a frame.
+    // Use a timer: progress events are frequent, and hidden pages get no animation frames.
     setTimeout(() => {
       drawing = false;
       if (sender === its && (its.isGoing || its.lacksClips)) drawSending();
@@ -284,17 +283,17 @@ function drawSending() {
   document.title = its.size ? `${Math.floor((its.sent / its.size) * 100)} % · ${TITLE}` : TITLE;
 }
 
-/** @param {Set<string>} told uploads of which the figures were told */
+/** @param {Set<string>} told uploads whose speed was reported */
 function keepTold(told) {
   draft.told = [...told];
   draft.changed();
 }
 
-/** What is said of a clip without its name, which stands beside it. @param {string} text */
+/** Remove the clip's name, which the page shows already. @param {string} text */
 const withoutName = (text) => text.replace(/^Clip \d+ \(statement-\d+\.\w+\): /, "");
 
 /**
- * The sending hears of a refusal in its own answer, or first from the merge: both say the same.
+ * Return the text for a refused clip.
  * @param {string} type
  * @param {string} message
  */
@@ -312,7 +311,7 @@ function refusalWords(type, message) {
   return `${withoutName(message)} ${steps[type] ?? "Choose another one, or record it again."}`.trim();
 }
 
-/** @param {File[]} files @returns {string} what there is to say of those that fit nowhere */
+/** @param {File[]} files @returns {string} message about files that fit no missing clip */
 function giveClips(files) {
   const others = sender?.give(files) ?? [];
   const words = others.map(
@@ -321,7 +320,7 @@ function giveClips(files) {
   return words.join(" ");
 }
 
-// The merge
+// Merge
 
 function follow() {
   follower?.end();
@@ -338,15 +337,15 @@ function drawMerging(at) {
   document.title = at.isQueued ? TITLE : `${Math.floor(at.percent)} % · ${TITLE}`;
 }
 
-/** @param {Merge} now how the merge stands */
+/** @param {Merge} now */
 function stands(now) {
   merge = now;
   const { overall_status: status, uploads, challenge_id } = now;
   if (challenge_id && challenge_id !== draft.challengeId) return void leave(challenge_id);
-  // The second half of the whole is the merge's.
+  // The merge is the second half of the progress.
   if (status === "processing")
     return drawMerging({ percent: Math.max(0, now.progress * 2 - 100), message: now.message, isQueued: false });
-  // All were sent, and the server has not begun yet: it is asked again.
+  // The clips have arrived, but the merge has not started: continue polling.
   if (status === "queued" || (LIVE.has(status) && (sender || uploads.every((one) => one.status === "completed"))))
     return drawMerging({ percent: 0, message: "", isQueued: true });
   if (LIVE.has(status)) {
@@ -376,9 +375,9 @@ function partOf(upload) {
 
 /** @param {Merge} failed @returns {Trouble} */
 function troubleOf({ uploads, error_message, retry_available }) {
-  // The others have failed with the one that is at fault.
+  // If one clip is refused, the others fail as `merge_failed`.
   const refused = uploads.find((one) => one.error && one.error.type !== "merge_failed");
-  // A clip that the merge could not read is named by its number.
+  // The merge's message begins with the number of an unreadable clip.
   const named = /^Clip (\d+)\b/.exec(error_message ?? "");
   const clip = refused ? refused.video_index : named ? Number(named[1]) - 1 : -1;
   return {
@@ -397,7 +396,7 @@ function fail(trouble) {
   document.title = TITLE;
 }
 
-/** The merge is no more: its clips may be here still. @param {string} status */
+/** Leave a merge that no longer exists; its clips may still be here. @param {string} status */
 function gone(status) {
   stopWork();
   leadTo("");
@@ -443,9 +442,9 @@ function showOther(mark, title, text, button = null) {
   need("h2", stages.other).focus();
 }
 
-// What is done about it
+// Actions
 
-/** @param {import("./work.js").WorkAct} what */
+/** @param {import("./progress-view.js").WorkAct} what */
 async function act(what) {
   if (what === "pause") sender?.pause();
   else if (what === "resume") sender?.resume();
@@ -472,7 +471,7 @@ async function cancel() {
   stopWork();
   try {
     if (id) await cancelMerge(id);
-    // Its answer is on its way, or lost: the same call tells what there is to be stopped.
+    // Without an answer the merge's id is unknown: the same request again returns it.
     else if (begun)
       initiate(begun.body, begun.key)
         .then((answer) => cancelMerge(answer.merge_session_id))
@@ -480,7 +479,7 @@ async function cancel() {
   } catch (error) {
     const over = error instanceof ApiError && [404, 409, 410].includes(error.status);
     if (!over) {
-      // It goes on, for nobody has stopped it.
+      // The merge was not cancelled and still runs.
       follow();
       return notes.replaceChildren(errorNote("It was not stopped.", error, cancel));
     }
@@ -488,7 +487,7 @@ async function cancel() {
   await backToForm();
 }
 
-/** The clips once more; what was begun of them is given up. */
+/** Delete the merge and return to the form with its clips. */
 async function backToForm() {
   stopWork();
   if (draft.mergeId) deleteMerge(draft.mergeId).catch(() => {});
@@ -515,9 +514,9 @@ async function replace({ clip, text }) {
   if (statement) form.focus(statement);
 }
 
-// What came of it
+// Review
 
-/** @param {Merge} merge that is completed */
+/** @param {Merge} merge a completed merge */
 async function showReview(merge) {
   merge.uploads.forEach((_, at) => draft.statements[at] ?? draft.add());
   show("review", "review");
@@ -528,13 +527,13 @@ async function showReview(merge) {
   else if (draft.title.trim() && draft.lie) await save();
 }
 
-/** Save it as a draft, once; what has changed since is changed there. @returns {Promise<boolean>} whether it is there */
+/** Create or update the draft on the server. @returns {Promise<boolean>} whether it is saved */
 async function save() {
   const now = /** @type {Merge} */ (merge);
   review.wait(true, "Saving");
   review.tellProblem(null);
   try {
-    // Asked for again it is the same challenge, for what was asked for is kept.
+    // Repeating the stored request creates no second challenge.
     draft.made ??= { key: idempotencyKey(), body: draft.challengeBody(now) };
     await draft.saveNow();
     const { key, body } = draft.made;
@@ -546,7 +545,7 @@ async function save() {
         texts: body.statements.map((/** @type {any} */ one) => one.text ?? ""),
         lie_statement_index: body.lie_statement_index,
       });
-      // It is there: nothing of it has to be kept here any more.
+      // The server has the challenge: the stored draft is obsolete.
       await draft.forget();
     }
     const fields = draft.challengeFields();
@@ -562,7 +561,7 @@ async function save() {
       leave(/** @type {ApiError} */ (error).body.challenge_id);
       return false;
     }
-    // What was refused is remembered with its key; what is still running, or was not heard, is the same thing asked again.
+    // The server repeats a refusal for the same key, so use a new one; keep it after a lost answer.
     if (error instanceof ApiError && REFUSED.has(error.status) && type !== "idempotency_running" && !draft.challengeId)
       draft.made = null;
     review.drawSaved(Boolean(draft.challengeId));
@@ -589,7 +588,7 @@ async function finish(publish) {
   leave(draft.challengeId);
 }
 
-/** @param {string} challenge its id */
+/** @param {string} challenge challenge id */
 async function leave(challenge) {
   stopWork();
   await draft.forget();
@@ -611,7 +610,7 @@ async function askToThrowAway() {
 async function throwAway() {
   const { mergeId, challengeId } = draft;
   try {
-    // The merge goes with its challenge.
+    // Deleting the challenge also deletes its merge.
     if (challengeId) await deleteChallenge(challengeId);
     else if (mergeId) await deleteMerge(mergeId);
   } catch (error) {
@@ -626,9 +625,9 @@ async function throwAway() {
   say("Thrown away.");
 }
 
-// Beginning
+// Start
 
-/** @param {boolean} take from the tab that has it */
+/** @param {boolean} take whether to take over from another tab */
 async function start(take = false) {
   const alone = await holdAlone(`vod-challenge-${document.body.dataset.user}`, takenElsewhere, take);
   if (!alone) return elsewhere("A challenge is being made in another tab");
@@ -638,14 +637,14 @@ async function start(take = false) {
   if (kept && (!asked || asked === kept.mergeId)) draft = kept;
   else if (asked) {
     draft = new Draft(0);
-    // The one that this browser has of its own stays as it is.
+    // Do not overwrite another draft stored in this browser.
     draft.mayKeep = !kept || kept.isEmpty;
   }
   if (asked && !draft.mergeId) draft.mergeId = asked;
   if (draft.mergeId) return goOn();
   form.show(draft);
   show("form");
-  // Its answer was lost: asked for again it is the same merge.
+  // The last answer was lost: the same request returns the same merge.
   if (draft.begun && draft.clips.length === draft.begun.body.video_count && draft.clips.every((clip) => clip.blob))
     initiateMerge();
 }
@@ -677,7 +676,7 @@ function takenElsewhere() {
 
 /** @param {string} title */
 function elsewhere(title) {
-  // Nothing of this tab may be kept over what the other one keeps.
+  // Do not overwrite the other tab's draft.
   draft.mayKeep = false;
   showOther(
     "copy",
@@ -721,7 +720,7 @@ for (const out of document.querySelectorAll('form[action="/logout"]')) {
     /** @type {HTMLFormElement} */ (out).submit();
   });
 }
-// Waiting times count down.
+// Update the countdown to the next try.
 setInterval(() => (sender?.patience ?? patience)?.lack?.at && work.draw(), 1000);
 
 start();

@@ -1,15 +1,15 @@
-// A statement recorded with the camera: a look at oneself, three, two, one, a minute at most, a look at what was recorded.
+// The dialog that records a statement with the camera: preview, countdown, recording, playback.
 
 import { show } from "../../base/dialog.js";
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
-import { showLength } from "./measure.js";
+import { showLength } from "./clip-info.js";
 
-/** The longest recording, seconds. */
+/** Maximum length of a recording, seconds. */
 const LONGEST = 60;
 const COUNT = 3;
-const BITS = 2_500_000; // a second, of the picture
-/** What servers join without encoding it again comes first. */
+const BITS = 2_500_000; // bits per second of the video
+/** First the formats that the server merges without re-encoding. */
 const TYPES = [
   "video/mp4;codecs=avc1.42E01F,mp4a.40.2",
   "video/mp4;codecs=avc1,mp4a.40.2",
@@ -22,13 +22,13 @@ const TYPES = [
 
 /** @typedef {"asking"|"refused"|"ready"|"counting"|"recording"|"taken"} State */
 
-/** @returns {string} empty where the browser records nothing */
+/** @returns {string} empty if the browser cannot record */
 const recordingType = () =>
   globalThis.MediaRecorder ? (TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? "") : "";
 
 /**
- * Why there is no picture, and what to do about it.
- * @param {string} name of the error
+ * Return title and advice for a camera error.
+ * @param {string} name
  * @returns {[string, string]}
  */
 function cameraTrouble(name) {
@@ -64,14 +64,14 @@ export class Recorder {
   #timer = 0;
   #address = "";
   #warned = false;
-  /** Which camera and microphone, by their ids; empty for the browser's choice. */ #devices = {
+  /** Ids of the chosen devices; empty for the browser's default. */ #devices = {
     camera: "",
     microphone: "",
   };
 
   /**
-   * @param {number} number of the statement, from 1
-   * @param {string} text what it says; empty where nothing was written
+   * @param {number} number statement number, from 1
+   * @param {string} text the statement; may be empty
    * @param {(blob: Blob, seconds: number) => void} onTaken
    */
   constructor(number, text, onTaken) {
@@ -79,7 +79,7 @@ export class Recorder {
     this.video = /** @type {HTMLVideoElement} */ (
       h("video", { playsinline: true, "aria-label": "The camera's picture" })
     );
-    // A stream has no end to look for.
+    // Live video has no duration to search for.
     this.video.addEventListener("loadedmetadata", (event) => this.video.srcObject && event.stopImmediatePropagation());
     showLength(this.video);
     this.over = h("div", { class: "over", "aria-hidden": "true", hidden: true });
@@ -113,7 +113,7 @@ export class Recorder {
     this.#open();
   }
 
-  // The camera
+  // Camera
 
   async #open() {
     this.#release();
@@ -145,7 +145,7 @@ export class Recorder {
     this.#to("ready");
   }
 
-  /** Without a microphone there is a picture still. @param {any} video @param {any} audio */
+  /** Open the devices; without a microphone only the camera. @param {any} video @param {any} audio */
   async #opened(video, audio) {
     try {
       return await navigator.mediaDevices.getUserMedia({ video, audio });
@@ -207,7 +207,7 @@ export class Recorder {
     this.choices.hidden = this.choices.children.length === 0;
   }
 
-  /** @param {string} name of the error */
+  /** @param {string} name error name */
   #refuse(name) {
     const [title, text] = cameraTrouble(name);
     const again = name !== "insecure" && name !== "unsupported";
@@ -233,7 +233,7 @@ export class Recorder {
     this.#to("refused");
   }
 
-  /** The camera was pulled out, or taken away by the person's settings. */
+  /** Handle a camera that was unplugged or blocked. */
   #lost() {
     if (!this.#stream) return;
     if (this.#state === "recording") return this.#stop();
@@ -309,7 +309,7 @@ export class Recorder {
     this.#address = "";
   }
 
-  // The dialog
+  // Dialog
 
   /** @param {State} state */
   #to(state) {
@@ -381,7 +381,7 @@ export class Recorder {
     if (take) this.onTaken(take, length);
   }
 
-  /** Escape stops what is being recorded, and is asked for twice where something would be lost. @param {Event} event */
+  /** Stop a recording; discard a finished one only on the second Escape. @param {Event} event */
   #escape(event) {
     if (this.#state === "recording") {
       event.preventDefault();

@@ -1,5 +1,4 @@
-// What came of the merge, before it goes out: the video with its parts, the words and the lie once more, and whether it is
-// published or stays a draft.
+// The review of a merged challenge before it is published: video, statements, lie.
 
 import { h, icon, need, setText } from "../../base/dom.js";
 import { duration } from "../../base/format.js";
@@ -12,7 +11,7 @@ import { duration } from "../../base/format.js";
 
 export class Review {
   /** @type {Segment[]} */ #segments = [];
-  /** The end of the part that is played by itself, seconds; 0 while all of it is. */ #until = 0;
+  /** End of the segment being played, seconds; 0 for the complete video. */ #until = 0;
   #address = "";
   #isWaiting = false;
   #hasRenewed = false;
@@ -21,10 +20,10 @@ export class Review {
    * @param {HTMLElement} root
    * @param {{max_text: number, max_title: number}} facts
    * @param {object} hears
-   * @param {(publish: boolean) => void} hears.onDone title and lie are there
-   * @param {() => void} hears.onChange something was typed or chosen
+   * @param {(publish: boolean) => void} hears.onDone title and lie are set
+   * @param {() => void} hears.onChange
    * @param {() => void} hears.onThrowAway
-   * @param {() => Promise<string>} hears.renew the video's address again: a signed one runs out
+   * @param {() => Promise<string>} hears.renew returns a new video address when a signed one has expired
    */
   constructor(root, facts, hears) {
     this.root = root;
@@ -119,7 +118,7 @@ export class Review {
     );
   }
 
-  /** @param {Draft} draft @param {Merge} merge that is completed */
+  /** @param {Draft} draft @param {Merge} merge a completed merge */
   show(draft, merge) {
     this.draft = draft;
     this.root.replaceChildren(this.element);
@@ -193,13 +192,13 @@ export class Review {
     this.heading.focus();
   }
 
-  /** It is not shown any more. */
+  /** Leave the review. */
   end() {
     this.video.pause();
     this.root.replaceChildren();
   }
 
-  /** @param {boolean} isWaiting whether the server is being asked @param {string} [word] what for */
+  /** @param {boolean} isWaiting whether a request is running @param {string} [word] status text */
   wait(isWaiting, word = "") {
     this.#isWaiting = isWaiting;
     for (const button of [this.publish, this.keep]) {
@@ -209,15 +208,15 @@ export class Review {
     if (word) this.saved.replaceChildren(icon("run", "spin"), word);
   }
 
-  /** @param {boolean} isDraft whether the server has it as a draft */
+  /** @param {boolean} isDraft whether the server has the draft */
   drawSaved(isDraft) {
     this.saved.replaceChildren(...(isDraft ? [icon("check"), "Saved as a draft, which you alone see."] : []));
   }
 
-  /** @param {HTMLElement|null} note what went wrong */
+  /** @param {HTMLElement|null} note */
   tellProblem(note) {
     this.problem.replaceChildren(...(note ? [note] : []));
-    // On a phone it may stand below what is seen.
+    // On a phone the note may be below the visible area.
     note?.scrollIntoView({ block: "nearest" });
   }
 
@@ -235,7 +234,7 @@ export class Review {
     this.hears.onDone(publish);
   }
 
-  // The video
+  // Video
 
   /** @param {string} address */
   #load(address) {
@@ -247,13 +246,13 @@ export class Review {
 
   /** @param {Segment} segment */
   #play({ start_time, end_time }) {
-    // Within its first frame: a time that is the frame's own may be rounded into the one before.
+    // A frame's exact time may be rounded into the previous frame.
     this.video.currentTime = start_time + 0.001;
     this.#until = end_time;
     this.video.play().catch(() => {});
   }
 
-  /** A part that is played by itself ends with its last frame. */
+  /** Pause at the end of a segment. */
   #frames() {
     const { video } = this;
     if (video.paused) return;
@@ -302,7 +301,7 @@ export class Review {
   }
 }
 
-/** The place for what is wrong with a field. @param {string} id */
+/** Build the error message of a field. @param {string} id */
 function problem(id) {
   return h("p", { class: "field-error", id, role: "alert", hidden: true }, icon("alert"), h("span", {}));
 }

@@ -1,5 +1,4 @@
-// The selected event: its name, kind, times and note, its drawing and its replies. Typed text is a draft until Enter or a
-// button sends it. Other people's changes do not overwrite it.
+// The details of the selected event. Changes by other people do not overwrite drafts.
 
 import { h, icon } from "../../base/dom.js";
 import { sends } from "../../base/drafts.js";
@@ -11,18 +10,18 @@ import { marked } from "./mentions.js";
 /** @typedef {import("./store.js").Shown} Shown */
 /**
  * @typedef {object} DetailActs
- * @property {(one: Shown, values: any) => Promise<boolean>} change fields of all that is shown as one; whether it was done
+ * @property {(one: Shown, values: any) => Promise<boolean>} change change all events of a group; false if refused
  * @property {(one: Shown, values: {at?: number, until?: number|null}) => Promise<boolean>} move seconds of the shared clock;
- *   returns whether it was done
+ *   false if refused
  * @property {(one: Shown) => void} remove
- * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply draft: the key of its draft
+ * @property {(one: Shown, body: string, draft: string) => Promise<boolean>} reply draft: key of its draft
  * @property {(one: Shown, replyId: string) => void} removeReply
  * @property {(one: Shown) => void} draw
  * @property {() => void} close
- * @property {() => number} now seconds of the clock
- * @property {(written: {created_by: string|null}) => boolean} canChange an event or a reply
+ * @property {() => number} now shared clock, seconds
+ * @property {(written: {created_by: string|null}) => boolean} canChange written: an event or a reply
  * @property {() => boolean} canReply
- * @property {() => void} written called after the text was sent or discarded
+ * @property {() => void} written called after text was sent or discarded
  */
 
 const LONGEST = { label: 200, body: 10_000 };
@@ -51,7 +50,7 @@ export class EventDetails {
       if (event.key !== "Escape") return;
       event.stopPropagation();
       const field = /** @type {HTMLElement} */ (event.target).closest("input, textarea");
-      // In a field it keeps what is typed, and closes when it is pressed again.
+      // In a field, Escape keeps the text; a second Escape closes the details.
       if (field) this.holder.focus();
       else act.close();
     });
@@ -168,7 +167,7 @@ export class EventDetails {
     for (const name of ["body", "reply"]) if (this.#fields[name]) this.offers.attach(this.#fields[name]);
   }
 
-  /** Make the row with Save and Discard that is visible while fields have drafts. */
+  /** Build the row with Save and Discard. */
   #unsaved() {
     this.meanwhile = h("p", { class: "faint text-small anywhere", dir: "auto" });
     this.unsaved = h(
@@ -188,7 +187,7 @@ export class EventDetails {
   }
 
   /**
-   * Return the key of a field's draft. If several events are shown as one, the event with a draft is used.
+   * Return the key of a field's draft; in a group, that of the event with a draft.
    * @param {string} name
    */
   #draft(name) {
@@ -311,7 +310,7 @@ export class EventDetails {
     this.#drawFoot(one);
   }
 
-  /** What the event's kind is drawn in, as #rrggbb. */
+  /** Return the default colour of the event's kind, as #rrggbb. */
   #usualColor() {
     const sign = this.head?.querySelector(".glyph");
     const parts = sign ? getComputedStyle(sign).backgroundColor.match(/\d+(\.\d+)?/g) : null;
@@ -328,7 +327,7 @@ export class EventDetails {
     if (!field) return;
     field.dataset.saved = value;
     const text = this.drafts.get(this.#draft(name))?.text;
-    // The store shows a change before the server has accepted it; the draft ends only then.
+    // The store shows a change before the server accepts it, so the draft is kept while saving.
     if (text === value && !this.#isSaving) this.drafts.set(this.#draft(name), undefined);
     const shown = text ?? value;
     if (field.value === shown) return;
@@ -336,7 +335,7 @@ export class EventDetails {
     field.removeAttribute("aria-invalid");
   }
 
-  /** Save all fields that have drafts. A refused value stays a draft. */
+  /** Save all drafts; a refused value stays a draft. */
   async #save() {
     const one = this.#one;
     if (!one || this.#isSaving) return;
@@ -361,7 +360,7 @@ export class EventDetails {
    * @param {Shown} one
    * @param {typeof TYPED[number]} name
    * @param {string} text
-   * @returns {Promise<boolean>} whether it is saved
+   * @returns {Promise<boolean>} false if refused
    */
   #send(one, name, text) {
     if (name === "at" || name === "until") return this.act.move(one, { [name]: text ? parseOffset(text) : null });
@@ -452,16 +451,16 @@ export class EventDetails {
   }
 }
 
-/** @param {typeof TYPED[number]} name @param {string} text @returns {boolean} whether the text is valid for the field */
+/** @param {typeof TYPED[number]} name @param {string} text @returns {boolean} */
 function isValid(name, text) {
   if (name === "kind") return kindOf(text) !== "";
-  if (name === "until" && !text.trim()) return true; // a moment
+  if (name === "until" && !text.trim()) return true; // an event without an end is a moment
   return (name !== "at" && name !== "until") || parseOffset(text) !== null;
 }
 
 /**
  * @param {import("./store.js").SessionEvent} event
- * @param {(at: Date) => string} [time] how the time is written
+ * @param {(at: Date) => string} [time] formatter
  * @returns {string}
  */
 export function whoAndWhen(event, time = relative) {

@@ -1,12 +1,11 @@
-// Drawings on the pictures: shown at their moment for their span, and made on a frame that stands. They lie on the
-// frame, not on the pane, and so follow zoom and every size.
+// Drawings on video frames, and their editor. Positions are relative to the frame, so that they follow zoom and size.
 
 import { h, icon } from "../../base/dom.js";
 import { toast } from "../../base/notice.js";
-import { fitted } from "../../base/roi.js";
+import { fitted } from "../../base/timer-box.js";
 import { begun, extended, fits, isVisible, picture } from "./strokes.js";
 
-export const SHOWN_SECONDS = 3; // where no end is given
+export const SHOWN_SECONDS = 3; // display time of a drawing without an end
 const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
   ["pen", "pencil", "Pen"],
   ["line", "minus", "Line"],
@@ -17,11 +16,11 @@ const TOOLS = /** @type {[import("./strokes.js").Tool, string, string][]} */ ([
 ]);
 const COLORS = { Yellow: "#ffd166", Red: "#ff5a5f", Blue: "#4ea1ff", Green: "#39c98d", White: "#ffffff" };
 const WIDTHS = { Thin: 3, Medium: 6, Thick: 12 };
-const LETTERS = 8; // times the width of a line is the height of letters
+const LETTERS = 8; // letter height as a multiple of the line width
 const MAX_TEXT = 200;
 
 /**
- * What lies on the frame of a pane.
+ * Create an element that covers the frame in a pane.
  * @param {import("../panes.js").Pane} pane
  * @param {string} name class
  */
@@ -54,7 +53,7 @@ function aspectOf(video) {
   return video.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9;
 }
 
-/** Shows on one pane what was drawn at the moment that it shows. */
+/** The drawings that a pane shows at its current time. */
 export class DrawingLayer {
   /** @type {import("./store.js").SessionEvent[]} */ #drawn = [];
   #shown = "";
@@ -65,15 +64,15 @@ export class DrawingLayer {
     this.place = areaOn(pane, "drawing");
   }
 
-  /** @param {import("./store.js").SessionEvent[]} drawn those of this video, and of none where it is the large one */
+  /** @param {import("./store.js").SessionEvent[]} drawn events with drawings for this pane */
   show(drawn) {
     this.#drawn = drawn;
     this.#shown = "?";
   }
 
   /**
-   * @param {number} T seconds of the clock
-   * @param {string} hidden id of the one that is being changed
+   * @param {number} T shared clock, seconds
+   * @param {string} hidden id of the event whose drawing is being edited
    */
   update(T, hidden) {
     const { track } = this.pane;
@@ -101,20 +100,20 @@ export class DrawingLayer {
   }
 }
 
-/** Drawing on the frame that a pane shows. */
+/** The editor of a drawing on a pane's frame. */
 export class Sketch {
   /** @type {import("./strokes.js").Stroke[]} */ #strokes;
   /** @type {import("./strokes.js").Tool} */ #tool = "pen";
   #color = COLORS.Yellow;
   #width = WIDTHS.Medium;
   #isFinishing = false;
-  /** How many strokes were there before. */ #begun = 0;
+  /** Number of strokes before editing. */ #begun = 0;
 
   /**
    * @param {import("../panes.js").Pane} pane
-   * @param {import("./strokes.js").Stroke[]} strokes what is there already
-   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done null: nothing is changed. Whether it
-   *   can be closed: what could not be saved stays to be kept again
+   * @param {import("./strokes.js").Stroke[]} strokes existing strokes
+   * @param {(strokes: import("./strokes.js").Stroke[]|null) => Promise<boolean>} done strokes: null if cancelled. Returns
+   *   false if saving failed; the editor then stays open
    */
   constructor(pane, strokes, done) {
     this.pane = pane;
@@ -130,7 +129,7 @@ export class Sketch {
     window.addEventListener(
       "keydown",
       (event) => {
-        // A drawing that was made goes by its button only.
+        // Escape must not discard new strokes.
         if (event.key === "Escape" && !event.defaultPrevented && this.#strokes.length === this.#begun)
           this.#finish(null);
       },
@@ -156,7 +155,7 @@ export class Sketch {
     return this.#finish(this.#strokes);
   }
 
-  /** Take the last stroke back. */
+  /** Remove the last stroke. */
   takeBack() {
     this.#strokes = this.#strokes.slice(0, -1);
     this.#draw(null);
@@ -237,7 +236,7 @@ export class Sketch {
     );
   }
 
-  /** @param {import("./strokes.js").Stroke|null} stroke the one that is being made */
+  /** @param {import("./strokes.js").Stroke|null} stroke unfinished stroke */
   #draw(stroke) {
     const all = stroke ? [...this.#strokes, stroke] : this.#strokes;
     this.place.area.querySelector("svg")?.remove();
@@ -284,7 +283,7 @@ export class Sketch {
       "pointerup",
       (e) => {
         end.abort();
-        // A mouse says 0.5 all the time; of a pen the mean counts, for a stroke has one width.
+        // A mouse always reports 0.5. A stroke has one width, so a pen's mean pressure counts.
         const pressure = e.pointerType === "pen" ? pressures.reduce((a, b) => a + b, 0) / pressures.length : 0.5;
         this.#add({ ...stroke, width: Math.round(stroke.width * (0.5 + pressure) * 10) / 10 });
       },
@@ -301,7 +300,7 @@ export class Sketch {
     this.#draw(stroke);
   }
 
-  /** Letters, typed where they are to stand. @param {number} x @param {number} y */
+  /** Show a text field at a position on the frame, 0 to 1. @param {number} x @param {number} y */
   #write(x, y) {
     const size = this.#width * LETTERS;
     const stroke = begun("text", this.#color, size, x, y);

@@ -1,11 +1,11 @@
-// What the list and the lanes show of the events: their kinds, a video, a person, where they come from. Pure.
+// Filters of the event list and lanes: kind, video, person and origin.
 
 /**
  * @typedef {object} Filters
  * @property {Set<string>} hiddenKinds
  * @property {string} vodId empty for all
- * @property {string} person a user name; empty for all
- * @property {string} origin `made` by people, `found` by the program, empty for all
+ * @property {string} person user name; empty for all
+ * @property {string} origin `made` (by people), `found` (by detection), or empty
  */
 
 /** @returns {Filters} */
@@ -29,13 +29,13 @@ export function filtered(shown, { hiddenKinds, vodId, person, origin }) {
   );
 }
 
-/** Who made it or answered it. @param {import("./store.js").SessionEvent} event @param {string} person */
+/** Return whether a person created the event or replied to it. @param {import("./store.js").SessionEvent} event @param {string} person */
 function isFrom(event, person) {
   return event.created_by_name === person || event.replies.some((reply) => reply.created_by_name === person);
 }
 
 /**
- * How many there are of each kind, the most frequent first.
+ * Count the events of each kind, the most frequent first.
  * @param {import("./store.js").Shown[]} shown
  * @returns {[string, number][]}
  */
@@ -45,7 +45,7 @@ export function kindsOf(shown) {
   return [...counts].sort(([a, n], [b, m]) => m - n || a.localeCompare(b));
 }
 
-/** @param {import("./store.js").Shown[]} shown @returns {string[]} who made any of them or answered one */
+/** @param {import("./store.js").Shown[]} shown @returns {string[]} authors of events and replies */
 export function peopleOf(shown) {
   const names = shown.flatMap(({ event }) => [
     event.created_by_name,
@@ -55,10 +55,10 @@ export function peopleOf(shown) {
 }
 
 /**
- * The last that has begun by a time.
+ * Find the last entry at or before a time.
  * @param {{at: number}[]} list by time
  * @param {number} T seconds
- * @returns {number} its index, -1 before the first
+ * @returns {number} index, or -1
  */
 export function lastBegun(list, T) {
   let low = 0;

@@ -1,8 +1,8 @@
-// How a kind of event looks: its name, a letter and a shape beside the colour, so that no colour is the only sign. Pure.
+// The look of each kind of event. The colour is never the only sign.
 
 /** @typedef {{name: string, letter: string, tone: string, shape: "square"|"round"|"drop"}} Look */
 
-/** Squares are of the match, circles of a person, drops of sound. @type {Record<string, Look>} */
+/** Squares: the match. Circles: a person. Drops: sound and comments. @type {Record<string, Look>} */
 const KNOWN = {
   mark: { name: "Mark", letter: "M", tone: "accent", shape: "square" },
   comment: { name: "Comment", letter: "…", tone: "accent", shape: "drop" },
@@ -14,14 +14,14 @@ const KNOWN = {
   shot: { name: "Shot", letter: "T", tone: "grey", shape: "square" },
   sound_peak: { name: "Sound peak", letter: "S", tone: "d", shape: "drop" },
 };
-/** What is offered for a new event, in this order; any other kind can be typed. */
+/** Kinds offered for a new event, in this order; users can type others. */
 export const OFFERED = ["mark", "kill", "death", "round", "goal", "comment"];
 export const NOTE = "comment";
 const OTHER_TONES = ["a", "b", "c", "d", "e"];
 
 /**
  * @param {string} kind
- * @returns {Look} of a kind that nobody has foreseen: its own first letter, and always the same colour
+ * @returns {Look} unknown kinds get their first letter and a colour derived from their name
  */
 export function lookOf(kind) {
   if (Object.hasOwn(KNOWN, kind)) return KNOWN[kind];
@@ -36,9 +36,9 @@ export function lookOf(kind) {
 }
 
 /**
- * The kind that somebody typed, as the server takes it.
+ * Convert typed text to a kind in the API's format.
  * @param {string} text
- * @returns {string} empty where there is none in it
+ * @returns {string} empty if no character is valid
  */
 export function kindOf(text) {
   const plain = text.normalize("NFKD").toLowerCase();

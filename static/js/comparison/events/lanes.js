@@ -1,40 +1,39 @@
-// Events on the timeline: one lane for what all videos show or what belongs to none, and each video's own in its lane.
-// Pressed, one leads to its moment; dragged, it moves; a span is made longer at its edges. What would lie on top of
-// each other is one marker with their number.
+// Events on the timeline, in a lane of shared events and one for each video. Overlapping events become one marker with
+// their number.
 
 import { h, need } from "../../base/dom.js";
 import { counted, position } from "../../base/format.js";
 import { lookOf } from "./kinds.js";
 import { nameOf } from "./store.js";
 
-const APART = 18; // pixels between markers
+const APART = 18; // minimum px between markers
 const APART_WITH_NUMBER = 34;
-const DRAGGED = 4; // pixels from which a press is a drag
-const DRAGGED_BY_TOUCH = 12; // a finger is never still
-const WITH_EDGES = 30; // pixels of a span that has edges to take hold of
+const DRAGGED = 4; // px of movement that turn a press into a drag
+const DRAGGED_BY_TOUCH = 12; // px; a finger is never still
+const WITH_EDGES = 30; // minimum px of a span with draggable edges
 
 /**
  * @typedef {import("./store.js").Shown} Shown
  * @typedef {"move"|"start"|"end"} Hold
  * @typedef {object} Marker events at one place of a lane
  * @property {Shown[]} shown
- * @property {string|null} vodId of the lane; null for that of all
+ * @property {string|null} vodId null in the lane of shared events
  * @property {number} at
  * @property {number|null} until
  */
 
 export class EventLanes {
-  /** While one is pressed nothing is drawn anew: it would slip out of the hand. */ #isHeld = false;
+  /** True while a marker is pressed: a redraw would end the drag. */ #isHeld = false;
   #isDue = false;
   /** @type {Shown[]} */ #shown = [];
   #selected = "";
 
   /**
-   * @param {HTMLElement} layer over the lanes
+   * @param {HTMLElement} layer element over the lanes
    * @param {import("../timeline-view.js").TimelineView} timeline
    * @param {object} act
    * @param {(one: Shown) => void} act.open
-   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag by: seconds of the clock
+   * @param {(one: Shown, vodId: string|null, hold: Hold, by: number) => void} act.drag by: seconds
    * @param {(marker: Marker|null, element?: HTMLElement, at?: number) => void} act.hover
    * @param {(one: Shown) => boolean} act.canChange
    */
@@ -45,7 +44,7 @@ export class EventLanes {
     timeline.addEventListener("layout", () => this.#draw());
   }
 
-  /** @param {Shown[]} shown those that the filters let through @param {string} selected id */
+  /** @param {Shown[]} shown filtered events @param {string} selected id */
   show(shown, selected) {
     this.#shown = shown;
     this.#selected = selected;
@@ -148,7 +147,7 @@ export class EventLanes {
   }
 
   /**
-   * A press, which becomes a drag when the pointer moves.
+   * Handle a click or a drag.
    * @param {PointerEvent} event
    * @param {Marker} marker
    * @param {Hold} hold
@@ -206,13 +205,13 @@ export class EventLanes {
   }
 }
 
-/** In how many videos it is seen, where the lane of all says so. @param {Marker} marker */
+/** Return the number of videos that show the event; 1 in a video's own lane. @param {Marker} marker */
 function seenBy({ shown: [one], vodId }) {
   return vodId === null ? one.sources.length : 1;
 }
 
 /**
- * What a lane has of something shown.
+ * Return the marker of a group of events in a lane, or null.
  * @param {Shown} one
  * @param {string|null} vodId
  * @returns {Marker|null}
@@ -226,7 +225,7 @@ function placed(one, vodId) {
   return source ? { shown: [one], vodId, at: source.at, until: source.until } : null;
 }
 
-/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} data attributes of its look */
+/** @param {import("./store.js").SessionEvent} event @returns {Record<string, string>} data attributes */
 export function looks(event) {
   const { tone, shape } = lookOf(event.kind);
   return { tone, shape };
@@ -237,14 +236,14 @@ export function colors(event) {
   return event.color ? { "--kind": event.color } : {};
 }
 
-/** The sign of an event's kind. @param {import("./store.js").SessionEvent} event */
+/** Create the icon of an event's kind. @param {import("./store.js").SessionEvent} event */
 export function glyph(event) {
   return h("i", { class: "glyph", "aria-hidden": "true" }, lookOf(event.kind).letter);
 }
 
 const HOVER_PAUSE = 120;
 
-/** What is shown beside a marker under the pointer: its time, its name, and the frame of that moment. */
+/** The card of a hovered marker: time, name and frame. */
 export class HoverCard {
   #timer = 0;
   /** @type {Map<string, HTMLVideoElement>} */ #videos = new Map();
@@ -260,7 +259,7 @@ export class HoverCard {
     this.words = need("[data-hover-words]", element);
   }
 
-  /** Nothing more is to be seen. */
+  /** Unload the videos: the user may no longer see the comparison. */
   close() {
     this.hide();
     for (const video of this.#videos.values()) {
@@ -278,7 +277,7 @@ export class HoverCard {
   /**
    * @param {Marker} marker
    * @param {HTMLElement} beside
-   * @param {number} at seconds of the clock
+   * @param {number} at shared clock, seconds
    */
   show(marker, beside, at) {
     const [one] = marker.shown;

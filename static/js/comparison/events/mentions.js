@@ -1,10 +1,10 @@
-// Naming people with `@`: their names are offered while one is typed, and are set apart in what is shown. Who is named
-// is for the server to say (sessions_app/comparison/events/mentions.py).
+// Mentions with `@`: suggestions while the user types a name, and highlighting of names. The server finds the mentioned
+// users (sessions_app/comparison/events/mentions.py).
 
 import { h } from "../../base/dom.js";
 
 const OFFERED = 6;
-// An @ that begins a word, and what of a name stands behind it.
+// Matches an @ that begins a word, and the letters after it.
 const LETTER = "\\p{L}\\p{N}_.@+\\-";
 const TYPED = new RegExp(`(?<![${LETTER}])@([${LETTER}]*)$`, "u");
 const NAMED = new RegExp(`(?<![${LETTER}])@[${LETTER}]*[\\p{L}\\p{N}_]`, "gu");
@@ -12,7 +12,7 @@ const LIST = "name-offers";
 
 /** @typedef {HTMLInputElement|HTMLTextAreaElement} Field */
 
-/** @param {string} text @returns {{text: string, isName: boolean}[]} its parts in order */
+/** @param {string} text @returns {{text: string, isName: boolean}[]} parts in order */
 export function parted(text) {
   const parts = [];
   let from = 0;
@@ -23,29 +23,29 @@ export function parted(text) {
   return [...parts, { text: text.slice(from), isName: false }].filter((part) => part.text);
 }
 
-/** @param {string} text @returns {(string|HTMLElement)[]} with the names in it set apart */
+/** @param {string} text @returns {(string|HTMLElement)[]} text with highlighted names */
 export function marked(text) {
   return parted(text).map((part) => (part.isName ? h("b", { class: "mention" }, part.text) : part.text));
 }
 
-/** @param {string} before what stands before the caret @returns {string|null} the name that is being typed there */
+/** @param {string} before text before the caret @returns {string|null} name being typed */
 export function typedName(before) {
   return before.match(TYPED)?.[1] ?? null;
 }
 
-/** Offers names beside fields while one is typed: one list, of the field that is typed in. */
+/** Suggestions while the user types a name. All fields share one list. */
 export class NameOffers {
   /** @type {Promise<string[]>|null} */ #known = null;
   /** @type {Field|null} */ #field = null;
   #chosen = 0;
 
-  /** @param {() => Promise<string[]>} people asked for when the first @ is typed */
+  /** @param {() => Promise<string[]>} people called at the first @ */
   constructor(people) {
     this.people = people;
     this.list = h("ul", { class: "name-offers", role: "listbox", id: LIST, "aria-label": "Who can be named" });
     this.list.hidden = true;
     document.body.append(this.list);
-    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // the field keeps the focus
+    this.list.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the focus in the field
     this.list.addEventListener("click", (event) => {
       const option = /** @type {HTMLElement} */ (event.target).closest("li");
       if (option) this.#take(option.dataset.name ?? "");
@@ -55,10 +55,10 @@ export class NameOffers {
 
   /**
    * @param {Field} field
-   * @param {() => boolean} [isWanted] whether what is typed can name somebody now
+   * @param {() => boolean} [isWanted] whether the text may contain mentions
    */
   attach(field, isWanted = () => true) {
-    this.#known = null; // somebody may have been invited since
+    this.#known = null; // load again: people may have been invited since
     field.setAttribute("aria-autocomplete", "list");
     field.setAttribute("aria-controls", LIST);
     if (field instanceof HTMLInputElement) {
@@ -67,7 +67,7 @@ export class NameOffers {
     }
     field.addEventListener("input", () => isWanted() && this.#offer(field));
     field.addEventListener("blur", () => this.close());
-    // Before what the field itself does at Enter and Escape.
+    // Captured, to run before the field's own handling of Enter and Escape.
     field.addEventListener("keydown", (event) => this.#key(/** @type {KeyboardEvent} */ (event)), { capture: true });
   }
 
@@ -77,7 +77,7 @@ export class NameOffers {
     if (now === null) return this.close();
     this.#known ??= this.people();
     const known = await this.#known.catch(() => {
-      this.#known = null; // asked again at the next letter
+      this.#known = null; // load again at the next letter
       return /** @type {string[]} */ ([]);
     });
     if (typed(field) !== now || document.activeElement !== field) return;

@@ -1,5 +1,5 @@
-// The events of a comparison on its page: list, details, lanes, hover card and drawings show one store, narrowed by one
-// set of filters; and everything that can be done to events is here once, for buttons, keys and the timeline.
+// The events of the comparison page: all views share one store and one set of filters. Holds the actions on events, for
+// buttons, keys and the timeline.
 
 import { idempotencyKey } from "../../base/api.js";
 import { askToDelete } from "../../base/dialog.js";
@@ -14,23 +14,23 @@ import { EventDetails } from "./details.js";
 import { DrawingLayer, SHOWN_SECONDS, Sketch } from "./drawings.js";
 import { filtered, kindsOf, lastBegun, noFilters, peopleOf } from "./filters.js";
 import { NOTE, OFFERED, kindOf, lookOf } from "./kinds.js";
-import { Finding } from "./finding.js";
+import { Finding } from "./auto-detect.js";
 import { EventLanes, HoverCard, glyph } from "./lanes.js";
-import { EventList } from "./list.js";
+import { EventList } from "./event-list.js";
 import { NameOffers } from "./mentions.js";
 import { EventStore, nameOf } from "./store.js";
 
-const SHORTEST = 0.05; // s of a span
-const SAME_MOMENT = 2; // s: a new event this close to a draft of its kind continues that draft
+const SHORTEST = 0.05; // minimum length of a span, seconds
+const SAME_MOMENT = 2; // seconds; a new event this close to a draft of its kind continues that draft
 const NEW = "new/"; // prefix of the keys of drafts of new events
-const REACHED = 0.02; // s: the event that the clock stands on is not the next one
+const REACHED = 0.02; // seconds; an event this close to the clock is the current one
 
 /**
  * @typedef {import("./store.js").Shown} Shown
- * @typedef {object} NewDraft a new event that is not sent yet
+ * @typedef {object} NewDraft unsent new event
  * @property {string} kind
  * @property {string} vodId
- * @property {number} at seconds of the clock
+ * @property {number} at shared clock, seconds
  * @property {number} time seconds of its video
  * @property {boolean} isOfAll
  * @property {string} text
@@ -39,12 +39,12 @@ const REACHED = 0.02; // s: the event that the clock stands on is not the next o
 
 export class EventsPanel {
   #filters = noFilters();
-  /** @type {Shown[]} those that the filters let through */ #shown = [];
+  /** @type {Shown[]} events that match the filters */ #shown = [];
   #selected = "";
   #kind = "mark";
   #rightsDrawn = "";
   /** @type {Set<string>} ids of events with drafts */ #withDraft = new Set();
-  /** @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} draft: its key */ #marked =
+  /** @type {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}|null} draft: key of its draft */ #marked =
     null;
   /** @type {{sketch: Sketch, eventId: string}|null} */ #sketch = null;
   #isSketching = false;
@@ -55,14 +55,14 @@ export class EventsPanel {
    * @param {any[]} parts.vods
    * @param {import("../panes.js").Pane[]} parts.panes
    * @param {import("../actions.js").Actions} parts.actions
-   * @param {import("../view.js").View} parts.view
+   * @param {import("../layout.js").View} parts.view
    * @param {import("../timeline-view.js").TimelineView} parts.timeline
    * @param {(id: string) => string} parts.letterOf
-   * @param {() => void} parts.reveal shows the tab of events
-   * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights of the person here
+   * @param {() => void} parts.reveal show the events tab
+   * @param {() => {canEdit: boolean, canComment: boolean, userId: string}} parts.rights current user's rights
    * @param {{username: string, user_id: string}} parts.person
    * @param {string} parts.sessionId
-   * @param {() => Promise<string[]>} parts.nameable who can be named
+   * @param {() => Promise<string[]>} parts.nameable user names that can be mentioned
    */
   constructor({ api, vods, panes, actions, view, timeline, letterOf, reveal, rights, person, sessionId, nameable }) {
     this.api = api;
@@ -132,17 +132,17 @@ export class EventsPanel {
     this.#drawEdits();
   }
 
-  /** @param {{by: string, named?: Record<string, string[]>}} message what somebody has changed */
+  /** @param {{by: string, named?: Record<string, string[]>}} message change by any user */
   receive(message) {
     this.store.receive(/** @type {any} */ (message));
     const mine = Object.entries(message.named ?? {}).filter(([, users]) => users.includes(this.username));
-    // What is looked at was taken for seen when it was drawn.
+    // The open event was marked as read when it was drawn.
     if (mine.some(([id]) => this.store.unseen.has(id) || !this.store.isLoaded)) toast(`${message.by} mentions you.`);
   }
 
-  // What is shown
+  // Display
 
-  /** Once a picture of the page. @param {number} T seconds of the clock */
+  /** Called once per animation frame. @param {number} T shared clock, seconds */
   update(T) {
     this.list.update(T);
     for (const layer of this.layers.values()) layer.update(T, this.#sketch?.eventId ?? "");
@@ -170,7 +170,7 @@ export class EventsPanel {
       layer.show(drawn.filter(({ vod_id: vod }) => vod === id || (vod === null && id === this.view.state.main)));
   }
 
-  /** Redraw after a draft has begun or ended, here or in another tab. */
+  /** Redraw after a draft changed, here or in another tab. */
   #drawDrafts() {
     const name = need("[data-naming-name]");
     if (this.#marked && name.value.trim()) {
@@ -182,7 +182,7 @@ export class EventsPanel {
     this.#draw();
   }
 
-  /** The drafts without an event in the list: drafts of new events and of deleted events. */
+  /** Show the drafts of new and of deleted events. */
   #drawDraftRows() {
     const { store } = this;
     const isListed = (/** @type {string} */ key) =>
@@ -251,7 +251,7 @@ export class EventsPanel {
     return { pane, at, time, draft: key };
   }
 
-  /** Whoever looks at an event has seen that it names them. @param {Shown} [selected] */
+  /** Mark mentions in the open event as read; show the number of unread ones. @param {Shown} [selected] */
   drawMentions(selected = this.store.withEvent(this.#selected)) {
     const { unseen } = this.store;
     const isLookedAt = document.visibilityState === "visible" && !need("#panel-events").hidden;
@@ -265,13 +265,13 @@ export class EventsPanel {
     button.setAttribute("aria-label", `@ ${count} ${words}: show the next`);
   }
 
-  /** Go to the first event that names the person here and that they have not looked at. */
+  /** Open the first event with an unread mention. */
   #showMention() {
     const { unseen } = this.store;
     const one = this.store.shown.find(({ sources }) => sources.some(({ event }) => unseen.has(event.event_id)));
     if (!one) return;
     this.open(one);
-    need("[data-event-details]").focus(); // the button may be gone with the last
+    need("[data-event-details]").focus(); // the button is hidden after the last mention
   }
 
   /** @param {number} total */
@@ -365,7 +365,7 @@ export class EventsPanel {
     this.#draw();
   }
 
-  /** What the person here may do has changed, or is shown for the first time. */
+  /** Show the controls that the user may use. */
   drawRights() {
     const { canEdit, canComment } = this.rights();
     const said = `${canEdit} ${canComment}`;
@@ -386,27 +386,27 @@ export class EventsPanel {
     return canEdit || (canComment && written.created_by === userId);
   }
 
-  // What can be done
+  // Actions
 
-  /** Look at an event. @param {string} id empty for none */
+  /** @param {string} id empty for none */
   select(id) {
     this.#selected = id;
     this.#draw();
     if (id) this.list.reveal(id);
   }
 
-  /** Look at an event, and go there. @param {Shown} one */
+  /** Select an event and seek to it. @param {Shown} one */
   open(one) {
     this.reveal();
     this.select(one.id);
     this.actions.seek(one.at);
   }
 
-  /** Go to the next or the previous event of those shown. @param {number} by 1 or -1 */
+  /** Open the next or previous of the shown events. @param {number} by 1 or -1 */
   step(by) {
     const T = this.actions.controller.time;
     const chosen = this.#shown.findIndex(({ id }) => id === this.#selected);
-    // From the event that is looked at while the clock stands on it: several may stand at one moment, or before the start.
+    // Step from the selected event if the clock is on it: several events may share a moment.
     const isThere =
       chosen >= 0 && Math.abs(Math.max(this.actions.controller.start, this.#shown[chosen].at) - T) < REACHED;
     const byTime = by > 0 ? lastBegun(this.#shown, T + REACHED) + 1 : lastBegun(this.#shown, T - REACHED);
@@ -417,7 +417,7 @@ export class EventsPanel {
   }
 
   /**
-   * Mark this moment; its name is typed next.
+   * Open the form of a new event at the current time.
    * @param {string} [kind]
    */
   mark(kind = this.#kind) {
@@ -458,7 +458,7 @@ export class EventsPanel {
   }
 
   /**
-   * Show the form of a new event. A draft that is in the form is kept.
+   * Show the form of a new event. A draft in the form is kept.
    * @param {{pane: import("../panes.js").Pane, at: number, time: number, draft: string}} marked
    * @param {NewDraft} draft
    */
@@ -478,7 +478,7 @@ export class EventsPanel {
     this.#drawDraftRows();
   }
 
-  /** Keep the text in the form of a new event as a draft. */
+  /** Store the form of a new event as a draft. */
   #keepNaming(isOpen = true) {
     const marked = this.#marked;
     if (!marked) return;
@@ -495,7 +495,6 @@ export class EventsPanel {
     this.drafts.set(marked.draft, text.trim() ? draft : undefined);
   }
 
-  /** Send the new event with the typed text. */
   async #saveMark() {
     const marked = this.#marked;
     const form = need("[data-naming]");
@@ -525,12 +524,12 @@ export class EventsPanel {
     if (!isSent && this.#marked === marked) need("[data-naming-name]").focus();
   }
 
-  /** @param {boolean} isBusy whether the new event is being sent */
+  /** @param {boolean} isBusy */
   #setBusy(isBusy) {
     const form = need("[data-naming]");
     form.setAttribute("aria-busy", String(isBusy));
     need("[data-naming-name]").readOnly = isBusy;
-    if (isBusy) leaveFocus(form); // keys control the room again
+    if (isBusy) leaveFocus(form); // single-key shortcuts work again
   }
 
   /** Close the form of a new event; its text stays a draft. */
@@ -542,7 +541,7 @@ export class EventsPanel {
   #hideNaming() {
     this.#marked = null;
     const form = need("[data-naming]");
-    leaveFocus(form); // a hidden field would keep all keys
+    leaveFocus(form); // a hidden field with focus would receive all keys
     form.hidden = true;
     this.#drawDraftRows();
   }
@@ -586,7 +585,7 @@ export class EventsPanel {
   }
 
   /**
-   * Draw on the frame: of an event, or of this moment.
+   * Draw on the frame of an event, or on the current frame.
    * @param {Shown} [one]
    */
   async draw(one) {
@@ -621,10 +620,10 @@ export class EventsPanel {
   }
 
   /**
-   * @param {import("./store.js").SessionEvent|undefined} source whose drawing it is
-   * @param {{vod_id: string, time: number}} place of a new one
+   * @param {import("./store.js").SessionEvent|undefined} source event with the drawing, if it exists
+   * @param {{vod_id: string, time: number}} place place of a new event
    * @param {import("./strokes.js").Stroke[]} strokes
-   * @param {number} duration of the video
+   * @param {number} duration length of the video, seconds
    */
   #keepDrawing(source, place, strokes, duration) {
     const drawing = strokes.length ? { strokes } : null;
@@ -645,7 +644,7 @@ export class EventsPanel {
 
   /** @param {Shown} one @param {any} values */
   #change(one, values) {
-    // What is written or drawn belongs to one; how it is called, to all that are shown as one.
+    // Name, kind and colour apply to the whole group; a note or a drawing belongs to one event.
     const isShared = Object.keys(values).every((name) => ["kind", "label", "color"].includes(name));
     const sources = isShared ? one.sources : one.sources.slice(0, 1);
     const changes = sources.map(({ event }) => ({ id: event.event_id, values }));
@@ -653,7 +652,7 @@ export class EventsPanel {
   }
 
   /**
-   * Move what is shown as one, or its end, on the shared clock.
+   * Move a group of events, or the end of its span, on the shared clock.
    * @param {Shown} one
    * @param {{at?: number, until?: number|null}} to seconds
    */
@@ -678,8 +677,8 @@ export class EventsPanel {
   /**
    * @param {Shown} one
    * @param {import("./store.js").Source[]} sources
-   * @param {import("./lanes.js").Hold} hold what is moved: all of it, or one end of a span
-   * @param {number} by seconds of the clock
+   * @param {import("./lanes.js").Hold} hold the event, or an end of its span
+   * @param {number} by seconds
    */
   #shift(one, sources, hold, by) {
     const changes = sources.map(({ event, at, until }) => {
@@ -707,7 +706,7 @@ export class EventsPanel {
     return this.#attempt(() => this.store.change(changes, `moved ${nameOf(one.event)}`));
   }
 
-  /** @param {() => Promise<unknown>} change @returns {Promise<boolean>} whether it was done */
+  /** @param {() => Promise<unknown>} change @returns {Promise<boolean>} false if refused */
   async #attempt(change) {
     try {
       await change();
@@ -748,7 +747,7 @@ export class EventsPanel {
     });
   }
 
-  /** Pause the clock while the person writes. @param {HTMLElement} panel */
+  /** Pause the clock while the user writes. @param {HTMLElement} panel */
   #listenToWriting(panel) {
     const isWords = (/** @type {Event} */ { target }) => "words" in /** @type {HTMLElement} */ (target).dataset;
     panel.addEventListener("input", (event) => isWords(event) && this.actions.pauseToWrite());
@@ -812,12 +811,12 @@ export class EventsPanel {
   }
 }
 
-/** @param {number} seconds @returns {number} to a millionth, as the server keeps times */
+/** @param {number} seconds @returns {number} in the server's precision, 1 µs */
 function rounded(seconds) {
   return Math.round(seconds * 1e6) / 1e6;
 }
 
-/** Take the focus from the fields of a form. @param {HTMLElement} form */
+/** @param {HTMLElement} form */
 function leaveFocus(form) {
   if (form.contains(document.activeElement)) /** @type {HTMLElement} */ (document.activeElement).blur();
 }

@@ -1,13 +1,12 @@
-// The events of a comparison as this page knows them: read once, kept up to date by messages, changed by way of the
-// server. Every change of one's own can be taken back.
+// The page's copy of the comparison's events: loaded once, updated by messages, changed through the API with undo.
 
 import { ApiError } from "../../base/api.js";
 import { globalTime, placementOf } from "../../base/timeline.js";
-import { Edits } from "./edits.js";
-import { join } from "./joining.js";
+import { Edits } from "./undo.js";
+import { join } from "./grouping.js";
 
 /**
- * @typedef {object} SessionEvent one event as the server shows it, by itself
+ * @typedef {object} SessionEvent event in the API's format
  * @property {string} event_id
  * @property {string} kind
  * @property {string} label
@@ -25,39 +24,39 @@ import { join } from "./joining.js";
  * @property {string} created_by_name
  * @property {number} created_at
  *
- * @typedef {object} Source one of the events that are shown as one, on the shared clock
+ * @typedef {object} Source event of a group, with its times on the shared clock
  * @property {SessionEvent} event
  * @property {number} at seconds
- * @property {number|null} until where a span ends
+ * @property {number|null} until end of a span
  *
- * @typedef {object} Shown events that are shown as one
- * @property {string} id of the one at the head
- * @property {SessionEvent} event the head
- * @property {Source[]} sources all of them
- * @property {number} at seconds of the shared clock, their median
- * @property {number|null} until where a span ends
+ * @typedef {object} Shown group of events that are shown as one
+ * @property {string} id id of the first event
+ * @property {SessionEvent} event first event
+ * @property {Source[]} sources
+ * @property {number} at median, seconds of the shared clock
+ * @property {number|null} until end of a span
  */
 
 const WRITTEN = /** @type {const} */ (["kind", "label", "body", "color", "drawing", "vod_id", "time", "end"]);
 
 export class EventStore extends EventTarget {
-  /** Own edits. */ edits = new Edits();
-  /** Whether the list has been read. */ isLoaded = false;
-  /** @type {Set<string>} ids of those that name the person here, who has not looked at them */ unseen = new Set();
-  /** What kept it from being read. @type {unknown} */ failure = null;
-  /** @type {Map<string, SessionEvent>} in the order they were made */ #events = new Map();
-  /** @type {Map<string, number>} how often messages told of an event */ #told = new Map();
-  /** @type {Map<string, string>} the present id of one that was made again */ #renamed = new Map();
+  edits = new Edits();
+  isLoaded = false;
+  /** @type {Set<string>} ids of unread events that mention the user */ unseen = new Set();
+  /** Error of the last attempt to load the events. @type {unknown} */ failure = null;
+  /** @type {Map<string, SessionEvent>} in order of creation */ #events = new Map();
+  /** @type {Map<string, number>} number of changes received, by event */ #told = new Map();
+  /** @type {Map<string, string>} new id of a recreated event, by its previous id */ #renamed = new Map();
   #revision = -1;
   #wanted = -1;
   #loading = false;
-  /** @type {any[]} messages that came while the list was being read */ #waiting = [];
+  /** @type {any[]} messages received while the list is loading */ #waiting = [];
   /** @type {Shown[]|null} */ #shown = null;
 
   /**
    * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} api
-   * @param {any[]} vods of the session
-   * @param {string} username of the person here
+   * @param {any[]} vods
+   * @param {string} username current user
    */
   constructor(api, vods, username = "") {
     super();
@@ -66,13 +65,13 @@ export class EventStore extends EventTarget {
     this.vods = new Map(vods.map((vod) => [vod.vod_id, vod]));
   }
 
-  /** All events, those that belong together as one, by time. @returns {Shown[]} */
+  /** All events, grouped, by time. @returns {Shown[]} */
   get shown() {
     this.#shown ??= this.#join();
     return this.#shown;
   }
 
-  /** All events, each by itself. @returns {IterableIterator<SessionEvent>} */
+  /** All events, ungrouped. @returns {IterableIterator<SessionEvent>} */
   get all() {
     return this.#events.values();
   }
@@ -82,19 +81,23 @@ export class EventStore extends EventTarget {
     return this.#events.get(this.#idOf(id));
   }
 
-  /** What is shown as one with an event. @param {string} id @returns {Shown|undefined} */
+  /** Return the group that contains an event. @param {string} id @returns {Shown|undefined} */
   withEvent(id) {
     const now = this.#idOf(id);
     return this.shown.find((one) => one.sources.some(({ event }) => event.event_id === now));
   }
 
-  /** Where an event is on the shared clock. @param {SessionEvent} event @param {number} [time] of the video */
+  /**
+   * Return an event's time on the shared clock.
+   * @param {SessionEvent} event
+   * @param {number} [time] seconds of the video
+   */
   globalTime(event, time = event.time) {
     const vod = event.vod_id === null ? null : this.vods.get(event.vod_id);
     return vod ? globalTime(time, vod.placement ?? placementOf(vod)) : time;
   }
 
-  /** A video lies elsewhere on the clock. @param {string} vodId @param {import("../../base/timeline.js").Placement} placement */
+  /** Move a video on the shared clock. @param {string} vodId @param {import("../../base/timeline.js").Placement} placement */
   place(vodId, placement) {
     const vod = this.vods.get(vodId);
     const before = vod.placement ?? placementOf(vod);
@@ -104,7 +107,7 @@ export class EventStore extends EventTarget {
     this.#changed();
   }
 
-  /** A session message names the revision at which events were last changed. @param {number} revision */
+  /** Load the events if they changed at a newer revision. @param {number} revision */
   knows(revision) {
     this.#wanted = Math.max(this.#wanted, revision);
     if (this.#wanted > this.#revision || !this.isLoaded) this.load();
@@ -117,7 +120,7 @@ export class EventStore extends EventTarget {
     try {
       const { events, unseen } = await this.api.list();
       this.unseen = new Set(unseen);
-      // By when they were made, which is how the server counts them.
+      // Order of creation, as on the server.
       events.sort((/** @type {any} */ a, /** @type {any} */ b) => a.created_at - b.created_at);
       this.#events = new Map(events.map((/** @type {SessionEvent} */ event) => [event.event_id, event]));
       this.#revision = Math.max(this.#revision, wanted);
@@ -135,7 +138,7 @@ export class EventStore extends EventTarget {
 
   /**
    * @param {{revision: number, changed: SessionEvent[], deleted: string[], complete: boolean,
-   *   named?: Record<string, string[]>}} message named: who is named anew, by event
+   *   named?: Record<string, string[]>}} message named: newly mentioned users, by event
    */
   receive(message) {
     if (this.#loading) {
@@ -158,7 +161,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Whom a changed event names is something to look at, until it is taken back.
+   * Mark an event as unread if it mentions the user, and as read once the mention is removed.
    * @param {SessionEvent} event
    * @param {string[]} named
    */
@@ -171,9 +174,9 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Mark a moment.
-   * @param {any} values as the API takes them
-   * @param {string} [key] makes a repeated attempt harmless
+   * Create an event.
+   * @param {any} values
+   * @param {string} [key] idempotency key
    * @returns {Promise<SessionEvent>}
    */
   create(values, key) {
@@ -194,9 +197,9 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Change some events, as one edit.
+   * Change events as one undo step.
    * @param {{id: string, values: any}[]} changes
-   * @param {string} label what is done to them, as in “moved Kill”
+   * @param {string} label description for undo, such as “moved Kill”
    */
   change(changes, label) {
     return this.edits.inTurn(async () => {
@@ -214,7 +217,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Delete some events, as one edit. What was said to them does not come back.
+   * Delete events as one undo step. Undo does not restore replies.
    * @param {SessionEvent[]} events
    */
   remove(events) {
@@ -237,10 +240,10 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** Delete an event that was created by a lost attempt, unless it has replies. This is not an edit. @param {string} id */
+  /** Delete an event created by a lost request, unless it has replies. Adds no undo step. @param {string} id */
   takeBack(id) {
     return this.edits.inTurn(async () => {
-      await this.load(); // the answer to a repeated attempt is that of the first one, without replies
+      await this.load(); // a repeated request gets the first answer, without replies
       if (!this.get(id)?.replies.length) await this.#remove(id);
     });
   }
@@ -248,13 +251,13 @@ export class EventStore extends EventTarget {
   /**
    * @param {string} id
    * @param {string} body
-   * @param {string} key makes a repeated attempt harmless
-   * @returns {Promise<string|undefined>} the id of the reply
+   * @param {string} key idempotency key
+   * @returns {Promise<string|undefined>} id of the reply
    */
   async reply(id, body, key) {
     const known = this.get(id)?.replies.length ?? 0;
     const { replies } = await this.#take(id, (now) => this.api.reply(now, body, key));
-    // The answer to a repeated attempt is that of the first one, without what was replied since.
+    // A repeated request gets the first answer, without newer replies.
     if (replies.length <= known) await this.load();
     const own = replies.filter((reply) => reply.body === body && reply.created_by_name === this.username);
     return own.at(-1)?.reply_id;
@@ -265,14 +268,14 @@ export class EventStore extends EventTarget {
     await this.#take(id, (now) => this.api.removeReply(now, replyId));
   }
 
-  /** @param {string} id @returns {string} what it is called now, after it was deleted and made again */
+  /** @param {string} id @returns {string} current id; undoing a deletion assigns a new one */
   #idOf(id) {
     let now = id;
     for (let next = this.#renamed.get(now); next; next = this.#renamed.get(now)) now = next;
     return now;
   }
 
-  /** @param {any} values @param {{again?: string, key?: string}} about again: the previous id of the event */
+  /** @param {any} values @param {{again?: string, key?: string}} about again: previous id of the event */
   async #create(values, { again, key }) {
     const { event } = await this.api.create(values, key);
     if (again) this.#renamed.set(this.#idOf(again), event.event_id);
@@ -282,7 +285,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Write some fields, here at once.
+   * Change fields, and show the change before the server answers.
    * @param {string} id
    * @param {any} values
    */
@@ -307,7 +310,7 @@ export class EventStore extends EventTarget {
     try {
       await this.api.remove(now);
     } catch (error) {
-      // Deleted elsewhere meanwhile: that is what was asked for.
+      // Another user has already deleted the event.
       if (!(error instanceof ApiError && error.status === 404)) throw error;
     }
     this.#told.set(now, (this.#told.get(now) ?? 0) + 1);
@@ -316,7 +319,7 @@ export class EventStore extends EventTarget {
   }
 
   /**
-   * Take over what a call answers, unless a message has told something newer meanwhile.
+   * Store the event in a call's answer, unless a newer message arrived first.
    * @param {string} id
    * @param {(now: string) => Promise<{event: SessionEvent}>} call
    */
@@ -357,7 +360,7 @@ export class EventStore extends EventTarget {
     });
   }
 
-  /** @param {import("./joining.js").Mark} mark @returns {Source} */
+  /** @param {import("./grouping.js").Mark} mark @returns {Source} */
   #source({ key, at }) {
     const event = /** @type {SessionEvent} */ (this.#events.get(key));
     return { event, at, until: event.end === null ? null : this.globalTime(event, event.end) };
@@ -369,7 +372,7 @@ export class EventStore extends EventTarget {
   }
 }
 
-/** @param {SessionEvent} event @returns {any} what makes the same again */
+/** @param {SessionEvent} event @returns {any} values that create an equal event */
 function valuesOf(event) {
   const values = Object.fromEntries(WRITTEN.map((name) => [name, event[name]]));
   if (event.vod_id !== null) return values;
@@ -377,7 +380,7 @@ function valuesOf(event) {
   return { ...rest, global_time: time };
 }
 
-/** @param {SessionEvent} event @returns {string} what it is called in a sentence */
+/** @param {SessionEvent} event @returns {string} name for use in a sentence */
 export function nameOf(event) {
   return event.label ? `“${event.label}”` : event.body ? `“${event.body.slice(0, 40)}”` : event.kind;
 }

@@ -1,30 +1,29 @@
-// The strokes of a drawing: their shapes on a frame of any size, and how they are made small enough to keep. Points are
-// fractions of the displayed frame; widths, and the height of letters, thousandths of its width. Pure but for the
-// elements that it makes.
+// The strokes of a drawing: shapes and size limits. Points are fractions of the displayed frame; widths and letter
+// heights are thousandths of its width.
 
 const SVG = "http://www.w3.org/2000/svg";
 const WIDE = 1000; // units across the frame
-const NEAREST = 0.002; // of the frame: nearer points are left out
-const MAX_POINTS = 1500; // of one stroke
-const HEAD = 5; // of an arrow, in widths
-const MAX_BYTES = 60_000; // the server takes 64 KB
+const NEAREST = 0.002; // minimum distance between points, fraction of the frame
+const MAX_POINTS = 1500; // maximum number of points in a stroke
+const HEAD = 5; // length of an arrowhead, in line widths
+const MAX_BYTES = 60_000; // the server's limit is 64 KB
 
 /**
  * @typedef {"pen"|"line"|"arrow"|"box"|"ellipse"|"text"} Tool
  * @typedef {{tool: Tool, color: string, width: number, points: number[][], text?: string}} Stroke
  */
 
-/** @param {number} value @returns {number} within the frame, to a ten-thousandth of it */
+/** @param {number} value @returns {number} clamped to the frame, rounded to 0.0001 */
 function kept(value) {
   return Math.round(Math.min(Math.max(value, 0), 1) * 10_000) / 10_000;
 }
 
 /**
- * The stroke with one more point; where the tool has two, the second is moved.
+ * Return the stroke with another point; two-point tools replace the second point.
  * @param {Stroke} stroke
  * @param {number} x
  * @param {number} y
- * @returns {Stroke} the same where the point says nothing new
+ * @returns {Stroke} the same stroke if the point is too near
  */
 export function extended(stroke, x, y) {
   const point = [kept(x), kept(y)];
@@ -39,20 +38,20 @@ export function begun(tool, color, width, x, y) {
   return { tool, color, width, points: [[kept(x), kept(y)]] };
 }
 
-/** @param {Stroke} stroke @returns {boolean} whether it can be seen */
+/** @param {Stroke} stroke @returns {boolean} */
 export function isVisible({ tool, points, text }) {
   return tool === "pen" || (tool === "text" ? Boolean(text) : points.length > 1);
 }
 
-/** @param {Stroke[]} strokes @returns {boolean} whether the server will take them */
+/** @param {Stroke[]} strokes @returns {boolean} whether the server accepts their size */
 export function fits(strokes) {
   return JSON.stringify({ strokes }).length <= MAX_BYTES;
 }
 
 /**
- * The outline of a stroke, as SVG writes a path.
- * @param {Stroke} stroke but of text
- * @param {number} high units from top to bottom
+ * Return the outline of a stroke as an SVG path.
+ * @param {Stroke} stroke any tool except text
+ * @param {number} high height of the viewBox
  * @returns {string}
  */
 export function outlineOf({ tool, width, points }, high) {
@@ -79,14 +78,14 @@ export function outlineOf({ tool, width, points }, high) {
     const side = (/** @type {number} */ by) => [x1 - length * Math.cos(angle + by), y1 - length * Math.sin(angle + by)];
     return path([[x0, y0], [x1, y1], side(0.5), [x1, y1], side(-0.5)]);
   }
-  // A dot is a line to itself.
+  // A dot is a line to its own start.
   return path(all.length > 1 ? all : [all[0], all[0]]);
 }
 
 /**
  * @param {Stroke[]} strokes
- * @param {number} aspect of the frame, its width by its height
- * @returns {SVGElement} as large as what holds it
+ * @param {number} aspect width of the frame divided by its height
+ * @returns {SVGElement} fills its container
  */
 export function picture(strokes, aspect) {
   const high = WIDE / aspect;
@@ -112,7 +111,7 @@ export function picture(strokes, aspect) {
       continue;
     }
     const d = outlineOf(stroke, high);
-    // Dark below, so that it is seen on a picture of its own colour.
+    // A dark outline keeps the stroke visible on a picture of the same colour.
     svg.append(
       element("path", { d, class: "below", "stroke-width": width + 3 }),
       element("path", { d, stroke: color, "stroke-width": width }),

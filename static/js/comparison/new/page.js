@@ -1,28 +1,27 @@
-// A new comparison: recordings of the library, the catalogue or the library folders are chosen, or sent from this
-// machine; their order and a name are given; and the comparison is made when all of them are here.
+// The page for a new comparison: choosing, uploading and ordering recordings. The comparison opens once all are ready.
 
 import { createSession, libraryFiles } from "../../base/api.js";
 import { h, icon, need, setText } from "../../base/dom.js";
-import { EndlessList, listed, nothingFound } from "../../base/endless.js";
+import { EndlessList, listed, nothingFound } from "../../base/infinite-list.js";
 import { errorNote, toast } from "../../base/notice.js";
 import { listCatalogue } from "../../catalogue/api.js";
-import { ACCEPT, chosenFrom } from "../../uploads/choosing.js";
-import { takeDrops } from "../../uploads/dropping.js";
+import { ACCEPT, chosenFrom } from "../../uploads/file-picker.js";
+import { takeDrops } from "../../uploads/drop-zone.js";
 import { Transfer } from "../../uploads/transfer.js";
 import { findVideo, LETTERS, listVideos } from "../../videos/api.js";
-import { ChoiceCard } from "./card.js";
-import { Choice, MOST, Recording } from "./choice.js";
-import { Tray } from "./tray.js";
+import { ChoiceCard } from "./recording-card.js";
+import { Choice, MOST, Recording } from "./selection.js";
+import { Tray } from "./selection-tray.js";
 
 /** @typedef {import("../../videos/api.js").Video} Video */
 
-const RENEW_PAUSE = 2000; // ms
-const PICTURE_SECONDS = 300; // after which no picture is waited for
-const RENEWED = 6; // of those in the list, at once
+const RENEW_PAUSE = 2000; // ms between two refreshes
+const PICTURE_SECONDS = 300; // age of a video after which its picture is not awaited
+const RENEWED = 6; // maximum number of listed videos in one refresh
 const LIBRARY = "";
 const CATALOGUE = "catalogue";
 const FOLDERS = "folders";
-/** @type {Record<string, string>} what is searched in each place, as the field says it */
+/** @type {Record<string, string>} placeholder of the search field, by source */
 const SEARCHED = {
   [LIBRARY]: "Name, tag or description",
   [CATALOGUE]: "Title, category, tag or description",
@@ -35,10 +34,10 @@ const nameField = /** @type {HTMLInputElement} */ (need("#name"));
 const createButton = need("[data-create]");
 const hint = need("[data-hint]");
 const said = need("[data-said]");
-/** "waiting": the comparison is made as soon as everything is here. @type {"choosing"|"waiting"|"making"} */ let state =
+/** "waiting": the comparison is created once all recordings are ready. @type {"choosing"|"waiting"|"making"} */ let state =
   "choosing";
 
-/** Whether the videos in the address have been read. */ let hasRead = false;
+/** True once the videos in the address are loaded. */ let hasRead = false;
 const choice = new Choice();
 const tray = new Tray(need("[data-tray]"), choice, {
   remove,
@@ -73,7 +72,7 @@ const tray = new Tray(need("[data-tray]"), choice, {
   drawFilters,
 });
 
-/** @param {string} name in the address @returns {string} one of the places there are */
+/** @param {string} name source in the address @returns {string} an existing source */
 function placeOf(name) {
   return places.querySelector(`button[value="${CSS.escape(name)}"]`) ? name : LIBRARY;
 }
@@ -82,7 +81,7 @@ function placeOf(name) {
  * @param {any} query
  * @param {{page: number, limit: number}} part
  * @param {AbortSignal} signal
- * @returns {Promise<import("../../base/endless.js").Answer>}
+ * @returns {Promise<import("../../base/infinite-list.js").Answer>}
  */
 async function ask({ from, search, tag, order }, { page, limit }, signal) {
   showUnusable([]);
@@ -102,14 +101,14 @@ async function ask({ from, search, tag, order }, { page, limit }, signal) {
   return { items: items.map((video) => ({ id: video.id, video })), pagination };
 }
 
-/** Say which files in the folders cannot be used. @param {string[]} names */
+/** @param {string[]} names */
 function showUnusable(names) {
   const note = need("[data-unusable]");
   note.hidden = !names.length;
   setText(note, `The names of these files are not UTF-8, so they cannot be used. Rename them: ${names.join(", ")}`);
 }
 
-/** Whether a video that has just come belongs at the top of the list. @param {any} query */
+/** Return whether the list is unfiltered, so that a new video belongs at its top. @param {any} query */
 function isWhole({ from, search, tag, order }) {
   return from === LIBRARY && !search && !tag && !order;
 }
@@ -176,7 +175,7 @@ tags?.addEventListener("click", (event) => {
   if (button) list.narrow({ tag: list.query.tag === button.value ? "" : button.value });
 });
 
-// What is chosen
+// Selection
 
 /** @param {string} id @param {boolean} chosen */
 function pick(id, chosen) {
@@ -189,7 +188,7 @@ function pick(id, chosen) {
 /** @param {Recording} recording */
 function remove(recording) {
   choice.remove(recording.key);
-  // What has not become a video is not wanted any more; a video stays in the library.
+  // An unfinished upload is cancelled; a finished video stays in the library.
   if (recording.transfer && !recording.video)
     recording.transfer.cancel().catch(() => toast(`“${recording.name}” is still on the server, unfinished.`, "warn"));
   if (!choice.recordings.length) list.find.focus();
@@ -199,11 +198,11 @@ function mark() {
   for (const card of list.cards.values()) card.mark(choice.letterOf(card.id), choice.isFull);
 }
 
-/** The videos are in the address, for a reload or a step back. */
+/** Keep the chosen videos in the address, for reloads and the Back button. */
 function keepInAddress() {
   const address = new URL(location.href);
   const ids = choice.recordings.flatMap(({ video }) => video?.id ?? []);
-  // Those that the page was opened with are read first.
+  // The address is not changed before its own videos are loaded.
   if (!hasRead || ids.join() === address.searchParams.getAll("video").join()) return;
   address.searchParams.delete("video");
   for (const id of ids) address.searchParams.append("video", id);
@@ -216,7 +215,7 @@ choice.addEventListener("change", () => {
   drawFoot();
 });
 
-/** The videos with which somebody comes here (`?new&video=…`), in their order. */
+/** Add the videos in the address (`?new&video=…`), in their order. */
 async function addFromAddress() {
   const ids = new URL(location.href).searchParams.getAll("video").slice(0, MOST);
   const found = await Promise.all(ids.map((id) => findVideo(id).catch(() => null)));
@@ -227,7 +226,7 @@ async function addFromAddress() {
 
 // Files of this device
 
-/** @param {import("../../uploads/choosing.js").Chosen[]} files */
+/** @param {import("../../uploads/file-picker.js").Chosen[]} files */
 function send(files) {
   const free = MOST - choice.recordings.length;
   if (files.length > free)
@@ -273,9 +272,9 @@ for (const back of ["online", "signedin"])
   });
 window.addEventListener("beforeunload", (event) => transfers().some((one) => one.isGoing) && event.preventDefault());
 
-// What becomes of videos that are still being prepared
+// Refresh of videos that are being prepared
 
-/** A ready video may get its picture a little later; not every one gets one. @param {Video} video */
+/** A picture may follow shortly after a video is ready. @param {Video} video */
 const awaitsPicture = (video) =>
   !video.poster_url && Date.now() - Date.parse(video.created_at) < PICTURE_SECONDS * 1000;
 /** @param {Video} video */
@@ -298,14 +297,14 @@ async function renew() {
   }
 }
 
-/** One look after the other, so that a slow network is not asked twice at once. */
+/** Refresh in sequence: a slow network must not get two refreshes at once. */
 async function keepRenewing() {
   await renew();
   setTimeout(keepRenewing, RENEW_PAUSE);
 }
 keepRenewing();
 
-// Making it
+// Creation
 
 function drawFoot() {
   const { recordings, awaited } = choice;

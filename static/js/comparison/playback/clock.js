@@ -1,4 +1,4 @@
-// The group's clock: the global time T as a straight line through time, which the leading video pulls straight. Pure.
+// The group's clock: global time T at the group's speed, corrected by the leading video.
 
 export class GroupClock {
   #T = 0;

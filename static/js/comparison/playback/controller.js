@@ -1,12 +1,11 @@
-// Keeps two or three videos in step: "gate + leader". At a start and at a seek all stop, go to the middle of their
-// frames, wait for each other and start together (the gate). While they play, the audible or reference video carries
-// the clock and is never nudged (the leader); the others are pulled to it by speed, and by a seek only when far off.
-// Knows nothing of the page, the server or of other viewers.
+// Synchronised playback of two or three videos. Gate: to start or seek, all videos stop, seek to the middle of their
+// frames, and start together. Leader: the audible or main video sets the clock and is never corrected; the others are
+// corrected by speed, or by a seek if far off.
 
 import { GroupClock } from "./clock.js";
 import { Follower } from "./follower.js";
-import * as policy from "./policy.js";
-import { Spread } from "./spread.js";
+import * as policy from "./drift-policy.js";
+import { Spread } from "./sync-spread.js";
 import { step } from "../../base/frames.js";
 import { extent, vodTime } from "../../base/timeline.js";
 
@@ -35,7 +34,7 @@ export class SyncController extends EventTarget {
   #waitingFor = /** @type {Track|null} */ (null);
   seeks = new policy.SeekTimes();
 
-  /** @param {Track[]} tracks the first is the reference until `setMain` */
+  /** @param {Track[]} tracks the first is the main video until `setMain` */
   constructor(tracks) {
     super();
     this.tracks = tracks;
@@ -54,7 +53,7 @@ export class SyncController extends EventTarget {
     return this.#status;
   }
 
-  /** What was asked for, whatever is still being waited for. */
+  /** Requested state, even while videos are still loading. */
   get wanted() {
     return this.#wanted;
   }
@@ -75,12 +74,12 @@ export class SyncController extends EventTarget {
     return extent(this.tracks).end;
   }
 
-  /** The video that the others wait for, if any. */
+  /** Video that the others wait for. */
   get waitingFor() {
     return this.#waitingFor;
   }
 
-  /** The video that carries the clock; null where none is running. */
+  /** Video that sets the clock; null if no video is running. */
   get leader() {
     const running = this.tracks.filter((t) => t.runsAt(this.time));
     return (
@@ -88,7 +87,6 @@ export class SyncController extends EventTarget {
     );
   }
 
-  /** How far apart the running videos are and were. */
   get spread() {
     return this.#spread;
   }
@@ -101,8 +99,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * @param {number} [at] global time to play from; where it stands when left out, from the start at the end
-   * @returns {Promise<void>} when it plays, or when that was overtaken
+   * @param {number} [at] global time; by default the current time, or the start if at the end
+   * @returns {Promise<void>} resolves when playing, or when replaced by a newer request
    */
   async play(at) {
     if (this.#wanted === "playing" && at === undefined) return;
@@ -110,7 +108,7 @@ export class SyncController extends EventTarget {
     await this.seek(at ?? (this.time >= this.end - 0.05 ? this.start : this.time));
   }
 
-  /** @param {number} [at] global time to stand at; the leader's frame when left out */
+  /** @param {number} [at] global time; by default the leader's frame */
   pause(at) {
     if (this.#wanted === "paused" && at === undefined) return;
     this.#wanted = "paused";
@@ -120,9 +118,9 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Go to T. While playing all go on from there; a newer target takes over.
+   * Go to T; if playing, continue from there. A newer target replaces an older one.
    * @param {number} T seconds
-   * @returns {Promise<void>} when the last target is on screen
+   * @returns {Promise<void>} resolves when the latest target is on screen
    */
   seek(T) {
     this.#target = Math.min(Math.max(T, this.start), this.end);
@@ -139,7 +137,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Move one video against the others.
+   * Move one video on the shared timeline.
    * @param {string} id
    * @param {import("../../base/timeline.js").Placement} placement
    */
@@ -154,20 +152,20 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * How often is looked and how much is let be.
-   * @param {{interval: number, tolerance: number}} said milliseconds, as a session has them
+   * Set how often drift is checked and how much is tolerated.
+   * @param {{interval: number, tolerance: number}} said milliseconds
    */
   keepStep(said) {
     this.#keeping = policy.stepKeeping(said);
   }
 
-  /** @param {string} id the large one */
+  /** @param {string} id */
   setMain(id) {
     this.mainId = id;
     this.#emit("change");
   }
 
-  /** @param {string|null} id the one that is heard, or none */
+  /** @param {string|null} id null mutes all */
   setAudible(id) {
     this.audibleId = id;
     for (const track of this.tracks) track.video.muted = track.id !== id;
@@ -175,8 +173,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Step by frames of one video; the others go along. Where a frame lasts longer than the mean (variable frame
-   * rate), the step goes on until another frame is on screen.
+   * Step by frames of one video; the others follow. With a variable frame rate, continue until the frame changes.
    * @param {number} by frames
    * @param {string} id
    */
@@ -193,7 +190,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Take a video out of the group, to be moved alone, or put it back in its place.
+   * Unlink a video from the group, or link it again.
    * @param {string} id
    * @param {boolean} free
    */
@@ -206,8 +203,8 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Follow a clock from elsewhere, gently; null to lead.
-   * @param {(() => number)|null} clock global time now, seconds
+   * Follow another clock, or lead if it is null.
+   * @param {(() => number)|null} clock current global time, seconds
    */
   follow(clock) {
     this.#follower.clock = clock;
@@ -273,7 +270,7 @@ export class SyncController extends EventTarget {
     this.#waitingFor = null;
   }
 
-  /** After a pause: T is where the leader stands, and whoever is a frame away joins it. */
+  /** After a pause, move the clock and the other videos to the leader's frame. */
   #settle() {
     const now = performance.now();
     const leader = this.leader;
@@ -333,7 +330,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * Stop all when one has had no data for too long. One that is on its way after a jump has its cool-down.
+   * Stop all videos if one lacks data for too long, except during its cool-down after a seek.
    * @param {number} now @param {number} T
    */
   #starved(now, T) {
@@ -356,7 +353,7 @@ export class SyncController extends EventTarget {
     this.seek(this.#clock.at(performance.now()));
   }
 
-  /** Start the videos whose beginning comes within the next moment, on time. @param {number} T */
+  /** Schedule the start of videos that begin within the next moment. @param {number} T */
   #beginOthers(T) {
     for (const track of this.tracks) {
       if (track.free || track.failed || !track.video.paused || track.video.ended || this.#begins.has(track)) continue;
@@ -388,7 +385,7 @@ export class SyncController extends EventTarget {
   }
 
   /**
-   * How far a standing video's picture is from where it should be; within its frame that is nothing.
+   * Return a paused video's distance from the middle of its frame at T, seconds; null outside the video.
    * @param {Track} track @param {number} T
    */
   #standing(track, T) {

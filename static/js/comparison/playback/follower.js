@@ -1,20 +1,19 @@
-// How a viewer's group follows the session's clock: gently by speed within a wide dead band, by a seek when far off.
-// Knows no video; the controller does what it says.
+// Correction of a viewer's group towards the session's clock: by speed, or by a seek if far off.
 
-import { FOLLOW_COOL_DOWN, followCorrection } from "./policy.js";
+import { FOLLOW_COOL_DOWN, followCorrection } from "./drift-policy.js";
 
 export class Follower {
-  /** @type {(() => number)|null} global time of the session now, seconds; null while this viewer leads */
+  /** @type {(() => number)|null} current session time, seconds; null while this viewer leads */
   clock = null;
-  /** What the speed of the whole group is multiplied by. */
+  /** Multiplier of the group's speed. */
   factor = 1;
   #coolUntil = 0;
 
   /**
-   * @param {number} T where the group is, seconds
+   * @param {number} T group time, seconds
    * @param {number} now milliseconds, as performance.now()
-   * @param {number} lead seconds of the session's time that a seek takes
-   * @returns {{seek: number} | {factor: number} | null} null: nothing to change
+   * @param {number} lead session seconds that pass during a seek
+   * @returns {{seek: number} | {factor: number} | null} null: no change
    */
   look(T, now, lead) {
     if (!this.clock) return this.#to(1);

@@ -1,8 +1,7 @@
-// One video of the group: its element, its place on the timeline, what its frames say about where it is, and the
-// few things that can be done to it. Knows nothing of the other videos.
+// A video of the group: its element, placement, measured position and seeks.
 
 import { VARIABLE_GRID, frameOf, snap } from "../../base/frames.js";
-import { FIRST_LEAD, learnLead, median } from "./policy.js";
+import { FIRST_LEAD, learnLead, median } from "./drift-policy.js";
 import { globalTime, isRunning, rateOf, timeAt, vodTime } from "../../base/timeline.js";
 
 const SAMPLES = 8;
@@ -17,7 +16,7 @@ const FRAME_PATIENCE = 250;
  * @property {import("../../base/timeline.js").Placement} placement
  * @property {number} duration seconds
  * @property {number} fps
- * @property {boolean} [variable] frames of different length; fps is their mean
+ * @property {boolean} [variable] variable frame rate; fps is the mean
  */
 
 export class Track {
@@ -33,15 +32,15 @@ export class Track {
     this.duration = duration;
     this.fps = fps;
     this.variable = variable;
-    /** Places a second at which it can stand: its frames, where these are known beforehand. */
+    /** Seek positions per second: the frame rate, or a fixed grid for variable frame rates. */
     this.grid = variable ? VARIABLE_GRID : fps;
-    /** Taken out of the group to be moved alone. */
+    /** True if unlinked from the group. */
     this.free = false;
-    /** Cannot be played; the others go on without it. */
+    /** True if the video cannot be played; the others continue without it. */
     this.failed = video.error !== null || showsNothing(video);
-    /** Seconds ahead of the leader; null when that is not known. */
+    /** Seconds ahead of the leader; null if unknown. */
     this.outOfStep = /** @type {number|null} */ (null);
-    /** What its speed is multiplied by to catch up. */
+    /** Multiplier of the speed while catching up. */
     this.factor = 1;
     this.lead = FIRST_LEAD;
     this.coolUntil = 0;
@@ -65,27 +64,25 @@ export class Track {
     return this.placement.offset;
   }
 
-  /** Global time at which it begins. */
+  /** Global time of the video's start. */
   get begin() {
     return globalTime(0, this.placement);
   }
 
-  /** Global time at which it ends. */
   get end() {
     return globalTime(this.duration, this.placement);
   }
 
-  /** Where it is on the common timeline, by a position of its own. @param {number} time */
+  /** Convert a time of the video to global time. @param {number} time */
   globalTime(time) {
     return globalTime(time, this.placement);
   }
 
-  /** Where it should be at T, were it endless. @param {number} T */
+  /** Convert global time to a time of the video, which may lie outside it. @param {number} T */
   timeAt(T) {
     return timeAt(T, this.placement);
   }
 
-  /** Number of the frame on screen. */
   get frame() {
     return this.mediaTime === null ? Math.floor(this.time * this.fps + 1e-6) : frameOf(this.mediaTime, this.fps);
   }
@@ -100,7 +97,7 @@ export class Track {
   }
 
   /**
-   * Where it stands or is parked at T: before its beginning on the first frame, past its end on the last.
+   * Return the position to show at T; outside the video, its first or last frame.
    * @param {number} T
    */
   placeAt(T) {
@@ -108,9 +105,9 @@ export class Track {
   }
 
   /**
-   * Go to a time and wait until its frame is on screen. A later seek takes over an earlier one.
+   * Go to a time and wait until its frame is on screen. A later seek replaces an earlier one.
    * @param {number} time seconds
-   * @returns {Promise<boolean>} false when it was overtaken, failed, or took too long
+   * @returns {Promise<boolean>} false if replaced, failed or timed out
    */
   async seek(time) {
     const token = ++this.#seekToken;
@@ -130,8 +127,8 @@ export class Track {
   }
 
   /**
-   * Seek without stopping: aim ahead by what a seek takes, and learn from where it lands.
-   * @param {() => number} target where it should be now, seconds
+   * Seek during play: aim ahead by the expected duration of the seek, and learn that duration.
+   * @param {() => number} target correct position now, seconds
    * @param {number} speed
    */
   async jump(target, speed) {
@@ -148,7 +145,7 @@ export class Track {
     this.#samples = [];
   }
 
-  /** @param {number} group the speed of the clock; the video's own runs beside it by its drift */
+  /** @param {number} group speed of the clock, without the video's drift */
   setSpeed(group) {
     const speed = group * rateOf(this.placement);
     if (Math.abs(this.video.playbackRate - speed) < 1e-9) return;
@@ -157,8 +154,8 @@ export class Track {
   }
 
   /**
-   * The position now, as the last frames tell it: each one's currentTime carried on to now, and the median of them.
-   * Without frames (a hidden tab, a hidden pane) the element's own clock has to do.
+   * Return the position now: median of the latest frames' times, each extrapolated to now. Without frames (a hidden tab
+   * or pane), return the element's currentTime.
    * @param {number} now milliseconds, as performance.now()
    * @returns {number} seconds
    */
@@ -169,7 +166,7 @@ export class Track {
   }
 
   /**
-   * Take another address of the same video, after a failure.
+   * Load the video from another address after a failure.
    * @param {string} url
    */
   reload(url) {
@@ -211,7 +208,7 @@ function wait(ms) {
 }
 
 /**
- * Resolves at the first of some events, or after a patience.
+ * Resolve at the first of some events, or after a timeout.
  * @param {EventTarget} target
  * @param {string[]} names
  * @param {number} patience ms

@@ -20,7 +20,7 @@ This page is made by `manage.py errors`.
 
 
 class Command(BaseCommand):
-    help = "Print docs/errors.md."
+    help = "Print docs/reference/errors.md."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -34,7 +34,7 @@ This page is made by `manage.py metrics`.
 
 
 class Command(BaseCommand):
-    help = "Print docs/metrics.md."
+    help = "Print docs/reference/metrics.md."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -74,5 +74,6 @@ def set_limits(connection: BaseDatabaseWrapper) -> None:
         cursor.execute("SELECT current_user, current_database()")
         role, database = map(connection.ops.quote_name, cursor.fetchone())
         cursor.execute(
-            f"ALTER ROLE {role} IN DATABASE {database} SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}'"
+            f"ALTER ROLE {role} IN DATABASE {database}"
+            f" SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_TIMEOUT}'"
         )

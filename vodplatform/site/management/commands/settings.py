@@ -17,7 +17,7 @@ This page is made by `manage.py settings`.
 
 
 class Command(BaseCommand):
-    help = "Print docs/settings.md."
+    help = "Print docs/reference/settings.md."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,57 @@
+// Pause, resume and cancel an analysis: buttons and requests for the list and for the analysis's own page.
+
+import { changeJob } from "../base/api.js";
+import { h, icon } from "../base/dom.js";
+import { cancelSession } from "./api.js";
+import { stateOf } from "./labels.js";
+
+/**
+ * @typedef {import("./api.js").Session} Session
+ * @typedef {"pause"|"resume"|"cancel"} Act
+ */
+
+/** @type {Record<Act, {label: string, icon: string, wrong: string}>} wrong: message after a failed request */
+export const ACTS = {
+  pause: { label: "Pause", icon: "pause", wrong: "It was not paused." },
+  resume: { label: "Resume", icon: "play", wrong: "It was not resumed." },
+  cancel: { label: "Cancel", icon: "x", wrong: "It was not cancelled." },
+};
+
+/** @param {Session} session @returns {Act[]} */
+export function actsOf(session) {
+  const state = stateOf(session);
+  if (state === "paused") return ["resume", "cancel"];
+  return ["queued", "processing", "waiting"].includes(state)
+    ? [...(session.job_id ? /** @type {Act[]} */ (["pause"]) : []), "cancel"]
+    : [];
+}
+
+/** @param {Session} session @param {Act} act */
+export async function perform(session, act) {
+  if (act === "cancel") await cancelSession(session.sessionId);
+  else await changeJob(/** @type {string} */ (session.job_id), act);
+}
+
+/**
+ * @param {Act} act
+ * @param {string} name analysis name
+ * @param {() => void} run
+ * @returns {HTMLElement}
+ */
+export function actButton(act, name, run) {
+  const { label, icon: picture } = ACTS[act];
+  const small = act === "pause";
+  return h(
+    "button",
+    {
+      class: small ? "btn icon-only quiet" : "btn",
+      type: "button",
+      "aria-label": `${label} ${name}`,
+      title: small ? label : null,
+      data: { act },
+      onclick: run,
+    },
+    act !== "cancel" && icon(picture),
+    small ? null : label,
+  );
+}

@@ -1,0 +1,181 @@
+// A row of the list of analyses. It is redrawn when its state changes; ticks update only its bar and its words.
+
+import { h, icon, need, setText } from "../base/dom.js";
+import { percent, when } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import { leftWords } from "../uploads/transfer-speed.js";
+import { posterOf } from "../videos/thumbnail.js";
+import { ACTS, actButton, actsOf } from "./actions.js";
+import { KINDS, keptWords, nextStep, stateOf, statusOf } from "./labels.js";
+
+/** @typedef {import("./api.js").Session} Session */
+
+const WITH_BAR = new Set(["processing", "paused", "waiting"]);
+
+/**
+ * @typedef {object} RowOptions
+ * @property {(session: Session, act: import("./actions.js").Act) => Promise<void>} onAct
+ * @property {(session: Session) => void} onDelete
+ * @property {(session: Session) => number|null} left estimated seconds left
+ */
+
+export class Row {
+  #shown = "";
+
+  /**
+   * @param {Session} session
+   * @param {RowOptions} options
+   */
+  constructor(session, options) {
+    this.session = session;
+    this.options = options;
+    this.trouble = h("div", { class: "more" });
+    this.element = h("li", { class: "job", tabindex: "-1", data: { session: session.sessionId } });
+    this.draw(session);
+  }
+
+  /** @param {Session} session */
+  draw(session) {
+    this.session = session;
+    const { element } = this;
+    const shown = JSON.stringify([
+      stateOf(session),
+      session.name,
+      session.error,
+      session.expires_at,
+      session.source?.poster_url?.split("?")[0],
+    ]);
+    if (shown !== this.#shown) {
+      this.#shown = shown;
+      const focused = element.contains(document.activeElement)
+        ? /** @type {HTMLElement} */ (document.activeElement)
+        : null;
+      const act = focused?.dataset.act ?? "";
+      this.trouble.replaceChildren();
+      element.dataset.status = stateOf(session);
+      element.replaceChildren(...this.#parts());
+      if (focused)
+        /** @type {HTMLElement} */ (
+          (act && element.querySelector(`[data-act=${act}]`)) || element.querySelector(".job-actions > *") || element
+        ).focus();
+    }
+    this.tick();
+  }
+
+  /** Update the bar, the words and the retention time. */
+  tick() {
+    const { element, session } = this;
+    const bar = /** @type {HTMLProgressElement|null} */ (element.querySelector("progress"));
+    if (bar) bar.value = Math.max(bar.value, session.progress);
+    const words = element.querySelector("[data-words]");
+    if (words) setText(words, this.#words());
+    setText(need("[data-kept]", element), keptWords(session).replace(/^kept /, "") || "–");
+  }
+
+  #words() {
+    const { session } = this;
+    const state = stateOf(session);
+    if (state === "queued") return session.message || "Starts by itself when its turn comes";
+    if (state === "paused") return `At ${percent(session.progress)}`;
+    const left = this.options.left(session);
+    return [
+      session.message || "Starting",
+      session.progress > 0 && `${percent(session.progress)}`,
+      left !== null && leftWords(left),
+    ]
+      .filter(Boolean)
+      .join(" · ");
+  }
+
+  #parts() {
+    const { session } = this;
+    const { name, sessionId, analysis_type, created_at } = session;
+    const kind = KINDS[analysis_type];
+    const { icon: picture, word, tone } = statusOf(session);
+    const state = stateOf(session);
+    const address = `/analysis/${encodeURIComponent(sessionId)}`;
+    // Several analyses of one video share its name.
+    const which = `${name}: ${kind.label.toLowerCase()} of ${when(new Date(created_at))}`;
+    const moving = ["queued", ...WITH_BAR].includes(state);
+    return [
+      session.source
+        ? h("span", { class: "kind picture", title: kind.label }, posterOf(session.source.poster_url))
+        : icon(kind.icon, "kind"),
+      h("h2", { class: "job-name truncate", dir: "auto", title: name }, h("a", { href: address }, name)),
+      h(
+        "p",
+        { class: "job-subject" },
+        `${kind.label}, begun `,
+        h("time", { datetime: created_at, title: new Date(created_at).toLocaleString() }, when(new Date(created_at))),
+      ),
+      h(
+        "span",
+        { class: `job-state status ${tone}`.trim() },
+        icon(picture, state === "processing" ? "spin" : ""),
+        h("span", {}, word),
+      ),
+      h(
+        "div",
+        { class: "job-progress" },
+        WITH_BAR.has(state) &&
+          h("progress", {
+            class: `bar${state === "processing" ? "" : " off"}`,
+            value: "0",
+            max: "100",
+            "aria-label": name,
+          }),
+        moving && h("span", { class: "anywhere", dir: "auto", data: { words: "" } }),
+        state === "failed" &&
+          h(
+            "span",
+            { class: "anywhere", dir: "auto" },
+            `${session.error?.message ?? ""} ${nextStep(session.error?.type ?? "")}`.trim(),
+          ),
+        state === "expired" && h("span", {}, "Its result has been deleted"),
+        state === "cancelled" &&
+          h("span", {}, session.progress > 0 ? `At ${percent(session.progress)}` : "Before it started"),
+      ),
+      h(
+        "span",
+        { class: "job-elapsed mono" },
+        h("span", { class: "visually-hidden" }, "Kept for "),
+        h("span", { data: { kept: "" } }),
+      ),
+      h(
+        "div",
+        { class: "job-actions" },
+        ...actsOf(session).map((act) => actButton(act, name, () => this.#act(act))),
+        state === "completed" && h("a", { class: "btn", href: address, "aria-label": `Open ${which}` }, "Open"),
+        !moving &&
+          h(
+            "button",
+            {
+              class: "btn icon-only quiet",
+              type: "button",
+              "aria-label": `Delete ${which}`,
+              title: "Delete",
+              data: { act: "delete" },
+              onclick: () => this.options.onDelete(this.session),
+            },
+            icon("trash"),
+          ),
+      ),
+      this.trouble,
+    ].filter((part) => part !== null);
+  }
+
+  /** @param {import("./actions.js").Act} act */
+  async #act(act) {
+    const buttons = [...this.element.querySelectorAll(".job-actions button")];
+    if (buttons.some((button) => button.getAttribute("aria-disabled") === "true")) return;
+    this.trouble.replaceChildren();
+    for (const button of buttons) button.setAttribute("aria-disabled", "true");
+    try {
+      await this.options.onAct(this.session, act);
+    } catch (error) {
+      this.trouble.replaceChildren(errorNote(ACTS[act].wrong, error));
+    } finally {
+      for (const button of buttons) button.removeAttribute("aria-disabled");
+    }
+  }
+}

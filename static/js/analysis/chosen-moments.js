@@ -1,0 +1,74 @@
+// The moments that a user chooses for a reel: free places for new moments, and validation. Pure.
+
+import { moment } from "../base/format.js";
+
+/** @typedef {{start: number, end: number}} Moment seconds of the video */
+
+export const MOST = 50;
+const LEAST = 0.5; // minimum seconds of a moment
+const LONGEST = 600; // maximum seconds of all moments together
+const SLACK = 0.05; // tolerated seconds past the video's end, because a file's duration is not exact
+
+/** Return the total seconds. @param {Moment[]} moments @returns {number} */
+export const lengthOf = (moments) => moments.reduce((sum, { start, end }) => sum + Math.max(0, end - start), 0);
+
+/** @param {Moment[]} moments @returns {Moment[]} */
+export const inOrder = (moments) => [...moments].sort((one, other) => one.start - other.start || one.end - other.end);
+
+/**
+ * Return a moment around `at` that overlaps no other moment; null if the gap is too short.
+ * @param {Moment[]} moments
+ * @param {number} at seconds
+ * @param {number} wanted length in seconds
+ * @param {number} duration seconds of the video
+ * @returns {Moment|null}
+ */
+export function roomAround(moments, at, wanted, duration) {
+  if (moments.some(({ start, end }) => at >= start && at < end)) return null;
+  const from = Math.max(0, ...moments.filter(({ end }) => end <= at).map(({ end }) => end));
+  const to = Math.min(duration, ...moments.filter(({ start }) => start > at).map(({ start }) => start));
+  const start = Math.max(from, Math.min(at - wanted / 2, to - wanted));
+  const end = Math.min(to, start + wanted);
+  return end - start >= LEAST ? { start, end } : null;
+}
+
+/**
+ * Return the segment with the highest score that fits between the reel's moments.
+ * @param {Moment[]} moments
+ * @param {import("./api.js").Segment[]} segments
+ * @param {number} duration seconds of the video
+ * @returns {Moment|null}
+ */
+export function nextBest(moments, segments, duration) {
+  for (const { start_time, end_time } of [...segments].sort((one, other) => other.score - one.score)) {
+    const found = roomAround(moments, (start_time + end_time) / 2, end_time - start_time, duration);
+    if (found) return found;
+  }
+  return null;
+}
+
+/**
+ * Return an error message for each moment; empty if the moment is valid.
+ * @param {Moment[]} moments sorted by start
+ * @param {number} duration seconds of the video
+ * @returns {string[]}
+ */
+export function faultsOf(moments, duration) {
+  return moments.map(({ start, end }, n) => {
+    if (end <= start) return "It ends before it begins.";
+    if (end - start < LEAST) return `A moment lasts ${LEAST} s at least.`;
+    if (end > duration + SLACK) return `The video ends at ${moment(duration)}.`;
+    if (n && start < moments[n - 1].end) return `It begins before moment ${n} ends.`;
+    return "";
+  });
+}
+
+/**
+ * Return an error message for all moments together; empty if they are valid.
+ * @param {Moment[]} moments
+ */
+export function faultOfAll(moments) {
+  if (!moments.length) return "Add a moment first.";
+  if (moments.length > MOST) return `A reel has ${MOST} moments at most.`;
+  return lengthOf(moments) > LONGEST ? `A reel lasts ${LONGEST / 60} minutes at most.` : "";
+}

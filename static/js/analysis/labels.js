@@ -1,0 +1,152 @@
+// Texts about analyses: state, retention, parameters, exercises, file names. Pure.
+
+import { clock, counted, plural, tenths } from "../base/format.js";
+
+/**
+ * @typedef {import("./api.js").Session} Session
+ * @typedef {import("./api.js").Kind} Kind
+ * @typedef {{icon: string, word: string, tone: string}} Status icon, text and colour of a state
+ */
+
+/** @type {Record<Kind, {icon: string, label: string, what: string, start: string}>} */
+export const KINDS = {
+  highlights: {
+    icon: "star",
+    label: "Highlights",
+    what: "Finds the best moments by sound, motion and cuts, and puts them together as a reel.",
+    start: "Find highlights",
+  },
+  workout: {
+    icon: "rep",
+    label: "Workout",
+    what: "Counts repetitions, says how steady they are, and draws the count into a preview.",
+    start: "Count repetitions",
+  },
+};
+
+/** @type {Record<string, Status>} */
+const STATUSES = {
+  queued: { icon: "clock", word: "Queued", tone: "" },
+  processing: { icon: "run", word: "Processing", tone: "run" },
+  waiting: { icon: "hour", word: "Waiting", tone: "warn" },
+  paused: { icon: "pause", word: "Paused", tone: "" },
+  completed: { icon: "check", word: "Completed", tone: "ok" },
+  failed: { icon: "alert", word: "Failed", tone: "bad" },
+  cancelled: { icon: "ban", word: "Cancelled", tone: "" },
+  expired: { icon: "hour", word: "Expired", tone: "" },
+};
+
+/** Return whether the analysis is queued or running. @param {Session} session */
+export const isLive = ({ status }) => status === "queued" || status === "processing";
+
+/** Return the state to show: the job's while the analysis is live, otherwise its own. @param {Session} session */
+export const stateOf = (session) =>
+  isLive(session) && session.job_status && session.job_status in STATUSES ? session.job_status : session.status;
+
+/** @param {Session} session @returns {Status} */
+export const statusOf = (session) => STATUSES[stateOf(session)] ?? { icon: "dot", word: stateOf(session), tone: "" };
+
+/**
+ * Format a duration in its two largest units.
+ * @param {number} seconds
+ * @returns {string} `21 h 14 min`, `6 days 4 h`, `12 min`
+ */
+export function span(seconds) {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 48 * 60)
+    return [`${Math.floor(minutes / 60)} h`, minutes % 60 && `${minutes % 60} min`].filter(Boolean).join(" ");
+  const hours = Math.round(minutes / 60);
+  return [`${Math.floor(hours / 24)} days`, hours % 24 && `${hours % 24} h`].filter(Boolean).join(" ");
+}
+
+/**
+ * @param {Session} session
+ * @param {number} [now] milliseconds
+ * @returns {string} `kept 21 h 14 min`, `kept with its video`; empty if nothing is kept
+ */
+export function keptWords({ status, expires_at }, now = Date.now()) {
+  if (status !== "expired" && expires_at === null) return "kept with its video";
+  const left = expires_at ? (Date.parse(expires_at) - now) / 1000 : NaN;
+  return status !== "expired" && left > 0 ? `kept ${span(left)}` : "";
+}
+
+/** The server's name for an exercise that it did not recognise. */
+const UNNAMED = "movement";
+
+/** @param {string} name name from the server @returns {string} `Push-up` */
+export const exerciseName = (name) => (name === UNNAMED ? "Repeated movement" : name[0].toUpperCase() + name.slice(1));
+
+/** @param {string} name @param {number} repetitions @returns {string} `Push-ups` */
+export const exerciseTitle = (name, repetitions) =>
+  name === UNNAMED || repetitions === 1 ? exerciseName(name) : plural(exerciseName(name));
+
+/** @param {string} name @param {number} number @param {number} of @returns {string} `Squat 8 of 12` */
+export const repetitionWords = (name, number, of) =>
+  `${name === UNNAMED ? "Repetition" : exerciseName(name)} ${number} of ${of}`;
+
+/**
+ * @param {Kind} kind
+ * @param {Record<string, any>} params
+ * @returns {string} sentence about the parameters that the user chose
+ */
+export function askedWords(kind, params) {
+  const said =
+    kind === "workout"
+      ? [
+          params.exercise && (params.exercise === "auto" ? "any exercise" : params.exercise),
+          params.min_repetitions && `sets of ${params.min_repetitions} repetitions and more`,
+        ]
+      : [
+          params.target_duration && `a reel of ${tenths(params.target_duration)}`,
+          params.max_highlights && `${counted(params.max_highlights, "highlight")} at most`,
+          params.segment_length && `segments of ${tenths(params.segment_length)}`,
+        ];
+  const words = said.filter(Boolean).join(", ");
+  return words ? `Asked: ${words}.` : "";
+}
+
+/**
+ * @param {{score: number}[]} segments
+ * @param {number} least minimum score
+ * @returns {string} `1 of 8 segments reaches the minimum score of`, `2 of 8 segments reach …`
+ */
+export function reachWords(segments, least) {
+  const reach = segments.filter((one) => one.score >= least).length;
+  return `${reach} of ${counted(segments.length, "segment")} ${reach === 1 ? "reaches" : "reach"} the minimum score of`;
+}
+
+/** @param {number} from @param {number} to seconds @returns {string} `0:08–0:52` */
+export const rangeWords = (from, to) => `${clock(from)}–${clock(to)}`;
+
+/**
+ * Return a name for a downloaded file.
+ * @param {string} name analysis name
+ * @param {string} what ending such as `reel.mp4`
+ * @returns {string}
+ */
+export function fileName(name, what) {
+  const plain = name
+    .replace(/\.[a-z0-9]{2,4}$/i, "")
+    .replace(/[\\/:*?"<>|\s\u0000-\u001f]+/g, " ")
+    .trim()
+    .slice(0, 120);
+  return `${plain || "analysis"} ${what}`;
+}
+
+/**
+ * Return advice for an analysis that failed.
+ * @param {string} type error type
+ * @returns {string}
+ */
+export function nextStep(type) {
+  const known = {
+    no_video: "Choose a file with a picture in it.",
+    vod_unreadable: "Check that the file plays and was copied whole, then analyse it again.",
+    timeout: "Cut the video into shorter parts and analyse them one by one.",
+    out_of_memory: "Export it in a smaller size, then analyse it again.",
+  };
+  return (
+    known[/** @type {keyof typeof known} */ (type)] ?? "Analyse it again; if it fails once more, tell an administrator."
+  );
+}

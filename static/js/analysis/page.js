@@ -1,0 +1,296 @@
+// The page of the user's analyses: the live list, running uploads, and the form for a new analysis.
+
+import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { errorNote, toast } from "../base/notice.js";
+import { takeDrops } from "../uploads/drop-zone.js";
+import { readSession, listSessions } from "./api.js";
+import { perform } from "./actions.js";
+import { deleteDialog } from "./delete-dialog.js";
+import { Follower } from "./status-updates.js";
+import { NewAnalysis } from "./request-form.js";
+import { Row } from "./analysis-row.js";
+import { Uploads } from "./upload-rows.js";
+import { isLive, KINDS, statusOf } from "./labels.js";
+
+/** @typedef {import("./api.js").Session} Session */
+
+const PAGE = 30;
+const SHAPES_AFTER = 300;
+
+/** @type {{params: import("./parameter-fields.js").Ranges, max_upload_bytes: number, factors: Record<string, number>}} */ const facts =
+  pageData("facts");
+const list = need("[data-list]");
+const state = need("[data-list-state]");
+const more = need("[data-more]");
+const news = need("[data-news]");
+const said = need("[data-said]");
+const kinds = need("[data-kinds]");
+const newButton = need("[data-new]");
+
+/** @type {Map<string, Row>} by analysis id, in the order of the list */ const rows = new Map();
+/** @type {Set<string>} jobs of new analyses that are not listed yet */ const unseen = new Set();
+/** @type {Set<string>} jobs of all analyses listed so far, including deleted analyses and other kinds */ const known =
+  new Set();
+let total = 0;
+let hasLoaded = false;
+let request = new AbortController();
+
+const follower = new Follower({
+  sessions: () => [...rows.values()].map((row) => row.session),
+  onChange: changed,
+  onGone: removed,
+  onUnknown: (job) => {
+    if (!hasLoaded || known.has(job.id) || !["queued", "processing"].includes(job.status)) return;
+    unseen.add(job.id);
+    showNews();
+  },
+  onState: (now) => {
+    need("[data-live-state]").hidden = now !== "polling";
+  },
+});
+need("[data-live-retry]").addEventListener("click", () => follower.live.retry());
+
+const uploads = new Uploads(need("[data-uploads]"), facts.max_upload_bytes, arrived);
+
+// The list
+
+const kind = () => new URL(location.href).searchParams.get("kind") ?? "";
+
+/** Reload the list; the current rows stay until the new rows arrive. */
+async function load() {
+  request.abort();
+  request = new AbortController();
+  const { signal } = request;
+  const shapes = setTimeout(() => !rows.size && state.replaceChildren(shapesOfRows()), SHAPES_AFTER);
+  need("[data-panel]").setAttribute("aria-busy", "true");
+  try {
+    const { sessions, pagination } = await listSessions({ limit: PAGE, offset: 0, analysis_type: kind() }, signal);
+    follower.had(sessions);
+    for (const row of rows.values()) row.element.remove();
+    rows.clear();
+    unseen.clear();
+    ({ total } = pagination);
+    add(sessions);
+    hasLoaded = true;
+    draw();
+  } catch (error) {
+    if (signal.aborted) return;
+    state.replaceChildren(errorNote("Your analyses could not be listed.", error, load));
+  } finally {
+    clearTimeout(shapes);
+    if (!signal.aborted) need("[data-panel]").setAttribute("aria-busy", "false");
+  }
+}
+
+async function loadMore() {
+  const button = need("button", more);
+  if (button.getAttribute("aria-disabled") === "true") return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    const { sessions, pagination } = await listSessions({ limit: PAGE, offset: rows.size, analysis_type: kind() });
+    const fresh = sessions.filter((session) => !rows.has(session.sessionId));
+    follower.had(fresh);
+    ({ total } = pagination);
+    add(fresh);
+    draw();
+    rows.get(fresh[0]?.sessionId)?.element.focus();
+  } catch (error) {
+    state.replaceChildren(errorNote("The next ones could not be loaded.", error, loadMore));
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+/** @param {Session[]} sessions */
+function add(sessions) {
+  for (const session of sessions) {
+    const row = make(session);
+    rows.set(session.sessionId, row);
+    list.append(row.element);
+  }
+}
+
+/** @param {Session} session */
+function make(session) {
+  if (session.job_id) known.add(session.job_id);
+  return new Row(session, {
+    left: (one) => follower.left(one),
+    onAct: async (one, act) => {
+      await perform(one, act);
+      await follower.ask(one.sessionId);
+    },
+    onDelete: (one) => {
+      const next = besideOf(one.sessionId);
+      deleteDialog(one, follower, () => {
+        removed(one.sessionId);
+        toast("The analysis is deleted.");
+        // The next row may have been removed while the dialog was open.
+        (next?.isConnected ? next : newButton).focus();
+      });
+    },
+  });
+}
+
+function draw() {
+  need("[data-panel]").hidden = rows.size === 0;
+  setText(need("[data-total]"), total ? String(total) : "");
+  more.hidden = rows.size >= total || rows.size === 0;
+  setText(need("[data-rest]"), `${rows.size} of ${total}`);
+  showNews();
+  for (const link of kinds.querySelectorAll("a")) {
+    if ((new URL(link.href).searchParams.get("kind") ?? "") === kind()) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  const is = rows.size ? "" : kind() ? "nothing" : "empty";
+  newButton.classList.toggle("primary", is !== "empty");
+  if (is === "") state.replaceChildren();
+  else state.replaceChildren(is === "empty" ? emptyState() : nothingState());
+}
+
+function emptyState() {
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("analysis"),
+    h("h2", {}, "No analyses yet"),
+    h(
+      "p",
+      {},
+      "A video goes in; out come its best moments as one short reel, or the repetitions of a workout, counted and timed. Drop a file anywhere on this page.",
+    ),
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "btn primary", type: "button", onclick: () => begin() }, icon("plus"), "New analysis"),
+    ),
+  );
+}
+
+function nothingState() {
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("search"),
+    h("h2", {}, "None of this kind"),
+    h("p", {}, "None of your analyses is of this kind."),
+    h("div", { class: "row wrap" }, h("a", { class: "btn", href: "/analysis" }, "Show all")),
+  );
+}
+
+function shapesOfRows() {
+  return h(
+    "div",
+    { class: "panel pad col", role: "status", "aria-label": "Loading analyses" },
+    ...Array.from({ length: 4 }, () =>
+      h("div", { class: "col" }, h("i", { class: "skeleton" }), h("i", { class: "skeleton short" })),
+    ),
+  );
+}
+
+function showNews() {
+  news.hidden = unseen.size === 0;
+  if (news.hidden) return;
+  setText(need("span", news), `${unseen.size} new`);
+  if (rows.size === 0) load();
+}
+
+// Live changes
+
+/** @param {Session} session */
+function changed(session) {
+  const row = rows.get(session.sessionId);
+  if (!row) return;
+  const ended = isLive(row.session) && !isLive(session);
+  row.draw(session);
+  if (ended) setText(said, `${session.name}: ${statusOf(session).word.toLowerCase()}.`);
+}
+
+/** @param {string} id @returns {HTMLElement|null} row that gets the focus once this row is removed */
+function besideOf(id) {
+  const element = rows.get(id)?.element;
+  return /** @type {HTMLElement|null} */ (element?.nextElementSibling ?? element?.previousElementSibling ?? null);
+}
+
+/** @param {string} id */
+function removed(id) {
+  const row = rows.get(id);
+  if (!row) return;
+  const next = besideOf(id);
+  const hadFocus = row.element.contains(document.activeElement) || document.activeElement === document.body;
+  row.element.remove();
+  rows.delete(id);
+  total = Math.max(0, total - 1);
+  draw();
+  if (hadFocus) (next ?? newButton).focus();
+}
+
+/** Put the analysis of a finished upload on top of the list. @param {string} id */
+async function arrived(id) {
+  if (!id) return load();
+  try {
+    const session = await readSession(id);
+    if (rows.has(id)) return;
+    if (kind() && kind() !== session.analysis_type)
+      return toast(`“${session.name}” has arrived. It is listed under ${KINDS[session.analysis_type].label}.`);
+    follower.had([session]);
+    const row = make(session);
+    // A map keeps insertion order, so the new row is inserted first.
+    const others = [...rows];
+    rows.clear();
+    for (const [one, its] of /** @type {[string, Row][]} */ ([[id, row], ...others])) rows.set(one, its);
+    if (session.job_id) unseen.delete(session.job_id);
+    list.prepend(row.element);
+    total += 1;
+    draw();
+    setText(said, `${session.name} has arrived and waits for its turn.`);
+  } catch {
+    load();
+  }
+}
+
+/** @type {NewAnalysis|null} */ let asking = null;
+
+/** @param {Partial<import("./request-form.js").NewOptions>} [given] */
+function begin(given = {}) {
+  asking = new NewAnalysis({
+    ...given,
+    ranges: facts.params,
+    factors: facts.factors,
+    onFiles: (files, kind, params) => uploads.add(files, kind, params),
+    onMade: ({ sessionId }) => location.assign(`/analysis/${encodeURIComponent(sessionId)}`),
+  });
+}
+
+newButton.addEventListener("click", () => begin());
+need("button", more).addEventListener("click", loadMore);
+news.addEventListener("click", async () => {
+  await load();
+  rows.values().next().value?.element.focus();
+});
+kinds.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+  const link = /** @type {HTMLAnchorElement|null} */ (/** @type {Element} */ (event.target).closest("a"));
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  history.pushState(null, "", link.href);
+  load();
+});
+window.addEventListener("popstate", load);
+for (const event of ["online", "signedin"]) window.addEventListener(event, () => !hasLoaded && load());
+takeDrops(need("main"), (files) => {
+  if (asking?.dialog.open) asking.take(files);
+  else if (!document.querySelector("dialog[open]")) begin({ files });
+});
+setInterval(() => {
+  for (const row of rows.values()) row.tick();
+}, 1000);
+
+load();
+// Other pages link here with `?new&video=…` or `?new=workout&video=…`.
+const asked = new URL(location.href).searchParams;
+if (asked.has("new")) {
+  const wanted = asked.get("new") ?? "";
+  begin({
+    video: asked.get("video") ?? undefined,
+    kind: wanted in KINDS ? /** @type {import("./api.js").Kind} */ (wanted) : undefined,
+  });
+}

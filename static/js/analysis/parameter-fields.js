@@ -1,0 +1,172 @@
+// The form fields for the parameters of an analysis: limits, validation and values.
+
+import { h, icon, need } from "../base/dom.js";
+import { exerciseName } from "./labels.js";
+
+/**
+ * @typedef {import("./api.js").Kind} Kind
+ * @typedef {{least: number, most: number, default: number, whole: boolean}} Range
+ * @typedef {Record<Kind, Record<string, any>>} Ranges a Range for each parameter, or `values` to choose from and a
+ *   `default`
+ * @typedef {{name: string, label: string, unit: string, hint: string}} Field
+ */
+
+const EXERCISE = "exercise";
+const AUTO = "auto";
+
+/** @type {Record<Kind, Field[]>} number fields */
+const FIELDS = {
+  highlights: [
+    { name: "target_duration", label: "Length of the reel", unit: "seconds, at most", hint: "" },
+    { name: "max_highlights", label: "Highlights", unit: "at most", hint: "" },
+    { name: "segment_length", label: "Length of a segment", unit: "seconds", hint: "Each gets a score." },
+    { name: "min_score", label: "Minimum score", unit: "0 to 1", hint: "What is below it stays out." },
+  ],
+  workout: [
+    { name: "min_repetitions", label: "Minimum repetitions", unit: "in a set", hint: "Shorter sets are not counted." },
+  ],
+};
+
+/**
+ * @param {string} text typed text, with a decimal point or comma
+ * @param {string} label
+ * @param {Range} range
+ * @returns {{value: number}|{wrong: string}}
+ */
+function readField(text, label, { least, most, whole }) {
+  const plain = text.trim().replace(",", ".");
+  const value = plain === "" ? NaN : Number(plain);
+  const kind = whole ? "a whole number" : "a number";
+  if (!Number.isFinite(value) || value < least || value > most || (whole && !Number.isInteger(value)))
+    return { wrong: `${label}: ${kind} from ${least} to ${most}.` };
+  return { value };
+}
+
+export class ParamsForm {
+  /** @type {Kind} */ #kind = "highlights";
+  /** Typed text by parameter; switching the kind loses nothing. @type {Record<string, string>} */ #typed = {};
+
+  /**
+   * @param {Ranges} ranges
+   * @param {Record<string, any>} [given] initial values
+   */
+  constructor(ranges, given = {}) {
+    this.ranges = /** @type {Ranges} */ (structuredClone(ranges));
+    for (const [name, value] of Object.entries(given)) this.#typed[name] = String(value);
+    this.element = h("fieldset", { class: "params" });
+  }
+
+  /** @param {Kind} kind */
+  show(kind) {
+    this.#kind = kind;
+    this.element.replaceChildren(
+      h("legend", { class: "visually-hidden" }, "Parameters"),
+      ...(EXERCISE in this.ranges[kind] ? [this.#exercises()] : []),
+      ...FIELDS[kind].map((field) => this.#field(field)),
+    );
+  }
+
+  /**
+   * Replace the default of a number unless the user has typed a value.
+   * @param {string} name
+   * @param {number} value
+   */
+  suggest(name, value) {
+    if (name in this.#typed) return;
+    for (const ranges of Object.values(this.ranges))
+      if (ranges[name]) ranges[name] = { ...ranges[name], default: value };
+    const input = /** @type {HTMLInputElement|null} */ (this.element.querySelector(`#param-${name}`));
+    if (input) input.value = String(value);
+  }
+
+  /** @returns {Record<string, any>|null} null if a value is invalid; its error is shown and its field focused */
+  read() {
+    const ranges = this.ranges[this.#kind];
+    /** @type {Record<string, any>} */ const values = EXERCISE in ranges ? { [EXERCISE]: this.#exercise() } : {};
+    /** @type {HTMLElement|null} */ let first = null;
+    for (const field of FIELDS[this.#kind]) {
+      const range = ranges[field.name];
+      const read = readField(this.#typed[field.name] ?? String(range.default), field.label, range);
+      const input = this.#tell(field.name, "wrong" in read ? read.wrong : "");
+      if ("wrong" in read) first ??= input;
+      else values[field.name] = read.value;
+    }
+    first?.focus();
+    return first ? null : values;
+  }
+
+  /**
+   * Show the server's errors at their fields.
+   * @param {Record<string, any>} errors messages by parameter name
+   * @returns {boolean} whether this form has a field for any of them
+   */
+  refuse(errors) {
+    const named = FIELDS[this.#kind].filter(({ name }) => errors[name]);
+    for (const { name } of [...named].reverse()) this.#tell(name, [errors[name]].flat(Infinity).join(" ")).focus();
+    return named.length > 0;
+  }
+
+  /** @param {Field} field */
+  #field({ name, label, unit, hint }) {
+    const range = this.ranges[this.#kind][name];
+    const id = `param-${name}`;
+    const input = h("input", {
+      class: "input mono",
+      id,
+      type: "text",
+      inputmode: range.whole ? "numeric" : "decimal",
+      autocomplete: "off",
+      maxlength: "8",
+      value: this.#typed[name] ?? String(range.default),
+      "aria-describedby": `${id}-hint ${id}-error`,
+      oninput: (/** @type {Event} */ event) =>
+        (this.#typed[name] = /** @type {HTMLInputElement} */ (event.target).value),
+    });
+    return h(
+      "div",
+      { class: "field" },
+      h("label", { for: id }, label),
+      input,
+      h("p", { class: "hint", id: `${id}-hint` }, [unit, hint].filter(Boolean).join(". ")),
+      h("p", { class: "field-error", id: `${id}-error`, hidden: true }, icon("alert"), h("span", {})),
+    );
+  }
+
+  #exercise() {
+    const { values, default: usual } = this.ranges[this.#kind][EXERCISE];
+    return values.includes(this.#typed[EXERCISE]) ? this.#typed[EXERCISE] : usual;
+  }
+
+  #exercises() {
+    const chosen = this.#exercise();
+    const choose = (/** @type {Event} */ event) =>
+      (this.#typed[EXERCISE] = /** @type {HTMLSelectElement} */ (event.target).value);
+    return h(
+      "div",
+      { class: "field" },
+      h("label", { for: "param-exercise" }, "Exercise"),
+      h(
+        "select",
+        { class: "input", id: "param-exercise", "aria-describedby": "param-exercise-hint", onchange: choose },
+        ...this.ranges[this.#kind][EXERCISE].values.map((/** @type {string} */ name) =>
+          h(
+            "option",
+            { value: name, selected: name === chosen },
+            name === AUTO ? "Detect automatically" : exerciseName(name),
+          ),
+        ),
+      ),
+      h("p", { class: "hint", id: "param-exercise-hint" }, "Movements it cannot name are counted too."),
+    );
+  }
+
+  /** @param {string} name @param {string} sentence @returns {HTMLElement} the field */
+  #tell(name, sentence) {
+    const [input, error] = [need(`#param-${name}`, this.element), need(`#param-${name}-error`, this.element)];
+    error.hidden = !sentence;
+    need("span", error).textContent = sentence;
+    if (sentence) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
+    return input;
+  }
+}

@@ -1,0 +1,275 @@
+// The editor of a reel: add, remove and trim moments; the server then cuts the new reel in the background.
+
+import { ApiError } from "../base/api.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { clock, counted, moment, parseMoment, tenths } from "../base/format.js";
+import { JobProgress, reasonOf } from "../base/job-progress.js";
+import { errorNote, toast } from "../base/notice.js";
+import { tellAfterReload } from "./first-paint.js";
+import { cutReel, newKey } from "./api.js";
+import { faultOfAll, faultsOf, inOrder, lengthOf, MOST, nextBest, roomAround } from "./chosen-moments.js";
+
+/**
+ * @typedef {import("./chosen-moments.js").Moment} Moment
+ * @typedef {import("./highlights.js").HighlightsView} HighlightsView
+ */
+
+const NOT_A_TIME = "Write a time such as 1:23.5.";
+
+export class ReelEditor {
+  /** @type {Moment[]} sorted by start */ #moments = [];
+  /** @type {HTMLElement[]} error elements, one for each moment */ #says = [];
+  #key = newKey();
+  #drawing = 0;
+  /** @type {WeakMap<Moment, number>} */ #numbers = new WeakMap();
+  #last = 0;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {HighlightsView} view
+   */
+  constructor(root, view) {
+    this.view = view;
+    this.panel = need("[data-editor]", root);
+    this.segments = need("[data-segments]", root);
+    this.opener = need("[data-edit-reel]", root);
+    this.problem = need("[data-editor-problem]", this.panel);
+    this.list = need("[data-moments]", this.panel);
+    this.cutButton = need("[data-cut]", this.panel);
+    this.addButton = need("[data-add-here]", this.panel);
+    this.progress = new JobProgress(need("[data-reel-job]", root), "Cutting the reel");
+    // A reel cannot be cut after its source video is deleted.
+    this.opener.hidden = !view.session.source;
+    this.opener.addEventListener("click", () => this.open());
+    need("[data-leave]", this.panel).addEventListener("click", () => this.#close());
+    need("[data-add-best]", this.panel).addEventListener("click", () => this.#addBest());
+    need("[data-as-found]", this.panel).addEventListener("click", () => this.#draft(view.data.found ?? []));
+    this.addButton.addEventListener("click", () => this.#add(this.#room));
+    this.cutButton.addEventListener("click", () => this.#cut());
+    view.addEventListener("place", () => this.panel.hidden || this.#drawPlace());
+    if (view.session.reel_job_id) this.#follow(view.session.reel_job_id);
+  }
+
+  open() {
+    const { data } = this.view;
+    this.view.show("source");
+    this.segments.hidden = true;
+    this.panel.hidden = false;
+    need("[data-as-found]", this.panel).hidden = !data.found;
+    this.#draft(data.highlights);
+    need("h2", this.panel).focus();
+  }
+
+  #close() {
+    clearTimeout(this.#drawing);
+    this.#drawing = 0;
+    this.panel.hidden = true;
+    this.segments.hidden = false;
+    this.problem.replaceChildren();
+    this.view.showBands();
+    this.opener.focus();
+  }
+
+  /** @param {{start_time: number, end_time: number}[]} highlights */
+  #draft(highlights) {
+    this.#moments = highlights.map(({ start_time, end_time }) => ({ start: start_time, end: end_time }));
+    this.#draw();
+  }
+
+  /** Length of a new moment, seconds. */
+  get #usual() {
+    return Number(this.view.session.params.segment_length) || 10;
+  }
+
+  /** New moment around the player's position; null if the gap is too short. */
+  get #room() {
+    return roomAround(this.#moments, this.view.place, this.#usual, this.view.data.duration);
+  }
+
+  /** @param {Moment|null} found */
+  #add(found) {
+    if (!found || this.#moments.length >= MOST) return;
+    this.#moments = inOrder([...this.#moments, found]);
+    this.#draw();
+    this.#field(this.#moments.indexOf(found), "start").focus();
+  }
+
+  #addBest() {
+    const { segments, duration } = this.view.data;
+    const found = nextBest(this.#moments, segments, duration);
+    if (found) this.view.seek(found.start);
+    else toast("Everything is in the reel already.", "warn");
+    this.#add(found);
+  }
+
+  /** Return a moment's number for element ids; sorting does not change it. @param {Moment} one */
+  #numberOf(one) {
+    if (!this.#numbers.has(one)) this.#numbers.set(one, ++this.#last);
+    return this.#numbers.get(one);
+  }
+
+  /** @param {Moment} one */
+  #remove(one) {
+    const n = this.#moments.indexOf(one);
+    this.#moments = this.#moments.filter((other) => other !== one);
+    this.#draw();
+    const next = Math.min(n, this.#moments.length - 1);
+    (next < 0 ? this.addButton : need("[data-remove]", this.list.children[next])).focus();
+  }
+
+  /** @param {number} n @param {"start"|"end"} name @returns {HTMLInputElement} */
+  #field(n, name) {
+    return need(`[data-field=${name}]`, this.list.children[n]);
+  }
+
+  /** @param {Moment} changed @param {"start"|"end"} name @param {HTMLInputElement} field */
+  #typed(changed, name, field) {
+    const seconds = parseMoment(field.value);
+    if (seconds === null) {
+      field.setAttribute("aria-invalid", "true");
+      return setText(this.#says[this.#moments.indexOf(changed)], NOT_A_TIME);
+    }
+    changed[name] = seconds;
+    this.view.seek(name === "start" ? seconds : Math.max(changed.start, seconds - 0.1));
+    this.#moments = inOrder(this.#moments);
+    // Tab fires "change" before it moves the focus: redrawing now would remove the next field.
+    this.#drawing = setTimeout(() => this.#draw());
+  }
+
+  // Drawing
+
+  #draw() {
+    clearTimeout(this.#drawing);
+    this.#drawing = 0;
+    const focused = this.panel.contains(document.activeElement) ? document.activeElement?.id : "";
+    this.#says = this.#moments.map((one) => h("p", { class: "field-error", id: `moment-${this.#numberOf(one)}-says` }));
+    this.list.replaceChildren(...this.#moments.map((one, n) => this.#row(one, n)));
+    faultsOf(this.#moments, this.view.data.duration).forEach((fault, n) => {
+      setText(this.#says[n], fault);
+      for (const name of /** @type {const} */ (["start", "end"]))
+        if (fault) this.#field(n, name).setAttribute("aria-invalid", "true");
+    });
+    setText(
+      need("[data-total]", this.panel),
+      `${counted(this.#moments.length, "moment")}, ${tenths(lengthOf(this.#moments))}`,
+    );
+    if (focused) document.getElementById(focused)?.focus();
+    this.problem.replaceChildren();
+    this.view.showBands(this.#moments);
+    this.#drawPlace();
+  }
+
+  #drawPlace() {
+    setText(need("span", this.addButton), `Add around ${clock(this.view.place)}`);
+    this.addButton.setAttribute("aria-disabled", String(!this.#room || this.#moments.length >= MOST));
+  }
+
+  /** @param {Moment} one @param {number} n */
+  #row(one, n) {
+    const play = () => {
+      this.view.seek(one.start);
+      this.view.screen?.play();
+    };
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        {
+          class: "segment-number",
+          type: "button",
+          id: `moment-${this.#numberOf(one)}-play`,
+          title: "Play",
+          "aria-label": `Play moment ${n + 1}`,
+          onclick: play,
+        },
+        String(n + 1),
+      ),
+      this.#input(one, n, "start"),
+      h("span", { "aria-hidden": "true" }, "–"),
+      this.#input(one, n, "end"),
+      h("span", { class: "mono text-small faint desk" }, tenths(Math.max(0, one.end - one.start))),
+      h(
+        "button",
+        {
+          class: "btn icon-only quiet",
+          type: "button",
+          id: `moment-${this.#numberOf(one)}-remove`,
+          "aria-label": `Remove moment ${n + 1}`,
+          title: "Remove",
+          data: { remove: "" },
+          onclick: () => this.#remove(one),
+        },
+        icon("x"),
+      ),
+      this.#says[n],
+    );
+  }
+
+  /** @param {Moment} one @param {number} n @param {"start"|"end"} name */
+  #input(one, n, name) {
+    const field = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "input mono",
+        type: "text",
+        id: `moment-${this.#numberOf(one)}-${name}`,
+        value: moment(one[name]),
+        autocomplete: "off",
+        "aria-label": `${name === "start" ? "Start" : "End"} of moment ${n + 1}`,
+        "aria-describedby": `moment-${this.#numberOf(one)}-says`,
+        data: { field: name },
+      })
+    );
+    field.addEventListener("change", () => this.#typed(one, name, field));
+    return field;
+  }
+
+  // Cutting
+
+  async #cut() {
+    if (this.cutButton.getAttribute("aria-disabled") === "true") return;
+    if (this.#drawing) this.#draw();
+    const wrong = this.list.querySelector("[aria-invalid=true]");
+    if (wrong) return /** @type {HTMLElement} */ (wrong).focus();
+    const fault = faultOfAll(this.#moments);
+    if (fault) return this.problem.replaceChildren(h("p", { class: "field-error", role: "alert" }, fault));
+    this.cutButton.setAttribute("aria-disabled", "true");
+    this.problem.replaceChildren();
+    try {
+      const { job_id } = await cutReel(this.view.session.sessionId, this.#moments, this.#key);
+      this.#close();
+      this.#follow(job_id);
+      need("button", this.progress.holder).focus();
+    } catch (error) {
+      if (error instanceof ApiError && error.status >= 400 && error.status < 500) this.#key = newKey();
+      this.problem.replaceChildren(errorNote("The reel is not being cut.", error));
+    }
+    this.cutButton.removeAttribute("aria-disabled");
+  }
+
+  /** @param {string} job */
+  async #follow(job) {
+    this.opener.hidden = true;
+    const ended = await this.progress.follow(job);
+    if (ended.status === "completed") {
+      tellAfterReload("The reel is cut.");
+      return location.reload();
+    }
+    this.#key = newKey();
+    this.opener.hidden = false;
+    const draft = this.#moments;
+    this.open();
+    if (draft.length) {
+      this.#moments = draft;
+      this.#draw();
+    }
+    this.problem.replaceChildren(
+      h(
+        "div",
+        { class: "note bad", role: "alert" },
+        icon("alert"),
+        h("p", {}, `The reel is as it was. ${reasonOf(ended)}`),
+      ),
+    );
+  }
+}

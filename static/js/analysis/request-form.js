@@ -1,0 +1,447 @@
+// The form that starts an analysis: kind, source (a local file or a library video) and parameters. It also runs an
+// analysis again.
+
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { debounce, h, icon, need, setText } from "../base/dom.js";
+import { counted, duration } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import { ACCEPT, chosenFrom, pickFiles } from "../uploads/file-picker.js";
+import { unreadable } from "../uploads/drop-zone.js";
+import { bytes, listVideos, picture, readVideo } from "../videos/api.js";
+import { analyseVideo, newKey } from "./api.js";
+import { ParamsForm } from "./parameter-fields.js";
+import { KINDS } from "./labels.js";
+
+/**
+ * @typedef {import("../uploads/file-picker.js").Chosen} Chosen
+ * @typedef {import("./api.js").Kind} Kind
+ * @typedef {import("../videos/api.js").Video} Video
+ *
+ * @typedef {object} NewOptions
+ * @property {import("./parameter-fields.js").Ranges} ranges
+ * @property {Record<string, number>} factors estimated seconds of work per second of video, by kind
+ * @property {(answer: {sessionId: string, warnings: string[]}) => void} onMade callback once an analysis of a library
+ *   video has been created
+ * @property {(files: Chosen[], kind: Kind, params: Record<string, any>) => void} [onFiles] uploads the chosen files;
+ *   without it the form offers only `video`
+ * @property {Kind} [kind] initial kind
+ * @property {Record<string, any>} [params]
+ * @property {string} [video] id of the initial video
+ * @property {Chosen[]} [files] initial files
+ */
+
+const SEARCH_PAUSE = 250;
+const SHOWN = 24;
+const SHAPES_AFTER = 300;
+const SEGMENTS = 30; // minimum number of segments in a short video
+
+/**
+ * Return a sentence about the estimated processing time.
+ * @param {number} seconds
+ */
+export function estimateWords(seconds) {
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 1) return "Less than a minute of work, once it begins.";
+  if (minutes < 60) return `About ${counted(minutes, "minute")} of work, once it begins.`;
+  return `About ${counted(Math.round(minutes / 60), "hour")} of work, once it begins.`;
+}
+
+/**
+ * Return the suggested seconds of a segment: short videos get short segments, so that there are enough to choose from.
+ * @param {number} seconds length of the video
+ */
+const segmentFor = (seconds) => Math.min(10, Math.max(2, Math.round(seconds / SEGMENTS)));
+
+export class NewAnalysis {
+  /** @type {Kind} */ #kind;
+  /** @type {"file"|"library"} */ #from;
+  /** @type {Chosen[]} */ #files;
+  /** @type {Video|null} */ #video = null;
+  #search = new AbortController();
+  #sending = false;
+  #asked = "";
+  #key = newKey();
+
+  /** @param {NewOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.#kind = options.kind ?? "highlights";
+    this.#from = options.video ? "library" : "file";
+    this.#files = options.files ?? [];
+    this.params = new ParamsForm(options.ranges, options.params);
+    this.problem = h("div", {});
+    this.missing = h(
+      "p",
+      { class: "field-error", id: "new-missing", role: "alert", hidden: true },
+      icon("alert"),
+      h("span", {}),
+    );
+    this.source = h("div", { class: "source" });
+    this.what = h("p", { class: "text-small muted" });
+    this.estimate = h("p", { class: "text-small muted", role: "status", data: { estimate: "" } });
+    this.send = h("button", { class: "btn primary", data: { send: "" } });
+    const again = !options.onFiles;
+    this.kinds = h(
+      "div",
+      { class: "segmented", role: "group", "aria-label": "What to look for" },
+      ...Object.entries(KINDS).map(([kind, { icon: mark, label }]) =>
+        h(
+          "button",
+          { type: "button", value: kind, onclick: () => this.#showKind(/** @type {Kind} */ (kind)) },
+          icon(mark),
+          label,
+        ),
+      ),
+    );
+    this.froms = h(
+      "div",
+      { class: "segmented", role: "group", "aria-label": "Where the video is" },
+      h("button", { type: "button", value: "file", onclick: () => this.#showFrom("file") }, icon("upload"), "A file"),
+      h(
+        "button",
+        { type: "button", value: "library", onclick: () => this.#showFrom("library") },
+        icon("library"),
+        "My library",
+      ),
+    );
+    this.dialog = show(
+      h(
+        "dialog",
+        { class: "dialog making", "aria-labelledby": "new-heading" },
+        h(
+          "form",
+          { class: "pad col", novalidate: true, onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
+          h("h2", { id: "new-heading" }, again ? "Run again" : "New analysis"),
+          h("div", { class: "row wrap" }, this.kinds),
+          this.what,
+          !again && h("div", { class: "row wrap" }, this.froms),
+          this.source,
+          this.missing,
+          this.params.element,
+          this.estimate,
+          this.problem,
+          h(
+            "div",
+            { class: "row wrap end" },
+            h("button", { class: "btn", type: "button", onclick: () => this.dialog.close() }, "Close"),
+            this.send,
+          ),
+        ),
+      ),
+    );
+    this.dialog.addEventListener("close", () => this.#search.abort());
+    this.#showKind(this.#kind);
+    if (again) this.#showGiven();
+    else this.#showFrom(this.#from);
+    if (options.video) this.#readGiven(options.video);
+    /** @type {HTMLElement} */ (need("[aria-pressed=true]", this.kinds)).focus();
+  }
+
+  /** @param {Kind} kind */
+  #showKind(kind) {
+    this.#kind = kind;
+    for (const button of this.kinds.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.value === kind));
+    setText(this.what, KINDS[kind].what);
+    this.params.show(kind);
+    this.#drawSend();
+  }
+
+  /** @param {"file"|"library"} from */
+  #showFrom(from) {
+    this.#from = from;
+    for (const button of this.froms.querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(button.value === from));
+    this.missing.hidden = true;
+    this.#search.abort();
+    if (from === "file") this.#showFile();
+    else this.#showLibrary();
+    this.#drawSend();
+  }
+
+  #drawSend() {
+    const { icon: mark, start } = KINDS[this.#kind];
+    const several = this.#from === "file" && this.#files.length > 1;
+    this.send.replaceChildren(icon(mark), several ? `${start} in ${this.#files.length} files` : start);
+    if (this.#sending) this.send.setAttribute("aria-disabled", "true");
+    else this.send.removeAttribute("aria-disabled");
+    const seconds =
+      this.#from === "library" && this.#video ? this.#video.duration_exact * this.options.factors[this.#kind] : 0;
+    setText(this.estimate, seconds > 0 ? estimateWords(seconds) : "");
+  }
+
+  // Local files
+
+  #showFile() {
+    const input = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "visually-hidden",
+        id: "new-files",
+        type: "file",
+        multiple: true,
+        accept: ACCEPT,
+        "aria-label": "Choose a file",
+        "aria-describedby": "new-files-words new-missing",
+      })
+    );
+    input.addEventListener("change", () => {
+      this.#take(chosenFrom(input));
+      input.value = "";
+    });
+    input.addEventListener("click", async (event) => {
+      // With the browser's file handles an upload resumes automatically after a reload.
+      if (!("showOpenFilePicker" in window)) return;
+      event.preventDefault();
+      this.#take(await pickFiles(true, unreadable));
+    });
+    this.words = h("span", { class: "muted text-small anywhere", id: "new-files-words" });
+    this.label = h("b", { class: "big-words" });
+    this.source.replaceChildren(
+      h(
+        "label",
+        { class: "drop slim" },
+        input,
+        icon("upload", "extra-large"),
+        h("span", { class: "spacer" }, this.label, this.words),
+        h("span", { class: "btn desk", "aria-hidden": "true" }, "Choose"),
+      ),
+    );
+    this.#drawFiles();
+  }
+
+  /** @param {Chosen[]} files */
+  #take(files) {
+    if (!files.length) return;
+    this.#files = files;
+    this.missing.hidden = true;
+    this.#drawFiles();
+    this.#drawSend();
+  }
+
+  #drawFiles() {
+    if (!this.words || !this.label) return;
+    const [first] = this.#files;
+    const count = this.#files.length;
+    this.source.toggleAttribute("data-chosen", count > 0);
+    setText(this.label, count === 0 ? "Drop a video here, or choose one" : counted(count, "file"));
+    const size = this.#files.reduce((sum, { file }) => sum + file.size, 0);
+    this.words.replaceChildren(
+      ...(first
+        ? [
+            h("span", { dir: "auto" }, first.file.name),
+            count > 1 ? ` and ${counted(count - 1, "other")}` : "",
+            h("span", { class: "mono faint" }, ` ${bytes(size)}`),
+          ]
+        : ["Of any size that your plan takes. It is kept as long as the result, and not put into your library."]),
+    );
+  }
+
+  /** @param {Chosen[]} files dropped files */
+  take(files) {
+    if (this.#sending || !this.options.onFiles) return;
+    if (this.#from !== "file") this.#showFrom("file");
+    this.#take(files);
+  }
+
+  // Library videos
+
+  #showLibrary() {
+    const find = /** @type {HTMLInputElement} */ (
+      h("input", {
+        class: "input",
+        id: "new-find",
+        type: "search",
+        placeholder: "Name, tag or description",
+        autocomplete: "off",
+        maxlength: "200",
+      })
+    );
+    this.found = h("div", { class: "videos", role: "radiogroup", "aria-label": "Videos of your library" });
+    find.addEventListener(
+      "input",
+      debounce(() => this.#list(find.value), SEARCH_PAUSE),
+    );
+    find.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
+    this.source.removeAttribute("data-chosen");
+    this.source.replaceChildren(
+      h(
+        "div",
+        { class: "find" },
+        icon("search"),
+        h("label", { class: "visually-hidden", for: "new-find" }, "Search your videos"),
+        find,
+      ),
+      this.found,
+    );
+    this.#list("");
+  }
+
+  /** @param {string} search */
+  async #list(search) {
+    const found = /** @type {HTMLElement} */ (this.found);
+    this.#search.abort();
+    this.#search = new AbortController();
+    const { signal } = this.#search;
+    const shapes = setTimeout(
+      () =>
+        !found.children.length &&
+        found.replaceChildren(
+          h(
+            "div",
+            { class: "pad col", role: "status", "aria-label": "Loading videos" },
+            ...Array.from({ length: 3 }, () => h("i", { class: "skeleton" })),
+          ),
+        ),
+      SHAPES_AFTER,
+    );
+    try {
+      const { videos } = await listVideos({ search: search.trim(), status: "ready", page: 1, limit: SHOWN }, signal);
+      const chosen = search.trim() ? null : this.#video;
+      // The chosen video comes first.
+      found.replaceChildren(
+        ...[...(chosen ? [chosen] : []), ...videos.filter((one) => one.id !== chosen?.id)].map((one) =>
+          this.#choice(one),
+        ),
+      );
+      if (!found.children.length)
+        found.replaceChildren(
+          h(
+            "p",
+            { class: "pad muted" },
+            search.trim()
+              ? `Nothing matches “${search.trim()}”.`
+              : "There is no video in your library yet. Choose a file instead.",
+          ),
+        );
+    } catch (error) {
+      if (!signal.aborted)
+        found.replaceChildren(errorNote("Your videos could not be listed.", error, () => this.#list(search)));
+    } finally {
+      clearTimeout(shapes);
+    }
+  }
+
+  /** @param {Video} video */
+  #choice(video) {
+    const facts = [video.duration_exact > 0 && duration(video.duration_exact), picture(video)]
+      .filter(Boolean)
+      .join(" · ");
+    return h(
+      "label",
+      { class: "video" },
+      h("input", {
+        type: "radio",
+        name: "video",
+        value: video.id,
+        checked: video.id === this.#video?.id,
+        onchange: () => this.#pick(video),
+      }),
+      this.#poster(video),
+      h("span", { class: "truncate", title: video.title, dir: "auto" }, video.title),
+      h("span", { class: "mono text-small faint" }, facts),
+    );
+  }
+
+  /** @param {Video} video */
+  #poster(video) {
+    return h(
+      "span",
+      { class: `picture dark${video.poster_url ? "" : " none"}` },
+      video.poster_url
+        ? h("img", { src: video.poster_url, alt: "", loading: "lazy", decoding: "async" })
+        : icon("film"),
+    );
+  }
+
+  /** @param {Video} video */
+  #pick(video) {
+    this.#video = video;
+    this.missing.hidden = true;
+    this.params.suggest("segment_length", segmentFor(video.duration_exact));
+    this.#drawSend();
+  }
+
+  /** Show the fixed video of a repeated analysis. */
+  #showGiven() {
+    this.source.replaceChildren(
+      ...(this.#video
+        ? [
+            h(
+              "p",
+              { class: "video given" },
+              this.#poster(this.#video),
+              h("span", { class: "truncate", title: this.#video.title, dir: "auto" }, this.#video.title),
+            ),
+          ]
+        : [h("i", { class: "skeleton" })]),
+    );
+  }
+
+  /** @param {string} id */
+  async #readGiven(id) {
+    try {
+      this.#video = await readVideo(id);
+      this.params.suggest("segment_length", segmentFor(this.#video.duration_exact));
+      this.#drawSend();
+      if (!this.options.onFiles) this.#showGiven();
+      else if (this.#from === "library") this.#showFrom("library");
+    } catch (error) {
+      const gone = error instanceof ApiError && error.status === 404;
+      this.problem.replaceChildren(
+        gone
+          ? errorNote("The video is not in your library any more.", error)
+          : errorNote("The video could not be read.", error, () => this.#readGiven(id)),
+      );
+      if (!this.options.onFiles) this.source.replaceChildren();
+    }
+  }
+
+  // Submitting
+
+  /** @param {Event} event */
+  async #submit(event) {
+    event.preventDefault();
+    if (this.#sending) return;
+    this.problem.replaceChildren();
+    const given = this.#from === "file" ? this.#files.length > 0 : this.#video !== null;
+    this.missing.hidden = given;
+    setText(
+      need("span", this.missing),
+      this.#from === "file" ? "Choose a video first." : "Choose one of your videos first.",
+    );
+    const params = this.params.read();
+    if (!given) {
+      /** @type {HTMLElement|null} */ (this.source.querySelector("input"))?.focus();
+      return;
+    }
+    if (!params) return;
+    if (this.#from === "file") {
+      this.dialog.close();
+      return this.options.onFiles?.(this.#files, this.#kind, params);
+    }
+    await this.#analyse(/** @type {Video} */ (this.#video).id, params);
+  }
+
+  /** @param {string} video @param {Record<string, any>} params */
+  async #analyse(video, params) {
+    this.#sending = true;
+    this.#drawSend();
+    // A retry keeps its idempotency key; a changed request gets a new key.
+    const asked = JSON.stringify([video, this.#kind, params]);
+    if (this.#asked && this.#asked !== asked) this.#key = newKey();
+    this.#asked = asked;
+    try {
+      const answer = await analyseVideo(video, this.#kind, params, this.#key);
+      this.dialog.close();
+      this.options.onMade(answer);
+    } catch (error) {
+      const errors = error instanceof ApiError ? error.body?.errors : null;
+      if (!errors || !this.params.refuse(errors.params ?? errors))
+        this.problem.replaceChildren(errorNote("It was not begun.", error));
+    } finally {
+      this.#sending = false;
+      this.#drawSend();
+    }
+  }
+}

@@ -1,0 +1,193 @@
+// The player of a result: shows one of several films, such as reel and source, with controls. It plays each film like
+// the watch page does.
+
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { clock, duration } from "../base/format.js";
+import { labelButton } from "../base/keys.js";
+import { keepSound, restoreSound } from "../videos/playback-memory.js";
+import { Player } from "../videos/player.js";
+
+/**
+ * @typedef {object} Film
+ * @property {string} id value of the element's `data-film`
+ * @property {string} url
+ * @property {number} duration seconds, used until the browser has loaded the metadata
+ * @property {string} [poster]
+ * @property {() => Promise<string>} renew fetches a new address once the signed address has expired
+ */
+
+/** Return the properties that `Player` reads of a library video. @param {Film} film @param {string} url */
+const asVideo = (film, url) =>
+  /** @type {any} */ ({
+    video_url: url,
+    hls_url: null,
+    renditions: [],
+    duration_exact: film.duration,
+    width: 0,
+    height: 0,
+    fps: 0,
+    codec: "",
+    file_size: 0,
+  });
+
+/** Dispatches "change" after an action or a load, "time" during playback. */
+export class Screen extends EventTarget {
+  /** @type {Map<string, Player>} */ #players = new Map();
+  /** @type {Set<string>} films whose loading has started; a film loads when it is first shown */ #begun = new Set();
+  shown = "";
+  #told = "";
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Film[]} films at least one; the first is shown
+   */
+  constructor(root, films) {
+    super();
+    this.root = root;
+    for (const film of films) this.#add(film);
+    need("[data-act=toggle]", root).addEventListener("click", () => this.toggle());
+    need("[data-act=mute]", root).addEventListener("click", () => this.mute());
+    need("[data-act=fullscreen]", root).addEventListener("click", () => this.fullscreen());
+    this.show(films[0].id);
+    const frame = () => {
+      if (this.playing) this.#time();
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  /** @param {Film} film */
+  #add(film) {
+    const element = /** @type {HTMLVideoElement} */ (need(`[data-film=${film.id}]`, this.root));
+    const player = new Player(element, asVideo(film, film.url), {
+      fps: 0,
+      variable: false,
+      renew: async () => asVideo(film, await film.renew()),
+    });
+    this.#players.set(film.id, player);
+    if (film.poster) element.poster = film.poster;
+    element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
+    element.addEventListener("click", () => this.toggle());
+    element.addEventListener("dblclick", () => this.fullscreen());
+    element.addEventListener("volumechange", () => keepSound(element));
+    for (const name of ["timeupdate", "seeked", "loadedmetadata"])
+      element.addEventListener(name, () => this.shown === film.id && this.#time());
+    player.addEventListener("change", () => this.shown === film.id && this.#mark());
+  }
+
+  /** Player of the shown film. @returns {Player} */
+  get player() {
+    return /** @type {Player} */ (this.#players.get(this.shown));
+  }
+
+  get time() {
+    return this.player.time;
+  }
+
+  get duration() {
+    return this.player.duration;
+  }
+
+  get playing() {
+    return this.player.playing;
+  }
+
+  /** @param {string} id @returns {boolean} */
+  has(id) {
+    return this.#players.has(id);
+  }
+
+  /**
+   * Show a film; if another film was playing, this film starts to play.
+   * @param {string} id
+   * @param {number} [at] seconds
+   */
+  show(id, at) {
+    const next = this.#players.get(id);
+    if (!next) return;
+    if (this.shown !== id) {
+      const before = this.#players.get(this.shown);
+      const plays = before?.playing ?? false;
+      before?.element.pause();
+      this.shown = id;
+      for (const [film, player] of this.#players) player.element.hidden = film !== id;
+      restoreSound(next.element);
+      if (!this.#begun.has(id)) {
+        this.#begun.add(id);
+        next.begin();
+      }
+      if (plays) next.play();
+    }
+    if (at !== undefined) next.seek(at);
+    this.#mark();
+    this.#time();
+  }
+
+  /** @param {number} time seconds */
+  seek(time) {
+    this.player.seek(time);
+    this.#time();
+  }
+
+  play() {
+    if (!this.playing) this.player.play();
+  }
+
+  toggle() {
+    this.player.toggle();
+  }
+
+  mute() {
+    this.player.mute();
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    if (this.root.requestFullscreen) return this.root.requestFullscreen();
+    // iPhones allow full screen only for the video element itself.
+    /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
+  }
+
+  #time() {
+    setText(need("[data-now]", this.root), clock(this.time));
+    this.dispatchEvent(new Event("time"));
+  }
+
+  #mark() {
+    const { root, player } = this;
+    const play = need("[data-act=toggle]", root);
+    setIcon(play, player.playing ? "pause" : "play");
+    labelButton(play, player.playing ? "Pause" : "Play");
+    const mute = need("[data-act=mute]", root);
+    const silent = player.element.muted || player.element.volume === 0;
+    setIcon(mute, silent ? "mute" : "vol");
+    labelButton(mute, silent ? "Sound on" : "Mute");
+    setText(need("[data-length]", root), duration(player.duration));
+    need("[data-waits]", root).hidden = !player.waits;
+    this.#drawTrouble();
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #drawTrouble() {
+    const { trouble } = this.player;
+    const place = need("[data-trouble]", this.root);
+    place.hidden = trouble === null;
+    const told = trouble ? `${this.shown} ${trouble.title}` : "";
+    if (told === this.#told) return;
+    this.#told = told;
+    if (!trouble) return place.replaceChildren();
+    const words = trouble.mayMake
+      ? "It has no decoder for this format. Download it and play it with another program."
+      : trouble.text;
+    place.replaceChildren(
+      icon("alert"),
+      h("b", { role: "alert" }, trouble.title),
+      h("p", { class: "text-small" }, words),
+      h(
+        "div",
+        { class: "row wrap" },
+        h("button", { class: "btn", type: "button", onclick: () => this.player.again() }, icon("retry"), "Try again"),
+      ),
+    );
+  }
+}

@@ -1,0 +1,57 @@
+// The reason why a reel is shorter than requested, and parameters that make it longer. Pure.
+
+import { counted, hundredths, tenths } from "../base/format.js";
+import { reachWords } from "./labels.js";
+
+/** @typedef {import("./api.js").Highlights} Highlights */
+
+const SHORT = 0.6; // minimum share of the requested length; shorter reels are explained
+const MOST_HIGHLIGHTS = 50;
+
+/**
+ * @param {Pick<Highlights, "highlights"|"segments"|"duration"|"below_minimum">} data
+ * @param {Record<string, any>} params requested parameters
+ * @returns {{text: string, params: Record<string, any>|null}|null} null for a reel that is long enough; `params` make
+ *   the reel longer, null if nothing does
+ */
+export function whyShort({ highlights, segments, duration, below_minimum: best = [] }, params) {
+  if (!highlights.length && best.length)
+    return {
+      text: "There is no reel. The table lists the best moments below the minimum.", // the result's summary has the numbers
+      params: { ...params, min_score: floored(best[0].score) },
+    };
+  const length = highlights.reduce((sum, one) => sum + one.end_time - one.start_time, 0);
+  const wanted = Math.min(params.target_duration, duration);
+  if (!segments.length || length >= SHORT * wanted) return null;
+  const said = `The reel has ${tenths(length)} of the ${tenths(params.target_duration)} that were asked for`;
+  if (highlights.length >= params.max_highlights && params.max_highlights < MOST_HIGHLIGHTS)
+    return {
+      text: `${said}: it has at most ${counted(params.max_highlights, "highlight")}.`,
+      params: { ...params, max_highlights: Math.min(MOST_HIGHLIGHTS, 2 * params.max_highlights) },
+    };
+  const below = segments.filter((one) => one.score > 0 && one.score < params.min_score);
+  if (!below.length) return { text: `${said}: nothing else in the video stands out.`, params: null };
+  return {
+    text: `${said}: ${reachWords(segments, params.min_score)} ${hundredths(params.min_score)}.`,
+    params: { ...params, min_score: lower(below, wanted - length) },
+  };
+}
+
+/** Return the score with the precision that pages show. @param {number} score */
+const floored = (score) => Number(hundredths(score));
+
+/**
+ * @param {import("./api.js").Segment[]} below segments below the minimum score
+ * @param {number} lacking missing seconds
+ * @returns {number} highest minimum score that adds enough segments
+ */
+function lower(below, lacking) {
+  let sum = 0;
+  const last = [...below]
+    .sort((one, other) => other.score - one.score)
+    .find((one) => {
+      sum += one.end_time - one.start_time;
+      return sum >= lacking;
+    });
+  return last ? floored(last.score) : 0;
+}

@@ -1,0 +1,51 @@
+// The single-key shortcuts of a result page, and the dialog that lists them.
+
+import { key, offerKeys } from "../base/keys.js";
+
+/**
+ * @param {import("./result-player.js").Screen|null} screen
+ * @param {import("./time-chart.js").TimeChart} chart
+ * @param {(time: number) => void} seek goes to a time of the video, seconds
+ * @param {string} stop name of the arrow keys' stops, such as "segment"
+ * @param {import("../base/keys.js").Binding[]} more
+ */
+export function bindKeys(screen, chart, seek, stop, more = []) {
+  offerKeys([
+    ...(screen
+      ? [
+          {
+            keys: "Space K",
+            label: "Play and pause",
+            match: key(" ", "k"),
+            run: () => screen.toggle(),
+            buttons: { "[data-act=toggle]": "Space" },
+          },
+        ]
+      : []),
+    {
+      keys: "← →",
+      label: `To the ${stop} before, to the next`,
+      match: key("ArrowLeft", "ArrowRight"),
+      run: (/** @type {KeyboardEvent} */ event) => seek(chart.stop(event.key === "ArrowRight" ? 1 : -1)),
+    },
+    ...more,
+    ...(screen
+      ? [
+          {
+            keys: "M",
+            label: "Sound off and on",
+            match: key("m"),
+            run: () => screen.mute(),
+            buttons: { "[data-act=mute]": "M" },
+          },
+          {
+            keys: "F",
+            label: "Full screen",
+            match: key("f"),
+            run: () => screen.fullscreen(),
+            buttons: { "[data-act=fullscreen]": "F" },
+          },
+        ]
+      : []),
+  ]);
+}

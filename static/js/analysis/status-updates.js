@@ -1,0 +1,179 @@
+// Live updates of analyses: messages of their jobs, and status requests every few seconds while an analysis runs. Only
+// the status has the estimated time left.
+
+import { ApiError, jobs } from "../base/api.js";
+import { LiveChannel } from "../base/live-channel.js";
+import { isLive, stateOf } from "./labels.js";
+import { readSession } from "./api.js";
+
+/**
+ * @typedef {import("./api.js").Session} Session
+ *
+ * @typedef {object} FollowOptions
+ * @property {() => Session[]} sessions returns the shown analyses
+ * @property {(session: Session) => void} onChange callback for a changed analysis
+ * @property {(id: string) => void} onGone callback for a deleted analysis
+ * @property {(job: any) => void} [onUnknown] callback for a job of an analysis that is not shown
+ * @property {(state: import("../base/live-channel.js").LiveState) => void} [onState]
+ */
+
+const JOB_KINDS = new Set(["highlights", "workout"]);
+const SETTLES = 120; // ms before a status request: a cancelled job's analysis may be deleted by the next message
+const ASK = 5000; // ms between two status requests of a running analysis
+const AFTER_ALL = 60_000; // ms between two status requests of an analysis past its expiry
+const NEWEST = 100;
+const SIGNED_OUT = 4401;
+
+export class Follower {
+  /** @type {Map<string, {again: boolean, request: AbortController}>} status requests; `again`: repeat afterwards */ #reading =
+    new Map();
+  /** @type {Set<string>} failed status requests, repeated once the network or the login is back */ #unread = new Set();
+  /** @type {Map<string, number>} timers of delayed status requests */ #due = new Map();
+  /** @type {Set<string>} analyses being deleted; a status request would return 404 */ #leaving = new Set();
+  /** @type {Map<string, number>} performance.now() of each analysis's last status */ #readAt = new Map();
+
+  /** @param {FollowOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.live = new LiveChannel("/ws/jobs/", {
+      onMessage: (message) => this.#receive(message),
+      snapshot: () => jobs(NEWEST),
+      onSnapshot: (snapshot) => snapshot.jobs.forEach((/** @type {any} */ job) => this.#change(job)),
+      onState: (state) => options.onState?.(state),
+      subject: (message) => message.job?.id ?? message.id ?? "",
+      final: new Set([SIGNED_OUT]),
+    });
+    setInterval(() => this.#askForTimes(), 1000);
+    for (const event of ["online", "signedin"]) window.addEventListener(event, () => this.#askAgain());
+    document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.#askForTimes());
+  }
+
+  /**
+   * Return the estimated seconds left; null without an estimate.
+   * @param {Session} session
+   */
+  left(session) {
+    const { sessionId, eta_seconds } = session;
+    if (stateOf(session) !== "processing" || typeof eta_seconds !== "number") return null;
+    return Math.max(0, eta_seconds - (performance.now() - (this.#readAt.get(sessionId) ?? performance.now())) / 1000);
+  }
+
+  /** Record that these statuses have just been read. @param {Session[]} sessions */
+  had(sessions) {
+    for (const { sessionId } of sessions) this.#readAt.set(sessionId, performance.now());
+  }
+
+  /**
+   * Delete an analysis, without status requests meanwhile.
+   * @param {string} id
+   * @param {() => Promise<unknown>} remove
+   */
+  async remove(id, remove) {
+    this.#leaving.add(id);
+    this.#reading.get(id)?.request.abort();
+    clearTimeout(this.#due.get(id));
+    try {
+      await remove();
+    } finally {
+      this.#leaving.delete(id);
+    }
+  }
+
+  /** Read the status again. @param {string} id */
+  async ask(id) {
+    if (this.#leaving.has(id)) return;
+    const before = this.#reading.get(id);
+    if (before) {
+      before.again = true;
+      return;
+    }
+    const reading = { again: false, request: new AbortController() };
+    this.#reading.set(id, reading);
+    this.#unread.delete(id);
+    try {
+      const session = await readSession(id, reading.request.signal);
+      this.had([session]);
+      if (this.#find((one) => one.sessionId === id)) this.options.onChange(session);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) this.options.onGone(id);
+      else if (!reading.request.signal.aborted) this.#unread.add(id);
+    }
+    this.#reading.delete(id);
+    if (reading.again) this.ask(id);
+  }
+
+  /** @param {(session: Session) => boolean} fits */
+  #find(fits) {
+    return this.options.sessions().find(fits);
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    if (message.type === "jobs") message.jobs.forEach((/** @type {any} */ job) => this.#change(job));
+    else if (message.type === "job") this.#change(message.job);
+    else if (message.type === "gone") {
+      const session = this.#find((one) => one.job_id === message.id);
+      // An expired analysis loses its job and its result. Before that, the job is deleted only with the analysis.
+      if (session && hasRunOut(session)) this.ask(session.sessionId);
+      else if (session) {
+        clearTimeout(this.#due.get(session.sessionId));
+        this.options.onGone(session.sessionId);
+      }
+    }
+  }
+
+  /** @param {any} job */
+  #change(job) {
+    if (!JOB_KINDS.has(job.kind)) return;
+    const session = this.#find((one) => one.job_id === job.id);
+    if (!session) return this.options.onUnknown?.(job);
+    // A job's message has no result, so a changed state is read from the analysis itself.
+    if (job.status !== stateOf(session)) {
+      if (session.status !== "expired") this.#askSoon(session.sessionId);
+      return;
+    }
+    const progress = Math.max(session.progress, job.progress);
+    if (progress !== session.progress || job.message !== session.message)
+      this.options.onChange({ ...session, progress, message: job.message || session.message });
+  }
+
+  /** @param {string} id */
+  #askSoon(id) {
+    clearTimeout(this.#due.get(id));
+    this.#due.set(
+      id,
+      window.setTimeout(() => {
+        this.#due.delete(id);
+        if (this.#find((one) => one.sessionId === id)) this.ask(id);
+      }, SETTLES),
+    );
+  }
+
+  #askForTimes() {
+    if (document.visibilityState !== "visible" || !navigator.onLine) return;
+    for (const session of this.options.sessions()) {
+      const age = performance.now() - (this.#readAt.get(session.sessionId) ?? -Infinity);
+      const hasEnded = session.status !== "expired" && hasRunOut(session);
+      if ((stateOf(session) === "processing" && age > ASK) || (hasEnded && age > AFTER_ALL)) {
+        this.#readAt.set(session.sessionId, performance.now());
+        this.ask(session.sessionId);
+      }
+    }
+  }
+
+  #askAgain() {
+    const ids = new Set([
+      ...this.#unread,
+      ...this.options
+        .sessions()
+        .filter(isLive)
+        .map((one) => one.sessionId),
+    ]);
+    for (const id of ids) this.ask(id);
+  }
+}
+
+/** @param {Session} session */
+function hasRunOut({ expires_at }) {
+  return expires_at !== null && Date.parse(expires_at) <= Date.now();
+}

@@ -1,0 +1,292 @@
+// Uploads that become analyses, sent over tus with pause and resume as on the upload page.
+
+import { need, setText } from "../base/dom.js";
+import { explain, toast } from "../base/notice.js";
+import { askToCancel } from "../uploads/cancel-upload.js";
+import { ASK_AFTER, STATE_HOLDS, uploadChannel } from "../uploads/tab-channel.js";
+import { pickFiles } from "../uploads/file-picker.js";
+import { unreadable } from "../uploads/drop-zone.js";
+import { dropHandle, handleOf } from "../uploads/file-handles.js";
+import { Row } from "../uploads/upload-row.js";
+import { tooLarge, Transfer } from "../uploads/transfer.js";
+import { bytes, isOfPages, liveUploads } from "../videos/api.js";
+import { uploadFor } from "./api.js";
+
+/**
+ * @typedef {import("../uploads/file-picker.js").Chosen} Chosen
+ * @typedef {import("../uploads/upload-row.js").RowAct} RowAct
+ * @typedef {import("./api.js").Kind} Kind
+ */
+
+const PURPOSE = "analysis";
+const AT_ONCE = 2;
+const TITLE = document.title;
+
+export class Uploads {
+  /** @type {Map<Transfer, Row>} in the order of the list */ #rows = new Map();
+  /** @type {Map<string, {at: number, going: import("../uploads/tab-channel.js").Going}>} uploads of other tabs */ #elsewhere =
+    new Map();
+  #drawing = false;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {number} limit maximum bytes of a file
+   * @param {(sessionId: string) => void} onArrived callback after an upload; empty id if the server's response was lost
+   */
+  constructor(panel, limit, onArrived) {
+    this.panel = panel;
+    this.limit = limit;
+    this.list = need("[data-uploads-list]", panel);
+    this.onArrived = onArrived;
+    this.channel = uploadChannel({
+      onAsk: () => this.#tellTabs(),
+      onAct: (id, act) => this.#actedElsewhere(id, act),
+      onState: (files) => this.#toldElsewhere(files),
+    });
+    window.addEventListener("offline", () => this.#all.forEach((one) => one.networkLost()));
+    window.addEventListener("online", () => this.#goOn((one) => one.lack !== "session"));
+    window.addEventListener("signedin", () => this.#goOn((one) => one.lack === "session"));
+    window.addEventListener("beforeunload", (event) => this.#all.some((one) => one.isGoing) && event.preventDefault());
+    setInterval(() => this.#everySecond(), 1000);
+    this.channel.ask();
+    // Tabs that are uploading have answered by then.
+    setTimeout(() => this.#askUnfinished(), 300);
+  }
+
+  get #all() {
+    return [...this.#rows.keys()];
+  }
+
+  /**
+   * @param {Chosen[]} files
+   * @param {Kind} kind
+   * @param {Record<string, any>} params
+   */
+  add(files, kind, params) {
+    const into = uploadFor(kind, params);
+    for (const { file, handle } of files) {
+      const waiting = this.#all.find((one) => one.state === "unfinished" && one.fits(file));
+      if (waiting) {
+        toast(`“${file.name}” was begun before and goes on as it was asked for then.`, "warn");
+        waiting.giveFile(file, handle);
+        continue;
+      }
+      const transfer = new Transfer({ file, name: file.name, size: file.size, handle, into, read: null });
+      if (file.size > this.limit) transfer.refuse("too_large", ...tooLarge(this.limit));
+      else if (file.size === 0)
+        transfer.refuse(
+          "empty",
+          "Nothing in it",
+          "The file is empty. If it is still being recorded or copied, add it again afterwards.",
+        );
+      this.#show(transfer);
+    }
+  }
+
+  /** @param {Transfer} transfer */
+  #show(transfer) {
+    const row = new Row(transfer, (act) => this.#act(transfer, act));
+    this.#rows.set(transfer, row);
+    transfer.isElsewhere = (id) => this.#isElsewhere(id);
+    transfer.addEventListener("change", () => this.#changed(transfer));
+    this.list.append(row.element);
+    this.#changed(transfer);
+  }
+
+  /** @param {Transfer} transfer */
+  #changed(transfer) {
+    if (transfer.state === "processing") return this.#arrived(transfer);
+    queueMicrotask(() => this.#schedule());
+    this.#tellTabs();
+    if (this.#drawing) return;
+    this.#drawing = true;
+    // Progress arrives many times a second. A hidden page gets no animation frames, so a timer limits the drawing.
+    setTimeout(() => {
+      this.#drawing = false;
+      for (const row of this.#rows.values()) row.draw();
+      this.#drawSummary();
+    }, 100);
+  }
+
+  #schedule() {
+    let places = AT_ONCE - this.#all.filter((one) => one.state === "sending").length;
+    for (const transfer of this.#all) {
+      if (places <= 0) return;
+      if (transfer.state !== "waiting" || !transfer.file) continue;
+      places -= 1;
+      transfer.start();
+    }
+  }
+
+  /** @param {Transfer} transfer */
+  #arrived(transfer) {
+    if (!this.#rows.has(transfer)) return;
+    this.#stopped(transfer);
+    this.onArrived(transfer.resource);
+  }
+
+  /** Tell other tabs that the upload has ended, and remove its row. @param {Transfer} transfer */
+  #stopped(transfer) {
+    if (transfer.uploadId)
+      this.channel.tell([
+        {
+          id: transfer.uploadId,
+          name: transfer.name,
+          state: "stopped",
+          sent: transfer.sent,
+          size: transfer.size,
+          speed: 0,
+        },
+      ]);
+    this.#forget(transfer);
+  }
+
+  /** @param {Transfer} transfer */
+  #forget(transfer) {
+    const row = this.#rows.get(transfer);
+    if (!row) return;
+    const hadFocus = row.element.contains(document.activeElement);
+    const next = /** @type {HTMLElement|null} */ (row.element.nextElementSibling ?? row.element.previousElementSibling);
+    this.#rows.delete(transfer);
+    row.element.remove();
+    this.#drawSummary();
+    if (hadFocus) (next ?? /** @type {HTMLElement} */ (need("h1"))).focus();
+    this.#schedule();
+  }
+
+  /** @param {Transfer} transfer @param {RowAct} act */
+  async #act(transfer, act) {
+    if (act === "pause") transfer.pause();
+    else if (act === "resume" || act === "try" || act === "again") transfer.resume();
+    else if (act === "remove") this.#forget(transfer);
+    else if (act === "cancel") askToCancel(transfer.name, transfer.sent, () => this.#cancel(transfer));
+    else if (act === "choose" || (act === "reopen" && !(await transfer.reopen(true)))) this.#choose(transfer);
+  }
+
+  /** Ask the user to choose the upload's file again. @param {Transfer} transfer */
+  async #choose(transfer) {
+    const [chosen] = await pickFiles(false, unreadable);
+    if (!chosen) return;
+    if (transfer.fits(chosen.file)) return transfer.giveFile(chosen.file, chosen.handle);
+    if (transfer.state === "refused") toast("Add the other file by “New analysis”.", "warn");
+    else
+      this.#rows
+        .get(transfer)
+        ?.remark(
+          `That is another file: “${chosen.file.name}”, ${bytes(chosen.file.size)}. This one is “${transfer.name}”, ${bytes(transfer.size)}.`,
+        );
+  }
+
+  /** @param {Transfer} transfer */
+  async #cancel(transfer) {
+    try {
+      if (await transfer.cancel()) this.#stopped(transfer);
+    } catch (error) {
+      toast(`“${transfer.name}” is not deleted. ${explain(error)}`, "bad");
+    }
+  }
+
+  /** @param {(transfer: Transfer) => boolean} fits */
+  #goOn(fits) {
+    for (const transfer of this.#all) if (transfer.state === "offline" && fits(transfer)) transfer.resume();
+  }
+
+  #drawSummary() {
+    const all = this.#all;
+    this.panel.hidden = all.length === 0;
+    const going = all.filter((one) => one.isGoing);
+    const words = [
+      going.length && `${going.length} going`,
+      all.length - going.length && `${all.length - going.length} waiting for you`,
+    ];
+    setText(need("[data-uploads-words]", this.panel), words.filter(Boolean).join(", "));
+    const [sent, size] = going.reduce(([s, z], one) => [s + one.sent, z + one.size], [0, 0]);
+    document.title = size ? `${Math.floor((sent / size) * 100)} % · ${TITLE}` : TITLE;
+  }
+
+  // Other tabs and unfinished uploads
+
+  #tellTabs() {
+    const files = this.#all.filter((one) => one.uploadId && one.file && (one.isGoing || one.state === "paused"));
+    if (files.length)
+      this.channel.tell(
+        files.map((one) => ({
+          id: one.uploadId,
+          name: one.name,
+          state: /** @type {any} */ (one.state),
+          sent: one.sent,
+          size: one.size,
+          speed: one.speed,
+        })),
+      );
+  }
+
+  /** @param {string} id */
+  #isElsewhere(id) {
+    return Date.now() - (this.#elsewhere.get(id)?.at ?? 0) < STATE_HOLDS;
+  }
+
+  /** @param {string} id @param {import("../uploads/tab-channel.js").UploadAct} act */
+  #actedElsewhere(id, act) {
+    const transfer = this.#all.find((one) => one.uploadId === id);
+    if (!transfer) return;
+    if (act === "cancelled") {
+      transfer.wasCancelled();
+      this.#stopped(transfer);
+    } else if (act === "pause" && transfer.isGoing) transfer.pause();
+    else if (act === "resume" && transfer.file) transfer.resume();
+  }
+
+  /** @param {import("../uploads/tab-channel.js").UploadState[]} files */
+  #toldElsewhere(files) {
+    for (const file of files) {
+      if (file.state === "stopped") this.#elsewhere.delete(file.id);
+      else this.#elsewhere.set(file.id, { at: Date.now(), going: file.state });
+      const transfer = this.#all.find((one) => one.uploadId === file.id && !one.file);
+      if (!transfer) continue;
+      transfer.sent = Math.max(transfer.sent, file.sent);
+      transfer.sentElsewhere(this.#isElsewhere(file.id), file.state);
+      if (file.state === "stopped") this.#askUnfinished();
+    }
+  }
+
+  #everySecond() {
+    for (const [transfer, row] of this.#rows) {
+      if (transfer.state === "offline") row.draw();
+      if (transfer.state !== "elsewhere") continue;
+      // Browsers slow down the timers of hidden tabs, but such a tab answers a message at once.
+      if (Date.now() - (this.#elsewhere.get(transfer.uploadId)?.at ?? 0) > ASK_AFTER) this.channel.ask();
+      if (!this.#isElsewhere(transfer.uploadId)) {
+        transfer.sentElsewhere(false);
+        this.#askUnfinished();
+      }
+    }
+    this.#tellTabs();
+  }
+
+  async #askUnfinished() {
+    let uploads;
+    try {
+      uploads = (await liveUploads()).filter((upload) => isOfPages(upload) && upload.purpose === PURPOSE);
+    } catch {
+      return; // The page's banners report a lost connection or login.
+    }
+    const live = new Set(uploads.map((upload) => upload.id));
+    for (const transfer of this.#all) {
+      if (transfer.file || live.has(transfer.uploadId) || !["unfinished", "elsewhere"].includes(transfer.state))
+        continue;
+      dropHandle(transfer.uploadId);
+      this.#forget(transfer);
+    }
+    for (const upload of uploads.reverse()) {
+      const isOurs = () => this.#all.some((one) => one.uploadId === upload.id || one.hasJustBegun(upload));
+      if (isOurs()) continue;
+      const transfer = Transfer.unfinished(upload, { into: { purpose: PURPOSE }, read: null });
+      transfer.handle = (await handleOf(upload.id)) ?? null;
+      transfer.sentElsewhere(this.#isElsewhere(upload.id), this.#elsewhere.get(upload.id)?.going);
+      if (isOurs()) continue;
+      this.#show(transfer);
+      if (transfer.state === "unfinished") transfer.reopen(false);
+    }
+  }
+}

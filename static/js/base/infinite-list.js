@@ -1,0 +1,380 @@
+// The infinite list of the library, catalogue and challenges: paging, filters in the URL, and its states.
+
+import { debounce, h, icon, need, setText } from "./dom.js";
+import { counted } from "./format.js";
+import { key, listen } from "./keys.js";
+import { errorNote } from "./notice.js";
+
+export const LIMIT = 24;
+const SHAPES_AFTER = 300;
+const SEARCH_PAUSE = 250;
+const AHEAD = 600; // pixels before the end at which the next page loads
+const TRIES = 3; // maximum requests if the first page becomes outdated
+
+/**
+ * @typedef {{element: HTMLElement, title: HTMLElement}} ListCard
+ * @typedef {{items: any[], pagination: {page: number, limit: number, total: number, totalPages: number}}} Answer
+ * @typedef {object} ListOptions
+ * @property {string} path
+ * @property {string} noun name of an item, such as `video`
+ * @property {(part: (name: string) => string) => Record<string, any>} queryOf reads filters from the URL
+ * @property {(query: any, page: {page: number, limit: number}, signal: AbortSignal) => Promise<Answer>} ask
+ * @property {(item: any) => ListCard} card
+ * @property {(card: any) => void} [added]
+ * @property {(items: any[]) => any[]} [ofThisList] removes items newer than the first page
+ * @property {(answer: Answer) => void} [begun] called with the first page
+ * @property {() => void} [drawn] called after an update of the counts
+ * @property {(query: any) => boolean} isNarrowed
+ * @property {() => HTMLElement} empty
+ * @property {(query: any) => HTMLElement} nothing shown if no item matches
+ * @property {(query: any) => void} drawFilters updates all filters except selects and the text being typed
+ */
+
+export class EndlessList {
+  /** @type {Map<string, any>} by id, in list order */ cards = new Map();
+  /** Number of items on the server. */ total = 0;
+  /** True once the last page is loaded. */ isWhole = false;
+  isLoading = false;
+  hasFailed = false;
+  #request = new AbortController();
+  #isOutdated = false;
+  /** @type {Promise<void>|null} */ #coming = null;
+
+  /** @param {ListOptions} options */
+  constructor(options) {
+    this.options = options;
+    this.grid = need("[data-grid]");
+    this.state = need("[data-list-state]");
+    this.more = need("[data-more]");
+    this.said = need("[data-said]");
+    this.news = need("[data-news]");
+    this.find = /** @type {HTMLInputElement} */ (need("#find"));
+    this.filters = /** @type {HTMLFormElement} */ (need("[data-filters]"));
+    this.query = this.queryOf(location.href);
+    this.#listen();
+  }
+
+  // The list
+
+  /** Load the first page; old cards stay until it arrives. */
+  async reload() {
+    this.#request.abort();
+    this.#request = new AbortController();
+    const { signal } = this.#request;
+    const shapes = setTimeout(
+      () => !this.cards.size && this.state.replaceChildren(shapesOfCards(`Loading ${this.options.noun}s`)),
+      SHAPES_AFTER,
+    );
+    this.grid.setAttribute("aria-busy", "true");
+    this.isLoading = true;
+    try {
+      let answer;
+      let tries = 0;
+      do {
+        this.#isOutdated = false;
+        answer = await this.options.ask(this.query, { page: 1, limit: LIMIT }, signal);
+      } while (this.#isOutdated && ++tries < TRIES && !signal.aborted);
+      this.show(answer);
+    } catch (error) {
+      if (!signal.aborted) this.#trouble("The list could not be loaded.", error, () => this.reload());
+    } finally {
+      clearTimeout(shapes);
+      if (!signal.aborted) {
+        this.isLoading = false;
+        this.grid.setAttribute("aria-busy", "false");
+        this.drawMore();
+      }
+    }
+  }
+
+  /** @param {Answer} answer first page */
+  show(answer) {
+    this.hasFailed = false;
+    const focused = this.grid.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement)
+      : null;
+    const [video, part] = [focused?.closest("[data-video]")?.getAttribute("data-video"), focused?.dataset.part];
+    this.cards.clear();
+    this.grid.replaceChildren();
+    this.total = answer.pagination.total;
+    this.isWhole = answer.pagination.totalPages <= 1;
+    this.options.begun?.(answer);
+    this.#add(answer.items);
+    if (video && part)
+      /** @type {HTMLElement|null} */ (this.cards.get(video)?.element.querySelector(`[data-part=${part}]`))?.focus();
+    this.draw();
+  }
+
+  /** Request a first page again if it is still loading. */
+  outdate() {
+    this.#isOutdated = true;
+  }
+
+  /** Load the next page; concurrent calls share it. */
+  loadMore() {
+    this.#coming ??= this.#askMore().finally(() => (this.#coming = null));
+    return this.#coming;
+  }
+
+  async #askMore() {
+    if (this.isLoading || this.isWhole) return;
+    this.isLoading = true;
+    this.more.setAttribute("aria-busy", "true");
+    const { signal } = this.#request;
+    const byHand = document.activeElement === need("button", this.more);
+    try {
+      // Added or removed items shift the pages: load the page that may hold the next item, and skip known items.
+      /** @type {ListCard[]} */ const came = [];
+      let page = Math.floor(this.cards.size / LIMIT) + 1;
+      do {
+        const answer = await this.options.ask(this.query, { page, limit: LIMIT }, signal);
+        this.total = answer.pagination.total;
+        this.isWhole = page >= answer.pagination.totalPages;
+        came.push(...this.#add(this.options.ofThisList?.(answer.items) ?? answer.items));
+        page += 1;
+      } while (!this.isWhole && came.length < LIMIT / 2);
+      if (byHand) (came[0]?.title ?? [...this.cards.values()].at(-1)?.title)?.focus();
+      this.draw();
+    } catch (error) {
+      if (!signal.aborted) this.#trouble("The rest of the list could not be loaded.", error, () => this.loadMore());
+    } finally {
+      if (!signal.aborted) {
+        this.isLoading = false;
+        this.more.removeAttribute("aria-busy");
+        this.drawMore();
+      }
+    }
+  }
+
+  /** @param {any[]} items @returns {ListCard[]} newly added cards */
+  #add(items) {
+    const made = items.filter((item) => !this.cards.has(item.id)).map((item) => this.#card(item));
+    this.grid.append(...made.map((card) => card.element));
+    for (const card of made) this.options.added?.(card);
+    return made;
+  }
+
+  /** @param {any} item @returns {ListCard} */
+  #card(item) {
+    const card = this.options.card(item);
+    this.cards.set(item.id, card);
+    return card;
+  }
+
+  /** Add a new item at the top. @param {any} item */
+  prepend(item) {
+    this.outdate();
+    const card = this.#card(item);
+    this.cards = new Map([[item.id, card], ...this.cards]);
+    this.total += 1;
+    this.grid.prepend(card.element);
+    this.options.added?.(card);
+    this.draw();
+  }
+
+  /** @param {string} id @returns {string} next or previous item */
+  neighbour(id) {
+    const element = this.cards.get(id)?.element;
+    return (element?.nextElementSibling ?? element?.previousElementSibling)?.getAttribute("data-video") ?? "";
+  }
+
+  /**
+   * @param {string} id
+   * @param {boolean} byHand always moves the focus
+   * @param {string} [next] item that gets the focus
+   */
+  remove(id, byHand, next = this.neighbour(id)) {
+    const card = this.cards.get(id);
+    const hadFocus = byHand || card?.element.contains(document.activeElement);
+    if (card) {
+      card.element.remove();
+      this.cards.delete(id);
+      this.total = Math.max(0, this.total - 1);
+    }
+    if (hadFocus) (this.cards.get(next)?.title ?? this.find).focus();
+    if (!card) return;
+    this.draw();
+    this.drawMore();
+  }
+
+  draw() {
+    const { options, cards, total, query } = this;
+    const narrowed = options.isNarrowed(query);
+    setText(need("[data-total]"), counted(total, options.noun));
+    setText(
+      this.said,
+      cards.size
+        ? `${cards.size} of ${counted(total, options.noun)} shown`
+        : narrowed
+          ? "Nothing found"
+          : `No ${options.noun}s yet`,
+    );
+    this.state.replaceChildren(...(cards.size ? [] : [narrowed ? options.nothing(query) : options.empty()]));
+    options.drawn?.();
+  }
+
+  drawMore() {
+    this.more.hidden = this.isWhole || this.hasFailed;
+    if (!this.isWhole) setText(need("[data-rest]", this.more), `${this.cards.size} of ${this.total}`);
+    // An observer reports only changes: load more until the page is filled.
+    if (!this.more.hidden && this.more.getBoundingClientRect().top < innerHeight + AHEAD)
+      requestAnimationFrame(() => this.loadMore());
+  }
+
+  /** @param {number} count new items, not shown because cards would move under the pointer */
+  offer(count) {
+    this.news.hidden = count === 0;
+    if (count) setText(need("span", this.news), `${count} new`);
+  }
+
+  /** Retry a failed load. @returns {boolean} whether a load had failed */
+  mend() {
+    if (!this.hasFailed) return false;
+    this.hasFailed = false;
+    this.reload();
+    return true;
+  }
+
+  /** @param {string} title @param {unknown} error @param {() => void} again */
+  #trouble(title, error, again) {
+    this.hasFailed = true;
+    // The error appears above the old cards.
+    this.state.replaceChildren(
+      errorNote(title, error, () => {
+        this.hasFailed = false;
+        this.state.replaceChildren();
+        again();
+      }),
+    );
+  }
+
+  // Filters
+
+  /** Read the filters from a URL. @param {string} address */
+  queryOf(address) {
+    const { searchParams } = new URL(address);
+    return this.options.queryOf((name) => searchParams.get(name)?.trim() ?? "");
+  }
+
+  /** @param {Record<string, any>} change @param {boolean} [keep] adds a history entry */
+  narrow(change, keep = true) {
+    this.query = { ...this.query, ...change };
+    const given = new URLSearchParams(
+      Object.entries(this.query)
+        .filter(([, value]) => value)
+        .map(([name, value]) => [name, String(value)]),
+    );
+    const address = `${this.options.path}${given.size ? `?${given}` : ""}`;
+    if (keep) history.pushState(null, "", address);
+    else history.replaceState(null, "", address);
+    this.drawFilters();
+    this.reload();
+  }
+
+  /** Reset all filters. @param {Record<string, any>} all empty values */
+  clear(all) {
+    this.find.value = "";
+    this.narrow(all);
+    this.find.focus();
+  }
+
+  drawFilters() {
+    this.options.drawFilters(this.query);
+    for (const select of this.filters.querySelectorAll("select"))
+      if (select.name in this.query) select.value = this.query[select.name];
+  }
+
+  // Events
+
+  #listen() {
+    this.find.addEventListener(
+      "input",
+      debounce(() => this.narrow({ search: this.find.value.trim() }, false), SEARCH_PAUSE),
+    );
+    this.filters.addEventListener("submit", (event) => event.preventDefault());
+    this.filters.addEventListener("change", (event) => {
+      const select = /** @type {HTMLSelectElement} */ (event.target);
+      if (select.name) this.narrow({ [select.name]: select.value });
+    });
+    window.addEventListener("popstate", () => {
+      this.query = this.queryOf(location.href);
+      this.find.value = this.query.search;
+      this.drawFilters();
+      this.reload();
+    });
+    need("button", this.more).addEventListener("click", () => this.loadMore());
+    const isNear = (/** @type {IntersectionObserverEntry[]} */ entries) =>
+      entries.some((entry) => entry.isIntersecting);
+    new IntersectionObserver((entries) => isNear(entries) && !this.hasFailed && this.loadMore(), {
+      rootMargin: `${AHEAD}px`,
+    }).observe(this.more);
+    this.news.addEventListener("click", async () => {
+      await this.reload();
+      [...this.cards.values()][0]?.title.focus();
+    });
+    listen([{ keys: "/", label: "Search", match: key("/"), run: () => this.find.focus() }]);
+    window.addEventListener("pagehide", () =>
+      history.replaceState({ left: { count: this.cards.size, y: scrollY } }, ""),
+    );
+  }
+
+  /** Load the list; after going back, restore its position. */
+  async begin() {
+    const left = history.state?.left;
+    this.drawFilters();
+    await this.reload();
+    if (!left) return;
+    for (
+      let before = -1;
+      before < this.cards.size && this.cards.size < left.count && !this.isWhole && !this.hasFailed;
+    ) {
+      before = this.cards.size;
+      await this.loadMore();
+    }
+    scrollTo(0, left.y);
+  }
+}
+
+/**
+ * @param {{videos: any[], pagination: Answer["pagination"]}} answer
+ * @returns {Answer}
+ */
+export function listed({ videos, pagination }) {
+  return { items: videos, pagination };
+}
+
+/**
+ * @param {string} search
+ * @param {string} places searched fields
+ * @param {string} otherwise text without a search
+ * @param {() => void} clear
+ * @param {HTMLElement|false|""} [elsewhere] link to another list
+ */
+export function nothingFound(search, places, otherwise, clear, elsewhere = false) {
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("search"),
+    h("h2", { class: "anywhere", dir: "auto" }, search ? `Nothing matches “${search}”` : "No video here"),
+    h("p", {}, search ? places : otherwise),
+    h(
+      "div",
+      { class: "row wrap" },
+      h("button", { class: "btn", type: "button", onclick: clear }, search ? "Clear the search" : "Show all videos"),
+      elsewhere,
+    ),
+  );
+}
+
+/** @param {string} label */
+function shapesOfCards(label) {
+  const one = () =>
+    h(
+      "div",
+      { class: "col" },
+      h("i", { class: "skeleton wide-pic" }),
+      h("i", { class: "skeleton" }),
+      h("i", { class: "skeleton short" }),
+    );
+  return h("div", { class: "grid", role: "status", "aria-label": label }, ...Array.from({ length: 8 }, one));
+}

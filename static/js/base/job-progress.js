@@ -1,0 +1,116 @@
+import { cancelJob, readJob } from "./api.js";
+import { h, icon } from "./dom.js";
+import { LiveChannel } from "./live-channel.js";
+import { explain, toast } from "./notice.js";
+import { Furthest, progressWords } from "./progress.js";
+
+const ENDED = new Set(["completed", "failed", "cancelled", "expired"]);
+const CHECK = 5000; // ms between polls; a dying broker loses messages
+
+/** @typedef {{id: string, status: string, progress: number, seconds_left?: number|null, attempt?: number, message: string, result: any, error: any}} Job */
+
+/** Progress of a background job, with a cancel button; empty once it has ended. */
+export class JobProgress {
+  /** @type {LiveChannel|null} */ #live = null;
+  #check = 0;
+  #job = "";
+  #furthest = new Furthest();
+  /** @type {(job: Job) => void} */ #ended = () => {};
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {string} label name of the task
+   */
+  constructor(holder, label) {
+    this.holder = holder;
+    this.bar = /** @type {HTMLProgressElement} */ (
+      h("progress", { class: "bar spacer", max: "100", "aria-label": label })
+    );
+    this.message = h("span", { class: "truncate" });
+    this.percent = h("span", { class: "mono text-small" });
+    this.label = label;
+  }
+
+  get isRunning() {
+    return this.#job !== "";
+  }
+
+  /**
+   * @param {string} job
+   * @returns {Promise<Job>} once ended
+   */
+  follow(job) {
+    this.#stop();
+    this.#job = job;
+    this.#furthest = new Furthest();
+    this.holder.replaceChildren(
+      h(
+        "div",
+        { class: "job-progress" },
+        h("span", { class: "status run" }, icon("run", "spin"), this.message),
+        this.bar,
+        this.percent,
+        h(
+          "button",
+          {
+            class: "btn icon-only quiet",
+            type: "button",
+            "aria-label": `Cancel: ${this.label}`,
+            title: "Cancel",
+            onclick: () => cancelJob(job).catch((error) => toast(explain(error), "bad")),
+          },
+          icon("x"),
+        ),
+      ),
+    );
+    this.#show({ status: "queued", progress: 0, message: "" });
+    return new Promise((resolve) => {
+      this.#ended = resolve;
+      const look = () =>
+        readJob(job).then(
+          (now) => this.#hear(job, now),
+          () => {}, // the next poll retries
+        );
+      this.#live = new LiveChannel(`/ws/jobs/${job}/`, {
+        onMessage: (message) => message.job && this.#hear(job, message.job),
+        snapshot: () => readJob(job),
+        onSnapshot: (now) => this.#hear(job, now),
+      });
+      this.#check = window.setInterval(look, CHECK);
+    });
+  }
+
+  /**
+   * @param {string} job
+   * @param {Job} now
+   */
+  #hear(job, now) {
+    if (job !== this.#job) return;
+    if (!ENDED.has(now.status)) return this.#show(now);
+    this.#stop();
+    this.holder.replaceChildren();
+    this.#ended(now);
+  }
+
+  /** @param {Pick<Job, "status"|"progress"|"seconds_left"|"attempt"|"message">} job */
+  #show(job) {
+    const progress = this.#furthest.of(job);
+    this.bar.value = progress;
+    this.message.textContent = job.message || (job.status === "queued" ? "Waiting for a worker" : this.label);
+    this.percent.textContent = progressWords(progress, job.seconds_left);
+  }
+
+  #stop() {
+    this.#live?.close();
+    this.#live = null;
+    clearInterval(this.#check);
+    this.#job = "";
+  }
+}
+
+/**
+ * Return why a job did not complete.
+ * @param {Job} job
+ */
+export const reasonOf = (job) =>
+  job.status === "cancelled" ? "It was cancelled." : (job.error?.message ?? "It did not finish.");

@@ -1,0 +1,11 @@
+// Shows UTC times in the browser's time zone; the tooltip has the full time.
+
+import { when } from "./format.js";
+
+/** @param {ParentNode} [root] */
+export function tellTimes(root = document) {
+  for (const element of /** @type {NodeListOf<HTMLTimeElement>} */ (root.querySelectorAll("time[data-when]"))) {
+    if (!element.title) element.title = (element.textContent ?? "").replace(/\s+/g, " ");
+    element.textContent = when(new Date(element.dateTime));
+  }
+}

@@ -1,0 +1,120 @@
+// The sign-in dialog after a session has ended.
+
+import { cookie, me } from "./api.js";
+import { h, icon, need } from "./dom.js";
+import { explain } from "./notice.js";
+
+const OFFLINE = "The server cannot be reached. Check the network, then try again.";
+
+/** Open the dialog. Success dispatches `signedin`; a different account reloads the page. */
+export function signInAgain() {
+  const before = /** @type {HTMLElement|null} */ (document.activeElement);
+  const problem = h(
+    "p",
+    { class: "field-error", role: "alert", id: "again-error", hidden: true },
+    icon("alert"),
+    h("span", {}),
+  );
+  const name = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      id: "again-name",
+      type: "text",
+      autocomplete: "username",
+      autocapitalize: "none",
+      required: true,
+      value: document.body.dataset.user ?? "",
+    })
+  );
+  const password = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      id: "again-password",
+      type: "password",
+      autocomplete: "current-password",
+      required: true,
+      autofocus: true,
+      "aria-describedby": "again-error",
+    })
+  );
+  const send = h("button", { class: "btn primary" }, "Sign in");
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "again-title", onclose: closed },
+      h(
+        "form",
+        { class: "pad col", onsubmit: submit },
+        h("h2", { id: "again-title" }, "Sign in again to go on"),
+        h("p", { class: "text-small muted" }, "Your session ended. This page stays as it is."),
+        h("div", { class: "field" }, h("label", { for: "again-name" }, "User name"), name),
+        h("div", { class: "field" }, h("label", { for: "again-password" }, "Password"), password),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Not now"),
+          send,
+        ),
+      ),
+    )
+  );
+  document.body.append(dialog);
+  dialog.showModal();
+
+  function closed() {
+    dialog.remove();
+    before?.focus();
+  }
+
+  /** @param {string} text */
+  function say(text) {
+    need("span", problem).textContent = text;
+    problem.hidden = false;
+    password.setAttribute("aria-invalid", "true");
+    password.focus();
+  }
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    send.setAttribute("aria-disabled", "true");
+    try {
+      const trouble = await signIn(name.value, password.value);
+      if (trouble) return say(trouble);
+      const { username } = await me();
+      if (username !== document.body.dataset.user) return location.reload();
+      window.dispatchEvent(new Event("signedin"));
+      dialog.close();
+    } catch (error) {
+      say(error instanceof TypeError ? OFFLINE : explain(error));
+    } finally {
+      send.removeAttribute("aria-disabled");
+    }
+  }
+}
+
+/**
+ * @param {string} username
+ * @param {string} password
+ * @returns {Promise<string>} error, or ""
+ */
+async function signIn(username, password) {
+  // The form sets the CSRF cookie; it redirects if the user has signed in elsewhere.
+  const form = await fetch("/login", { redirect: "manual" });
+  if (form.type === "opaqueredirect") return "";
+  const body = new URLSearchParams({ username, password, csrfmiddlewaretoken: cookie("csrftoken") });
+  const answer = await fetch("/login", { method: "POST", body, redirect: "manual", headers: { Accept: "text/html" } });
+  if (answer.type === "opaqueredirect") {
+    // Signing in changes the CSRF token of the page's forms.
+    const fields = document.querySelectorAll("input[name=csrfmiddlewaretoken]");
+    for (const field of /** @type {NodeListOf<HTMLInputElement>} */ (fields)) field.value = cookie("csrftoken");
+    return "";
+  }
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const said = page.querySelector("#signin-error")?.textContent?.trim();
+  if (said) return said;
+  if (answer.status === 429)
+    return `Too many attempts. Wait ${answer.headers.get("Retry-After") ?? "a few"} seconds, then try again.`;
+  return "You could not be signed in. Reload the page.";
+}

@@ -1,0 +1,566 @@
+// The edit page of a catalogue video. The sync client stores and merges text edits; file and visibility changes go to
+// the server at once.
+
+import { ApiError, cookie, fragment } from "../base/api.js";
+import { copy } from "../base/clipboard.js";
+import { debounce, h, icon, need, pageData, setIcon, setText } from "../base/dom.js";
+import { duration, when } from "../base/format.js";
+import { LiveChannel } from "../base/live-channel.js";
+import { errorNote, explain, toast } from "../base/notice.js";
+import { SyncClient, SyncError } from "./sync-client.js";
+import { bytes, picture } from "../videos/api.js";
+import { readCatalogueVideo, restoreCatalogueVideo } from "./api.js";
+import { openConflicts, TagConflicts } from "./conflicts.js";
+import { deleteDialog, hideDialog } from "./reason-dialogs.js";
+import { FilesForm } from "./file-fields.js";
+import { views } from "./list-matching.js";
+import { TagField } from "./tag-field.js";
+import { choice, TypedField } from "./text-field.js";
+import { audience, savedLine } from "./labels.js";
+
+/** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
+
+const facts = pageData("facts");
+const form = /** @type {HTMLFormElement} */ (need("[data-words]"));
+const line = need("[data-line]");
+const trouble = need("[data-trouble]");
+const said = need("[data-said]");
+const history = need("[data-history]");
+const ASK = 10_000; // ms between two checks whether a deleted video was restored
+const oneLine = (/** @type {string} */ text) => text.normalize("NFC").replace(/\s+/g, " ").trim();
+
+const client = new SyncClient({
+  videoId: facts.id,
+  actor: facts.user,
+  headers: () => ({ "X-CSRFToken": cookie("csrftoken") }),
+});
+/** @type {CatalogueVideo|null} last version from the server */ let video = null;
+/** True while the video is deleted. */ let gone = facts.is_deleted;
+let drawnDeleted = "";
+
+// Text fields
+
+/** @param {string} field @param {any} value @param {{seen?: any[], state?: string}} [about] see SyncClient.edit */
+async function keep(field, value, about) {
+  try {
+    await client.edit(field, value, about);
+  } catch (error) {
+    notKept(error);
+  }
+}
+
+/** @param {unknown} error */
+function notKept(error) {
+  if (!(error instanceof SyncError)) console.error(error);
+  toast(error instanceof SyncError ? error.sentence : "This browser could not keep the change.", "bad");
+}
+
+/** Return the client functions of a text field. @param {string} name */
+const bound = (name) => ({
+  keep: (/** @type {string} */ value, /** @type {any} */ about) => keep(name, value, about),
+  writes: () => client.writes(name),
+  actor: () => client.actor,
+});
+
+const fields = {
+  title: new TypedField(need("#title"), need("#title").value, {
+    label: "the title",
+    clean: oneLine,
+    ...bound("title"),
+    trouble: (value) => (value ? "" : "A video needs a title. The last one stays until you write another."),
+  }),
+  description: new TypedField(need("#description"), need("#description").value, {
+    label: "the description",
+    clean: (text) => text.normalize("NFC").replace(/\r\n?/g, "\n"),
+    ...bound("description"),
+    isShared: true,
+    trouble: () => "",
+  }),
+  category: new TypedField(need("#category"), need("#category").value, {
+    label: "the category",
+    clean: oneLine,
+    ...bound("category"),
+    trouble: () => "",
+  }),
+};
+const tags = new TagField(need("[data-tag-field]"), {
+  limits: facts,
+  add: (tag) => client.addTag(tag).catch(notKept),
+  remove: (tag) => client.removeTag(tag).catch(notKept),
+});
+const featured = /** @type {HTMLInputElement} */ (need("#featured"));
+const featuredNote = need('[data-conflict="is_featured"]');
+const tagNotes = need('[data-conflict="tags"]');
+const tagConflicts = new TagConflicts(`${facts.user}/${facts.id}`);
+featured.addEventListener("change", () => {
+  featuredNote.replaceChildren();
+  keep("is_featured", featured.checked);
+});
+form.addEventListener("submit", (event) => event.preventDefault());
+
+/** @param {string[]} names @param {boolean} isLocal */
+function showWords(names, isLocal) {
+  const values = client.values;
+  for (const name of /** @type {const} */ (["title", "description", "category"]))
+    if (names.includes(name)) fields[name].show(values[name] ?? "", isLocal);
+  if (names.includes("tags")) tags.show(values.tags);
+  if (names.includes("is_featured")) featured.checked = values.is_featured;
+  if (names.includes("title")) {
+    for (const place of document.querySelectorAll("[data-title]")) setText(place, values.title);
+    document.title = `Edit ${values.title} · VOD Sync`;
+  }
+}
+
+const LABELS = {
+  title: "title",
+  description: "description",
+  category: "category",
+  tags: "tags",
+  is_featured: "featured mark",
+};
+
+// An edit made before loading would conflict with everything in the video.
+let isLoaded = false;
+
+function load() {
+  if (isLoaded || !client.video) return;
+  isLoaded = true;
+  showWords(Object.keys(LABELS), false);
+  form.inert = gone;
+  document.body.dataset.ready = "";
+  for (const deed of tagConflicts.all) tagNotes.append(tagChoice(deed));
+}
+
+client.addEventListener("change", (/** @type {any} */ event) => {
+  const { fields: names, origin } = event.detail;
+  if (!isLoaded) return load();
+  showWords(names, origin === "local");
+  if (origin !== "local") {
+    setText(
+      said,
+      `Somebody else changed the ${names.map((/** @type {keyof typeof LABELS} */ name) => LABELS[name] ?? name).join(", ")}.`,
+    );
+    renewHistory();
+  }
+});
+
+client.addEventListener("conflict", (/** @type {any} */ event) => {
+  const { field, mine, theirs } = event.detail;
+  if (field !== "tags") return conflict(field, { mine, theirs });
+  const shown = [...tagNotes.children].find((note) => /** @type {HTMLElement} */ (note).dataset.tag === mine.tag);
+  tagConflicts.add(mine);
+  shown?.remove();
+  tagNotes.append(tagChoice(mine));
+});
+
+/** @param {string} field @param {import("./conflicts.js").Conflict} both */
+function conflict(field, { mine, theirs }) {
+  if (field !== "is_featured")
+    return fields[/** @type {keyof typeof fields} */ (field)]?.conflict({ mine: mine ?? "", theirs: theirs ?? "" });
+  if (featuredNote.firstChild) return;
+  featuredNote.replaceChildren(
+    choice(
+      "Somebody else changed this too, and neither of you had seen the other's.",
+      yesNo(mine),
+      yesNo(theirs),
+      (chosen) => {
+        featuredNote.replaceChildren();
+        featured.checked = chosen === yesNo(true);
+        featured.focus();
+        keep("is_featured", featured.checked, { seen: [true, false] });
+      },
+    ),
+  );
+}
+
+/** Show unresolved conflicts, and remove resolved ones. */
+function drawConflicts() {
+  const open = openConflicts(client.document, facts.user, client.actor);
+  for (const [field, both] of open) conflict(field, both);
+  for (const [name, field] of Object.entries(fields)) if (!open.has(name)) field.settled();
+  if (!open.has("is_featured")) featuredNote.replaceChildren();
+}
+
+const yesNo = (/** @type {boolean} */ value) => (value ? "Featured" : "Not featured");
+
+/** @param {import("./conflicts.js").TagDeed} mine */
+function tagChoice(mine) {
+  const theirs = mine.did === "added" ? "removed" : "added";
+  const note = choice(
+    `You and somebody else treated the tag “${mine.tag}” differently, neither having seen the other.`,
+    mine.did,
+    theirs,
+    (did) => {
+      note.remove();
+      tagConflicts.drop(mine.tag);
+      need("#tag-input").focus();
+      (did === "added" ? client.addTag(mine.tag) : client.removeTag(mine.tag)).catch(notKept);
+    },
+  );
+  note.dataset.tag = mine.tag;
+  return note;
+}
+
+client.addEventListener("refused", (/** @type {any} */ event) => {
+  const { error } = event.detail;
+  showWords(Object.keys(LABELS), false);
+  toast(`A change was refused and taken back: ${error.sentence}`, "bad");
+});
+
+// Sync status
+
+client.addEventListener("state", (/** @type {any} */ event) => drawLine(event.detail));
+
+let announced = "";
+
+/** @param {{state: string, pending: number, kept: "yes"|"soon"|"no", error: any}} now */
+function drawLine({ state, pending, kept, error }) {
+  const told = savedLine(state, pending, kept);
+  line.className = `status line ${told.tone}`;
+  line.dataset.state = state;
+  setIcon(line, told.icon);
+  need(".icon", line).classList.toggle("spin", told.tone === "run");
+  setText(need("span", line), told.words);
+  if (gone || (state === "refused" && (error?.type === "video_deleted" || error?.status === 404))) drawDeleted();
+  else if (state === "refused" && error)
+    trouble.replaceChildren(
+      errorNote(
+        "What you changed is kept here and was not sent.",
+        new ApiError(error.sentence, { status: error.status, type: error.type }),
+        () => client.retry(),
+      ),
+    );
+  else trouble.replaceChildren();
+  if (error?.status === 401) window.dispatchEvent(new Event("signedout"));
+  if (told.tone !== "run" && told.tone !== announced) {
+    // Announce lost and restored connections, not each save.
+    if (announced || told.tone !== "ok") setText(said, told.words);
+    announced = told.tone;
+  }
+  load();
+  if (state !== "synced" || pending > 0) return;
+  renewHistory();
+  drawConflicts();
+}
+
+window.addEventListener("signedin", () => client.retry());
+window.addEventListener("online", () => renew());
+
+/** Save pending typing before the page closes. */
+function flush() {
+  for (const field of Object.values(fields)) field.flush();
+}
+window.addEventListener("pagehide", flush);
+window.addEventListener("beforeunload", (event) => {
+  flush();
+  if (client.pending && client.kept !== "yes") event.preventDefault();
+});
+document.addEventListener("visibilitychange", () => document.visibilityState === "hidden" && flush());
+
+// File and visibility
+
+/** @param {CatalogueVideo} now */
+function draw(now) {
+  const before = video;
+  video = now;
+  if (gone && !now.deleted_at) {
+    gone = false;
+    drawnDeleted = "";
+    form.inert = !isLoaded;
+    trouble.replaceChildren();
+    client.retry();
+  }
+  const told = audience(now);
+  const mark = need("[data-audience]");
+  mark.className = `status ${told.tone}`;
+  setIcon(mark, told.icon);
+  need(".icon", mark).classList.toggle("spin", told.tone === "run");
+  setText(need("span", mark), told.words);
+  setText(need("[data-why]"), told.why);
+  drawButtons();
+  drawFile(now);
+  if (now.deleted_at) drawDeleted();
+  if (before && before.status !== now.status) setText(said, `${told.words}. ${told.why}`);
+}
+
+const hide = need("[data-hide]");
+const remove = /** @type {HTMLElement|null} */ (document.querySelector("[data-delete]"));
+
+function drawButtons() {
+  if (!video) return;
+  const online = navigator.onLine;
+  setText(need("span", hide), video.is_hidden ? "Show to everybody…" : "Hide…");
+  setIcon(hide, video.is_hidden ? "check" : "ban");
+  hide.hidden = video.deleted_at !== null;
+  hide.setAttribute("aria-disabled", String(!online));
+  if (remove) {
+    setText(need("span", remove), video.deleted_at ? "Restore" : "Delete…");
+    setIcon(remove, video.deleted_at ? "retry" : "trash");
+    remove.classList.toggle("danger", !video.deleted_at);
+    remove.setAttribute("aria-disabled", String(!online));
+  }
+  need("[data-needs-network]").hidden = online;
+  const watch = /** @type {HTMLAnchorElement} */ (need("[data-watch]"));
+  watch.hidden = !(video.video_url && video.status === "ready");
+  drawSend();
+}
+for (const event of ["online", "offline"]) window.addEventListener(event, drawButtons);
+
+/** @param {CatalogueVideo} now */
+function drawFile(now) {
+  const address = now.thumbnail_url ?? now.poster_url;
+  const holder = need("[data-picture]");
+  const shown = holder.querySelector("img");
+  const end = (/** @type {string} */ url) => new URL(url, location.href).pathname.split("/").slice(-2).join("/");
+  if (!address) holder.replaceChildren(h("span", { class: "none" }, icon("film")));
+  else if (!shown || end(shown.src) !== end(address))
+    holder.replaceChildren(
+      h("img", {
+        src: address,
+        alt: "",
+        onerror: () => holder.replaceChildren(h("span", { class: "none" }, icon("film"))),
+      }),
+    );
+  const rows = /** @type {[string, string][]} */ ([
+    ["Length", now.duration_exact ? duration(now.duration_exact) : ""],
+    ["Picture", picture(now)],
+    ["Size", now.file_size ? bytes(now.file_size) : ""],
+    ["Kind", now.mime_type],
+    ["Watched", views(now.view_count)],
+  ]).filter(([, value]) => value);
+  need("[data-file-facts]").replaceChildren(
+    ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", { class: "mono" }, value)]),
+  );
+}
+
+function drawDeleted() {
+  gone = true;
+  form.inert = true;
+  const unsent = unsentWords();
+  // Redraw only on a change, so that selected text stays selected.
+  const drawn = JSON.stringify(unsent);
+  if (drawn === drawnDeleted) return;
+  drawnDeleted = drawn;
+  const words = facts.is_admin ? "Restore it to continue." : "An administrator can restore it.";
+  const kept = unsent.length ? "Your unsent edits are kept in this browser and are sent when it is restored. " : "";
+  trouble.replaceChildren(
+    h(
+      "div",
+      { class: "note bad", role: "alert" },
+      icon("trash"),
+      h(
+        "div",
+        { class: "spacer" },
+        h("b", {}, "This video has been deleted."),
+        h("p", { class: "text-small" }, `${kept}${words}`),
+      ),
+      h("a", { class: "btn", href: "/catalogue" }, "To the catalogue"),
+    ),
+    ...(unsent.length ? [unsentPanel(unsent)] : []),
+  );
+}
+
+/** @returns {[string, string][]} label and text of each field's unsent edit */
+function unsentWords() {
+  /** @type {Map<string, string>} */ const last = new Map();
+  for (const { type, value } of client.unsent) {
+    if (type === "update_featured") last.set("Featured", yesNo(value));
+    else if (type === "set_tags") last.set("Tags", value.join(", "));
+    else if (type === "add_tag" || type === "remove_tag") {
+      const label = type === "add_tag" ? "Added tags" : "Removed tags";
+      const before = last.get(label);
+      last.set(label, before ? `${before}, ${value}` : value);
+    } else last.set({ update_title: "Title", update_description: "Description" }[type] ?? "Category", value);
+  }
+  return [...last];
+}
+
+/** @param {[string, string][]} unsent */
+function unsentPanel(unsent) {
+  return h(
+    "section",
+    { class: "panel", "aria-labelledby": "unsent-title" },
+    h("header", {}, h("h2", { class: "h-small", id: "unsent-title" }, "Your unsent edits")),
+    h(
+      "div",
+      { class: "pad col" },
+      ...unsent.map(([label, text], at) =>
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: `unsent-${at}` }, label),
+          h(
+            "div",
+            { class: "row" },
+            h(
+              "textarea",
+              {
+                class: "input spacer",
+                id: `unsent-${at}`,
+                rows: label === "Description" ? "6" : "1",
+                readonly: true,
+                dir: "auto",
+              },
+              text,
+            ),
+            h(
+              "button",
+              {
+                class: "btn",
+                type: "button",
+                "aria-label": `Copy ${label.toLowerCase()}`,
+                onclick: () => copyWords(text),
+              },
+              icon("copy"),
+              "Copy",
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+/** @param {string} text */
+async function copyWords(text) {
+  if (await copy(text)) toast("Copied.");
+  else toast("This browser does not let the page copy text. Select the text and copy it.", "warn");
+}
+
+hide.addEventListener("click", () => {
+  if (!video || hide.getAttribute("aria-disabled") === "true") return;
+  hideDialog(video, (now) => {
+    draw(now);
+    toast(now.is_hidden ? "Only moderators see it now." : "Everybody sees it now, once its file is ready.");
+  });
+});
+
+remove?.addEventListener("click", async () => {
+  if (!video || remove.getAttribute("aria-disabled") === "true") return;
+  if (!video.deleted_at) return deleteDialog(video, () => renew());
+  try {
+    draw(await restoreCatalogueVideo(facts.id));
+    toast("The video is back in the catalogue.");
+  } catch (error) {
+    toast(explain(error), "bad");
+  }
+});
+
+const send = need("[data-send]");
+const stop = need("[data-stop]");
+const files = new FilesForm(facts, { replaces: facts.has_file, onChange: drawSend });
+need("[data-files]").prepend(files.element);
+
+function drawSend() {
+  send.hidden = stop.hidden = files.isEmpty;
+  send.setAttribute("aria-disabled", String(files.isSending || !navigator.onLine));
+  stop.hidden = !files.isSending;
+}
+need("[data-files]").addEventListener("submit", async (/** @type {Event} */ event) => {
+  event.preventDefault();
+  if (files.isEmpty || files.isSending || !navigator.onLine) return;
+  const isPictureAlone = !files.chosen.video;
+  const sent = await files.send(facts.id);
+  if (!sent) return;
+  draw(sent);
+  toast(isPictureAlone ? "The thumbnail is in its place." : "The file has arrived and is being looked at.");
+});
+stop.addEventListener("click", () => files.stop());
+
+// History
+
+let shown = 0;
+let drawnHistory = "";
+
+async function askHistory() {
+  try {
+    const fresh = await fragment(`/catalogue/${facts.id}/edit?part=history&shown=${shown || ""}`);
+    // Redraw only on a change, so that scrolling continues.
+    const text = [...fresh.children].map((part) => part.outerHTML).join("");
+    if (text === drawnHistory) return;
+    drawnHistory = text;
+    const focused =
+      history.contains(document.activeElement) &&
+      (document.activeElement?.matches("[data-shown]") ? "[data-shown]" : "[data-older]");
+    const at = history.querySelector("[data-shown]")?.scrollTop ?? 0;
+    history.replaceChildren(fresh);
+    const list = /** @type {HTMLElement} */ (need("[data-shown]", history));
+    shown = Number(list.dataset.shown);
+    // Makes a scrollable list usable by keys.
+    if (list.scrollHeight > list.clientHeight) list.tabIndex = 0;
+    for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (history.querySelectorAll("time"))) {
+      const then = new Date(time.dateTime);
+      setText(time, when(then));
+      time.title = then.toLocaleString();
+    }
+    if (focused) {
+      /** @type {HTMLElement|null} */
+      const again = history.querySelector(focused);
+      (again ?? list).focus();
+    }
+    list.scrollTop = at;
+  } catch {
+    // The next change retries.
+  }
+}
+const renewHistory = debounce(askHistory, 250);
+history.addEventListener("click", (/** @type {Event} */ event) => {
+  if (!(/** @type {Element} */ (event.target).closest("[data-older]"))) return;
+  shown += 50;
+  askHistory();
+});
+
+// Live
+
+/** @param {{name: string}[]} people visitors of this page */
+function drawEditors(people) {
+  const others = people.map((person) => person.name).filter((name) => name !== document.body.dataset.user);
+  const place = need("[data-editors]");
+  place.hidden = others.length === 0;
+  const names = new Intl.ListFormat("en").format(others);
+  setText(need("span", place), others.length ? `${names} ${others.length === 1 ? "is" : "are"} editing too` : "");
+}
+
+async function renew() {
+  try {
+    draw(await readCatalogueVideo(facts.id));
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) drawDeleted();
+    else if (error instanceof ApiError && error.status === 403)
+      trouble.replaceChildren(errorNote("You may not change this video any more.", error));
+    // A banner reports a lost connection or session.
+  }
+}
+
+new LiveChannel(`/ws/videos/${facts.id}/?editing=1`, {
+  onMessage: (message) => {
+    if (message.event === "EDITORS") drawEditors(message.people);
+    else if (message.event === "DELETE") drawDeleted();
+    else if (message.new) {
+      draw(message.new);
+      // The socket also reports this page's own edits.
+      if (client.state !== "synced" || client.video?.version !== message.new.version) client.retry();
+    }
+  },
+  snapshot: () => readCatalogueVideo(facts.id),
+  onSnapshot: (now) => {
+    draw(now);
+    client.retry();
+  },
+  onState: (now) => {
+    document.body.dataset.live = now;
+    if (now !== "live") return drawEditors([]);
+    renew();
+    client.retry();
+  },
+  isSilent: true,
+});
+
+// The socket sends no messages about deleted videos, so poll for a restoration.
+setInterval(() => gone && document.visibilityState === "visible" && renew(), ASK);
+tags.show(facts.tags);
+if (gone) drawDeleted();
+askHistory();
+renew();
+await client.start();
+drawLine({ state: client.state, pending: client.pending, kept: client.kept, error: null });

@@ -1,0 +1,103 @@
+// Status texts of the edit page.
+
+import { counted } from "../base/format.js";
+
+/**
+ * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
+ * @typedef {{words: string, icon: string, tone: string}} Line
+ */
+
+/** @param {number} count */
+const changes = (count) => counted(count, "change");
+
+/**
+ * @param {string} state SyncClient.state
+ * @param {number} pending SyncClient.pending
+ * @param {"yes"|"soon"|"no"} kept SyncClient.kept
+ * @returns {Line}
+ */
+export function savedLine(state, pending, kept) {
+  if (pending && kept === "no")
+    return { words: `${changes(pending)} would be lost if you closed this page`, icon: "alert", tone: "bad" };
+  if (pending && kept === "soon" && (state === "offline" || state === "refused"))
+    return { words: "Storing in this browser", icon: "run", tone: "run" };
+  if (state === "offline")
+    return {
+      words: pending
+        ? `${changes(pending)} ${pending === 1 ? "waits" : "wait"} for the network`
+        : "No connection; what you change is kept here",
+      icon: "offline",
+      tone: "warn",
+    };
+  if (state === "refused")
+    return {
+      words: pending ? `${changes(pending)} could not be sent` : "The server refused a change",
+      icon: "alert",
+      tone: "bad",
+    };
+  if (state === "sending" || state === "pending") return { words: "Syncing", icon: "run", tone: "run" };
+  if (state === "synced")
+    return pending ? { words: "Syncing", icon: "run", tone: "run" } : { words: "Saved", icon: "check", tone: "ok" };
+  if (state === "closed") return { words: "Not connected", icon: "alert", tone: "warn" };
+  return { words: "Loading", icon: "run", tone: "run" };
+}
+
+/**
+ * @param {Pick<CatalogueVideo, "status"|"is_hidden"|"deleted_at"|"error">} video
+ * @returns {Line & {why: string}}
+ */
+export function audience({ status, is_hidden, deleted_at, error }) {
+  if (deleted_at)
+    return {
+      words: "Deleted",
+      icon: "trash",
+      tone: "bad",
+      why: "Nobody but administrators sees it. They can restore it.",
+    };
+  const hidden = is_hidden ? " It is hidden besides." : "";
+  if (status === "uploading")
+    return {
+      words: "No file yet",
+      icon: "upload",
+      tone: "warn",
+      why: `Moderators alone see it until it has one.${hidden}`,
+    };
+  if (status === "processing")
+    return {
+      words: "Processing",
+      icon: "run",
+      tone: "run",
+      why: `Moderators alone see it until its file has been looked at.${hidden}`,
+    };
+  if (status === "failed")
+    return {
+      words: "Failed",
+      icon: "alert",
+      tone: "bad",
+      why: `${error?.message ?? "Its file could not be used."} Give it another file.`,
+    };
+  if (is_hidden) return { words: "Hidden", icon: "ban", tone: "warn", why: "Moderators alone see it." };
+  return { words: "Shown", icon: "check", tone: "ok", why: "Everybody who may read the catalogue sees it." };
+}
+
+/**
+ * Normalize a tag as the server does.
+ * @param {string} text
+ */
+export const cleanTag = (text) =>
+  text
+    .normalize("NFC")
+    .replace(/[\s\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
+    .trim();
+
+/**
+ * Return why a tag cannot be added, or "".
+ * @param {string} tag
+ * @param {string[]} tags present tags
+ * @param {{max_tags: number, max_tag_length: number}} limits
+ */
+export function tagTrouble(tag, tags, { max_tags, max_tag_length }) {
+  if ([...tag].length > max_tag_length) return `A tag has ${max_tag_length} characters at most.`;
+  if (!tags.includes(tag) && tags.length >= max_tags) return `${max_tags} tags are the most; remove one first.`;
+  return "";
+}

@@ -1,0 +1,99 @@
+// Decides how a change affects a filtered list.
+
+/**
+ * @typedef {import("./api.js").CatalogueVideo} CatalogueVideo
+ * @typedef {{search: string, category: string, status: string, featured: boolean}} Query
+ * @typedef {{event: "INSERT"|"UPDATE"|"DELETE", new: CatalogueVideo|null, old: CatalogueVideo|null}} Change
+ */
+
+/** filters that are no status */
+const DELETED = "deleted";
+const HIDDEN = "hidden";
+
+/**
+ * Fold case and accents like the server's search.
+ * @param {string} text
+ * @returns {string}
+ */
+function folded(text) {
+  return text
+    .normalize("NFKD")
+    .toLowerCase()
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .normalize("NFKC")
+    .replace(/\s+/g, " ")
+    .trim();
+}
+
+/**
+ * @param {CatalogueVideo} video
+ * @param {Query} query
+ */
+export function belongs(video, query) {
+  if ((video.deleted_at !== null) !== (query.status === DELETED)) return false;
+  if (query.status === HIDDEN && !video.is_hidden) return false;
+  if (query.status && query.status !== DELETED && query.status !== HIDDEN && video.status !== query.status)
+    return false;
+  if (query.featured && !video.is_featured) return false;
+  if (query.category && video.category !== query.category) return false;
+  const words = folded([video.title, video.category ?? "", ...video.tags, video.description].join(" "));
+  return folded(query.search)
+    .split(" ")
+    .every((word) => words.includes(word));
+}
+
+/**
+ * Return the API parameters of a query.
+ * @param {Query} query
+ * @returns {Record<string, string|boolean>}
+ */
+export function asked({ status, ...rest }) {
+  return status === HIDDEN ? { ...rest, hidden: true } : { ...rest, status };
+}
+
+/**
+ * Decide what a change does. A card stays even if it no longer matches, so that no card moves under the pointer.
+ * @param {Change} change
+ * @param {Query} query
+ * @param {CatalogueVideo|null} shown listed version of the video
+ * @returns {"offer"|"draw"|"remove"|"none"} offer: count it as new
+ */
+export function meaning(change, query, shown) {
+  const video = change.new;
+  if (!video) return "remove";
+  if (!shown) return belongs(video, query) ? "offer" : "remove";
+  if ((video.deleted_at !== null) !== (query.status === DELETED)) return "remove";
+  // Messages of several processes may be out of order.
+  return Date.parse(video.updated_at) < Date.parse(shown.updated_at) ? "none" : "draw";
+}
+
+/**
+ * @param {number} count
+ * @returns {string} `no views yet`, `1 view`, `1,234 views`, `12K views`
+ */
+export function views(count) {
+  if (count === 0) return "no views yet";
+  if (count === 1) return "1 view";
+  return `${new Intl.NumberFormat("en", count < 10_000 ? {} : { notation: "compact", maximumFractionDigits: 1 }).format(count)} views`;
+}
+
+/**
+ * Return labels for moderators.
+ * @param {CatalogueVideo} video
+ * @returns {{word: string, icon: string, tone: string}[]}
+ */
+export function marks(video) {
+  const state = {
+    processing: { word: "Processing", icon: "run", tone: "run" },
+    failed: { word: "Failed", icon: "alert", tone: "bad" },
+    uploading: { word: "No file yet", icon: "upload", tone: "warn" },
+  };
+  return [
+    video.deleted_at !== null && { word: "Deleted", icon: "trash", tone: "bad" },
+    video.is_hidden && { word: "Hidden", icon: "ban", tone: "warn" },
+    state[/** @type {keyof typeof state} */ (video.status)],
+  ]
+    .filter((mark) => Boolean(mark))
+    .map((mark) => /** @type {{word: string, icon: string, tone: string}} */ (mark));
+}

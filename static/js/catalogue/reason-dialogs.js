@@ -1,0 +1,251 @@
+// Dialogs for reporting, deleting and hiding a video.
+
+import { ApiError } from "../base/api.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
+import { errorNote } from "../base/notice.js";
+import { changeCatalogueVideo, deleteCatalogueVideo, reportVideo } from "./api.js";
+
+/** @typedef {import("./api.js").CatalogueVideo} CatalogueVideo */
+
+const LONGEST_TEXT = 1000;
+
+/**
+ * @param {CatalogueVideo} video
+ * @param {[string, string][]} reasons value and label
+ * @param {(sentence: string) => void} onSent
+ */
+export function reportDialog(video, reasons, onSent) {
+  const problem = h("div", {});
+  const missing = h(
+    "p",
+    { class: "field-error", id: "report-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "Choose what is wrong with it."),
+  );
+  const text = /** @type {HTMLTextAreaElement} */ (
+    h("textarea", {
+      class: "input",
+      id: "report-text",
+      rows: "3",
+      maxlength: String(LONGEST_TEXT),
+      dir: "auto",
+      "aria-describedby": "report-hint",
+    })
+  );
+  const forget = keepTyped(`report/${video.id}`, { text });
+  const send = h("button", { class: "btn primary" }, "Send the report");
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "report-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { class: "anywhere", id: "report-heading", dir: "auto" }, `Report “${video.title}”`),
+        h(
+          "fieldset",
+          { class: "col reasons", "aria-describedby": "report-error" },
+          h("legend", { class: "text-small muted" }, "What is wrong with it?"),
+          ...reasons.map(([value, label]) =>
+            h("label", { class: "check" }, h("input", { type: "radio", name: "reason", value }), label),
+          ),
+          missing,
+        ),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "report-text" }, "What a moderator should know"),
+          text,
+          h("p", { class: "hint", id: "report-hint" }, "Optional. Only moderators see who wrote it."),
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
+          send,
+        ),
+      ),
+    ),
+  );
+  /** @type {HTMLElement} */ (need("input", dialog)).focus();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (send.getAttribute("aria-disabled") === "true") return;
+    const chosen = /** @type {HTMLInputElement|null} */ (dialog.querySelector("input:checked"));
+    missing.hidden = chosen !== null;
+    if (!chosen) return /** @type {HTMLElement} */ (need("input", dialog)).focus();
+    send.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
+    try {
+      await reportVideo(video.id, chosen.value, text.value.trim());
+      forget();
+      dialog.close();
+      onSent("Thank you. A moderator will look at it.");
+    } catch (error) {
+      send.removeAttribute("aria-disabled");
+      if (error instanceof ApiError && error.status === 404)
+        problem.replaceChildren(errorNote("It is not in the catalogue any more.", error));
+      else problem.replaceChildren(errorNote("The report was not sent.", error));
+    }
+  }
+}
+
+/**
+ * @param {CatalogueVideo} video
+ * @param {() => void} onDeleted
+ */
+export function deleteDialog(video, onDeleted) {
+  withReason({
+    heading: `Delete “${video.title}”?`,
+    words:
+      "Nobody can watch it any more, from any address. Its words and its file are kept: an administrator can restore it.",
+    label: "Delete",
+    picture: "trash",
+    kind: "danger",
+    no: "Keep it",
+    wrong: "It was not deleted.",
+    isDone: (error) => error.status === 404,
+    act: (reason) => deleteCatalogueVideo(video.id, reason),
+    onDone: onDeleted,
+  });
+}
+
+/**
+ * @param {CatalogueVideo} video
+ * @param {(changed: CatalogueVideo) => void} onChanged
+ */
+export function hideDialog(video, onChanged) {
+  const hides = !video.is_hidden;
+  withReason({
+    heading: hides ? `Hide “${video.title}”?` : `Show “${video.title}” to everybody?`,
+    words: hides
+      ? "Moderators alone see it then, and whoever is watching it now loses it. It can be shown again."
+      : "Everybody who may read the catalogue sees it, once its file is ready.",
+    label: hides ? "Hide it" : "Show it",
+    picture: hides ? "ban" : "check",
+    kind: "primary",
+    no: "Leave it",
+    wrong: hides ? "It was not hidden." : "It was not shown.",
+    act: (reason) => changeCatalogueVideo(video.id, { is_hidden: hides, ...(reason ? { reason } : {}) }),
+    onDone: onChanged,
+  });
+}
+
+/**
+ * @param {object} about
+ * @param {string} about.heading
+ * @param {string} about.words
+ * @param {string} about.label confirm button
+ * @param {string} about.picture
+ * @param {string} about.kind class of the button
+ * @param {string} about.no
+ * @param {string} about.wrong
+ * @param {(error: ApiError) => boolean} [about.isDone] whether it was already done
+ * @param {(reason: string) => Promise<any>} about.act
+ * @param {(answer: any) => void} about.onDone
+ */
+function withReason({ heading, words, label, picture, kind, no, wrong, isDone = () => false, act, onDone }) {
+  const problem = h("div", {});
+  const reason = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      id: "reason",
+      type: "text",
+      maxlength: "1000",
+      autocomplete: "off",
+      dir: "auto",
+      "aria-describedby": "reason-hint",
+    })
+  );
+  const confirm = h("button", { class: `btn ${kind}` }, icon(picture), label);
+  const dialog = show(
+    h(
+      "dialog",
+      {
+        class: "dialog small",
+        role: "alertdialog",
+        "aria-labelledby": "reason-heading",
+        "aria-describedby": "reason-words",
+      },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { class: "anywhere", id: "reason-heading", dir: "auto" }, heading),
+        h("p", { class: "muted", id: "reason-words" }, words),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "reason" }, "Why"),
+          reason,
+          h("p", { class: "hint", id: "reason-hint" }, "May stay empty. It is kept in the audit log."),
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, no),
+          confirm,
+        ),
+      ),
+    ),
+  );
+  reason.focus();
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (confirm.getAttribute("aria-disabled") === "true") return;
+    confirm.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
+    let answer = null;
+    try {
+      answer = await act(reason.value.trim());
+    } catch (error) {
+      if (!(error instanceof ApiError && isDone(error))) {
+        confirm.removeAttribute("aria-disabled");
+        return problem.replaceChildren(errorNote(wrong, error));
+      }
+    }
+    dialog.close();
+    onDone(answer);
+  }
+}
+
+/**
+ * @param {HTMLElement} element
+ * @returns {HTMLDialogElement}
+ */
+export function show(element) {
+  const dialog = /** @type {HTMLDialogElement} */ (element);
+  const before = /** @type {HTMLElement|null} */ (document.activeElement);
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    // The element that opened the dialog may have been removed.
+    if (before?.isConnected) before.focus();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
+/**
+ * Show or clear a field's error.
+ * @param {HTMLElement} input
+ * @param {HTMLElement} error a `.field-error`
+ * @param {string} sentence
+ */
+export function tellField(input, error, sentence) {
+  error.hidden = !sentence;
+  setText(need("span", error), sentence);
+  if (sentence) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}

@@ -1,0 +1,112 @@
+// The messages of the /sync endpoint, and its errors.
+
+import { counterOf } from "../crdt.js";
+
+/** @typedef {import("../crdt.js").Operation} Operation */
+
+/** A failed sync. */
+export class SyncError extends Error {
+  /**
+   * @param {string} sentence
+   * @param {{status?: number, type?: string, body?: any, retryAfter?: number}} [about]
+   */
+  constructor(sentence, { status = 0, type = "offline", body = null, retryAfter = 0 } = {}) {
+    super(sentence);
+    this.name = "SyncError";
+    this.status = status;
+    this.type = type;
+    this.body = body;
+    this.retryAfter = retryAfter; // seconds
+  }
+
+  /** Message for the user. */
+  get sentence() {
+    return this.message;
+  }
+
+  /** True if the same request may succeed later. */
+  get passes() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** @param {Operation} one */
+export const dot = (one) => `${counterOf(one)} ${one.actor}`;
+
+/**
+ * Return an operation without time and author.
+ * @param {Operation|undefined} one
+ */
+export const content = (one) => one && [one.type, one.value];
+
+/**
+ * Return whether two operations are the same. The server may have normalized the value, or pages may have corrected the
+ * time.
+ * @param {Operation} told
+ * @param {Operation} sent
+ */
+export const isRepetition = (told, sent) =>
+  told.type === sent.type && (told.timestamp === sent.timestamp || same(told.value, sent.value));
+
+/**
+ * @param {any} one
+ * @param {any} other
+ * @returns {boolean}
+ */
+export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+/**
+ * Collapse spaces and control characters, as the server does.
+ * @param {string} value
+ */
+export const line = (value) =>
+  text(value)
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\p{Zs}]+/gu, " ")
+    .trim();
+
+/** @param {string} value */
+export const text = (value) => String(value ?? "").normalize("NFC");
+
+/**
+ * @param {Operation} operation
+ * @param {import("../crdt.js").Clock} clock
+ */
+export const toWire = (operation, clock) => ({
+  operation_type: operation.type,
+  operation_data: { value: operation.value, ...(operation.state && { state: operation.state }) },
+  timestamp: isoOf(operation.timestamp),
+  vector_clock: clock,
+  actor_id: operation.actor,
+});
+
+/**
+ * @param {any} told
+ * @returns {Operation}
+ */
+export const fromWire = (told) => ({
+  type: told.operation_type,
+  value: told.operation_data.value,
+  timestamp: microsecondsOf(told.timestamp),
+  actor: told.actor_id,
+  clock: told.vector_clock,
+  ...(told.operation_data.state && { state: told.operation_data.state }),
+});
+
+/**
+ * @param {number} microseconds since 1970
+ * @returns {string} ISO 8601 with six decimals
+ */
+export function isoOf(microseconds) {
+  const whole = Math.floor(microseconds / 1e6);
+  const rest = String(microseconds - whole * 1e6).padStart(6, "0");
+  return new Date(whole * 1000).toISOString().replace(/\.\d+Z$/, `.${rest}Z`);
+}
+
+/**
+ * @param {string} iso
+ * @returns {number} microseconds since 1970
+ */
+export function microsecondsOf(iso) {
+  const [, whole, fraction = "", zone] = /** @type {string[]} */ (/^([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:?\d\d)$/.exec(iso));
+  return Date.parse(whole + zone) * 1000 + Number(fraction.padEnd(6, "0").slice(0, 6));
+}

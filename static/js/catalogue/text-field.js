@@ -1,0 +1,325 @@
+// A text field of a shared video. Each pause in typing saves. Concurrent edits conflict until a person chooses;
+// descriptions are merged by characters.
+
+import { h, icon, need, setText } from "../base/dom.js";
+import { tellField } from "./reason-dialogs.js";
+import { SharedText, changeOf } from "./shared-text.js";
+
+const PAUSE = 400; // ms of pause after which typed text is saved
+
+/** @typedef {import("./crdt.js").Write} Write */
+/**
+ * @typedef {object} FieldOptions
+ * @property {string} label such as "the title"
+ * @property {(text: string) => string} clean
+ * @property {(value: string) => string} trouble error message, or ""
+ * @property {(value: string, about: {seen: string[], state?: string}) => Promise<void>} keep makes an operation
+ * @property {() => Write[]} writes the displayed write first
+ * @property {() => string} actor replica of this page
+ * @property {boolean} [isShared] whether texts are merged by characters
+ */
+
+export class TypedField {
+  #timer = 0;
+  #touched = false; // typed in since it got the focus
+  #composes = false; // an IME composition is running, which forbids changes
+  #base; // last loaded or saved value
+  #shown; // merged value
+  /** @type {string|null} another person's value that arrived during typing */ #theirs = null;
+  #isBeside = false; // whether typed text was saved next to #theirs
+  /** @type {{mine: string, theirs: string}|null} reported by the client */ #conflict = null;
+  /** @type {SharedText|null} */ #shared = null;
+  /** @type {string[]} merged values of others, not yet in an own operation */ #merged = [];
+
+  /**
+   * @param {HTMLInputElement|HTMLTextAreaElement} input
+   * @param {string} value merged value
+   * @param {FieldOptions} options
+   */
+  constructor(input, value, options) {
+    this.input = input;
+    this.#base = this.#shown = value;
+    this.options = options;
+    if (options.isShared) this.#shared = SharedText.of({ value });
+    this.error = /** @type {HTMLElement} */ (need(`#${input.id}-error`));
+    this.place = /** @type {HTMLElement} */ (need(`[data-conflict="${input.name}"]`));
+    if (input.value !== value) input.value = value;
+    input.addEventListener("input", () => this.#typed());
+    input.addEventListener("compositionstart", () => (this.#composes = true));
+    input.addEventListener("compositionend", () => {
+      this.#composes = false;
+      this.show(this.#shown, false);
+    });
+    // In the conflict note, the user is about to choose.
+    input.addEventListener("blur", (event) => {
+      const { relatedTarget } = /** @type {FocusEvent} */ (event);
+      if (!this.place.contains(/** @type {Node|null} */ (relatedTarget))) this.#left();
+    });
+  }
+
+  get #typedText() {
+    return this.options.clean(this.input.value);
+  }
+
+  get #isKept() {
+    return this.#typedText === this.#base;
+  }
+
+  #typed() {
+    this.#touched = true;
+    // At each key: one edit for two distant changes would replace all between them.
+    this.#shared?.write(this.#typedText);
+    clearTimeout(this.#timer);
+    this.#timer = window.setTimeout(() => this.flush(), PAUSE);
+    if (this.#theirs !== null && !this.#conflict) this.#draw();
+    // Errors appear after a pause and disappear at once.
+    if (!this.options.trouble(this.#typedText)) tellField(this.input, this.error, "");
+  }
+
+  /** Save the typed text now. */
+  async flush() {
+    clearTimeout(this.#timer);
+    if (!this.#touched) return;
+    const typed = this.#typedText;
+    const wrong = this.options.trouble(typed);
+    tellField(this.input, this.error, wrong);
+    if (!wrong && typed !== this.#base) await this.#keep(typed);
+  }
+
+  /**
+   * @param {string} value
+   * @param {string[]} [seen] values that it replaces
+   */
+  async #keep(value, seen = [this.#base, ...this.#merged]) {
+    this.#base = value;
+    this.#merged = [];
+    if (this.#theirs !== null) this.#isBeside = true;
+    if (this.#conflict) this.#conflict = { ...this.#conflict, mine: value };
+    this.#shared?.write(value);
+    this.#draw();
+    await this.options.keep(value, { seen, state: this.#shared?.state });
+  }
+
+  async #left() {
+    await this.flush();
+    this.#touched = false;
+    if (!this.error.hidden || this.#conflict || this.#isBeside) return;
+    if (this.#shared) return this.show(this.#shown, false);
+    this.#take(this.#shown);
+    this.#clear();
+  }
+
+  /**
+   * @param {string} value
+   * @param {boolean} isLocal
+   */
+  show(value, isLocal) {
+    this.#shown = this.options.clean(value);
+    if (isLocal || this.#composes) return;
+    if (this.#shared) {
+      const [apart] = this.#merge();
+      if (!apart) return this.#clear();
+      // With an own write, the client reports a conflict.
+      if (!this.#ownWrite) this.#tellTheirs(apart.value);
+      return;
+    }
+    if (this.#conflict) return;
+    const isBusy = document.activeElement === this.input && this.#touched;
+    if (this.#typedText === this.#shown || (!isBusy && this.#isKept)) {
+      this.#take(this.#shown);
+      return this.#clear();
+    }
+    this.#tellTheirs(this.#shown);
+  }
+
+  /** @param {string} theirs */
+  #tellTheirs(theirs) {
+    this.#theirs = theirs;
+    this.#draw();
+  }
+
+  /** @param {{mine: string, theirs: string}} conflict */
+  conflict(conflict) {
+    if (this.#composes) return;
+    if (this.#shared) {
+      const [apart] = this.#merge();
+      if (!apart) return this.#clear();
+      conflict = { mine: conflict.mine, theirs: apart.value };
+    }
+    this.#theirs = null;
+    this.#isBeside = false;
+    // Show the user's value until a choice is made.
+    if (this.#isKept) {
+      this.#base = conflict.mine;
+      this.#write(conflict.mine);
+    }
+    this.#conflict = conflict;
+    this.#draw();
+  }
+
+  /** Remove a resolved conflict. */
+  settled() {
+    if (!this.#conflict && !this.#isBeside) return;
+    const isKept = this.#isKept;
+    this.#clear();
+    if (isKept) this.#take(this.#shown);
+    else this.#tellTheirs(this.#shown);
+  }
+
+  /** Load the merged value. @param {string} value */
+  #take(value) {
+    this.#base = value;
+    this.#merged = [];
+    if (this.#shared) this.#shared = SharedText.of(this.#written(value));
+    this.#write(value);
+  }
+
+  /** @param {string} value @returns {import("./shared-text.js").Written} with its state, if any */
+  #written(value) {
+    const same = this.options.writes().filter((one) => one.value === value);
+    return same.find((one) => one.state) ?? { value };
+  }
+
+  /**
+   * Merge all writes into the shared text.
+   * @returns {Write[]} writes that cannot be merged
+   */
+  #merge() {
+    const own = this.#ownWrite;
+    if (this.#isKept) {
+      if (!own) {
+        this.#take(this.#shown);
+        return [];
+      }
+      if (this.#base !== own.value) this.#take(own.value);
+    }
+    return this.#join(own);
+  }
+
+  get #ownWrite() {
+    return this.options.writes().find((one) => one.actor === this.options.actor());
+  }
+
+  /** @param {Write|undefined} own */
+  #join(own) {
+    const shared = /** @type {SharedText} */ (this.#shared);
+    const { input } = this;
+    const writes = this.options.writes();
+    shared.write(this.#typedText);
+    if (own) shared.merge(own);
+    const places = shared.hold(input.selectionStart ?? 0, input.selectionEnd ?? 0);
+    const most = input.maxLength > 0 ? input.maxLength : Infinity;
+    const others = writes.filter((one) => one.actor !== own?.actor && one.value !== own?.value);
+    const apart = others.filter((one) => !shared.merge(one, most));
+    const merged = others.filter((one) => !apart.includes(one)).map((one) => one.value);
+    if (input.value !== shared.value) {
+      const [from, to] = places();
+      this.#replace(shared.value, from, to);
+    }
+    this.#merged = [...new Set([...this.#merged, ...merged])];
+    if (own && merged.length) this.#keep(this.#typedText);
+    return apart;
+  }
+
+  #draw() {
+    const mine = this.#conflict ? this.#conflict.mine : this.#typedText;
+    const theirs = this.#conflict ? this.#conflict.theirs : this.#theirs;
+    if (theirs === null) return this.place.replaceChildren();
+    const title = this.#conflict
+      ? `Somebody else wrote ${this.options.label} too, and neither of you had seen the other's.`
+      : `Somebody else changed ${this.options.label} while you were typing.`;
+    // Keep the note's buttons, which may be pressed now.
+    const shown = JSON.stringify([title, theirs]);
+    if (this.place.dataset.shown === shown && this.place.firstChild)
+      return setText(need("[data-mine]", this.place), mine || "nothing");
+    this.place.dataset.shown = shown;
+    this.place.replaceChildren(
+      choice(
+        title,
+        mine,
+        theirs,
+        (value) => this.#choose(value, theirs),
+        () => this.#typedText,
+      ),
+    );
+  }
+
+  /**
+   * @param {string} value chosen value
+   * @param {string} theirs
+   */
+  async #choose(value, theirs) {
+    clearTimeout(this.#timer);
+    const wrong = this.options.trouble(value);
+    tellField(this.input, this.error, wrong);
+    if (wrong) return this.input.focus();
+    const seen = [this.#base, theirs, ...this.#merged];
+    if (this.#shared && this.#shared.value !== value) this.#shared = SharedText.of(this.#written(value));
+    this.#clear();
+    this.#touched = false;
+    this.#write(value);
+    this.input.focus();
+    await this.#keep(value, seen);
+  }
+
+  #clear() {
+    this.#theirs = this.#conflict = null;
+    this.#isBeside = false;
+    this.#draw();
+  }
+
+  /** Set the text; keep the selection. @param {string} value */
+  #write(value) {
+    const { input } = this;
+    if (input.value === value) return;
+    const { start, removed, added } = changeOf(input.value, value);
+    const moved = (/** @type {number|null} */ at) =>
+      (at ?? 0) <= start ? (at ?? 0) : Math.max(start, (at ?? 0) - removed) + added.length;
+    this.#replace(value, moved(input.selectionStart), moved(input.selectionEnd));
+    tellField(input, this.error, "");
+  }
+
+  /** @param {string} value @param {number} from @param {number} to new selection */
+  #replace(value, from, to) {
+    this.input.value = value;
+    if (document.activeElement === this.input) this.input.setSelectionRange(from, to);
+  }
+}
+
+/**
+ * @param {string} title
+ * @param {string} mine
+ * @param {string} theirs
+ * @param {(value: string) => void} choose
+ * @param {() => string} [now] returns the current own value
+ */
+export function choice(title, mine, theirs, choose, now = () => mine) {
+  return h(
+    "div",
+    { class: "note warn both", role: "group", "aria-label": title },
+    icon("compare"),
+    h(
+      "div",
+      { class: "spacer col" },
+      h("b", { role: "alert" }, title),
+      h(
+        "dl",
+        {},
+        h(
+          "div",
+          {},
+          h("dt", { class: "cap" }, "Yours"),
+          h("dd", { class: "anywhere", dir: "auto", data: { mine: "" } }, mine || "nothing"),
+          h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(now()) }, "Keep yours")),
+        ),
+        h(
+          "div",
+          {},
+          h("dt", { class: "cap" }, "Theirs"),
+          h("dd", { class: "anywhere", dir: "auto", data: { theirs: "" } }, theirs || "nothing"),
+          h("dd", {}, h("button", { class: "btn", type: "button", onclick: () => choose(theirs) }, "Keep theirs")),
+        ),
+      ),
+    ),
+  );
+}

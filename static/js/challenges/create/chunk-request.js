@@ -1,0 +1,88 @@
+// The upload of one chunk: a form with number, SHA-256 and bytes. XMLHttpRequest: fetch reports no upload progress.
+
+import { ApiError, cookie } from "../../base/api.js";
+import { chunkAddress } from "./api.js";
+
+/** Milliseconds without progress after which the connection counts as lost. */
+const STALLED = 30_000;
+
+/**
+ * @param {string} upload upload id
+ * @param {number} number from 0
+ * @param {Blob} bytes
+ * @param {(sent: number) => void} onSent receives the bytes sent so far
+ * @param {AbortSignal} signal
+ * @returns {Promise<any>} the upload's state
+ * @throws {ApiError} status 0 without an answer or after an abort
+ */
+export async function sendChunk(upload, number, bytes, onSent, signal) {
+  const form = new FormData();
+  form.append("chunk_number", String(number));
+  const checksum = await sha256(bytes);
+  if (checksum) form.append("checksum", checksum);
+  form.append("chunk", bytes, "chunk");
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const lost = () => reject(new ApiError("The server cannot be reached."));
+    let timer = 0;
+    const alive = () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(() => request.abort(), STALLED);
+    };
+    if (signal.aborted) return lost();
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.open("POST", chunkAddress(upload));
+    request.setRequestHeader("Accept", "application/json");
+    // Read the CSRF token for each request: signing in changes it.
+    request.setRequestHeader("X-CSRFToken", cookie("csrftoken"));
+    request.upload.onprogress = (event) => {
+      alive();
+      onSent(Math.min(event.loaded, bytes.size));
+    };
+    request.onload = () =>
+      request.status >= 200 && request.status < 300 ? resolve(bodyOf(request)) : reject(failure(request));
+    request.onerror = request.onabort = lost;
+    request.onloadend = () => clearTimeout(timer);
+    alive();
+    request.send(form);
+  });
+}
+
+/**
+ * @param {Blob} bytes
+ * @returns {Promise<string>} hexadecimal; empty over plain http, where browsers offer no SHA-256
+ * @throws {ApiError} type `clip_lost` if the clip is unreadable
+ */
+async function sha256(bytes) {
+  /** @type {ArrayBuffer} */ let content;
+  try {
+    content = await bytes.arrayBuffer();
+  } catch {
+    throw new ApiError("This browser cannot read the clip any more.", { type: "clip_lost", status: 400 });
+  }
+  if (!globalThis.crypto?.subtle) return "";
+  const digest = await crypto.subtle.digest("SHA-256", content);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** @param {XMLHttpRequest} request @returns {any} null if not JSON, such as a proxy's page */
+function bodyOf(request) {
+  try {
+    return JSON.parse(request.responseText);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {XMLHttpRequest} request */
+function failure(request) {
+  if (request.status === 401) window.dispatchEvent(new Event("signedout"));
+  const body = bodyOf(request);
+  return new ApiError(body?.error ?? "The server gave no usable answer.", {
+    status: request.status,
+    type: body?.type ?? "unknown",
+    requestId: body?.request_id ?? request.getResponseHeader("X-Request-ID"),
+    retryAfter: Number(request.getResponseHeader("Retry-After")) || null,
+    body,
+  });
+}

@@ -1,0 +1,321 @@
+// The uploader of a merge's clips: sends chunks of all clips in parallel, with retries. Fires "change".
+
+import { ApiError } from "../../base/api.js";
+import { Speed } from "../../uploads/transfer-speed.js";
+import { completeUpload, resumeUpload, tellFigures } from "./api.js";
+import { sendChunk } from "./chunk-request.js";
+import { network, noteSpeed } from "./network-speed.js";
+import { Patience, Stopped } from "./retry.js";
+
+const AT_ONCE = 3;
+/** Error types of an upload that no longer exists; the merge has the reason. */
+const OVER = new Set(["upload_not_found", "upload_finished", "upload_expired", "upload_lost", "not_found", "gone"]);
+
+/** A stopwatch that runs while at least one task runs. */
+class Stopwatch {
+  #count = 0;
+  #since = 0;
+  #seconds = 0;
+
+  begin() {
+    if (this.#count === 0) this.#since = performance.now();
+    this.#count += 1;
+  }
+
+  end() {
+    this.#count -= 1;
+    if (this.#count === 0) this.#seconds += (performance.now() - this.#since) / 1000;
+  }
+
+  get seconds() {
+    return this.#seconds + (this.#count ? (performance.now() - this.#since) / 1000 : 0);
+  }
+}
+
+/** The upload of one clip. */
+export class Part {
+  /** @type {Map<number, number>} bytes sent of each chunk in progress */ flying = new Map();
+  /** @type {"waiting"|"sending"|"checking"|"arrived"|"refused"|"missing"} missing: this browser does not have the clip */ state;
+  /** @type {ApiError|null} */ error = null;
+  /** Bytes sent by this page; `watch` has their time. */ went = 0;
+  watch = new Stopwatch();
+
+  /**
+   * @param {object} about
+   * @param {number} about.index from 0
+   * @param {string} about.upload upload id
+   * @param {number} about.size bytes
+   * @param {number} about.chunkSize bytes
+   * @param {number[]} about.missing chunks that the server does not have
+   * @param {boolean} about.isComplete
+   * @param {Blob|null} about.blob
+   */
+  constructor({ index, upload, size, chunkSize, missing, isComplete, blob }) {
+    this.index = index;
+    this.upload = upload;
+    this.size = size;
+    this.chunkSize = chunkSize;
+    this.blob = blob;
+    /** @type {number[]} */ this.missing = missing;
+    this.state = isComplete ? "arrived" : blob || !missing.length ? "waiting" : "missing";
+  }
+
+  /** @param {number} number */
+  lengthOf(number) {
+    return Math.min(this.chunkSize, this.size - number * this.chunkSize);
+  }
+
+  /** Bytes sent, including chunks in progress. */
+  get sent() {
+    if (this.state === "arrived") return this.size;
+    const without = (/** @type {Iterable<number>} */ numbers) =>
+      [...numbers].reduce((sum, number) => sum + this.lengthOf(number), 0);
+    return (
+      this.size -
+      without(this.missing) -
+      without(this.flying.keys()) +
+      [...this.flying.values()].reduce((sum, sent) => sum + sent, 0)
+    );
+  }
+}
+
+export class Sender extends EventTarget {
+  patience = new Patience();
+  #speed = new Speed();
+  #watch = new Stopwatch();
+  #lanes = 0;
+  #stopped = false;
+  #flights = new AbortController();
+
+  /**
+   * @param {Part[]} parts
+   * @param {object} hears
+   * @param {() => void} hears.onArrived all clips are complete
+   * @param {(part: Part) => void} hears.onRefused the server refused the clip (see `error`); sending stops
+   * @param {() => void} hears.onOver an upload ended elsewhere; sending stops
+   * @param {Set<string>} hears.told uploads whose speed was reported
+   */
+  constructor(parts, { onArrived, onRefused, onOver, told }) {
+    super();
+    this.parts = parts;
+    this.hears = { onArrived, onRefused, onOver };
+    this.told = told;
+    this.patience.addEventListener("change", () => {
+      // Without an abort, requests would wait 30 s for their timeout.
+      if (this.patience.paused || !navigator.onLine) this.#land();
+      this.#tell();
+    });
+  }
+
+  get size() {
+    return this.parts.reduce((sum, part) => sum + part.size, 0);
+  }
+
+  get sent() {
+    return this.parts.reduce((sum, part) => sum + part.sent, 0);
+  }
+
+  /** Upload speed, bytes per second. */
+  get speed() {
+    return this.#lanes && !this.patience.paused && !this.patience.lack ? this.#speed.value : 0;
+  }
+
+  /** True if leaving the page would stop the upload. */
+  get isGoing() {
+    return (
+      !this.#stopped && this.parts.some((part) => part.blob && part.state !== "arrived" && part.state !== "refused")
+    );
+  }
+
+  /** True if the user must choose clips again. */
+  get lacksClips() {
+    return this.parts.some((part) => part.state === "missing");
+  }
+
+  /** @param {boolean} again whether to ask the server first for the missing chunks */
+  async start(again = false) {
+    try {
+      if (again)
+        await Promise.all(
+          this.parts.filter((part) => part.state !== "arrived").map((part) => this.#askWhatIsThere(part)),
+        );
+    } catch (error) {
+      return this.#failed(error, null);
+    }
+    this.#fill();
+  }
+
+  pause() {
+    this.patience.pause(true);
+  }
+
+  resume() {
+    this.#speed.forget();
+    this.patience.pause(false);
+  }
+
+  stop() {
+    this.#stopped = true;
+    this.#land();
+    this.patience.stop();
+  }
+
+  /**
+   * Assign files to missing clips of the same size.
+   * @param {File[]} files
+   * @returns {File[]} files that fit no clip
+   */
+  give(files) {
+    const others = files.filter((file) => {
+      const part = this.parts.find((one) => one.state === "missing" && one.size === file.size);
+      if (part) Object.assign(part, { blob: file, state: "waiting" });
+      return !part;
+    });
+    this.#tell();
+    this.#fill();
+    return others;
+  }
+
+  /** @param {Part} part */
+  async #askWhatIsThere(part) {
+    const { remaining_chunks } = await this.patience.ask(() => resumeUpload(part.upload));
+    part.missing = remaining_chunks;
+    if (part.state === "missing" && !remaining_chunks.length) part.state = "waiting";
+    this.#tell();
+  }
+
+  #fill() {
+    while (!this.#stopped && this.#lanes < AT_ONCE && this.#next()) {
+      this.#lanes += 1;
+      this.#lane().finally(() => {
+        this.#lanes -= 1;
+        this.#tell();
+      });
+    }
+  }
+
+  async #lane() {
+    for (let part = this.#next(); part && !this.#stopped; part = this.#next()) {
+      try {
+        if (part.missing.length) await this.#send(part, /** @type {number} */ (part.missing.shift()));
+        else await this.#complete(part);
+      } catch (error) {
+        return this.#failed(error, part);
+      }
+    }
+  }
+
+  /** Return the next clip to send, first those not started: the server may refuse them. */
+  #next() {
+    const ready = this.parts.filter(
+      ({ state, blob, missing, flying }) =>
+        (state === "waiting" || state === "sending") && (missing.length ? blob : !flying.size),
+    );
+    return ready.find((part) => part.missing[0] === 0) ?? ready[0];
+  }
+
+  /** @param {Part} part @param {number} number */
+  async #send(part, number) {
+    const blob = /** @type {Blob} */ (part.blob);
+    const bytes = blob.slice(number * part.chunkSize, number * part.chunkSize + part.lengthOf(number));
+    part.state = "sending";
+    this.#moved(part, number, 0);
+    await this.patience.ask(
+      async () => {
+        const watches = [part.watch, this.#watch];
+        for (const watch of watches) watch.begin();
+        try {
+          await sendChunk(part.upload, number, bytes, (sent) => this.#moved(part, number, sent), this.#flights.signal);
+        } catch (error) {
+          this.#moved(part, number, 0);
+          throw error;
+        } finally {
+          for (const watch of watches) watch.end();
+        }
+      },
+      () => !this.#stopped,
+    );
+    part.went += bytes.size;
+    part.flying.delete(number);
+    // The clip may be ready to complete now.
+    this.#fill();
+    this.#tell();
+  }
+
+  /** @param {Part} part @param {number} number @param {number} sent bytes */
+  #moved(part, number, sent) {
+    part.flying.set(number, sent);
+    this.#speed.note(this.sent);
+    this.#tell();
+  }
+
+  /** @param {Part} part */
+  async #complete(part) {
+    part.state = "checking";
+    this.#tell();
+    try {
+      await this.patience.ask(
+        () => completeUpload(part.upload),
+        () => !this.#stopped,
+      );
+    } catch (error) {
+      const missing = error instanceof ApiError && error.type === "chunk_missing" ? error.body?.missing_chunks : null;
+      if (!missing?.length) throw error;
+      part.missing = missing;
+      part.state = part.blob ? "sending" : "missing";
+      return;
+    }
+    part.state = "arrived";
+    this.#tellFigures(part);
+    this.#tell();
+    if (this.parts.every((one) => one.state === "arrived")) this.#arrived();
+  }
+
+  #arrived() {
+    const { seconds } = this.#watch;
+    if (seconds > 0.2) noteSpeed(this.parts.reduce((bytes, part) => bytes + part.went, 0) / seconds);
+    this.#stopped = true;
+    this.patience.stop();
+    this.hears.onArrived();
+  }
+
+  /** Report the upload speed once per clip. @param {Part} part */
+  #tellFigures(part) {
+    if (!part.went || this.told.has(part.upload)) return;
+    this.told.add(part.upload);
+    const { kind } = network();
+    tellFigures({
+      session_id: part.upload,
+      bytes: part.went,
+      seconds: Math.round(part.watch.seconds * 1000) / 1000,
+      ...(kind ? { network: kind } : {}),
+    }).catch(() => {});
+  }
+
+  /** @param {unknown} error @param {Part|null} part */
+  #failed(error, part) {
+    if (this.#stopped || error instanceof Stopped) return;
+    const isRefusal = error instanceof ApiError;
+    if (!isRefusal) console.error(error);
+    this.stop();
+    if (isRefusal && (OVER.has(error.type) || error.status === 404 || error.status === 410)) return this.hears.onOver();
+    if (part) {
+      part.error = isRefusal
+        ? error
+        : new ApiError("Something in this page went wrong. Load it again.", { type: "page", status: 400 });
+      part.state = "refused";
+      this.#tell();
+      this.hears.onRefused(part);
+    } else this.hears.onOver();
+  }
+
+  /** Abort requests in progress; retries send them again. */
+  #land() {
+    this.#flights.abort();
+    this.#flights = new AbortController();
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("change"));
+  }
+}

@@ -1,0 +1,78 @@
+// A follower of one merge: subscribes to its job's messages and polls its status.
+
+import { ApiError } from "../../base/api.js";
+import { LiveChannel } from "../../base/live-channel.js";
+import { readMerge } from "./api.js";
+
+const ASK = 2000; // ms between two polls without a socket
+const ASK_WHILE_LIVE = 15_000; // ms between two polls with a socket
+const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
+
+/** @typedef {import("./api.js").Merge} Merge */
+
+export class Follower {
+  /** @type {LiveChannel|null} */ #live = null;
+  #isLive = false;
+  #job = "";
+  #readAt = 0;
+  #isReading = false;
+  #ended = false;
+
+  /**
+   * @param {string} id
+   * @param {object} hears
+   * @param {(merge: Merge) => void} hears.onStatus called after each poll
+   * @param {(percent: number, message: string) => void} hears.onProgress progress of the merge's job
+   * @param {(error: ApiError) => void} hears.onGone no such merge of this user
+   */
+  constructor(id, { onStatus, onProgress, onGone }) {
+    this.id = id;
+    this.hears = { onStatus, onProgress, onGone };
+    this.timer = window.setInterval(() => this.#tick(), 500);
+    this.read();
+  }
+
+  end() {
+    this.#ended = true;
+    clearInterval(this.timer);
+    this.#live?.close();
+  }
+
+  #tick() {
+    if (performance.now() - this.#readAt >= (this.#isLive ? ASK_WHILE_LIVE : ASK)) this.read();
+  }
+
+  async read() {
+    if (this.#isReading || this.#ended) return;
+    this.#isReading = true;
+    try {
+      const merge = await readMerge(this.id);
+      if (this.#ended) return;
+      if (merge.job_id && merge.job_id !== this.#job) this.#watch(merge.job_id);
+      this.hears.onStatus(merge);
+    } catch (error) {
+      // Banners report a missing network or session; the next poll retries.
+      if (!this.#ended && error instanceof ApiError && error.status === 404) this.hears.onGone(error);
+    } finally {
+      this.#isReading = false;
+      this.#readAt = performance.now();
+    }
+  }
+
+  /** @param {string} job */
+  #watch(job) {
+    this.#live?.close();
+    this.#job = job;
+    this.#isLive = false;
+    this.#live = new LiveChannel(`/ws/jobs/${encodeURIComponent(job)}/`, {
+      onMessage: ({ type, job: told }) => {
+        if (type !== "job" || this.#ended) return;
+        if (RUNNING.has(told.status)) this.hears.onProgress(told.progress, told.message);
+        else this.read();
+      },
+      snapshot: () => readMerge(this.id),
+      onSnapshot: () => this.read(),
+      onState: (state) => (this.#isLive = state === "live"),
+    });
+  }
+}

@@ -1,0 +1,33 @@
+// The network's speed: the browser's estimate and the measured speed of the last upload.
+
+const KEY = "vod-upload-speed";
+const HOLDS = 24 * 3600 * 1000; // ms for which a measured speed is used
+
+/** @returns {import("./chunk-size.js").Network} */
+export function network() {
+  const told = /** @type {any} */ (navigator).connection;
+  return {
+    speed: keptSpeed(),
+    kind: told?.saveData ? "2g" : (told?.effectiveType ?? ""),
+    downlink: told?.downlink ?? 0,
+  };
+}
+
+/** @returns {number} bytes per second; 0 if unknown or outdated */
+function keptSpeed() {
+  try {
+    const { speed, at } = JSON.parse(localStorage.getItem(KEY) ?? "{}");
+    return Date.now() - at < HOLDS && speed > 0 ? speed : 0;
+  } catch {
+    return 0;
+  }
+}
+
+/** @param {number} speed bytes per second */
+export function noteSpeed(speed) {
+  try {
+    if (speed > 0) localStorage.setItem(KEY, JSON.stringify({ speed: Math.round(speed), at: Date.now() }));
+  } catch {
+    // Storage is unavailable; the next upload measures again.
+  }
+}

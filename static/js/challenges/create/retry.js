@@ -1,0 +1,129 @@
+// Retries of requests that failed temporarily. A restored network, a new session or the user ends a wait.
+
+import { ApiError } from "../../base/api.js";
+import { waitLength } from "./chunk-size.js";
+
+/** @typedef {"network"|"server"|"session"} Lack */
+
+/** Error types that a retry resolves. */
+const PASSING = new Set(["checksum_mismatch", "idempotency_running", "upload_locked"]);
+/** The error thrown by requests after `stop`. */
+export class Stopped extends Error {}
+
+export class Patience extends EventTarget {
+  /** @type {Set<() => void>} functions that end each wait */ #waiting = new Set();
+  /** @type {Map<object, {lack: Lack, at: number}>} reason and end of each wait */ #lacks = new Map();
+  #paused = false;
+  #stopped = false;
+  #ends = new AbortController();
+
+  constructor() {
+    super();
+    const { signal } = this.#ends;
+    window.addEventListener("offline", () => this.#tell(), { signal });
+    window.addEventListener("online", () => this.now(), { signal });
+    window.addEventListener("signedin", () => this.now(), { signal });
+  }
+
+  /** Reason and end of the wait (as Date.now(); 0: until an event), or null. */
+  get lack() {
+    if (!this.#paused && !navigator.onLine) return { lack: /** @type {Lack} */ ("network"), at: 0 };
+    const all = [...this.#lacks.values()];
+    return (
+      all.find(({ lack }) => lack === "session") ??
+      all.sort((a, b) => (a.at || Infinity) - (b.at || Infinity))[0] ??
+      null
+    );
+  }
+
+  get paused() {
+    return this.#paused;
+  }
+
+  /** @param {boolean} paused */
+  pause(paused) {
+    this.#paused = paused;
+    if (!paused) this.now();
+    this.#tell();
+  }
+
+  /** End all waits now. */
+  now() {
+    for (const wake of [...this.#waiting]) wake();
+    this.#tell();
+  }
+
+  /** Stop for good: all requests throw `Stopped`. */
+  stop() {
+    this.#stopped = true;
+    this.#ends.abort();
+    this.now();
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} ask
+   * @param {() => boolean} [isWanted] checked after each wait; false throws `Stopped`
+   * @returns {Promise<T>}
+   * @throws {ApiError} if a retry would not help
+   */
+  async ask(ask, isWanted = () => true) {
+    const who = {};
+    for (let tries = 1; ; tries += 1) {
+      await this.#mayGo();
+      if (!isWanted()) throw new Stopped();
+      try {
+        const answer = await ask();
+        this.#clear(who);
+        return answer;
+      } catch (error) {
+        this.#clear(who);
+        if (this.#stopped) throw new Stopped();
+        if (this.#paused || (!navigator.onLine && error instanceof ApiError && error.status === 0)) continue;
+        const lack = lackOf(error);
+        if (!lack || (PASSING.has(/** @type {ApiError} */ (error).type) && tries > 8)) throw error;
+        const wait = lack === "session" ? 0 : waitLength(tries, /** @type {ApiError} */ (error).retryAfter);
+        this.#lacks.set(who, { lack, at: wait && Date.now() + wait });
+        this.#tell();
+        await this.#wait(wait);
+        this.#clear(who);
+      }
+    }
+  }
+
+  async #mayGo() {
+    while (!this.#stopped && (this.#paused || !navigator.onLine)) await this.#wait(0);
+    if (this.#stopped) throw new Stopped();
+  }
+
+  /** @param {number} length milliseconds; 0 waits for an event @returns {Promise<void>} */
+  #wait(length) {
+    return new Promise((resolve) => {
+      if (this.#stopped) return resolve();
+      const timer = length ? window.setTimeout(() => wake(), length) : 0;
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      this.#waiting.add(wake);
+    });
+  }
+
+  /** @param {object} who */
+  #clear(who) {
+    if (this.#lacks.delete(who)) this.#tell();
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("change"));
+  }
+}
+
+/** @param {unknown} error @returns {Lack|null} null if a retry would not help */
+function lackOf(error) {
+  if (!(error instanceof ApiError)) return null;
+  if (error.status === 0) return "network";
+  if (error.status === 401) return "session";
+  return error.status === 429 || error.status >= 500 || PASSING.has(error.type) ? "server" : null;
+}

@@ -1,0 +1,144 @@
+// The page that lists challenges: published ones, the user's drafts, and merges in progress.
+
+import { h, icon, need, setText } from "../base/dom.js";
+import { EndlessList, nothingFound } from "../base/infinite-list.js";
+import { counted } from "../base/format.js";
+import { listChallenges } from "./api.js";
+import { Card } from "./challenge-card.js";
+import { Merges } from "./merges.js";
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+/** @typedef {{search: string, show: string}} Query */
+
+const MAX_DRAFTS = 100;
+/** @type {Record<string, Record<string, string|number>>} API query by the value of `show` in the address */
+const SHOWS = { "": { status: "published" }, unplayed: { unplayed: 1 }, mine: { mine: 1, status: "published" } };
+/** @type {Record<string, string>} */
+const NAMES = { "": "Challenges", unplayed: "Challenges that you have not played", mine: "Your challenges" };
+
+const drafts = need("[data-drafts]");
+const shows = need("[data-shows]");
+let hasDrafts = false;
+
+const list = new EndlessList({
+  path: "/challenges",
+  noun: "challenge",
+  queryOf: (part) => ({ search: part("search"), show: part("show") in SHOWS ? part("show") : "" }),
+  ask: async (query, { page, limit }, signal) => {
+    const asked = { search: query.search, ...SHOWS[query.show], limit, offset: (page - 1) * limit };
+    const [answer] = await Promise.all([listChallenges(asked, signal), page === 1 ? showDrafts(query, signal) : null]);
+    const { total } = answer.pagination;
+    showScore(answer.score);
+    return { items: answer.challenges, pagination: { page, limit, total, totalPages: Math.ceil(total / limit) } };
+  },
+  card: (challenge) => new Card(challenge),
+  drawn,
+  isNarrowed: ({ search, show }) => Boolean(search || show),
+  empty: () =>
+    hasDrafts
+      ? blank()
+      : h(
+          "div",
+          { class: "panel empty" },
+          icon("challenge"),
+          h("h2", {}, "No challenges yet"),
+          h(
+            "p",
+            {},
+            "Say two or more true things and one lie, each in a short clip. They become one video, and whoever watches it has one guess.",
+          ),
+          h("div", { class: "row wrap" }, makeLink(true)),
+        ),
+  nothing: ({ search, show }) => {
+    if (search && hasDrafts) return blank();
+    if (search)
+      return nothingFound(search, "The titles of the challenges were searched. Check the spelling.", "", () =>
+        list.clear({ search: "", show: "" }),
+      );
+    return show === "mine" ? ofMine() : allPlayed();
+  },
+  drawFilters: ({ show }) => {
+    for (const link of shows.querySelectorAll("a")) {
+      if (list.queryOf(link.href).show === show) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  },
+});
+list.find.value = list.query.search;
+
+/** Update counts and labels. */
+function drawn() {
+  const { total, cards, query } = list;
+  setText(need("[data-total]"), total ? String(total) : "");
+  setText(list.said, cards.size ? `${cards.size} of ${counted(total, "challenge")} shown` : "No challenge to show");
+  list.grid.setAttribute("aria-label", `${NAMES[query.show]}, newest first`);
+  need("[data-published-title]").hidden = !hasDrafts || cards.size === 0;
+  const isEmpty = !cards.size && !hasDrafts && !query.search && query.show !== "unplayed";
+  need("[data-make]").classList.toggle("primary", !isEmpty);
+}
+
+/** Show the user's unpublished challenges. @param {Query} query @param {AbortSignal} signal */
+async function showDrafts({ search, show }, signal) {
+  const of = (/** @type {string} */ status) =>
+    listChallenges({ mine: 1, status, search, limit: MAX_DRAFTS, offset: 0 }, signal);
+  const [made, withheld] = show === "unplayed" ? [null, null] : await Promise.all([of("draft"), of("withheld")]);
+  const found = [...(made?.challenges ?? []), ...(withheld?.challenges ?? [])];
+  hasDrafts = found.length > 0;
+  drafts.hidden = !hasDrafts;
+  need("[data-drafts-list]").replaceChildren(...found.map((challenge) => new Card(challenge).element));
+}
+
+/** @param {import("./api.js").Score} score */
+function showScore({ guesses, correct }) {
+  const place = need("[data-score]");
+  place.hidden = guesses === 0;
+  setText(need("span", place), `${correct} of ${guesses} found`);
+}
+
+// Empty lists
+
+const blank = () => h("span", {});
+const makeLink = (/** @type {boolean} */ first) =>
+  h("a", { class: first ? "btn primary" : "btn", href: "/challenges/new" }, icon("plus"), "Make a challenge");
+
+function ofMine() {
+  if (hasDrafts) return blank();
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("challenge"),
+    h("h2", {}, "You have made none yet"),
+    h("p", {}, "Two clips are enough, ten are the most: all are true but one."),
+    h("div", { class: "row wrap" }, makeLink(true)),
+  );
+}
+
+function allPlayed() {
+  return h(
+    "div",
+    { class: "panel empty" },
+    icon("trophy"),
+    h("h2", {}, "Nothing left to play"),
+    h("p", {}, "You have guessed at every challenge that there is. Make one for the others meanwhile."),
+    h("div", { class: "row wrap" }, makeLink(false), h("a", { class: "btn", href: "/challenges" }, "Show all")),
+  );
+}
+
+// Events
+
+shows.addEventListener("click", (/** @type {MouseEvent} */ event) => {
+  const link = /** @type {HTMLAnchorElement|null} */ (/** @type {Element} */ (event.target).closest("a"));
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  list.narrow({ show: list.queryOf(link.href).show });
+});
+for (const event of ["online", "signedin"]) window.addEventListener(event, () => list.mend());
+
+const merges = new Merges(need("[data-merges]"), {
+  onState: (now) => {
+    need("[data-live-state]").hidden = now !== "polling";
+  },
+  onMade: () => list.reload(),
+});
+need("[data-live-retry]").addEventListener("click", () => merges.live.retry());
+list.begin();

@@ -1,0 +1,360 @@
+// The owner's panel of a challenge: status, link, results, and actions.
+
+import { ApiError } from "../base/api.js";
+import { copyFrom } from "../base/clipboard.js";
+import { askToDelete, show } from "../base/dialog.js";
+import { h, icon, need } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
+import { counted } from "../base/format.js";
+import { errorNote, toast } from "../base/notice.js";
+import { changeChallenge, deleteChallenge, showChallenge } from "./api.js";
+import { noteOf, Options } from "./options.js";
+import { addressOf, foundWords, statusOf, takenWords } from "./status-text.js";
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+/** @typedef {{max_title: number, max_text: number}} Limits lengths in characters */
+
+export class Own {
+  /**
+   * @param {Challenge} challenge
+   * @param {Limits} limits
+   * @param {{play: (index: number) => void, changed: (challenge: Challenge) => void, deleted: () => void, gone: () => void}} on
+   */
+  constructor(challenge, limits, on) {
+    this.challenge = challenge;
+    this.limits = limits;
+    this.on = on;
+    const lie = challenge.lie_statement_index;
+    const { icon: picture, word, tone, text } = statusOf(challenge);
+    this.options = new Options(challenge, {
+      onPlay: on.play,
+      about: (index) => ({
+        tone: index === lie ? "lie" : "true",
+        notes: noteOf(index === lie ? "x" : "check", index === lie ? "The lie" : "True", takenWords(challenge, index)),
+      }),
+    });
+    this.problem = h("div", { data: { problem: "" } });
+    this.element = h(
+      "div",
+      { class: "ask own" },
+      h(
+        "div",
+        { class: "row wrap" },
+        h("h2", { tabindex: "-1" }, "Your challenge"),
+        h("span", { class: "spacer" }),
+        h("span", { class: `status ${tone}`.trim(), data: { status: "" } }, icon(picture), word),
+      ),
+      h("p", { class: "text-small muted" }, text),
+      challenge.withheld_because &&
+        h("p", { class: "text-small anywhere", dir: "auto" }, `The reason: “${challenge.withheld_because}”`),
+      challenge.status === "published" && this.#link(),
+      challenge.status !== "withheld" && this.#guests(),
+      h("ul", { class: "opts" }, ...this.options.elements),
+      this.#results(),
+      this.problem,
+      h("div", { class: "sticky-foot row wrap" }, ...this.#acts()),
+    );
+  }
+
+  /** @param {import("./options.js").Playing} playing */
+  mark(playing) {
+    this.options.mark(playing);
+  }
+
+  focus() {
+    need("h2", this.element).focus();
+  }
+
+  #link() {
+    const address = h(
+      "span",
+      { class: "mono text-small truncate", title: addressOf(this.challenge) },
+      addressOf(this.challenge),
+    );
+    return h(
+      "div",
+      { class: "link" },
+      address,
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          onclick: (/** @type {Event} */ event) =>
+            copyFrom(/** @type {HTMLElement} */ (event.currentTarget), addressOf(this.challenge), address),
+        },
+        icon("copy"),
+        h("span", {}, "Copy link"),
+      ),
+    );
+  }
+
+  #guests() {
+    const box = /** @type {HTMLInputElement} */ (
+      h("input", {
+        type: "checkbox",
+        data: { part: "guests" },
+        checked: this.challenge.guests_may_play,
+        onchange: async () => {
+          const isOn = box.checked;
+          box.disabled = true;
+          this.problem.replaceChildren();
+          try {
+            this.on.changed(await changeChallenge(this.challenge.id, { guests_may_play: isOn }));
+          } catch (error) {
+            box.checked = !isOn;
+            box.disabled = false;
+            if (error instanceof ApiError && error.status === 404) return this.on.gone();
+            this.problem.replaceChildren(errorNote("It stayed as it was.", error));
+          }
+        },
+      })
+    );
+    return h("label", { class: "check text-small" }, box, "People without an account may play it by its link");
+  }
+
+  #results() {
+    const { guess_count, status } = this.challenge;
+    if (status === "draft" && !guess_count)
+      return h(
+        "p",
+        { class: "text-small faint", data: { results: "" } },
+        "Players' guesses appear here once the challenge is published.",
+      );
+    return h("p", { class: "text-small muted", data: { results: "" } }, foundWords(this.challenge));
+  }
+
+  #acts() {
+    const { status } = this.challenge;
+    const remove = h(
+      "button",
+      {
+        class: "btn danger",
+        type: "button",
+        data: { part: "delete" },
+        onclick: () => deleteDialog(this.challenge, this.on.deleted),
+      },
+      icon("trash"),
+      "Delete",
+    );
+    if (status === "withheld") return [remove];
+    if (status === "published")
+      return [
+        remove,
+        h(
+          "button",
+          { class: "btn big", type: "button", data: { part: "show" }, onclick: () => this.#show("unpublish") },
+          icon("lock"),
+          "Make it a draft again",
+        ),
+      ];
+    return [
+      remove,
+      h(
+        "button",
+        {
+          class: "btn",
+          type: "button",
+          data: { part: "edit" },
+          onclick: () => editDialog(this.challenge, this.limits, this.on.changed),
+        },
+        icon("pencil"),
+        "Edit",
+      ),
+      h(
+        "button",
+        { class: "btn primary big", type: "button", data: { part: "show" }, onclick: () => this.#show("publish") },
+        icon("challenge"),
+        "Publish",
+      ),
+    ];
+  }
+
+  /** @param {"publish"|"unpublish"} change */
+  async #show(change) {
+    const button = need("[data-part=show]", this.element);
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.setAttribute("aria-disabled", "true");
+    this.problem.replaceChildren();
+    try {
+      this.on.changed(await showChallenge(this.challenge.id, change));
+      toast(change === "publish" ? "It is published." : "It is a draft again. Its guesses are kept.");
+    } catch (error) {
+      button.removeAttribute("aria-disabled");
+      if (error instanceof ApiError && error.status === 404) return this.on.gone();
+      this.problem.replaceChildren(
+        errorNote(change === "publish" ? "It was not published." : "It stayed as it was.", error, () =>
+          this.#show(change),
+        ),
+      );
+    }
+  }
+}
+
+/**
+ * Show the dialog that edits the title, the texts and the lie.
+ * @param {Challenge} challenge a draft
+ * @param {Limits} limits
+ * @param {(challenge: Challenge) => void} onChanged
+ */
+export function editDialog(challenge, limits, onChanged) {
+  // Players who have guessed know the lie, so only the title can still change.
+  const isPlayed = challenge.guess_count > 0;
+  const problem = h("div", {});
+  const save = h("button", { class: "btn primary" }, "Save");
+  const title = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      id: "edit-title",
+      type: "text",
+      maxlength: limits.max_title,
+      required: true,
+      autocomplete: "off",
+      dir: "auto",
+      value: challenge.title,
+      "aria-describedby": "edit-title-error",
+    })
+  );
+  const wrong = h(
+    "p",
+    { class: "field-error", id: "edit-title-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "A challenge needs a title."),
+  );
+  const texts = challenge.statements.map(
+    (_, index) =>
+      /** @type {HTMLTextAreaElement} */ (
+        h(
+          "textarea",
+          {
+            class: "input",
+            id: `edit-text-${index}`,
+            rows: "2",
+            maxlength: limits.max_text,
+            dir: "auto",
+            disabled: isPlayed,
+          },
+          challenge.statements[index].text,
+        )
+      ),
+  );
+  const lies = challenge.statements.map(
+    (_, index) =>
+      /** @type {HTMLInputElement} */ (
+        h("input", {
+          type: "radio",
+          name: "lie",
+          value: index,
+          checked: index === challenge.lie_statement_index,
+          disabled: isPlayed,
+        })
+      ),
+  );
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog", "aria-labelledby": "edit-heading" },
+      h(
+        "form",
+        { class: "pad col editing", novalidate: true, onsubmit: submit },
+        h("h2", { id: "edit-heading" }, "Edit the draft"),
+        h("div", { class: "field" }, h("label", { for: "edit-title" }, "Title"), title, wrong),
+        isPlayed &&
+          h(
+            "div",
+            { class: "note" },
+            icon("lock"),
+            h(
+              "p",
+              { class: "text-small" },
+              "It has been played already, so its statements and its lie stay as they are.",
+            ),
+          ),
+        ...texts.map((text, index) =>
+          h(
+            "div",
+            { class: "field" },
+            h(
+              "div",
+              { class: "row" },
+              h("label", { class: "text-small muted", for: text.id }, `Statement ${index + 1}, in words`),
+              h("span", { class: "spacer" }),
+              h(
+                "label",
+                { class: "check text-small" },
+                lies[index],
+                h("span", {}, "the lie", h("span", { class: "visually-hidden" }, ` is statement ${index + 1}`)),
+              ),
+            ),
+            text,
+          ),
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
+          save,
+        ),
+      ),
+    ),
+  );
+  const forget = keepTyped(`challenge/${challenge.id}`, {
+    title,
+    ...(isPlayed ? {} : Object.fromEntries(texts.entries())),
+  });
+  title.focus();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (save.getAttribute("aria-disabled") === "true") return;
+    problem.replaceChildren();
+    const called = title.value.trim();
+    wrong.hidden = called !== "";
+    title.toggleAttribute("aria-invalid", false);
+    if (!called) {
+      title.setAttribute("aria-invalid", "true");
+      return title.focus();
+    }
+    save.setAttribute("aria-disabled", "true");
+    const all = {
+      texts: texts.map((text) => text.value.trim()),
+      lie_statement_index: lies.findIndex((lie) => lie.checked),
+    };
+    try {
+      const changed = await changeChallenge(challenge.id, { title: called, ...(isPlayed ? {} : all) });
+      forget();
+      dialog.close();
+      onChanged(changed);
+      toast("It is saved.");
+    } catch (error) {
+      problem.replaceChildren(errorNote("It was not saved.", error));
+    } finally {
+      save.removeAttribute("aria-disabled");
+    }
+  }
+}
+
+/**
+ * Confirm and delete a challenge. Its guesses are deleted too, and its video a day later.
+ * @param {Challenge} challenge
+ * @param {() => void} onDeleted
+ */
+export function deleteDialog(challenge, onDeleted) {
+  const { guess_count } = challenge;
+  askToDelete({
+    heading: `Delete “${challenge.title}”?`,
+    words:
+      challenge.status === "withheld"
+        ? "It is deleted with its video. This cannot be undone."
+        : `${guess_count ? `${counted(guess_count, "guess", "guesses")} will be deleted with it. ` : ""}You can make another challenge of its video for a day; then the video is deleted too.`,
+    remove: () => deleteChallenge(challenge.id),
+    onDeleted,
+  });
+}

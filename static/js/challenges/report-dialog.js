@@ -1,0 +1,104 @@
+// The dialog that reports a challenge to the moderators.
+
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon } from "../base/dom.js";
+import { keepTyped } from "../base/drafts.js";
+import { errorNote, toast } from "../base/notice.js";
+import { newKey, reportChallenge } from "./api.js";
+
+const MOST = 1000; // maximum length of a report, characters
+
+/**
+ * @param {import("./api.js").Challenge} challenge
+ * @param {() => void} onReported also called if the user had reported it before
+ */
+export function reportDialog(challenge, onReported) {
+  const key = newKey();
+  const problem = h("div", {});
+  const wrong = h(
+    "p",
+    { class: "field-error", id: "report-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "Say in a few words what is wrong."),
+  );
+  const reason = /** @type {HTMLTextAreaElement} */ (
+    h("textarea", {
+      class: "input",
+      id: "report-reason",
+      rows: "4",
+      maxlength: MOST,
+      required: true,
+      dir: "auto",
+      "aria-describedby": "report-hint report-error",
+    })
+  );
+  const forget = keepTyped(`report/${challenge.id}`, { reason });
+  const send = h("button", { class: "btn primary" }, "Send the report");
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "report-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { id: "report-heading" }, "Report this challenge"),
+        h("p", { class: "muted anywhere", dir: "auto" }, challenge.title),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "report-reason" }, "What is wrong with it?"),
+          reason,
+          h("p", { class: "hint", id: "report-hint" }, "The moderators read this; who made the challenge does not."),
+          wrong,
+        ),
+        problem,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: cancel }, "Cancel"),
+          send,
+        ),
+      ),
+    ),
+  );
+  reason.focus();
+
+  function cancel() {
+    forget();
+    dialog.close();
+  }
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (send.getAttribute("aria-disabled") === "true") return;
+    problem.replaceChildren();
+    const words = reason.value.trim();
+    wrong.hidden = words !== "";
+    if (!words) {
+      reason.setAttribute("aria-invalid", "true");
+      return reason.focus();
+    }
+    reason.removeAttribute("aria-invalid");
+    send.setAttribute("aria-disabled", "true");
+    try {
+      await reportChallenge(challenge.id, words, key);
+      done("Thank you. A moderator will look at it.");
+    } catch (error) {
+      if (error instanceof ApiError && error.type === "already_reported")
+        return done("You have reported it already; a moderator will look at it.");
+      problem.replaceChildren(errorNote("The report was not sent.", error));
+    } finally {
+      send.removeAttribute("aria-disabled");
+    }
+  }
+
+  /** @param {string} words */
+  function done(words) {
+    forget();
+    dialog.close();
+    toast(words);
+    onReported();
+  }
+}

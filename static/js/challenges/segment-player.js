@@ -1,0 +1,285 @@
+// A player of one segment of a video at a time, which stops on the segment's last frame.
+//
+// Browsers show pictures about 30 ms before their sound, so a pause at the end of the sound would show the next
+// segment. Near the end, a canvas therefore covers the video and shows only pictures of this segment, until the player
+// has sought the last frame.
+
+import { Player } from "../videos/player.js";
+
+/** @typedef {{start_time: number, end_time: number, duration: number}} Segment seconds, as in currentTime */
+
+const EDGE = 0.002; // seconds from a frame's border to a time that surely shows this frame
+const LEAD = 8; // ms before the end of the sound at which the player pauses: a pause takes a moment
+const COVERS = 2; // seconds before a segment's end at which the canvas covers the video: a page may be busy that long
+const UNSURE = 0.12; // seconds before a segment's end in which nothing is drawn if the browser reports no picture times
+const UNSURE_FRAMES = 2.5; // minimum of UNSURE, in frames
+const SETTLES = 250; // ms after which a seek's picture counts as shown: one already on screen triggers no callback
+const PATIENCE = 2000; // maximum ms to wait while the browser reports a picture of another segment
+
+/** Return the fields that Player needs. @param {string} url @param {number} duration */
+const asVideo = (url, duration) =>
+  /** @type {any} */ ({
+    video_url: url,
+    hls_url: null,
+    renditions: [],
+    duration_exact: duration,
+    width: 0,
+    height: 0,
+    fps: 0,
+    codec: "",
+    file_size: 0,
+  });
+
+/** Events: "change" (pressed, loaded or over), "time", "end" (a segment was played to its end). */
+export class SegmentPlayer extends EventTarget {
+  /** Current segment, from 0. */ index = 0;
+  /** True once the segment was played to its end. */ isOver = false;
+  /** True while the segment plays, or loads in order to play. */ playing = false;
+  /** Frame duration in seconds; 0 until two frames were seen. */ #frame = 0;
+  /** @type {{time: number, count: number}|null} previous frame */ #last = null;
+  #timer = 0;
+  /** Number of the latest seek; earlier ones are ignored. */ #turn = 0;
+  #isSeeking = false;
+
+  /**
+   * @param {HTMLVideoElement} element
+   * @param {HTMLCanvasElement} still hidden canvas over the video
+   * @param {object} source
+   * @param {string} source.url
+   * @param {Segment[]} source.segments segments in the order of the video
+   * @param {number} source.duration seconds
+   * @param {() => Promise<string>} source.renew returns a new address when a signed one has expired
+   */
+  constructor(element, still, { url, segments, duration, renew }) {
+    super();
+    this.element = element;
+    this.still = still;
+    /** Canvas for a picture whose time is not checked yet. */
+    this.draft = document.createElement("canvas");
+    this.segments = segments;
+    this.player = new Player(element, asVideo(url, duration), {
+      fps: 0,
+      variable: false,
+      renew: async () => asVideo(await renew(), duration),
+    });
+    this.player.addEventListener("change", () => this.#tell());
+    element.addEventListener("play", () => this.#begun());
+    for (const name of ["playing", "seeked", "ratechange", "timeupdate"])
+      element.addEventListener(name, () => this.#arm());
+    for (const name of ["pause", "waiting", "emptied", "seeking"])
+      element.addEventListener(name, () => clearTimeout(this.#timer));
+    element.addEventListener("pause", () => this.#paused());
+    element.addEventListener("ended", () => this.#stop());
+    this.#watch();
+  }
+
+  /** Load the video, paused at the first frame of the first segment. */
+  begin() {
+    this.player.begin();
+    this.#go(0, false);
+  }
+
+  get segment() {
+    return this.segments[this.index];
+  }
+
+  /** Position in the segment, seconds. */
+  get time() {
+    const { start_time, duration } = this.segment;
+    return this.isOver
+      ? duration
+      : this.#isSeeking
+        ? 0
+        : Math.min(Math.max(0, this.element.currentTime - start_time), duration);
+  }
+
+  /** Play a segment from its first frame. @param {number} [index] */
+  play(index = this.index) {
+    if (index >= 0 && index < this.segments.length) this.#go(index, true);
+  }
+
+  /** Pause or resume; replay a segment that is over. */
+  toggle() {
+    if (this.playing) return this.pause();
+    if (this.isOver) return this.play();
+    this.playing = true;
+    this.#tell();
+    if (!this.#isSeeking) this.#run();
+  }
+
+  pause() {
+    this.playing = false;
+    this.element.pause();
+    this.#tell();
+  }
+
+  /** Retry loading after an error. */
+  again() {
+    this.player.again();
+  }
+
+  /** @param {number} index @param {boolean} plays */
+  async #go(index, plays) {
+    const turn = ++this.#turn;
+    Object.assign(this, { index, isOver: false, playing: plays });
+    this.#tell();
+    await this.#seek(this.segments[index].start_time + EDGE, turn);
+    if (turn === this.#turn && this.playing) this.#run();
+  }
+
+  /** Resolve once the seek's picture is shown or a newer seek has started. @param {number} time seconds @param {number} turn number of this seek */
+  async #seek(time, turn) {
+    const { element } = this;
+    this.#isSeeking = true;
+    this.#last = null;
+    element.pause();
+    if (element.readyState < HTMLMediaElement.HAVE_METADATA) await heard(element, "loadedmetadata");
+    if (turn !== this.#turn) return;
+    element.currentTime = time;
+    await heard(element, "seeked");
+    if (turn !== this.#turn) return;
+    await this.#onScreen();
+    if (turn !== this.#turn) return;
+    this.still.hidden = true;
+    this.#isSeeking = false;
+    this.#time();
+  }
+
+  /** Wait until a picture of the segment is on screen, shortly after "seeked". */
+  async #onScreen() {
+    const { element, segment } = this;
+    const until = performance.now() + PATIENCE;
+    let time = NaN;
+    do
+      time = await new Promise((done) => {
+        setTimeout(() => done(timeOf(element)), SETTLES);
+        element.requestVideoFrameCallback?.((_, { mediaTime }) => done(mediaTime));
+      });
+    while ((time < segment.start_time - EDGE || time > segment.end_time - EDGE) && performance.now() < until);
+  }
+
+  #run() {
+    // A pause may abort the start, which is no error. If the browser refuses, the button shows Play again.
+    this.element.play().catch((error) => error.name === "NotAllowedError" && this.pause());
+  }
+
+  /** Handle a start from outside, such as by a media key. */
+  #begun() {
+    if (this.playing) return;
+    if (this.isOver) return this.play();
+    this.playing = true;
+    this.#tell();
+  }
+
+  /** Handle a pause from outside. */
+  #paused() {
+    if (!this.playing || this.#isSeeking || this.element.ended || this.element.error) return;
+    this.playing = false;
+    this.#tell();
+  }
+
+  // The end of a segment
+
+  /** Schedule the stop by the clock of the sound. */
+  #arm() {
+    clearTimeout(this.#timer);
+    const { element, segment } = this;
+    if (element.paused || element.seeking || this.#isSeeking) return;
+    const left = ((segment.end_time - element.currentTime) / element.playbackRate) * 1000;
+    if (left <= LEAD) this.#stop();
+    else this.#timer = window.setTimeout(() => this.#arm(), left - LEAD);
+  }
+
+  /** Check each picture, or each animation frame if the browser reports no pictures. */
+  #watch() {
+    const { element } = this;
+    if (!element.requestVideoFrameCallback) {
+      const frame = () => {
+        requestAnimationFrame(frame);
+        this.#seen(element.currentTime, 0);
+      };
+      return void requestAnimationFrame(frame);
+    }
+    const frame = (
+      /** @type {number} */ _,
+      /** @type {VideoFrameCallbackMetadata} */ { mediaTime, presentedFrames },
+    ) => {
+      element.requestVideoFrameCallback(frame);
+      this.#seen(mediaTime, presentedFrames);
+    };
+    element.requestVideoFrameCallback(frame);
+  }
+
+  /** @param {number} time the picture's time, seconds @param {number} count number of presented pictures; 0 if unknown */
+  #seen(time, count) {
+    const { element, segment } = this;
+    // After a reload, the video's first picture arrives before the current one.
+    if (this.#isSeeking || element.seeking || element.paused) return;
+    if (count && this.#last?.count === count - 1 && time > this.#last.time)
+      this.#frame = Math.min(this.#frame || Infinity, time - this.#last.time);
+    this.#last = { time, count };
+    // A seek from outside left the segment, or the page was blocked for a while.
+    if (time < segment.start_time - EDGE) return this.play();
+    if (time > segment.end_time - EDGE && this.still.hidden) return void this.#stop();
+    if (segment.end_time - time <= Math.max(COVERS * element.playbackRate, 2 * UNSURE_FRAMES * this.#frame))
+      this.#cover(time);
+    else this.still.hidden = true;
+    this.#arm();
+    this.#time();
+  }
+
+  /** Draw the current picture onto the canvas, unless it may be of the next segment. @param {number} time last reported picture time, seconds */
+  #cover(time) {
+    const { element, still, draft, segment } = this;
+    drawOnto(draft, element, element.videoWidth, element.videoHeight);
+    // Read the picture's time after drawing: the next one may have come. Some browsers report the sound's time, which lags behind.
+    const drawn = Math.max(time, timeOf(element));
+    const unsure = Math.max(UNSURE * element.playbackRate, UNSURE_FRAMES * this.#frame);
+    if (Number.isNaN(drawn) ? time > segment.end_time - unsure : drawn > segment.end_time - EDGE) return;
+    drawOnto(still, draft, draft.width, draft.height);
+    still.hidden = false;
+  }
+
+  /** Stop on the segment's last frame. */
+  async #stop() {
+    if (this.#isSeeking || this.isOver) return;
+    const turn = ++this.#turn;
+    Object.assign(this, { isOver: true, playing: false });
+    const seeking = this.#seek(this.segment.end_time - EDGE, turn);
+    this.dispatchEvent(new Event("end"));
+    this.#tell();
+    await seeking;
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #time() {
+    this.dispatchEvent(new Event("time"));
+  }
+}
+
+/** @param {EventTarget} target @param {string} name */
+function heard(target, name) {
+  return new Promise((done) => target.addEventListener(name, done, { once: true }));
+}
+
+/** Return the current picture's time, seconds; NaN if unknown or cross-origin. @param {HTMLVideoElement} element */
+function timeOf(element) {
+  try {
+    const picture = new VideoFrame(element);
+    const { timestamp } = picture;
+    picture.close();
+    return timestamp / 1e6;
+  } catch {
+    return NaN;
+  }
+}
+
+/** @param {HTMLCanvasElement} canvas @param {CanvasImageSource} picture @param {number} width pixels @param {number} height pixels */
+function drawOnto(canvas, picture, width, height) {
+  // Setting a canvas's size clears it, even if the size is the same.
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  canvas.getContext("2d", { alpha: false })?.drawImage(picture, 0, 0);
+}

@@ -1,0 +1,51 @@
+// Keyboard shortcuts of the challenge page.
+
+import { key, offerKeys } from "../base/keys.js";
+
+/**
+ * @param {import("./stage.js").Stage} stage
+ * @param {number} count number of statements
+ * @param {() => void} toGuess
+ */
+export function bindKeys(stage, count, toGuess) {
+  const { player } = stage;
+  /** Key 0 means statement 10. @param {KeyboardEvent} event */
+  const digit = (event) => (event.ctrlKey || !/^\d$/.test(event.key) ? 0 : Number(event.key) || 10);
+  offerKeys([
+    {
+      keys: count > 9 ? "1 – 9 0" : `1 – ${count}`,
+      label: count > 9 ? "Play that statement, 0 the tenth" : "Play that statement",
+      match: (/** @type {KeyboardEvent} */ event) => digit(event) > 0 && digit(event) <= count,
+      run: (/** @type {KeyboardEvent} */ event) => player.play(digit(event) - 1),
+    },
+    {
+      keys: "Space K",
+      label: "Play and pause",
+      match: key(" ", "k"),
+      run: () => player.toggle(),
+      buttons: { "[data-act=toggle]": "Space" },
+    },
+    {
+      keys: "← →",
+      label: "To the statement before, to the next",
+      match: key("ArrowLeft", "ArrowRight"),
+      run: (/** @type {KeyboardEvent} */ event) => stage.step(event.key === "ArrowRight" ? 1 : -1),
+    },
+    { keys: "R", label: "The statement again, from its start", match: key("r"), run: () => player.play() },
+    { keys: "G", label: "To the guess", match: key("g"), run: toGuess },
+    {
+      keys: "M",
+      label: "Sound off and on",
+      match: key("m"),
+      run: () => player.player.mute(),
+      buttons: { "[data-act=mute]": "M" },
+    },
+    {
+      keys: "F",
+      label: "Full screen",
+      match: key("f"),
+      run: () => stage.fullscreen(),
+      buttons: { "[data-act=fullscreen]": "F" },
+    },
+  ]);
+}

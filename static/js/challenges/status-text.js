@@ -1,0 +1,56 @@
+// Texts about the status and results of challenges.
+
+/** @typedef {import("./api.js").Challenge} Challenge */
+
+const NUMBERS = ["none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"];
+
+/** @param {number} count number of all statements @returns {string} for example `two are true, one is a lie` */
+export function kindWords(count) {
+  return `${NUMBERS[count - 1] ?? count - 1} ${count === 2 ? "is" : "are"} true, one is a lie`;
+}
+
+/** Return the owner's displayed name. @param {Challenge} challenge */
+export const makerOf = ({ owner: { full_name: name, username } }) =>
+  name && name !== username ? `${name} (${username})` : username;
+
+/** Return a statement's text, or its number if it has none. @param {Challenge} challenge @param {number} index */
+export const wordsOf = ({ statements }, index) => statements[index].text || `Statement ${index + 1}`;
+
+/** @type {Record<Challenge["status"], {icon: string, word: string, tone: string, text: string}>} */
+const STATUSES = {
+  draft: { icon: "pencil", word: "Draft", tone: "", text: "Only you see it. Others can play it once it is published." },
+  published: { icon: "check", word: "Published", tone: "ok", text: "Everybody who has signed in here can play it." },
+  withheld: {
+    icon: "ban",
+    word: "Withheld",
+    tone: "warn",
+    text: "A moderator has taken it down. Only you and the moderators see it, and it cannot be published again. If you think this is a mistake, ask an administrator.",
+  },
+};
+
+/** @param {Challenge} challenge */
+export const statusOf = (challenge) => STATUSES[challenge.status];
+
+/** Return how many players found the lie. @param {Challenge} challenge @returns {string} */
+export function foundWords({ results, guess_count, my_guess }) {
+  if (!guess_count || !results) return "Nobody has guessed yet.";
+  if (guess_count === 1 && my_guess) return "You are the first who guessed.";
+  if (guess_count === 1)
+    return results.correct ? "The one player who guessed found it." : "The one player who guessed did not find it.";
+  const found =
+    results.correct === guess_count
+      ? `All ${guess_count}`
+      : results.correct
+        ? `${results.correct} of ${guess_count}`
+        : `None of ${guess_count}`;
+  return `${found} players found it.`;
+}
+
+/** Return how many players chose a statement. @param {Challenge} challenge @param {number} index @returns {string} */
+export function takenWords({ results, guess_count }, index) {
+  if (!results || !guess_count) return "";
+  return `${results.by_statement[index]} of ${guess_count} chose it`;
+}
+
+/** @param {Challenge} challenge @returns {string} public address */
+export const addressOf = ({ id }) => new URL(`/challenges/${id}`, location.href).href;

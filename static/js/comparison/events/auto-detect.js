@@ -1,0 +1,108 @@
+// The search for events in the videos: dialog and progress.
+
+import { showNamed } from "../../base/dialog.js";
+import { h } from "../../base/dom.js";
+import { counted } from "../../base/format.js";
+import { JobProgress, reasonOf } from "../../base/job-progress.js";
+import { errorNote, toast } from "../../base/notice.js";
+
+/** Name in the API, label and description. */
+const FINDABLE = [
+  ["highlights", "Highlights", "What stands out in sound and motion"],
+  ["sound_peaks", "Sound peaks", "Moments that are far louder than what is around them"],
+  ["shots", "Shots", "Cuts, fades and dissolves; every frame is looked at, which takes longest"],
+];
+
+export class Finding {
+  /**
+   * @param {HTMLElement} holder element for the progress
+   * @param {object} parts
+   * @param {ReturnType<typeof import("../../base/api.js").eventsApi>} parts.api
+   * @param {any[]} parts.vods
+   * @param {(id: string) => string} parts.letterOf
+   * @param {() => void} parts.onFound
+   */
+  constructor(holder, { api, vods, letterOf, onFound }) {
+    this.api = api;
+    this.vods = vods;
+    this.letterOf = letterOf;
+    this.onFound = onFound;
+    this.progress = new JobProgress(holder, "Finding events");
+  }
+
+  open() {
+    const problem = h("div", {});
+    const button = /** @type {HTMLButtonElement} */ (h("button", { class: "btn primary" }, "Find"));
+    const form = h(
+      "form",
+      { class: "pad col", onsubmit: (/** @type {Event} */ event) => start(event) },
+      h(
+        "fieldset",
+        { class: "col" },
+        h("legend", {}, "Look for"),
+        ...FINDABLE.map(([name, label, note]) => choice("kinds", name, label, note)),
+      ),
+      h(
+        "fieldset",
+        { class: "col" },
+        h("legend", {}, "In"),
+        ...this.vods.map(({ vod_id: id, name }) => choice("vods", id, `${this.letterOf(id)} ${name}`)),
+      ),
+      h(
+        "p",
+        { class: "text-small faint" },
+        "What was found before is replaced. What people have made, changed or answered stays.",
+      ),
+      problem,
+      h("div", { class: "row end" }, button),
+    );
+    const dialog = showNamed("Find events", "", form);
+
+    const start = async (/** @type {Event} */ event) => {
+      event.preventDefault();
+      const data = new FormData(/** @type {HTMLFormElement} */ (form));
+      const kinds = data.getAll("kinds").map(String);
+      const vodIds = data.getAll("vods").map(String);
+      if (!kinds.length || !vodIds.length)
+        return problem.replaceChildren(h("p", { class: "field-error", role: "alert" }, "Choose at least one of each."));
+      button.disabled = true;
+      try {
+        const { job_id: job } = await this.api.detect(kinds, vodIds);
+        dialog.close();
+        this.#follow(job);
+      } catch (error) {
+        button.disabled = false;
+        problem.replaceChildren(errorNote("The search could not be started.", error));
+      }
+    };
+  }
+
+  /** @param {string} job */
+  async #follow(job) {
+    const ended = await this.progress.follow(job);
+    if (ended.status !== "completed") return toast(`Nothing was changed. ${reasonOf(ended)}`, "warn");
+    const counts = /** @type {number[]} */ (Object.values(ended.result.found));
+    toast(
+      `${counted(
+        counts.reduce((sum, count) => sum + count, 0),
+        "event",
+      )} found.`,
+    );
+    this.onFound();
+  }
+}
+
+/**
+ * Create a checkbox, checked at first.
+ * @param {string} name
+ * @param {string} value
+ * @param {string} label
+ * @param {string} [note]
+ */
+const choice = (name, value, label, note = "") =>
+  h(
+    "label",
+    { class: "check" },
+    h("input", { type: "checkbox", name, value, checked: true }),
+    h("span", { class: "col" }, label, note ? h("span", { class: "text-small faint" }, note) : ""),
+  );

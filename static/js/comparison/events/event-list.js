@@ -1,0 +1,205 @@
+// The list of events. It follows the clock unless the user is reading in it, and builds only visible rows.
+
+import { h } from "../../base/dom.js";
+import { duration, hundredths, tenths } from "../../base/format.js";
+import { lastBegun } from "./filters.js";
+import { NOTE, lookOf } from "./kinds.js";
+import { colors, glyph, looks } from "./lanes.js";
+
+const AHEAD = 8; // extra rows before and after the visible ones
+const SAME = 0.0005; // seconds; an event this close to the clock has begun
+
+/** @typedef {import("./store.js").Shown} Shown */
+
+export class EventList {
+  /** @type {Shown[]} */ #shown = [];
+  #selected = "";
+  #current = -1;
+  #drawn = "";
+  #isRead = false;
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {object} options
+   * @param {(id: string) => string} options.letterOf
+   * @param {(one: Shown) => boolean} options.isDraft whether the event has unsent text
+   * @param {(one: Shown) => void} options.open
+   * @param {() => void} options.enter focus the details of the open event
+   */
+  constructor(scroller, { letterOf, isDraft, open, enter }) {
+    this.scroller = scroller;
+    this.letterOf = letterOf;
+    this.isDraft = isDraft;
+    this.open = open;
+    this.enter = enter;
+    this.rows = h("ol", {});
+    scroller.append(this.rows);
+    scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
+    scroller.addEventListener("keydown", (event) => this.#key(event));
+    scroller.addEventListener("pointerenter", () => (this.#isRead = true));
+    scroller.addEventListener("pointerleave", () => (this.#isRead = false));
+    new ResizeObserver(() => this.#draw()).observe(scroller);
+  }
+
+  /** @param {Shown[]} shown by time @param {string} selected id */
+  show(shown, selected) {
+    this.#shown = shown;
+    this.#selected = selected;
+    this.#drawn = "";
+    this.rows.style.setProperty("--rows", String(shown.length));
+    this.#draw();
+  }
+
+  /** Mark the latest event at a time and scroll to it. @param {number} T */
+  update(T) {
+    const current = lastBegun(this.#shown, T + SAME);
+    if (current === this.#current) return;
+    this.#current = current;
+    // The user is reading if the pointer or keyboard focus is in the list; focus after a click does not count.
+    if (!this.#isRead && !this.scroller.querySelector(":focus-visible")) this.#reveal(current);
+    this.#drawn = "";
+    this.#draw();
+  }
+
+  /** Scroll to an event. @param {string} id */
+  reveal(id) {
+    const index = this.#shown.findIndex((one) => one.id === id);
+    if (index >= 0) this.#reveal(index);
+  }
+
+  /** @param {string} id */
+  focus(id) {
+    this.reveal(id);
+    this.#draw();
+    this.#button(id)?.focus({ preventScroll: true });
+  }
+
+  get #rowHeight() {
+    return Number.parseFloat(getComputedStyle(this.rows).getPropertyValue("--row")) || 32;
+  }
+
+  /** @param {number} index */
+  #reveal(index) {
+    const height = this.#rowHeight;
+    const { scrollTop, clientHeight } = this.scroller;
+    const top = Math.max(0, index) * height;
+    if (top < scrollTop || top + height > scrollTop + clientHeight)
+      this.scroller.scrollTop = top - clientHeight / 2 + height / 2;
+  }
+
+  #draw() {
+    const height = this.#rowHeight;
+    const { scrollTop, clientHeight } = this.scroller;
+    const first = Math.max(0, Math.floor(scrollTop / height) - AHEAD);
+    const last = Math.min(this.#shown.length, Math.ceil((scrollTop + clientHeight) / height) + AHEAD);
+    const key = `${first} ${last}`;
+    if (key === this.#drawn) return;
+    this.#drawn = key;
+    const focused = this.rows.contains(document.activeElement)
+      ? /** @type {HTMLElement} */ (document.activeElement).dataset.event
+      : undefined;
+    const indexes = Array.from({ length: Math.max(0, last - first) }, (_, n) => first + n);
+    // The focused row stays even outside the visible part: arrow keys continue from it.
+    const kept = focused ? this.#shown.findIndex((one) => one.id === focused) : -1;
+    if (kept >= 0 && !indexes.includes(kept)) indexes.push(kept);
+    const stop = this.#tabStop(kept, first, last);
+    this.rows.replaceChildren(...indexes.map((index) => this.#row(this.#shown[index], index, index === stop)));
+    if (focused) this.#button(focused)?.focus({ preventScroll: true });
+  }
+
+  /**
+   * Return the index of the row that Tab reaches; arrow keys reach the others.
+   * @param {number} focused
+   * @param {number} first
+   * @param {number} last
+   */
+  #tabStop(focused, first, last) {
+    const isDrawn = (/** @type {number} */ index) => index >= first && index < last;
+    const selected = this.#shown.findIndex((one) => one.id === this.#selected);
+    if (focused >= 0) return focused;
+    if (isDrawn(selected)) return selected;
+    return isDrawn(this.#current) ? this.#current : first;
+  }
+
+  /** @param {string} id @returns {HTMLElement|null} */
+  #button(id) {
+    return this.rows.querySelector(`[data-event="${CSS.escape(id)}"]`);
+  }
+
+  /** @param {Shown} one @param {number} index @param {boolean} isTabStop */
+  #row(one, index, isTabStop) {
+    const { event, sources, at } = one;
+    const letters = [...new Set(sources.map((source) => source.event.vod_id))].filter((id) => id !== null);
+    return h(
+      "li",
+      {
+        vars: { "--at": index },
+        "aria-setsize": String(this.#shown.length),
+        "aria-posinset": String(index + 1),
+        "aria-current": index === this.#current ? "time" : null,
+      },
+      h(
+        "button",
+        {
+          class: "event-row",
+          type: "button",
+          tabindex: isTabStop ? "0" : "-1",
+          "aria-pressed": String(one.id === this.#selected),
+          data: { event: one.id, ...looks(event), ...(event.resolved ? { resolved: "" } : {}) },
+          vars: colors(event),
+          onclick: () => this.open(one),
+        },
+        h("span", { class: "mono" }, clockOf(at)),
+        glyph(event),
+        h("span", { class: "truncate", dir: "auto" }, titleOf(one)),
+        h(
+          "span",
+          { class: "row letters" },
+          ...letters.map((id) => {
+            const letter = this.letterOf(/** @type {string} */ (id));
+            return h("span", { class: "letter-badge", data: { letter } }, letter);
+          }),
+        ),
+        this.isDraft(one) ? h("small", { data: { draft: "" } }, "Draft") : h("small", {}, stateOf(one)),
+      ),
+    );
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    const id = /** @type {HTMLElement} */ (event.target).dataset.event;
+    if (!id) return;
+    if (event.key === "Enter" && id === this.#selected) {
+      event.preventDefault();
+      return this.enter();
+    }
+    const now = this.#shown.findIndex((one) => one.id === id);
+    const to = { ArrowDown: now + 1, ArrowUp: now - 1, Home: 0, End: this.#shown.length - 1 }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    const next = this.#shown[to];
+    if (next) this.focus(next.id);
+  }
+}
+
+/** @param {number} T seconds @returns {string} `14:31.4` */
+function clockOf(T) {
+  const whole = Math.floor(Math.abs(T) * 10 + 1e-6) / 10;
+  const sign = T < 0 && whole ? "\u2212" : ""; // minus sign for times before 0
+  return `${sign}${duration(Math.floor(whole))}.${Math.round((whole % 1) * 10)}`;
+}
+
+/** @param {Shown} one @returns {string} */
+function titleOf({ event, at, until }) {
+  const name = event.label || event.body.split("\n")[0] || lookOf(event.kind).name;
+  return until === null || event.label || event.body ? name : `${name}, ${tenths(until - at)}`;
+}
+
+/** @param {Shown} one @returns {string} state in one word */
+function stateOf({ event }) {
+  if (event.confidence !== null) return hundredths(event.confidence);
+  if (event.origin !== "manual" && event.origin !== "import") return "found";
+  if (event.resolved) return "done";
+  if (event.replies.length) return `${event.replies.length} ${event.replies.length === 1 ? "reply" : "replies"}`;
+  return event.kind === NOTE ? "open" : "";
+}

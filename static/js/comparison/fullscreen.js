@@ -1,0 +1,120 @@
+// The use of the window: the side panel folds; in full screen, or on a phone in landscape, the bars overlay the videos
+// and hide without input.
+
+import { need } from "../base/dom.js";
+import { toast } from "../base/notice.js";
+
+const HIDE_AFTER = 3000; // ms without input
+const SIDE = "vod-compare-side";
+// Only touch screens: a window this low on a desktop is a zoomed page, whose user needs all controls.
+const SIDEWAYS = "(orientation: landscape) and (max-height: 480px) and (pointer: coarse)";
+const TAP = 10; // maximum px that a finger moves in a tap
+const BARS = ".top, .transport";
+const MOVES = ["pointermove", "pointerdown", "keydown"];
+
+export class Screen {
+  #timer = 0;
+
+  /** @param {() => boolean} isPlaying bars hide only during playback */
+  constructor(isPlaying) {
+    this.isPlaying = isPlaying;
+    this.sideways = matchMedia(SIDEWAYS);
+    const stage = need("[data-stage]");
+    for (const button of document.querySelectorAll("[data-act=side], [data-act=fold]"))
+      button.addEventListener("click", () => this.toggleSide());
+    document.addEventListener("fullscreenchange", () => this.#draw());
+    this.sideways.addEventListener("change", () => this.#draw());
+    // A tap on the videos toggles the bars. Captured, because other listeners show the bars.
+    let began = { x: 0, y: 0, wasHidden: false };
+    const pressed = (/** @type {PointerEvent} */ { clientX: x, clientY: y }) =>
+      (began = { x, y, wasHidden: "idle" in document.body.dataset });
+    stage.addEventListener("pointerdown", pressed, true);
+    stage.addEventListener("pointerup", (/** @type {PointerEvent} */ event) => {
+      const { pointerType, clientX, clientY } = event;
+      if (/** @type {Element} */ (event.target).closest(".foot")) return; // a button of the pane
+      const isTap = pointerType === "touch" && Math.hypot(clientX - began.x, clientY - began.y) < TAP;
+      if (!isTap || !this.isImmersive || began.wasHidden) return;
+      if (this.isSideShown) return this.toggleSide();
+      leaveBars();
+      this.#hide();
+    });
+    const bar = need(".top");
+    new ResizeObserver(() => document.body.style.setProperty("--bar", `${bar.offsetHeight}px`)).observe(bar);
+    for (const name of MOVES) document.addEventListener(name, () => this.#moved());
+    // Only focus in the bars shows them: a tap on a video focuses the video.
+    for (const bar of document.querySelectorAll(BARS)) bar.addEventListener("focusin", () => this.#moved());
+    this.#draw();
+  }
+
+  get isImmersive() {
+    return document.fullscreenElement !== null || this.sideways.matches;
+  }
+
+  get isSideShown() {
+    return this.isImmersive ? document.body.dataset.side === "over" : document.body.dataset.side !== "away";
+  }
+
+  toggleSide() {
+    const isShown = !this.isSideShown;
+    if (this.isImmersive) document.body.dataset.side = isShown ? "over" : "away";
+    else {
+      document.body.dataset.side = isShown ? "" : "away";
+      try {
+        localStorage.setItem(SIDE, document.body.dataset.side);
+      } catch {
+        // Without storage the panel is shown after a reload.
+      }
+    }
+    this.#press();
+  }
+
+  showSide() {
+    if (!this.isSideShown) this.toggleSide();
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) await document.exitFullscreen();
+    else
+      await document.documentElement
+        .requestFullscreen()
+        .catch(() => toast("This browser does not allow full screen here.", "warn"));
+  }
+
+  #draw() {
+    document.body.toggleAttribute("data-immersive", this.isImmersive);
+    if (this.isImmersive) {
+      document.body.dataset.side = "away";
+      leaveBars();
+    } else
+      try {
+        document.body.dataset.side = localStorage.getItem(SIDE) ?? "";
+      } catch {
+        document.body.dataset.side = "";
+      }
+    this.#press();
+    this.#moved();
+  }
+
+  #press() {
+    for (const button of document.querySelectorAll("[data-act=side]"))
+      button.setAttribute("aria-pressed", String(this.isSideShown));
+  }
+
+  #moved() {
+    delete document.body.dataset.idle;
+    clearTimeout(this.#timer);
+    if (this.isImmersive) this.#timer = window.setTimeout(() => this.isPlaying() && this.#hide(), HIDE_AFTER);
+  }
+
+  #hide() {
+    // Bars with keyboard focus stay visible.
+    const { activeElement: active } = document;
+    if (active?.closest(".side, dialog") || (active?.closest(BARS) && active.matches(":focus-visible"))) return;
+    document.body.dataset.idle = "";
+  }
+}
+
+/** Remove the focus from the bars: it would keep them visible. */
+function leaveBars() {
+  if (document.activeElement?.closest(BARS)) /** @type {HTMLElement} */ (document.activeElement).blur();
+}

@@ -1,0 +1,165 @@
+// Independent mode (`sync_mode`): each video has its own clock, which all viewers share.
+
+import { debounce } from "../base/dom.js";
+import { snap } from "../base/frames.js";
+import { rateOf } from "../base/timeline.js";
+
+const LOOK = 250; // ms between two checks of the videos' positions
+const OFF = 0.3; // seconds; smaller errors stay, because a seek during play takes about as long
+const COOL_DOWN = 1500; // minimum ms between two seeks during play
+const SEEK_PAUSE = 100; // ms without a move before a seek is sent
+const END = 0.05; // seconds before the end that count as ended
+const NEAR = 1e-3; // tolerance while paused, seconds
+
+/** @typedef {import("./playback/track.js").Track} Track */
+/** @typedef {{from: number, since: number, playing: boolean, rate: number}} Clock since: server time, epoch seconds */
+
+export class OneByOne extends EventTarget {
+  isOn = false;
+  /** @type {Map<string, Clock>} */ #clocks = new Map();
+  /** @type {Map<string, number>} time of the last seek during play, by video */ #soughtAt = new Map();
+  /** @type {Map<string, () => void>} */ #senders = new Map();
+
+  /**
+   * @param {object} parts
+   * @param {Track[]} parts.tracks
+   * @param {import("./playback/controller.js").SyncController} parts.controller
+   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} parts.api
+   * @param {import("./session-sync.js").Remote} parts.remote
+   */
+  constructor({ tracks, controller, api, remote }) {
+    super();
+    this.tracks = tracks;
+    this.controller = controller;
+    this.api = api;
+    this.remote = remote;
+    setInterval(() => this.isOn && tracks.forEach((track) => this.#look(track)), LOOK);
+  }
+
+  /** Unlink all videos from the shared clock, or link them again. @param {any} session */
+  adopt(session) {
+    const isOn = session.sync_mode === "independent";
+    if (isOn && !this.isOn) this.#clocks.clear();
+    for (const { id, free } of this.tracks) if (isOn && !free) this.controller.setFree(id, true);
+    if (!isOn && this.isOn) for (const { id } of this.tracks) this.controller.setFree(id, false);
+    const isChanged = isOn !== this.isOn;
+    this.isOn = isOn;
+    if (isOn && isChanged) this.receive({ session, at: this.remote.serverNow });
+    if (isChanged) this.dispatchEvent(new Event("change"));
+  }
+
+  /** Apply the videos' clocks from the server. @param {{session: any, at: number}} message */
+  receive({ session, at }) {
+    for (const vod of session.vods) {
+      this.#clocks.set(vod.vod_id, {
+        from: vod.current_time,
+        since: at,
+        playing: vod.playback_state === "playing",
+        rate: vod.rate,
+      });
+    }
+    for (const track of this.tracks) this.#look(track);
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** @param {string} id */
+  isPlaying(id) {
+    return this.#clocks.get(id)?.playing ?? false;
+  }
+
+  /** @param {string} id */
+  rate(id) {
+    return this.#clocks.get(id)?.rate ?? 1;
+  }
+
+  /** @param {string} id */
+  toggle(id) {
+    const track = this.#track(id);
+    const playing = !this.isPlaying(id);
+    const isEnded = track.time >= track.duration - END;
+    // All viewers pause on the same frame, not on the border between two.
+    const stand = snap(track.time, track.grid, track.duration);
+    this.#play(track, { playing, from: playing ? (isEnded ? 0 : track.time) : stand });
+  }
+
+  /** @param {string} id @param {number} rate */
+  setRate(id, rate) {
+    const track = this.#track(id);
+    this.#play(track, { rate, from: track.time });
+  }
+
+  /**
+   * Move one video. Of several quick calls, only the last is sent.
+   * @param {string} id
+   * @param {number} time seconds of that video
+   */
+  seek(id, time) {
+    const track = this.#track(id);
+    const from = Math.min(Math.max(time, 0), track.duration);
+    this.#set(track, { from });
+    this.#soughtAt.delete(id);
+    this.#look(track, true);
+    if (this.remote.isApart) return;
+    if (!this.#senders.has(id))
+      this.#senders.set(
+        id,
+        debounce(() => this.remote.send(() => this.api.seekVod(id, this.#now(track))), SEEK_PAUSE),
+      );
+    this.#senders.get(id)?.();
+  }
+
+  /** @param {Track} track @param {Partial<Clock>} change */
+  #play(track, change) {
+    this.#set(track, change);
+    this.#look(track, true);
+    this.dispatchEvent(new Event("change"));
+    if (this.remote.isApart) return;
+    const { playing, rate } = this.#clock(track);
+    const state = playing ? "playing" : "paused";
+    this.remote.send(() => this.api.vodPlayback(track.id, { state, rate, at: this.#now(track) }));
+  }
+
+  /** @param {Track} track @param {Partial<Clock>} change */
+  #set(track, change) {
+    this.#clocks.set(track.id, { ...this.#clock(track), ...change, since: this.remote.serverNow });
+  }
+
+  /** @param {Track} track @returns {Clock} */
+  #clock(track) {
+    return this.#clocks.get(track.id) ?? { from: track.time, since: this.remote.serverNow, playing: false, rate: 1 };
+  }
+
+  /** Return the current time of the video's clock, seconds. @param {Track} track */
+  #now(track) {
+    const { from, since, playing, rate } = this.#clock(track);
+    const passed = playing ? (this.remote.serverNow - since) * rate * rateOf(track.placement) : 0;
+    return Math.min(Math.max(from + passed, 0), track.duration);
+  }
+
+  /** Bring a video to its clock. @param {Track} track @param {boolean} [wasMoved] whether the user just moved it */
+  #look(track, wasMoved = false) {
+    const { video } = track;
+    const { playing, rate, from } = this.#clock(track);
+    const now = this.#now(track);
+    if (!playing || now >= track.duration - END) {
+      if (!video.paused) video.pause();
+      const stand = snap(playing ? now : from, track.grid, track.duration);
+      // Seek to the middle of the frame: a video paused within a frame may show the previous one.
+      if (!video.seeking && Math.abs(video.currentTime - stand) > NEAR) track.seek(stand);
+      return;
+    }
+    video.playbackRate = rate;
+    const isCool = performance.now() - (this.#soughtAt.get(track.id) ?? -COOL_DOWN) >= COOL_DOWN;
+    const isOff = Math.abs(video.currentTime - now) > (wasMoved ? END : OFF);
+    if (isOff && !video.seeking && (isCool || wasMoved)) {
+      this.#soughtAt.set(track.id, performance.now());
+      video.currentTime = now;
+    }
+    if (video.paused) video.play().catch(() => {}); // browsers may refuse to play sound before a user gesture
+  }
+
+  /** @param {string} id */
+  #track(id) {
+    return this.controller.track(id);
+  }
+}

@@ -1,0 +1,86 @@
+// Row menus and bulk actions of the list of comparisons.
+
+import { sessionApi } from "../base/api.js";
+import { askToDelete } from "../base/dialog.js";
+import { need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { errorNote, explain, toast } from "../base/notice.js";
+import { tellTimes } from "../base/local-times.js";
+import { toggleComparisonMenu } from "./session-actions.js";
+
+tellTimes();
+
+for (const button of document.querySelectorAll("[data-comparison-menu]")) {
+  button.addEventListener("click", () => {
+    const row = /** @type {HTMLElement} */ (button.closest("tr"));
+    const link = need("a[dir]", row);
+    toggleComparisonMenu(
+      /** @type {HTMLElement} */ (button),
+      {
+        id: row.dataset.session ?? "",
+        name: (link.textContent ?? "").trim(),
+        archived: "archived" in row.dataset,
+        role: row.dataset.role ?? "owner",
+      },
+      {
+        onRenamed: (name) => {
+          link.textContent = name;
+          button.setAttribute("aria-label", `Actions for ${name}`);
+          toast("Renamed.");
+        },
+        onArchived: () => location.reload(),
+        onDeleted: () => location.reload(),
+      },
+    );
+  });
+}
+
+const several = document.querySelector("[data-several]");
+if (several) offerSeveral(/** @type {HTMLElement} */ (several));
+
+/** Connect the bulk actions. @param {HTMLElement} bar */
+function offerSeveral(bar) {
+  const all = /** @type {HTMLInputElement} */ (need("[data-choose-all]"));
+  const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (document.querySelectorAll("[data-choose]"));
+  const chosen = () =>
+    [...boxes]
+      .filter((box) => box.checked)
+      .map((box) => /** @type {HTMLElement} */ (box.closest("tr")).dataset.session ?? "");
+  const isArchived = document.querySelector("tr[data-archived]") !== null;
+
+  const show = () => {
+    const count = chosen().length;
+    bar.hidden = count === 0;
+    setText(need("[data-several-count]"), `${counted(count, "comparison")} chosen`);
+    all.checked = count > 0 && count === boxes.length;
+    all.indeterminate = count > 0 && count < boxes.length;
+  };
+
+  /** Change one comparison after another, until an error. @param {(id: string) => Promise<unknown>} act */
+  const each = async (act) => {
+    for (const id of chosen()) await act(id);
+  };
+
+  all.disabled = boxes.length === 0;
+  all.addEventListener("change", () => {
+    for (const box of boxes) box.checked = all.checked;
+    show();
+  });
+  for (const box of boxes) box.addEventListener("change", show);
+  need("[data-several-archive]").addEventListener("click", () =>
+    each((id) => sessionApi(id).archive(!isArchived)).then(
+      () => location.reload(),
+      (error) => toast(explain(error), "bad"),
+    ),
+  );
+  need("[data-several-delete]").addEventListener("click", () =>
+    askToDelete({
+      heading: `Delete ${counted(chosen().length, "comparison")}?`,
+      words: "Their events and offsets go with them. The videos stay.",
+      remove: () => each((id) => sessionApi(id).remove()),
+      onDeleted: () => location.reload(),
+      refused: (error) => errorNote("Not all were deleted.", error),
+    }),
+  );
+  show(); // a browser may restore checked boxes on reload
+}

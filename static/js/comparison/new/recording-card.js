@@ -1,0 +1,115 @@
+// A selectable recording: a video with its picture, or a folder's file as a line.
+
+import { h, icon, need, setText } from "../../base/dom.js";
+import { duration } from "../../base/format.js";
+import { selectable } from "../../library/video-card.js";
+import { bytes, day } from "../../videos/api.js";
+import { posterOf } from "../../videos/thumbnail.js";
+
+/**
+ * @typedef {import("../../videos/api.js").Video & {thumbnail_url?: string|null}} Video
+ * @typedef {import("./selection.js").FolderFile} FolderFile
+ */
+
+export class ChoiceCard {
+  /** @type {HTMLInputElement} */ title;
+
+  /**
+   * @param {{id: string, video?: Video, file?: FolderFile}} item
+   * @param {(chosen: boolean) => void} onPick
+   */
+  constructor({ id, video, file }, onPick) {
+    this.id = id;
+    this.onPick = onPick;
+    this.video = video ?? null;
+    this.file = file ?? null;
+    this.element = h("li", { class: "card", data: { video: id } });
+    this.title = this.#draw();
+  }
+
+  get name() {
+    return this.video?.title ?? this.file?.path.split("/").pop() ?? "";
+  }
+
+  /** @param {Video} video */
+  renew(video) {
+    const hadFocus = document.activeElement === this.title;
+    this.video = video;
+    this.title = this.#draw();
+    if (hadFocus) this.title.focus();
+  }
+
+  /** @param {string} letter empty if not chosen @param {boolean} isFull */
+  mark(letter, isFull) {
+    const { element, title } = this;
+    element.toggleAttribute("data-sel", letter !== "");
+    if (letter) element.dataset.letter = letter;
+    else delete element.dataset.letter;
+    title.checked = letter !== "";
+    title.disabled = !letter && (isFull || (this.video !== null && !selectable(this.video)));
+    title.setAttribute("aria-label", letter ? `${this.name}, chosen as ${letter}` : `Choose ${this.name}`);
+    const badge = need(".letter-badge", element);
+    badge.hidden = !letter;
+    setText(badge, letter);
+  }
+
+  #draw() {
+    const pick = h(
+      "span",
+      { class: "pick" },
+      h("span", { class: "letter-badge", hidden: true, "aria-hidden": "true" }),
+      h("input", {
+        type: "checkbox",
+        data: { part: "pick" },
+        onchange: (/** @type {Event} */ event) => this.onPick(/** @type {HTMLInputElement} */ (event.target).checked),
+      }),
+    );
+    const label = this.video
+      ? h("label", {}, pick, pictureOf(this.video), h("b", { class: "lines", dir: "auto" }, this.name), this.#meta())
+      : h(
+          "label",
+          { class: "line" },
+          pick,
+          h("b", { class: "truncate", dir: "auto", title: this.file?.path }, this.name),
+          h("span", { class: "folder truncate text-small faint", dir: "auto" }, this.#folder()),
+          h("span", { class: "mono text-small faint" }, bytes(this.file?.size ?? 0)),
+        );
+    this.element.replaceChildren(label);
+    return /** @type {HTMLInputElement} */ (need("input", label));
+  }
+
+  #folder() {
+    const path = this.file?.path ?? "";
+    return path.slice(0, -this.name.length - 1) || "/";
+  }
+
+  #meta() {
+    const { created_at: came, status, tags } = /** @type {Video} */ (this.video);
+    if (status === "failed") return h("span", { class: "meta status bad" }, icon("alert"), "Cannot be used");
+    if (status !== "ready") return h("span", { class: "meta status run" }, icon("run", "spin"), "Still being prepared");
+    return h(
+      "span",
+      { class: "meta row" },
+      h("time", { datetime: came, title: new Date(came).toLocaleString() }, day(new Date(came))),
+      h("span", { class: "spacer" }),
+      tags.length > 0 && h("span", { class: "tag truncate", dir: "auto" }, tags[0]),
+    );
+  }
+}
+
+/** @param {Video} video */
+export function pictureOf(video) {
+  const address = video.thumbnail_url || video.poster_url;
+  return h(
+    "span",
+    { class: "picture dark" },
+    posterOf(address),
+    video.duration_exact > 0 &&
+      h(
+        "span",
+        { class: "overlay bottom-end" },
+        h("span", { class: "visually-hidden" }, "Length "),
+        duration(video.duration_exact),
+      ),
+  );
+}

@@ -1,0 +1,76 @@
+// The connected viewers, and the button that follows or leaves their clock.
+
+import { h, need, setText } from "../base/dom.js";
+
+const SHOWN = 4;
+
+/** @typedef {{name: string, role: string, following: boolean, picture?: string}} Person */
+
+export class People {
+  /** @type {Person[]} */ #people = [];
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {{remote: import("./session-sync.js").Remote}} parts
+   */
+  constructor(holder, { remote }) {
+    this.holder = holder;
+    this.remote = remote;
+    this.list = need("[data-people]", holder);
+    this.button = /** @type {HTMLButtonElement} */ (need("[data-follow]", holder));
+    this.button.addEventListener("click", () => {
+      remote.follow(!remote.following);
+      this.draw();
+    });
+  }
+
+  /** @param {Person[]} people */
+  show(people) {
+    this.#people = people;
+    this.draw();
+  }
+
+  draw() {
+    const { remote } = this;
+    // Without other viewers there is nothing to follow. A viewer who can only watch must leave the group to pause.
+    this.holder.hidden = this.#people.length < 2 && remote.following && !remote.isReadOnly;
+    const moved = (/** @type {Person} */ person) => person.name === remote.mover;
+    const said = (/** @type {Person} */ person) =>
+      `${sentence(person)}${moved(person) ? ", moved the clock last" : ""}`;
+    // The viewer who moved the clock last is always shown.
+    const all = [...this.#people.filter(moved), ...this.#people.filter((person) => !moved(person))];
+    const rest = all.slice(SHOWN);
+    this.list.replaceChildren(
+      ...all
+        .slice(0, SHOWN)
+        .map((person) => h("li", { title: said(person) }, face(person, said(person), moved(person)))),
+      rest.length ? h("li", { class: "faint text-small", title: rest.map(said).join(", ") }, `+${rest.length}`) : "",
+    );
+    setText(this.button, remote.following ? "Following" : "Moving alone");
+    this.button.title = remote.following
+      ? "You follow the others. Press to move alone"
+      : "You move alone. Press to follow the others again";
+  }
+}
+
+/** @param {Person} person */
+function sentence({ name, role, following }) {
+  return `${name}, ${role}${following ? "" : ", moves alone"}`;
+}
+
+/** @param {Person} person @param {string} words @param {boolean} isMover */
+function face(person, words, isMover) {
+  const initials = h("span", { "aria-hidden": "true" }, person.name.slice(0, 2).toUpperCase());
+  return h(
+    "span",
+    { class: "avatar small", data: { ...(person.following ? {} : { apart: "" }), ...(isMover ? { mover: "" } : {}) } },
+    person.picture
+      ? h("img", {
+          src: person.picture,
+          alt: "",
+          onerror: (/** @type {Event} */ { target }) => /** @type {Element} */ (target).replaceWith(initials),
+        })
+      : initials,
+    h("span", { class: "visually-hidden" }, words),
+  );
+}

@@ -1,0 +1,281 @@
+// Copies of the videos, made on request: quick copies with many keyframes for scrubbing, and silent copies for muted
+// panes, which do not follow a sound card's clock.
+
+import { ApiError, call } from "../base/api.js";
+import { h, need, setText } from "../base/dom.js";
+import { percent } from "../base/format.js";
+import { explain } from "../base/notice.js";
+
+const LOOK = 2_000; // ms between two polls of a job
+const LIVE = new Set(["queued", "processing", "waiting", "paused"]);
+const COOKIE = "copies";
+const DECLINED = "vod-copies-declined"; // session storage key of a declined offer
+const YEAR = 31_536_000;
+const MAKING = "A copy that this browser can show is being made.";
+
+/**
+ * @typedef {object} Copy
+ * @property {string} vod_id
+ * @property {string} video_id
+ * @property {boolean} mine whether the viewer may have copies made
+ * @property {string} stream_url
+ * @property {string|null} proxy_url
+ * @property {string|null} silent_url
+ */
+
+export class Copies {
+  /** @type {Map<string, {id: string, kind: string}>} by VOD */ #jobs = new Map();
+  /** @type {Set<string>} VODs that this browser cannot play */ #unplayable = new Set();
+  /** @type {string|null} */ #trouble = null;
+  #progress = 0;
+  #isAsking = false;
+  #isWatching = false;
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {HTMLElement} offer banner shown when seeks are slow
+   * @param {Copy[]} copies
+   * @param {import("./playback/controller.js").SyncController} controller
+   * @param {(vod: string, remedy: string) => void} tell show the remedy for an unplayable VOD
+   */
+  constructor(holder, offer, copies, controller, tell) {
+    this.tell = tell;
+    this.holder = holder;
+    this.offer = offer;
+    this.copies = copies;
+    this.controller = controller;
+    this.quick = !document.cookie.split("; ").includes(`${COOKIE}=full`);
+    /** @type {Map<string, string>} */ this.playing = new Map(copies.map((c) => [c.vod_id, this.#atFirst(c)]));
+    this.#show();
+    controller.addEventListener("arrived", () => this.#offer());
+    need("[data-copies-yes]", offer).addEventListener("click", () => {
+      if (this.#able.length) this.make();
+      else this.choose(true);
+    });
+    need("[data-copies-no]", offer).addEventListener("click", () => {
+      this.#hideOffer();
+      sessionStorage.setItem(DECLINED, "yes");
+    });
+  }
+
+  /** Videos without a quick copy, if the viewer may request it. */
+  get #able() {
+    return this.copies.filter((copy) => !copy.proxy_url && copy.mine);
+  }
+
+  /** Offer quick copies if recent seeks were slow and copies exist or may be requested. */
+  #offer() {
+    const isPlayedInFull = !this.quick && this.copies.some((copy) => copy.proxy_url);
+    if (this.#jobs.size || !this.controller.seeks.areSlow || sessionStorage.getItem(DECLINED)) return;
+    if (!this.#able.length && !isPlayedInFull) return;
+    setText(need("[data-copies-yes]", this.offer), this.#able.length ? "Make quick copies" : "Play the quick copies");
+    this.offer.hidden = false;
+  }
+
+  #hideOffer() {
+    // A hidden element with focus would receive all keys.
+    if (this.offer.contains(document.activeElement)) need("[data-lanes]").focus();
+    this.offer.hidden = true;
+    this.controller.seeks.forget();
+  }
+
+  /** Return the address that the server put into the page. @param {Copy} copy */
+  #atFirst(copy) {
+    return this.quick && copy.proxy_url ? copy.proxy_url : copy.stream_url;
+  }
+
+  /** Return the address of the copy that suits a pane now. @param {Copy} copy */
+  #wanted(copy) {
+    if (copy.proxy_url && (this.quick || this.#unplayable.has(copy.vod_id))) return copy.proxy_url;
+    const heard = this.controller.audibleId === copy.vod_id;
+    return !heard && copy.silent_url ? copy.silent_url : copy.stream_url;
+  }
+
+  /** Reload panes for which another copy is suitable now. */
+  apply() {
+    let changed = false;
+    for (const copy of this.copies) {
+      const wanted = this.#wanted(copy);
+      if (wanted === this.playing.get(copy.vod_id)) continue;
+      this.playing.set(copy.vod_id, wanted);
+      this.controller.tracks.find((t) => t.id === copy.vod_id)?.reload(wanted);
+      changed = true;
+    }
+    if (changed) this.controller.seek(this.controller.time);
+  }
+
+  /** @param {boolean} quick */
+  choose(quick) {
+    this.#hideOffer();
+    this.quick = quick;
+    document.cookie = `${COOKIE}=${quick ? "quick" : "full"}; path=/; max-age=${YEAR}; samesite=lax`;
+    this.apply();
+    this.#show();
+  }
+
+  async make() {
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    this.#hideOffer();
+    this.#trouble = null;
+    try {
+      for (const copy of this.#able) {
+        const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind: "proxy" });
+        if (answer.rendition) copy.proxy_url = answer.rendition.url;
+        else this.#jobs.set(copy.vod_id, { id: answer.job_id, kind: "proxy" });
+      }
+    } catch (error) {
+      this.#trouble = explain(error);
+    } finally {
+      this.#isAsking = false;
+      this.#show();
+      // Copies requested before the error are still made.
+      this.#watch();
+    }
+  }
+
+  /**
+   * Request and play a copy of a video that this browser cannot play.
+   * @param {string} vod
+   */
+  async recover(vod) {
+    const copy = this.copies.find((c) => c.vod_id === vod);
+    if (!copy || this.#jobs.has(vod)) return;
+    try {
+      // 409: the server is still making the normalised copy.
+      const found = await fetch(copy.stream_url, { method: "HEAD" }).catch(() => null);
+      const isPending = found?.status === 409;
+      if (!found?.ok && !isPending) return; // the video is deleted or the server unreachable: a copy does not help
+      if (!isPending) this.#unplayable.add(vod);
+      if (!isPending && copy.proxy_url) return void this.apply();
+      if (!copy.mine) {
+        if (isPending) setTimeout(() => this.#reload(copy), LOOK);
+        return void this.tell(vod, isPending ? MAKING : "This browser cannot show it. Its owner can have a copy made.");
+      }
+      const kind = isPending ? "normalized" : "proxy";
+      const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
+      if (answer.rendition) return void this.#take(copy, kind, answer.rendition.url);
+      this.#jobs.set(vod, { id: answer.job_id, kind });
+      this.tell(vod, MAKING);
+      this.#watch();
+    } catch (error) {
+      this.tell(vod, `This browser cannot show it, and no copy can be made. ${explain(error)}`);
+    }
+  }
+
+  /** @param {Copy} copy @param {string} kind @param {string|null} url */
+  #take(copy, kind, url) {
+    this.tell(copy.vod_id, "");
+    if (kind === "proxy") {
+      copy.proxy_url = url;
+      this.apply();
+    } else this.#reload(copy);
+  }
+
+  /** @param {Copy} copy */
+  #reload(copy) {
+    this.controller.tracks.find((t) => t.id === copy.vod_id)?.reload(copy.stream_url);
+    this.controller.seek(this.controller.time);
+  }
+
+  async #watch() {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    let total = 0;
+    this.#progress = 0;
+    while (this.#jobs.size) {
+      await new Promise((done) => setTimeout(done, LOOK));
+      try {
+        total = Math.max(total, this.#jobs.size);
+        let share = total - this.#jobs.size;
+        for (const [vod, { id, kind }] of this.#jobs) {
+          const job = await jobOf(id);
+          const isLive = LIVE.has(job.status);
+          if (isLive) share += job.progress / 100;
+          if (kind !== "proxy" || this.#unplayable.has(vod))
+            this.tell(vod, isLive ? `${MAKING} ${percent(job.progress)}` : "");
+          if (!isLive) await this.#ended(vod, job, kind);
+        }
+        this.#progress = Math.max(this.#progress, Math.floor((100 * share) / Math.max(1, total)));
+      } catch (error) {
+        this.#trouble = explain(error);
+      }
+      this.#show();
+    }
+    this.#isWatching = false;
+  }
+
+  /** @param {string} vod @param {any} job @param {string} kind */
+  async #ended(vod, job, kind) {
+    this.#jobs.delete(vod);
+    const copy = this.copies.find((c) => c.vod_id === vod);
+    if (!copy) return;
+    if (job.status !== "completed") {
+      this.#trouble = job.error?.message ?? "A copy could not be made.";
+      return;
+    }
+    if (kind !== "proxy") return this.#reload(copy);
+    const answer = await call("POST", `/api/v1/library/${copy.video_id}/renditions`, { kind });
+    if (this.#unplayable.has(vod)) return this.#take(copy, kind, answer.rendition?.url ?? null);
+    const isPlayed = this.copies.some((c) => c.proxy_url !== null && c.proxy_url === this.playing.get(c.vod_id));
+    copy.proxy_url = answer.rendition?.url ?? null;
+    // Do not switch while the user may be watching, unless copies are already playing.
+    if (!isPlayed) this.quick = false;
+  }
+
+  #show() {
+    const missing = this.copies.filter((c) => !c.proxy_url);
+    const made = this.copies.length - missing.length;
+    const parts = [];
+    if (this.#jobs.size) {
+      const bar = /** @type {HTMLProgressElement} */ (
+        h("progress", { class: "bar", max: "100", "aria-label": "Making quick copies" })
+      );
+      bar.value = this.#progress;
+      parts.push(
+        h(
+          "p",
+          { class: "text-small muted", role: "status" },
+          `Making quick copies, ${this.#progress} %. You can go on working.`,
+        ),
+        bar,
+      );
+    } else if (made) {
+      const toggle = h(
+        "button",
+        { class: "btn", type: "button", "aria-pressed": String(this.quick), title: "Small copies that scrub at once" },
+        "Quick copies",
+      );
+      toggle.addEventListener("click", () => this.choose(!this.quick));
+      parts.push(toggle);
+    }
+    if (!this.#jobs.size && this.#able.length) {
+      const make = h(
+        "button",
+        {
+          class: "btn quiet",
+          type: "button",
+          title: "Small copies with a keyframe each quarter of a second; the videos themselves stay as they are",
+        },
+        "Make quick copies for scrubbing",
+      );
+      make.addEventListener("click", () => this.make());
+      parts.push(make);
+    }
+    if (this.#trouble) parts.push(h("p", { class: "text-small muted", role: "alert" }, this.#trouble));
+    const focused = this.holder.contains(document.activeElement);
+    this.holder.replaceChildren(...parts);
+    this.holder.hidden = parts.length === 0;
+    if (focused) this.holder.querySelector("button")?.focus();
+  }
+}
+
+/** @param {string} id @returns {Promise<any>} a missing job counts as failed */
+async function jobOf(id) {
+  try {
+    return await call("GET", `/api/v1/jobs/${id}`);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return { status: "failed", error: null };
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+// The menu of one comparison: rename, duplicate, archive, delete.
+
+import { sessionApi } from "../base/api.js";
+import { askForName, askToDelete } from "../base/dialog.js";
+import { toggleMenu } from "../base/menu.js";
+import { explain, toast } from "../base/notice.js";
+
+/**
+ * @param {HTMLElement} button has aria-haspopup="menu"
+ * @param {{id: string, name: string, archived: boolean, role: string}} comparison
+ * @param {{onRenamed: (name: string) => void, onArchived: () => void, onDeleted: () => void}} on
+ */
+export function toggleComparisonMenu(button, { id, name, archived, role }, { onRenamed, onArchived, onDeleted }) {
+  const api = sessionApi(id);
+  const rename = {
+    label: "Rename",
+    icon: "pencil",
+    run: () =>
+      askForName({
+        heading: "Rename the comparison",
+        name,
+        longest: 200,
+        save: (/** @type {string} */ wanted) => api.change({ name: wanted }).then(() => onRenamed(wanted)),
+      }),
+  };
+  const duplicate = { label: "Duplicate", icon: "copy", run: () => attempt(() => api.duplicate().then(openCopy)) };
+  const edit = role === "viewer" ? [] : [...(archived ? [] : [rename]), duplicate];
+  const own = [
+    {
+      label: archived ? "Put back" : "Archive",
+      icon: archived ? "retry" : "archive",
+      run: () => attempt(() => api.archive(!archived).then(onArchived)),
+    },
+    {
+      label: "Delete",
+      icon: "trash",
+      danger: true,
+      apart: true,
+      run: () =>
+        askToDelete({
+          heading: `Delete the comparison “${name}”?`,
+          words:
+            "Its offsets, their history, its alignments and its events go. The videos stay in the library. This cannot be undone.",
+          remove: api.remove,
+          onDeleted,
+        }),
+    },
+  ];
+  toggleMenu(button, `Actions for ${name}`, role === "owner" ? [...edit, ...own] : edit);
+}
+
+/** @param {{session: {session_id: string}}} answer */
+function openCopy({ session }) {
+  location.assign(`/compare/${session.session_id}`);
+}
+
+/** @param {() => Promise<unknown>} change */
+function attempt(change) {
+  change().catch((error) => toast(explain(error), "bad"));
+}

@@ -1,0 +1,294 @@
+// Synchronisation of the clock with other viewers. Only the newest local change is sent; its echo is recognised by the
+// revision in the server's answer.
+
+import { LiveChannel, ServerClock } from "../base/live-channel.js";
+
+/** @typedef {import("./playback/controller.js").SyncController} SyncController */
+/** @typedef {{type: "seek", at: number} | {type: "playback", state: string, rate: number, at: number}} Intent */
+
+const SCRUB_PAUSE = 100; // ms between two requests while scrubbing
+const NEAR_END = 0.05;
+const OTHERS_SEEK = 0.25; // seconds; a larger jump by another viewer is a seek, not drift
+const RETELL_SECONDS = 0.5; // distance from the server's clock at which the position is sent again
+const TELL_PAUSE = 3000;
+
+export class Remote {
+  /** True if the latest clock change was made in this tab. */
+  leading = false;
+  /** True if the comparison is archived or the user may only watch: clock changes are not sent. */
+  isReadOnly = false;
+  /** False if the user left the group: clock changes are neither applied nor sent. */
+  following = true;
+  /** User name of the latest viewer to move the clock; empty if unknown. */ mover = "";
+  /** The first message after connecting is the current state, not a move by another viewer. */ #isFirst = true;
+  /** Latest session or clock message. @type {any} */ #latest = null;
+  #clock = new ServerClock();
+  /** @type {Intent|null} */ #intent = null;
+  #sending = false;
+  #inFlight = 0;
+  #mine = -1; // revision of the latest change made here
+  #moved = -1; // revision of the latest clock change made here
+  #toldAt = 0;
+  /** @type {any} */ #deferred = null;
+
+  /**
+   * @param {object} options
+   * @param {string} options.sessionId
+   * @param {ReturnType<typeof import("../base/api.js").sessionApi>} options.api
+   * @param {SyncController} options.controller
+   * @param {(session: any) => void} options.onSession called for changes here and elsewhere
+   * @param {(message: any) => void} options.onOneByOne each video's clock in independent mode
+   * @param {(message: any) => void} options.onEvents
+   * @param {(message: any) => void} options.onAccess the user's rights changed
+   * @param {(people: {name: string, role: string, following: boolean}[]) => void} options.onPeople connected viewers
+   * @param {() => void} options.onMover a different viewer moved the clock
+   * @param {(error: unknown) => void} options.onTrouble a change could not be sent
+   * @param {(state: import("../base/live-channel.js").LiveState, code?: number) => void} options.onState
+   */
+  constructor({
+    sessionId,
+    api,
+    controller,
+    onSession,
+    onOneByOne,
+    onEvents,
+    onAccess,
+    onPeople,
+    onMover,
+    onTrouble,
+    onState,
+  }) {
+    this.api = api;
+    this.controller = controller;
+    this.onSession = onSession;
+    this.onOneByOne = onOneByOne;
+    this.onEvents = onEvents;
+    this.onAccess = onAccess;
+    this.onPeople = onPeople;
+    this.onMover = onMover;
+    this.onTrouble = onTrouble;
+    this.live = new LiveChannel(`/ws/sessions/${encodeURIComponent(sessionId)}/`, {
+      onMessage: (message) => this.#receive(message),
+      // Revisions are compared by subject: events must not make an older session message look outdated.
+      subject: (message) => (message.type === "events" ? "events" : "session"),
+      snapshot: () => api.read(),
+      onSnapshot: ({ session }) =>
+        this.#receive({ type: "session", revision: session.revision, at: this.#clock.now(), session }),
+      onState: (state, code) => {
+        if (state === "live") {
+          this.#isFirst = true;
+          if (!this.following) this.live.send({ type: "following", following: false });
+          onPeople([]); // the server sends the connected viewers again
+        }
+        onState(state, code);
+      },
+    });
+  }
+
+  /** True if clock changes made here are not sent. */
+  get isApart() {
+    return this.isReadOnly || !this.following;
+  }
+
+  /** The server's clock, epoch seconds. */
+  get serverNow() {
+    return this.#clock.now();
+  }
+
+  /** Join the group's clock at its current time, or leave it. @param {boolean} following */
+  follow(following) {
+    this.following = following;
+    this.live.send({ type: "following", following });
+    if (following && this.#latest) this.#follow(this.#latest);
+    else this.controller.follow(null);
+  }
+
+  /**
+   * Send a move of the position. Scrubs are throttled; the last one is always sent.
+   * @param {number} at global time, seconds
+   */
+  sought(at) {
+    if (this.isApart) return;
+    this.#lead();
+    this.#intent = this.#intent?.type === "playback" ? { ...this.#intent, at } : { type: "seek", at };
+    this.#pump();
+  }
+
+  /** Send the play state, speed and position. */
+  played() {
+    if (this.isApart) return;
+    this.#lead();
+    const { wanted, rate, time } = this.controller;
+    this.#intent = { type: "playback", state: wanted, rate, at: time };
+    this.#toldAt = performance.now();
+    this.#pump();
+  }
+
+  /**
+   * Send any other change of the session.
+   * @param {() => Promise<{session: any}>} change
+   * @param {boolean} [isMove] whether it moves the clock
+   * @returns {Promise<boolean>} whether it was accepted
+   */
+  async send(change, isMove = false) {
+    this.#inFlight += 1;
+    try {
+      const { session } = await change();
+      this.#mine = Math.max(this.#mine, session.revision);
+      if (isMove) this.#moved = Math.max(this.#moved, session.revision);
+      this.onSession(session);
+      return true;
+    } catch (error) {
+      this.onTrouble(error);
+      return false;
+    } finally {
+      this.#inFlight -= 1;
+      this.#catchUp();
+    }
+  }
+
+  #lead() {
+    this.leading = true;
+    this.controller.follow(null);
+  }
+
+  /** Record the viewer who moved the clock, if this message moved it. @param {any} message */
+  #noteMover(message) {
+    if (message.type !== "session") return;
+    const isFirst = this.#isFirst || !this.#latest;
+    this.#isFirst = false;
+    if (isFirst || message.session.sync_mode === "independent" || !this.#differs(this.#latest, message)) return;
+    if (this.mover === (message.by ?? "")) return;
+    this.mover = message.by ?? "";
+    this.onMover();
+  }
+
+  /** Return whether the clock jumped between two messages. @param {any} one @param {any} other */
+  #differs(one, other) {
+    const [before, after] = [this.#target(one), this.#target(other)];
+    const apart = Math.abs(before.now() - after.now());
+    return (
+      before.playing !== after.playing || before.rate !== after.rate || apart > (after.playing ? OTHERS_SEEK : 0.001)
+    );
+  }
+
+  async #pump() {
+    if (this.#sending) return;
+    this.#sending = true;
+    while (this.#intent) {
+      const intent = this.#intent;
+      this.#intent = null;
+      const began = performance.now();
+      await this.send(
+        () =>
+          intent.type === "seek"
+            ? this.api.seek(intent.at)
+            : this.api.playback({ state: intent.state, rate: intent.rate, at: intent.at }),
+        true,
+      );
+      const left = SCRUB_PAUSE - (performance.now() - began);
+      if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
+    }
+    this.#sending = false;
+    this.#catchUp();
+  }
+
+  #catchUp() {
+    if (this.#inFlight || this.#intent || !this.#deferred) return;
+    const message = this.#deferred;
+    this.#deferred = null;
+    this.#apply(message);
+  }
+
+  /** @param {any} message */
+  #receive(message) {
+    if (message.type === "events") return this.onEvents(message);
+    if (message.type === "access") return this.onAccess(message);
+    if (message.type === "presence") return this.onPeople(message.people);
+    if (message.access) this.onAccess(message.access);
+    this.#noteMover(message);
+    this.#latest = message;
+    this.#clock.note(message.server_time ?? message.at);
+    if (this.#inFlight || this.#intent) {
+      const before = this.#deferred;
+      // At an equal revision, a session message contains everything that a clock message does.
+      if (
+        !before ||
+        message.revision > before.revision ||
+        (message.revision === before.revision && before.type === "clock")
+      )
+        this.#deferred = message;
+      return;
+    }
+    this.#apply(message);
+  }
+
+  /** @param {any} message */
+  #apply(message) {
+    const { session } = message;
+    if (message.revision < this.#mine) return;
+    // If the latest local change did not move the clock, another viewer may have moved it just before.
+    const isMine = this.#moved === this.#mine || (this.leading && this.controller.wanted === "playing");
+    if (message.revision === this.#mine && isMine) return this.leading ? this.#checkLead(message) : undefined;
+    if (message.type === "session") {
+      this.onSession(session);
+      if (this.leading && session.sync_mode === "global" && this.#agrees(message)) return;
+    }
+    this.#follow(message);
+  }
+
+  /** @param {any} message */
+  #target({ session, at, global_time: time }) {
+    const from = time ?? session.global_time;
+    const playing = session.global_playback_state === "playing" && from < this.controller.end - NEAR_END;
+    const now = () => (playing ? Math.min(from + (this.#clock.now() - at) * session.rate, this.controller.end) : from);
+    return { playing, rate: session.rate, now };
+  }
+
+  /**
+   * Return whether a message's clock matches the local one.
+   * @param {any} message
+   */
+  #agrees(message) {
+    const { playing, rate, now } = this.#target(message);
+    const { controller } = this;
+    return (
+      playing === (controller.wanted === "playing") &&
+      rate === controller.rate &&
+      Math.abs(now() - controller.time) < (playing ? OTHERS_SEEK : 0.001)
+    );
+  }
+
+  /** @param {any} message */
+  #follow(message) {
+    if (!this.following) return;
+    const { controller } = this;
+    if (message.session.sync_mode === "independent") {
+      this.leading = false;
+      controller.follow(null);
+      return this.onOneByOne(message);
+    }
+    const { playing, rate, now } = this.#target(message);
+    this.leading = false;
+    if (rate !== controller.rate) controller.setRate(rate);
+    if (!playing) {
+      controller.follow(null);
+      if (controller.wanted === "playing" || Math.abs(controller.time - now()) > 0.0005) controller.pause(now());
+      return;
+    }
+    controller.follow(now);
+    if (controller.wanted !== "playing") controller.play(now());
+    else if (message.type === "session" && Math.abs(controller.time - now()) > OTHERS_SEEK) controller.seek(now());
+  }
+
+  /**
+   * Send the position again if buffering moved it away from the server's clock.
+   * @param {any} message
+   */
+  #checkLead(message) {
+    const { playing, now } = this.#target(message);
+    const { controller } = this;
+    if (!playing || controller.status !== "playing" || performance.now() - this.#toldAt < TELL_PAUSE) return;
+    if (Math.abs(now() - controller.time) > RETELL_SECONDS) this.played();
+  }
+}

@@ -1,0 +1,177 @@
+// Keyboard shortcuts of the comparison page, in the order of the help.
+
+import { key, keyWithModifiers, withControl } from "../base/keys.js";
+
+/**
+ * @param {import("./actions.js").Actions} actions
+ * @param {import("./layout.js").View} view
+ * @param {import("./events/panel.js").EventsPanel} events
+ * @returns {import("../base/keys.js").Binding[]}
+ */
+export function bindings(actions, view, events) {
+  const reach = (/** @type {KeyboardEvent} */ event) => (event.shiftKey ? 5 : event.ctrlKey ? 0.1 : 1);
+  const touchedId = () => actions.touched.id;
+  return [
+    {
+      keys: "Space K",
+      label: "Play and pause",
+      match: key(" ", "k"),
+      run: () => actions.toggle(),
+      buttons: { "[data-act=toggle]": "K or Space" },
+    },
+    {
+      keys: "J L",
+      label: "Slower, faster",
+      match: key("j", "l"),
+      run: (e) => actions.shift(e.key.toLowerCase() === "l" ? 1 : -1),
+      buttons: { "[data-speeds]": "J slower, L faster" },
+    },
+    {
+      keys: ", .",
+      label: "One frame back, forward, of the video touched last",
+      match: key(",", "."),
+      run: (e) => actions.frame(e.key === "." ? 1 : -1),
+      buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
+    },
+    {
+      keys: "← →",
+      label: "1 s back, on; Shift 5 s, Ctrl 0.1 s",
+      match: keyWithModifiers("ArrowLeft", "ArrowRight"),
+      run: (e) => actions.jump(e.key === "ArrowRight" ? reach(e) : -reach(e)),
+      buttons: { "[data-lanes]": "← →" },
+    },
+    {
+      keys: "Home End",
+      label: "To the start, to the end",
+      match: key("Home", "End"),
+      run: (e) => actions.seek(e.key === "Home" ? actions.controller.start : actions.controller.end),
+      buttons: { "[data-act=start]": "Home", "[data-act=end]": "End" },
+    },
+    {
+      keys: "M",
+      label: "Mark this moment; type what it is",
+      match: key("m"),
+      run: () => events.mark(),
+      buttons: { "[data-act=mark]": "M" },
+    },
+    {
+      keys: "C",
+      label: "Comment on this moment",
+      match: key("c"),
+      run: () => events.mark("comment"),
+      buttons: { "[data-act=comment]": "C" },
+    },
+    {
+      keys: "N P",
+      label: "To the next event, to the one before",
+      match: key("n", "p"),
+      run: (e) => events.step(e.key.toLowerCase() === "n" ? 1 : -1),
+      buttons: { "[data-act=next-event]": "N", "[data-act=previous-event]": "P" },
+    },
+    {
+      keys: "E",
+      label: "Draw on the frame",
+      match: key("e"),
+      run: () => events.draw(),
+      buttons: { "[data-act=sketch]": "E" },
+    },
+    {
+      keys: "Ctrl Z",
+      label: "Undo the last change to an event or an offset",
+      match: withControl("z"),
+      run: () => events.undo(),
+      buttons: { "[data-act=undo]": "Ctrl Z" },
+    },
+    {
+      keys: "Ctrl Shift Z",
+      label: "Redo; Ctrl Y works too",
+      match: (e) => withControl("y")(e) || (e.shiftKey && e.ctrlKey && e.key.toLowerCase() === "z"),
+      run: () => events.redo(),
+      buttons: { "[data-act=redo]": "Ctrl Shift Z" },
+    },
+    {
+      keys: "[ ]",
+      label: "Offset of the video touched last one frame earlier, later; Shift 10",
+      match: key("[", "]", "{", "}"),
+      run: (e) =>
+        actions.nudge(touchedId(), ("[{".includes(e.key) ? -1 : 1) * ("{}".includes(e.key) || e.shiftKey ? 10 : 1)),
+      buttons: { "[data-act=earlier]": "[", "[data-act=later]": "]" },
+    },
+    {
+      keys: "I O",
+      label: "Loop from here, to here",
+      match: key("i", "o"),
+      run: (e) => actions.setLoop(e.key.toLowerCase() === "i" ? "from" : "to"),
+      buttons: { "[data-act=loop-in]": "I", "[data-act=loop-out]": "O" },
+    },
+    {
+      keys: "\\",
+      label: "No loop",
+      match: key("\\"),
+      run: () => actions.clearLoop(),
+      buttons: { "[data-act=loop-clear]": "\\" },
+    },
+    {
+      keys: "1 2 3",
+      label: "Hear only A, B, C",
+      match: key("1", "2", "3"),
+      run: (e) => actions.panes[Number(e.key) - 1] && actions.solo(actions.panes[Number(e.key) - 1].id),
+      buttons: Object.fromEntries(
+        ["A", "B", "C"].map((letter, index) => [`[data-letter=${letter}] [data-act=solo]`, `${index + 1}`]),
+      ),
+    },
+    {
+      keys: "0",
+      label: "Sound off and on",
+      match: key("0"),
+      run: () => actions.mute(),
+      buttons: { "[data-act=mute]": "0" },
+    },
+    {
+      keys: "G",
+      label: "Next layout",
+      match: key("g"),
+      run: () => view.nextLayout(),
+      buttons: { "[data-layouts]": "G next" },
+    },
+    {
+      keys: "W B D",
+      label: "Wipe, overlay, difference; again for the grid",
+      match: key("w", "b", "d"),
+      run: (e) => view.toggleMode({ w: "wipe", b: "overlay", d: "difference" }[e.key.toLowerCase()] ?? "grid"),
+      buttons: {
+        "[data-modes] [value=wipe]": "W",
+        "[data-modes] [value=overlay]": "B",
+        "[data-modes] [value=difference]": "D",
+      },
+    },
+    {
+      keys: "+ − =",
+      label: "Zoom in, out, fit; the wheel and two fingers zoom too",
+      match: key("+", "-", "="),
+      run: (e) => view.zoomBy(e.key === "+" ? 1 : e.key === "-" ? -1 : 0),
+      buttons: { ".zoom": "+ larger, − smaller, = fits" },
+    },
+    {
+      keys: "T",
+      label: "Side panel away and back",
+      match: key("t"),
+      run: () => actions.screen.toggleSide(),
+      buttons: { "[data-act=side]": "T" },
+    },
+    {
+      keys: "F",
+      label: "Full screen",
+      match: key("f"),
+      run: () => actions.screen.fullscreen(),
+      buttons: { "[data-act=fullscreen]": "F" },
+    },
+    {
+      keys: "S",
+      label: "Save the frames as pictures",
+      match: key("s"),
+      run: () => actions.save(),
+      buttons: { "[data-act=save]": "S" },
+    },
+  ];
+}

@@ -1,0 +1,151 @@
+// Readings of the timer box in each video: crops, text, confidence.
+
+import { debounce, h, icon } from "../base/dom.js";
+import { clock, hundredths } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+
+/**
+ * @typedef {import("../../../docs/openapi").Reading} Reading
+ */
+
+const PAUSE = 500;
+const MOMENTS = 5;
+
+/**
+ * Return times spread over each video; in the box's video, the shown time replaces the nearest.
+ * @param {{vod_id: string, duration: number}[]} vods
+ * @param {{vod_id: string, time: number}} roi
+ * @returns {Record<string, number[]>} seconds in each video's own time
+ */
+export function moments(vods, roi) {
+  return Object.fromEntries(
+    vods.map(({ vod_id, duration }) => {
+      const spread = Array.from({ length: MOMENTS }, (_, i) => ((i + 0.5) / MOMENTS) * duration);
+      if (vod_id !== roi.vod_id) return [vod_id, spread];
+      const nearest = spread.reduce(
+        (best, t, i) => (Math.abs(t - roi.time) < Math.abs(spread[best] - roi.time) ? i : best),
+        0,
+      );
+      return [vod_id, spread.map((t, i) => (i === nearest ? roi.time : t))];
+    }),
+  );
+}
+
+export class Readings {
+  #request = new AbortController();
+  /** @type {HTMLElement} */ busy = h("span");
+
+  /**
+   * @param {HTMLElement} holder
+   * @param {{vods: {vod_id: string, duration: number}[], letterOf: (id: string) => string,
+   *          preview: (roi: any, times: Record<string, number[]>, signal: AbortSignal) => Promise<{readings: Reading[]}>,
+   *          onReadings?: (readings: Reading[]) => void}} options
+   */
+  constructor(holder, options) {
+    this.holder = holder;
+    this.options = options;
+    this.later = debounce((/** @type {any} */ roi) => this.#ask(roi), PAUSE);
+    this.#show(
+      h("p", { class: "text-small faint" }, "Move the box around the timer to see what it reads in every video."),
+    );
+  }
+
+  /** @param {any} roi */
+  update(roi) {
+    this.#request.abort();
+    this.#busy(true);
+    this.later(roi);
+  }
+
+  dispose() {
+    this.later.cancel();
+    this.#request.abort();
+  }
+
+  /** @param {any} roi */
+  async #ask(roi) {
+    this.#request = new AbortController();
+    const { signal } = this.#request;
+    try {
+      const { readings } = await this.options.preview(roi, moments(this.options.vods, roi), signal);
+      if (signal.aborted) return;
+      this.#show(
+        ...this.options.vods.map((vod) =>
+          this.#line(
+            vod,
+            readings.filter((r) => r.vod_id === vod.vod_id),
+          ),
+        ),
+        this.#summary(readings),
+      );
+      this.options.onReadings?.(readings);
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#show(errorNote("The box could not be read.", error, () => this.#ask(roi)));
+    }
+    this.#busy(false);
+  }
+
+  /** @param {...HTMLElement} content */
+  #show(...content) {
+    this.busy = h("span", { class: "status run", hidden: true }, icon("run", "spin"), "reading");
+    this.holder.replaceChildren(
+      h("div", { class: "row" }, h("p", { class: "cap" }, "What the box reads"), this.busy),
+      ...content,
+    );
+  }
+
+  /** @param {boolean} busy previous readings stay visible */
+  #busy(busy) {
+    this.holder.setAttribute("aria-busy", String(busy));
+    this.busy.hidden = !busy;
+  }
+
+  /** @param {Reading[]} readings */
+  #summary(readings) {
+    const per = this.options.vods.map((vod) => {
+      const own = readings.filter((r) => r.vod_id === vod.vod_id);
+      return `${this.options.letterOf(vod.vod_id)} ${own.filter((r) => r.value !== null).length} of ${own.length}`;
+    });
+    return h("p", { class: "visually-hidden", role: "status" }, `A time was read: ${per.join(", ")}.`);
+  }
+
+  /**
+   * @param {{vod_id: string}} vod
+   * @param {Reading[]} readings
+   */
+  #line(vod, readings) {
+    const letter = this.options.letterOf(vod.vod_id);
+    const reads = readings.length
+      ? readings.map((r) =>
+          h(
+            "figure",
+            { title: `${letter} at ${clock(r.time)}` },
+            crop(r.crop_url, `${letter} at ${clock(r.time)}`),
+            h(
+              "figcaption",
+              {},
+              r.value === null ? h("span", {}, "nothing") : h("b", {}, r.text ?? ""),
+              h("span", {}, hundredths(r.confidence)),
+            ),
+          ),
+        )
+      : [h("p", { class: "text-small faint" }, "Nothing was read.")];
+    return h(
+      "div",
+      { class: "reading-row", data: { letter } },
+      h("span", { class: "letter-badge" }, letter),
+      h("div", { class: "reads" }, ...reads),
+    );
+  }
+}
+
+/**
+ * Return the image of a cut-out, or a dash if there is none.
+ * @param {string|null|undefined} url
+ * @param {string} alt
+ */
+export function crop(url, alt) {
+  if (!url) return h("span", { class: "crop none", role: "img", "aria-label": `${alt}: no picture` }, "–");
+  return h("img", { class: "crop", src: url, alt, loading: "lazy", decoding: "async" });
+}

@@ -1,0 +1,180 @@
+// The dialog that adds and removes tags of several videos, in sequence; refused changes are listed.
+
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { explain } from "../base/notice.js";
+import { changeVideo, parseTags } from "../videos/api.js";
+
+/** @typedef {import("../videos/api.js").Video} Video */
+
+const NAMES_SHOWN = 5;
+const TRIES = 3;
+
+/**
+ * @param {Video[]} videos
+ * @param {(video: Video) => void} onChanged called for each changed video
+ * @param {(count: number) => void} onDone called once at the end
+ */
+export function tagSeveral(videos, onChanged, onDone) {
+  /** @type {Map<string, number>} */ const counts = new Map();
+  for (const tag of videos.flatMap((video) => video.tags)) counts.set(tag, (counts.get(tag) ?? 0) + 1);
+  const present = [...counts].sort(([a, m], [b, n]) => n - m || a.localeCompare(b));
+  const progress = h("p", { class: "text-small muted", role: "status" });
+  const refused = h("div", {});
+  const missing = h(
+    "p",
+    { class: "field-error", id: "several-error", hidden: true },
+    icon("alert"),
+    h("span", {}, "Name a tag to add, or choose one to take away."),
+  );
+  const field = /** @type {HTMLInputElement} */ (
+    h("input", {
+      class: "input",
+      id: "several-tags",
+      type: "text",
+      autocomplete: "off",
+      autocapitalize: "none",
+      dir: "auto",
+      "aria-describedby": "several-hint several-error",
+    })
+  );
+  const save = h("button", { class: "btn primary" }, "Save");
+  const cancel = h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel");
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "several-heading" },
+      h(
+        "form",
+        { class: "pad col", novalidate: true, onsubmit: submit },
+        h("h2", { id: "several-heading" }, `Tags of ${counted(videos.length, "video")}`),
+        namesOf(videos),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "several-tags" }, "Add to each"),
+          field,
+          h("p", { class: "hint", id: "several-hint" }, "Separated by commas."),
+          missing,
+        ),
+        present.length > 0 &&
+          h(
+            "fieldset",
+            { class: "col takes" },
+            h("legend", { class: "text-small muted" }, "Take away from each that has it"),
+            ...present.map(([tag, count]) =>
+              h(
+                "label",
+                { class: "check" },
+                h("input", { type: "checkbox", name: "take", value: tag }),
+                h("span", { class: "truncate", dir: "auto" }, tag),
+                " ",
+                h("span", { class: "text-small faint mono" }, `${count} of ${videos.length}`),
+              ),
+            ),
+          ),
+        progress,
+        refused,
+        h("div", { class: "row wrap end" }, cancel, save),
+      ),
+    ),
+  );
+  field.focus();
+
+  /** @param {Event} event */
+  async function submit(event) {
+    event.preventDefault();
+    if (save.getAttribute("aria-disabled") === "true") return;
+    const added = parseTags(field.value);
+    const taken = new Set(
+      [.../** @type {NodeListOf<HTMLInputElement>} */ (dialog.querySelectorAll("[name=take]:checked"))].map(
+        (box) => box.value,
+      ),
+    );
+    missing.hidden = added.length > 0 || taken.size > 0;
+    if (!missing.hidden) return field.focus();
+    save.setAttribute("aria-disabled", "true");
+    const change = async (/** @type {Video} */ video) => {
+      const tags = [...new Set([...video.tags.filter((tag) => !taken.has(tag)), ...added])];
+      if (tags.join("\n") !== video.tags.join("\n")) onChanged(await changeVideo(video.id, { tags }));
+    };
+    const { done, failed } = await oneByOne(videos, change, "changed", { progress, refused, dialog });
+    onDone(done);
+    if (!failed) return dialog.close();
+    save.removeAttribute("aria-disabled");
+    field.focus();
+  }
+}
+
+/** @param {Video[]} videos @returns a list of the first names and the number of the others */
+export function namesOf(videos) {
+  const rest = videos.length - NAMES_SHOWN;
+  return h(
+    "ul",
+    { class: "text-small muted several" },
+    ...videos
+      .slice(0, NAMES_SHOWN)
+      .map((video) => h("li", { class: "truncate", dir: "auto", title: video.title }, video.title)),
+    rest > 0 && h("li", {}, `and ${rest} more`),
+  );
+}
+
+/**
+ * @param {Video[]} videos
+ * @param {(video: Video) => Promise<unknown>} act
+ * @param {string} word participle such as `deleted`
+ * @param {{progress: HTMLElement, refused: HTMLElement, dialog: HTMLDialogElement}} shown
+ * @returns {Promise<{done: number, failed: number}>}
+ */
+export async function oneByOne(videos, act, word, { progress, refused, dialog }) {
+  /** @type {HTMLElement[]} */ const reasons = [];
+  let done = 0;
+  for (const video of videos) {
+    // Closing the dialog stops after the current video.
+    if (!dialog.open) break;
+    setText(progress, `${done} of ${videos.length} ${word}`);
+    try {
+      await patiently(() => act(video));
+      done += 1;
+    } catch (error) {
+      reasons.push(h("li", { class: "anywhere", dir: "auto" }, `${video.title}: ${explain(error)}`));
+    }
+  }
+  setText(progress, `${done} of ${videos.length} ${word}`);
+  refused.replaceChildren(
+    ...(reasons.length
+      ? [
+          h(
+            "div",
+            { class: "note bad", role: "alert" },
+            icon("alert"),
+            h(
+              "div",
+              { class: "spacer" },
+              h("b", {}, `${reasons.length} not ${word}`),
+              h("ul", { class: "text-small several" }, ...reasons),
+            ),
+          ),
+        ]
+      : []),
+  );
+  return { done, failed: reasons.length };
+}
+
+/**
+ * Retry after the time that a 429 asks for.
+ * @param {() => Promise<unknown>} act
+ */
+async function patiently(act) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof ApiError && error.status === 429 && error.retryAfter) || tries >= TRIES) throw error;
+      const wait = error.retryAfter * 1000;
+      await new Promise((over) => setTimeout(over, wait));
+    }
+  }
+}

@@ -1,0 +1,188 @@
+// The dialog that lists the uses of videos, then moves them to the bin or deletes them for good.
+
+import { ApiError } from "../base/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { errorNote, toast } from "../base/notice.js";
+import { bytes, deleteVideo, restoreVideo, usesOf } from "../videos/api.js";
+import { namesOf, oneByOne } from "./bulk-actions.js";
+
+/** @typedef {import("../videos/api.js").Video} Video */
+
+/** @returns {number} days that a deleted video stays in the bin; 0 without a bin */
+function binDays() {
+  const holder = /** @type {HTMLElement|null} */ (document.querySelector("[data-bin-days]"));
+  return Number(holder?.dataset.binDays ?? 0);
+}
+
+/**
+ * @param {Video[]} videos
+ * @param {(gone: Video[], isFinal: boolean) => void} onDeleted called once at the end; isFinal: not in the bin
+ */
+export function deleteDialog(videos, onDeleted) {
+  /** @type {Video[]} */ const gone = [];
+  const isFinal = !binDays() || videos.every((video) => video.deleted_at);
+  const progress = h("p", { class: "text-small muted", role: "status" });
+  const problem = h("div", {});
+  const uses = h("div", { class: "col" }, h("p", { class: "text-small muted" }, "Checking what uses it…"));
+  const confirm = h(
+    "button",
+    { class: "btn danger", type: "button", "aria-disabled": "true", onclick: run },
+    icon("trash"),
+    isFinal ? "Delete for good" : "Move to the bin",
+  );
+  const cancel = h(
+    "button",
+    { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() },
+    "Cancel",
+  );
+  const dialog = show(
+    h(
+      "dialog",
+      {
+        class: "dialog small",
+        role: "alertdialog",
+        "aria-labelledby": "delete-heading",
+        "aria-describedby": "delete-words",
+      },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { class: "anywhere", id: "delete-heading", dir: "auto" }, heading(videos, isFinal)),
+        videos.length > 1 && namesOf(videos),
+        h("div", { class: "col", id: "delete-words" }, h("p", { class: "muted" }, words(videos, isFinal)), uses),
+        progress,
+        problem,
+        h("div", { class: "row wrap end" }, cancel, confirm),
+      ),
+    ),
+  );
+  showUses();
+
+  async function showUses() {
+    try {
+      uses.replaceChildren(...usesNote(await usesOf(videos), isFinal));
+    } catch (error) {
+      uses.replaceChildren(errorNote("The comparisons and analyses that use it could not be listed.", error));
+    }
+    confirm.removeAttribute("aria-disabled");
+  }
+
+  async function run() {
+    if (confirm.getAttribute("aria-disabled") === "true") return;
+    confirm.setAttribute("aria-disabled", "true");
+    const word = isFinal ? "deleted" : "moved to the bin";
+    const { failed } = await oneByOne(videos, remove, word, { progress, refused: problem, dialog });
+    if (failed) {
+      confirm.hidden = true;
+      setText(cancel, "Close");
+      cancel.focus();
+    } else dialog.close(); // an open dialog would keep the focus
+    if (gone.length) onDeleted(gone, isFinal);
+  }
+
+  /** @param {Video} video */
+  async function remove(video) {
+    try {
+      await deleteVideo(video.id, isFinal);
+    } catch (error) {
+      // The video was deleted elsewhere meanwhile.
+      if (!(error instanceof ApiError && error.status === 404)) throw error;
+    }
+    gone.push(video);
+  }
+}
+
+/**
+ * Show a toast about deleted videos, with Undo if they are in the bin.
+ * @param {Video[]} videos
+ * @param {boolean} isFinal
+ * @param {() => void} onRestored
+ */
+export function toastDeleted(videos, isFinal, onRestored) {
+  const what = counted(videos.length, "video");
+  if (isFinal) return toast(`${what} deleted for good.`);
+  toast(`${what} moved to the bin.`, "ok", {
+    label: "Undo",
+    run: () => restoreAll(videos, onRestored),
+  });
+}
+
+/** @param {Video[]} videos @param {() => void} onRestored */
+export async function restoreAll(videos, onRestored) {
+  let count = 0;
+  try {
+    for (const video of videos) {
+      await restoreVideo(video.id);
+      count += 1;
+    }
+    toast(`${counted(count, "video")} restored.`);
+  } catch (error) {
+    const sentence = error instanceof ApiError ? error.sentence : "Reload the page.";
+    toast(`${count} of ${counted(videos.length, "video")} restored. ${sentence}`, "bad");
+  }
+  onRestored();
+}
+
+/** @param {Video[]} videos @param {boolean} isFinal */
+function heading(videos, isFinal) {
+  const what = videos.length === 1 ? `“${videos[0].title}”` : counted(videos.length, "video");
+  return isFinal ? `Delete ${what} for good?` : `Delete ${what}?`;
+}
+
+/** @param {Video[]} videos @param {boolean} isFinal @returns {string} sentences about the consequences */
+function words(videos, isFinal) {
+  const stored = videos.filter((video) => video.source !== "reference");
+  const size = bytes(stored.reduce((sum, video) => sum + video.file_size, 0));
+  const [it, stays] = videos.length === 1 ? ["It", "stays"] : ["They", "stay"];
+  return [
+    !isFinal &&
+      `${it} ${stays} in the bin for ${counted(binDays(), "day")}, and can be restored.${stored.length ? ` ${size} of your storage is freed after that.` : ""}`,
+    isFinal && stored.length > 0 && `${size} will be freed.`,
+    stored.length < videos.length && "Files in the server's folders stay where they are.",
+    isFinal && "This cannot be undone.",
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/**
+ * @param {{kind: string, name: string, url: string}[]} uses
+ * @param {boolean} isFinal
+ * @returns {HTMLElement[]}
+ */
+function usesNote(uses, isFinal) {
+  if (!uses.length) return [];
+  const comparisons = uses.filter((use) => use.kind === "comparison").length;
+  const analyses = uses.length - comparisons;
+  const counts = [
+    comparisons && counted(comparisons, "comparison"),
+    analyses && counted(analyses, "analysis", "analyses"),
+  ];
+  return [
+    h(
+      "div",
+      { class: "note warn" },
+      icon("compare"),
+      h(
+        "div",
+        { class: "spacer" },
+        h("b", {}, `Used in ${counts.filter(Boolean).join(" and ")}:`),
+        h(
+          "ul",
+          { class: "text-small several" },
+          ...uses.map(({ name, url }) => h("li", { class: "anywhere", dir: "auto" }, h("a", { href: url }, name))),
+        ),
+        comparisons > 0 &&
+          h(
+            "p",
+            { class: "text-small" },
+            isFinal
+              ? "Comparisons keep their offsets and events, and show a gap instead."
+              : "Comparisons keep their offsets and events, and show a gap until it is restored.",
+          ),
+      ),
+    ),
+  ];
+}

@@ -1,0 +1,225 @@
+// The list of sounds, from files or from a job: play, remove, and the segments that use each sound.
+
+import { h, icon, need, setIcon, setText } from "../base/dom.js";
+import { toast } from "../base/notice.js";
+import { bytes } from "../videos/api.js";
+import { drawWave, waveOf } from "./waveforms.js";
+
+const TYPES = /\.(mp3|wav|m4a|aac|ogg|oga|opus|flac)$/i;
+
+/**
+ * @typedef {object} Heard a sound of the list
+ * @property {number} id
+ * @property {string} name
+ * @property {File|null} file
+ * @property {string} address address for playback
+ * @property {number|null} duration seconds
+ * @property {number[]} bars
+ * @property {boolean} isRead true after decoding, even if it failed
+ */
+
+export class Sounds {
+  /** @type {Heard[]} */ all = [];
+  /** @type {Map<number, HTMLElement>} */ #rows = new Map();
+  #next = 1;
+  #audio = new Audio();
+  /** @type {number|null} */ #playing = null;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {{most: number, mostBytes: number, used: (id: number) => number[], onChange: () => void, onRemove: (id: number) => void, isLocked: () => boolean}} options
+   */
+  constructor(panel, options) {
+    this.panel = panel;
+    this.options = options;
+    const input = need("[data-add-sounds]", panel);
+    input.addEventListener("change", () => {
+      this.add([...input.files]);
+      input.value = "";
+    });
+    for (const event of ["ended", "pause", "play"]) this.#audio.addEventListener(event, () => this.#drawPlaying());
+  }
+
+  /** @param {number|null} id */
+  find(id) {
+    return this.all.find((sound) => sound.id === id) ?? null;
+  }
+
+  /** @param {number|null} id @returns {number} position from 1; 0 if there is no such sound */
+  number(id) {
+    return this.all.findIndex((sound) => sound.id === id) + 1;
+  }
+
+  /** @param {File[]} files */
+  add(files) {
+    if (this.options.isLocked()) return;
+    for (const file of files) {
+      const refused = this.#whyNot(file);
+      if (refused) toast(`“${file.name}”: ${refused}`, "bad");
+      else this.#take(file);
+    }
+    this.draw();
+    this.options.onChange();
+  }
+
+  /** @param {File} file */
+  #whyNot(file) {
+    if (!TYPES.test(file.name) && !file.type.startsWith("audio/"))
+      return "that is no sound. Choose MP3, WAV, M4A, OGG or FLAC.";
+    if (file.size === 0) return "the file is empty.";
+    if (file.size > this.options.mostBytes) return `it is larger than ${bytes(this.options.mostBytes)}.`;
+    return this.all.length >= this.options.most ? `more than ${this.options.most} sounds are not taken.` : "";
+  }
+
+  /** @param {File} file */
+  async #take(file) {
+    /** @type {Heard} */
+    const sound = {
+      id: this.#next++,
+      name: file.name,
+      file,
+      address: URL.createObjectURL(file),
+      duration: null,
+      bars: [],
+      isRead: false,
+    };
+    this.all.push(sound);
+    const wave = await waveOf(file);
+    Object.assign(sound, wave ? { duration: wave.duration, bars: wave.bars } : {}, { isRead: true });
+    this.draw();
+    this.options.onChange();
+  }
+
+  /** Show the sounds of a job. @param {import("./api.js").ProJob} job */
+  take(job) {
+    this.#audio.pause();
+    for (const sound of this.all) if (sound.file) URL.revokeObjectURL(sound.address);
+    this.all = job.sounds.map((sound) => ({
+      id: this.#next++,
+      name: sound.filename,
+      file: null,
+      address: job.audio_refs[sound.refId] ?? "",
+      duration: sound.duration,
+      bars: sound.peaks,
+      isRead: true,
+    }));
+    this.draw();
+  }
+
+  /** Attach downloaded files to a job's sounds, so that a new job can send them. @param {File[]} files in list order */
+  give(files) {
+    this.all.forEach((sound, at) => {
+      Object.assign(sound, { file: files[at], address: URL.createObjectURL(files[at]) });
+    });
+  }
+
+  /** Update the list. Existing rows stay, so that a focused button keeps the focus. */
+  draw() {
+    const { used, isLocked } = this.options;
+    setText(need("[data-sound-count]", this.panel), this.all.length ? String(this.all.length) : "");
+    for (const [id, row] of this.#rows)
+      if (!this.find(id)) {
+        row.remove();
+        this.#rows.delete(id);
+      }
+    const list = need("[data-sound-list]", this.panel);
+    this.all.forEach((sound, at) => {
+      const row = this.#rows.get(sound.id) ?? this.#make(sound);
+      const inside = used(sound.id);
+      row.dataset.sound = String((at % 6) + 1);
+      setText(need(".letter-badge", row), String(at + 1));
+      setText(
+        need("[data-length]", row),
+        sound.duration === null ? (sound.isRead ? "not readable here" : "reading…") : `${sound.duration.toFixed(2)} s`,
+      );
+      setText(need("[data-used]", row), inside.length ? `in ${listed(inside)}` : "not used yet");
+      need("[data-removes]", row).hidden = isLocked();
+      const lane = need("[data-lane]", row);
+      if (sound.bars.length && !lane.firstChild) lane.append(drawWave(sound.bars));
+      if (list.children[at] !== row) list.insertBefore(row, list.children[at] ?? null);
+    });
+    /** @type {HTMLElement} */ for (const part of /** @type {NodeListOf<HTMLElement>} */ (
+      this.panel.querySelectorAll("[data-add]")
+    ))
+      part.hidden = isLocked();
+    this.#drawPlaying();
+  }
+
+  /** @param {Heard} sound */
+  #make(sound) {
+    const row = h(
+      "li",
+      { class: "sound-item" },
+      h(
+        "div",
+        { class: "row" },
+        h("span", { class: "letter-badge" }),
+        h("span", { class: "truncate spacer", title: sound.name, dir: "auto" }, sound.name),
+        h(
+          "button",
+          {
+            class: "btn icon-only quiet",
+            type: "button",
+            "aria-label": `Play ${sound.name}`,
+            data: { plays: String(sound.id) },
+            onclick: () => this.#toggle(sound),
+          },
+          icon("play"),
+        ),
+        h(
+          "button",
+          {
+            class: "btn icon-only quiet",
+            type: "button",
+            "aria-label": `Remove ${sound.name}`,
+            data: { removes: "" },
+            onclick: () => this.#remove(sound),
+          },
+          icon("x"),
+        ),
+      ),
+      h("div", { class: "lane", data: { lane: "" } }),
+      h(
+        "div",
+        { class: "row text-small faint" },
+        h("span", { class: "mono spacer", data: { length: "" } }),
+        h("span", { data: { used: "" } }),
+      ),
+    );
+    this.#rows.set(sound.id, row);
+    return row;
+  }
+
+  /** @param {Heard} sound */
+  #toggle(sound) {
+    if (this.#playing === sound.id && !this.#audio.paused) return this.#audio.pause();
+    this.#playing = sound.id;
+    this.#audio.src = sound.address;
+    this.#audio.play().catch(() => toast("This browser cannot play that sound. It can be sent all the same.", "warn"));
+  }
+
+  #drawPlaying() {
+    for (const button of this.panel.querySelectorAll("[data-plays]")) {
+      const isOn = !this.#audio.paused && /** @type {HTMLElement} */ (button).dataset.plays === String(this.#playing);
+      setIcon(button, isOn ? "pause" : "play");
+      button.setAttribute("aria-pressed", String(isOn));
+    }
+  }
+
+  /** @param {Heard} sound */
+  #remove(sound) {
+    if (this.#playing === sound.id) this.#audio.pause();
+    URL.revokeObjectURL(sound.address);
+    this.all = this.all.filter((one) => one !== sound);
+    this.options.onRemove(sound.id);
+    this.draw();
+    this.options.onChange();
+    // The focused button was removed with its row.
+    /** @type {HTMLElement} */ (
+      this.panel.querySelector("[data-removes]") ?? need("[data-add-sounds]", this.panel)
+    ).focus();
+  }
+}
+
+/** @param {number[]} numbers @returns {string} `1, 2 and 3` */
+const listed = (numbers) => [numbers.slice(0, -1).join(", "), numbers.at(-1)].filter(Boolean).join(" and ");

@@ -1,0 +1,17 @@
+// The dialog that confirms the deletion of a run.
+
+import { askToDelete } from "../base/dialog.js";
+import { deleteJob } from "./api.js";
+
+/**
+ * @param {import("./api.js").ProJob} job
+ * @param {() => void} onDeleted
+ */
+export function deleteDialog(job, onDeleted) {
+  askToDelete({
+    heading: `Delete the run of “${job.name}”?`,
+    words: "The video, its sounds and what was made of them go. This cannot be undone.",
+    remove: () => deleteJob(job.job_id),
+    onDeleted,
+  });
+}

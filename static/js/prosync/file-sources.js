@@ -1,0 +1,238 @@
+// Other sources of videos and sounds than the user's disk: the library, an earlier run and the microphone. Each source
+// yields a `File`, which is sent like a chosen file.
+
+import { ApiError } from "../base/api.js";
+import { h, icon, setText } from "../base/dom.js";
+import { show } from "../base/dialog.js";
+import { duration } from "../base/format.js";
+import { errorNote, toast } from "../base/notice.js";
+import { listVideos } from "../videos/api.js";
+import { posterOf } from "../videos/thumbnail.js";
+
+/** @typedef {import("../videos/api.js").Video} Video */
+
+export const WAV_RATE = 192_000; // bytes per second of a WAV file made here, at a usual sound card's sample rate
+
+const AT_ONCE = 60; // maximum number of videos in the dialog; a search finds the others
+const TYPING = 250; // ms after the last key before the search starts
+const WAV_HEADER = 44; // bytes
+const FULL_SCALE = 32_767; // maximum value of a 16-bit sample
+
+/**
+ * Open a dialog to choose a library video.
+ * @param {object} about
+ * @param {string} about.heading
+ * @param {(video: Video) => boolean} [about.fits] filter of the offered videos
+ * @param {(video: Video, signal: AbortSignal) => Promise<File>} about.get
+ * @param {(file: File) => void} about.take not called after the dialog is closed
+ */
+export function chooseFromLibrary({ heading, fits = () => true, get, take }) {
+  const search = /** @type {HTMLInputElement} */ (
+    h("input", { class: "input", type: "search", "aria-label": "Search your videos", placeholder: "Title or tag" })
+  );
+  const list = h("ul", { class: "library-choice", "aria-label": "Your videos" });
+  const said = h("p", { class: "muted", role: "status" });
+  const problem = h("div", {});
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog", "aria-labelledby": "choose-heading" },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { id: "choose-heading" }, heading),
+        search,
+        problem,
+        said,
+        list,
+        h(
+          "div",
+          { class: "row end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+        ),
+      ),
+    ),
+  );
+  const stop = new AbortController();
+  dialog.addEventListener("close", () => stop.abort());
+  let typing = 0;
+  search.addEventListener("input", () => {
+    window.clearTimeout(typing);
+    typing = window.setTimeout(find, TYPING);
+  });
+  find();
+
+  async function find() {
+    const words = search.value.trim();
+    try {
+      const { videos } = await listVideos({ search: words, status: "ready", limit: AT_ONCE });
+      if (search.value.trim() !== words) return;
+      const found = videos.filter(fits);
+      list.replaceChildren(...found.map(choice));
+      setText(said, found.length ? "" : words ? "Nothing matches." : "Your library has no video for this yet.");
+    } catch (error) {
+      problem.replaceChildren(errorNote("Your videos could not be loaded.", error, find));
+    }
+  }
+
+  /** @param {Video} video */
+  function choice(video) {
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { class: "btn quiet", type: "button", onclick: () => choose(video) },
+        h("span", { class: "choice-picture" }, posterOf(video.poster_url)),
+        h("span", { class: "spacer anywhere", dir: "auto" }, video.title),
+        h("span", { class: "mono text-small faint" }, duration(video.duration_exact)),
+      ),
+    );
+  }
+
+  /** @param {Video} video */
+  async function choose(video) {
+    problem.replaceChildren();
+    setText(said, `Getting “${video.title}”…`);
+    list.inert = search.disabled = true;
+    try {
+      const file = await get(video, stop.signal);
+      if (!dialog.open) return;
+      dialog.close();
+      take(file);
+    } catch (error) {
+      if (!dialog.open) return;
+      setText(said, "");
+      list.inert = search.disabled = false;
+      problem.replaceChildren(errorNote("It could not be taken from your library.", error));
+    }
+  }
+}
+
+/** Recorder of spoken lines, started and stopped by one button. */
+export class LineRecorder {
+  /** @type {MediaRecorder|null} */ #recorder = null;
+  #isAsking = false;
+  #count = 0;
+  #clock = 0;
+
+  /** @param {HTMLElement} button @param {(line: File) => void} onLine */
+  constructor(button, onLine) {
+    this.button = button;
+    this.onLine = onLine;
+    button.addEventListener("click", () => (this.#recorder ? this.stop() : this.#begin()));
+  }
+
+  /** Stop; the recorded sound is passed to `onLine`. */
+  stop() {
+    this.#recorder?.stop();
+  }
+
+  async #begin() {
+    if (!navigator.mediaDevices?.getUserMedia || !globalThis.MediaRecorder)
+      return toast("This browser cannot record here. Record the line elsewhere, and add the file.", "warn");
+    if (this.#isAsking) return;
+    this.#isAsking = true;
+    let stream;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+    } catch (error) {
+      const isRefused = /** @type {Error} */ (error).name === "NotAllowedError";
+      return toast(
+        isRefused
+          ? "The microphone is not allowed here. Allow it in the browser's settings for this page."
+          : "No microphone was found, or another program uses it.",
+        "warn",
+      );
+    } finally {
+      this.#isAsking = false;
+    }
+    const recorder = new MediaRecorder(stream);
+    /** @type {Blob[]} */
+    const pieces = [];
+    recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
+    recorder.addEventListener("stop", () => {
+      for (const track of stream.getTracks()) track.stop();
+      window.clearInterval(this.#clock);
+      this.#recorder = null;
+      this.#draw(null);
+      this.#keep(new Blob(pieces));
+    });
+    this.#recorder = recorder;
+    // A microphone starts with a delay; the clock starts only when the recording does.
+    recorder.addEventListener("start", () => {
+      const began = performance.now();
+      this.#draw(0);
+      this.#clock = window.setInterval(() => this.#draw((performance.now() - began) / 1000), 250);
+    });
+    recorder.start();
+  }
+
+  /** @param {number|null} seconds recorded seconds; null when not recording */
+  #draw(seconds) {
+    this.button.setAttribute("aria-pressed", String(seconds !== null));
+    this.button.replaceChildren(
+      icon(seconds === null ? "record" : "stop"),
+      seconds === null ? "Record a line" : `Stop, ${duration(seconds)}`,
+    );
+  }
+
+  /** @param {Blob} recorded */
+  async #keep(recorded) {
+    try {
+      this.onLine(await soundIn(recorded, `line ${this.#count + 1}`));
+      this.#count += 1;
+    } catch {
+      toast("Nothing was recorded.", "warn");
+    }
+  }
+}
+
+/**
+ * Return the sound of a recording or video as WAV, which the server accepts.
+ * @param {Blob} file
+ * @param {string} name
+ * @returns {Promise<File>}
+ */
+export async function soundIn(file, name) {
+  const context = new AudioContext();
+  try {
+    const sound = await context.decodeAudioData(await file.arrayBuffer());
+    return new File([wavOf(sound)], `${name}.wav`, { type: "audio/wav" });
+  } catch {
+    throw new ApiError("This browser cannot read the sound of that.", { status: 415, type: "sound_unreadable" });
+  } finally {
+    context.close();
+  }
+}
+
+/**
+ * @param {AudioBuffer} sound
+ * @returns {ArrayBuffer} the first two channels as 16-bit WAV (RIFF, "Multimedia Programming Interface", 1991)
+ */
+function wavOf(sound) {
+  const channels = Array.from({ length: Math.min(2, sound.numberOfChannels) }, (_, at) => sound.getChannelData(at));
+  const step = 2 * channels.length; // bytes per sample of all channels
+  const view = new DataView(new ArrayBuffer(WAV_HEADER + step * sound.length));
+  const text = (/** @type {number} */ at, /** @type {string} */ word) =>
+    [...word].forEach((sign, index) => view.setUint8(at + index, sign.charCodeAt(0)));
+  text(0, "RIFF");
+  view.setUint32(4, WAV_HEADER - 8 + step * sound.length, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true); // bytes of the format chunk
+  view.setUint16(20, 1, true); // PCM
+  view.setUint16(22, channels.length, true);
+  view.setUint32(24, sound.sampleRate, true);
+  view.setUint32(28, step * sound.sampleRate, true); // bytes per second
+  view.setUint16(32, step, true);
+  view.setUint16(34, 16, true); // bits per sample
+  text(36, "data");
+  view.setUint32(40, step * sound.length, true);
+  channels.forEach((samples, channel) =>
+    samples.forEach((sample, index) => {
+      const level = Math.round(Math.max(-1, Math.min(1, sample)) * FULL_SCALE);
+      view.setInt16(WAV_HEADER + step * index + 2 * channel, level, true);
+    }),
+  );
+  return view.buffer;
+}

@@ -1,0 +1,74 @@
+// The list of the newest runs; a click opens a run.
+
+import { h, icon, need } from "../base/dom.js";
+import { counted, when } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import { listJobs } from "./api.js";
+import { STATES } from "./status-text.js";
+
+const SHOWN = 10;
+
+export class Runs {
+  #shown = SHOWN;
+
+  /**
+   * @param {HTMLElement} panel
+   * @param {{onOpen: (id: string) => void}} options
+   */
+  constructor(panel, options) {
+    this.panel = panel;
+    this.options = options;
+    need("[data-more]", panel).addEventListener("click", () => {
+      this.#shown += SHOWN;
+      this.load();
+    });
+  }
+
+  async load() {
+    const list = need("[data-run-list]", this.panel);
+    try {
+      const { pro_jobs, pagination } = await listJobs(Math.min(100, this.#shown), 0);
+      this.panel.hidden = pagination.total === 0;
+      need("footer", this.panel).hidden = pagination.total <= pro_jobs.length || pro_jobs.length >= 100;
+      list.replaceChildren(...pro_jobs.map((job) => this.#row(job)));
+    } catch (error) {
+      this.panel.hidden = false;
+      need("footer", this.panel).hidden = true;
+      list.replaceChildren(
+        h(
+          "li",
+          { class: "pad" },
+          errorNote("Your runs cannot be shown.", error, () => this.load()),
+        ),
+      );
+    }
+  }
+
+  /** @param {import("./api.js").ProJob} job */
+  #row(job) {
+    const [sign, tone, word] = STATES[job.status];
+    const count = job.segments_data.length;
+    return h(
+      "li",
+      { class: "row one" },
+      h(
+        "a",
+        {
+          class: "truncate spacer",
+          href: `/pro?job=${job.job_id}`,
+          title: job.name,
+          dir: "auto",
+          onclick: (/** @type {MouseEvent} */ event) => {
+            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            event.preventDefault();
+            this.options.onOpen(job.job_id);
+          },
+        },
+        job.name,
+      ),
+      h("span", { class: "text-small faint" }, counted(count, "segment")),
+      h("time", { class: "text-small faint mono", datetime: job.created_at }, when(new Date(job.created_at))),
+      h("span", { class: `status ${tone}` }, icon(sign), word),
+    );
+  }
+}

@@ -1,0 +1,256 @@
+// The picture of the dubbing page: original video and result, side by side or overlaid with a wipe line.
+
+import { need, setIcon, setText } from "../base/dom.js";
+import { moment } from "../base/format.js";
+
+/** @typedef {"before"|"beside"|"wipe"|"after"} View */
+
+const TICK = 250; // ms between two checks of the drift between both videos
+const DEAD = 0.02; // seconds of drift that are tolerated
+const FAR = 0.3;
+const PULL = 0.8; // seconds in which drift is corrected
+const MAX_PULL = 0.05; // maximum change of the playback rate
+const WIPE_STEP = 0.02;
+
+export class Stage {
+  /** @type {View} */ view = "before";
+  /** @type {{start: number, end: number}|null} */ loop = null;
+  #wipe = 0.5;
+  #duration = 0;
+  #hasAfter = false;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{onTime: (seconds: number) => void, onState: () => void}} told
+   */
+  constructor(root, told) {
+    this.root = root;
+    this.told = told;
+    this.before = /** @type {HTMLVideoElement} */ (need("[data-before]", root));
+    this.after = /** @type {HTMLVideoElement} */ (need("[data-after]", root));
+    this.line = need("[data-wipe]", root);
+    this.time = need("[data-time]", root);
+    this.#listen();
+    setInterval(() => this.#pull(), TICK);
+    this.#frames();
+  }
+
+  get duration() {
+    return this.#duration;
+  }
+
+  get at() {
+    return this.before.currentTime;
+  }
+
+  get isPlaying() {
+    return !this.before.paused;
+  }
+
+  get hasAfter() {
+    return this.#hasAfter;
+  }
+
+  /**
+   * @param {string} address address of the original video
+   * @param {number} duration seconds
+   */
+  show(address, duration) {
+    this.#duration = duration;
+    this.before.src = address;
+    this.#draw();
+  }
+
+  clear() {
+    this.pause();
+    this.#duration = 0;
+    this.before.removeAttribute("src");
+    this.before.load();
+    this.compare(null);
+    this.#tell();
+  }
+
+  /** @param {string} text reason why a run has no picture; empty if a video can be chosen */
+  tellNone(text) {
+    need("[data-empty]", this.root).hidden = this.#duration > 0 || text !== "";
+    const place = need("[data-no-picture]", this.root);
+    place.hidden = this.#duration > 0 || text === "";
+    setText(place, text);
+  }
+
+  /**
+   * @param {string|null} address address of the result
+   * @param {string} label
+   */
+  compare(address, label = "After") {
+    this.#hasAfter = address !== null;
+    if (address) {
+      this.after.src = address;
+      this.after.addEventListener("loadedmetadata", () => (this.after.currentTime = this.at), { once: true });
+    } else this.after.removeAttribute("src");
+    need("[data-against]", this.root).hidden = true;
+    setText(need("[data-before-label]", this.root), "Before");
+    setText(need("[data-after-label]", this.root), label);
+    this.setView(address ? "wipe" : "before");
+  }
+
+  /**
+   * Compare the result with the original or with another run's result, at the current position.
+   * @param {string} address
+   * @param {string} label
+   */
+  against(address, label) {
+    // While the other video loads, only the result's player has the position.
+    const { at } = this.before.readyState ? this : { at: this.after.currentTime };
+    this.pause();
+    this.before.src = address;
+    this.before.addEventListener("loadedmetadata", () => (this.before.currentTime = at), { once: true });
+    setText(need("[data-before-label]", this.root), label);
+    this.setView(this.view === "after" ? "wipe" : this.view);
+  }
+
+  /** @param {View} view */
+  setView(view) {
+    this.view = this.#hasAfter ? view : "before";
+    const heard = this.view === "before" ? this.before : this.after;
+    this.before.muted = heard !== this.before;
+    this.after.muted = heard !== this.after;
+    if (this.#hasAfter && this.isPlaying) this.#startAfter();
+    this.#draw();
+    this.told.onState();
+  }
+
+  /** @param {number} seconds */
+  seek(seconds) {
+    const at = Math.min(Math.max(0, seconds), this.#duration || 0);
+    this.before.currentTime = at;
+    if (this.#hasAfter) this.after.currentTime = at;
+    this.#tell();
+  }
+
+  async toggle() {
+    if (!this.before.src) return;
+    if (this.isPlaying) return this.pause();
+    if (this.loop && (this.at < this.loop.start - DEAD || this.at >= this.loop.end - DEAD)) this.seek(this.loop.start);
+    else if (this.at >= this.#duration - DEAD) this.seek(0);
+    await this.#ready();
+    this.before.play().catch(() => {});
+    this.#startAfter();
+  }
+
+  pause() {
+    this.before.pause();
+    this.after.pause();
+  }
+
+  /** Wait until both videos are at the same position and can play. */
+  async #ready() {
+    const videos = this.#hasAfter ? [this.before, this.after] : [this.before];
+    if (this.#hasAfter && Math.abs(this.after.currentTime - this.at) > DEAD) this.after.currentTime = this.at;
+    await Promise.all(
+      videos.map((video) =>
+        video.seeking || video.readyState < 3
+          ? new Promise((resolve) => {
+              for (const event of ["canplay", "seeked", "error"])
+                video.addEventListener(event, resolve, { once: true });
+              setTimeout(resolve, 2000);
+            })
+          : null,
+      ),
+    );
+  }
+
+  #startAfter() {
+    if (this.#hasAfter && this.isPlaying) this.after.play().catch(() => {});
+  }
+
+  /** Correct the drift: the result follows the original's clock. */
+  #pull() {
+    if (!this.#hasAfter || !this.isPlaying || this.after.seeking) return;
+    const apart = this.after.currentTime - this.at;
+    if (Math.abs(apart) > FAR) this.after.currentTime = this.at;
+    const pull = Math.abs(apart) < DEAD ? 0 : Math.min(MAX_PULL, Math.max(-MAX_PULL, apart / PULL));
+    this.after.playbackRate = 1 - pull;
+    if (this.after.paused && this.at < this.#duration - DEAD) this.#startAfter();
+  }
+
+  #frames() {
+    const frame = () => {
+      if (this.isPlaying) {
+        if (this.loop && this.at >= this.loop.end) this.seek(this.loop.start);
+        this.#tell();
+      }
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  #tell() {
+    setText(this.time, moment(this.at));
+    this.told.onTime(this.at);
+  }
+
+  #listen() {
+    for (const event of ["play", "pause", "ended"])
+      this.before.addEventListener(event, () => {
+        if (!this.isPlaying) this.after.pause();
+        this.#draw();
+        this.told.onState();
+      });
+    // A looped segment that reaches the video's end restarts here.
+    this.before.addEventListener("ended", () => this.loop && this.loop.end >= this.#duration - DEAD && this.toggle());
+    for (const event of ["seeked", "loadedmetadata"]) this.before.addEventListener(event, () => this.#tell());
+    this.before.addEventListener("loadedmetadata", () => {
+      if (!this.#duration && Number.isFinite(this.before.duration)) this.#duration = this.before.duration;
+    });
+    for (const video of [this.before, this.after]) video.addEventListener("click", () => this.toggle());
+    this.line.addEventListener("pointerdown", (/** @type {PointerEvent} */ event) => this.#drag(event));
+    this.line.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+      const step = { ArrowLeft: -WIPE_STEP, ArrowRight: WIPE_STEP, Home: -1, End: 1 }[event.key];
+      if (step === undefined) return;
+      event.preventDefault();
+      event.stopPropagation();
+      this.#setWipe(this.#wipe + step);
+    });
+  }
+
+  /** @param {PointerEvent} event */
+  #drag(event) {
+    event.preventDefault();
+    this.line.focus();
+    this.line.setPointerCapture(event.pointerId);
+    const move = (/** @type {PointerEvent} */ moved) => {
+      const { left, width } = need("[data-picture]", this.root).getBoundingClientRect();
+      this.#setWipe((moved.clientX - left) / width);
+    };
+    this.line.addEventListener("pointermove", move);
+    for (const end of ["pointerup", "pointercancel"])
+      this.line.addEventListener(end, () => this.line.removeEventListener("pointermove", move), { once: true });
+  }
+
+  /** @param {number} share */
+  #setWipe(share) {
+    this.#wipe = Math.min(1, Math.max(0, share));
+    this.#draw();
+  }
+
+  #draw() {
+    const shown = { before: 1, beside: 0, wipe: this.#wipe, after: 0 }[this.view];
+    const picture = need("[data-picture]", this.root);
+    picture.style.setProperty("--wipe", String(shown));
+    picture.dataset.shows = this.view;
+    this.after.hidden = this.view === "before";
+    this.line.hidden = this.view !== "wipe";
+    this.line.setAttribute("aria-valuenow", String(Math.round(this.#wipe * 100)));
+    need("[data-before-label]", this.root).hidden = !this.#hasAfter || this.view === "after";
+    need("[data-after-label]", this.root).hidden = this.view === "before";
+    const play = need("[data-play]", this.root);
+    play.setAttribute("aria-label", this.isPlaying ? "Pause" : "Play");
+    setIcon(play, this.isPlaying ? "pause" : "play");
+    for (const button of this.root.querySelectorAll("[data-view]")) {
+      const own = /** @type {HTMLElement} */ (button).dataset.view;
+      button.setAttribute("aria-pressed", String(own === this.view));
+      button.toggleAttribute("disabled", own !== "before" && !this.#hasAfter);
+    }
+  }
+}

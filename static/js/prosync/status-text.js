@@ -1,0 +1,103 @@
+// Texts about runs and their segments: status, and what was done. Pure.
+
+import { counted, moment } from "../base/format.js";
+
+/** Icon, tone and text of each run status. */
+export const STATES = {
+  queued: ["clock", "", "Waiting"],
+  processing: ["run", "run", "Working"],
+  waiting: ["clock", "run", "Waiting for sync.so"],
+  paused: ["pause", "", "Paused"],
+  completed: ["check", "ok", "Ready"],
+  failed: ["alert", "bad", "Failed"],
+  cancelled: ["ban", "", "Cancelled"],
+  expired: ["clock", "", "Expired"],
+};
+
+const OF_SEGMENTS = {
+  queued: { sign: "clock", tone: "", word: "waiting" },
+  processing: { sign: "run", tone: "run", word: "being made" },
+  completed: { sign: "check", tone: "ok", word: "made" },
+  failed: { sign: "alert", tone: "bad", word: "not made" },
+  cancelled: { sign: "ban", tone: "", word: "not made" },
+  expired: { sign: "clock", tone: "", word: "not kept" },
+};
+
+/**
+ * @param {string} status status of a run's segment
+ * @returns {{sign: string, tone: string, word: string}|null} null if the segment has no run yet
+ */
+export const stateOf = (status) => OF_SEGMENTS[/** @type {keyof OF_SEGMENTS} */ (status)] ?? null;
+
+const MODES = {
+  cut_off: "played once",
+  silence: "played once",
+  loop: "repeated",
+  bounce: "forwards and backwards",
+  remap: "stretched",
+};
+
+/**
+ * Describe a run's result as a whole: removed text, moved mouths, and why picture or sound was encoded again.
+ * @param {any} outcome result data of the job
+ * @returns {string} sentences, or empty
+ */
+export function toldOfAll(outcome) {
+  if (!outcome) return "";
+  const found = outcome.text?.found ?? [];
+  const [first, last] = [
+    Math.min(...found.map((/** @type {any} */ one) => one.start)),
+    Math.max(...found.map((/** @type {any} */ one) => one.end)),
+  ];
+  const text = found.length
+    ? `Text removed from ${counted(found.length, "place")}, between ${moment(first)} and ${moment(last)}.`
+    : "";
+  return [text, mouthsOf(outcome).words, outcome.text?.why, outcome.why_picture, outcome.why_sound]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/**
+ * Describe in one sentence in how many segments the mouths were moved.
+ * @param {any} outcome result data of the job
+ * @returns {{words: string, why: string}} why: reason common to all unchanged segments
+ */
+function mouthsOf(outcome) {
+  const mouths = (outcome.segments ?? []).map((/** @type {any} */ one) => one?.mouth).filter(Boolean);
+  const moved = mouths.filter((/** @type {any} */ mouth) => mouth.label).length;
+  const reasons = new Set(
+    mouths.filter((/** @type {any} */ one) => !one.label).map((/** @type {any} */ one) => one.why),
+  );
+  const why = reasons.size === 1 ? ([...reasons][0] ?? "") : "";
+  if (!mouths.length) return { words: "", why: "" };
+  if (moved === mouths.length) return { words: `Mouths moved in every segment.`, why: "" };
+  const words = moved ? `Mouths moved in ${moved} of ${mouths.length} segments.` : "Mouths left as they were.";
+  return { words: `${words} ${why}`.trim(), why };
+}
+
+/** @param {number} seconds */
+const seconds = (seconds) => `${(Math.round(seconds * 100) / 100).toFixed(2)} s`;
+
+/**
+ * @param {any} whole result data of the job
+ * @param {number} at index of the segment
+ * @returns {string} sentences about the segment's result, or empty
+ */
+export function told(whole, at) {
+  const outcome = whole?.segments?.[at];
+  if (!outcome?.mode) return "";
+  const parts = [
+    `${seconds(outcome.used)} of the sound, ${MODES[/** @type {keyof MODES} */ (outcome.mode)] ?? outcome.mode}`,
+  ];
+  if (outcome.repeats > 1.005) parts.push(`${(Math.round(outcome.repeats * 10) / 10).toFixed(1)} times`);
+  if (Math.abs(outcome.stretch - 1) > 0.005) parts.push(`to ${Math.round(outcome.stretch * 100)} % of its length`);
+  if (outcome.silence > 0.02) parts.push(`then ${seconds(outcome.silence)} of silence`);
+  const louder = Math.round(Math.abs(outcome.gain) * 10) / 10;
+  if (louder >= 0.1) parts.push(`${louder.toFixed(1)} dB ${outcome.gain > 0 ? "louder" : "quieter"}`);
+  const said = [`${parts.join(", ")}.`, outcome.note];
+  const mouth = outcome.mouth;
+  if (mouth?.label) said.push(`Mouth moved (${mouth.label}) in ${mouth.moved} of ${mouth.frames} frames.`);
+  else if (mouth && mouth.why !== mouthsOf(whole).why) said.push(`Mouth left as it was: ${mouth.why}`);
+  else if (mouth) said.push("Mouth left as it was.");
+  return said.filter(Boolean).join(" ");
+}

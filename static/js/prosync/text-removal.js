@@ -1,0 +1,158 @@
+// The options of text removal: a time range, and areas drawn over the picture.
+
+import { h, icon, need, setText } from "../base/dom.js";
+import { RoiBox } from "../base/timer-box.js";
+import { moment, parseMoment } from "../base/format.js";
+
+/** @typedef {import("../base/timer-box.js").Box} Box */
+
+const MOST = 20; // maximum number of areas, as in the API
+const USUAL = Object.freeze({ x: 0.2, y: 0.8, width: 0.6, height: 0.14 }); // typical place of subtitles, shares of the picture
+
+export class Removal {
+  /** @type {RoiBox[]} */ #drawn = [];
+  /** @type {Box[]} */ #boxes = [];
+  /** @type {{start: number|null, end: number|null}} */ #times = { start: null, end: null };
+  #wrong = "";
+  #isLocked = false;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {HTMLElement} picture element under the boxes
+   * @param {{onChange: () => void}} told
+   */
+  constructor(root, picture, told) {
+    this.root = root;
+    this.picture = picture;
+    this.told = told;
+    this.check = /** @type {HTMLInputElement} */ (need("[data-option=remove_text]", root));
+    this.check.addEventListener("change", () => this.#changed());
+    for (const name of /** @type {const} */ (["start", "end"]))
+      this.#field(name).addEventListener("change", () => this.#typed(name));
+    need("[data-add-place]", root).addEventListener("click", () => {
+      this.#boxes.push(USUAL);
+      this.#changed();
+      this.#drawn.at(-1)?.element.focus();
+    });
+  }
+
+  /** @param {"start"|"end"} name @returns {HTMLInputElement} */
+  #field(name) {
+    return need(`[data-removal-field=${name}]`, this.root);
+  }
+
+  /** Error message that prevents sending; empty if there is none. */
+  get fault() {
+    const { start, end } = this.#times;
+    if (!this.check.checked) return "";
+    return this.#wrong || (end !== null && end <= (start ?? 0) ? "It ends before it begins." : "");
+  }
+
+  /** @returns {any} API value; undefined without text removal */
+  get asked() {
+    if (!this.check.checked) return undefined;
+    const { start, end } = this.#times;
+    return {
+      ...(start === null ? {} : { start }),
+      ...(end === null ? {} : { end }),
+      ...(this.#boxes.length ? { regions: this.#boxes } : {}),
+    };
+  }
+
+  /** Show the text removal of a run. @param {any} asked */
+  take(asked) {
+    this.check.checked = Boolean(asked);
+    this.#boxes = asked?.regions ?? [];
+    this.#times = { start: asked?.start ?? null, end: asked?.end ?? null };
+    this.#wrong = "";
+    for (const name of /** @type {const} */ (["start", "end"]))
+      this.#field(name).value = this.#times[name] === null ? "" : moment(/** @type {number} */ (this.#times[name]));
+  }
+
+  /** @param {"start"|"end"} name */
+  #typed(name) {
+    const { value } = this.#field(name);
+    const seconds = value.trim() === "" ? null : parseMoment(value);
+    this.#wrong = value.trim() !== "" && seconds === null ? "A time such as 0:38.600 or 38.6." : "";
+    this.#times[name] = seconds;
+    if (seconds !== null) this.#field(name).value = moment(seconds);
+    this.#changed();
+  }
+
+  #changed() {
+    this.draw({ isLocked: this.#isLocked });
+    this.told.onChange();
+  }
+
+  /** @param {{isLocked: boolean}} about */
+  draw({ isLocked }) {
+    this.#isLocked = isLocked;
+    const isOn = this.check.checked;
+    need("[data-removal]", this.root).hidden = !isOn;
+    const count = isOn && !isLocked ? this.#boxes.length : 0;
+    while (this.#drawn.length > count) this.#drawn.pop()?.dispose();
+    while (this.#drawn.length < count) this.#drawn.push(this.#box(this.#drawn.length));
+    this.#drawn.forEach((one, at) => {
+      one.box = this.#boxes[at];
+      one.say(String(at + 1));
+    });
+    const add = need("[data-add-place]", this.root);
+    add.hidden = isLocked;
+    setText(need("span", add), this.#boxes.length ? "Another area" : "Only in an area");
+    add.toggleAttribute("disabled", this.#boxes.length >= MOST);
+    const list = need("[data-places]", this.root);
+    const drawn = JSON.stringify([this.#boxes.length, isLocked]);
+    if (list.dataset.drawn !== drawn) list.replaceChildren(...this.#boxes.map((_, at) => this.#line(at)));
+    list.dataset.drawn = drawn;
+    this.#boxes.forEach((box, at) => setText(need(".mono", list.children[at]), told(box)));
+    need("[data-everywhere]", this.root).hidden = this.#boxes.length > 0;
+    const { fault } = this;
+    const says = need("[data-removal-says]", this.root);
+    for (const name of /** @type {const} */ (["start", "end"]))
+      this.#field(name).setAttribute("aria-invalid", String(Boolean(fault)));
+    if (says.textContent !== fault)
+      says.replaceChildren(...(fault ? [h("p", { class: "field-error" }, icon("alert"), fault)] : []));
+  }
+
+  /** @param {number} at */
+  #box(at) {
+    const one = new RoiBox(this.picture, need("[data-before]", this.picture), {
+      box: this.#boxes[at],
+      onChange: (box) => {
+        this.#boxes[at] = box;
+        this.draw({ isLocked: this.#isLocked });
+      },
+    });
+    one.element.setAttribute("aria-label", `Place ${at + 1} of text. Arrow keys move it, with Shift they size it`);
+    return one;
+  }
+
+  /** @param {number} at */
+  #line(at) {
+    return h(
+      "li",
+      { class: "row text-small" },
+      h("span", {}, `Place ${at + 1}`),
+      h("span", { class: "mono muted spacer" }),
+      !this.#isLocked &&
+        h(
+          "button",
+          {
+            class: "btn icon-only quiet",
+            type: "button",
+            "aria-label": `Remove place ${at + 1}`,
+            onclick: () => {
+              this.#boxes.splice(at, 1);
+              this.#changed();
+              need("[data-add-place]", this.root).focus();
+            },
+          },
+          icon("x"),
+        ),
+    );
+  }
+}
+
+/** @param {Box} box @returns {string} upper left corner and size, percent of the picture */
+const told = ({ x, y, width, height }) =>
+  `${Math.round(x * 100)}, ${Math.round(y * 100)} %, ${Math.round(width * 100)} × ${Math.round(height * 100)} %`;

@@ -1,0 +1,83 @@
+// Waveforms of sounds: decoded from a file, read from the server's peaks, and drawn.
+
+const BARS = 240;
+const MAX_BYTES = 300 * 1024 ** 2; // maximum bytes of a decoded file: all its samples are in memory
+const SVG = "http://www.w3.org/2000/svg";
+
+/** @typedef {{duration: number, bars: number[]}} Wave bars: peaks, 0 to 1 */
+
+/**
+ * @param {Blob} file a sound, or a video with sound
+ * @param {number} [count] number of bars
+ * @returns {Promise<Wave|null>} null if the file is too large or unreadable
+ */
+export async function waveOf(file, count = BARS) {
+  if (file.size > MAX_BYTES) return null;
+  const context = new OfflineAudioContext(1, 1, 16_000);
+  try {
+    const decoded = await context.decodeAudioData(await file.arrayBuffer());
+    return { duration: decoded.duration, bars: loudest(decoded.getChannelData(0), count) };
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {ArrayLike<number>} samples
+ * @param {number} count
+ * @returns {number[]}
+ */
+export function loudest(samples, count) {
+  const bars = [];
+  const each = Math.max(1, Math.ceil(samples.length / count));
+  for (let begin = 0; begin < samples.length; begin += each) {
+    let most = 0;
+    const end = Math.min(samples.length, begin + each);
+    for (let at = begin; at < end; at += 1) most = Math.max(most, Math.abs(samples[at]));
+    bars.push(Math.min(1, most));
+  }
+  return bars;
+}
+
+/**
+ * Return the peaks computed by the server (audiowaveform's JSON, version 2).
+ * @param {string} address
+ * @param {number} [count]
+ * @returns {Promise<number[]>}
+ */
+export async function peaksAt(address, count = 4 * BARS) {
+  const response = await fetch(address, { credentials: "same-origin" });
+  if (!response.ok) throw new Error(`The waveform cannot be had (${response.status}).`);
+  const { data } = await response.json();
+  return loudest(
+    data.map((/** @type {number} */ level) => level / 128),
+    2 * count,
+  );
+}
+
+/**
+ * @param {number[]} bars
+ * @param {number} [from] start of the shown part, 0 to 1
+ * @param {number} [to] end of the shown part, 0 to 1
+ * @returns {SVGElement} SVG that fills its container
+ */
+export function drawWave(bars, from = 0, to = 1) {
+  const shown = bars.slice(
+    Math.floor(from * bars.length),
+    Math.max(Math.floor(from * bars.length) + 1, Math.ceil(to * bars.length)),
+  );
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "waveform");
+  svg.setAttribute("viewBox", `0 0 ${Math.max(1, shown.length)} 40`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(SVG, "path");
+  // The square root keeps quiet speech visible.
+  const height = (/** @type {number} */ bar) => Math.sqrt(bar) * 18 + 0.5;
+  path.setAttribute(
+    "d",
+    shown.map((bar, at) => `M${at + 0.5} ${(20 - height(bar)).toFixed(1)}v${(2 * height(bar)).toFixed(1)}`).join(""),
+  );
+  svg.append(path);
+  return svg;
+}

@@ -1,0 +1,91 @@
+// Uploads into the library from other pages. UploadsPanel displays them.
+
+import { toast } from "../base/notice.js";
+import { uploadChannel } from "./tab-channel.js";
+import { Transfer } from "./transfer.js";
+
+/**
+ * @typedef {import("./tab-channel.js").UploadState} UploadState
+ * @typedef {import("./tab-channel.js").UploadAct} UploadAct
+ */
+
+const AT_ONCE = 3;
+
+export class Sending {
+  /** @type {Transfer[]} */ #transfers = [];
+
+  /**
+   * @param {object} on
+   * @param {(files: UploadState[]) => void} on.state
+   * @param {() => void} on.arrived an upload has become a video
+   */
+  constructor(on) {
+    this.on = on;
+    this.channel = uploadChannel({ onAsk: () => this.#tell(), onAct: (id, act) => this.act(id, act) });
+    window.addEventListener("offline", () => this.#transfers.forEach((one) => one.networkLost()));
+    for (const back of ["online", "signedin"])
+      window.addEventListener(back, () => this.#transfers.forEach((one) => one.state === "offline" && one.resume()));
+    window.addEventListener("beforeunload", (event) => {
+      if (this.#transfers.some((one) => one.isGoing)) event.preventDefault();
+    });
+    setInterval(() => this.#tell(), 1000);
+  }
+
+  /** @param {import("./file-picker.js").Chosen[]} files */
+  add(files) {
+    for (const { file, handle } of files) {
+      const transfer = new Transfer({ file, name: file.name, size: file.size, handle });
+      this.#transfers.push(transfer);
+      transfer.addEventListener("change", () => this.#changed(transfer));
+      if (!file.size) transfer.refuse("empty", "Nothing in it", "The file is empty.");
+    }
+    this.#schedule();
+  }
+
+  /** Run an action requested in this tab or another. @param {string} id @param {UploadAct} act */
+  act(id, act) {
+    const transfer = this.#transfers.find((one) => one.uploadId === id);
+    if (act === "cancelled") transfer?.wasCancelled();
+    else if (act === "pause" && transfer?.isGoing) transfer.pause();
+    else if (act === "resume") transfer?.resume();
+  }
+
+  /** @param {Transfer} transfer */
+  #changed(transfer) {
+    if (["sending", "waiting", "offline", "paused"].includes(transfer.state))
+      return queueMicrotask(() => this.#schedule());
+    if (!this.#transfers.includes(transfer)) return;
+    this.#transfers = this.#transfers.filter((one) => one !== transfer);
+    if (transfer.state === "refused")
+      toast(`“${transfer.name}” was not uploaded. ${transfer.error?.title}. ${transfer.error?.text}`, "bad");
+    if (transfer.uploadId) this.#say([stateOf(transfer, "stopped")]);
+    if (transfer.state === "processing" || transfer.state === "ready") this.on.arrived();
+    this.#schedule();
+  }
+
+  #schedule() {
+    let places = AT_ONCE - this.#transfers.filter((one) => one.state === "sending").length;
+    for (const transfer of this.#transfers) {
+      if (places <= 0) return;
+      if (transfer.state !== "waiting") continue;
+      places -= 1;
+      transfer.start();
+    }
+  }
+
+  #tell() {
+    const known = this.#transfers.filter((one) => one.uploadId);
+    if (known.length) this.#say(known.map((one) => stateOf(one, /** @type {any} */ (one.state))));
+  }
+
+  /** @param {UploadState[]} files */
+  #say(files) {
+    this.channel.tell(files);
+    this.on.state(files);
+  }
+}
+
+/** @param {Transfer} transfer @param {import("./tab-channel.js").Going} state @returns {UploadState} */
+function stateOf({ uploadId: id, name, sent, size, speed }, state) {
+  return { id, name, state, sent, size, speed };
+}

@@ -1,0 +1,67 @@
+// Cancellation of uploads, confirmed if data has arrived.
+
+import { call } from "../base/api.js";
+import { h, icon } from "../base/dom.js";
+import { placeOf } from "../base/focus.js";
+import { bytes, TUS } from "../videos/api.js";
+
+/**
+ * @param {string} id
+ * @param {boolean} isDirect whether it is a direct upload to the bucket
+ * @returns {Promise<void>}
+ * @throws {import("../base/api.js").ApiError}
+ */
+export async function cancelUpload(id, isDirect) {
+  if (isDirect) await call("DELETE", `/api/v1/uploads/${encodeURIComponent(id)}`);
+  else await call("DELETE", `${TUS}${encodeURIComponent(id)}`, undefined, { headers: { "Tus-Resumable": "1.0.0" } });
+}
+
+/**
+ * @param {string} name
+ * @param {number} arrived bytes
+ * @param {() => void} run
+ * @param {string} [instead] sentence about the alternative
+ */
+export function askToCancel(name, arrived, run, instead = "To go on later, pause it instead.") {
+  if (arrived <= 0) return run();
+  const before = placeOf(document.activeElement);
+  const dialog = /** @type {HTMLDialogElement} */ (
+    h(
+      "dialog",
+      {
+        class: "dialog small",
+        role: "alertdialog",
+        "aria-labelledby": "cancel-heading",
+        "aria-describedby": "cancel-words",
+      },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { class: "anywhere", id: "cancel-heading", dir: "auto" }, `Stop sending “${name}”?`),
+        h(
+          "p",
+          { class: "muted", id: "cancel-words" },
+          `${bytes(arrived)} of it arrived and will be deleted. ${instead}`,
+        ),
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", autofocus: true, onclick: () => dialog.close() }, "Keep it"),
+          h(
+            "button",
+            { class: "btn danger", type: "button", onclick: () => dialog.close("stop") },
+            icon("x"),
+            "Stop and delete",
+          ),
+        ),
+      ),
+    )
+  );
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    before()?.focus();
+    if (dialog.returnValue === "stop") run();
+  });
+  document.body.append(dialog);
+  dialog.showModal();
+}

@@ -1,0 +1,262 @@
+// An HTTP stack for tus-js-client that uploads straight to the bucket: tus requests become calls of the API, and pieces
+// go to signed addresses.
+
+import { cookie } from "../base/api.js";
+import { TUS } from "../videos/api.js";
+
+const UPLOADS = "/api/v1/uploads";
+const MOST_PIECES = 10_000; // limit of S3
+const ENOUGH_TRIES = 3;
+const AHEAD = 4; // number of addresses per request, at which the server also records received pieces
+/** @type {Record<string, number>} status of the tus endpoint for HEAD, by state of the ended upload */ const ENDED = {
+  completed: 409,
+  failed: 409,
+  expired: 410,
+  cancelled: 404,
+};
+const KNOWN = new Set(["purpose", "title", "video_id"]);
+
+/**
+ * Return whether the installation has direct uploads that support this metadata.
+ * @param {Record<string, string>} into metadata
+ */
+export const goesDirect = (into) =>
+  "s3Cors" in document.body.dataset && Object.keys(into).every((key) => KNOWN.has(key));
+
+/**
+ * @param {number} size bytes of the file
+ * @param {number} usual usual bytes of a piece
+ * @returns {number} bytes of each piece except the last
+ */
+export const pieceOf = (size, usual) => Math.max(usual, Math.ceil(size / MOST_PIECES));
+
+/**
+ * @typedef {{size: number, piece: number, begin: () => Record<string, unknown>}} About begin: returns fields of the creation request
+ * @typedef {{getStatus: () => number, getHeader: (name: string) => string|undefined, getBody: () => string, getUnderlyingObject: () => null}} Answer
+ */
+
+/** The `httpStack` of one upload. */
+export class DirectStack {
+  /** Signed addresses by piece number. @type {Map<number, string>} */ addresses = new Map();
+
+  /** Number of pieces that the bucket has received. */ taken = 0;
+  /** Number of consecutive failures to reach the bucket. */ unreached = 0;
+  /** True while a piece is being sent. */ isAsking = false;
+
+  /** @param {About} about */
+  constructor(about) {
+    this.about = about;
+  }
+
+  /** Count a stalled request as a failure. */
+  giveUp() {
+    if (this.isAsking) this.unreached += 1;
+    this.isAsking = false;
+  }
+
+  /** True if the network seems to block the bucket but not the site. */
+  get isShutOut() {
+    return this.taken === 0 && this.unreached >= ENOUGH_TRIES;
+  }
+
+  /** @param {string} method @param {string} url @returns {DirectRequest} */
+  createRequest(method, url) {
+    return new DirectRequest(this, method, url);
+  }
+
+  getName() {
+    return "DirectStack";
+  }
+}
+
+class DirectRequest {
+  /** @type {Record<string, string>} */ #headers = {};
+  #controller = new AbortController();
+  /** @type {(sent: number) => void} */ #moved = () => {};
+
+  /** @param {DirectStack} stack @param {string} method @param {string} url address at the tus endpoint */
+  constructor(stack, method, url) {
+    this.stack = stack;
+    this.method = method;
+    this.url = url;
+  }
+
+  getMethod() {
+    return this.method;
+  }
+
+  getURL() {
+    return this.url;
+  }
+
+  /** @param {string} name @param {string} value */
+  setHeader(name, value) {
+    this.#headers[name] = value;
+  }
+
+  /** @param {string} name */
+  getHeader(name) {
+    return this.#headers[name];
+  }
+
+  /** @param {(sent: number) => void} moved */
+  setProgressHandler(moved) {
+    this.#moved = moved;
+  }
+
+  getUnderlyingObject() {
+    return null;
+  }
+
+  async abort() {
+    this.#controller.abort();
+  }
+
+  /** @param {Blob|null} body @returns {Promise<Answer>} */
+  send(body = null) {
+    if (this.method === "POST") return this.#begin();
+    return this.method === "HEAD" ? this.#look() : this.#send(/** @type {Blob} */ (body));
+  }
+
+  get #at() {
+    return `${UPLOADS}/${new URL(this.url, location.href).pathname.split("/").filter(Boolean).pop()}`;
+  }
+
+  async #begin() {
+    const { size, piece, begin } = this.stack.about;
+    const found = await this.#ask("POST", UPLOADS, { ...begin(), size, chunk_size: piece, direct: true });
+    if (found.status !== 201) return told(found);
+    const { session_id, expires_at } = found.json;
+    return told(found, { Location: `${TUS}${session_id}`, "Upload-Expires": expires_at });
+  }
+
+  async #look() {
+    const found = await this.#ask("GET", `${this.#at}/status`);
+    if (found.status !== 200) return told(found);
+    const { status, remaining_chunks, expires_at } = found.json;
+    const ended = ENDED[status];
+    if (ended) return told({ ...found, status: ended });
+    const { size, piece } = this.stack.about;
+    // Pieces received before a reload also went to the bucket.
+    this.stack.taken ||= Math.ceil(size / piece) - remaining_chunks.length;
+    const offset = remaining_chunks.length ? Math.min(...remaining_chunks) * piece : size;
+    const headers = { "Upload-Length": `${size}`, "Upload-Offset": `${offset}`, "Upload-Expires": expires_at };
+    if (offset < size) return told(found, headers);
+    const answer = await this.#complete(headers);
+    // tus-js-client soon retries a 423.
+    return answer.getStatus() === 409 ? told({ ...found, status: 423 }) : answer;
+  }
+
+  /** @param {Blob} piece */
+  async #send(piece) {
+    const offset = Number(this.#headers["Upload-Offset"]);
+    const number = offset / this.stack.about.piece;
+    const refused = await this.#findAddress(number);
+    if (refused) return told(refused);
+    const url = /** @type {string} */ (this.stack.addresses.get(number));
+    let status = 0;
+    this.stack.isAsking = true;
+    try {
+      status = await this.#put(url, piece);
+      this.stack.unreached = 0;
+      if (status === 200) this.stack.taken += 1;
+    } catch (error) {
+      this.stack.unreached += 1;
+      throw error;
+    } finally {
+      this.stack.isAsking = false;
+      // An address may have expired, or the bucket may be down: retry with new addresses.
+      if (status === 200) this.stack.addresses.delete(number);
+      else this.stack.addresses.clear();
+    }
+    if (status !== 200) return told({ status: 503, text: "", json: null, headers: new Headers() });
+    const end = offset + piece.size;
+    const headers = { "Upload-Offset": `${end}` };
+    if (end === this.stack.about.size) return this.#complete(headers);
+    return told({ status: 204, text: "", json: null, headers: new Headers() }, headers);
+  }
+
+  /** @param {Record<string, string>} headers */
+  async #complete(headers) {
+    const found = await this.#ask("POST", `${this.#at}/complete`, {});
+    // Pieces are missing, sent by another tab or lost: the retry sends them.
+    if (found.json?.type === "chunk_missing") found.text = JSON.stringify({ type: "upload_conflict" });
+    return told(found, { ...headers, "X-Resource-Id": found.headers.get("X-Resource-Id") ?? "" });
+  }
+
+  /**
+   * Request addresses of a piece and some after it.
+   * @param {number} number
+   * @returns {Promise<Found|null>} the API's answer if it refused
+   */
+  async #findAddress(number) {
+    const { addresses, about } = this.stack;
+    if (addresses.has(number)) return null;
+    const last = Math.min(Math.ceil(about.size / about.piece), number + AHEAD);
+    const chunk_numbers = Array.from({ length: last - number }, (_, index) => number + index);
+    const found = await this.#ask("POST", `${this.#at}/addresses`, { chunk_numbers });
+    if (found.status !== 200) return found;
+    for (const { chunk_number, url } of found.json.chunks) addresses.set(chunk_number, url);
+    return null;
+  }
+
+  /**
+   * Send a piece by XMLHttpRequest: fetch reports no upload progress.
+   * @param {string} url
+   * @param {Blob} piece
+   * @returns {Promise<number>} HTTP status
+   */
+  #put(url, piece) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open("PUT", url);
+      request.upload.onprogress = (event) => this.#moved(event.loaded);
+      request.onload = () => resolve(request.status);
+      request.onerror = () => reject(new Error("The bucket was not reached."));
+      this.#controller.signal.addEventListener("abort", () => request.abort());
+      // Remove the type: the signature does not cover this header.
+      request.send(piece.slice(0, piece.size, ""));
+    });
+  }
+
+  /**
+   * @typedef {{status: number, text: string, json: any, headers: Headers}} Found
+   * @param {string} method
+   * @param {string} url
+   * @param {object} [body]
+   * @returns {Promise<Found>}
+   */
+  async #ask(method, url, body) {
+    const response = await fetch(url, {
+      method,
+      signal: this.#controller.signal,
+      headers: {
+        Accept: "application/json",
+        ...(body && { "Content-Type": "application/json", "X-CSRFToken": cookie("csrftoken") }),
+      },
+      body: body && JSON.stringify(body),
+    });
+    const text = await response.text();
+    let json = null;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      // A proxy's error page: the status is enough.
+    }
+    return { status: response.status, text, json, headers: response.headers };
+  }
+}
+
+/**
+ * @param {Found} found
+ * @param {Record<string, string>} [more] headers that the tus endpoint would send
+ * @returns {Answer}
+ */
+function told({ status, text, headers }, more = {}) {
+  return {
+    getStatus: () => status,
+    getHeader: (name) => more[name] ?? headers.get(name) ?? undefined,
+    getBody: () => text,
+    getUnderlyingObject: () => null,
+  };
+}

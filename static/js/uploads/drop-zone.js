@@ -1,0 +1,46 @@
+// Dropping files anywhere on a page.
+
+import { droppedFrom, hasFiles } from "./file-picker.js";
+import { toast } from "../base/notice.js";
+
+/** @param {string} name file or folder that the browser cannot open */
+export function unreadable(name) {
+  toast(`“${name}” could not be read. It may have been moved, or this browser may not open it.`, "bad");
+}
+
+/**
+ * @param {HTMLElement} place gets `data-over` while files hover over the page
+ * @param {(files: import("./file-picker.js").Chosen[]) => void} onFiles receives at least one file
+ */
+export function takeDrops(place, onFiles) {
+  let depth = 0;
+  const left = () => {
+    if (depth === 0) delete place.dataset.over;
+  };
+  window.addEventListener("dragenter", (event) => {
+    if (!hasFiles(event)) return;
+    depth += 1;
+    place.dataset.over = "";
+  });
+  window.addEventListener("dragleave", (event) => {
+    if (!hasFiles(event)) return;
+    depth = Math.max(0, depth - 1);
+    left();
+  });
+  window.addEventListener("dragover", (event) => {
+    if (hasFiles(event)) event.preventDefault();
+  });
+  window.addEventListener("drop", async (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    left();
+    let lost = false;
+    const files = await droppedFrom(/** @type {DataTransfer} */ (event.dataTransfer), (name) => {
+      lost = true;
+      unreadable(name);
+    });
+    if (files.length) onFiles(files);
+    else if (!lost) toast("There is no video in what was dropped.", "warn");
+  });
+}

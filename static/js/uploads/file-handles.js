@@ -1,0 +1,66 @@
+// Storage of Chromium's file handles, by which uploads resume after a reload without choosing the file.
+
+const NAME = "vod-uploads";
+const STORE = "handles";
+
+/**
+ * @template T
+ * @param {IDBTransactionMode} mode
+ * @param {(store: IDBObjectStore) => IDBRequest<T>} act
+ * @returns {Promise<T|null>} null if the browser stores nothing
+ */
+async function within(mode, act) {
+  try {
+    const opening = indexedDB.open(NAME, 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore(STORE);
+    const database = await settled(opening);
+    try {
+      return await settled(act(database.transaction(STORE, mode).objectStore(STORE)));
+    } finally {
+      database.close();
+    }
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @template T
+ * @param {IDBRequest<T>} request
+ * @returns {Promise<T>}
+ */
+function settled(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
+
+/** @param {string} upload upload id @param {FileSystemFileHandle} handle */
+export const keepHandle = (upload, handle) => within("readwrite", (store) => store.put(handle, upload));
+/** @param {string} upload @returns {Promise<FileSystemFileHandle|null|undefined>} */
+export const handleOf = (upload) => within("readonly", (store) => store.get(upload));
+/** @param {string} upload */
+export const dropHandle = (upload) => within("readwrite", (store) => store.delete(upload));
+
+/** @returns {Promise<string[]>} ids of uploads with a handle */
+export async function keptHandles() {
+  return ((await within("readonly", (store) => store.getAllKeys())) ?? []).map(String);
+}
+
+/**
+ * @param {FileSystemFileHandle} handle
+ * @param {boolean} ask whether to ask for permission, which browsers allow only during a key press or click
+ * @returns {Promise<File|null>} null if inaccessible
+ */
+export async function fileOf(handle, ask) {
+  try {
+    const access = /** @type {any} */ (handle);
+    const wanted = { mode: "read" };
+    let state = (await access.queryPermission?.(wanted)) ?? "granted";
+    if (state === "prompt" && ask) state = await access.requestPermission(wanted);
+    return state === "granted" ? await handle.getFile() : null;
+  } catch {
+    return null;
+  }
+}

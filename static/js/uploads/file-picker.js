@@ -1,0 +1,164 @@
+// Ways to choose files: the browser's picker, a file field, dropped files and folders.
+
+import { h } from "../base/dom.js";
+
+/** @typedef {{file: File, handle: FileSystemFileHandle|null}} Chosen handle: null if unsupported */
+
+const SUFFIXES = [
+  ".mp4",
+  ".m4v",
+  ".mov",
+  ".webm",
+  ".mkv",
+  ".ogv",
+  ".avi",
+  ".ts",
+  ".m2ts",
+  ".mpg",
+  ".mpeg",
+  ".flv",
+  ".wmv",
+  ".3gp",
+];
+export const ACCEPT = ["video/*", ...SUFFIXES].join();
+
+/**
+ * Let the user choose files. Browsers allow this only during a key press or click.
+ * @param {boolean} several
+ * @param {(name: string) => void} onLost receives the name of an unreadable file
+ * @returns {Promise<Chosen[]>} empty if the user cancelled
+ */
+export async function pickFiles(several, onLost) {
+  const open = /** @type {any} */ (window).showOpenFilePicker;
+  if (!open) return pickByField(several);
+  /** @type {FileSystemFileHandle[]} */ let handles;
+  try {
+    handles = await open({
+      multiple: several,
+      id: "videos",
+      types: [{ description: "Videos", accept: { "video/*": SUFFIXES } }],
+    });
+  } catch (error) {
+    return /** @type {Error} */ (error).name === "AbortError" ? [] : pickByField(several);
+  }
+  /** @type {Chosen[]} */ const found = [];
+  for (const handle of handles)
+    await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
+  return found;
+}
+
+/**
+ * Report an unreadable file and continue with the others.
+ * @param {string} name
+ * @param {() => Promise<unknown>} read
+ * @param {(name: string) => void} onLost
+ */
+async function guarded(name, read, onLost) {
+  try {
+    await read();
+  } catch {
+    onLost(name);
+  }
+}
+
+/**
+ * @param {boolean} several
+ * @returns {Promise<Chosen[]>}
+ */
+function pickByField(several) {
+  return new Promise((resolve) => {
+    const field = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: ACCEPT, multiple: several }));
+    field.addEventListener("change", () => resolve(chosenFrom(field)));
+    field.addEventListener("cancel", () => resolve([]));
+    field.click();
+  });
+}
+
+/** @param {HTMLInputElement} field @returns {Chosen[]} */
+export function chosenFrom(field) {
+  return [...(field.files ?? [])].map((file) => ({ file, handle: null }));
+}
+
+/** @param {DragEvent} event */
+export function hasFiles(event) {
+  return event.dataTransfer?.types.includes("Files") ?? false;
+}
+
+/**
+ * @param {DataTransfer} transfer
+ * @param {(name: string) => void} onLost receives the name of an unreadable file or folder
+ * @returns {Promise<Chosen[]>} dropped files, and the videos in dropped folders
+ */
+export async function droppedFrom(transfer, onLost) {
+  // Dropped items are valid only during the event: request all before the first await.
+  const items = [...transfer.items].filter((item) => item.kind === "file");
+  const asked = items.map((item) => ({
+    file: item.getAsFile(),
+    entry: item.webkitGetAsEntry?.(),
+    handle: /** @type {any} */ (item).getAsFileSystemHandle?.(),
+  }));
+  /** @type {Chosen[]} */ const found = [];
+  for (const { file, entry, handle } of asked) {
+    const known = await Promise.resolve(handle).catch(() => null);
+    if (known?.kind === "directory") await guarded(known.name, () => walk(known, found, onLost), onLost);
+    // Browsers without handles describe folders by entries.
+    else if (!known && entry?.isDirectory)
+      await guarded(
+        entry.name,
+        () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost),
+        onLost,
+      );
+    else if (file) found.push({ file, handle: known ?? null });
+    else onLost(entry?.name ?? known?.name ?? "A file");
+  }
+  return found;
+}
+
+/** @param {string} name */
+const isVideo = (name) => SUFFIXES.some((suffix) => name.toLowerCase().endsWith(suffix));
+
+/**
+ * @param {any} folder
+ * @param {Chosen[]} found
+ * @param {(name: string) => void} onLost
+ */
+async function walk(folder, found, onLost) {
+  for await (const handle of folder.values()) {
+    if (handle.kind === "directory") await guarded(handle.name, () => walk(handle, found, onLost), onLost);
+    else if (isVideo(handle.name))
+      await guarded(handle.name, async () => found.push({ file: await handle.getFile(), handle }), onLost);
+  }
+}
+
+/**
+ * @param {FileSystemDirectoryEntry} folder
+ * @param {Chosen[]} found
+ * @param {(name: string) => void} onLost
+ */
+async function walkEntry(folder, found, onLost) {
+  const reader = folder.createReader();
+  for (;;) {
+    /** @type {FileSystemEntry[]} */ const entries = await new Promise((resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
+    // Each call returns about 100 entries; an empty answer is the end.
+    if (!entries.length) return;
+    for (const entry of entries) {
+      if (entry.isDirectory)
+        await guarded(
+          entry.name,
+          () => walkEntry(/** @type {FileSystemDirectoryEntry} */ (entry), found, onLost),
+          onLost,
+        );
+      else if (isVideo(entry.name))
+        await guarded(
+          entry.name,
+          async () => found.push({ file: await fileOf(/** @type {FileSystemFileEntry} */ (entry)), handle: null }),
+          onLost,
+        );
+    }
+  }
+}
+
+/** @param {FileSystemFileEntry} entry @returns {Promise<File>} */
+const fileOf = (entry) => new Promise((resolve, reject) => entry.file(resolve, reject));

@@ -1,0 +1,69 @@
+// Thumbnails of local files that the browser can play.
+
+const PATIENCE = 8000; // ms to wait for a media event
+const LEAVE = 10_000; // ms until a file's address is revoked
+
+/** The previous drawing. Files are opened in sequence, since each needs a decoder. @type {Promise<unknown>} */
+let before = Promise.resolve();
+
+/**
+ * @param {File} file
+ * @param {HTMLCanvasElement} canvas
+ * @param {() => boolean} [isWanted] checked just before drawing
+ * @returns {Promise<boolean>} whether there is a picture
+ */
+export function drawThumbnail(file, canvas, isWanted = () => true) {
+  const drawn = before.then(() => isWanted() && draw(file, canvas));
+  before = drawn;
+  return drawn;
+}
+
+/**
+ * @param {File} file
+ * @param {HTMLCanvasElement} canvas
+ * @returns {Promise<boolean>}
+ */
+async function draw(file, canvas) {
+  const video = document.createElement("video");
+  const address = URL.createObjectURL(file);
+  try {
+    Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: address });
+    await once(video, "loadeddata");
+    // The first picture is often black.
+    video.currentTime = Math.min(video.duration / 4 || 0, 10);
+    await once(video, "seeked");
+    if (!video.videoWidth) return false;
+    const scale = 144 / video.videoWidth;
+    Object.assign(canvas, { width: 144, height: Math.round(video.videoHeight * scale) });
+    canvas.getContext("2d")?.drawImage(video, 0, 0, canvas.width, canvas.height);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    video.removeAttribute("src");
+    video.load();
+    // The browser may still read the file for a moment.
+    setTimeout(() => URL.revokeObjectURL(address), LEAVE);
+  }
+}
+
+/**
+ * @param {HTMLVideoElement} video
+ * @param {string} event
+ * @returns {Promise<void>}
+ */
+function once(video, event) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error("no picture")), PATIENCE);
+    const done = (/** @type {() => void} */ how) => () => {
+      clearTimeout(timer);
+      how();
+    };
+    video.addEventListener(event, done(resolve), { once: true });
+    video.addEventListener(
+      "error",
+      done(() => reject(new Error("not playable"))),
+      { once: true },
+    );
+  });
+}

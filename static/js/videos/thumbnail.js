@@ -1,0 +1,20 @@
+// The thumbnail of a video in a list, or a placeholder.
+
+import { h, icon } from "../base/dom.js";
+
+/**
+ * @param {string|null|undefined} address
+ * @param {boolean} [hasSign] whether the placeholder has an icon
+ * @returns {HTMLElement}
+ */
+export function posterOf(address, hasSign = true) {
+  if (!address) return h("span", { class: "none" }, hasSign && icon("film"));
+  return h("img", {
+    src: address,
+    alt: "",
+    loading: "lazy",
+    decoding: "async",
+    draggable: "false",
+    onerror: (/** @type {Event} */ event) => /** @type {Element} */ (event.target).replaceWith(posterOf(null)),
+  });
+}

@@ -1,0 +1,213 @@
+// The player's buttons and keyboard shortcuts.
+
+import { need, setIcon, setText } from "../base/dom.js";
+import { duration, frameNumber, position } from "../base/format.js";
+import { key, keyWithModifiers, labelButton, offerKeys } from "../base/keys.js";
+import { toggleMenu } from "../base/menu.js";
+import { frameOf } from "../base/frames.js";
+
+const JUMP = 10; // seconds
+const STEP = 5;
+const SPEEDS = [0.25, 0.5, 1, 1.5, 2];
+const LOUDER = 0.05;
+
+/** @typedef {import("../videos/player.js").Player} Player */
+
+export class Controls {
+  /**
+   * @param {HTMLElement} root the player
+   * @param {Player} player
+   * @param {object} page
+   * @param {() => void} page.onMenu called before the quality menu opens
+   * @param {() => void} page.toggleCaptions
+   */
+  constructor(root, player, { onMenu, toggleCaptions }) {
+    this.root = root;
+    this.player = player;
+    this.onMenu = onMenu;
+    this.gear = need("[data-act=qualities]", root);
+    /** @type {Record<string, () => void>} */
+    const acts = {
+      toggle: () => player.toggle(),
+      "frame-back": () => player.frame(-1),
+      "frame-on": () => player.frame(1),
+      mute: () => player.mute(),
+      fullscreen: () => this.fullscreen(),
+      qualities: () => this.#qualities(),
+    };
+    for (const [name, act] of Object.entries(acts)) need(`[data-act=${name}]`, root).addEventListener("click", act);
+    this.volume = /** @type {HTMLInputElement} */ (need("[data-volume]", root));
+    this.volume.addEventListener("input", () => player.volume(Number(this.volume.value)));
+    need("[data-speeds]", root).addEventListener("click", (/** @type {Event} */ event) => {
+      const button = /** @type {Element} */ (event.target).closest("button");
+      if (button) player.speed(Number(button.value));
+    });
+    const { element } = player;
+    element.addEventListener("click", () => player.toggle());
+    element.addEventListener("dblclick", () => this.fullscreen());
+    this.#keys(toggleCaptions);
+    this.#frames();
+  }
+
+  /** Update buttons and labels. */
+  mark() {
+    const { root, player } = this;
+    const { element } = player;
+    const play = need("[data-act=toggle]", root);
+    setIcon(play, player.playing ? "pause" : "play");
+    labelButton(play, player.playing ? "Pause" : "Play");
+    const mute = need("[data-act=mute]", root);
+    const silent = element.muted || element.volume === 0;
+    setIcon(mute, silent ? "mute" : "vol");
+    labelButton(mute, silent ? "Sound on" : "Mute");
+    this.volume.value = String(element.muted ? 0 : element.volume);
+    this.volume.setAttribute("aria-valuetext", element.muted ? "off" : `${Math.round(element.volume * 100)} percent`);
+    for (const button of need("[data-speeds]", root).querySelectorAll("button"))
+      button.setAttribute("aria-pressed", String(Number(button.value) === element.playbackRate));
+    setText(need("[data-quality]", root), player.words || "Quality");
+    labelButton(this.gear, `${player.words || "Quality"}: quality and speed`);
+    setText(need("[data-whole]", root), duration(player.duration));
+    need("[data-waits]", root).hidden = !player.waits;
+  }
+
+  /** Update the time; called for each frame. */
+  update() {
+    const text = position(this.player.time);
+    const long = this.player.duration >= 3600;
+    const clock = text.slice(long ? 0 : 3, 8);
+    setText(need("[data-now]", this.root), long ? clock : clock.replace(/^0/, ""));
+    setText(need("[data-now-part]", this.root), text.slice(8));
+  }
+
+  async fullscreen() {
+    if (document.fullscreenElement) return document.exitFullscreen();
+    if (this.root.requestFullscreen) return this.root.requestFullscreen();
+    // iPhones allow full screen only for the video element.
+    /** @type {any} */ (this.player.element).webkitEnterFullscreen?.();
+  }
+
+  #qualities() {
+    const { player } = this;
+    const { element } = player;
+    this.onMenu();
+    toggleMenu(this.gear, "Quality and speed", [
+      ...player.qualities.map((one) => ({
+        label: one.label,
+        note: one.note,
+        checked: one.id === player.quality,
+        run: () => player.choose(one.id),
+      })),
+      ...SPEEDS.map((speed, n) => ({
+        label: `Speed ${speed}×`,
+        checked: speed === element.playbackRate,
+        apart: n === 0,
+        run: () => player.speed(speed),
+      })),
+      {
+        apart: true,
+        label: element.muted ? "Sound on" : "Sound off",
+        icon: element.muted ? "vol" : "mute",
+        run: () => player.mute(),
+      },
+    ]);
+  }
+
+  /** @param {() => void} toggleCaptions */
+  #keys(toggleCaptions) {
+    const { player } = this;
+    const by = (/** @type {number} */ seconds) => player.seek(player.time + seconds);
+    offerKeys([
+      {
+        keys: "Space K",
+        label: "Play and pause",
+        match: key(" ", "k"),
+        run: () => player.toggle(),
+        buttons: { "[data-act=toggle]": "Space" },
+      },
+      {
+        keys: "J L",
+        label: "10 s back, on",
+        match: key("j", "l"),
+        run: (/** @type {KeyboardEvent} */ e) => by(e.key.toLowerCase() === "l" ? JUMP : -JUMP),
+      },
+      {
+        keys: "← →",
+        label: "5 s back, on; Shift 1 s",
+        match: keyWithModifiers("ArrowLeft", "ArrowRight"),
+        run: (/** @type {KeyboardEvent} */ e) => by((e.key === "ArrowRight" ? 1 : -1) * (e.shiftKey ? 1 : STEP)),
+      },
+      {
+        keys: ", .",
+        label: "One frame back, forward",
+        match: key(",", "."),
+        run: (/** @type {KeyboardEvent} */ e) => player.frame(e.key === "." ? 1 : -1),
+        buttons: { "[data-act=frame-back]": ",", "[data-act=frame-on]": "." },
+      },
+      {
+        keys: "0 – 9",
+        label: "To that tenth of the video",
+        match: (/** @type {KeyboardEvent} */ e) => !e.ctrlKey && /^\d$/.test(e.key),
+        run: (/** @type {KeyboardEvent} */ e) => player.seek((Number(e.key) / 10) * player.duration),
+      },
+      {
+        keys: "Home End",
+        label: "To the start, to the end",
+        match: key("Home", "End"),
+        run: (/** @type {KeyboardEvent} */ e) => player.seek(e.key === "Home" ? 0 : player.duration),
+      },
+      {
+        keys: "< >",
+        label: "Slower, faster",
+        match: key("<", ">"),
+        run: (/** @type {KeyboardEvent} */ e) => this.#shift(e.key === ">" ? 1 : -1),
+      },
+      {
+        keys: "↑ ↓",
+        label: "Louder, quieter",
+        match: key("ArrowUp", "ArrowDown"),
+        run: (/** @type {KeyboardEvent} */ e) => player.louder(e.key === "ArrowUp" ? LOUDER : -LOUDER),
+      },
+      {
+        keys: "M",
+        label: "Sound off and on",
+        match: key("m"),
+        run: () => player.mute(),
+        buttons: { "[data-act=mute]": "M" },
+      },
+      {
+        keys: "C",
+        label: "Captions on and off",
+        match: key("c"),
+        run: toggleCaptions,
+        buttons: { "[data-act=captions]": "C" },
+      },
+      {
+        keys: "F",
+        label: "Full screen",
+        match: key("f"),
+        run: () => this.fullscreen(),
+        buttons: { "[data-act=fullscreen]": "F" },
+      },
+    ]);
+  }
+
+  /** @param {1|-1} by */
+  #shift(by) {
+    const now = SPEEDS.indexOf(this.player.element.playbackRate);
+    this.player.speed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, (now < 0 ? SPEEDS.indexOf(1) : now) + by))]);
+  }
+
+  /** Show the number of the displayed frame, if the frame rate is constant and known. */
+  #frames() {
+    const { player } = this;
+    const shown = need("[data-frame]", this.root);
+    const { element } = player;
+    if (!element.requestVideoFrameCallback) return;
+    const told = (/** @type {number} */ _, /** @type {VideoFrameCallbackMetadata} */ { mediaTime }) => {
+      shown.hidden = player.variable || !player.fps;
+      if (!shown.hidden) setText(shown, `f ${frameNumber(frameOf(mediaTime, player.fps))}`);
+      element.requestVideoFrameCallback(told);
+    };
+    element.requestVideoFrameCallback(told);
+  }
+}

@@ -1,0 +1,787 @@
+// The watch page.
+
+import { ApiError, call, changeJob, fragment } from "../base/api.js";
+import { readCatalogueVideo, sendFiles } from "../catalogue/api.js";
+import { marks, views } from "../catalogue/list-matching.js";
+import { copy } from "../base/clipboard.js";
+import { h, icon, need, pageData, setText } from "../base/dom.js";
+import { placeOf } from "../base/focus.js";
+import { clock, frameRate, percent, position } from "../base/format.js";
+import { deleteDialog, restoreAll } from "../library/delete-dialog.js";
+import { editDialog } from "../library/edit-dialog.js";
+import { selectable } from "../library/video-card.js";
+import { LiveChannel } from "../base/live-channel.js";
+import { toggleMenu } from "../base/menu.js";
+import { errorNote, toast } from "../base/notice.js";
+import { Sprite } from "../base/sprite.js";
+import { bytes, choosePicture, day, downloadOf, makeRendition, readVideo } from "../videos/api.js";
+import { Controls } from "./controls.js";
+import { keepSound, Place, restoreSound } from "../videos/playback-memory.js";
+import { pictures, waveform } from "./overview.js";
+import { Player } from "../videos/player.js";
+import { publishDialog } from "./publish.js";
+import { SeekBar } from "../videos/seek-bar.js";
+import { tracksDialog } from "./tracks-dialog.js";
+import { Transcript } from "./transcript.js";
+
+/** @typedef {import("../videos/api.js").Video} Video */
+
+const PICTURE_WIDTH = 1280; // maximum width of a thumbnail, pixels
+const RUNNING = new Set(["queued", "processing", "waiting", "paused"]);
+const GONE = 4404;
+const STALE = 30_000; // ms after which the quality menu fetches the video again
+const ASK = 5000; // ms between two polls for a playable quality
+const ASK_FOR = 600_000; // ms of polling after the last job message
+// errors that a retry would repeat
+const FINAL = new Set(["malware_found", "video_too_long", "checksum_mismatch", "vod_unreadable"]);
+
+/**
+ * Data missing in the API: exact frame rate and sound tracks (empty before analysis), library or catalogue, and
+ * permissions (may_edit: of the catalogue).
+ */ let facts = pageData("facts");
+const root = need("[data-player]");
+const state = need("[data-state]");
+const said = need("[data-said]");
+const listed = facts.place === "catalogue";
+
+/** @type {(Video & Partial<import("../catalogue/api.js").CatalogueVideo>)|null} */ let video = null;
+/** @type {Player|null} */ let player = null;
+/** @type {SeekBar|null} */ let seekBar = null;
+/** @type {Controls|null} */ let controls = null;
+/** @type {Transcript|null} */ let transcript = null;
+/** @type {any} running job of the video */ let work = null;
+/** @type {(() => void)[]} functions that display the position */ const followers = [];
+let readAt = 0;
+let pictureJob = ""; // job that makes the chosen frame the poster
+let watched = "";
+const drawn = { sprite: "", peaks: "", state: "", details: "", tags: "" };
+let isGone = false;
+const place = new Place(facts.id);
+
+async function load() {
+  try {
+    adopt(await read());
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return gone();
+    state.replaceChildren(
+      errorNote("The video could not be loaded.", error, () => {
+        state.replaceChildren();
+        load();
+      }),
+    );
+  }
+}
+
+async function read() {
+  const found = await (listed ? readCatalogueVideo(facts.id) : readVideo(facts.id));
+  readAt = Date.now();
+  return found;
+}
+
+/** @param {Video & Partial<import("../catalogue/api.js").CatalogueVideo>} next */
+function adopt(next) {
+  const before = video;
+  // Ignore a response older than a socket message.
+  if (Date.parse(next.updated_at ?? "") < Date.parse(before?.updated_at ?? "")) return;
+  video = next;
+  if (before && before.status !== next.status) setText(said, `${next.title}: ${next.status}.`);
+  if (before && !before.duration_exact && next.duration_exact) renewFacts();
+  drawState();
+  drawDetails();
+  drawWords();
+  if (next.status !== "failed") play();
+  // The job's first message says whether it still runs.
+  if (next.job_id && !watched && !listed) watch(next.job_id);
+}
+
+/** Load the results of the file's analysis. */
+async function renewFacts() {
+  try {
+    const fresh = await fragment(location.pathname);
+    facts = JSON.parse(need("#facts", fresh).textContent);
+  } catch {
+    return; // without them, frames are not counted
+  }
+  player?.know(facts.fps, facts.is_variable_frame_rate);
+  drawDetails();
+}
+
+// The player
+
+function play() {
+  if (!video) return;
+  if (player) player.adopt(video);
+  else begin();
+  showSprite();
+  showPeaks();
+}
+
+function begin() {
+  if (!video?.video_url) return;
+  const element = /** @type {HTMLVideoElement} */ (need("video", root));
+  player = new Player(element, video, {
+    fps: facts.fps || video.fps,
+    variable: facts.is_variable_frame_rate,
+    renew: read,
+  });
+  if (video.poster_url) element.poster = video.poster_url;
+  // The poster would hide the numbered frame.
+  element.addEventListener("loadeddata", () => element.removeAttribute("poster"));
+  seekBar = new SeekBar(need("[data-seek]", root), player);
+  const words = new Transcript(root, player, seekBar, facts.id);
+  transcript = words;
+  element.addEventListener("loadedmetadata", () => seekBar?.showChapters(words.chapters));
+  followers.push(() => words.follow());
+  words.load();
+  controls = new Controls(root, player, { onMenu: refreshQualities, toggleCaptions: () => words.toggle() });
+  player.addEventListener("change", mark);
+  for (const name of ["timeupdate", "seeked", "loadedmetadata", "loadeddata"]) element.addEventListener(name, follow);
+  root.hidden = false;
+  restoreSound(element);
+  element.addEventListener("volumechange", () => keepSound(element));
+  player.begin();
+  if (!toMoment()) goOn();
+  requestAnimationFrame(frame);
+}
+
+/** Seek to the time in the URL. @returns {boolean} whether there is one */
+function toMoment() {
+  const hash = /^#t=(.+)$/.exec(location.hash);
+  const at = seconds(hash ? hash[1] : (new URL(location.href).searchParams.get("t") ?? ""));
+  if (at !== null) player?.seek(at);
+  return at !== null;
+}
+window.addEventListener("hashchange", toMoment);
+
+/**
+ * @param {string} text time in a URL: `90`, `90.5`, `90s`, `1m30s`, `1h2m3s`
+ * @returns {number|null}
+ */
+function seconds(text) {
+  const parts = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?$/.exec(text);
+  if (!text || !parts) return null;
+  const [hours, minutes, rest] = parts.slice(1).map((part) => Number(part ?? 0));
+  return 3600 * hours + 60 * minutes + rest;
+}
+
+/** Continue at the last position in this browser. */
+function goOn() {
+  const at = place.of(video?.duration_exact ?? 0);
+  if (!player || at === null) return;
+  player.seek(at);
+  toast(`Continuing at ${clock(at)}, where you left off. Press Home to go to the start.`);
+}
+
+function frame() {
+  if (player?.playing) follow();
+  requestAnimationFrame(frame);
+}
+
+function follow() {
+  controls?.update();
+  seekBar?.update();
+  for (const follower of followers) follower();
+  if (player) place.note(player.time, player.duration);
+}
+window.addEventListener("pagehide", () => place.keep());
+
+function mark() {
+  if (!player) return;
+  controls?.mark();
+  follow();
+  askWhileWaiting(); // a quality may fail long after the last message
+  const trouble = need("[data-trouble]", root);
+  trouble.hidden = player.trouble === null;
+  const words = player.trouble ? `${player.trouble.title}${work?.status}` : "";
+  if (trouble.dataset.words === words) return;
+  trouble.dataset.words = words;
+  if (!player.trouble) return trouble.replaceChildren();
+  const { title, text, mayMake } = player.trouble;
+  trouble.replaceChildren(
+    icon("alert"),
+    h("b", { role: "alert" }, title),
+    h("p", { class: "text-small" }, text),
+    h(
+      "div",
+      { class: "row wrap" },
+      mayMake && facts.may_change
+        ? h("button", { class: "btn", type: "button", onclick: makeCopy }, icon("film"), "Make a copy")
+        : h("button", { class: "btn", type: "button", onclick: () => player?.again() }, icon("retry"), "Try again"),
+      video?.video_url && h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download"),
+    ),
+  );
+}
+
+async function showSprite() {
+  const address = video?.sprite_vtt_url;
+  if (!address || !player || drawn.sprite) return;
+  drawn.sprite = address;
+  try {
+    const sprite = await Sprite.load(address);
+    if (seekBar) seekBar.sprite = sprite;
+    followers.push(pictures(need("[data-strip]"), sprite, player));
+    follow();
+  } catch {
+    drawn.sprite = ""; // without pictures until the next change retries
+  }
+}
+
+async function showPeaks() {
+  const address = video?.peaks_url;
+  if (!address || !player || drawn.peaks) return;
+  drawn.peaks = address;
+  try {
+    followers.push(await waveform(need("[data-wave]"), address, player));
+    follow();
+  } catch {
+    drawn.peaks = "";
+  }
+}
+
+/** Look for new renditions. */
+async function refreshQualities() {
+  if (Date.now() - readAt < STALE) return;
+  readAt = Date.now();
+  try {
+    adopt(await read());
+  } catch {}
+}
+
+async function makeCopy() {
+  state.querySelector("[data-copy-trouble]")?.remove();
+  try {
+    const { job_id } = await makeRendition(facts.id, "proxy");
+    if (!job_id) return adopt(await read());
+    toast("A copy that every browser plays is being made.");
+    watch(job_id);
+  } catch (error) {
+    const note = errorNote("The copy was not begun.", error, makeCopy);
+    note.dataset.copyTrouble = "";
+    state.append(note);
+  }
+}
+
+/** Retry the ingest job. */
+async function tryAgain() {
+  const job = video?.job_id;
+  if (!job) return;
+  try {
+    work = await changeJob(job, "retry");
+    drawState();
+    watch(job);
+  } catch (error) {
+    state.append(errorNote("It could not be started again.", error, load));
+  }
+}
+
+// Details
+
+function drawState() {
+  if (!video) return;
+  // After a retry the status is "failed" until the job starts.
+  const failed = video.status === "failed" && !work;
+  const isDeleted = Boolean(video.deleted_at);
+  if (isDeleted) player?.pause();
+  root.hidden = failed || isDeleted || !player;
+  // Redraw only on a change, to keep the focus.
+  const shown = JSON.stringify([
+    failed,
+    failed && video.error,
+    video.status === "ready",
+    Boolean(video.video_url),
+    video.deleted_at,
+  ]);
+  if (shown !== drawn.state) {
+    drawn.state = shown;
+    const had = state.contains(document.activeElement);
+    state.replaceChildren(...notes(failed));
+    if (had) focusHeading();
+  }
+  drawWork();
+}
+
+/** @param {boolean} failed @returns {HTMLElement[]} */
+function notes(failed) {
+  if (!video) return [];
+  const { error } = video;
+  if (video.deleted_at)
+    return [
+      h(
+        "div",
+        { class: "note warn" },
+        icon("trash"),
+        h(
+          "div",
+          { class: "spacer" },
+          h("b", {}, "It is deleted."),
+          h("p", { class: "text-small" }, "Nobody can watch it. Its words and its file are kept until it is restored."),
+        ),
+      ),
+    ];
+  if (failed) {
+    const type = error?.type ?? "";
+    const again = facts.may_change && video.job_id && !FINAL.has(type);
+    return [
+      h(
+        "div",
+        { class: "note bad", role: "alert" },
+        icon("alert"),
+        h(
+          "div",
+          { class: "spacer" },
+          h("b", { class: "anywhere", dir: "auto" }, error?.message ?? "The video could not be processed."),
+          h(
+            "p",
+            { class: "text-small" },
+            listed ? "Give it another file where it is edited." : nextStep(type, Boolean(again)),
+          ),
+        ),
+        again && h("button", { class: "btn", type: "button", onclick: tryAgain }, icon("retry"), "Try again"),
+        !listed &&
+          video.source === "stored" &&
+          video.video_url &&
+          type !== "malware_found" &&
+          h("a", { class: "btn", href: downloadOf(video) }, icon("download"), "Download it"),
+        !listed && h("a", { class: "btn", href: "/upload" }, icon("upload"), "Upload another"),
+      ),
+    ];
+  }
+  if (video.status === "ready") return [];
+  const bar = h("progress", { class: "bar", value: "0", max: "100", "aria-label": `Taking ${video.title} in` });
+  return [
+    h(
+      "div",
+      { class: "note" },
+      icon("run", "spin"),
+      h(
+        "div",
+        { class: "spacer col" },
+        h("b", {}, video.video_url ? "Processing the video" : "It is on its way"),
+        h("p", { class: "text-small", data: { work: "" } }),
+        bar,
+      ),
+    ),
+  ];
+}
+
+function focusHeading() {
+  const heading = /** @type {HTMLElement} */ (need("h1"));
+  heading.tabIndex = -1;
+  heading.focus();
+}
+
+function drawWork() {
+  const words = state.querySelector("[data-work]");
+  if (words)
+    setText(
+      words,
+      work
+        ? work.status === "queued"
+          ? "Waiting for its turn."
+          : `${work.message || "Being looked at"}, ${percent(work.progress)}`
+        : "Waiting to be looked at.",
+    );
+  const bar = /** @type {HTMLProgressElement|null} */ (state.querySelector("progress"));
+  if (bar && work) bar.value = Math.max(bar.value, work.progress);
+  const mark = need("[data-status]");
+  const [tone, picture, word] =
+    video?.status === "failed"
+      ? ["bad", "alert", "Failed"]
+      : work
+        ? [
+            "run",
+            "run",
+            video?.status === "ready"
+              ? `${work.kind === "ingest" ? "Pictures" : work.id === pictureJob ? "Its picture" : "A copy"} being made, ${percent(work.progress)}`
+              : "Processing",
+          ]
+        : video?.status === "ready"
+          ? ["ok", "check", "Ready"]
+          : ["run", "run", "Processing"];
+  mark.className = `status ${tone}`;
+  setText(need("span", mark), word);
+  setIconOf(mark, picture);
+}
+
+/** @param {HTMLElement} holder @param {string} picture */
+function setIconOf(holder, picture) {
+  const old = /** @type {Element} */ (holder.firstElementChild);
+  const fresh = icon(picture, picture === "run" ? "spin" : "");
+  if (old.outerHTML !== fresh.outerHTML) old.replaceWith(fresh);
+}
+
+function drawDetails() {
+  if (!video) return;
+  const { width, height, fps, codec, duration_exact, file_size, mime_type, renditions, source, tags } = video;
+  const rungs = renditions.filter((one) => one.kind === "hls").map((one) => `${one.height}p`);
+  const others = [
+    renditions.some((one) => one.kind === "proxy") && "for stepping",
+    renditions.some((one) => one.kind === "silent") && "without sound",
+  ].filter(Boolean);
+  /** @type {[string, string][]} */ const rows = [
+    ["Length", duration_exact > 0 ? position(duration_exact).replace(/^00:0?/, "") : ""],
+    [
+      "Picture",
+      width
+        ? `${width} × ${height}, ${facts.is_variable_frame_rate ? `about ${frameRate(fps)}` : frameRate(fps)} fps${codec && !listed ? `, ${codec}` : ""}`
+        : "",
+    ],
+    ["Size", file_size > 0 ? bytes(file_size) : ""],
+  ];
+  // Only owners see the file's format.
+  /** @type {[string, string][]} */ const ofFile = [
+    ["Sound", duration_exact > 0 ? sound() : ""],
+    ["Type", mime_type === "application/octet-stream" ? "" : mime_type],
+    ["Qualities", video.video_url ? [...new Set(["original", ...rungs, ...others])].join(", ") : ""],
+    ["Kept", source === "reference" ? "in a folder of the server" : "in your storage"],
+  ];
+  if (!listed) rows.push(...ofFile);
+  const shown = JSON.stringify(rows);
+  if (shown !== drawn.details) {
+    drawn.details = shown;
+    need("[data-details]").replaceChildren(
+      ...rows
+        .filter(([, value]) => value)
+        .flatMap(([label, value]) => [h("dt", {}, label), h("dd", { class: "mono" }, value)]),
+    );
+  }
+  if (JSON.stringify(tags) === drawn.tags) return;
+  drawn.tags = JSON.stringify(tags);
+  const holder = need("[data-tags]");
+  const focused = holder.contains(document.activeElement) ? placeOf(document.activeElement) : null;
+  holder.replaceChildren(
+    ...tags.map((tag) =>
+      h(
+        "a",
+        {
+          class: "pill",
+          href: listed ? `/catalogue?search=${encodeURIComponent(tag)}` : `/library?tag=${encodeURIComponent(tag)}`,
+          dir: "auto",
+          data: { part: `tag ${tag}` },
+        },
+        tag,
+      ),
+    ),
+  );
+  if (facts.may_change)
+    holder.append(
+      h(
+        "button",
+        { class: "btn quiet text-small slim", type: "button", data: { part: "tags" }, onclick: () => edit("tags") },
+        icon("plus"),
+        tags.length ? "Tag" : "Add a tag",
+      ),
+    );
+  focused?.()?.focus();
+}
+
+function sound() {
+  const tracks = facts.audio_tracks;
+  if (!video?.has_audio) return "none";
+  if (!tracks.length) return "yes";
+  const first = tracks[0];
+  const rate = first.sample_rate ? ` ${frameRate(first.sample_rate / 1000)} kHz` : "";
+  return `${first.codec ?? "sound"}${rate}${tracks.length > 1 ? `, ${tracks.length} tracks` : ""}`;
+}
+
+function drawWords() {
+  if (!video) return;
+  document.title = `${video.title} · VOD Sync`;
+  setText(need("h1"), video.title);
+  root.setAttribute("aria-label", `Player, ${video.title}`);
+  const came = new Date(video.created_at);
+  const time = need("[data-came]");
+  setText(
+    time,
+    day(came).replace(/^[TY]/, (letter) => letter.toLowerCase()),
+  );
+  time.title = came.toLocaleString();
+  const text = need("[data-description]");
+  setText(text, video.description);
+  text.hidden = !video.description;
+  const compare = need("[data-compare]");
+  compare.href = `/library?select=${video.id}`;
+  compare.hidden = !facts.is_signed_in || !selectable(video);
+  need("[data-more]").hidden = false;
+  if (!listed) return;
+  setText(need("[data-views]"), views(video.view_count ?? 0));
+  const category = need("[data-category]");
+  category.hidden = !video.category;
+  setText(category, video.category ?? "");
+  category.href = `/catalogue?category=${encodeURIComponent(video.category ?? "")}`;
+  need("[data-marks]").replaceChildren(
+    ...marks(/** @type {any} */ (video)).map((mark) =>
+      h("span", { class: `status ${mark.tone}` }, icon(mark.icon), mark.word),
+    ),
+  );
+}
+
+// Actions
+
+/** @param {"title"|"description"|"tags"} [first] */
+function edit(first = "title") {
+  if (video)
+    editDialog(
+      video,
+      (changed) => {
+        adopt(changed);
+        setText(said, "Saved.");
+      },
+      first,
+    );
+}
+
+/** Make the displayed frame the poster. */
+async function choose() {
+  try {
+    const { job_id } = await choosePicture(facts.id, Number((player?.time ?? 0).toFixed(3)));
+    toast("This frame becomes its picture.");
+    if (!job_id) return;
+    pictureJob = job_id;
+    watch(job_id);
+  } catch (error) {
+    toast(error instanceof ApiError ? error.sentence : "The picture was not changed.", "bad");
+  }
+}
+
+/** Upload the displayed frame as thumbnail. */
+async function takePicture() {
+  const element = /** @type {HTMLVideoElement} */ (need("video", root));
+  const scale = Math.min(1, PICTURE_WIDTH / element.videoWidth);
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.round(element.videoWidth * scale);
+  canvas.height = Math.round(element.videoHeight * scale);
+  try {
+    canvas.getContext("2d")?.drawImage(element, 0, 0, canvas.width, canvas.height);
+    const frame = await new Promise((resolve, reject) =>
+      canvas.toBlob(
+        (blob) => (blob ? resolve(blob) : reject(new Error("There is no picture yet."))),
+        "image/jpeg",
+        0.9,
+      ),
+    );
+    const thumbnail = new File([frame], "frame.jpg", { type: "image/jpeg" });
+    adopt(await sendFiles(facts.id, { thumbnail }, () => {}, new AbortController().signal));
+    toast("This frame is its picture now.");
+  } catch (error) {
+    const isElsewhere = /** @type {Error} */ (error).name === "SecurityError";
+    const own = isElsewhere
+      ? "The video comes from another server here, whose pictures a page cannot read. Upload a picture on the edit page."
+      : "This browser could not take the frame.";
+    toast(error instanceof ApiError ? error.sentence : own, "bad");
+  }
+}
+
+need("[data-more]").addEventListener("click", () => {
+  if (!video) return;
+  const one = video;
+  const { may_change, is_signed_in, may_edit, may_publish } = facts;
+  const hasProxy = one.renditions.some((rendition) => rendition.kind === "proxy");
+  const isReady = one.status === "ready" && player !== null;
+  toggleMenu(need("[data-more]"), `More for ${one.title}`, [
+    ...(may_change ? [{ label: "Rename, describe, tag", icon: "pencil", run: () => edit() }] : []),
+    {
+      label: isReady ? `Copy the link to ${clock(player?.time ?? 0)}` : "Copy the link",
+      icon: "copy",
+      run: copyLink,
+    },
+    ...(may_change && one.status === "ready"
+      ? [{ label: "Analyse…", icon: "analysis", href: `/analysis?new&video=${one.id}` }]
+      : []),
+    ...(may_publish && one.status === "ready"
+      ? [{ label: "Publish to the catalogue…", icon: "film", run: () => publishDialog(one) }]
+      : []),
+    ...(one.video_url ? [{ label: "Download", icon: "download", href: downloadOf(one) }] : []),
+    ...(may_change && one.status === "ready" && !hasProxy
+      ? [{ label: "Make a copy for stepping", icon: "film", run: makeCopy }]
+      : []),
+    ...((may_change || may_edit) && isReady
+      ? [{ label: "Captions and chapters…", icon: "captions", run: () => editTracks(one) }]
+      : []),
+    ...((may_change || may_edit) && isReady
+      ? [{ label: "Make this frame its picture", icon: "camera", run: listed ? takePicture : choose }]
+      : []),
+    ...(listed && is_signed_in && !may_edit
+      ? [{ label: "Report", icon: "alert", apart: true, href: `/catalogue?report=${one.id}` }]
+      : []),
+    ...(may_change
+      ? [
+          {
+            label: "Delete",
+            icon: "trash",
+            danger: true,
+            apart: true,
+            run: () => deleteDialog([one], (_, isFinal) => (isFinal ? gone() : binned(one))),
+          },
+        ]
+      : []),
+  ]);
+});
+
+/** @param {Video} one */
+function editTracks(one) {
+  tracksDialog(one, {
+    tracks: () => transcript?.tracks ?? [],
+    chapters: () => transcript?.chapters ?? [],
+    onChanged: async () => transcript?.load(),
+  });
+}
+
+async function copyLink() {
+  const at = Number((player?.time ?? 0).toFixed(3));
+  const address = `${location.origin}${location.pathname}${at > 0 ? `#t=${at}` : ""}`;
+  if (await copy(address)) toast(at > 0 ? `The link to ${clock(at)} is copied.` : "The link is copied.");
+  else toast(`This browser does not let the page copy. The link is ${address}`, "warn");
+}
+
+/** @param {string} type error type @param {boolean} again whether a retry is possible */
+function nextStep(type, again) {
+  if (type === "malware_found")
+    return "It is not handed out to anybody. Delete it, and look for viruses where it came from.";
+  if (type === "video_too_long") return "Cut it, and upload the parts.";
+  if (type === "checksum_mismatch") return "Something changed on the way. Upload it again.";
+  if (again) return "The file was uploaded and seems fine. Try again; you do not need to upload it again.";
+  return "Check that the file plays on your own machine, export it again if it does not, and upload it again. Delete this one when you do not need it.";
+}
+
+function gone() {
+  if (isGone) return;
+  place.forget();
+  showGone(
+    "search",
+    "Page not found",
+    listed ? "The video is no longer in the catalogue." : "The video has been deleted.",
+    h("a", { class: "btn", href: listed ? "/catalogue" : "/library" }, listed ? "To the catalogue" : "To the library"),
+  );
+}
+
+/** Show that the video is in the bin. @param {Video} one */
+function binned(one) {
+  showGone(
+    "trash",
+    "Moved to the bin",
+    `“${one.title}” can be restored until it is deleted for good.`,
+    h(
+      "button",
+      { class: "btn primary", type: "button", onclick: () => restoreAll([one], () => location.reload()) },
+      icon("undo"),
+      "Restore",
+    ),
+    h("a", { class: "btn", href: "/library" }, "To the library"),
+  );
+}
+
+/**
+ * Replace the page by a message.
+ * @param {string} symbol
+ * @param {string} title
+ * @param {string} text
+ * @param {...HTMLElement} ways links and buttons
+ */
+function showGone(symbol, title, text, ...ways) {
+  isGone = true;
+  player?.pause();
+  live?.close();
+  askWhileWaiting();
+  need("[data-whole-page]").replaceChildren(
+    h(
+      "div",
+      { class: "panel empty" },
+      icon(symbol),
+      h("h1", {}, title),
+      h("p", { class: "anywhere", dir: "auto" }, text),
+      h("div", { class: "row wrap" }, ...ways),
+    ),
+  );
+  focusHeading();
+}
+
+// Live
+
+/** @type {LiveChannel|null} */ let live = null;
+
+/** @param {string} job */
+function watch(job) {
+  watched = job;
+  live?.close();
+  const channel = new LiveChannel(`/ws/jobs/${job}/`, {
+    onMessage: (message) => heard(message.job),
+    snapshot: () => call("GET", `/api/v1/jobs/${job}`),
+    onSnapshot: heard,
+  });
+  live = channel;
+  let wasHeard = "";
+
+  /** @param {any} now */
+  async function heard(now) {
+    if (!now || isGone) return;
+    const runs = RUNNING.has(now.status);
+    work = runs ? now : null;
+    workedAt = Date.now();
+    drawWork();
+    if (!runs) channel.close();
+    if (now.status === "failed" && now.id === pictureJob) toast("The picture was not changed.", "bad");
+    // A new step may have changed the video.
+    const parts = `${runs} ${now.message} ${Math.floor(now.progress / 15)}`;
+    if (parts === wasHeard) return;
+    wasHeard = parts;
+    await renew();
+  }
+}
+
+let isUnread = false;
+let isReading = false;
+let hasChanged = false;
+
+/** Reload the video, by one request at a time. */
+async function renew() {
+  hasChanged = true;
+  if (isReading) return;
+  isReading = true;
+  while (hasChanged && !isGone) {
+    hasChanged = isUnread = false;
+    try {
+      adopt(await read());
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) gone();
+      else isUnread = true;
+    }
+  }
+  isReading = false;
+}
+
+/** Subscribe to changes of a catalogue video. */
+function watchCatalogue() {
+  live = new LiveChannel(`/ws/videos/${facts.id}/`, {
+    onMessage: (message) => {
+      if (message.event === "DELETE") gone();
+      else if (message.new) adopt(message.new);
+    },
+    snapshot: read,
+    onSnapshot: adopt,
+    isSilent: true,
+    // Fetch missed changes once connected; after code 4404 the viewer may have lost access.
+    onState: (now, code) => (now === "live" || (now === "closed" && code === GONE)) && renew(),
+  });
+}
+
+let workedAt = Date.now();
+let asking = 0;
+
+/** Poll for a playable quality: copies started on other pages are not announced. */
+function askWhileWaiting() {
+  const wanted = !isGone && player !== null && !player.quality && (work !== null || Date.now() - workedAt < ASK_FOR);
+  if (!wanted) clearInterval(asking);
+  if (!wanted) asking = 0;
+  else if (!asking)
+    asking = window.setInterval(() => document.visibilityState === "visible" && renew().then(askWhileWaiting), ASK);
+}
+
+load().then(() => listed && !isGone && watchCatalogue());
+for (const event of ["online", "signedin"]) {
+  window.addEventListener(event, () => {
+    if (!video) load();
+    else if (isUnread) renew();
+    if (player?.trouble) player.again();
+  });
+}

@@ -1,0 +1,103 @@
+// Copies a library video into the catalogue.
+
+import { createCatalogueVideo, isAbort, newKey, sendFiles } from "../catalogue/api.js";
+import { show } from "../base/dialog.js";
+import { h, icon, setText } from "../base/dom.js";
+import { errorNote } from "../base/notice.js";
+import { fileOf } from "../videos/original-file.js";
+import { listTracks, readTrack, storeTrack, trackName } from "../videos/text-tracks.js";
+
+/** @param {import("../videos/api.js").Video} video */
+export function publishDialog(video) {
+  const problem = h("div", {});
+  const bar = /** @type {HTMLProgressElement} */ (
+    h("progress", { class: "bar", max: "1", value: "0", "aria-label": "Sent", hidden: true })
+  );
+  const said = h("p", { class: "muted text-small", role: "status" });
+  const publish = h("button", { class: "btn primary", type: "button", onclick: go }, icon("film"), "Publish");
+  const stop = new AbortController();
+  const key = newKey();
+  /** Id of the copy, reused by a retry. @type {string} */ let made = "";
+  const dialog = show(
+    h(
+      "dialog",
+      { class: "dialog small", "aria-labelledby": "publish-heading", "aria-describedby": "publish-words" },
+      h(
+        "div",
+        { class: "pad col" },
+        h("h2", { class: "anywhere", id: "publish-heading", dir: "auto" }, `Publish “${video.title}”?`),
+        h(
+          "p",
+          { class: "muted", id: "publish-words" },
+          "Title, description, tags, captions, chapters and file are copied into the catalogue. The one in your library stays as it is.",
+        ),
+        problem,
+        bar,
+        said,
+        h(
+          "div",
+          { class: "row wrap end" },
+          h("button", { class: "btn", type: "button", onclick: () => dialog.close() }, "Cancel"),
+          publish,
+        ),
+      ),
+    ),
+  );
+  dialog.addEventListener("close", () => stop.abort());
+
+  /** @returns {Promise<string[]>} names of failed tracks */
+  async function copyTracks() {
+    /** @type {string[]} */ const left = [];
+    const tracks = await listTracks(video.id).catch(() => null);
+    if (!tracks) return ["its captions and chapters"];
+    for (const track of tracks) {
+      if (stop.signal.aborted) break;
+      const { kind, language, label } = track;
+      const name = kind === "chapters" ? "its chapters" : `the captions “${trackName(track)}”`;
+      await readTrack(track)
+        .then((content) => storeTrack({ video_id: made, kind, language, label, content }))
+        .catch(() => left.push(name));
+    }
+    return left;
+  }
+
+  async function go() {
+    if (publish.getAttribute("aria-disabled") === "true") return;
+    publish.setAttribute("aria-disabled", "true");
+    problem.replaceChildren();
+    try {
+      setText(said, "Getting the file…");
+      const file = await fileOf(video, stop.signal);
+      if (stop.signal.aborted) return;
+      const { title, description, tags } = video;
+      made ||= (await createCatalogueVideo({ title, description, tags }, key)).id;
+      if (stop.signal.aborted) return;
+      bar.hidden = false;
+      const draw = (/** @type {number} */ share) => {
+        bar.value = share;
+        setText(said, `Sending, ${Math.floor(share * 100)} %`);
+      };
+      await sendFiles(made, { video: file }, draw, stop.signal);
+      const left = await copyTracks();
+      if (stop.signal.aborted) return;
+      if (!left.length) return location.assign(`/catalogue/${made}/edit`);
+      bar.hidden = true;
+      setText(said, "");
+      publish.remove();
+      problem.replaceChildren(
+        h(
+          "p",
+          { role: "alert" },
+          `It is published, but without ${left.join(" and ")}. Add what is missing on its page: `,
+          h("a", { href: `/watch/${made}` }, video.title),
+          ".",
+        ),
+      );
+    } catch (error) {
+      bar.hidden = true;
+      setText(said, "");
+      publish.removeAttribute("aria-disabled");
+      if (!isAbort(error)) problem.replaceChildren(errorNote("It was not published.", error));
+    }
+  }
+}

@@ -1,0 +1,256 @@
+// The dialog for captions and chapters.
+
+import { askToDelete, showNamed } from "../base/dialog.js";
+import { h, icon, need, setText } from "../base/dom.js";
+import { counted } from "../base/format.js";
+import { errorNote } from "../base/notice.js";
+import {
+  UNKNOWN_LANGUAGE,
+  chapterLines,
+  decode,
+  deleteTrack,
+  languageName,
+  parseChapters,
+  storeTrack,
+  trackName,
+} from "../videos/text-tracks.js";
+
+/** @typedef {import("../videos/text-tracks.js").TextTrack} TextTrack */
+
+// languages in the form; the API accepts any
+const LANGUAGES = [
+  "ar",
+  "cs",
+  "de",
+  "en",
+  "es",
+  "fr",
+  "hi",
+  "hr",
+  "id",
+  "it",
+  "ja",
+  "ko",
+  "nl",
+  "pl",
+  "pt",
+  "pt-BR",
+  "ru",
+  "sk",
+  "sl",
+  "sr",
+  "sv",
+  "th",
+  "tr",
+  "uk",
+  "vi",
+  "zh-Hans",
+  "zh-Hant",
+]; // prettier-ignore
+
+/**
+ * @param {{id: string, title: string, duration_exact: number}} video
+ * @param {object} shown
+ * @param {() => TextTrack[]} shown.tracks
+ * @param {() => {start: number, text: string}[]} shown.chapters
+ * @param {() => Promise<void>} shown.onChanged reloads both
+ */
+export function tracksDialog(video, { tracks, chapters, onChanged }) {
+  const problem = h("div", {});
+  const said = h("p", { class: "hint", role: "status" });
+  const list = h("ul", { class: "plain col", "aria-label": "What there is" });
+  const own = navigator.language.split("-")[0];
+  const kind = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input", id: "track-kind" },
+      h("option", { value: "captions" }, "Captions"),
+      h("option", { value: "chapters" }, "Chapters"),
+    )
+  );
+  const language = /** @type {HTMLSelectElement} */ (
+    h(
+      "select",
+      { class: "input", id: "track-language" },
+      ...LANGUAGES.map((tag) => ({ tag, name: languageName(tag) }))
+        .sort((a, b) => a.name.localeCompare(b.name))
+        .map(({ tag, name }) => h("option", { value: tag, selected: tag === own }, name)),
+      h("option", { value: UNKNOWN_LANGUAGE, selected: !LANGUAGES.includes(own) }, "Another, or not said"),
+    )
+  );
+  const file = /** @type {HTMLInputElement} */ (
+    h("input", { class: "input", type: "file", id: "track-file", accept: ".vtt,.srt,text/vtt" })
+  );
+  const lines = /** @type {HTMLTextAreaElement} */ (
+    h("textarea", {
+      class: "input mono",
+      id: "track-lines",
+      rows: "6",
+      dir: "auto",
+      placeholder: "0:00 Warm-up\n1:35 First half\n18:20 Second half",
+      "aria-describedby": "track-lines-hint track-lines-error",
+    })
+  );
+  const wrong = h("p", { class: "field-error", id: "track-lines-error", hidden: true }, icon("alert"), h("span", {}));
+  const dialog = showNamed(
+    "Captions and chapters",
+    "",
+    h(
+      "div",
+      { class: "pad col" },
+      list,
+      h(
+        "form",
+        { class: "col", novalidate: true, onsubmit: add },
+        h("h3", { class: "h-small" }, "Add a file"),
+        h(
+          "div",
+          { class: "row wrap fields" },
+          field("track-kind", "What it has", kind),
+          field("track-language", "Language", language),
+          field("track-file", "WebVTT or SRT file", file),
+        ),
+        h("div", { class: "row end" }, h("button", { class: "btn" }, icon("plus"), "Add")),
+      ),
+      h(
+        "form",
+        { class: "col", novalidate: true, onsubmit: write },
+        h("h3", { class: "h-small", id: "track-lines-label" }, "Write chapters"),
+        h("label", { class: "visually-hidden", for: "track-lines" }, "Chapters, one a line"),
+        lines,
+        h("p", { class: "hint", id: "track-lines-hint" }, "One line for each chapter: when it begins, and its name."),
+        wrong,
+        h("div", { class: "row end" }, h("button", { class: "btn" }, icon("check"), "Save chapters")),
+      ),
+      problem,
+      said,
+    ),
+  );
+  let wasThere = "";
+  let isWarned = false;
+  // Ask before Escape discards typed chapters.
+  dialog.addEventListener("cancel", (event) => {
+    // Cancelling the file picker also dispatches "cancel".
+    if (event.target !== dialog || isWarned || lines.value === wasThere) return;
+    event.preventDefault();
+    isWarned = true;
+    setText(said, "Your chapters are not saved. Press Esc again to close without them.");
+    lines.focus();
+  });
+  lines.addEventListener("input", () => {
+    isWarned = false;
+  });
+  draw();
+
+  function draw() {
+    const now = chapterLines(chapters());
+    // Unsaved text stays.
+    if (lines.value === wasThere) lines.value = now;
+    wasThere = now;
+    list.replaceChildren(
+      ...tracks().map((track) => {
+        const isCaptions = track.kind === "captions";
+        const language = languageName(track.language);
+        const name = isCaptions ? trackName(track) : language ? `Chapters, ${language}` : "Chapters";
+        return h(
+          "li",
+          { class: "row" },
+          icon(isCaptions ? "captions" : "list"),
+          h("b", { dir: "auto" }, name),
+          h("span", { class: "muted text-small" }, counted(track.cue_count, isCaptions ? "line" : "chapter")),
+          h("span", { class: "spacer" }),
+          h(
+            "a",
+            { class: "btn icon-only quiet", href: track.url, "aria-label": `Download ${name}`, title: "Download" },
+            icon("download"),
+          ),
+          h(
+            "button",
+            {
+              class: "btn icon-only quiet",
+              type: "button",
+              "aria-label": `Delete ${name}`,
+              title: "Delete",
+              onclick: () => remove(track, name),
+            },
+            icon("trash"),
+          ),
+        );
+      }),
+    );
+  }
+
+  /** @param {TextTrack} track @param {string} name */
+  function remove(track, name) {
+    askToDelete({
+      heading: `Delete “${name}”?`,
+      words: "The file is deleted from the program. This cannot be undone.",
+      remove: () => deleteTrack(track.id),
+      onDeleted: () => changed(`${name} deleted.`),
+    });
+  }
+
+  /** @param {Event} event */
+  async function add(event) {
+    event.preventDefault();
+    problem.replaceChildren();
+    const [chosen] = file.files ?? [];
+    if (!chosen) return file.focus();
+    const content = decode(await chosen.arrayBuffer());
+    const what = kind.value === "captions" ? "Captions" : "Chapters";
+    const isThere = tracks().some((track) => track.kind === kind.value && track.language === language.value);
+    const isStored = await store(
+      /** @type {"captions"|"chapters"} */ (kind.value),
+      language.value,
+      content,
+      `${what} ${isThere ? "replaced" : "added"}.`,
+    );
+    if (isStored) file.value = "";
+  }
+
+  /** @param {Event} event */
+  async function write(event) {
+    event.preventDefault();
+    problem.replaceChildren();
+    const { content, problem: what } = parseChapters(lines.value, video.duration_exact);
+    wrong.hidden = !what;
+    setText(need("span", wrong), what);
+    if (what) lines.setAttribute("aria-invalid", "true");
+    else lines.removeAttribute("aria-invalid");
+    if (what) return lines.focus();
+    const there = tracks().find((track) => track.kind === "chapters");
+    if (lines.value.trim())
+      await store("chapters", there?.language ?? UNKNOWN_LANGUAGE, content, "Chapters saved.", lines.value);
+    else if (there) remove(there, "Chapters");
+  }
+
+  /**
+   * @param {"captions"|"chapters"} kind
+   * @param {string} language
+   * @param {string} content
+   * @param {string} words confirmation
+   * @param {string|null} [typed] typed lines
+   * @returns {Promise<boolean>} whether it was stored
+   */
+  async function store(kind, language, content, words, typed = null) {
+    try {
+      await storeTrack({ video_id: video.id, kind, language, content });
+      if (typed !== null) wasThere = typed;
+      await changed(words);
+      return true;
+    } catch (error) {
+      problem.replaceChildren(errorNote("It was not saved.", error));
+      return false;
+    }
+  }
+
+  /** @param {string} words */
+  async function changed(words) {
+    await onChanged();
+    draw();
+    setText(said, words);
+  }
+}
+
+/** @param {string} id @param {string} label @param {HTMLElement} input */
+const field = (id, label, input) => h("div", { class: "field" }, h("label", { for: id }, label), input);

@@ -1,0 +1,223 @@
+// Captions, transcript and chapters of a video.
+
+import { h, need, setText } from "../base/dom.js";
+import { clock, counted } from "../base/format.js";
+import { toggleMenu } from "../base/menu.js";
+import { labelButton } from "../base/keys.js";
+import { keepCaptions, keptCaptions } from "../videos/playback-memory.js";
+import { listTracks, trackName } from "../videos/text-tracks.js";
+
+/**
+ * @typedef {import("../videos/text-tracks.js").TextTrack} TextTrack
+ * @typedef {{start: number, end: number, text: string, speaker: string}} Line times in seconds
+ */
+
+const SPEAKER = /^<v(?:\.[^\s>]*)?\s+([^>]+)>/;
+
+export class Transcript {
+  /** @type {TextTrack[]} */ tracks = [];
+  /** Displayed chapters. @type {Line[]} */ chapters = [];
+  /** Lines of the transcript. @type {Line[]} */ #lines = [];
+  /** Id of the displayed captions; null if off. @type {string|null} */ #shown = null;
+  /** Id of the captions in the transcript. */ #read = "";
+  /** @type {Map<string, HTMLTrackElement>} by track id */ #elements = new Map();
+
+  /**
+   * @param {HTMLElement} root the player
+   * @param {import("../videos/player.js").Player} player
+   * @param {import("../videos/seek-bar.js").SeekBar} bar
+   * @param {string} video id
+   */
+  constructor(root, player, bar, video) {
+    this.player = player;
+    this.bar = bar;
+    this.video = video;
+    this.button = need("[data-act=captions]", root);
+    this.button.addEventListener("click", () => this.#menu());
+    this.panel = need("[data-transcript]");
+    this.parts = need("[data-chapters]");
+    this.search = /** @type {HTMLInputElement} */ (need("input", this.panel));
+    this.search.addEventListener("input", () => this.#filter());
+    this.language = /** @type {HTMLSelectElement} */ (need("[data-language]", this.panel));
+    this.language.addEventListener("change", () => this.#readFrom(this.language.value));
+  }
+
+  /** Fetch the tracks and show them. */
+  async load() {
+    const tracks = await listTracks(this.video).catch(() => null);
+    if (!tracks) return;
+    this.tracks = tracks;
+    this.#place();
+    const captions = this.#captions();
+    this.button.hidden = !captions.length;
+    const kept = keptCaptions();
+    this.show(captions.find(({ language }) => language === kept)?.id ?? null);
+    const read = captions.find(({ id }) => id === this.#read) ?? captions[0];
+    await Promise.all([this.#readFrom(read?.id ?? ""), this.#showChapters()]);
+  }
+
+  toggle() {
+    const captions = this.#captions();
+    if (!captions.length) return;
+    this.#choose(
+      this.#shown === null ? ((captions.find(({ id }) => id === this.#read) ?? captions[0])?.id ?? null) : null,
+    );
+  }
+
+  /** Mark the current line and chapter. */
+  follow() {
+    const { time } = this.player;
+    mark(need("ol", this.parts), this.chapters, time);
+    mark(need("ol", this.panel), this.#lines, time);
+  }
+
+  /** @param {string|null} id captions; null for none */
+  show(id) {
+    this.#shown = id;
+    for (const track of this.#captions()) {
+      const element = this.#elements.get(track.id);
+      if (element) element.track.mode = track.id === id ? "showing" : track.id === this.#read ? "hidden" : "disabled";
+    }
+    this.button.setAttribute("aria-pressed", String(id !== null));
+    labelButton(this.button, id === null ? "Captions on" : "Captions off");
+  }
+
+  /** @param {string|null} id */
+  #choose(id) {
+    this.show(id);
+    keepCaptions(this.tracks.find((track) => track.id === id)?.language ?? null);
+  }
+
+  #captions() {
+    return this.tracks.filter(({ kind }) => kind === "captions");
+  }
+
+  #menu() {
+    const captions = this.#captions();
+    if (captions.length === 1) return this.toggle();
+    toggleMenu(this.button, "Captions", [
+      { label: "Off", checked: this.#shown === null, run: () => this.#choose(null) },
+      ...captions.map((track) => ({
+        label: trackName(track),
+        checked: track.id === this.#shown,
+        run: () => this.#choose(track.id),
+      })),
+    ]);
+  }
+
+  /** Add track elements, whose cues the browser parses. */
+  #place() {
+    for (const element of this.#elements.values()) {
+      element.remove();
+      element.dispatchEvent(new Event("removed")); // ends the wait in linesOf
+    }
+    this.#elements.clear();
+    for (const track of this.tracks) {
+      const element = /** @type {HTMLTrackElement} */ (
+        h("track", { kind: track.kind, srclang: track.language, label: trackName(track), src: track.url })
+      );
+      this.#elements.set(track.id, element);
+      this.player.element.append(element);
+      element.track.mode = "disabled"; // loads the file only when needed
+    }
+  }
+
+  /** @param {string} id captions for the transcript */
+  async #readFrom(id) {
+    this.#read = id;
+    const captions = this.#captions();
+    this.panel.hidden = !id;
+    this.language.replaceChildren(
+      ...captions.map((track) => h("option", { value: track.id, selected: track.id === id }, trackName(track))),
+    );
+    this.language.hidden = captions.length < 2;
+    const element = this.#elements.get(id);
+    const lines = element ? await linesOf(element) : [];
+    if (this.#read !== id || (element && this.#elements.get(id) !== element)) return; // outdated by a newer choice
+    this.#lines = lines;
+    need("[data-download]", this.panel).setAttribute("href", this.tracks.find((track) => track.id === id)?.url ?? "");
+    need("ol", this.panel).replaceChildren(...this.#lines.map((line) => this.#item(line)));
+    this.#filter();
+    this.follow();
+  }
+
+  async #showChapters() {
+    const track = this.tracks.find(({ kind }) => kind === "chapters");
+    const element = track && this.#elements.get(track.id);
+    const chapters = element ? await linesOf(element) : [];
+    if (element && this.#elements.get(track.id) !== element) return; // reloaded meanwhile
+    this.chapters = chapters;
+    this.parts.hidden = !this.chapters.length;
+    need("[data-download]", this.parts).setAttribute("href", track?.url ?? "");
+    need("ol", this.parts).replaceChildren(...this.chapters.map((line) => this.#item(line)));
+    this.bar.showChapters(this.chapters);
+    this.follow();
+  }
+
+  /** @param {Line} line */
+  #item({ start, text, speaker }) {
+    return h(
+      "li",
+      {},
+      h(
+        "button",
+        { type: "button", onclick: () => this.player.seek(start) },
+        h("span", { class: "time" }, clock(start)),
+        h("span", { class: "text", dir: "auto" }, speaker && h("b", {}, `${speaker}: `), text),
+      ),
+    );
+  }
+
+  #filter() {
+    const words = plain(this.search.value).split(/\s+/).filter(Boolean);
+    let found = 0;
+    [...need("ol", this.panel).children].forEach((item, n) => {
+      const text = plain(`${this.#lines[n].speaker} ${this.#lines[n].text}`);
+      const fits = words.every((word) => text.includes(word));
+      /** @type {HTMLElement} */ (item).hidden = !fits;
+      found += Number(fits);
+    });
+    if (words.length) need("ol", this.panel).scrollTop = 0;
+    setText(need("[data-found]", this.panel), words.length ? `${counted(found, "line")} found.` : "");
+  }
+}
+
+/**
+ * @param {HTMLTrackElement} element
+ * @returns {Promise<Line[]>} in order; empty if its file cannot be loaded
+ */
+async function linesOf(element) {
+  if (element.track.mode === "disabled") element.track.mode = "hidden";
+  if (element.readyState < HTMLTrackElement.LOADED)
+    await new Promise((resolve) => {
+      for (const name of ["load", "error", "removed"]) element.addEventListener(name, resolve, { once: true });
+    });
+  return [...(element.track.cues ?? [])].map((one) => {
+    const cue = /** @type {VTTCue} */ (one);
+    const speaker = SPEAKER.exec(cue.text)?.[1] ?? "";
+    const text = (cue.getCueAsHTML().textContent ?? "").trim().replace(/\s+/g, " ");
+    return { start: cue.startTime, end: cue.endTime, text, speaker };
+  });
+}
+
+/** @param {string} text without case and accents */
+const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
+
+/**
+ * Mark the current line, and scroll to it.
+ * @param {HTMLElement} list with an item for each line
+ * @param {Line[]} lines
+ * @param {number} time seconds
+ */
+function mark(list, lines, time) {
+  const now = lines.findLastIndex(({ start }) => start <= time + 0.001);
+  const current = now >= 0 && time < lines[now].end ? list.children[now]?.firstElementChild : null;
+  const before = list.querySelector("[aria-current]");
+  if (before === current) return;
+  before?.removeAttribute("aria-current");
+  current?.setAttribute("aria-current", "true");
+  // Do not scroll while the user reads the list.
+  if (!current || list.matches(":hover, :focus-within")) return;
+  const item = /** @type {HTMLElement} */ (current.parentElement);
+  list.scrollTop = item.offsetTop - list.offsetTop - list.clientHeight / 3;
+}
